@@ -1,0 +1,157 @@
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// A moment in whole seconds since 1970-01-01T00:00:00Z, within the years 1 to 9999 of RFC 3339.
+///
+/// What is outside of these years is no time that an authorization server can mean, so there is no
+/// value for it: the constructors return `None`.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// 0001-01-01T00:00:00Z.
+    pub const MIN: Self = Self(-62_135_596_800);
+    /// 9999-12-31T23:59:59Z.
+    pub const MAX: Self = Self(253_402_300_799);
+
+    /// From seconds since the epoch.
+    pub const fn from_seconds(seconds: i64) -> Option<Self> {
+        if seconds < Self::MIN.0 || seconds > Self::MAX.0 { None } else { Some(Self(seconds)) }
+    }
+
+    /// From milliseconds since the epoch, rounded down, so that an end is never late.
+    pub const fn from_millis(millis: i64) -> Option<Self> {
+        Self::from_seconds(millis.div_euclid(1000))
+    }
+
+    /// Seconds since the epoch.
+    pub const fn seconds(self) -> i64 {
+        self.0
+    }
+
+    /// `seconds` later; `None` past the year 9999.
+    pub const fn plus_seconds(self, seconds: i64) -> Option<Self> {
+        match self.0.checked_add(seconds) {
+            Some(sum) => Self::from_seconds(sum),
+            None => None,
+        }
+    }
+
+    /// How long until `later`; `None` where it is not in the future.
+    pub fn until(self, later: Self) -> Option<Duration> {
+        let seconds = u64::try_from(later.0.checked_sub(self.0)?).ok()?;
+        (seconds > 0).then(|| Duration::from_secs(seconds))
+    }
+}
+
+impl fmt::Debug for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}s", self.0)
+    }
+}
+
+/// Time, injected, so that both sides of every boundary can be tested.
+pub trait Clock: fmt::Debug + Send + Sync + 'static {
+    /// Wall time, rounded down to the second: `now < exp` then holds until the very second of `exp`.
+    fn now(&self) -> Timestamp;
+
+    /// Time since some fixed moment, which no adjustment of the wall clock moves. For ages and reuse.
+    fn elapsed(&self) -> Duration;
+}
+
+/// The machine's clock.
+#[derive(Debug)]
+pub struct SystemClock {
+    start: Instant,
+}
+
+impl Default for SystemClock {
+    fn default() -> Self {
+        Self { start: Instant::now() }
+    }
+}
+
+impl Clock for SystemClock {
+    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+    fn now(&self) -> Timestamp {
+        // A clock before 1970 or after 9999 is broken: the far end makes every token expired.
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .ok()
+            .and_then(|since| i64::try_from(since.as_secs()).ok())
+            .and_then(Timestamp::from_seconds)
+            .unwrap_or(Timestamp::MAX)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.start.elapsed()
+    }
+}
+
+/// A clock that stands still until it is moved: for tests.
+#[derive(Debug)]
+pub struct ManualClock {
+    now: AtomicI64,
+    elapsed_millis: AtomicU64,
+}
+
+impl ManualClock {
+    /// Stands at `now`.
+    pub fn at(now: Timestamp) -> Self {
+        Self { now: AtomicI64::new(now.0), elapsed_millis: AtomicU64::new(0) }
+    }
+
+    /// Moves both wall time and elapsed time on by whole seconds.
+    pub fn advance(&self, seconds: u32) {
+        self.now.fetch_add(i64::from(seconds), Ordering::SeqCst);
+        self.elapsed_millis.fetch_add(u64::from(seconds) * 1000, Ordering::SeqCst);
+    }
+
+    /// Sets the wall clock, as a time server may, and leaves elapsed time alone.
+    pub fn set(&self, now: Timestamp) {
+        self.now.store(now.0, Ordering::SeqCst);
+    }
+}
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(self.now.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
+    }
+
+    fn elapsed(&self) -> Duration {
+        Duration::from_millis(self.elapsed_millis.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_is_no_time_has_no_value() {
+        assert_eq!(Timestamp::from_seconds(i64::MAX), None);
+        assert_eq!(Timestamp::from_millis(i64::MIN), None);
+        assert_eq!(Timestamp::MAX.plus_seconds(1), None);
+        assert_eq!(Timestamp::MAX.plus_seconds(i64::MAX), None);
+    }
+
+    #[test]
+    fn the_present_second_is_not_the_future() {
+        let now = Timestamp::from_seconds(100).unwrap();
+        assert_eq!(now.until(now), None);
+        assert_eq!(now.until(Timestamp::from_seconds(99).unwrap()), None);
+        assert_eq!(now.until(Timestamp::from_seconds(101).unwrap()), Some(Duration::from_secs(1)));
+    }
+
+    proptest! {
+        #[test]
+        fn rounding_never_lengthens_a_life(millis: i64) {
+            if let Some(end) = Timestamp::from_millis(millis) {
+                prop_assert!(i128::from(end.seconds()) * 1000 <= i128::from(millis));
+                prop_assert!(i128::from(millis) - i128::from(end.seconds()) * 1000 < 1000);
+            }
+        }
+    }
+}

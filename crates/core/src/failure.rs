@@ -1,0 +1,118 @@
+use std::time::Duration;
+
+/// Why we do not know whether a token is good. Never an answer about the token, never cached.
+///
+/// The variants are grouped by who must act. None of them can hold a token, a credential or a part
+/// of an upstream's body, so each may be logged as it is.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// The provider gave no answer before the deadline. Answered as 504.
+    #[error("the provider gave no answer in time")]
+    Timeout,
+
+    /// The provider, or we, cannot answer at present; later may go well. Answered as 503.
+    #[error("{outage}")]
+    Unavailable {
+        /// What is out.
+        outage: Outage,
+        /// When the provider asks to be asked again.
+        retry_after: Option<Duration>,
+    },
+
+    /// The provider answered, and its answer is none. Answered as 502.
+    #[error("{0}")]
+    BadAnswer(#[from] BadAnswer),
+
+    /// The provider cannot do what was asked at all. Answered as 501.
+    #[error("the provider cannot look up a token by its id")]
+    Unsupported,
+}
+
+/// What is out of order for the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Outage {
+    /// Refused, reset, unresolved, or no TLS session.
+    #[error("the provider cannot be reached")]
+    Unreachable,
+    /// The connection ended before an answer began.
+    #[error("the provider closed the connection without an answer")]
+    Closed,
+    /// 429, 502, 503 or 504.
+    #[error("the provider answered with status {0}")]
+    Status(u16),
+    /// As many questions as the provider's configuration allows are under way.
+    #[error("too many questions to the provider are under way")]
+    Overloaded,
+    /// The process ends, or the question's task did.
+    #[error("the question was abandoned")]
+    Abandoned,
+}
+
+/// What is wrong with an answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadAnswer {
+    /// 401 or 403, which is about our credential and never about the token.
+    #[error("the provider refused our credentials with status {0}: check `credentials`")]
+    Credentials(u16),
+    /// A status that the vendor does not document for this question.
+    #[error("the provider answered with the undocumented status {0}")]
+    Status(u16),
+    /// A redirect, which is never followed: it would take our credential elsewhere.
+    #[error("the provider answered with a redirect, status {0}: check its address")]
+    Redirect(u16),
+    /// Over the cap on bodies.
+    #[error("the provider's answer is larger than 1 MiB")]
+    TooLarge,
+    /// What came back is not HTTP.
+    #[error("the provider does not answer in HTTP")]
+    NotHttp,
+    /// The body ended early.
+    #[error("the provider's answer breaks off")]
+    Truncated,
+    /// Not JSON, or not a JSON object.
+    #[error("the provider's answer is no JSON object")]
+    NotAnObject,
+    /// A member that decides is missing, doubled, of the wrong type, or no possible value. The name is
+    /// one of the adapter's, never the provider's.
+    #[error("the provider's answer has no usable `{0}`")]
+    Member(Box<str>),
+    /// The vendor's error body is none of the documented ones.
+    #[error("the provider's status {0} came without a documented error")]
+    UndocumentedError(u16),
+    /// The answer is about another token than the one asked about.
+    #[error("the provider answered about another token")]
+    OtherToken,
+    /// The token endpoint gave no usable credential.
+    #[error("the provider's token endpoint gave no usable access token: check `credentials`")]
+    Grant,
+}
+
+impl BadAnswer {
+    /// [`BadAnswer::Member`] of this name.
+    pub fn member(name: &str) -> Self {
+        Self::Member(name.into())
+    }
+}
+
+impl Failure {
+    /// An outage that came without a hint when to ask again.
+    pub const fn outage(outage: Outage) -> Self {
+        Self::Unavailable { outage, retry_after: None }
+    }
+
+    /// Whether the failure could not depend on which token was asked about.
+    ///
+    /// Only such a failure may count against the provider as a whole, or let an older fact stand in:
+    /// otherwise whoever sends odd tokens would decide over the tokens of others.
+    pub const fn is_about_provider(&self) -> bool {
+        match self {
+            Self::Timeout => true,
+            Self::Unavailable { outage, .. } => match outage {
+                Outage::Unreachable | Outage::Closed | Outage::Status(_) => true,
+                Outage::Overloaded | Outage::Abandoned => false,
+            },
+            Self::BadAnswer(BadAnswer::Status(status)) => *status >= 500,
+            Self::BadAnswer(_) | Self::Unsupported => false,
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! What tokens, scopes and providers mean: no IO, no wire format.
+//!
+//! Everything else in introspectd is told in these words: a [`Provider`] is asked about a
+//! [`TokenValue`] (or a [`TokenId`]) and gives either a definite [`Introspection`] or a
+//! [`Failure`], which says nothing about the token. The two are different types, so that a failure
+//! can never be read as "inactive".
+
+mod clock;
+mod failure;
+mod name;
+mod provider;
+mod scope;
+mod secret;
+mod token;
+
+pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use failure::{BadAnswer, Failure, Outage};
+pub use name::{InvalidName, ProviderName};
+pub use provider::{Capabilities, Provider};
+pub use scope::{Scope, ScopeSet};
+pub use secret::{TokenId, TokenRejected, TokenValue};
+pub use token::{Audience, Expiry, Introspection, Object, State, Status, Token, bearer_or, grant_type};

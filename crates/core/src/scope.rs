@@ -1,0 +1,159 @@
+use std::fmt;
+
+/// One scope-token of RFC 6749 section 3.3: printable ASCII without space, `"` and `\`.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub struct Scope(Box<str>);
+
+impl Scope {
+    /// Reads one scope-token; `None` for any other text.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_token =
+            !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
+        is_token.then(|| Self(text.into()))
+    }
+
+    /// The scope-token.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this granted scope covers `required`: the same scope, or a grant that ends in `.*`
+    /// and a scope below its prefix (`iam.mfa.*` covers `iam.mfa.totp`, not `iam.mfa`).
+    ///
+    /// A grant is never a pattern in any other way, and a required scope never is one.
+    pub fn covers(&self, required: &Self) -> bool {
+        if self == required {
+            return true;
+        }
+        let Some(prefix) = self.0.strip_suffix(".*").filter(|prefix| !prefix.is_empty()) else {
+            return false;
+        };
+        required
+            .0
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.strip_prefix('.'))
+            .is_some_and(|below| !below.is_empty())
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Scopes in the order in which they were granted, each once.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct ScopeSet(Vec<Scope>);
+
+impl ScopeSet {
+    /// From single scope-tokens. What is no scope-token (a space inside, a quote, a letter beyond
+    /// ASCII) is left out: it could not be named in a `scope` string without becoming another scope.
+    pub fn from_tokens<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut scopes = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        for token in tokens {
+            if let Some(scope) = Scope::parse(token)
+                && seen.insert(token)
+            {
+                scopes.push(scope);
+            }
+        }
+        Self(scopes)
+    }
+
+    /// From the space-separated `scope` string of RFC 6749 section 3.3.
+    pub fn from_spaced(text: &str) -> Self {
+        Self::from_tokens(text.split(|c: char| c.is_ascii_whitespace()))
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The scopes in their order.
+    pub fn iter(&self) -> impl Iterator<Item = &Scope> {
+        self.0.iter()
+    }
+
+    /// Whether some granted scope covers `required`.
+    pub fn covers(&self, required: &Scope) -> bool {
+        self.0.iter().any(|granted| granted.covers(required))
+    }
+
+    /// Drops the scopes that equal `text`.
+    pub fn remove(&mut self, text: &str) {
+        self.0.retain(|scope| scope.as_str() != text);
+    }
+
+    /// Bytes on the heap, about.
+    pub fn size(&self) -> usize {
+        self.0.iter().map(|scope| size_of::<Scope>() + scope.0.len()).sum()
+    }
+}
+
+impl fmt::Display for ScopeSet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, scope) in self.0.iter().enumerate() {
+            if index > 0 {
+                f.write_str(" ")?;
+            }
+            f.write_str(scope.as_str())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn scope(text: &str) -> Scope {
+        Scope::parse(text).unwrap()
+    }
+
+    #[test]
+    fn order_is_kept_and_duplicates_are_dropped() {
+        assert_eq!(ScopeSet::from_spaced(" b  a b\ta ").to_string(), "b a");
+    }
+
+    #[test]
+    fn what_is_no_scope_token_is_left_out() {
+        let scopes = ScopeSet::from_tokens(["read", "a admin", "", "quo\"te", "l\u{e9}ger", "line\nbreak"]);
+        assert_eq!(scopes.to_string(), "read");
+    }
+
+    #[test]
+    fn a_trailing_wildcard_covers_what_is_below_and_nothing_else() {
+        let granted = scope("iam.mfa.*");
+        for covered in ["iam.mfa.totp", "iam.mfa.totp.enroll", "iam.mfa.*"] {
+            assert!(granted.covers(&scope(covered)), "{covered}");
+        }
+        for other in ["iam.mfa", "iam.mfa.", "iam.mfax", "iam.mfax.y", "iam", "iam.*", "*", "iamXmfa.totp"] {
+            assert!(!granted.covers(&scope(other)), "{other}");
+        }
+    }
+
+    #[test]
+    fn no_other_star_is_a_pattern() {
+        for granted in ["*", ".*", "iam*", "iam.*.get", "*.get"] {
+            assert!(!scope(granted).covers(&scope("iam.users.get")), "{granted}");
+            assert!(!scope(granted).covers(&scope(".iam")), "{granted}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_grant_without_wildcard_covers_only_itself(granted in "[a-z.]{1,12}", required in "[a-z.*]{1,12}") {
+            prop_assert_eq!(scope(&granted).covers(&scope(&required)), granted == required);
+        }
+
+        #[test]
+        fn written_and_read_again_a_set_is_the_same(text in "\\PC{0,80}") {
+            let set = ScopeSet::from_spaced(&text);
+            prop_assert_eq!(ScopeSet::from_spaced(&set.to_string()), set);
+        }
+    }
+}

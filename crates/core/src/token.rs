@@ -1,0 +1,346 @@
+use serde_json::Value;
+
+use crate::{ScopeSet, Timestamp, TokenValue};
+
+/// A JSON object, for what a provider says beyond the members that we know.
+pub type Object = serde_json::Map<String, Value>;
+
+/// What a provider definitely said about one token.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Introspection {
+    /// It has a record of it, which may be good, revoked or past its end.
+    Token(Box<Token>),
+    /// It says that the token is not active, or that it has no such token.
+    Inactive,
+}
+
+impl Introspection {
+    /// The token if it is active at `now`.
+    pub fn active(&self, now: Timestamp) -> Option<&Token> {
+        match self {
+            Self::Token(token) if token.state(now) == State::Active => Some(token),
+            Self::Token(_) | Self::Inactive => None,
+        }
+    }
+
+    /// Bytes on the heap, about.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Token(token) => token.size(),
+            Self::Inactive => 0,
+        }
+    }
+}
+
+/// A provider's record of a token, normalized: the fact that is cached.
+///
+/// It says what the provider said; whether the token is active is judged at each use, by
+/// [`Token::state`]. It holds no secret: adapters drop them when they read the answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Token {
+    /// What the provider says of it, apart from time.
+    pub status: Status,
+    /// When it ends.
+    pub expiry: Expiry,
+    /// RFC 7662 `nbf`: not active before.
+    pub nbf: Option<Timestamp>,
+    /// RFC 7662 `iat`: when it was issued.
+    pub iat: Option<Timestamp>,
+    /// RFC 7662 `scope`.
+    pub scope: ScopeSet,
+    /// RFC 7662 `client_id`.
+    pub client_id: Option<String>,
+    /// RFC 7662 `username`.
+    pub username: Option<String>,
+    /// RFC 7662 `sub`.
+    pub sub: Option<String>,
+    /// RFC 7662 `aud`.
+    pub aud: Option<Audience>,
+    /// RFC 7662 `iss`, as the provider or else its configuration says.
+    pub iss: Option<String>,
+    /// RFC 7662 `jti`, or the vendor's token id. A handle, not a credential.
+    pub jti: Option<String>,
+    /// RFC 6749 name, see [`bearer_or`].
+    pub token_type: Option<String>,
+    /// The provider's roles.
+    pub roles: Vec<String>,
+    /// RFC 6749 or 8693 name, see [`grant_type`].
+    pub grant_type: Option<String>,
+    /// What else an adapter's allow-list lets through, in the vendor's names.
+    pub details: Object,
+    /// Extension members of an RFC 7662 server, which stand beside the others in the answer.
+    pub extensions: Object,
+}
+
+/// What a provider says of a token apart from time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Good as far as the provider is concerned: time decides.
+    Good,
+    /// Taken back.
+    Revoked,
+    /// The provider itself calls it expired.
+    Expired,
+    /// Any other word, or none where there should be one.
+    Unknown,
+}
+
+/// When a token ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expiry {
+    /// It is active before this moment, and not at it.
+    At(Timestamp),
+    /// The provider gives no end, and its configuration says that this is meant.
+    Never,
+}
+
+/// Whether a token may be used now, and if not, why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It may.
+    Active,
+    /// Its time is over.
+    Expired,
+    /// It was taken back.
+    Revoked,
+    /// Its time has not come.
+    NotYetValid,
+    /// The provider calls it something that is not good.
+    Unknown,
+}
+
+/// RFC 7662 `aud`, one string or several: kept as it was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Audience {
+    /// A JSON string.
+    One(String),
+    /// A JSON array of strings.
+    Many(Vec<String>),
+}
+
+impl Token {
+    /// A record of this status and end, and nothing else.
+    pub fn new(status: Status, expiry: Expiry) -> Self {
+        Self {
+            status,
+            expiry,
+            nbf: None,
+            iat: None,
+            scope: ScopeSet::default(),
+            client_id: None,
+            username: None,
+            sub: None,
+            aud: None,
+            iss: None,
+            jti: None,
+            token_type: None,
+            roles: Vec::new(),
+            grant_type: None,
+            details: Object::new(),
+            extensions: Object::new(),
+        }
+    }
+
+    /// What the token is at `now`. Active is only: status good, and `nbf` ≤ now < `exp`.
+    pub fn state(&self, now: Timestamp) -> State {
+        match self.status {
+            Status::Revoked => State::Revoked,
+            Status::Expired => State::Expired,
+            Status::Unknown => State::Unknown,
+            Status::Good if matches!(self.expiry, Expiry::At(end) if end <= now) => State::Expired,
+            Status::Good if self.nbf.is_some_and(|start| now < start) => State::NotYetValid,
+            Status::Good => State::Active,
+        }
+    }
+
+    /// RFC 7662 `exp`.
+    pub fn exp(&self) -> Option<Timestamp> {
+        match self.expiry {
+            Expiry::At(end) => Some(end),
+            Expiry::Never => None,
+        }
+    }
+
+    /// Drops every string that equals the presented token, wherever it stands.
+    ///
+    /// Providers echo what they were asked in places that no list of names foresees; whoever reads
+    /// our answer must not learn a credential from it.
+    #[must_use]
+    pub fn without(mut self, presented: &TokenValue) -> Self {
+        let keep = |text: &String| !presented.is(text);
+        self.scope.remove(presented.expose());
+        for text in [
+            &mut self.client_id,
+            &mut self.username,
+            &mut self.sub,
+            &mut self.iss,
+            &mut self.jti,
+            &mut self.token_type,
+            &mut self.grant_type,
+        ] {
+            *text = text.take().filter(keep);
+        }
+        self.roles.retain(keep);
+        self.aud = self.aud.and_then(|aud| match aud {
+            Audience::One(one) => keep(&one).then_some(Audience::One(one)),
+            Audience::Many(many) => Some(Audience::Many(many.into_iter().filter(keep).collect())),
+        });
+        drop_from_object(&mut self.details, presented);
+        drop_from_object(&mut self.extensions, presented);
+        self
+    }
+
+    /// Bytes on the heap, about: what the cache weighs it with.
+    pub fn size(&self) -> usize {
+        let texts = [
+            &self.client_id,
+            &self.username,
+            &self.sub,
+            &self.iss,
+            &self.jti,
+            &self.token_type,
+            &self.grant_type,
+        ];
+        let strings =
+            |list: &[String]| list.iter().map(|text| size_of::<String>() + text.len()).sum::<usize>();
+        size_of::<Self>()
+            + texts.iter().filter_map(|text| text.as_ref()).map(String::len).sum::<usize>()
+            + self.scope.size()
+            + strings(&self.roles)
+            + self.aud.as_ref().map_or(0, |aud| strings(aud.as_slice()))
+            + object_size(&self.details)
+            + object_size(&self.extensions)
+    }
+}
+
+impl Audience {
+    /// The audiences, however they were sent.
+    pub fn as_slice(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// The RFC 6749 name of a vendor's token type: `Bearer` for `bearer` and Apigee's `BearerToken`,
+/// any other as it is.
+pub fn bearer_or(vendor: &str) -> String {
+    if vendor.eq_ignore_ascii_case("bearer") || vendor.eq_ignore_ascii_case("BearerToken") {
+        "Bearer".to_owned()
+    } else {
+        vendor.to_owned()
+    }
+}
+
+/// The RFC 6749 or 8693 name of a vendor's grant type; `None` where it has none.
+pub fn grant_type(vendor: &str) -> Option<String> {
+    let name = match vendor.to_ascii_lowercase().replace([' ', '-'], "_").as_str() {
+        "client_credentials" | "client_credential" | "client" | "grant_flow_client_credentials" => {
+            "client_credentials"
+        }
+        "authorization_code" | "auth_code" | "code" => "authorization_code",
+        "refresh_token" | "refresh" => "refresh_token",
+        "password" | "grant_flow_password" => "password",
+        "implicit" | "token" => "implicit",
+        _ if vendor.starts_with("urn:") => vendor,
+        _ => return None,
+    };
+    Some(name.to_owned())
+}
+
+fn drop_from_object(object: &mut Object, presented: &TokenValue) {
+    object.retain(|name, value| !presented.is(name) && keep_value(value, presented));
+}
+
+fn keep_value(value: &mut Value, presented: &TokenValue) -> bool {
+    match value {
+        Value::String(text) => !presented.is(text),
+        Value::Array(items) => {
+            items.retain_mut(|item| keep_value(item, presented));
+            true
+        }
+        Value::Object(object) => {
+            drop_from_object(object, presented);
+            true
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => true,
+    }
+}
+
+fn object_size(object: &Object) -> usize {
+    // A map's node costs about three pointers beside name and value.
+    object.iter().map(|(name, value)| name.len() + 24 + value_size(value)).sum()
+}
+
+fn value_size(value: &Value) -> usize {
+    size_of::<Value>()
+        + match value {
+            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
+            Value::String(text) => text.len(),
+            Value::Array(items) => items.iter().map(value_size).sum(),
+            Value::Object(object) => object_size(object),
+        }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds).unwrap()
+    }
+
+    #[test]
+    fn a_good_token_is_active_from_nbf_until_just_before_exp() {
+        let mut token = Token::new(Status::Good, Expiry::At(at(200)));
+        token.nbf = Some(at(100));
+        assert_eq!(token.state(at(99)), State::NotYetValid);
+        assert_eq!(token.state(at(100)), State::Active);
+        assert_eq!(token.state(at(199)), State::Active);
+        assert_eq!(token.state(at(200)), State::Expired);
+    }
+
+    #[test]
+    fn no_time_makes_a_bad_status_good() {
+        for (status, state) in [
+            (Status::Revoked, State::Revoked),
+            (Status::Expired, State::Expired),
+            (Status::Unknown, State::Unknown),
+        ] {
+            assert_eq!(Token::new(status, Expiry::Never).state(at(0)), state);
+        }
+    }
+
+    #[test]
+    fn the_presented_token_is_dropped_wherever_it_stands() {
+        let secret = "the-token";
+        let mut token = Token::new(Status::Good, Expiry::Never);
+        token.scope = ScopeSet::from_spaced("read the-token");
+        token.sub = Some(secret.to_owned());
+        token.jti = Some(secret.to_owned());
+        token.roles = vec![secret.to_owned(), "admin".to_owned()];
+        token.aud = Some(Audience::Many(vec![secret.to_owned(), "api".to_owned()]));
+        token.details = json!({"a": [{"b": secret}, secret, 1], secret: 1}).as_object().unwrap().clone();
+        token.extensions = json!({"x": {"y": [secret]}, "z": secret}).as_object().unwrap().clone();
+
+        let kept = token.without(&TokenValue::parse(secret.to_owned()).unwrap());
+
+        assert!(!format!("{kept:?}").contains(secret));
+        assert_eq!(kept.roles, ["admin"]);
+        assert_eq!(Value::Object(kept.details), json!({"a": [{}, 1]}));
+        assert_eq!(Value::Object(kept.extensions), json!({"x": {"y": []}}));
+    }
+
+    #[test]
+    fn grants_and_types_get_their_standard_names() {
+        assert_eq!(bearer_or("BearerToken"), "Bearer");
+        assert_eq!(bearer_or("DPoP"), "DPoP");
+        assert_eq!(grant_type("auth code").as_deref(), Some("authorization_code"));
+        assert_eq!(grant_type("client_credential").as_deref(), Some("client_credentials"));
+        assert_eq!(grant_type("GRANT_FLOW_LOGIN"), None);
+        let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
+        assert_eq!(grant_type(exchange).as_deref(), Some(exchange));
+    }
+}
