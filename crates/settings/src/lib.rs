@@ -1,0 +1,18 @@
+//! Reads a configuration tree into valid types and reports every problem at once.
+//!
+//! A [`Section`] is one table. Whoever owns a part of the configuration asks its section for typed
+//! values; a value that is missing, of the wrong type or out of bounds is noted in the [`Ledger`]
+//! with its file, key and remedy, and reading goes on. A key that nobody asked for is a problem too,
+//! with the nearest key that somebody did. What was read, defaults included, is noted as well: that
+//! is what `introspectd check` prints, with secrets masked.
+
+mod ledger;
+mod read;
+mod secret;
+mod section;
+mod tree;
+
+pub use ledger::{Ledger, Problem, Problems, Setting};
+pub use secret::CallerSecret;
+pub use section::{Entry, Section};
+pub use tree::{Environment, load};

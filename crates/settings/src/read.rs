@@ -1,0 +1,189 @@
+use std::fmt::Display;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use config::{Value, ValueKind};
+
+use crate::Section;
+use crate::section::{is_environment, split_list};
+
+impl Section {
+    /// A string.
+    pub fn text(&mut self, key: &str) -> Option<String> {
+        let value = self.take(key)?;
+        let origin = self.origin_of(&value);
+        match value.kind {
+            ValueKind::String(text) => {
+                self.in_force(key, format!("{text:?}"), Some(&origin));
+                Some(text)
+            }
+            other => {
+                self.wrong_type(&origin, key, &other, "a string", "Put it in quotes.");
+                None
+            }
+        }
+    }
+
+    /// A string that must be there.
+    pub fn required_text(&mut self, key: &str, remedy: &str) -> Option<String> {
+        if !self.has(key) {
+            self.take(key);
+            self.problem(key, "is missing", remedy);
+        }
+        self.text(key)
+    }
+
+    /// A string read further by `parse`; what it refuses is a problem.
+    pub fn parsed<T, E: Display>(
+        &mut self,
+        key: &str,
+        remedy: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.text(key)?;
+        match parse(&text) {
+            Ok(parsed) => Some(parsed),
+            Err(error) => {
+                self.problem(key, error.to_string(), remedy);
+                None
+            }
+        }
+    }
+
+    /// A boolean.
+    pub fn flag(&mut self, key: &str, default: bool) -> bool {
+        let Some((origin, kind)) = self.value_or_default(key, default) else { return default };
+        let flag = match kind {
+            ValueKind::Boolean(flag) => Some(flag),
+            ValueKind::String(ref text) if is_environment(&origin) => text.parse().ok(),
+            _ => None,
+        };
+        if flag.is_none() {
+            self.wrong_type(&origin, key, &kind, "true or false", "Write true or false, without quotes.");
+        }
+        self.accept(key, &origin, flag).unwrap_or(default)
+    }
+
+    /// A whole number within `bounds`.
+    pub fn number(&mut self, key: &str, default: u32, bounds: RangeInclusive<u32>) -> u32 {
+        let Some((origin, kind)) = self.value_or_default(key, default) else { return default };
+        let number = match kind {
+            ValueKind::I64(number) => u32::try_from(number).ok(),
+            ValueKind::String(ref text) if is_environment(&origin) => text.parse().ok(),
+            _ => None,
+        };
+        let number = number.filter(|number| bounds.contains(number));
+        if number.is_none() {
+            let wanted = format!("a whole number from {} to {}", bounds.start(), bounds.end());
+            self.wrong_type(&origin, key, &kind, &wanted, "Write it without quotes.");
+        }
+        self.accept(key, &origin, number).unwrap_or(default)
+    }
+
+    /// A duration such as `"1500ms"` within `bounds`.
+    pub fn duration(&mut self, key: &str, default: Duration, bounds: RangeInclusive<Duration>) -> Duration {
+        let shown = |duration: Duration| format!("\"{}\"", humantime::format_duration(duration));
+        let Some((origin, kind)) = self.value_or_default(key, shown(default)) else { return default };
+        let duration = match &kind {
+            ValueKind::String(text) => humantime::parse_duration(text).ok(),
+            _ => None,
+        };
+        let Some(duration) = duration else {
+            let remedy = "Write a number with its unit in quotes: \"1500ms\", \"2s\", \"5m\".";
+            self.wrong_type(&origin, key, &kind, "a duration", remedy);
+            return default;
+        };
+        if !bounds.contains(&duration) {
+            let remedy = format!("Choose from {} to {}.", shown(*bounds.start()), shown(*bounds.end()));
+            self.problem_at(&origin, key, "is out of bounds", remedy);
+            return default;
+        }
+        self.in_force(key, shown(duration), Some(&origin));
+        duration
+    }
+
+    /// A size such as `"256MiB"`, at least `least`. In bytes.
+    pub fn size(&mut self, key: &str, default: ByteSize, least: ByteSize) -> u64 {
+        let shown = |size: ByteSize| format!("\"{}\"", size.display().iec());
+        let Some((origin, kind)) = self.value_or_default(key, shown(default)) else {
+            return default.as_u64();
+        };
+        let size = match &kind {
+            ValueKind::String(text) => text.parse::<ByteSize>().ok(),
+            _ => None,
+        };
+        let Some(size) = size else {
+            let remedy = "Write a number with its unit in quotes: \"64KiB\", \"256MiB\", \"1GiB\".";
+            self.wrong_type(&origin, key, &kind, "a size", remedy);
+            return default.as_u64();
+        };
+        if size < least {
+            self.problem_at(&origin, key, "is too small", format!("Choose {} or more.", shown(least)));
+            return default.as_u64();
+        }
+        self.in_force(key, shown(size), Some(&origin));
+        size.as_u64()
+    }
+
+    /// A list of strings; `None` where the key is absent. From the environment, commas separate.
+    pub fn texts(&mut self, key: &str) -> Option<Vec<String>> {
+        let value = self.take(key)?;
+        let origin = self.origin_of(&value);
+        let texts = match &value.kind {
+            ValueKind::Array(items) => items.iter().map(text_of).collect::<Option<Vec<_>>>(),
+            ValueKind::String(text) if is_environment(&origin) => Some(split_list(text).collect()),
+            _ => None,
+        };
+        if texts.is_none() {
+            self.wrong_type(&origin, key, &value.kind, "a list of strings", "Write [\"…\", \"…\"].");
+        }
+        if let Some(texts) = &texts {
+            self.in_force(key, format!("{texts:?}"), Some(&origin));
+        }
+        texts
+    }
+
+    /// The value's origin and kind, or else notes `default` as in force.
+    fn value_or_default(&mut self, key: &str, default: impl Display) -> Option<(String, ValueKind)> {
+        let value = self.take(key);
+        if value.is_none() {
+            self.in_force(key, default.to_string(), None);
+        }
+        value.map(|value| (self.origin_of(&value), value.kind))
+    }
+
+    fn accept<T: Display>(&self, key: &str, origin: &str, value: Option<T>) -> Option<T> {
+        if let Some(value) = &value {
+            self.in_force(key, value.to_string(), Some(origin));
+        }
+        value
+    }
+
+    fn wrong_type(&self, origin: &str, key: &str, found: &ValueKind, wanted: &str, remedy: &str) {
+        let what = format!("{wanted} belongs here, not {}", describe(found));
+        self.problem_at(origin, key, what, remedy);
+    }
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    match &value.kind {
+        ValueKind::String(text) => Some(text.clone()),
+        _ => None,
+    }
+}
+
+/// What was found. A string is not shown: it may be a secret in the wrong place.
+fn describe(kind: &ValueKind) -> String {
+    match kind {
+        ValueKind::Nil => "nothing".to_owned(),
+        ValueKind::Boolean(flag) => flag.to_string(),
+        ValueKind::I64(number) => format!("the number {number}"),
+        ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) | ValueKind::Float(_) => {
+            "such a number".to_owned()
+        }
+        ValueKind::String(_) => "this string".to_owned(),
+        ValueKind::Table(_) => "a table".to_owned(),
+        ValueKind::Array(_) => "a list".to_owned(),
+    }
+}

@@ -1,0 +1,136 @@
+use secrecy::SecretString;
+
+use crate::Section;
+
+const FORMS: &str = "Write { env = \"NAME\" }, { file = \"PATH\" } or { literal = \"…\" }.";
+const CALLER_FORMS: &str =
+    "Write { env = \"NAME\" }, { file = \"PATH\" }, { literal = \"…\" } or { sha256 = \"hex\" }.";
+
+/// What a caller's secret is compared with.
+#[derive(Debug)]
+pub enum CallerSecret {
+    /// The secret itself.
+    Plain(SecretString),
+    /// Its SHA-256, so that the configuration holds no secret.
+    Sha256([u8; 32]),
+}
+
+impl Section {
+    /// A secret of ours, from the environment, a file, or the configuration itself.
+    pub fn secret(&mut self, key: &str) -> Option<SecretString> {
+        let mut source = self.source(key, FORMS)?;
+        let secret = source.plain(FORMS);
+        source.finish();
+        secret
+    }
+
+    /// A secret that must be there.
+    pub fn required_secret(&mut self, key: &str) -> Option<SecretString> {
+        if !self.has(key) {
+            self.take(key);
+            self.problem(key, "is missing", FORMS);
+            return None;
+        }
+        self.secret(key)
+    }
+
+    /// A caller's secret, which may also be given as its SHA-256.
+    pub fn caller_secret(&mut self, key: &str) -> Option<CallerSecret> {
+        let mut source = self.source(key, CALLER_FORMS)?;
+        let secret = if source.has("sha256") {
+            let remedy = "Write the 64 hexadecimal digits that `introspectd hash-secret` prints.";
+            source.parsed("sha256", remedy, parse_sha256).map(CallerSecret::Sha256)
+        } else {
+            source.plain(CALLER_FORMS).map(CallerSecret::Plain)
+        };
+        source.finish();
+        secret
+    }
+
+    fn source(&mut self, key: &str, forms: &str) -> Option<Self> {
+        let value = self.take(key)?;
+        if !matches!(value.kind, config::ValueKind::Table(_)) {
+            self.problem(key, "a secret is never written as it is", forms);
+            return None;
+        }
+        Some(self.section(key))
+    }
+
+    fn plain(&mut self, forms: &str) -> Option<SecretString> {
+        let given = ["env", "file", "literal"].into_iter().filter(|form| self.has(form)).collect::<Vec<_>>();
+        let [form] = given.as_slice() else {
+            for form in ["env", "file", "literal"] {
+                self.take(form);
+            }
+            self.problem("", "a secret has exactly one source", forms);
+            return None;
+        };
+        let text = match *form {
+            "env" => self.from_environment(),
+            "file" => self.from_file(),
+            _ => self.literal(),
+        }?;
+        if text.is_empty() {
+            self.problem(form, "the secret is empty", "Give it a value.");
+            return None;
+        }
+        Some(text.into())
+    }
+
+    fn from_environment(&mut self) -> Option<String> {
+        let name = self.text("env")?;
+        let value = self.environment.get(&name).cloned();
+        if value.is_none() {
+            let what = format!("the environment variable {name} is not set");
+            self.problem("env", what, format!("Set {name} for this process, or name another source."));
+        }
+        value
+    }
+
+    fn from_file(&mut self) -> Option<String> {
+        let path = self.text("file")?;
+        match std::fs::read_to_string(&path) {
+            // An editor or `echo` ends the file with a line break, which is no part of the secret.
+            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Err(error) => {
+                let what = format!("the file {path} cannot be read: {error}");
+                self.problem(
+                    "file",
+                    what,
+                    "Name a readable file; a relative path counts from the working directory.",
+                );
+                None
+            }
+        }
+    }
+
+    /// Read without [`Section::text`], which would note the secret as a value in force.
+    fn literal(&mut self) -> Option<String> {
+        let value = self.take("literal")?;
+        let text = match value.kind {
+            config::ValueKind::String(text) => Some(text),
+            _ => None,
+        };
+        match &text {
+            Some(_) => self.in_force("literal", "\"***\"".to_owned(), Some("masked")),
+            None => self.problem("literal", "a string belongs here", "Put it in quotes."),
+        }
+        text
+    }
+}
+
+fn parse_sha256(hex: &str) -> Result<[u8; 32], &'static str> {
+    let mut digest = [0; 32];
+    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+    if pairs.len() != digest.len() || !rest.is_empty() {
+        return Err("a SHA-256 has 64 hexadecimal digits");
+    }
+    for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
+        let digit = |c: &u8| char::from(*c).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let (Some(high), Some(low)) = (digit(high), digit(low)) else {
+            return Err("only 0-9 and a-f are hexadecimal digits");
+        };
+        *byte = high << 4 | low;
+    }
+    Ok(digest)
+}

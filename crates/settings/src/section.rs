@@ -1,0 +1,220 @@
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use config::{Value, ValueKind};
+
+use crate::{Environment, Ledger, Problem, Setting};
+
+/// One table of the configuration, asked for its values by whoever owns their meaning.
+#[derive(Debug)]
+pub struct Section {
+    /// The tables above and this one, as `providers.bank`; empty at the root.
+    path: String,
+    /// Where the table as a whole stands.
+    origin: String,
+    table: BTreeMap<String, Value>,
+    asked: Vec<String>,
+    pub(crate) environment: Rc<Environment>,
+    ledger: Ledger,
+}
+
+/// One entry of a list that takes both short and long forms.
+#[derive(Debug)]
+pub enum Entry {
+    /// A string.
+    Text(String),
+    /// A table.
+    Section(Section),
+}
+
+impl Section {
+    pub(crate) fn root(value: Value, origin: String, environment: Environment, ledger: Ledger) -> Self {
+        let table = match value.kind {
+            ValueKind::Table(table) => table.into_iter().collect(),
+            _ => BTreeMap::new(),
+        };
+        let environment = Rc::new(environment);
+        Self { path: String::new(), origin, table, asked: Vec::new(), environment, ledger }
+    }
+
+    /// Where problems and values in force are noted.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The section's own key.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether the key stands in the configuration. Does not count as asking.
+    pub fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
+    /// The table under `key`; an empty one where there is none.
+    pub fn section(&mut self, key: &str) -> Self {
+        let (origin, table) = match self.take(key) {
+            None => (self.origin.clone(), BTreeMap::new()),
+            Some(value) => self.table_of(key, value).unwrap_or_default(),
+        };
+        self.below(key, origin, table)
+    }
+
+    /// The tables under `key` by their names, in the order of the names.
+    pub fn sections(&mut self, key: &str) -> Vec<(String, Self)> {
+        let holder = self.section(key);
+        let (path, origin) = (holder.path.clone(), holder.origin.clone());
+        let mut sections = Vec::new();
+        for (name, value) in holder.table {
+            let origin = value.origin().unwrap_or(&origin).to_owned();
+            let path = format!("{path}.{name}");
+            match value.kind {
+                ValueKind::Table(table) => {
+                    let table = table.into_iter().collect();
+                    let (environment, ledger) = (Rc::clone(&self.environment), self.ledger.clone());
+                    sections
+                        .push((name, Self { path, origin, table, asked: Vec::new(), environment, ledger }));
+                }
+                _ => self.ledger.problem(Problem {
+                    origin,
+                    what: "a table belongs here".to_owned(),
+                    remedy: format!("Write [{path}] and its keys below."),
+                    key: path,
+                }),
+            }
+        }
+        sections
+    }
+
+    /// The entries of a list under `key`, short forms and long ones. One string stands for a list of
+    /// one; from the environment, commas separate.
+    pub fn entries(&mut self, key: &str) -> Vec<Entry> {
+        let Some(value) = self.take(key) else { return Vec::new() };
+        let origin = self.origin_of(&value);
+        let values = match value.kind {
+            ValueKind::Array(values) => values,
+            ValueKind::String(text) if is_environment(&origin) => {
+                return split_list(&text).map(Entry::Text).collect();
+            }
+            _ => vec![value],
+        };
+        let mut entries = Vec::new();
+        for (index, value) in values.into_iter().enumerate() {
+            let place = format!("{key}[{index}]");
+            match value.kind {
+                ValueKind::String(text) => entries.push(Entry::Text(text)),
+                ValueKind::Table(table) => {
+                    let below = self.below(&place, origin.clone(), table.into_iter().collect());
+                    entries.push(Entry::Section(below));
+                }
+                _ => self.problem(&place, "a string or a table belongs here", "Put it in quotes."),
+            }
+        }
+        entries
+    }
+
+    /// Notes a problem with `key`, which may be empty for the section itself.
+    pub fn problem(&self, key: &str, what: impl Into<String>, remedy: impl Into<String>) {
+        let origin = self.table.get(key).map_or_else(|| self.origin.clone(), |value| self.origin_of(value));
+        self.problem_at(&origin, key, what, remedy);
+    }
+
+    pub(crate) fn problem_at(
+        &self,
+        origin: &str,
+        key: &str,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
+        self.ledger.problem(Problem {
+            origin: origin.to_owned(),
+            key: self.key(key),
+            what: what.into(),
+            remedy: remedy.into(),
+        });
+    }
+
+    /// Notes what is in force under `key`; `origin` is `None` for a default.
+    pub(crate) fn in_force(&self, key: &str, value: String, origin: Option<&str>) {
+        let origin = origin.unwrap_or("default").to_owned();
+        self.ledger.setting(Setting { key: self.key(key), value, origin });
+    }
+
+    /// Notes every key that nobody asked for. Call it when all keys have been asked for.
+    pub fn finish(self) {
+        for (key, value) in &self.table {
+            if self.asked.contains(key) {
+                continue;
+            }
+            let remedy = match self.nearest(key) {
+                Some(nearest) => format!("Did you mean `{nearest}`?"),
+                None => format!("Remove it. Known here: {}.", self.known()),
+            };
+            self.problem_at(&self.origin_of(value), key, "is no key of the configuration", remedy);
+        }
+    }
+
+    pub(crate) fn take(&mut self, key: &str) -> Option<Value> {
+        self.asked.push(key.to_owned());
+        self.table.get(key).cloned()
+    }
+
+    pub(crate) fn origin_of(&self, value: &Value) -> String {
+        value.origin().map_or_else(|| self.origin.clone(), str::to_owned)
+    }
+
+    fn table_of(&self, key: &str, value: Value) -> Option<(String, BTreeMap<String, Value>)> {
+        let origin = self.origin_of(&value);
+        match value.kind {
+            ValueKind::Table(table) => Some((origin, table.into_iter().collect())),
+            _ => {
+                let place = self.key(key);
+                self.problem_at(&origin, key, "a table belongs here", format!("Write [{place}]."));
+                None
+            }
+        }
+    }
+
+    fn below(&self, key: &str, origin: String, table: BTreeMap<String, Value>) -> Self {
+        Self {
+            path: self.key(key),
+            origin,
+            table,
+            asked: Vec::new(),
+            environment: Rc::clone(&self.environment),
+            ledger: self.ledger.clone(),
+        }
+    }
+
+    fn key(&self, key: &str) -> String {
+        match (self.path.as_str(), key) {
+            ("", key) => key.to_owned(),
+            (path, "") => path.to_owned(),
+            (path, key) => format!("{path}.{key}"),
+        }
+    }
+
+    fn nearest(&self, key: &str) -> Option<&String> {
+        let likeness = |known: &str| strsim::jaro_winkler(known, key);
+        self.asked
+            .iter()
+            .filter(|known| likeness(known) > 0.8)
+            .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+    }
+
+    fn known(&self) -> String {
+        let mut known: Vec<_> = self.asked.iter().map(String::as_str).collect();
+        known.sort_unstable();
+        known.dedup();
+        known.join(", ")
+    }
+}
+
+pub(crate) fn is_environment(origin: &str) -> bool {
+    origin == "the environment"
+}
+
+pub(crate) fn split_list(text: &str) -> impl Iterator<Item = String> {
+    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned)
+}

@@ -1,0 +1,73 @@
+use std::collections::HashMap;
+use std::path::Path;
+
+use config::{Config, File, FileFormat};
+
+use crate::{Ledger, Problem, Problems, Section};
+
+/// The process's environment, or a made-up one.
+pub type Environment = HashMap<String, String>;
+
+/// Layers `environment` (`INTROSPECTD__CACHE__TTL=30s`) over the TOML file.
+///
+/// # Errors
+/// One problem where the file cannot be read or is no TOML.
+pub fn load(file: &Path, environment: &Environment) -> Result<Section, Problems> {
+    let origin = file.display().to_string();
+    let overlay = config::Environment::with_prefix("INTROSPECTD")
+        .prefix_separator("__")
+        .separator("__")
+        .source(Some(environment.clone()));
+    let tree = read(file).and_then(|text| {
+        Config::builder()
+            .add_source(Origin { inner: File::from_str(&text, FileFormat::Toml), name: origin.clone() })
+            .add_source(overlay)
+            .build()
+            .map_err(|error| error.to_string())
+    });
+    match tree {
+        Ok(tree) => Ok(Section::root(tree.cache, origin, environment.clone(), Ledger::default())),
+        Err(what) => Err(Problems(vec![Problem {
+            origin,
+            key: String::new(),
+            what,
+            remedy: "Name a readable TOML file with --config; config/default.toml shows every key."
+                .to_owned(),
+        }])),
+    }
+}
+
+fn read(file: &Path) -> Result<String, String> {
+    std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"))
+}
+
+/// Gives the values of a file read by ourselves the file's name.
+#[derive(Debug, Clone)]
+struct Origin {
+    inner: File<config::FileSourceString, FileFormat>,
+    name: String,
+}
+
+impl config::Source for Origin {
+    fn clone_into_box(&self) -> Box<dyn config::Source + Send + Sync> {
+        Box::new(self.clone())
+    }
+
+    fn collect(&self) -> Result<config::Map<String, config::Value>, config::ConfigError> {
+        let table = self.inner.collect()?;
+        Ok(table.into_iter().map(|(key, value)| (key, named(value, &self.name))).collect())
+    }
+}
+
+fn named(value: config::Value, origin: &String) -> config::Value {
+    let kind = match value.kind {
+        config::ValueKind::Table(table) => config::ValueKind::Table(
+            table.into_iter().map(|(key, value)| (key, named(value, origin))).collect(),
+        ),
+        config::ValueKind::Array(items) => {
+            config::ValueKind::Array(items.into_iter().map(|item| named(item, origin)).collect())
+        }
+        scalar => scalar,
+    };
+    config::Value::new(Some(origin), kind)
+}

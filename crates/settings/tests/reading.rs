@@ -1,0 +1,119 @@
+//! What a reader of a configuration is told.
+
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use introspectd_settings::{CallerSecret, Environment, Problem, Section, load};
+use secrecy::ExposeSecret;
+
+fn section(toml: &str, environment: &[(&str, &str)]) -> Section {
+    let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    std::fs::write(file.path(), toml).unwrap();
+    let environment: Environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    load(file.path(), &environment).unwrap()
+}
+
+fn problems(section: Section) -> Vec<Problem> {
+    let ledger = section.ledger().clone();
+    section.finish();
+    ledger.close().map(|_| Vec::new()).unwrap_or_else(|problems| problems.0)
+}
+
+const LONG: Duration = Duration::from_secs(3600);
+
+#[test]
+fn all_problems_are_told_at_once_with_file_key_and_remedy() {
+    let mut root = section("[cache]\nttl = 30\nmax_byte = \"1MiB\"\ncolour = 1\n", &[]);
+    let mut cache = root.section("cache");
+    cache.duration("ttl", LONG, Duration::ZERO..=LONG);
+    cache.size("max_bytes", ByteSize::mib(1), ByteSize::kib(1));
+    cache.finish();
+    let problems = problems(root);
+    let told: Vec<_> = problems.iter().map(|p| (p.key.as_str(), p.remedy.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("cache.ttl", "Write a number with its unit in quotes: \"1500ms\", \"2s\", \"5m\"."),
+            ("cache.colour", "Remove it. Known here: max_bytes, ttl."),
+            ("cache.max_byte", "Did you mean `max_bytes`?"),
+        ]
+    );
+    assert!(problems.iter().all(|problem| problem.origin.ends_with(".toml")));
+}
+
+#[test]
+fn the_environment_wins_over_the_file_and_is_named() {
+    let mut root = section(
+        "[cache]\nttl = \"60s\"\n",
+        &[("INTROSPECTD__CACHE__TTL", "30s"), ("INTROSPECTD__LISTEN__API", "127.0.0.1:0, unix:/tmp/x")],
+    );
+    let mut cache = root.section("cache");
+    assert_eq!(cache.duration("ttl", LONG, Duration::ZERO..=LONG), Duration::from_secs(30));
+    assert_eq!(root.section("listen").entries("api").len(), 2);
+    let settings = cache.ledger().clone().close().unwrap();
+    assert_eq!(settings[0].origin, "the environment");
+}
+
+#[test]
+fn a_typed_value_may_come_from_the_environment() {
+    let mut root =
+        section("", &[("INTROSPECTD__A", "true"), ("INTROSPECTD__B", "7"), ("INTROSPECTD__C", "x")]);
+    assert!(root.flag("a", false));
+    assert_eq!(root.number("b", 1, 1..=10), 7);
+    assert_eq!(root.number("c", 1, 1..=10), 1);
+    assert_eq!(problems(root).len(), 1);
+}
+
+#[test]
+fn names_keep_their_case() {
+    let mut root = section("[providers.Bank]\nx = 1\n", &[]);
+    let names: Vec<_> = root.sections("providers").into_iter().map(|(name, _)| name).collect();
+    assert_eq!(names, ["Bank"]);
+}
+
+#[test]
+fn secrets_come_from_three_places_and_are_never_shown() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "from-file\n").unwrap();
+    let toml = format!(
+        "a = {{ env = \"A\" }}\nb = {{ file = {:?} }}\nc = {{ literal = \"from-literal\" }}\n",
+        file.path()
+    );
+    let mut root = section(&toml, &[("A", "from-env")]);
+    for (key, expected) in [("a", "from-env"), ("b", "from-file"), ("c", "from-literal")] {
+        assert_eq!(root.secret(key).unwrap().expose_secret(), expected);
+    }
+    let shown = format!("{:?}", root.ledger().clone().close().unwrap());
+    assert!(!shown.contains("from-"), "{shown}");
+}
+
+#[test]
+fn a_secret_that_is_not_there_is_a_problem() {
+    let toml = "a = { env = \"NO\" }\nb = { file = \"/no/such\" }\nc = \"plain\"\nd = { literal = \"\" }\n\
+                e = { env = \"A\", file = \"x\" }\nf = { sha256 = \"abc\" }\n";
+    let mut root = section(toml, &[("A", "x")]);
+    for key in ["a", "b", "c", "d", "e"] {
+        assert!(root.secret(key).is_none(), "{key}");
+    }
+    assert!(root.caller_secret("f").is_none());
+    assert!(root.required_secret("g").is_none());
+    let problems = problems(root);
+    assert_eq!(problems.len(), 7, "{problems:#?}");
+    assert!(!format!("{problems:?}").contains("plain\""));
+}
+
+#[test]
+fn a_caller_may_be_known_by_the_hash_of_its_secret() {
+    let hex = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    let mut root = section(&format!("a = {{ sha256 = \"{hex}\" }}\n"), &[]);
+    let Some(CallerSecret::Sha256(digest)) = root.caller_secret("a") else { panic!("no digest") };
+    assert_eq!(digest[..2], [0x9f, 0x86]);
+}
+
+#[test]
+fn a_file_that_is_no_toml_is_told_with_its_line() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "[cache\n").unwrap();
+    let told = load(file.path(), &Environment::new()).unwrap_err().to_string();
+    assert!(told.contains("line 1"), "{told}");
+}
