@@ -1,0 +1,43 @@
+//! Vendor authorization servers on loopback, with their documented answers and scripted faults.
+//!
+//! A [`Simulator`] serves one [`Vendor`]: [`passport::Passport`], [`tibco_asg::TibcoAsg`], [`apigee::Apigee`] or
+//! [`rfc7662::Rfc7662`]. It keeps a [`Recorded`] of every request, answers a [`Fault`] where one was asked for, and
+//! holds requests at a [`Gate`], so that tests need no sleeps.
+//!
+//! This crate imports none of introspectd's others: what produces an answer and what reads it must not be able to be
+//! wrong together. Behaviour for which the vendor's documentation is silent is marked "assumed".
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {
+//! use introspectd_simulators::{Fault, Simulator, tibco_asg::{self, TibcoAsg}};
+//! let now = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
+//! let server = Simulator::start(TibcoAsg::new(now)).await?;
+//! println!("GET {}/asg/oauth2/access_token/{}", server.base_url(), tibco_asg::ACTIVE);
+//! server.next(Fault::HangUp);
+//! # Ok(()) }
+//! ```
+
+pub mod apigee;
+pub mod passport;
+pub mod rfc7662;
+pub mod tibco_asg;
+
+mod answer;
+mod authorization;
+mod bearers;
+mod body;
+mod clock;
+mod connection;
+mod fault;
+mod fresh;
+mod gate;
+mod path;
+mod recorded;
+mod records;
+mod simulator;
+
+pub use answer::Answer;
+pub use fault::Fault;
+pub use gate::Gate;
+pub use recorded::Recorded;
+pub use simulator::{Simulator, Vendor};
