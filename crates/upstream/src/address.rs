@@ -1,0 +1,213 @@
+use std::net::IpAddr;
+
+use http::Uri;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// Where a provider is: `http` or `https`, a host, perhaps a path.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    /// Without a `/` at the end.
+    base: String,
+    query: Option<String>,
+    https: bool,
+    loopback: bool,
+}
+
+/// The text is no address of a provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidAddress {
+    /// It is no URL at all.
+    #[error("is no URL")]
+    Unreadable,
+    /// Another scheme than `http` and `https`, or none.
+    #[error("is no http or https URL")]
+    Scheme,
+    /// `user:password@`, which would be logged with the address.
+    #[error("holds a user name or password")]
+    UserInfo,
+}
+
+impl Address {
+    /// Reads a URL.
+    ///
+    /// # Errors
+    /// [`InvalidAddress`] says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
+        if text.contains('#') {
+            return Err(InvalidAddress::Unreadable);
+        }
+        let uri: Uri = text.parse().map_err(|_| InvalidAddress::Unreadable)?;
+        let https = match uri.scheme_str() {
+            Some("https") => true,
+            Some("http") => false,
+            _ => return Err(InvalidAddress::Scheme),
+        };
+        let authority = uri.authority().ok_or(InvalidAddress::Unreadable)?;
+        if authority.as_str().contains('@') {
+            return Err(InvalidAddress::UserInfo);
+        }
+        let scheme = if https { "https" } else { "http" };
+        let path = uri.path().trim_end_matches('/');
+        Ok(Self {
+            base: format!("{scheme}://{authority}{path}"),
+            query: uri.query().map(str::to_owned),
+            https,
+            loopback: is_loopback(authority.host()),
+        })
+    }
+
+    /// Whether the way there is encrypted, or does not leave the machine.
+    pub fn is_private(&self) -> bool {
+        self.https || self.loopback
+    }
+
+    /// Whether it is an `https` address.
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// Whether a query follows the path.
+    pub fn has_query(&self) -> bool {
+        self.query.is_some()
+    }
+
+    /// The address itself.
+    ///
+    /// # Errors
+    /// [`Refused`] where it is too long for a URL.
+    pub fn uri(&self) -> Result<Uri, Refused> {
+        let query = self.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
+        let path = if self.base.matches('/').count() == 2 { "/" } else { "" };
+        format!("{}{path}{query}", self.base).parse().map_err(|_| Refused)
+    }
+
+    /// The address with a fixed path (`/v1/iam`) below it.
+    ///
+    /// # Errors
+    /// [`Refused`] where it is too long for a URL.
+    pub fn below(&self, path: &str) -> Result<Uri, Refused> {
+        format!("{}{path}", self.base).parse().map_err(|_| Refused)
+    }
+
+    /// The address with a fixed path and one segment below it.
+    ///
+    /// # Errors
+    /// [`Refused`] where it is too long for a URL.
+    pub fn with_segment(&self, path: &str, segment: &Segment) -> Result<Uri, Refused> {
+        self.below(&format!("{path}/{}", segment.encoded))
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+/// An identifier fit to be one segment of a vendor's URL, percent-encoded.
+///
+/// Encoding alone does not make it fit: proxies decode `%2F`, resolve `..` and cut at `;`, and our
+/// administrative credential is on the request (`/owners` lists every token of a TIBCO server,
+/// `../` climbs to other resources of Apigee, nothing at all counts its tokens).
+#[derive(Clone)]
+pub struct Segment {
+    encoded: String,
+}
+
+/// The identifier would name something else than a token, so nothing is sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the identifier is not fit for a URL")]
+pub struct Refused;
+
+/// RFC 3986 section 2.3: what stands for itself wherever it is.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+impl Segment {
+    /// Takes an identifier that is not empty, not only dots, without `/ \ ? # % ;` and control
+    /// characters, and none of `reserved` in any case.
+    ///
+    /// # Errors
+    /// [`Refused`] for any other.
+    pub fn parse(identifier: &str, reserved: &[&str]) -> Result<Self, Refused> {
+        // Servers on Windows, and some proxies, drop dots and spaces from the end.
+        let core = identifier.trim_end_matches(['.', ' ']);
+        let unfit = |c: char| matches!(c, '/' | '\\' | '?' | '#' | '%' | ';') || c.is_control();
+        if core.is_empty()
+            || identifier.contains(unfit)
+            || reserved.iter().any(|word| word.eq_ignore_ascii_case(core))
+        {
+            return Err(Refused);
+        }
+        Ok(Self { encoded: utf8_percent_encode(identifier, UNRESERVED).to_string() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn segment(identifier: &str) -> Result<String, Refused> {
+        Segment::parse(identifier, &["owners"]).map(|segment| segment.encoded)
+    }
+
+    #[test]
+    fn what_could_name_another_resource_is_refused() {
+        for hostile in [
+            "", ".", "..", "...", "a/b", "a\\b", "a?b", "a#b", "%2e%2e", "a;b", "a\0", "a\r\nb", "owners",
+            "OWNERS", "Owners.", "owners ", "../x", "\u{85}", " ",
+        ] {
+            assert_eq!(segment(hostile), Err(Refused), "{hostile:?}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_one_encoded_segment() {
+        assert_eq!(segment("T1amGT21.Idup.3446").as_deref(), Ok("T1amGT21.Idup.3446"));
+        assert_eq!(segment("a+b/".trim_end_matches('/')).as_deref(), Ok("a%2Bb"));
+        assert_eq!(segment("\u{f1}:@&=").as_deref(), Ok("%C3%B1%3A%40%26%3D"));
+        assert_eq!(segment("owner").as_deref(), Ok("owner"));
+    }
+
+    #[test]
+    fn addresses() {
+        let address = Address::parse("https://a.example/x/").unwrap();
+        assert_eq!(address.below("/v1").unwrap(), "https://a.example/x/v1");
+        assert_eq!(Address::parse("http://a.example").unwrap().uri().unwrap(), "http://a.example/");
+        assert_eq!(
+            Address::parse("http://a.example/i?realm=x").unwrap().uri().unwrap(),
+            "http://a.example/i?realm=x"
+        );
+        for (text, error) in [
+            ("ftp://a.example", InvalidAddress::Scheme),
+            ("a.example/x", InvalidAddress::Unreadable),
+            ("https://u:p@a.example", InvalidAddress::UserInfo),
+            ("https://a.example/#x", InvalidAddress::Unreadable),
+            ("", InvalidAddress::Unreadable),
+        ] {
+            assert_eq!(Address::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_private_on_the_machine_only() {
+        for private in ["https://a.example", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost"] {
+            assert!(Address::parse(private).unwrap().is_private(), "{private}");
+        }
+        for open in ["http://a.example", "http://127.0.0.1.example", "http://10.0.0.1"] {
+            assert!(!Address::parse(open).unwrap().is_private(), "{open}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_segment_never_leaves_its_place(identifier in "\\PC{0,40}|[ -~]{0,40}") {
+            if let Ok(segment) = Segment::parse(&identifier, &[]) {
+                let uri = Address::parse("https://a.example").unwrap().with_segment("/x", &segment).unwrap();
+                prop_assert_eq!(uri.path().matches('/').count(), 2);
+                prop_assert_eq!(uri.query(), None);
+                let sent = uri.path().strip_prefix("/x/").unwrap();
+                prop_assert_eq!(percent_encoding::percent_decode_str(sent).decode_utf8().unwrap(), identifier);
+            }
+        }
+    }
+}

@@ -1,0 +1,157 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use introspectd_core::{BadAnswer, Failure, Outage};
+use serde::de::DeserializeOwned;
+
+/// A provider's answer that may say something about the token: no redirect, no refusal of our
+/// credentials, no 429 and no 5xx.
+pub struct Answer {
+    /// What is left: 2xx, and 4xx other than 401, 403, 429.
+    pub status: StatusCode,
+    /// At most 1 MiB. May hold secrets, so it neither prints nor leaves the adapter.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// The body of a 200.
+    ///
+    /// # Errors
+    /// [`BadAnswer::Status`] for any other status.
+    pub fn ok(self) -> Result<Bytes, BadAnswer> {
+        if self.status == StatusCode::OK {
+            Ok(self.body)
+        } else {
+            Err(BadAnswer::Status(self.status.as_u16()))
+        }
+    }
+}
+
+/// Reads a JSON object strictly into a vendor's struct: no array in its place, no member of the struct
+/// twice, nothing after it.
+///
+/// # Errors
+/// [`BadAnswer::NotAnObject`], or [`BadAnswer::Member`] with the struct's own name of the member.
+pub fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadAnswer> {
+    // Serde would also fill a struct from an array.
+    if body.trim_ascii_start().first() != Some(&b'{') {
+        return Err(BadAnswer::NotAnObject);
+    }
+    let json = &mut serde_json::Deserializer::from_slice(body);
+    let object: T = serde_path_to_error::deserialize(&mut *json).map_err(|error| member(&error))?;
+    json.end().map_err(|_| BadAnswer::NotAnObject)?;
+    Ok(object)
+}
+
+/// Which member of the struct an error is about. Only errors of type name one: where the text is no
+/// JSON, the path could hold a name of the provider's choosing.
+fn member(error: &serde_path_to_error::Error<serde_json::Error>) -> BadAnswer {
+    if !error.inner().is_data() {
+        return BadAnswer::NotAnObject;
+    }
+    let path = error.path().to_string();
+    if path != "." {
+        return BadAnswer::member(&path);
+    }
+    // "missing field `x`" and "duplicate field `x`" name a field of the struct.
+    match error.inner().to_string().split('`').nth(1) {
+        Some(name) => BadAnswer::member(name),
+        None => BadAnswer::NotAnObject,
+    }
+}
+
+/// Sorts out the statuses that say nothing about any token, whichever vendor sends them.
+pub(crate) fn screen(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
+    let code = status.as_u16();
+    match code {
+        401 | 403 => Err(BadAnswer::Credentials(code).into()),
+        429 | 502 | 503 | 504 => {
+            Err(Failure::Unavailable { outage: Outage::Status(code), retry_after: retry_after(headers) })
+        }
+        300..=399 => Err(BadAnswer::Redirect(code).into()),
+        500.. => Err(BadAnswer::Status(code).into()),
+        _ => Ok(()),
+    }
+}
+
+/// RFC 9110 section 10.2.3: seconds, or a date, which is counted from the answer's own `Date`.
+/// At most a day.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+    let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    let wait = match text.parse() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => {
+            let date = httpdate::parse_http_date(headers.get(header::DATE)?.to_str().ok()?).ok()?;
+            httpdate::parse_http_date(text).ok()?.duration_since(date).ok()?
+        }
+    };
+    Some(wait.min(LONGEST))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn screened(status: u16, headers: &[(header::HeaderName, &'static str)]) -> Result<(), Failure> {
+        let headers =
+            headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
+        screen(StatusCode::from_u16(status).unwrap(), &headers)
+    }
+
+    #[derive(Debug, PartialEq, serde::Deserialize)]
+    struct Wire {
+        status: String,
+        end: i64,
+    }
+
+    #[test]
+    fn an_object_is_read_strictly() {
+        let read = |text: &str| object::<Wire>(text.as_bytes());
+        assert_eq!(read(r#" {"status":"a","end":1,"x":[]}"#), Ok(Wire { status: "a".to_owned(), end: 1 }));
+        for no_object in [r#"["a",1]"#, "null", "", "{", r#"{"status":"a","end":1} x"#, r#"{"hunter2": ?}"#] {
+            assert_eq!(read(no_object), Err(BadAnswer::NotAnObject), "{no_object}");
+        }
+        for (text, name) in [
+            (r#"{"status":"a"}"#, "end"),
+            (r#"{"status":"a","end":"1"}"#, "end"),
+            (r#"{"status":"a","end":1.5}"#, "end"),
+            (r#"{"status":"a","end":1,"status":"b"}"#, "status"),
+            (r#"{"status":null,"end":1}"#, "status"),
+        ] {
+            assert_eq!(read(text), Err(BadAnswer::member(name)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_about_us_is_not_about_the_token() {
+        assert_eq!(screened(401, &[]), Err(BadAnswer::Credentials(401).into()));
+        assert_eq!(screened(403, &[]), Err(BadAnswer::Credentials(403).into()));
+        assert_eq!(screened(302, &[]), Err(BadAnswer::Redirect(302).into()));
+        assert_eq!(screened(500, &[]), Err(BadAnswer::Status(500).into()));
+        assert_eq!(screened(503, &[]), Err(Failure::outage(Outage::Status(503))));
+        for silent in [200, 204, 400, 404, 409] {
+            assert_eq!(screened(silent, &[]), Ok(()), "{silent}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_handed_on_in_both_forms() {
+        let wait = |headers| match screened(429, headers) {
+            Err(Failure::Unavailable { retry_after, .. }) => retry_after.map(|wait| wait.as_secs()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(wait(&[(header::RETRY_AFTER, "7")]), Some(7));
+        assert_eq!(wait(&[(header::RETRY_AFTER, "999999999")]), Some(86400));
+        assert_eq!(wait(&[(header::RETRY_AFTER, "soon")]), None);
+        assert_eq!(
+            wait(&[
+                (header::DATE, "Sun, 06 Nov 1994 08:49:37 GMT"),
+                (header::RETRY_AFTER, "Sun, 06 Nov 1994 08:49:47 GMT"),
+            ]),
+            Some(10)
+        );
+    }
+}

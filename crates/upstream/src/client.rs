@@ -1,0 +1,177 @@
+use std::error::Error as _;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::{self, Client};
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use introspectd_core::{BadAnswer, Clock, Failure, Outage};
+
+use crate::answer::{Answer, screen};
+use crate::connection::Connection;
+use crate::credentials::Credentials;
+use crate::grant::Grant;
+
+const MAX_BODY: usize = 1024 * 1024;
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// One provider, asked over a pool of connections of its own (HTTP/1.1, or HTTP/2 where TLS agrees
+/// on it).
+///
+/// Calls are cancel-safe: a dropped call closes or returns its connection and leaves nothing behind.
+#[derive(Debug)]
+pub struct Upstream {
+    http: Http,
+    credentials: Credentials,
+    timeout: Duration,
+}
+
+/// What is sent.
+#[derive(Clone)]
+pub(crate) struct Question {
+    pub(crate) method: Method,
+    pub(crate) uri: Uri,
+    pub(crate) body: Option<(HeaderValue, Bytes)>,
+}
+
+impl Upstream {
+    /// From what was read from the configuration.
+    pub fn new(connection: Connection, clock: Arc<dyn Clock>) -> Self {
+        let Connection { tls, timeout, credentials, .. } = connection;
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(timeout));
+        let connector = hyper_rustls::HttpsConnectorBuilder::new()
+            .with_tls_config(tls)
+            .https_or_http()
+            .enable_all_versions()
+            .wrap_connector(tcp);
+        let client = Client::builder(TokioExecutor::new())
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            // Shorter than servers keep idle connections, so that a question rarely meets a closing one.
+            .pool_idle_timeout(Duration::from_secs(15))
+            .build(connector);
+        Self { http: Http(client), credentials: credentials.into_live(clock), timeout }
+    }
+
+    /// Asks with GET.
+    ///
+    /// # Errors
+    /// A [`Failure`] for anything but an [`Answer`].
+    pub async fn get(&self, uri: Uri) -> Result<Answer, Failure> {
+        self.ask(Question { method: Method::GET, uri, body: None }).await
+    }
+
+    /// Asks with a form.
+    ///
+    /// # Errors
+    /// A [`Failure`] for anything but an [`Answer`].
+    pub async fn post_form(&self, uri: Uri, form: &[(&str, &str)]) -> Result<Answer, Failure> {
+        self.ask(Question::form(uri, self.form_body(form))).await
+    }
+
+    fn form_body(&self, form: &[(&str, &str)]) -> String {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(form);
+        self.credentials.add_to_form(&mut body);
+        body.finish()
+    }
+
+    async fn ask(&self, question: Question) -> Result<Answer, Failure> {
+        let exchange = async {
+            match &self.credentials {
+                Credentials::Grant(grant) => self.ask_with_grant(grant, question).await,
+                Credentials::None | Credentials::Header(_) | Credentials::Form { .. } => {
+                    let (status, headers, body) = self.http.send(question, self.credentials.header()).await?;
+                    screen(status, &headers)?;
+                    Ok(Answer { status, body })
+                }
+            }
+        };
+        tokio::time::timeout(self.timeout, exchange).await.unwrap_or(Err(Failure::Timeout))
+    }
+
+    /// A 401 may mean that the credential was taken back before its end: it is renewed once.
+    async fn ask_with_grant(&self, grant: &Grant, question: Question) -> Result<Answer, Failure> {
+        let held = grant.bearer(&self.http).await?;
+        let (mut status, mut headers, mut body) =
+            self.http.send(question.clone(), Some(held.header())).await?;
+        if status == StatusCode::UNAUTHORIZED {
+            let renewed = grant.after_refusal(&held, &self.http).await?;
+            (status, headers, body) = self.http.send(question, Some(renewed.header())).await?;
+        }
+        screen(status, &headers)?;
+        Ok(Answer { status, body })
+    }
+}
+
+/// The pool, without deadline and credentials.
+#[derive(Debug)]
+pub(crate) struct Http(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
+
+impl Http {
+    pub(crate) async fn send(
+        &self,
+        question: Question,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<(StatusCode, HeaderMap, Bytes), Failure> {
+        let (content_type, body) = question.body.unzip();
+        let mut request = Request::new(Full::new(body.unwrap_or_default()));
+        *request.method_mut() = question.method;
+        *request.uri_mut() = question.uri;
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, JSON);
+        headers
+            .insert(USER_AGENT, HeaderValue::from_static(concat!("introspectd/", env!("CARGO_PKG_VERSION"))));
+        headers.extend(content_type.map(|value| (CONTENT_TYPE, value)));
+        headers.extend(authorization.map(|value| (AUTHORIZATION, value.clone())));
+
+        let response = self.0.request(request).await.map_err(|error| before_the_head(&error))?;
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() { BadAnswer::TooLarge } else { BadAnswer::Truncated }
+        })?;
+        Ok((head.status, head.headers, body.to_bytes()))
+    }
+}
+
+/// What an error before the answer's head means.
+fn before_the_head(error: &legacy::Error) -> Failure {
+    if error.is_connect() {
+        return Failure::outage(Outage::Unreachable);
+    }
+    let mut source = error.source();
+    while let Some(error) = source {
+        if let Some(error) = error.downcast_ref::<hyper::Error>()
+            && error.is_parse()
+        {
+            return BadAnswer::NotHttp.into();
+        }
+        if let Some(error) = error.downcast_ref::<io::Error>()
+            && error.kind() == io::ErrorKind::ConnectionReset
+        {
+            return Failure::outage(Outage::Unreachable);
+        }
+        source = error.source();
+    }
+    Failure::outage(Outage::Closed)
+}
+
+impl Question {
+    pub(crate) fn form(uri: Uri, body: String) -> Self {
+        Self { method: Method::POST, uri, body: Some((FORM, body.into())) }
+    }
+
+    pub(crate) fn json(uri: Uri, body: Vec<u8>) -> Self {
+        Self { method: Method::POST, uri, body: Some((JSON, body.into())) }
+    }
+}

@@ -1,0 +1,71 @@
+use std::time::Duration;
+
+use introspectd_settings::Section;
+use rustls::ClientConfig;
+
+use crate::address::Address;
+use crate::credentials::CredentialConfig;
+use crate::tls;
+
+/// How to reach a provider, as its configuration says: address, credentials, deadline, TLS.
+#[derive(Debug)]
+pub struct Connection {
+    /// Where it is.
+    pub address: Address,
+    pub(crate) tls: ClientConfig,
+    pub(crate) timeout: Duration,
+    pub(crate) credentials: CredentialConfig,
+}
+
+/// What differs between vendors in reaching them.
+#[derive(Debug, Clone, Copy)]
+pub enum Dialect {
+    /// Questions are GETs below a `base_url`.
+    Rest,
+    /// Questions are GETs below a `base_url`; `client_credentials` are exchanged by a JSON body at
+    /// this path below it.
+    RestWithJsonGrant(&'static str),
+    /// Questions are forms posted to an endpoint, so that credentials may stand in them.
+    FormEndpoint,
+}
+
+impl Connection {
+    /// Reads `address_key`, `allow_http`, `timeout`, `tls` and `credentials` of a provider's section.
+    /// `None` where there was a problem, which the section's ledger holds.
+    pub fn read(section: &mut Section, address_key: &str, dialect: Dialect) -> Option<Self> {
+        let before = section.ledger().problem_count();
+        let allow_http = section.flag("allow_http", false);
+        let address = read_address(section, address_key, allow_http);
+        if let Some(address) = &address
+            && address.has_query()
+            && !matches!(dialect, Dialect::FormEndpoint)
+        {
+            section.problem(address_key, "holds a query", "Leave out `?` and what follows it.");
+        }
+        let timeout = section.duration(
+            "timeout",
+            Duration::from_secs(2),
+            Duration::from_millis(1)..=Duration::from_secs(300),
+        );
+        let tls = tls::read(section, address.as_ref().is_some_and(Address::is_https));
+        let credentials = CredentialConfig::read(section, dialect, address.as_ref(), allow_http);
+        if section.ledger().problem_count() > before {
+            return None;
+        }
+        Some(Self { address: address?, tls: tls?, timeout, credentials: credentials? })
+    }
+}
+
+pub(crate) fn read_address(section: &mut Section, key: &str, allow_http: bool) -> Option<Address> {
+    let remedy = "Write a URL such as \"https://as.example\".";
+    section.required_text(key, remedy)?;
+    let address = section.parsed(key, remedy, Address::parse)?;
+    if !address.is_private() && !allow_http {
+        section.problem(
+            key,
+            "is plain http, which shows tokens and credentials to the network",
+            "Use https, or set allow_http = true if the network is trusted.",
+        );
+    }
+    Some(address)
+}

@@ -1,0 +1,22 @@
+//! The only outbound HTTP: pool, deadline, body cap, credentials, path safety.
+//!
+//! An adapter describes its question (an [`Address`], a [`Segment`], a form) and gets an [`Answer`]
+//! or a [`Failure`](introspectd_core::Failure). What is the same for every vendor is decided here:
+//!
+//! - one deadline over the whole exchange: the credential's renewal, the connection, head and body;
+//! - a body over 1 MiB, a redirect, 401, 403, 429 and 5xx never reach an adapter;
+//! - TLS certificates are always verified: there is no switch for it;
+//! - nothing of a URL, a body or a credential is logged, since vendors put tokens into all three.
+
+mod address;
+mod answer;
+mod client;
+mod connection;
+mod credentials;
+mod grant;
+mod tls;
+
+pub use address::{Address, InvalidAddress, Refused, Segment};
+pub use answer::{Answer, object};
+pub use client::Upstream;
+pub use connection::{Connection, Dialect};
