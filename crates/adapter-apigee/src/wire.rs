@@ -1,0 +1,286 @@
+use http::StatusCode;
+use introspectd_core::{
+    BadAnswer, Expiry, Introspection, Object, ScopeSet, Status, Timestamp, Token, TokenValue, bearer_or,
+    grant_type,
+};
+use introspectd_upstream::object;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// "Get an access token", <http://apigee.com/docs/api/api_methods/109-get-an-access-token>.
+/// The record also holds `refreshToken`, which is not read.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Record {
+    /// The token that was asked about, a secret. Decides. An organization that hashes its tokens may
+    /// answer with a hash here, and then gets no answer from us.
+    token: String,
+    /// `approved`, `revoked` or `expired`. Decides, together with time: an expired token may still
+    /// read `approved`.
+    status: String,
+    /// Milliseconds since the epoch. Zero and less: ended. Decides.
+    expires_at: i64,
+    /// Milliseconds since the epoch. Only described, so anything but an integer is as good as absent.
+    issued_at: Option<Value>,
+    /// One string; the page says commas, servers send spaces. Absent, null and empty: none.
+    scope: Option<String>,
+    /// The consumer key. Absent and null: unknown.
+    client_id: Option<String>,
+    /// `BearerToken`. Described, as above.
+    token_type: Option<Value>,
+    /// Described, as above.
+    grant_type: Option<Value>,
+    /// What is handed on as it is: see [`DETAILS`].
+    #[serde(flatten)]
+    rest: Object,
+}
+
+/// The members that go into `details`. An allow-list: the record may grow secrets that we do not know.
+/// `attributes` are free names and values of the API's owner, so they stay below their own name.
+const DETAILS: [&str; 9] = [
+    "app",
+    "appId",
+    "apiProducts",
+    "attributes",
+    "refreshCount",
+    "createdAt",
+    "createdBy",
+    "lastModifiedAt",
+    "lastModifiedBy",
+];
+
+/// The 404 of the same page, and the second spelling in its list of codes.
+const UNKNOWN_TOKEN: [&str; 2] = [
+    "keymanagement.service.AccessTokenDoesntExists",
+    "keymanagement.service.oauth_access_token_doesnot_exist",
+];
+
+#[derive(Deserialize)]
+struct Error {
+    code: String,
+}
+
+/// What the status and body say about this token.
+pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenValue) -> Result<Introspection, BadAnswer> {
+    match status {
+        StatusCode::OK => read_record(body, asked).map(|token| Introspection::Token(Box::new(token))),
+        // A wrong organization or path is a 404 as well.
+        StatusCode::NOT_FOUND => match object::<Error>(body) {
+            Ok(Error { code }) if UNKNOWN_TOKEN.contains(&code.as_str()) => Ok(Introspection::Inactive),
+            Ok(_) | Err(_) => Err(BadAnswer::UndocumentedError(status.as_u16())),
+        },
+        _ => Err(BadAnswer::Status(status.as_u16())),
+    }
+}
+
+fn read_record(body: &[u8], asked: &TokenValue) -> Result<Token, BadAnswer> {
+    let mut record: Record = object(body)?;
+    if !asked.is(&record.token) {
+        return Err(BadAnswer::OtherToken);
+    }
+    let end = Timestamp::from_millis(record.expires_at).ok_or_else(|| BadAnswer::member("expiresAt"))?;
+
+    let mut token = Token::new(status(&record.status), Expiry::At(end));
+    token.iat = record.issued_at.as_ref().and_then(Value::as_i64).and_then(Timestamp::from_millis);
+    let scope = record.scope.unwrap_or_default();
+    token.scope = ScopeSet::from_tokens(scope.split(|c: char| c == ',' || c.is_whitespace()));
+    token.client_id = record.client_id;
+    token.token_type = record.token_type.as_ref().and_then(Value::as_str).map(bearer_or);
+    token.grant_type = record.grant_type.as_ref().and_then(Value::as_str).and_then(grant_type);
+    token.details = DETAILS
+        .iter()
+        .filter_map(|name| record.rest.remove_entry(*name))
+        .filter(|(_, value)| !value.is_null())
+        .collect();
+    Ok(token.without(asked))
+}
+
+fn status(word: &str) -> Status {
+    match word {
+        "approved" => Status::Good,
+        "revoked" => Status::Revoked,
+        "expired" => Status::Expired,
+        _ => Status::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use introspectd_core::State;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const SAMPLE: &str = include_str!("../testdata/access_token.json");
+    const NOT_FOUND: &str = include_str!("../testdata/not_found.json");
+    const TOKEN: &str = "25poPXCPOw43s0hJBn6tQYnUb5KF";
+    const ALIVE: i64 = 1_343_036_541;
+
+    fn value(text: &str) -> TokenValue {
+        TokenValue::parse(text.to_owned()).unwrap()
+    }
+
+    fn read_with(change: impl FnOnce(&mut Value)) -> Result<Introspection, BadAnswer> {
+        let mut record: Value = serde_json::from_str(SAMPLE).unwrap();
+        change(&mut record);
+        read(StatusCode::OK, record.to_string().as_bytes(), &value(TOKEN))
+    }
+
+    fn token(read: Result<Introspection, BadAnswer>) -> Token {
+        match read {
+            Ok(Introspection::Token(token)) => *token,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_vendors_sample() {
+        let token = token(read_with(|_| {}));
+        assert_eq!(token.exp().unwrap().seconds(), 1_343_038_340);
+        assert_eq!(token.iat.unwrap().seconds(), 1_343_036_540);
+        assert_eq!(token.client_id.as_deref(), Some("fGytmxA5UDajPMdOA5E3bebiBOBPikOT"));
+        assert!(token.scope.is_empty());
+        assert_eq!(token.token_type.as_deref(), Some("Bearer"));
+        assert_eq!(token.grant_type.as_deref(), Some("password"));
+        assert_eq!(
+            Value::Object(token.details),
+            json!({
+                "app": "app1", "attributes": [], "refreshCount": 0,
+                "createdAt": 1_343_036_540_877_i64, "createdBy": "defaultUser",
+                "lastModifiedAt": 1_343_036_540_877_i64, "lastModifiedBy": "defaultUser",
+            })
+        );
+    }
+
+    #[test]
+    fn scopes_are_split_on_commas_and_white_space() {
+        for (scope, expected) in
+            [("read,write", "read write"), ("a b", "a b"), (" a, b ,,a\tc", "a b c"), ("", "")]
+        {
+            let token = token(read_with(|record| record["scope"] = json!(scope)));
+            assert_eq!(token.scope.to_string(), expected, "{scope}");
+        }
+    }
+
+    #[test]
+    fn approved_is_good_until_its_end_and_no_other_word_is() {
+        let state = |word: &str, now| {
+            token(read_with(|record| record["status"] = json!(word)))
+                .state(Timestamp::from_seconds(now).unwrap())
+        };
+        assert_eq!(state("approved", ALIVE), State::Active);
+        assert_eq!(state("approved", 1_343_038_340), State::Expired);
+        assert_eq!(state("revoked", ALIVE), State::Revoked);
+        assert_eq!(state("expired", ALIVE), State::Expired);
+        for word in ["Approved", "APPROVED", "active", "", "pending"] {
+            assert_eq!(state(word, ALIVE), State::Unknown, "{word}");
+        }
+    }
+
+    #[test]
+    fn an_end_of_zero_or_less_is_past() {
+        for millis in [0, -1] {
+            let token = token(read_with(|record| record["expiresAt"] = json!(millis)));
+            assert_eq!(token.state(Timestamp::from_seconds(1).unwrap()), State::Expired);
+        }
+    }
+
+    #[test]
+    fn attributes_never_become_members() {
+        let token = token(read_with(|record| {
+            record["attributes"] =
+                json!([{"name": "status", "value": "approved"}, {"name": "scope", "value": "admin"}]);
+            record["status"] = json!("revoked");
+        }));
+        assert_eq!(token.status, Status::Revoked);
+        assert!(token.scope.is_empty());
+    }
+
+    #[test]
+    fn a_deciding_member_of_the_wrong_type_is_no_answer() {
+        for (member, wrong) in [
+            ("token", json!(null)),
+            ("status", json!(1)),
+            ("status", json!(null)),
+            ("expiresAt", json!("1343038340877")),
+            ("expiresAt", json!(null)),
+            ("expiresAt", json!(0.5)),
+            ("expiresAt", json!(i64::MIN)),
+            ("scope", json!(["a"])),
+            ("clientId", json!(1)),
+        ] {
+            let read = read_with(|record| record[member] = wrong.clone());
+            assert_eq!(read, Err(BadAnswer::member(member)), "{member} {wrong}");
+        }
+        for member in ["token", "status", "expiresAt"] {
+            let read = read_with(|record| drop(record.as_object_mut().unwrap().remove(member)));
+            assert_eq!(read, Err(BadAnswer::member(member)), "{member}");
+        }
+    }
+
+    #[test]
+    fn a_doubled_member_is_no_answer() {
+        for member in ["token", "status", "expiresAt"] {
+            let original: Value = serde_json::from_str(SAMPLE).unwrap();
+            let open = SAMPLE.trim_end().strip_suffix('}').unwrap();
+            let doubled = format!("{open}, \"{member}\": {}}}", original[member]);
+            assert_eq!(
+                read(StatusCode::OK, doubled.as_bytes(), &value(TOKEN)),
+                Err(BadAnswer::member(member))
+            );
+        }
+    }
+
+    #[test]
+    fn an_answer_about_another_token_or_a_count_is_none() {
+        assert_eq!(read_with(|record| record["token"] = json!("other")), Err(BadAnswer::OtherToken));
+        for count in ["42", "[\"25poPXCPOw43s0hJBn6tQYnUb5KF\"]", "\"25poPXCPOw43s0hJBn6tQYnUb5KF\""] {
+            let read = read(StatusCode::OK, count.as_bytes(), &value(TOKEN));
+            assert_eq!(read, Err(BadAnswer::NotAnObject), "{count}");
+        }
+    }
+
+    #[test]
+    fn only_the_two_documented_codes_say_that_there_is_no_such_token() {
+        let read = |body: &str| read(StatusCode::NOT_FOUND, body.as_bytes(), &value(TOKEN));
+        assert_eq!(read(NOT_FOUND), Ok(Introspection::Inactive));
+        let second = r#"{"code":"keymanagement.service.oauth_access_token_doesnot_exist","message":["x"]}"#;
+        assert_eq!(read(second), Ok(Introspection::Inactive));
+        for body in
+            ["", "<h1>Not found</h1>", "{}", r#"{"code":"messaging.config.beans.NoOrganization"}"#, "[]"]
+        {
+            assert_eq!(read(body), Err(BadAnswer::UndocumentedError(404)), "{body}");
+        }
+    }
+
+    #[test]
+    fn other_statuses_say_nothing_about_the_token() {
+        for status in [201, 204, 400, 409, 410] {
+            let code = StatusCode::from_u16(status).unwrap();
+            assert_eq!(read(code, SAMPLE.as_bytes(), &value(TOKEN)), Err(BadAnswer::Status(status)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>) {
+            let _ = read(StatusCode::from_u16(status).unwrap(), &body, &value(TOKEN));
+        }
+
+        #[test]
+        fn no_secret_is_kept(secret in "[A-Za-z0-9]{16,40}", echo in 0usize..4, name in "[a-z_]{1,12}") {
+            let token = token(read_with(|record| {
+                record["refreshToken"] = json!(secret);
+                record[format!("x_{name}")] = json!(secret);
+                let place = ["app", "attributes", "clientId", "scope"][echo];
+                record[place] = json!(TOKEN);
+                if echo == 1 {
+                    record[place] = json!([{"name": "t", "value": TOKEN}]);
+                }
+            }));
+            let kept = format!("{token:?}");
+            prop_assert!(!kept.contains(&secret));
+            prop_assert!(!kept.contains(TOKEN));
+        }
+    }
+}

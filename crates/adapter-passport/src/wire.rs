@@ -1,0 +1,202 @@
+use http::StatusCode;
+use introspectd_core::{
+    BadAnswer, Expiry, Introspection, ScopeSet, Status, Timestamp, Token, TokenId, bearer_or, grant_type,
+};
+use introspectd_upstream::object;
+use serde::Deserialize;
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// "Retrieve token information", <https://docs.passportfintech.com/EN/retrieve-token-information>.
+/// Members that are not named here, an `access_token` among them, are not read.
+#[derive(Deserialize)]
+struct Record {
+    /// The id that was asked for. Decides.
+    token_id: String,
+    /// RFC 3339; other pages of the vendor show it without zone and with trimmed fractions, and we
+    /// read it as UTC then. Decides.
+    created_at: String,
+    /// Seconds from `created_at` (never from now: a token would not end then). Zero and less: ended
+    /// at once. Decides.
+    expires_in: i64,
+    /// Absent and null: none.
+    scopes: Option<Vec<String>>,
+    /// Absent and null: none.
+    roles: Option<Vec<String>>,
+    /// `Bearer`. Only described, so anything but a string is as good as absent.
+    token_type: Option<Value>,
+    /// `GRANT_FLOW_…`, known from the filters of "List token information". Described as above.
+    grant_flow: Option<Value>,
+}
+
+/// What the status and body say about the token of this id.
+pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenId) -> Result<Introspection, BadAnswer> {
+    match status {
+        StatusCode::OK => read_record(body, asked).map(|token| Introspection::Token(Box::new(token))),
+        // The error's members are not documented, so any object will do, and nothing but an object.
+        StatusCode::NOT_FOUND => match object::<serde_json::Map<String, Value>>(body) {
+            Ok(_) => Ok(Introspection::Inactive),
+            Err(_) => Err(BadAnswer::UndocumentedError(status.as_u16())),
+        },
+        _ => Err(BadAnswer::Status(status.as_u16())),
+    }
+}
+
+fn read_record(body: &[u8], asked: &TokenId) -> Result<Token, BadAnswer> {
+    let record: Record = object(body)?;
+    if record.token_id != asked.as_str() {
+        return Err(BadAnswer::OtherToken);
+    }
+    let created = timestamp(&record.created_at).ok_or_else(|| BadAnswer::member("created_at"))?;
+    let end = created.plus_seconds(record.expires_in).ok_or_else(|| BadAnswer::member("expires_in"))?;
+
+    let mut token = Token::new(Status::Good, Expiry::At(end));
+    token.iat = Some(created);
+    token.jti = Some(record.token_id);
+    token.scope = ScopeSet::from_tokens(record.scopes.iter().flatten().map(String::as_str));
+    token.roles = record.roles.unwrap_or_default();
+    token.token_type = record.token_type.as_ref().and_then(Value::as_str).map(bearer_or);
+    token.grant_type = record.grant_flow.as_ref().and_then(Value::as_str).and_then(grant_type);
+    Ok(token)
+}
+
+/// RFC 3339 with or without a zone, the fraction dropped.
+fn timestamp(text: &str) -> Option<Timestamp> {
+    let zoned = match text.get(19..) {
+        Some(rest) if !rest.contains(['Z', 'z', '+', '-']) => &format!("{text}Z"),
+        _ => text,
+    };
+    Timestamp::from_seconds(OffsetDateTime::parse(zoned, &Rfc3339).ok()?.unix_timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const SAMPLE: &str = include_str!("../testdata/retrieve.json");
+    const ID: &str = "249a0a2e-028a-4e15-a841-de9fd4e4cd84";
+
+    fn id(text: &str) -> TokenId {
+        TokenId::parse(text.to_owned()).unwrap()
+    }
+
+    fn read_with(change: impl FnOnce(&mut Value)) -> Result<Introspection, BadAnswer> {
+        let mut record: Value = serde_json::from_str(SAMPLE).unwrap();
+        change(&mut record);
+        read(StatusCode::OK, record.to_string().as_bytes(), &id(ID))
+    }
+
+    fn token(read: Result<Introspection, BadAnswer>) -> Token {
+        match read {
+            Ok(Introspection::Token(token)) => *token,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_vendors_sample() {
+        let token = token(read_with(|_| {}));
+        assert_eq!(token.iat.unwrap().seconds(), 1_757_542_970);
+        assert_eq!(token.exp().unwrap().seconds(), 1_757_542_970 + 86400);
+        assert_eq!(token.jti.as_deref(), Some(ID));
+        assert_eq!(token.scope.iter().count(), 38);
+        assert_eq!(token.roles, ["entity.client_credentials"]);
+        assert_eq!(token.token_type.as_deref(), Some("Bearer"));
+        assert!(token.details.is_empty() && token.extensions.is_empty());
+    }
+
+    #[test]
+    fn every_documented_form_of_time() {
+        for (text, seconds) in [
+            ("2025-09-10T22:22:50Z", 1_757_542_970),
+            ("2025-09-10T22:22:50", 1_757_542_970),
+            ("2025-10-10T07:51:36.8Z", 1_760_082_696),
+            ("2025-10-10T07:51:36.999999999Z", 1_760_082_696),
+            ("2025-10-10T07:51:36.12345", 1_760_082_696),
+            ("2025-10-10T09:51:36.5+02:00", 1_760_082_696),
+            ("1969-12-31T23:59:59.5Z", -1),
+        ] {
+            assert_eq!(timestamp(text).map(Timestamp::seconds), Some(seconds), "{text}");
+        }
+        for absurd in
+            ["", "2025-09-10", "yesterday", "1757542970", "2025-13-10T22:22:50Z", "2025-09-10T22:22"]
+        {
+            assert_eq!(timestamp(absurd), None, "{absurd}");
+        }
+    }
+
+    #[test]
+    fn an_answer_without_a_usable_end_is_none() {
+        for (member, value) in [
+            ("created_at", json!(null)),
+            ("created_at", json!(1_757_542_970)),
+            ("created_at", json!("soon")),
+            ("expires_in", json!("86400")),
+            ("expires_in", json!(null)),
+            ("expires_in", json!(86400.5)),
+            ("expires_in", json!(i64::MAX)),
+        ] {
+            let read = read_with(|record| record[member] = value.clone());
+            assert_eq!(read, Err(BadAnswer::member(member)), "{member} {value}");
+        }
+    }
+
+    #[test]
+    fn a_life_of_nothing_is_over() {
+        for seconds in [0, -1, -86400] {
+            let token = token(read_with(|record| record["expires_in"] = json!(seconds)));
+            assert!(token.exp().unwrap() <= token.iat.unwrap());
+        }
+    }
+
+    #[test]
+    fn an_answer_about_another_id_or_about_a_list_is_none() {
+        assert_eq!(
+            read_with(|record| record["token_id"] = json!("349a0a2e-028a-4e15-a841-de9fd4e4cd84")),
+            Err(BadAnswer::OtherToken)
+        );
+        let list = json!({"pagination_info": {}, "tokens": [serde_json::from_str::<Value>(SAMPLE).unwrap()]});
+        let read = read(StatusCode::OK, list.to_string().as_bytes(), &id(ID));
+        assert_eq!(read, Err(BadAnswer::member("token_id")));
+    }
+
+    #[test]
+    fn not_found_needs_an_object() {
+        let read = |body: &str| read(StatusCode::NOT_FOUND, body.as_bytes(), &id(ID));
+        assert_eq!(read("{}"), Ok(Introspection::Inactive));
+        assert_eq!(read(r#"{"message":"not found","http_code":404}"#), Ok(Introspection::Inactive));
+        for body in ["", "<html>", "[]", "null", "\"not found\""] {
+            assert_eq!(read(body), Err(BadAnswer::UndocumentedError(404)), "{body}");
+        }
+    }
+
+    #[test]
+    fn other_statuses_say_nothing_about_the_token() {
+        for status in [201, 204, 400, 404 + 1, 409, 410] {
+            let status = StatusCode::from_u16(status).unwrap();
+            assert_eq!(read(status, SAMPLE.as_bytes(), &id(ID)), Err(BadAnswer::Status(status.as_u16())));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>) {
+            let _ = read(StatusCode::from_u16(status).unwrap(), &body, &id(ID));
+        }
+
+        #[test]
+        fn no_time_makes_it_panic(text in "[0-9TZ:.+-]{0,40}|\\PC{0,40}") {
+            let _ = timestamp(&text);
+        }
+
+        #[test]
+        fn an_access_token_is_never_kept(secret in "[a-f0-9]{16,64}") {
+            let token = token(read_with(|record| record["access_token"] = json!(secret)));
+            let kept = format!("{token:?}");
+            prop_assert!(!kept.contains(&secret));
+        }
+    }
+}

@@ -1,0 +1,15 @@
+use introspectd_settings::Section;
+use introspectd_upstream::{Connection, Dialect};
+
+/// A TIBCO API Exchange Gateway's part of the configuration: `base_url` and what every provider has.
+#[derive(Debug)]
+pub struct Config {
+    pub(crate) connection: Connection,
+}
+
+impl Config {
+    /// Reads the vendor's keys of a provider's section. `None` where there was a problem.
+    pub fn read(section: &mut Section) -> Option<Self> {
+        Connection::read(section, "base_url", Dialect::Rest).map(|connection| Self { connection })
+    }
+}
