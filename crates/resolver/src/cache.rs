@@ -1,0 +1,132 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use introspectd_core::{Clock, Introspection, State};
+use moka::Expiry;
+use moka::sync::Cache;
+
+use crate::fact::Fact;
+use crate::key::Key;
+use crate::lifetime::lifetime;
+
+/// How much is cached, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Bytes for everything that is cached. A token's weight is estimated.
+    pub max_bytes: u64,
+    /// The longest reuse of an active fact. Zero: none.
+    pub ttl: Duration,
+    /// The reuse of any other fact. Zero: none.
+    pub inactive_ttl: Duration,
+    /// How much longer an active fact may stand in for a provider that is out of order.
+    pub stale_if_error: Duration,
+}
+
+/// Facts, in two pools: however many made-up tokens are asked about, they evict no real one.
+///
+/// Each pool also drops what is past its time by moka's own clock; that only frees memory. Whether a
+/// fact may still be used is judged here, by the injected clock, on every hit.
+pub(crate) struct FactCache {
+    active: Cache<Key, Entry>,
+    inactive: Cache<Key, Entry>,
+    limits: CacheLimits,
+    clock: Arc<dyn Clock>,
+}
+
+/// What the cache has on a key.
+pub(crate) enum Cached {
+    /// To be used without asking.
+    Fresh(Arc<Fact>),
+    /// To be used if the provider is out of order.
+    Stale(Arc<Fact>),
+    Nothing,
+}
+
+#[derive(Clone)]
+struct Entry {
+    fact: Arc<Fact>,
+    /// By [`Clock::elapsed`], as is `kept_until`.
+    fresh_until: Duration,
+    kept_until: Duration,
+    /// From the insertion, for moka.
+    memory: Duration,
+}
+
+/// What an entry costs beside its fact: key, entry, the shared pointer's counts, moka's own nodes.
+const OVERHEAD: usize = 256;
+
+impl FactCache {
+    pub(crate) fn new(limits: CacheLimits, clock: Arc<dyn Clock>) -> Self {
+        // Inactive facts are small and brief: an eighth holds hundreds of thousands of them.
+        let inactive = limits.max_bytes / 8;
+        Self { active: pool(limits.max_bytes - inactive), inactive: pool(inactive), limits, clock }
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Cached {
+        let now = self.clock.elapsed();
+        let Some(entry) = self.active.get(key).or_else(|| self.inactive.get(key)) else {
+            return Cached::Nothing;
+        };
+        if now < entry.fresh_until {
+            Cached::Fresh(entry.fact)
+        } else if now < entry.kept_until {
+            Cached::Stale(entry.fact)
+        } else {
+            Cached::Nothing
+        }
+    }
+
+    /// Keeps a fact that was asked for at `asked_at` (by [`Clock::elapsed`]).
+    pub(crate) fn put(&self, key: Key, fact: Arc<Fact>, asked_at: Duration) {
+        let now = self.clock.now();
+        let is_active = match &fact.introspection {
+            Introspection::Token(token) => token.state(now) == State::Active,
+            Introspection::Inactive => false,
+        };
+        let (pool, other) =
+            if is_active { (&self.active, &self.inactive) } else { (&self.inactive, &self.active) };
+        // A newer fact takes the place of an older one in whichever pool that is.
+        other.invalidate(&key);
+        let Some(life) = lifetime(&fact.introspection, now, &self.limits, key.spread()) else {
+            pool.invalidate(&key);
+            return;
+        };
+        let spent = self.clock.elapsed().saturating_sub(asked_at);
+        let entry = Entry {
+            fact,
+            fresh_until: asked_at.saturating_add(life.fresh),
+            kept_until: asked_at.saturating_add(life.kept),
+            memory: life.kept.saturating_sub(spent),
+        };
+        pool.insert(key, entry);
+    }
+}
+
+fn pool(max_bytes: u64) -> Cache<Key, Entry> {
+    Cache::builder()
+        .max_capacity(max_bytes)
+        .weigher(|_, entry: &Entry| {
+            u32::try_from(OVERHEAD + entry.fact.introspection.size()).unwrap_or(u32::MAX)
+        })
+        .expire_after(Memory)
+        .build()
+}
+
+/// Lets moka free an entry when nothing may be made of it any more.
+struct Memory;
+
+impl Expiry<Key, Entry> for Memory {
+    fn expire_after_create(&self, _: &Key, entry: &Entry, _: Instant) -> Option<Duration> {
+        Some(entry.memory)
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &Key,
+        entry: &Entry,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        Some(entry.memory)
+    }
+}

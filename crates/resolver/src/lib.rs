@@ -1,0 +1,18 @@
+//! From a token to a fact: routing, cache, one flight for concurrent misses.
+//!
+//! A [`Resolver`] finds the providers that a token belongs to, gives what it knows of their answers,
+//! and asks where it knows nothing. Facts are cached, decisions never: what comes out is what a
+//! provider said, and whoever uses it judges it against the time and the caller of each request.
+
+mod cache;
+mod fact;
+mod flight;
+mod key;
+mod lifetime;
+mod resolver;
+mod router;
+
+pub use cache::CacheLimits;
+pub use fact::{Fact, Resolution, Source};
+pub use resolver::{Resolver, Upstream};
+pub use router::{Match, Unmatched};

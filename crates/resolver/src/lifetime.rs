@@ -1,0 +1,105 @@
+use std::time::Duration;
+
+use introspectd_core::{Introspection, State, Timestamp};
+
+use crate::cache::CacheLimits;
+
+/// How long a fact may be used again. Both are counted from the moment when it was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Lifetime {
+    /// Without asking.
+    pub(crate) fresh: Duration,
+    /// If the provider is out of order. At least `fresh`.
+    pub(crate) kept: Duration,
+}
+
+/// The lifetime of a fact at `now`; `None` where it may not be used again.
+///
+/// An active token's is bounded by `ttl` and its own end; anything else is bounded by `inactive_ttl`
+/// and never stands in for a provider that is out of order. `spread` shortens it by up to a tenth, so
+/// that tokens fetched together are not asked about together again.
+pub(crate) fn lifetime(
+    introspection: &Introspection,
+    now: Timestamp,
+    limits: &CacheLimits,
+    spread: u8,
+) -> Option<Lifetime> {
+    let (fresh, kept) = match introspection {
+        Introspection::Token(token) if token.state(now) == State::Active => {
+            let rest = match token.exp() {
+                Some(end) => now.until(end)?,
+                None => Duration::MAX,
+            };
+            let kept = limits.ttl.saturating_add(limits.stale_if_error);
+            (limits.ttl.min(rest), kept.min(rest))
+        }
+        Introspection::Token(_) | Introspection::Inactive => (limits.inactive_ttl, limits.inactive_ttl),
+    };
+    let fresh = fresh - (fresh / 10) * u32::from(spread) / 255;
+    (!fresh.is_zero()).then_some(Lifetime { fresh, kept })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use introspectd_core::{Expiry, Status, Token};
+    use proptest::prelude::*;
+
+    const LIMITS: CacheLimits = CacheLimits {
+        max_bytes: 1 << 20,
+        ttl: Duration::from_secs(60),
+        inactive_ttl: Duration::from_secs(5),
+        stale_if_error: Duration::from_secs(300),
+    };
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds).unwrap()
+    }
+
+    fn token(status: Status, expiry: Expiry) -> Introspection {
+        Introspection::Token(Box::new(Token::new(status, expiry)))
+    }
+
+    fn of(introspection: &Introspection) -> Option<(u64, u64)> {
+        lifetime(introspection, at(1000), &LIMITS, 0).map(|life| (life.fresh.as_secs(), life.kept.as_secs()))
+    }
+
+    #[test]
+    fn the_end_of_the_token_bounds_everything() {
+        assert_eq!(of(&token(Status::Good, Expiry::At(at(1010)))), Some((10, 10)));
+        assert_eq!(of(&token(Status::Good, Expiry::At(at(1100)))), Some((60, 100)));
+        assert_eq!(of(&token(Status::Good, Expiry::At(at(9999)))), Some((60, 360)));
+        assert_eq!(of(&token(Status::Good, Expiry::Never)), Some((60, 360)));
+    }
+
+    #[test]
+    fn what_is_not_active_is_kept_briefly_and_never_stands_in() {
+        for inactive in [
+            Introspection::Inactive,
+            token(Status::Revoked, Expiry::At(at(9999))),
+            token(Status::Good, Expiry::At(at(1000))),
+            token(Status::Good, Expiry::At(at(1))),
+        ] {
+            assert_eq!(of(&inactive), Some((5, 5)));
+        }
+    }
+
+    #[test]
+    fn a_ttl_of_nothing_caches_nothing() {
+        let limits = CacheLimits { ttl: Duration::ZERO, inactive_ttl: Duration::ZERO, ..LIMITS };
+        assert_eq!(lifetime(&token(Status::Good, Expiry::Never), at(0), &limits, 0), None);
+        assert_eq!(lifetime(&Introspection::Inactive, at(0), &limits, 0), None);
+    }
+
+    proptest! {
+        #[test]
+        fn jitter_shortens_by_a_tenth_at_most(spread: u8, end in 1001i64..5000) {
+            let token = token(Status::Good, Expiry::At(at(end)));
+            let plain = lifetime(&token, at(1000), &LIMITS, 0).unwrap().fresh;
+            let jittered = lifetime(&token, at(1000), &LIMITS, spread).unwrap();
+            prop_assert!(jittered.fresh <= plain && jittered.fresh >= plain * 9 / 10);
+            prop_assert!(jittered.fresh <= jittered.kept);
+            prop_assert!(jittered.kept <= Duration::from_secs(u64::try_from(end - 1000).unwrap()));
+        }
+    }
+}

@@ -1,0 +1,225 @@
+use std::io;
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use introspectd_core::{Clock, Failure, Introspection, Outage, Provider, ProviderName, TokenId, TokenValue};
+use tokio::sync::Semaphore;
+
+use crate::cache::{CacheLimits, Cached, FactCache};
+use crate::fact::{Fact, Resolution, Source};
+use crate::flight::{Boarding, Flights, Outcome};
+use crate::key::{KeyMaker, Subject};
+use crate::router::{Match, Routed, Router, Unmatched};
+
+/// A provider as it is configured.
+#[derive(Debug)]
+pub struct Upstream {
+    /// Its name.
+    pub name: ProviderName,
+    /// Its adapter.
+    pub provider: Arc<dyn Provider>,
+    /// How its tokens are recognized. `None`: it is asked only by name, or about what no other matches.
+    pub matching: Option<Match>,
+    /// `iss` of its tokens, where it does not say so itself.
+    pub issuer: Option<String>,
+    /// How many questions may be under way; further ones fail at once.
+    pub max_in_flight: u32,
+}
+
+/// From a token to a fact.
+pub struct Resolver {
+    upstreams: Vec<Asked>,
+    router: Router,
+    cache: Arc<FactCache>,
+    flights: Flights,
+    keys: KeyMaker,
+    clock: Arc<dyn Clock>,
+}
+
+#[derive(Clone)]
+struct Asked {
+    upstream: Arc<Upstream>,
+    places: Arc<Semaphore>,
+}
+
+impl Resolver {
+    /// For these providers, in an order that breaks ties.
+    ///
+    /// # Errors
+    /// Where the system gives no random bytes for the cache's key.
+    pub fn new(
+        upstreams: Vec<Upstream>,
+        unmatched: &Unmatched,
+        limits: CacheLimits,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<Self> {
+        let unmatched = match unmatched {
+            Unmatched::Reject => Routed::Nobody,
+            Unmatched::AskAll => Routed::Several((0..upstreams.len()).collect()),
+            Unmatched::Provider(name) => match upstreams.iter().position(|it| it.name == *name) {
+                Some(place) => Routed::One(place),
+                None => Routed::Nobody,
+            },
+        };
+        let router = Router::new(upstreams.iter().map(|it| it.matching.as_ref()), unmatched);
+        let asked = |upstream: Upstream| Asked {
+            places: Arc::new(Semaphore::new(upstream.max_in_flight as usize)),
+            upstream: Arc::new(upstream),
+        };
+        Ok(Self {
+            upstreams: upstreams.into_iter().map(asked).collect(),
+            router,
+            cache: Arc::new(FactCache::new(limits, Arc::clone(&clock))),
+            flights: Flights::default(),
+            keys: KeyMaker::random().map_err(io::Error::other)?,
+            clock,
+        })
+    }
+
+    /// The configured provider of this name.
+    pub fn provider(&self, name: &str) -> Option<&ProviderName> {
+        self.upstreams.iter().map(|it| &it.upstream.name).find(|it| it.as_str() == name)
+    }
+
+    /// What is known of a token that a client presented.
+    ///
+    /// Only providers that the token belongs to are asked, of these only those that `may_ask`, and
+    /// where `only` is given, no other. Dropping the future leaves a question under way to the others
+    /// who wait for it, and to the cache.
+    ///
+    /// # Errors
+    /// A [`Failure`] where no provider said something definite and at least one should have.
+    pub async fn introspect(
+        &self,
+        token: TokenValue,
+        only: Option<&ProviderName>,
+        may_ask: impl Fn(&ProviderName) -> bool,
+    ) -> Result<Resolution, Failure> {
+        let routed = self.candidates(&token, only).retain(|place| {
+            let candidate = self.upstreams.get(place).map(|it| &it.upstream);
+            candidate.is_some_and(|it| may_ask(&it.name) && it.provider.capabilities().introspect)
+        });
+        let subject = Subject::Token(token);
+        match routed {
+            Routed::Nobody => Ok(Resolution::NOBODY),
+            Routed::One(place) => self.resolve(place, &subject).await,
+            Routed::Several(places) => self.side_by_side(&places, &subject).await,
+        }
+    }
+
+    /// What is known of the record with this id. Who may know is the caller's business.
+    ///
+    /// # Errors
+    /// A [`Failure`] where the provider said nothing definite, [`Failure::Unsupported`] where it has
+    /// no such call.
+    pub async fn lookup(&self, id: TokenId, provider: &ProviderName) -> Result<Resolution, Failure> {
+        match self.upstreams.iter().position(|it| it.upstream.name == *provider) {
+            None => Ok(Resolution::NOBODY),
+            Some(place) => self.resolve(place, &Subject::Id(id)).await,
+        }
+    }
+
+    /// `only` narrows what routing says. A provider without a `match` can be meant by its name alone.
+    fn candidates(&self, token: &TokenValue, only: Option<&ProviderName>) -> Routed {
+        let routed = self.router.route(token.expose());
+        let Some(only) = only else { return routed };
+        let named = self.upstreams.iter().enumerate().find(|(_, it)| it.upstream.name == *only);
+        match named {
+            Some((place, it)) if it.upstream.matching.is_none() || routed.contains(place) => {
+                Routed::One(place)
+            }
+            Some(_) | None => Routed::Nobody,
+        }
+    }
+
+    /// One active answer wins; inactive only if every one of them said so; else the failure.
+    async fn side_by_side(&self, places: &[usize], subject: &Subject) -> Result<Resolution, Failure> {
+        let now = || self.clock.now();
+        let mut asked: FuturesUnordered<_> =
+            places.iter().map(|place| self.resolve(*place, subject)).collect();
+        let mut inactive = Resolution { source: Source::Hit, ..Resolution::NOBODY };
+        let mut failure = None;
+        while let Some(outcome) = asked.next().await {
+            match outcome {
+                Ok(resolution) if resolution.active(now()).is_some() => return Ok(resolution),
+                Ok(resolution) => inactive.source = inactive.source.max(resolution.source),
+                Err(reason) => failure = failure.or(Some(reason)),
+            }
+        }
+        failure.map_or(Ok(inactive), Err)
+    }
+
+    /// The story of one question: the cache, else the flight under way, else a flight of our own; and
+    /// if that fails through no fault of this token, what the cache kept for such a case.
+    async fn resolve(&self, place: usize, subject: &Subject) -> Result<Resolution, Failure> {
+        let Some(asked) = self.upstreams.get(place) else { return Ok(Resolution::NOBODY) };
+        let key = self.keys.key(&asked.upstream.name, subject);
+        let kept = match self.cache.get(&key) {
+            Cached::Fresh(fact) => return Ok(Resolution { fact: Some(fact), source: Source::Hit }),
+            Cached::Stale(fact) => Some(fact),
+            Cached::Nothing => None,
+        };
+        let (flight, source) = match self.flights.board(key) {
+            Boarding::Under(flight) => (flight, Source::Coalesced),
+            Boarding::Turn(turn) => {
+                // A flight may have landed between the look into the cache and this turn.
+                if let Cached::Fresh(fact) = self.cache.get(&key) {
+                    return Ok(Resolution { fact: Some(fact), source: Source::Hit });
+                }
+                let (asked, subject) = (asked.clone(), subject.clone());
+                let (cache, clock) = (Arc::clone(&self.cache), Arc::clone(&self.clock));
+                let question = async move {
+                    let asked_at = clock.elapsed();
+                    let fact = asked.ask(&subject).await?;
+                    cache.put(key, Arc::clone(&fact), asked_at);
+                    Ok(fact)
+                };
+                (turn.start(question), Source::Miss)
+            }
+        };
+        match flight.await {
+            Ok(fact) => Ok(Resolution { fact: Some(fact), source }),
+            Err(failure) => self.stand_in(kept, failure),
+        }
+    }
+
+    fn stand_in(&self, kept: Option<Arc<Fact>>, failure: Failure) -> Result<Resolution, Failure> {
+        let kept = Resolution { fact: kept, source: Source::Stale };
+        if failure.is_about_provider() && kept.active(self.clock.now()).is_some() {
+            return Ok(kept);
+        }
+        Err(failure)
+    }
+}
+
+impl Asked {
+    async fn ask(&self, subject: &Subject) -> Outcome {
+        let Ok(_place) = self.places.try_acquire() else {
+            return Err(Failure::outage(Outage::Overloaded));
+        };
+        let Upstream { name, provider, issuer, .. } = &*self.upstream;
+        let started = Instant::now();
+        let outcome = match subject {
+            Subject::Token(token) => provider.introspect(token).await,
+            Subject::Id(id) if provider.capabilities().lookup => provider.lookup(id).await,
+            Subject::Id(_) => Err(Failure::Unsupported),
+        };
+        match outcome {
+            Ok(mut introspection) => {
+                if let Introspection::Token(token) = &mut introspection
+                    && token.iss.is_none()
+                {
+                    token.iss.clone_from(issuer);
+                }
+                tracing::debug!(provider = %name, after = ?started.elapsed(), "the provider answered");
+                Ok(Arc::new(Fact { provider: name.clone(), introspection }))
+            }
+            Err(failure) => {
+                tracing::warn!(provider = %name, after = ?started.elapsed(), %failure, "the provider was of no help");
+                Err(failure)
+            }
+        }
+    }
+}
