@@ -70,9 +70,12 @@ impl Ledger {
         }
     }
 
-    /// Notes a value in force.
+    /// Notes a value in force, once, however often it is asked for.
     pub fn setting(&self, setting: Setting) {
-        self.0.borrow_mut().settings.push(setting);
+        let mut notes = self.0.borrow_mut();
+        if !notes.settings.contains(&setting) {
+            notes.settings.push(setting);
+        }
     }
 
     /// How many problems there are so far.

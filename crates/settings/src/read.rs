@@ -51,6 +51,14 @@ impl Section {
         }
     }
 
+    /// A string, or else `default`.
+    pub fn text_or(&mut self, key: &str, default: &str) -> String {
+        if !self.has(key) {
+            self.in_force(key, format!("{default:?}"), None);
+        }
+        self.text(key).unwrap_or_else(|| default.to_owned())
+    }
+
     /// A boolean.
     pub fn flag(&mut self, key: &str, default: bool) -> bool {
         let Some((origin, kind)) = self.value_or_default(key, default) else { return default };
@@ -105,7 +113,7 @@ impl Section {
 
     /// A size such as `"256MiB"`, at least `least`. In bytes.
     pub fn size(&mut self, key: &str, default: ByteSize, least: ByteSize) -> u64 {
-        let shown = |size: ByteSize| format!("\"{}\"", size.display().iec());
+        let shown = |size: ByteSize| format!("\"{}\"", size.display().iec()).replace(".0 ", "");
         let Some((origin, kind)) = self.value_or_default(key, shown(default)) else {
             return default.as_u64();
         };

@@ -66,9 +66,9 @@ impl Section {
             return None;
         };
         let text = match *form {
-            "env" => self.from_environment(),
-            "file" => self.from_file(),
-            _ => self.literal(),
+            "env" => self.environment_secret(),
+            "file" => self.file_secret(),
+            _ => self.literal_secret(),
         }?;
         if text.is_empty() {
             self.problem(form, "the secret is empty", "Give it a value.");
@@ -77,7 +77,7 @@ impl Section {
         Some(text.into())
     }
 
-    fn from_environment(&mut self) -> Option<String> {
+    fn environment_secret(&mut self) -> Option<String> {
         let name = self.text("env")?;
         let value = self.environment.get(&name).cloned();
         if value.is_none() {
@@ -87,7 +87,7 @@ impl Section {
         value
     }
 
-    fn from_file(&mut self) -> Option<String> {
+    fn file_secret(&mut self) -> Option<String> {
         let path = self.text("file")?;
         match std::fs::read_to_string(&path) {
             // An editor or `echo` ends the file with a line break, which is no part of the secret.
@@ -105,14 +105,15 @@ impl Section {
     }
 
     /// Read without [`Section::text`], which would note the secret as a value in force.
-    fn literal(&mut self) -> Option<String> {
+    fn literal_secret(&mut self) -> Option<String> {
         let value = self.take("literal")?;
+        let origin = self.origin_of(&value);
         let text = match value.kind {
             config::ValueKind::String(text) => Some(text),
             _ => None,
         };
         match &text {
-            Some(_) => self.in_force("literal", "\"***\"".to_owned(), Some("masked")),
+            Some(_) => self.in_force("literal", "\"***\"".to_owned(), Some(&origin)),
             None => self.problem("literal", "a string belongs here", "Put it in quotes."),
         }
         text

@@ -95,7 +95,7 @@ impl Section {
         let values = match value.kind {
             ValueKind::Array(values) => values,
             ValueKind::String(text) if is_environment(&origin) => {
-                return split_list(&text).map(Entry::Text).collect();
+                split_list(&text).map(|item| Value::new(Some(&origin), item)).collect()
             }
             _ => vec![value],
         };
@@ -103,7 +103,10 @@ impl Section {
         for (index, value) in values.into_iter().enumerate() {
             let place = format!("{key}[{index}]");
             match value.kind {
-                ValueKind::String(text) => entries.push(Entry::Text(text)),
+                ValueKind::String(text) => {
+                    self.in_force(&place, format!("{text:?}"), Some(&origin));
+                    entries.push(Entry::Text(text));
+                }
                 ValueKind::Table(table) => {
                     let below = self.below(&place, origin.clone(), table.into_iter().collect());
                     entries.push(Entry::Section(below));

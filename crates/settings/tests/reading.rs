@@ -1,5 +1,7 @@
 //! What a reader of a configuration is told.
 
+#![allow(clippy::unwrap_used, reason = "a test may end so")]
+
 use std::time::Duration;
 
 use bytesize::ByteSize;

@@ -1,0 +1,64 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::Full;
+
+use crate::language::Language;
+use crate::problem::Problem;
+
+/// Whether new requests are welcome. Shared by whoever starts and drains the process.
+#[derive(Debug, Clone, Default)]
+pub struct Readiness(Arc<AtomicBool>);
+
+impl Readiness {
+    /// Says so.
+    pub fn set(&self, ready: bool) {
+        self.0.store(ready, Ordering::Release);
+    }
+
+    fn get(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What an operator's machinery asks, on a listener of its own: `GET /livez` (the process answers) and
+/// `GET /readyz` (it takes requests; 503 before the start is done and from the beginning of the drain).
+///
+/// A provider that is down does not make the process unready: then all instances would leave at once,
+/// and with them the answers for the tokens of the others.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    readiness: Readiness,
+}
+
+impl Admin {
+    /// With this readiness.
+    pub fn new(readiness: Readiness) -> Self {
+        Self { readiness }
+    }
+
+    /// Answers one request.
+    pub fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+        let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        match request.uri().path() {
+            "/livez" | "/readyz" if !is_read => {
+                Problem::MethodNotAllowed { allow: "GET, HEAD" }.reply(Language::of(request.headers()))
+            }
+            "/livez" => text(StatusCode::OK, "alive\n"),
+            "/readyz" if self.readiness.get() => text(StatusCode::OK, "ready\n"),
+            "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
+            _ => Problem::NotFound.reply(Language::of(request.headers())),
+        }
+    }
+}
+
+fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
+    *response.status_mut() = status;
+    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
+    response.headers_mut().insert(http::header::CONTENT_TYPE, plain);
+    response.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

@@ -1,0 +1,137 @@
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+
+use crate::caller::{Caller, Callers};
+use crate::form;
+use crate::problem::Problem;
+
+/// Who sent a request: the caller that its listener names, else the one whose secret it shows in its
+/// one `Authorization` header, by HTTP Basic or as a bearer.
+///
+/// What the connection says wins: a header is what a proxy may have handed on from a client.
+pub(crate) fn authenticate<'a>(
+    callers: &'a Callers,
+    listener: Option<&'a Arc<Caller>>,
+    headers: &HeaderMap,
+) -> Result<&'a Arc<Caller>, Problem> {
+    listener.or_else(|| by_header(callers, headers)).ok_or(Problem::InvalidClient)
+}
+
+fn by_header<'a>(callers: &'a Callers, headers: &HeaderMap) -> Option<&'a Arc<Caller>> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    // Of two headers, a proxy and we might each believe another one.
+    let (Some(value), None) = (values.next(), values.next()) else { return None };
+    let (scheme, credentials) = value.to_str().ok()?.split_once(' ')?;
+    let credentials = credentials.trim_matches(' ');
+    if scheme.eq_ignore_ascii_case("basic") {
+        basic(callers, credentials)
+    } else if scheme.eq_ignore_ascii_case("bearer") {
+        callers.with_secret(credentials)
+    } else {
+        None
+    }
+}
+
+/// RFC 6749 section 2.3.1 form-encodes name and secret inside; most clients do not. Both are taken.
+fn basic<'a>(callers: &'a Callers, credentials: &str) -> Option<&'a Arc<Caller>> {
+    let decoded = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
+    let (name, secret) = decoded.split_once(':')?;
+    callers.with_name_and_secret(name, secret).or_else(|| {
+        match (form::decode(name.as_bytes()).ok()?, form::decode(secret.as_bytes()).ok()?) {
+            (Cow::Borrowed(_), Cow::Borrowed(_)) => None,
+            (name, secret) => callers.with_name_and_secret(&name, &secret),
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::caller::{ProviderSet, SecretDigest};
+    use http::HeaderValue;
+
+    fn caller(name: &str, secret: Option<&str>) -> Caller {
+        Caller {
+            name: name.to_owned(),
+            permissions: [].into(),
+            providers: ProviderSet::All,
+            secret: secret.map(SecretDigest::of),
+        }
+    }
+
+    fn callers() -> Callers {
+        Callers::new([
+            caller("edge", Some("s3cr:t/+ %")),
+            caller("sidecar", None),
+            caller("a b", Some("plain")),
+        ])
+    }
+
+    fn who(headers: &[&str]) -> Option<String> {
+        let callers = callers();
+        let headers =
+            headers.iter().map(|value| (AUTHORIZATION, HeaderValue::try_from(*value).unwrap())).collect();
+        authenticate(&callers, None, &headers).ok().map(|caller| caller.name.clone())
+    }
+
+    fn basic(credentials: &str) -> String {
+        format!("Basic {}", STANDARD.encode(credentials))
+    }
+
+    #[test]
+    fn basic_is_taken_plain_and_form_encoded() {
+        assert_eq!(who(&[&basic("edge:s3cr:t/+ %")]).as_deref(), Some("edge"));
+        assert_eq!(who(&[&basic("edge:s3cr%3At%2F%2B+%25")]).as_deref(), Some("edge"));
+        assert_eq!(who(&[&basic("a+b:plain")]).as_deref(), Some("a b"));
+        assert_eq!(who(&[&basic("edge:s3cr:t/+ %").replace("Basic", "bAsIc")]).as_deref(), Some("edge"));
+    }
+
+    #[test]
+    fn a_bearer_is_the_secret_alone() {
+        assert_eq!(who(&["Bearer plain"]).as_deref(), Some("a b"));
+        assert_eq!(who(&["bearer  plain "]).as_deref(), Some("a b"));
+        assert_eq!(who(&["Bearer edge"]), None);
+    }
+
+    #[test]
+    fn anything_else_is_nobody() {
+        for header in [
+            "",
+            "Basic",
+            "Basic ",
+            "Basic %%%",
+            "Bearer",
+            "Bearer ",
+            "Digest plain",
+            &basic("edge"),
+            &basic("edge:"),
+            &basic("edge:wrong"),
+            &basic("nobody:plain"),
+            &basic("sidecar:"),
+            &basic(":plain"),
+            &basic("EDGE:s3cr:t/+ %"),
+            "plain",
+        ] {
+            assert_eq!(who(&[header]), None, "{header}");
+        }
+        assert_eq!(who(&[]), None);
+    }
+
+    #[test]
+    fn two_headers_are_none() {
+        assert_eq!(who(&["Bearer plain", "Bearer plain"]), None);
+    }
+
+    #[test]
+    fn the_listener_wins_over_the_header() {
+        let callers = callers();
+        let headers = [(AUTHORIZATION, HeaderValue::from_static("Bearer plain"))].into_iter().collect();
+        let sidecar = callers.named("sidecar");
+        assert_eq!(authenticate(&callers, sidecar, &headers).unwrap().name, "sidecar");
+    }
+}

@@ -1,0 +1,142 @@
+use std::borrow::Cow;
+
+use introspectd_core::{TokenId, TokenRejected, TokenValue};
+
+use crate::problem::InvalidRequest;
+
+/// The parameters of `POST /introspect`.
+#[derive(Debug)]
+pub(crate) struct IntrospectForm {
+    pub(crate) subject: Subject,
+    pub(crate) provider: Option<String>,
+}
+
+/// What `token` holds.
+#[derive(Debug)]
+pub(crate) enum Subject {
+    Token(TokenValue),
+    /// With `token_type_hint=token_id`: a handle, which proves nothing.
+    Id(TokenId),
+}
+
+impl IntrospectForm {
+    /// Reads a body of `application/x-www-form-urlencoded`.
+    ///
+    /// No parameter may be given twice (RFC 6749 section 3.1); unknown ones and unknown hints are
+    /// ignored (RFC 7662 section 2.1).
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, InvalidRequest> {
+        let (mut token, mut hint, mut provider) = (None, None, None);
+        let mut names: Vec<Cow<'_, str>> = Vec::new();
+        for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            let mut halves = pair.splitn(2, |byte| *byte == b'=');
+            let name = decode(halves.next().unwrap_or_default())?;
+            let value = decode(halves.next().unwrap_or_default())?;
+            if names.contains(&name) {
+                return Err(InvalidRequest::Repeated);
+            }
+            match &*name {
+                "token" => token = Some(value.into_owned()),
+                "token_type_hint" => hint = Some(value),
+                "provider" => provider = Some(value.into_owned()),
+                _ => {}
+            }
+            names.push(name);
+            if names.len() > MAX_PARAMETERS {
+                return Err(InvalidRequest::NotAForm);
+            }
+        }
+        let token = token.ok_or(InvalidRequest::NoToken)?;
+        let subject = match hint.as_deref() {
+            Some("token_id") => TokenId::parse(token).map(Subject::Id),
+            Some(_) | None => TokenValue::parse(token).map(Subject::Token),
+        };
+        let subject = subject.map_err(|rejected| match rejected {
+            TokenRejected::Empty => InvalidRequest::NoToken,
+            TokenRejected::TooLong => InvalidRequest::TokenTooLong,
+        })?;
+        Ok(Self { subject, provider })
+    }
+}
+
+/// Far above any client; the search for repeated names is quadratic.
+const MAX_PARAMETERS: usize = 32;
+
+/// Undoes form encoding strictly: a `%` without two digits, or bytes that are no UTF-8, are no form.
+pub(crate) fn decode(raw: &[u8]) -> Result<Cow<'_, str>, InvalidRequest> {
+    if !raw.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+        return std::str::from_utf8(raw).map(Cow::Borrowed).map_err(|_| InvalidRequest::NotAForm);
+    }
+    let mut bytes = Vec::with_capacity(raw.len());
+    let mut rest = raw.iter();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => match (rest.next().and_then(digit), rest.next().and_then(digit)) {
+                (Some(high), Some(low)) => high << 4 | low,
+                _ => return Err(InvalidRequest::NotAForm),
+            },
+            other => *other,
+        });
+    }
+    String::from_utf8(bytes).map(Cow::Owned).map_err(|_| InvalidRequest::NotAForm)
+}
+
+fn digit(byte: &u8) -> Option<u8> {
+    char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn token(body: &str) -> Result<String, InvalidRequest> {
+        IntrospectForm::parse(body.as_bytes()).map(|form| match form.subject {
+            Subject::Token(token) => token.expose().to_owned(),
+            Subject::Id(id) => format!("id {}", id.as_str()),
+        })
+    }
+
+    #[test]
+    fn parameters_are_decoded() {
+        assert_eq!(token("token=a%2Bb+c%C3%A9").as_deref(), Ok("a+b c\u{e9}"));
+        assert_eq!(token("x=1&token=a=b&&").as_deref(), Ok("a=b"));
+        assert_eq!(token("%74oken=a").as_deref(), Ok("a"));
+    }
+
+    #[test]
+    fn only_one_hint_means_something() {
+        assert_eq!(token("token=a&token_type_hint=token_id").as_deref(), Ok("id a"));
+        for hint in ["access_token", "refresh_token", "Token_id", "", "token_id%20"] {
+            assert_eq!(token(&format!("token=a&token_type_hint={hint}")).as_deref(), Ok("a"), "{hint}");
+        }
+    }
+
+    #[test]
+    fn bad_forms_are_refused_with_their_reason() {
+        for none in ["", "token", "token=", "tok=a", "{\"token\":\"a\"}", "Token=a"] {
+            assert_eq!(token(none), Err(InvalidRequest::NoToken), "{none}");
+        }
+        for twice in ["token=a&token=a", "token=a&x=1&x=2", "token=a&t%6Fken=b", "token=&token=a"] {
+            assert_eq!(token(twice), Err(InvalidRequest::Repeated), "{twice}");
+        }
+        for broken in ["token=%", "token=%4", "token=%zz", "token=%ff", "token=a&%=b", "token=%+1"] {
+            assert_eq!(token(broken), Err(InvalidRequest::NotAForm), "{broken}");
+        }
+        let long = format!("token={}", "a".repeat(TokenValue::MAX_BYTES + 1));
+        assert_eq!(token(&long), Err(InvalidRequest::TokenTooLong));
+    }
+
+    proptest! {
+        #[test]
+        fn no_body_makes_it_panic(body: Vec<u8>) {
+            let _ = IntrospectForm::parse(&body);
+        }
+
+        #[test]
+        fn what_a_client_encodes_is_what_is_read(text in "\\PC{1,60}") {
+            let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            prop_assert_eq!(token(&format!("token={encoded}")), Ok(text));
+        }
+    }
+}

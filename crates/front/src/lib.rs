@@ -1,0 +1,24 @@
+//! Inbound: listeners, caller authentication, handlers, replies, the one error table.
+//!
+//! A request passes the layers in the order of [`Api::answer`]. Every inner layer returns a typed
+//! [`Problem`](problem::Problem); only the outermost one turns it into an answer, by one table. This
+//! crate knows no vendor: it hands tokens to the resolver and judges the facts that come back.
+
+mod admin;
+mod api;
+mod authentication;
+mod body;
+mod caller;
+mod form;
+mod language;
+mod listener;
+mod opening;
+mod problem;
+mod reply;
+mod server;
+
+pub use admin::{Admin, Readiness};
+pub use api::Api;
+pub use caller::{Caller, Callers, Permission, ProviderSet, SecretDigest};
+pub use listener::{InvalidAddress, ListenAddress, Listener};
+pub use server::{Stop, run};

@@ -1,0 +1,265 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{ALLOW, CONTENT_LANGUAGE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use introspectd_core::{Failure, Outage};
+use serde::Serialize;
+
+use crate::language::Language;
+use crate::reply::json;
+
+/// Why a request gets no answer about its token. The only way from an error to an HTTP answer is
+/// [`Problem::reply`].
+#[derive(Debug, PartialEq)]
+pub(crate) enum Problem {
+    // The client's request is at fault.
+    InvalidRequest(InvalidRequest),
+    NotFound,
+    MethodNotAllowed { allow: &'static str },
+    TooLarge,
+    TooSlow,
+    NotForm,
+    // The caller is.
+    InvalidClient,
+    AccessDenied,
+    // A provider, or we.
+    Failure(Failure),
+}
+
+/// What is wrong with a request's parameters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum InvalidRequest {
+    NoToken,
+    TokenTooLong,
+    Repeated,
+    NotAForm,
+    UnknownProvider,
+    ProviderNeeded,
+    Unreadable,
+}
+
+impl From<InvalidRequest> for Problem {
+    fn from(invalid: InvalidRequest) -> Self {
+        Self::InvalidRequest(invalid)
+    }
+}
+
+impl From<Failure> for Problem {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
+/// A row of the table: status, RFC 6749 `error`, and its description in both languages.
+struct Row(StatusCode, &'static str, &'static str, &'static str);
+
+impl Problem {
+    fn row(&self) -> Row {
+        match self {
+            Self::InvalidRequest(invalid) => {
+                let (english, spanish) = invalid.descriptions();
+                Row(StatusCode::BAD_REQUEST, "invalid_request", english, spanish)
+            }
+            Self::NotFound => Row(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "There is nothing at this path.",
+                "No hay nada en esta ruta.",
+            ),
+            Self::MethodNotAllowed { .. } => Row(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "This path does not take this method; see the Allow header.",
+                "Esta ruta no admite este m\u{e9}todo; consulte el encabezado Allow.",
+            ),
+            Self::TooLarge => Row(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "payload_too_large",
+                "The request's body is larger than 64 KiB.",
+                "El cuerpo de la petici\u{f3}n supera los 64 KiB.",
+            ),
+            Self::TooSlow => Row(
+                StatusCode::REQUEST_TIMEOUT,
+                "request_timeout",
+                "The request's body did not arrive in time.",
+                "El cuerpo de la petici\u{f3}n no lleg\u{f3} a tiempo.",
+            ),
+            Self::NotForm => Row(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body must be application/x-www-form-urlencoded.",
+                "El cuerpo debe ser application/x-www-form-urlencoded.",
+            ),
+            Self::InvalidClient => Row(
+                StatusCode::UNAUTHORIZED,
+                "invalid_client",
+                "The caller is unknown, or its secret is wrong.",
+                "El cliente es desconocido o su secreto es incorrecto.",
+            ),
+            Self::AccessDenied => Row(
+                StatusCode::FORBIDDEN,
+                "access_denied",
+                "The caller does not have the permission that this needs.",
+                "El cliente no tiene el permiso necesario.",
+            ),
+            Self::Failure(failure) => failure_row(failure),
+        }
+    }
+
+    /// The answer. Nothing in it depends on the token, a credential or an upstream's words.
+    pub(crate) fn reply(&self, language: Language) -> Response<Full<Bytes>> {
+        #[derive(Serialize)]
+        struct Body<'a> {
+            error: &'a str,
+            error_description: &'a str,
+        }
+        let Row(status, error, english, spanish) = self.row();
+        let error_description = match language {
+            Language::English => english,
+            Language::Spanish => spanish,
+        };
+        let mut response = json(status, &Body { error, error_description });
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
+        headers.insert(VARY, HeaderValue::from_static("accept-language"));
+        match self {
+            Self::InvalidClient => {
+                headers.insert(
+                    WWW_AUTHENTICATE,
+                    HeaderValue::from_static("Basic realm=\"introspectd\", charset=\"UTF-8\""),
+                );
+                headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"introspectd\""));
+            }
+            Self::MethodNotAllowed { allow } => {
+                headers.insert(ALLOW, HeaderValue::from_static(allow));
+            }
+            Self::Failure(Failure::Unavailable { retry_after, .. }) => {
+                let seconds = retry_after.unwrap_or(RETRY_SOON).as_secs().max(1);
+                headers.insert(RETRY_AFTER, seconds.into());
+            }
+            Self::InvalidRequest(_)
+            | Self::NotFound
+            | Self::TooLarge
+            | Self::TooSlow
+            | Self::NotForm
+            | Self::AccessDenied
+            | Self::Failure(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported) => {}
+        }
+        response
+    }
+}
+
+/// Where a provider does not say when to come back.
+const RETRY_SOON: Duration = Duration::from_secs(1);
+
+impl InvalidRequest {
+    fn descriptions(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NoToken => (
+                "The parameter token is missing or empty.",
+                "Falta el par\u{e1}metro token o est\u{e1} vac\u{ed}o.",
+            ),
+            Self::TokenTooLong => ("The token is longer than 16 KiB.", "El token supera los 16 KiB."),
+            Self::Repeated => {
+                ("A parameter is given more than once.", "Un par\u{e1}metro aparece m\u{e1}s de una vez.")
+            }
+            Self::NotAForm => {
+                ("The body is not form-encoded.", "El cuerpo no est\u{e1} codificado como formulario.")
+            }
+            Self::UnknownProvider => {
+                ("There is no provider of this name.", "No existe un proveedor con este nombre.")
+            }
+            Self::ProviderNeeded => (
+                "The hint token_id needs the parameter provider.",
+                "La indicaci\u{f3}n token_id requiere el par\u{e1}metro provider.",
+            ),
+            Self::Unreadable => {
+                ("The request's body could not be read.", "No se pudo leer el cuerpo de la petici\u{f3}n.")
+            }
+        }
+    }
+}
+
+fn failure_row(failure: &Failure) -> Row {
+    match failure {
+        Failure::Timeout => Row(
+            StatusCode::GATEWAY_TIMEOUT,
+            "upstream_timeout",
+            "The authorization server gave no answer in time.",
+            "El servidor de autorizaci\u{f3}n no respondi\u{f3} a tiempo.",
+        ),
+        Failure::Unavailable { outage: Outage::Overloaded | Outage::Abandoned, .. } => Row(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "The service cannot answer at present. Try again.",
+            "El servicio no puede responder por el momento. Int\u{e9}ntelo de nuevo.",
+        ),
+        Failure::Unavailable { outage: Outage::Unreachable | Outage::Closed | Outage::Status(_), .. } => Row(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "temporarily_unavailable",
+            "The authorization server cannot be reached at present. Try again.",
+            "El servidor de autorizaci\u{f3}n no est\u{e1} disponible por el momento. Int\u{e9}ntelo de nuevo.",
+        ),
+        Failure::BadAnswer(_) => Row(
+            StatusCode::BAD_GATEWAY,
+            "upstream_error",
+            "The authorization server gave no valid answer.",
+            "El servidor de autorizaci\u{f3}n no dio una respuesta v\u{e1}lida.",
+        ),
+        Failure::Unsupported => Row(
+            StatusCode::NOT_IMPLEMENTED,
+            "unsupported",
+            "This provider cannot look up a token by its id.",
+            "Este proveedor no permite consultar un token por su identificador.",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use introspectd_core::BadAnswer;
+
+    fn outage(outage: Outage, seconds: Option<u64>) -> Problem {
+        Problem::Failure(Failure::Unavailable { outage, retry_after: seconds.map(Duration::from_secs) })
+    }
+
+    #[test]
+    fn every_problem_has_its_status_and_error() {
+        for (problem, status, error) in [
+            (InvalidRequest::NoToken.into(), 400, "invalid_request"),
+            (Problem::InvalidClient, 401, "invalid_client"),
+            (Problem::AccessDenied, 403, "access_denied"),
+            (Problem::NotFound, 404, "not_found"),
+            (Problem::MethodNotAllowed { allow: "POST" }, 405, "method_not_allowed"),
+            (Problem::TooSlow, 408, "request_timeout"),
+            (Problem::TooLarge, 413, "payload_too_large"),
+            (Problem::NotForm, 415, "unsupported_media_type"),
+            (Failure::Unsupported.into(), 501, "unsupported"),
+            (Failure::from(BadAnswer::NotAnObject).into(), 502, "upstream_error"),
+            (outage(Outage::Unreachable, None), 503, "temporarily_unavailable"),
+            (outage(Outage::Overloaded, None), 503, "temporarily_unavailable"),
+            (Failure::Timeout.into(), 504, "upstream_timeout"),
+        ] {
+            let Row(found, code, english, spanish) = problem.row();
+            assert_eq!((found.as_u16(), code), (status, error), "{problem:?}");
+            assert_ne!(english, spanish);
+            let reply = problem.reply(Language::Spanish);
+            assert_eq!(reply.headers()["cache-control"], "no-store");
+            assert_eq!(reply.headers()["content-language"], "es");
+        }
+    }
+
+    #[test]
+    fn the_headers_that_a_status_needs() {
+        let reply = |problem: Problem| problem.reply(Language::English);
+        let challenges = reply(Problem::InvalidClient);
+        assert_eq!(challenges.headers().get_all("www-authenticate").iter().count(), 2);
+        assert_eq!(reply(Problem::MethodNotAllowed { allow: "POST" }).headers()["allow"], "POST");
+        assert_eq!(reply(outage(Outage::Status(429), Some(17))).headers()["retry-after"], "17");
+        assert_eq!(reply(outage(Outage::Closed, Some(0))).headers()["retry-after"], "1");
+        assert_eq!(reply(outage(Outage::Closed, None)).headers()["retry-after"], "1");
+    }
+}

@@ -1,0 +1,163 @@
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use http::{HeaderValue, Response, StatusCode};
+use http_body_util::Full;
+use introspectd_core::{Audience, ProviderName, Timestamp, Token};
+use introspectd_resolver::Source;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+/// Whether and how the cache served.
+const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+
+/// An RFC 7662 answer. Without an active token it is `{"active":false}`, whatever the reason: who may
+/// not know more learns nothing from the difference.
+pub(crate) fn introspection(
+    active: Option<(&ProviderName, &Token)>,
+    source: Source,
+) -> Response<Full<Bytes>> {
+    let mut response = match active {
+        Some((provider, token)) => json(StatusCode::OK, &Active { provider, token }),
+        None => bytes(StatusCode::OK, Bytes::from_static(br#"{"active":false}"#)),
+    };
+    let how = match source {
+        Source::Hit => "hit",
+        Source::Coalesced => "coalesced",
+        Source::Miss => "miss",
+        Source::Stale => "stale",
+    };
+    response.headers_mut().insert(X_CACHE, HeaderValue::from_static(how));
+    response
+}
+
+/// An answer of this JSON, which nobody on the way may keep.
+pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>> {
+    match serde_json::to_vec(body) {
+        Ok(body) => bytes(status, body.into()),
+        // Only a map with keys that are no strings could bring this about, and there is none.
+        Err(_) => {
+            bytes(StatusCode::INTERNAL_SERVER_ERROR, Bytes::from_static(br#"{"error":"server_error"}"#))
+        }
+    }
+}
+
+fn bytes(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// An active token as RFC 7662 section 2.2 and our contract name its members. What is unknown is
+/// absent, never null.
+struct Active<'a> {
+    provider: &'a ProviderName,
+    token: &'a Token,
+}
+
+impl Serialize for Active<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let Self { provider, token } = self;
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("active", &true)?;
+        if !token.scope.is_empty() {
+            map.serialize_entry("scope", &token.scope.to_string())?;
+        }
+        for (name, text) in [
+            ("client_id", &token.client_id),
+            ("username", &token.username),
+            ("token_type", &token.token_type),
+        ] {
+            entry(&mut map, name, text.as_ref())?;
+        }
+        for (name, time) in [("exp", token.exp()), ("iat", token.iat), ("nbf", token.nbf)] {
+            entry(&mut map, name, time.map(Timestamp::seconds))?;
+        }
+        entry(&mut map, "sub", token.sub.as_ref())?;
+        match &token.aud {
+            None => {}
+            Some(Audience::One(one)) => map.serialize_entry("aud", one)?,
+            Some(Audience::Many(many)) => entry(&mut map, "aud", (!many.is_empty()).then_some(many))?,
+        }
+        entry(&mut map, "iss", token.iss.as_ref())?;
+        entry(&mut map, "jti", token.jti.as_ref())?;
+        map.serialize_entry("provider", provider.as_str())?;
+        let (roles, details) = (!token.roles.is_empty(), !token.details.is_empty());
+        entry(&mut map, "roles", roles.then_some(&token.roles))?;
+        entry(&mut map, "grant_type", token.grant_type.as_ref())?;
+        entry(&mut map, "details", details.then_some(&token.details))?;
+        for (name, value) in &token.extensions {
+            // A name of ours is ours: written twice, a reader could take either.
+            let taken = match name.as_str() {
+                "provider" => true,
+                "roles" => roles,
+                "grant_type" => token.grant_type.is_some(),
+                "details" => details,
+                _ => false,
+            };
+            if !taken {
+                map.serialize_entry(name, value)?;
+            }
+        }
+        map.end()
+    }
+}
+
+fn entry<M: SerializeMap>(map: &mut M, name: &str, value: Option<impl Serialize>) -> Result<(), M::Error> {
+    match value {
+        Some(value) => map.serialize_entry(name, &value),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use introspectd_core::{Expiry, ScopeSet, Status};
+    use serde_json::json;
+
+    fn rendered(token: &Token) -> String {
+        serde_json::to_string(&Active { provider: &ProviderName::parse("bank").unwrap(), token }).unwrap()
+    }
+
+    #[test]
+    fn what_is_unknown_is_absent() {
+        let mut token = Token::new(Status::Good, Expiry::Never);
+        token.aud = Some(Audience::Many(Vec::new()));
+        assert_eq!(rendered(&token), r#"{"active":true,"provider":"bank"}"#);
+    }
+
+    #[test]
+    fn every_member_has_its_name_and_type() {
+        let mut token = Token::new(Status::Good, Expiry::At(Timestamp::from_seconds(200).unwrap()));
+        token.iat = Timestamp::from_seconds(100);
+        token.nbf = Timestamp::from_seconds(101);
+        token.scope = ScopeSet::from_spaced("b a");
+        let text = |text: &str| Some(text.to_owned());
+        (token.client_id, token.username, token.sub) = (text("c"), text("u"), text("s"));
+        (token.iss, token.jti) = (text("i"), text("j"));
+        (token.token_type, token.grant_type) = (text("Bearer"), text("password"));
+        token.aud = Some(Audience::Many(vec!["x".to_owned(), "y".to_owned()]));
+        token.roles = vec!["r".to_owned()];
+        token.details = json!({"app": "a"}).as_object().unwrap().clone();
+        assert_eq!(
+            rendered(&token),
+            concat!(
+                r#"{"active":true,"scope":"b a","client_id":"c","username":"u","token_type":"Bearer","exp":200,"#,
+                r#""iat":100,"nbf":101,"sub":"s","aud":["x","y"],"iss":"i","jti":"j","provider":"bank","#,
+                r#""roles":["r"],"grant_type":"password","details":{"app":"a"}}"#
+            )
+        );
+    }
+
+    #[test]
+    fn no_extension_takes_a_name_of_ours() {
+        let mut token = Token::new(Status::Good, Expiry::Never);
+        token.extensions =
+            json!({"provider": "evil", "roles": "admin", "x": null}).as_object().unwrap().clone();
+        assert_eq!(rendered(&token), r#"{"active":true,"provider":"bank","roles":"admin","x":null}"#);
+        token.roles = vec!["clerk".to_owned()];
+        assert_eq!(rendered(&token).matches("roles").count(), 1);
+    }
+}

@@ -1,0 +1,107 @@
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use introspectd_core::Clock;
+use introspectd_front::{Admin, Api, Caller, ListenAddress, Listener, Readiness, Stop, run};
+use introspectd_resolver::Resolver;
+use tokio::task::JoinSet;
+
+use crate::config::{Config, Listen};
+
+/// What the configuration describes, built and not yet listening.
+pub struct App {
+    api: Arc<Api>,
+    listen: Listen,
+    drain: Duration,
+}
+
+/// An app whose listeners are bound.
+pub struct Bound {
+    api: Arc<Api>,
+    listeners: Vec<(Listener, Option<Arc<Caller>>)>,
+    admin: Vec<Listener>,
+    readiness: Readiness,
+    drain: Duration,
+}
+
+impl App {
+    /// Builds it.
+    ///
+    /// # Errors
+    /// Where the system gives no random bytes.
+    pub fn new(config: Config, clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let Config { listen, log_level: _, cache, unmatched, callers, providers, drain } = config;
+        let upstreams =
+            providers.into_iter().map(|provider| provider.into_upstream(Arc::clone(&clock))).collect();
+        let resolver = Resolver::new(upstreams, &unmatched, cache, Arc::clone(&clock))?;
+        Ok(Self { api: Arc::new(Api::new(callers, Arc::new(resolver), clock)), listen, drain })
+    }
+
+    /// Binds all listeners.
+    ///
+    /// # Errors
+    /// The first address that cannot be bound, with the system's reason.
+    pub async fn bind(self) -> io::Result<Bound> {
+        let Self { api, listen, drain } = self;
+        let mut listeners = Vec::new();
+        for listener in listen.api {
+            let caller = listener.caller.and_then(|name| api.caller(&name).cloned());
+            listeners.push((bind(&listener.address).await?, caller));
+        }
+        let mut admin = Vec::new();
+        for address in &listen.admin {
+            admin.push(bind(address).await?);
+        }
+        Ok(Bound { api, listeners, admin, readiness: Readiness::default(), drain })
+    }
+}
+
+async fn bind(address: &ListenAddress) -> io::Result<Listener> {
+    let bound = Listener::bind(address).await;
+    bound.map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
+}
+
+impl Bound {
+    /// Where callers are listened to, ports that were free included.
+    pub fn api_addresses(&self) -> Vec<ListenAddress> {
+        self.listeners.iter().filter_map(|(listener, _)| listener.address().ok()).collect()
+    }
+
+    /// Where the operator's machinery is.
+    pub fn admin_addresses(&self) -> Vec<ListenAddress> {
+        self.admin.iter().filter_map(|listener| listener.address().ok()).collect()
+    }
+
+    /// Serves until `stop`, then lets requests under way end, for at most the configured drain. Whether
+    /// all of them did. The admin listeners answer until the others are done.
+    pub async fn run(self, stop: Stop) -> bool {
+        let Self { api, listeners, admin, readiness, drain } = self;
+        let (end_admin, admin_stop) = Stop::new();
+        let mut admins = JoinSet::new();
+        for listener in admin {
+            let admin = Admin::new(readiness.clone());
+            let answer = move |request| std::future::ready(admin.answer(&request));
+            admins.spawn(run(listener, answer, admin_stop.clone(), Duration::from_secs(1)));
+        }
+        let mut apis = JoinSet::new();
+        for (listener, caller) in listeners {
+            let api = Arc::clone(&api);
+            let answer = move |request| {
+                let (api, caller) = (Arc::clone(&api), caller.clone());
+                async move { api.answer(caller.as_ref(), request).await }
+            };
+            apis.spawn(run(listener, answer, stop.clone(), drain));
+        }
+        readiness.set(true);
+        let unready = tokio::spawn(async move {
+            stop.given().await;
+            readiness.set(false);
+        });
+        let all_ended = apis.join_all().await.into_iter().all(|ended| ended);
+        unready.abort();
+        let _ = end_admin.send(true);
+        admins.join_all().await;
+        all_ended
+    }
+}

@@ -1,0 +1,110 @@
+//! Asks a running introspectd, over TCP or a Unix socket.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+use crate::command::Stopped;
+
+/// Longer than any provider's usual deadline, so that the server's own answer arrives.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Where an introspectd listens.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Server {
+    Tcp(String),
+    Unix(PathBuf),
+}
+
+/// What to ask.
+#[derive(Default)]
+pub(crate) struct Ask {
+    pub(crate) method: Method,
+    pub(crate) path: &'static str,
+    pub(crate) authorization: Option<String>,
+    pub(crate) form: Option<String>,
+}
+
+impl Server {
+    pub(crate) fn parse(url: &str) -> Result<Self, String> {
+        if let Some(path) = url.strip_prefix("unix:") {
+            return Ok(Self::Unix(path.into()));
+        }
+        let uri: Option<Uri> = url.parse().ok();
+        let authority = uri
+            .as_ref()
+            .filter(|uri| uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/"))
+            .and_then(Uri::authority);
+        match authority {
+            Some(authority) if authority.port().is_some() => Ok(Self::Tcp(authority.to_string())),
+            Some(authority) => Ok(Self::Tcp(format!("{authority}:80"))),
+            None => Err(format!("{url:?} is no server: write http://HOST:PORT or unix:PATH")),
+        }
+    }
+
+    pub(crate) async fn ask(&self, ask: Ask) -> Result<(StatusCode, Bytes), Stopped> {
+        let exchange = async {
+            match self {
+                Self::Tcp(address) => exchange(TcpStream::connect(address).await?, address, ask).await,
+                Self::Unix(path) => exchange(UnixStream::connect(path).await?, "localhost", ask).await,
+            }
+        };
+        match tokio::time::timeout(DEADLINE, exchange).await {
+            Ok(answer) => answer
+                .map_err(|error| Stopped::unreachable(format!("{} cannot be reached: {error}", self.name()))),
+            Err(_) => Err(Stopped::unreachable(format!("{} gave no answer in time", self.name()))),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Tcp(address) => address.clone(),
+            Self::Unix(path) => path.display().to_string(),
+        }
+    }
+}
+
+type Answer = Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>>;
+
+async fn exchange(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    host: &str,
+    ask: Ask,
+) -> Answer {
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let mut request = Request::builder().method(ask.method).uri(ask.path).header(HOST, host);
+    if let Some(authorization) = ask.authorization {
+        request = request.header(AUTHORIZATION, authorization);
+    }
+    if ask.form.is_some() {
+        request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    }
+    let request = request.body(Full::<Bytes>::from(ask.form.unwrap_or_default()))?;
+    let response = sender.send_request(request).await?;
+    let status = response.status();
+    Ok((status, response.into_body().collect().await?.to_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn servers() {
+        assert_eq!(Server::parse("http://h:1/"), Ok(Server::Tcp("h:1".to_owned())));
+        assert_eq!(Server::parse("http://[::1]"), Ok(Server::Tcp("[::1]:80".to_owned())));
+        assert_eq!(Server::parse("unix:/x"), Ok(Server::Unix("/x".into())));
+        for bad in ["", "h:1", "https://h", "http://h/introspect", "ftp://h"] {
+            assert!(Server::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

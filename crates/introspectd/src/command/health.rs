@@ -1,0 +1,33 @@
+use clap::Args;
+use http::Method;
+
+use super::{Exit, Outcome, Stopped, block_on, complain};
+use crate::client::{Ask, Server};
+
+/// Ask a running server's admin listener whether it is alive: for a container's health check, where
+/// there is no shell and no curl.
+#[derive(Args)]
+pub(crate) struct Health {
+    /// The admin listener: HOST:PORT or unix:PATH
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
+    admin: String,
+}
+
+impl Health {
+    pub(crate) fn run(self) -> Outcome {
+        let url = match self.admin.starts_with("unix:") {
+            true => self.admin,
+            false => format!("http://{}", self.admin),
+        };
+        let server = Server::parse(&url).map_err(Stopped::usage)?;
+        block_on(async {
+            let (status, _) =
+                server.ask(Ask { method: Method::GET, path: "/livez", ..Ask::default() }).await?;
+            if status.is_success() {
+                return Ok(Exit::Fine);
+            }
+            complain(&format!("the server answers {status}"));
+            Ok(Exit::Unreachable)
+        })
+    }
+}

@@ -1,0 +1,83 @@
+//! One file a command.
+
+pub(crate) mod check;
+pub(crate) mod hash_secret;
+pub(crate) mod health;
+pub(crate) mod lookup;
+pub(crate) mod serve;
+
+use std::future::Future;
+use std::io::{self, IsTerminal, Read, Write};
+
+use introspectd_settings::Environment;
+
+/// How a command ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// 0: as hoped.
+    Fine,
+    /// 1: the server refused, or the token is inactive.
+    Refused,
+    /// 2: wrong usage or configuration.
+    Usage,
+    /// 3: the server cannot be reached, or has an error of its own.
+    Unreachable,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub(crate) struct Stopped {
+    pub(crate) exit: Exit,
+    pub(crate) message: String,
+}
+
+pub(crate) type Outcome = Result<Exit, Stopped>;
+
+impl Stopped {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Usage, message: message.into() }
+    }
+
+    pub(crate) fn unreachable(message: impl Into<String>) -> Self {
+        Self { exit: Exit::Unreachable, message: message.into() }
+    }
+}
+
+/// A line on standard output. A reader that has gone away (`| head`) is no error.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// A line on standard error.
+pub(crate) fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "introspectd: {}", line.trim_end());
+}
+
+/// Variables whose names or values are no text are left out: none of ours is like that.
+pub(crate) fn environment() -> Environment {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect()
+}
+
+/// A secret from standard input, where neither the process list nor the shell's history shows it. The
+/// line break at its end is none of it.
+pub(crate) fn read_secret(what: &str) -> Result<String, Stopped> {
+    if io::stdin().is_terminal() {
+        complain(&format!("type the {what}, then Enter and Ctrl-D"));
+    }
+    let mut text = String::new();
+    let read = io::stdin().read_to_string(&mut text);
+    read.map_err(|error| Stopped::usage(format!("cannot read the {what} from standard input: {error}")))?;
+    let text = text.trim_end_matches(['\r', '\n']);
+    if text.is_empty() {
+        return Err(Stopped::usage(format!("give the {what} on standard input")));
+    }
+    Ok(text.to_owned())
+}
+
+/// Runs a client command to its end.
+pub(crate) fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| Stopped::unreachable(error.to_string()))?.block_on(work)
+}

@@ -1,0 +1,87 @@
+use std::collections::BTreeSet;
+
+use introspectd_core::ProviderName;
+use introspectd_front::{Caller, Callers, Permission, ProviderSet, SecretDigest};
+use introspectd_settings::{CallerSecret, Section};
+use secrecy::ExposeSecret;
+
+use super::listen::{ApiListener, Listen};
+use super::nearest;
+
+pub(super) fn read(root: &mut Section, providers: &[ProviderName], listen: &Listen) -> Callers {
+    let named: BTreeSet<&str> = listen.api.iter().filter_map(|listener| listener.caller.as_deref()).collect();
+    let mut callers: Vec<Caller> = Vec::new();
+    for (name, mut section) in root.sections("callers") {
+        let caller = read_caller(name, &mut section, providers);
+        if let Some(twin) = callers.iter().find(|other| share_secret(other, &caller)) {
+            let what = format!("is the secret of callers.{}, too", twin.name);
+            section.problem("secret", what, "Give each caller a secret of its own.");
+        }
+        if caller.secret.is_none() && !section.has("secret") && !named.contains(caller.name.as_str()) {
+            let remedy = "Write secret = { env = \"NAME\" }, or name this caller at a listener.";
+            section.problem("secret", "is missing, and no listener names this caller", remedy);
+        }
+        section.finish();
+        callers.push(caller);
+    }
+    for ApiListener { address, caller } in &listen.api {
+        if let Some(name) = caller
+            && !callers.iter().any(|caller| caller.name == *name)
+        {
+            let what = format!("{address} names the caller {name}, which there is not");
+            let known = callers.iter().map(|caller| caller.name.as_str());
+            root.problem("listen", what, nearest(name, known));
+        }
+    }
+    Callers::new(callers)
+}
+
+fn read_caller(name: String, section: &mut Section, providers: &[ProviderName]) -> Caller {
+    let secret = section.caller_secret("secret").map(|secret| match secret {
+        CallerSecret::Plain(secret) => SecretDigest::of(secret.expose_secret()),
+        CallerSecret::Sha256(digest) => SecretDigest::from_sha256(digest),
+    });
+    if name.contains(':') {
+        section.problem("", "has a colon in its name", "HTTP Basic could not carry it. Choose another name.");
+    }
+    let permissions = read_permissions(section);
+    let providers = read_providers(section, providers);
+    Caller { name, permissions, providers, secret }
+}
+
+fn read_permissions(section: &mut Section) -> BTreeSet<Permission> {
+    let Some(words) = section.texts("permissions") else { return [Permission::Introspect].into() };
+    let mut permissions = BTreeSet::new();
+    for word in words {
+        match Permission::ALL.into_iter().find(|permission| permission.as_str() == word) {
+            Some(permission) => drop(permissions.insert(permission)),
+            None => {
+                let known = Permission::ALL.into_iter().map(Permission::as_str);
+                section.problem("permissions", format!("{word:?} is no permission"), nearest(&word, known));
+            }
+        }
+    }
+    permissions
+}
+
+fn read_providers(section: &mut Section, providers: &[ProviderName]) -> ProviderSet {
+    let Some(words) = section.texts("providers") else { return ProviderSet::All };
+    if words.iter().any(|word| word == "*") {
+        return ProviderSet::All;
+    }
+    let mut names = BTreeSet::new();
+    for word in words {
+        match providers.iter().find(|provider| provider.as_str() == word) {
+            Some(provider) => drop(names.insert(provider.clone())),
+            None => {
+                let known = providers.iter().map(ProviderName::as_str);
+                section.problem("providers", format!("{word:?} is no provider"), nearest(&word, known));
+            }
+        }
+    }
+    ProviderSet::Only(names)
+}
+
+fn share_secret(one: &Caller, other: &Caller) -> bool {
+    matches!((&one.secret, &other.secret), (Some(one), Some(other)) if one.matches(other))
+}

@@ -1,0 +1,75 @@
+use introspectd_front::ListenAddress;
+use introspectd_settings::{Entry, Section};
+
+/// Where to listen.
+#[derive(Debug)]
+pub struct Listen {
+    /// For callers.
+    pub api: Vec<ApiListener>,
+    /// For `/livez` and `/readyz`.
+    pub admin: Vec<ListenAddress>,
+}
+
+/// A listener for callers.
+#[derive(Debug)]
+pub struct ApiListener {
+    /// Where.
+    pub address: ListenAddress,
+    /// Who everybody is that comes in here.
+    pub caller: Option<String>,
+}
+
+const REMEDY: &str = "Write \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/introspectd/api.sock\".";
+
+impl Listen {
+    pub(super) fn read(root: &mut Section) -> Self {
+        let mut section = root.section("listen");
+        let api = read_listeners(&mut section, "api", "127.0.0.1:8080");
+        let admin = read_listeners(&mut section, "admin", "127.0.0.1:9090");
+        for listener in admin.iter().filter(|listener| listener.caller.is_some()) {
+            let what = format!("{} names a caller", listener.address);
+            section.problem("admin", what, "The admin listener knows no callers. Leave it out.");
+        }
+        find_twins(&section, &api, &admin);
+        section.finish();
+        Self { api, admin: admin.into_iter().map(|listener| listener.address).collect() }
+    }
+}
+
+fn read_listeners(section: &mut Section, key: &str, default: &str) -> Vec<ApiListener> {
+    if !section.has(key) {
+        section.entries(key);
+        return ListenAddress::parse(default)
+            .into_iter()
+            .map(|address| ApiListener { address, caller: None })
+            .collect();
+    }
+    let mut listeners = Vec::new();
+    for entry in section.entries(key) {
+        match entry {
+            Entry::Text(text) => match ListenAddress::parse(&text) {
+                Ok(address) => listeners.push(ApiListener { address, caller: None }),
+                Err(error) => section.problem(key, format!("{text:?} {error}"), REMEDY),
+            },
+            Entry::Section(mut entry) => {
+                entry.required_text("address", REMEDY);
+                let address = entry.parsed("address", REMEDY, ListenAddress::parse);
+                let caller = entry.text("caller");
+                entry.finish();
+                listeners.extend(address.map(|address| ApiListener { address, caller }));
+            }
+        }
+    }
+    listeners
+}
+
+/// Port 0 is a free port each time.
+fn find_twins(section: &Section, api: &[ApiListener], admin: &[ApiListener]) {
+    let mut seen = std::collections::HashSet::new();
+    for ApiListener { address, .. } in api.iter().chain(admin) {
+        let free = matches!(address, ListenAddress::Tcp(address) if address.port() == 0);
+        if !free && !seen.insert(address) {
+            section.problem("", format!("{address} is given twice"), "Give each listener its own address.");
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! The configuration, read whole: every problem at once, nothing half-valid left.
+
+mod cache;
+mod callers;
+mod listen;
+mod providers;
+mod routing;
+
+use std::path::Path;
+use std::time::Duration;
+
+use introspectd_front::Callers;
+use introspectd_resolver::{CacheLimits, Unmatched};
+use introspectd_settings::{Environment, Problems, Section, Setting};
+use tracing_subscriber::EnvFilter;
+
+pub use listen::{ApiListener, Listen};
+pub use providers::ProviderConfig;
+
+/// Everything that the configuration says, valid.
+#[derive(Debug)]
+pub struct Config {
+    /// `[listen]`.
+    pub listen: Listen,
+    /// `[log] level`, in the syntax of `RUST_LOG`.
+    pub log_level: String,
+    /// `[cache]`.
+    pub cache: CacheLimits,
+    /// `[routing] unmatched`.
+    pub unmatched: Unmatched,
+    /// `[callers.…]`.
+    pub callers: Callers,
+    /// `[providers.…]`, in the order of their names.
+    pub providers: Vec<ProviderConfig>,
+    /// `[shutdown] drain`: how long requests under way may take after the signal to stop.
+    pub drain: Duration,
+}
+
+impl Config {
+    /// Reads the file, with environment variables (`INTROSPECTD__CACHE__TTL=30s`) over it. With the
+    /// configuration come all values in force, secrets masked.
+    ///
+    /// # Errors
+    /// All [`Problems`] at once.
+    pub fn load(file: &Path, environment: &Environment) -> Result<(Self, Vec<Setting>), Problems> {
+        let mut root = introspectd_settings::load(file, environment)?;
+        let ledger = root.ledger().clone();
+        let config = Self::read(&mut root);
+        root.finish();
+        ledger.close().map(|settings| (config, settings))
+    }
+
+    fn read(root: &mut Section) -> Self {
+        let listen = Listen::read(root);
+        let log_level = read_log(root);
+        let cache = cache::read(root);
+        let providers = providers::read(root);
+        let unmatched = routing::read(root, &providers.names);
+        let callers = callers::read(root, &providers.names, &listen);
+        let drain = read_shutdown(root);
+        Self { listen, log_level, cache, unmatched, callers, providers: providers.valid, drain }
+    }
+}
+
+fn read_log(root: &mut Section) -> String {
+    let mut log = root.section("log");
+    let remedy = "Write a level (error, warn, info, debug, trace), or RUST_LOG syntax.";
+    let level = log.text_or("level", "info");
+    if let Err(error) = EnvFilter::try_new(&level) {
+        log.problem("level", error.to_string(), remedy);
+    }
+    log.finish();
+    level
+}
+
+fn read_shutdown(root: &mut Section) -> Duration {
+    let mut shutdown = root.section("shutdown");
+    let longest = Duration::from_secs(600);
+    let drain = shutdown.duration("drain", Duration::from_secs(10), Duration::ZERO..=longest);
+    shutdown.finish();
+    drain
+}
+
+/// `Did you mean …?`, or else what is known.
+fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
+    let likeness = |candidate: &&str| strsim::jaro_winkler(word, candidate);
+    match known.clone().max_by(|a, b| likeness(a).total_cmp(&likeness(b))) {
+        Some(best) if likeness(&best) > 0.8 => format!("Did you mean `{best}`?"),
+        _ => format!("Known here: {}.", known.collect::<Vec<_>>().join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_force(file: &str) -> Vec<(String, String)> {
+        let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config"));
+        let environment =
+            ["EDGE_SECRET", "ASG_PASSWORD", "SSO_SECRET"].map(|name| (name.to_owned(), name.to_owned()));
+        let loaded = Config::load(&folder.join(file), &environment.into());
+        let (_, settings) = loaded.unwrap_or_else(|problems| panic!("{problems}"));
+        settings.into_iter().map(|setting| (setting.key, setting.value)).collect()
+    }
+
+    #[test]
+    fn the_reference_says_what_holds_without_it() {
+        let empty = tempfile::NamedTempFile::new().unwrap();
+        let (config, defaults) = Config::load(empty.path(), &Environment::new()).unwrap();
+        let reference = in_force("default.toml");
+        for Setting { key, value, .. } in defaults {
+            assert!(reference.contains(&(key.clone(), value.clone())), "{key} = {value}");
+        }
+        let addresses: Vec<_> =
+            config.listen.api.iter().map(|listener| listener.address.to_string()).collect();
+        assert!(reference.contains(&("listen.api[0]".to_owned(), format!("{:?}", addresses[0]))));
+        let admin = config.listen.admin[0].to_string();
+        assert!(reference.contains(&("listen.admin[0]".to_owned(), format!("{admin:?}"))));
+    }
+
+    #[test]
+    fn the_example_is_valid() {
+        assert!(
+            in_force("gateway.toml").contains(&("providers.legacy.timeout".to_owned(), "\"2s\"".to_owned()))
+        );
+    }
+}

@@ -1,0 +1,160 @@
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use introspectd_adapter_apigee as apigee;
+use introspectd_adapter_passport as passport;
+use introspectd_adapter_rfc7662 as rfc7662;
+use introspectd_adapter_tibco_asg as tibco_asg;
+use introspectd_core::{Clock, Provider, ProviderName};
+use introspectd_resolver::{Match, Upstream};
+use introspectd_settings::Section;
+use regex::Regex;
+
+use super::nearest;
+
+/// One `[providers.…]`, valid.
+#[derive(Debug)]
+pub struct ProviderConfig {
+    name: ProviderName,
+    vendor: Vendor,
+    matching: Option<Match>,
+    issuer: Option<String>,
+    max_in_flight: u32,
+}
+
+/// The vendors. This enum and the two matches on it below are the only list of them.
+#[derive(Debug)]
+enum Vendor {
+    Passport(passport::Config),
+    TibcoAsg(tibco_asg::Config),
+    Apigee(apigee::Config),
+    Rfc7662(rfc7662::Config),
+}
+
+const KINDS: [&str; 4] = ["passport", "tibco-asg", "apigee", "rfc7662"];
+
+impl Vendor {
+    fn read(kind: &str, section: &mut Section) -> Option<Self> {
+        match kind {
+            "passport" => passport::Config::read(section).map(Self::Passport),
+            "tibco-asg" => tibco_asg::Config::read(section).map(Self::TibcoAsg),
+            "apigee" => apigee::Config::read(section).map(Self::Apigee),
+            "rfc7662" => rfc7662::Config::read(section).map(Self::Rfc7662),
+            _ => {
+                section.problem("kind", "is no kind of provider", nearest(kind, KINDS.into_iter()));
+                None
+            }
+        }
+    }
+
+    fn into_provider(self, clock: Arc<dyn Clock>) -> Arc<dyn Provider> {
+        match self {
+            Self::Passport(config) => Arc::new(passport::Passport::new(config, clock)),
+            Self::TibcoAsg(config) => Arc::new(tibco_asg::TibcoAsg::new(config, clock)),
+            Self::Apigee(config) => Arc::new(apigee::Apigee::new(config, clock)),
+            Self::Rfc7662(config) => Arc::new(rfc7662::Rfc7662::new(config, clock)),
+        }
+    }
+}
+
+impl ProviderConfig {
+    /// Builds the adapter.
+    pub fn into_upstream(self, clock: Arc<dyn Clock>) -> Upstream {
+        let Self { name, vendor, matching, issuer, max_in_flight } = self;
+        Upstream { name, provider: vendor.into_provider(clock), matching, issuer, max_in_flight }
+    }
+}
+
+/// What was read: all names, so that other sections can refer to a provider that has problems of its
+/// own, and the providers without any.
+pub(super) struct Providers {
+    pub(super) names: Vec<ProviderName>,
+    pub(super) valid: Vec<ProviderConfig>,
+}
+
+pub(super) fn read(root: &mut Section) -> Providers {
+    let mut providers = Providers { names: Vec::new(), valid: Vec::new() };
+    let mut taken = HashMap::new();
+    for (name, mut section) in root.sections("providers") {
+        match ProviderName::parse(&name) {
+            Ok(name) => {
+                providers.names.push(name.clone());
+                providers.valid.extend(read_provider(name, &mut section, &mut taken));
+                section.finish();
+            }
+            Err(error) => section.problem("", error.to_string(), "Rename the provider."),
+        }
+    }
+    providers
+}
+
+fn read_provider(
+    name: ProviderName,
+    section: &mut Section,
+    taken: &mut HashMap<(&'static str, String), ProviderName>,
+) -> Option<ProviderConfig> {
+    let issuer = section.text("issuer");
+    let max_in_flight = section.number("max_in_flight", 1024, 1..=1_000_000);
+    let matching = read_match(section, &name, taken);
+    let kind = section.required_text("kind", &format!("Kinds: {}.", KINDS.join(", ")))?;
+    let vendor = Vendor::read(&kind, section)?;
+    Some(ProviderConfig { name, vendor, matching, issuer, max_in_flight })
+}
+
+/// `match = { prefix | regex | jwt_issuer = "…" }`. Two providers with the same one are a mistake:
+/// which of them was meant?
+fn read_match(
+    section: &mut Section,
+    name: &ProviderName,
+    taken: &mut HashMap<(&'static str, String), ProviderName>,
+) -> Option<Match> {
+    if !section.has("match") {
+        section.section("match");
+        return None;
+    }
+    let mut table = section.section("match");
+    let given: Vec<_> = ["prefix", "regex", "jwt_issuer"]
+        .into_iter()
+        .filter_map(|key| Some((key, table.text(key)?)))
+        .collect();
+    let matching = match given.as_slice() {
+        [(key, text)] => read_one(&table, key, text),
+        [] | [..] => {
+            let remedy = "Write one of prefix, regex and jwt_issuer.";
+            table.problem("", "says in no way, or in several, which tokens are meant", remedy);
+            None
+        }
+    };
+    if let (Some(_), [(key, text)]) = (&matching, given.as_slice())
+        && let Some(other) = taken.insert((*key, text.clone()), name.clone())
+    {
+        let what = format!("is that of providers.{other}, too");
+        table.problem(key, what, "Tell the two apart, or leave match out of one and ask for it by name.");
+    }
+    table.finish();
+    matching
+}
+
+fn read_one(table: &Section, key: &str, text: &str) -> Option<Match> {
+    if text.is_empty() {
+        table.problem(
+            key,
+            "is empty, and so fits every token",
+            "Write what tells this provider's tokens apart.",
+        );
+        return None;
+    }
+    match key {
+        "prefix" => Some(Match::Prefix(text.to_owned())),
+        "jwt_issuer" => Some(Match::JwtIssuer(text.to_owned())),
+        _ => match Regex::new(text) {
+            Ok(regex) => Some(Match::Regex(regex)),
+            Err(error) => {
+                let error = error.to_string();
+                let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                table.problem(key, format!("is no regular expression: {reason}"), "Mend it.");
+                None
+            }
+        },
+    }
+}

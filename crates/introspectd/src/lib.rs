@@ -1,0 +1,11 @@
+//! One endpoint that answers for the tokens of many authorization servers.
+//!
+//! The binary's parts, so that tests can put them together with a clock of their own:
+//! [`Config`] reads and judges the configuration, [`App`] builds and runs what it describes.
+
+mod app;
+pub mod config;
+pub mod log;
+
+pub use app::{App, Bound};
+pub use config::Config;

@@ -1,0 +1,69 @@
+//! The command line of introspectd.
+
+mod client;
+mod command;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use command::{Exit, check, hash_secret, health, lookup, serve};
+
+/// One endpoint that answers "is this OAuth token good, and what may it do?" for the tokens of many
+/// authorization servers.
+#[derive(Parser)]
+#[command(version, about, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Serve),
+    /// Judge a configuration and print what is in force, with secrets masked
+    Check(check::Check),
+    /// Ask a running server about a token, which is read from standard input
+    Lookup(lookup::Lookup),
+    /// Print the SHA-256 of a secret, which is read from standard input
+    HashSecret(hash_secret::HashSecret),
+    /// Ask a running server's admin listener whether it is alive
+    Health(health::Health),
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  introspectd check --config introspectd.toml
+  introspectd serve --config introspectd.toml
+  INTROSPECTD_SECRET=… introspectd lookup --caller edge < token.txt
+  openssl rand -hex 32 | tee edge.secret | introspectd hash-secret
+
+Exit codes: 0 fine, 1 refused or inactive, 2 wrong usage or configuration, 3 unreachable or a server error.";
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().command {
+        Command::Serve(serve) => serve.run(),
+        Command::Check(check) => check.run(),
+        Command::Lookup(lookup) => lookup.run(),
+        Command::HashSecret(hash_secret) => hash_secret.run(),
+        Command::Health(health) => health.run(),
+    };
+    outcome
+        .unwrap_or_else(|stopped| {
+            command::complain(&stopped.message);
+            stopped.exit
+        })
+        .into()
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Fine => 0,
+            Exit::Refused => 1,
+            Exit::Usage => 2,
+            Exit::Unreachable => 3,
+        })
+    }
+}
