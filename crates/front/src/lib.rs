@@ -1,7 +1,7 @@
 //! Inbound: listeners, caller authentication, handlers, replies, the one error table.
 //!
 //! A request passes the layers in the order of [`Api::answer`]. Every inner layer returns a typed
-//! [`Problem`](problem::Problem); only the outermost one turns it into an answer, by one table. This
+//! `Problem`; only the outermost one turns it into an answer, by one table. This
 //! crate knows no vendor: it hands tokens to the resolver and judges the facts that come back.
 
 mod admin;

@@ -1,0 +1,68 @@
+//! The project's chores, for developers and for the machine that checks their commits.
+#![allow(clippy::print_stdout, reason = "a program for the terminal: what it prints is what it is for")]
+#![allow(clippy::print_stderr, reason = "the same, for what went wrong")]
+
+mod audit;
+mod npm;
+mod run;
+mod test;
+mod tools;
+
+use std::process::ExitCode;
+
+use crate::run::Failure;
+
+const HELP: &str = "\
+The chores of introspectd's developers.
+
+Usage: cargo xtask <COMMAND>
+
+Commands:
+  test            Installs what the tests need and is missing, then runs every check:
+                  tools, format, clippy, docs, tests. Stops at the first that fails
+  test -- ARGS    Only the tests, with ARGS handed to `cargo test`
+  audit           Licences, bans, sources and advisories of the dependencies (cargo-deny).
+                  Installs cargo-deny when it is missing, which takes minutes
+  help, --help    This text
+
+Examples:
+  cargo xtask test
+  cargo xtask test -- -p introspectd-core
+  cargo xtask test -- -p introspectd-tests expired_entry_is_not_served -- --nocapture
+  cargo xtask audit
+
+Exit codes: 0 all is well, 1 a step failed (the last line names it), 2 wrong usage.";
+
+const WRONG_USAGE: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["help" | "--help" | "-h"] | ["test" | "audit", "--help" | "-h"] => {
+            println!("{HELP}");
+            ExitCode::SUCCESS
+        }
+        ["test"] | ["test", "--"] => ended("test", test::everything().map(|()| "all is well")),
+        ["test", "--", filters @ ..] => ended("test", test::only(filters).map(|()| "all is well")),
+        ["audit"] => ended("audit", audit::dependencies()),
+        _ => {
+            eprintln!("{HELP}");
+            ExitCode::from(WRONG_USAGE)
+        }
+    }
+}
+
+/// The last line of a chore, and the exit code that goes with it.
+fn ended(chore: &str, outcome: Result<&str, Failure>) -> ExitCode {
+    match outcome {
+        Ok(verdict) => {
+            println!("xtask {chore}: {verdict}");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("xtask {chore}: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

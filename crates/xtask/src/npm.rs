@@ -1,0 +1,46 @@
+//! Test peers written for Node: installs a folder of `tests/` that has a `package-lock.json`.
+//!
+//! It is installed into a copy under `target/`, where the tests find it: the source tree stays clean.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use crate::run::{Failure, Line, root};
+
+/// What is copied. A change of the first two means another installation.
+const FILES: [&str; 3] = ["package.json", "package-lock.json", "server.mjs"];
+
+/// Written last, so that an installation that was interrupted is begun anew.
+const STAMP: &str = ".installed";
+
+/// Brings `target/{peer}` up to date with `tests/{peer}`. Does nothing where it is.
+///
+/// # Errors
+/// A file cannot be copied, or `npm ci` failed.
+pub(crate) fn install(peer: &str) -> Result<(), Failure> {
+    let from = root().join("tests").join(peer);
+    let to = root().join("target").join(peer);
+
+    copy(&from, &to).map_err(|error| Failure::new(format!("copying {} failed: {error}", from.display())))?;
+    let wanted = stamp(&from).map_err(|error| Failure::new(format!("{}: {error}", from.display())))?;
+    if fs::read_to_string(to.join(STAMP)).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+
+    println!("    installing {}", to.display());
+    let _ = fs::remove_file(to.join(STAMP));
+    Line::new("npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).within(&to).run()?;
+    fs::write(to.join(STAMP), wanted)
+        .map_err(|error| Failure::new(format!("{}: {error}", to.join(STAMP).display())))
+}
+
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir_all(to)?;
+    FILES.iter().try_for_each(|file| fs::copy(from.join(file), to.join(file)).map(drop))
+}
+
+/// All that decides what `npm ci` installs.
+fn stamp(from: &Path) -> io::Result<String> {
+    Ok(fs::read_to_string(from.join("package.json"))? + &fs::read_to_string(from.join("package-lock.json"))?)
+}

@@ -1,0 +1,146 @@
+//! Programs that the tests run: which, how to see that they are there, and where to get them.
+
+use std::fmt;
+
+use crate::run::{Failure, Line};
+
+/// A program that the tests need. A new one is a line here.
+const TOOLS: &[Tool] = &[
+    Tool { name: "node", version: &["--version"], at_least: 18, package: "nodejs" },
+    Tool { name: "npm", version: &["--version"], at_least: 8, package: "npm" },
+];
+
+struct Tool {
+    name: &'static str,
+    /// The arguments that make it print its version, on either stream.
+    version: &'static [&'static str],
+    /// The oldest major version that will do.
+    at_least: u32,
+    /// Its name in Debian and its descendants.
+    package: &'static str,
+}
+
+enum Lack {
+    Missing,
+    TooOld(u32),
+}
+
+/// Installs the programs that are not there, as root or through `sudo` where it asks for no password.
+///
+/// # Errors
+/// One is missing or too old and could not be installed; says which, and what to type.
+pub(crate) fn install_missing() -> Result<(), Failure> {
+    let lacking = lacking();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    println!("    {}", listed(&lacking));
+
+    let packages: Vec<&str> = lacking.iter().map(|(tool, _)| tool.package).collect();
+    let failed = |why: &str| Failure::new(format!("{}, and {why}", listed(&lacking)));
+    if Line::new("apt-get", &["--version"]).output().is_none() {
+        return Err(failed("there is no apt-get to install it with: install it in this system's own way"));
+    }
+    let by_hand = [&["apt-get", "install", "--no-install-recommends"], packages.as_slice()].concat();
+    install(&packages).map_err(|why| failed(why).repeated_by(Line::new("sudo", &by_hand).to_string()))?;
+
+    let lacking = self::lacking();
+    if lacking.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("after the installation of {}: {}", packages.join(", "), listed(&lacking))))
+}
+
+/// Debian's own way: lists refreshed once if they are stale, nothing beyond what is needed, no service
+/// started by its package.
+const INSTALL: &str = include_str!("install.sh");
+
+fn install(packages: &[&str]) -> Result<(), &'static str> {
+    let script = [&["-c", INSTALL, "install"], packages].concat();
+    let line = if is_root() {
+        Line::new("sh", &script)
+    } else if Line::new("sudo", &["-n", "true"]).output().is_some() {
+        Line::new("sudo", &[&["-n", "sh"], script.as_slice()].concat())
+    } else {
+        return Err("this is neither root nor may it use sudo without a password");
+    };
+    line.run().map_err(|_| "its installation failed (see above)")
+}
+
+fn is_root() -> bool {
+    Line::new("id", &["-u"]).output().is_some_and(|id| id.trim() == "0")
+}
+
+fn lacking() -> Vec<(&'static Tool, Lack)> {
+    TOOLS.iter().filter_map(|tool| Some((tool, tool.lack()?))).collect()
+}
+
+fn listed(lacking: &[(&Tool, Lack)]) -> String {
+    let each: Vec<String> = lacking.iter().map(|(tool, lack)| format!("{} {lack}", tool.name)).collect();
+    each.join(", ")
+}
+
+impl Tool {
+    fn lack(&self) -> Option<Lack> {
+        match Line::new(self.name, self.version).output().as_deref().and_then(major) {
+            None => Some(Lack::Missing),
+            Some(version) => (version < self.at_least).then_some(Lack::TooOld(self.at_least)),
+        }
+    }
+}
+
+impl fmt::Display for Lack {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => write!(to, "is missing"),
+            Self::TooOld(at_least) => write!(to, "is older than {at_least}"),
+        }
+    }
+}
+
+/// The first number that a dot follows: programs agree on no more than that.
+fn major(printed: &str) -> Option<u32> {
+    let mut digits = String::new();
+    for character in printed.chars() {
+        match character {
+            '.' if !digits.is_empty() => return digits.parse().ok(),
+            digit if digit.is_ascii_digit() => digits.push(digit),
+            _ => digits.clear(),
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_major_version_is_found_in_what_programs_print() {
+        let printed = [
+            ("v20.20.2\n", Some(20)),
+            ("9.2.0\n", Some(9)),
+            ("nginx version: nginx/1.22.1\n", Some(1)),
+            ("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64\n", Some(7)),
+            ("envoy  version: 36d3a1/1.31.0/Clean/RELEASE/BoringSSL\n", Some(1)),
+            ("no version", None),
+            ("", None),
+        ];
+        for (printed, expected) in printed {
+            assert_eq!(major(printed), expected, "{printed:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_missing() {
+        let tool = Tool { name: "no-such-program-anywhere", version: &[], at_least: 0, package: "none" };
+        assert!(matches!(tool.lack(), Some(Lack::Missing)));
+    }
+
+    #[test]
+    fn an_old_program_is_too_old() {
+        let tool = Tool { name: "echo", version: &["v16.1.0"], at_least: 18, package: "none" };
+        assert!(matches!(tool.lack(), Some(Lack::TooOld(18))));
+        assert!(Tool { at_least: 16, ..tool }.lack().is_none());
+    }
+}
