@@ -46,6 +46,11 @@ impl Address {
         if authority.as_str().contains('@') {
             return Err(InvalidAddress::UserInfo);
         }
+        // A port out of range would silently become the scheme's own.
+        let has_port = authority.as_str().len() > authority.host().len();
+        if authority.host().is_empty() || has_port && authority.port().is_none() {
+            return Err(InvalidAddress::Unreadable);
+        }
         let scheme = if https { "https" } else { "http" };
         let path = uri.path().trim_end_matches('/');
         Ok(Self {
@@ -183,6 +188,8 @@ mod tests {
             ("https://u:p@a.example", InvalidAddress::UserInfo),
             ("https://a.example/#x", InvalidAddress::Unreadable),
             ("", InvalidAddress::Unreadable),
+            ("https://a.example:99999", InvalidAddress::Unreadable),
+            ("https://:443/x", InvalidAddress::Unreadable),
         ] {
             assert_eq!(Address::parse(text), Err(error), "{text}");
         }

@@ -25,7 +25,8 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// One provider, asked over a pool of connections of its own (HTTP/1.1, or HTTP/2 where TLS agrees
 /// on it).
 ///
-/// Calls are cancel-safe: a dropped call closes or returns its connection and leaves nothing behind.
+/// Calls are cancel-safe: a dropped call closes or returns its connection and leaves nothing behind but
+/// a renewal of the credential, which others may wait for.
 #[derive(Debug)]
 pub struct Upstream {
     http: Http,
@@ -59,8 +60,14 @@ impl Upstream {
             .pool_timer(TokioTimer::new())
             // Shorter than servers keep idle connections, so that a question rarely meets a closing one.
             .pool_idle_timeout(Duration::from_secs(15))
+            // Questions keep a shared connection from being idle, so that one whose other end has vanished
+            // would serve timeouts until the kernel gives it up, a quarter of an hour later.
+            .http2_keep_alive_interval(Duration::from_secs(5))
+            .http2_keep_alive_timeout(Duration::from_secs(5))
             .build(connector);
-        Self { http: Http(client), credentials: credentials.into_live(clock), timeout }
+        let http = Http(client);
+        let credentials = credentials.into_live(&http, timeout, clock);
+        Self { http, credentials, timeout }
     }
 
     /// Asks with GET.
@@ -101,12 +108,12 @@ impl Upstream {
     }
 
     /// A 401 may mean that the credential was taken back before its end: it is renewed once.
-    async fn ask_with_grant(&self, grant: &Grant, question: Question) -> Result<Answer, Failure> {
-        let held = grant.bearer(&self.http).await?;
+    async fn ask_with_grant(&self, grant: &Arc<Grant>, question: Question) -> Result<Answer, Failure> {
+        let held = grant.bearer().await?;
         let (mut status, mut headers, mut body) =
             self.http.send(question.clone(), Some(held.header())).await?;
         if status == StatusCode::UNAUTHORIZED {
-            let renewed = grant.after_refusal(&held, &self.http).await?;
+            let renewed = grant.after_refusal(&held).await?;
             (status, headers, body) = self.http.send(question, Some(renewed.header())).await?;
         }
         screen(status, &headers)?;
@@ -115,7 +122,7 @@ impl Upstream {
 }
 
 /// The pool, without deadline and credentials.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Http(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 impl Http {
@@ -138,7 +145,10 @@ impl Http {
         let response = self.0.request(request).await.map_err(|error| before_the_head(&error))?;
         let (head, body) = response.into_parts();
         let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
-            if error.is::<LengthLimitError>() { BadAnswer::TooLarge } else { BadAnswer::Truncated }
+            let broken =
+                if error.is::<LengthLimitError>() { BadAnswer::TooLarge } else { BadAnswer::Truncated };
+            // Whatever became of the page below it, a 503 stays a 503.
+            screen(head.status, &head.headers).err().unwrap_or_else(|| broken.into())
         })?;
         Ok((head.status, head.headers, body.to_bytes()))
     }
@@ -146,24 +156,25 @@ impl Http {
 
 /// What an error before the answer's head means.
 fn before_the_head(error: &legacy::Error) -> Failure {
-    if error.is_connect() {
-        return Failure::outage(Outage::Unreachable);
-    }
     let mut source = error.source();
     while let Some(error) = source {
-        if let Some(error) = error.downcast_ref::<hyper::Error>()
-            && error.is_parse()
-        {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
             return BadAnswer::NotHttp.into();
         }
-        if let Some(error) = error.downcast_ref::<io::Error>()
-            && error.kind() == io::ErrorKind::ConnectionReset
-        {
-            return Failure::outage(Outage::Unreachable);
+        match error.downcast_ref::<io::Error>() {
+            // The connector shares the time out between a host's addresses, so it may end just before ours.
+            Some(error) if error.kind() == io::ErrorKind::TimedOut => return Failure::Timeout,
+            Some(error) if is_reset(error) => return Failure::outage(Outage::Unreachable),
+            Some(_) | None => source = error.source(),
         }
-        source = error.source();
     }
-    Failure::outage(Outage::Closed)
+    Failure::outage(if error.is_connect() { Outage::Unreachable } else { Outage::Closed })
+}
+
+/// By TCP, or by TLS: in version 1.3 a server refuses our certificate when we already asked. HTTP/2
+/// leaves of such an error no more than its kind.
+fn is_reset(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::InvalidData)
 }
 
 impl Question {

@@ -47,8 +47,10 @@ impl Connection {
             Duration::from_secs(2),
             Duration::from_millis(1)..=Duration::from_secs(300),
         );
-        let tls = tls::read(section, address.as_ref().is_some_and(Address::is_https));
         let credentials = CredentialConfig::read(section, dialect, address.as_ref(), allow_http);
+        let https = address.as_ref().is_some_and(Address::is_https)
+            || credentials.as_ref().is_some_and(CredentialConfig::is_https);
+        let tls = tls::read(section, https);
         if section.ledger().problem_count() > before {
             return None;
         }
@@ -58,8 +60,14 @@ impl Connection {
 
 pub(crate) fn read_address(section: &mut Section, key: &str, allow_http: bool) -> Option<Address> {
     let remedy = "Write a URL such as \"https://as.example\".";
-    section.required_text(key, remedy)?;
-    let address = section.parsed(key, remedy, Address::parse)?;
+    let text = section.required_text(key, remedy)?;
+    let address = match Address::parse(&text) {
+        Ok(address) => address,
+        Err(error) => {
+            section.problem(key, error.to_string(), remedy);
+            return None;
+        }
+    };
     if !address.is_private() && !allow_http {
         section.problem(
             key,

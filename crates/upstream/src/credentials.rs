@@ -1,5 +1,5 @@
-use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -9,8 +9,10 @@ use introspectd_settings::Section;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::address::Address;
+use crate::client::Http;
 use crate::connection::Dialect;
-use crate::grant::{Grant, GrantRequest};
+use crate::grant::Grant;
+use crate::grant_request::GrantRequest;
 
 /// How we authenticate to a provider, ready to use.
 #[derive(Debug)]
@@ -23,7 +25,7 @@ pub(crate) enum Credentials {
         client_id: String,
         client_secret: SecretString,
     },
-    Grant(Grant),
+    Grant(Arc<Grant>),
 }
 
 /// The same, as read.
@@ -56,10 +58,20 @@ const TYPES: &str =
     "Types: none, bearer, basic, client_secret_basic, client_secret_post, client_credentials.";
 
 impl CredentialConfig {
-    pub(crate) fn into_live(self, clock: Arc<dyn Clock>) -> Credentials {
+    pub(crate) fn into_live(self, http: &Http, timeout: Duration, clock: Arc<dyn Clock>) -> Credentials {
         match self {
             Self::Ready(credentials) => credentials,
-            Self::Grant(request) => Credentials::Grant(Grant::new(request, clock)),
+            Self::Grant(request) => {
+                Credentials::Grant(Arc::new(Grant::new(request, http.clone(), timeout, clock)))
+            }
+        }
+    }
+
+    /// Whether they take us to an `https` address of their own.
+    pub(crate) fn is_https(&self) -> bool {
+        match self {
+            Self::Ready(_) => false,
+            Self::Grant(request) => request.is_https(),
         }
     }
 
@@ -76,46 +88,59 @@ impl CredentialConfig {
             return None;
         }
         let mut table = section.section("credentials");
-        let read = table.required_text("type", TYPES).and_then(|kind| match kind.as_str() {
-            "none" => Some(Self::Ready(Credentials::None)),
-            "bearer" => {
-                let token = table.required_secret("token")?;
-                header(&table, "token", "Bearer", token.expose_secret())
-            }
-            "basic" => {
-                let username = required(&mut table, "username");
-                let password = table.required_secret("password");
-                basic(&table, &username?, password?.expose_secret())
-            }
-            "client_secret_basic" => {
-                let encoded = read_encoding(&mut table);
-                let (id, secret) = read_client(&mut table);
-                let (id, secret) = (id?, secret?);
-                basic(&table, &encode(&id, encoded), &encode(secret.expose_secret(), encoded))
-            }
+        let read = match table.required_text("type", TYPES)?.as_str() {
+            "none" => Some(Credentials::None),
+            "bearer" => read_bearer(&mut table),
+            "basic" => read_basic(&mut table),
+            "client_secret_basic" => read_client_secret_basic(&mut table),
             "client_secret_post" if matches!(dialect, Dialect::FormEndpoint) => {
                 let (client_id, client_secret) = read_client(&mut table);
-                Some(Self::Ready(Credentials::Form { client_id: client_id?, client_secret: client_secret? }))
+                client_id
+                    .zip(client_secret)
+                    .map(|(client_id, client_secret)| Credentials::Form { client_id, client_secret })
             }
+            "client_credentials" => {
+                let request = GrantRequest::read(&mut table, dialect, address, allow_http);
+                table.finish();
+                return request.map(Self::Grant);
+            }
+            // Left without `finish`: which other keys belong here is known when the type is.
             "client_secret_post" => {
                 let remedy = "This kind of provider is not asked by a form. Choose another type.";
                 table.problem("type", "does not fit this kind of provider", remedy);
-                None
-            }
-            "client_credentials" => {
-                GrantRequest::read(&mut table, dialect, address, allow_http).map(Self::Grant)
+                return None;
             }
             _ => {
                 table.problem("type", "is no type of credentials", TYPES);
-                None
+                return None;
             }
-        });
+        };
         table.finish();
-        read
+        read.map(Self::Ready)
     }
 }
 
-pub(crate) fn required(table: &mut Section, key: &str) -> Option<String> {
+fn read_bearer(table: &mut Section) -> Option<Credentials> {
+    let header = sensitive("Bearer", table.required_secret("token")?.expose_secret());
+    if header.is_none() {
+        table.problem("token", "holds a character that no header can carry", "Check for line breaks.");
+    }
+    header.map(Credentials::Header)
+}
+
+fn read_basic(table: &mut Section) -> Option<Credentials> {
+    let username = required(table, "username");
+    let password = table.required_secret("password");
+    basic(table, "username", &username?, password?.expose_secret()).map(Credentials::Header)
+}
+
+fn read_client_secret_basic(table: &mut Section) -> Option<Credentials> {
+    let encoded = read_encoding(table);
+    let (id, secret) = read_client(table);
+    client_basic(table, &id?, &secret?, encoded).map(Credentials::Header)
+}
+
+fn required(table: &mut Section, key: &str) -> Option<String> {
     table.required_text(key, &format!("Write {key} = \"…\"."))
 }
 
@@ -134,12 +159,27 @@ pub(crate) fn read_encoding(table: &mut Section) -> bool {
     encoding.unwrap_or(true)
 }
 
-pub(crate) fn encode(text: &str, encoded: bool) -> String {
+/// `client_secret_basic`, RFC 6749 section 2.3.1.
+pub(crate) fn client_basic(
+    table: &Section,
+    id: &str,
+    secret: &SecretString,
+    encoded: bool,
+) -> Option<HeaderValue> {
+    basic(table, "client_id", &encode(id, encoded), &encode(secret.expose_secret(), encoded))
+}
+
+fn encode(text: &str, encoded: bool) -> String {
     if encoded { form_urlencoded::byte_serialize(text.as_bytes()).collect() } else { text.to_owned() }
 }
 
-/// The value of a Basic `Authorization` header, RFC 7617.
-pub(crate) fn basic_header(user: &str, password: &str) -> Option<HeaderValue> {
+/// The value of a Basic `Authorization` header, RFC 7617. `key` is the user's name in the configuration.
+fn basic(table: &Section, key: &str, user: &str, password: &str) -> Option<HeaderValue> {
+    if user.contains(':') {
+        let remedy = "HTTP Basic cannot carry a user name with a colon (RFC 7617).";
+        table.problem(key, "holds a colon", remedy);
+        return None;
+    }
     sensitive("Basic", &STANDARD.encode(format!("{user}:{password}")))
 }
 
@@ -148,21 +188,4 @@ pub(crate) fn sensitive(scheme: &str, value: &str) -> Option<HeaderValue> {
     let mut header = HeaderValue::try_from(format!("{scheme} {value}")).ok()?;
     header.set_sensitive(true);
     Some(header)
-}
-
-fn basic(table: &Section, user: &str, password: &str) -> Option<CredentialConfig> {
-    if user.contains(':') {
-        let remedy = "HTTP Basic cannot carry a user name with a colon (RFC 7617).";
-        table.problem("", "the user name holds a colon", remedy);
-        return None;
-    }
-    basic_header(user, password).map(|header| CredentialConfig::Ready(Credentials::Header(header)))
-}
-
-fn header(table: &Section, key: &str, scheme: impl fmt::Display, value: &str) -> Option<CredentialConfig> {
-    let header = sensitive(&scheme.to_string(), value);
-    if header.is_none() {
-        table.problem(key, "holds a character that no header can carry", "Check for line breaks.");
-    }
-    header.map(|header| CredentialConfig::Ready(Credentials::Header(header)))
 }

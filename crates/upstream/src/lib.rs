@@ -14,6 +14,7 @@ mod client;
 mod connection;
 mod credentials;
 mod grant;
+mod grant_request;
 mod tls;
 
 pub use address::{Address, InvalidAddress, Refused, Segment};

@@ -1,0 +1,243 @@
+//! One question and what comes of it.
+
+use std::future::pending;
+use std::time::Duration;
+
+use http::StatusCode;
+use introspectd_core::{BadAnswer, Failure, Outage};
+use introspectd_simulators::{Answer as Said, Fault, Simulator};
+use introspectd_upstream::{Answer, Dialect, Segment};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use crate::provider::{Silent, authorizations, connection, open, silent, upstream, uri};
+
+const MIB: usize = 1024 * 1024;
+const SHORT: &str = "timeout = \"50ms\"";
+
+async fn ask(server: &Simulator<Silent>, more: &str) -> Result<Answer, Failure> {
+    open(&server.base_url(), more).get(uri(&server.base_url(), "/x")).await
+}
+
+async fn failure(server: &Simulator<Silent>, more: &str) -> Failure {
+    ask(server, more).await.err().expect("a failure")
+}
+
+async fn after(fault: Fault, more: &str) -> Failure {
+    let server = silent().await;
+    server.next(fault);
+    failure(&server, more).await
+}
+
+/// A server that reads one request's head and then does `then` with the connection.
+async fn raw<F: Future<Output = ()> + Send>(then: impl FnOnce(TcpStream) -> F + Send + 'static) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        then(stream).await;
+    });
+    format!("http://{address}")
+}
+
+async fn raw_failure(base_url: &str, more: &str) -> Failure {
+    open(base_url, more).get(uri(base_url, "/x")).await.err().expect("a failure")
+}
+
+#[tokio::test]
+async fn a_refused_port_is_unreachable() {
+    let server = silent().await;
+    server.stop();
+    assert_eq!(failure(&server, "").await, Failure::outage(Outage::Unreachable));
+}
+
+#[tokio::test]
+async fn a_connection_closed_without_an_answer_is_told_from_a_reset() {
+    assert_eq!(after(Fault::HangUp, "").await, Failure::outage(Outage::Closed));
+    assert_eq!(after(Fault::Reset, "").await, Failure::outage(Outage::Unreachable));
+}
+
+#[tokio::test]
+async fn a_question_that_was_sent_is_not_repeated_on_another_connection() {
+    let server = silent().await;
+    let upstream = open(&server.base_url(), "");
+    let uri = uri(&server.base_url(), "/x");
+    assert!(upstream.get(uri.clone()).await.is_ok());
+    server.next(Fault::HangUp);
+    assert_eq!(upstream.get(uri).await.err(), Some(Failure::outage(Outage::Closed)));
+    assert_eq!(server.count(), 2);
+}
+
+#[tokio::test]
+async fn no_answer_in_time_is_a_timeout() {
+    assert_eq!(after(Fault::Hang, SHORT).await, Failure::Timeout);
+}
+
+#[tokio::test]
+async fn no_connection_in_time_is_a_timeout_too() {
+    // The kernel drops what comes when the queue is full; how long it is differs by one or two.
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(0).unwrap();
+    let address = listener.local_addr().unwrap();
+    let mut queue = Vec::new();
+    while let Ok(stream) = tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
+    {
+        queue.push(stream.unwrap());
+    }
+    assert_eq!(raw_failure(&format!("http://{address}"), SHORT).await, Failure::Timeout);
+}
+
+#[tokio::test]
+async fn the_timeout_bounds_a_body_that_stops() {
+    let base_url = raw(|mut stream| async move {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{").await.unwrap();
+        pending().await
+    });
+    assert_eq!(raw_failure(&base_url.await, SHORT).await, Failure::Timeout);
+}
+
+#[tokio::test]
+async fn the_timeout_bounds_a_body_that_trickles() {
+    let base_url = raw(|mut stream| async move {
+        let mut pace = tokio::time::interval(Duration::from_millis(1));
+        let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n";
+        let mut written = stream.write_all(head).await;
+        while written.is_ok() {
+            pace.tick().await;
+            written = stream.write_all(b"{").await;
+        }
+    });
+    assert_eq!(raw_failure(&base_url.await, SHORT).await, Failure::Timeout);
+}
+
+#[tokio::test]
+async fn a_body_that_breaks_off_is_no_answer() {
+    assert_eq!(after(Fault::Truncate, "").await, BadAnswer::Truncated.into());
+    let base_url = raw(|mut stream| async move {
+        stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}").await.unwrap();
+    });
+    assert_eq!(raw_failure(&base_url.await, "").await, BadAnswer::Truncated.into());
+}
+
+#[tokio::test]
+async fn a_body_may_have_one_mebibyte_and_not_a_byte_more() {
+    let server = silent().await;
+    server.next(Fault::Oversize(MIB));
+    assert_eq!(ask(&server, "").await.unwrap().ok().unwrap().len(), MIB);
+    server.next(Fault::Oversize(MIB + 1));
+    assert_eq!(failure(&server, "").await, BadAnswer::TooLarge.into());
+    let declared = Said::text(200, "application/json", vec![b' '; MIB + 1]);
+    assert_eq!(after(Fault::Answer(declared), "").await, BadAnswer::TooLarge.into());
+}
+
+#[tokio::test]
+async fn a_redirect_is_not_followed_and_takes_the_credential_nowhere() {
+    let target = silent().await;
+    for status in [301, 302, 303, 307, 308] {
+        let server = silent().await;
+        let redirect = Said::empty(status).with_header("location", &target.base_url());
+        server.always(Fault::Answer(redirect));
+        let credentials = "credentials = { type = \"bearer\", token = { literal = \"hunter2\" } }";
+        let upstream = upstream(Dialect::FormEndpoint, &server.base_url(), credentials);
+        let got = upstream.get(uri(&server.base_url(), "/x")).await.err();
+        assert_eq!(got, Some(BadAnswer::Redirect(status).into()));
+        let posted = upstream.post_form(uri(&server.base_url(), "/x"), &[("token", "t")]).await.err();
+        assert_eq!(posted, Some(BadAnswer::Redirect(status).into()));
+        assert_eq!(authorizations(&server), vec![Some("Bearer hunter2".to_owned()); 2]);
+    }
+    assert_eq!(target.count(), 0);
+}
+
+#[tokio::test]
+async fn a_status_that_is_about_us_or_the_provider_is_a_failure() {
+    let out = |status, seconds: Option<u64>| Failure::Unavailable {
+        outage: Outage::Status(status),
+        retry_after: seconds.map(Duration::from_secs),
+    };
+    for (said, failure) in [
+        (Said::json(401, serde_json::json!({})), BadAnswer::Credentials(401).into()),
+        (Said::html(403), BadAnswer::Credentials(403).into()),
+        (Said::empty(429), out(429, None)),
+        (Said::retry_after(429, 7), out(429, Some(7))),
+        (Said::html(500), BadAnswer::Status(500).into()),
+        (Said::html(501), BadAnswer::Status(501).into()),
+        (Said::html(502), out(502, None)),
+        (Said::retry_after(503, 30), out(503, Some(30))),
+        (Said::html(504), out(504, None)),
+    ] {
+        let status = said.status;
+        assert_eq!(after(Fault::Answer(said), "").await, failure, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn what_may_be_about_the_token_reaches_the_adapter() {
+    let server = silent().await;
+    for status in [200, 201, 204, 400, 404, 409] {
+        server.next(Fault::Answer(Said::empty(status)));
+        assert_eq!(ask(&server, "").await.unwrap().status.as_u16(), status);
+    }
+    server.next(Fault::Answer(Said::json(404, serde_json::json!({"a": 1}))));
+    let answer = ask(&server, "").await.unwrap();
+    assert_eq!((answer.status, answer.body.as_ref()), (StatusCode::NOT_FOUND, &b"{\"a\":1}"[..]));
+    assert_eq!(answer.ok(), Err(BadAnswer::Status(404)));
+}
+
+#[tokio::test]
+async fn a_status_stays_what_it_is_when_the_page_below_it_breaks_off() {
+    for (status, failure) in
+        [("503 x", Failure::outage(Outage::Status(503))), ("403 x", BadAnswer::Credentials(403).into())]
+    {
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 9\r\n\r\n<html>");
+        let base_url =
+            raw(|mut stream| async move { stream.write_all(answer.as_bytes()).await.unwrap() }).await;
+        assert_eq!(raw_failure(&base_url, "").await, failure);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_told() {
+    for said in ["SSH-2.0-OpenSSH_9.9\r\n", "\0\x01\x02\x03", "HTTP/1.1 two hundred\r\n\r\n"] {
+        let base_url =
+            raw(move |mut stream| async move { stream.write_all(said.as_bytes()).await.unwrap() }).await;
+        assert_eq!(raw_failure(&base_url, "").await, BadAnswer::NotHttp.into(), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_question_asks_for_json_and_says_who_we_are() {
+    let server = silent().await;
+    let upstream = open(&server.base_url(), "");
+    upstream.get(uri(&server.base_url(), "/x?y=z")).await.unwrap();
+    upstream.post_form(uri(&server.base_url(), "/i"), &[("token", "a+b &"), ("x", "")]).await.unwrap();
+    let [got, posted] = &server.requests()[..] else { panic!("two requests") };
+    for request in [got, posted] {
+        assert_eq!(request.header("accept"), Some("application/json"));
+        assert!(request.header("user-agent").is_some_and(|agent| agent.starts_with("introspectd/")));
+        assert_eq!(request.header("authorization"), None);
+    }
+    assert_eq!((got.method.as_str(), got.target.as_str()), ("GET", "/x?y=z"));
+    assert_eq!((got.header("content-type"), got.body.as_slice()), (None, &b""[..]));
+    assert_eq!((posted.method.as_str(), posted.target.as_str()), ("POST", "/i"));
+    assert_eq!(posted.header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert_eq!(posted.body, b"token=a%2Bb+%26&x=");
+}
+
+#[tokio::test]
+async fn a_segment_arrives_encoded_below_the_base_path() {
+    let server = silent().await;
+    let connection = connection(
+        Dialect::Rest,
+        &format!("{}/asg/", server.base_url()),
+        "credentials = { type = \"none\" }",
+    );
+    let segment = Segment::parse("a+b:c&d=e f", &[]).unwrap();
+    let uri = connection.address.with_segment("/tokens", &segment).unwrap();
+    introspectd_upstream::Upstream::new(connection, crate::provider::clock()).get(uri).await.unwrap();
+    assert_eq!(server.requests()[0].target, "/asg/tokens/a%2Bb%3Ac%26d%3De%20f");
+}

@@ -1,0 +1,140 @@
+//! A token endpoint that gives none.
+
+use std::time::Duration;
+
+use introspectd_core::{BadAnswer, Failure, Outage};
+use introspectd_simulators::{Answer as Said, Fault};
+use serde_json::json;
+
+use crate::grant::Provider;
+use crate::provider::silent;
+
+#[tokio::test]
+async fn a_failed_request_is_told_and_the_next_question_tries_again() {
+    let out = |outage| Failure::outage(outage);
+    let busy =
+        Failure::Unavailable { outage: Outage::Status(429), retry_after: Some(Duration::from_secs(7)) };
+    for (fault, failure) in [
+        (Fault::HangUp, out(Outage::Closed)),
+        (Fault::Reset, out(Outage::Unreachable)),
+        (Fault::Truncate, BadAnswer::Truncated.into()),
+        (Fault::Oversize(1024 * 1024 + 1), BadAnswer::TooLarge.into()),
+        (Fault::Answer(Said::garbage()), BadAnswer::Grant.into()),
+        (Fault::Answer(Said::json(400, json!({"error": "invalid_client"}))), BadAnswer::Grant.into()),
+        (Fault::Answer(Said::empty(401)), BadAnswer::Grant.into()),
+        (Fault::Answer(Said::empty(403)), BadAnswer::Grant.into()),
+        (Fault::Answer(Said::html(404)), BadAnswer::Status(404).into()),
+        (Fault::Answer(Said::empty(204)), BadAnswer::Status(204).into()),
+        (Fault::Answer(Said::retry_after(429, 7)), busy),
+        (Fault::Answer(Said::html(500)), BadAnswer::Status(500).into()),
+        (Fault::Answer(Said::html(502)), out(Outage::Status(502))),
+    ] {
+        let provider = Provider::start("").await;
+        provider.tokens.next(fault.clone());
+        assert_eq!(provider.ask().await.err(), Some(failure), "{fault:?}");
+        assert_eq!((provider.tokens.count(), provider.api.count()), (1, 0), "{fault:?}");
+        assert_eq!(provider.ask().await.err(), None, "{fault:?}");
+        assert_eq!((provider.tokens.count(), provider.api.count()), (2, 1), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_without_a_usable_token_is_no_grant() {
+    for said in [
+        json!({}),
+        json!(["tok", 3600]),
+        json!({"access_token": ""}),
+        json!({"access_token": 1}),
+        json!({"access_token": "a\r\nx-forged: 1"}),
+        json!({"access_token": "tok", "expires_in": -1}),
+        json!({"access_token": "tok", "expires_in": "soon"}),
+        json!({"access_token": "tok", "expires_in": 1.5}),
+    ] {
+        let provider = Provider::start("").await;
+        provider.tokens.next(Fault::Answer(Said::json(200, said.clone())));
+        assert_eq!(provider.ask().await.err(), Some(BadAnswer::Grant.into()), "{said}");
+        assert_eq!(provider.api.count(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_is_down_is_unreachable() {
+    let provider = Provider::start("").await;
+    provider.tokens.stop();
+    assert_eq!(provider.ask().await.err(), Some(Failure::outage(Outage::Unreachable)));
+    assert_eq!(provider.api.count(), 0);
+}
+
+#[tokio::test]
+async fn a_redirect_of_the_token_endpoint_takes_the_client_secret_nowhere() {
+    let target = silent().await;
+    let provider = Provider::start("").await;
+    provider.tokens.next(Fault::Answer(Said::redirect(&target.base_url())));
+    assert_eq!(provider.ask().await.err(), Some(BadAnswer::Redirect(302).into()));
+    assert_eq!(target.count(), 0);
+}
+
+#[tokio::test]
+async fn questions_that_wait_for_one_request_share_its_failure() {
+    let provider = Provider::start("").await;
+    provider.tokens.next(Fault::Answer(Said::retry_after(503, 7)));
+    let gate = provider.tokens.gate();
+    let (failures, ()) = tokio::join!(provider.ask_many(50), async {
+        gate.arrived(1).await;
+        gate.open();
+    });
+    let failure =
+        Failure::Unavailable { outage: Outage::Status(503), retry_after: Some(Duration::from_secs(7)) };
+    assert_eq!(failures, vec![Some(failure); 50]);
+    assert_eq!((provider.tokens.count(), provider.api.count()), (1, 0));
+    assert_eq!(provider.ask().await.err(), None);
+}
+
+#[tokio::test]
+async fn a_token_endpoint_that_hangs_costs_its_own_deadline_only() {
+    let provider = Provider::start("timeout = \"500ms\"").await;
+    provider.tokens.next(Fault::Hang);
+    assert_eq!(provider.ask_many(20).await, vec![Some(Failure::Timeout); 20]);
+    assert_eq!((provider.tokens.count(), provider.api.count()), (1, 0));
+}
+
+#[tokio::test]
+async fn a_renewal_before_the_end_that_hangs_holds_nobody_up() {
+    let provider = Provider::start("").await;
+    provider.ask().await.unwrap();
+    provider.clock.advance(3570);
+    provider.tokens.always(Fault::Hang);
+    assert_eq!(provider.ask_many(20).await, vec![None; 20]);
+    assert_eq!(provider.ask().await.err(), None);
+    assert_eq!(provider.api.count(), 22);
+}
+
+#[tokio::test]
+async fn a_renewal_before_the_end_that_fails_is_not_tried_with_every_question() {
+    let provider = Provider::start("").await;
+    provider.ask().await.unwrap();
+    provider.clock.advance(3570);
+    provider.tokens.always(Fault::Answer(Said::empty(400)));
+    for _ in 0..50 {
+        assert_eq!(provider.ask().await.err(), None);
+    }
+    assert_eq!(provider.tokens.count(), 2);
+    provider.clock.advance(1);
+    provider.ask().await.unwrap();
+    // Past the end, the first question may still share a failure that is under way.
+    provider.tokens.clear();
+    provider.clock.advance(29);
+    let _ = provider.ask().await;
+    assert_eq!(provider.ask().await.err(), None);
+}
+
+#[tokio::test]
+async fn a_refused_token_whose_renewal_fails_is_told_as_that_failure() {
+    let provider = Provider::start("").await;
+    provider.ask().await.unwrap();
+    provider.vendor.expire_credentials();
+    provider.tokens.next(Fault::Answer(Said::html(500)));
+    assert_eq!(provider.ask().await.err(), Some(BadAnswer::Status(500).into()));
+    assert_eq!(provider.api.count(), 2);
+    assert_eq!(provider.ask().await.err(), None);
+}

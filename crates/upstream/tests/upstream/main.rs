@@ -1,0 +1,19 @@
+//! The client over real sockets: what every vendor's adapter may rely on.
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its own functions included"
+)]
+
+mod authority;
+mod configuration;
+mod credentials;
+mod exchange;
+mod grant;
+mod grant_failures;
+mod provider;
+mod silence;
+mod tls;
+mod tls_server;

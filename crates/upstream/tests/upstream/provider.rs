@@ -1,0 +1,67 @@
+//! A provider as its configuration describes it, and the simplest server that it can be.
+
+use std::sync::Arc;
+
+use http::Uri;
+use introspectd_core::{ManualClock, Timestamp};
+use introspectd_settings::{Environment, Problem, Setting, load};
+use introspectd_simulators::{Answer, Recorded, Simulator, Vendor};
+use introspectd_upstream::{Connection, Dialect, Upstream};
+use serde_json::json;
+
+/// Says `{}` to everything.
+pub(crate) struct Silent;
+
+impl Vendor for Silent {
+    fn answer(&self, _: &Recorded) -> Answer {
+        Answer::json(200, json!({}))
+    }
+}
+
+pub(crate) async fn silent() -> Simulator<Silent> {
+    Simulator::start(Silent).await.unwrap()
+}
+
+/// Reads `toml` as a provider's section, in which nothing else is asked for.
+pub(crate) fn read(dialect: Dialect, toml: &str) -> Result<(Connection, Vec<Setting>), Vec<Problem>> {
+    let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
+    std::fs::write(file.path(), toml).unwrap();
+    let mut section = load(file.path(), &Environment::new()).unwrap();
+    let ledger = section.ledger().clone();
+    let connection = Connection::read(&mut section, "base_url", dialect);
+    section.finish();
+    let settings = ledger.close().map_err(|problems| problems.0)?;
+    Ok((connection.expect("no problem was told"), settings))
+}
+
+/// `more` may name another `timeout` than one that no test is meant to reach.
+pub(crate) fn connection(dialect: Dialect, base_url: &str, more: &str) -> Connection {
+    let timeout = if more.contains("timeout =") { "" } else { "timeout = \"60s\"\n" };
+    let toml = format!("base_url = {base_url:?}\n{timeout}{more}");
+    match read(dialect, &toml) {
+        Ok((connection, _)) => connection,
+        Err(problems) => panic!("{problems:#?}"),
+    }
+}
+
+pub(crate) fn upstream(dialect: Dialect, base_url: &str, more: &str) -> Upstream {
+    Upstream::new(connection(dialect, base_url, more), clock())
+}
+
+/// One that needs no credentials.
+pub(crate) fn open(base_url: &str, more: &str) -> Upstream {
+    upstream(Dialect::FormEndpoint, base_url, &format!("credentials = {{ type = \"none\" }}\n{more}"))
+}
+
+pub(crate) fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(Timestamp::from_seconds(1_800_000_000).unwrap()))
+}
+
+pub(crate) fn uri(base_url: &str, path: &str) -> Uri {
+    format!("{base_url}{path}").parse().unwrap()
+}
+
+/// The `Authorization` of every request so far.
+pub(crate) fn authorizations<V: Vendor>(server: &Simulator<V>) -> Vec<Option<String>> {
+    server.requests().iter().map(|request| request.header("authorization").map(str::to_owned)).collect()
+}
