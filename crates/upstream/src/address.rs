@@ -1,6 +1,7 @@
 use std::net::IpAddr;
 
 use http::Uri;
+use introspectd_settings::Section;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Where a provider is: `http` or `https`, a host, perhaps a path.
@@ -59,6 +60,27 @@ impl Address {
             https,
             loopback: is_loopback(authority.host()),
         })
+    }
+
+    /// Reads a key of the configuration; plain `http` leaves the machine only with `allow_http`.
+    pub(crate) fn read(section: &mut Section, key: &str, allow_http: bool) -> Option<Self> {
+        let remedy = "Write a URL such as \"https://as.example\".";
+        let text = section.required_text(key, remedy)?;
+        let address = match Self::parse(&text) {
+            Ok(address) => address,
+            Err(error) => {
+                section.problem(key, error.to_string(), remedy);
+                return None;
+            }
+        };
+        if !address.is_private() && !allow_http {
+            section.problem(
+                key,
+                "is plain http, which shows tokens and credentials to the network",
+                "Use https, or set allow_http = true if the network is trusted.",
+            );
+        }
+        Some(address)
     }
 
     /// Whether the way there is encrypted, or does not leave the machine.

@@ -5,6 +5,7 @@ use rustls::ClientConfig;
 
 use crate::address::Address;
 use crate::credentials::CredentialConfig;
+use crate::dialect::Dialect;
 use crate::tls;
 
 /// How to reach a provider, as its configuration says: address, credentials, deadline, TLS.
@@ -17,25 +18,13 @@ pub struct Connection {
     pub(crate) credentials: CredentialConfig,
 }
 
-/// What differs between vendors in reaching them.
-#[derive(Debug, Clone, Copy)]
-pub enum Dialect {
-    /// Questions are GETs below a `base_url`.
-    Rest,
-    /// Questions are GETs below a `base_url`; `client_credentials` are exchanged by a JSON body at
-    /// this path below it.
-    RestWithJsonGrant(&'static str),
-    /// Questions are forms posted to an endpoint, so that credentials may stand in them.
-    FormEndpoint,
-}
-
 impl Connection {
     /// Reads `address_key`, `allow_http`, `timeout`, `tls` and `credentials` of a provider's section.
     /// `None` where there was a problem, which the section's ledger holds.
     pub fn read(section: &mut Section, address_key: &str, dialect: Dialect) -> Option<Self> {
         let before = section.ledger().problem_count();
         let allow_http = section.flag("allow_http", false);
-        let address = read_address(section, address_key, allow_http);
+        let address = Address::read(section, address_key, allow_http);
         if let Some(address) = &address
             && address.has_query()
             && !matches!(dialect, Dialect::FormEndpoint)
@@ -56,24 +45,4 @@ impl Connection {
         }
         Some(Self { address: address?, tls: tls?, timeout, credentials: credentials? })
     }
-}
-
-pub(crate) fn read_address(section: &mut Section, key: &str, allow_http: bool) -> Option<Address> {
-    let remedy = "Write a URL such as \"https://as.example\".";
-    let text = section.required_text(key, remedy)?;
-    let address = match Address::parse(&text) {
-        Ok(address) => address,
-        Err(error) => {
-            section.problem(key, error.to_string(), remedy);
-            return None;
-        }
-    };
-    if !address.is_private() && !allow_http {
-        section.problem(
-            key,
-            "is plain http, which shows tokens and credentials to the network",
-            "Use https, or set allow_http = true if the network is trusted.",
-        );
-    }
-    Some(address)
 }

@@ -1,18 +1,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
 use introspectd_core::Clock;
 use introspectd_settings::Section;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::address::Address;
-use crate::client::Http;
-use crate::connection::Dialect;
+use crate::authorization::{basic, client_basic, read_client, read_encoding, required, sensitive};
+use crate::dialect::Dialect;
 use crate::grant::Grant;
 use crate::grant_request::GrantRequest;
+use crate::pool::Pool;
 
 /// How we authenticate to a provider, ready to use.
 #[derive(Debug)]
@@ -58,11 +57,11 @@ const TYPES: &str =
     "Types: none, bearer, basic, client_secret_basic, client_secret_post, client_credentials.";
 
 impl CredentialConfig {
-    pub(crate) fn into_live(self, http: &Http, timeout: Duration, clock: Arc<dyn Clock>) -> Credentials {
+    pub(crate) fn into_live(self, pool: &Pool, timeout: Duration, clock: Arc<dyn Clock>) -> Credentials {
         match self {
             Self::Ready(credentials) => credentials,
             Self::Grant(request) => {
-                Credentials::Grant(Arc::new(Grant::new(request, http.clone(), timeout, clock)))
+                Credentials::Grant(Arc::new(Grant::new(request, pool.clone(), timeout, clock)))
             }
         }
     }
@@ -138,54 +137,4 @@ fn read_client_secret_basic(table: &mut Section) -> Option<Credentials> {
     let encoded = read_encoding(table);
     let (id, secret) = read_client(table);
     client_basic(table, &id?, &secret?, encoded).map(Credentials::Header)
-}
-
-fn required(table: &mut Section, key: &str) -> Option<String> {
-    table.required_text(key, &format!("Write {key} = \"…\"."))
-}
-
-pub(crate) fn read_client(table: &mut Section) -> (Option<String>, Option<SecretString>) {
-    (required(table, "client_id"), table.required_secret("client_secret"))
-}
-
-/// Whether Basic credentials are form-urlencoded inside, as RFC 6749 section 2.3.1 says. ZITADEL
-/// needs it, some servers break on it.
-pub(crate) fn read_encoding(table: &mut Section) -> bool {
-    let encoding = table.parsed("encoding", "Write \"form\" or \"plain\".", |text| match text {
-        "form" => Ok(true),
-        "plain" => Ok(false),
-        _ => Err("is no encoding"),
-    });
-    encoding.unwrap_or(true)
-}
-
-/// `client_secret_basic`, RFC 6749 section 2.3.1.
-pub(crate) fn client_basic(
-    table: &Section,
-    id: &str,
-    secret: &SecretString,
-    encoded: bool,
-) -> Option<HeaderValue> {
-    basic(table, "client_id", &encode(id, encoded), &encode(secret.expose_secret(), encoded))
-}
-
-fn encode(text: &str, encoded: bool) -> String {
-    if encoded { form_urlencoded::byte_serialize(text.as_bytes()).collect() } else { text.to_owned() }
-}
-
-/// The value of a Basic `Authorization` header, RFC 7617. `key` is the user's name in the configuration.
-fn basic(table: &Section, key: &str, user: &str, password: &str) -> Option<HeaderValue> {
-    if user.contains(':') {
-        let remedy = "HTTP Basic cannot carry a user name with a colon (RFC 7617).";
-        table.problem(key, "holds a colon", remedy);
-        return None;
-    }
-    sensitive("Basic", &STANDARD.encode(format!("{user}:{password}")))
-}
-
-/// An `Authorization` value, which then prints as `Sensitive`.
-pub(crate) fn sensitive(scheme: &str, value: &str) -> Option<HeaderValue> {
-    let mut header = HeaderValue::try_from(format!("{scheme} {value}")).ok()?;
-    header.set_sensitive(true);
-    Some(header)
 }

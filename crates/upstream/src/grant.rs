@@ -10,8 +10,8 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
-use crate::client::Http;
 use crate::grant_request::{GrantRequest, Issued};
+use crate::pool::Pool;
 
 /// A bearer token of our own, by the grant `client_credentials` (RFC 6749 section 4.4).
 ///
@@ -21,7 +21,7 @@ use crate::grant_request::{GrantRequest, Issued};
 /// load and with a slow token endpoint, none would ever arrive.
 pub(crate) struct Grant {
     request: GrantRequest,
-    http: Http,
+    pool: Pool,
     timeout: Duration,
     clock: Arc<dyn Clock>,
     held: ArcSwapOption<Held>,
@@ -54,10 +54,10 @@ struct Ends {
 }
 
 impl Grant {
-    pub(crate) fn new(request: GrantRequest, http: Http, timeout: Duration, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(request: GrantRequest, pool: Pool, timeout: Duration, clock: Arc<dyn Clock>) -> Self {
         Self {
             request,
-            http,
+            pool,
             timeout,
             clock,
             held: ArcSwapOption::empty(),
@@ -122,7 +122,7 @@ impl Grant {
 
     async fn renew(&self) -> Result<Arc<Held>, Failure> {
         let asked_at = self.clock.elapsed();
-        let outcome = tokio::time::timeout(self.timeout, self.request.send(&self.http))
+        let outcome = tokio::time::timeout(self.timeout, self.request.send(&self.pool))
             .await
             .unwrap_or(Err(Failure::Timeout))
             .map(|issued| Arc::new(Held::new(issued, asked_at)));

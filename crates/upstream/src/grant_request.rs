@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
 use crate::answer::{object, screen};
-use crate::client::{Http, Question};
-use crate::connection::{Dialect, read_address};
-use crate::credentials::{client_basic, read_client, read_encoding, sensitive};
+use crate::authorization::{client_basic, read_client, read_encoding, sensitive};
+use crate::dialect::Dialect;
+use crate::pool::{Pool, Question};
 
 /// How a token of our own is asked for.
 pub(crate) struct GrantRequest {
@@ -50,7 +50,7 @@ impl GrantRequest {
                 (address.and_then(|address| address.below(path).ok()), Some(GrantForm::Json))
             }
             Dialect::Rest | Dialect::FormEndpoint => {
-                let endpoint = read_address(table, "token_endpoint", allow_http);
+                let endpoint = Address::read(table, "token_endpoint", allow_http);
                 let form = read_form(table, client_id.as_deref(), client_secret.as_ref());
                 (endpoint.and_then(|endpoint| endpoint.uri().ok()), form)
             }
@@ -62,9 +62,9 @@ impl GrantRequest {
         self.endpoint.scheme() == Some(&Scheme::HTTPS)
     }
 
-    pub(crate) async fn send(&self, http: &Http) -> Result<Issued, Failure> {
+    pub(crate) async fn send(&self, pool: &Pool) -> Result<Issued, Failure> {
         let (question, authorization) = self.question()?;
-        let (status, headers, body) = http.send(question, authorization).await?;
+        let (status, headers, body) = pool.send(question, authorization).await?;
         if matches!(status.as_u16(), 400 | 401 | 403) {
             return Err(BadAnswer::Grant.into());
         }

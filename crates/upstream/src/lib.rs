@@ -10,14 +10,18 @@
 
 mod address;
 mod answer;
-mod client;
+mod authorization;
 mod connection;
 mod credentials;
+mod dialect;
 mod grant;
 mod grant_request;
+mod pool;
 mod tls;
+mod upstream;
 
 pub use address::{Address, InvalidAddress, Refused, Segment};
 pub use answer::{Answer, object};
-pub use client::Upstream;
-pub use connection::{Connection, Dialect};
+pub use connection::Connection;
+pub use dialect::Dialect;
+pub use upstream::Upstream;

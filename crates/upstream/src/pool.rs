@@ -1,6 +1,5 @@
 use std::error::Error as _;
 use std::io;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,28 +10,18 @@ use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Client};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
-use introspectd_core::{BadAnswer, Clock, Failure, Outage};
+use introspectd_core::{BadAnswer, Failure, Outage};
+use rustls::ClientConfig;
 
-use crate::answer::{Answer, screen};
-use crate::connection::Connection;
-use crate::credentials::Credentials;
-use crate::grant::Grant;
+use crate::answer::screen;
 
 const MAX_BODY: usize = 1024 * 1024;
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// One provider, asked over a pool of connections of its own (HTTP/1.1, or HTTP/2 where TLS agrees
-/// on it).
-///
-/// Calls are cancel-safe: a dropped call closes or returns its connection and leaves nothing behind but
-/// a renewal of the credential, which others may wait for.
-#[derive(Debug)]
-pub struct Upstream {
-    http: Http,
-    credentials: Credentials,
-    timeout: Duration,
-}
+/// Connections to a provider, without the deadline over an exchange and without credentials.
+#[derive(Debug, Clone)]
+pub(crate) struct Pool(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
 
 /// What is sent.
 #[derive(Clone)]
@@ -42,10 +31,9 @@ pub(crate) struct Question {
     pub(crate) body: Option<(HeaderValue, Bytes)>,
 }
 
-impl Upstream {
-    /// From what was read from the configuration.
-    pub fn new(connection: Connection, clock: Arc<dyn Clock>) -> Self {
-        let Connection { tls, timeout, credentials, .. } = connection;
+impl Pool {
+    /// `timeout` bounds the making of a connection.
+    pub(crate) fn new(tls: ClientConfig, timeout: Duration) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -55,77 +43,20 @@ impl Upstream {
             .https_or_http()
             .enable_all_versions()
             .wrap_connector(tcp);
-        let client = Client::builder(TokioExecutor::new())
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            // Shorter than servers keep idle connections, so that a question rarely meets a closing one.
-            .pool_idle_timeout(Duration::from_secs(15))
-            // Questions keep a shared connection from being idle, so that one whose other end has vanished
-            // would serve timeouts until the kernel gives it up, a quarter of an hour later.
-            .http2_keep_alive_interval(Duration::from_secs(5))
-            .http2_keep_alive_timeout(Duration::from_secs(5))
-            .build(connector);
-        let http = Http(client);
-        let credentials = credentials.into_live(&http, timeout, clock);
-        Self { http, credentials, timeout }
+        Self(
+            Client::builder(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .pool_timer(TokioTimer::new())
+                // Shorter than servers keep idle connections, so that a question rarely meets a closing one.
+                .pool_idle_timeout(Duration::from_secs(15))
+                // Questions keep a shared connection from being idle, so that one whose other end has vanished
+                // would serve timeouts until the kernel gives it up, a quarter of an hour later.
+                .http2_keep_alive_interval(Duration::from_secs(5))
+                .http2_keep_alive_timeout(Duration::from_secs(5))
+                .build(connector),
+        )
     }
 
-    /// Asks with GET.
-    ///
-    /// # Errors
-    /// A [`Failure`] for anything but an [`Answer`].
-    pub async fn get(&self, uri: Uri) -> Result<Answer, Failure> {
-        self.ask(Question { method: Method::GET, uri, body: None }).await
-    }
-
-    /// Asks with a form.
-    ///
-    /// # Errors
-    /// A [`Failure`] for anything but an [`Answer`].
-    pub async fn post_form(&self, uri: Uri, form: &[(&str, &str)]) -> Result<Answer, Failure> {
-        self.ask(Question::form(uri, self.form_body(form))).await
-    }
-
-    fn form_body(&self, form: &[(&str, &str)]) -> String {
-        let mut body = form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(form);
-        self.credentials.add_to_form(&mut body);
-        body.finish()
-    }
-
-    async fn ask(&self, question: Question) -> Result<Answer, Failure> {
-        let exchange = async {
-            match &self.credentials {
-                Credentials::Grant(grant) => self.ask_with_grant(grant, question).await,
-                Credentials::None | Credentials::Header(_) | Credentials::Form { .. } => {
-                    let (status, headers, body) = self.http.send(question, self.credentials.header()).await?;
-                    screen(status, &headers)?;
-                    Ok(Answer { status, body })
-                }
-            }
-        };
-        tokio::time::timeout(self.timeout, exchange).await.unwrap_or(Err(Failure::Timeout))
-    }
-
-    /// A 401 may mean that the credential was taken back before its end: it is renewed once.
-    async fn ask_with_grant(&self, grant: &Arc<Grant>, question: Question) -> Result<Answer, Failure> {
-        let held = grant.bearer().await?;
-        let (mut status, mut headers, mut body) =
-            self.http.send(question.clone(), Some(held.header())).await?;
-        if status == StatusCode::UNAUTHORIZED {
-            let renewed = grant.after_refusal(&held).await?;
-            (status, headers, body) = self.http.send(question, Some(renewed.header())).await?;
-        }
-        screen(status, &headers)?;
-        Ok(Answer { status, body })
-    }
-}
-
-/// The pool, without deadline and credentials.
-#[derive(Debug, Clone)]
-pub(crate) struct Http(Client<HttpsConnector<HttpConnector>, Full<Bytes>>);
-
-impl Http {
     pub(crate) async fn send(
         &self,
         question: Question,

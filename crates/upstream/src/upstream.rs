@@ -1,0 +1,83 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, StatusCode, Uri};
+use introspectd_core::{Clock, Failure};
+
+use crate::answer::{Answer, screen};
+use crate::connection::Connection;
+use crate::credentials::Credentials;
+use crate::grant::Grant;
+use crate::pool::{Pool, Question};
+
+/// One provider, asked over a pool of connections of its own (HTTP/1.1, or HTTP/2 where TLS agrees
+/// on it).
+///
+/// Calls are cancel-safe: a dropped call closes or returns its connection and leaves nothing behind but
+/// a renewal of the credential, which others may wait for.
+#[derive(Debug)]
+pub struct Upstream {
+    pool: Pool,
+    credentials: Credentials,
+    timeout: Duration,
+}
+
+impl Upstream {
+    /// From what was read from the configuration.
+    pub fn new(connection: Connection, clock: Arc<dyn Clock>) -> Self {
+        let Connection { tls, timeout, credentials, .. } = connection;
+        let pool = Pool::new(tls, timeout);
+        let credentials = credentials.into_live(&pool, timeout, clock);
+        Self { pool, credentials, timeout }
+    }
+
+    /// Asks with GET.
+    ///
+    /// # Errors
+    /// A [`Failure`] for anything but an [`Answer`].
+    pub async fn get(&self, uri: Uri) -> Result<Answer, Failure> {
+        self.ask(Question { method: Method::GET, uri, body: None }).await
+    }
+
+    /// Asks with a form.
+    ///
+    /// # Errors
+    /// A [`Failure`] for anything but an [`Answer`].
+    pub async fn post_form(&self, uri: Uri, form: &[(&str, &str)]) -> Result<Answer, Failure> {
+        self.ask(Question::form(uri, self.form_body(form))).await
+    }
+
+    fn form_body(&self, form: &[(&str, &str)]) -> String {
+        let mut body = form_urlencoded::Serializer::new(String::new());
+        body.extend_pairs(form);
+        self.credentials.add_to_form(&mut body);
+        body.finish()
+    }
+
+    async fn ask(&self, question: Question) -> Result<Answer, Failure> {
+        let exchange = async {
+            match &self.credentials {
+                Credentials::Grant(grant) => self.ask_with_grant(grant, question).await,
+                Credentials::None | Credentials::Header(_) | Credentials::Form { .. } => {
+                    let (status, headers, body) = self.pool.send(question, self.credentials.header()).await?;
+                    screen(status, &headers)?;
+                    Ok(Answer { status, body })
+                }
+            }
+        };
+        tokio::time::timeout(self.timeout, exchange).await.unwrap_or(Err(Failure::Timeout))
+    }
+
+    /// A 401 may mean that the credential was taken back before its end: it is renewed once.
+    async fn ask_with_grant(&self, grant: &Arc<Grant>, question: Question) -> Result<Answer, Failure> {
+        let held = grant.bearer().await?;
+        let (mut status, mut headers, mut body) =
+            self.pool.send(question.clone(), Some(held.header())).await?;
+        if status == StatusCode::UNAUTHORIZED {
+            let renewed = grant.after_refusal(&held).await?;
+            (status, headers, body) = self.pool.send(question, Some(renewed.header())).await?;
+        }
+        screen(status, &headers)?;
+        Ok(Answer { status, body })
+    }
+}
