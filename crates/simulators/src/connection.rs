@@ -18,7 +18,7 @@ use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use crate::body::Payload;
-use crate::simulator::Shared;
+use crate::stage::Stage;
 use crate::{Answer, Fault, Recorded, Vendor};
 
 /// The means to end a connection under the feet of the HTTP server that owns its stream.
@@ -51,8 +51,8 @@ impl Connection {
 }
 
 /// Serves one connection until either side ends it.
-pub(crate) async fn serve<V: Vendor>(shared: Arc<Shared<V>>, connection: Arc<Connection>, stream: TcpStream) {
-    let service = service_fn(|request| respond(Arc::clone(&shared), Arc::clone(&connection), request));
+pub(crate) async fn serve<V: Vendor>(stage: Arc<Stage<V>>, connection: Arc<Connection>, stream: TcpStream) {
+    let service = service_fn(|request| respond(Arc::clone(&stage), Arc::clone(&connection), request));
     let server = auto::Builder::new(TokioExecutor::new());
     tokio::select! {
         // Errors here are clients that went away and faults that were asked for.
@@ -62,16 +62,16 @@ pub(crate) async fn serve<V: Vendor>(shared: Arc<Shared<V>>, connection: Arc<Con
 }
 
 async fn respond<V: Vendor>(
-    shared: Arc<Shared<V>>,
+    stage: Arc<Stage<V>>,
     connection: Arc<Connection>,
     request: Request<Incoming>,
 ) -> Result<Response<Payload>, hyper::Error> {
     let request = recorded(request).await?;
-    let treatment = shared.received(request.clone());
+    let treatment = stage.received(request.clone());
     if let Some(hold) = treatment.hold {
         hold.pass().await;
     }
-    let normal = || shared.vendor.answer(&request);
+    let normal = || stage.vendor.answer(&request);
     Ok(match treatment.fault {
         None => response(&normal()),
         Some(Fault::Delay(delay)) => {

@@ -35,9 +35,11 @@ mod path;
 mod recorded;
 mod records;
 mod simulator;
+mod stage;
 
 pub use answer::Answer;
 pub use fault::Fault;
 pub use gate::Gate;
 pub use recorded::Recorded;
-pub use simulator::{Simulator, Vendor};
+pub use simulator::Simulator;
+pub use stage::Vendor;

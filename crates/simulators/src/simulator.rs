@@ -1,10 +1,9 @@
 //! A vendor on a port: start, script, look at what arrived, stop.
 
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,19 +12,8 @@ use tokio::task::AbortHandle;
 
 use crate::connection::{self, Connection};
 use crate::gate::Hold;
-use crate::{Answer, Fault, Gate, Recorded};
-
-/// What a server knows about its vendor's protocol and records. Connections and faults are not its business.
-pub trait Vendor: Send + Sync + 'static {
-    /// The vendor's normal answer.
-    fn answer(&self, request: &Recorded) -> Answer;
-}
-
-impl<V: Vendor + ?Sized> Vendor for Arc<V> {
-    fn answer(&self, request: &Recorded) -> Answer {
-        self.as_ref().answer(request)
-    }
-}
+use crate::stage::{Stage, locked};
+use crate::{Fault, Gate, Recorded, Vendor};
 
 /// A vendor's server on loopback, HTTP/1.1 and HTTP/2 with prior knowledge. Stops when dropped.
 pub struct Simulator<V> {
@@ -34,26 +22,11 @@ pub struct Simulator<V> {
     accepting: AbortHandle,
 }
 
-/// What the listener and all connections of one simulator share.
-pub(crate) struct Shared<V> {
-    pub(crate) vendor: V,
-    script: Mutex<Script>,
+/// What the listener and the simulator share.
+struct Shared<V> {
+    stage: Arc<Stage<V>>,
     listener: Mutex<Option<TcpListener>>,
     connections: Mutex<Vec<Weak<Connection>>>,
-}
-
-#[derive(Default)]
-struct Script {
-    recorded: Vec<Recorded>,
-    next: VecDeque<Fault>,
-    always: Option<Fault>,
-    hold: Option<Arc<Hold>>,
-}
-
-/// What one request meets before the vendor sees it.
-pub(crate) struct Treatment {
-    pub(crate) hold: Option<Arc<Hold>>,
-    pub(crate) fault: Option<Fault>,
 }
 
 impl<V: Vendor> Simulator<V> {
@@ -73,8 +46,7 @@ impl<V: Vendor> Simulator<V> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?;
         let shared = Arc::new(Shared {
-            vendor,
-            script: Mutex::default(),
+            stage: Arc::new(Stage::new(vendor)),
             listener: Mutex::new(Some(listener)),
             connections: Mutex::default(),
         });
@@ -94,37 +66,37 @@ impl<V: Vendor> Simulator<V> {
 
     /// The vendor, to change its records while it is served.
     pub fn vendor(&self) -> &V {
-        &self.shared.vendor
+        &self.shared.stage.vendor
     }
 
     /// Every request since the start or [`forget`](Self::forget), in order of arrival, whatever came of it.
     pub fn requests(&self) -> Vec<Recorded> {
-        self.shared.script().recorded.clone()
+        self.shared.stage.script().recorded.clone()
     }
 
     /// How many requests [`requests`](Self::requests) would return.
     pub fn count(&self) -> usize {
-        self.shared.script().recorded.len()
+        self.shared.stage.script().recorded.len()
     }
 
     /// Empties the record of requests.
     pub fn forget(&self) {
-        self.shared.script().recorded.clear();
+        self.shared.stage.script().recorded.clear();
     }
 
     /// The next request that has none yet gets this fault. Goes before [`always`](Self::always).
     pub fn next(&self, fault: Fault) {
-        self.shared.script().next.push_back(fault);
+        self.shared.stage.script().next.push_back(fault);
     }
 
     /// Every request gets this fault, until [`clear`](Self::clear).
     pub fn always(&self, fault: Fault) {
-        self.shared.script().always = Some(fault);
+        self.shared.stage.script().always = Some(fault);
     }
 
     /// Requests to come get no fault. Does not open a gate.
     pub fn clear(&self) {
-        let mut script = self.shared.script();
+        let mut script = self.shared.stage.script();
         script.next.clear();
         script.always = None;
     }
@@ -132,7 +104,7 @@ impl<V: Vendor> Simulator<V> {
     /// Holds every request to come. A gate that was set before keeps what it holds.
     pub fn gate(&self) -> Gate {
         let hold = Arc::new(Hold::default());
-        self.shared.script().hold = Some(Arc::clone(&hold));
+        self.shared.stage.script().hold = Some(Arc::clone(&hold));
         Gate::new(hold)
     }
 
@@ -151,18 +123,6 @@ impl<V> Drop for Simulator<V> {
 }
 
 impl<V> Shared<V> {
-    /// Records a request and says what it meets. One lock, so that the order of arrival is also that of the faults.
-    pub(crate) fn received(&self, request: Recorded) -> Treatment {
-        let mut script = self.script();
-        script.recorded.push(request);
-        let fault = script.next.pop_front().or_else(|| script.always.clone());
-        Treatment { hold: script.hold.clone(), fault }
-    }
-
-    fn script(&self) -> MutexGuard<'_, Script> {
-        locked(&self.script)
-    }
-
     fn keep(&self, connection: &Arc<Connection>) {
         let mut connections = locked(&self.connections);
         connections.retain(|known| known.strong_count() > 0);
@@ -191,7 +151,7 @@ async fn accept<V: Vendor>(shared: Arc<Shared<V>>) {
         };
         let Ok(connection) = Connection::new(&stream) else { continue };
         shared.keep(&connection);
-        tokio::spawn(connection::serve(Arc::clone(&shared), connection, stream));
+        tokio::spawn(connection::serve(Arc::clone(&shared.stage), connection, stream));
     }
 }
 
@@ -204,8 +164,4 @@ async fn next_stream<V>(shared: &Shared<V>) -> Option<io::Result<TcpStream>> {
         None => Poll::Ready(None),
     })
     .await
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
