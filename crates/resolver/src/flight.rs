@@ -3,6 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
 use introspectd_core::{Failure, Outage};
+use tokio::sync::oneshot;
 
 use crate::fact::Fact;
 use crate::key::Key;
@@ -49,15 +50,25 @@ impl Flights {
 }
 
 impl Turn<'_> {
-    /// Starts the question. When it ends, however it ends, its place is free again.
+    /// Starts the question. When it ends, however it ends, its place is free again before anyone hears
+    /// of it: whoever asks after that asks anew.
     pub(crate) fn start(mut self, question: impl Future<Output = Outcome> + Send + 'static) -> Flight {
-        let landing = Landing { flights: self.flights.clone(), key: self.key };
-        let task = tokio::spawn(async move {
-            let _landing = landing;
-            question.await
-        });
-        let flight = async { task.await.unwrap_or(Err(Failure::outage(Outage::Abandoned))) }.boxed().shared();
+        let (tell, told) = oneshot::channel();
+        let flight =
+            told.map(|told| told.unwrap_or(Err(Failure::outage(Outage::Abandoned)))).boxed().shared();
         self.held.insert(self.key, flight.clone());
+        let landing = Landing { flights: self.flights.clone(), key: self.key };
+        // Before the task is spawned: a runtime that shuts down drops it on the spot, and to land takes
+        // the same lock.
+        drop(self);
+        tokio::spawn(async move {
+            let outcome = {
+                let _landing = landing;
+                question.await
+            };
+            // Nobody may be waiting any more.
+            drop(tell.send(outcome));
+        });
         flight
     }
 }

@@ -9,10 +9,11 @@ mod fact;
 mod flight;
 mod key;
 mod lifetime;
+mod limits;
 mod resolver;
 mod router;
 
-pub use cache::CacheLimits;
 pub use fact::{Fact, Resolution, Source};
-pub use resolver::{Resolver, Upstream};
+pub use limits::CacheLimits;
+pub use resolver::{ProviderEntry, Resolver};
 pub use router::{Match, Unmatched};

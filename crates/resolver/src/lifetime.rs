@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use introspectd_core::{Introspection, State, Timestamp};
 
-use crate::cache::CacheLimits;
+use crate::limits::CacheLimits;
 
 /// How long a fact may be used again. Both are counted from the moment when it was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,27 +16,33 @@ pub(crate) struct Lifetime {
 /// The lifetime of a fact at `now`; `None` where it may not be used again.
 ///
 /// An active token's is bounded by `ttl` and its own end; anything else is bounded by `inactive_ttl`
-/// and never stands in for a provider that is out of order. `spread` shortens it by up to a tenth, so
-/// that tokens fetched together are not asked about together again.
+/// and never stands in for a provider that is out of order. What is not yet valid is used until it is:
+/// how long it may then be called active is for `ttl` to say. `spread` shortens a life by up to a tenth,
+/// so that tokens fetched together are not asked about together again.
 pub(crate) fn lifetime(
     introspection: &Introspection,
     now: Timestamp,
     limits: &CacheLimits,
     spread: u8,
 ) -> Option<Lifetime> {
-    let (fresh, kept) = match introspection {
-        Introspection::Token(token) if token.state(now) == State::Active => {
-            let rest = match token.exp() {
-                Some(end) => now.until(end)?,
-                None => Duration::MAX,
-            };
-            let kept = limits.ttl.saturating_add(limits.stale_if_error);
-            (limits.ttl.min(rest), kept.min(rest))
-        }
-        Introspection::Token(_) | Introspection::Inactive => (limits.inactive_ttl, limits.inactive_ttl),
+    let (ttl, grace, rest) = match introspection {
+        Introspection::Token(token) => match token.state(now) {
+            State::Active => (limits.ttl, limits.stale_if_error, until(now, token.exp())?),
+            State::NotYetValid => (limits.inactive_ttl, Duration::ZERO, until(now, token.nbf)?),
+            State::Expired | State::Revoked | State::Unknown => {
+                (limits.inactive_ttl, Duration::ZERO, Duration::MAX)
+            }
+        },
+        Introspection::Inactive => (limits.inactive_ttl, Duration::ZERO, Duration::MAX),
     };
+    let fresh = ttl.min(rest);
     let fresh = fresh - (fresh / 10) * u32::from(spread) / 255;
-    (!fresh.is_zero()).then_some(Lifetime { fresh, kept })
+    (!fresh.is_zero()).then(|| Lifetime { fresh, kept: fresh.saturating_add(grace).min(rest) })
+}
+
+/// How long until a moment that may never come.
+fn until(now: Timestamp, moment: Option<Timestamp>) -> Option<Duration> {
+    moment.map_or(Some(Duration::MAX), |moment| now.until(moment))
 }
 
 #[cfg(test)]
@@ -85,6 +91,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_yet_valid_is_kept_until_it_is() {
+        for (start, kept) in [(1003, 3), (1100, 5)] {
+            let early = Token { nbf: Some(at(start)), ..Token::new(Status::Good, Expiry::Never) };
+            assert_eq!(of(&Introspection::Token(Box::new(early))), Some((kept, kept)));
+        }
+    }
+
+    #[test]
     fn a_ttl_of_nothing_caches_nothing() {
         let limits = CacheLimits { ttl: Duration::ZERO, inactive_ttl: Duration::ZERO, ..LIMITS };
         assert_eq!(lifetime(&token(Status::Good, Expiry::Never), at(0), &limits, 0), None);
@@ -99,6 +113,9 @@ mod tests {
             let jittered = lifetime(&token, at(1000), &LIMITS, spread).unwrap();
             prop_assert!(jittered.fresh <= plain && jittered.fresh >= plain * 9 / 10);
             prop_assert!(jittered.fresh <= jittered.kept);
+            let unforgiving = CacheLimits { stale_if_error: Duration::ZERO, ..LIMITS };
+            let unforgiven = lifetime(&token, at(1000), &unforgiving, spread).unwrap();
+            prop_assert_eq!(unforgiven.fresh, unforgiven.kept);
             prop_assert!(jittered.kept <= Duration::from_secs(u64::try_from(end - 1000).unwrap()));
         }
     }

@@ -7,15 +7,16 @@ use futures_util::stream::FuturesUnordered;
 use introspectd_core::{Clock, Failure, Introspection, Outage, Provider, ProviderName, TokenId, TokenValue};
 use tokio::sync::Semaphore;
 
-use crate::cache::{CacheLimits, Cached, FactCache};
+use crate::cache::{Cached, FactCache};
 use crate::fact::{Fact, Resolution, Source};
 use crate::flight::{Boarding, Flights, Outcome};
-use crate::key::{KeyMaker, Subject};
+use crate::key::{Key, KeyMaker, Subject};
+use crate::limits::CacheLimits;
 use crate::router::{Match, Routed, Router, Unmatched};
 
 /// A provider as it is configured.
 #[derive(Debug)]
-pub struct Upstream {
+pub struct ProviderEntry {
     /// Its name.
     pub name: ProviderName,
     /// Its adapter.
@@ -30,7 +31,7 @@ pub struct Upstream {
 
 /// From a token to a fact.
 pub struct Resolver {
-    upstreams: Vec<Asked>,
+    providers: Vec<Asked>,
     router: Router,
     cache: Arc<FactCache>,
     flights: Flights,
@@ -40,7 +41,7 @@ pub struct Resolver {
 
 #[derive(Clone)]
 struct Asked {
-    upstream: Arc<Upstream>,
+    entry: Arc<ProviderEntry>,
     places: Arc<Semaphore>,
 }
 
@@ -50,26 +51,26 @@ impl Resolver {
     /// # Errors
     /// Where the system gives no random bytes for the cache's key.
     pub fn new(
-        upstreams: Vec<Upstream>,
+        entries: Vec<ProviderEntry>,
         unmatched: &Unmatched,
         limits: CacheLimits,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
         let unmatched = match unmatched {
             Unmatched::Reject => Routed::Nobody,
-            Unmatched::AskAll => Routed::Several((0..upstreams.len()).collect()),
-            Unmatched::Provider(name) => match upstreams.iter().position(|it| it.name == *name) {
+            Unmatched::AskAll => Routed::Several((0..entries.len()).collect()),
+            Unmatched::Provider(name) => match entries.iter().position(|it| it.name == *name) {
                 Some(place) => Routed::One(place),
                 None => Routed::Nobody,
             },
         };
-        let router = Router::new(upstreams.iter().map(|it| it.matching.as_ref()), unmatched);
-        let asked = |upstream: Upstream| Asked {
-            places: Arc::new(Semaphore::new(upstream.max_in_flight as usize)),
-            upstream: Arc::new(upstream),
+        let router = Router::new(entries.iter().map(|it| it.matching.as_ref()), unmatched);
+        let asked = |entry: ProviderEntry| Asked {
+            places: Arc::new(Semaphore::new(entry.max_in_flight as usize)),
+            entry: Arc::new(entry),
         };
         Ok(Self {
-            upstreams: upstreams.into_iter().map(asked).collect(),
+            providers: entries.into_iter().map(asked).collect(),
             router,
             cache: Arc::new(FactCache::new(limits, Arc::clone(&clock))),
             flights: Flights::default(),
@@ -80,7 +81,7 @@ impl Resolver {
 
     /// The configured provider of this name.
     pub fn provider(&self, name: &str) -> Option<&ProviderName> {
-        self.upstreams.iter().map(|it| &it.upstream.name).find(|it| it.as_str() == name)
+        self.providers.iter().map(|it| &it.entry.name).find(|it| it.as_str() == name)
     }
 
     /// What is known of a token that a client presented.
@@ -98,7 +99,7 @@ impl Resolver {
         may_ask: impl Fn(&ProviderName) -> bool,
     ) -> Result<Resolution, Failure> {
         let routed = self.candidates(&token, only).retain(|place| {
-            let candidate = self.upstreams.get(place).map(|it| &it.upstream);
+            let candidate = self.providers.get(place).map(|it| &it.entry);
             candidate.is_some_and(|it| may_ask(&it.name) && it.provider.capabilities().introspect)
         });
         let subject = Subject::Token(token);
@@ -115,9 +116,13 @@ impl Resolver {
     /// A [`Failure`] where the provider said nothing definite, [`Failure::Unsupported`] where it has
     /// no such call.
     pub async fn lookup(&self, id: TokenId, provider: &ProviderName) -> Result<Resolution, Failure> {
-        match self.upstreams.iter().position(|it| it.upstream.name == *provider) {
+        let named = self.providers.iter().enumerate().find(|(_, it)| it.entry.name == *provider);
+        match named {
             None => Ok(Resolution::NOBODY),
-            Some(place) => self.resolve(place, &Subject::Id(id)).await,
+            // At once, and not by way of a question: it would take a place, or find none and be told as
+            // an overload, which is over some time.
+            Some((_, it)) if !it.entry.provider.capabilities().lookup => Err(Failure::Unsupported),
+            Some((place, _)) => self.resolve(place, &Subject::Id(id)).await,
         }
     }
 
@@ -125,11 +130,9 @@ impl Resolver {
     fn candidates(&self, token: &TokenValue, only: Option<&ProviderName>) -> Routed {
         let routed = self.router.route(token.expose());
         let Some(only) = only else { return routed };
-        let named = self.upstreams.iter().enumerate().find(|(_, it)| it.upstream.name == *only);
+        let named = self.providers.iter().enumerate().find(|(_, it)| it.entry.name == *only);
         match named {
-            Some((place, it)) if it.upstream.matching.is_none() || routed.contains(place) => {
-                Routed::One(place)
-            }
+            Some((place, it)) if it.entry.matching.is_none() || routed.contains(place) => Routed::One(place),
             Some(_) | None => Routed::Nobody,
         }
     }
@@ -137,6 +140,11 @@ impl Resolver {
     /// One active answer wins; inactive only if every one of them said so; else the failure.
     async fn side_by_side(&self, places: &[usize], subject: &Subject) -> Result<Resolution, Failure> {
         let now = || self.clock.now();
+        // Who knows the token to be active settles it: it is not shown to the others again.
+        let mut known = places.iter().filter_map(|place| self.known(*place, subject));
+        if let Some(hit) = known.find(|hit| hit.active(now()).is_some()) {
+            return Ok(hit);
+        }
         let mut asked: FuturesUnordered<_> =
             places.iter().map(|place| self.resolve(*place, subject)).collect();
         let mut inactive = Resolution { source: Source::Hit, ..Resolution::NOBODY };
@@ -151,16 +159,23 @@ impl Resolver {
         failure.map_or(Ok(inactive), Err)
     }
 
+    /// What the cache says, without asking.
+    fn known(&self, place: usize, subject: &Subject) -> Option<Resolution> {
+        let key = self.keys.key(&self.providers.get(place)?.entry.name, subject);
+        match self.cache.get(&key) {
+            Cached::Fresh(fact) => Some(Resolution { fact: Some(fact), source: Source::Hit }),
+            Cached::Stale(_) | Cached::Nothing => None,
+        }
+    }
+
     /// The story of one question: the cache, else the flight under way, else a flight of our own; and
     /// if that fails through no fault of this token, what the cache kept for such a case.
     async fn resolve(&self, place: usize, subject: &Subject) -> Result<Resolution, Failure> {
-        let Some(asked) = self.upstreams.get(place) else { return Ok(Resolution::NOBODY) };
-        let key = self.keys.key(&asked.upstream.name, subject);
-        let kept = match self.cache.get(&key) {
-            Cached::Fresh(fact) => return Ok(Resolution { fact: Some(fact), source: Source::Hit }),
-            Cached::Stale(fact) => Some(fact),
-            Cached::Nothing => None,
-        };
+        let Some(asked) = self.providers.get(place) else { return Ok(Resolution::NOBODY) };
+        let key = self.keys.key(&asked.entry.name, subject);
+        if let Cached::Fresh(fact) = self.cache.get(&key) {
+            return Ok(Resolution { fact: Some(fact), source: Source::Hit });
+        }
         let (flight, source) = match self.flights.board(key) {
             Boarding::Under(flight) => (flight, Source::Coalesced),
             Boarding::Turn(turn) => {
@@ -181,16 +196,20 @@ impl Resolver {
         };
         match flight.await {
             Ok(fact) => Ok(Resolution { fact: Some(fact), source }),
-            Err(failure) => self.stand_in(kept, failure),
+            Err(failure) => self.stand_in(&key, failure),
         }
     }
 
-    fn stand_in(&self, kept: Option<Arc<Fact>>, failure: Failure) -> Result<Resolution, Failure> {
-        let kept = Resolution { fact: kept, source: Source::Stale };
-        if failure.is_about_provider() && kept.active(self.clock.now()).is_some() {
-            return Ok(kept);
+    /// What the cache kept, judged when the failure is known: that may itself have taken long.
+    fn stand_in(&self, key: &Key, failure: Failure) -> Result<Resolution, Failure> {
+        match self.cache.get(key) {
+            Cached::Stale(fact)
+                if failure.is_about_provider() && fact.introspection.active(self.clock.now()).is_some() =>
+            {
+                Ok(Resolution { fact: Some(fact), source: Source::Stale })
+            }
+            Cached::Stale(_) | Cached::Fresh(_) | Cached::Nothing => Err(failure),
         }
-        Err(failure)
     }
 }
 
@@ -199,12 +218,11 @@ impl Asked {
         let Ok(_place) = self.places.try_acquire() else {
             return Err(Failure::outage(Outage::Overloaded));
         };
-        let Upstream { name, provider, issuer, .. } = &*self.upstream;
+        let ProviderEntry { name, provider, issuer, .. } = &*self.entry;
         let started = Instant::now();
         let outcome = match subject {
             Subject::Token(token) => provider.introspect(token).await,
-            Subject::Id(id) if provider.capabilities().lookup => provider.lookup(id).await,
-            Subject::Id(_) => Err(Failure::Unsupported),
+            Subject::Id(id) => provider.lookup(id).await,
         };
         match outcome {
             Ok(mut introspection) => {

@@ -1,0 +1,14 @@
+use std::time::Duration;
+
+/// How much is cached, and for how long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Bytes for everything that is cached. A token's weight is estimated.
+    pub max_bytes: u64,
+    /// The longest reuse of an active fact. Zero: none.
+    pub ttl: Duration,
+    /// The reuse of any other fact. Zero: none.
+    pub inactive_ttl: Duration,
+    /// How much longer an active fact may stand in for a provider that is out of order.
+    pub stale_if_error: Duration,
+}

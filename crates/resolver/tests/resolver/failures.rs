@@ -1,0 +1,81 @@
+//! A failure says nothing about a token, and is forgotten at once.
+
+use introspectd_core::{Failure, Introspection, Outage};
+use introspectd_resolver::{ProviderEntry, Source, Unmatched};
+
+use crate::harness::{
+    Answer, Bench, Fake, LIMITS, Seen, active, failures_of_the_provider, good, other_failures, prefix,
+    upstream,
+};
+
+#[tokio::test]
+async fn no_failure_is_cached() {
+    for failure in failures_of_the_provider().into_iter().chain(other_failures()) {
+        let (bench, provider) = Bench::single(LIMITS);
+        provider.script("t", failure.clone());
+        for questions in 1..=3 {
+            assert_eq!(bench.ask("t").await, Seen::Fails(failure.clone()));
+            assert_eq!(provider.questions(), questions, "{failure}");
+        }
+        provider.script("t", good());
+        assert_eq!(bench.ask("t").await, active(Source::Miss), "{failure}");
+        assert_eq!(bench.ask("t").await, active(Source::Hit), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_about_one_token_leaves_the_others_alone() {
+    let (bench, provider) = Bench::single(LIMITS);
+    provider.script("good", good());
+    provider.script("bad", Failure::Timeout);
+    assert_eq!(bench.ask("good").await, active(Source::Miss));
+    assert_eq!(bench.ask("bad").await, Seen::Fails(Failure::Timeout));
+    assert_eq!(bench.ask("good").await, active(Source::Hit));
+    assert_eq!(bench.ask("other").await, Seen::Inactive(Source::Miss));
+}
+
+#[tokio::test]
+async fn a_panic_in_the_provider_fails_its_waiters_and_nobody_after_them() {
+    let (bench, provider) = Bench::single(LIMITS);
+    provider.script("t", Answer::Panics);
+    provider.hold();
+    let mut waiting = Vec::new();
+    for _ in 0..5 {
+        waiting.push(bench.asking("t").await);
+    }
+    provider.arrived(1).await;
+    provider.release();
+    for waiter in waiting {
+        assert_eq!(waiter.await.unwrap(), Seen::Fails(Failure::outage(Outage::Abandoned)));
+    }
+    assert_eq!(provider.questions(), 1);
+
+    provider.script("t", good());
+    assert_eq!(bench.ask("t").await, active(Source::Miss));
+}
+
+/// On several threads, where the place of a question that ended could still seem taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_saw_a_question_end_asks_anew() {
+    let (bench, provider) = Bench::single(LIMITS);
+    provider.script("panics", Answer::Panics);
+    provider.script("fails", Failure::Timeout);
+    for round in 1..=200 {
+        bench.ask("fails").await;
+        if round <= 20 {
+            bench.ask("panics").await;
+        }
+        assert_eq!(provider.questions(), round + round.min(20));
+    }
+}
+
+#[tokio::test]
+async fn a_panic_gives_its_place_in_flight_back() {
+    let provider = Fake::new();
+    let upstreams = vec![ProviderEntry { max_in_flight: 1, ..upstream("as", &provider, Some(prefix(""))) }];
+    let bench = Bench::new(upstreams, &Unmatched::Reject, LIMITS);
+    provider.script("t", Answer::Panics);
+    assert_eq!(bench.ask("t").await, Seen::Fails(Failure::outage(Outage::Abandoned)));
+    provider.script("t", Introspection::Inactive);
+    assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Miss));
+}

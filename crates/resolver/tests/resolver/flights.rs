@@ -1,0 +1,184 @@
+//! Concurrent misses of one token ask once, and nobody's going away takes the answer from the others.
+
+use std::sync::mpsc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use introspectd_core::{Failure, Outage};
+use introspectd_resolver::{ProviderEntry, Source, Unmatched};
+
+use crate::harness::{
+    Bench, Fake, LIMITS, Seen, UNCACHED, Waiting, active, good, poll_once, prefix, upstream, value, within,
+};
+
+fn narrow(max_in_flight: u32) -> (Bench, std::sync::Arc<Fake>) {
+    let provider = Fake::new();
+    let upstreams = vec![ProviderEntry { max_in_flight, ..upstream("as", &provider, Some(prefix(""))) }];
+    (Bench::new(upstreams, &Unmatched::Reject, LIMITS), provider)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_hundred_requests_for_an_unknown_token_ask_once() {
+    const REQUESTS: usize = 200;
+    for limits in [LIMITS, UNCACHED] {
+        let (bench, provider) = Bench::single(limits);
+        provider.script("t", good());
+        provider.hold();
+        let waiting = Waiting::default();
+        let tasks: Vec<_> = (0..REQUESTS)
+            .map(|_| {
+                let resolver = bench.resolver.clone();
+                tokio::spawn(
+                    waiting
+                        .until_pending(async move { resolver.introspect(value("t"), None, |_| true).await }),
+                )
+            })
+            .collect();
+        waiting.count(REQUESTS).await;
+        provider.arrived(1).await;
+        provider.release();
+
+        let mut resolutions = Vec::new();
+        for task in tasks {
+            resolutions.push(task.await.unwrap().unwrap());
+        }
+        assert_eq!(provider.questions(), 1);
+        let misses = resolutions.iter().filter(|it| it.source == Source::Miss).count();
+        let coalesced = resolutions.iter().filter(|it| it.source == Source::Coalesced).count();
+        assert_eq!((misses, coalesced), (1, REQUESTS - 1));
+        assert!(resolutions.iter().all(|it| it.fact.is_some() && it.fact == resolutions[0].fact));
+    }
+}
+
+#[tokio::test]
+async fn requests_for_different_tokens_do_not_wait_for_each_other() {
+    let (bench, provider) = Bench::single(LIMITS);
+    provider.hold();
+    let one = bench.asking("one").await;
+    let two = bench.asking("two").await;
+    provider.arrived(2).await;
+    provider.release();
+    assert_eq!(one.await.unwrap(), Seen::Inactive(Source::Miss));
+    assert_eq!(two.await.unwrap(), Seen::Inactive(Source::Miss));
+}
+
+#[tokio::test]
+async fn the_first_asker_goes_away_and_the_others_are_answered() {
+    let (bench, provider) = Bench::single(LIMITS);
+    provider.script("t", good());
+    provider.hold();
+    let first = bench.asking("t").await;
+    let others = [bench.asking("t").await, bench.asking("t").await];
+    provider.arrived(1).await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    provider.release();
+    for other in others {
+        assert_eq!(other.await.unwrap(), active(Source::Coalesced));
+    }
+    assert_eq!(bench.ask("t").await, active(Source::Hit));
+    assert_eq!(provider.questions(), 1);
+}
+
+#[tokio::test]
+async fn all_askers_go_away_and_the_fact_is_cached() {
+    let (bench, provider) = Bench::single(LIMITS);
+    provider.script("t", good());
+    provider.hold();
+    {
+        // Dropped before the question's own task has run at all.
+        let mut asker = Box::pin(bench.ask("t"));
+        assert!(poll_once(&mut asker).await.is_pending());
+    }
+    provider.arrived(1).await;
+    let later = bench.asking("t").await;
+    provider.release();
+    assert_eq!(later.await.unwrap(), active(Source::Coalesced));
+    assert_eq!(bench.ask("t").await, active(Source::Hit));
+    assert_eq!(provider.questions(), 1);
+}
+
+#[tokio::test]
+async fn one_question_more_than_allowed_fails_at_once_and_works_later() {
+    let (bench, provider) = narrow(2);
+    provider.script("three", good());
+    provider.hold();
+    let one = bench.asking("one").await;
+    let two = bench.asking("two").await;
+    provider.arrived(2).await;
+
+    // Held answers are still held: this does not wait for them.
+    assert_eq!(within(bench.ask("three")).await, Seen::Fails(Failure::outage(Outage::Overloaded)));
+    assert_eq!(provider.questions(), 2);
+
+    provider.release();
+    assert_eq!(one.await.unwrap(), Seen::Inactive(Source::Miss));
+    assert_eq!(two.await.unwrap(), Seen::Inactive(Source::Miss));
+    assert_eq!(bench.ask("three").await, active(Source::Miss));
+}
+
+#[tokio::test]
+async fn who_waits_for_a_question_under_way_takes_no_place() {
+    let (bench, provider) = narrow(1);
+    provider.hold();
+    let first = bench.asking("t").await;
+    provider.arrived(1).await;
+    let mut others = Vec::new();
+    for _ in 0..20 {
+        others.push(bench.asking("t").await);
+    }
+    provider.release();
+    assert_eq!(first.await.unwrap(), Seen::Inactive(Source::Miss));
+    for other in others {
+        assert_eq!(other.await.unwrap(), Seen::Inactive(Source::Coalesced));
+    }
+    assert_eq!(provider.questions(), 1);
+}
+
+#[tokio::test]
+async fn a_cached_fact_needs_no_place() {
+    let (bench, provider) = narrow(1);
+    provider.script("known", good());
+    assert_eq!(bench.ask("known").await, active(Source::Miss));
+    provider.hold();
+    let asking = bench.asking("other").await;
+    provider.arrived(2).await;
+    assert_eq!(bench.ask("known").await, active(Source::Hit));
+    provider.release();
+    assert_eq!(asking.await.unwrap(), Seen::Inactive(Source::Miss));
+}
+
+#[tokio::test]
+async fn a_place_is_one_providers_own() {
+    let (busy, idle) = (Fake::new(), Fake::new());
+    let narrow =
+        |called, fake, text| ProviderEntry { max_in_flight: 1, ..upstream(called, fake, Some(prefix(text))) };
+    let upstreams = vec![narrow("busy", &busy, "b"), narrow("idle", &idle, "i")];
+    let bench = Bench::new(upstreams, &Unmatched::Reject, LIMITS);
+    busy.hold();
+    let asking = bench.asking("b1").await;
+    busy.arrived(1).await;
+    assert_eq!(within(bench.ask("b2")).await, Seen::Fails(Failure::outage(Outage::Overloaded)));
+    assert_eq!(bench.ask("i1").await, Seen::Inactive(Source::Miss));
+    busy.release();
+    assert_eq!(asking.await.unwrap(), Seen::Inactive(Source::Miss));
+}
+
+/// A runtime that shuts down drops a spawned task on the spot, in the very call that spawns it.
+#[test]
+fn a_question_at_shutdown_is_abandoned_and_blocks_nobody() {
+    let (tell, told) = mpsc::channel();
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let handle = runtime.handle().clone();
+        drop(runtime);
+        let _entered = handle.enter();
+        let (bench, _provider) = Bench::single(LIMITS);
+        let first = bench.ask("t").now_or_never();
+        let second = bench.ask("t").now_or_never();
+        tell.send((first, second)).unwrap();
+    });
+    let abandoned = || Some(Seen::Fails(Failure::outage(Outage::Abandoned)));
+    let answers = told.recv_timeout(Duration::from_secs(30)).expect("it blocks");
+    assert_eq!(answers, (abandoned(), abandoned()));
+}

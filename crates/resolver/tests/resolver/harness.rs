@@ -1,0 +1,360 @@
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::task::Poll;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use introspectd_core::{
+    BadAnswer, Capabilities, Clock, Expiry, Failure, Introspection, ManualClock, Outage, Provider,
+    ProviderName, Status, Timestamp, Token, TokenId, TokenValue,
+};
+use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolution, Resolver, Source, Unmatched};
+use regex::Regex;
+use tokio::sync::watch;
+
+/// Where each clock starts, in seconds.
+pub(crate) const START: i64 = 1_700_000_000;
+pub(crate) const TTL: u32 = 600;
+pub(crate) const INACTIVE_TTL: u32 = 100;
+/// More than jitter, a tenth at most, takes from [`TTL`].
+pub(crate) const TTL_AT_LEAST: u32 = 540;
+pub(crate) const INACTIVE_TTL_AT_LEAST: u32 = 90;
+
+/// moka frees entries by real time beside the clock of the tests: no lifetime here is so short that
+/// it could pass while a test runs.
+pub(crate) const LIMITS: CacheLimits = CacheLimits {
+    max_bytes: 16 << 20,
+    ttl: Duration::from_secs(TTL as u64),
+    inactive_ttl: Duration::from_secs(INACTIVE_TTL as u64),
+    stale_if_error: Duration::ZERO,
+};
+
+pub(crate) const UNCACHED: CacheLimits =
+    CacheLimits { ttl: Duration::ZERO, inactive_ttl: Duration::ZERO, ..LIMITS };
+
+/// What a scripted provider does when it is asked.
+#[derive(Debug, Clone)]
+pub(crate) enum Answer {
+    Says(Introspection),
+    Fails(Failure),
+    Panics,
+}
+
+/// What a scripted provider was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Question {
+    Token(String),
+    Id(String),
+}
+
+/// A provider with scripted answers, inactive for what is not in the script, that records every
+/// question and can hold its answers back.
+#[derive(Debug)]
+pub(crate) struct Fake {
+    capabilities: Capabilities,
+    script: Mutex<HashMap<String, Answer>>,
+    asked: watch::Sender<Vec<Question>>,
+    held: watch::Sender<bool>,
+}
+
+impl Fake {
+    pub(crate) fn new() -> Arc<Self> {
+        Self::capable(Capabilities { introspect: true, lookup: true })
+    }
+
+    pub(crate) fn capable(capabilities: Capabilities) -> Arc<Self> {
+        Arc::new(Self {
+            capabilities,
+            script: Mutex::default(),
+            asked: watch::Sender::default(),
+            held: watch::Sender::default(),
+        })
+    }
+
+    /// From now on `text`, as a token and as an id, is answered so.
+    pub(crate) fn script(&self, text: &str, answer: impl Into<Answer>) {
+        self.script.lock().unwrap().insert(text.to_owned(), answer.into());
+    }
+
+    /// Holds answers back, which are decided when the question arrives, until [`Self::release`].
+    pub(crate) fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    pub(crate) fn release(&self) {
+        self.held.send_replace(false);
+    }
+
+    /// Waits until so many questions have arrived in all.
+    pub(crate) async fn arrived(&self, questions: usize) {
+        let mut asked = self.asked.subscribe();
+        within(asked.wait_for(|asked| asked.len() >= questions)).await.unwrap();
+    }
+
+    pub(crate) fn questions(&self) -> usize {
+        self.asked.borrow().len()
+    }
+
+    pub(crate) fn asked(&self) -> Vec<Question> {
+        self.asked.borrow().clone()
+    }
+
+    async fn answer(&self, text: &str, question: Question) -> Result<Introspection, Failure> {
+        let answer = self.script.lock().unwrap().get(text).cloned();
+        self.asked.send_modify(|asked| asked.push(question));
+        self.held.subscribe().wait_for(|held| !held).await.unwrap();
+        match answer {
+            None => Ok(Introspection::Inactive),
+            Some(Answer::Says(introspection)) => Ok(introspection),
+            Some(Answer::Fails(failure)) => Err(failure),
+            Some(Answer::Panics) => panic!("a scripted bug in an adapter"),
+        }
+    }
+}
+
+#[async_trait]
+impl Provider for Fake {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
+        self.answer(token.expose(), Question::Token(token.expose().to_owned())).await
+    }
+
+    async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
+        self.answer(id.as_str(), Question::Id(id.as_str().to_owned())).await
+    }
+}
+
+/// A resolver and its clock.
+#[derive(Clone)]
+pub(crate) struct Bench {
+    pub(crate) resolver: Arc<Resolver>,
+    pub(crate) clock: Arc<ManualClock>,
+}
+
+/// An outcome as a caller sees it at that moment.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Seen {
+    Active(ProviderName, Source),
+    Inactive(Source),
+    Fails(Failure),
+}
+
+impl Bench {
+    pub(crate) fn new(upstreams: Vec<ProviderEntry>, unmatched: &Unmatched, limits: CacheLimits) -> Self {
+        Self::with_clock(upstreams, unmatched, limits, &Arc::new(ManualClock::at(at(0))))
+    }
+
+    pub(crate) fn with_clock(
+        upstreams: Vec<ProviderEntry>,
+        unmatched: &Unmatched,
+        limits: CacheLimits,
+        clock: &Arc<ManualClock>,
+    ) -> Self {
+        let resolver = Resolver::new(upstreams, unmatched, limits, Arc::clone(clock) as _).unwrap();
+        Self { resolver: Arc::new(resolver), clock: Arc::clone(clock) }
+    }
+
+    /// One provider, `as`, to which every token belongs.
+    pub(crate) fn single(limits: CacheLimits) -> (Self, Arc<Fake>) {
+        let fake = Fake::new();
+        let upstreams = vec![upstream("as", &fake, Some(prefix("")))];
+        (Self::new(upstreams, &Unmatched::Reject, limits), fake)
+    }
+
+    /// What a caller that may ask every provider sees.
+    pub(crate) async fn ask(&self, token: &str) -> Seen {
+        self.ask_as(token, None, |_| true).await
+    }
+
+    pub(crate) async fn ask_only(&self, token: &str, only: &str) -> Seen {
+        self.ask_as(token, Some(only), |_| true).await
+    }
+
+    pub(crate) async fn ask_as(
+        &self,
+        token: &str,
+        only: Option<&str>,
+        may_ask: impl Fn(&str) -> bool + Send,
+    ) -> Seen {
+        let only = only.map(name);
+        let may_ask = |provider: &ProviderName| may_ask(provider.as_str());
+        self.see(self.resolver.introspect(value(token), only.as_ref(), may_ask).await)
+    }
+
+    /// The same in a task of its own, asked for when this returns.
+    pub(crate) async fn asking(&self, token: &str) -> tokio::task::JoinHandle<Seen> {
+        let (bench, token) = (self.clone(), token.to_owned());
+        let waiting = Waiting::default();
+        let task = tokio::spawn(waiting.until_pending(async move { bench.ask(&token).await }));
+        waiting.count(1).await;
+        task
+    }
+
+    pub(crate) async fn lookup(&self, id: &str, provider: &str) -> Seen {
+        let id = TokenId::parse(id.to_owned()).unwrap();
+        self.see(self.resolver.lookup(id, &name(provider)).await)
+    }
+
+    fn see(&self, outcome: Result<Resolution, Failure>) -> Seen {
+        match outcome {
+            Ok(resolution) => match resolution.active(self.clock.now()) {
+                Some((provider, _)) => Seen::Active(provider.clone(), resolution.source),
+                None => Seen::Inactive(resolution.source),
+            },
+            Err(failure) => Seen::Fails(failure),
+        }
+    }
+}
+
+/// Counts the futures that have come as far as to wait, or to end.
+#[derive(Clone, Default)]
+pub(crate) struct Waiting(Arc<watch::Sender<usize>>);
+
+impl Waiting {
+    pub(crate) fn until_pending<F>(&self, future: F) -> impl Future<Output = F::Output> + use<F>
+    where
+        F: Future,
+    {
+        let counter = Arc::clone(&self.0);
+        let mut future = Box::pin(future);
+        let mut counted = false;
+        std::future::poll_fn(move |context| {
+            let polled = future.as_mut().poll(context);
+            if !std::mem::replace(&mut counted, true) {
+                counter.send_modify(|count| *count += 1);
+            }
+            polled
+        })
+    }
+
+    pub(crate) async fn count(&self, futures: usize) {
+        let mut count = self.0.subscribe();
+        within(count.wait_for(|count| *count >= futures)).await.unwrap();
+    }
+}
+
+/// What should come at once, so that a test whose promise is broken fails and does not hang.
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(60), future).await.expect("what is waited for does not come")
+}
+
+/// Polls once; what is ready has not waited for anything.
+pub(crate) async fn poll_once<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Poll<T> {
+    std::future::poll_fn(|context| Poll::Ready(std::pin::Pin::new(&mut *future).poll(context))).await
+}
+
+impl From<Token> for Answer {
+    fn from(token: Token) -> Self {
+        Self::Says(Introspection::Token(Box::new(token)))
+    }
+}
+
+impl From<Introspection> for Answer {
+    fn from(introspection: Introspection) -> Self {
+        Self::Says(introspection)
+    }
+}
+
+impl From<Failure> for Answer {
+    fn from(failure: Failure) -> Self {
+        Self::Fails(failure)
+    }
+}
+
+pub(crate) fn upstream(called: &str, fake: &Arc<Fake>, matching: Option<Match>) -> ProviderEntry {
+    ProviderEntry {
+        name: name(called),
+        provider: Arc::clone(fake) as _,
+        matching,
+        issuer: None,
+        max_in_flight: 1000,
+    }
+}
+
+pub(crate) fn prefix(text: &str) -> Match {
+    Match::Prefix(text.to_owned())
+}
+
+pub(crate) fn regex(text: &str) -> Match {
+    Match::Regex(Regex::new(text).unwrap())
+}
+
+pub(crate) fn jwt_of(issuer: &str) -> String {
+    let claims = format!(r#"{{"iss":"{issuer}"}}"#);
+    format!("eyJhbGciOiJub25lIn0.{}.sig", URL_SAFE_NO_PAD.encode(claims))
+}
+
+pub(crate) fn name(text: &str) -> ProviderName {
+    ProviderName::parse(text).unwrap()
+}
+
+pub(crate) fn value(text: &str) -> TokenValue {
+    TokenValue::parse(text.to_owned()).unwrap()
+}
+
+/// So many seconds after the start.
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(START + seconds).unwrap()
+}
+
+/// A good token without an end.
+pub(crate) fn good() -> Token {
+    Token::new(Status::Good, Expiry::Never)
+}
+
+/// A good token that ends so many seconds after the start.
+pub(crate) fn good_until(seconds: i64) -> Token {
+    Token::new(Status::Good, Expiry::At(at(seconds)))
+}
+
+/// A good token without an end, from so many seconds after the start.
+pub(crate) fn good_from(seconds: i64) -> Token {
+    Token { nbf: Some(at(seconds)), ..good() }
+}
+
+/// Active, by the one provider of [`Bench::single`].
+pub(crate) fn active(source: Source) -> Seen {
+    active_by("as", source)
+}
+
+pub(crate) fn active_by(provider: &str, source: Source) -> Seen {
+    Seen::Active(name(provider), source)
+}
+
+/// Each kind of failure that could not depend on the token.
+pub(crate) fn failures_of_the_provider() -> Vec<Failure> {
+    let mut failures = vec![
+        Failure::Timeout,
+        Failure::Unavailable { outage: Outage::Status(429), retry_after: Some(Duration::from_secs(7)) },
+        BadAnswer::Status(500).into(),
+        BadAnswer::Status(501).into(),
+    ];
+    let outages = [Outage::Unreachable, Outage::Closed].into_iter();
+    failures.extend(outages.chain([429, 502, 503, 504].map(Outage::Status)).map(Failure::outage));
+    failures
+}
+
+/// Each other kind.
+pub(crate) fn other_failures() -> Vec<Failure> {
+    let answers = [
+        BadAnswer::Credentials(401),
+        BadAnswer::Credentials(403),
+        BadAnswer::Status(418),
+        BadAnswer::Redirect(302),
+        BadAnswer::TooLarge,
+        BadAnswer::NotHttp,
+        BadAnswer::Truncated,
+        BadAnswer::NotAnObject,
+        BadAnswer::member("exp"),
+        BadAnswer::UndocumentedError(400),
+        BadAnswer::OtherToken,
+        BadAnswer::Grant,
+    ];
+    let ours = [Outage::Overloaded, Outage::Abandoned].map(Failure::outage);
+    answers.map(Failure::from).into_iter().chain(ours).chain([Failure::Unsupported]).collect()
+}

@@ -1,0 +1,19 @@
+//! What a resolver promises, observed from outside: scripted providers, a clock moved by hand, no socket.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its own functions included"
+)]
+
+mod failures;
+mod flights;
+mod harness;
+mod lookups;
+mod pools;
+mod properties;
+mod routes;
+mod side_by_side;
+mod stand_ins;
+mod times;
