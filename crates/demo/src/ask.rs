@@ -1,0 +1,126 @@
+//! One question to introspectd: shown as the curl line that a reader pastes, and sent by ourselves.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+/// What to ask at `/introspect`.
+pub(crate) struct Ask {
+    pub(crate) caller: Caller,
+    /// Names and values that are the same when they are form-encoded, and to a shell.
+    pub(crate) form: Vec<(&'static str, String)>,
+    pub(crate) language: Option<&'static str>,
+}
+
+/// Who asks.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller {
+    pub(crate) name: &'static str,
+    pub(crate) secret: &'static str,
+}
+
+/// An API gateway, which may ask about tokens.
+pub(crate) const EDGE: Caller = Caller { name: "edge", secret: "edge-demo-secret" };
+/// An operator, who may also ask about token ids.
+pub(crate) const OPS: Caller = Caller { name: "ops", secret: "ops-demo-secret" };
+
+/// Longer than introspectd waits for a provider.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+impl Ask {
+    /// About this token, as the gateway.
+    pub(crate) fn token(token: &str) -> Self {
+        Self { caller: EDGE, form: vec![("token", token.to_owned())], language: None }
+    }
+
+    /// About the token with this id.
+    pub(crate) fn token_id(caller: Caller, token_id: &str, provider: &str) -> Self {
+        let hint = ("token_type_hint", "token_id".to_owned());
+        let form = vec![("token", token_id.to_owned()), hint, ("provider", provider.to_owned())];
+        Self { caller, form, language: None }
+    }
+
+    pub(crate) fn by(self, caller: Caller) -> Self {
+        Self { caller, ..self }
+    }
+
+    pub(crate) fn in_language(self, language: &'static str) -> Self {
+        Self { language: Some(language), ..self }
+    }
+
+    /// The line for a shell. Its `-w` is a line break after the answer.
+    pub(crate) fn curl(&self, api: SocketAddr) -> String {
+        let Caller { name, secret } = self.caller;
+        let mut line = format!(r"curl -i -w '\n' http://{api}/introspect -u {name}:{secret}");
+        for (name, value) in &self.form {
+            line += &format!(" -d {name}={value}");
+        }
+        if let Some(language) = self.language {
+            line += &format!(" -H 'Accept-Language: {language}'");
+        }
+        line
+    }
+
+    /// Sends what the curl line would.
+    pub(crate) async fn send(&self, api: SocketAddr) -> Result<Response<Bytes>, String> {
+        let Caller { name, secret } = self.caller;
+        let form: Vec<String> = self.form.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri("/introspect")
+            .header(HOST, api.to_string())
+            .header(AUTHORIZATION, format!("Basic {}", STANDARD.encode(format!("{name}:{secret}"))))
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(language) = self.language {
+            request = request.header(ACCEPT_LANGUAGE, language);
+        }
+        in_time(async { exchange(api, request.body(Full::from(form.join("&")))?).await }).await
+    }
+}
+
+/// Whether introspectd takes requests, asked at its admin listener.
+pub(crate) async fn is_ready(admin: SocketAddr) -> bool {
+    let request = Request::builder().uri("/readyz").header(HOST, admin.to_string());
+    let answer = in_time(async { exchange(admin, request.body(Full::default())?).await }).await;
+    answer.is_ok_and(|answer| answer.status().is_success())
+}
+
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+async fn in_time<T>(exchange: impl Future<Output = Result<T, Failure>>) -> Result<T, String> {
+    match tokio::time::timeout(DEADLINE, exchange).await {
+        Ok(outcome) => outcome.map_err(|failure| failure.to_string()),
+        Err(_) => Err(format!("no answer within {} seconds", DEADLINE.as_secs())),
+    }
+}
+
+async fn exchange(address: SocketAddr, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Failure> {
+    let stream = TcpStream::connect(address).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    let (head, body) = sender.send_request(request).await?.into_parts();
+    Ok(Response::from_parts(head, body.collect().await?.to_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_curl_line_says_all_of_the_question() {
+        let ask = Ask::token_id(OPS, "7c9e", "bank").in_language("es");
+        assert_eq!(
+            ask.curl(([127, 0, 0, 1], 8080).into()),
+            r"curl -i -w '\n' http://127.0.0.1:8080/introspect -u ops:ops-demo-secret -d token=7c9e -d token_type_hint=token_id -d provider=bank -H 'Accept-Language: es'"
+        );
+    }
+}

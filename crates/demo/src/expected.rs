@@ -1,0 +1,187 @@
+//! What is documented of an answer, and in what an answer differs from it.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::Response;
+use serde_json::{Map, Value};
+
+/// What is documented of an answer.
+pub(crate) struct Expected {
+    pub(crate) status: u16,
+    /// `X-Cache`, where the answer is one about a token.
+    pub(crate) cache: Option<&'static str>,
+    /// Another header that must be there, and is worth a look.
+    pub(crate) header: Option<&'static str>,
+    pub(crate) body: Body,
+}
+
+pub(crate) enum Body {
+    /// `{"active":false}`, byte for byte.
+    Inactive,
+    /// These members, and no others.
+    Active(Value),
+    /// This `error`, described in this language, and nothing else.
+    Error { error: &'static str, language: &'static str },
+}
+
+impl Expected {
+    pub(crate) fn active(members: Value) -> Self {
+        Self { status: 200, cache: Some("miss"), header: None, body: Body::Active(members) }
+    }
+
+    pub(crate) fn inactive() -> Self {
+        Self { status: 200, cache: Some("miss"), header: None, body: Body::Inactive }
+    }
+
+    pub(crate) fn error(status: u16, error: &'static str) -> Self {
+        Self { status, cache: None, header: None, body: Body::Error { error, language: "en" } }
+    }
+
+    pub(crate) fn cached(self) -> Self {
+        Self { cache: Some("hit"), ..self }
+    }
+
+    pub(crate) fn with_header(self, name: &'static str) -> Self {
+        Self { header: Some(name), ..self }
+    }
+
+    pub(crate) fn in_language(self, language: &'static str) -> Self {
+        let Body::Error { error, .. } = self.body else { return self };
+        Self { body: Body::Error { error, language }, ..self }
+    }
+
+    /// In what an answer differs from this, a line for each; none where it does not.
+    pub(crate) fn differences(&self, answer: &Response<Bytes>) -> Vec<String> {
+        let mut found = Differences::default();
+        found.compare("status", &self.status, &answer.status().as_u16());
+        found.compare("Content-Type", &"application/json", &header(answer, "content-type"));
+        found.compare("Cache-Control", &"no-store", &header(answer, "cache-control"));
+        found.compare("X-Cache", &self.cache.unwrap_or_default(), &header(answer, "x-cache"));
+        if let Some(name) = self.header {
+            found.ensure(!header(answer, name).is_empty(), || format!("expected a header {name}, got none"));
+        }
+        match &self.body {
+            Body::Inactive => found.compare("body", &INACTIVE, &String::from_utf8_lossy(answer.body())),
+            Body::Active(members) => found.compare_members(members, &object(answer)),
+            Body::Error { error, language } => {
+                let body = object(answer);
+                let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+                found.compare("error", error, &text("error"));
+                found.ensure(!text("error_description").is_empty(), || {
+                    "expected an error_description, got none".to_owned()
+                });
+                found.ensure(body.len() == 2, || format!("expected two members, got {}", body.len()));
+                found.compare("Content-Language", language, &header(answer, "content-language"));
+            }
+        }
+        found.0
+    }
+}
+
+/// As a reader is told before asking.
+impl fmt::Display for Expected {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.body {
+            Body::Inactive => write!(to, "{} {INACTIVE}", self.status),
+            Body::Active(_) => write!(to, "{} {{\"active\":true, …}}", self.status),
+            Body::Error { error, .. } => write!(to, "{} {error}", self.status),
+        }?;
+        match self.cache {
+            Some(cache) if cache != "miss" => write!(to, ", X-Cache: {cache}")?,
+            Some(_) | None => {}
+        }
+        self.header.map_or(Ok(()), |name| write!(to, ", with {name}"))
+    }
+}
+
+const INACTIVE: &str = r#"{"active":false}"#;
+
+/// A header's value, empty where there is none.
+pub(crate) fn header<'a>(answer: &'a Response<Bytes>, name: &str) -> &'a str {
+    answer.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+fn object(answer: &Response<Bytes>) -> Map<String, Value> {
+    serde_json::from_slice(answer.body()).unwrap_or_default()
+}
+
+#[derive(Default)]
+struct Differences(Vec<String>);
+
+impl Differences {
+    /// As texts: a JSON string has its quotes, so that it differs from a number.
+    fn compare(&mut self, what: &str, expected: &impl ToString, got: &impl ToString) {
+        let (expected, got) = (expected.to_string(), got.to_string());
+        self.ensure(expected == got, || {
+            let named = |text: String| if text.is_empty() { "none".to_owned() } else { text };
+            format!("{what}: expected {}, got {}", named(expected.clone()), named(got.clone()))
+        });
+    }
+
+    fn compare_members(&mut self, expected: &Value, got: &Map<String, Value>) {
+        let nothing = Map::new();
+        let expected = expected.as_object().unwrap_or(&nothing);
+        for (name, value) in expected {
+            match got.get(name) {
+                Some(got) => self.compare(name, value, got),
+                None => self.0.push(format!("{name}: expected {value}, got no such member")),
+            }
+        }
+        for (name, value) in got.iter().filter(|(name, _)| !expected.contains_key(*name)) {
+            self.0.push(format!("{name}: expected no such member, got {value}"));
+        }
+    }
+
+    fn ensure(&mut self, holds: bool, difference: impl FnOnce() -> String) {
+        if !holds {
+            self.0.push(difference());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn answer(status: u16, cache: &str, body: &'static str) -> Response<Bytes> {
+        Response::builder()
+            .status(status)
+            .header("content-type", "application/json")
+            .header("cache-control", "no-store")
+            .header("x-cache", cache)
+            .body(Bytes::from_static(body.as_bytes()))
+            .unwrap()
+    }
+
+    #[test]
+    fn inactive_is_exact_to_the_byte() {
+        let expected = Expected::inactive();
+        assert!(expected.differences(&answer(200, "miss", r#"{"active":false}"#)).is_empty());
+        for other in [r#"{"active": false}"#, r#"{"active":false,"x":1}"#, "{\"active\":false}\n", ""] {
+            assert_eq!(expected.differences(&answer(200, "miss", other)).len(), 1, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_difference_is_told() {
+        let expected = Expected::active(json!({"active": true, "exp": 2, "sub": "s"})).cached();
+        let got = answer(503, "miss", r#"{"active":true,"exp":3,"extra":1}"#);
+        assert_eq!(
+            expected.differences(&got),
+            [
+                "status: expected 200, got 503",
+                "X-Cache: expected hit, got miss",
+                "exp: expected 2, got 3",
+                "sub: expected \"s\", got no such member",
+                "extra: expected no such member, got 1",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_is_no_json_has_no_members() {
+        assert!(!Expected::error(503, "e").differences(&answer(503, "", "<html>")).is_empty());
+    }
+}

@@ -1,0 +1,131 @@
+//! `cargo demo`: introspectd in front of a simulator of each vendor, for a first look.
+
+mod arguments;
+mod ask;
+mod expected;
+mod json;
+mod ports;
+mod print;
+mod scene;
+mod server;
+mod steps;
+
+use std::future::Future;
+use std::io;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::arguments::{Command, HELP};
+use crate::ports::Ports;
+use crate::print::{Voice, complain, say};
+use crate::scene::Scene;
+use crate::server::Build;
+use crate::steps::{Group, groups};
+
+/// How a demo ends that nobody interrupts.
+enum Verdict {
+    AsDocumented,
+    Different,
+}
+
+const WRONG_USAGE: u8 = 2;
+/// What a shell says of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> =
+        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let (once, ports) = match Command::parse(&arguments) {
+        Ok(Command::Help) => {
+            say(HELP);
+            return ExitCode::SUCCESS;
+        }
+        Ok(Command::Run { once, ports }) => (once, ports),
+        Err(mistake) => {
+            complain(&format!("{mistake}\n\n{HELP}"));
+            return ExitCode::from(WRONG_USAGE);
+        }
+    };
+    match demo(once, ports) {
+        Ok(Some(Verdict::AsDocumented)) => ExitCode::SUCCESS,
+        Ok(Some(Verdict::Different)) => ExitCode::FAILURE,
+        Ok(None) if once => ExitCode::from(INTERRUPTED),
+        Ok(None) => {
+            say("\nStopped: introspectd and the simulators have ended.");
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            complain(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// From the build to the end; no verdict where somebody interrupts.
+fn demo(once: bool, ports: Ports) -> Result<Option<Verdict>, String> {
+    // A taken port should not cost a build's wait. The build comes before any signal is caught, so that
+    // Ctrl-C simply ends it.
+    ports.check()?;
+    let build = Build::run()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|error| error.to_string())?.block_on(async {
+        let interruption = interruption().map_err(|error| error.to_string())?;
+        tokio::select! {
+            verdict = play(once, &build, ports) => verdict.map(Some),
+            () = interruption => Ok(None),
+        }
+    })
+}
+
+/// Dropped at any point, it ends what it started.
+async fn play(once: bool, build: &Build, ports: Ports) -> Result<Verdict, String> {
+    let mut scene = Scene::set(build, ports).await?;
+    let voice = Voice::of_terminal();
+    let groups = groups(scene.now);
+    voice.opening(&scene);
+    if once {
+        return Ok(ask_all(&voice, &scene, &groups).await);
+    }
+    voice.lines(&scene, &groups);
+    Err(scene.server.ended().await)
+}
+
+async fn ask_all(voice: &Voice, scene: &Scene, groups: &[Group]) -> Verdict {
+    let api = scene.ports.api();
+    let (mut right, mut count) = (0, 0);
+    for group in groups {
+        voice.heading(group);
+        for step in &group.steps {
+            count += 1;
+            voice.step(count, step, api);
+            let fits = match step.ask.send(api).await {
+                Ok(answer) => voice.answer(&answer, &step.expected),
+                Err(failure) => voice.no_answer(&failure, &step.expected),
+            };
+            right += usize::from(fits);
+        }
+    }
+    voice.summary(right, count);
+    if right == count { Verdict::AsDocumented } else { Verdict::Different }
+}
+
+/// Ctrl-C, `kill`, or a terminal that is closed.
+fn interruption() -> io::Result<impl Future<Output = ()>> {
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
+}
+
+#[allow(clippy::disallowed_methods, reason = "the program's own start is where time comes in")]
+fn now() -> SystemTime {
+    SystemTime::now()
+}

@@ -1,0 +1,212 @@
+//! The questions of the demo: what each shows, what is asked, and what is documented of the answer.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use introspectd_simulators::passport::{self, Passport};
+use introspectd_simulators::{apigee, rfc7662, tibco_asg};
+use serde_json::{Value, json};
+
+use crate::ask::{Ask, Caller, EDGE, OPS};
+use crate::expected::Expected;
+
+/// Questions that belong together.
+pub(crate) struct Group {
+    pub(crate) heading: &'static str,
+    /// What they have in common.
+    pub(crate) shows: &'static str,
+    pub(crate) steps: Vec<Step>,
+}
+
+/// One question.
+pub(crate) struct Step {
+    pub(crate) title: &'static str,
+    /// One sentence or two for somebody who knows none of this.
+    pub(crate) shows: &'static str,
+    pub(crate) ask: Ask,
+    pub(crate) expected: Expected,
+}
+
+/// All of them, in an order that matters: the cache is filled before it is asked.
+pub(crate) fn groups(now: SystemTime) -> Vec<Group> {
+    vec![vendors(now), cache(now), inactive(), errors()]
+}
+
+fn vendors(now: SystemTime) -> Group {
+    let steps = vec![
+        Step {
+            title: "TIBCO API Exchange Gateway",
+            shows: "The token begins with T1am, so `legacy` is asked. TIBCO's times are milliseconds; you get RFC 7662's seconds.",
+            ask: Ask::token(tibco_asg::ACTIVE),
+            expected: Expected::active(tibco(now)),
+        },
+        Step {
+            title: "Apigee Edge",
+            shows: "28 letters and digits, so `apis` is asked. Apigee's BearerToken is Bearer here, and what has no name in RFC 7662 is under details.",
+            ask: Ask::token(apigee::ACTIVE),
+            expected: Expected::active(apigee(now)),
+        },
+        Step {
+            title: "Any RFC 7662 server",
+            shows: "A JWT whose payload names https://sso.example.com, so `sso` is asked. Members that only this server knows pass through: extension_field.",
+            ask: Ask::token(rfc7662::ACTIVE_JWT),
+            expected: Expected::active(sso(now)),
+        },
+        Step {
+            title: "Passport, by token id",
+            shows: "Passport looks tokens up by their id only. Ids stand in lists and logs and prove nothing, so this takes the permission `lookup`, which the caller `ops` has.",
+            ask: Ask::token_id(OPS, passport::ACTIVE, "bank"),
+            expected: Expected::active(bank(now)),
+        },
+        Step {
+            title: "Passport, a bare token",
+            shows: "The token of that very record, and yet inactive: Passport has no call that takes a token, and nothing in a record proves which token it is about.",
+            ask: Ask::token(passport::ACTIVE_ACCESS_TOKEN),
+            expected: Expected::inactive(),
+        },
+    ];
+    let shows = "Each is asked at its own URL in its own way, with introspectd's credential. You always get RFC 7662.";
+    Group { heading: "Four vendors, one endpoint", shows, steps }
+}
+
+fn cache(now: SystemTime) -> Group {
+    let step = Step {
+        title: "The first question again",
+        shows: "Within [cache] ttl, here a minute, TIBCO is not asked a second time: see the header X-Cache.",
+        ask: Ask::token(tibco_asg::ACTIVE),
+        expected: Expected::active(tibco(now)).cached(),
+    };
+    let shows =
+        "What a server said is kept. Whether that makes the token active now is judged at every request.";
+    Group { heading: "The cache", shows, steps: vec![step] }
+}
+
+fn inactive() -> Group {
+    let steps = vec![
+        Step {
+            title: "Expired",
+            shows: "TIBCO still calls this token Active, ten minutes after its end. introspectd looks at the clock, too.",
+            ask: Ask::token(tibco_asg::EXPIRED),
+            expected: Expected::inactive(),
+        },
+        Step {
+            title: "Revoked",
+            shows: "Its time is not over, but Apigee's status is revoked.",
+            ask: Ask::token(apigee::REVOKED),
+            expected: Expected::inactive(),
+        },
+        Step {
+            title: "Unknown",
+            shows: "TIBCO says so with a 400 and invalid_grant, which is an answer and no error.",
+            ask: Ask::token(tibco_asg::UNKNOWN),
+            expected: Expected::inactive(),
+        },
+        Step {
+            title: "Of no provider",
+            shows: "No `match` names it, so it is shown to no server at all.",
+            ask: Ask::token("who-issued-this"),
+            expected: Expected::inactive(),
+        },
+    ];
+    let shows = r#"All get the same {"active":false}, so that nobody learns from the difference."#;
+    Group { heading: "Tokens that are no good", shows, steps }
+}
+
+fn errors() -> Group {
+    let wrong = Caller { secret: "wrong-secret", ..EDGE };
+    let steps = vec![
+        Step {
+            title: "A provider that is down",
+            shows: "Nobody knows whether the token is good. Retry-After says when to ask again.",
+            ask: Ask::token("down_some-token"),
+            expected: Expected::error(503, "temporarily_unavailable").with_header("Retry-After"),
+        },
+        Step {
+            title: "A wrong caller secret",
+            shows: "Who asks must show who they are, before a token is looked at.",
+            ask: Ask::token(tibco_asg::ACTIVE).by(wrong),
+            expected: Expected::error(401, "invalid_client").with_header("WWW-Authenticate"),
+        },
+        Step {
+            title: "A missing permission",
+            shows: "The gateway, `edge`, may ask about tokens, but not about token ids.",
+            ask: Ask::token_id(EDGE, passport::ACTIVE, "bank"),
+            expected: Expected::error(403, "access_denied"),
+        },
+        Step {
+            title: "In Spanish",
+            shows: "Descriptions follow Accept-Language; the error's name is for programs and stays. What is wrong here is that the token is empty.",
+            ask: Ask::token("").in_language("es"),
+            expected: Expected::error(400, "invalid_request")
+                .in_language("es")
+                .with_header("Content-Language"),
+        },
+    ];
+    let shows = "A failure is never reported as an inactive token, and never cached as one.";
+    Group { heading: "When something is wrong", shows, steps }
+}
+
+/// What is made of the documented sample of each vendor, issued at `now`.
+fn tibco(now: SystemTime) -> Value {
+    let end = now + Duration::from_millis(tibco_asg::LIFETIME_MILLIS);
+    json!({
+        "active": true, "provider": "legacy", "scope": "reviews", "grant_type": "client_credentials",
+        "client_id": tibco_asg::OWNER, "sub": tibco_asg::OWNER, "jti": "5d34e914ad73b262dbf88a963dbccb41",
+        "iat": seconds(now), "exp": seconds(end), "details": {"classification": "reviews"},
+    })
+}
+
+fn apigee(now: SystemTime) -> Value {
+    let end = now + Duration::from_millis(apigee::LIFETIME_MILLIS);
+    let millis = u64::try_from(since_1970(now).as_millis()).unwrap_or_default();
+    json!({
+        "active": true, "provider": "apis", "client_id": apigee::CONSUMER_KEY, "token_type": "Bearer",
+        "grant_type": "password", "iat": seconds(now), "exp": seconds(end),
+        "details": {
+            "app": "app1", "attributes": [], "refreshCount": 0, "createdAt": millis, "createdBy": "defaultUser",
+            "lastModifiedAt": millis, "lastModifiedBy": "defaultUser",
+        },
+    })
+}
+
+fn sso(now: SystemTime) -> Value {
+    let (issued, subject) = (seconds(now), rfc7662::SUBJECT);
+    json!({
+        "active": true, "provider": "sso", "scope": rfc7662::SCOPE, "client_id": "l238j323ds-23ij4",
+        "username": "jdoe", "token_type": "Bearer", "iat": issued, "nbf": issued,
+        "exp": seconds(now) + rfc7662::LIFETIME.as_secs(), "sub": subject, "aud": rfc7662::AUDIENCE,
+        "iss": rfc7662::ISSUER, "jti": format!("{subject}-{issued}"), "extension_field": "twenty-seven",
+    })
+}
+
+fn bank(now: SystemTime) -> Value {
+    let record = Passport::new(now).record(passport::ACTIVE).unwrap_or_default();
+    let scopes = record.get("scopes").and_then(Value::as_array).into_iter().flatten();
+    let scope: Vec<&str> = scopes.filter_map(Value::as_str).collect();
+    json!({
+        "active": true, "provider": "bank", "jti": passport::ACTIVE, "scope": scope.join(" "),
+        "roles": ["entity.client_credentials"], "token_type": "Bearer",
+        "iat": seconds(now), "exp": seconds(now) + passport::LIFETIME.as_secs(),
+    })
+}
+
+/// Rounded down.
+fn seconds(time: SystemTime) -> u64 {
+    since_1970(time).as_secs()
+}
+
+fn since_1970(time: SystemTime) -> Duration {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_form_needs_no_encoding_and_no_quotes() {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
+        for step in groups(UNIX_EPOCH + Duration::from_secs(1_800_000_000)).iter().flat_map(|it| &it.steps) {
+            assert!(step.ask.form.iter().all(|(_, value)| value.chars().all(plain)), "{}", step.title);
+        }
+    }
+}
