@@ -45,6 +45,11 @@ struct Record {
     jti: Option<Value>,
     /// Described, as above.
     token_type: Option<Value>,
+    /// No member of RFC 7662. A list of strings is ours, anything else an extension; named here, so that
+    /// it cannot stand twice.
+    roles: Option<Value>,
+    /// As `roles`, with a string.
+    grant_type: Option<Value>,
     /// Extension members, handed on as they are but for [`SECRETS`].
     #[serde(flatten)]
     rest: Object,
@@ -100,17 +105,17 @@ fn read_record(record: Record, missing_exp: MissingExp) -> Result<Token, BadAnsw
     token.jti = record.jti.as_ref().and_then(Value::as_str).map(str::to_owned);
     token.token_type = record.token_type.as_ref().and_then(Value::as_str).map(bearer_or);
     token.extensions = record.rest;
-    drop_secrets(&mut token.extensions);
     // Ours are a list of strings and a string. Whatever else a server means by these names passes
     // through as its own, and no policy of ours will find a role in it.
-    if let Some(roles) = token.extensions.get("roles").and_then(strings) {
-        token.roles = roles;
-        token.extensions.remove("roles");
+    match record.roles.as_ref().and_then(strings) {
+        Some(roles) => token.roles = roles,
+        None => token.extensions.extend(record.roles.map(|roles| ("roles".to_owned(), roles))),
     }
-    if let Some(Value::String(grant)) = token.extensions.get("grant_type") {
-        token.grant_type = Some(grant.clone());
-        token.extensions.remove("grant_type");
+    match record.grant_type {
+        Some(Value::String(grant)) => token.grant_type = Some(grant),
+        other => token.extensions.extend(other.map(|other| ("grant_type".to_owned(), other))),
     }
+    drop_secrets(&mut token.extensions);
     Ok(token)
 }
 

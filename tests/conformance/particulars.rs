@@ -1,0 +1,163 @@
+//! What only one vendor does.
+
+use introspectd_simulators::{Answer, Fault, apigee, passport, rfc7662, tibco_asg};
+use introspectd_tests::{Apigee, Fixture, NOW, Passport, Rfc7662, Room, TibcoAsg};
+use serde_json::json;
+
+/// Nothing in an answer of Passport proves which token it is about, so without a binding nothing is asked.
+#[tokio::test]
+async fn a_bare_token_of_passport_is_inactive_and_shown_to_nobody() {
+    let room = Room::<Passport>::open().await;
+    // The record of an id that is known is none of a token that is spelled the same.
+    room.ask(passport::ACTIVE).await.assert_active(&Passport::active(), "miss");
+    room.server.forget();
+    for token in [passport::ACTIVE_ACCESS_TOKEN, passport::BEARER, passport::ACTIVE] {
+        for form in [
+            vec![("token", token)],
+            vec![("token", token), ("provider", "bank")],
+            vec![("token", token), ("provider", "bank"), ("token_type_hint", "access_token")],
+        ] {
+            room.gateway.post_introspect(&form).await.assert_inactive();
+        }
+    }
+    assert_eq!(room.sent(), []);
+}
+
+#[tokio::test]
+async fn only_passport_looks_up_by_id() {
+    let hint = [("token_type_hint", "token_id")];
+    let room = Room::<TibcoAsg>::open().await;
+    let form = [("token", tibco_asg::ACTIVE), ("provider", "legacy"), hint[0]];
+    room.gateway.post_introspect(&form).await.assert_problem(501, "unsupported", None);
+    assert_eq!(room.sent(), []);
+    let room = Room::<Passport>::open().await;
+    let form = [("token", passport::ACTIVE), hint[0]];
+    room.gateway.post_introspect(&form).await.assert_problem(400, "invalid_request", None);
+    assert_eq!(room.sent(), []);
+}
+
+#[tokio::test]
+async fn tibco_may_write_scopes_as_one_string() {
+    let room = Room::<TibcoAsg>::open().await;
+    let reply = room.ask(tibco_asg::SCOPE_STRING).await.json();
+    assert_eq!(reply["scope"], "reviews public");
+    assert_eq!(reply["sub"], tibco_asg::OWNER_DN);
+    assert_eq!(reply["grant_type"], "password");
+}
+
+/// In the token's place it lists the owner's tokens.
+#[tokio::test]
+async fn an_owner_of_tibco_is_no_token() {
+    let room = Room::<TibcoAsg>::open().await;
+    for owner in [tibco_asg::OWNER, tibco_asg::OWNER_DN] {
+        let reply = room.ask(owner).await;
+        reply.assert_problem(502, "upstream_error", None);
+        assert!(!reply.everything().contains("T1am"), "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn only_one_word_of_tibco_is_good() {
+    let room = Room::<TibcoAsg>::open_with("", "[cache]\ninactive_ttl = \"0s\"").await;
+    for word in ["active", "ACTIVE", " Active", "Active ", "Activ\u{435}", "Inactive", "Revoked", ""] {
+        let mut record = TibcoAsg::minimal(NOW + 60);
+        record["status"] = json!(word);
+        room.server.next(Fault::Answer(Answer::json(200, record)));
+        room.ask(TibcoAsg::ACTIVE).await.assert_inactive();
+    }
+    room.ask(TibcoAsg::ACTIVE).await.assert_active(&TibcoAsg::active(), "miss");
+}
+
+#[tokio::test]
+async fn only_one_word_of_apigee_is_good() {
+    let room = Room::<Apigee>::open_with("", "[cache]\ninactive_ttl = \"0s\"").await;
+    for word in ["Approved", "APPROVED", " approved", "approved ", "active", "revoked", "expired", ""] {
+        let mut record = Apigee::minimal(NOW + 60);
+        record["status"] = json!(word);
+        room.server.next(Fault::Answer(Answer::json(200, record)));
+        room.ask(Apigee::ACTIVE).await.assert_inactive();
+    }
+    room.ask(Apigee::ACTIVE).await.assert_active(&Apigee::active(), "miss");
+}
+
+/// Their names are the API owner's to choose, so a `status` or `scope` among them is none.
+#[tokio::test]
+async fn attributes_of_apigee_stay_below_their_name() {
+    let room = Room::<Apigee>::open().await;
+    let reply = room.ask(apigee::ATTRIBUTES).await.json();
+    assert_eq!(reply["scope"], "read write admin");
+    assert_eq!(
+        reply["details"]["attributes"],
+        json!([
+            {"name": "tier", "value": "gold"},
+            {"name": "status", "value": "revoked"},
+            {"name": "scope", "value": "everything"},
+        ])
+    );
+    assert_eq!(reply["details"]["apiProducts"], json!(["weather", "PremiumWeatherAPI"]));
+    assert_eq!(reply["details"]["appId"], apigee::APP_ID);
+    assert_eq!(reply.get("status"), None);
+}
+
+#[tokio::test]
+async fn both_spellings_of_apigees_404_say_that_there_is_no_such_token() {
+    for code in [apigee::NOT_FOUND_CODE, apigee::OTHER_NOT_FOUND_CODE] {
+        let room = Room::<Apigee>::open().await;
+        room.server.next(Fault::Answer(apigee::not_found(code)));
+        room.ask(Apigee::ACTIVE).await.assert_inactive();
+    }
+}
+
+#[tokio::test]
+async fn an_rfc7662_token_without_an_end_is_active_only_where_that_is_meant() {
+    let endless = Answer::json(200, json!({"active": true}));
+    let room = Room::<Rfc7662>::open().await;
+    room.server.next(Fault::Answer(endless.clone()));
+    room.ask(Rfc7662::ACTIVE).await.assert_problem(502, "upstream_error", None);
+    let room = Room::<Rfc7662>::open_with("missing_exp = \"accept\"", "").await;
+    room.server.next(Fault::Answer(endless));
+    let reply = room.ask(Rfc7662::ACTIVE).await;
+    reply.assert_active(&json!({"active": true, "provider": "sso"}), "miss");
+}
+
+#[tokio::test]
+async fn an_rfc7662_token_begins_at_its_second() {
+    let room = Room::<Rfc7662>::open_with("", "[cache]\nttl = \"0s\"\ninactive_ttl = \"0s\"").await;
+    room.gateway.clock().set(NOW + 3599);
+    room.ask(rfc7662::NOT_YET).await.assert_inactive();
+    let mut record = Rfc7662::record();
+    record["nbf"] = json!(NOW + 10);
+    room.server.always(Fault::Answer(Answer::json(200, record)));
+    room.gateway.clock().set(NOW + 9);
+    room.ask(Rfc7662::ACTIVE).await.assert_inactive();
+    room.gateway.clock().set(NOW + 10);
+    assert_eq!(room.ask(Rfc7662::ACTIVE).await.json()["active"], true);
+}
+
+/// Not even by the server that is asked: the answer could then be about anything.
+#[tokio::test]
+async fn an_extension_takes_no_name_of_ours() {
+    let room = Room::<Rfc7662>::open().await;
+    let mut record = Rfc7662::record();
+    record["provider"] = json!("bank");
+    record["details"] = json!({"x": 1});
+    record["roles"] = json!(["clerk"]);
+    record["x"] = json!(null);
+    room.server.next(Fault::Answer(Answer::json(200, record)));
+    let reply = room.ask(Rfc7662::ACTIVE).await;
+    let text = String::from_utf8(reply.body.to_vec()).unwrap();
+    assert_eq!(text.matches("\"provider\"").count(), 1, "{text}");
+    let reply = reply.json();
+    assert_eq!(reply["provider"], "sso");
+    assert_eq!(reply["details"], json!({"x": 1}));
+    assert_eq!(reply["roles"], json!(["clerk"]));
+    assert_eq!(reply.get("x"), Some(&json!(null)));
+}
+
+#[tokio::test]
+async fn a_configured_issuer_stands_where_the_vendor_names_none() {
+    let room = Room::<TibcoAsg>::open_with("issuer = \"https://asg.example\"", "").await;
+    assert_eq!(room.ask(TibcoAsg::ACTIVE).await.json()["iss"], "https://asg.example");
+    let room = Room::<Rfc7662>::open_with("issuer = \"https://other.example\"", "").await;
+    assert_eq!(room.ask(Rfc7662::ACTIVE).await.json()["iss"], rfc7662::ISSUER);
+}

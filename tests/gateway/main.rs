@@ -1,0 +1,15 @@
+//! What a gateway does with more than one caller, token, moment or provider.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its own functions included"
+)]
+
+mod cache;
+mod client;
+mod credentials;
+mod ends;
+mod routing;

@@ -1,0 +1,264 @@
+//! Which provider a token is shown to, with all four behind one gateway.
+
+use introspectd_simulators::{Simulator, apigee, passport, rfc7662, tibco_asg};
+use introspectd_tests::{Apigee, Fixture, Gateway, Passport, Rfc7662, Sent, TibcoAsg, now};
+use serde_json::json;
+
+/// As in the documentation.
+const MATCHES: [(&str, &str); 4] = [
+    ("bank", r#"match = { regex = "^[0-9a-f]{64}$" }"#),
+    ("legacy", r#"match = { prefix = "T1am" }"#),
+    ("apis", r#"match = { regex = "^[A-Za-z0-9]{28}$" }"#),
+    ("sso", r#"match = { jwt_issuer = "https://sso.example.com" }"#),
+];
+
+const LIMITED: &str = r#"
+[callers.limited]
+secret    = { literal = "limited-secret" }
+providers = ["legacy"]
+"#;
+
+struct Four {
+    bank: Simulator<passport::Passport>,
+    legacy: Simulator<tibco_asg::TibcoAsg>,
+    apis: Simulator<apigee::Apigee>,
+    sso: Simulator<rfc7662::Rfc7662>,
+    gateway: Gateway,
+}
+
+impl Four {
+    async fn open() -> Self {
+        Self::open_with(MATCHES, "").await
+    }
+
+    async fn open_with(matches: [(&str, &str); 4], sections: &str) -> Self {
+        let bank = Simulator::start(Passport::server(now())).await.unwrap();
+        let legacy = Simulator::start(TibcoAsg::server(now())).await.unwrap();
+        let apis = Simulator::start(Apigee::server(now())).await.unwrap();
+        let sso = Simulator::start(Rfc7662::server(now())).await.unwrap();
+        let of = |name: &str| matches.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text);
+        let toml = [
+            sections,
+            LIMITED,
+            &format!("[providers.bank]\n{}\n{}", Passport::section(&bank.base_url()), of("bank")),
+            &format!("[providers.legacy]\n{}\n{}", TibcoAsg::section(&legacy.base_url()), of("legacy")),
+            &format!("[providers.apis]\n{}\n{}", Apigee::section(&apis.base_url()), of("apis")),
+            &format!("[providers.sso]\n{}\n{}", Rfc7662::section(&sso.base_url()), of("sso")),
+        ]
+        .join("\n");
+        let gateway = Gateway::start(&toml).await;
+        Self { bank, legacy, apis, sso, gateway }
+    }
+
+    /// What reached each of them since the start or the last call, by their names.
+    fn sent(&self) -> Vec<(&'static str, Sent)> {
+        fn taken<V: introspectd_simulators::Vendor>(
+            name: &'static str,
+            server: &Simulator<V>,
+        ) -> Vec<(&'static str, Sent)> {
+            let sent = server.requests().iter().map(|request| (name, Sent::from(request))).collect();
+            server.forget();
+            sent
+        }
+        [
+            taken("bank", &self.bank),
+            taken("legacy", &self.legacy),
+            taken("apis", &self.apis),
+            taken("sso", &self.sso),
+        ]
+        .concat()
+    }
+}
+
+#[tokio::test]
+async fn each_token_is_shown_to_its_own_provider_only() {
+    let four = Four::open().await;
+    let ask = async |token| four.gateway.post_introspect(&[("token", token)]).await;
+    ask(tibco_asg::ACTIVE).await.assert_active(&TibcoAsg::active(), "miss");
+    assert_eq!(four.sent(), [("legacy", TibcoAsg::question(tibco_asg::ACTIVE))]);
+    ask(apigee::ACTIVE).await.assert_active(&Apigee::active(), "miss");
+    assert_eq!(four.sent(), [("apis", Apigee::question(apigee::ACTIVE))]);
+    ask(rfc7662::ACTIVE_JWT).await.assert_active(&Rfc7662::active(), "miss");
+    assert_eq!(four.sent(), [("sso", Rfc7662::question(rfc7662::ACTIVE_JWT))]);
+    // Recognized, and still not asked about: see the conformance of Passport.
+    ask(passport::ACTIVE_ACCESS_TOKEN).await.assert_inactive();
+    assert_eq!(four.sent(), []);
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_matches_is_shown_to_nobody() {
+    let four = Four::open().await;
+    for token in [
+        "unheard-of",
+        rfc7662::ACTIVE,
+        "t1amGT21.Idup.3446d8984b48a7c0c531267317334ea7",
+        "xT1amGT21",
+        "A41F6F0C2D7B4E9D8C3A5B6E7F8091A2B3C4D5E6F708192A3B4C5D6E7F809112",
+        "25poPXCPOw43s0hJBn6tQYnUb5KFx",
+        "25poPXCPOw43s0hJBn6tQYnUb5KF\n",
+        &rfc7662::jwt("https://sso.example.com/", "x"),
+        &rfc7662::jwt("https://SSO.example.com", "x"),
+        &rfc7662::jwt("https://evil.example", "x"),
+        &format!("{}.x.y", rfc7662::ACTIVE_JWT),
+        "a.b.c",
+        "..",
+    ] {
+        let reply = four.gateway.post_introspect(&[("token", token)]).await;
+        reply.assert_inactive();
+        assert_eq!(four.sent(), [], "{token:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_parameter_provider_narrows_and_never_widens() {
+    let four = Four::open().await;
+    let ask = async |token, provider| {
+        four.gateway.post_introspect(&[("token", token), ("provider", provider)]).await
+    };
+    for other in ["bank", "apis", "sso"] {
+        ask(tibco_asg::ACTIVE, other).await.assert_inactive();
+    }
+    ask("unheard-of", "legacy").await.assert_inactive();
+    assert_eq!(four.sent(), []);
+    ask(tibco_asg::ACTIVE, "legacy").await.assert_active(&TibcoAsg::active(), "miss");
+    assert_eq!(four.sent(), [("legacy", TibcoAsg::question(tibco_asg::ACTIVE))]);
+    for unknown in ["nobody", "", "LEGACY", "legacy "] {
+        ask(tibco_asg::ACTIVE, unknown).await.assert_problem(400, "invalid_request", None);
+    }
+    assert_eq!(four.sent(), []);
+}
+
+#[tokio::test]
+async fn a_provider_without_a_match_is_asked_by_its_name_only() {
+    let mut matches = MATCHES;
+    matches[3].1 = "";
+    let four = Four::open_with(matches, "").await;
+    four.gateway.post_introspect(&[("token", rfc7662::ACTIVE)]).await.assert_inactive();
+    assert_eq!(four.sent(), []);
+    let form = [("token", rfc7662::ACTIVE), ("provider", "sso")];
+    four.gateway.post_introspect(&form).await.assert_active(&Rfc7662::active(), "miss");
+    assert_eq!(four.sent(), [("sso", Rfc7662::question(rfc7662::ACTIVE))]);
+}
+
+#[tokio::test]
+async fn a_token_id_goes_to_the_named_provider_whatever_tokens_it_matches() {
+    let four = Four::open().await;
+    four.gateway
+        .post_introspect(&Passport::form(passport::ACTIVE))
+        .await
+        .assert_active(&Passport::active(), "miss");
+    assert_eq!(four.sent(), [("bank", Passport::question(passport::ACTIVE))]);
+}
+
+/// Neither asked for it nor told what others were: not even from the cache.
+#[tokio::test]
+async fn a_limited_caller_learns_nothing_of_other_providers() {
+    let four = Four::open().await;
+    let ask = async |form: &[(&str, &str)]| {
+        four.gateway.post_introspect_as("limited", "limited-secret", form).await
+    };
+    for warmed in [false, true] {
+        if warmed {
+            for token in [apigee::ACTIVE, rfc7662::ACTIVE_JWT] {
+                assert_eq!(four.gateway.post_introspect(&[("token", token)]).await.status, 200);
+            }
+            four.sent();
+        }
+        for token in [apigee::ACTIVE, rfc7662::ACTIVE_JWT, passport::ACTIVE_ACCESS_TOKEN, "unheard-of"] {
+            let reply = ask(&[("token", token)]).await;
+            reply.assert_inactive();
+            assert_eq!(reply.cache(), Some("miss"), "warmed: {warmed}");
+        }
+        ask(&[("token", apigee::ACTIVE), ("provider", "apis")]).await.assert_inactive();
+        assert_eq!(four.sent(), []);
+    }
+    ask(&[("token", tibco_asg::ACTIVE)]).await.assert_active(&TibcoAsg::active(), "miss");
+    // It may introspect, and not look up.
+    ask(&Passport::form(passport::ACTIVE)).await.assert_problem(403, "access_denied", None);
+}
+
+/// Of several regexes the operator has named all: one active answer wins, wherever it comes from.
+#[tokio::test]
+async fn several_that_match_are_asked_side_by_side() {
+    let mut matches = MATCHES;
+    matches[3].1 = r#"match = { regex = "^[A-Z0-9a-z]{28}$" }"#;
+    let four = Four::open_with(matches, "").await;
+    four.gateway.post_introspect(&[("token", apigee::ACTIVE)]).await.assert_active(&Apigee::active(), "miss");
+    let inactive = four.gateway.post_introspect(&[("token", apigee::UNKNOWN)]).await;
+    inactive.assert_inactive();
+    let sent: Vec<_> = four.sent().into_iter().filter(|(_, sent)| !is_about(sent, apigee::ACTIVE)).collect();
+    assert_eq!(
+        sent,
+        [("apis", Apigee::question(apigee::UNKNOWN)), ("sso", Rfc7662::question(apigee::UNKNOWN))]
+    );
+}
+
+/// "They said no" is not known while one of them has said nothing.
+#[tokio::test]
+async fn one_that_fails_leaves_it_open() {
+    let mut matches = MATCHES;
+    matches[3].1 = r#"match = { regex = "^[A-Z0-9a-z]{28}$" }"#;
+    let four = Four::open_with(matches, "").await;
+    four.sso.stop();
+    let ask = async |token| four.gateway.post_introspect(&[("token", token)]).await;
+    ask(apigee::UNKNOWN).await.assert_problem(503, "temporarily_unavailable", Some("1"));
+    ask(apigee::ACTIVE).await.assert_active(&Apigee::active(), "miss");
+}
+
+#[tokio::test]
+async fn a_prefix_goes_before_a_regex_and_the_issuer_of_a_jwt_before_both() {
+    let matches = [
+        ("bank", ""),
+        ("legacy", r#"match = { regex = "" }"#),
+        ("apis", r#"match = { prefix = "eyJ" }"#),
+        ("sso", MATCHES[3].1),
+    ];
+    let matches = matches
+        .map(|(name, text)| (name, if name == "legacy" { r#"match = { regex = "." }"# } else { text }));
+    let four = Four::open_with(matches, "").await;
+    let ask = async |token: &str| four.gateway.post_introspect(&[("token", token)]).await.assert_inactive();
+    let ours = rfc7662::jwt(rfc7662::ISSUER, "nobody");
+    ask(&ours).await;
+    assert_eq!(four.sent(), [("sso", Rfc7662::question(&ours))]);
+    let foreign = rfc7662::jwt("https://other.example", "nobody");
+    ask(&foreign).await;
+    assert_eq!(four.sent(), [("apis", Apigee::question(&foreign))]);
+    ask("neither").await;
+    assert_eq!(four.sent(), [("legacy", TibcoAsg::question("neither"))]);
+}
+
+#[tokio::test]
+async fn the_unmatched_go_where_the_configuration_says() {
+    let four = Four::open_with(MATCHES, "[routing]\nunmatched = \"sso\"").await;
+    four.gateway
+        .post_introspect(&[("token", rfc7662::ACTIVE)])
+        .await
+        .assert_active(&Rfc7662::active(), "miss");
+    assert_eq!(four.sent(), [("sso", Rfc7662::question(rfc7662::ACTIVE))]);
+
+    let four = Four::open_with(MATCHES, "[routing]\nunmatched = \"ask-all\"").await;
+    four.gateway.post_introspect(&[("token", rfc7662::UNKNOWN)]).await.assert_inactive();
+    let mut asked: Vec<_> = four.sent().into_iter().map(|(name, _)| name).collect();
+    asked.sort_unstable();
+    assert_eq!(asked, ["apis", "legacy", "sso"]);
+}
+
+#[tokio::test]
+async fn a_wrong_request_reaches_no_provider() {
+    let four = Four::open().await;
+    let token = ("token", tibco_asg::ACTIVE);
+    for (caller, secret) in [("edge", "wrong"), ("nobody", "limited-secret"), ("limited", "")] {
+        let reply = four.gateway.post_introspect_as(caller, secret, &[token]).await;
+        assert_eq!(reply.status, 401);
+        assert_eq!(reply.json()["error"], json!("invalid_client"));
+        assert!(reply.headers.contains_key("www-authenticate"));
+    }
+    for form in [&[token, token][..], &[], &[("token", "")], &[token, ("x", "1"), ("x", "2")]] {
+        four.gateway.post_introspect(form).await.assert_problem(400, "invalid_request", None);
+    }
+    assert_eq!(four.sent(), []);
+}
+
+fn is_about(sent: &Sent, token: &str) -> bool {
+    sent.target.ends_with(token) || sent.body.ends_with(token)
+}

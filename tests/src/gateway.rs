@@ -1,0 +1,143 @@
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::Request;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http_body_util::{BodyExt, Full};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use introspectd::{App, Config};
+use introspectd_front::{ListenAddress, Stop};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::{Reply, Time};
+
+/// Where a gateway's clock starts: 2027-01-15T08:00:00Z.
+pub const NOW: i64 = 1_800_000_000;
+
+/// The secret of the caller `edge`.
+pub const EDGE_SECRET: &str = "edge-secret-0f6b1f0d3c";
+
+/// Free ports, and a caller that may introspect and look up.
+const PRELUDE: &str = r#"
+[listen]
+api   = ["127.0.0.1:0"]
+admin = ["127.0.0.1:0"]
+
+[callers.edge]
+secret      = { literal = "edge-secret-0f6b1f0d3c" }
+permissions = ["introspect", "lookup"]
+"#;
+
+/// Where a simulator's clock starts: [`NOW`] and a fraction, which nothing may round up.
+pub fn now() -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs()) + Duration::from_millis(337)
+}
+
+/// A gateway that runs in this process. It stops when it is dropped, or when it is told to.
+pub struct Gateway {
+    api: SocketAddr,
+    admin: SocketAddr,
+    clock: Arc<Time>,
+    client: Client<HttpConnector, Full<Bytes>>,
+    end: watch::Sender<bool>,
+    serving: JoinHandle<bool>,
+}
+
+impl Gateway {
+    /// Starts one with this configuration, to which free ports and the caller `edge` are added.
+    pub async fn start(toml: &str) -> Self {
+        Self::start_bare(&format!("{PRELUDE}\n{toml}")).await
+    }
+
+    /// Starts one with exactly this configuration. Its first listeners must be on TCP.
+    pub async fn start_bare(toml: &str) -> Self {
+        let clock = Arc::new(Time::at(NOW));
+        let app = App::new(load(toml), Arc::<Time>::clone(&clock)).expect("random bytes");
+        let bound = app.bind().await.expect("free ports");
+        let (api, admin) = (first(&bound.api_addresses()), first(&bound.admin_addresses()));
+        let (end, stop) = Stop::new();
+        let serving = tokio::spawn(bound.run(stop));
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { api, admin, clock, client, end, serving }
+    }
+
+    /// Where callers are listened to.
+    pub fn api(&self) -> SocketAddr {
+        self.api
+    }
+
+    /// Where the operator's machinery is.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Its time.
+    pub fn clock(&self) -> &Time {
+        &self.clock
+    }
+
+    /// `POST /introspect` with this form, as `edge`.
+    pub async fn post_introspect(&self, form: &[(&str, &str)]) -> Reply {
+        self.post_introspect_as("edge", EDGE_SECRET, form).await
+    }
+
+    /// `POST /introspect` with this form, as another caller.
+    pub async fn post_introspect_as(&self, caller: &str, secret: &str, form: &[(&str, &str)]) -> Reply {
+        let request = Request::post(format!("http://{}/introspect", self.api))
+            .header(AUTHORIZATION, basic(caller, secret))
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .body(Full::from(form_body(form)))
+            .expect("a request");
+        self.send(request).await
+    }
+
+    /// Any request. Connections are kept and used again.
+    pub async fn send(&self, request: Request<Full<Bytes>>) -> Reply {
+        let (head, body) = self.client.request(request).await.expect("an answer").into_parts();
+        let body = body.collect().await.expect("a whole answer").to_bytes();
+        Reply { status: head.status.as_u16(), headers: head.headers, body }
+    }
+
+    /// Stops, and tells whether all requests under way ended within the drain.
+    pub async fn stop(self) -> bool {
+        let Self { end, serving, .. } = self;
+        drop(end);
+        serving.await.expect("a gateway that does not panic")
+    }
+}
+
+/// The value of `Authorization: Basic`.
+pub fn basic(name: &str, secret: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{name}:{secret}")))
+}
+
+/// A form as a client writes it.
+pub fn form_body(form: &[(&str, &str)]) -> String {
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
+}
+
+/// Reads a configuration as the binary does, with an empty environment.
+fn load(toml: &str) -> Config {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("introspectd.toml");
+    std::fs::write(&file, toml).expect("a file");
+    match Config::load(&file, &HashMap::new()) {
+        Ok((config, _)) => config,
+        Err(problems) => panic!("{problems}\n{toml}"),
+    }
+}
+
+fn first(addresses: &[ListenAddress]) -> SocketAddr {
+    match addresses.first() {
+        Some(ListenAddress::Tcp(address)) => *address,
+        Some(ListenAddress::Unix(_)) | None => panic!("the first listener is not on TCP"),
+    }
+}

@@ -1,0 +1,35 @@
+//! Runs the gateways and their peers for the end-to-end tests.
+//!
+//! A [`Gateway`] is the real one, on real sockets, with a clock that stands still: a test moves time
+//! instead of waiting for it. A [`Room`] is a gateway before one simulated vendor; what differs between
+//! vendors is told by a [`Fixture`].
+//!
+//! ```no_run
+//! # async fn example() {
+//! use introspectd_tests::{Fixture, Room, TibcoAsg};
+//! let room = Room::<TibcoAsg>::open().await;
+//! room.ask(TibcoAsg::ACTIVE).await.assert_active(&TibcoAsg::active(), "miss");
+//! room.gateway.clock().advance(3600);
+//! room.ask(TibcoAsg::ACTIVE).await.assert_inactive();
+//! # }
+//! ```
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "this library is for tests, where to panic is to fail"
+)]
+
+mod clock;
+mod gateway;
+mod reply;
+mod room;
+mod vendors;
+
+pub use clock::Time;
+pub use gateway::{EDGE_SECRET, Gateway, NOW, basic, form_body, now};
+pub use reply::Reply;
+pub use room::{Room, Sent};
+pub use vendors::{Apigee, Fixture, Passport, Rfc7662, TibcoAsg};

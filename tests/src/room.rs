@@ -1,0 +1,101 @@
+use introspectd_simulators::{Recorded, Simulator};
+
+use crate::{Fixture, Gateway, Reply, now};
+
+/// So long that no busy machine makes a timeout where none is meant.
+const PATIENT: &str = "timeout = \"60s\"";
+
+/// A gateway before one vendor's simulator.
+pub struct Room<V: Fixture> {
+    /// The vendor.
+    pub server: Simulator<V::Server>,
+    /// The gateway, which asks it and nobody else.
+    pub gateway: Gateway,
+}
+
+/// A request as it reached a vendor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sent {
+    /// The method.
+    pub method: &'static str,
+    /// The raw target.
+    pub target: String,
+    /// The names of all headers, sorted.
+    pub headers: Vec<String>,
+    /// `Authorization`.
+    pub authorization: Option<String>,
+    /// The whole body.
+    pub body: String,
+}
+
+impl<V: Fixture> Room<V> {
+    /// With the vendor's usual configuration.
+    pub async fn open() -> Self {
+        Self::open_with(PATIENT, "").await
+    }
+
+    /// With these further lines of the provider's section, and further sections.
+    pub async fn open_with(lines: &str, sections: &str) -> Self {
+        let server = Simulator::start(V::server(now())).await.expect("a free port");
+        let provider = V::section(&server.base_url());
+        let name = V::PROVIDER;
+        let routing = format!("[routing]\nunmatched = \"{name}\"");
+        let gateway =
+            Gateway::start(&format!("{routing}\n{sections}\n[providers.{name}]\n{provider}\n{lines}")).await;
+        Self { server, gateway }
+    }
+
+    /// Asks about a token, or for the vendor that is asked by id, about an id.
+    pub async fn ask(&self, identifier: &str) -> Reply {
+        self.gateway.post_introspect(&V::form(identifier)).await
+    }
+
+    /// What reached the vendor since the start or the last call.
+    pub fn sent(&self) -> Vec<Sent> {
+        let sent = self.server.requests().iter().map(Sent::from).collect();
+        self.server.forget();
+        sent
+    }
+}
+
+impl Sent {
+    /// A GET with nothing but what it needs.
+    pub fn get(target: String, authorization: String) -> Self {
+        Self {
+            method: "GET",
+            target,
+            headers: names(&["accept", "authorization", "host", "user-agent"]),
+            authorization: Some(authorization),
+            body: String::new(),
+        }
+    }
+
+    /// A form with nothing but what it needs.
+    pub fn form(target: String, authorization: String, body: String) -> Self {
+        let headers = ["accept", "authorization", "content-length", "content-type", "host", "user-agent"];
+        Self { method: "POST", target, headers: names(&headers), authorization: Some(authorization), body }
+    }
+}
+
+impl From<&Recorded> for Sent {
+    fn from(request: &Recorded) -> Self {
+        assert_eq!(request.header("accept"), Some("application/json"));
+        let mut headers: Vec<_> = request.headers.iter().map(|(name, _)| name.clone()).collect();
+        headers.sort();
+        Self {
+            method: match request.method.as_str() {
+                "GET" => "GET",
+                "POST" => "POST",
+                other => panic!("{other} was sent"),
+            },
+            target: request.target.clone(),
+            headers,
+            authorization: request.header("authorization").map(str::to_owned),
+            body: String::from_utf8(request.body.clone()).expect("text"),
+        }
+    }
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| (*name).to_owned()).collect()
+}

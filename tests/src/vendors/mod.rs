@@ -1,0 +1,84 @@
+//! What differs between vendors: one file each, all with the same parts.
+
+mod apigee;
+mod passport;
+mod rfc7662;
+mod tibco_asg;
+
+use std::time::SystemTime;
+
+use introspectd_simulators::{Answer, Vendor};
+use serde_json::Value;
+
+use crate::Sent;
+
+pub use apigee::Apigee;
+pub use passport::Passport;
+pub use rfc7662::Rfc7662;
+pub use tibco_asg::TibcoAsg;
+
+/// One vendor, as the tests of all vendors need to know it.
+///
+/// An identifier is what a client has in hand: a token, or for a vendor that is asked by id, an id.
+pub trait Fixture: Send + Sync + 'static {
+    /// Its simulator.
+    type Server: Vendor;
+
+    /// The name that its provider is given.
+    const PROVIDER: &'static str;
+    /// The documented sample, alive.
+    const ACTIVE: &'static str;
+    /// Past its end, and still in a good state.
+    const STALE: &'static str;
+    /// Taken back.
+    const REVOKED: &'static str;
+    /// Never existed.
+    const UNKNOWN: &'static str;
+    /// In any other state that is not good.
+    const NOT_GOOD: &'static [&'static str];
+    /// Members of the record without which it is no answer.
+    const REQUIRED: &'static [&'static str];
+    /// Members that decide, so that none may stand twice.
+    const DECIDING: &'static [&'static str];
+    /// Members without which, or with null in their place, the answer says less.
+    const OPTIONAL: &'static [&'static str];
+    /// Where in the record an echo of the presented token must be dropped.
+    const ECHOES: &'static [&'static str];
+    /// Members that hold secrets.
+    const SECRETS: &'static [&'static str];
+    /// Our credential with this vendor.
+    const CREDENTIAL: &'static str;
+
+    /// A simulator whose clock starts there.
+    fn server(now: SystemTime) -> Self::Server;
+
+    /// The provider's section of the configuration, but for its heading.
+    fn section(base_url: &str) -> String;
+
+    /// The form that asks the gateway.
+    fn form(identifier: &str) -> Vec<(&str, &str)>;
+
+    /// What the gateway sends, exactly, where the identifier is fit to be sent.
+    fn question(identifier: &str) -> Sent;
+
+    /// The record of [`Self::ACTIVE`].
+    fn record() -> Value;
+
+    /// What the gateway says to that.
+    fn active() -> Value;
+
+    /// A record of [`Self::ACTIVE`] with nothing that is not needed, which ends there.
+    fn minimal(end: i64) -> Value;
+
+    /// What the gateway says to that.
+    fn minimal_active(end: i64) -> Value;
+
+    /// Members of a wrong type or without possible meaning, each enough to make a record no answer.
+    fn wrong() -> Vec<(&'static str, Value)>;
+
+    /// Records that are not about [`Self::ACTIVE`]. None where nothing in an answer says which it is about.
+    fn about_another() -> Vec<Value>;
+
+    /// Answers of its own that say nothing about the token.
+    fn undocumented() -> Vec<Answer>;
+}

@@ -1,0 +1,269 @@
+//! The shape of the tree: who may import whom, and what stands nowhere.
+//!
+//! A new edge between crates is a decision; it is made by a line here.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its own functions included"
+)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// Crate, and which others of ours it may use.
+const MAY_USE: &[(&str, &[&str])] = &[
+    ("introspectd-core", &[]),
+    ("introspectd-settings", &[]),
+    ("introspectd-upstream", &["introspectd-core", "introspectd-settings"]),
+    (ADAPTER, &["introspectd-upstream", "introspectd-core", "introspectd-settings"]),
+    ("introspectd-resolver", &["introspectd-core"]),
+    ("introspectd-front", &["introspectd-resolver", "introspectd-core"]),
+    (
+        "introspectd",
+        &[
+            "introspectd-front",
+            "introspectd-resolver",
+            ADAPTER,
+            "introspectd-upstream",
+            "introspectd-core",
+            "introspectd-settings",
+        ],
+    ),
+    // What produces an answer and what reads it must not be able to be wrong together.
+    (SIMULATORS, &[]),
+    ("introspectd-demo", &[SIMULATORS]),
+    ("xtask", &[]),
+];
+
+/// Stands for every adapter: a new vendor needs no line here.
+const ADAPTER: &str = "introspectd-adapter-*";
+const SIMULATORS: &str = "introspectd-simulators";
+const TESTS: &str = "introspectd-tests";
+
+/// Files in `src` over [`LONGEST`] lines, each with the reason why it is one.
+const LONG: &[(&str, &str)] = &[];
+const LONGEST: usize = 400;
+
+fn role(package: &str) -> &str {
+    if package.starts_with("introspectd-adapter-") { ADAPTER } else { package }
+}
+
+#[test]
+fn crates_use_each_other_only_as_agreed() {
+    let agreed: BTreeMap<_, _> = MAY_USE.iter().copied().collect();
+    let packages = packages();
+    let ours: BTreeSet<_> = packages.iter().map(name).collect();
+    for package in &packages {
+        let package_name = name(package);
+        if package_name == TESTS {
+            continue;
+        }
+        let agreed = agreed.get(role(package_name));
+        let agreed = agreed.unwrap_or_else(|| panic!("{package_name} is not in MAY_USE"));
+        for dependency in dependencies(package).filter(|it| ours.contains(name(it))) {
+            let used = name(dependency);
+            let allowed = agreed.contains(&role(used))
+                || dependency["kind"] == "dev" && (used == SIMULATORS || used == package_name);
+            assert!(allowed, "{package_name} may not use {used}");
+        }
+    }
+    for (known, _) in MAY_USE {
+        assert!(ours.iter().any(|it| role(it) == *known), "{known} is in MAY_USE, and nowhere else");
+    }
+}
+
+#[test]
+fn only_the_resolver_knows_the_cache() {
+    assert_eq!(users_of(|dependency| name(dependency) == "moka"), ["introspectd-resolver"]);
+}
+
+#[test]
+fn only_the_upstream_opens_connections_to_providers() {
+    let pooled = |dependency: &Value| {
+        name(dependency) == "reqwest"
+            || name(dependency) == "hyper-rustls"
+            || name(dependency) == "hyper-util" && has_feature(dependency, "client-legacy")
+    };
+    assert_eq!(users_of(pooled), ["introspectd-upstream"]);
+}
+
+/// They would have no HTTP to be tested without.
+#[test]
+fn meaning_knows_no_http() {
+    let http = |dependency: &Value| {
+        ["http", "hyper", "hyper-util", "http-body-util", "tower"].contains(&name(dependency))
+    };
+    for innocent in ["introspectd-core", "introspectd-settings", "introspectd-resolver"] {
+        assert!(!users_of(http).contains(&innocent.to_owned()), "{innocent}");
+    }
+}
+
+#[test]
+fn every_adapter_has_the_same_files() {
+    let adapters: Vec<_> = directories(&root().join("crates"))
+        .into_iter()
+        .filter(|folder| file_name(folder).starts_with("adapter-"))
+        .collect();
+    assert!(!adapters.is_empty());
+    for adapter in adapters {
+        let mut sources: Vec<_> = files(&adapter.join("src")).iter().map(|file| file_name(file)).collect();
+        sources.sort();
+        assert_eq!(sources, ["config.rs", "lib.rs", "wire.rs"], "{}", adapter.display());
+        assert!(!files(&adapter.join("testdata")).is_empty(), "{} has no testdata", adapter.display());
+    }
+}
+
+#[test]
+fn every_crate_has_the_lints_of_the_workspace() {
+    for package in packages() {
+        let manifest = read(Path::new(package["manifest_path"].as_str().unwrap()));
+        let lints = manifest.split_once("[lints]").map(|(_, rest)| rest.trim_start());
+        assert!(lints.is_some_and(|rest| rest.starts_with("workspace = true")), "{}", name(&package));
+    }
+    assert!(read(&root().join("Cargo.toml")).contains("unsafe_code = \"forbid\""));
+}
+
+#[test]
+fn no_module_is_long_without_a_reason() {
+    for file in tracked(".rs").iter().filter(|file| file.starts_with("crates/") && file.contains("/src/")) {
+        let lines = read(&root().join(file)).lines().count();
+        let excused = LONG.iter().any(|(known, _)| known == file);
+        assert!(lines <= LONGEST || excused, "{file} has {lines} lines");
+    }
+}
+
+/// A test that is not run is no test, and one that sleeps is slow today and fails tomorrow.
+#[test]
+fn no_test_is_ignored_or_sleeps() {
+    let ignored = concat!("#[", "ignore");
+    let sleeps = concat!("sleep", "(");
+    for file in tracked(".rs") {
+        let text = read(&root().join(&file));
+        assert!(!text.contains(ignored), "{file} ignores a test");
+        assert!(!(file.starts_with("tests/") && text.contains(sleeps)), "{file} sleeps");
+    }
+}
+
+#[test]
+fn nothing_escapes_the_compilers_checks() {
+    let word = concat!("uns", "afe");
+    for file in tracked(".rs") {
+        let text = read(&root().join(&file));
+        for form in [" {", " fn", " impl", " trait", " extern", "("] {
+            assert!(!text.contains(&format!("{word}{form}")), "{file}");
+        }
+    }
+}
+
+/// Where something was built is nobody else's business, and works nowhere else.
+#[test]
+fn no_file_names_a_machine() {
+    let machine = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
+    for file in tracked("") {
+        // A binary file has no text to search.
+        let Ok(text) = std::fs::read_to_string(root().join(&file)) else { continue };
+        for path in machine {
+            assert!(!text.contains(path), "{file} names {path}");
+        }
+    }
+}
+
+/// Lock files name cargo's own index, and no file names another registry.
+#[test]
+fn no_file_names_another_registry() {
+    // npm's lock file names no place at all.
+    let index = "registry+https://github.com/rust-lang/crates.io-index";
+    for file in tracked("Cargo.lock").iter().chain(&tracked("package-lock.json")) {
+        for line in read(&root().join(file)).lines().map(str::trim) {
+            let place = line.strip_prefix("source = ").or_else(|| line.strip_prefix("\"resolved\": "));
+            let known = place.is_none_or(|place| place.trim_matches('"') == index);
+            assert!(known, "{file}: {line}");
+        }
+    }
+    for file in tracked("config.toml") {
+        let text = read(&root().join(&file));
+        assert!(!text.contains("[source") && !text.contains("[registr"), "{file} names a registry");
+    }
+    let settings =
+        tracked("").into_iter().find(|file| file.ends_with(".npmrc") || file.ends_with("pip.conf"));
+    assert_eq!(settings, None);
+}
+
+fn packages() -> Vec<Value> {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
+    metadata["packages"].as_array().unwrap().clone()
+}
+
+/// The crates that ship and use such a dependency otherwise than in their tests.
+fn users_of(is_such: impl Fn(&Value) -> bool) -> Vec<String> {
+    let mut users: Vec<_> = packages()
+        .iter()
+        .filter(|package| name(package) != TESTS)
+        .filter(|package| dependencies(package).any(|it| it["kind"] != "dev" && is_such(it)))
+        .map(|package| name(package).to_owned())
+        .collect();
+    users.sort();
+    users
+}
+
+fn dependencies(package: &Value) -> impl Iterator<Item = &Value> {
+    package["dependencies"].as_array().unwrap().iter()
+}
+
+fn has_feature(dependency: &Value, feature: &str) -> bool {
+    dependency["features"].as_array().unwrap().iter().any(|name| name == feature)
+}
+
+fn name(package: &Value) -> &str {
+    package["name"].as_str().unwrap()
+}
+
+/// Files that are in the repository or about to be, from its root, whose names end so.
+fn tracked(ending: &str) -> Vec<String> {
+    let output = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let names = String::from_utf8(output.stdout).unwrap();
+    let there = |file: &&str| file.ends_with(ending) && root().join(file).is_file();
+    names.split('\0').filter(there).map(str::to_owned).collect()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+}
+
+fn read(file: &Path) -> String {
+    std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    entries.map(|entry| entry.unwrap().path())
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    entries(folder).filter(|entry| entry.is_file()).collect()
+}
+
+fn directories(folder: &Path) -> Vec<PathBuf> {
+    entries(folder).filter(|entry| entry.is_dir()).collect()
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap().to_string_lossy().into_owned()
+}
