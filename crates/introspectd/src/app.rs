@@ -32,9 +32,8 @@ impl App {
     /// Where the system gives no random bytes.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let Config { listen, log_level: _, cache, unmatched, callers, providers, drain } = config;
-        let upstreams =
-            providers.into_iter().map(|provider| provider.into_upstream(Arc::clone(&clock))).collect();
-        let resolver = Resolver::new(upstreams, &unmatched, cache, Arc::clone(&clock))?;
+        let entries = providers.into_iter().map(|provider| provider.into_entry(Arc::clone(&clock))).collect();
+        let resolver = Resolver::new(entries, &unmatched, cache, Arc::clone(&clock))?;
         Ok(Self { api: Arc::new(Api::new(callers, Arc::new(resolver), clock)), listen, drain })
     }
 

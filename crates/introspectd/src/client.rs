@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{Method, Request, StatusCode, Uri};
+use http::{HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -29,7 +29,7 @@ pub(crate) enum Server {
 pub(crate) struct Ask {
     pub(crate) method: Method,
     pub(crate) path: &'static str,
-    pub(crate) authorization: Option<String>,
+    pub(crate) authorization: Option<HeaderValue>,
     pub(crate) form: Option<String>,
 }
 

@@ -18,17 +18,13 @@ struct Cli {
     command: Command,
 }
 
+// Each is described where its arguments are.
 #[derive(Subcommand)]
 enum Command {
-    /// Run the server
     Serve(serve::Serve),
-    /// Judge a configuration and print what is in force, with secrets masked
     Check(check::Check),
-    /// Ask a running server about a token, which is read from standard input
     Lookup(lookup::Lookup),
-    /// Print the SHA-256 of a secret, which is read from standard input
     HashSecret(hash_secret::HashSecret),
-    /// Ask a running server's admin listener whether it is alive
     Health(health::Health),
 }
 

@@ -123,6 +123,11 @@ impl Section {
         self.problem_at(&origin, key, what, remedy);
     }
 
+    /// Notes a default as in force, as TOML.
+    pub fn note_default(&self, key: &str, value: impl Into<String>) {
+        self.in_force(key, value.into(), None);
+    }
+
     pub(crate) fn problem_at(
         &self,
         origin: &str,
@@ -202,7 +207,7 @@ impl Section {
         let likeness = |known: &str| strsim::jaro_winkler(known, key);
         self.asked
             .iter()
-            .filter(|known| likeness(known) > 0.8)
+            .filter(|known| likeness(known) > 0.75)
             .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
     }
 

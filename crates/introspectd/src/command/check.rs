@@ -7,11 +7,19 @@ use super::{Exit, Outcome, Stopped, environment, say};
 
 /// Judge a configuration and print what is in force, with secrets masked.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Check {
     /// The TOML file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  introspectd check --config introspectd.toml
+  INTROSPECTD__CACHE__TTL=30s introspectd check --config introspectd.toml
+
+Exits with 2 if something is wrong, and then tells all of it.";
 
 impl Check {
     pub(crate) fn run(self) -> Outcome {

@@ -7,11 +7,19 @@ use crate::client::{Ask, Server};
 /// Ask a running server's admin listener whether it is alive: for a container's health check, where
 /// there is no shell and no curl.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Health {
     /// The admin listener: HOST:PORT or unix:PATH
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     admin: String,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  introspectd health
+  introspectd health --admin unix:/run/introspectd/admin.sock
+
+Exits with 0 if the server is alive, 3 if it is not.";
 
 impl Health {
     pub(crate) fn run(self) -> Outcome {

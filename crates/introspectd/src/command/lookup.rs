@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use clap::Args;
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode};
 use serde::Deserialize;
 
 use super::{Exit, Outcome, Stopped, block_on, complain, environment, read_secret, say};
@@ -83,7 +83,7 @@ fn conclude(status: StatusCode, body: &Bytes) -> Outcome {
 }
 
 impl Connection {
-    fn resolve(self) -> Result<(Server, Option<String>), Stopped> {
+    fn resolve(self) -> Result<(Server, Option<HeaderValue>), Stopped> {
         let mut environment = environment();
         let url = self.server.or_else(|| environment.remove("INTROSPECTD_URL"));
         let server =
@@ -98,14 +98,19 @@ impl Connection {
                 Some(text.trim_end_matches(['\r', '\n']).to_owned())
             }
         };
-        match (caller, secret) {
-            (None, None) => Ok((server, None)),
-            (None, Some(secret)) => Ok((server, Some(format!("Bearer {secret}")))),
-            (Some(caller), Some(secret)) => Ok((server, Some(basic(&caller, &secret)))),
+        let authorization = match (caller, secret) {
+            (None, None) => return Ok((server, None)),
+            (None, Some(secret)) => format!("Bearer {secret}"),
+            (Some(caller), Some(secret)) => basic(&caller, &secret),
             (Some(_), None) => {
-                Err(Stopped::usage("the caller has no secret: set INTROSPECTD_SECRET or give --secret-file"))
+                return Err(Stopped::usage(
+                    "the caller has no secret: set INTROSPECTD_SECRET or give --secret-file",
+                ));
             }
-        }
+        };
+        let authorization = HeaderValue::try_from(authorization)
+            .map_err(|_| Stopped::usage("the secret holds a line break or another control character"))?;
+        Ok((server, Some(authorization)))
     }
 }
 

@@ -6,17 +6,25 @@ use clap::Args;
 use introspectd::{App, Bound, Config, log};
 use introspectd_core::SystemClock;
 use introspectd_front::Stop;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Outcome, Stopped, environment};
 
 /// Run the server until SIGTERM or SIGINT, then let requests under way end.
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
     /// The TOML file
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
+
+const EXAMPLES: &str = "\
+Examples:
+  introspectd serve --config introspectd.toml
+  INTROSPECTD__LOG__LEVEL=debug introspectd serve --config introspectd.toml
+
+Logs go to standard error. Exits with 2 if the configuration is wrong or an address is taken.";
 
 impl Serve {
     pub(crate) fn run(self) -> Outcome {
@@ -26,17 +34,22 @@ impl Serve {
         warn_of_the_unusual(&config);
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Stopped::unreachable(error.to_string()))?;
-        runtime.block_on(serve(config)).map_err(|error| Stopped::usage(error.to_string()))?;
+        let served = runtime.block_on(serve(config));
+        // To drop it would wait for threads that resolve a provider's name, past any drain.
+        runtime.shutdown_background();
+        served.map_err(|error| Stopped::usage(error.to_string()))?;
         Ok(Exit::Fine)
     }
 }
 
 async fn serve(config: Config) -> io::Result<()> {
+    // Before anybody can learn that we run: a signal that came earlier would end us without a drain.
+    let signals = Signals::new()?;
     let bound = App::new(config, Arc::new(SystemClock::default()))?.bind().await?;
     announce(&bound);
     let (end, stop) = Stop::new();
     let serving = tokio::spawn(bound.run(stop));
-    wait_for_the_end().await?;
+    signals.end().await;
     tracing::info!("stopping: requests under way may end");
     let _ = end.send(true);
     let all_ended = serving.await.map_err(io::Error::other)?;
@@ -66,16 +79,29 @@ fn warn_of_the_unusual(config: &Config) {
     }
 }
 
-async fn wait_for_the_end() -> io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            // Its default would end the process, and with it every answer.
-            _ = hang_up.recv() => tracing::warn!("SIGHUP: this version cannot reload; restart it"),
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn end(mut self) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                // Its default would end the process, and with it every answer.
+                _ = self.hang_up.recv() => tracing::warn!("SIGHUP: this version cannot reload; restart it"),
+            }
         }
     }
 }

@@ -14,6 +14,10 @@ pub(super) fn read(root: &mut Section) -> CacheLimits {
         inactive_ttl: cache.duration("inactive_ttl", Duration::from_secs(5), Duration::ZERO..=DAY),
         stale_if_error: cache.duration("stale_if_error", Duration::ZERO, Duration::ZERO..=DAY),
     };
+    if limits.ttl.is_zero() && !limits.stale_if_error.is_zero() {
+        let remedy = "Give [cache] a ttl, or leave stale_if_error out.";
+        cache.problem("stale_if_error", "has nothing to keep, since ttl is 0s", remedy);
+    }
     cache.finish();
     limits
 }

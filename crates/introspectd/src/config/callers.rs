@@ -6,7 +6,7 @@ use introspectd_settings::{CallerSecret, Section};
 use secrecy::ExposeSecret;
 
 use super::listen::{ApiListener, Listen};
-use super::nearest;
+use super::{nearest, resembling};
 
 pub(super) fn read(root: &mut Section, providers: &[ProviderName], listen: &Listen) -> Callers {
     let named: BTreeSet<&str> = listen.api.iter().filter_map(|listener| listener.caller.as_deref()).collect();
@@ -25,15 +25,26 @@ pub(super) fn read(root: &mut Section, providers: &[ProviderName], listen: &List
         callers.push(caller);
     }
     for ApiListener { address, caller } in &listen.api {
-        if let Some(name) = caller
-            && !callers.iter().any(|caller| caller.name == *name)
-        {
-            let what = format!("{address} names the caller {name}, which there is not");
-            let known = callers.iter().map(|caller| caller.name.as_str());
-            root.problem("listen", what, nearest(name, known));
+        let Some(name) = caller else { continue };
+        if callers.iter().any(|caller| caller.name == *name) {
+            continue;
         }
+        if let Some(meant) = resembling(name, callers.iter().map(|caller| caller.name.as_str())) {
+            let what = format!("has no section, and {address} names it");
+            let remedy = format!("Did you mean `{meant}`? If not, write [callers.{name}].");
+            root.problem(&format!("callers.{name}"), what, remedy);
+        }
+        callers.push(named_by_a_listener(root, name));
     }
     Callers::new(callers)
+}
+
+/// A caller without a section of its own may introspect, as a sidecar on its socket does, and nothing else.
+fn named_by_a_listener(root: &Section, name: &str) -> Caller {
+    root.note_default(&format!("callers.{name}.permissions"), "[\"introspect\"]");
+    root.note_default(&format!("callers.{name}.providers"), "[\"*\"]");
+    let permissions = [Permission::Introspect].into();
+    Caller { name: name.to_owned(), permissions, providers: ProviderSet::All, secret: None }
 }
 
 fn read_caller(name: String, section: &mut Section, providers: &[ProviderName]) -> Caller {
@@ -50,7 +61,10 @@ fn read_caller(name: String, section: &mut Section, providers: &[ProviderName]) 
 }
 
 fn read_permissions(section: &mut Section) -> BTreeSet<Permission> {
-    let Some(words) = section.texts("permissions") else { return [Permission::Introspect].into() };
+    let Some(words) = section.texts("permissions") else {
+        section.note_default("permissions", "[\"introspect\"]");
+        return [Permission::Introspect].into();
+    };
     let mut permissions = BTreeSet::new();
     for word in words {
         match Permission::ALL.into_iter().find(|permission| permission.as_str() == word) {
@@ -65,12 +79,13 @@ fn read_permissions(section: &mut Section) -> BTreeSet<Permission> {
 }
 
 fn read_providers(section: &mut Section, providers: &[ProviderName]) -> ProviderSet {
-    let Some(words) = section.texts("providers") else { return ProviderSet::All };
-    if words.iter().any(|word| word == "*") {
+    let Some(words) = section.texts("providers") else {
+        section.note_default("providers", "[\"*\"]");
         return ProviderSet::All;
-    }
+    };
+    let all = words.iter().any(|word| word == "*");
     let mut names = BTreeSet::new();
-    for word in words {
+    for word in words.into_iter().filter(|word| word != "*") {
         match providers.iter().find(|provider| provider.as_str() == word) {
             Some(provider) => drop(names.insert(provider.clone())),
             None => {
@@ -79,7 +94,7 @@ fn read_providers(section: &mut Section, providers: &[ProviderName]) -> Provider
             }
         }
     }
-    ProviderSet::Only(names)
+    if all { ProviderSet::All } else { ProviderSet::Only(names) }
 }
 
 fn share_secret(one: &Caller, other: &Caller) -> bool {

@@ -26,6 +26,9 @@ impl Listen {
         let mut section = root.section("listen");
         let api = read_listeners(&mut section, "api", "127.0.0.1:8080");
         let admin = read_listeners(&mut section, "admin", "127.0.0.1:9090");
+        if api.is_empty() {
+            section.problem("api", "names no address to listen on", REMEDY);
+        }
         for listener in admin.iter().filter(|listener| listener.caller.is_some()) {
             let what = format!("{} names a caller", listener.address);
             section.problem("admin", what, "The admin listener knows no callers. Leave it out.");
@@ -39,6 +42,7 @@ impl Listen {
 fn read_listeners(section: &mut Section, key: &str, default: &str) -> Vec<ApiListener> {
     if !section.has(key) {
         section.entries(key);
+        section.note_default(&format!("{key}[0]"), format!("{default:?}"));
         return ListenAddress::parse(default)
             .into_iter()
             .map(|address| ApiListener { address, caller: None })
@@ -52,8 +56,7 @@ fn read_listeners(section: &mut Section, key: &str, default: &str) -> Vec<ApiLis
                 Err(error) => section.problem(key, format!("{text:?} {error}"), REMEDY),
             },
             Entry::Section(mut entry) => {
-                entry.required_text("address", REMEDY);
-                let address = entry.parsed("address", REMEDY, ListenAddress::parse);
+                let address = read_address(&mut entry);
                 let caller = entry.text("caller");
                 entry.finish();
                 listeners.extend(address.map(|address| ApiListener { address, caller }));
@@ -61,6 +64,17 @@ fn read_listeners(section: &mut Section, key: &str, default: &str) -> Vec<ApiLis
         }
     }
     listeners
+}
+
+fn read_address(entry: &mut Section) -> Option<ListenAddress> {
+    let text = entry.required_text("address", REMEDY)?;
+    match ListenAddress::parse(&text) {
+        Ok(address) => Some(address),
+        Err(error) => {
+            entry.problem("address", error.to_string(), REMEDY);
+            None
+        }
+    }
 }
 
 /// Port 0 is a free port each time.

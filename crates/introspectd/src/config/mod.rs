@@ -83,11 +83,16 @@ fn read_shutdown(root: &mut Section) -> Duration {
 
 /// `Did you mean …?`, or else what is known.
 fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> String {
-    let likeness = |candidate: &&str| strsim::jaro_winkler(word, candidate);
-    match known.clone().max_by(|a, b| likeness(a).total_cmp(&likeness(b))) {
-        Some(best) if likeness(&best) > 0.8 => format!("Did you mean `{best}`?"),
-        _ => format!("Known here: {}.", known.collect::<Vec<_>>().join(", ")),
+    match resembling(word, known.clone()) {
+        Some(best) => format!("Did you mean `{best}`?"),
+        None => format!("Known here: {}.", known.collect::<Vec<_>>().join(", ")),
     }
+}
+
+/// What a misspelt word was meant to be.
+fn resembling<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |candidate: &&str| strsim::jaro_winkler(word, candidate);
+    known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|best| likeness(best) > 0.75)
 }
 
 #[cfg(test)]

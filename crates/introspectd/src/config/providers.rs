@@ -6,7 +6,7 @@ use introspectd_adapter_passport as passport;
 use introspectd_adapter_rfc7662 as rfc7662;
 use introspectd_adapter_tibco_asg as tibco_asg;
 use introspectd_core::{Clock, Provider, ProviderName};
-use introspectd_resolver::{Match, Upstream};
+use introspectd_resolver::{Match, ProviderEntry};
 use introspectd_settings::Section;
 use regex::Regex;
 
@@ -59,9 +59,9 @@ impl Vendor {
 
 impl ProviderConfig {
     /// Builds the adapter.
-    pub fn into_upstream(self, clock: Arc<dyn Clock>) -> Upstream {
+    pub fn into_entry(self, clock: Arc<dyn Clock>) -> ProviderEntry {
         let Self { name, vendor, matching, issuer, max_in_flight } = self;
-        Upstream { name, provider: vendor.into_provider(clock), matching, issuer, max_in_flight }
+        ProviderEntry { name, provider: vendor.into_provider(clock), matching, issuer, max_in_flight }
     }
 }
 
@@ -75,12 +75,11 @@ pub(super) struct Providers {
 pub(super) fn read(root: &mut Section) -> Providers {
     let mut providers = Providers { names: Vec::new(), valid: Vec::new() };
     let mut taken = HashMap::new();
-    for (name, mut section) in root.sections("providers") {
+    for (name, section) in root.sections("providers") {
         match ProviderName::parse(&name) {
             Ok(name) => {
                 providers.names.push(name.clone());
-                providers.valid.extend(read_provider(name, &mut section, &mut taken));
-                section.finish();
+                providers.valid.extend(read_provider(name, section, &mut taken));
             }
             Err(error) => section.problem("", error.to_string(), "Rename the provider."),
         }
@@ -90,15 +89,19 @@ pub(super) fn read(root: &mut Section) -> Providers {
 
 fn read_provider(
     name: ProviderName,
-    section: &mut Section,
+    mut section: Section,
     taken: &mut HashMap<(&'static str, String), ProviderName>,
 ) -> Option<ProviderConfig> {
     let issuer = section.text("issuer");
     let max_in_flight = section.number("max_in_flight", 1024, 1..=1_000_000);
-    let matching = read_match(section, &name, taken);
+    let matching = read_match(&mut section, &name, taken);
     let kind = section.required_text("kind", &format!("Kinds: {}.", KINDS.join(", ")))?;
-    let vendor = Vendor::read(&kind, section)?;
-    Some(ProviderConfig { name, vendor, matching, issuer, max_in_flight })
+    let vendor = Vendor::read(&kind, &mut section);
+    // Which other keys belong here is known when the kind is.
+    if KINDS.contains(&kind.as_str()) {
+        section.finish();
+    }
+    Some(ProviderConfig { name, vendor: vendor?, matching, issuer, max_in_flight })
 }
 
 /// `match = { prefix | regex | jwt_issuer = "…" }`. Two providers with the same one are a mistake:

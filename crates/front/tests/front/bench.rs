@@ -1,0 +1,129 @@
+//! A front on a port of its own, with its callers and providers.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use introspectd_core::{ManualClock, ProviderName, Timestamp};
+use introspectd_front::{
+    Api, Caller, Callers, ListenAddress, Listener, Permission, ProviderSet, SecretDigest, Stop, run,
+};
+use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::provider::Fake;
+use crate::provider::good;
+
+/// Far more than anything here takes: what is not over by then will never be.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Where the clock starts, in seconds.
+pub(crate) const START: i64 = 1_700_000_000;
+pub(crate) const TTL: u32 = 600;
+
+/// Active, of `bank`.
+pub(crate) const ACTIVE: &str = "b_active-token";
+/// Unknown to `bank`.
+pub(crate) const UNKNOWN: &str = "b_unknown-token";
+
+pub(crate) struct Bench {
+    pub(crate) address: SocketAddr,
+    pub(crate) api: Arc<Api>,
+    /// Whose tokens begin with `b_`. Can look up by id.
+    pub(crate) bank: Arc<Fake>,
+    /// Whose tokens begin with `p_`. Cannot.
+    pub(crate) plain: Arc<Fake>,
+    /// Asked by name only.
+    pub(crate) loose: Arc<Fake>,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) stop: watch::Sender<bool>,
+    /// Whether all requests under way ended.
+    pub(crate) served: JoinHandle<bool>,
+}
+
+impl Bench {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(None, Duration::from_secs(60)).await
+    }
+
+    /// On a listener that names this caller.
+    pub(crate) async fn start_for(caller: &str) -> Self {
+        Self::start_with(Some(caller), Duration::from_secs(60)).await
+    }
+
+    pub(crate) async fn start_with(caller: Option<&str>, drain: Duration) -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(START).unwrap()));
+        let (bank, plain, loose) = (Fake::new(true), Fake::new(false), Fake::new(true));
+        bank.knows(ACTIVE, good());
+        let upstreams = vec![
+            upstream("bank", &bank, Some("b_")),
+            upstream("plain", &plain, Some("p_")),
+            upstream("loose", &loose, None),
+        ];
+        let limits = CacheLimits {
+            max_bytes: 16 << 20,
+            ttl: Duration::from_secs(TTL.into()),
+            inactive_ttl: Duration::from_secs(TTL.into()),
+            stale_if_error: Duration::from_secs(TTL.into()),
+        };
+        let resolver = Resolver::new(upstreams, &Unmatched::Reject, limits, Arc::clone(&clock) as _).unwrap();
+        let api = Arc::new(Api::new(callers(), Arc::new(resolver), Arc::clone(&clock) as _));
+        let listener = Listener::bind(&ListenAddress::parse("127.0.0.1:0").unwrap()).await.unwrap();
+        let Ok(ListenAddress::Tcp(address)) = listener.address() else { panic!("not on TCP") };
+        let caller = caller.map(|name| Arc::clone(api.caller(name).unwrap()));
+        let (stop, stopped) = Stop::new();
+        let answering = Arc::clone(&api);
+        let answer = move |request| {
+            let (api, caller) = (Arc::clone(&answering), caller.clone());
+            async move { api.answer(caller.as_ref(), request).await }
+        };
+        let served = tokio::spawn(run(listener, answer, stopped, drain));
+        Self { address, api, bank, plain, loose, clock, stop, served }
+    }
+}
+
+pub(crate) const EDGE_SECRET: &str = "s3cr:t/+ %41";
+
+fn callers() -> Callers {
+    use Permission::{Explain, Introspect, List, Lookup};
+    let all = ProviderSet::All;
+    let narrow = ProviderSet::Only([name("plain")].into());
+    Callers::new([
+        caller("edge", Some(EDGE_SECRET), &[Introspect], all.clone()),
+        caller("two words", Some("two-words-secret"), &[Introspect], all.clone()),
+        caller("operator", Some("operator-secret"), &[Introspect, Lookup], all.clone()),
+        caller("auditor", Some("auditor-secret"), &[Lookup], all.clone()),
+        caller("idle", Some("idle-secret"), &[List, Explain], all.clone()),
+        caller("narrow", Some("narrow-secret"), &[Introspect, Lookup], narrow),
+        caller("sidecar", None, &[Introspect], all),
+    ])
+}
+
+fn caller(name: &str, secret: Option<&str>, permissions: &[Permission], providers: ProviderSet) -> Caller {
+    Caller {
+        name: name.to_owned(),
+        permissions: permissions.iter().copied().collect(),
+        providers,
+        secret: secret.map(SecretDigest::of),
+    }
+}
+
+fn upstream(called: &str, fake: &Arc<Fake>, prefix: Option<&str>) -> ProviderEntry {
+    ProviderEntry {
+        name: name(called),
+        provider: Arc::clone(fake) as _,
+        matching: prefix.map(|prefix| Match::Prefix(prefix.to_owned())),
+        issuer: None,
+        max_in_flight: 1000,
+    }
+}
+
+fn name(text: &str) -> ProviderName {
+    ProviderName::parse(text).unwrap()
+}
+
+/// Waits for what must come soon.
+pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
+    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}

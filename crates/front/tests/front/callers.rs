@@ -1,0 +1,147 @@
+use crate::bench::{ACTIVE, Bench, EDGE_SECRET, UNKNOWN};
+use crate::client::{Ask, Reply, basic};
+use crate::provider::good;
+
+#[track_caller]
+fn is_challenged(reply: &Reply) {
+    reply.refuses(401, "invalid_client");
+    let challenges: Vec<_> =
+        reply.headers.get_all("www-authenticate").iter().map(|value| value.to_str().unwrap()).collect();
+    assert!(challenges.iter().any(|challenge| challenge.starts_with("Basic realm=")), "{challenges:?}");
+    assert!(challenges.iter().any(|challenge| challenge.starts_with("Bearer realm=")), "{challenges:?}");
+}
+
+#[tokio::test]
+async fn a_caller_is_known_by_either_way_of_its_secret() {
+    let bench = Bench::start().await;
+    for authorization in [
+        basic(&format!("edge:{EDGE_SECRET}")),
+        // As RFC 6749 section 2.3.1 wants it.
+        basic("edge:s3cr%3At%2F%2B+%2541"),
+        basic("two+words:two%2Dwords%2Dsecret"),
+        basic("two words:two-words-secret"),
+        basic("two words:two-words-secret").replace("Basic", "BASIC"),
+        format!("Bearer {EDGE_SECRET}"),
+        "bearer operator-secret".to_owned(),
+    ] {
+        assert!(Ask::token(ACTIVE).by(&authorization).at(&bench).await.is_active(), "{authorization}");
+    }
+}
+
+#[tokio::test]
+async fn anybody_else_is_challenged_and_learns_nothing() {
+    let bench = Bench::start().await;
+    let mut bodies = Vec::new();
+    for authorization in [
+        basic("edge:wrong"),
+        basic("edge:"),
+        basic("edge"),
+        basic("nobody:operator-secret"),
+        basic("sidecar:"),
+        basic(":operator-secret"),
+        basic("edge:s3cr:t/+ A"),
+        "Basic".to_owned(),
+        "Basic ????".to_owned(),
+        "Bearer".to_owned(),
+        "Bearer wrong".to_owned(),
+        "Bearer edge".to_owned(),
+        "Digest operator-secret".to_owned(),
+        "operator-secret".to_owned(),
+        String::new(),
+    ] {
+        let reply = Ask::token(ACTIVE).by(&authorization).at(&bench).await;
+        is_challenged(&reply);
+        bodies.push(reply.body);
+    }
+    let reply = Ask::token(ACTIVE).without("authorization").at(&bench).await;
+    is_challenged(&reply);
+    bodies.push(reply.body);
+    bodies.dedup();
+    assert_eq!(bodies.len(), 1, "a wrong secret looks like a wrong name");
+    assert_eq!(bench.bank.asked().len(), 0);
+}
+
+#[tokio::test]
+async fn two_credentials_are_none() {
+    let bench = Bench::start().await;
+    for second in ["Bearer operator-secret", "Bearer wrong", ""] {
+        is_challenged(&Ask::token(ACTIVE).and("authorization", second).at(&bench).await);
+    }
+}
+
+#[tokio::test]
+async fn the_caller_comes_before_what_it_sends() {
+    let bench = Bench::start().await;
+    let huge = Ask::form("a".repeat(64 * 1024 + 1)).header("content-type", "text/plain");
+    is_challenged(&huge.clone().by("Bearer wrong").at(&bench).await);
+    huge.by("Bearer idle-secret").at(&bench).await.refuses(403, "access_denied");
+}
+
+#[tokio::test]
+async fn the_caller_of_the_listener_wins_over_any_header() {
+    let bench = Bench::start_for("sidecar").await;
+    let plain = Ask::token(ACTIVE).without("authorization");
+    assert!(plain.at(&bench).await.is_active());
+    for authorization in ["Bearer of-a-client", "Bearer idle-secret", "Basic ????"] {
+        assert!(plain.clone().by(authorization).at(&bench).await.is_active(), "{authorization}");
+        let twice = plain.clone().by(authorization).and("authorization", authorization);
+        assert!(twice.at(&bench).await.is_active());
+    }
+    // The header of somebody who may more lends nothing.
+    let ask = Ask::form(format!("token={ACTIVE}&token_type_hint=token_id&provider=bank"));
+    ask.by("Bearer operator-secret").at(&bench).await.refuses(403, "access_denied");
+}
+
+#[tokio::test]
+async fn each_question_needs_its_permission() {
+    let bench = Bench::start().await;
+    let by_token = || Ask::token(ACTIVE);
+    let by_id = || Ask::form(format!("token={ACTIVE}&token_type_hint=token_id&provider=bank"));
+    let edge = basic(&format!("edge:{EDGE_SECRET}"));
+    let operator = "Bearer operator-secret";
+
+    assert!(by_token().by(&edge).at(&bench).await.is_active());
+    assert!(by_token().by(operator).at(&bench).await.is_active());
+    assert!(by_id().by(operator).at(&bench).await.is_active());
+    assert!(by_id().by("Bearer auditor-secret").at(&bench).await.is_active());
+    let asked = bench.bank.asked().len();
+    by_id().by(&edge).at(&bench).await.refuses(403, "access_denied");
+    by_token().by("Bearer auditor-secret").at(&bench).await.refuses(403, "access_denied");
+    by_token().by("Bearer idle-secret").at(&bench).await.refuses(403, "access_denied");
+    by_id().by("Bearer idle-secret").at(&bench).await.refuses(403, "access_denied");
+    assert_eq!(bench.bank.asked().len(), asked, "a hit asks nobody, and a refusal neither");
+}
+
+#[tokio::test]
+async fn a_token_of_another_provider_looks_like_one_of_none() {
+    let bench = Bench::start().await;
+    bench.plain.knows("p_own", good());
+    let narrow = |ask: Ask| ask.by("Bearer narrow-secret");
+    assert!(narrow(Ask::token("p_own")).at(&bench).await.is_active());
+    // Known to the cache by way of another caller.
+    assert!(Ask::token(ACTIVE).at(&bench).await.is_active());
+    let asked = bench.bank.asked().len();
+
+    let hidden = |form: &str| narrow(Ask::form(form.to_owned()));
+    let unknown = narrow(Ask::token("of-no-provider"));
+    for form in [
+        format!("token={ACTIVE}"),
+        format!("token={UNKNOWN}"),
+        format!("token={ACTIVE}&provider=bank"),
+        format!("token={ACTIVE}&provider=bank&token_type_hint=token_id"),
+        format!("token={UNKNOWN}&provider=bank&token_type_hint=token_id"),
+        format!("token={UNKNOWN}&provider=loose"),
+    ] {
+        for _ in ["once", "again"] {
+            let (hidden, unknown) = (hidden(&form).at(&bench).await, unknown.at(&bench).await);
+            assert_eq!(hidden.body, "{\"active\":false}");
+            assert_eq!(hidden.body, unknown.body);
+            assert_eq!(hidden.stable_headers(), unknown.stable_headers(), "{form}");
+        }
+    }
+    // The first answer about a token that its own provider does not know is the same, too.
+    let unknown_here = narrow(Ask::token("p_unknown")).at(&bench).await;
+    assert_eq!(unknown_here.stable_headers(), hidden("token=b_y").at(&bench).await.stable_headers());
+    assert_eq!(bench.bank.asked().len(), asked);
+    assert_eq!(bench.loose.asked().len(), 0);
+}

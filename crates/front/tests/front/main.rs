@@ -1,0 +1,22 @@
+//! The front as its callers meet it: real sockets and real HTTP before a scripted provider.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its own functions included"
+)]
+
+mod bench;
+mod callers;
+mod client;
+mod connections;
+mod failures;
+mod heads;
+mod languages;
+mod logs;
+mod other_headers;
+mod provider;
+mod replies;
+mod requests;
+mod stopping;

@@ -1,0 +1,92 @@
+//! A provider with scripted answers.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use introspectd_core::{
+    Capabilities, Expiry, Failure, Introspection, Provider, Status, Token, TokenId, TokenValue,
+};
+use tokio::sync::watch;
+
+use crate::bench::soon;
+
+/// Inactive for what is not in the script. Records every question and can hold its answers back.
+#[derive(Debug)]
+pub(crate) struct Fake {
+    capabilities: Capabilities,
+    script: Mutex<HashMap<String, Result<Introspection, Failure>>>,
+    asked: watch::Sender<Vec<String>>,
+    held: watch::Sender<bool>,
+}
+
+impl Fake {
+    pub(crate) fn new(lookup: bool) -> Arc<Self> {
+        Arc::new(Self {
+            capabilities: Capabilities { introspect: true, lookup },
+            script: Mutex::default(),
+            asked: watch::Sender::default(),
+            held: watch::Sender::default(),
+        })
+    }
+
+    /// From now on `text`, as a token and as an id, is this.
+    pub(crate) fn knows(&self, text: &str, token: Token) {
+        self.script(text, Ok(Introspection::Token(Box::new(token))));
+    }
+
+    pub(crate) fn fails(&self, text: &str, failure: impl Into<Failure>) {
+        self.script(text, Err(failure.into()));
+    }
+
+    fn script(&self, text: &str, answer: Result<Introspection, Failure>) {
+        self.script.lock().unwrap().insert(text.to_owned(), answer);
+    }
+
+    /// Holds answers back until [`Self::release`].
+    pub(crate) fn hold(&self) {
+        self.held.send_replace(true);
+    }
+
+    pub(crate) fn release(&self) {
+        self.held.send_replace(false);
+    }
+
+    /// Waits until so many questions have arrived in all.
+    pub(crate) async fn arrived(&self, questions: usize) {
+        let mut asked = self.asked.subscribe();
+        soon("questions", asked.wait_for(|asked| asked.len() >= questions)).await.unwrap();
+    }
+
+    /// What it was asked about, ids after `id `.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        self.asked.borrow().clone()
+    }
+
+    async fn answer(&self, text: &str, question: String) -> Result<Introspection, Failure> {
+        let answer = self.script.lock().unwrap().get(text).cloned();
+        self.asked.send_modify(|asked| asked.push(question));
+        self.held.subscribe().wait_for(|held| !held).await.unwrap();
+        answer.unwrap_or(Ok(Introspection::Inactive))
+    }
+}
+
+#[async_trait]
+impl Provider for Fake {
+    fn capabilities(&self) -> Capabilities {
+        self.capabilities
+    }
+
+    async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
+        self.answer(token.expose(), token.expose().to_owned()).await
+    }
+
+    async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
+        self.answer(id.as_str(), format!("id {}", id.as_str())).await
+    }
+}
+
+/// A good token without an end.
+pub(crate) fn good() -> Token {
+    Token::new(Status::Good, Expiry::Never)
+}

@@ -1,0 +1,349 @@
+use crate::program::{Ended, Folder, run};
+
+/// The example of the documentation. Its secrets come from the environment and a file; the caller that
+/// its socket names has no section.
+fn example(folder: &Folder) -> String {
+    let secret_file = folder.write("bank", "bank-file-secret\n");
+    format!(
+        r#"
+[listen]
+api   = ["127.0.0.1:8080", {{ address = "unix:/run/introspectd/api.sock", caller = "sidecar" }}]
+admin = "127.0.0.1:9090"
+
+[log]
+level = "info"
+
+[cache]
+max_bytes      = "256MiB"
+ttl            = "60s"
+inactive_ttl   = "5s"
+stale_if_error = "0s"
+
+[routing]
+unmatched = "reject"
+
+[callers.edge]
+secret      = {{ env = "EDGE_SECRET" }}
+permissions = ["introspect"]
+providers   = ["*"]
+
+[callers.operator]
+secret      = {{ literal = "operator-literal-secret" }}
+permissions = ["lookup"]
+providers   = ["bank"]
+
+[providers.bank]
+kind          = "passport"
+base_url      = "https://bank.example"
+credentials   = {{ type = "client_credentials", client_id = "bank-client", client_secret = {{ file = {secret_file:?} }} }}
+timeout       = "2s"
+match         = {{ regex = "^[0-9a-f]{{64}}$" }}
+
+[providers.legacy]
+kind        = "tibco-asg"
+base_url    = "http://asg.internal:9322"
+allow_http  = true
+credentials = {{ type = "basic", username = "asg-user", password = {{ env = "ASG_PASSWORD" }} }}
+match       = {{ prefix = "T1am" }}
+
+[providers.apis]
+kind         = "apigee"
+base_url     = "https://api.enterprise.apigee.com"
+organization = "acme"
+credentials  = {{ type = "basic", username = "ops@acme", password = {{ env = "APIGEE_PASSWORD" }} }}
+match        = {{ regex = "^[A-Za-z0-9]{{28}}$" }}
+
+[providers.sso]
+kind                   = "rfc7662"
+introspection_endpoint = "https://sso.example/introspect"
+credentials            = {{ type = "client_secret_basic", client_id = "introspectd", client_secret = {{ env = "SSO_SECRET" }} }}
+match                  = {{ jwt_issuer = "https://sso.example" }}
+"#
+    )
+}
+
+const SECRETS: [(&str, &str); 4] = [
+    ("EDGE_SECRET", "edge-env-secret"),
+    ("ASG_PASSWORD", "asg-env-secret"),
+    ("APIGEE_PASSWORD", "apigee-env-secret"),
+    ("SSO_SECRET", "sso-env-secret"),
+];
+
+async fn check(toml: &str, environment: &[(&str, &str)]) -> Ended {
+    check_in(&Folder::with_config(toml), environment).await
+}
+
+async fn check_in(folder: &Folder, environment: &[(&str, &str)]) -> Ended {
+    let mut command = folder.command();
+    command.args(["check", "--config", "introspectd.toml"]).envs(environment.iter().copied());
+    run(command, "").await
+}
+
+async fn check_example(environment: &[(&str, &str)]) -> Ended {
+    let folder = Folder::new();
+    folder.write("introspectd.toml", example(&folder));
+    let environment = [&SECRETS[..], environment].concat();
+    check_in(&folder, &environment).await
+}
+
+/// The line that tells the value of this key, split at its origin.
+#[track_caller]
+fn in_force<'a>(ended: &'a Ended, key: &str) -> (&'a str, &'a str) {
+    let mut lines = ended.stdout.lines().filter(|line| line.starts_with(&format!("{key} = ")));
+    let line = lines.next().unwrap_or_else(|| panic!("{key} is not told: {}", ended.stdout));
+    assert_eq!(lines.next(), None, "{key} is told twice");
+    let (assignment, origin) = line.rsplit_once("  # ").unwrap();
+    (assignment.split_once(" = ").unwrap().1.trim(), origin)
+}
+
+#[tokio::test]
+async fn the_documented_example_is_good() {
+    let ended = check_example(&[]).await.with(0);
+    assert_eq!(ended.stderr, "");
+    for (key, value) in [
+        ("listen.api[0]", "\"127.0.0.1:8080\""),
+        ("listen.api[1].address", "\"unix:/run/introspectd/api.sock\""),
+        ("listen.api[1].caller", "\"sidecar\""),
+        ("cache.ttl", "\"1m\""),
+        ("callers.edge.secret.env", "\"EDGE_SECRET\""),
+        ("callers.edge.permissions", "[\"introspect\"]"),
+        ("callers.operator.secret.literal", "\"***\""),
+        ("providers.bank.match.regex", "\"^[0-9a-f]{64}$\""),
+        ("providers.legacy.allow_http", "true"),
+        ("providers.apis.credentials.username", "\"ops@acme\""),
+        ("providers.sso.match.jwt_issuer", "\"https://sso.example\""),
+    ] {
+        assert_eq!(in_force(&ended, key), (value, "introspectd.toml"), "{key}");
+    }
+    assert_eq!(in_force(&ended, "callers.sidecar.permissions"), ("[\"introspect\"]", "default"));
+}
+
+#[tokio::test]
+async fn what_a_file_does_not_say_is_told_as_a_default() {
+    let ended = check("[callers.edge]\nsecret = { literal = \"x\" }\n", &[]).await.with(0);
+    for (key, value) in [
+        ("listen.api[0]", "\"127.0.0.1:8080\""),
+        ("listen.admin[0]", "\"127.0.0.1:9090\""),
+        ("log.level", "\"info\""),
+        ("cache.ttl", "\"1m\""),
+        ("cache.inactive_ttl", "\"5s\""),
+        ("cache.stale_if_error", "\"0s\""),
+        ("routing.unmatched", "\"reject\""),
+        ("shutdown.drain", "\"10s\""),
+        ("callers.edge.permissions", "[\"introspect\"]"),
+        ("callers.edge.providers", "[\"*\"]"),
+    ] {
+        assert_eq!(in_force(&ended, key), (value, "default"), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn no_secret_is_printed() {
+    let ended = check_example(&[("INTROSPECTD__CALLERS__OPERATOR__SECRET__LITERAL", "overriding-secret")]);
+    let output = ended.await.with(0).output();
+    for secret in ["env-secret", "file-secret", "literal-secret", "overriding-secret"] {
+        assert!(!output.contains(secret), "{output}");
+    }
+}
+
+#[tokio::test]
+async fn the_environment_wins_and_is_named() {
+    let ended = check_example(&[("INTROSPECTD__CACHE__TTL", "30s"), ("INTROSPECTD__LOG__LEVEL", "debug")]);
+    let ended = ended.await.with(0);
+    assert_eq!(in_force(&ended, "cache.ttl"), ("\"30s\"", "the environment"));
+    assert_eq!(in_force(&ended, "log.level"), ("\"debug\"", "the environment"));
+    assert_eq!(in_force(&ended, "cache.inactive_ttl"), ("\"5s\"", "introspectd.toml"));
+}
+
+#[tokio::test]
+async fn a_bad_value_from_the_environment_names_the_environment() {
+    let ended = check_example(&[("INTROSPECTD__CACHE__TTL", "soon"), ("INTROSPECTD__CACHE__TTLS", "1s")]);
+    let problems = problems(&ended.await.with(2));
+    assert_eq!(problems.len(), 2, "{problems:#?}");
+    let told = |key: &str| problems.iter().find(|problem| problem.key == key).unwrap();
+    assert_eq!(told("cache.ttl").origin, "the environment");
+    assert_eq!(told("cache.ttls").origin, "the environment");
+    assert_eq!(told("cache.ttls").remedy, "Did you mean `ttl`?");
+}
+
+/// One problem as it is printed: `origin: key: what`, and the remedy on a line below.
+#[derive(Debug)]
+struct Told {
+    origin: String,
+    key: String,
+    what: String,
+    remedy: String,
+}
+
+fn problems(ended: &Ended) -> Vec<Told> {
+    assert_eq!(ended.stdout, "", "nothing is in force");
+    let mut lines = ended.stderr.lines();
+    let count = lines.next().unwrap();
+    let told: Vec<Told> = lines
+        .collect::<Vec<_>>()
+        .chunks(2)
+        .map(|pair| {
+            let mut parts = pair[0].trim().splitn(3, ": ").map(str::to_owned);
+            let (origin, key, what) = (parts.next(), parts.next(), parts.next());
+            let remedy = pair[1].trim().to_owned();
+            let (origin, key) = (origin.unwrap(), key.unwrap());
+            Told { origin, key, what: what.unwrap_or_else(|| panic!("{pair:#?}")), remedy }
+        })
+        .collect();
+    assert!(count.contains(&format!(" {} problem", told.len())), "{count}: {told:#?}");
+    told
+}
+
+#[tokio::test]
+async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
+    let toml = r#"
+        colour = "blue"
+        [listen]
+        api = ["localhost:8080", { address = "127.0.0.1:0", caller = "edgy" }]
+        [cache]
+        ttl = 30
+        inactive_ttl = "soon"
+        max_byte = "1MiB"
+        [log]
+        level = "info,x=y=z"
+        [routing]
+        unmatched = "bnk"
+        [callers.edge]
+        secret = { env = "NOT_SET" }
+        permissions = ["introspekt"]
+        providers = ["bnak"]
+        [callers.plain]
+        secret = "as it is"
+        [providers.bank]
+        kind = "passport"
+        base_url = "http://bank.example"
+        credentials = { type = "none" }
+        match = { prefix = "b_" }
+        [providers.bank2]
+        kind = "passport"
+        base_url = "https://bank2.example"
+        credentials = { type = "none" }
+        match = { prefix = "b_" }
+        [providers.regex1]
+        kind = "tibco-asg"
+        base_url = "https://r.example"
+        credentials = { type = "none" }
+        match = { regex = "^a$" }
+        [providers.regex2]
+        kind = "tibco-asg"
+        base_url = "https://r.example"
+        credentials = { type = "none" }
+        match = { regex = "^a$" }
+        [providers.regex3]
+        kind = "tibco-asg"
+        base_url = "https://r.example"
+        credentials = { type = "none" }
+        match = { regex = "(" }
+        [providers.issuer1]
+        kind = "rfc7662"
+        introspection_endpoint = "https://i.example"
+        credentials = { type = "none" }
+        match = { jwt_issuer = "https://i" }
+        [providers.issuer2]
+        kind = "rfc7662"
+        introspection_endpoint = "https://i.example"
+        credentials = { type = "none" }
+        match = { jwt_issuer = "https://i" }
+        [providers.odd]
+        kind = "apigge"
+        base_url = "https://o.example"
+        organization = "acme"
+        credentials = { type = "none" }
+        [providers.slow]
+        kind = "passport"
+        base_url = "https://s.example"
+        timeout = "2 fortnights"
+        credentials = { type = "basic", username = "u", password = { env = "NOT_SET_EITHER" } }
+    "#;
+    let problems = problems(&check(toml, &[]).await.with(2));
+    let expected = [
+        ("colour", "no key", "Known here"),
+        ("listen.api", "\"localhost:8080\"", "127.0.0.1:8080"),
+        ("callers.edgy", "127.0.0.1:0 names it", "Did you mean `edge`?"),
+        ("cache.ttl", "the number 30", "\"2s\""),
+        ("cache.inactive_ttl", "a duration", "\"2s\""),
+        ("cache.max_byte", "no key", "Did you mean `max_bytes`?"),
+        ("log.level", "", "RUST_LOG"),
+        ("routing.unmatched", "no provider", "Did you mean `bank`?"),
+        ("callers.edge.secret.env", "NOT_SET", "Set NOT_SET"),
+        ("callers.edge.permissions", "introspekt", "Did you mean `introspect`?"),
+        ("callers.edge.providers", "bnak", "Did you mean `bank`?"),
+        ("callers.plain.secret", "never written", "{ env = \"NAME\" }"),
+        ("providers.bank.base_url", "plain http", "allow_http"),
+        ("providers.bank2.match.prefix", "providers.bank,", "Tell the two apart"),
+        ("providers.regex2.match.regex", "providers.regex1,", "Tell the two apart"),
+        ("providers.regex3.match.regex", "no regular expression", "Mend it"),
+        ("providers.issuer2.match.jwt_issuer", "providers.issuer1,", "Tell the two apart"),
+        ("providers.odd.kind", "no kind", "Did you mean `apigee`?"),
+        ("providers.slow.timeout", "a duration", "\"2s\""),
+        ("providers.slow.credentials.password.env", "NOT_SET_EITHER", "Set NOT_SET_EITHER"),
+    ];
+    for (key, what, remedy) in expected {
+        let told: Vec<_> = problems.iter().filter(|problem| problem.key == key).collect();
+        assert_eq!(told.len(), 1, "{key}: {problems:#?}");
+        assert!(told[0].what.contains(what), "{told:#?}");
+        assert!(told[0].remedy.contains(remedy), "{told:#?}");
+        assert_eq!(told[0].origin, "introspectd.toml", "{told:#?}");
+    }
+    let surplus: Vec<_> =
+        problems.iter().filter(|problem| !expected.iter().any(|(key, ..)| *key == problem.key)).collect();
+    assert!(surplus.is_empty(), "{surplus:#?}");
+}
+
+#[tokio::test]
+async fn a_secret_in_the_wrong_place_is_not_echoed() {
+    let toml = "[callers.edge]\nsecret = \"hunter2\"\n[callers.b]\nsecret = { sha256 = \"hunter2\" }\n\
+                [callers.c]\nsecret = { literal = [\"hunter2\"] }\n";
+    let ended = check(toml, &[]).await.with(2);
+    assert!(!ended.output().contains("hunter2"), "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn two_callers_with_one_secret_are_told() {
+    let toml = "[callers.a]\nsecret = { literal = \"same\" }\n[callers.b]\nsecret = { literal = \"same\" }\n";
+    let problems = problems(&check(toml, &[]).await.with(2));
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    assert_eq!(problems[0].key, "callers.b.secret");
+}
+
+#[tokio::test]
+async fn plain_http_is_good_on_loopback() {
+    for host in ["127.0.0.1:1", "localhost", "[::1]"] {
+        let toml = format!(
+            "[providers.x]\nkind = \"passport\"\nbase_url = \"http://{host}\"\ncredentials = {{ type = \"none\" }}\n"
+        );
+        check(&toml, &[]).await.with(0);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_is_told_by_its_name() {
+    let folder = Folder::new();
+    let ended = check_in(&folder, &[]).await.with(2);
+    assert!(ended.stderr.contains("introspectd.toml: cannot be read"), "{}", ended.stderr);
+    let mut command = folder.command();
+    command.args(["check", "--config", "."]);
+    run(command, "").await.with(2);
+    let mut command = folder.command();
+    command.arg("check");
+    run(command, "").await.with(2);
+}
+
+#[tokio::test]
+async fn what_is_no_toml_is_told_with_its_line() {
+    let ended = check("[cache]\nttl = = 1\n", &[]).await.with(2);
+    assert!(ended.stderr.contains("line 2"), "{}", ended.stderr);
+    let folder = Folder::new();
+    folder.write("introspectd.toml", [0xff, 0xfe]);
+    check_in(&folder, &[]).await.with(2);
+}
+
+#[tokio::test]
+async fn an_empty_file_is_a_configuration() {
+    check("", &[]).await.with(0);
+}

@@ -1,0 +1,21 @@
+//! The program as its users meet it: the real binary, its output, its sockets, its signals.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, its own functions included"
+)]
+
+mod check;
+mod client;
+mod hash_secret;
+mod health;
+mod help;
+mod log;
+mod lookup;
+mod program;
+mod serve;
+mod server;
+mod shutdown;
+mod vendors;

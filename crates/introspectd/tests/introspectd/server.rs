@@ -1,0 +1,116 @@
+//! `introspectd serve`, started and killed.
+
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Child;
+use tokio::sync::watch;
+
+use crate::program::{Folder, soon};
+
+/// A running server, killed when dropped.
+pub(crate) struct Server {
+    pub(crate) folder: Folder,
+    child: Child,
+    log: Arc<watch::Sender<Vec<String>>>,
+}
+
+/// Free ports for both listeners, and callers: `edge` with the secret `edge-secret`, who may introspect
+/// and look up.
+pub(crate) const BASE: &str = r#"
+[listen]
+api = "127.0.0.1:0"
+admin = "127.0.0.1:0"
+
+[callers.edge]
+secret = { literal = "edge-secret" }
+permissions = ["introspect", "lookup"]
+"#;
+
+impl Server {
+    /// Starts it with this configuration and waits until it listens.
+    pub(crate) async fn start(toml: &str) -> Self {
+        Self::start_in(Folder::with_config(toml), &[]).await
+    }
+
+    /// With [`BASE`] before this configuration.
+    pub(crate) async fn start_with(toml: &str) -> Self {
+        Self::start(&format!("{BASE}{toml}")).await
+    }
+
+    pub(crate) async fn start_in(folder: Folder, environment: &[(&str, &str)]) -> Self {
+        let mut command = folder.command();
+        command.args(["serve", "--config", "introspectd.toml"]).envs(environment.iter().copied());
+        let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let log = Arc::new(watch::Sender::new(Vec::new()));
+        let sender = Arc::clone(&log);
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                sender.send_modify(|log| log.push(line));
+            }
+            sender.send_modify(|log| log.push(END.to_owned()));
+        });
+        let server = Self { folder, child, log };
+        // The admin listener is announced last.
+        server.logged(r#""listener":"admin""#).await;
+        server
+    }
+
+    /// Where callers are listened to.
+    pub(crate) fn api(&self) -> String {
+        self.addresses("api").remove(0)
+    }
+
+    pub(crate) fn admin(&self) -> String {
+        self.addresses("admin").remove(0)
+    }
+
+    pub(crate) fn addresses(&self, listener: &str) -> Vec<String> {
+        let events = self.log().into_iter().map(|line| serde_json::from_str::<Value>(&line).unwrap());
+        events
+            .filter(|event| event["message"] == "listening" && event["listener"] == listener)
+            .map(|event| event["address"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    /// The lines so far.
+    pub(crate) fn log(&self) -> Vec<String> {
+        self.log.borrow().iter().filter(|line| *line != END).cloned().collect()
+    }
+
+    /// Waits for a line that holds this.
+    pub(crate) async fn logged(&self, text: &str) {
+        let mut lines = self.log.subscribe();
+        let found = |lines: &Vec<String>| lines.iter().any(|line| line.contains(text) || line == END);
+        soon(text, lines.wait_for(found)).await.unwrap();
+        let lines = self.log();
+        assert!(lines.iter().any(|line| line.contains(text)), "it ended without {text}: {lines:#?}");
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// Waits until the process is gone and its log is complete.
+    pub(crate) async fn ended(&mut self) -> ExitStatus {
+        let status = soon("the end of the server", self.child.wait()).await.unwrap();
+        let mut lines = self.log.subscribe();
+        soon("the end of the log", lines.wait_for(|lines| lines.iter().any(|line| line == END)))
+            .await
+            .unwrap();
+        status
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.folder.path("api.sock")
+    }
+}
+
+/// Stands after the last line of the log.
+const END: &str = "(end)";

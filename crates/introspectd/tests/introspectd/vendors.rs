@@ -1,0 +1,35 @@
+//! Simulators of the vendors, and the configuration that points at them.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use introspectd_core::{Clock, SystemClock};
+use introspectd_simulators::Simulator;
+use introspectd_simulators::rfc7662::{CLIENT_ID, CLIENT_SECRET, Rfc7662};
+
+/// The server reads the machine's clock: so do the vendors.
+pub(crate) fn now() -> SystemTime {
+    let seconds = SystemClock::default().now().seconds();
+    UNIX_EPOCH + Duration::from_secs(seconds.try_into().unwrap())
+}
+
+pub(crate) async fn sso() -> Simulator<Rfc7662> {
+    Simulator::start(Rfc7662::new(now())).await.unwrap()
+}
+
+/// Its tokens begin with `sso_`.
+pub(crate) fn sso_config(sso: &Simulator<Rfc7662>) -> String {
+    format!(
+        r#"
+        [providers.sso]
+        kind = "rfc7662"
+        introspection_endpoint = "{}/introspect"
+        match = {{ prefix = "sso_" }}
+        timeout = "20s"
+        [providers.sso.credentials]
+        type = "client_secret_basic"
+        client_id = "{CLIENT_ID}"
+        client_secret = {{ literal = "{CLIENT_SECRET}" }}
+        "#,
+        sso.base_url()
+    )
+}
