@@ -19,4 +19,6 @@ pub use name::{InvalidName, ProviderName};
 pub use provider::{Capabilities, Provider};
 pub use scope::{Scope, ScopeSet};
 pub use secret::{TokenId, TokenRejected, TokenValue};
-pub use token::{Audience, Expiry, Introspection, Object, State, Status, Token, bearer_or, grant_type};
+pub use token::{
+    Audience, Expiry, Introspection, Object, State, Status, Token, Validity, bearer_or, grant_type,
+};

@@ -14,25 +14,7 @@ pub enum Introspection {
     Inactive,
 }
 
-impl Introspection {
-    /// The token if it is active at `now`.
-    pub fn active(&self, now: Timestamp) -> Option<&Token> {
-        match self {
-            Self::Token(token) if token.state(now) == State::Active => Some(token),
-            Self::Token(_) | Self::Inactive => None,
-        }
-    }
-
-    /// Bytes on the heap, about.
-    pub fn size(&self) -> usize {
-        match self {
-            Self::Token(token) => token.size(),
-            Self::Inactive => 0,
-        }
-    }
-}
-
-/// A provider's record of a token, normalized: the fact that is cached.
+/// A provider's record of a token, normalized.
 ///
 /// It says what the provider said; whether the token is active is judged at each use, by
 /// [`Token::state`]. It holds no secret: adapters drop them when they read the answer.
@@ -94,6 +76,17 @@ pub enum Expiry {
     Never,
 }
 
+/// What decides whether a token may be used, apart from who asks and what for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// What the provider says of it, apart from time.
+    pub status: Status,
+    /// When it ends.
+    pub expiry: Expiry,
+    /// When it begins.
+    pub nbf: Option<Timestamp>,
+}
+
 /// Whether a token may be used now, and if not, why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -141,24 +134,19 @@ impl Token {
         }
     }
 
-    /// What the token is at `now`. Active is only: status good, and `nbf` ≤ now < `exp`.
+    /// What decides whether it may be used.
+    pub fn validity(&self) -> Validity {
+        Validity { status: self.status, expiry: self.expiry, nbf: self.nbf }
+    }
+
+    /// What the token is at `now`: see [`Validity::state`].
     pub fn state(&self, now: Timestamp) -> State {
-        match self.status {
-            Status::Revoked => State::Revoked,
-            Status::Expired => State::Expired,
-            Status::Unknown => State::Unknown,
-            Status::Good if matches!(self.expiry, Expiry::At(end) if end <= now) => State::Expired,
-            Status::Good if self.nbf.is_some_and(|start| now < start) => State::NotYetValid,
-            Status::Good => State::Active,
-        }
+        self.validity().state(now)
     }
 
     /// RFC 7662 `exp`.
     pub fn exp(&self) -> Option<Timestamp> {
-        match self.expiry {
-            Expiry::At(end) => Some(end),
-            Expiry::Never => None,
-        }
+        self.validity().exp()
     }
 
     /// Drops every string that equals the presented token, wherever it stands.
@@ -210,6 +198,28 @@ impl Token {
             + self.aud.as_ref().map_or(0, |aud| strings(aud.as_slice()))
             + object_size(&self.details)
             + object_size(&self.extensions)
+    }
+}
+
+impl Validity {
+    /// What the token is at `now`. Active is only: status good, and `nbf` ≤ now < `exp`.
+    pub fn state(&self, now: Timestamp) -> State {
+        match self.status {
+            Status::Revoked => State::Revoked,
+            Status::Expired => State::Expired,
+            Status::Unknown => State::Unknown,
+            Status::Good if matches!(self.expiry, Expiry::At(end) if end <= now) => State::Expired,
+            Status::Good if self.nbf.is_some_and(|start| now < start) => State::NotYetValid,
+            Status::Good => State::Active,
+        }
+    }
+
+    /// When it ends, unless it never does.
+    pub fn exp(&self) -> Option<Timestamp> {
+        match self.expiry {
+            Expiry::At(end) => Some(end),
+            Expiry::Never => None,
+        }
     }
 }
 

@@ -13,18 +13,18 @@ use crate::caller::{Caller, Callers, Permission};
 use crate::form::{IntrospectForm, Subject};
 use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
-use crate::reply;
+use crate::reply::{self, Rendered};
 
 /// What callers ask: `POST /introspect`.
 pub struct Api {
     callers: Callers,
-    resolver: Arc<Resolver>,
+    resolver: Arc<Resolver<Rendered>>,
     clock: Arc<dyn Clock>,
 }
 
 impl Api {
     /// For these callers.
-    pub fn new(callers: Callers, resolver: Arc<Resolver>, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(callers: Callers, resolver: Arc<Resolver<Rendered>>, clock: Arc<dyn Clock>) -> Self {
         Self { callers, resolver, clock }
     }
 
@@ -77,7 +77,8 @@ impl Api {
             Subject::Token(token) => self.by_token(caller, token, provider).await?,
             Subject::Id(id) => self.by_id(caller, id, provider).await?,
         };
-        Ok(reply::introspection(resolution.active(self.clock.now()), resolution.source))
+        let active = resolution.active(self.clock.now()).map(|(_, rendered)| rendered);
+        Ok(reply::introspection(active, resolution.source))
     }
 
     async fn by_token(
@@ -85,7 +86,7 @@ impl Api {
         caller: &Caller,
         token: TokenValue,
         provider: Option<&ProviderName>,
-    ) -> Result<Resolution, Problem> {
+    ) -> Result<Resolution<Rendered>, Problem> {
         require(caller, &[Permission::Introspect])?;
         Ok(self.resolver.introspect(token, provider, |name| caller.may_ask(name)).await?)
     }
@@ -97,7 +98,7 @@ impl Api {
         caller: &Caller,
         id: TokenId,
         provider: Option<&ProviderName>,
-    ) -> Result<Resolution, Problem> {
+    ) -> Result<Resolution<Rendered>, Problem> {
         require(caller, &[Permission::Lookup])?;
         let provider = provider.ok_or(InvalidRequest::ProviderNeeded)?;
         if !caller.may_ask(provider) {

@@ -21,4 +21,5 @@ pub use admin::{Admin, Readiness};
 pub use api::Api;
 pub use caller::{Caller, Callers, Permission, ProviderSet, SecretDigest};
 pub use listener::{InvalidAddress, ListenAddress, Listener};
+pub use reply::Rendered;
 pub use server::{Stop, run};

@@ -3,23 +3,32 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use introspectd_core::{Audience, ProviderName, Timestamp, Token};
-use introspectd_resolver::Source;
+use introspectd_resolver::{Keep, Source};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 /// Whether and how the cache served.
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
+/// The body of an active token's answer, written once, when its provider has answered: all that is kept of
+/// the token's record beside what decides whether it is active.
+pub struct Rendered(Bytes);
+
+impl Keep for Rendered {
+    fn keep(provider: &ProviderName, token: Token) -> Self {
+        Self(body(&Active { provider, token: &token }))
+    }
+
+    fn size(&self) -> usize {
+        self.0.len()
+    }
+}
+
 /// An RFC 7662 answer. Without an active token it is `{"active":false}`, whatever the reason: who may
 /// not know more learns nothing from the difference.
-pub(crate) fn introspection(
-    active: Option<(&ProviderName, &Token)>,
-    source: Source,
-) -> Response<Full<Bytes>> {
-    let mut response = match active {
-        Some((provider, token)) => json(StatusCode::OK, &Active { provider, token }),
-        None => bytes(StatusCode::OK, Bytes::from_static(br#"{"active":false}"#)),
-    };
+pub(crate) fn introspection(active: Option<&Rendered>, source: Source) -> Response<Full<Bytes>> {
+    let body = active.map_or(Bytes::from_static(br#"{"active":false}"#), |rendered| rendered.0.clone());
+    let mut response = bytes(StatusCode::OK, body);
     let how = match source {
         Source::Hit => "hit",
         Source::Coalesced => "coalesced",
@@ -31,13 +40,16 @@ pub(crate) fn introspection(
 }
 
 /// An answer of this JSON, which nobody on the way may keep.
-pub(crate) fn json(status: StatusCode, body: &impl Serialize) -> Response<Full<Bytes>> {
-    match serde_json::to_vec(body) {
-        Ok(body) => bytes(status, body.into()),
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
+    bytes(status, body(value))
+}
+
+/// Of exactly its length: a cache holds millions.
+fn body(value: &impl Serialize) -> Bytes {
+    match serde_json::to_vec(value) {
+        Ok(body) => body.into_boxed_slice().into(),
         // Only a map with keys that are no strings could bring this about, and there is none.
-        Err(_) => {
-            bytes(StatusCode::INTERNAL_SERVER_ERROR, Bytes::from_static(br#"{"error":"server_error"}"#))
-        }
+        Err(_) => Bytes::from_static(br#"{"error":"server_error"}"#),
     }
 }
 

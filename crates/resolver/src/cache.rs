@@ -1,11 +1,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use introspectd_core::{Clock, Introspection, State};
+use introspectd_core::{Clock, State};
 use moka::Expiry;
 use moka::sync::Cache;
 
-use crate::fact::Fact;
+use crate::fact::{Fact, Keep};
 use crate::key::Key;
 use crate::lifetime::lifetime;
 use crate::limits::CacheLimits;
@@ -14,25 +14,24 @@ use crate::limits::CacheLimits;
 ///
 /// Each pool also drops what is past its time by moka's own clock; that only frees memory. Whether a
 /// fact may still be used is judged here, by the injected clock, on every hit.
-pub(crate) struct FactCache {
-    active: Cache<Key, Entry>,
-    inactive: Cache<Key, Entry>,
+pub(crate) struct FactCache<K> {
+    active: Cache<Key, Entry<K>>,
+    inactive: Cache<Key, Entry<K>>,
     limits: CacheLimits,
     clock: Arc<dyn Clock>,
 }
 
 /// What the cache has on a key.
-pub(crate) enum Cached {
+pub(crate) enum Cached<K> {
     /// To be used without asking.
-    Fresh(Arc<Fact>),
+    Fresh(Arc<Fact<K>>),
     /// To be used if the provider is out of order.
-    Stale(Arc<Fact>),
+    Stale(Arc<Fact<K>>),
     Nothing,
 }
 
-#[derive(Clone)]
-struct Entry {
-    fact: Arc<Fact>,
+struct Entry<K> {
+    fact: Arc<Fact<K>>,
     /// By [`Clock::elapsed`], as is `kept_until`.
     fresh_until: Duration,
     kept_until: Duration,
@@ -40,17 +39,23 @@ struct Entry {
     memory: Duration,
 }
 
+impl<K> Clone for Entry<K> {
+    fn clone(&self) -> Self {
+        Self { fact: Arc::clone(&self.fact), ..*self }
+    }
+}
+
 /// What an entry costs beside its fact: key, entry, the shared pointer's counts, moka's own nodes.
 const OVERHEAD: usize = 256;
 
-impl FactCache {
+impl<K: Keep> FactCache<K> {
     pub(crate) fn new(limits: CacheLimits, clock: Arc<dyn Clock>) -> Self {
         // Inactive facts are small and brief: an eighth holds hundreds of thousands of them.
         let inactive = limits.max_bytes / 8;
         Self { active: pool(limits.max_bytes - inactive), inactive: pool(inactive), limits, clock }
     }
 
-    pub(crate) fn get(&self, key: &Key) -> Cached {
+    pub(crate) fn get(&self, key: &Key) -> Cached<K> {
         let now = self.clock.elapsed();
         let Some(entry) = self.active.get(key).or_else(|| self.inactive.get(key)) else {
             return Cached::Nothing;
@@ -65,17 +70,15 @@ impl FactCache {
     }
 
     /// Keeps a fact that was asked for at `asked_at` (by [`Clock::elapsed`]).
-    pub(crate) fn put(&self, key: Key, fact: Arc<Fact>, asked_at: Duration) {
+    pub(crate) fn put(&self, key: Key, fact: Arc<Fact<K>>, asked_at: Duration) {
         let now = self.clock.now();
-        let is_active = match &fact.introspection {
-            Introspection::Token(token) => token.state(now) == State::Active,
-            Introspection::Inactive => false,
-        };
+        let validity = fact.record.as_ref().map(|record| &record.validity);
+        let is_active = validity.is_some_and(|validity| validity.state(now) == State::Active);
         let (pool, other) =
             if is_active { (&self.active, &self.inactive) } else { (&self.inactive, &self.active) };
         // A newer fact takes the place of an older one in whichever pool that is.
         other.invalidate(&key);
-        let Some(life) = lifetime(&fact.introspection, now, &self.limits, key.spread()) else {
+        let Some(life) = lifetime(validity, now, &self.limits, key.spread()) else {
             pool.invalidate(&key);
             return;
         };
@@ -90,12 +93,10 @@ impl FactCache {
     }
 }
 
-fn pool(max_bytes: u64) -> Cache<Key, Entry> {
+fn pool<K: Keep>(max_bytes: u64) -> Cache<Key, Entry<K>> {
     Cache::builder()
         .max_capacity(max_bytes)
-        .weigher(|_, entry: &Entry| {
-            u32::try_from(OVERHEAD + entry.fact.introspection.size()).unwrap_or(u32::MAX)
-        })
+        .weigher(|_, entry: &Entry<K>| u32::try_from(OVERHEAD + entry.fact.size()).unwrap_or(u32::MAX))
         .expire_after(Memory)
         .build()
 }
@@ -103,15 +104,15 @@ fn pool(max_bytes: u64) -> Cache<Key, Entry> {
 /// Lets moka free an entry when nothing may be made of it any more.
 struct Memory;
 
-impl Expiry<Key, Entry> for Memory {
-    fn expire_after_create(&self, _: &Key, entry: &Entry, _: Instant) -> Option<Duration> {
+impl<K> Expiry<Key, Entry<K>> for Memory {
+    fn expire_after_create(&self, _: &Key, entry: &Entry<K>, _: Instant) -> Option<Duration> {
         Some(entry.memory)
     }
 
     fn expire_after_update(
         &self,
         _: &Key,
-        entry: &Entry,
+        entry: &Entry<K>,
         _: Instant,
         _: Option<Duration>,
     ) -> Option<Duration> {

@@ -1,21 +1,51 @@
 use std::sync::Arc;
 
-use introspectd_core::{Introspection, ProviderName, Timestamp, Token};
+use introspectd_core::{Introspection, ProviderName, State, Timestamp, Token, Validity};
 
 /// What one provider said about one token.
 #[derive(Debug, PartialEq)]
-pub struct Fact {
+pub struct Fact<K> {
     /// Who said it.
     pub provider: ProviderName,
-    /// What was said.
-    pub introspection: Introspection,
+    /// Its record of the token; `None` where it has none, or said no more than that it is not active.
+    pub record: Option<Record<K>>,
+}
+
+/// A record of a token, as it is kept.
+#[derive(Debug, PartialEq)]
+pub struct Record<K> {
+    /// What decides whether the token is active, judged at each use.
+    pub validity: Validity,
+    /// The rest.
+    pub kept: K,
+}
+
+/// What an embedder keeps of a token's record: as little as its answers are made of, since a cache holds
+/// millions, and as ready, since a hit is to cost next to nothing.
+pub trait Keep: Send + Sync + 'static {
+    /// Made once, when the provider has answered.
+    fn keep(provider: &ProviderName, token: Token) -> Self;
+
+    /// Bytes on the heap, about, beside its own.
+    fn size(&self) -> usize;
+}
+
+/// All of it, for an embedder that wants to look for itself.
+impl Keep for Token {
+    fn keep(_: &ProviderName, token: Token) -> Self {
+        token
+    }
+
+    fn size(&self) -> usize {
+        self.size().saturating_sub(size_of::<Self>())
+    }
 }
 
 /// What is known of a token, and where from.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Resolution {
+#[derive(Debug, PartialEq)]
+pub struct Resolution<K> {
     /// `None` where the token belongs to no provider that may be asked.
-    pub fact: Option<Arc<Fact>>,
+    pub fact: Option<Arc<Fact<K>>>,
     /// Where the fact comes from.
     pub source: Source,
 }
@@ -33,13 +63,46 @@ pub enum Source {
     Stale,
 }
 
-impl Resolution {
+impl<K: Keep> Fact<K> {
+    pub(crate) fn new(provider: ProviderName, introspection: Introspection) -> Self {
+        let record = match introspection {
+            Introspection::Token(token) => {
+                let validity = token.validity();
+                Some(Record { validity, kept: K::keep(&provider, *token) })
+            }
+            Introspection::Inactive => None,
+        };
+        Self { provider, record }
+    }
+
+    /// Bytes, about: what the cache weighs it with.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>() + self.record.as_ref().map_or(0, |record| record.kept.size())
+    }
+}
+
+impl<K> Fact<K> {
+    /// What is kept of the token, if it is active at `now`.
+    pub fn active(&self, now: Timestamp) -> Option<&K> {
+        let record = self.record.as_ref()?;
+        (record.validity.state(now) == State::Active).then_some(&record.kept)
+    }
+}
+
+impl<K> Resolution<K> {
     /// A token that belongs to no provider that may be asked.
     pub const NOBODY: Self = Self { fact: None, source: Source::Miss };
 
-    /// Who vouches for the token, and its record, if it is active at `now`.
-    pub fn active(&self, now: Timestamp) -> Option<(&ProviderName, &Token)> {
+    /// Who vouches for the token, and what is kept of it, if it is active at `now`.
+    pub fn active(&self, now: Timestamp) -> Option<(&ProviderName, &K)> {
         let fact = self.fact.as_ref()?;
-        Some((&fact.provider, fact.introspection.active(now)?))
+        Some((&fact.provider, fact.active(now)?))
+    }
+}
+
+/// As cheap as its fact is shared, whatever is kept.
+impl<K> Clone for Resolution<K> {
+    fn clone(&self) -> Self {
+        Self { fact: self.fact.clone(), source: self.source }
     }
 }

@@ -5,38 +5,43 @@ use futures_util::future::{BoxFuture, FutureExt, Shared};
 use introspectd_core::{Failure, Outage};
 use tokio::sync::oneshot;
 
-use crate::fact::Fact;
+use crate::fact::{Fact, Keep};
 use crate::key::Key;
 
-pub(crate) type Outcome = Result<Arc<Fact>, Failure>;
+pub(crate) type Outcome<K> = Result<Arc<Fact<K>>, Failure>;
 
 /// A question under way, to be awaited by any number of requests.
 ///
 /// It runs in a task of its own: a request that goes away, the first one included, takes nothing from
 /// the others, and the fact still reaches the cache.
-pub(crate) type Flight = Shared<BoxFuture<'static, Outcome>>;
+pub(crate) type Flight<K> = Shared<BoxFuture<'static, Outcome<K>>>;
 
 /// The questions under way, one at most for each key.
-#[derive(Clone, Default)]
-pub(crate) struct Flights(Arc<Mutex<HashMap<Key, Flight>>>);
+pub(crate) struct Flights<K>(Arc<Mutex<Under<K>>>);
+
+type Under<K> = HashMap<Key, Flight<K>>;
 
 /// What a request finds when it comes to ask.
-pub(crate) enum Boarding<'a> {
+pub(crate) enum Boarding<'a, K> {
     /// The same question is under way.
-    Under(Flight),
+    Under(Flight<K>),
     /// It is not, and nobody else can start it while this turn is held.
-    Turn(Turn<'a>),
+    Turn(Turn<'a, K>),
 }
 
 /// The right to start the question of one key.
-pub(crate) struct Turn<'a> {
-    flights: &'a Flights,
+pub(crate) struct Turn<'a, K> {
+    flights: &'a Flights<K>,
     key: Key,
-    held: MutexGuard<'a, HashMap<Key, Flight>>,
+    held: MutexGuard<'a, Under<K>>,
 }
 
-impl Flights {
-    pub(crate) fn board(&self, key: Key) -> Boarding<'_> {
+impl<K> Flights<K> {
+    pub(crate) fn new() -> Self {
+        Self(Arc::default())
+    }
+
+    pub(crate) fn board(&self, key: Key) -> Boarding<'_, K> {
         let held = self.lock();
         match held.get(&key) {
             Some(flight) => Boarding::Under(flight.clone()),
@@ -44,20 +49,20 @@ impl Flights {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Flight>> {
+    fn lock(&self) -> MutexGuard<'_, Under<K>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Turn<'_> {
+impl<K: Keep> Turn<'_, K> {
     /// Starts the question. When it ends, however it ends, its place is free again before anyone hears
     /// of it: whoever asks after that asks anew.
-    pub(crate) fn start(mut self, question: impl Future<Output = Outcome> + Send + 'static) -> Flight {
+    pub(crate) fn start(mut self, question: impl Future<Output = Outcome<K>> + Send + 'static) -> Flight<K> {
         let (tell, told) = oneshot::channel();
         let flight =
             told.map(|told| told.unwrap_or(Err(Failure::outage(Outage::Abandoned)))).boxed().shared();
         self.held.insert(self.key, flight.clone());
-        let landing = Landing { flights: self.flights.clone(), key: self.key };
+        let landing = Landing { flights: Flights(Arc::clone(&self.flights.0)), key: self.key };
         // Before the task is spawned: a runtime that shuts down drops it on the spot, and to land takes
         // the same lock.
         drop(self);
@@ -73,12 +78,12 @@ impl Turn<'_> {
     }
 }
 
-struct Landing {
-    flights: Flights,
+struct Landing<K> {
+    flights: Flights<K>,
     key: Key,
 }
 
-impl Drop for Landing {
+impl<K> Drop for Landing<K> {
     fn drop(&mut self) {
         self.flights.lock().remove(&self.key);
     }

@@ -13,7 +13,7 @@ mod limits;
 mod resolver;
 mod router;
 
-pub use fact::{Fact, Resolution, Source};
+pub use fact::{Fact, Keep, Record, Resolution, Source};
 pub use limits::CacheLimits;
 pub use resolver::{ProviderEntry, Resolver};
 pub use router::{Match, Unmatched};

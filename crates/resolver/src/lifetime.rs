@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use introspectd_core::{Introspection, State, Timestamp};
+use introspectd_core::{State, Timestamp, Validity};
 
 use crate::limits::CacheLimits;
 
@@ -20,20 +20,19 @@ pub(crate) struct Lifetime {
 /// how long it may then be called active is for `ttl` to say. `spread` shortens a life by up to a tenth,
 /// so that tokens fetched together are not asked about together again.
 pub(crate) fn lifetime(
-    introspection: &Introspection,
+    validity: Option<&Validity>,
     now: Timestamp,
     limits: &CacheLimits,
     spread: u8,
 ) -> Option<Lifetime> {
-    let (ttl, grace, rest) = match introspection {
-        Introspection::Token(token) => match token.state(now) {
-            State::Active => (limits.ttl, limits.stale_if_error, until(now, token.exp())?),
-            State::NotYetValid => (limits.inactive_ttl, Duration::ZERO, until(now, token.nbf)?),
-            State::Expired | State::Revoked | State::Unknown => {
-                (limits.inactive_ttl, Duration::ZERO, Duration::MAX)
-            }
-        },
-        Introspection::Inactive => (limits.inactive_ttl, Duration::ZERO, Duration::MAX),
+    let (ttl, grace, rest) = match validity.map(|validity| (validity.state(now), validity)) {
+        Some((State::Active, validity)) => (limits.ttl, limits.stale_if_error, until(now, validity.exp())?),
+        Some((State::NotYetValid, validity)) => {
+            (limits.inactive_ttl, Duration::ZERO, until(now, validity.nbf)?)
+        }
+        Some((State::Expired | State::Revoked | State::Unknown, _)) | None => {
+            (limits.inactive_ttl, Duration::ZERO, Duration::MAX)
+        }
     };
     let fresh = ttl.min(rest);
     let fresh = fresh - (fresh / 10) * u32::from(spread) / 255;
@@ -48,7 +47,7 @@ fn until(now: Timestamp, moment: Option<Timestamp>) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use introspectd_core::{Expiry, Status, Token};
+    use introspectd_core::{Expiry, Status};
     use proptest::prelude::*;
 
     const LIMITS: CacheLimits = CacheLimits {
@@ -62,59 +61,60 @@ mod tests {
         Timestamp::from_seconds(seconds).unwrap()
     }
 
-    fn token(status: Status, expiry: Expiry) -> Introspection {
-        Introspection::Token(Box::new(Token::new(status, expiry)))
+    fn token(status: Status, expiry: Expiry) -> Option<Validity> {
+        Some(Validity { status, expiry, nbf: None })
     }
 
-    fn of(introspection: &Introspection) -> Option<(u64, u64)> {
-        lifetime(introspection, at(1000), &LIMITS, 0).map(|life| (life.fresh.as_secs(), life.kept.as_secs()))
+    fn of(validity: Option<Validity>) -> Option<(u64, u64)> {
+        lifetime(validity.as_ref(), at(1000), &LIMITS, 0)
+            .map(|life| (life.fresh.as_secs(), life.kept.as_secs()))
     }
 
     #[test]
     fn the_end_of_the_token_bounds_everything() {
-        assert_eq!(of(&token(Status::Good, Expiry::At(at(1010)))), Some((10, 10)));
-        assert_eq!(of(&token(Status::Good, Expiry::At(at(1100)))), Some((60, 100)));
-        assert_eq!(of(&token(Status::Good, Expiry::At(at(9999)))), Some((60, 360)));
-        assert_eq!(of(&token(Status::Good, Expiry::Never)), Some((60, 360)));
+        assert_eq!(of(token(Status::Good, Expiry::At(at(1010)))), Some((10, 10)));
+        assert_eq!(of(token(Status::Good, Expiry::At(at(1100)))), Some((60, 100)));
+        assert_eq!(of(token(Status::Good, Expiry::At(at(9999)))), Some((60, 360)));
+        assert_eq!(of(token(Status::Good, Expiry::Never)), Some((60, 360)));
     }
 
     #[test]
     fn what_is_not_active_is_kept_briefly_and_never_stands_in() {
         for inactive in [
-            Introspection::Inactive,
+            None,
             token(Status::Revoked, Expiry::At(at(9999))),
             token(Status::Good, Expiry::At(at(1000))),
             token(Status::Good, Expiry::At(at(1))),
         ] {
-            assert_eq!(of(&inactive), Some((5, 5)));
+            assert_eq!(of(inactive), Some((5, 5)));
         }
     }
 
     #[test]
     fn what_is_not_yet_valid_is_kept_until_it_is() {
         for (start, kept) in [(1003, 3), (1100, 5)] {
-            let early = Token { nbf: Some(at(start)), ..Token::new(Status::Good, Expiry::Never) };
-            assert_eq!(of(&Introspection::Token(Box::new(early))), Some((kept, kept)));
+            let early = Validity { status: Status::Good, expiry: Expiry::Never, nbf: Some(at(start)) };
+            assert_eq!(of(Some(early)), Some((kept, kept)));
         }
     }
 
     #[test]
     fn a_ttl_of_nothing_caches_nothing() {
         let limits = CacheLimits { ttl: Duration::ZERO, inactive_ttl: Duration::ZERO, ..LIMITS };
-        assert_eq!(lifetime(&token(Status::Good, Expiry::Never), at(0), &limits, 0), None);
-        assert_eq!(lifetime(&Introspection::Inactive, at(0), &limits, 0), None);
+        assert_eq!(lifetime(token(Status::Good, Expiry::Never).as_ref(), at(0), &limits, 0), None);
+        assert_eq!(lifetime(None, at(0), &limits, 0), None);
     }
 
     proptest! {
         #[test]
         fn jitter_shortens_by_a_tenth_at_most(spread: u8, end in 1001i64..5000) {
             let token = token(Status::Good, Expiry::At(at(end)));
-            let plain = lifetime(&token, at(1000), &LIMITS, 0).unwrap().fresh;
-            let jittered = lifetime(&token, at(1000), &LIMITS, spread).unwrap();
+            let plain = lifetime(token.as_ref(), at(1000), &LIMITS, 0).unwrap().fresh;
+            let jittered = lifetime(token.as_ref(), at(1000), &LIMITS, spread).unwrap();
             prop_assert!(jittered.fresh <= plain && jittered.fresh >= plain * 9 / 10);
             prop_assert!(jittered.fresh <= jittered.kept);
             let unforgiving = CacheLimits { stale_if_error: Duration::ZERO, ..LIMITS };
-            let unforgiven = lifetime(&token, at(1000), &unforgiving, spread).unwrap();
+            let unforgiven = lifetime(token.as_ref(), at(1000), &unforgiving, spread).unwrap();
             prop_assert_eq!(unforgiven.fresh, unforgiven.kept);
             prop_assert!(jittered.kept <= Duration::from_secs(u64::try_from(end - 1000).unwrap()));
         }

@@ -8,7 +8,7 @@ use introspectd_core::{Clock, Failure, Introspection, Outage, Provider, Provider
 use tokio::sync::Semaphore;
 
 use crate::cache::{Cached, FactCache};
-use crate::fact::{Fact, Resolution, Source};
+use crate::fact::{Fact, Keep, Resolution, Source};
 use crate::flight::{Boarding, Flights, Outcome};
 use crate::key::{Key, KeyMaker, Subject};
 use crate::limits::CacheLimits;
@@ -29,12 +29,12 @@ pub struct ProviderEntry {
     pub max_in_flight: u32,
 }
 
-/// From a token to a fact.
-pub struct Resolver {
+/// From a token to a fact, of which `K` is kept.
+pub struct Resolver<K> {
     providers: Vec<Asked>,
     router: Router,
-    cache: Arc<FactCache>,
-    flights: Flights,
+    cache: Arc<FactCache<K>>,
+    flights: Flights<K>,
     keys: KeyMaker,
     clock: Arc<dyn Clock>,
 }
@@ -45,7 +45,7 @@ struct Asked {
     places: Arc<Semaphore>,
 }
 
-impl Resolver {
+impl<K: Keep> Resolver<K> {
     /// For these providers, in an order that breaks ties.
     ///
     /// # Errors
@@ -73,7 +73,7 @@ impl Resolver {
             providers: entries.into_iter().map(asked).collect(),
             router,
             cache: Arc::new(FactCache::new(limits, Arc::clone(&clock))),
-            flights: Flights::default(),
+            flights: Flights::new(),
             keys: KeyMaker::random().map_err(io::Error::other)?,
             clock,
         })
@@ -97,7 +97,7 @@ impl Resolver {
         token: TokenValue,
         only: Option<&ProviderName>,
         may_ask: impl Fn(&ProviderName) -> bool,
-    ) -> Result<Resolution, Failure> {
+    ) -> Result<Resolution<K>, Failure> {
         let routed = self.candidates(&token, only).retain(|place| {
             let candidate = self.providers.get(place).map(|it| &it.entry);
             candidate.is_some_and(|it| may_ask(&it.name) && it.provider.capabilities().introspect)
@@ -115,7 +115,7 @@ impl Resolver {
     /// # Errors
     /// A [`Failure`] where the provider said nothing definite, [`Failure::Unsupported`] where it has
     /// no such call.
-    pub async fn lookup(&self, id: TokenId, provider: &ProviderName) -> Result<Resolution, Failure> {
+    pub async fn lookup(&self, id: TokenId, provider: &ProviderName) -> Result<Resolution<K>, Failure> {
         let named = self.providers.iter().enumerate().find(|(_, it)| it.entry.name == *provider);
         match named {
             None => Ok(Resolution::NOBODY),
@@ -138,7 +138,7 @@ impl Resolver {
     }
 
     /// One active answer wins; inactive only if every one of them said so; else the failure.
-    async fn side_by_side(&self, places: &[usize], subject: &Subject) -> Result<Resolution, Failure> {
+    async fn side_by_side(&self, places: &[usize], subject: &Subject) -> Result<Resolution<K>, Failure> {
         let now = || self.clock.now();
         // Who knows the token to be active settles it: it is not shown to the others again.
         let mut known = places.iter().filter_map(|place| self.known(*place, subject));
@@ -160,7 +160,7 @@ impl Resolver {
     }
 
     /// What the cache says, without asking.
-    fn known(&self, place: usize, subject: &Subject) -> Option<Resolution> {
+    fn known(&self, place: usize, subject: &Subject) -> Option<Resolution<K>> {
         let key = self.keys.key(&self.providers.get(place)?.entry.name, subject);
         match self.cache.get(&key) {
             Cached::Fresh(fact) => Some(Resolution { fact: Some(fact), source: Source::Hit }),
@@ -170,7 +170,7 @@ impl Resolver {
 
     /// The story of one question: the cache, else the flight under way, else a flight of our own; and
     /// if that fails through no fault of this token, what the cache kept for such a case.
-    async fn resolve(&self, place: usize, subject: &Subject) -> Result<Resolution, Failure> {
+    async fn resolve(&self, place: usize, subject: &Subject) -> Result<Resolution<K>, Failure> {
         let Some(asked) = self.providers.get(place) else { return Ok(Resolution::NOBODY) };
         let key = self.keys.key(&asked.entry.name, subject);
         if let Cached::Fresh(fact) = self.cache.get(&key) {
@@ -201,11 +201,9 @@ impl Resolver {
     }
 
     /// What the cache kept, judged when the failure is known: that may itself have taken long.
-    fn stand_in(&self, key: &Key, failure: Failure) -> Result<Resolution, Failure> {
+    fn stand_in(&self, key: &Key, failure: Failure) -> Result<Resolution<K>, Failure> {
         match self.cache.get(key) {
-            Cached::Stale(fact)
-                if failure.is_about_provider() && fact.introspection.active(self.clock.now()).is_some() =>
-            {
+            Cached::Stale(fact) if failure.is_about_provider() && fact.active(self.clock.now()).is_some() => {
                 Ok(Resolution { fact: Some(fact), source: Source::Stale })
             }
             Cached::Stale(_) | Cached::Fresh(_) | Cached::Nothing => Err(failure),
@@ -214,7 +212,7 @@ impl Resolver {
 }
 
 impl Asked {
-    async fn ask(&self, subject: &Subject) -> Outcome {
+    async fn ask<K: Keep>(&self, subject: &Subject) -> Outcome<K> {
         let Ok(_place) = self.places.try_acquire() else {
             return Err(Failure::outage(Outage::Overloaded));
         };
@@ -232,7 +230,7 @@ impl Asked {
                     token.iss.clone_from(issuer);
                 }
                 tracing::debug!(provider = %name, after = ?started.elapsed(), "the provider answered");
-                Ok(Arc::new(Fact { provider: name.clone(), introspection }))
+                Ok(Arc::new(Fact::new(name.clone(), introspection)))
             }
             Err(failure) => {
                 tracing::warn!(provider = %name, after = ?started.elapsed(), %failure, "the provider was of no help");

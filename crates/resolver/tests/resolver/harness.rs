@@ -132,7 +132,7 @@ impl Provider for Fake {
 /// A resolver and its clock.
 #[derive(Clone)]
 pub(crate) struct Bench {
-    pub(crate) resolver: Arc<Resolver>,
+    pub(crate) resolver: Arc<Resolver<Token>>,
     pub(crate) clock: Arc<ManualClock>,
 }
 
@@ -200,7 +200,7 @@ impl Bench {
         self.see(self.resolver.lookup(id, &name(provider)).await)
     }
 
-    fn see(&self, outcome: Result<Resolution, Failure>) -> Seen {
+    fn see(&self, outcome: Result<Resolution<Token>, Failure>) -> Seen {
         match outcome {
             Ok(resolution) => match resolution.active(self.clock.now()) {
                 Some((provider, _)) => Seen::Active(provider.clone(), resolution.source),

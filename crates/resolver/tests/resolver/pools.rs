@@ -1,6 +1,5 @@
 //! What fills the cache, and what it does not push out.
 
-use introspectd_core::Introspection;
 use introspectd_resolver::{CacheLimits, Source};
 
 use crate::harness::{Bench, LIMITS, Seen, active, good};
@@ -14,7 +13,7 @@ const OVERHEAD: usize = 512;
 /// weigh, and the eighth that is set aside for inactive ones, hold all of the real tokens for certain;
 /// and the made-up ones, some hundred of which fit, are far more than the whole cache could take.
 fn just_enough() -> CacheLimits {
-    let weight = OVERHEAD + Introspection::Token(Box::new(good())).size();
+    let weight = OVERHEAD + good().size();
     let real = u64::try_from(REAL * weight).unwrap();
     CacheLimits { max_bytes: real * 9 / 8 * 8 / 7, ..LIMITS }
 }
