@@ -7,7 +7,7 @@ use crate::harness::{Bench, LIMITS, Seen, active, good};
 const REAL: usize = 1_000;
 const MADE_UP: usize = 100_000;
 /// What an entry weighs beside its fact, generously.
-const OVERHEAD: usize = 512;
+const OVERHEAD: usize = 1024;
 
 /// The cache admits without a choice until its pool is full. So an eighth more than the real tokens
 /// weigh, and the eighth that is set aside for inactive ones, hold all of the real tokens for certain;
