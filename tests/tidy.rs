@@ -38,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // What produces an answer and what reads it must not be able to be wrong together.
     (SIMULATORS, &[]),
     ("introspectd-demo", &[SIMULATORS]),
+    ("introspectd-bench", &[]),
     ("xtask", &[]),
 ];
 

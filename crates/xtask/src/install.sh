@@ -1,6 +1,6 @@
 set -eu
 
-# Debian starts a service as soon as it is installed; the tests start their own, with their own settings.
+# Debian starts a service as soon as it is installed; the chores start their own, with their own settings.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
     trap 'rm -f "$policy"' EXIT

@@ -3,6 +3,7 @@
 #![allow(clippy::print_stderr, reason = "the same, for what went wrong")]
 
 mod audit;
+mod bench;
 mod npm;
 mod run;
 mod test;
@@ -23,6 +24,8 @@ Commands:
   test -- ARGS    Only the tests, with ARGS handed to `cargo test`
   audit           Licences, bans, sources and advisories of the dependencies (cargo-deny).
                   Installs cargo-deny when it is missing, which takes minutes
+  bench ARGS      What a cached answer costs beside bare HTTP and nginx, into docs/benchmarks.md.
+                  Installs nginx and wrk when they are missing; `bench --help` tells the rest
   help, --help    This text
 
 Examples:
@@ -30,6 +33,7 @@ Examples:
   cargo xtask test -- -p introspectd-core
   cargo xtask test -- -p introspectd-tests expired_entry_is_not_served -- --nocapture
   cargo xtask audit
+  cargo xtask bench --quick
 
 Exit codes: 0 all is well, 1 a step failed (the last line names it), 2 wrong usage.";
 
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         ["test"] | ["test", "--"] => ended("test", test::everything().map(|()| "all is well")),
         ["test", "--", filters @ ..] => ended("test", test::only(filters).map(|()| "all is well")),
         ["audit"] => ended("audit", audit::dependencies()),
+        ["bench", arguments @ ..] => ended("bench", bench::figures(arguments).map(|()| "all is well")),
         _ => {
             eprintln!("{HELP}");
             ExitCode::from(WRONG_USAGE)

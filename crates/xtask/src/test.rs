@@ -17,7 +17,9 @@ pub(crate) fn everything() -> Result<(), Failure> {
     step("docs", || {
         Line::new("cargo", &["doc", "--workspace", "--no-deps"]).with("RUSTDOCFLAGS", "-D warnings").run()
     })?;
-    step("tests", || Line::new("cargo", &["test", "--workspace"]).run())
+    // First, so that the last lines are those of the tests and not of a crate without examples.
+    step("examples", || Line::new("cargo", &["test", "--workspace", "--doc"]).run())?;
+    step("tests", || Line::new("cargo", &["test", "--workspace", "--lib", "--bins", "--tests"]).run())
 }
 
 /// The tests that `filters`, arguments of `cargo test`, select. The tools are looked at first: it takes no
@@ -33,6 +35,6 @@ pub(crate) fn only(filters: &[&str]) -> Result<(), Failure> {
 }
 
 fn needed() -> Result<(), Failure> {
-    tools::install_missing()?;
+    tools::install_missing(tools::TESTS)?;
     npm::install("oidc-provider")
 }

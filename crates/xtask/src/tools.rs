@@ -1,18 +1,36 @@
-//! Programs that the tests run: which, how to see that they are there, and where to get them.
+//! Programs that the chores run: which, how to see that they are there, and where to get them.
 
 use std::fmt;
 
 use crate::run::{Failure, Line};
 
-/// A program that the tests need. A new one is a line here.
-const TOOLS: &[Tool] = &[
-    Tool { name: "node", version: &["--version"], at_least: 18, package: "nodejs" },
-    Tool { name: "npm", version: &["--version"], at_least: 8, package: "npm" },
+/// What the tests need. A new one is a line here.
+pub(crate) const TESTS: &[Tool] = &[
+    Tool { name: "node", version: &["node", "--version"], at_least: 18, package: "nodejs" },
+    Tool { name: "npm", version: &["npm", "--version"], at_least: 8, package: "npm" },
 ];
 
-struct Tool {
+/// What only the benchmarks need. wrk and what nginx loads do not tell their version: Debian does.
+pub(crate) const BENCHMARKS: &[Tool] = &[
+    Tool { name: "nginx", version: &["nginx", "-v"], at_least: 1, package: "nginx-light" },
+    Tool {
+        name: "nginx's Lua module",
+        version: &["dpkg-query", "--show", "libnginx-mod-http-lua"],
+        at_least: 0,
+        package: "libnginx-mod-http-lua",
+    },
+    Tool {
+        name: "Lua's cjson",
+        version: &["dpkg-query", "--show", "lua-cjson"],
+        at_least: 2,
+        package: "lua-cjson",
+    },
+    Tool { name: "wrk", version: &["dpkg-query", "--show", "wrk"], at_least: 4, package: "wrk" },
+];
+
+pub(crate) struct Tool {
     name: &'static str,
-    /// The arguments that make it print its version, on either stream.
+    /// The words that print its version, on either stream.
     version: &'static [&'static str],
     /// The oldest major version that will do.
     at_least: u32,
@@ -29,8 +47,8 @@ enum Lack {
 ///
 /// # Errors
 /// One is missing or too old and could not be installed; says which, and what to type.
-pub(crate) fn install_missing() -> Result<(), Failure> {
-    let lacking = lacking();
+pub(crate) fn install_missing(tools: &'static [Tool]) -> Result<(), Failure> {
+    let lacking = lacking(tools);
     if lacking.is_empty() {
         return Ok(());
     }
@@ -44,7 +62,7 @@ pub(crate) fn install_missing() -> Result<(), Failure> {
     let by_hand = [&["apt-get", "install", "--no-install-recommends"], packages.as_slice()].concat();
     install(&packages).map_err(|why| failed(why).repeated_by(Line::new("sudo", &by_hand).to_string()))?;
 
-    let lacking = self::lacking();
+    let lacking = self::lacking(tools);
     if lacking.is_empty() {
         return Ok(());
     }
@@ -71,8 +89,8 @@ fn is_root() -> bool {
     Line::new("id", &["-u"]).output().is_some_and(|id| id.trim() == "0")
 }
 
-fn lacking() -> Vec<(&'static Tool, Lack)> {
-    TOOLS.iter().filter_map(|tool| Some((tool, tool.lack()?))).collect()
+fn lacking(tools: &'static [Tool]) -> Vec<(&'static Tool, Lack)> {
+    tools.iter().filter_map(|tool| Some((tool, tool.lack()?))).collect()
 }
 
 fn listed(lacking: &[(&Tool, Lack)]) -> String {
@@ -82,7 +100,8 @@ fn listed(lacking: &[(&Tool, Lack)]) -> String {
 
 impl Tool {
     fn lack(&self) -> Option<Lack> {
-        match Line::new(self.name, self.version).output().as_deref().and_then(major) {
+        let (program, arguments) = self.version.split_first()?;
+        match Line::new(program, arguments).output().as_deref().and_then(major) {
             None => Some(Lack::Missing),
             Some(version) => (version < self.at_least).then_some(Lack::TooOld(self.at_least)),
         }
@@ -123,6 +142,8 @@ mod tests {
             ("nginx version: nginx/1.22.1\n", Some(1)),
             ("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64\n", Some(7)),
             ("envoy  version: 36d3a1/1.31.0/Clean/RELEASE/BoringSSL\n", Some(1)),
+            ("libnginx-mod-http-lua\t1:0.10.23-1+deb12u1\n", Some(0)),
+            ("lua-cjson:amd64\t2.1.0+dfsg-2.2\n", Some(2)),
             ("no version", None),
             ("", None),
         ];
@@ -133,13 +154,14 @@ mod tests {
 
     #[test]
     fn a_program_that_is_not_there_is_missing() {
-        let tool = Tool { name: "no-such-program-anywhere", version: &[], at_least: 0, package: "none" };
+        let tool =
+            Tool { name: "none", version: &["no-such-program-anywhere"], at_least: 0, package: "none" };
         assert!(matches!(tool.lack(), Some(Lack::Missing)));
     }
 
     #[test]
     fn an_old_program_is_too_old() {
-        let tool = Tool { name: "echo", version: &["v16.1.0"], at_least: 18, package: "none" };
+        let tool = Tool { name: "echo", version: &["echo", "v16.1.0"], at_least: 18, package: "none" };
         assert!(matches!(tool.lack(), Some(Lack::TooOld(18))));
         assert!(Tool { at_least: 16, ..tool }.lack().is_none());
     }

@@ -1,0 +1,104 @@
+//! What is asked and what is answered: the same bytes for every subject.
+
+/// Caller and client alike, so that nginx may hand on what it was given.
+pub(crate) const CALLER: &str = "gw";
+pub(crate) const SECRET: &str = "secret";
+/// Of the two above.
+pub(crate) const BASIC: &str = "Basic Z3c6c2VjcmV0";
+/// The name of introspectd's one provider.
+pub(crate) const PROVIDER: &str = "bench";
+
+/// Every active answer on the wire, in bytes.
+pub(crate) const BODY: usize = 489;
+/// How every active answer begins.
+pub(crate) const ACTIVE: &[u8] = br#"{"active":true,"#;
+
+/// Tokens that begin so end by themselves, this many seconds after they were first asked about.
+pub(crate) const BRIEF: &str = "brief";
+pub(crate) const BRIEF_SECONDS: u64 = 4;
+
+/// Who asks the authorization server.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Reader {
+    /// Hands the answer on as it is.
+    Peer,
+    /// Adds its provider's name by itself, so that it is left out.
+    Introspectd,
+}
+
+/// An active answer about this token: [`BODY`] bytes by the time that a caller reads it.
+pub(crate) fn active(token: &str, now: u64, reader: Reader) -> String {
+    let life = if token.starts_with(BRIEF) { BRIEF_SECONDS } else { 6 * 60 * 60 };
+    let id = token.bytes().fold(1_469_598_103_934_665_603_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211)
+    });
+    let provider = match reader {
+        Reader::Peer => format!(r#""provider":"{PROVIDER}","#),
+        Reader::Introspectd => String::new(),
+    };
+    format!(
+        concat!(
+            r#"{{"active":true,"scope":"openid profile email orders:read orders:write invoices:read","#,
+            r#""client_id":"s6BhdRkqt3-{low:08x}","username":"user-{low:08x}@example.org","token_type":"Bearer","#,
+            r#""exp":{exp},"iat":{now},"nbf":{now},"sub":"9f1c2d3e-4b5a-8c7d-{low:012x}","#,
+            r#""aud":["https://api.example.org/orders","https://api.example.org/invoices"],"#,
+            r#""iss":"https://as.example.org/realms/main","jti":"{id:016x}",{provider}"#,
+            r#""acr":"urn:loa:2","amr":["pwd","otp"],"tenant":"t{tenant:04}"}}"#
+        ),
+        now = now,
+        id = id,
+        provider = provider,
+        low = id & 0xffff_ffff,
+        exp = now + life,
+        tenant = id % 10_000,
+    )
+}
+
+/// The token of this number: 43 bytes. The digits stand where LuaJIT's sparse string hash looks, middle and end
+/// of a request: tokens that differ elsewhere collide, and wrk takes minutes to build its requests.
+///
+/// `wrk.lua` builds the same.
+pub(crate) fn token(prefix: &str, number: u64) -> String {
+    let digits = format!("{number:09}");
+    let reversed: String = digits.chars().rev().collect();
+    format!("{prefix}{reversed}_aZ3xK9qLw7RtYu2{digits}")
+}
+
+/// The question about this token, as `wrk.lua` writes it.
+pub(crate) fn question(token: &str) -> Vec<u8> {
+    let length = "token=".len() + token.len();
+    format!(
+        "POST /introspect HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {BASIC}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\ntoken={token}"
+    )
+    .into_bytes()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_answer_has_the_same_length() {
+        for number in [0, 7, 99_999, 1_000_000] {
+            let token = token("w00000006", number);
+            assert_eq!(token.len(), 43);
+            let peer = active(&token, 1_800_000_000, Reader::Peer);
+            assert_eq!(peer.len(), BODY, "{peer}");
+            assert!(peer.as_bytes().starts_with(ACTIVE));
+            // introspectd adds the member that was left out.
+            let left_out = format!(r#""provider":"{PROVIDER}","#).len();
+            assert_eq!(active(&token, 1_800_000_000, Reader::Introspectd).len(), BODY - left_out);
+        }
+    }
+
+    #[test]
+    fn a_token_is_what_the_script_makes() {
+        assert_eq!(token("w00000006", 1234), "w00000006432100000_aZ3xK9qLw7RtYu2000001234");
+    }
+
+    #[test]
+    fn a_brief_token_ends_soon() {
+        assert!(active("brief1", 1_800_000_000, Reader::Peer).contains(r#""exp":1800000004"#));
+    }
+}

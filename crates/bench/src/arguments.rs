@@ -1,0 +1,120 @@
+//! The command line.
+
+use crate::groups::Group;
+
+pub(crate) const HELP: &str = "\
+What a cached answer costs, beside bare HTTP and beside nginx, measured on this machine.
+
+Usage: cargo xtask bench [OPTIONS]
+
+Starts a fake authorization server, bare hyper (the floor), three nginx peers and introspectd on loopback, drives
+them in turns, prints one table, and writes it to docs/benchmarks.md. Ends every process that it started. Best on
+an idle machine: what else runs shows in the spread. About half an hour.
+
+Options:
+  --quick      2 rounds of 2 seconds, at most 100,000 tokens; does not write the page (about 5 minutes)
+  --only NAME  One group, may be repeated; does not write the page
+               hits, million, latency, memory, misses, herd, down, eviction, start, forward-auth
+  --plot       Draws docs/benchmarks.svg, too
+  -h, --help   This text
+
+Examples:
+  cargo xtask bench
+  cargo xtask bench --plot
+  cargo xtask bench --quick --only hits
+
+Exit codes: 0 every figure that was measured is met, 1 one is not met or void, 2 wrong usage.";
+
+/// What was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Wish {
+    Help,
+    Measure(Scope),
+}
+
+/// How much is measured.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Scope {
+    pub(crate) quick: bool,
+    pub(crate) plot: bool,
+    /// Empty: all.
+    pub(crate) only: Vec<Group>,
+}
+
+impl Scope {
+    pub(crate) fn includes(&self, group: Group) -> bool {
+        self.only.is_empty() || self.only.contains(&group)
+    }
+
+    /// A part of the figures, or figures of a few seconds, are none to publish.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.quick && self.only.is_empty()
+    }
+}
+
+impl Wish {
+    /// Reads the words after the program's name. The error is one line for the reader.
+    pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
+        let mut scope = Scope::default();
+        let mut words = words.iter().map(String::as_str);
+        while let Some(word) = words.next() {
+            match word {
+                "--help" | "-h" => return Ok(Self::Help),
+                "--" => {}
+                "--quick" => scope.quick = true,
+                "--plot" => scope.plot = true,
+                "--only" => scope.only.push(group(words.next().unwrap_or_default())?),
+                _ => match word.strip_prefix("--only=") {
+                    Some(name) => scope.only.push(group(name)?),
+                    None => return Err(format!("there is no option {word:?}")),
+                },
+            }
+        }
+        if scope.plot && !scope.is_whole() {
+            return Err("--plot draws the whole of it: leave --quick and --only out".to_owned());
+        }
+        Ok(Self::Measure(scope))
+    }
+}
+
+fn group(name: &str) -> Result<Group, String> {
+    let known = || Group::ALL.map(Group::name).join(", ");
+    Group::ALL
+        .into_iter()
+        .find(|group| group.name() == name)
+        .ok_or_else(|| format!("--only takes one of {}; {name:?} is none of them", known()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<Wish, String> {
+        Wish::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn options_in_any_order() {
+        assert_eq!(parsed(""), Ok(Wish::Measure(Scope::default())));
+        let some = Scope { quick: true, plot: false, only: vec![Group::Hits, Group::Herd] };
+        assert_eq!(parsed("--only hits --quick --only=herd"), Ok(Wish::Measure(some)));
+        assert_eq!(parsed("--quick --help"), Ok(Wish::Help));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_named() {
+        for (line, named) in [
+            ("--fast", "--fast"),
+            ("--only", "hits, million"),
+            ("--only x", "\"x\""),
+            ("--quick --plot", "--plot"),
+        ] {
+            assert!(parsed(line).unwrap_err().contains(named), "{line}");
+        }
+    }
+
+    #[test]
+    fn the_help_names_every_group() {
+        assert!(Group::ALL.into_iter().all(|group| HELP.contains(group.name())));
+    }
+}

@@ -1,0 +1,154 @@
+//! Drives a subject with wrk, and relies on nothing that it did not check.
+
+use std::time::Duration;
+
+use crate::answer::token;
+use crate::client;
+use crate::failure::{Failure, Result};
+use crate::lab::{Authority, Lab};
+use crate::ledger::{Key, Ledger, Load, Metric};
+use crate::subject::Running;
+use crate::wrk::{self, Kind, Said, Tokens};
+
+/// How often the authority must have been asked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Asked {
+    /// Not once: every answer was cached.
+    Never,
+    /// For this share of the requests, or a little more.
+    About(f64),
+}
+
+/// One load, for several subjects in turns.
+pub(crate) struct Drive<'a> {
+    pub(crate) lab: &'a Lab,
+    pub(crate) authority: &'a Authority,
+    pub(crate) load: Load,
+    pub(crate) asked: Asked,
+}
+
+impl Drive<'_> {
+    /// Each round drives all of them, and begins with another one.
+    pub(crate) fn in_turns(&self, subjects: &[Running], tokens: &Tokens, ledger: &mut Ledger) -> Result<()> {
+        for round in 0..self.lab.rounds {
+            for running in turn(subjects, round) {
+                self.once(round, running, tokens, ledger)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One run of one subject.
+    pub(crate) fn once(
+        &self,
+        round: usize,
+        running: &Running,
+        tokens: &Tokens,
+        ledger: &mut Ledger,
+    ) -> Result<()> {
+        // A new token's answer where all are new, else that of one that is cached.
+        let prefix = if tokens.kind == Kind::New { self.lab.prefix() } else { tokens.prefix.clone() };
+        let (sample, _) = client::ask(running.port, &token(&prefix, 0), Duration::from_secs(5))?;
+        if !sample.active {
+            return Err(Failure::new(format!("{} answers {}", running.subject.name(), sample.status)));
+        }
+        let (asked, spent) = (self.authority.count()?, running.cpu());
+        let said = wrk::run(self.lab, running.port, tokens, self.lab.seconds)?;
+        let (asked, spent) = (self.authority.count()? - asked, running.cpu().saturating_sub(spent));
+
+        let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
+        let requests = said.requests.max(1) as f64;
+        let (cpu, rate) = (micros(spent) / requests, requests / said.elapsed.as_secs_f64());
+        let mut add = |metric, value| ledger.add(Key(running.subject, self.load, metric), value);
+        add(Metric::Cpu, cpu);
+        add(Metric::Rate, rate);
+        add(Metric::Median, micros(said.median));
+        add(Metric::P99, micros(said.p99));
+        let (round, rounds, name) = (round + 1, self.lab.rounds, running.subject.name());
+        let load = self.load;
+        crate::remark(&format!("  {load:?} {round}/{rounds}  {name:<35} {rate:>8.0}/s  {cpu:>6.2} µs"));
+        if let Some(fault) = self.asked.fault(&said, sample.bytes, asked) {
+            crate::remark(&format!("  void: {name}: {fault}"));
+            ledger.fault(running.subject, self.load, format!("{name}: {fault}"));
+        }
+        Ok(())
+    }
+}
+
+impl Asked {
+    /// wrk counts statuses; that the bodies were whole and active shows in the bytes, and that they were cached
+    /// in what the authority was asked.
+    fn fault(self, said: &Said, bytes: usize, asked: u64) -> Option<String> {
+        if said.requests < 100 {
+            return Some(format!("only {} answers", said.requests));
+        }
+        if said.refused + said.broken > 0 {
+            return Some(format!("{} answers refused, {} connections broken", said.refused, said.broken));
+        }
+        let mean = said.bytes as f64 / said.requests as f64;
+        if (mean / bytes as f64 - 1.0).abs() > 0.01 {
+            return Some(format!("{mean:.0} bytes an answer instead of {bytes}"));
+        }
+        let share = asked as f64 / said.requests as f64;
+        match self {
+            Self::Never => (asked > 0).then(|| format!("asked the authority {asked} times")),
+            Self::About(expected) => {
+                // Those under way when the clock stopped were asked about and not answered.
+                let off = share < expected * 0.99 || share > expected * 1.05 + 0.002;
+                off.then(|| {
+                    format!("asked the authority for {share:.3} of the requests instead of {expected}")
+                })
+            }
+        }
+    }
+}
+
+/// All of them, beginning with another one each round.
+pub(crate) fn turn<T>(all: &[T], round: usize) -> impl Iterator<Item = &T> {
+    all.iter().cycle().skip(round % all.len().max(1)).take(all.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_cannot_be_relied_on_is_told() {
+        let fine = Said {
+            requests: 100_000,
+            elapsed: Duration::from_secs(1),
+            bytes: 62_000_000,
+            median: Duration::ZERO,
+            p99: Duration::ZERO,
+            refused: 0,
+            broken: 0,
+        };
+        let fault = |asked: Asked, said: Said, times| asked.fault(&said, 620, times);
+        assert_eq!(fault(Asked::Never, fine.clone(), 0), None);
+        assert_eq!(fault(Asked::About(1.0), fine.clone(), 100_064), None);
+        assert_eq!(fault(Asked::About(0.1), fine.clone(), 10_006), None);
+        for (asked, said, times, told) in [
+            (Asked::Never, fine.clone(), 1, "asked the authority 1 times"),
+            (Asked::Never, Said { refused: 1, ..fine.clone() }, 0, "1 answers refused"),
+            (Asked::Never, Said { broken: 1, ..fine.clone() }, 0, "1 connections broken"),
+            (
+                Asked::Never,
+                Said { bytes: 60_000_000, ..fine.clone() },
+                0,
+                "600 bytes an answer instead of 620",
+            ),
+            (Asked::Never, Said { requests: 9, ..fine.clone() }, 0, "only 9 answers"),
+            (Asked::About(1.0), fine.clone(), 90_000, "0.900 of the requests"),
+            (Asked::About(0.1), fine, 20_000, "0.200 of the requests"),
+        ] {
+            assert!(fault(asked, said, times).is_some_and(|fault| fault.contains(told)), "{told}");
+        }
+    }
+
+    #[test]
+    fn every_round_begins_with_another_one() {
+        let begin = |round| turn(&['a', 'b', 'c'], round).copied().collect::<String>();
+        assert_eq!([0, 1, 2, 3].map(begin), ["abc", "bca", "cab", "abc"]);
+        assert_eq!(turn::<char>(&[], 1).count(), 0);
+    }
+}

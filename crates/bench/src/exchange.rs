@@ -1,0 +1,56 @@
+//! One HTTP answer, as it comes in.
+
+use crate::answer::{ACTIVE, BODY};
+
+/// An answer that is complete.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// Whether it is an active answer of the length that all have.
+    pub(crate) active: bool,
+    /// Head and body.
+    pub(crate) bytes: usize,
+}
+
+/// Reads what came in so far. `None`: there is more to come.
+///
+/// An answer without a length is none of those that we compare: it is complete when its head is.
+pub(crate) fn read(received: &[u8]) -> Option<Answer> {
+    let head = received.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let (head, body) = (received.get(..head)?, received.get(head + 4..)?);
+    let text = std::str::from_utf8(head).unwrap_or_default();
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
+    let length = text.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    });
+    let length = length.unwrap_or_default();
+    let body = body.get(..length)?;
+    let active = status == 200 && length == BODY && body.starts_with(ACTIVE);
+    Some(Answer { status, active, bytes: head.len() + 4 + length })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::answer::{Reader, active};
+
+    #[test]
+    fn an_active_answer_is_known_when_it_is_whole() {
+        let body = active("t", 1_800_000_000, Reader::Peer);
+        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {BODY}\r\nDate: x\r\n\r\n{body}");
+        let bytes = answer.as_bytes();
+        assert_eq!(read(bytes), Some(Answer { status: 200, active: true, bytes: bytes.len() }));
+        for cut in [0, 20, 60, bytes.len() - 1] {
+            assert_eq!(read(&bytes[..cut]), None, "{cut}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_active_is_told_apart() {
+        let inactive = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"active\":false}";
+        assert_eq!(read(inactive), Some(Answer { status: 200, active: false, bytes: inactive.len() }));
+        let refused = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+        assert_eq!(read(refused).map(|answer| answer.status), Some(503));
+    }
+}

@@ -1,0 +1,355 @@
+//! Which figures there are, what they should reach, and how each is computed.
+
+use crate::groups::Group;
+use crate::ledger::{Key, Ledger, Load, Metric};
+use crate::number::{median, ratios, spread};
+use crate::subject::Subject::{self, Floor, Introspectd, Lua, OpenFileCache, ProxyCache};
+
+/// One row of the table.
+pub(crate) struct Figure {
+    pub(crate) group: Group,
+    pub(crate) name: &'static str,
+    pub(crate) reach: Reach,
+    pub(crate) unit: Unit,
+    value: Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Reach {
+    AtMost(f64),
+    AtLeast(f64),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Unit {
+    Times,
+    Bytes,
+    Milliseconds,
+    Mebibytes,
+    Calls,
+    /// Of the answers, from 0 to 1.
+    Share,
+}
+
+enum Value {
+    Plain(Key),
+    /// Of two keys, round by round.
+    Ratio(Key, Key),
+    /// Of a key to that of the others whose median is the least. One for all rounds: the luckiest of several in
+    /// each would be better than any of them is.
+    ToLeast(Key, [Key; 3]),
+    /// What a hit costs while a tenth of the requests miss, to what it costs alone: the share of the misses, as
+    /// they cost when there is nothing else, is taken off.
+    HitAmongMisses,
+    NotBuilt,
+}
+
+/// What became of a figure.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Outcome {
+    Measured {
+        median: f64,
+        least: f64,
+        most: f64,
+        rounds: usize,
+        met: bool,
+    },
+    /// Something was wrong with the measurement.
+    Void(String),
+    NotMeasured,
+    NotBuilt,
+}
+
+const fn own(load: Load, metric: Metric) -> Key {
+    Key(Introspectd, load, metric)
+}
+
+const fn ratio(load: Load, metric: Metric, to: Subject) -> Value {
+    Value::Ratio(own(load, metric), Key(to, load, metric))
+}
+
+const fn plain(load: Load) -> Value {
+    Value::Plain(own(load, Metric::Value))
+}
+
+const fn times(group: Group, name: &'static str, reach: Reach, value: Value) -> Figure {
+    Figure { group, name, reach, unit: Unit::Times, value }
+}
+
+const fn one(group: Group, name: &'static str, reach: f64, unit: Unit, load: Load) -> Figure {
+    Figure { group, name, reach: AtMost(reach), unit, value: plain(load) }
+}
+
+use Load::{Growth, Hits, Wide};
+use Metric::{Cpu, P99, Rate};
+use Reach::{AtLeast, AtMost};
+
+/// All of them, in the order of the table.
+pub(crate) const FIGURES: &[Figure] = &[
+    times(Group::Hits, "hit, 1 token: CPU to bare hyper", AtMost(1.20), ratio(Hits(1), Cpu, Floor)),
+    times(Group::Hits, "hit, 1,000 tokens: CPU to bare hyper", AtMost(1.20), ratio(Hits(1_000), Cpu, Floor)),
+    times(
+        Group::Hits,
+        "hit, 100,000 tokens: CPU to bare hyper",
+        AtMost(1.20),
+        ratio(Hits(100_000), Cpu, Floor),
+    ),
+    times(Group::Hits, "hit, 1 token: requests/s to bare hyper", AtLeast(0.85), ratio(Hits(1), Rate, Floor)),
+    times(
+        Group::Hits,
+        "hit, 1,000 tokens: requests/s to bare hyper",
+        AtLeast(0.85),
+        ratio(Hits(1_000), Rate, Floor),
+    ),
+    times(
+        Group::Hits,
+        "hit, 100,000 tokens: requests/s to bare hyper",
+        AtLeast(0.85),
+        ratio(Hits(100_000), Rate, Floor),
+    ),
+    times(
+        Group::Hits,
+        "hit, 1 token: CPU to nginx open_file_cache",
+        AtMost(0.85),
+        ratio(Hits(1), Cpu, OpenFileCache),
+    ),
+    times(Group::Hits, "hit, 1,000 tokens: CPU to nginx Lua", AtMost(0.80), ratio(Hits(1_000), Cpu, Lua)),
+    times(
+        Group::Hits,
+        "hit, 100,000 tokens: CPU to nginx proxy_cache",
+        AtMost(0.50),
+        ratio(Hits(100_000), Cpu, ProxyCache),
+    ),
+    times(
+        Group::Million,
+        "hit, 1,000,000 tokens: CPU to 1,000 tokens",
+        AtMost(1.25),
+        Value::Ratio(own(Wide(1_000_000), Cpu), own(Wide(1_000), Cpu)),
+    ),
+    times(
+        Group::Latency,
+        "p99 at a fixed rate, 100,000 tokens: to the best nginx",
+        AtMost(1.00),
+        Value::ToLeast(
+            own(Load::Paced, P99),
+            [
+                Key(ProxyCache, Load::Paced, P99),
+                Key(OpenFileCache, Load::Paced, P99),
+                Key(Lua, Load::Paced, P99),
+            ],
+        ),
+    ),
+    one(Group::Memory, "memory for each of 100,000 tokens", 650.0, Unit::Bytes, Growth(100_000)),
+    one(Group::Memory, "memory for each of 1,000,000 tokens", 650.0, Unit::Bytes, Growth(1_000_000)),
+    times(
+        Group::Memory,
+        "the same: 1,000,000 tokens to 100,000",
+        AtMost(1.10),
+        Value::Ratio(own(Growth(1_000_000), Metric::Value), own(Growth(100_000), Metric::Value)),
+    ),
+    one(Group::Memory, "full cache: growth to max_bytes", 1.15, Unit::Times, Load::FullGrowth),
+    times(
+        Group::Misses,
+        "miss: requests/s to nginx proxy_cache",
+        AtLeast(1.00),
+        ratio(Load::Misses, Rate, ProxyCache),
+    ),
+    times(
+        Group::Misses,
+        "miss: CPU to nginx proxy_cache",
+        AtMost(1.00),
+        ratio(Load::Misses, Cpu, ProxyCache),
+    ),
+    one(Group::Herd, "200 ask for one uncached token: upstream calls", 1.0, Unit::Calls, Load::HerdCalls),
+    one(
+        Group::Herd,
+        "the same: last answer after the provider's 200 ms",
+        15.0,
+        Unit::Milliseconds,
+        Load::HerdLast,
+    ),
+    Figure {
+        group: Group::Down,
+        name: "provider down: cached token answered until its exp",
+        reach: AtLeast(1.0),
+        unit: Unit::Share,
+        value: plain(Load::DownCached),
+    },
+    one(
+        Group::Down,
+        "provider down: cached token called active after its exp",
+        0.0,
+        Unit::Share,
+        Load::DownEnded,
+    ),
+    one(
+        Group::Down,
+        "provider down: 502 or 503 for an uncached token",
+        10.0,
+        Unit::Milliseconds,
+        Load::DownUncached,
+    ),
+    times(
+        Group::Eviction,
+        "full cache: a hit among 10 % new tokens to none",
+        AtMost(1.30),
+        Value::HitAmongMisses,
+    ),
+    one(Group::Start, "idle memory (resident)", 15.0, Unit::Mebibytes, Load::Idle),
+    one(Group::Start, "start to first answer", 50.0, Unit::Milliseconds, Load::Start),
+    times(
+        Group::ForwardAuth,
+        "/forward-auth hit: CPU to nginx njs auth_request",
+        AtMost(0.40),
+        Value::NotBuilt,
+    ),
+];
+
+impl Figure {
+    pub(crate) fn outcome(&self, ledger: &Ledger) -> Outcome {
+        if matches!(self.value, Value::NotBuilt) {
+            return Outcome::NotBuilt;
+        }
+        let rounds = match self.value.rounds(ledger) {
+            Ok(rounds) => rounds,
+            Err(why) => return Outcome::Void(why.to_owned()),
+        };
+        let (Some(median), Some((least, most))) = (median(&rounds), spread(&rounds)) else {
+            return Outcome::NotMeasured;
+        };
+        Outcome::Measured { median, least, most, rounds: rounds.len(), met: self.reach.is_met(median) }
+    }
+
+    /// Whether there is anything to measure it by.
+    pub(crate) fn is_built(&self) -> bool {
+        !matches!(self.value, Value::NotBuilt)
+    }
+
+    /// The loads of introspectd that it is computed from.
+    pub(crate) fn loads(&self) -> Vec<Load> {
+        match &self.value {
+            Value::Plain(Key(_, load, _)) | Value::ToLeast(Key(_, load, _), _) => vec![*load],
+            Value::Ratio(Key(_, load, _), Key(Introspectd, other, _)) => vec![*load, *other],
+            Value::Ratio(Key(_, load, _), _) => vec![*load],
+            Value::HitAmongMisses => vec![Load::FullHits, Load::FullMixed, Load::FullMisses],
+            Value::NotBuilt => Vec::new(),
+        }
+    }
+}
+
+impl Value {
+    fn rounds<'a>(&self, ledger: &'a Ledger) -> Result<Vec<f64>, &'a str> {
+        Ok(match self {
+            Self::Plain(key) => ledger.rounds(*key)?.to_vec(),
+            Self::Ratio(top, bottom) => ratios(ledger.rounds(*top)?, ledger.rounds(*bottom)?),
+            Self::ToLeast(key, others) => {
+                let mut best: &[f64] = &[];
+                for other in others {
+                    let rounds = ledger.rounds(*other)?;
+                    if best.is_empty() || median(rounds) < median(best) {
+                        best = rounds;
+                    }
+                }
+                ratios(ledger.rounds(*key)?, best)
+            }
+            Self::HitAmongMisses => {
+                let cost = |load| ledger.rounds(own(load, Cpu));
+                let (alone, mixed, miss) =
+                    (cost(Load::FullHits)?, cost(Load::FullMixed)?, cost(Load::FullMisses)?);
+                let hits: Vec<f64> =
+                    mixed.iter().zip(miss).map(|(mixed, miss)| (mixed - miss / 10.0) / 0.9).collect();
+                ratios(&hits, alone)
+            }
+            Self::NotBuilt => Vec::new(),
+        })
+    }
+}
+
+impl Reach {
+    fn is_met(self, value: f64) -> bool {
+        match self {
+            Self::AtMost(most) => value <= most,
+            Self::AtLeast(least) => value >= least,
+        }
+    }
+
+    /// How much of the reach is used: up to 1 it is met.
+    pub(crate) fn used(self, value: f64) -> f64 {
+        match self {
+            // Nothing at all is asked for: any of it is too much.
+            Self::AtMost(0.0) => 1.0 + value,
+            Self::AtMost(most) => value / most,
+            Self::AtLeast(least) => least / value,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figure(name: &str) -> &'static Figure {
+        FIGURES.iter().find(|figure| figure.name.starts_with(name)).unwrap()
+    }
+
+    fn ledger(rounds: &[(Key, &[f64])]) -> Ledger {
+        let mut ledger = Ledger::default();
+        for (key, values) in rounds {
+            values.iter().for_each(|value| ledger.add(*key, *value));
+        }
+        ledger
+    }
+
+    #[test]
+    fn a_ratio_is_the_median_of_the_rounds() {
+        let figure = figure("hit, 1 token: CPU to bare");
+        let mut ledger = ledger(&[
+            (own(Hits(1), Cpu), &[12.0, 11.0, 30.0]),
+            (Key(Floor, Hits(1), Cpu), &[10.0, 10.0, 20.0]),
+        ]);
+        let expected = Outcome::Measured { median: 1.2, least: 1.1, most: 1.5, rounds: 3, met: true };
+        assert_eq!(figure.outcome(&ledger), expected);
+        ledger.fault(Floor, Hits(1), "3 answers were refused");
+        assert_eq!(figure.outcome(&ledger), Outcome::Void("3 answers were refused".to_owned()));
+        assert_eq!(figure.outcome(&Ledger::default()), Outcome::NotMeasured);
+    }
+
+    #[test]
+    fn the_best_peer_is_one_for_all_rounds() {
+        let ledger = ledger(&[
+            (own(Load::Paced, P99), &[100.0, 100.0, 100.0]),
+            (Key(ProxyCache, Load::Paced, P99), &[50.0, 400.0, 400.0]),
+            (Key(OpenFileCache, Load::Paced, P99), &[200.0, 200.0, 80.0]),
+            (Key(Lua, Load::Paced, P99), &[300.0, 300.0, 300.0]),
+        ]);
+        let expected = Outcome::Measured { median: 0.5, least: 0.5, most: 1.25, rounds: 3, met: true };
+        assert_eq!(figure("p99").outcome(&ledger), expected);
+    }
+
+    #[test]
+    fn the_misses_are_taken_off_a_mixed_load() {
+        let ledger = ledger(&[
+            (own(Load::FullHits, Cpu), &[10.0]),
+            (own(Load::FullMixed, Cpu), &[13.5]),
+            (own(Load::FullMisses, Cpu), &[45.0]),
+        ]);
+        let expected = Outcome::Measured { median: 1.0, least: 1.0, most: 1.0, rounds: 1, met: true };
+        assert_eq!(figure("full cache: a hit").outcome(&ledger), expected);
+    }
+
+    #[test]
+    fn up_to_its_reach_a_figure_is_met() {
+        assert!(AtMost(1.2).is_met(1.2) && !AtMost(1.2).is_met(1.21));
+        assert!(AtLeast(0.85).is_met(0.85) && !AtLeast(0.85).is_met(0.84));
+        assert_eq!((AtMost(2.0).used(1.0), AtLeast(0.5).used(1.0)), (0.5, 0.5));
+        assert_eq!((AtMost(0.0).used(0.0), AtMost(0.0).used(0.5)), (1.0, 1.5));
+    }
+
+    #[test]
+    fn no_two_figures_have_one_name() {
+        let mut names: Vec<_> = FIGURES.iter().map(|figure| figure.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), FIGURES.len());
+    }
+}

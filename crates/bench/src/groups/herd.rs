@@ -1,0 +1,43 @@
+use std::time::Duration;
+
+use crate::answer::token;
+use crate::client::Plan;
+use crate::failure::Result;
+use crate::lab::{Authority, Lab};
+use crate::ledger::{Ledger, Load};
+use crate::subject::{Room, Running, Subject};
+
+const CALLERS: u64 = 200;
+const DELAY: Duration = Duration::from_millis(200);
+
+/// Many ask for one token that is not cached, while the authority takes its time.
+pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
+    let authority = Authority::start(lab)?;
+    let running = Running::start(lab, Subject::Introspectd, authority.port, Room::DEFAULT)?;
+    running.fill(&lab.prefix(), 0..64)?;
+    authority.delay(200)?;
+    for _ in 0..lab.rounds.max(3) {
+        let prefix = lab.prefix();
+        let before = authority.count()?;
+        let plan = Plan {
+            port: running.port,
+            connections: 200,
+            requests: CALLERS,
+            rate: None,
+            patience: Duration::from_secs(10),
+            token: &|_| token(&prefix, 0),
+        };
+        let report = plan.run()?;
+        report.all_active(CALLERS)?;
+        // A question too many might still be on its way.
+        std::thread::sleep(DELAY);
+        let calls = authority.count()? - before;
+        let after = report.elapsed.saturating_sub(DELAY).as_secs_f64() * 1e3;
+        crate::remark(&format!(
+            "  {calls} upstream calls, the last answer {after:.1} ms after the provider's"
+        ));
+        ledger.note(Load::HerdCalls, calls as f64);
+        ledger.note(Load::HerdLast, after);
+    }
+    Ok(())
+}

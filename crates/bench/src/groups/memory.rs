@@ -1,0 +1,47 @@
+use std::time::Duration;
+
+use crate::failure::Result;
+use crate::lab::{Authority, Lab};
+use crate::ledger::{Ledger, Load};
+use crate::subject::{Room, Running, Subject};
+
+/// Small enough to be filled three times over in seconds.
+const SMALL: Room = Room { mebibytes: 64 };
+
+/// What cached tokens take, and whether a full cache keeps to its bound.
+pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
+    let authority = Authority::start(lab)?;
+    let prefix = lab.prefix();
+    let (running, before) = warmed(lab, &authority, Room::AMPLE)?;
+    let sizes: &[u64] = if lab.quick { &[100_000] } else { &[100_000, 1_000_000] };
+    let mut filled = 0;
+    for &size in sizes {
+        running.fill(&prefix, filled..size)?;
+        filled = size;
+        let each = settled(&running).saturating_sub(before) as f64 / size as f64;
+        crate::remark(&format!("  {size} tokens: {each:.0} bytes each"));
+        ledger.note(Load::Growth(size), each);
+    }
+    drop(running);
+
+    let (running, before) = warmed(lab, &authority, SMALL)?;
+    running.fill(&lab.prefix(), 0..300_000)?;
+    let growth = settled(&running).saturating_sub(before) as f64 / (SMALL.mebibytes << 20) as f64;
+    crate::remark(&format!("  full: {growth:.2} of max_bytes"));
+    ledger.note(Load::FullGrowth, growth);
+    Ok(())
+}
+
+/// A server that has seen its 64 connections and a few tokens, and its memory.
+fn warmed(lab: &Lab, authority: &Authority, room: Room) -> Result<(Running, u64)> {
+    let running = Running::start(lab, Subject::Introspectd, authority.port, room)?;
+    running.fill(&lab.prefix(), 0..640)?;
+    let before = settled(&running);
+    Ok((running, before))
+}
+
+/// After the work that a cache puts off.
+fn settled(running: &Running) -> u64 {
+    std::thread::sleep(Duration::from_secs(1));
+    running.memory().proportional
+}

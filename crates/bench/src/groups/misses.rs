@@ -1,0 +1,25 @@
+use crate::drive::{Asked, Drive, turn};
+use crate::failure::Result;
+use crate::lab::{Authority, Lab};
+use crate::ledger::{Ledger, Load};
+use crate::subject::{Room, Running, Subject};
+use crate::wrk::{Kind, Tokens};
+
+/// Every token is new. Each run begins with an empty cache.
+pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
+    let authority = Authority::start(lab)?;
+    let drive = Drive { lab, authority: &authority, load: Load::Misses, asked: Asked::About(1.0) };
+    for round in 0..lab.rounds {
+        for subject in turn(&[Subject::Introspectd, Subject::ProxyCache], round) {
+            // As much room as the peer has.
+            let running = Running::start(lab, *subject, authority.port, Room::AMPLE)?;
+            drive.once(
+                round,
+                &running,
+                &Tokens { kind: Kind::New, prefix: lab.prefix(), count: 0 },
+                ledger,
+            )?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,55 @@
+use std::time::{Duration, Instant};
+
+use crate::answer::token;
+use crate::client;
+use crate::failure::{Failure, Result};
+use crate::lab::{Authority, Lab};
+use crate::ledger::{Ledger, Load};
+use crate::proc;
+use crate::process::Process;
+use crate::subject::{Room, free_port, introspectd};
+
+/// From the start of the process to an answer that it had to fetch; and what it takes before anybody asks.
+pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
+    let authority = Authority::start(lab)?;
+    for _ in 0..lab.rounds.max(5) {
+        let (_process, after) = first_answer(lab, &authority)?;
+        ledger.note(Load::Start, after.as_secs_f64() * 1e3);
+
+        let port = free_port()?;
+        let folder = lab.folder("idle")?;
+        let command = introspectd(lab, port, authority.port, Room::DEFAULT, &folder)?;
+        let process = Process::start_bare(command, &folder.join("log"))?;
+        std::thread::sleep(Duration::from_millis(500));
+        let idle = proc::memory(process.id()).resident as f64 / f64::from(1 << 20);
+        ledger.note(Load::Idle, idle);
+        crate::remark(&format!(
+            "  first answer after {:.1} ms, idle {idle:.1} MiB",
+            after.as_secs_f64() * 1e3
+        ));
+    }
+    Ok(())
+}
+
+fn first_answer(lab: &Lab, authority: &Authority) -> Result<(Process, Duration)> {
+    let port = free_port()?;
+    let folder = lab.folder("start")?;
+    let command = introspectd(lab, port, authority.port, Room::DEFAULT, &folder)?;
+    let token = token(&lab.prefix(), 0);
+    let start = Instant::now();
+    let mut process = Process::start_bare(command, &folder.join("log"))?;
+    loop {
+        if let Ok((answer, _)) = client::ask(port, &token, Duration::from_secs(5)) {
+            let after = start.elapsed();
+            return if answer.active {
+                Ok((process, after))
+            } else {
+                Err(Failure::new(format!("the first answer is {}", answer.status)))
+            };
+        }
+        if process.has_ended() || start.elapsed() > Duration::from_secs(10) {
+            return Err(Failure::new(format!("no first answer: {}", process.last_words())));
+        }
+        std::thread::sleep(Duration::from_micros(500));
+    }
+}

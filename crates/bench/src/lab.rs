@@ -1,0 +1,139 @@
+//! Where the measuring is done: what is driven, for how long, and where files are.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use crate::arguments::Scope;
+use crate::failure::{Failure, Result, Tried};
+use crate::process::Process;
+use crate::subject::{free_port, role, wait_until_open};
+
+/// How scratch folders are called, before the number of their process.
+const FOLDERS: &str = "introspectd-bench-";
+
+/// The scratch folder, for whoever has to end the program.
+static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+
+/// Everything that a group needs to know.
+pub(crate) struct Lab {
+    pub(crate) introspectd: PathBuf,
+    pub(crate) rounds: usize,
+    /// Of one run of one subject.
+    pub(crate) seconds: u64,
+    /// Whether sets of a million tokens are left out.
+    pub(crate) quick: bool,
+    folder: PathBuf,
+    names: AtomicU32,
+}
+
+impl Lab {
+    /// In memory where the system has a place for that: it is kind to the peers, which keep files.
+    pub(crate) fn set_up(scope: &Scope) -> Result<Self> {
+        let own = std::env::current_exe().tried("cannot find myself")?;
+        let introspectd = own.with_file_name("introspectd");
+        if !introspectd.is_file() {
+            return Err(Failure::new("introspectd is not built: run it by `cargo xtask bench`"));
+        }
+        for program in ["nginx", "wrk"] {
+            if !is_installed(program) {
+                let remedy = "`cargo xtask bench` installs it on Debian and its descendants";
+                return Err(Failure::new(format!("{program} is missing: {remedy}")));
+            }
+        }
+        let memory = Path::new("/dev/shm");
+        let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        sweep(&place);
+        let folder = place.join(format!("{FOLDERS}{}", std::process::id()));
+        fs::create_dir(&folder).tried(folder.display())?;
+        let _ = FOLDER.set(folder.clone());
+        let (rounds, seconds) = if scope.quick { (2, 2) } else { (5, 8) };
+        Ok(Self { introspectd, rounds, seconds, quick: scope.quick, folder, names: AtomicU32::new(0) })
+    }
+
+    /// A new, empty one.
+    pub(crate) fn folder(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.folder.join(format!(
+            "{}-{}",
+            name.replace([' ', ','], "-"),
+            self.names.fetch_add(1, Relaxed)
+        ));
+        fs::create_dir(&folder).tried(folder.display())?;
+        Ok(folder)
+    }
+
+    /// The beginning of tokens that nobody was asked about before: nine bytes.
+    pub(crate) fn prefix(&self) -> String {
+        format!("p{:07}_", self.names.fetch_add(1, Relaxed))
+    }
+}
+
+impl Drop for Lab {
+    fn drop(&mut self) {
+        clear();
+    }
+}
+
+/// Removes the scratch folder.
+pub(crate) fn clear() {
+    if let Some(folder) = FOLDER.get() {
+        let _ = fs::remove_dir_all(folder);
+    }
+}
+
+/// Removes the folders of runs that were killed and could not do it themselves.
+fn sweep(place: &Path) {
+    for entry in fs::read_dir(place).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let process =
+            name.to_str().and_then(|name| name.strip_prefix(FOLDERS)).filter(|id| id.parse::<u32>().is_ok());
+        if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+fn is_installed(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// The fake authorization server, running.
+pub(crate) struct Authority {
+    pub(crate) port: u16,
+    _process: Process,
+}
+
+impl Authority {
+    pub(crate) fn start(lab: &Lab) -> Result<Self> {
+        let port = free_port()?;
+        let mut process = Process::start(&role("authority", port)?, &lab.folder("authority")?.join("log"))?;
+        wait_until_open(port, &mut process)?;
+        Ok(Self { port, _process: process })
+    }
+
+    /// How often it was asked about a token.
+    pub(crate) fn count(&self) -> Result<u64> {
+        self.say("GET /count")?.trim().parse().tried("the authority's count")
+    }
+
+    pub(crate) fn delay(&self, milliseconds: u64) -> Result<()> {
+        self.say(&format!("POST /delay?{milliseconds}")).map(drop)
+    }
+
+    fn say(&self, what: &str) -> Result<String> {
+        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).tried("the authority")?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).tried("the authority")?;
+        let request =
+            format!("{what} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).tried("the authority")?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).tried("the authority")?;
+        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+        body.ok_or_else(|| Failure::new("the authority did not answer"))
+    }
+}

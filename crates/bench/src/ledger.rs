@@ -1,0 +1,109 @@
+//! What was measured, round by round, and what made it void.
+
+use std::collections::BTreeMap;
+
+use crate::subject::Subject;
+
+/// What a subject was put to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Load {
+    /// Cached hits on so many tokens.
+    Hits(u64),
+    /// The same, from a client that builds each request when it sends it, so that a million of them fit.
+    Wide(u64),
+    /// Cached hits at a fixed arrival rate.
+    Paced,
+    /// Every token is new.
+    Misses,
+    /// A cache that is full: hits only, a tenth new tokens, new tokens only.
+    FullHits,
+    FullMixed,
+    FullMisses,
+    /// The growth over so many cached tokens, for each of them.
+    Growth(u64),
+    /// The growth until the cache is full.
+    FullGrowth,
+    HerdCalls,
+    HerdLast,
+    DownCached,
+    DownEnded,
+    DownUncached,
+    Idle,
+    Start,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Metric {
+    /// User and system time, in microseconds for each request.
+    Cpu,
+    /// Requests a second.
+    Rate,
+    /// Of the latency, in microseconds.
+    Median,
+    P99,
+    /// The one thing that there is to measure, in the unit of its figure.
+    Value,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key(pub(crate) Subject, pub(crate) Load, pub(crate) Metric);
+
+/// All of it.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    rounds: BTreeMap<Key, Vec<f64>>,
+    faults: BTreeMap<(Subject, Load), String>,
+}
+
+impl Ledger {
+    pub(crate) fn add(&mut self, key: Key, value: f64) {
+        self.rounds.entry(key).or_default().push(value);
+    }
+
+    /// What stands to reason of introspectd alone.
+    pub(crate) fn note(&mut self, load: Load, value: f64) {
+        self.add(Key(Subject::Introspectd, load, Metric::Value), value);
+    }
+
+    /// Makes void whatever is computed from this. The first reason stays.
+    pub(crate) fn fault(&mut self, subject: Subject, load: Load, why: impl Into<String>) {
+        self.faults.entry((subject, load)).or_insert_with(|| why.into());
+    }
+
+    /// The rounds, none if it was not measured; or why they are void.
+    pub(crate) fn rounds(&self, key: Key) -> Result<&[f64], &str> {
+        let Key(subject, load, _) = key;
+        match self.faults.get(&(subject, load)) {
+            Some(why) => Err(why),
+            None => Ok(self.rounds.get(&key).map(Vec::as_slice).unwrap_or_default()),
+        }
+    }
+
+    /// Who was put to what, and can be relied on.
+    pub(crate) fn driven(&self) -> impl Iterator<Item = (Load, Subject)> {
+        let rates = self.rounds.keys().filter(|Key(_, _, metric)| *metric == Metric::Median);
+        let mut driven: Vec<_> = rates.map(|Key(subject, load, _)| (*load, *subject)).collect();
+        driven.retain(|(load, subject)| !self.faults.contains_key(&(*subject, *load)));
+        driven.sort();
+        driven.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_voids_all_rounds() {
+        let mut ledger = Ledger::default();
+        let key = Key(Subject::Lua, Load::Hits(1), Metric::Cpu);
+        assert_eq!(ledger.rounds(key), Ok(&[][..]));
+        ledger.add(key, 1.0);
+        ledger.add(key, 2.0);
+        assert_eq!(ledger.rounds(key), Ok(&[1.0, 2.0][..]));
+        ledger.fault(Subject::Lua, Load::Hits(1), "first");
+        ledger.fault(Subject::Lua, Load::Hits(1), "second");
+        assert_eq!(ledger.rounds(key), Err("first"));
+        assert_eq!(ledger.rounds(Key(Subject::Lua, Load::Hits(2), Metric::Cpu)), Ok(&[][..]));
+    }
+}

@@ -1,0 +1,84 @@
+//! `docs/benchmarks.md`.
+
+use crate::table::{Rows, markdown};
+
+/// What the page says beside its figures.
+pub(crate) struct Page<'a> {
+    pub(crate) machine: &'a [(String, String)],
+    pub(crate) figures: &'a Rows,
+    pub(crate) loads: &'a Rows,
+    pub(crate) rounds: usize,
+    pub(crate) seconds: u64,
+    pub(crate) plotted: bool,
+}
+
+impl Page<'_> {
+    pub(crate) fn render(&self) -> String {
+        let Self { machine, figures, loads, rounds, seconds, plotted } = self;
+        let command = if *plotted { "cargo xtask bench --plot" } else { "cargo xtask bench" };
+        let plot =
+            if *plotted { "\n![How much of its reach each figure uses](benchmarks.svg)\n" } else { "" };
+        let machine: String = machine.iter().map(|(what, is)| format!("| {what} | {is} |\n")).collect();
+        let (figures, loads) = (markdown(figures), markdown(loads));
+        format!(
+            "\
+# What a cached answer costs
+
+Written by `{command}`, which repeats it. Do not edit: change `crates/bench`.
+
+{figures}{plot}
+Medians of {rounds} rounds of {seconds} seconds. A ratio is taken within each round, in which the servers are driven one
+after the other, each round beginning with another one: what else moved the machine moved both sides. What is not a
+ratio of two servers was measured once or a few times: the column says how often.
+
+## What each did
+
+Medians. CPU is user and system time of all the server's processes, for each request.
+
+{loads}
+## How it was measured
+
+- Everything runs on one machine, on loopback, and shares its processors: requests/s is what is left beside the
+  client. CPU for each request is the steadier figure. At saturation p99 is that of busy processors, not of a server.
+- 64 keep-alive connections ask `POST /introspect` with HTTP Basic and a token of 43 bytes. Every answer has 489 bytes,
+  whoever gives it. Load comes from wrk; at a fixed arrival rate from a client of our own that counts from when a
+  request was due, not from when it could be sent (no coordinated omission). That rate is half of what the slowest nginx
+  can do; the best nginx is the one whose p99 has the least median.
+- Every token is asked about before the clock starts, and each of those answers is checked to be active and whole.
+  While the clock runs, every answer's status is counted, the bytes are added up, and so are the questions that
+  reached the authorization server: a cached run that asks once is void, as is one with a single answer that is
+  not 200.
+- **bare hyper**: hyper with two workers and one constant answer with the same bytes and headers: HTTP itself.
+- **introspectd**: the release binary, two workers, its default configuration but for `[cache] ttl = \"30m\"`, which the
+  peers have, too, and a `max_bytes` that holds the set where the default would not; one provider, one caller.
+- **nginx**: two workers, no access log, cache files in memory, 30 minutes. `proxy_cache` of the POST with the caller's
+  credentials in its key; the same with `open_file_cache`; Lua with `lua_shared_dict`, kept until `exp`.
+- Memory is the growth of the process (proportional set size), from after a few hundred tokens.
+- A full cache has `max_bytes = \"64MiB\"`. The cost of a hit among new tokens is that of the mixed load less a tenth of a
+  load of new tokens only.
+
+## Machine and versions
+
+| what | is |
+| --- | --- |
+{machine}"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_names_its_command() {
+        let rows = vec![vec!["figure".to_owned()]];
+        let machine = [("cores".to_owned(), "2".to_owned())];
+        let page = |plotted| {
+            Page { machine: &machine, figures: &rows, loads: &rows, rounds: 5, seconds: 8, plotted }.render()
+        };
+        assert!(page(false).contains("`cargo xtask bench`") && !page(false).contains(".svg"));
+        assert!(page(true).contains("`cargo xtask bench --plot`") && page(true).contains("(benchmarks.svg)"));
+        assert!(page(false).ends_with("| cores | 2 |\n"));
+    }
+}

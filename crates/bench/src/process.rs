@@ -1,0 +1,133 @@
+//! Processes that end with us, whatever ends us.
+//!
+//! Each is the head of a group of its own, which is ended when its [`Process`] is dropped, and by [`end_all`]
+//! when a signal ends the program. Against a kill that cannot be caught, the system tells it (see
+//! the role `guard`).
+
+use std::fs::File;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::failure::{Failure, Result, Tried};
+
+/// A running process, its output in a file.
+pub(crate) struct Process {
+    child: Child,
+    group: Pid,
+    log: PathBuf,
+}
+
+static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
+
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Process {
+    /// Starts it through the guard.
+    pub(crate) fn start(command: &Command, log: &Path) -> Result<Self> {
+        let own = std::env::current_exe().tried("cannot find myself")?;
+        let mut guarded = Command::new(own);
+        guarded.arg("guard").arg(command.get_program()).args(command.get_args());
+        for (name, value) in command.get_envs() {
+            match value {
+                Some(value) => guarded.env(name, value),
+                None => guarded.env_remove(name),
+            };
+        }
+        Self::start_bare(guarded, log)
+    }
+
+    /// Starts it at once: for measuring how long a start takes.
+    pub(crate) fn start_bare(mut command: Command, log: &Path) -> Result<Self> {
+        let file = File::create(log).tried(log.display())?;
+        let errors = file.try_clone().tried(log.display())?;
+        command.stdin(Stdio::null()).stdout(file).stderr(errors).process_group(0);
+        let program = command.get_program().to_string_lossy().into_owned();
+        let child = command.spawn().tried(format!("cannot start {program}"))?;
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        let group = group.ok_or_else(|| Failure::new(format!("{program} has no process id")))?;
+        groups(|groups| groups.push(group));
+        Ok(Self { child, group, log: log.to_owned() })
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
+    /// Waits for its end, so long at most.
+    pub(crate) fn wait(&mut self, patience: Duration) -> Result<ExitStatus> {
+        let end = Instant::now() + patience;
+        loop {
+            match self.child.try_wait().tried("cannot wait for a process")? {
+                Some(status) => return Ok(status),
+                None if Instant::now() > end => {
+                    return Err(Failure::new(format!("no end after {} s", patience.as_secs())));
+                }
+                None => std::thread::sleep(Duration::from_millis(5)),
+            }
+        }
+    }
+
+    /// What it printed so far.
+    pub(crate) fn output(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// The last lines that it printed, as one.
+    pub(crate) fn last_words(&self) -> String {
+        let output = self.output();
+        let lines: Vec<&str> = output.lines().rev().take(3).collect();
+        lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // It may have ended by itself: then there is nothing to end, and that is well.
+        let _ = kill_process_group(self.group, Signal::TERM);
+        if self.wait(PATIENCE).is_err() {
+            let _ = kill_process_group(self.group, Signal::KILL);
+            let _ = self.child.wait();
+        }
+        groups(|groups| groups.retain(|group| *group != self.group));
+    }
+}
+
+/// Kills all that still runs. The program ends right after it.
+pub(crate) fn end_all() {
+    groups(|groups| {
+        for group in groups.drain(..) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+    });
+}
+
+fn groups<T>(work: impl FnOnce(&mut Vec<Pid>) -> T) -> T {
+    work(&mut GROUPS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dropped_process_has_ended() {
+        let log = std::env::temp_dir().join(format!("introspectd-bench-test-{}", std::process::id()));
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        let mut process = Process::start_bare(command, &log).unwrap();
+        let place = PathBuf::from(format!("/proc/{}", process.id()));
+        assert!(!process.has_ended() && place.exists());
+        drop(process);
+        assert!(!place.exists());
+        std::fs::remove_file(log).unwrap();
+    }
+}

@@ -1,0 +1,176 @@
+//! The figures in rows and columns.
+
+use crate::figures::{Figure, Outcome, Reach, Unit};
+use crate::ledger::{Key, Ledger, Load, Metric};
+use crate::number::median;
+
+/// Cells; the first row is the heading.
+pub(crate) type Rows = Vec<Vec<String>>;
+
+/// Figure, median, spread, reach, met or not.
+pub(crate) fn figures<'a>(results: impl Iterator<Item = &'a (&'static Figure, Outcome)>) -> Rows {
+    let mut rows = vec![words(["figure", "median", "least–most", "rounds", "reach", "met"])];
+    rows.extend(results.map(|(figure, outcome)| {
+        let name = figure.name.to_owned();
+        let reach = match figure.reach {
+            Reach::AtMost(most) => format!("≤ {}", figure.unit.show(most)),
+            Reach::AtLeast(least) => format!("≥ {}", figure.unit.show(least)),
+        };
+        let nothing = String::new;
+        match outcome {
+            Outcome::Measured { median, least, most, rounds, met } => vec![
+                name,
+                figure.unit.show(*median),
+                format!("{}–{}", figure.unit.number(*least), figure.unit.number(*most)),
+                rounds.to_string(),
+                reach,
+                if *met { "yes" } else { "NO" }.to_owned(),
+            ],
+            Outcome::Void(why) => vec![name, nothing(), nothing(), nothing(), reach, format!("void: {why}")],
+            Outcome::NotMeasured => {
+                vec![name, nothing(), nothing(), nothing(), reach, "not measured".to_owned()]
+            }
+            Outcome::NotBuilt => {
+                vec![name, nothing(), nothing(), nothing(), reach, "not built yet".to_owned()]
+            }
+        }
+    }));
+    rows
+}
+
+/// What each subject did under each load, as medians.
+pub(crate) fn loads(ledger: &Ledger) -> Rows {
+    let mut rows = vec![words(["load", "subject", "requests/s", "CPU µs", "p50 µs", "p99 µs"])];
+    for (load, subject) in ledger.driven() {
+        let cell = |metric, decimals| {
+            let rounds = ledger.rounds(Key(subject, load, metric)).unwrap_or_default();
+            median(rounds).map_or_else(String::new, |value| format!("{value:.decimals$}"))
+        };
+        rows.push(vec![
+            name(load),
+            subject.name().to_owned(),
+            cell(Metric::Rate, 0),
+            cell(Metric::Cpu, 2),
+            cell(Metric::Median, 0),
+            cell(Metric::P99, 0),
+        ]);
+    }
+    rows
+}
+
+fn name(load: Load) -> String {
+    match load {
+        Load::Hits(tokens) => format!("hits on {tokens}"),
+        Load::Wide(tokens) => format!("hits on {tokens}, each request built anew"),
+        Load::Paced => "hits on 100000, fixed rate".to_owned(),
+        Load::Misses => "misses".to_owned(),
+        Load::FullHits => "full cache: hits".to_owned(),
+        Load::FullMixed => "full cache: 10 % new".to_owned(),
+        Load::FullMisses => "full cache: new only".to_owned(),
+        Load::Growth(_)
+        | Load::FullGrowth
+        | Load::HerdCalls
+        | Load::HerdLast
+        | Load::DownCached
+        | Load::DownEnded
+        | Load::DownUncached
+        | Load::Idle
+        | Load::Start => format!("{load:?}"),
+    }
+}
+
+impl Unit {
+    pub(crate) fn show(self, value: f64) -> String {
+        let number = self.number(value);
+        match self {
+            Self::Times => format!("{number} ×"),
+            Self::Bytes => format!("{number} B"),
+            Self::Milliseconds => format!("{number} ms"),
+            Self::Mebibytes => format!("{number} MiB"),
+            Self::Calls | Self::Share => number,
+        }
+    }
+
+    fn number(self, value: f64) -> String {
+        match self {
+            Self::Times | Self::Share => format!("{value:.2}"),
+            Self::Milliseconds | Self::Mebibytes => format!("{value:.1}"),
+            Self::Bytes | Self::Calls => format!("{value:.0}"),
+        }
+    }
+}
+
+/// For a terminal: columns as wide as their widest cell.
+pub(crate) fn plain(rows: &Rows) -> String {
+    let mut widths: Vec<usize> = Vec::new();
+    for row in rows {
+        widths.resize(widths.len().max(row.len()), 0);
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = (*width).max(cell.chars().count());
+        }
+    }
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> =
+            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+        text += cells.join("  ").trim_end();
+        text.push('\n');
+    }
+    text
+}
+
+/// For a page.
+pub(crate) fn markdown(rows: &Rows) -> String {
+    let line = |row: &Vec<String>| format!("| {} |\n", row.join(" | "));
+    let mut text = String::new();
+    for (number, row) in rows.iter().enumerate() {
+        text += &line(row);
+        if number == 0 {
+            text += &line(&vec!["---".to_owned(); row.len()]);
+        }
+    }
+    text
+}
+
+fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
+    words.map(str::to_owned).to_vec()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::figures::FIGURES;
+    use crate::subject::Subject;
+
+    fn cells(outcome: Outcome) -> Vec<String> {
+        let figure = FIGURES.first().unwrap();
+        figures([(figure, outcome)].iter()).remove(1)
+    }
+
+    #[test]
+    fn a_figure_shows_its_median_between_its_extremes() {
+        let measured = Outcome::Measured { median: 1.234, least: 1.1, most: 1.5, rounds: 5, met: false };
+        assert_eq!(cells(measured)[1..], ["1.23 ×", "1.10–1.50", "5", "≤ 1.20 ×", "NO"]);
+        assert_eq!(cells(Outcome::Void("why".to_owned()))[4..], ["≤ 1.20 ×", "void: why"]);
+    }
+
+    #[test]
+    fn columns_line_up() {
+        let rows = vec![words(["a", "b"]), words(["long µ", "c"])];
+        assert_eq!(plain(&rows), "a       b\nlong µ  c\n");
+        assert_eq!(markdown(&rows), "| a | b |\n| --- | --- |\n| long µ | c |\n");
+    }
+
+    #[test]
+    fn a_void_load_is_not_shown() {
+        let mut ledger = Ledger::default();
+        for subject in [Subject::Floor, Subject::Lua] {
+            ledger.add(Key(subject, Load::Hits(1), Metric::Median), 200.0);
+            ledger.add(Key(subject, Load::Hits(1), Metric::Cpu), 6.0);
+        }
+        ledger.fault(Subject::Lua, Load::Hits(1), "void");
+        let rows = loads(&ledger);
+        assert_eq!(rows.len(), 2);
+        assert_eq!(rows[1], ["hits on 1", "bare hyper", "", "6.00", "200", ""]);
+    }
+}

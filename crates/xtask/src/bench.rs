@@ -1,0 +1,30 @@
+//! `cargo xtask bench`: what a cached answer costs. The measuring is a program of its own, `crates/bench`.
+
+use std::path::PathBuf;
+
+use crate::run::{Failure, Line, step};
+use crate::tools;
+
+/// Builds introspectd as it is shipped, and the program that measures it, and runs that with these arguments.
+///
+/// # Errors
+/// The tools are missing, something does not build, or a figure is not met.
+pub(crate) fn figures(arguments: &[&str]) -> Result<(), Failure> {
+    step("tools", || tools::install_missing(tools::BENCHMARKS))?;
+    step("build", || {
+        Line::new("cargo", &["build", "--release", "-p", "introspectd", "-p", "introspectd-bench"]).run()
+    })?;
+    let bench = built()?;
+    // Not through `cargo run`: it would choose features for this package alone, and build all of it again.
+    step("bench", || Line::new(&bench.to_string_lossy(), arguments).run())
+}
+
+/// Where cargo puts it: beside the folder that we are in.
+fn built() -> Result<PathBuf, Failure> {
+    let own =
+        std::env::current_exe().map_err(|error| Failure::new(format!("cannot find myself: {error}")))?;
+    let target = own.ancestors().nth(2);
+    let target =
+        target.ok_or_else(|| Failure::new(format!("{} is not in cargo's target folder", own.display())))?;
+    Ok(target.join("release/introspectd-bench"))
+}
