@@ -1,6 +1,6 @@
 //! The command line.
 
-use crate::groups::Group;
+use crate::group::Group;
 
 pub(crate) const HELP: &str = "\
 What a cached answer costs, beside bare HTTP and beside nginx, measured on this machine.

@@ -7,7 +7,7 @@ use crate::client;
 use crate::failure::{Failure, Result};
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Key, Ledger, Load, Metric};
-use crate::subject::Running;
+use crate::running::Running;
 use crate::wrk::{self, Kind, Said, Tokens};
 
 /// How often the authority must have been asked.
@@ -66,9 +66,11 @@ impl Drive<'_> {
         add(Metric::P99, micros(said.p99));
         let (round, rounds, name) = (round + 1, self.lab.rounds, running.subject.name());
         let load = self.load;
-        crate::remark(&format!("  {load:?} {round}/{rounds}  {name:<35} {rate:>8.0}/s  {cpu:>6.2} µs"));
+        crate::output::remark(&format!(
+            "  {load:?} {round}/{rounds}  {name:<35} {rate:>8.0}/s  {cpu:>6.2} µs"
+        ));
         if let Some(fault) = self.asked.fault(&said, sample.bytes, asked) {
-            crate::remark(&format!("  void: {name}: {fault}"));
+            crate::output::remark(&format!("  void: {name}: {fault}"));
             ledger.fault(running.subject, self.load, format!("{name}: {fault}"));
         }
         Ok(())

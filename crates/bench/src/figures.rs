@@ -1,6 +1,6 @@
 //! Which figures there are, what they should reach, and how each is computed.
 
-use crate::groups::Group;
+use crate::group::Group;
 use crate::ledger::{Key, Ledger, Load, Metric};
 use crate::number::{median, ratios, spread};
 use crate::subject::Subject::{self, Floor, Introspectd, Lua, OpenFileCache, ProxyCache};

@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::arguments::Scope;
 use crate::failure::{Failure, Result, Tried};
 use crate::process::Process;
-use crate::subject::{free_port, role, wait_until_open};
+use crate::role::{free_port, role, wait_until_open};
 
 /// How scratch folders are called, before the number of their process.
 const FOLDERS: &str = "introspectd-bench-";

@@ -7,22 +7,25 @@ mod drive;
 mod exchange;
 mod failure;
 mod figures;
+mod group;
 mod groups;
 mod lab;
 mod ledger;
 mod machine;
 mod nginx;
 mod number;
+mod output;
 mod page;
 mod plot;
 mod proc;
 mod process;
+mod role;
 mod roles;
+mod running;
 mod subject;
 mod table;
 mod wrk;
 
-use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -31,9 +34,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use crate::arguments::{HELP, Scope, Wish};
 use crate::failure::{Result, Tried};
 use crate::figures::{FIGURES, Figure, Outcome};
-use crate::groups::Group;
+use crate::group::Group;
 use crate::lab::Lab;
 use crate::ledger::Ledger;
+use crate::output::{complain, say};
 use crate::page::Page;
 
 const WRONG_USAGE: u8 = 2;
@@ -72,7 +76,7 @@ fn measure(scope: &Scope) -> Result<bool> {
     let lab = Lab::set_up(scope)?;
     let mut ledger = Ledger::default();
     for group in Group::ALL.into_iter().filter(|group| scope.includes(*group)) {
-        group.run(&lab, &mut ledger);
+        groups::run(group, &lab, &mut ledger);
     }
     let chosen = FIGURES.iter().filter(|figure| scope.includes(figure.group));
     let results: Vec<(&'static Figure, Outcome)> =
@@ -141,19 +145,4 @@ fn end_with_a_signal() -> Result<()> {
         std::process::exit(INTERRUPTED);
     });
     Ok(())
-}
-
-/// A line on standard output. A reader who has gone away (`| head`) is no error.
-fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
-/// Beside the output: how far we are.
-fn remark(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
-}
-
-/// What went wrong.
-fn complain(what: &str) {
-    remark(&format!("introspectd-bench: {what}"));
 }

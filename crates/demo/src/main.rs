@@ -4,6 +4,7 @@ mod arguments;
 mod ask;
 mod expected;
 mod json;
+mod output;
 mod ports;
 mod print;
 mod scene;
@@ -18,8 +19,9 @@ use std::time::SystemTime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::{Command, HELP};
+use crate::output::{complain, say};
 use crate::ports::Ports;
-use crate::print::{Voice, complain, say};
+use crate::print::Voice;
 use crate::scene::Scene;
 use crate::server::Build;
 use crate::steps::{Group, groups};

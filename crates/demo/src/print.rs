@@ -1,6 +1,6 @@
 //! What the demo looks like.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 
 use bytes::Bytes;
@@ -8,23 +8,9 @@ use http::Response;
 
 use crate::expected::{Expected, header};
 use crate::json;
+use crate::output::say;
 use crate::scene::Scene;
 use crate::steps::{Group, Step};
-
-/// A line on standard output. A reader who has gone away (`| head`) is no error.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
-}
-
-/// Beside the output: how far we are.
-pub(crate) fn remark(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
-}
-
-/// Why it ends early.
-pub(crate) fn complain(what: &str) {
-    remark(&format!("introspectd-demo: {what}"));
-}
 
 /// Speaks in colours where there is a terminal that shows them.
 pub(crate) struct Voice {

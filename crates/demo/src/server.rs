@@ -6,8 +6,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::ask;
+use crate::output::remark;
 use crate::ports::Ports;
-use crate::print::remark;
 
 /// Where cargo put the binary.
 pub(crate) struct Build {

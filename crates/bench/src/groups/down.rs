@@ -5,7 +5,8 @@ use crate::client;
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
-use crate::subject::{Room, Running, Subject};
+use crate::running::{Room, Running};
+use crate::subject::Subject;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -49,7 +50,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         ended.push(client::ask(running.port, &brief(number), PATIENCE)?.0.active);
     }
     ledger.note(Load::DownEnded, share(&ended));
-    crate::remark(&format!(
+    crate::output::remark(&format!(
         "  {:.2} of cached answered, {:.2} after their end",
         share(&cached),
         share(&ended)

@@ -2,7 +2,8 @@ use crate::drive::{Asked, Drive};
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
-use crate::subject::{Room, Running, Subject};
+use crate::running::{Room, Running};
+use crate::subject::Subject;
 use crate::wrk::{Kind, Tokens};
 
 /// Small enough to be full in seconds.
@@ -14,7 +15,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
     let running = Running::start(lab, Subject::Introspectd, authority.port, SMALL)?;
     let hot = lab.prefix();
-    crate::remark("  filling until it is full");
+    crate::output::remark("  filling until it is full");
     running.fill(&hot, 0..HOT)?;
     running.fill(&lab.prefix(), 0..200_000)?;
     // Some of them may have had to go: now they are used again and again, as hot tokens are.

@@ -5,7 +5,8 @@ use crate::client::Plan;
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
-use crate::subject::{Room, Running, Subject};
+use crate::running::{Room, Running};
+use crate::subject::Subject;
 
 const CALLERS: u64 = 200;
 const DELAY: Duration = Duration::from_millis(200);
@@ -33,7 +34,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         std::thread::sleep(DELAY);
         let calls = authority.count()? - before;
         let after = report.elapsed.saturating_sub(DELAY).as_secs_f64() * 1e3;
-        crate::remark(&format!(
+        crate::output::remark(&format!(
             "  {calls} upstream calls, the last answer {after:.1} ms after the provider's"
         ));
         ledger.note(Load::HerdCalls, calls as f64);

@@ -2,7 +2,8 @@ use crate::drive::{Asked, Drive};
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
-use crate::subject::{Room, Running, Subject};
+use crate::running::{Room, Running};
+use crate::subject::Subject;
 use crate::wrk::{Kind, Tokens};
 
 /// Sets of tokens, and the peer that is best at each: in a hurry, the others are left out.

@@ -7,7 +7,8 @@ use crate::failure::{Failure, Result};
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Key, Ledger, Load, Metric};
 use crate::number::whole;
-use crate::subject::{Room, Running, Subject};
+use crate::running::{Room, Running};
+use crate::subject::Subject;
 use crate::wrk::{self, Kind, Tokens};
 
 const TOKENS: u64 = 100_000;
@@ -30,7 +31,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         }
         subjects.push(running);
     }
-    crate::remark(&format!("  {rate:.0} requests/s"));
+    crate::output::remark(&format!("  {rate:.0} requests/s"));
     for round in 0..lab.rounds {
         for running in turn(&subjects, round) {
             paced(lab, &authority, running, &prefix, rate, ledger)?;
@@ -67,7 +68,11 @@ fn paced(
     add(Metric::Median, median.as_secs_f64() * 1e6);
     add(Metric::P99, p99.as_secs_f64() * 1e6);
     let name = running.subject.name();
-    crate::remark(&format!("  {name:<35} p50 {:>6} µs  p99 {:>6} µs", median.as_micros(), p99.as_micros()));
+    crate::output::remark(&format!(
+        "  {name:<35} p50 {:>6} µs  p99 {:>6} µs",
+        median.as_micros(),
+        p99.as_micros()
+    ));
     let right = report.all_active(requests).and_then(|()| match asked {
         0 => Ok(()),
         asked => Err(Failure::new(format!("asked the authority {asked} times"))),

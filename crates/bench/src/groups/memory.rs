@@ -3,7 +3,8 @@ use std::time::Duration;
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
-use crate::subject::{Room, Running, Subject};
+use crate::running::{Room, Running};
+use crate::subject::Subject;
 
 /// Small enough to be filled three times over in seconds.
 const SMALL: Room = Room { mebibytes: 64 };
@@ -19,7 +20,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         running.fill(&prefix, filled..size)?;
         filled = size;
         let each = settled(&running).saturating_sub(before) as f64 / size as f64;
-        crate::remark(&format!("  {size} tokens: {each:.0} bytes each"));
+        crate::output::remark(&format!("  {size} tokens: {each:.0} bytes each"));
         ledger.note(Load::Growth(size), each);
     }
     drop(running);
@@ -27,7 +28,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let (running, before) = warmed(lab, &authority, SMALL)?;
     running.fill(&lab.prefix(), 0..300_000)?;
     let growth = settled(&running).saturating_sub(before) as f64 / (SMALL.mebibytes << 20) as f64;
-    crate::remark(&format!("  full: {growth:.2} of max_bytes"));
+    crate::output::remark(&format!("  full: {growth:.2} of max_bytes"));
     ledger.note(Load::FullGrowth, growth);
     Ok(())
 }

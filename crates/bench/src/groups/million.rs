@@ -2,7 +2,8 @@ use crate::drive::{Asked, Drive};
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
-use crate::subject::{Room, Running, Subject};
+use crate::running::{Room, Running};
+use crate::subject::Subject;
 use crate::wrk::{Kind, Tokens};
 
 /// What a hit costs in a cache of a million. One server for both sets, and a client that does the same work for
@@ -11,7 +12,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
     let running = Running::start(lab, Subject::Introspectd, authority.port, Room::AMPLE)?;
     let prefix = lab.prefix();
-    crate::remark("  filling with 1,000,000 tokens");
+    crate::output::remark("  filling with 1,000,000 tokens");
     running.fill(&prefix, 0..1_000_000)?;
     for round in 0..lab.rounds {
         for count in [1_000, 1_000_000] {

@@ -2,7 +2,8 @@ use crate::drive::{Asked, Drive, turn};
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
-use crate::subject::{Room, Running, Subject};
+use crate::running::{Room, Running};
+use crate::subject::Subject;
 use crate::wrk::{Kind, Tokens};
 
 /// Every token is new. Each run begins with an empty cache.

@@ -12,85 +12,42 @@ mod start;
 
 use crate::failure::Result;
 use crate::figures::FIGURES;
+use crate::group::Group;
 use crate::lab::Lab;
 use crate::ledger::Ledger;
 use crate::subject::Subject;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Group {
-    Hits,
-    Million,
-    Latency,
-    Memory,
-    Misses,
-    Herd,
-    Down,
-    Eviction,
-    Start,
-    ForwardAuth,
+/// Measures a group. What goes wrong voids its figures, and no others.
+pub(crate) fn run(group: Group, lab: &Lab, ledger: &mut Ledger) {
+    crate::output::remark(&format!("{}:", group.name()));
+    if let Err(failure) = measure(group, lab, ledger) {
+        crate::output::remark(&format!("  void: {failure}"));
+        for figure in FIGURES.iter().filter(|figure| figure.group == group) {
+            for load in figure.loads() {
+                ledger.fault(Subject::Introspectd, load, failure.to_string());
+            }
+        }
+    }
 }
 
-impl Group {
-    pub(crate) const ALL: [Self; 10] = [
-        Self::Hits,
-        Self::Million,
-        Self::Latency,
-        Self::Memory,
-        Self::Misses,
-        Self::Herd,
-        Self::Down,
-        Self::Eviction,
-        Self::Start,
-        Self::ForwardAuth,
-    ];
-
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Hits => "hits",
-            Self::Million => "million",
-            Self::Latency => "latency",
-            Self::Memory => "memory",
-            Self::Misses => "misses",
-            Self::Herd => "herd",
-            Self::Down => "down",
-            Self::Eviction => "eviction",
-            Self::Start => "start",
-            Self::ForwardAuth => "forward-auth",
+fn measure(group: Group, lab: &Lab, ledger: &mut Ledger) -> Result<()> {
+    match group {
+        Group::Hits => hits::run(lab, ledger),
+        Group::Million if lab.quick => {
+            crate::output::remark("  left out by --quick");
+            Ok(())
         }
-    }
-
-    /// Measures it. What goes wrong voids its figures, and no others.
-    pub(crate) fn run(self, lab: &Lab, ledger: &mut Ledger) {
-        crate::remark(&format!("{}:", self.name()));
-        if let Err(failure) = self.measure(lab, ledger) {
-            crate::remark(&format!("  void: {failure}"));
-            for figure in FIGURES.iter().filter(|figure| figure.group == self) {
-                for load in figure.loads() {
-                    ledger.fault(Subject::Introspectd, load, failure.to_string());
-                }
-            }
-        }
-    }
-
-    fn measure(self, lab: &Lab, ledger: &mut Ledger) -> Result<()> {
-        match self {
-            Self::Hits => hits::run(lab, ledger),
-            Self::Million if lab.quick => {
-                crate::remark("  left out by --quick");
-                Ok(())
-            }
-            Self::Million => million::run(lab, ledger),
-            Self::Latency => latency::run(lab, ledger),
-            Self::Memory => memory::run(lab, ledger),
-            Self::Misses => misses::run(lab, ledger),
-            Self::Herd => herd::run(lab, ledger),
-            Self::Down => down::run(lab, ledger),
-            Self::Eviction => eviction::run(lab, ledger),
-            Self::Start => start::run(lab, ledger),
-            Self::ForwardAuth => {
-                crate::remark("  not built yet");
-                Ok(())
-            }
+        Group::Million => million::run(lab, ledger),
+        Group::Latency => latency::run(lab, ledger),
+        Group::Memory => memory::run(lab, ledger),
+        Group::Misses => misses::run(lab, ledger),
+        Group::Herd => herd::run(lab, ledger),
+        Group::Down => down::run(lab, ledger),
+        Group::Eviction => eviction::run(lab, ledger),
+        Group::Start => start::run(lab, ledger),
+        Group::ForwardAuth => {
+            crate::output::remark("  not built yet");
+            Ok(())
         }
     }
 }

@@ -7,7 +7,8 @@ use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
 use crate::proc;
 use crate::process::Process;
-use crate::subject::{Room, free_port, introspectd};
+use crate::role::free_port;
+use crate::running::{Room, introspectd};
 
 /// From the start of the process to an answer that it had to fetch; and what it takes before anybody asks.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
@@ -23,7 +24,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         std::thread::sleep(Duration::from_millis(500));
         let idle = proc::memory(process.id()).resident as f64 / f64::from(1 << 20);
         ledger.note(Load::Idle, idle);
-        crate::remark(&format!(
+        crate::output::remark(&format!(
             "  first answer after {:.1} ms, idle {idle:.1} MiB",
             after.as_secs_f64() * 1e3
         ));

@@ -1,0 +1,46 @@
+//! The groups of figures, by name.
+
+/// What is measured together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Group {
+    Hits,
+    Million,
+    Latency,
+    Memory,
+    Misses,
+    Herd,
+    Down,
+    Eviction,
+    Start,
+    ForwardAuth,
+}
+
+impl Group {
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Hits,
+        Self::Million,
+        Self::Latency,
+        Self::Memory,
+        Self::Misses,
+        Self::Herd,
+        Self::Down,
+        Self::Eviction,
+        Self::Start,
+        Self::ForwardAuth,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Hits => "hits",
+            Self::Million => "million",
+            Self::Latency => "latency",
+            Self::Memory => "memory",
+            Self::Misses => "misses",
+            Self::Herd => "herd",
+            Self::Down => "down",
+            Self::Eviction => "eviction",
+            Self::Start => "start",
+            Self::ForwardAuth => "forward-auth",
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! A server that is measured, started and asked.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use crate::answer::{CALLER, PROVIDER, SECRET};
+use crate::client::Plan;
+use crate::failure::{Failure, Result, Tried};
+use crate::lab::Lab;
+use crate::nginx;
+use crate::proc::{self, Memory};
+use crate::process::Process;
+use crate::role::{free_port, role, wait_until_open};
+use crate::subject::Subject;
+
+/// How introspectd departs from its defaults, beside the reuse of half an hour that the peers have, too.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Room {
+    pub(crate) mebibytes: u64,
+}
+
+impl Room {
+    /// `[cache] max_bytes` by default.
+    pub(crate) const DEFAULT: Self = Self { mebibytes: 256 };
+    /// More than any set needs.
+    pub(crate) const AMPLE: Self = Self { mebibytes: 4096 };
+}
+
+/// A subject that answers.
+pub(crate) struct Running {
+    pub(crate) subject: Subject,
+    pub(crate) port: u16,
+    process: Process,
+    folder: PathBuf,
+}
+
+impl Running {
+    /// Starts it in front of this authority and waits until it takes connections.
+    pub(crate) fn start(lab: &Lab, subject: Subject, authority: u16, room: Room) -> Result<Self> {
+        let port = free_port()?;
+        let folder = lab.folder(subject.name())?;
+        let command = match subject {
+            Subject::Floor => role("floor", port)?,
+            Subject::Introspectd => introspectd(lab, port, authority, room, &folder)?,
+            Subject::ProxyCache | Subject::OpenFileCache | Subject::Lua => {
+                nginx::command(subject, port, authority, &folder)?
+            }
+        };
+        let mut process = Process::start(&command, &folder.join("log"))?;
+        wait_until_open(port, &mut process)
+            .map_err(|why| Failure::new(format!("{}: {why}", subject.name())))?;
+        Ok(Self { subject, port, process, folder })
+    }
+
+    pub(crate) fn cpu(&self) -> Duration {
+        proc::cpu(self.process.id())
+    }
+
+    pub(crate) fn memory(&self) -> Memory {
+        proc::memory(self.process.id())
+    }
+
+    /// Asks about each token once. Every answer must be an active one.
+    pub(crate) fn fill(&self, prefix: &str, tokens: std::ops::Range<u64>) -> Result<()> {
+        let requests = tokens.end - tokens.start;
+        let plan = Plan {
+            port: self.port,
+            connections: 64,
+            requests,
+            rate: None,
+            patience: Duration::from_secs(30 + requests / 2000),
+            token: &|number| crate::answer::token(prefix, tokens.start + number),
+        };
+        let report = plan.run()?;
+        report
+            .all_active(requests)
+            .map_err(|why| Failure::new(format!("{} could not be filled: {why}", self.subject.name())))
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // Hundreds of mebibytes of cache files may be in it, and it is memory.
+        drop(fs::remove_dir_all(&self.folder));
+    }
+}
+
+/// What introspectd is started with.
+pub(crate) fn introspectd(
+    lab: &Lab,
+    port: u16,
+    authority: u16,
+    room: Room,
+    folder: &std::path::Path,
+) -> Result<Command> {
+    let Room { mebibytes } = room;
+    let configuration = format!(
+        "[listen]\napi = [\"127.0.0.1:{port}\"]\nadmin = \"127.0.0.1:{admin}\"\n\
+         [cache]\nttl = \"30m\"\nmax_bytes = \"{mebibytes}MiB\"\n\
+         [routing]\nunmatched = \"{PROVIDER}\"\n\
+         [callers.{CALLER}]\nsecret = {{ literal = \"{SECRET}\" }}\n\
+         [providers.{PROVIDER}]\nkind = \"rfc7662\"\n\
+         introspection_endpoint = \"http://127.0.0.1:{authority}/facts\"\n\
+         credentials = {{ type = \"client_secret_basic\", client_id = \"{CALLER}\", \
+         client_secret = {{ literal = \"{SECRET}\" }} }}\n",
+        admin = free_port()?,
+    );
+    let file = folder.join("introspectd.toml");
+    fs::write(&file, configuration).tried(file.display())?;
+    let mut command = Command::new(&lab.introspectd);
+    command.arg("serve").arg("--config").arg(file).env("TOKIO_WORKER_THREADS", "2");
+    // Such a variable wins over the file.
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("INTROSPECTD__")) {
+            command.env_remove(name);
+        }
+    }
+    Ok(command)
+}
