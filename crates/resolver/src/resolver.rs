@@ -81,7 +81,7 @@ impl<K: Keep> Resolver<K> {
 
     /// The configured provider of this name.
     pub fn provider(&self, name: &str) -> Option<&ProviderName> {
-        self.providers.iter().map(|it| &it.entry.name).find(|it| it.as_str() == name)
+        self.named(name).map(|(_, it)| &it.entry.name)
     }
 
     /// What is known of a token that a client presented.
@@ -116,8 +116,7 @@ impl<K: Keep> Resolver<K> {
     /// A [`Failure`] where the provider said nothing definite, [`Failure::Unsupported`] where it has
     /// no such call.
     pub async fn lookup(&self, id: TokenId, provider: &ProviderName) -> Result<Resolution<K>, Failure> {
-        let named = self.providers.iter().enumerate().find(|(_, it)| it.entry.name == *provider);
-        match named {
+        match self.named(provider.as_str()) {
             None => Ok(Resolution::NOBODY),
             // At once, and not by way of a question: it would take a place, or find none and be told as
             // an overload, which is over some time.
@@ -126,12 +125,15 @@ impl<K: Keep> Resolver<K> {
         }
     }
 
+    fn named(&self, name: &str) -> Option<(usize, &Asked)> {
+        self.providers.iter().enumerate().find(|(_, it)| it.entry.name.as_str() == name)
+    }
+
     /// `only` narrows what routing says. A provider without a `match` can be meant by its name alone.
     fn candidates(&self, token: &TokenValue, only: Option<&ProviderName>) -> Routed {
         let routed = self.router.route(token.expose());
         let Some(only) = only else { return routed };
-        let named = self.providers.iter().enumerate().find(|(_, it)| it.entry.name == *only);
-        match named {
+        match self.named(only.as_str()) {
             Some((place, it)) if it.entry.matching.is_none() || routed.contains(place) => Routed::One(place),
             Some(_) | None => Routed::Nobody,
         }
@@ -161,8 +163,11 @@ impl<K: Keep> Resolver<K> {
 
     /// What the cache says, without asking.
     fn known(&self, place: usize, subject: &Subject) -> Option<Resolution<K>> {
-        let key = self.keys.key(&self.providers.get(place)?.entry.name, subject);
-        match self.cache.get(&key) {
+        self.hit(&self.keys.key(&self.providers.get(place)?.entry.name, subject))
+    }
+
+    fn hit(&self, key: &Key) -> Option<Resolution<K>> {
+        match self.cache.get(key) {
             Cached::Fresh(fact) => Some(Resolution { fact: Some(fact), source: Source::Hit }),
             Cached::Stale(_) | Cached::Nothing => None,
         }
@@ -173,15 +178,15 @@ impl<K: Keep> Resolver<K> {
     async fn resolve(&self, place: usize, subject: &Subject) -> Result<Resolution<K>, Failure> {
         let Some(asked) = self.providers.get(place) else { return Ok(Resolution::NOBODY) };
         let key = self.keys.key(&asked.entry.name, subject);
-        if let Cached::Fresh(fact) = self.cache.get(&key) {
-            return Ok(Resolution { fact: Some(fact), source: Source::Hit });
+        if let Some(hit) = self.hit(&key) {
+            return Ok(hit);
         }
         let (flight, source) = match self.flights.board(key) {
             Boarding::Under(flight) => (flight, Source::Coalesced),
             Boarding::Turn(turn) => {
                 // A flight may have landed between the look into the cache and this turn.
-                if let Cached::Fresh(fact) = self.cache.get(&key) {
-                    return Ok(Resolution { fact: Some(fact), source: Source::Hit });
+                if let Some(hit) = self.hit(&key) {
+                    return Ok(hit);
                 }
                 let (asked, subject) = (asked.clone(), subject.clone());
                 let (cache, clock) = (Arc::clone(&self.cache), Arc::clone(&self.clock));

@@ -19,5 +19,5 @@ mod tree;
 
 pub use ledger::{Ledger, Problem, Problems, Setting};
 pub use secret::CallerSecret;
-pub use section::{Entry, Section};
+pub use section::{Entry, Section, resembling};
 pub use tree::{Environment, load};

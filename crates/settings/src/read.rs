@@ -42,7 +42,22 @@ impl Section {
         parse: impl FnOnce(&str) -> Result<T, E>,
     ) -> Option<T> {
         let text = self.text(key)?;
-        match parse(&text) {
+        self.judge(key, remedy, parse(&text))
+    }
+
+    /// A string that must be there, read further by `parse`. Missing or refused, the remedy is the same.
+    pub fn required_parsed<T, E: Display>(
+        &mut self,
+        key: &str,
+        remedy: &str,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Option<T> {
+        let text = self.required_text(key, remedy)?;
+        self.judge(key, remedy, parse(&text))
+    }
+
+    fn judge<T, E: Display>(&self, key: &str, remedy: &str, parsed: Result<T, E>) -> Option<T> {
+        match parsed {
             Ok(parsed) => Some(parsed),
             Err(error) => {
                 self.problem(key, error.to_string(), remedy);

@@ -155,7 +155,7 @@ impl Section {
             if self.asked.contains(key) {
                 continue;
             }
-            let remedy = match self.nearest(key) {
+            let remedy = match resembling(key, self.asked.iter().map(String::as_str)) {
                 Some(nearest) => format!("Did you mean `{nearest}`?"),
                 None => format!("Remove it. Known here: {}.", self.known()),
             };
@@ -203,20 +203,18 @@ impl Section {
         }
     }
 
-    fn nearest(&self, key: &str) -> Option<&String> {
-        let likeness = |known: &str| strsim::jaro_winkler(known, key);
-        self.asked
-            .iter()
-            .filter(|known| likeness(known) > 0.75)
-            .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
-    }
-
     fn known(&self) -> String {
         let mut known: Vec<_> = self.asked.iter().map(String::as_str).collect();
         known.sort_unstable();
         known.dedup();
         known.join(", ")
     }
+}
+
+/// What a misspelt word was meant to be, of those that are known.
+pub fn resembling<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let likeness = |candidate: &&str| strsim::jaro_winkler(word, candidate);
+    known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|best| likeness(best) > 0.75)
 }
 
 pub(crate) fn is_environment(origin: &str) -> bool {

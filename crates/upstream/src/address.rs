@@ -65,14 +65,7 @@ impl Address {
     /// Reads a key of the configuration; plain `http` leaves the machine only with `allow_http`.
     pub(crate) fn read(section: &mut Section, key: &str, allow_http: bool) -> Option<Self> {
         let remedy = "Write a URL such as \"https://as.example\".";
-        let text = section.required_text(key, remedy)?;
-        let address = match Self::parse(&text) {
-            Ok(address) => address,
-            Err(error) => {
-                section.problem(key, error.to_string(), remedy);
-                return None;
-            }
-        };
+        let address = section.required_parsed(key, remedy, Self::parse)?;
         if !address.is_private() && !allow_http {
             section.problem(
                 key,

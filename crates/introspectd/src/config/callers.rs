@@ -2,11 +2,11 @@ use std::collections::BTreeSet;
 
 use introspectd_core::ProviderName;
 use introspectd_front::{Caller, Callers, Permission, ProviderSet, SecretDigest};
-use introspectd_settings::{CallerSecret, Section};
+use introspectd_settings::{CallerSecret, Section, resembling};
 use secrecy::ExposeSecret;
 
 use super::listen::{ApiListener, Listen};
-use super::{nearest, resembling};
+use super::nearest;
 
 pub(super) fn read(root: &mut Section, providers: &[ProviderName], listen: &Listen) -> Callers {
     let named: BTreeSet<&str> = listen.api.iter().filter_map(|listener| listener.caller.as_deref()).collect();

@@ -56,7 +56,7 @@ fn read_listeners(section: &mut Section, key: &str, default: &str) -> Vec<ApiLis
                 Err(error) => section.problem(key, format!("{text:?} {error}"), REMEDY),
             },
             Entry::Section(mut entry) => {
-                let address = read_address(&mut entry);
+                let address = entry.required_parsed("address", REMEDY, ListenAddress::parse);
                 let caller = entry.text("caller");
                 entry.finish();
                 listeners.extend(address.map(|address| ApiListener { address, caller }));
@@ -64,17 +64,6 @@ fn read_listeners(section: &mut Section, key: &str, default: &str) -> Vec<ApiLis
         }
     }
     listeners
-}
-
-fn read_address(entry: &mut Section) -> Option<ListenAddress> {
-    let text = entry.required_text("address", REMEDY)?;
-    match ListenAddress::parse(&text) {
-        Ok(address) => Some(address),
-        Err(error) => {
-            entry.problem("address", error.to_string(), REMEDY);
-            None
-        }
-    }
 }
 
 /// Port 0 is a free port each time.

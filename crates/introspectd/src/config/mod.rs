@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use introspectd_front::Callers;
 use introspectd_resolver::{CacheLimits, Unmatched};
-use introspectd_settings::{Environment, Problems, Section, Setting};
+use introspectd_settings::{Environment, Problems, Section, Setting, resembling};
 use tracing_subscriber::EnvFilter;
 
 pub use listen::{ApiListener, Listen};
@@ -87,12 +87,6 @@ fn nearest<'a>(word: &str, known: impl Iterator<Item = &'a str> + Clone) -> Stri
         Some(best) => format!("Did you mean `{best}`?"),
         None => format!("Known here: {}.", known.collect::<Vec<_>>().join(", ")),
     }
-}
-
-/// What a misspelt word was meant to be.
-fn resembling<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let likeness = |candidate: &&str| strsim::jaro_winkler(word, candidate);
-    known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|best| likeness(best) > 0.75)
 }
 
 #[cfg(test)]
