@@ -81,7 +81,7 @@ fn crates_use_each_other_only_as_agreed() {
 
 #[test]
 fn only_the_resolver_knows_the_cache() {
-    assert_eq!(users_of(|dependency| name(dependency) == "moka"), ["introspectd-resolver"]);
+    assert_eq!(users_of(|dependency| name(dependency) == "quick_cache"), ["introspectd-resolver"]);
 }
 
 #[test]

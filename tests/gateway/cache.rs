@@ -110,7 +110,7 @@ async fn the_first_client_goes_away_and_the_others_are_served() {
     let first = Client::ask(&room.gateway, TibcoAsg::ACTIVE).await;
     gate.arrived(1).await;
     let others = ask_at_once(&room, 5, TibcoAsg::ACTIVE).await;
-    first.leave().await;
+    first.leave();
     let after = ask_at_once(&room, 5, TibcoAsg::ACTIVE).await;
     assert_eq!(gate.waiting(), 1);
     gate.open();
@@ -126,12 +126,24 @@ async fn the_only_client_goes_away_and_what_was_asked_is_kept() {
     let gate = room.server.gate();
     let only = Client::ask(&room.gateway, TibcoAsg::ACTIVE).await;
     gate.arrived(1).await;
-    only.leave().await;
+    only.leave();
     let next = ask_at_once(&room, 1, TibcoAsg::ACTIVE).await;
     gate.open();
     replies(next).await[0].assert_active(&TibcoAsg::active(), "coalesced");
     room.ask(TibcoAsg::ACTIVE).await.assert_active(&TibcoAsg::active(), "hit");
     assert_eq!(room.sent().len(), 1);
+}
+
+#[tokio::test]
+async fn a_client_that_only_listens_any_more_is_answered() {
+    let room = open().await;
+    let gate = room.server.gate();
+    let mut client = Client::ask(&room.gateway, TibcoAsg::ACTIVE).await;
+    client.finish().await;
+    gate.arrived(1).await;
+    gate.open();
+    let answer = client.rest().await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"active\":true"), "{answer}");
 }
 
 /// Neither by age nor by its own end, however often it is asked about.

@@ -13,7 +13,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use introspectd::{App, Config};
-use introspectd_front::{ListenAddress, Stop};
+use introspectd_front::{ListenAddress, Stop, Workers};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -64,7 +64,7 @@ impl Gateway {
         let bound = app.bind().await.expect("free ports");
         let (api, admin) = (first(&bound.api_addresses()), first(&bound.admin_addresses()));
         let (end, stop) = Stop::new();
-        let serving = tokio::spawn(bound.run(stop));
+        let serving = tokio::spawn(bound.run(Workers::here(), stop));
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { api, admin, clock, client, end, serving }
     }

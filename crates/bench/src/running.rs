@@ -97,7 +97,7 @@ pub(crate) fn introspectd(
 ) -> Result<Command> {
     let Room { mebibytes } = room;
     let configuration = format!(
-        "[listen]\napi = [\"127.0.0.1:{port}\"]\nadmin = \"127.0.0.1:{admin}\"\n\
+        "[listen]\napi = [\"127.0.0.1:{port}\"]\nadmin = \"127.0.0.1:{admin}\"\nworkers = 2\n\
          [cache]\nttl = \"30m\"\nmax_bytes = \"{mebibytes}MiB\"\n\
          [routing]\nunmatched = \"{PROVIDER}\"\n\
          [callers.{CALLER}]\nsecret = {{ literal = \"{SECRET}\" }}\n\
@@ -110,7 +110,7 @@ pub(crate) fn introspectd(
     let file = folder.join("introspectd.toml");
     fs::write(&file, configuration).tried(file.display())?;
     let mut command = Command::new(&lab.introspectd);
-    command.arg("serve").arg("--config").arg(file).env("TOKIO_WORKER_THREADS", "2");
+    command.arg("serve").arg("--config").arg(file);
     // Such a variable wins over the file.
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("INTROSPECTD__")) {

@@ -1,4 +1,5 @@
 use std::fmt;
+use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -6,18 +7,36 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 ///
 /// What is outside of these years is no time that an authorization server can mean, so there is no
 /// value for it: the constructors return `None`.
+///
+/// Held as seconds since the last one before the year 1, which is never zero: a time that may be absent then
+/// takes no more room than one that is there, and a cache holds millions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Timestamp(i64);
+pub struct Timestamp(NonZeroU64);
+
+/// Seconds since 1970 of the moment before [`Timestamp::MIN`].
+const ORIGIN: i64 = -62_135_596_801;
+/// The last second of the year 9999.
+const LAST: u64 = 253_402_300_799_u64.wrapping_sub_signed(ORIGIN);
 
 impl Timestamp {
     /// 0001-01-01T00:00:00Z.
-    pub const MIN: Self = Self(-62_135_596_800);
+    pub const MIN: Self = Self(NonZeroU64::MIN);
     /// 9999-12-31T23:59:59Z.
-    pub const MAX: Self = Self(253_402_300_799);
+    pub const MAX: Self = match NonZeroU64::new(LAST) {
+        Some(last) => Self(last),
+        None => Self::MIN,
+    };
 
     /// From seconds since the epoch.
     pub const fn from_seconds(seconds: i64) -> Option<Self> {
-        if seconds < Self::MIN.0 || seconds > Self::MAX.0 { None } else { Some(Self(seconds)) }
+        let Some(since) = seconds.checked_sub(ORIGIN) else { return None };
+        if since <= 0 || since.cast_unsigned() > LAST {
+            return None;
+        }
+        match NonZeroU64::new(since.cast_unsigned()) {
+            Some(since) => Some(Self(since)),
+            None => None,
+        }
     }
 
     /// From milliseconds since the epoch, rounded down, so that an end is never late.
@@ -27,12 +46,12 @@ impl Timestamp {
 
     /// Seconds since the epoch.
     pub const fn seconds(self) -> i64 {
-        self.0
+        self.0.get().cast_signed() + ORIGIN
     }
 
     /// `seconds` later; `None` past the year 9999.
     pub const fn plus_seconds(self, seconds: i64) -> Option<Self> {
-        match self.0.checked_add(seconds) {
+        match self.seconds().checked_add(seconds) {
             Some(sum) => Self::from_seconds(sum),
             None => None,
         }
@@ -40,14 +59,14 @@ impl Timestamp {
 
     /// How long until `later`; `None` where it is not in the future.
     pub fn until(self, later: Self) -> Option<Duration> {
-        let seconds = u64::try_from(later.0.checked_sub(self.0)?).ok()?;
+        let seconds = later.0.get().checked_sub(self.0.get())?;
         (seconds > 0).then(|| Duration::from_secs(seconds))
     }
 }
 
 impl fmt::Debug for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}s", self.0)
+        write!(f, "{}s", self.seconds())
     }
 }
 
@@ -99,7 +118,7 @@ pub struct ManualClock {
 impl ManualClock {
     /// Stands at `now`.
     pub fn at(now: Timestamp) -> Self {
-        Self { now: AtomicI64::new(now.0), elapsed_millis: AtomicU64::new(0) }
+        Self { now: AtomicI64::new(now.seconds()), elapsed_millis: AtomicU64::new(0) }
     }
 
     /// Moves both wall time and elapsed time on by whole seconds.
@@ -110,7 +129,7 @@ impl ManualClock {
 
     /// Sets the wall clock, as a time server may, and leaves elapsed time alone.
     pub fn set(&self, now: Timestamp) {
-        self.now.store(now.0, Ordering::SeqCst);
+        self.now.store(now.seconds(), Ordering::SeqCst);
     }
 }
 
@@ -135,6 +154,23 @@ mod tests {
         assert_eq!(Timestamp::from_millis(i64::MIN), None);
         assert_eq!(Timestamp::MAX.plus_seconds(1), None);
         assert_eq!(Timestamp::MAX.plus_seconds(i64::MAX), None);
+    }
+
+    #[test]
+    fn both_ends_and_the_epoch_are_themselves() {
+        assert_eq!(Timestamp::MIN.seconds(), -62_135_596_800);
+        assert_eq!(Timestamp::MAX.seconds(), 253_402_300_799);
+        for seconds in [Timestamp::MIN.seconds(), -1, 0, 1, Timestamp::MAX.seconds()] {
+            assert_eq!(Timestamp::from_seconds(seconds).map(Timestamp::seconds), Some(seconds));
+        }
+        for beyond in [Timestamp::MIN.seconds() - 1, Timestamp::MAX.seconds() + 1, i64::MIN] {
+            assert_eq!(Timestamp::from_seconds(beyond), None);
+        }
+    }
+
+    #[test]
+    fn an_absent_time_takes_no_more_room() {
+        assert_eq!(size_of::<Option<Timestamp>>(), 8);
     }
 
     #[test]

@@ -1,12 +1,11 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{Method, Request, StatusCode};
 
 use crate::language::Language;
 use crate::problem::Problem;
+use crate::reply::{Reply, text};
 
 /// Whether new requests are welcome. Shared by whoever starts and drains the process.
 #[derive(Debug, Clone, Default)]
@@ -40,7 +39,7 @@ impl Admin {
     }
 
     /// Answers one request.
-    pub fn answer<B>(&self, request: &Request<B>) -> Response<Full<Bytes>> {
+    pub fn answer<B>(&self, request: &Request<B>) -> Reply {
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         match request.uri().path() {
             "/livez" | "/readyz" if !is_read => {
@@ -52,13 +51,4 @@ impl Admin {
             _ => Problem::NotFound.reply(Language::of(request.headers())),
         }
     }
-}
-
-fn text(status: StatusCode, body: &'static str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
-    *response.status_mut() = status;
-    let plain = HeaderValue::from_static("text/plain; charset=utf-8");
-    response.headers_mut().insert(http::header::CONTENT_TYPE, plain);
-    response.headers_mut().insert(http::header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }

@@ -1,25 +1,30 @@
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::{Method, Request, Response};
-use http_body_util::Full;
+use http::Request;
+use http::request::Parts;
 use hyper::body::Body;
 use introspectd_core::{Clock, ProviderName, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Resolver};
 
-use crate::authentication::authenticate;
+use crate::authentication::Peer;
 use crate::body::read_form;
 use crate::caller::{Caller, Callers, Permission};
 use crate::form::{IntrospectForm, Subject};
 use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
-use crate::reply::{self, Rendered};
+use crate::reply::{self, Rendered, Reply};
 
 /// What callers ask: `POST /introspect`.
 pub struct Api {
     callers: Callers,
     resolver: Arc<Resolver<Rendered>>,
     clock: Arc<dyn Clock>,
+}
+
+/// What callers ask on one connection.
+pub struct Session {
+    api: Arc<Api>,
+    peer: Peer,
 }
 
 impl Api {
@@ -33,52 +38,60 @@ impl Api {
         self.callers.named(name)
     }
 
-    /// Answers one request that came in on a listener, which may name its caller.
+    /// For a connection that came in on a listener, which may name its caller.
+    pub fn session(self: &Arc<Self>, listener: Option<&Arc<Caller>>) -> Session {
+        Session { api: Arc::clone(self), peer: Peer::new(listener.cloned()) }
+    }
+}
+
+impl Session {
+    /// Answers one request.
     ///
     /// This is the order of the layers: path and method, caller, permission, body, parameters,
     /// resolver, judgement, reply. The caller comes before the body, so that nobody unknown makes us
     /// read one; the path comes before the caller, so that a mistyped URL does not look like a wrong
     /// secret.
-    pub async fn answer<B>(
-        &self,
-        listener: Option<&Arc<Caller>>,
-        request: Request<B>,
-    ) -> Response<Full<Bytes>>
+    pub async fn answer<B>(&self, request: Request<B>) -> Reply
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
-        let language = Language::of(request.headers());
-        let outcome = match (request.uri().path(), request.method()) {
-            ("/introspect", &Method::POST) => self.introspect(listener, request).await,
+        let (mut head, body) = request.into_parts();
+        let outcome = match (head.uri.path(), head.method.as_str()) {
+            ("/introspect", "POST") => self.introspect(&mut head, body).await,
             ("/introspect", _) => Err(Problem::MethodNotAllowed { allow: "POST" }),
             _ => Err(Problem::NotFound),
         };
         outcome.unwrap_or_else(|problem| {
             tracing::debug!(?problem, "refused a request");
-            problem.reply(language)
+            problem.reply(Language::of(&head.headers))
         })
     }
 
-    async fn introspect<B>(
-        &self,
-        listener: Option<&Arc<Caller>>,
-        request: Request<B>,
-    ) -> Result<Response<Full<Bytes>>, Problem>
+    async fn introspect<B>(&self, head: &mut Parts, body: B) -> Result<Reply, Problem>
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
-        let (head, body) = request.into_parts();
-        let caller = authenticate(&self.callers, listener, &head.headers)?;
+        let caller = self.peer.caller(&self.api.callers, &head.headers)?;
         // Which of the two is needed, only the parameters tell; without either nobody needs to be heard.
         require(caller, &[Permission::Introspect, Permission::Lookup])?;
         let form = IntrospectForm::parse(&read_form(&head.headers, body).await?)?;
+        let resolution = self.api.resolve(caller, form).await?;
+        let active = resolution.active(self.api.clock.now()).map(|(_, rendered)| rendered);
+        Ok(reply::introspection(std::mem::take(&mut head.headers), active, resolution.source))
+    }
+}
+
+impl Api {
+    async fn resolve(
+        &self,
+        caller: &Caller,
+        form: IntrospectForm,
+    ) -> Result<Resolution<'_, Rendered>, Problem> {
         let provider = form.provider.as_deref().map(|name| self.provider(name)).transpose()?;
-        let resolution = match form.subject {
-            Subject::Token(token) => self.by_token(caller, token, provider).await?,
-            Subject::Id(id) => self.by_id(caller, id, provider).await?,
-        };
-        let active = resolution.active(self.clock.now()).map(|(_, rendered)| rendered);
-        Ok(reply::introspection(active, resolution.source))
+        match form.subject {
+            Subject::Token(token) => self.by_token(caller, token, provider).await,
+            Subject::Id(id) => self.by_id(caller, id, provider).await,
+        }
     }
 
     async fn by_token(
@@ -86,7 +99,7 @@ impl Api {
         caller: &Caller,
         token: TokenValue,
         provider: Option<&ProviderName>,
-    ) -> Result<Resolution<Rendered>, Problem> {
+    ) -> Result<Resolution<'_, Rendered>, Problem> {
         require(caller, &[Permission::Introspect])?;
         Ok(self.resolver.introspect(token, provider, |name| caller.may_ask(name)).await?)
     }
@@ -98,7 +111,7 @@ impl Api {
         caller: &Caller,
         id: TokenId,
         provider: Option<&ProviderName>,
-    ) -> Result<Resolution<Rendered>, Problem> {
+    ) -> Result<Resolution<'_, Rendered>, Problem> {
         require(caller, &[Permission::Lookup])?;
         let provider = provider.ok_or(InvalidRequest::ProviderNeeded)?;
         if !caller.may_ask(provider) {

@@ -1,32 +1,68 @@
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
 use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue};
+use secrecy::{ExposeSecret, SecretSlice};
+use subtle::ConstantTimeEq;
 
 use crate::caller::{Caller, Callers};
 use crate::form;
 use crate::problem::Problem;
 
-/// Who sent a request: the caller that its listener names, else the one whose secret it shows in its
-/// one `Authorization` header, by HTTP Basic or as a bearer.
-///
-/// What the connection says wins: a header is what a proxy may have handed on from a client.
-pub(crate) fn authenticate<'a>(
-    callers: &'a Callers,
-    listener: Option<&'a Arc<Caller>>,
-    headers: &HeaderMap,
-) -> Result<&'a Arc<Caller>, Problem> {
-    listener.or_else(|| by_header(callers, headers)).ok_or(Problem::InvalidClient)
+/// The other end of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Peer {
+    /// Who everybody is that comes in by this listener.
+    listener: Option<Arc<Caller>>,
+    /// The first `Authorization` header here that was a caller's, and whose. A gateway sends the same one with
+    /// every request: it is compared, and not decoded and hashed again.
+    recognized: OnceLock<(SecretSlice<u8>, Arc<Caller>)>,
 }
 
-fn by_header<'a>(callers: &'a Callers, headers: &HeaderMap) -> Option<&'a Arc<Caller>> {
+impl Peer {
+    pub(crate) fn new(listener: Option<Arc<Caller>>) -> Self {
+        Self { listener, recognized: OnceLock::new() }
+    }
+
+    /// Who sent a request: the caller that its listener names, else the one whose secret it shows in its
+    /// one `Authorization` header, by HTTP Basic or as a bearer.
+    ///
+    /// What the connection says wins: a header is what a proxy may have handed on from a client. The callers
+    /// must be the same each time.
+    pub(crate) fn caller<'a>(
+        &'a self,
+        callers: &'a Callers,
+        headers: &HeaderMap,
+    ) -> Result<&'a Arc<Caller>, Problem> {
+        if let Some(caller) = &self.listener {
+            return Ok(caller);
+        }
+        let header = one_authorization(headers).ok_or(Problem::InvalidClient)?;
+        if let Some((known, caller)) = self.recognized.get()
+            && known.expose_secret().ct_eq(header.as_bytes()).into()
+        {
+            return Ok(caller);
+        }
+        let caller = by_header(callers, header).ok_or(Problem::InvalidClient)?;
+        self.recognized.get_or_init(|| (header.as_bytes().to_vec().into(), Arc::clone(caller)));
+        Ok(caller)
+    }
+}
+
+/// Of two headers, a proxy and we might each believe another one.
+fn one_authorization(headers: &HeaderMap) -> Option<&HeaderValue> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
-    // Of two headers, a proxy and we might each believe another one.
-    let (Some(value), None) = (values.next(), values.next()) else { return None };
-    let (scheme, credentials) = value.to_str().ok()?.split_once(' ')?;
+    match (values.next(), values.next()) {
+        (Some(value), None) => Some(value),
+        _ => None,
+    }
+}
+
+fn by_header<'a>(callers: &'a Callers, header: &HeaderValue) -> Option<&'a Arc<Caller>> {
+    let (scheme, credentials) = header.to_str().ok()?.split_once(' ')?;
     let credentials = credentials.trim_matches(' ');
     if scheme.eq_ignore_ascii_case("basic") {
         basic(callers, credentials)
@@ -76,7 +112,7 @@ mod tests {
         let callers = callers();
         let headers =
             headers.iter().map(|value| (AUTHORIZATION, HeaderValue::try_from(*value).unwrap())).collect();
-        authenticate(&callers, None, &headers).ok().map(|caller| caller.name.clone())
+        Peer::default().caller(&callers, &headers).ok().map(|caller| caller.name.clone())
     }
 
     fn basic(credentials: &str) -> String {
@@ -128,10 +164,26 @@ mod tests {
     }
 
     #[test]
+    fn a_connection_knows_only_the_very_header_that_it_was_shown() {
+        let (callers, peer) = (callers(), Peer::default());
+        let who = |header: &str| {
+            let headers = [(AUTHORIZATION, HeaderValue::try_from(header).unwrap())].into_iter().collect();
+            peer.caller(&callers, &headers).ok().map(|caller| caller.name.clone())
+        };
+        for wrong in ["Bearer plai", "Bearer plain2", "Basic plain"] {
+            assert_eq!(who(wrong), None);
+            assert_eq!(who("Bearer plain").as_deref(), Some("a b"));
+            assert_eq!(who("Bearer s3cr:t/+ %").as_deref(), Some("edge"));
+            assert_eq!(who(wrong), None, "after it has known others");
+        }
+        assert!(peer.caller(&callers, &HeaderMap::new()).is_err());
+    }
+
+    #[test]
     fn the_listener_wins_over_the_header() {
         let callers = callers();
         let headers = [(AUTHORIZATION, HeaderValue::from_static("Bearer plain"))].into_iter().collect();
-        let sidecar = callers.named("sidecar");
-        assert_eq!(authenticate(&callers, sidecar, &headers).unwrap().name, "sidecar");
+        let peer = Peer::new(callers.named("sidecar").cloned());
+        assert_eq!(peer.caller(&callers, &headers).unwrap().name, "sidecar");
     }
 }

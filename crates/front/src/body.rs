@@ -1,8 +1,11 @@
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use futures_util::poll;
 use http::header::CONTENT_TYPE;
+use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
 
@@ -25,7 +28,13 @@ where
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(Problem::TooLarge);
     }
-    match tokio::time::timeout(DEADLINE, Limited::new(body, MAX_BODY).collect()).await {
+    let mut body = pin!(Limited::new(body, MAX_BODY).collect());
+    // Most bodies come with their head, and need no timer.
+    let collected = match poll!(body.as_mut()) {
+        Poll::Ready(collected) => Ok(collected),
+        Poll::Pending => tokio::time::timeout(DEADLINE, body).await,
+    };
+    match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::TooLarge),
         Ok(Err(_)) => Err(InvalidRequest::Unreadable.into()),
@@ -34,7 +43,12 @@ where
 }
 
 fn is_form(headers: &HeaderMap) -> bool {
-    let Some(value) = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
-    let essence = value.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    const FORM: &[u8] = b"application/x-www-form-urlencoded";
+    let value = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+    // As nearly everybody writes it.
+    if value == FORM {
+        return true;
+    }
+    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
+    essence.trim_ascii().eq_ignore_ascii_case(FORM)
 }

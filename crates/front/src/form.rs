@@ -1,6 +1,7 @@
 use std::borrow::Cow;
 
 use introspectd_core::{TokenId, TokenRejected, TokenValue};
+use memchr::{memchr, memchr2};
 
 use crate::problem::InvalidRequest;
 
@@ -26,26 +27,25 @@ impl IntrospectForm {
     /// ignored (RFC 7662 section 2.1).
     pub(crate) fn parse(body: &[u8]) -> Result<Self, InvalidRequest> {
         let (mut token, mut hint, mut provider) = (None, None, None);
-        let mut names: Vec<Cow<'_, str>> = Vec::new();
-        for pair in body.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-            let mut halves = pair.splitn(2, |byte| *byte == b'=');
-            let name = decode(halves.next().unwrap_or_default())?;
-            let value = decode(halves.next().unwrap_or_default())?;
-            if names.contains(&name) {
+        let mut unknown: Vec<Cow<'_, str>> = Vec::new();
+        for pair in pairs(body) {
+            let (name, value) = pair?;
+            let twice = match &*name {
+                "token" => token.replace(value).is_some(),
+                "token_type_hint" => hint.replace(value).is_some(),
+                "provider" => provider.replace(value).is_some(),
+                _ if unknown.contains(&name) => true,
+                _ if unknown.len() == MAX_UNKNOWN => return Err(InvalidRequest::NotAForm),
+                _ => {
+                    unknown.push(name);
+                    false
+                }
+            };
+            if twice {
                 return Err(InvalidRequest::Repeated);
             }
-            match &*name {
-                "token" => token = Some(value.into_owned()),
-                "token_type_hint" => hint = Some(value),
-                "provider" => provider = Some(value.into_owned()),
-                _ => {}
-            }
-            names.push(name);
-            if names.len() > MAX_PARAMETERS {
-                return Err(InvalidRequest::NotAForm);
-            }
         }
-        let token = token.ok_or(InvalidRequest::NoToken)?;
+        let token = token.ok_or(InvalidRequest::NoToken)?.into_owned();
         let subject = match hint.as_deref() {
             Some("token_id") => TokenId::parse(token).map(Subject::Id),
             Some(_) | None => TokenValue::parse(token).map(Subject::Token),
@@ -54,16 +54,40 @@ impl IntrospectForm {
             TokenRejected::Empty => InvalidRequest::NoToken,
             TokenRejected::TooLong => InvalidRequest::TokenTooLong,
         })?;
-        Ok(Self { subject, provider })
+        Ok(Self { subject, provider: provider.map(Cow::into_owned) })
     }
 }
 
 /// Far above any client; the search for repeated names is quadratic.
-const MAX_PARAMETERS: usize = 32;
+const MAX_UNKNOWN: usize = 32;
+
+/// Names and values, decoded.
+fn pairs<'a>(
+    mut rest: &'a [u8],
+) -> impl Iterator<Item = Result<(Cow<'a, str>, Cow<'a, str>), InvalidRequest>> {
+    std::iter::from_fn(move || {
+        while !rest.is_empty() {
+            let (pair, behind) = cut(rest, b'&');
+            rest = behind;
+            if !pair.is_empty() {
+                let (name, value) = cut(pair, b'=');
+                return Some(decode(name).and_then(|name| Ok((name, decode(value)?))));
+            }
+        }
+        None
+    })
+}
+
+/// What is before the first `mark`, and what is behind it.
+fn cut(bytes: &[u8], mark: u8) -> (&[u8], &[u8]) {
+    memchr(mark, bytes)
+        .and_then(|place| bytes.split_at_checked(place))
+        .map_or((bytes, &[]), |(before, behind)| (before, behind.get(1..).unwrap_or_default()))
+}
 
 /// Undoes form encoding strictly: a `%` without two digits, or bytes that are no UTF-8, are no form.
 pub(crate) fn decode(raw: &[u8]) -> Result<Cow<'_, str>, InvalidRequest> {
-    if !raw.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+    if memchr2(b'%', b'+', raw).is_none() {
         return std::str::from_utf8(raw).map(Cow::Borrowed).map_err(|_| InvalidRequest::NotAForm);
     }
     let mut bytes = Vec::with_capacity(raw.len());

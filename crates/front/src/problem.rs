@@ -1,14 +1,12 @@
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_LANGUAGE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderValue, StatusCode};
 use introspectd_core::{Failure, Outage};
 use serde::Serialize;
 
 use crate::language::Language;
-use crate::reply::json;
+use crate::reply::{Reply, json};
 
 /// Why a request gets no answer about its token. The only way from an error to an HTTP answer is
 /// [`Problem::reply`].
@@ -109,7 +107,7 @@ impl Problem {
     }
 
     /// The answer. Nothing in it depends on the token, a credential or an upstream's words.
-    pub(crate) fn reply(&self, language: Language) -> Response<Full<Bytes>> {
+    pub(crate) fn reply(&self, language: Language) -> Reply {
         #[derive(Serialize)]
         struct Body<'a> {
             error: &'a str,

@@ -1,6 +1,8 @@
-use bytes::Bytes;
+use std::io::Cursor;
+use std::sync::Arc;
+
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
-use http::{HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use introspectd_core::{Audience, ProviderName, Timestamp, Token};
 use introspectd_resolver::{Keep, Source};
@@ -10,9 +12,13 @@ use serde::{Serialize, Serializer};
 /// Whether and how the cache served.
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
+/// An answer. Its body is one piece, which may be shared with the cache.
+pub type Reply = Response<Full<Cursor<Arc<[u8]>>>>;
+
 /// The body of an active token's answer, written once, when its provider has answered: all that is kept of
 /// the token's record beside what decides whether it is active.
-pub struct Rendered(Bytes);
+#[derive(Clone)]
+pub struct Rendered(Arc<[u8]>);
 
 impl Keep for Rendered {
     fn keep(provider: &ProviderName, token: Token) -> Self {
@@ -26,39 +32,50 @@ impl Keep for Rendered {
 
 /// An RFC 7662 answer. Without an active token it is `{"active":false}`, whatever the reason: who may
 /// not know more learns nothing from the difference.
-pub(crate) fn introspection(active: Option<&Rendered>, source: Source) -> Response<Full<Bytes>> {
-    let body = active.map_or(Bytes::from_static(br#"{"active":false}"#), |rendered| rendered.0.clone());
-    let mut response = bytes(StatusCode::OK, body);
+///
+/// Its headers are written into `room`, the map of the request's, so that a hit allocates none.
+pub(crate) fn introspection(room: HeaderMap, active: Option<&Rendered>, source: Source) -> Reply {
+    let body = active.map_or_else(|| Arc::from(&br#"{"active":false}"#[..]), |rendered| rendered.0.clone());
+    let mut headers = room;
+    headers.clear();
     let how = match source {
         Source::Hit => "hit",
         Source::Coalesced => "coalesced",
         Source::Miss => "miss",
         Source::Stale => "stale",
     };
-    response.headers_mut().insert(X_CACHE, HeaderValue::from_static(how));
-    response
+    headers.insert(X_CACHE, HeaderValue::from_static(how));
+    of_type("application/json", headers, body)
 }
 
 /// An answer of this JSON, which nobody on the way may keep.
-pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Response<Full<Bytes>> {
-    bytes(status, body(value))
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
+    let mut reply = of_type("application/json", HeaderMap::new(), body(value));
+    *reply.status_mut() = status;
+    reply
 }
 
-/// Of exactly its length: a cache holds millions.
-fn body(value: &impl Serialize) -> Bytes {
+/// An answer of this text, likewise.
+pub(crate) fn text(status: StatusCode, text: &str) -> Reply {
+    let mut reply = of_type("text/plain; charset=utf-8", HeaderMap::new(), text.as_bytes().into());
+    *reply.status_mut() = status;
+    reply
+}
+
+fn of_type(media_type: &'static str, mut headers: HeaderMap, body: Arc<[u8]>) -> Reply {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut reply = Response::new(Full::new(Cursor::new(body)));
+    *reply.headers_mut() = headers;
+    reply
+}
+
+fn body(value: &impl Serialize) -> Arc<[u8]> {
     match serde_json::to_vec(value) {
-        Ok(body) => body.into_boxed_slice().into(),
+        Ok(body) => body.into(),
         // Only a map with keys that are no strings could bring this about, and there is none.
-        Err(_) => Bytes::from_static(br#"{"error":"server_error"}"#),
+        Err(_) => br#"{"error":"server_error"}"#[..].into(),
     }
-}
-
-fn bytes(status: StatusCode, body: Bytes) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::new(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
 }
 
 /// An active token as RFC 7662 section 2.2 and our contract name its members. What is unknown is

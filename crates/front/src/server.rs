@@ -2,30 +2,15 @@ use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, Response};
-use http_body_util::Full;
+use http::Request;
 use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
+use crate::connection::{Raw, serve};
 use crate::listener::Listener;
-use crate::opening::Opening;
-
-/// A client that sends its first bytes or a head slowly, or rests between two requests of HTTP/1.1, holds
-/// a descriptor, and no longer than this.
-const HEADER_DEADLINE: Duration = Duration::from_secs(30);
-
-/// Head of a request, in bytes: above what proxies let through, below what would be worth sending.
-const MAX_HEAD: usize = 32 * 1024;
-
-/// HTTP/2 requests of one connection under way.
-const MAX_STREAMS: u32 = 256;
+use crate::reply::Reply;
+use crate::workers::Workers;
 
 /// The signal to stop, to be waited for by any number of listeners.
 #[derive(Debug, Clone)]
@@ -46,31 +31,35 @@ impl Stop {
 
 /// Serves HTTP/1.1 and HTTP/2 until `stop`, then lets requests under way end, for at most `drain`.
 /// Whether all of them did.
-pub async fn run<S, F>(listener: Listener, answer: S, stop: Stop, drain: Duration) -> bool
+///
+/// Each connection is answered by what `open` makes for it, and stays with one worker.
+pub async fn run<O, S, F>(listener: Listener, workers: Workers, open: O, stop: Stop, drain: Duration) -> bool
 where
-    S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    O: Fn() -> S + Send,
+    S: Fn(Request<Incoming>) -> F + Send + 'static,
+    F: Future<Output = Reply> + Send + 'static,
 {
     match listener {
-        Listener::Tcp(listener) => run_on(listener, answer, stop, drain).await,
-        Listener::Unix(listener, _file) => run_on(listener, answer, stop, drain).await,
+        Listener::Tcp(listener) => run_on(listener, workers, open, stop, drain).await,
+        Listener::Unix(listener, _file) => run_on(listener, workers, open, stop, drain).await,
     }
 }
 
-async fn run_on<L, S, F>(listener: L, answer: S, stop: Stop, drain: Duration) -> bool
+async fn run_on<L, O, S, F>(listener: L, mut workers: Workers, open: O, stop: Stop, drain: Duration) -> bool
 where
     L: Accept,
-    S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Response<Full<Bytes>>> + Send + 'static,
+    O: Fn() -> S + Send,
+    S: Fn(Request<Incoming>) -> F + Send + 'static,
+    F: Future<Output = Reply> + Send + 'static,
 {
-    let http = http();
-    let connections = GracefulShutdown::new();
+    // Each connection holds a sender: when all are gone, so are they.
+    let (open_still, mut ended) = mpsc::channel::<Infallible>(1);
     loop {
-        let stream = tokio::select! {
+        let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.given() => break,
         };
-        let stream = match stream {
+        let stream = match accepted {
             Ok(stream) => stream,
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(error) => {
@@ -80,58 +69,34 @@ where
                 continue;
             }
         };
-        let answer = answer.clone();
-        let service = service_fn(move |request| {
-            let reply = answer(request);
-            async { Ok::<_, Infallible>(reply.await) }
-        });
-        let connection = http
-            .serve_connection(TokioIo::new(Opening::within(HEADER_DEADLINE, stream)), service)
-            .into_owned();
-        let connection = connections.watch(connection);
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended early");
-            }
+        let (answer, stop, open_still) = (open(), stop.clone(), open_still.clone());
+        workers.spawn(async move {
+            serve(stream, answer, stop).await;
+            drop(open_still);
         });
     }
-    drop(listener);
-    tokio::time::timeout(drain, connections.shutdown()).await.is_ok()
-}
-
-fn http() -> auto::Builder<TokioExecutor> {
-    let mut http = auto::Builder::new(TokioExecutor::new());
-    http.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_DEADLINE).max_buf_size(MAX_HEAD);
-    http.http2()
-        .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
-        .max_concurrent_streams(MAX_STREAMS)
-        .keep_alive_interval(Duration::from_secs(60));
-    http
+    drop((listener, open_still));
+    // Nothing is ever sent, so it ends when the last sender does.
+    tokio::time::timeout(drain, ended.recv()).await.is_ok()
 }
 
 /// What TCP and Unix listeners have in common.
 trait Accept: Send {
-    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-
-    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+    fn accept(&self) -> impl Future<Output = io::Result<impl Raw>> + Send;
 }
 
 impl Accept for TcpListener {
-    type Stream = tokio::net::TcpStream;
-
-    async fn accept(&self) -> io::Result<Self::Stream> {
+    async fn accept(&self) -> io::Result<impl Raw> {
         let (stream, _) = TcpListener::accept(self).await?;
         // Fails on a connection that is gone already, which is no reason to accept less.
         let _ = stream.set_nodelay(true);
-        Ok(stream)
+        stream.into_std()
     }
 }
 
 impl Accept for UnixListener {
-    type Stream = tokio::net::UnixStream;
-
-    async fn accept(&self) -> io::Result<Self::Stream> {
-        UnixListener::accept(self).await.map(|(stream, _)| stream)
+    async fn accept(&self) -> io::Result<impl Raw> {
+        let (stream, _) = UnixListener::accept(self).await?;
+        stream.into_std()
     }
 }

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_core::Clock;
-use introspectd_front::{Admin, Api, Caller, ListenAddress, Listener, Readiness, Stop, run};
+use introspectd_front::{Admin, Api, Caller, ListenAddress, Listener, Readiness, Stop, Workers, run};
 use introspectd_resolver::Resolver;
 use tokio::task::JoinSet;
 
@@ -72,25 +72,31 @@ impl Bound {
         self.admin.iter().filter_map(|listener| listener.address().ok()).collect()
     }
 
-    /// Serves until `stop`, then lets requests under way end, for at most the configured drain. Whether
+    /// Serves callers on these workers until `stop`, then lets requests under way end, for at most the configured drain. Whether
     /// all of them did. The admin listeners answer until the others are done.
-    pub async fn run(self, stop: Stop) -> bool {
+    pub async fn run(self, workers: Workers, stop: Stop) -> bool {
         let Self { api, listeners, admin, readiness, drain } = self;
         let (end_admin, admin_stop) = Stop::new();
         let mut admins = JoinSet::new();
         for listener in admin {
             let admin = Admin::new(readiness.clone());
-            let answer = move |request| std::future::ready(admin.answer(&request));
-            admins.spawn(run(listener, answer, admin_stop.clone(), Duration::from_secs(1)));
+            let open = move || {
+                let admin = admin.clone();
+                move |request| std::future::ready(admin.answer(&request))
+            };
+            admins.spawn(run(listener, Workers::here(), open, admin_stop.clone(), Duration::from_secs(1)));
         }
         let mut apis = JoinSet::new();
         for (listener, caller) in listeners {
             let api = Arc::clone(&api);
-            let answer = move |request| {
-                let (api, caller) = (Arc::clone(&api), caller.clone());
-                async move { api.answer(caller.as_ref(), request).await }
+            let open = move || {
+                let session = Arc::new(api.session(caller.as_ref()));
+                move |request| {
+                    let session = Arc::clone(&session);
+                    async move { session.answer(request).await }
+                }
             };
-            apis.spawn(run(listener, answer, stop.clone(), drain));
+            apis.spawn(run(listener, workers.clone(), open, stop.clone(), drain));
         }
         readiness.set(true);
         let unready = tokio::spawn(async move {

@@ -1,9 +1,9 @@
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use introspectd_core::{Clock, State};
-use moka::Expiry;
-use moka::sync::Cache;
+use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::fact::{Fact, Keep};
 use crate::key::Key;
@@ -12,11 +12,11 @@ use crate::limits::CacheLimits;
 
 /// Facts, in two pools: however many made-up tokens are asked about, they evict no real one.
 ///
-/// Each pool also drops what is past its time by moka's own clock; that only frees memory. Whether a
-/// fact may still be used is judged here, by the injected clock, on every hit.
+/// What is past its time stays until it is replaced or room is needed. Whether a fact may still be used is
+/// judged here, on every hit.
 pub(crate) struct FactCache<K> {
-    active: Cache<Key, Entry<K>>,
-    inactive: Cache<Key, Entry<K>>,
+    active: Pool<K>,
+    inactive: Pool<K>,
     limits: CacheLimits,
     clock: Arc<dyn Clock>,
 }
@@ -24,31 +24,35 @@ pub(crate) struct FactCache<K> {
 /// What the cache has on a key.
 pub(crate) enum Cached<K> {
     /// To be used without asking.
-    Fresh(Arc<Fact<K>>),
+    Fresh(Fact<K>),
     /// To be used if the provider is out of order.
-    Stale(Arc<Fact<K>>),
+    Stale(Fact<K>),
     Nothing,
 }
 
+/// A cache holds millions of these, so times are whole milliseconds, by [`Clock::elapsed`].
+#[derive(Clone)]
 struct Entry<K> {
-    fact: Arc<Fact<K>>,
-    /// By [`Clock::elapsed`], as is `kept_until`.
-    fresh_until: Duration,
-    kept_until: Duration,
-    /// From the insertion, for moka.
-    memory: Duration,
+    fact: Fact<K>,
+    fresh_until: u64,
+    kept_until: u64,
 }
 
-impl<K> Clone for Entry<K> {
-    fn clone(&self) -> Self {
-        Self { fact: Arc::clone(&self.fact), ..*self }
+type Pool<K> = Cache<Key, Entry<K>, Weight>;
+
+#[derive(Clone)]
+struct Weight;
+
+impl<K: Keep> Weighter<Key, Entry<K>> for Weight {
+    fn weight(&self, _: &Key, entry: &Entry<K>) -> u64 {
+        (size_of::<(Key, Entry<K>)>() + OVERHEAD + entry.fact.size()) as u64
     }
 }
 
-/// What an entry costs beside its fact: key, entry, the shared pointer's counts, moka's own nodes, and what
-/// the allocator rounds up. Measured with `cargo xtask bench --only memory`: the process grows by as much as the
-/// cache says that it weighs.
-const OVERHEAD: usize = 560;
+/// What an entry costs beside itself: its place in the cache's lists and table, the key of an entry that was
+/// evicted and is remembered for a while, and what the allocator rounds up. Measured with
+/// `cargo xtask bench --only memory`: the process grows by about as much as the cache says that it weighs.
+const OVERHEAD: usize = 96;
 
 impl<K: Keep> FactCache<K> {
     pub(crate) fn new(limits: CacheLimits, clock: Arc<dyn Clock>) -> Self {
@@ -58,7 +62,7 @@ impl<K: Keep> FactCache<K> {
     }
 
     pub(crate) fn get(&self, key: &Key) -> Cached<K> {
-        let now = self.clock.elapsed();
+        let now = millis(self.clock.elapsed());
         let Some(entry) = self.active.get(key).or_else(|| self.inactive.get(key)) else {
             return Cached::Nothing;
         };
@@ -72,52 +76,40 @@ impl<K: Keep> FactCache<K> {
     }
 
     /// Keeps a fact that was asked for at `asked_at` (by [`Clock::elapsed`]).
-    pub(crate) fn put(&self, key: Key, fact: Arc<Fact<K>>, asked_at: Duration) {
+    pub(crate) fn put(&self, key: Key, fact: Fact<K>, asked_at: Duration) {
         let now = self.clock.now();
         let validity = fact.record.as_ref().map(|record| &record.validity);
         let is_active = validity.is_some_and(|validity| validity.state(now) == State::Active);
         let (pool, other) =
             if is_active { (&self.active, &self.inactive) } else { (&self.inactive, &self.active) };
         // A newer fact takes the place of an older one in whichever pool that is.
-        other.invalidate(&key);
+        other.remove(&key);
         let Some(life) = lifetime(validity, now, &self.limits, key.spread()) else {
-            pool.invalidate(&key);
+            pool.remove(&key);
             return;
         };
-        let spent = self.clock.elapsed().saturating_sub(asked_at);
         let entry = Entry {
             fact,
-            fresh_until: asked_at.saturating_add(life.fresh),
-            kept_until: asked_at.saturating_add(life.kept),
-            memory: life.kept.saturating_sub(spent),
+            fresh_until: millis(asked_at.saturating_add(life.fresh)),
+            kept_until: millis(asked_at.saturating_add(life.kept)),
         };
         pool.insert(key, entry);
     }
 }
 
-fn pool<K: Keep>(max_bytes: u64) -> Cache<Key, Entry<K>> {
-    Cache::builder()
-        .max_capacity(max_bytes)
-        .weigher(|_, entry: &Entry<K>| u32::try_from(OVERHEAD + entry.fact.size()).unwrap_or(u32::MAX))
-        .expire_after(Memory)
-        .build()
+/// Rounded down, so that no reuse is longer than it should be.
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
-/// Lets moka free an entry when nothing may be made of it any more.
-struct Memory;
-
-impl<K> Expiry<Key, Entry<K>> for Memory {
-    fn expire_after_create(&self, _: &Key, entry: &Entry<K>, _: Instant) -> Option<Duration> {
-        Some(entry.memory)
-    }
-
-    fn expire_after_update(
-        &self,
-        _: &Key,
-        entry: &Entry<K>,
-        _: Instant,
-        _: Option<Duration>,
-    ) -> Option<Duration> {
-        Some(entry.memory)
+fn pool<K: Keep>(max_bytes: u64) -> Pool<K> {
+    // Only how finely the pool is divided among the threads hangs on the estimate.
+    let entries = usize::try_from(max_bytes / 1024).unwrap_or(usize::MAX);
+    match OptionsBuilder::new().weight_capacity(max_bytes).estimated_items_capacity(entries).build() {
+        Ok(options) => {
+            Cache::with_options(options, Weight, DefaultHashBuilder::default(), DefaultLifecycle::default())
+        }
+        // It only fails where one of the two is not given.
+        Err(_) => Cache::with_weighter(entries, max_bytes, Weight),
     }
 }

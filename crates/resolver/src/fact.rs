@@ -1,18 +1,14 @@
-use std::sync::Arc;
-
 use introspectd_core::{Introspection, ProviderName, State, Timestamp, Token, Validity};
 
 /// What one provider said about one token.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fact<K> {
-    /// Who said it.
-    pub provider: ProviderName,
     /// Its record of the token; `None` where it has none, or said no more than that it is not active.
     pub record: Option<Record<K>>,
 }
 
 /// A record of a token, as it is kept.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Record<K> {
     /// What decides whether the token is active, judged at each use.
     pub validity: Validity,
@@ -21,8 +17,8 @@ pub struct Record<K> {
 }
 
 /// What an embedder keeps of a token's record: as little as its answers are made of, since a cache holds
-/// millions, and as ready, since a hit is to cost next to nothing.
-pub trait Keep: Send + Sync + 'static {
+/// millions, and as ready, since a hit is to cost next to nothing: each gets a clone.
+pub trait Keep: Clone + Send + Sync + 'static {
     /// Made once, when the provider has answered.
     fn keep(provider: &ProviderName, token: Token) -> Self;
 
@@ -42,10 +38,10 @@ impl Keep for Token {
 }
 
 /// What is known of a token, and where from.
-#[derive(Debug, PartialEq)]
-pub struct Resolution<K> {
-    /// `None` where the token belongs to no provider that may be asked.
-    pub fact: Option<Arc<Fact<K>>>,
+#[derive(Debug, Clone, PartialEq)]
+pub struct Resolution<'a, K> {
+    /// With who said it. `None` where the token belongs to no provider that may be asked.
+    pub fact: Option<(&'a ProviderName, Fact<K>)>,
     /// Where the fact comes from.
     pub source: Source,
 }
@@ -64,20 +60,20 @@ pub enum Source {
 }
 
 impl<K: Keep> Fact<K> {
-    pub(crate) fn new(provider: ProviderName, introspection: Introspection) -> Self {
+    pub(crate) fn new(provider: &ProviderName, introspection: Introspection) -> Self {
         let record = match introspection {
             Introspection::Token(token) => {
                 let validity = token.validity();
-                Some(Record { validity, kept: K::keep(&provider, *token) })
+                Some(Record { validity, kept: K::keep(provider, *token) })
             }
             Introspection::Inactive => None,
         };
-        Self { provider, record }
+        Self { record }
     }
 
-    /// Bytes, about: what the cache weighs it with.
+    /// Bytes on the heap, about, beside its own.
     pub(crate) fn size(&self) -> usize {
-        size_of::<Self>() + self.record.as_ref().map_or(0, |record| record.kept.size())
+        self.record.as_ref().map_or(0, |record| record.kept.size())
     }
 }
 
@@ -89,20 +85,13 @@ impl<K> Fact<K> {
     }
 }
 
-impl<K> Resolution<K> {
+impl<K> Resolution<'_, K> {
     /// A token that belongs to no provider that may be asked.
     pub const NOBODY: Self = Self { fact: None, source: Source::Miss };
 
     /// Who vouches for the token, and what is kept of it, if it is active at `now`.
     pub fn active(&self, now: Timestamp) -> Option<(&ProviderName, &K)> {
-        let fact = self.fact.as_ref()?;
-        Some((&fact.provider, fact.active(now)?))
-    }
-}
-
-/// As cheap as its fact is shared, whatever is kept.
-impl<K> Clone for Resolution<K> {
-    fn clone(&self) -> Self {
-        Self { fact: self.fact.clone(), source: self.source }
+        let (provider, fact) = self.fact.as_ref()?;
+        Some((provider, fact.active(now)?))
     }
 }

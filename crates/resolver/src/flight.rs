@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use crate::fact::{Fact, Keep};
 use crate::key::Key;
 
-pub(crate) type Outcome<K> = Result<Arc<Fact<K>>, Failure>;
+pub(crate) type Outcome<K> = Result<Fact<K>, Failure>;
 
 /// A question under way, to be awaited by any number of requests.
 ///

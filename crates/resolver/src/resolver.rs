@@ -35,7 +35,6 @@ pub struct Resolver<K> {
     router: Router,
     cache: Arc<FactCache<K>>,
     flights: Flights<K>,
-    keys: KeyMaker,
     clock: Arc<dyn Clock>,
 }
 
@@ -43,13 +42,14 @@ pub struct Resolver<K> {
 struct Asked {
     entry: Arc<ProviderEntry>,
     places: Arc<Semaphore>,
+    keys: Arc<KeyMaker>,
 }
 
 impl<K: Keep> Resolver<K> {
     /// For these providers, in an order that breaks ties.
     ///
     /// # Errors
-    /// Where the system gives no random bytes for the cache's key.
+    /// Where the system gives no random bytes for the cache's keys.
     pub fn new(
         entries: Vec<ProviderEntry>,
         unmatched: &Unmatched,
@@ -65,16 +65,19 @@ impl<K: Keep> Resolver<K> {
             },
         };
         let router = Router::new(entries.iter().map(|it| it.matching.as_ref()), unmatched);
-        let asked = |entry: ProviderEntry| Asked {
-            places: Arc::new(Semaphore::new(entry.max_in_flight as usize)),
-            entry: Arc::new(entry),
+        let asked = |entry: ProviderEntry| {
+            Ok(Asked {
+                places: Arc::new(Semaphore::new(entry.max_in_flight as usize)),
+                entry: Arc::new(entry),
+                keys: Arc::new(KeyMaker::random()?),
+            })
         };
+        let providers: Result<_, getrandom::Error> = entries.into_iter().map(asked).collect();
         Ok(Self {
-            providers: entries.into_iter().map(asked).collect(),
+            providers: providers.map_err(io::Error::other)?,
             router,
             cache: Arc::new(FactCache::new(limits, Arc::clone(&clock))),
             flights: Flights::new(),
-            keys: KeyMaker::random().map_err(io::Error::other)?,
             clock,
         })
     }
@@ -97,7 +100,7 @@ impl<K: Keep> Resolver<K> {
         token: TokenValue,
         only: Option<&ProviderName>,
         may_ask: impl Fn(&ProviderName) -> bool,
-    ) -> Result<Resolution<K>, Failure> {
+    ) -> Result<Resolution<'_, K>, Failure> {
         let routed = self.candidates(&token, only).retain(|place| {
             let candidate = self.providers.get(place).map(|it| &it.entry);
             candidate.is_some_and(|it| may_ask(&it.name) && it.provider.capabilities().introspect)
@@ -115,7 +118,7 @@ impl<K: Keep> Resolver<K> {
     /// # Errors
     /// A [`Failure`] where the provider said nothing definite, [`Failure::Unsupported`] where it has
     /// no such call.
-    pub async fn lookup(&self, id: TokenId, provider: &ProviderName) -> Result<Resolution<K>, Failure> {
+    pub async fn lookup(&self, id: TokenId, provider: &ProviderName) -> Result<Resolution<'_, K>, Failure> {
         match self.named(provider.as_str()) {
             None => Ok(Resolution::NOBODY),
             // At once, and not by way of a question: it would take a place, or find none and be told as
@@ -140,7 +143,7 @@ impl<K: Keep> Resolver<K> {
     }
 
     /// One active answer wins; inactive only if every one of them said so; else the failure.
-    async fn side_by_side(&self, places: &[usize], subject: &Subject) -> Result<Resolution<K>, Failure> {
+    async fn side_by_side(&self, places: &[usize], subject: &Subject) -> Result<Resolution<'_, K>, Failure> {
         let now = || self.clock.now();
         // Who knows the token to be active settles it: it is not shown to the others again.
         let mut known = places.iter().filter_map(|place| self.known(*place, subject));
@@ -162,54 +165,71 @@ impl<K: Keep> Resolver<K> {
     }
 
     /// What the cache says, without asking.
-    fn known(&self, place: usize, subject: &Subject) -> Option<Resolution<K>> {
-        self.hit(&self.keys.key(&self.providers.get(place)?.entry.name, subject))
+    fn known(&self, place: usize, subject: &Subject) -> Option<Resolution<'_, K>> {
+        let asked = self.providers.get(place)?;
+        self.hit(asked, &asked.keys.key(subject))
     }
 
-    fn hit(&self, key: &Key) -> Option<Resolution<K>> {
+    fn hit<'a>(&self, asked: &'a Asked, key: &Key) -> Option<Resolution<'a, K>> {
         match self.cache.get(key) {
-            Cached::Fresh(fact) => Some(Resolution { fact: Some(fact), source: Source::Hit }),
+            Cached::Fresh(fact) => Some(asked.says(fact, Source::Hit)),
             Cached::Stale(_) | Cached::Nothing => None,
         }
     }
 
-    /// The story of one question: the cache, else the flight under way, else a flight of our own; and
-    /// if that fails through no fault of this token, what the cache kept for such a case.
-    async fn resolve(&self, place: usize, subject: &Subject) -> Result<Resolution<K>, Failure> {
+    /// The story of one question: the cache, else the provider.
+    async fn resolve(&self, place: usize, subject: &Subject) -> Result<Resolution<'_, K>, Failure> {
         let Some(asked) = self.providers.get(place) else { return Ok(Resolution::NOBODY) };
-        let key = self.keys.key(&asked.entry.name, subject);
-        if let Some(hit) = self.hit(&key) {
-            return Ok(hit);
+        let key = asked.keys.key(subject);
+        match self.hit(asked, &key) {
+            Some(hit) => Ok(hit),
+            // Boxed: a hit would else carry all the room that a question needs from place to place.
+            None => Box::pin(self.ask(asked, key, subject)).await,
         }
+    }
+
+    /// The flight under way, else a flight of our own; and if that fails through no fault of this token, what
+    /// the cache kept for such a case.
+    async fn ask<'a>(
+        &self,
+        asked: &'a Asked,
+        key: Key,
+        subject: &Subject,
+    ) -> Result<Resolution<'a, K>, Failure> {
         let (flight, source) = match self.flights.board(key) {
             Boarding::Under(flight) => (flight, Source::Coalesced),
             Boarding::Turn(turn) => {
                 // A flight may have landed between the look into the cache and this turn.
-                if let Some(hit) = self.hit(&key) {
+                if let Some(hit) = self.hit(asked, &key) {
                     return Ok(hit);
                 }
                 let (asked, subject) = (asked.clone(), subject.clone());
                 let (cache, clock) = (Arc::clone(&self.cache), Arc::clone(&self.clock));
                 let question = async move {
                     let asked_at = clock.elapsed();
-                    let fact = asked.ask(&subject).await?;
-                    cache.put(key, Arc::clone(&fact), asked_at);
+                    let fact: Fact<K> = asked.ask(&subject).await?;
+                    cache.put(key, fact.clone(), asked_at);
                     Ok(fact)
                 };
                 (turn.start(question), Source::Miss)
             }
         };
         match flight.await {
-            Ok(fact) => Ok(Resolution { fact: Some(fact), source }),
-            Err(failure) => self.stand_in(&key, failure),
+            Ok(fact) => Ok(asked.says(fact, source)),
+            Err(failure) => self.stand_in(asked, &key, failure),
         }
     }
 
     /// What the cache kept, judged when the failure is known: that may itself have taken long.
-    fn stand_in(&self, key: &Key, failure: Failure) -> Result<Resolution<K>, Failure> {
+    fn stand_in<'a>(
+        &self,
+        asked: &'a Asked,
+        key: &Key,
+        failure: Failure,
+    ) -> Result<Resolution<'a, K>, Failure> {
         match self.cache.get(key) {
             Cached::Stale(fact) if failure.is_about_provider() && fact.active(self.clock.now()).is_some() => {
-                Ok(Resolution { fact: Some(fact), source: Source::Stale })
+                Ok(asked.says(fact, Source::Stale))
             }
             Cached::Stale(_) | Cached::Fresh(_) | Cached::Nothing => Err(failure),
         }
@@ -217,6 +237,10 @@ impl<K: Keep> Resolver<K> {
 }
 
 impl Asked {
+    fn says<K>(&self, fact: Fact<K>, source: Source) -> Resolution<'_, K> {
+        Resolution { fact: Some((&self.entry.name, fact)), source }
+    }
+
     async fn ask<K: Keep>(&self, subject: &Subject) -> Outcome<K> {
         let Ok(_place) = self.places.try_acquire() else {
             return Err(Failure::outage(Outage::Overloaded));
@@ -235,7 +259,7 @@ impl Asked {
                     token.iss.clone_from(issuer);
                 }
                 tracing::debug!(provider = %name, after = ?started.elapsed(), "the provider answered");
-                Ok(Arc::new(Fact::new(name.clone(), introspection)))
+                Ok(Fact::new(name, introspection))
             }
             Err(failure) => {
                 tracing::warn!(provider = %name, after = ?started.elapsed(), %failure, "the provider was of no help");

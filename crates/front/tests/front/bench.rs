@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use introspectd_core::{ManualClock, ProviderName, Timestamp};
 use introspectd_front::{
-    Api, Caller, Callers, ListenAddress, Listener, Permission, ProviderSet, SecretDigest, Stop, run,
+    Api, Caller, Callers, ListenAddress, Listener, Permission, ProviderSet, SecretDigest, Stop, Workers, run,
 };
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
 use tokio::sync::watch;
@@ -74,11 +74,14 @@ impl Bench {
         let caller = caller.map(|name| Arc::clone(api.caller(name).unwrap()));
         let (stop, stopped) = Stop::new();
         let answering = Arc::clone(&api);
-        let answer = move |request| {
-            let (api, caller) = (Arc::clone(&answering), caller.clone());
-            async move { api.answer(caller.as_ref(), request).await }
+        let open = move || {
+            let session = Arc::new(answering.session(caller.as_ref()));
+            move |request| {
+                let session = Arc::clone(&session);
+                async move { session.answer(request).await }
+            }
         };
-        let served = tokio::spawn(run(listener, answer, stopped, drain));
+        let served = tokio::spawn(run(listener, Workers::here(), open, stopped, drain));
         Self { address, api, bank, plain, loose, clock, stop, served }
     }
 }

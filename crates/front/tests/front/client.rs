@@ -187,7 +187,7 @@ impl Ask {
 
     /// Past the sockets.
     pub(crate) async fn past_sockets(&self, bench: &Bench) -> Reply {
-        received(bench.api.answer(None, self.request()).await, false).await
+        received(bench.api.session(None).answer(self.request()).await, false).await
     }
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use clap::Args;
 use introspectd::{App, Bound, Config, log};
 use introspectd_core::SystemClock;
-use introspectd_front::Stop;
+use introspectd_front::{Stop, Workers};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Outcome, Stopped, environment};
@@ -32,7 +32,8 @@ impl Serve {
         let (config, _) = loaded.map_err(|problems| Stopped::usage(problems.to_string()))?;
         log::start(&config.log_level);
         warn_of_the_unusual(&config);
-        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+        // For listeners and signals; connections are with the workers.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Stopped::unreachable(error.to_string()))?;
         let served = runtime.block_on(serve(config));
         // To drop it would wait for threads that resolve a provider's name, past any drain.
@@ -43,12 +44,14 @@ impl Serve {
 }
 
 async fn serve(config: Config) -> io::Result<()> {
+    let workers = config.listen.workers;
     // Before anybody can learn that we run: a signal that came earlier would end us without a drain.
     let signals = Signals::new()?;
     let bound = App::new(config, Arc::new(SystemClock::default()))?.bind().await?;
     announce(&bound);
     let (end, stop) = Stop::new();
-    let serving = tokio::spawn(bound.run(stop));
+    let workers = Workers::start(workers)?;
+    let serving = tokio::spawn(bound.run(workers, stop));
     signals.end().await;
     tracing::info!("stopping: requests under way may end");
     let _ = end.send(true);

@@ -1,3 +1,5 @@
+use std::num::NonZeroUsize;
+
 use introspectd_front::ListenAddress;
 use introspectd_settings::{Entry, Section};
 
@@ -8,6 +10,8 @@ pub struct Listen {
     pub api: Vec<ApiListener>,
     /// For `/livez` and `/readyz`.
     pub admin: Vec<ListenAddress>,
+    /// Threads that serve callers.
+    pub workers: NonZeroUsize,
 }
 
 /// A listener for callers.
@@ -21,11 +25,14 @@ pub struct ApiListener {
 
 const REMEDY: &str = "Write \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/introspectd/api.sock\".";
 
+const MAX_WORKERS: u32 = 1024;
+
 impl Listen {
     pub(super) fn read(root: &mut Section) -> Self {
         let mut section = root.section("listen");
         let api = read_listeners(&mut section, "api", "127.0.0.1:8080");
         let admin = read_listeners(&mut section, "admin", "127.0.0.1:9090");
+        let workers = read_workers(&mut section);
         if api.is_empty() {
             section.problem("api", "names no address to listen on", REMEDY);
         }
@@ -35,8 +42,16 @@ impl Listen {
         }
         find_twins(&section, &api, &admin);
         section.finish();
-        Self { api, admin: admin.into_iter().map(|listener| listener.address).collect() }
+        Self { api, admin: admin.into_iter().map(|listener| listener.address).collect(), workers }
     }
+}
+
+/// One for each processor that this process may use, by default.
+fn read_workers(section: &mut Section) -> NonZeroUsize {
+    let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let default = u32::try_from(processors).unwrap_or(MAX_WORKERS).min(MAX_WORKERS);
+    let workers = section.number("workers", default, 1..=MAX_WORKERS);
+    NonZeroUsize::new(workers as usize).unwrap_or(NonZeroUsize::MIN)
 }
 
 fn read_listeners(section: &mut Section, key: &str, default: &str) -> Vec<ApiListener> {

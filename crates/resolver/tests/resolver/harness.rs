@@ -22,8 +22,6 @@ pub(crate) const INACTIVE_TTL: u32 = 100;
 pub(crate) const TTL_AT_LEAST: u32 = 540;
 pub(crate) const INACTIVE_TTL_AT_LEAST: u32 = 90;
 
-/// moka frees entries by real time beside the clock of the tests: no lifetime here is so short that
-/// it could pass while a test runs.
 pub(crate) const LIMITS: CacheLimits = CacheLimits {
     max_bytes: 16 << 20,
     ttl: Duration::from_secs(TTL as u64),
@@ -200,7 +198,7 @@ impl Bench {
         self.see(self.resolver.lookup(id, &name(provider)).await)
     }
 
-    fn see(&self, outcome: Result<Resolution<Token>, Failure>) -> Seen {
+    fn see(&self, outcome: Result<Resolution<'_, Token>, Failure>) -> Seen {
         match outcome {
             Ok(resolution) => match resolution.active(self.clock.now()) {
                 Some((provider, _)) => Seen::Active(provider.clone(), resolution.source),
