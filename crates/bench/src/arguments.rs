@@ -9,13 +9,19 @@ Usage: cargo xtask bench [OPTIONS]
 
 Starts a fake authorization server, bare hyper (the floor), three nginx peers and introspectd on loopback, drives
 them in turns, prints one table, and writes it to docs/benchmarks.md. Ends every process that it started. Best on
-an idle machine: what else runs shows in the spread. About half an hour.
+an idle machine: what else runs shows in the spread. About twenty minutes.
 
 Options:
   --quick      2 rounds of 2 seconds, at most 100,000 tokens; does not write the page (about 5 minutes)
   --only NAME  One group, may be repeated; does not write the page
                hits, million, latency, memory, misses, herd, down, eviction, start, forward-auth
   --plot       Draws docs/benchmarks.svg, too
+
+Alone:
+  --instructions [--accept]
+               Instructions of a hit, against the committed number; with --accept writes them down
+  --parts      Times of the parts of a hit
+
   -h, --help   This text
 
 Examples:

@@ -67,6 +67,11 @@ impl Session {
         })
     }
 
+    #[cfg(feature = "parts")]
+    pub(crate) fn knows(&self, headers: &http::HeaderMap) -> bool {
+        self.peer.caller(&self.api.callers, headers).is_ok()
+    }
+
     async fn introspect<B>(&self, head: &mut Parts, body: B) -> Result<Reply, Problem>
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,

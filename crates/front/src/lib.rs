@@ -13,6 +13,8 @@ mod connection;
 mod form;
 mod language;
 mod listener;
+#[cfg(feature = "parts")]
+pub mod parts;
 mod problem;
 mod reply;
 mod server;

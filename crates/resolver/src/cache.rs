@@ -1,12 +1,13 @@
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_core::{Clock, State};
+use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
-use quick_cache::{DefaultHashBuilder, OptionsBuilder, Weighter};
 
 use crate::fact::{Fact, Keep};
-use crate::key::Key;
+use crate::key::{AlreadyHashed, Key};
 use crate::lifetime::lifetime;
 use crate::limits::CacheLimits;
 
@@ -38,7 +39,7 @@ struct Entry<K> {
     kept_until: u64,
 }
 
-type Pool<K> = Cache<Key, Entry<K>, Weight>;
+type Pool<K> = Cache<Key, Entry<K>, Weight, BuildHasherDefault<AlreadyHashed>>;
 
 #[derive(Clone)]
 struct Weight;
@@ -105,11 +106,5 @@ fn millis(time: Duration) -> u64 {
 fn pool<K: Keep>(max_bytes: u64) -> Pool<K> {
     // Only how finely the pool is divided among the threads hangs on the estimate.
     let entries = usize::try_from(max_bytes / 1024).unwrap_or(usize::MAX);
-    match OptionsBuilder::new().weight_capacity(max_bytes).estimated_items_capacity(entries).build() {
-        Ok(options) => {
-            Cache::with_options(options, Weight, DefaultHashBuilder::default(), DefaultLifecycle::default())
-        }
-        // It only fails where one of the two is not given.
-        Err(_) => Cache::with_weighter(entries, max_bytes, Weight),
-    }
+    Cache::with(entries, max_bytes, Weight, BuildHasherDefault::default(), DefaultLifecycle::default())
 }

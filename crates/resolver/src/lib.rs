@@ -10,6 +10,8 @@ mod flight;
 mod key;
 mod lifetime;
 mod limits;
+#[cfg(feature = "parts")]
+pub mod parts;
 mod resolver;
 mod router;
 

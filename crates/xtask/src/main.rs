@@ -4,6 +4,7 @@
 
 mod audit;
 mod bench;
+mod instructions;
 mod npm;
 mod run;
 mod test;
@@ -26,6 +27,10 @@ Commands:
                   Installs cargo-deny when it is missing, which takes minutes
   bench ARGS      What a cached answer costs beside bare HTTP and nginx, into docs/benchmarks.md.
                   Installs nginx and wrk when they are missing; `bench --help` tells the rest
+  bench --instructions [--accept]
+                  Instructions of a hit, against the committed number; says which function grew.
+                  With --accept writes them down. Installs valgrind and gungraun-runner
+  bench --parts   Times of the parts of a hit: form, caller, key, cache, reply (criterion)
   help, --help    This text
 
 Examples:
@@ -50,6 +55,11 @@ fn main() -> ExitCode {
         ["test"] | ["test", "--"] => ended("test", test::everything().map(|()| "all is well")),
         ["test", "--", filters @ ..] => ended("test", test::only(filters).map(|()| "all is well")),
         ["audit"] => ended("audit", audit::dependencies()),
+        ["bench", "--instructions"] => ended("bench", instructions::compare(false).map(|()| "all is well")),
+        ["bench", "--instructions", "--accept"] => {
+            ended("bench", instructions::compare(true).map(|()| "all is well"))
+        }
+        ["bench", "--parts"] => ended("bench", instructions::parts().map(|()| "all is well")),
         ["bench", arguments @ ..] => ended("bench", bench::figures(arguments).map(|()| "all is well")),
         _ => {
             eprintln!("{HELP}");

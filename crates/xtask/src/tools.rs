@@ -28,6 +28,10 @@ pub(crate) const BENCHMARKS: &[Tool] = &[
     Tool { name: "wrk", version: &["dpkg-query", "--show", "wrk"], at_least: 4, package: "wrk" },
 ];
 
+/// What counting instructions needs.
+pub(crate) const INSTRUCTIONS: &[Tool] =
+    &[Tool { name: "valgrind", version: &["valgrind", "--version"], at_least: 3, package: "valgrind" }];
+
 pub(crate) struct Tool {
     name: &'static str,
     /// The words that print its version, on either stream.

@@ -1,0 +1,84 @@
+//! How many instructions a hit takes, from the bytes of a request to those of its answer: the same number each
+//! time, on whatever machine. A client that reads and writes is part of it.
+#![allow(missing_docs, clippy::expect_used, reason = "a benchmark that cannot begin has nothing to handle")]
+
+mod fixture;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use gungraun::{library_benchmark, library_benchmark_group, main};
+use introspectd_front::{ListenAddress, Listener, Stop, Workers, run};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::watch;
+
+use fixture::{BASIC, FORM, api};
+
+/// As it is shipped.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A client on a kept-alive connection, and the server, on one thread.
+struct Hits {
+    runtime: Runtime,
+    client: TcpStream,
+    request: Vec<u8>,
+    _end: watch::Sender<bool>,
+}
+
+impl Hits {
+    fn ask(&mut self, times: usize) -> usize {
+        let Self { runtime, client, request, .. } = self;
+        runtime.block_on(async {
+            let mut answer = [0; 4096];
+            let mut length = 0;
+            for _ in 0..times {
+                client.write_all(request).await.expect("a server");
+                // An answer is one write, and shorter than that.
+                length = client.read(&mut answer).await.expect("an answer");
+            }
+            length
+        })
+    }
+}
+
+/// The connection, the caller and the token are known, and allocators have seen what they will see.
+fn warm() -> Hits {
+    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let (end, stop) = Stop::new();
+    let client = runtime.block_on(async {
+        let listener = Listener::bind(&ListenAddress::parse("127.0.0.1:0").expect("an address")).await;
+        let listener = listener.expect("a free port");
+        let Ok(ListenAddress::Tcp(address)) = listener.address() else { unreachable!("bound on TCP") };
+        let api = api();
+        let open = move || {
+            let session = Arc::new(api.session(None));
+            move |request| {
+                let session = Arc::clone(&session);
+                async move { session.answer(request).await }
+            }
+        };
+        tokio::spawn(run(listener, Workers::here(), open, stop, Duration::ZERO));
+        TcpStream::connect(address).await.expect("a listener")
+    });
+    let head = format!(
+        "POST /introspect HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {BASIC}\r\n\
+         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        FORM.len()
+    );
+    let request = [head.as_bytes(), FORM].concat();
+    let mut hits = Hits { runtime, client, request, _end: end };
+    assert!(hits.ask(100) > 489, "not an active answer");
+    hits
+}
+
+#[library_benchmark(setup = warm)]
+fn thousand_hits(mut hits: Hits) -> Hits {
+    hits.ask(1000);
+    hits
+}
+
+library_benchmark_group!(name = hit, benchmarks = thousand_hits);
+main!(library_benchmark_groups = hit);
