@@ -28,14 +28,15 @@ pub(crate) struct Drive<'a> {
 }
 
 impl Drive<'_> {
-    /// Each round drives all of them, and begins with another one.
-    pub(crate) fn in_turns(&self, subjects: &[Running], tokens: &Tokens, ledger: &mut Ledger) -> Result<()> {
-        for round in 0..self.lab.rounds {
-            for running in turn(subjects, round) {
-                self.once(round, running, tokens, ledger)?;
-            }
-        }
-        Ok(())
+    /// All of them once, beginning with another one each round.
+    pub(crate) fn round(
+        &self,
+        round: usize,
+        subjects: &[Running],
+        tokens: &Tokens,
+        ledger: &mut Ledger,
+    ) -> Result<()> {
+        turn(subjects, round).try_for_each(|running| self.once(round, running, tokens, ledger))
     }
 
     /// One run of one subject.

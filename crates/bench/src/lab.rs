@@ -51,7 +51,7 @@ impl Lab {
         let folder = place.join(format!("{FOLDERS}{}", std::process::id()));
         fs::create_dir(&folder).tried(folder.display())?;
         let _ = FOLDER.set(folder.clone());
-        let (rounds, seconds) = if scope.quick { (2, 2) } else { (7, 4) };
+        let (rounds, seconds) = if scope.quick { (2, 2) } else { (7, 3) };
         Ok(Self { introspectd, rounds, seconds, quick: scope.quick, folder, names: AtomicU32::new(0) })
     }
 

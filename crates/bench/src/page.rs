@@ -28,8 +28,9 @@ Written by `{command}`, which repeats it. Do not edit: change `crates/bench`.
 
 {figures}{plot}
 Medians of {rounds} rounds of {seconds} seconds. A ratio is taken within each round, in which the servers are driven one
-after the other, each round beginning with another one: what else moved the machine moved both sides. What is not a
-ratio of two servers was measured once or a few times: the column says how often.
+after the other, each round beginning with another one: what else moved the machine moved both sides. For hits, each
+round starts all of them anew. The p99 is that of three times as many rounds of 2 seconds. What is not a ratio of two
+servers was measured once or a few times: the column says how often.
 
 ## What each did
 

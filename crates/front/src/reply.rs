@@ -1,5 +1,4 @@
 use std::io::Cursor;
-use std::sync::Arc;
 
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -12,13 +11,13 @@ use serde::{Serialize, Serializer};
 /// Whether and how the cache served.
 const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
-/// An answer. Its body is one piece, which may be shared with the cache.
-pub type Reply = Response<Full<Cursor<Arc<[u8]>>>>;
+/// An answer. Its body is one piece.
+pub type Reply = Response<Full<Cursor<Box<[u8]>>>>;
 
 /// The body of an active token's answer, written once, when its provider has answered: all that is kept of
 /// the token's record beside what decides whether it is active.
 #[derive(Clone)]
-pub struct Rendered(Arc<[u8]>);
+pub struct Rendered(Box<[u8]>);
 
 impl Keep for Rendered {
     fn keep(provider: &ProviderName, token: Token) -> Self {
@@ -35,7 +34,7 @@ impl Keep for Rendered {
 ///
 /// Its headers are written into `room`, the map of the request's, so that a hit allocates none.
 pub(crate) fn introspection(room: HeaderMap, active: Option<&Rendered>, source: Source) -> Reply {
-    let body = active.map_or_else(|| Arc::from(&br#"{"active":false}"#[..]), |rendered| rendered.0.clone());
+    let body = active.map_or_else(|| Box::from(&br#"{"active":false}"#[..]), |rendered| rendered.0.clone());
     let mut headers = room;
     headers.clear();
     let how = match source {
@@ -62,7 +61,7 @@ pub(crate) fn text(status: StatusCode, text: &str) -> Reply {
     reply
 }
 
-fn of_type(media_type: &'static str, mut headers: HeaderMap, body: Arc<[u8]>) -> Reply {
+fn of_type(media_type: &'static str, mut headers: HeaderMap, body: Box<[u8]>) -> Reply {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let mut reply = Response::new(Full::new(Cursor::new(body)));
@@ -70,7 +69,7 @@ fn of_type(media_type: &'static str, mut headers: HeaderMap, body: Arc<[u8]>) ->
     reply
 }
 
-fn body(value: &impl Serialize) -> Arc<[u8]> {
+fn body(value: &impl Serialize) -> Box<[u8]> {
     match serde_json::to_vec(value) {
         Ok(body) => body.into(),
         // Only a map with keys that are no strings could bring this about, and there is none.
