@@ -52,3 +52,30 @@ impl Workers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc;
+
+    #[test]
+    fn connections_are_dealt_out_in_turns_and_end_with_their_worker() {
+        let mut workers = Workers::start(NonZeroUsize::new(2).unwrap()).unwrap();
+        let (tell, told) = mpsc::channel();
+        for _ in 0..4 {
+            let tell = tell.clone();
+            workers.spawn(async move { tell.send(thread::current().name().map(str::to_owned)).unwrap() });
+        }
+        let mut names: Vec<_> = told.iter().take(4).flatten().collect();
+        names.sort();
+        assert_eq!(names, ["worker-0", "worker-0", "worker-1", "worker-1"]);
+
+        let (held, dropped) = mpsc::channel::<()>();
+        workers.spawn(async move {
+            let _held = held;
+            std::future::pending().await
+        });
+        drop(workers);
+        assert_eq!(dropped.recv(), Err(mpsc::RecvError));
+    }
+}
