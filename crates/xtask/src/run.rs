@@ -192,8 +192,8 @@ mod tests {
 
     #[test]
     fn a_line_elsewhere_says_where() {
-        let line = Line::new("npm", &["ci"]).within(Path::new("/tmp/x"));
-        assert_eq!(line.to_string(), "cd /tmp/x && npm ci");
+        let line = Line::new("npm", &["ci"]).within(Path::new("/nowhere/else"));
+        assert_eq!(line.to_string(), "cd /nowhere/else && npm ci");
     }
 
     #[test]
