@@ -19,6 +19,19 @@ pub(crate) fn figures(arguments: &[&str]) -> Result<(), Failure> {
     step("bench", || Line::new(&bench.to_string_lossy(), arguments).run())
 }
 
+/// Times the parts of a hit.
+///
+/// # Errors
+/// Something does not build.
+pub(crate) fn parts() -> Result<(), Failure> {
+    step("parts", || inside("parts"))
+}
+
+/// Runs one of the benchmarks that look inside introspectd.
+pub(crate) fn inside(name: &str) -> Result<(), Failure> {
+    Line::new("cargo", &["bench", "-p", "introspectd-bench", "--bench", name]).run()
+}
+
 /// Where cargo puts it: beside the folder that we are in.
 fn built() -> Result<PathBuf, Failure> {
     let own =

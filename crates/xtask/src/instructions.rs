@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 
+use crate::bench;
 use crate::run::{Failure, Line, root, step};
 use crate::tools;
 
@@ -29,7 +30,7 @@ const RUNNER: &str = "0.20.0";
 /// A tool is missing, something does not build, or a hit takes more than it did; says which functions grew.
 pub(crate) fn compare(accept: bool) -> Result<(), Failure> {
     step("tools", || tools::install_missing(tools::INSTRUCTIONS).and_then(|()| install_runner()))?;
-    step("count", || run("instructions"))?;
+    step("count", || bench::inside("instructions"))?;
     let annotate = Line::new("callgrind_annotate", &["--threshold=100", "--show=Ir", COUNTED]);
     let counted = annotate.output().as_deref().and_then(Counts::annotated);
     let counted =
@@ -135,18 +136,6 @@ fn function(place: &str) -> String {
         None => name.rsplit('/').next().unwrap_or(name),
     };
     if name.starts_with("0x") { "(without a name)".to_owned() } else { name.trim_end().to_owned() }
-}
-
-/// Runs the benchmarks of the parts.
-///
-/// # Errors
-/// Something does not build.
-pub(crate) fn parts() -> Result<(), Failure> {
-    step("parts", || run("parts"))
-}
-
-fn run(bench: &str) -> Result<(), Failure> {
-    Line::new("cargo", &["bench", "-p", "introspectd-bench", "--bench", bench]).run()
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ fn main() -> ExitCode {
         ["bench", "--instructions", "--accept"] => {
             ended("bench", instructions::compare(true).map(|()| "all is well"))
         }
-        ["bench", "--parts"] => ended("bench", instructions::parts().map(|()| "all is well")),
+        ["bench", "--parts"] => ended("bench", bench::parts().map(|()| "all is well")),
         ["bench", arguments @ ..] => ended("bench", bench::figures(arguments).map(|()| "all is well")),
         _ => {
             eprintln!("{HELP}");
