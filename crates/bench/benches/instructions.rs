@@ -54,11 +54,8 @@ fn warm() -> Hits {
         let Ok(ListenAddress::Tcp(address)) = listener.address() else { unreachable!("bound on TCP") };
         let api = api();
         let open = move || {
-            let session = Arc::new(api.session(None));
-            move |request| {
-                let session = Arc::clone(&session);
-                async move { session.answer(request).await }
-            }
+            let session = api.session(None);
+            move |request| Arc::clone(&session).answer(request)
         };
         tokio::spawn(run(listener, Workers::here(), open, stop, Duration::ZERO));
         TcpStream::connect(address).await.expect("a listener")

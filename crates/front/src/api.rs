@@ -39,8 +39,8 @@ impl Api {
     }
 
     /// For a connection that came in on a listener, which may name its caller.
-    pub fn session(self: &Arc<Self>, listener: Option<&Arc<Caller>>) -> Session {
-        Session { api: Arc::clone(self), peer: Peer::new(listener.cloned()) }
+    pub fn session(self: &Arc<Self>, listener: Option<&Arc<Caller>>) -> Arc<Session> {
+        Arc::new(Session { api: Arc::clone(self), peer: Peer::new(listener.cloned()) })
     }
 }
 
@@ -51,7 +51,7 @@ impl Session {
     /// resolver, judgement, reply. The caller comes before the body, so that nobody unknown makes us
     /// read one; the path comes before the caller, so that a mistyped URL does not look like a wrong
     /// secret.
-    pub async fn answer<B>(&self, request: Request<B>) -> Reply
+    pub async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Reply
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {

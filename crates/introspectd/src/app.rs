@@ -90,11 +90,8 @@ impl Bound {
         for (listener, caller) in listeners {
             let api = Arc::clone(&api);
             let open = move || {
-                let session = Arc::new(api.session(caller.as_ref()));
-                move |request| {
-                    let session = Arc::clone(&session);
-                    async move { session.answer(request).await }
-                }
+                let session = api.session(caller.as_ref());
+                move |request| Arc::clone(&session).answer(request)
             };
             apis.spawn(run(listener, workers.clone(), open, stop.clone(), drain));
         }

@@ -75,11 +75,8 @@ impl Bench {
         let (stop, stopped) = Stop::new();
         let answering = Arc::clone(&api);
         let open = move || {
-            let session = Arc::new(answering.session(caller.as_ref()));
-            move |request| {
-                let session = Arc::clone(&session);
-                async move { session.answer(request).await }
-            }
+            let session = answering.session(caller.as_ref());
+            move |request| Arc::clone(&session).answer(request)
         };
         let served = tokio::spawn(run(listener, Workers::here(), open, stopped, drain));
         Self { address, api, bank, plain, loose, clock, stop, served }
