@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use introspectd_front::{ListenAddress, Listener, Stop, Workers, run};
+use introspectd_front::{Entrance, ListenAddress, Listener, Stop, Workers, run};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -54,7 +54,7 @@ fn warm() -> Hits {
         let Ok(ListenAddress::Tcp(address)) = listener.address() else { unreachable!("bound on TCP") };
         let api = api();
         let open = move || {
-            let session = api.session(None);
+            let session = api.session(&Entrance::default());
             move |request| Arc::clone(&session).answer(request)
         };
         tokio::spawn(run(listener, Workers::here(), open, stop, Duration::ZERO));

@@ -22,18 +22,24 @@ impl Scope {
     ///
     /// A grant is never a pattern in any other way, and a required scope never is one.
     pub fn covers(&self, required: &Self) -> bool {
-        if self == required {
-            return true;
-        }
-        let Some(prefix) = self.0.strip_suffix(".*").filter(|prefix| !prefix.is_empty()) else {
-            return false;
-        };
-        required
-            .0
-            .strip_prefix(prefix)
-            .and_then(|rest| rest.strip_prefix('.'))
-            .is_some_and(|below| !below.is_empty())
+        covers(&self.0, &required.0)
     }
+
+    /// Whether some scope of a `scope` string, separated by single spaces, covers this one.
+    pub fn is_covered_by(&self, granted: &str) -> bool {
+        granted.split(' ').any(|granted| covers(granted, &self.0))
+    }
+}
+
+fn covers(granted: &str, required: &str) -> bool {
+    if granted == required {
+        return true;
+    }
+    let Some(prefix) = granted.strip_suffix(".*").filter(|prefix| !prefix.is_empty()) else {
+        return false;
+    };
+    let below = required.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.'));
+    below.is_some_and(|below| !below.is_empty())
 }
 
 impl fmt::Debug for Scope {

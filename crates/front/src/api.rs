@@ -1,9 +1,9 @@
 use std::sync::Arc;
 
-use http::Request;
 use http::request::Parts;
+use http::{HeaderMap, Request};
 use hyper::body::Body;
-use introspectd_core::{Clock, ProviderName, TokenId, TokenValue};
+use introspectd_core::{Clock, ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Resolver};
 
 use crate::authentication::Peer;
@@ -11,14 +11,25 @@ use crate::body::read_form;
 use crate::caller::{Caller, Callers, Permission};
 use crate::form::{IntrospectForm, Subject};
 use crate::language::Language;
+use crate::policy::{self, Policies};
 use crate::problem::{InvalidRequest, Problem};
 use crate::reply::{self, Rendered, Reply};
 
-/// What callers ask: `POST /introspect`.
+/// What callers ask: `POST /introspect`, and proxies about their clients: `/forward-auth`.
 pub struct Api {
     callers: Callers,
+    policies: Policies,
     resolver: Arc<Resolver<Rendered>>,
     clock: Arc<dyn Clock>,
+}
+
+/// What a listener says of those who come in by it.
+#[derive(Debug, Clone, Default)]
+pub struct Entrance {
+    /// Who everybody is.
+    pub caller: Option<Arc<Caller>>,
+    /// Whether, where it says nothing, a proxy may show who it is in the header `X-Introspectd-Caller`.
+    pub takes_caller_header: bool,
 }
 
 /// What callers ask on one connection.
@@ -28,9 +39,14 @@ pub struct Session {
 }
 
 impl Api {
-    /// For these callers.
-    pub fn new(callers: Callers, resolver: Arc<Resolver<Rendered>>, clock: Arc<dyn Clock>) -> Self {
-        Self { callers, resolver, clock }
+    /// For these callers, judging by these policies.
+    pub fn new(
+        callers: Callers,
+        policies: Policies,
+        resolver: Arc<Resolver<Rendered>>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { callers, policies, resolver, clock }
     }
 
     /// The caller of this name.
@@ -38,9 +54,22 @@ impl Api {
         self.callers.named(name)
     }
 
-    /// For a connection that came in on a listener, which may name its caller.
-    pub fn session(self: &Arc<Self>, listener: Option<&Arc<Caller>>) -> Arc<Session> {
-        Arc::new(Session { api: Arc::clone(self), peer: Peer::new(listener.cloned()) })
+    /// For a connection that came in by this entrance.
+    pub fn session(self: &Arc<Self>, entrance: &Entrance) -> Arc<Session> {
+        let peer = Peer::new(entrance.caller.clone(), entrance.takes_caller_header);
+        Arc::new(Session { api: Arc::clone(self), peer })
+    }
+
+    pub(crate) fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    pub(crate) fn resolver(&self) -> &Resolver<Rendered> {
+        &self.resolver
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 }
 
@@ -59,7 +88,10 @@ impl Session {
         let outcome = match (head.uri.path(), head.method.as_str()) {
             ("/introspect", "POST") => self.introspect(&mut head, body).await,
             ("/introspect", _) => Err(Problem::MethodNotAllowed { allow: "POST" }),
-            _ => Err(Problem::NotFound),
+            (path, _) => match policy::named_in(path) {
+                Some(policy) => Ok(self.forward_auth(policy, &mut head.headers).await),
+                None => Err(Problem::NotFound),
+            },
         };
         outcome.unwrap_or_else(|problem| {
             tracing::debug!(?problem, "refused a request");
@@ -67,8 +99,25 @@ impl Session {
         })
     }
 
+    /// About whatever request a proxy has at hand, and whatever it hands on of it.
+    async fn forward_auth(&self, policy: &str, headers: &mut HeaderMap) -> Reply {
+        match self.decide(policy, headers, headers).await {
+            Ok(allowed) => allowed.reply(std::mem::take(headers)),
+            Err(refusal) => refusal,
+        }
+    }
+
+    pub(crate) fn api(&self) -> &Api {
+        &self.api
+    }
+
+    /// Which proxy sent a request about a client of its own.
+    pub(crate) fn proxy(&self, headers: &HeaderMap) -> Result<&Arc<Caller>, Problem> {
+        self.peer.proxy(&self.api.callers, headers)
+    }
+
     #[cfg(feature = "parts")]
-    pub(crate) fn knows(&self, headers: &http::HeaderMap) -> bool {
+    pub(crate) fn knows(&self, headers: &HeaderMap) -> bool {
         self.peer.caller(&self.api.callers, headers).is_ok()
     }
 
@@ -130,6 +179,6 @@ impl Api {
     }
 }
 
-fn require(caller: &Caller, any_of: &[Permission]) -> Result<(), Problem> {
+pub(crate) fn require(caller: &Caller, any_of: &[Permission]) -> Result<(), Problem> {
     if any_of.iter().any(|permission| caller.may(*permission)) { Ok(()) } else { Err(Problem::AccessDenied) }
 }

@@ -4,7 +4,7 @@ use std::sync::{Arc, OnceLock};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretSlice};
 use subtle::ConstantTimeEq;
 
@@ -12,22 +12,27 @@ use crate::caller::{Caller, Callers};
 use crate::form;
 use crate::problem::Problem;
 
+/// Where a proxy shows who it is, since `Authorization` is its client's.
+const X_INTROSPECTD_CALLER: HeaderName = HeaderName::from_static("x-introspectd-caller");
+
 /// The other end of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Peer {
-    /// Who everybody is that comes in by this listener.
-    listener: Option<Arc<Caller>>,
-    /// The first `Authorization` header here that was a caller's, and whose. A gateway sends the same one with
-    /// every request: it is compared, and not decoded and hashed again.
+    /// Who it is, if the connection itself says so.
+    caller: Option<Arc<Caller>>,
+    /// Whether a proxy may show who it is in a header of its own.
+    takes_header: bool,
+    /// The first header here that was a caller's, and whose. A gateway sends the same one with every request: it is
+    /// compared, and not decoded and hashed again.
     recognized: OnceLock<(SecretSlice<u8>, Arc<Caller>)>,
 }
 
 impl Peer {
-    pub(crate) fn new(listener: Option<Arc<Caller>>) -> Self {
-        Self { listener, recognized: OnceLock::new() }
+    pub(crate) fn new(caller: Option<Arc<Caller>>, takes_header: bool) -> Self {
+        Self { caller, takes_header, recognized: OnceLock::new() }
     }
 
-    /// Who sent a request: the caller that its listener names, else the one whose secret it shows in its
+    /// Who sent a request: the caller that its connection names, else the one whose secret it shows in its
     /// one `Authorization` header, by HTTP Basic or as a bearer.
     ///
     /// What the connection says wins: a header is what a proxy may have handed on from a client. The callers
@@ -37,24 +42,45 @@ impl Peer {
         callers: &'a Callers,
         headers: &HeaderMap,
     ) -> Result<&'a Arc<Caller>, Problem> {
-        if let Some(caller) = &self.listener {
-            return Ok(caller);
+        self.named_or_shown(callers, headers, &AUTHORIZATION).ok_or(Problem::InvalidClient)
+    }
+
+    /// Which proxy sent a request about a client of its own: the same, but for the header.
+    pub(crate) fn proxy<'a>(
+        &'a self,
+        callers: &'a Callers,
+        headers: &HeaderMap,
+    ) -> Result<&'a Arc<Caller>, Problem> {
+        match &self.caller {
+            None if !self.takes_header => Err(Problem::InvalidProxy),
+            _ => self.named_or_shown(callers, headers, &X_INTROSPECTD_CALLER).ok_or(Problem::InvalidProxy),
         }
-        let header = one_authorization(headers).ok_or(Problem::InvalidClient)?;
+    }
+
+    fn named_or_shown<'a>(
+        &'a self,
+        callers: &'a Callers,
+        headers: &HeaderMap,
+        name: &HeaderName,
+    ) -> Option<&'a Arc<Caller>> {
+        if let Some(caller) = &self.caller {
+            return Some(caller);
+        }
+        let header = only(headers, name)?;
         if let Some((known, caller)) = self.recognized.get()
             && known.expose_secret().ct_eq(header.as_bytes()).into()
         {
-            return Ok(caller);
+            return Some(caller);
         }
-        let caller = by_header(callers, header).ok_or(Problem::InvalidClient)?;
+        let caller = by_header(callers, header)?;
         self.recognized.get_or_init(|| (header.as_bytes().to_vec().into(), Arc::clone(caller)));
-        Ok(caller)
+        Some(caller)
     }
 }
 
 /// Of two headers, a proxy and we might each believe another one.
-fn one_authorization(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (Some(value), None) => Some(value),
         _ => None,
@@ -88,14 +114,16 @@ fn basic<'a>(callers: &'a Callers, credentials: &str) -> Option<&'a Arc<Caller>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::caller::{ProviderSet, SecretDigest};
+    use crate::caller::SecretDigest;
+    use crate::policy::Selection;
     use http::HeaderValue;
 
     fn caller(name: &str, secret: Option<&str>) -> Caller {
         Caller {
             name: name.to_owned(),
             permissions: [].into(),
-            providers: ProviderSet::All,
+            providers: Selection::All,
+            policies: Selection::All,
             secret: secret.map(SecretDigest::of),
         }
     }
@@ -180,10 +208,25 @@ mod tests {
     }
 
     #[test]
+    fn a_proxy_shows_itself_in_its_own_header_where_that_is_taken() {
+        let callers = callers();
+        let header =
+            |name: HeaderName| [(name, HeaderValue::from_static("Bearer plain"))].into_iter().collect();
+        let (own, others) = (header(X_INTROSPECTD_CALLER), header(AUTHORIZATION));
+        let who = |peer: &Peer, headers| peer.proxy(&callers, headers).map(|caller| caller.name.clone());
+        assert_eq!(who(&Peer::new(None, true), &own).as_deref(), Ok("a b"));
+        assert_eq!(who(&Peer::new(None, false), &own), Err(Problem::InvalidProxy));
+        assert_eq!(who(&Peer::new(None, true), &others), Err(Problem::InvalidProxy));
+        let sidecar = Peer::new(callers.named("sidecar").cloned(), false);
+        assert_eq!(who(&sidecar, &own).as_deref(), Ok("sidecar"));
+        assert!(Peer::new(None, true).caller(&callers, &own).is_err(), "at /introspect it says nothing");
+    }
+
+    #[test]
     fn the_listener_wins_over_the_header() {
         let callers = callers();
         let headers = [(AUTHORIZATION, HeaderValue::from_static("Bearer plain"))].into_iter().collect();
-        let peer = Peer::new(callers.named("sidecar").cloned());
+        let peer = Peer::new(callers.named("sidecar").cloned(), true);
         assert_eq!(peer.caller(&callers, &headers).unwrap().name, "sidecar");
     }
 }

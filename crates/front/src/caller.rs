@@ -6,6 +6,8 @@ use introspectd_core::ProviderName;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::policy::Selection;
+
 /// An authenticated client of introspectd: an API gateway, a sidecar, an operator.
 #[derive(Debug)]
 pub struct Caller {
@@ -14,7 +16,9 @@ pub struct Caller {
     /// What it may do.
     pub permissions: BTreeSet<Permission>,
     /// Whose tokens it may see.
-    pub providers: ProviderSet,
+    pub providers: Selection<ProviderName>,
+    /// The policies by which it may have tokens judged, by their names.
+    pub policies: Selection<String>,
     /// What its secret is compared with; `None` where only a listener names it.
     pub secret: Option<SecretDigest>,
 }
@@ -38,15 +42,6 @@ pub enum Permission {
     Bind,
     /// Have tokens issued.
     Issue,
-}
-
-/// The providers whose tokens a caller may see.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ProviderSet {
-    /// All of them, those of later configurations too.
-    All,
-    /// These.
-    Only(BTreeSet<ProviderName>),
 }
 
 /// The SHA-256 of a caller's secret.
@@ -95,10 +90,12 @@ impl Caller {
 
     /// Whether it may see this provider's tokens.
     pub fn may_ask(&self, provider: &ProviderName) -> bool {
-        match &self.providers {
-            ProviderSet::All => true,
-            ProviderSet::Only(names) => names.contains(provider),
-        }
+        self.providers.contains(provider)
+    }
+
+    /// Whether it may have tokens judged by the policy of this name.
+    pub(crate) fn may_use(&self, policy: &str) -> bool {
+        self.policies.contains(policy)
     }
 }
 

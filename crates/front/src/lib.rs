@@ -7,23 +7,30 @@
 mod admin;
 mod api;
 mod authentication;
+mod bearer;
 mod body;
 mod caller;
+mod claims;
 mod connection;
+mod decision;
 mod form;
+mod identity;
 mod language;
 mod listener;
 #[cfg(feature = "parts")]
 pub mod parts;
+mod policy;
 mod problem;
 mod reply;
 mod server;
 mod workers;
 
 pub use admin::{Admin, Readiness};
-pub use api::{Api, Session};
-pub use caller::{Caller, Callers, Permission, ProviderSet, SecretDigest};
+pub use api::{Api, Entrance, Session};
+pub use caller::{Caller, Callers, Permission, SecretDigest};
+pub use decision::Allowed;
 pub use listener::{InvalidAddress, ListenAddress, Listener};
+pub use policy::{Policies, Policy, Requirements, Selection, Unavailable};
 pub use reply::{Rendered, Reply};
 pub use server::{Stop, run};
 pub use workers::Workers;

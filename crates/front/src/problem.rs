@@ -15,12 +15,22 @@ pub(crate) enum Problem {
     // The client's request is at fault.
     InvalidRequest(InvalidRequest),
     NotFound,
-    MethodNotAllowed { allow: &'static str },
+    MethodNotAllowed {
+        allow: &'static str,
+    },
     TooLarge,
     TooSlow,
     NotForm,
+    NoPolicy,
+    // The token that a client showed to a proxy is.
+    MissingToken,
+    InvalidToken,
+    /// With the challenge of the policy that it does not meet.
+    InsufficientScope(HeaderValue),
     // The caller is.
     InvalidClient,
+    /// As [`Problem::InvalidClient`], of a proxy whose own client reads the answer.
+    InvalidProxy,
     AccessDenied,
     // A provider, or we.
     Failure(Failure),
@@ -90,7 +100,31 @@ impl Problem {
                 "The body must be application/x-www-form-urlencoded.",
                 "El cuerpo debe ser application/x-www-form-urlencoded.",
             ),
-            Self::InvalidClient => Row(
+            Self::NoPolicy => Row(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "There is no policy of this name.",
+                "No existe una pol\u{ed}tica con este nombre.",
+            ),
+            Self::MissingToken => Row(
+                StatusCode::UNAUTHORIZED,
+                "missing_token",
+                "The request has no bearer token in its Authorization header.",
+                "La petici\u{f3}n no lleva un token en el encabezado Authorization.",
+            ),
+            Self::InvalidToken => Row(
+                StatusCode::UNAUTHORIZED,
+                "invalid_token",
+                "The token is malformed, expired, revoked or unknown.",
+                "El token est\u{e1} mal formado, vencido o revocado, o es desconocido.",
+            ),
+            Self::InsufficientScope(_) => Row(
+                StatusCode::FORBIDDEN,
+                "insufficient_scope",
+                "The token lacks a scope, role or audience that this needs.",
+                "Al token le falta un alcance, un rol o una audiencia.",
+            ),
+            Self::InvalidClient | Self::InvalidProxy => Row(
                 StatusCode::UNAUTHORIZED,
                 "invalid_client",
                 "The caller is unknown, or its secret is wrong.",
@@ -104,6 +138,12 @@ impl Problem {
             ),
             Self::Failure(failure) => failure_row(failure),
         }
+    }
+
+    /// RFC 6749 `error`, or a word of ours.
+    pub(crate) fn error(&self) -> &'static str {
+        let Row(_, error, ..) = self.row();
+        error
     }
 
     /// The answer. Nothing in it depends on the token, a credential or an upstream's words.
@@ -130,6 +170,20 @@ impl Problem {
                 );
                 headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"introspectd\""));
             }
+            Self::MissingToken => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::InvalidToken => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
+            }
+            Self::InsufficientScope(challenge) => {
+                headers.insert(WWW_AUTHENTICATE, challenge.clone());
+            }
+            Self::InvalidProxy => {
+                // No scheme that the proxy's client would know: a browser would ask its user for our secret.
+                let challenge = HeaderValue::from_static("Introspectd-Caller realm=\"introspectd\"");
+                headers.insert(WWW_AUTHENTICATE, challenge);
+            }
             Self::MethodNotAllowed { allow } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
@@ -142,6 +196,7 @@ impl Problem {
             | Self::TooLarge
             | Self::TooSlow
             | Self::NotForm
+            | Self::NoPolicy
             | Self::AccessDenied
             | Self::Failure(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported) => {}
         }
@@ -228,6 +283,11 @@ mod tests {
     fn every_problem_has_its_status_and_error() {
         for (problem, status, error) in [
             (InvalidRequest::NoToken.into(), 400, "invalid_request"),
+            (Problem::MissingToken, 401, "missing_token"),
+            (Problem::InvalidToken, 401, "invalid_token"),
+            (Problem::InsufficientScope(HeaderValue::from_static("x")), 403, "insufficient_scope"),
+            (Problem::NoPolicy, 404, "not_found"),
+            (Problem::InvalidProxy, 401, "invalid_client"),
             (Problem::InvalidClient, 401, "invalid_client"),
             (Problem::AccessDenied, 403, "access_denied"),
             (Problem::NotFound, 404, "not_found"),
@@ -256,6 +316,9 @@ mod tests {
         let challenges = reply(Problem::InvalidClient);
         assert_eq!(challenges.headers().get_all("www-authenticate").iter().count(), 2);
         assert_eq!(reply(Problem::MethodNotAllowed { allow: "POST" }).headers()["allow"], "POST");
+        assert_eq!(reply(Problem::MissingToken).headers()["www-authenticate"], "Bearer");
+        let invalid = reply(Problem::InvalidToken);
+        assert_eq!(invalid.headers()["www-authenticate"], "Bearer error=\"invalid_token\"");
         assert_eq!(reply(outage(Outage::Status(429), Some(17))).headers()["retry-after"], "17");
         assert_eq!(reply(outage(Outage::Closed, Some(0))).headers()["retry-after"], "1");
         assert_eq!(reply(outage(Outage::Closed, None)).headers()["retry-after"], "1");

@@ -8,8 +8,10 @@ use introspectd_resolver::{Keep, Source};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::claims::Claims;
+
 /// Whether and how the cache served.
-const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
+pub(crate) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
 /// An answer. Its body is one piece.
 pub type Reply = Response<Full<Cursor<Box<[u8]>>>>;
@@ -18,6 +20,17 @@ pub type Reply = Response<Full<Cursor<Box<[u8]>>>>;
 /// the token's record beside what decides whether it is active.
 #[derive(Clone)]
 pub struct Rendered(Box<[u8]>);
+
+impl Rendered {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
+    /// What it says.
+    pub(crate) fn claims(&self) -> Option<Claims<'_>> {
+        Claims::read(&self.0)
+    }
+}
 
 impl Keep for Rendered {
     fn keep(provider: &ProviderName, token: Token) -> Self {
@@ -37,14 +50,25 @@ pub(crate) fn introspection(room: HeaderMap, active: Option<&Rendered>, source: 
     let body = active.map_or_else(|| Box::from(&br#"{"active":false}"#[..]), |rendered| rendered.0.clone());
     let mut headers = room;
     headers.clear();
-    let how = match source {
+    headers.insert(X_CACHE, how(source));
+    of_type("application/json", headers, body)
+}
+
+/// The value of [`X_CACHE`].
+pub(crate) fn how(source: Source) -> HeaderValue {
+    HeaderValue::from_static(match source {
         Source::Hit => "hit",
         Source::Coalesced => "coalesced",
         Source::Miss => "miss",
         Source::Stale => "stale",
-    };
-    headers.insert(X_CACHE, HeaderValue::from_static(how));
-    of_type("application/json", headers, body)
+    })
+}
+
+/// An answer of these headers alone.
+pub(crate) fn empty(headers: HeaderMap) -> Reply {
+    let mut reply = Response::new(Full::new(Cursor::new(Box::default())));
+    *reply.headers_mut() = headers;
+    reply
 }
 
 /// An answer of this JSON, which nobody on the way may keep.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_core::Clock;
-use introspectd_front::{Admin, Api, Caller, ListenAddress, Listener, Readiness, Stop, Workers, run};
+use introspectd_front::{Admin, Api, Entrance, ListenAddress, Listener, Readiness, Stop, Workers, run};
 use introspectd_resolver::Resolver;
 use tokio::task::JoinSet;
 
@@ -19,7 +19,7 @@ pub struct App {
 /// An app whose listeners are bound.
 pub struct Bound {
     api: Arc<Api>,
-    listeners: Vec<(Listener, Option<Arc<Caller>>)>,
+    listeners: Vec<(Listener, Entrance)>,
     admin: Vec<Listener>,
     readiness: Readiness,
     drain: Duration,
@@ -31,10 +31,11 @@ impl App {
     /// # Errors
     /// Where the system gives no random bytes.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let Config { listen, log_level: _, cache, unmatched, callers, providers, drain } = config;
+        let Config { listen, log_level: _, cache, unmatched, callers, policies, providers, drain } = config;
         let entries = providers.into_iter().map(|provider| provider.into_entry(Arc::clone(&clock))).collect();
         let resolver = Resolver::new(entries, &unmatched, cache, Arc::clone(&clock))?;
-        Ok(Self { api: Arc::new(Api::new(callers, Arc::new(resolver), clock)), listen, drain })
+        let api = Arc::new(Api::new(callers, policies, Arc::new(resolver), clock));
+        Ok(Self { api, listen, drain })
     }
 
     /// Binds all listeners.
@@ -46,7 +47,8 @@ impl App {
         let mut listeners = Vec::new();
         for listener in listen.api {
             let caller = listener.caller.and_then(|name| api.caller(&name).cloned());
-            listeners.push((bind(&listener.address).await?, caller));
+            let entrance = Entrance { caller, takes_caller_header: listener.takes_caller_header };
+            listeners.push((bind(&listener.address).await?, entrance));
         }
         let mut admin = Vec::new();
         for address in &listen.admin {
@@ -87,10 +89,10 @@ impl Bound {
             admins.spawn(run(listener, Workers::here(), open, admin_stop.clone(), Duration::from_secs(1)));
         }
         let mut apis = JoinSet::new();
-        for (listener, caller) in listeners {
+        for (listener, entrance) in listeners {
             let api = Arc::clone(&api);
             let open = move || {
-                let session = api.session(caller.as_ref());
+                let session = api.session(&entrance);
                 move |request| Arc::clone(&session).answer(request)
             };
             apis.spawn(run(listener, workers.clone(), open, stop.clone(), drain));

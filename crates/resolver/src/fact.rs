@@ -94,4 +94,10 @@ impl<K> Resolution<'_, K> {
         let (provider, fact) = self.fact.as_ref()?;
         Some((provider, fact.active(now)?))
     }
+
+    /// What is kept of the token, if it is active at `now`.
+    pub fn into_active(self, now: Timestamp) -> Option<K> {
+        let record = self.fact?.1.record?;
+        (record.validity.state(now) == State::Active).then_some(record.kept)
+    }
 }

@@ -90,18 +90,27 @@ impl Section {
 
     /// A whole number within `bounds`.
     pub fn number(&mut self, key: &str, default: u32, bounds: RangeInclusive<u32>) -> u32 {
-        let Some((origin, kind)) = self.value_or_default(key, default) else { return default };
-        let number = match kind {
-            ValueKind::I64(number) => u32::try_from(number).ok(),
-            ValueKind::String(ref text) if is_environment(&origin) => text.parse().ok(),
+        if !self.has(key) {
+            self.in_force(key, default.to_string(), None);
+        }
+        self.optional_number(key, bounds).unwrap_or(default)
+    }
+
+    /// A whole number within `bounds`; `None` where the key is absent.
+    pub fn optional_number(&mut self, key: &str, bounds: RangeInclusive<u32>) -> Option<u32> {
+        let value = self.take(key)?;
+        let origin = self.origin_of(&value);
+        let number = match &value.kind {
+            ValueKind::I64(number) => u32::try_from(*number).ok(),
+            ValueKind::String(text) if is_environment(&origin) => text.parse().ok(),
             _ => None,
         };
         let number = number.filter(|number| bounds.contains(number));
         if number.is_none() {
             let wanted = format!("a whole number from {} to {}", bounds.start(), bounds.end());
-            self.wrong_type(&origin, key, &kind, &wanted, "Write it without quotes.");
+            self.wrong_type(&origin, key, &value.kind, &wanted, "Write it without quotes.");
         }
-        self.accept(key, &origin, number).unwrap_or(default)
+        self.accept(key, &origin, number)
     }
 
     /// A duration such as `"1500ms"` within `bounds`.

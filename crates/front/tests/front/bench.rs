@@ -4,9 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use introspectd_core::{ManualClock, ProviderName, Timestamp};
+use introspectd_core::{ManualClock, ProviderName, Scope, Timestamp};
 use introspectd_front::{
-    Api, Caller, Callers, ListenAddress, Listener, Permission, ProviderSet, SecretDigest, Stop, Workers, run,
+    Api, Caller, Callers, Entrance, ListenAddress, Listener, Permission, Policies, Policy, Requirements,
+    SecretDigest, Selection, Stop, Unavailable, Workers, run,
 };
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
 use tokio::sync::watch;
@@ -68,14 +69,15 @@ impl Bench {
             stale_if_error: Duration::from_secs(TTL.into()),
         };
         let resolver = Resolver::new(upstreams, &Unmatched::Reject, limits, Arc::clone(&clock) as _).unwrap();
-        let api = Arc::new(Api::new(callers(), Arc::new(resolver), Arc::clone(&clock) as _));
+        let api = Arc::new(Api::new(callers(), policies(), Arc::new(resolver), Arc::clone(&clock) as _));
         let listener = Listener::bind(&ListenAddress::parse("127.0.0.1:0").unwrap()).await.unwrap();
         let Ok(ListenAddress::Tcp(address)) = listener.address() else { panic!("not on TCP") };
         let caller = caller.map(|name| Arc::clone(api.caller(name).unwrap()));
+        let entrance = Entrance { takes_caller_header: caller.is_none(), caller };
         let (stop, stopped) = Stop::new();
         let answering = Arc::clone(&api);
         let open = move || {
-            let session = answering.session(caller.as_ref());
+            let session = answering.session(&entrance);
             move |request| Arc::clone(&session).answer(request)
         };
         let served = tokio::spawn(run(listener, Workers::here(), open, stopped, drain));
@@ -87,8 +89,8 @@ pub(crate) const EDGE_SECRET: &str = "s3cr:t/+ %41";
 
 fn callers() -> Callers {
     use Permission::{Explain, Introspect, List, Lookup};
-    let all = ProviderSet::All;
-    let narrow = ProviderSet::Only([name("plain")].into());
+    let all = Selection::All;
+    let narrow = Selection::Only([name("plain")].into());
     Callers::new([
         caller("edge", Some(EDGE_SECRET), &[Introspect], all.clone()),
         caller("two words", Some("two-words-secret"), &[Introspect], all.clone()),
@@ -96,15 +98,43 @@ fn callers() -> Callers {
         caller("auditor", Some("auditor-secret"), &[Lookup], all.clone()),
         caller("idle", Some("idle-secret"), &[List, Explain], all.clone()),
         caller("narrow", Some("narrow-secret"), &[Introspect, Lookup], narrow),
-        caller("sidecar", None, &[Introspect], all),
+        caller("sidecar", None, &[Introspect], all.clone()),
+        Caller {
+            policies: Selection::Only(["orders".to_owned()].into()),
+            ..caller("confined", Some("confined-secret"), &[Introspect], all)
+        },
     ])
 }
 
-fn caller(name: &str, secret: Option<&str>, permissions: &[Permission], providers: ProviderSet) -> Caller {
+fn policies() -> Policies {
+    let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
+    let orders = Requirements {
+        scope: vec![Scope::parse("orders.read").unwrap(), Scope::parse("orders.list").unwrap()],
+        role: texts(&["clerk", "admin"]),
+        aud: texts(&["https://orders", "https://all"]),
+        providers: Selection::Only([name("bank")].into()),
+        unavailable: None,
+    };
+    let patient = |unavailable| Requirements { unavailable: Some(unavailable), ..Requirements::default() };
+    Policies::new([
+        ("orders".to_owned(), Policy::new(orders)),
+        ("as-401".to_owned(), Policy::new(patient(Unavailable::Unauthorized))),
+        ("as-403".to_owned(), Policy::new(patient(Unavailable::Forbidden))),
+        ("as-503".to_owned(), Policy::new(patient(Unavailable::ServiceUnavailable))),
+    ])
+}
+
+fn caller(
+    name: &str,
+    secret: Option<&str>,
+    permissions: &[Permission],
+    providers: Selection<ProviderName>,
+) -> Caller {
     Caller {
         name: name.to_owned(),
         permissions: permissions.iter().copied().collect(),
         providers,
+        policies: Selection::All,
         secret: secret.map(SecretDigest::of),
     }
 }

@@ -12,6 +12,7 @@ mod callers;
 mod client;
 mod connections;
 mod failures;
+mod forward_auth;
 mod heads;
 mod languages;
 mod logs;

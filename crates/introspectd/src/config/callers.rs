@@ -1,18 +1,23 @@
 use std::collections::BTreeSet;
 
 use introspectd_core::ProviderName;
-use introspectd_front::{Caller, Callers, Permission, ProviderSet, SecretDigest};
+use introspectd_front::{Caller, Callers, Permission, Policies, SecretDigest, Selection};
 use introspectd_settings::{CallerSecret, Section, resembling};
 use secrecy::ExposeSecret;
 
 use super::listen::{ApiListener, Listen};
-use super::nearest;
+use super::{nearest, selection};
 
-pub(super) fn read(root: &mut Section, providers: &[ProviderName], listen: &Listen) -> Callers {
+pub(super) fn read(
+    root: &mut Section,
+    providers: &[ProviderName],
+    policies: &Policies,
+    listen: &Listen,
+) -> Callers {
     let named: BTreeSet<&str> = listen.api.iter().filter_map(|listener| listener.caller.as_deref()).collect();
     let mut callers: Vec<Caller> = Vec::new();
     for (name, mut section) in root.sections("callers") {
-        let caller = read_caller(name, &mut section, providers);
+        let caller = read_caller(name, &mut section, providers, policies);
         if let Some(twin) = callers.iter().find(|other| share_secret(other, &caller)) {
             let what = format!("is the secret of callers.{}, too", twin.name);
             section.problem("secret", what, "Give each caller a secret of its own.");
@@ -24,7 +29,7 @@ pub(super) fn read(root: &mut Section, providers: &[ProviderName], listen: &List
         section.finish();
         callers.push(caller);
     }
-    for ApiListener { address, caller } in &listen.api {
+    for ApiListener { address, caller, .. } in &listen.api {
         let Some(name) = caller else { continue };
         if callers.iter().any(|caller| caller.name == *name) {
             continue;
@@ -43,11 +48,22 @@ pub(super) fn read(root: &mut Section, providers: &[ProviderName], listen: &List
 fn named_by_a_listener(root: &Section, name: &str) -> Caller {
     root.note_default(&format!("callers.{name}.permissions"), "[\"introspect\"]");
     root.note_default(&format!("callers.{name}.providers"), "[\"*\"]");
-    let permissions = [Permission::Introspect].into();
-    Caller { name: name.to_owned(), permissions, providers: ProviderSet::All, secret: None }
+    root.note_default(&format!("callers.{name}.policies"), "[\"*\"]");
+    Caller {
+        name: name.to_owned(),
+        permissions: [Permission::Introspect].into(),
+        providers: Selection::All,
+        policies: Selection::All,
+        secret: None,
+    }
 }
 
-fn read_caller(name: String, section: &mut Section, providers: &[ProviderName]) -> Caller {
+fn read_caller(
+    name: String,
+    section: &mut Section,
+    providers: &[ProviderName],
+    policies: &Policies,
+) -> Caller {
     let secret = section.caller_secret("secret").map(|secret| match secret {
         CallerSecret::Plain(secret) => SecretDigest::of(secret.expose_secret()),
         CallerSecret::Sha256(digest) => SecretDigest::from_sha256(digest),
@@ -56,8 +72,9 @@ fn read_caller(name: String, section: &mut Section, providers: &[ProviderName]) 
         section.problem("", "has a colon in its name", "HTTP Basic could not carry it. Choose another name.");
     }
     let permissions = read_permissions(section);
-    let providers = read_providers(section, providers);
-    Caller { name, permissions, providers, secret }
+    let providers = selection::read_providers(section, "providers", providers);
+    let policies = selection::read(section, "policies", "policy", &policies.names());
+    Caller { name, permissions, providers, policies, secret }
 }
 
 fn read_permissions(section: &mut Section) -> BTreeSet<Permission> {
@@ -76,25 +93,6 @@ fn read_permissions(section: &mut Section) -> BTreeSet<Permission> {
         }
     }
     permissions
-}
-
-fn read_providers(section: &mut Section, providers: &[ProviderName]) -> ProviderSet {
-    let Some(words) = section.texts("providers") else {
-        section.note_default("providers", "[\"*\"]");
-        return ProviderSet::All;
-    };
-    let all = words.iter().any(|word| word == "*");
-    let mut names = BTreeSet::new();
-    for word in words.into_iter().filter(|word| word != "*") {
-        match providers.iter().find(|provider| provider.as_str() == word) {
-            Some(provider) => drop(names.insert(provider.clone())),
-            None => {
-                let known = providers.iter().map(ProviderName::as_str);
-                section.problem("providers", format!("{word:?} is no provider"), nearest(&word, known));
-            }
-        }
-    }
-    if all { ProviderSet::All } else { ProviderSet::Only(names) }
 }
 
 fn share_secret(one: &Caller, other: &Caller) -> bool {

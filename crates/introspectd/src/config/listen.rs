@@ -21,6 +21,14 @@ pub struct ApiListener {
     pub address: ListenAddress,
     /// Who everybody is that comes in here.
     pub caller: Option<String>,
+    /// Whether, without `caller`, a proxy may show who it is in the header `X-Introspectd-Caller`.
+    pub takes_caller_header: bool,
+}
+
+impl ApiListener {
+    fn plain(address: ListenAddress) -> Self {
+        Self { address, caller: None, takes_caller_header: true }
+    }
 }
 
 const REMEDY: &str = "Write \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/introspectd/api.sock\".";
@@ -58,23 +66,29 @@ fn read_listeners(section: &mut Section, key: &str, default: &str) -> Vec<ApiLis
     if !section.has(key) {
         section.entries(key);
         section.note_default(&format!("{key}[0]"), format!("{default:?}"));
-        return ListenAddress::parse(default)
-            .into_iter()
-            .map(|address| ApiListener { address, caller: None })
-            .collect();
+        return ListenAddress::parse(default).into_iter().map(ApiListener::plain).collect();
     }
     let mut listeners = Vec::new();
     for entry in section.entries(key) {
         match entry {
             Entry::Text(text) => match ListenAddress::parse(&text) {
-                Ok(address) => listeners.push(ApiListener { address, caller: None }),
+                Ok(address) => listeners.push(ApiListener::plain(address)),
                 Err(error) => section.problem(key, format!("{text:?} {error}"), REMEDY),
             },
             Entry::Section(mut entry) => {
                 let address = entry.required_parsed("address", REMEDY, ListenAddress::parse);
                 let caller = entry.text("caller");
+                let takes_caller_header = entry.flag("caller_header", caller.is_none());
+                if caller.is_some() && takes_caller_header {
+                    let remedy = "What the listener says wins. Leave one of the two out.";
+                    entry.problem(
+                        "caller_header",
+                        "is of no use where the listener names the caller",
+                        remedy,
+                    );
+                }
                 entry.finish();
-                listeners.extend(address.map(|address| ApiListener { address, caller }));
+                listeners.extend(address.map(|address| ApiListener { address, caller, takes_caller_header }));
             }
         }
     }

@@ -3,13 +3,15 @@
 mod cache;
 mod callers;
 mod listen;
+mod policies;
 mod providers;
 mod routing;
+mod selection;
 
 use std::path::Path;
 use std::time::Duration;
 
-use introspectd_front::Callers;
+use introspectd_front::{Callers, Policies};
 use introspectd_resolver::{CacheLimits, Unmatched};
 use introspectd_settings::{Environment, Problems, Section, Setting, resembling};
 use tracing_subscriber::EnvFilter;
@@ -30,6 +32,8 @@ pub struct Config {
     pub unmatched: Unmatched,
     /// `[callers.…]`.
     pub callers: Callers,
+    /// `[policies.…]`.
+    pub policies: Policies,
     /// `[providers.…]`, in the order of their names.
     pub providers: Vec<ProviderConfig>,
     /// `[shutdown] drain`: how long requests under way may take after the signal to stop.
@@ -56,9 +60,10 @@ impl Config {
         let cache = cache::read(root);
         let providers = providers::read(root);
         let unmatched = routing::read(root, &providers.names);
-        let callers = callers::read(root, &providers.names, &listen);
+        let policies = policies::read(root, &providers.names);
+        let callers = callers::read(root, &providers.names, &policies, &listen);
         let drain = read_shutdown(root);
-        Self { listen, log_level, cache, unmatched, callers, providers: providers.valid, drain }
+        Self { listen, log_level, cache, unmatched, callers, policies, providers: providers.valid, drain }
     }
 }
 

@@ -199,7 +199,7 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
     let toml = r#"
         colour = "blue"
         [listen]
-        api = ["localhost:8080", { address = "127.0.0.1:0", caller = "edgy" }]
+        api = ["localhost:8080", { address = "127.0.0.1:0", caller = "edgy", caller_header = true }]
         [cache]
         ttl = 30
         inactive_ttl = "soon"
@@ -212,6 +212,15 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         secret = { env = "NOT_SET" }
         permissions = ["introspekt"]
         providers = ["bnak"]
+        policies = ["ordres"]
+        [policies.orders]
+        scope = ["orders.read orders.list"]
+        aud = []
+        provider = ["bnk"]
+        unavailable = 502
+        [policies."a/b"]
+        unavailable = 500
+        scopes = ["x"]
         [callers.plain]
         secret = "as it is"
         [providers.bank]
@@ -264,6 +273,7 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
     let expected = [
         ("colour", "no key", "Known here"),
         ("listen.api", "\"localhost:8080\"", "127.0.0.1:8080"),
+        ("listen.api[1].caller_header", "of no use", "Leave one of the two out"),
         ("callers.edgy", "127.0.0.1:0 names it", "Did you mean `edge`?"),
         ("cache.ttl", "the number 30", "\"2s\""),
         ("cache.inactive_ttl", "a duration", "\"2s\""),
@@ -273,6 +283,14 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         ("callers.edge.secret.env", "NOT_SET", "Set NOT_SET"),
         ("callers.edge.permissions", "introspekt", "Did you mean `introspect`?"),
         ("callers.edge.providers", "bnak", "Did you mean `bank`?"),
+        ("callers.edge.policies", "ordres", "Did you mean `orders`?"),
+        ("policies.orders.scope", "no scope", "a string of its own"),
+        ("policies.orders.aud", "any of nothing", "leave the key out"),
+        ("policies.orders.provider", "bnk", "Did you mean `bank`?"),
+        ("policies.orders.unavailable", "502", "401, 403 or 503"),
+        ("policies.a/b", "cannot stand in a path", "letters, digits"),
+        ("policies.a/b.unavailable", "500", "401, 403 or 503"),
+        ("policies.a/b.scopes", "no key", "Did you mean `scope`?"),
         ("callers.plain.secret", "never written", "{ env = \"NAME\" }"),
         ("providers.bank.base_url", "plain http", "allow_http"),
         ("providers.bank2.match.prefix", "providers.bank,", "Tell the two apart"),

@@ -1,0 +1,67 @@
+use introspectd_core::{ProviderName, Scope};
+use introspectd_front::{Policies, Policy, Requirements, Selection, Unavailable};
+use introspectd_settings::Section;
+
+use super::selection;
+
+/// `[policies.NAME]`: what a token needs for `/forward-auth/NAME`.
+pub(super) fn read(root: &mut Section, providers: &[ProviderName]) -> Policies {
+    let mut policies = Vec::new();
+    for (name, mut section) in root.sections("policies") {
+        if ProviderName::parse(&name).is_err() {
+            // It stands in paths, where any other character may arrive in more than one spelling.
+            let remedy = "Choose 1 to 64 letters, digits, `_` or `-`.";
+            section.problem("", "has a name that cannot stand in a path", remedy);
+        }
+        policies.push((name, read_policy(&mut section, providers)));
+        section.finish();
+    }
+    Policies::new(policies)
+}
+
+fn read_policy(section: &mut Section, providers: &[ProviderName]) -> Policy {
+    let scope = read_scopes(section);
+    let role = section.texts("role");
+    let aud = section.texts("aud");
+    for (key, words) in [("role", &role), ("aud", &aud)] {
+        if words.as_ref().is_some_and(Vec::is_empty) {
+            section.problem(key, NOTHING, LEAVE_OUT);
+        }
+    }
+    let providers = selection::read_providers(section, "provider", providers);
+    if matches!(&providers, Selection::Only(names) if names.is_empty()) {
+        section.problem("provider", NOTHING, LEAVE_OUT);
+    }
+    let unavailable = read_unavailable(section);
+    let (role, aud) = (role.unwrap_or_default(), aud.unwrap_or_default());
+    Policy::new(Requirements { scope, role, aud, providers, unavailable })
+}
+
+const NOTHING: &str = "asks for any of nothing";
+const LEAVE_OUT: &str = "Name at least one, or leave the key out.";
+
+fn read_scopes(section: &mut Section) -> Vec<Scope> {
+    let mut scopes = Vec::new();
+    for word in section.texts("scope").unwrap_or_default() {
+        match Scope::parse(&word) {
+            Some(scope) => scopes.push(scope),
+            None => {
+                let remedy = "Write each scope as a string of its own: [\"orders.read\", \"orders.write\"].";
+                section.problem("scope", format!("{word:?} is no scope"), remedy);
+            }
+        }
+    }
+    scopes
+}
+
+fn read_unavailable(section: &mut Section) -> Option<Unavailable> {
+    match section.optional_number("unavailable", 0..=999)? {
+        401 => Some(Unavailable::Unauthorized),
+        403 => Some(Unavailable::Forbidden),
+        503 => Some(Unavailable::ServiceUnavailable),
+        other => {
+            section.problem("unavailable", format!("cannot be {other}"), "Write 401, 403 or 503.");
+            None
+        }
+    }
+}

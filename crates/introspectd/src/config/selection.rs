@@ -1,0 +1,41 @@
+use introspectd_core::ProviderName;
+use introspectd_front::Selection;
+use introspectd_settings::Section;
+
+use super::nearest;
+
+/// A list of providers' names.
+pub(super) fn read_providers(
+    section: &mut Section,
+    key: &str,
+    providers: &[ProviderName],
+) -> Selection<ProviderName> {
+    match read(section, key, "provider", &providers.iter().map(ProviderName::as_str)) {
+        Selection::All => Selection::All,
+        // What is unknown has been told of.
+        Selection::Only(names) => {
+            Selection::Only(names.iter().filter_map(|name| ProviderName::parse(name).ok()).collect())
+        }
+    }
+}
+
+/// A list of names out of those that are known; `"*"`, or no such key, is all of them. `kind` is what a name is of.
+pub(super) fn read<'a>(
+    section: &mut Section,
+    key: &str,
+    kind: &str,
+    known: &(impl Iterator<Item = &'a str> + Clone),
+) -> Selection<String> {
+    let Some(words) = section.texts(key) else {
+        section.note_default(key, "[\"*\"]");
+        return Selection::All;
+    };
+    for word in words.iter().filter(|word| *word != "*" && !known.clone().any(|name| name == *word)) {
+        section.problem(key, format!("{word:?} is no {kind}"), nearest(word, known.clone()));
+    }
+    if words.iter().any(|word| word == "*") {
+        Selection::All
+    } else {
+        Selection::Only(words.into_iter().collect())
+    }
+}
