@@ -24,9 +24,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (ADAPTER, &["introspectd-upstream", "introspectd-core", "introspectd-settings"]),
     ("introspectd-resolver", &["introspectd-core"]),
     ("introspectd-front", &["introspectd-resolver", "introspectd-core"]),
+    ("introspectd-ext-authz", &["introspectd-front"]),
     (
         "introspectd",
         &[
+            "introspectd-ext-authz",
             "introspectd-front",
             "introspectd-resolver",
             ADAPTER,

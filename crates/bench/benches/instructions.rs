@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use introspectd_front::{Entrance, ListenAddress, Listener, Stop, Workers, run};
+use introspectd_front::{Arrival, Entrance, ListenAddress, Listener, Stop, Workers, run};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -53,11 +53,11 @@ fn warm() -> Hits {
         let listener = listener.expect("a free port");
         let Ok(ListenAddress::Tcp(address)) = listener.address() else { unreachable!("bound on TCP") };
         let api = api();
-        let open = move || {
-            let session = api.session(&Entrance::default());
+        let open = move |arrival: &Arrival| {
+            let session = api.session(&Entrance::default(), arrival);
             move |request| Arc::clone(&session).answer(request)
         };
-        tokio::spawn(run(listener, Workers::here(), open, stop, Duration::ZERO));
+        tokio::spawn(run(listener, None, Workers::here(), open, stop, Duration::ZERO));
         TcpStream::connect(address).await.expect("a listener")
     });
     let head = format!(

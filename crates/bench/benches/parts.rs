@@ -10,7 +10,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use introspectd_core::{SystemClock, TokenValue};
-use introspectd_front::{Entrance, Rendered, parts};
+use introspectd_front::{Arrival, Entrance, Rendered, parts};
 use introspectd_resolver::Keep;
 use introspectd_resolver::parts::{Parts, Question};
 
@@ -33,12 +33,12 @@ fn all(criterion: &mut Criterion) {
     let (api, headers) = (api(), headers());
     criterion.bench_function("caller check, first of a connection", |bench| {
         bench.iter_batched_ref(
-            || api.session(&Entrance::default()),
+            || api.session(&Entrance::default(), &Arrival::default()),
             |session| parts::caller(session, black_box(&headers)),
             BatchSize::SmallInput,
         );
     });
-    let session = api.session(&Entrance::default());
+    let session = api.session(&Entrance::default(), &Arrival::default());
     criterion.bench_function("caller check, later ones", |bench| {
         bench.iter(|| parts::caller(&session, black_box(&headers)));
     });

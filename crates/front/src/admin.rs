@@ -17,7 +17,8 @@ impl Readiness {
         self.0.store(ready, Ordering::Release);
     }
 
-    fn get(&self) -> bool {
+    /// Whether they are.
+    pub fn is_ready(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
 }
@@ -46,7 +47,7 @@ impl Admin {
                 Problem::MethodNotAllowed { allow: "GET, HEAD" }.reply(Language::of(request.headers()))
             }
             "/livez" => text(StatusCode::OK, "alive\n"),
-            "/readyz" if self.readiness.get() => text(StatusCode::OK, "ready\n"),
+            "/readyz" if self.readiness.is_ready() => text(StatusCode::OK, "ready\n"),
             "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             _ => Problem::NotFound.reply(Language::of(request.headers())),
         }

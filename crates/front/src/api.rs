@@ -9,8 +9,10 @@ use introspectd_resolver::{Resolution, Resolver};
 use crate::authentication::Peer;
 use crate::body::read_form;
 use crate::caller::{Caller, Callers, Permission};
+use crate::certificate;
 use crate::form::{IntrospectForm, Subject};
 use crate::language::Language;
+use crate::origin::Arrival;
 use crate::policy::{self, Policies};
 use crate::problem::{InvalidRequest, Problem};
 use crate::reply::{self, Rendered, Reply};
@@ -54,9 +56,12 @@ impl Api {
         self.callers.named(name)
     }
 
-    /// For a connection that came in by this entrance.
-    pub fn session(self: &Arc<Self>, entrance: &Entrance) -> Arc<Session> {
-        let peer = Peer::new(entrance.caller.clone(), entrance.takes_caller_header);
+    /// For a connection that came in by this entrance. Who its certificate says that it is counts before what the
+    /// listener says of everybody.
+    pub fn session(self: &Arc<Self>, entrance: &Entrance, arrival: &Arrival) -> Arc<Session> {
+        let certificate = arrival.certificate.as_deref().map(certificate::names).unwrap_or_default();
+        let caller = self.callers.with_certificate(&certificate).or(entrance.caller.as_ref());
+        let peer = Peer::new(caller.cloned(), entrance.takes_caller_header);
         Arc::new(Session { api: Arc::clone(self), peer })
     }
 

@@ -125,6 +125,7 @@ mod tests {
             providers: Selection::All,
             policies: Selection::All,
             secret: secret.map(SecretDigest::of),
+            certificate: None,
         }
     }
 

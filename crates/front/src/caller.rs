@@ -6,6 +6,7 @@ use introspectd_core::ProviderName;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
+use crate::certificate::CertificateName;
 use crate::policy::Selection;
 
 /// An authenticated client of introspectd: an API gateway, a sidecar, an operator.
@@ -19,8 +20,10 @@ pub struct Caller {
     pub providers: Selection<ProviderName>,
     /// The policies by which it may have tokens judged, by their names.
     pub policies: Selection<String>,
-    /// What its secret is compared with; `None` where only a listener names it.
+    /// What its secret is compared with; `None` where it shows none.
     pub secret: Option<SecretDigest>,
+    /// A name in the certificate that it shows.
+    pub certificate: Option<CertificateName>,
 }
 
 /// What a caller may do.
@@ -145,6 +148,17 @@ impl Callers {
         let caller = self.named(name);
         let expected = caller.and_then(|caller| caller.secret).unwrap_or(SecretDigest([0; 32]));
         caller.filter(|_| given.matches(&expected))
+    }
+
+    /// The caller who is known by one of these names of a certificate. One that two callers are known by is nobody's.
+    pub(crate) fn with_certificate(&self, names: &[CertificateName]) -> Option<&Arc<Caller>> {
+        let is_named =
+            |caller: &&Arc<Caller>| caller.certificate.as_ref().is_some_and(|name| names.contains(name));
+        let mut found = self.by_name.values().filter(is_named);
+        match (found.next(), found.next()) {
+            (Some(caller), None) => Some(caller),
+            _ => None,
+        }
     }
 
     /// The caller whose secret this is. Looks at all of them, whoever it is.

@@ -1,4 +1,5 @@
 use std::convert::Infallible;
+use std::error::Error;
 use std::io;
 use std::pin::pin;
 use std::sync::Arc;
@@ -8,15 +9,17 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use futures_util::future::{self, Either};
 use futures_util::stream::FuturesUnordered;
-use http::Request;
-use hyper::body::Incoming;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::server::TlsStream;
 
-use crate::reply::Reply;
+use crate::origin::{Arrival, Origin};
 use crate::server::Stop;
+use crate::tls::Tls;
 
 /// A client that sends a head slowly, or rests between two requests, holds a descriptor, and no longer than
 /// this and one [`TICK`] more.
@@ -38,34 +41,84 @@ const MAX_STREAMS: u32 = 256;
 /// A stream that no runtime knows yet.
 pub(crate) trait Raw: Send + 'static {
     /// Made known to the runtime that this is called in.
-    fn register(self) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static>;
+    fn register(self) -> io::Result<(impl Stream, Origin)>;
 }
 
+/// What is read from and written to.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for T {}
+
 impl Raw for std::net::TcpStream {
-    fn register(self) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static> {
-        tokio::net::TcpStream::from_std(self)
+    fn register(self) -> io::Result<(impl Stream, Origin)> {
+        let stream = tokio::net::TcpStream::from_std(self)?;
+        let origin = stream.peer_addr().map_or(Origin::Unknown, Origin::Tcp);
+        Ok((stream, origin))
     }
 }
 
 impl Raw for std::os::unix::net::UnixStream {
-    fn register(self) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + Send + 'static> {
-        tokio::net::UnixStream::from_std(self)
+    fn register(self) -> io::Result<(impl Stream, Origin)> {
+        let stream = tokio::net::UnixStream::from_std(self)?;
+        let origin = stream.peer_cred().map_or(Origin::Unknown, |peer| Origin::Unix {
+            uid: peer.uid(),
+            gid: peer.gid(),
+            pid: peer.pid(),
+        });
+        Ok((stream, origin))
     }
 }
 
-/// Serves one connection until it ends, is asked to by `stop`, or has been silent for too long.
-pub(crate) async fn serve<S, F>(stream: impl Raw, answer: S, stop: Stop)
+/// Serves one connection by what `open` makes for it, until it ends, is asked to by `stop`, or has been silent for
+/// too long.
+pub(crate) async fn serve<O, S, F, B>(stream: impl Raw, tls: Option<Arc<Tls>>, open: O, stop: Stop)
 where
+    O: FnOnce(&Arrival) -> S + Send,
     S: Fn(Request<Incoming>) -> F + Send + 'static,
-    F: Future<Output = Reply> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
-    let stream = match stream.register() {
-        Ok(stream) => stream,
+    let (stream, origin) = match stream.register() {
+        Ok(registered) => registered,
         Err(error) => {
             tracing::warn!(%error, "cannot serve a connection");
             return;
         }
     };
+    match tls {
+        None => converse(stream, open(&Arrival { origin, certificate: None }), stop).await,
+        Some(tls) => {
+            let Some(stream) = shake_hands(stream, &tls, origin, &stop).await else { return };
+            let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+            let arrival = Arrival { origin, certificate: certificate.map(|leaf| leaf.to_vec()) };
+            converse(stream, open(&arrival), stop).await;
+        }
+    }
+}
+
+/// What a client has to become one that we understand, and with `client_ca`, know.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+async fn shake_hands<T: Stream>(stream: T, tls: &Tls, origin: Origin, stop: &Stop) -> Option<TlsStream<T>> {
+    let shaken = tokio::select! {
+        shaken = tokio::time::timeout(HANDSHAKE, tls.acceptor().accept(stream)) => shaken,
+        () = stop.given() => return None,
+    };
+    match shaken.map_err(io::Error::from).flatten() {
+        Ok(stream) => Some(stream),
+        Err(error) => {
+            tracing::debug!(%origin, %error, "a client could not agree with us on TLS");
+            None
+        }
+    }
+}
+
+async fn converse<S, F, B>(stream: impl Stream, answer: S, stop: Stop)
+where
+    S: Fn(Request<Incoming>) -> F + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
     let requests = Arc::new(Requests::default());
     let counted = Arc::clone(&requests);
     let service = service_fn(move |request| {
@@ -174,10 +227,10 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let stream = listener.accept().await.unwrap().0.into_std().unwrap();
-        let answer = |_| future::ready(crate::reply::text(http::StatusCode::OK, "x"));
+        let open = |_: &Arrival| |_| future::ready(crate::reply::text(http::StatusCode::OK, "x"));
         let (_end, stop) = Stop::new();
         let start = Instant::now();
-        let serving = tokio::spawn(serve(stream, answer, stop));
+        let serving = tokio::spawn(serve(stream, None, open, stop));
         client.write_all(first).await.unwrap();
         client.read_to_end(&mut Vec::new()).await.unwrap();
         serving.await.unwrap();

@@ -1,15 +1,18 @@
 use std::convert::Infallible;
+use std::error::Error;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
-use http::Request;
-use hyper::body::Incoming;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{mpsc, watch};
 
 use crate::connection::{Raw, serve};
 use crate::listener::Listener;
-use crate::reply::Reply;
+use crate::origin::Arrival;
+use crate::tls::Tls;
 use crate::workers::Workers;
 
 /// The signal to stop, to be waited for by any number of listeners.
@@ -29,28 +32,44 @@ impl Stop {
     }
 }
 
-/// Serves HTTP/1.1 and HTTP/2 until `stop`, then lets requests under way end, for at most `drain`.
-/// Whether all of them did.
+/// Serves HTTP/1.1 and HTTP/2 until `stop`, behind TLS if that is given, then lets requests under way end, for at most
+/// `drain`. Whether all of them did.
 ///
 /// Each connection is answered by what `open` makes for it, and stays with one worker.
-pub async fn run<O, S, F>(listener: Listener, workers: Workers, open: O, stop: Stop, drain: Duration) -> bool
+pub async fn run<O, S, F, B>(
+    listener: Listener,
+    tls: Option<Arc<Tls>>,
+    workers: Workers,
+    open: O,
+    stop: Stop,
+    drain: Duration,
+) -> bool
 where
-    O: Fn() -> S + Send,
+    O: Fn(&Arrival) -> S + Clone + Send + 'static,
     S: Fn(Request<Incoming>) -> F + Send + 'static,
-    F: Future<Output = Reply> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     match listener {
-        Listener::Tcp(listener) => run_on(listener, workers, open, stop, drain).await,
-        Listener::Unix(listener, _file) => run_on(listener, workers, open, stop, drain).await,
+        Listener::Tcp(listener) => run_on(listener, tls, workers, open, stop, drain).await,
+        Listener::Unix(listener, _file) => run_on(listener, tls, workers, open, stop, drain).await,
     }
 }
 
-async fn run_on<L, O, S, F>(listener: L, mut workers: Workers, open: O, stop: Stop, drain: Duration) -> bool
+async fn run_on<L, O, S, F, B>(
+    listener: L,
+    tls: Option<Arc<Tls>>,
+    mut workers: Workers,
+    open: O,
+    stop: Stop,
+    drain: Duration,
+) -> bool
 where
     L: Accept,
-    O: Fn() -> S + Send,
+    O: Fn(&Arrival) -> S + Clone + Send + 'static,
     S: Fn(Request<Incoming>) -> F + Send + 'static,
-    F: Future<Output = Reply> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     // Each connection holds a sender: when all are gone, so are they.
     let (open_still, mut ended) = mpsc::channel::<Infallible>(1);
@@ -69,9 +88,9 @@ where
                 continue;
             }
         };
-        let (answer, stop, open_still) = (open(), stop.clone(), open_still.clone());
+        let (tls, open, stop, open_still) = (tls.clone(), open.clone(), stop.clone(), open_still.clone());
         workers.spawn(async move {
-            serve(stream, answer, stop).await;
+            serve(stream, tls, open, stop).await;
             drop(open_still);
         });
     }

@@ -3,11 +3,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_core::Clock;
-use introspectd_front::{Admin, Api, Entrance, ListenAddress, Listener, Readiness, Stop, Workers, run};
+use introspectd_ext_authz::ExtAuthz;
+use introspectd_front::{
+    Admin, Api, Arrival, Entrance, ListenAddress, Listener, Readiness, Stop, Tls, Workers, run,
+};
 use introspectd_resolver::Resolver;
 use tokio::task::JoinSet;
 
-use crate::config::{Config, Listen};
+use crate::config::{CallerListener, Config, Endpoint, Listen};
 
 /// What the configuration describes, built and not yet listening.
 pub struct App {
@@ -19,10 +22,16 @@ pub struct App {
 /// An app whose listeners are bound.
 pub struct Bound {
     api: Arc<Api>,
-    listeners: Vec<(Listener, Entrance)>,
-    admin: Vec<Listener>,
+    apis: Vec<(BoundEndpoint, Entrance)>,
+    grpcs: Vec<(BoundEndpoint, Entrance)>,
+    admins: Vec<BoundEndpoint>,
     readiness: Readiness,
     drain: Duration,
+}
+
+struct BoundEndpoint {
+    listener: Listener,
+    tls: Option<Arc<Tls>>,
 }
 
 impl App {
@@ -44,68 +53,96 @@ impl App {
     /// The first address that cannot be bound, with the system's reason.
     pub async fn bind(self) -> io::Result<Bound> {
         let Self { api, listen, drain } = self;
-        let mut listeners = Vec::new();
+        let mut apis = Vec::new();
         for listener in listen.api {
-            let caller = listener.caller.and_then(|name| api.caller(&name).cloned());
-            let entrance = Entrance { caller, takes_caller_header: listener.takes_caller_header };
-            listeners.push((bind(&listener.address).await?, entrance));
+            apis.push(Self::bind_for_callers(&api, listener).await?);
         }
-        let mut admin = Vec::new();
-        for address in &listen.admin {
-            admin.push(bind(address).await?);
+        let mut grpcs = Vec::new();
+        for listener in listen.grpc {
+            grpcs.push(Self::bind_for_callers(&api, listener).await?);
         }
-        Ok(Bound { api, listeners, admin, readiness: Readiness::default(), drain })
+        let mut admins = Vec::new();
+        for endpoint in listen.admin {
+            admins.push(bind(endpoint).await?);
+        }
+        Ok(Bound { api, apis, grpcs, admins, readiness: Readiness::default(), drain })
+    }
+
+    async fn bind_for_callers(
+        api: &Arc<Api>,
+        listener: CallerListener,
+    ) -> io::Result<(BoundEndpoint, Entrance)> {
+        let CallerListener { endpoint, caller, takes_caller_header } = listener;
+        let caller = caller.and_then(|name| api.caller(&name).cloned());
+        Ok((bind(endpoint).await?, Entrance { caller, takes_caller_header }))
     }
 }
 
-async fn bind(address: &ListenAddress) -> io::Result<Listener> {
-    let bound = Listener::bind(address).await;
-    bound.map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
+async fn bind(endpoint: Endpoint) -> io::Result<BoundEndpoint> {
+    let Endpoint { address, tls } = endpoint;
+    match Listener::bind(&address).await {
+        Ok(listener) => Ok(BoundEndpoint { listener, tls: tls.map(Arc::new) }),
+        Err(error) => Err(io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))),
+    }
 }
 
 impl Bound {
     /// Where callers are listened to, ports that were free included.
     pub fn api_addresses(&self) -> Vec<ListenAddress> {
-        self.listeners.iter().filter_map(|(listener, _)| listener.address().ok()).collect()
+        self.apis.iter().filter_map(|(bound, _)| bound.listener.address().ok()).collect()
+    }
+
+    /// Where Envoy is listened to.
+    pub fn grpc_addresses(&self) -> Vec<ListenAddress> {
+        self.grpcs.iter().filter_map(|(bound, _)| bound.listener.address().ok()).collect()
     }
 
     /// Where the operator's machinery is.
     pub fn admin_addresses(&self) -> Vec<ListenAddress> {
-        self.admin.iter().filter_map(|listener| listener.address().ok()).collect()
+        self.admins.iter().filter_map(|bound| bound.listener.address().ok()).collect()
     }
 
     /// Serves callers on these workers until `stop`, then lets requests under way end, for at most the configured drain. Whether
     /// all of them did. The admin listeners answer until the others are done.
     pub async fn run(self, workers: Workers, stop: Stop) -> bool {
-        let Self { api, listeners, admin, readiness, drain } = self;
+        let Self { api, apis, grpcs, admins, readiness, drain } = self;
         let (end_admin, admin_stop) = Stop::new();
-        let mut admins = JoinSet::new();
-        for listener in admin {
+        let mut administering = JoinSet::new();
+        for BoundEndpoint { listener, tls } in admins {
             let admin = Admin::new(readiness.clone());
-            let open = move || {
+            let open = move |_: &Arrival| {
                 let admin = admin.clone();
                 move |request| std::future::ready(admin.answer(&request))
             };
-            admins.spawn(run(listener, Workers::here(), open, admin_stop.clone(), Duration::from_secs(1)));
+            let (stop, drain) = (admin_stop.clone(), Duration::from_secs(1));
+            administering.spawn(run(listener, tls, Workers::here(), open, stop, drain));
         }
-        let mut apis = JoinSet::new();
-        for (listener, entrance) in listeners {
+        let mut answering = JoinSet::new();
+        for (BoundEndpoint { listener, tls }, entrance) in apis {
             let api = Arc::clone(&api);
-            let open = move || {
-                let session = api.session(&entrance);
+            let open = move |arrival: &Arrival| {
+                let session = api.session(&entrance, arrival);
                 move |request| Arc::clone(&session).answer(request)
             };
-            apis.spawn(run(listener, workers.clone(), open, stop.clone(), drain));
+            answering.spawn(run(listener, tls, workers.clone(), open, stop.clone(), drain));
+        }
+        for (BoundEndpoint { listener, tls }, entrance) in grpcs {
+            let (api, readiness) = (Arc::clone(&api), readiness.clone());
+            let open = move |arrival: &Arrival| {
+                let calls = ExtAuthz::new(api.session(&entrance, arrival), readiness.clone());
+                move |request| calls.clone().answer(request)
+            };
+            answering.spawn(run(listener, tls, workers.clone(), open, stop.clone(), drain));
         }
         readiness.set(true);
         let unready = tokio::spawn(async move {
             stop.given().await;
             readiness.set(false);
         });
-        let all_ended = apis.join_all().await.into_iter().all(|ended| ended);
+        let all_ended = answering.join_all().await.into_iter().all(|ended| ended);
         unready.abort();
         let _ = end_admin.send(true);
-        admins.join_all().await;
+        administering.join_all().await;
         all_ended
     }
 }

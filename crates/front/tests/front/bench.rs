@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use introspectd_core::{ManualClock, ProviderName, Scope, Timestamp};
 use introspectd_front::{
-    Api, Caller, Callers, Entrance, ListenAddress, Listener, Permission, Policies, Policy, Requirements,
-    SecretDigest, Selection, Stop, Unavailable, Workers, run,
+    Api, Arrival, Caller, Callers, CertificateName, Entrance, ListenAddress, Listener, Permission, Policies,
+    Policy, Requirements, SecretDigest, Selection, Stop, Tls, Unavailable, Workers, run,
 };
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
 use tokio::sync::watch;
@@ -18,6 +18,8 @@ use crate::provider::good;
 
 /// Far more than anything here takes: what is not over by then will never be.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+const LONG: Duration = Duration::from_secs(60);
 
 /// Where the clock starts, in seconds.
 pub(crate) const START: i64 = 1_700_000_000;
@@ -45,15 +47,24 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn start() -> Self {
-        Self::start_with(None, Duration::from_secs(60)).await
+        Self::start_with(None, None, LONG).await
     }
 
     /// On a listener that names this caller.
     pub(crate) async fn start_for(caller: &str) -> Self {
-        Self::start_with(Some(caller), Duration::from_secs(60)).await
+        Self::start_with(Some(caller), None, LONG).await
     }
 
-    pub(crate) async fn start_with(caller: Option<&str>, drain: Duration) -> Self {
+    pub(crate) async fn start_tls(tls: Tls) -> Self {
+        Self::start_with(None, Some(tls), LONG).await
+    }
+
+    /// Which lets requests under way end for so long.
+    pub(crate) async fn start_draining(drain: Duration) -> Self {
+        Self::start_with(None, None, drain).await
+    }
+
+    async fn start_with(caller: Option<&str>, tls: Option<Tls>, drain: Duration) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(START).unwrap()));
         let (bank, plain, loose) = (Fake::new(true), Fake::new(false), Fake::new(true));
         bank.knows(ACTIVE, good());
@@ -76,11 +87,11 @@ impl Bench {
         let entrance = Entrance { takes_caller_header: caller.is_none(), caller };
         let (stop, stopped) = Stop::new();
         let answering = Arc::clone(&api);
-        let open = move || {
-            let session = answering.session(&entrance);
+        let open = move |arrival: &Arrival| {
+            let session = answering.session(&entrance, arrival);
             move |request| Arc::clone(&session).answer(request)
         };
-        let served = tokio::spawn(run(listener, Workers::here(), open, stopped, drain));
+        let served = tokio::spawn(run(listener, tls.map(Arc::new), Workers::here(), open, stopped, drain));
         Self { address, api, bank, plain, loose, clock, stop, served }
     }
 }
@@ -91,6 +102,7 @@ fn callers() -> Callers {
     use Permission::{Explain, Introspect, List, Lookup};
     let all = Selection::All;
     let narrow = Selection::Only([name("plain")].into());
+    let plain = |name: &str| caller(name, None, &[Introspect], Selection::All);
     Callers::new([
         caller("edge", Some(EDGE_SECRET), &[Introspect], all.clone()),
         caller("two words", Some("two-words-secret"), &[Introspect], all.clone()),
@@ -99,6 +111,12 @@ fn callers() -> Callers {
         caller("idle", Some("idle-secret"), &[List, Explain], all.clone()),
         caller("narrow", Some("narrow-secret"), &[Introspect, Lookup], narrow),
         caller("sidecar", None, &[Introspect], all.clone()),
+        Caller { certificate: Some(CertificateName::san("edge.internal").unwrap()), ..plain("by-san") },
+        Caller {
+            certificate: Some(CertificateName::subject("CN=edge,O=Acme").unwrap()),
+            permissions: [Lookup].into(),
+            ..plain("by-subject")
+        },
         Caller {
             policies: Selection::Only(["orders".to_owned()].into()),
             ..caller("confined", Some("confined-secret"), &[Introspect], all)
@@ -136,6 +154,7 @@ fn caller(
         providers,
         policies: Selection::All,
         secret: secret.map(SecretDigest::of),
+        certificate: None,
     }
 }
 

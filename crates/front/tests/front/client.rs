@@ -10,8 +10,9 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use introspectd_front::Entrance;
+use introspectd_front::{Arrival, Entrance};
 use serde_json::Value;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use crate::bench::{Bench, soon};
@@ -104,8 +105,16 @@ pub(crate) async fn exchange<B>(address: SocketAddr, request: Request<B>) -> Rep
 where
     B: Body<Data: Send, Error: std::error::Error + Send + Sync> + Send + 'static,
 {
+    exchange_on(TcpStream::connect(address).await.unwrap(), request).await
+}
+
+/// On one that is open.
+pub(crate) async fn exchange_on<T, B>(stream: T, request: Request<B>) -> Reply
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    B: Body<Data: Send, Error: std::error::Error + Send + Sync> + Send + 'static,
+{
     let head_only = request.method() == http::Method::HEAD;
-    let stream = TcpStream::connect(address).await.unwrap();
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     let response = soon("an answer", sender.send_request(request)).await.unwrap();
@@ -114,7 +123,14 @@ where
 
 /// HTTP/2 with prior knowledge.
 pub(crate) async fn http2_to(address: SocketAddr) -> http2::SendRequest<Full<Bytes>> {
-    let stream = TcpStream::connect(address).await.unwrap();
+    http2_on(TcpStream::connect(address).await.unwrap()).await
+}
+
+/// On a connection that is open.
+pub(crate) async fn http2_on<T>(stream: T) -> http2::SendRequest<Full<Bytes>>
+where
+    T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
     sender
@@ -194,7 +210,11 @@ impl Ask {
 
     /// Past the sockets.
     pub(crate) async fn past_sockets(&self, bench: &Bench) -> Reply {
-        received(bench.api.session(&Entrance::default()).answer(self.request()).await, false).await
+        received(
+            bench.api.session(&Entrance::default(), &Arrival::default()).answer(self.request()).await,
+            false,
+        )
+        .await
     }
 }
 

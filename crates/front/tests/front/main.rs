@@ -21,3 +21,4 @@ mod provider;
 mod replies;
 mod requests;
 mod stopping;
+mod tls;

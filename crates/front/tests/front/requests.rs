@@ -7,7 +7,7 @@ use futures_util::stream;
 use http::Request;
 use http_body_util::StreamBody;
 use hyper::body::{Body, Frame};
-use introspectd_front::Entrance;
+use introspectd_front::{Arrival, Entrance};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -177,8 +177,11 @@ impl Body for Silent {
 async fn a_body_that_does_not_come_is_not_waited_for() {
     let bench = Bench::start().await;
     let before = tokio::time::Instant::now();
-    let response =
-        bench.api.session(&Entrance::default()).answer(Ask::form("").request().map(|_| Silent)).await;
+    let response = bench
+        .api
+        .session(&Entrance::default(), &Arrival::default())
+        .answer(Ask::form("").request().map(|_| Silent))
+        .await;
     received(response, false).await.refuses(408, "request_timeout");
     assert_eq!(before.elapsed().as_secs(), 10);
 }

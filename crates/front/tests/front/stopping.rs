@@ -59,7 +59,7 @@ async fn connections_that_rest_between_two_requests_are_closed() {
 
 #[tokio::test]
 async fn the_drain_has_an_end() {
-    let bench = Bench::start_with(None, Duration::from_millis(200)).await;
+    let bench = Bench::start_draining(Duration::from_millis(200)).await;
     bench.bank.hold();
     let request = Ask::token(ACTIVE).request();
     let asked = tokio::spawn(exchange(bench.address, request));

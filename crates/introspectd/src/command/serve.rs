@@ -68,6 +68,9 @@ fn announce(bound: &Bound) {
     for address in bound.api_addresses() {
         tracing::info!(listener = "api", %address, "listening");
     }
+    for address in bound.grpc_addresses() {
+        tracing::info!(listener = "grpc", %address, "listening");
+    }
     for address in bound.admin_addresses() {
         tracing::info!(listener = "admin", %address, "listening");
     }

@@ -1,11 +1,13 @@
 use std::collections::BTreeSet;
 
 use introspectd_core::ProviderName;
-use introspectd_front::{Caller, Callers, Permission, Policies, SecretDigest, Selection};
+use introspectd_front::{
+    Caller, Callers, CertificateName, Permission, Policies, SecretDigest, Selection, Tls,
+};
 use introspectd_settings::{CallerSecret, Section, resembling};
 use secrecy::ExposeSecret;
 
-use super::listen::{ApiListener, Listen};
+use super::listen::{CallerListener, Listen};
 use super::{nearest, selection};
 
 pub(super) fn read(
@@ -14,7 +16,12 @@ pub(super) fn read(
     policies: &Policies,
     listen: &Listen,
 ) -> Callers {
-    let named: BTreeSet<&str> = listen.api.iter().filter_map(|listener| listener.caller.as_deref()).collect();
+    let named: BTreeSet<&str> =
+        listen.for_callers().filter_map(|listener| listener.caller.as_deref()).collect();
+    let asks_for_certificates = listen
+        .for_callers()
+        .filter_map(|listener| listener.endpoint.tls.as_ref())
+        .any(Tls::asks_for_certificates);
     let mut callers: Vec<Caller> = Vec::new();
     for (name, mut section) in root.sections("callers") {
         let caller = read_caller(name, &mut section, providers, policies);
@@ -22,20 +29,30 @@ pub(super) fn read(
             let what = format!("is the secret of callers.{}, too", twin.name);
             section.problem("secret", what, "Give each caller a secret of its own.");
         }
-        if caller.secret.is_none() && !section.has("secret") && !named.contains(caller.name.as_str()) {
-            let remedy = "Write secret = { env = \"NAME\" }, or name this caller at a listener.";
-            section.problem("secret", "is missing, and no listener names this caller", remedy);
+        if let Some(twin) = callers.iter().find(|other| share_certificate(other, &caller)) {
+            let what = format!("is that of callers.{}, too", twin.name);
+            section.problem("certificate", what, "Name another of its names.");
+        }
+        let has_sign =
+            section.has("secret") || section.has("certificate") || named.contains(caller.name.as_str());
+        if !has_sign {
+            let remedy = "Write secret = { env = \"NAME\" } or certificate = { san = \"…\" }, or name this caller at a listener.";
+            section.problem("secret", "is missing, and nothing else tells who this caller is", remedy);
+        }
+        if caller.certificate.is_some() && !asks_for_certificates {
+            let remedy = "Give a listener tls = { certificate = \"…\", key = \"…\", client_ca = \"…\" }.";
+            section.problem("certificate", "is of no use, since no listener asks for one", remedy);
         }
         section.finish();
         callers.push(caller);
     }
-    for ApiListener { address, caller, .. } in &listen.api {
+    for CallerListener { endpoint, caller, .. } in listen.for_callers() {
         let Some(name) = caller else { continue };
         if callers.iter().any(|caller| caller.name == *name) {
             continue;
         }
         if let Some(meant) = resembling(name, callers.iter().map(|caller| caller.name.as_str())) {
-            let what = format!("has no section, and {address} names it");
+            let what = format!("has no section, and {} names it", endpoint.address);
             let remedy = format!("Did you mean `{meant}`? If not, write [callers.{name}].");
             root.problem(&format!("callers.{name}"), what, remedy);
         }
@@ -55,6 +72,7 @@ fn named_by_a_listener(root: &Section, name: &str) -> Caller {
         providers: Selection::All,
         policies: Selection::All,
         secret: None,
+        certificate: None,
     }
 }
 
@@ -74,7 +92,28 @@ fn read_caller(
     let permissions = read_permissions(section);
     let providers = selection::read_providers(section, "providers", providers);
     let policies = selection::read(section, "policies", "policy", &policies.names());
-    Caller { name, permissions, providers, policies, secret }
+    let certificate = read_certificate(section);
+    Caller { name, permissions, providers, policies, secret, certificate }
+}
+
+fn read_certificate(section: &mut Section) -> Option<CertificateName> {
+    let has_certificate = section.has("certificate");
+    let mut table = section.section("certificate");
+    if !has_certificate {
+        return None;
+    }
+    let san_remedy =
+        "Write one name as it stands in the certificate: \"edge.internal\", \"spiffe://acme/edge\".";
+    let subject_remedy = "Write the whole subject as RFC 4514 does: \"CN=edge,O=Acme\".";
+    let is_one = table.has("san") != table.has("subject");
+    if !is_one {
+        let remedy = "Write certificate = { san = \"edge.internal\" }.";
+        table.problem("", "needs exactly one of san and subject", remedy);
+    }
+    let san = table.parsed("san", san_remedy, CertificateName::san);
+    let subject = table.parsed("subject", subject_remedy, CertificateName::subject);
+    table.finish();
+    san.or(subject).filter(|_| is_one)
 }
 
 fn read_permissions(section: &mut Section) -> BTreeSet<Permission> {
@@ -93,6 +132,10 @@ fn read_permissions(section: &mut Section) -> BTreeSet<Permission> {
         }
     }
     permissions
+}
+
+fn share_certificate(one: &Caller, other: &Caller) -> bool {
+    one.certificate.is_some() && one.certificate == other.certificate
 }
 
 fn share_secret(one: &Caller, other: &Caller) -> bool {

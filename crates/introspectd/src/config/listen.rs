@@ -1,34 +1,41 @@
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
-use introspectd_front::ListenAddress;
+use introspectd_front::{ListenAddress, Protocols, Tls, TlsFiles, TlsProblem};
 use introspectd_settings::{Entry, Section};
 
 /// Where to listen.
 #[derive(Debug)]
 pub struct Listen {
     /// For callers.
-    pub api: Vec<ApiListener>,
+    pub api: Vec<CallerListener>,
+    /// For Envoy's questions, over gRPC.
+    pub grpc: Vec<CallerListener>,
     /// For `/livez` and `/readyz`.
-    pub admin: Vec<ListenAddress>,
+    pub admin: Vec<Endpoint>,
     /// Threads that serve callers.
     pub workers: NonZeroUsize,
 }
 
 /// A listener for callers.
 #[derive(Debug)]
-pub struct ApiListener {
+pub struct CallerListener {
     /// Where.
-    pub address: ListenAddress,
+    pub endpoint: Endpoint,
     /// Who everybody is that comes in here.
     pub caller: Option<String>,
-    /// Whether, without `caller`, a proxy may show who it is in the header `X-Introspectd-Caller`.
+    /// Whether, where the connection does not say it, a proxy may show who it is in the header
+    /// `X-Introspectd-Caller`.
     pub takes_caller_header: bool,
 }
 
-impl ApiListener {
-    fn plain(address: ListenAddress) -> Self {
-        Self { address, caller: None, takes_caller_header: true }
-    }
+/// What every listener has.
+#[derive(Debug)]
+pub struct Endpoint {
+    /// Where.
+    pub address: ListenAddress,
+    /// Whether and how TLS is spoken there.
+    pub tls: Option<Tls>,
 }
 
 const REMEDY: &str = "Write \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/introspectd/api.sock\".";
@@ -38,19 +45,41 @@ const MAX_WORKERS: u32 = 1024;
 impl Listen {
     pub(super) fn read(root: &mut Section) -> Self {
         let mut section = root.section("listen");
-        let api = read_listeners(&mut section, "api", "127.0.0.1:8080");
-        let admin = read_listeners(&mut section, "admin", "127.0.0.1:9090");
+        let api =
+            read_all(&mut section, "api", Some("127.0.0.1:8080"), Protocols::Http, read_caller_listener);
+        let grpc = read_all(&mut section, "grpc", None, Protocols::Grpc, read_caller_listener);
+        let admin =
+            read_all(&mut section, "admin", Some("127.0.0.1:9090"), Protocols::Http, |_, endpoint| endpoint);
         let workers = read_workers(&mut section);
-        if api.is_empty() {
+        if api.is_empty() && grpc.is_empty() {
             section.problem("api", "names no address to listen on", REMEDY);
         }
-        for listener in admin.iter().filter(|listener| listener.caller.is_some()) {
-            let what = format!("{} names a caller", listener.address);
-            section.problem("admin", what, "The admin listener knows no callers. Leave it out.");
-        }
-        find_twins(&section, &api, &admin);
+        let listen = Self { api, grpc, admin, workers };
+        listen.find_twins(&section);
         section.finish();
-        Self { api, admin: admin.into_iter().map(|listener| listener.address).collect(), workers }
+        listen
+    }
+
+    /// All for callers, whatever is spoken there.
+    pub(super) fn for_callers(&self) -> impl Iterator<Item = &CallerListener> {
+        self.api.iter().chain(&self.grpc)
+    }
+
+    /// Port 0 is a free port each time.
+    fn find_twins(&self, section: &Section) {
+        let mut seen = std::collections::HashSet::new();
+        for Endpoint { address, .. } in
+            self.for_callers().map(|listener| &listener.endpoint).chain(&self.admin)
+        {
+            let free = matches!(address, ListenAddress::Tcp(address) if address.port() == 0);
+            if !free && !seen.insert(address) {
+                section.problem(
+                    "",
+                    format!("{address} is given twice"),
+                    "Give each listener its own address.",
+                );
+            }
+        }
     }
 }
 
@@ -62,46 +91,76 @@ fn read_workers(section: &mut Section) -> NonZeroUsize {
     NonZeroUsize::new(workers as usize).unwrap_or(NonZeroUsize::MIN)
 }
 
-fn read_listeners(section: &mut Section, key: &str, default: &str) -> Vec<ApiListener> {
-    if !section.has(key) {
-        section.entries(key);
+/// The listeners under `key`. `read` finds what an entry says beside its endpoint; a plain address has no section to
+/// say more.
+fn read_all<T>(
+    section: &mut Section,
+    key: &str,
+    default: Option<&str>,
+    protocols: Protocols,
+    read: impl Fn(Option<&mut Section>, Endpoint) -> T,
+) -> Vec<T> {
+    let plain = |address| read(None, Endpoint { address, tls: None });
+    let (has, entries) = (section.has(key), section.entries(key));
+    if let Some(default) = default.filter(|_| !has) {
         section.note_default(&format!("{key}[0]"), format!("{default:?}"));
-        return ListenAddress::parse(default).into_iter().map(ApiListener::plain).collect();
+        return ListenAddress::parse(default).into_iter().map(plain).collect();
     }
     let mut listeners = Vec::new();
-    for entry in section.entries(key) {
+    for entry in entries {
         match entry {
             Entry::Text(text) => match ListenAddress::parse(&text) {
-                Ok(address) => listeners.push(ApiListener::plain(address)),
+                Ok(address) => listeners.push(plain(address)),
                 Err(error) => section.problem(key, format!("{text:?} {error}"), REMEDY),
             },
             Entry::Section(mut entry) => {
                 let address = entry.required_parsed("address", REMEDY, ListenAddress::parse);
-                let caller = entry.text("caller");
-                let takes_caller_header = entry.flag("caller_header", caller.is_none());
-                if caller.is_some() && takes_caller_header {
-                    let remedy = "What the listener says wins. Leave one of the two out.";
-                    entry.problem(
-                        "caller_header",
-                        "is of no use where the listener names the caller",
-                        remedy,
-                    );
-                }
+                let tls = read_tls(&mut entry, protocols);
+                // What else it says is read, and its problems told, even where the address is none.
+                let placeless = || ListenAddress::Unix(PathBuf::new());
+                let endpoint = Endpoint { address: address.clone().unwrap_or_else(placeless), tls };
+                let listener = read(Some(&mut entry), endpoint);
                 entry.finish();
-                listeners.extend(address.map(|address| ApiListener { address, caller, takes_caller_header }));
+                listeners.extend(address.map(|_| listener));
             }
         }
     }
     listeners
 }
 
-/// Port 0 is a free port each time.
-fn find_twins(section: &Section, api: &[ApiListener], admin: &[ApiListener]) {
-    let mut seen = std::collections::HashSet::new();
-    for ApiListener { address, .. } in api.iter().chain(admin) {
-        let free = matches!(address, ListenAddress::Tcp(address) if address.port() == 0);
-        if !free && !seen.insert(address) {
-            section.problem("", format!("{address} is given twice"), "Give each listener its own address.");
-        }
+fn read_caller_listener(section: Option<&mut Section>, endpoint: Endpoint) -> CallerListener {
+    let Some(section) = section else {
+        return CallerListener { endpoint, caller: None, takes_caller_header: true };
+    };
+    let caller = section.text("caller");
+    let takes_caller_header = section.flag("caller_header", caller.is_none());
+    if caller.is_some() && takes_caller_header {
+        let remedy = "What the listener says wins. Leave one of the two out.";
+        section.problem("caller_header", "is of no use where the listener names the caller", remedy);
     }
+    CallerListener { endpoint, caller, takes_caller_header }
+}
+
+fn read_tls(entry: &mut Section, protocols: Protocols) -> Option<Tls> {
+    let has_tls = entry.has("tls");
+    let mut table = entry.section("tls");
+    if !has_tls {
+        return None;
+    }
+    let certificate =
+        table.required_text("certificate", "Name a PEM file with our certificate and those above it.");
+    let key = table.required_text("key", "Name a PEM file with the certificate's key.");
+    let client_ca = table.text("client_ca").map(PathBuf::from);
+    let loaded = certificate.zip(key).and_then(|(certificate, key)| {
+        let files = TlsFiles { certificate: certificate.into(), key: key.into(), client_ca };
+        match Tls::load(files, protocols) {
+            Ok(tls) => Some(tls),
+            Err(TlsProblem { key, what }) => {
+                table.problem(key, what, "Name a PEM file; the key must be that of the certificate.");
+                None
+            }
+        }
+    });
+    table.finish();
+    loaded
 }

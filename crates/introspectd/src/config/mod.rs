@@ -16,7 +16,7 @@ use introspectd_resolver::{CacheLimits, Unmatched};
 use introspectd_settings::{Environment, Problems, Section, Setting, resembling};
 use tracing_subscriber::EnvFilter;
 
-pub use listen::{ApiListener, Listen};
+pub use listen::{CallerListener, Endpoint, Listen};
 pub use providers::ProviderConfig;
 
 /// Everything that the configuration says, valid.
@@ -116,9 +116,9 @@ mod tests {
             assert!(reference.contains(&(key.clone(), value.clone())), "{key} = {value}");
         }
         let addresses: Vec<_> =
-            config.listen.api.iter().map(|listener| listener.address.to_string()).collect();
+            config.listen.api.iter().map(|listener| listener.endpoint.address.to_string()).collect();
         assert!(reference.contains(&("listen.api[0]".to_owned(), format!("{:?}", addresses[0]))));
-        let admin = config.listen.admin[0].to_string();
+        let admin = config.listen.admin[0].address.to_string();
         assert!(reference.contains(&("listen.admin[0]".to_owned(), format!("{admin:?}"))));
     }
 

@@ -200,6 +200,8 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         colour = "blue"
         [listen]
         api = ["localhost:8080", { address = "127.0.0.1:0", caller = "edgy", caller_header = true }]
+        grpc = [{ address = "127.0.0.1:0", tls = { certificate = "no-such.pem", key = "no-such.key", ca = "x" } }]
+        admin = { address = "127.0.0.1:0", caller = "edge", tls = { key = "no-such.key" } }
         [cache]
         ttl = 30
         inactive_ttl = "soon"
@@ -221,6 +223,12 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         [policies."a/b"]
         unavailable = 500
         scopes = ["x"]
+        [callers.certified]
+        certificate = { subject = "edge" }
+        [callers.twice]
+        certificate = { san = "a", subject = "CN=a" }
+        [callers.unasked]
+        certificate = { san = "b" }
         [callers.plain]
         secret = "as it is"
         [providers.bank]
@@ -273,6 +281,10 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
     let expected = [
         ("colour", "no key", "Known here"),
         ("listen.api", "\"localhost:8080\"", "127.0.0.1:8080"),
+        ("listen.grpc[0].tls.certificate", "no-such.pem", "PEM file"),
+        ("listen.grpc[0].tls.ca", "no key", "client_ca"),
+        ("listen.admin[0].caller", "no key", "Known here: address, tls"),
+        ("listen.admin[0].tls.certificate", "is missing", "PEM file"),
         ("listen.api[1].caller_header", "of no use", "Leave one of the two out"),
         ("callers.edgy", "127.0.0.1:0 names it", "Did you mean `edge`?"),
         ("cache.ttl", "the number 30", "\"2s\""),
@@ -291,6 +303,9 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         ("policies.a/b", "cannot stand in a path", "letters, digits"),
         ("policies.a/b.unavailable", "500", "401, 403 or 503"),
         ("policies.a/b.scopes", "no key", "Did you mean `scope`?"),
+        ("callers.certified.certificate.subject", "no name", "RFC 4514"),
+        ("callers.twice.certificate", "exactly one", "san"),
+        ("callers.unasked.certificate", "no listener asks", "client_ca"),
         ("callers.plain.secret", "never written", "{ env = \"NAME\" }"),
         ("providers.bank.base_url", "plain http", "allow_http"),
         ("providers.bank2.match.prefix", "providers.bank,", "Tell the two apart"),

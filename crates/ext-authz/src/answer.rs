@@ -1,0 +1,69 @@
+use envoy_types::pb::envoy::config::core::v3::header_value_option::HeaderAppendAction;
+use envoy_types::pb::envoy::config::core::v3::{HeaderValue, HeaderValueOption};
+use envoy_types::pb::envoy::service::auth::v3::check_response::HttpResponse;
+use envoy_types::pb::envoy::service::auth::v3::{CheckResponse, DeniedHttpResponse, OkHttpResponse};
+use envoy_types::pb::envoy::r#type::v3::HttpStatus;
+use envoy_types::pb::google::rpc;
+use http_body_util::BodyExt;
+use introspectd_front::{Allowed, Reply};
+use tonic::Code;
+
+use crate::metadata;
+
+/// The request may pass, with the client's identity in its headers and its claims in Envoy's dynamic metadata.
+/// `sent` are the names of the headers that the client sent.
+pub(crate) fn allowed<'a>(allowed: &Allowed, sent: impl Iterator<Item = &'a str>) -> CheckResponse {
+    let headers = allowed.identity().map(|(name, value)| header(name.as_str(), value)).collect();
+    let forged = sent.filter(|name| is_forged(name, allowed)).map(str::to_owned).collect();
+    let response = OkHttpResponse { headers, headers_to_remove: forged, ..OkHttpResponse::default() };
+    CheckResponse {
+        status: Some(status(Code::Ok, "")),
+        dynamic_metadata: metadata::read(allowed.claims()),
+        http_response: Some(HttpResponse::OkResponse(response)),
+    }
+}
+
+/// Whether an application could take a header for one of identity that we did not set: many read `_` as `-`. Those
+/// that we set are overwritten, and to remove them would remove ours.
+fn is_forged(name: &str, allowed: &Allowed) -> bool {
+    let name = name.to_ascii_lowercase();
+    name.replace('_', "-").starts_with("x-auth-")
+        && !allowed.identity().any(|(ours, _)| ours.as_str() == name)
+}
+
+/// The client gets what it would get by way of `/forward-auth`, to the byte.
+pub(crate) async fn refused(refusal: Reply) -> CheckResponse {
+    let (head, body) = refusal.into_parts();
+    let headers = head.headers.iter().map(|(name, value)| header(name.as_str(), value)).collect();
+    // A body of ours is one piece of JSON, and reading it cannot fail.
+    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let code = if head.status == http::StatusCode::UNAUTHORIZED {
+        Code::Unauthenticated
+    } else {
+        Code::PermissionDenied
+    };
+    let response = DeniedHttpResponse {
+        status: Some(HttpStatus { code: i32::from(head.status.as_u16()) }),
+        headers,
+        body: String::from_utf8_lossy(&body).into_owned(),
+    };
+    CheckResponse {
+        status: Some(status(code, "refused")),
+        dynamic_metadata: None,
+        http_response: Some(HttpResponse::DeniedResponse(response)),
+    }
+}
+
+fn status(code: Code, message: &str) -> rpc::Status {
+    rpc::Status { code: code.into(), message: message.to_owned(), details: Vec::new() }
+}
+
+/// Values are UTF-8: they come from JSON.
+fn header(name: &str, value: &http::HeaderValue) -> HeaderValueOption {
+    let value = String::from_utf8_lossy(value.as_bytes()).into_owned();
+    HeaderValueOption {
+        header: Some(HeaderValue { key: name.to_owned(), value, raw_value: Vec::new() }),
+        append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
+        ..HeaderValueOption::default()
+    }
+}

@@ -1,0 +1,47 @@
+use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
+use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
+use http::{HeaderMap, HeaderValue};
+
+/// The policy that Envoy's configuration names in `context_extensions`, or else the one of `/forward-auth` alone.
+pub(crate) fn policy(attributes: &AttributeContext) -> &str {
+    attributes.context_extensions.get("policy").map_or("default", String::as_str)
+}
+
+/// Of the client's headers, those that are looked at: its token, and its language.
+///
+/// Envoy sends them in one of two forms. In the plain one it has joined several of one name by commas, so that two
+/// tokens look like one that is malformed; in the raw one they come as they are.
+pub(crate) fn client_headers(attributes: &AttributeContext) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs(attributes) {
+        for wanted in [AUTHORIZATION, ACCEPT_LANGUAGE] {
+            if name.eq_ignore_ascii_case(wanted.as_str()) {
+                headers.append(wanted, read_value(value));
+            }
+        }
+    }
+    headers
+}
+
+/// The names of all headers that the client sent, each as often as it did.
+pub(crate) fn header_names(attributes: &AttributeContext) -> impl Iterator<Item = &str> {
+    pairs(attributes).map(|(name, _)| name)
+}
+
+fn pairs(attributes: &AttributeContext) -> impl Iterator<Item = (&str, &[u8])> {
+    let http: Option<&HttpRequest> = attributes.request.as_ref().and_then(|request| request.http.as_ref());
+    let plain = http.into_iter().flat_map(|http| &http.headers);
+    let plain = plain.map(|(name, value)| (name.as_str(), value.as_bytes()));
+    let raw = http.and_then(|http| http.header_map.as_ref()).into_iter().flat_map(|map| &map.headers);
+    let raw = raw.map(|header| {
+        let value = if header.raw_value.is_empty() { header.value.as_bytes() } else { &header.raw_value };
+        (header.key.as_str(), value)
+    });
+    plain.chain(raw)
+}
+
+/// What no header could hold becomes one that is no token, rather than none: it was sent.
+fn read_value(value: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(value).unwrap_or(HeaderValue::from_static("Bearer \"\""))
+}

@@ -1,0 +1,188 @@
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::TlsAcceptor;
+
+/// The files of a TLS listener, in PEM.
+#[derive(Debug, Clone)]
+pub struct TlsFiles {
+    /// Our certificate, with those above it.
+    pub certificate: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+    /// The authorities of the certificates that clients must show; without it they show none.
+    pub client_ca: Option<PathBuf>,
+}
+
+/// What is spoken behind TLS, offered by ALPN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocols {
+    /// HTTP/2 and HTTP/1.1.
+    Http,
+    /// HTTP/2 alone, as gRPC needs it.
+    Grpc,
+}
+
+/// The TLS of a listener. Its files are looked at when a connection comes: changed ones hold from that connection on,
+/// and where these are no good, the former ones do.
+pub struct Tls {
+    files: TlsFiles,
+    protocols: Protocols,
+    current: ArcSwap<Loaded>,
+}
+
+struct Loaded {
+    /// Of the files that were read last, be they good or not.
+    stamp: Stamp,
+    acceptor: TlsAcceptor,
+}
+
+/// Why a listener can have no TLS.
+#[derive(Debug)]
+pub struct TlsProblem {
+    /// The key of the configuration whose file is at fault.
+    pub key: &'static str,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+impl fmt::Display for TlsProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.key, self.what)
+    }
+}
+
+impl std::error::Error for TlsProblem {}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Tls").field(&self.files).finish()
+    }
+}
+
+impl Tls {
+    /// From these files.
+    ///
+    /// # Errors
+    /// The file that is at fault.
+    pub fn load(files: TlsFiles, protocols: Protocols) -> Result<Self, TlsProblem> {
+        let stamp = files.stamp();
+        let acceptor = files.acceptor(protocols)?;
+        Ok(Self { files, protocols, current: ArcSwap::from_pointee(Loaded { stamp, acceptor }) })
+    }
+
+    /// Whether clients must show a certificate.
+    pub fn asks_for_certificates(&self) -> bool {
+        self.files.client_ca.is_some()
+    }
+
+    /// For a connection that has come.
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        let current = self.current.load();
+        // Taken before the files are read: what is written meanwhile is seen the next time.
+        let stamp = self.files.stamp();
+        if stamp == current.stamp {
+            return current.acceptor.clone();
+        }
+        let acceptor = match self.files.acceptor(self.protocols) {
+            Ok(acceptor) => {
+                tracing::info!(certificate = %self.files.certificate.display(), "the certificate was read anew");
+                acceptor
+            }
+            Err(problem) => {
+                tracing::warn!(%problem, "the certificate's files changed and are no good: the former ones hold");
+                current.acceptor.clone()
+            }
+        };
+        self.current.store(Arc::new(Loaded { stamp, acceptor: acceptor.clone() }));
+        acceptor
+    }
+}
+
+/// By which a changed file is known: when it was written, its length and its inode.
+type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
+
+impl TlsFiles {
+    fn stamp(&self) -> Stamp {
+        let files = [Some(&self.certificate), Some(&self.key), self.client_ca.as_ref()];
+        files.into_iter().flatten().map(|file| stamp(file).ok()).collect()
+    }
+
+    fn acceptor(&self, protocols: Protocols) -> Result<TlsAcceptor, TlsProblem> {
+        let chain = read_certificates("certificate", &self.certificate)?;
+        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| at("key", &self.key, &error))?;
+        let roots = self.client_ca.as_ref().map(|file| read_roots(file)).transpose()?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let versions =
+            ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+        let builder = versions.map_err(|error| at("certificate", &self.certificate, &error))?;
+        let builder = match roots {
+            None => builder.with_no_client_auth(),
+            Some(roots) => {
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+                builder.with_client_cert_verifier(
+                    verifier.map_err(|error| TlsProblem::new("client_ca", &error))?,
+                )
+            }
+        };
+        let mut config =
+            builder.with_single_cert(chain, key).map_err(|error| at("key", &self.key, &error))?;
+        if self.client_ca.is_some() {
+            // A session that is taken up again is not verified again, however long ago its certificate ended.
+            config.session_storage = Arc::new(NoServerSessionStorage {});
+        }
+        config.alpn_protocols = protocols.names();
+        Ok(TlsAcceptor::from(Arc::new(config)))
+    }
+}
+
+impl Protocols {
+    fn names(self) -> Vec<Vec<u8>> {
+        match self {
+            Self::Http => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            Self::Grpc => vec![b"h2".to_vec()],
+        }
+    }
+}
+
+impl TlsProblem {
+    fn new(key: &'static str, what: &dyn fmt::Display) -> Self {
+        Self { key, what: what.to_string() }
+    }
+}
+
+fn at(key: &'static str, file: &Path, error: &dyn fmt::Display) -> TlsProblem {
+    TlsProblem::new(key, &format_args!("{}: {error}", file.display()))
+}
+
+fn stamp(file: &Path) -> io::Result<(SystemTime, u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let file = fs::metadata(file)?;
+    Ok((file.modified()?, file.len(), file.ino()))
+}
+
+fn read_certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {
+    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match read {
+        Ok(found) if found.is_empty() => Err(at(key, file, &"no certificate inside")),
+        Ok(found) => Ok(found),
+        Err(error) => Err(at(key, file, &error)),
+    }
+}
+
+fn read_roots(file: &Path) -> Result<RootCertStore, TlsProblem> {
+    let mut roots = RootCertStore::empty();
+    for certificate in read_certificates("client_ca", file)? {
+        roots.add(certificate).map_err(|error| at("client_ca", file, &error))?;
+    }
+    Ok(roots)
+}
