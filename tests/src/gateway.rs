@@ -45,6 +45,7 @@ pub fn now() -> SystemTime {
 pub struct Gateway {
     api: SocketAddr,
     admin: SocketAddr,
+    grpc: Vec<ListenAddress>,
     clock: Arc<Time>,
     client: Client<HttpConnector, Full<Bytes>>,
     end: watch::Sender<bool>,
@@ -63,10 +64,11 @@ impl Gateway {
         let app = App::new(load(toml), Arc::<Time>::clone(&clock)).expect("random bytes");
         let bound = app.bind().await.expect("free ports");
         let (api, admin) = (first(&bound.api_addresses()), first(&bound.admin_addresses()));
+        let grpc = bound.grpc_addresses();
         let (end, stop) = Stop::new();
         let serving = tokio::spawn(bound.run(Workers::here(), stop));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { api, admin, clock, client, end, serving }
+        Self { api, admin, grpc, clock, client, end, serving }
     }
 
     /// Where callers are listened to.
@@ -77,6 +79,11 @@ impl Gateway {
     /// Where the operator's machinery is.
     pub fn admin(&self) -> SocketAddr {
         self.admin
+    }
+
+    /// Where Envoy is listened to.
+    pub fn grpc(&self) -> &[ListenAddress] {
+        &self.grpc
     }
 
     /// Its time.

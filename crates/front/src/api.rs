@@ -6,13 +6,14 @@ use hyper::body::Body;
 use introspectd_core::{Clock, ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Resolver};
 
+use crate::audit;
 use crate::authentication::Peer;
 use crate::body::read_form;
 use crate::caller::{Caller, Callers, Permission};
 use crate::certificate;
 use crate::form::{IntrospectForm, Subject};
 use crate::language::Language;
-use crate::origin::Arrival;
+use crate::origin::{Arrival, Origin};
 use crate::policy::{self, Policies};
 use crate::problem::{InvalidRequest, Problem};
 use crate::reply::{self, Rendered, Reply};
@@ -37,6 +38,7 @@ pub struct Entrance {
 /// What callers ask on one connection.
 pub struct Session {
     api: Arc<Api>,
+    origin: Origin,
     peer: Peer,
 }
 
@@ -62,7 +64,7 @@ impl Api {
         let certificate = arrival.certificate.as_deref().map(certificate::names).unwrap_or_default();
         let caller = self.callers.with_certificate(&certificate).or(entrance.caller.as_ref());
         let peer = Peer::new(caller.cloned(), entrance.takes_caller_header);
-        Arc::new(Session { api: Arc::clone(self), peer })
+        Arc::new(Session { api: Arc::clone(self), origin: arrival.origin, peer })
     }
 
     pub(crate) fn policies(&self) -> &Policies {
@@ -99,7 +101,8 @@ impl Session {
             },
         };
         outcome.unwrap_or_else(|problem| {
-            tracing::debug!(?problem, "refused a request");
+            let caller = self.peer.caller(&self.api.callers, &head.headers).ok();
+            audit::refused(self.origin, caller.map(|caller| &**caller), None, &problem);
             problem.reply(Language::of(&head.headers))
         })
     }
@@ -114,6 +117,10 @@ impl Session {
 
     pub(crate) fn api(&self) -> &Api {
         &self.api
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
     }
 
     /// Which proxy sent a request about a client of its own.

@@ -4,6 +4,7 @@ use introspectd_core::{BadAnswer, Failure};
 use introspectd_resolver::Source;
 
 use crate::api::{Session, require};
+use crate::audit;
 use crate::bearer;
 use crate::caller::Permission;
 use crate::identity;
@@ -64,7 +65,8 @@ impl Session {
     ) -> Result<Allowed, Reply> {
         let policy = self.api().policies().named(policy);
         self.judge(policy, proxy, client).await.map_err(|problem| {
-            tracing::debug!(?problem, "refused a proxy's client");
+            let caller = self.proxy(proxy).ok().map(|caller| &**caller);
+            audit::refused(self.origin(), caller, policy.map(|(name, _)| name), &problem);
             refusal(&problem, policy.map(|(_, policy)| policy), Language::of(client))
         })
     }

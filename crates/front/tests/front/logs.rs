@@ -1,12 +1,15 @@
 use std::io;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use introspectd_core::{BadAnswer, Failure};
+use introspectd_front::{Arrival, Entrance, ListenAddress, Listener, Stop, Workers, run};
+use tokio::net::UnixStream;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::bench::{ACTIVE, Bench, EDGE_SECRET};
-use crate::client::{Ask, basic, http2_to, received};
+use crate::client::{Ask, basic, exchange_on, http2_to, received};
 
 /// All that is logged on this thread, of whatever level.
 #[derive(Clone, Default)]
@@ -60,6 +63,10 @@ async fn nothing_that_a_request_holds_is_logged() {
     bench.bank.fails("b_bad-token", BadAnswer::NotAnObject);
     let credentials = basic(&format!("edge:{EDGE_SECRET}"));
     let form = format!("token={ACTIVE}");
+    let proxied = Ask::form("")
+        .to("GET", "/forward-auth/orders")
+        .header("authorization", &format!("Bearer {ACTIVE}"))
+        .header("x-introspectd-caller", "Bearer operator-secret");
     let asks = [
         Ask::form(form.clone()).by(&credentials),
         Ask::token("b_failing-token"),
@@ -73,6 +80,11 @@ async fn nothing_that_a_request_holds_is_logged() {
         Ask::form("").to("GET", &format!("/introspect?{form}")),
         Ask::form(form.clone()).to("POST", &format!("/introspect?{form}")),
         Ask::form("").to("GET", &format!("/{ACTIVE}")),
+        proxied.clone(),
+        proxied.clone().header("x-introspectd-caller", "Bearer secret-of-a-stranger"),
+        proxied.clone().header("authorization", "Bearer b_failing-token"),
+        proxied.clone().header("authorization", "Bearer b_bad-token of-a-stranger"),
+        proxied.header("x-introspectd-caller", &credentials).to("GET", "/forward-auth/secret-of-a-stranger"),
     ];
     for ask in &asks {
         ask.at(&bench).await;
@@ -104,4 +116,39 @@ async fn a_token_in_the_query_is_not_logged() {
     assert!(!lines.is_empty());
     assert!(lines.iter().all(|line| !line.contains(ACTIVE)), "{lines:#?}");
     assert_eq!(bench.bank.asked().len(), 0);
+}
+
+#[tokio::test]
+async fn a_refused_caller_is_told_with_where_it_came_from_and_by_which_policy() {
+    let (log, _guard) = Log::start();
+    let bench = Bench::start().await;
+    let ask = Ask::form("")
+        .to("GET", "/forward-auth/default")
+        .header("x-introspectd-caller", "Bearer confined-secret");
+    ask.at(&bench).await.refuses(403, "access_denied");
+    let lines = log.lines();
+    let told = |text: &str| lines.iter().filter(|line| line.contains("INFO") && line.contains(text)).count();
+    assert_eq!(told("origin=127.0.0.1:"), 1, "{lines:#?}");
+    assert_eq!(told("caller=\"confined\" policy=\"default\" error=\"access_denied\""), 1, "{lines:#?}");
+}
+
+#[tokio::test]
+async fn a_process_that_came_by_a_unix_socket_is_told_by_its_credentials() {
+    let (log, _guard) = Log::start();
+    let bench = Bench::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("api.sock");
+    let listener = Listener::bind(&ListenAddress::Unix(path.clone())).await.unwrap();
+    let (_end, stop) = Stop::new();
+    let api = Arc::clone(&bench.api);
+    let open = move |arrival: &Arrival| {
+        let session = api.session(&Entrance::default(), arrival);
+        move |request| Arc::clone(&session).answer(request)
+    };
+    tokio::spawn(run(listener, None, Workers::here(), open, stop, Duration::ZERO));
+    let stream = UnixStream::connect(path).await.unwrap();
+    let itself = stream.peer_cred().unwrap();
+    exchange_on(stream, Ask::token(ACTIVE).by("Bearer wrong").request()).await.refuses(401, "invalid_client");
+    let origin = format!("origin=uid={} gid={} pid={}", itself.uid(), itself.gid(), std::process::id());
+    assert!(log.lines().iter().any(|line| line.contains(&origin)), "{origin}: {:#?}", log.lines());
 }

@@ -165,6 +165,17 @@ async fn http_1_and_2_are_spoken_as_alpn_agrees() {
 }
 
 #[tokio::test]
+async fn a_listener_for_grpc_speaks_http_2_alone() {
+    let authority = Authority::new();
+    let folder = Folder::new(&authority.issue(&[HOST]));
+    let (certificate, key) = (folder.path("certificate.pem"), folder.path("key.pem"));
+    let tls = Tls::load(TlsFiles { certificate, key, client_ca: None }, Protocols::Grpc).unwrap();
+    let bench = Bench::start_tls(tls).await;
+    assert!(Client::new(&authority, None, &["h2"]).connect(&bench).await.is_ok());
+    assert!(Client::new(&authority, None, &["http/1.1"]).connect(&bench).await.is_err());
+}
+
+#[tokio::test]
 async fn who_shows_no_certificate_of_the_authority_is_not_let_in() {
     let (servers, clients, others) = (Authority::new(), Authority::new(), Authority::new());
     let folder = Folder::new(&servers.issue(&[HOST]));

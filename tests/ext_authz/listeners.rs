@@ -1,0 +1,58 @@
+//! Where Envoy is listened to, who it is there, and health.
+
+use introspectd_front::ListenAddress;
+use tonic::Code;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+use crate::envoy::{Client, ENOUGH, Envoy, Form, Scene, denied, ok};
+
+#[tokio::test]
+async fn on_a_unix_socket_the_listener_names_the_caller() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("grpc.sock");
+    let listen =
+        format!("[\"127.0.0.1:0\", {{ address = \"unix:{}\", caller = \"confined\" }}]", socket.display());
+    let scene = Scene::open_at(&listen, "").await;
+    let envoy = Envoy::to(&ListenAddress::Unix(socket)).await;
+    let client = Client::showing(ENOUGH);
+    for callers in [vec![], vec!["Bearer wrong".to_owned()]] {
+        ok(envoy.check_as(&callers, Some("orders"), &client, Form::Plain).await);
+        let other = denied(envoy.check_as(&callers, Some("default"), &client, Form::Plain).await);
+        assert_eq!(other.status.unwrap().code, 403);
+    }
+    // The other listener names nobody.
+    let nobody = scene.envoy().await.check_as(&[], Some("orders"), &client, Form::Plain).await;
+    assert_eq!(denied(nobody).status.unwrap().code, 401);
+}
+
+#[tokio::test]
+async fn a_listener_may_refuse_callers_in_metadata() {
+    let scene = Scene::open_at(r#"[{ address = "127.0.0.1:0", caller_header = false }]"#, "").await;
+    let refused = denied(scene.envoy().await.check("orders", &Client::showing(ENOUGH)).await);
+    assert_eq!(refused.status.unwrap().code, 401);
+}
+
+#[tokio::test]
+async fn health_is_told_of_the_process_and_of_its_service() {
+    let scene = Scene::open().await;
+    let mut health = HealthClient::new(scene.envoy().await.channel());
+    for service in ["", "envoy.service.auth.v3.Authorization"] {
+        let request = HealthCheckRequest { service: service.to_owned() };
+        let answer = health.check(request).await.unwrap().into_inner();
+        assert_eq!(answer.status(), ServingStatus::Serving);
+    }
+    let other = health.check(HealthCheckRequest { service: "other".to_owned() }).await;
+    assert_eq!(other.unwrap_err().code(), Code::NotFound);
+    let watch = health.watch(HealthCheckRequest::default()).await;
+    assert_eq!(watch.unwrap_err().code(), Code::Unimplemented);
+}
+
+#[tokio::test]
+async fn the_listener_for_grpc_ends_with_the_others() {
+    let scene = Scene::open().await;
+    let envoy = scene.envoy().await;
+    ok(envoy.check("default", &Client::showing(ENOUGH)).await);
+    assert!(scene.gateway.stop().await, "an idle connection keeps nobody waiting");
+}
