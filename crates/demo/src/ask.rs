@@ -13,12 +13,18 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// What to ask at `/introspect`.
+/// What to ask.
 pub(crate) struct Ask {
     pub(crate) caller: Caller,
-    /// Names and values that are the same when they are form-encoded, and to a shell.
-    pub(crate) form: Vec<(&'static str, String)>,
+    pub(crate) question: Question,
     pub(crate) language: Option<&'static str>,
+}
+
+pub(crate) enum Question {
+    /// At `/introspect`: names and values that are the same when they are form-encoded, and to a shell.
+    Introspect(Vec<(&'static str, String)>),
+    /// At `/forward-auth`, as a gateway whose client shows this token, or none.
+    ForwardAuth { policy: &'static str, token: Option<&'static str> },
 }
 
 /// Who asks.
@@ -39,14 +45,23 @@ const DEADLINE: Duration = Duration::from_secs(10);
 impl Ask {
     /// About this token, as the gateway.
     pub(crate) fn token(token: &str) -> Self {
-        Self { caller: EDGE, form: vec![("token", token.to_owned())], language: None }
+        Self::introspect(EDGE, vec![("token", token.to_owned())])
     }
 
     /// About the token with this id.
     pub(crate) fn token_id(caller: Caller, token_id: &str, provider: &str) -> Self {
         let hint = ("token_type_hint", "token_id".to_owned());
         let form = vec![("token", token_id.to_owned()), hint, ("provider", provider.to_owned())];
-        Self { caller, form, language: None }
+        Self::introspect(caller, form)
+    }
+
+    /// Whether a client that shows this token may pass, as the gateway.
+    pub(crate) fn forward_auth(policy: &'static str, token: Option<&'static str>) -> Self {
+        Self { caller: EDGE, question: Question::ForwardAuth { policy, token }, language: None }
+    }
+
+    fn introspect(caller: Caller, form: Vec<(&'static str, String)>) -> Self {
+        Self { caller, question: Question::Introspect(form), language: None }
     }
 
     pub(crate) fn by(self, caller: Caller) -> Self {
@@ -60,9 +75,16 @@ impl Ask {
     /// The line for a shell. Its `-w` is a line break after the answer.
     pub(crate) fn curl(&self, api: SocketAddr) -> String {
         let Caller { name, secret } = self.caller;
-        let mut line = format!(r"curl -i -w '\n' http://{api}/introspect -u {name}:{secret}");
-        for (name, value) in &self.form {
-            line += &format!(" -d {name}={value}");
+        let mut line = format!(r"curl -i -w '\n' http://{api}{}", self.path());
+        match &self.question {
+            Question::Introspect(form) => {
+                line += &format!(" -u {name}:{secret}");
+                form.iter().for_each(|(name, value)| line += &format!(" -d {name}={value}"));
+            }
+            Question::ForwardAuth { token, .. } => {
+                line += &format!(" -H 'X-Introspectd-Caller: Bearer {secret}'");
+                token.iter().for_each(|token| line += &format!(" -H 'Authorization: Bearer {token}'"));
+            }
         }
         if let Some(language) = self.language {
             line += &format!(" -H 'Accept-Language: {language}'");
@@ -73,17 +95,34 @@ impl Ask {
     /// Sends what the curl line would.
     pub(crate) async fn send(&self, api: SocketAddr) -> Result<Response<Bytes>, String> {
         let Caller { name, secret } = self.caller;
-        let form: Vec<String> = self.form.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        let mut request = Request::builder()
-            .method(Method::POST)
-            .uri("/introspect")
-            .header(HOST, api.to_string())
-            .header(AUTHORIZATION, format!("Basic {}", STANDARD.encode(format!("{name}:{secret}"))))
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let mut request = Request::builder().uri(self.path()).header(HOST, api.to_string());
         if let Some(language) = self.language {
             request = request.header(ACCEPT_LANGUAGE, language);
         }
-        in_time(async { exchange(api, request.body(Full::from(form.join("&")))?).await }).await
+        let mut body = String::new();
+        match &self.question {
+            Question::Introspect(form) => {
+                let form: Vec<String> = form.iter().map(|(name, value)| format!("{name}={value}")).collect();
+                body = form.join("&");
+                let basic = format!("Basic {}", STANDARD.encode(format!("{name}:{secret}")));
+                request = request.method(Method::POST).header(AUTHORIZATION, basic);
+                request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+            }
+            Question::ForwardAuth { token, .. } => {
+                request = request.header("x-introspectd-caller", format!("Bearer {secret}"));
+                if let Some(token) = token {
+                    request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+                }
+            }
+        }
+        in_time(async { exchange(api, request.body(Full::from(body))?).await }).await
+    }
+
+    fn path(&self) -> String {
+        match self.question {
+            Question::Introspect(_) => "/introspect".to_owned(),
+            Question::ForwardAuth { policy, .. } => format!("/forward-auth/{policy}"),
+        }
     }
 }
 
@@ -121,6 +160,14 @@ mod tests {
         assert_eq!(
             ask.curl(([127, 0, 0, 1], 8080).into()),
             r"curl -i -w '\n' http://127.0.0.1:8080/introspect -u ops:ops-demo-secret -d token=7c9e -d token_type_hint=token_id -d provider=bank -H 'Accept-Language: es'"
+        );
+    }
+
+    #[test]
+    fn a_gateway_shows_itself_beside_its_clients_token() {
+        assert_eq!(
+            Ask::forward_auth("reviews", Some("T1am")).curl(([127, 0, 0, 1], 8080).into()),
+            r"curl -i -w '\n' http://127.0.0.1:8080/forward-auth/reviews -H 'X-Introspectd-Caller: Bearer edge-demo-secret' -H 'Authorization: Bearer T1am'"
         );
     }
 }

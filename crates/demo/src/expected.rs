@@ -21,6 +21,8 @@ pub(crate) enum Body {
     Inactive,
     /// These members, and no others.
     Active(Value),
+    /// None, and these headers, which tell the application who its client is.
+    Identity(Vec<(&'static str, String)>),
     /// This `error`, described in this language, and nothing else.
     Error { error: &'static str, language: &'static str },
 }
@@ -28,6 +30,10 @@ pub(crate) enum Body {
 impl Expected {
     pub(crate) fn active(members: Value) -> Self {
         Self { status: 200, cache: Some("miss"), header: None, body: Body::Active(members) }
+    }
+
+    pub(crate) fn identity(headers: Vec<(&'static str, String)>) -> Self {
+        Self { status: 200, cache: Some("hit"), header: None, body: Body::Identity(headers) }
     }
 
     pub(crate) fn inactive() -> Self {
@@ -55,7 +61,8 @@ impl Expected {
     pub(crate) fn differences(&self, answer: &Response<Bytes>) -> Vec<String> {
         let mut found = Differences::default();
         found.compare("status", &self.status, &answer.status().as_u16());
-        found.compare("Content-Type", &"application/json", &header(answer, "content-type"));
+        let media_type = if matches!(self.body, Body::Identity(_)) { "" } else { "application/json" };
+        found.compare("Content-Type", &media_type, &header(answer, "content-type"));
         found.compare("Cache-Control", &"no-store", &header(answer, "cache-control"));
         found.compare("X-Cache", &self.cache.unwrap_or_default(), &header(answer, "x-cache"));
         if let Some(name) = self.header {
@@ -64,6 +71,14 @@ impl Expected {
         match &self.body {
             Body::Inactive => found.compare("body", &INACTIVE, &String::from_utf8_lossy(answer.body())),
             Body::Active(members) => found.compare_members(members, &object(answer)),
+            Body::Identity(headers) => {
+                for (name, value) in headers {
+                    found
+                        .ensure(answer.headers().contains_key(*name), || format!("expected a header {name}"));
+                    found.compare(name, value, &header(answer, name));
+                }
+                found.compare("body", &"", &String::from_utf8_lossy(answer.body()));
+            }
             Body::Error { error, language } => {
                 let body = object(answer);
                 let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -85,6 +100,7 @@ impl fmt::Display for Expected {
         match &self.body {
             Body::Inactive => write!(to, "{} {INACTIVE}", self.status),
             Body::Active(_) => write!(to, "{} {{\"active\":true, …}}", self.status),
+            Body::Identity(_) => write!(to, "{} with X-Auth-Subject, X-Auth-Scope, …", self.status),
             Body::Error { error, .. } => write!(to, "{} {error}", self.status),
         }?;
         match self.cache {

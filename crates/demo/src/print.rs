@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use http::Response;
 
-use crate::expected::{Expected, header};
+use crate::expected::{Body, Expected, header};
 use crate::json;
 use crate::output::say;
 use crate::scene::Scene;
@@ -84,6 +84,9 @@ impl Voice {
             }
         }
         say(&format!("\n    {head}"));
+        if let Body::Identity(headers) = &expected.body {
+            headers.iter().for_each(|(name, _)| say(&format!("    {name}: {}", header(answer, name))));
+        }
         let body = String::from_utf8_lossy(answer.body());
         // What is short, {"active":false} above all, is shown to the byte.
         let shown = if body.len() < 40 { body.into_owned() } else { json::lines(&body) };

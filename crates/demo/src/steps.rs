@@ -28,7 +28,7 @@ pub(crate) struct Step {
 
 /// All of them, in an order that matters: the cache is filled before it is asked.
 pub(crate) fn groups(now: SystemTime) -> Vec<Group> {
-    vec![vendors(now), cache(now), inactive(), errors()]
+    vec![vendors(now), cache(now), gateways(now), inactive(), errors()]
 }
 
 fn vendors(now: SystemTime) -> Group {
@@ -78,6 +78,31 @@ fn cache(now: SystemTime) -> Group {
     let shows =
         "What a server said is kept. Whether that makes the token active now is judged at every request.";
     Group { heading: "The cache", shows, steps: vec![step] }
+}
+
+fn gateways(now: SystemTime) -> Group {
+    let steps = vec![
+        Step {
+            title: "A request that may pass",
+            shows: "The policy `reviews` asks for the scope of that name. The headers tell the application who its client is; the gateway puts them in place of whatever the client sent.",
+            ask: Ask::forward_auth("reviews", Some(tibco_asg::ACTIVE)),
+            expected: Expected::identity(identity(now)),
+        },
+        Step {
+            title: "One that lacks the scope",
+            shows: "An active token, but not for this. The client gets the challenge of RFC 6750.",
+            ask: Ask::forward_auth("reviews", Some(apigee::ACTIVE)),
+            expected: Expected::error(403, "insufficient_scope").with_header("WWW-Authenticate"),
+        },
+        Step {
+            title: "One without a token",
+            shows: "Nothing else of the client's request is looked at: not its path, not its other headers.",
+            ask: Ask::forward_auth("reviews", None),
+            expected: Expected::error(401, "missing_token").with_header("WWW-Authenticate"),
+        },
+    ];
+    let shows = "nginx, Traefik, Caddy, HAProxy and Envoy ask about each request of their clients. What a token needs stands in the configuration, as a policy.";
+    Group { heading: "What an API gateway asks", shows, steps }
 }
 
 fn inactive() -> Group {
@@ -155,6 +180,21 @@ fn tibco(now: SystemTime) -> Value {
     })
 }
 
+fn identity(now: SystemTime) -> Vec<(&'static str, String)> {
+    let end = now + Duration::from_millis(tibco_asg::LIFETIME_MILLIS);
+    let owner = tibco_asg::OWNER.to_owned();
+    vec![
+        ("X-Auth-Subject", owner.clone()),
+        ("X-Auth-Client-Id", owner),
+        ("X-Auth-Username", String::new()),
+        ("X-Auth-Scope", "reviews".to_owned()),
+        ("X-Auth-Roles", String::new()),
+        ("X-Auth-Provider", "legacy".to_owned()),
+        ("X-Auth-Expires", seconds(end).to_string()),
+        ("X-Auth-Token-Id", "5d34e914ad73b262dbf88a963dbccb41".to_owned()),
+    ]
+}
+
 fn apigee(now: SystemTime) -> Value {
     let end = now + Duration::from_millis(apigee::LIFETIME_MILLIS);
     let millis = u64::try_from(since_1970(now).as_millis()).unwrap_or_default();
@@ -201,12 +241,17 @@ fn since_1970(time: SystemTime) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ask::Question;
 
     #[test]
     fn a_form_needs_no_encoding_and_no_quotes() {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
         for step in groups(UNIX_EPOCH + Duration::from_secs(1_800_000_000)).iter().flat_map(|it| &it.steps) {
-            assert!(step.ask.form.iter().all(|(_, value)| value.chars().all(plain)), "{}", step.title);
+            let values: Vec<&str> = match &step.ask.question {
+                Question::Introspect(form) => form.iter().map(|(_, value)| value.as_str()).collect(),
+                Question::ForwardAuth { policy, token } => token.iter().copied().chain([*policy]).collect(),
+            };
+            assert!(values.iter().all(|value| value.chars().all(plain)), "{}", step.title);
         }
     }
 }
