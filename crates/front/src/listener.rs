@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket, UnixStream};
 
 /// Where to listen: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/introspectd/api.sock`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -51,6 +51,11 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+/// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`). A proxy opens one for
+/// each of its clients when they come all at once: one too many waits for a second over TCP, and is refused
+/// on a Unix socket.
+const BACKLOG: u32 = 4096;
+
 /// A bound listener. One on a Unix socket removes its file when it is dropped.
 #[derive(Debug)]
 pub enum Listener {
@@ -78,10 +83,12 @@ impl Listener {
     /// As the system says.
     pub async fn bind(address: &ListenAddress) -> io::Result<Self> {
         match address {
-            ListenAddress::Tcp(address) => Ok(Self::Tcp(TcpListener::bind(address).await?)),
+            ListenAddress::Tcp(address) => Ok(Self::Tcp(bind_tcp(*address)?)),
             ListenAddress::Unix(path) => {
                 remove_stale(path).await?;
-                let listener = UnixListener::bind(path)?;
+                let socket = UnixSocket::new_stream()?;
+                socket.bind(path)?;
+                let listener = socket.listen(BACKLOG)?;
                 let file = SocketFile(path.clone());
                 fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
                 Ok(Self::Unix(listener, file))
@@ -99,6 +106,14 @@ impl Listener {
             Self::Unix(_, SocketFile(path)) => Ok(ListenAddress::Unix(path.clone())),
         }
     }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Connections of a process before us, which are still about to end, are no reason not to start.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 async fn remove_stale(path: &Path) -> io::Result<()> {
@@ -124,6 +139,22 @@ mod tests {
         for bad in ["", "8080", "localhost:8080", "unix:", "unix:relative", "127.0.0.1", "http://127.0.0.1:1"]
         {
             assert_eq!(ListenAddress::parse(bad), Err(InvalidAddress), "{bad}");
+        }
+    }
+
+    /// Nobody accepts in the meantime: with room for 128, the last would wait, or be refused.
+    #[tokio::test]
+    async fn a_burst_of_connections_is_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("api.sock");
+        let _unix = Listener::bind(&ListenAddress::Unix(path.clone())).await.unwrap();
+        let tcp = Listener::bind(&ListenAddress::parse("127.0.0.1:0").unwrap()).await.unwrap();
+        let Ok(ListenAddress::Tcp(address)) = tcp.address() else { panic!("{tcp:?}") };
+        let patience = std::time::Duration::from_millis(500);
+        let mut connections = Vec::new();
+        for _ in 0..300 {
+            let over_tcp = std::net::TcpStream::connect_timeout(&address, patience).unwrap();
+            connections.push((over_tcp, UnixStream::connect(&path).await.unwrap()));
         }
     }
 
