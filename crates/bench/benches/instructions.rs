@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use introspectd_front::{Arrival, Entrance, ListenAddress, Listener, Stop, Workers, run};
+use introspectd_front::{Arrival, Entrance, ListenAddress, Listener, SocketAccess, Stop, Workers, run};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -49,8 +49,8 @@ fn warm() -> Hits {
     let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
     let (end, stop) = Stop::new();
     let client = runtime.block_on(async {
-        let listener = Listener::bind(&ListenAddress::parse("127.0.0.1:0").expect("an address")).await;
-        let listener = listener.expect("a free port");
+        let address = ListenAddress::parse("127.0.0.1:0").expect("an address");
+        let listener = Listener::bind(&address, SocketAccess::default()).await.expect("a free port");
         let Ok(ListenAddress::Tcp(address)) = listener.address() else { unreachable!("bound on TCP") };
         let api = api();
         let open = move |arrival: &Arrival| {

@@ -26,6 +26,7 @@ mod policy;
 mod problem;
 mod reply;
 mod server;
+mod socket;
 mod tls;
 mod workers;
 
@@ -39,5 +40,6 @@ pub use origin::{Arrival, Origin};
 pub use policy::{Policies, Policy, Requirements, Selection, Unavailable};
 pub use reply::{Rendered, Reply};
 pub use server::{Stop, run};
+pub use socket::{SocketAccess, SocketListener};
 pub use tls::{Protocols, Tls, TlsFiles, TlsProblem};
 pub use workers::Workers;

@@ -1,11 +1,11 @@
 use std::fmt;
-use std::fs;
 use std::io;
 use std::net::SocketAddr;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixSocket, UnixStream};
+use tokio::net::{TcpListener, TcpSocket};
+
+use crate::socket::{SocketAccess, SocketListener};
 
 /// Where to listen: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/introspectd/api.sock`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -54,45 +54,27 @@ impl fmt::Display for ListenAddress {
 /// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`). A proxy opens one for
 /// each of its clients when they come all at once: one too many waits for a second over TCP, and is refused
 /// on a Unix socket.
-const BACKLOG: u32 = 4096;
+pub(crate) const BACKLOG: u32 = 4096;
 
-/// A bound listener. One on a Unix socket removes its file when it is dropped.
+/// A bound listener.
 #[derive(Debug)]
 pub enum Listener {
     /// TCP.
     Tcp(TcpListener),
     /// A Unix socket.
-    Unix(UnixListener, SocketFile),
-}
-
-/// The file of a Unix socket, ours to remove.
-#[derive(Debug)]
-pub struct SocketFile(PathBuf);
-
-impl Drop for SocketFile {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
-    }
+    Unix(SocketListener),
 }
 
 impl Listener {
-    /// Binds. A Unix socket is open to its owner and group; a file left by a process that is gone is
-    /// taken over, one that is answered on is not.
+    /// Binds. `access` is for a Unix socket: whom it keeps out cannot connect at any moment. A file left by a
+    /// process that is gone is taken over; ours is removed when the listener is dropped.
     ///
     /// # Errors
-    /// As the system says.
-    pub async fn bind(address: &ListenAddress) -> io::Result<Self> {
+    /// As the system says; another process or another file has the socket's place.
+    pub async fn bind(address: &ListenAddress, access: SocketAccess) -> io::Result<Self> {
         match address {
-            ListenAddress::Tcp(address) => Ok(Self::Tcp(bind_tcp(*address)?)),
-            ListenAddress::Unix(path) => {
-                remove_stale(path).await?;
-                let socket = UnixSocket::new_stream()?;
-                socket.bind(path)?;
-                let listener = socket.listen(BACKLOG)?;
-                let file = SocketFile(path.clone());
-                fs::set_permissions(path, fs::Permissions::from_mode(0o660))?;
-                Ok(Self::Unix(listener, file))
-            }
+            ListenAddress::Tcp(address) => bind_tcp(*address).map(Self::Tcp),
+            ListenAddress::Unix(path) => SocketListener::bind(path, access).await.map(Self::Unix),
         }
     }
 
@@ -103,7 +85,7 @@ impl Listener {
     pub fn address(&self) -> io::Result<ListenAddress> {
         match self {
             Self::Tcp(listener) => listener.local_addr().map(ListenAddress::Tcp),
-            Self::Unix(_, SocketFile(path)) => Ok(ListenAddress::Unix(path.clone())),
+            Self::Unix(listener) => Ok(ListenAddress::Unix(listener.path().to_owned())),
         }
     }
 }
@@ -116,19 +98,10 @@ fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-async fn remove_stale(path: &Path) -> io::Result<()> {
-    let is_socket = fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
-    if !is_socket {
-        return Ok(());
-    }
-    match UnixStream::connect(path).await {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Ok(_) | Err(_) => Ok(()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use tokio::net::UnixStream;
+
     use super::*;
 
     #[test]
@@ -147,8 +120,9 @@ mod tests {
     async fn a_burst_of_connections_is_taken() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("api.sock");
-        let _unix = Listener::bind(&ListenAddress::Unix(path.clone())).await.unwrap();
-        let tcp = Listener::bind(&ListenAddress::parse("127.0.0.1:0").unwrap()).await.unwrap();
+        let bind = async |address| Listener::bind(&address, SocketAccess::default()).await.unwrap();
+        let _unix = bind(ListenAddress::Unix(path.clone())).await;
+        let tcp = bind(ListenAddress::parse("127.0.0.1:0").unwrap()).await;
         let Ok(ListenAddress::Tcp(address)) = tcp.address() else { panic!("{tcp:?}") };
         let patience = std::time::Duration::from_millis(500);
         let mut connections = Vec::new();
@@ -156,29 +130,5 @@ mod tests {
             let over_tcp = std::net::TcpStream::connect_timeout(&address, patience).unwrap();
             connections.push((over_tcp, UnixStream::connect(&path).await.unwrap()));
         }
-    }
-
-    #[tokio::test]
-    async fn a_socket_left_behind_is_taken_over_and_a_live_one_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("api.sock");
-        let address = ListenAddress::Unix(path.clone());
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-        assert!(path.exists());
-
-        let listener = Listener::bind(&address).await.unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o660);
-        assert_eq!(Listener::bind(&address).await.unwrap_err().kind(), io::ErrorKind::AddrInUse);
-        drop(listener);
-        assert!(!path.exists());
-    }
-
-    #[tokio::test]
-    async fn a_file_that_is_no_socket_is_left_alone() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("precious");
-        fs::write(&path, "x").unwrap();
-        assert!(Listener::bind(&ListenAddress::Unix(path.clone())).await.is_err());
-        assert_eq!(fs::read_to_string(path).unwrap(), "x");
     }
 }

@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 
 use crate::connection::{Raw, serve};
 use crate::listener::Listener;
 use crate::origin::Arrival;
+use crate::socket::SocketListener;
 use crate::tls::Tls;
 use crate::workers::Workers;
 
@@ -52,7 +53,7 @@ where
 {
     match listener {
         Listener::Tcp(listener) => run_on(listener, tls, workers, open, stop, drain).await,
-        Listener::Unix(listener, _file) => run_on(listener, tls, workers, open, stop, drain).await,
+        Listener::Unix(listener) => run_on(listener, tls, workers, open, stop, drain).await,
     }
 }
 
@@ -113,9 +114,8 @@ impl Accept for TcpListener {
     }
 }
 
-impl Accept for UnixListener {
+impl Accept for SocketListener {
     async fn accept(&self) -> io::Result<impl Raw> {
-        let (stream, _) = UnixListener::accept(self).await?;
-        stream.into_std()
+        SocketListener::accept(self).await?.into_std()
     }
 }

@@ -79,8 +79,8 @@ impl App {
 }
 
 async fn bind(endpoint: Endpoint) -> io::Result<BoundEndpoint> {
-    let Endpoint { address, tls } = endpoint;
-    match Listener::bind(&address).await {
+    let Endpoint { address, access, tls } = endpoint;
+    match Listener::bind(&address, access).await {
         Ok(listener) => Ok(BoundEndpoint { listener, tls: tls.map(Arc::new) }),
         Err(error) => Err(io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))),
     }

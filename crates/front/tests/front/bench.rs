@@ -7,7 +7,7 @@ use std::time::Duration;
 use introspectd_core::{ManualClock, ProviderName, Scope, Timestamp};
 use introspectd_front::{
     Api, Arrival, Caller, Callers, CertificateName, Entrance, ListenAddress, Listener, Permission, Policies,
-    Policy, Requirements, SecretDigest, Selection, Stop, Tls, Unavailable, Workers, run,
+    Policy, Requirements, SecretDigest, Selection, SocketAccess, Stop, Tls, Unavailable, Workers, run,
 };
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
 use tokio::sync::watch;
@@ -81,7 +81,8 @@ impl Bench {
         };
         let resolver = Resolver::new(upstreams, &Unmatched::Reject, limits, Arc::clone(&clock) as _).unwrap();
         let api = Arc::new(Api::new(callers(), policies(), Arc::new(resolver), Arc::clone(&clock) as _));
-        let listener = Listener::bind(&ListenAddress::parse("127.0.0.1:0").unwrap()).await.unwrap();
+        let address = ListenAddress::parse("127.0.0.1:0").unwrap();
+        let listener = Listener::bind(&address, SocketAccess::default()).await.unwrap();
         let Ok(ListenAddress::Tcp(address)) = listener.address() else { panic!("not on TCP") };
         let caller = caller.map(|name| Arc::clone(api.caller(name).unwrap()));
         let entrance = Entrance { takes_caller_header: caller.is_none(), caller };

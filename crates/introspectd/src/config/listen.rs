@@ -1,8 +1,10 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use introspectd_front::{ListenAddress, Protocols, Tls, TlsFiles, TlsProblem};
+use introspectd_front::{ListenAddress, Protocols, SocketAccess, Tls, TlsFiles, TlsProblem};
 use introspectd_settings::{Entry, Section};
+
+use super::access;
 
 /// Where to listen.
 #[derive(Debug)]
@@ -34,6 +36,8 @@ pub struct CallerListener {
 pub struct Endpoint {
     /// Where.
     pub address: ListenAddress,
+    /// Who may connect, where that is a Unix socket.
+    pub access: SocketAccess,
     /// Whether and how TLS is spoken there.
     pub tls: Option<Tls>,
 }
@@ -100,25 +104,29 @@ fn read_all<T>(
     protocols: Protocols,
     read: impl Fn(Option<&mut Section>, Endpoint) -> T,
 ) -> Vec<T> {
-    let plain = |address| read(None, Endpoint { address, tls: None });
+    let plain = |address| read(None, Endpoint { address, access: SocketAccess::default(), tls: None });
     let (has, entries) = (section.has(key), section.entries(key));
     if let Some(default) = default.filter(|_| !has) {
         section.note_default(&format!("{key}[0]"), format!("{default:?}"));
         return ListenAddress::parse(default).into_iter().map(plain).collect();
     }
     let mut listeners = Vec::new();
-    for entry in entries {
+    for (index, entry) in entries.into_iter().enumerate() {
         match entry {
             Entry::Text(text) => match ListenAddress::parse(&text) {
-                Ok(address) => listeners.push(plain(address)),
+                Ok(address) => {
+                    access::note_default(section, &format!("{key}[{index}]."), &address);
+                    listeners.push(plain(address));
+                }
                 Err(error) => section.problem(key, format!("{text:?} {error}"), REMEDY),
             },
             Entry::Section(mut entry) => {
                 let address = entry.required_parsed("address", REMEDY, ListenAddress::parse);
+                let access = access::read(&mut entry, address.as_ref());
                 let tls = read_tls(&mut entry, protocols);
                 // What else it says is read, and its problems told, even where the address is none.
                 let placeless = || ListenAddress::Unix(PathBuf::new());
-                let endpoint = Endpoint { address: address.clone().unwrap_or_else(placeless), tls };
+                let endpoint = Endpoint { address: address.clone().unwrap_or_else(placeless), access, tls };
                 let listener = read(Some(&mut entry), endpoint);
                 entry.finish();
                 listeners.extend(address.map(|_| listener));

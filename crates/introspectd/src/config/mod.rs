@@ -1,5 +1,6 @@
 //! The configuration, read whole: every problem at once, nothing half-valid left.
 
+mod access;
 mod cache;
 mod callers;
 mod listen;

@@ -69,7 +69,7 @@ const SECRETS: [(&str, &str); 4] = [
     ("SSO_SECRET", "sso-env-secret"),
 ];
 
-async fn check(toml: &str, environment: &[(&str, &str)]) -> Ended {
+pub(crate) async fn check(toml: &str, environment: &[(&str, &str)]) -> Ended {
     check_in(&Folder::with_config(toml), environment).await
 }
 
@@ -88,7 +88,7 @@ async fn check_example(environment: &[(&str, &str)]) -> Ended {
 
 /// The line that tells the value of this key, split at its origin.
 #[track_caller]
-fn in_force<'a>(ended: &'a Ended, key: &str) -> (&'a str, &'a str) {
+pub(crate) fn in_force<'a>(ended: &'a Ended, key: &str) -> (&'a str, &'a str) {
     let mut lines = ended.stdout.lines().filter(|line| line.starts_with(&format!("{key} = ")));
     let line = lines.next().unwrap_or_else(|| panic!("{key} is not told: {}", ended.stdout));
     assert_eq!(lines.next(), None, "{key} is told twice");
@@ -168,14 +168,14 @@ async fn a_bad_value_from_the_environment_names_the_environment() {
 
 /// One problem as it is printed: `origin: key: what`, and the remedy on a line below.
 #[derive(Debug)]
-struct Told {
-    origin: String,
-    key: String,
-    what: String,
-    remedy: String,
+pub(crate) struct Told {
+    pub(crate) origin: String,
+    pub(crate) key: String,
+    pub(crate) what: String,
+    pub(crate) remedy: String,
 }
 
-fn problems(ended: &Ended) -> Vec<Told> {
+pub(crate) fn problems(ended: &Ended) -> Vec<Told> {
     assert_eq!(ended.stdout, "", "nothing is in force");
     let mut lines = ended.stderr.lines();
     let count = lines.next().unwrap();
@@ -283,7 +283,7 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         ("listen.api", "\"localhost:8080\"", "127.0.0.1:8080"),
         ("listen.grpc[0].tls.certificate", "no-such.pem", "PEM file"),
         ("listen.grpc[0].tls.ca", "no key", "client_ca"),
-        ("listen.admin[0].caller", "no key", "Known here: address, tls"),
+        ("listen.admin[0].caller", "no key", "Known here: address, group, mode, owner, tls"),
         ("listen.admin[0].tls.certificate", "is missing", "PEM file"),
         ("listen.api[1].caller_header", "of no use", "Leave one of the two out"),
         ("callers.edgy", "127.0.0.1:0 names it", "Did you mean `edge`?"),

@@ -18,4 +18,5 @@ mod program;
 mod serve;
 mod server;
 mod shutdown;
+mod sockets;
 mod vendors;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 use tokio::sync::watch;
 
 use crate::program::{Folder, soon};
@@ -31,6 +31,9 @@ secret = { literal = "edge-secret" }
 permissions = ["introspect", "lookup"]
 "#;
 
+/// The arguments that serve a [`Folder`]'s configuration.
+pub(crate) const SERVE: [&str; 3] = ["serve", "--config", "introspectd.toml"];
+
 impl Server {
     /// Starts it with this configuration and waits until it listens.
     pub(crate) async fn start(toml: &str) -> Self {
@@ -44,8 +47,13 @@ impl Server {
 
     pub(crate) async fn start_in(folder: Folder, environment: &[(&str, &str)]) -> Self {
         let mut command = folder.command();
-        command.args(["serve", "--config", "introspectd.toml"]).envs(environment.iter().copied());
-        let mut child = command.stdout(Stdio::null()).spawn().unwrap();
+        command.args(SERVE).envs(environment.iter().copied());
+        Self::start_as(folder, command.stdout(Stdio::null())).await
+    }
+
+    /// Whatever starts it.
+    pub(crate) async fn start_as(folder: Folder, command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(watch::Sender::new(Vec::new()));
         let sender = Arc::clone(&log);
