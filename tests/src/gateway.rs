@@ -13,7 +13,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use introspectd::{App, Config};
-use introspectd_front::{ListenAddress, Stop, Workers};
+use introspectd_front::{ListenAddress, Passed, Stop, Workers};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -62,7 +62,7 @@ impl Gateway {
     pub async fn start_bare(toml: &str) -> Self {
         let clock = Arc::new(Time::at(NOW));
         let app = App::new(load(toml), Arc::<Time>::clone(&clock)).expect("random bytes");
-        let bound = app.bind().await.expect("free ports");
+        let bound = app.bind(Passed::default()).await.expect("free ports");
         let (api, admin) = (first(&bound.api_addresses()), first(&bound.admin_addresses()));
         let grpc = bound.grpc_addresses();
         let (end, stop) = Stop::new();

@@ -22,6 +22,7 @@ mod listener;
 mod origin;
 #[cfg(feature = "parts")]
 pub mod parts;
+mod passed;
 mod policy;
 mod problem;
 mod reply;
@@ -37,6 +38,7 @@ pub use certificate::{CertificateName, InvalidCertificateName};
 pub use decision::Allowed;
 pub use listener::{InvalidAddress, ListenAddress, Listener};
 pub use origin::{Arrival, Origin};
+pub use passed::Passed;
 pub use policy::{Policies, Policy, Requirements, Selection, Unavailable};
 pub use reply::{Rendered, Reply};
 pub use server::{Stop, run};

@@ -30,7 +30,7 @@ pub struct SocketListener {
     path: PathBuf,
     // Before the listener, since fields are dropped in their order: while we listen, no successor takes
     // the file for one that was left behind, and no other file gets its inode.
-    _file: SocketFile,
+    _file: Option<SocketFile>,
     listener: UnixListener,
 }
 
@@ -41,7 +41,15 @@ impl SocketListener {
         make_room(path).await?;
         let (socket, file) = prepare(path, access)?;
         let listener = socket.listen(BACKLOG)?;
-        Ok(Self { path: path.to_owned(), _file: file, listener })
+        Ok(Self { path: path.to_owned(), _file: Some(file), listener })
+    }
+
+    /// One that another process bound for us. Its file is not ours to remove.
+    pub(crate) fn passed(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
+        let address = listener.local_addr()?;
+        let path = address.as_pathname().ok_or_else(|| io::Error::other("it has no path"))?.to_owned();
+        listener.set_nonblocking(true)?;
+        Ok(Self { path, _file: None, listener: UnixListener::from_std(listener)? })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -229,5 +237,14 @@ mod tests {
         let _new = place.bind().await.unwrap();
         drop(old);
         assert!(place.is_answered_on().await);
+    }
+
+    #[tokio::test]
+    async fn a_passed_socket_keeps_its_file() {
+        let place = Place::new();
+        let passed = SocketListener::passed(StdListener::bind(&place.path).unwrap()).unwrap();
+        assert_eq!(passed.path(), place.path);
+        drop(passed);
+        assert!(place.path.exists());
     }
 }

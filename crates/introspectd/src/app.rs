@@ -5,7 +5,7 @@ use std::time::Duration;
 use introspectd_core::Clock;
 use introspectd_ext_authz::ExtAuthz;
 use introspectd_front::{
-    Admin, Api, Arrival, Entrance, ListenAddress, Listener, Readiness, Stop, Tls, Workers, run,
+    Admin, Api, Arrival, Entrance, ListenAddress, Listener, Passed, Readiness, Stop, Tls, Workers, run,
 };
 use introspectd_resolver::Resolver;
 use tokio::task::JoinSet;
@@ -47,23 +47,24 @@ impl App {
         Ok(Self { api, listen, drain })
     }
 
-    /// Binds all listeners.
+    /// Binds all listeners but those that were `passed`, each of which must be among them.
     ///
     /// # Errors
     /// The first address that cannot be bound, with the system's reason.
-    pub async fn bind(self) -> io::Result<Bound> {
+    pub async fn bind(self, mut passed: Passed) -> io::Result<Bound> {
         let Self { api, listen, drain } = self;
+        passed.check(&listen.endpoints().map(|endpoint| &endpoint.address).collect::<Vec<_>>())?;
         let mut apis = Vec::new();
         for listener in listen.api {
-            apis.push(Self::bind_for_callers(&api, listener).await?);
+            apis.push(Self::bind_for_callers(&api, listener, &mut passed).await?);
         }
         let mut grpcs = Vec::new();
         for listener in listen.grpc {
-            grpcs.push(Self::bind_for_callers(&api, listener).await?);
+            grpcs.push(Self::bind_for_callers(&api, listener, &mut passed).await?);
         }
         let mut admins = Vec::new();
         for endpoint in listen.admin {
-            admins.push(bind(endpoint).await?);
+            admins.push(bind(endpoint, &mut passed).await?);
         }
         Ok(Bound { api, apis, grpcs, admins, readiness: Readiness::default(), drain })
     }
@@ -71,16 +72,21 @@ impl App {
     async fn bind_for_callers(
         api: &Arc<Api>,
         listener: CallerListener,
+        passed: &mut Passed,
     ) -> io::Result<(BoundEndpoint, Entrance)> {
         let CallerListener { endpoint, caller, takes_caller_header } = listener;
         let caller = caller.and_then(|name| api.caller(&name).cloned());
-        Ok((bind(endpoint).await?, Entrance { caller, takes_caller_header }))
+        Ok((bind(endpoint, passed).await?, Entrance { caller, takes_caller_header }))
     }
 }
 
-async fn bind(endpoint: Endpoint) -> io::Result<BoundEndpoint> {
+async fn bind(endpoint: Endpoint, passed: &mut Passed) -> io::Result<BoundEndpoint> {
     let Endpoint { address, access, tls } = endpoint;
-    match Listener::bind(&address, access).await {
+    let listener = match passed.claim(&address, access).transpose() {
+        Some(claimed) => claimed,
+        None => Listener::bind(&address, access).await,
+    };
+    match listener {
         Ok(listener) => Ok(BoundEndpoint { listener, tls: tls.map(Arc::new) }),
         Err(error) => Err(io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))),
     }

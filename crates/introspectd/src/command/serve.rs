@@ -1,11 +1,12 @@
 use std::io;
+use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 use introspectd::{App, Bound, Config, log};
 use introspectd_core::SystemClock;
-use introspectd_front::{Stop, Workers};
+use introspectd_front::{Passed, Stop, Workers};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Outcome, Stopped, environment};
@@ -24,7 +25,8 @@ Examples:
   introspectd serve --config introspectd.toml
   INTROSPECTD__LOG__LEVEL=debug introspectd serve --config introspectd.toml
 
-Logs go to standard error. Exits with 2 if the configuration is wrong or an address is taken.";
+Logs go to standard error. Exits with 2 if the configuration is wrong or an address is taken. Under systemd, sockets that
+its .socket unit passes stand for the addresses that they are bound to, and Type=notify is understood.";
 
 impl Serve {
     pub(crate) fn run(self) -> Outcome {
@@ -45,14 +47,17 @@ impl Serve {
 
 async fn serve(config: Config) -> io::Result<()> {
     let workers = config.listen.workers;
+    let passed = Passed::take()?;
     // Before anybody can learn that we run: a signal that came earlier would end us without a drain.
     let signals = Signals::new()?;
-    let bound = App::new(config, Arc::new(SystemClock::default()))?.bind().await?;
+    let bound = App::new(config, Arc::new(SystemClock::default()))?.bind(passed).await?;
     announce(&bound);
     let (end, stop) = Stop::new();
     let workers = Workers::start(workers)?;
     let serving = tokio::spawn(bound.run(workers, stop));
+    tell_service_manager("READY=1");
     signals.end().await;
+    tell_service_manager("STOPPING=1");
     tracing::info!("stopping: requests under way may end");
     let _ = end.send(true);
     let all_ended = serving.await.map_err(io::Error::other)?;
@@ -73,6 +78,15 @@ fn announce(bound: &Bound) {
     }
     for address in bound.admin_addresses() {
         tracing::info!(listener = "admin", %address, "listening");
+    }
+}
+
+/// sd_notify(3), for a unit of `Type=notify`: it has started when we listen, and failed when we cannot.
+fn tell_service_manager(state: &str) {
+    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
+    let told = UnixDatagram::unbound().and_then(|own| own.send_to(state.as_bytes(), socket));
+    if let Err(error) = told {
+        tracing::warn!(%error, state, "cannot tell the service manager");
     }
 }
 

@@ -69,12 +69,15 @@ impl Listen {
         self.api.iter().chain(&self.grpc)
     }
 
+    /// All there are.
+    pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
+        self.for_callers().map(|listener| &listener.endpoint).chain(&self.admin)
+    }
+
     /// Port 0 is a free port each time.
     fn find_twins(&self, section: &Section) {
         let mut seen = std::collections::HashSet::new();
-        for Endpoint { address, .. } in
-            self.for_callers().map(|listener| &listener.endpoint).chain(&self.admin)
-        {
+        for Endpoint { address, .. } in self.endpoints() {
             let free = matches!(address, ListenAddress::Tcp(address) if address.port() == 0);
             if !free && !seen.insert(address) {
                 section.problem(

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, its own functions included"
 )]
 
+mod activation;
 mod check;
 mod client;
 mod hash_secret;
