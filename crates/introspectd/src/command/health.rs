@@ -12,14 +12,17 @@ pub(crate) struct Health {
     /// The admin listener: HOST:PORT or unix:PATH
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     admin: String,
+    /// Ask whether it is ready: alive, and not about to stop
+    #[arg(long)]
+    ready: bool,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   introspectd health
-  introspectd health --admin unix:/run/introspectd/admin.sock
+  introspectd health --ready --admin unix:/run/introspectd/admin.sock
 
-Exits with 0 if the server is alive, 3 if it is not.";
+Exits with 0 if the server is alive (with --ready: and ready), 3 if it is not.";
 
 impl Health {
     pub(crate) fn run(self) -> Outcome {
@@ -28,9 +31,9 @@ impl Health {
             false => format!("http://{}", self.admin),
         };
         let server = Server::parse(&url).map_err(Stopped::usage)?;
+        let path = if self.ready { "/readyz" } else { "/livez" };
         block_on(async {
-            let (status, _) =
-                server.ask(Ask { method: Method::GET, path: "/livez", ..Ask::default() }).await?;
+            let (status, _) = server.ask(Ask { method: Method::GET, path, ..Ask::default() }).await?;
             if status.is_success() {
                 return Ok(Exit::Fine);
             }

@@ -1,12 +1,20 @@
 use std::net::TcpListener;
 
-use crate::program::{Ended, Folder, run};
+use introspectd_simulators::rfc7662::ACTIVE;
+use rustix::process::Signal;
+
+use crate::client::{ask_as_edge, get};
+use crate::program::{Ended, Folder, run, soon};
 use crate::server::{BASE, Server};
+use crate::vendors::{sso, sso_config};
 
 async fn health(admin: &str) -> Ended {
-    let folder = Folder::new();
-    let mut command = folder.command();
-    command.args(["health", "--admin", admin]);
+    ask(&["health", "--admin", admin]).await
+}
+
+async fn ask(arguments: &[&str]) -> Ended {
+    let mut command = Folder::new().command();
+    command.args(arguments).current_dir("/");
     run(command, "").await
 }
 
@@ -36,6 +44,27 @@ async fn a_server_that_is_down_is_not() {
     let ended = health(&port).await.with(3);
     assert!(ended.stderr.contains(&port), "{}", ended.stderr);
     health("unix:/no/such.sock").await.with(3);
+}
+
+#[tokio::test]
+async fn a_server_that_is_about_to_stop_is_alive_and_not_ready() {
+    let sso = sso().await;
+    let mut server = Server::start_with(&format!("[shutdown]\ndrain = \"60s\"\n{}", sso_config(&sso))).await;
+    let (api, admin) = (server.api(), server.admin());
+    ask(&["health", "--ready", "--admin", &admin]).await.with(0);
+
+    let gate = sso.gate();
+    let reply = tokio::spawn(async move { ask_as_edge(&api, ACTIVE).await });
+    soon("the question", gate.arrived(1)).await;
+    server.signal(Signal::TERM);
+    soon("503 from /readyz", async { while get(&admin, "/readyz").await.status != 503 {} }).await;
+    health(&admin).await.with(0);
+    let ended = ask(&["health", "--ready", "--admin", &admin]).await.with(3);
+    assert!(ended.stderr.contains("503"), "{}", ended.stderr);
+
+    gate.open();
+    assert!(soon("the answer", reply).await.unwrap().is_active());
+    server.ended().await;
 }
 
 #[tokio::test]
