@@ -19,6 +19,9 @@ use tokio::task::JoinHandle;
 
 use crate::{Reply, Time};
 
+/// Environment variables.
+type Environment = HashMap<String, String>;
+
 /// Where a gateway's clock starts: 2027-01-15T08:00:00Z.
 pub const NOW: i64 = 1_800_000_000;
 
@@ -60,8 +63,13 @@ impl Gateway {
 
     /// Starts one with exactly this configuration. Its first listeners must be on TCP.
     pub async fn start_bare(toml: &str) -> Self {
+        Self::start_in(&Environment::new(), toml).await
+    }
+
+    /// The same, with these environment variables.
+    pub async fn start_in(environment: &Environment, toml: &str) -> Self {
         let clock = Arc::new(Time::at(NOW));
-        let app = App::new(load(toml), Arc::<Time>::clone(&clock)).expect("random bytes");
+        let app = App::new(load(environment, toml), Arc::<Time>::clone(&clock)).expect("random bytes");
         let bound = app.bind(Passed::default()).await.expect("free ports");
         let (api, admin) = (first(&bound.api_addresses()), first(&bound.admin_addresses()));
         let grpc = bound.grpc_addresses();
@@ -131,12 +139,12 @@ pub fn form_body(form: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
 }
 
-/// Reads a configuration as the binary does, with an empty environment.
-fn load(toml: &str) -> Config {
+/// Reads a configuration as the binary does.
+fn load(environment: &Environment, toml: &str) -> Config {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("introspectd.toml");
     std::fs::write(&file, toml).expect("a file");
-    match Config::load(&file, &HashMap::new()) {
+    match Config::load(&file, environment) {
         Ok((config, _)) => config,
         Err(problems) => panic!("{problems}\n{toml}"),
     }

@@ -1,0 +1,64 @@
+//! What differs between gateways.
+
+use std::path::Path;
+use std::process::Command;
+
+/// An API gateway, as the scenarios need to know it.
+pub(crate) trait Edge: 'static {
+    /// Its page in `docs/gateways`.
+    const PAGE: &'static str;
+
+    /// Beginnings of paths on its page that a test replaces by a folder of its own.
+    const PLACES: &'static [&'static str];
+
+    /// Starts it, in the foreground, on the files of its page in this folder.
+    fn command(folder: &Path) -> Command;
+
+    /// What a test run without root needs beyond the page. Nothing that decides anything.
+    fn adapted(file: &str, text: String, folder: &Path) -> String {
+        let _ = (file, folder);
+        text
+    }
+
+    /// What its client sees.
+    fn answer(refusal: Refusal) -> Answer {
+        refusal.by_introspectd()
+    }
+}
+
+/// Why a request does not reach the application.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Refusal {
+    NoToken,
+    InvalidToken,
+    InsufficientScope,
+    ProviderDown,
+    IntrospectdDown,
+}
+
+/// A refusal as the client sees it.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// `WWW-Authenticate`.
+    pub(crate) challenge: Option<String>,
+    /// `error` of a JSON body; none where the body is not said to be JSON.
+    pub(crate) error: Option<String>,
+}
+
+impl Refusal {
+    /// As introspectd says it, and in its absence, as a gateway should.
+    pub(crate) fn by_introspectd(self) -> Answer {
+        let (status, challenge, error) = match self {
+            Self::NoToken => (401, Some("Bearer"), "missing_token"),
+            Self::InvalidToken => (401, Some("Bearer error=\"invalid_token\""), "invalid_token"),
+            Self::InsufficientScope => (
+                403,
+                Some("Bearer error=\"insufficient_scope\", scope=\"orders.read\""),
+                "insufficient_scope",
+            ),
+            Self::ProviderDown | Self::IntrospectdDown => (503, None, "temporarily_unavailable"),
+        };
+        Answer { status, challenge: challenge.map(str::to_owned), error: Some(error.to_owned()) }
+    }
+}

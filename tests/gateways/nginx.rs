@@ -1,0 +1,31 @@
+use std::path::Path;
+use std::process::Command;
+
+use crate::edge::Edge;
+use crate::scenarios::instantiate;
+
+struct Nginx;
+
+impl Edge for Nginx {
+    const PAGE: &'static str = "nginx.md";
+    const PLACES: &'static [&'static str] = &["/run/introspectd/", "/run/", "/var/log/nginx/"];
+
+    fn command(folder: &Path) -> Command {
+        let mut nginx = Command::new("nginx");
+        nginx.args(["-g", "daemon off;", "-c"]).arg(folder.join("nginx.conf"));
+        nginx
+    }
+
+    /// Its workers run as whoever runs the test, and may open what that one may: its folder, its socket.
+    /// And without root, nginx cannot write where its package says.
+    fn adapted(_: &str, text: String, folder: &Path) -> String {
+        let folder = folder.display();
+        let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| format!("    {kind}_temp_path {folder}/{kind};\n"))
+            .concat();
+        let text = text.replace("user www-data;", "user root;");
+        text.replacen("http {\n", &format!("http {{\n{paths}"), 1)
+    }
+}
+
+instantiate!(Nginx);

@@ -1,0 +1,22 @@
+//! Ports for processes that cannot take a free one themselves and tell which.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
+
+/// Below those that the system gives to whoever asks for any: a connection of another test could
+/// take the port before the process does.
+const FIRST: u16 = 20_000;
+const COUNT: u16 = 10_000;
+
+static NEXT: AtomicU16 = AtomicU16::new(0);
+
+/// An address of loopback on which nobody listens.
+pub(crate) fn free() -> SocketAddr {
+    // Another run of the tests at the same time begins elsewhere.
+    let start = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap();
+    (0..COUNT)
+        .map(|_| FIRST + (start + NEXT.fetch_add(1, Relaxed) % COUNT) % COUNT)
+        .map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+        .find(|address| TcpListener::bind(address).is_ok())
+        .expect("a free port")
+}

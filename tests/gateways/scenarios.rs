@@ -1,0 +1,353 @@
+//! What is asked of every gateway.
+
+use futures_util::future::join_all;
+use introspectd_simulators::{Answer as Upstream, Fault};
+use serde_json::json;
+
+use crate::application::Received;
+use crate::client::Request;
+use crate::edge::{Edge, Refusal};
+use crate::scene::Scene;
+use crate::tokens::{self, EXPIRED, GOOD, INACTIVE, LACKS_SCOPE, NO_AUDIENCE, OTHER_AUDIENCE, SPARSE};
+
+/// Writes a test for each scenario, named after it.
+macro_rules! instantiate {
+    ($edge:ty) => {
+        crate::scenarios::instantiate! { $edge:
+            a_good_token_reaches_the_application_with_its_identity
+            a_body_reaches_the_application_as_it_was_sent
+            an_answer_of_the_application_is_left_alone
+            without_a_token_the_client_is_asked_for_one
+            a_token_that_is_not_active_is_refused
+            a_token_that_lacks_scope_or_audience_is_refused
+            a_forged_identity_header_never_reaches_the_application
+            a_client_cannot_have_an_identity_header_removed
+            nothing_passes_while_introspectd_is_down
+            nothing_passes_while_the_provider_is_down
+            two_hundred_clients_with_one_cold_token_ask_the_provider_once
+            a_hostile_path_never_changes_the_decision
+            a_hostile_header_never_changes_the_decision
+            a_token_is_taken_from_one_authorization_header_and_nowhere_else
+            a_value_of_the_provider_never_breaks_a_header
+            long_values_are_handed_on_whole
+            a_socket_that_names_the_caller_needs_no_secret
+        }
+    };
+    ($edge:ty: $($scenario:ident)*) => {
+        $(#[tokio::test]
+        async fn $scenario() {
+            crate::scenarios::$scenario::<$edge>().await;
+        })*
+    };
+}
+pub(crate) use instantiate;
+
+const CLIENTS: usize = 200;
+
+/// Names of the headers that introspectd answers with.
+const IDENTITY: [&str; 8] = [
+    "x-auth-subject",
+    "x-auth-client-id",
+    "x-auth-username",
+    "x-auth-scope",
+    "x-auth-roles",
+    "x-auth-provider",
+    "x-auth-expires",
+    "x-auth-token-id",
+];
+
+/// What a forger writes.
+const FORGED: &str = "forged";
+
+/// Policies that ask for less than the page's, and a caller that may use them.
+fn add_lax_policies(toml: &mut String) {
+    assert_eq!(toml.matches(r#"["orders"]"#).count(), 1, "{toml}");
+    *toml = toml.replace(r#"["orders"]"#, r#"["*"]"#);
+    toml.push_str("\n[policies.lax]\naud = [\"https://orders\"]\n\n[policies.default]\n");
+}
+
+pub(crate) async fn a_good_token_reaches_the_application_with_its_identity<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    for cache in ["miss", "hit"] {
+        let received = scene.pass(Request::get("/orders?page=2").bearer(GOOD)).await;
+        assert_eq!(received.target, "/orders?page=2", "{cache}");
+        let end = (scene.now + 3600).to_string();
+        let identity = [
+            ("x-auth-subject", "alice"),
+            ("x-auth-client-id", "shop"),
+            ("x-auth-username", "alice@example.com"),
+            ("x-auth-scope", "orders.read orders.write"),
+            ("x-auth-roles", "clerk,buyer"),
+            ("x-auth-provider", "sso"),
+            ("x-auth-expires", &end),
+            ("x-auth-token-id", "id-of-token-good"),
+        ];
+        for (name, value) in identity {
+            assert_eq!(received.all(name), [value], "{name}, {cache}");
+        }
+    }
+    assert_eq!(scene.provider.count(), 1);
+}
+
+pub(crate) async fn a_body_reaches_the_application_as_it_was_sent<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    let received = scene.pass(Request::post("/orders", "item=1&item=2").bearer(GOOD)).await;
+    assert_eq!(received.body, "item=1&item=2");
+}
+
+pub(crate) async fn an_answer_of_the_application_is_left_alone<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    for status in [401, 403, 404, 500, 503] {
+        let reply = scene.send(Request::get(&format!("/answer/{status}")).bearer(GOOD)).await;
+        assert_eq!(reply.status, status);
+        assert_eq!(reply.json()["target"], format!("/answer/{status}"));
+    }
+}
+
+pub(crate) async fn without_a_token_the_client_is_asked_for_one<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    scene.refuse(Request::get("/orders"), Refusal::NoToken).await;
+    assert_eq!(scene.provider.count(), 0);
+}
+
+pub(crate) async fn a_token_that_is_not_active_is_refused<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    for token in [INACTIVE, EXPIRED, "token-made-up"] {
+        for _ in ["miss", "hit"] {
+            scene.refuse(Request::get("/orders").bearer(token), Refusal::InvalidToken).await;
+        }
+    }
+}
+
+pub(crate) async fn a_token_that_lacks_scope_or_audience_is_refused<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    for token in [LACKS_SCOPE, OTHER_AUDIENCE, NO_AUDIENCE] {
+        for _ in ["miss", "hit"] {
+            scene.refuse(Request::get("/orders").bearer(token), Refusal::InsufficientScope).await;
+        }
+    }
+}
+
+pub(crate) async fn a_forged_identity_header_never_reaches_the_application<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    for token in [GOOD, SPARSE] {
+        let honest = scene.pass(Request::get("/orders").bearer(token)).await;
+        for name in IDENTITY {
+            for spelling in spellings(name) {
+                let forged = Request::get("/orders").header(&spelling, FORGED);
+                let received = scene.pass(forged.bearer(token).header(&spelling, FORGED)).await;
+                assert_eq!(received.identity(), honest.identity(), "{spelling} with {token}");
+            }
+        }
+    }
+}
+
+/// All that an application may take for this name: it may ignore case, and turn `-` into `_`.
+fn spellings(name: &str) -> Vec<String> {
+    let mixed = name.replacen('-', "_", 2).replacen('_', "-", 1);
+    let last = name.rsplit_once('-').map(|(start, end)| format!("{start}_{end}")).unwrap();
+    vec![name.to_owned(), name.to_ascii_uppercase(), name.replace('-', "_"), mixed, last]
+}
+
+/// A proxy takes out what `Connection` names, and may do so after it has put the identity in.
+pub(crate) async fn a_client_cannot_have_an_identity_header_removed<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    let honest = scene.pass(Request::get("/orders").bearer(GOOD)).await;
+    for name in IDENTITY {
+        let request = Request::get("/orders").bearer(GOOD).connection(name);
+        if let Some(reply) = scene.try_send(request).await
+            && reply.status == 200
+        {
+            assert_eq!(Received::told_by(&reply).identity(), honest.identity(), "{name}");
+        }
+    }
+}
+
+pub(crate) async fn nothing_passes_while_introspectd_is_down<E: Edge>() {
+    let mut scene = Scene::<E>::open().await;
+    scene.pass(Request::get("/orders").bearer(GOOD)).await;
+    scene.stop_introspectd().await;
+    for token in [SPARSE, INACTIVE, "token-made-up"] {
+        scene.refuse(Request::get("/orders").bearer(token), Refusal::IntrospectdDown).await;
+    }
+}
+
+pub(crate) async fn nothing_passes_while_the_provider_is_down<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    let faults =
+        [Fault::HangUp, Fault::Answer(Upstream::html(500)), Fault::Answer(Upstream::retry_after(503, 7))];
+    for fault in faults {
+        scene.provider.next(fault);
+        scene.refuse(Request::get("/orders").bearer(GOOD), Refusal::ProviderDown).await;
+    }
+    // The failure was told, and not kept.
+    scene.pass(Request::get("/orders").bearer(GOOD)).await;
+}
+
+pub(crate) async fn two_hundred_clients_with_one_cold_token_ask_the_provider_once<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    let gate = scene.provider.gate();
+    let asking = (0..CLIENTS).map(|_| tokio::spawn(scene.send(Request::get("/orders").bearer(GOOD))));
+    let asking: Vec<_> = asking.collect();
+    // Each has looked into introspectd's cache, and found nothing.
+    scene.introspectd.as_ref().unwrap().clock().looked_at(CLIENTS).await;
+    gate.open();
+    for reply in join_all(asking).await {
+        Received::told_by(&reply.unwrap());
+    }
+    assert_eq!(scene.provider.count(), 1);
+}
+
+pub(crate) async fn a_hostile_path_never_changes_the_decision<E: Edge>() {
+    let scene = Scene::<E>::open_with(add_lax_policies).await;
+    for target in [
+        "/forward-auth/lax",
+        "/../forward-auth/lax",
+        "/../../forward-auth/lax",
+        "/%2e%2e/%2e%2e/forward-auth/lax",
+        "/..%2f..%2fforward-auth%2flax",
+        "/..%5cforward-auth%5clax",
+        "/..;/..;/forward-auth/lax",
+        "//forward-auth//lax",
+        "/forward-auth/orders/../lax",
+        "/orders/..%2flax",
+        "/./lax",
+        "/lax?policy=lax",
+        "/?policy=lax&scope=orders.read&access_token=token-good",
+        "/orders#/../lax",
+        "/orders%00/../lax",
+        "/orders%0d%0aX-Auth-Subject:%20forged",
+        "http://127.0.0.1/forward-auth/lax",
+        "http://127.0.0.1:8080/forward-auth/lax",
+        "*",
+        "lax",
+    ] {
+        for refused in [Request::get(target).bearer(LACKS_SCOPE), Request::get(target)] {
+            let reply = scene.try_send(refused).await;
+            assert!(reply.is_none_or(|reply| (400..500).contains(&reply.status)), "{target}");
+        }
+        assert_eq!(scene.application.requests(), 0, "{target}");
+    }
+}
+
+pub(crate) async fn a_hostile_header_never_changes_the_decision<E: Edge>() {
+    let scene = Scene::<E>::open_with(add_lax_policies).await;
+    let target = "/forward-auth/lax";
+    for (name, value) in [
+        ("X-Introspectd-Caller", "Bearer of-another"),
+        ("X_Introspectd_Caller", "Bearer of-another"),
+        ("X-Introspectd-Policy", "lax"),
+        ("X-Introspectd-Error", ""),
+        ("X-Forwarded-Uri", target),
+        ("X_Forwarded_Uri", target),
+        ("X-Forwarded-Prefix", target),
+        ("X-Forwarded-Path", target),
+        ("X-Forwarded-Method", "OPTIONS"),
+        ("X-Forwarded-Host", "introspectd"),
+        ("X-Forwarded-For", "127.0.0.1"),
+        ("X-HTTP-Method-Override", "OPTIONS"),
+        ("X-Original-URL", target),
+        ("X-Original-Uri", target),
+        ("X-Original-Method", "OPTIONS"),
+        ("X-Rewrite-URL", target),
+        ("X-Envoy-Original-Path", target),
+        ("X-Envoy-Auth-Partial-Body", "true"),
+        ("Forwarded", "for=127.0.0.1;host=introspectd"),
+        ("Proxy-Authorization", "Bearer token-good"),
+        ("X-Authorization", "Bearer token-good"),
+        ("Cookie", "access_token=token-good"),
+        ("User-Agent", "kube-probe/1.0"),
+    ] {
+        let with = |token| Request::get("/orders").header(name, value).bearer(token);
+        scene.refuse(with(LACKS_SCOPE), Refusal::InsufficientScope).await;
+        scene.refuse(Request::get("/orders").header(name, value), Refusal::NoToken).await;
+        scene.pass(with(GOOD)).await;
+    }
+}
+
+pub(crate) async fn a_token_is_taken_from_one_authorization_header_and_nowhere_else<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    let orders = || Request::get("/orders");
+    let authorized = |value: &str| orders().header("Authorization", value);
+    for scheme in ["bearer", "BEARER", "bEaReR"] {
+        scene.pass(authorized(&format!("{scheme} {GOOD}"))).await;
+    }
+    scene.application.forget();
+    for refused in [
+        orders().bearer(GOOD).bearer(GOOD),
+        orders().bearer(GOOD).bearer(INACTIVE),
+        orders().bearer(INACTIVE).bearer(GOOD),
+        orders().bearer(GOOD).header("authorization", "Basic YTpi"),
+        authorized(&format!("Bearer Bearer {GOOD}")),
+        authorized(&format!("Bearer {GOOD}, Bearer {GOOD}")),
+        authorized(&format!("Bearer {GOOD} {GOOD}")),
+        authorized(&format!("Basic {GOOD}")),
+        authorized(&format!("Bearer{GOOD}")),
+        authorized("Bearer"),
+        authorized("Bearer "),
+        authorized(""),
+        authorized(GOOD),
+        Request::get(&format!("/orders?access_token={GOOD}&token={GOOD}")),
+        Request::post("/orders", &format!("access_token={GOOD}&token={GOOD}")),
+        orders().header("Authorization_", format!("Bearer {GOOD}")),
+    ] {
+        // A gateway may find two of a header wrong by itself.
+        let reply = scene.send(refused.clone()).await;
+        assert!([400, 401].contains(&reply.status), "{refused:?} {reply:?}");
+        assert_eq!(scene.application.requests(), 0, "{refused:?}");
+    }
+}
+
+pub(crate) async fn a_value_of_the_provider_never_breaks_a_header<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    let many = (0..8192).map(|n| format!("s{n:06}")).collect::<Vec<_>>().join(" ");
+    for (hostile, changes) in [
+        ("line", json!({"sub": "alice\r\nX-Auth-Roles: admin", "roles": null})),
+        ("head", json!({"sub": "alice\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "username": "\n\nx"})),
+        (
+            "bare",
+            json!({"sub": "a\rX-Auth-Roles: admin", "client_id": "a\nX-Auth-Roles: admin", "roles": null}),
+        ),
+        ("controls", json!({"sub": "a\u{0}b\u{7f}\u{1b}[2J\u{85}", "jti": "\t", "username": "\u{2028}"})),
+        ("letters", json!({"sub": "jörg", "username": "日本語", "roles": ["büro"]})),
+        ("comma", json!({"roles": ["clerk", "buyer,admin"]})),
+        ("scopes", json!({"scope": format!("orders.read {many}")})),
+        ("subject", json!({"sub": "a".repeat(65_536)})),
+    ] {
+        let token = format!("token-{hostile}");
+        scene.provider.vendor().put(&token, tokens::record(scene.now, &changes));
+        let received = scene.pass(Request::get("/orders").bearer(&token)).await;
+        assert!(!received.all("x-auth-roles").iter().any(|roles| roles.contains("admin")), "{received:?}");
+        for name in IDENTITY {
+            let values = received.all(name);
+            assert!(
+                values.len() <= 1 && values.iter().all(|value| value.len() <= 2048),
+                "{hostile}: {values:?}"
+            );
+        }
+        assert_eq!(received.all("x-auth-provider"), ["sso"], "{hostile}");
+    }
+}
+
+pub(crate) async fn long_values_are_handed_on_whole<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    let long = "a".repeat(2000);
+    let changes = json!({"sub": long, "client_id": long, "username": long, "jti": long, "roles": [long],
+        "scope": format!("orders.read {long}")});
+    scene.provider.vendor().put("token-long", tokens::record(scene.now, &changes));
+    let received = scene.pass(Request::get("/orders").bearer("token-long")).await;
+    for name in ["x-auth-subject", "x-auth-client-id", "x-auth-username", "x-auth-token-id", "x-auth-roles"] {
+        assert_eq!(received.all(name), [&long], "{name}");
+    }
+    assert_eq!(received.all("x-auth-scope"), [format!("orders.read {long}")]);
+}
+
+pub(crate) async fn a_socket_that_names_the_caller_needs_no_secret<E: Edge>() {
+    let scene = Scene::<E>::open_on_a_socket().await;
+    let received = scene.pass(Request::get("/orders").bearer(GOOD)).await;
+    assert_eq!(received.all("x-auth-subject"), ["alice"]);
+    scene.refuse(Request::get("/orders"), Refusal::NoToken).await;
+    scene.refuse(Request::get("/orders").bearer(LACKS_SCOPE), Refusal::InsufficientScope).await;
+    let forged = Request::get("/orders").header("X-Introspectd-Caller", "Bearer of-another");
+    scene.pass(forged.bearer(GOOD)).await;
+}

@@ -1,0 +1,162 @@
+//! What a page describes, running: a provider, introspectd, the gateway, the application behind it.
+
+use std::collections::HashMap;
+use std::fs;
+use std::marker::PhantomData;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, UNIX_EPOCH};
+
+use introspectd_core::{Clock, SystemClock};
+use introspectd_simulators::Simulator;
+use introspectd_simulators::rfc7662::{CLIENT_SECRET, Rfc7662};
+use introspectd_tests::{Gateway, Reply};
+use tempfile::TempDir;
+
+use crate::application::{Application, Received};
+use crate::client::{Request, exchange};
+use crate::edge::{Answer, Edge, Refusal};
+use crate::page::Page;
+use crate::process::Process;
+use crate::{ports, tokens};
+
+/// The secret on all pages.
+pub(crate) const SECRET: &str = "edge-secret-to-change";
+
+/// introspectd's own file on each page.
+const INTROSPECTD: &str = "introspectd.toml";
+
+/// A gateway and all that stands around it.
+pub(crate) struct Scene<E> {
+    /// The authorization server.
+    pub(crate) provider: Simulator<Rfc7662>,
+    /// None once it was stopped.
+    pub(crate) introspectd: Option<Gateway>,
+    /// The gateway's upstream.
+    pub(crate) application: Application,
+    /// When it began, in seconds since 1970.
+    pub(crate) now: i64,
+    address: SocketAddr,
+    _process: Process,
+    _folder: TempDir,
+    _edge: PhantomData<E>,
+}
+
+impl<E: Edge> Scene<E> {
+    /// As the page shows it.
+    pub(crate) async fn open() -> Self {
+        Self::open_with(|_| ()).await
+    }
+
+    /// As the page shows it, with another `introspectd.toml`.
+    pub(crate) async fn open_with(change: impl FnOnce(&mut String)) -> Self {
+        Self::start(Page::read(E::PAGE).files(), change).await
+    }
+
+    /// As the page shows its alternative: a Unix socket that names the caller.
+    pub(crate) async fn open_on_a_socket() -> Self {
+        let files = Page::read(E::PAGE).files_of_the_alternative();
+        for (name, text) in &files {
+            assert!(!text.contains(SECRET), "{name} still holds the secret");
+        }
+        Self::start(files, |_| ()).await
+    }
+
+    async fn start(mut files: Vec<(String, String)>, change: impl FnOnce(&mut String)) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        // Some gateways judge times by themselves, by the real clock.
+        let now = SystemClock::default().now().seconds();
+        let provider = Rfc7662::new(UNIX_EPOCH + Duration::from_secs(now.unsigned_abs()));
+        tokens::fill(&provider, now);
+        let provider = Simulator::start(provider).await.unwrap();
+        let application = Application::start();
+
+        let own =
+            files.iter().position(|(name, _)| name == INTROSPECTD).expect("a page shows introspectd.toml");
+        let (_, mut toml) = files.swap_remove(own);
+        change(&mut toml);
+        let introspectd = start_introspectd::<E>(&toml, folder.path(), &provider.base_url()).await;
+        introspectd.clock().set(now);
+
+        let address = ports::free();
+        let addresses = [
+            ("127.0.0.1:8000", address),
+            ("127.0.0.1:8080", introspectd.api()),
+            ("127.0.0.1:9090", introspectd.admin()),
+            ("127.0.0.1:3000", application.address()),
+        ];
+        for (name, text) in files {
+            let text =
+                addresses.iter().fold(text, |text, (shown, real)| text.replace(shown, &real.to_string()));
+            let text = E::adapted(&name, moved::<E>(&text, folder.path()), folder.path());
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        let process = Process::start(E::command(folder.path()), folder.path(), address).await;
+        Self {
+            provider,
+            introspectd: Some(introspectd),
+            application,
+            now,
+            address,
+            _process: process,
+            _folder: folder,
+            _edge: PhantomData,
+        }
+    }
+
+    /// Sends it to the gateway.
+    #[track_caller]
+    pub(crate) fn send(&self, request: Request) -> impl Future<Output = Reply> + Send + use<E> {
+        let answer = self.try_send(request.clone());
+        async move { answer.await.unwrap_or_else(|| panic!("no answer to {request:?}")) }
+    }
+
+    /// Sends it to the gateway, which may close the connection without an answer.
+    pub(crate) fn try_send(&self, request: Request) -> impl Future<Output = Option<Reply>> + Send + use<E> {
+        let address = self.address;
+        async move { exchange(address, &request).await }
+    }
+
+    /// The request passes; what the application received of it.
+    pub(crate) async fn pass(&self, request: Request) -> Received {
+        Received::told_by(&self.send(request).await)
+    }
+
+    /// The request is refused, as this gateway does it, and does not reach the application.
+    pub(crate) async fn refuse(&self, request: Request, refusal: Refusal) -> Reply {
+        let before = self.application.requests();
+        let reply = self.send(request.clone()).await;
+        assert_eq!(seen(&reply), E::answer(refusal), "{request:?} {reply:?}");
+        assert_eq!(self.application.requests(), before, "{request:?} reached the application");
+        reply
+    }
+
+    /// Stops introspectd. When this returns, its port refuses connections.
+    pub(crate) async fn stop_introspectd(&mut self) {
+        self.introspectd.take().unwrap().stop().await;
+    }
+}
+
+async fn start_introspectd<E: Edge>(toml: &str, folder: &Path, provider: &str) -> Gateway {
+    let free = ["127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:9090"];
+    let toml =
+        free.iter().fold(moved::<E>(toml, folder), |toml, address| toml.replace(address, "127.0.0.1:0"));
+    let toml = toml.replace("https://sso.example", provider);
+    // The provider's `timeout`: so long that no busy machine makes one where none is meant.
+    let toml = toml.replace("\"2s\"", "\"60s\"");
+    let secrets = [("EDGE_SECRET", SECRET), ("SSO_SECRET", CLIENT_SECRET)];
+    let environment: HashMap<_, _> = secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    Gateway::start_in(&environment, &toml).await
+}
+
+/// With the test's folder in place of the page's.
+fn moved<E: Edge>(text: &str, folder: &Path) -> String {
+    let here = format!("{}/", folder.display());
+    E::PLACES.iter().fold(text.to_owned(), |text, place| text.replace(place, &here))
+}
+
+fn seen(reply: &Reply) -> Answer {
+    let is_json = reply.header("content-type").is_some_and(|content_type| content_type == "application/json");
+    let error = is_json.then(|| reply.json()["error"].as_str().unwrap().to_owned());
+    Answer { status: reply.status, challenge: reply.header("www-authenticate").map(str::to_owned), error }
+}
