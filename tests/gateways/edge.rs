@@ -3,6 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::page::Files;
+
 /// An API gateway, as the scenarios need to know it.
 pub(crate) trait Edge: 'static {
     /// Its page in `docs/gateways`.
@@ -20,6 +22,9 @@ pub(crate) trait Edge: 'static {
         text
     }
 
+    /// Takes its patience with introspectd from seconds to a fraction of one.
+    fn hurry(files: &mut Files);
+
     /// What its client sees.
     fn answer(refusal: Refusal) -> Answer {
         refusal.by_introspectd()
@@ -32,7 +37,11 @@ pub(crate) enum Refusal {
     NoToken,
     InvalidToken,
     InsufficientScope,
+    /// The provider cannot be reached.
     ProviderDown,
+    /// The provider's answer is no answer.
+    ProviderConfused,
+    /// introspectd cannot be reached, or says nothing in time.
     IntrospectdDown,
 }
 
@@ -58,6 +67,7 @@ impl Refusal {
                 "insufficient_scope",
             ),
             Self::ProviderDown | Self::IntrospectdDown => (503, None, "temporarily_unavailable"),
+            Self::ProviderConfused => (502, None, "upstream_error"),
         };
         Answer { status, challenge: challenge.map(str::to_owned), error: Some(error.to_owned()) }
     }

@@ -1,7 +1,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::edge::Edge;
+use crate::edge::{Answer, Edge, Refusal};
+use crate::page::Files;
 use crate::scenarios::instantiate;
 
 struct Nginx;
@@ -25,6 +26,17 @@ impl Edge for Nginx {
             .concat();
         let text = text.replace("user www-data;", "user root;");
         text.replacen("http {\n", &format!("http {{\n{paths}"), 1)
+    }
+
+    fn hurry(files: &mut Files) {
+        files.replace("nginx.conf", "proxy_read_timeout    5s;", "proxy_read_timeout 200ms;");
+    }
+
+    /// Of those of introspectd it knows 401 and 403; all else is a 503.
+    fn answer(refusal: Refusal) -> Answer {
+        let by_introspectd = refusal.by_introspectd();
+        let status = if matches!(refusal, Refusal::ProviderConfused) { 503 } else { by_introspectd.status };
+        Answer { status, ..by_introspectd }
     }
 }
 

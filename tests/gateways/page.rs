@@ -1,5 +1,6 @@
 //! A page of the documentation, and the files that stand in it.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// A page whose fenced blocks are files: the second word after the fence is the name (` ```nginx nginx.conf `).
@@ -7,9 +8,11 @@ use std::path::Path;
 /// A block in `diff` changes a file of the page to the alternative that the page describes: a Unix
 /// socket that names the caller.
 pub(crate) struct Page {
-    name: &'static str,
     blocks: Vec<Block>,
 }
+
+/// Names and texts of the files that stand on a page.
+pub(crate) struct Files(BTreeMap<String, String>);
 
 struct Block {
     language: String,
@@ -19,26 +22,24 @@ struct Block {
 
 impl Page {
     /// Of `docs/gateways`.
-    pub(crate) fn read(name: &'static str) -> Self {
+    pub(crate) fn read(name: &str) -> Self {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/gateways").join(name);
         let text =
             std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Self { name, blocks: blocks(&text) }
+        Self { blocks: blocks(&text) }
     }
 
-    /// Names and texts of all files that it shows whole.
-    pub(crate) fn files(&self) -> Vec<(String, String)> {
-        self.whole().map(|block| (block.file.clone(), block.text.clone())).collect()
+    /// All files that it shows whole.
+    pub(crate) fn files(&self) -> Files {
+        Files(self.whole().map(|block| (block.file.clone(), block.text.clone())).collect())
     }
 
     /// The same, with the alternative's changes made.
-    pub(crate) fn files_of_the_alternative(&self) -> Vec<(String, String)> {
+    pub(crate) fn files_of_the_alternative(&self) -> Files {
         let mut files = self.files();
         for change in self.blocks.iter().filter(|block| block.language == "diff") {
-            let file = files.iter_mut().find(|(name, _)| *name == change.file);
-            let (name, text) =
-                file.unwrap_or_else(|| panic!("{} changes {}, and does not show it", self.name, change.file));
-            *text = changed(name, text, &change.text);
+            let text = files.text(&change.file);
+            *text = changed(&change.file, text, &change.text);
         }
         files
     }
@@ -46,6 +47,47 @@ impl Page {
     fn whole(&self) -> impl Iterator<Item = &Block> {
         self.blocks.iter().filter(|block| block.language != "diff" && !block.file.is_empty())
     }
+}
+
+impl Files {
+    /// Puts `new` in the place of `old`, which must stand in the file exactly once.
+    pub(crate) fn replace(&mut self, file: &str, old: &str, new: &str) {
+        let text = self.text(file);
+        *text = replaced(file, text, old, new);
+    }
+
+    /// Puts this behind the end of a file.
+    pub(crate) fn append(&mut self, file: &str, text: &str) {
+        self.text(file).push_str(text);
+    }
+
+    /// Takes a file out.
+    pub(crate) fn take(&mut self, file: &str) -> String {
+        self.0.remove(file).unwrap_or_else(|| panic!("the page shows no {file}"))
+    }
+
+    /// Whether any of them holds this.
+    pub(crate) fn hold(&self, text: &str) -> bool {
+        self.0.values().any(|file| file.contains(text))
+    }
+
+    fn text(&mut self, file: &str) -> &mut String {
+        self.0.get_mut(file).unwrap_or_else(|| panic!("the page shows no {file}"))
+    }
+}
+
+impl IntoIterator for Files {
+    type Item = (String, String);
+    type IntoIter = std::collections::btree_map::IntoIter<String, String>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+fn replaced(file: &str, text: &str, old: &str, new: &str) -> String {
+    assert_eq!(text.matches(old).count(), 1, "in {file}, this does not stand once:\n{old}");
+    text.replace(old, new)
 }
 
 fn blocks(text: &str) -> Vec<Block> {
@@ -73,8 +115,7 @@ fn changed(name: &str, text: &str, diff: &str) -> String {
             lines.next();
             continue;
         }
-        assert_eq!(text.matches(&old).count(), 1, "in {name}, this does not stand once:\n{old}");
-        text = text.replace(&old, &new);
+        text = replaced(name, &text, &old, &new);
     }
     text
 }
@@ -101,12 +142,8 @@ fn a_change_of_what_is_not_there_is_a_mistake() {
 
 #[test]
 fn a_block_is_a_file_where_it_has_a_name() {
-    let page = Page {
-        name: "x",
-        blocks: blocks(
-            "# t\n```toml a.toml\nx = 1\n```\n\n```sh\nls\n```\n```diff a.toml\n-x = 1\n+x = 2\n```\n",
-        ),
-    };
-    assert_eq!(page.files(), [("a.toml".to_owned(), "x = 1\n".to_owned())]);
-    assert_eq!(page.files_of_the_alternative(), [("a.toml".to_owned(), "x = 2\n".to_owned())]);
+    let page = "# t\n```toml a.toml\nx = 1\n```\n\n```sh\nls\n```\n```diff a.toml\n-x = 1\n+x = 2\n```\n";
+    let page = Page { blocks: blocks(page) };
+    assert_eq!(page.files().0, [("a.toml".to_owned(), "x = 1\n".to_owned())].into());
+    assert_eq!(page.files_of_the_alternative().0, [("a.toml".to_owned(), "x = 2\n".to_owned())].into());
 }

@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::application::Received;
 use crate::client::Request;
 use crate::edge::{Edge, Refusal};
-use crate::scene::Scene;
+use crate::page::Files;
+use crate::scene::{INTROSPECTD, Scene};
 use crate::tokens::{self, EXPIRED, GOOD, INACTIVE, LACKS_SCOPE, NO_AUDIENCE, OTHER_AUDIENCE, SPARSE};
 
 /// Writes a test for each scenario, named after it.
@@ -23,6 +24,7 @@ macro_rules! instantiate {
             a_forged_identity_header_never_reaches_the_application
             a_client_cannot_have_an_identity_header_removed
             nothing_passes_while_introspectd_is_down
+            nothing_passes_while_introspectd_says_nothing
             nothing_passes_while_the_provider_is_down
             two_hundred_clients_with_one_cold_token_ask_the_provider_once
             a_hostile_path_never_changes_the_decision
@@ -60,10 +62,9 @@ const IDENTITY: [&str; 8] = [
 const FORGED: &str = "forged";
 
 /// Policies that ask for less than the page's, and a caller that may use them.
-fn add_lax_policies(toml: &mut String) {
-    assert_eq!(toml.matches(r#"["orders"]"#).count(), 1, "{toml}");
-    *toml = toml.replace(r#"["orders"]"#, r#"["*"]"#);
-    toml.push_str("\n[policies.lax]\naud = [\"https://orders\"]\n\n[policies.default]\n");
+fn add_lax_policies(files: &mut Files) {
+    files.replace(INTROSPECTD, r#"["orders"]"#, r#"["*"]"#);
+    files.append(INTROSPECTD, "\n[policies.lax]\naud = [\"https://orders\"]\n\n[policies.default]\n");
 }
 
 pub(crate) async fn a_good_token_reaches_the_application_with_its_identity<E: Edge>() {
@@ -172,13 +173,23 @@ pub(crate) async fn nothing_passes_while_introspectd_is_down<E: Edge>() {
     }
 }
 
+pub(crate) async fn nothing_passes_while_introspectd_says_nothing<E: Edge>() {
+    let scene = Scene::<E>::open_with(E::hurry).await;
+    let gate = scene.provider.gate();
+    scene.refuse(Request::get("/orders").bearer(GOOD), Refusal::IntrospectdDown).await;
+    // It is held there still: the answer was the gateway's own.
+    assert_eq!(gate.waiting(), 1);
+}
+
 pub(crate) async fn nothing_passes_while_the_provider_is_down<E: Edge>() {
     let scene = Scene::<E>::open().await;
-    let faults =
-        [Fault::HangUp, Fault::Answer(Upstream::html(500)), Fault::Answer(Upstream::retry_after(503, 7))];
-    for fault in faults {
+    for (fault, refusal) in [
+        (Fault::HangUp, Refusal::ProviderDown),
+        (Fault::Answer(Upstream::html(500)), Refusal::ProviderConfused),
+        (Fault::Answer(Upstream::retry_after(503, 7)), Refusal::ProviderDown),
+    ] {
         scene.provider.next(fault);
-        scene.refuse(Request::get("/orders").bearer(GOOD), Refusal::ProviderDown).await;
+        scene.refuse(Request::get("/orders").bearer(GOOD), refusal).await;
     }
     // The failure was told, and not kept.
     scene.pass(Request::get("/orders").bearer(GOOD)).await;
@@ -335,7 +346,9 @@ pub(crate) async fn long_values_are_handed_on_whole<E: Edge>() {
     let changes = json!({"sub": long, "client_id": long, "username": long, "jti": long, "roles": [long],
         "scope": format!("orders.read {long}")});
     scene.provider.vendor().put("token-long", tokens::record(scene.now, &changes));
-    let received = scene.pass(Request::get("/orders").bearer("token-long")).await;
+    // Beside a request that takes room itself.
+    let request = Request::get("/orders").header("Cookie", "c".repeat(6000)).bearer("token-long");
+    let received = scene.pass(request).await;
     for name in ["x-auth-subject", "x-auth-client-id", "x-auth-username", "x-auth-token-id", "x-auth-roles"] {
         assert_eq!(received.all(name), [&long], "{name}");
     }

@@ -16,7 +16,7 @@ use tempfile::TempDir;
 use crate::application::{Application, Received};
 use crate::client::{Request, exchange};
 use crate::edge::{Answer, Edge, Refusal};
-use crate::page::Page;
+use crate::page::{Files, Page};
 use crate::process::Process;
 use crate::{ports, tokens};
 
@@ -24,7 +24,7 @@ use crate::{ports, tokens};
 pub(crate) const SECRET: &str = "edge-secret-to-change";
 
 /// introspectd's own file on each page.
-const INTROSPECTD: &str = "introspectd.toml";
+pub(crate) const INTROSPECTD: &str = "introspectd.toml";
 
 /// A gateway and all that stands around it.
 pub(crate) struct Scene<E> {
@@ -48,21 +48,21 @@ impl<E: Edge> Scene<E> {
         Self::open_with(|_| ()).await
     }
 
-    /// As the page shows it, with another `introspectd.toml`.
-    pub(crate) async fn open_with(change: impl FnOnce(&mut String)) -> Self {
-        Self::start(Page::read(E::PAGE).files(), change).await
+    /// As the page shows it, with these changes.
+    pub(crate) async fn open_with(change: impl FnOnce(&mut Files)) -> Self {
+        let mut files = Page::read(E::PAGE).files();
+        change(&mut files);
+        Self::start(files).await
     }
 
     /// As the page shows its alternative: a Unix socket that names the caller.
     pub(crate) async fn open_on_a_socket() -> Self {
         let files = Page::read(E::PAGE).files_of_the_alternative();
-        for (name, text) in &files {
-            assert!(!text.contains(SECRET), "{name} still holds the secret");
-        }
-        Self::start(files, |_| ()).await
+        assert!(!files.hold(SECRET), "the secret still stands there");
+        Self::start(files).await
     }
 
-    async fn start(mut files: Vec<(String, String)>, change: impl FnOnce(&mut String)) -> Self {
+    async fn start(mut files: Files) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // Some gateways judge times by themselves, by the real clock.
         let now = SystemClock::default().now().seconds();
@@ -71,23 +71,19 @@ impl<E: Edge> Scene<E> {
         let provider = Simulator::start(provider).await.unwrap();
         let application = Application::start();
 
-        let own =
-            files.iter().position(|(name, _)| name == INTROSPECTD).expect("a page shows introspectd.toml");
-        let (_, mut toml) = files.swap_remove(own);
-        change(&mut toml);
+        let toml = files.take(INTROSPECTD);
         let introspectd = start_introspectd::<E>(&toml, folder.path(), &provider.base_url()).await;
         introspectd.clock().set(now);
 
         let address = ports::free();
-        let addresses = [
-            ("127.0.0.1:8000", address),
-            ("127.0.0.1:8080", introspectd.api()),
-            ("127.0.0.1:9090", introspectd.admin()),
-            ("127.0.0.1:3000", application.address()),
+        let ports = [
+            (8000, address),
+            (8080, introspectd.api()),
+            (9090, introspectd.admin()),
+            (3000, application.address()),
         ];
         for (name, text) in files {
-            let text =
-                addresses.iter().fold(text, |text, (shown, real)| text.replace(shown, &real.to_string()));
+            let text = ports.iter().fold(text, |text, (shown, real)| readdressed(&text, *shown, real.port()));
             let text = E::adapted(&name, moved::<E>(&text, folder.path()), folder.path());
             fs::write(folder.path().join(name), text).unwrap();
         }
@@ -147,6 +143,15 @@ async fn start_introspectd<E: Edge>(toml: &str, folder: &Path, provider: &str) -
     let secrets = [("EDGE_SECRET", SECRET), ("SSO_SECRET", CLIENT_SECRET)];
     let environment: HashMap<_, _> = secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     Gateway::start_in(&environment, &toml).await
+}
+
+/// With another port of loopback, in the spellings of all gateways.
+fn readdressed(text: &str, shown: u16, real: u16) -> String {
+    let spellings = |port| {
+        [format!("127.0.0.1:{port}"), format!("127.0.0.1, port_value: {port}"), format!("http://:{port}")]
+    };
+    let pairs = spellings(shown).into_iter().zip(spellings(real));
+    pairs.fold(text.to_owned(), |text, (shown, real)| text.replace(&shown, &real))
 }
 
 /// With the test's folder in place of the page's.
