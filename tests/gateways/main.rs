@@ -25,4 +25,5 @@ mod tokens;
 
 mod scenarios;
 
+mod haproxy;
 mod nginx;

@@ -1,0 +1,53 @@
+use std::path::Path;
+use std::process::Command;
+
+use crate::client::Request;
+use crate::edge::{Edge, Refusal};
+use crate::page::Files;
+use crate::scenarios::instantiate;
+use crate::scene::Scene;
+use crate::tokens::GOOD;
+
+struct Haproxy;
+
+const SCRIPT: &str = "introspectd.lua";
+
+impl Edge for Haproxy {
+    const PAGE: &'static str = "haproxy.md";
+    const PLACES: &'static [&'static str] = &["/run/introspectd/", "/etc/haproxy/"];
+
+    fn command(folder: &Path) -> Command {
+        let mut haproxy = Command::new("haproxy");
+        haproxy.args(["-db", "-f"]).arg(folder.join("haproxy.cfg"));
+        haproxy
+    }
+
+    /// It stays who runs the test, and may open what that one may: its folder, its socket.
+    fn adapted(_: &str, text: String, _: &Path) -> String {
+        let text = text.replace("    user  haproxy\n    group haproxy\n", "");
+        text.replace("log  /dev/log local0", "log stderr format raw local0")
+    }
+
+    fn hurry(files: &mut Files) {
+        files.replace(SCRIPT, "TIMEOUT = 5000", "TIMEOUT = 200");
+    }
+}
+
+instantiate!(Haproxy);
+
+/// HAProxy goes on to the next rule when a script fails.
+#[tokio::test]
+async fn a_mistake_in_the_script_lets_nothing_pass() {
+    for (before, mistake) in [
+        ("    local headers = {", "error('x')\n"),
+        ("    if answer.status == 200", "error('x')\n"),
+        ("    if answer.status == 200", "answer = nil\n"),
+        ("        txn:set_var(", "error('x')\n"),
+        ("core.register_action(", "introspect = function() end\n"),
+    ] {
+        let scene = Scene::<Haproxy>::open_with(|files| {
+            files.replace(SCRIPT, before, &format!("{mistake}{before}"));
+        });
+        scene.await.refuse(Request::get("/orders").bearer(GOOD), Refusal::IntrospectdDown).await;
+    }
+}
