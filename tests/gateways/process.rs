@@ -76,7 +76,9 @@ impl Process {
     }
 }
 
-/// Debian keeps servers in `/usr/sbin`, which an ordinary user's `PATH` leaves out.
+/// With the folder into which `cargo xtask test` installs what Debian does not have. And Debian keeps servers in
+/// `/usr/sbin`, which an ordinary user's `PATH` leaves out.
 fn search_path() -> String {
-    format!("{}:/usr/sbin", std::env::var("PATH").unwrap_or_default())
+    let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/gateways-venv/bin");
+    format!("{}:/usr/sbin:{installed}", std::env::var("PATH").unwrap_or_default())
 }

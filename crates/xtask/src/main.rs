@@ -6,6 +6,7 @@ mod audit;
 mod bench;
 mod instructions;
 mod npm;
+mod pip;
 mod run;
 mod test;
 mod tools;

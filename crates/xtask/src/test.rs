@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every check of the project, in the order in which they fail fastest.
 
 use crate::npm;
+use crate::pip;
 use crate::run::{Failure, Line, step};
 use crate::tools;
 
@@ -36,5 +37,6 @@ pub(crate) fn only(filters: &[&str]) -> Result<(), Failure> {
 
 fn needed() -> Result<(), Failure> {
     tools::install_missing(tools::TESTS)?;
-    npm::install("oidc-provider")
+    npm::install("oidc-provider")?;
+    pip::install("gateways")
 }

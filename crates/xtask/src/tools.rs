@@ -8,11 +8,27 @@ use crate::run::{Failure, Line};
 pub(crate) const TESTS: &[Tool] = &[
     Tool { name: "node", version: &["node", "--version"], at_least: 18, package: "nodejs" },
     Tool { name: "npm", version: &["npm", "--version"], at_least: 8, package: "npm" },
+    NGINX,
+    Tool { name: "HAProxy", version: &["haproxy", "-v"], at_least: 2, package: "haproxy" },
+    Tool { name: "Apache httpd", version: &["apache2", "-v"], at_least: 2, package: "apache2-bin" },
+    Tool {
+        name: "Apache's mod_oauth2",
+        version: &["dpkg-query", "--show", "libapache2-mod-oauth2"],
+        at_least: 3,
+        package: "libapache2-mod-oauth2",
+    },
+    // Debian takes this part out of Python.
+    Tool {
+        name: "Python's venv",
+        version: &["python3", "-m", "ensurepip", "--version"],
+        at_least: 20,
+        package: "python3-venv",
+    },
 ];
 
 /// What only the benchmarks need. wrk and what nginx loads do not tell their version: Debian does.
 pub(crate) const BENCHMARKS: &[Tool] = &[
-    Tool { name: "nginx", version: &["nginx", "-v"], at_least: 1, package: "nginx-light" },
+    NGINX,
     Tool {
         name: "nginx's Lua module",
         version: &["dpkg-query", "--show", "libnginx-mod-http-lua"],
@@ -27,6 +43,8 @@ pub(crate) const BENCHMARKS: &[Tool] = &[
     },
     Tool { name: "wrk", version: &["dpkg-query", "--show", "wrk"], at_least: 4, package: "wrk" },
 ];
+
+const NGINX: Tool = Tool { name: "nginx", version: &["nginx", "-v"], at_least: 1, package: "nginx-light" };
 
 /// What counting instructions needs.
 pub(crate) const INSTRUCTIONS: &[Tool] =
@@ -146,6 +164,10 @@ mod tests {
             ("nginx version: nginx/1.22.1\n", Some(1)),
             ("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64\n", Some(7)),
             ("envoy  version: 36d3a1/1.31.0/Clean/RELEASE/BoringSSL\n", Some(1)),
+            ("HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/\n", Some(2)),
+            ("Server version: Apache/2.4.71 (Debian)\n", Some(2)),
+            ("libapache2-mod-oauth2\t3.3.1-1\n", Some(3)),
+            ("pip 23.0.1\n", Some(23)),
             ("libnginx-mod-http-lua\t1:0.10.23-1+deb12u1\n", Some(0)),
             ("lua-cjson:amd64\t2.1.0+dfsg-2.2\n", Some(2)),
             ("no version", None),
