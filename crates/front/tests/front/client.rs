@@ -210,11 +210,9 @@ impl Ask {
 
     /// Past the sockets.
     pub(crate) async fn past_sockets(&self, bench: &Bench) -> Reply {
-        received(
-            bench.api.session(&Entrance::default(), &Arrival::default()).answer(self.request()).await,
-            false,
-        )
-        .await
+        let entrance = Entrance { caller: None, takes_caller_header: true };
+        let session = bench.api.session(&entrance, &Arrival::default());
+        received(session.answer(self.request()).await, false).await
     }
 }
 

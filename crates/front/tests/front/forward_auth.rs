@@ -337,3 +337,36 @@ async fn refusals_speak_the_clients_language() {
     reply.has_no_token();
     assert_eq!(reply.header("content-language"), Some("es"));
 }
+
+/// Whoever asked before, and by whichever policy: what is cached is what a provider said.
+#[tokio::test]
+async fn a_hit_is_decided_as_a_miss_would_be() {
+    let start = || async {
+        let bench = Bench::start().await;
+        bench.bank.knows("b_enough", enough());
+        bench.bank.knows("b_no-aud", Token { aud: None, ..enough() });
+        bench.plain.knows("p_enough", enough());
+        bench
+    };
+    let mut asks = Vec::new();
+    for policy in ["default", "orders", "as-403"] {
+        for token in ["b_enough", "b_no-aud", "p_enough", UNKNOWN] {
+            for caller in ["operator-secret", "confined-secret", "narrow-secret", "auditor-secret"] {
+                asks.push(ask(policy, token).header(CALLER, &format!("Bearer {caller}")));
+            }
+        }
+    }
+    let warm = start().await;
+    for ask in &asks {
+        ask.past_sockets(&warm).await;
+    }
+    let decided = |reply: Reply| {
+        let headers: Vec<_> =
+            reply.stable_headers().into_iter().filter(|(name, _)| name != "x-cache").collect();
+        (reply.status, headers, reply.body)
+    };
+    for ask in &asks {
+        let (hit, miss) = (ask.past_sockets(&warm).await, ask.past_sockets(&start().await).await);
+        assert_eq!(decided(hit), decided(miss));
+    }
+}

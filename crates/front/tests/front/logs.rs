@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use introspectd_core::{BadAnswer, Failure};
-use introspectd_front::{Arrival, Entrance, ListenAddress, Listener, Stop, Workers, run};
+use introspectd_front::{Arrival, Entrance, ListenAddress, Listener, SocketAccess, Stop, Workers, run};
 use tokio::net::UnixStream;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
@@ -138,7 +138,7 @@ async fn a_process_that_came_by_a_unix_socket_is_told_by_its_credentials() {
     let bench = Bench::start().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("api.sock");
-    let listener = Listener::bind(&ListenAddress::Unix(path.clone())).await.unwrap();
+    let listener = Listener::bind(&ListenAddress::Unix(path.clone()), SocketAccess::default()).await.unwrap();
     let (_end, stop) = Stop::new();
     let api = Arc::clone(&bench.api);
     let open = move |arrival: &Arrival| {
