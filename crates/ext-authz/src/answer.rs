@@ -23,12 +23,18 @@ pub(crate) fn allowed<'a>(allowed: &Allowed, sent: impl Iterator<Item = &'a str>
     }
 }
 
-/// Whether an application could take a header for one of identity that we did not set: many read `_` as `-`. Those
-/// that we set are overwritten, and to remove them would remove ours.
+/// Whether an application could take a header for one of identity that we did not set. Those that we set are
+/// overwritten, and to remove them would remove ours.
 fn is_forged(name: &str, allowed: &Allowed) -> bool {
     let name = name.to_ascii_lowercase();
-    name.replace('_', "-").starts_with("x-auth-")
-        && !allowed.identity().any(|(ours, _)| ours.as_str() == name)
+    reads_as_identity(&name) && !allowed.identity().any(|(ours, _)| ours.as_str() == name)
+}
+
+/// Many applications make a variable of a header's name, and `_` of `-`; some make `_` of all that is neither letter nor
+/// digit, so that `x.auth.subject` is theirs, too.
+fn reads_as_identity(name: &str) -> bool {
+    let letter_or_dash = |byte: u8| if byte.is_ascii_alphanumeric() { byte } else { b'-' };
+    name.bytes().map(letter_or_dash).take(7).eq(*b"x-auth-")
 }
 
 /// The client gets what it would get by way of `/forward-auth`, to the byte.
@@ -65,5 +71,24 @@ fn header(name: &str, value: &http::HeaderValue) -> HeaderValueOption {
         header: Some(HeaderValue { key: name.to_owned(), value, raw_value: Vec::new() }),
         append_action: HeaderAppendAction::OverwriteIfExistsOrAdd.into(),
         ..HeaderValueOption::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_an_application_could_read_as_identity_is_found() {
+        for name in
+            ["x-auth-subject", "x_auth_subject", "x-auth_roles", "x.auth.subject", "x!auth~x", "x-auth-"]
+        {
+            assert!(reads_as_identity(name), "{name}");
+        }
+        for name in
+            ["x-auth", "xx-auth-subject", "x--auth-subject", "x-authority", "authorization", "x-author-id"]
+        {
+            assert!(!reads_as_identity(name), "{name}");
+        }
     }
 }
