@@ -75,11 +75,10 @@ impl Received {
         }
     }
 
-    /// All values of a header, by any name that an application may take for it: some servers turn `-`
-    /// into `_`, and all ignore case.
+    /// All values of a header, by any name that an application may take for it.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
-        let taken_for = |known: &str| known.replace('_', "-").eq_ignore_ascii_case(name);
-        self.headers.iter().filter(|(known, _)| taken_for(known)).map(|(_, value)| value.as_str()).collect()
+        let named = self.headers.iter().filter(|(known, _)| taken_for(known) == name);
+        named.map(|(_, value)| value.as_str()).collect()
     }
 
     /// All headers that an application may take for a part of the identity, sorted.
@@ -87,12 +86,18 @@ impl Received {
         let mut identity: Vec<_> = self
             .headers
             .iter()
-            .map(|(name, value)| (name.replace('_', "-").to_ascii_lowercase(), value.as_str()))
+            .map(|(name, value)| (taken_for(name), value.as_str()))
             .filter(|(name, _)| name.starts_with("x-auth-"))
             .collect();
         identity.sort();
         identity
     }
+}
+
+/// All servers ignore case; some make `_` of `-`, and a few of all that is neither letter nor digit.
+fn taken_for(name: &str) -> String {
+    let known = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+    name.chars().map(known).collect()
 }
 
 async fn accept(listener: TcpListener, requests: Arc<AtomicUsize>) {

@@ -41,8 +41,12 @@ pub(crate) enum Refusal {
     ProviderDown,
     /// The provider's answer is no answer.
     ProviderConfused,
-    /// introspectd cannot be reached, or says nothing in time.
+    /// The provider says nothing in time.
+    ProviderSilent,
+    /// introspectd cannot be reached.
     IntrospectdDown,
+    /// introspectd says nothing in time.
+    IntrospectdSilent,
 }
 
 /// A refusal as the client sees it.
@@ -66,8 +70,11 @@ impl Refusal {
                 Some("Bearer error=\"insufficient_scope\", scope=\"orders.read\""),
                 "insufficient_scope",
             ),
-            Self::ProviderDown | Self::IntrospectdDown => (503, None, "temporarily_unavailable"),
+            Self::ProviderDown | Self::IntrospectdDown | Self::IntrospectdSilent => {
+                (503, None, "temporarily_unavailable")
+            }
             Self::ProviderConfused => (502, None, "upstream_error"),
+            Self::ProviderSilent => (504, None, "upstream_timeout"),
         };
         Answer { status, challenge: challenge.map(str::to_owned), error: Some(error.to_owned()) }
     }

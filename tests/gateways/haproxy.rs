@@ -34,6 +34,7 @@ impl Edge for Haproxy {
 }
 
 instantiate!(Haproxy);
+instantiate!(Haproxy: no_other_header_of_that_name_reaches_the_application);
 
 /// HAProxy goes on to the next rule when a script fails.
 #[tokio::test]

@@ -35,7 +35,7 @@ impl Edge for Nginx {
     /// Of those of introspectd it knows 401 and 403; all else is a 503.
     fn answer(refusal: Refusal) -> Answer {
         let by_introspectd = refusal.by_introspectd();
-        let status = if matches!(refusal, Refusal::ProviderConfused) { 503 } else { by_introspectd.status };
+        let status = if by_introspectd.status > 403 { 503 } else { by_introspectd.status };
         Answer { status, ..by_introspectd }
     }
 }

@@ -1,5 +1,7 @@
 //! What is asked of every gateway.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use introspectd_simulators::{Answer as Upstream, Fault};
 use serde_json::json;
@@ -26,6 +28,8 @@ macro_rules! instantiate {
             nothing_passes_while_introspectd_is_down
             nothing_passes_while_introspectd_says_nothing
             nothing_passes_while_the_provider_is_down
+            nothing_passes_while_the_provider_says_nothing
+            a_slow_provider_is_waited_for
             two_hundred_clients_with_one_cold_token_ask_the_provider_once
             a_hostile_path_never_changes_the_decision
             a_hostile_header_never_changes_the_decision
@@ -143,11 +147,25 @@ pub(crate) async fn a_forged_identity_header_never_reaches_the_application<E: Ed
     }
 }
 
-/// All that an application may take for this name: it may ignore case, and turn `-` into `_`.
+/// What an application may take for this name.
 fn spellings(name: &str) -> Vec<String> {
     let mixed = name.replacen('-', "_", 2).replacen('_', "-", 1);
     let last = name.rsplit_once('-').map(|(start, end)| format!("{start}_{end}")).unwrap();
-    vec![name.to_owned(), name.to_ascii_uppercase(), name.replace('-', "_"), mixed, last]
+    let others = "_!#$%&'*+.^`|~".chars().map(|other| name.replace('-', &other.to_string()));
+    [name.to_owned(), name.to_ascii_uppercase(), mixed, last].into_iter().chain(others).collect()
+}
+
+/// Not asked of every gateway: some take out the eight, and hand others on.
+pub(crate) async fn no_other_header_of_that_name_reaches_the_application<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    let honest = scene.pass(Request::get("/orders").bearer(GOOD)).await;
+    for name in ["x-auth-request-user", "x-auth-user", "x-auth-token", "x-auth-"] {
+        for spelling in spellings(name) {
+            let forged = Request::get("/orders").header(&spelling, FORGED);
+            let received = scene.pass(forged.bearer(GOOD)).await;
+            assert_eq!(received.identity(), honest.identity(), "{spelling}");
+        }
+    }
 }
 
 /// A proxy takes out what `Connection` names, and may do so after it has put the identity in.
@@ -177,7 +195,7 @@ pub(crate) async fn nothing_passes_while_introspectd_is_down<E: Edge>() {
 pub(crate) async fn nothing_passes_while_introspectd_says_nothing<E: Edge>() {
     let scene = Scene::<E>::open_with(E::hurry).await;
     let gate = scene.provider.gate();
-    scene.refuse(Request::get("/orders").bearer(GOOD), Refusal::IntrospectdDown).await;
+    scene.refuse(Request::get("/orders").bearer(GOOD), Refusal::IntrospectdSilent).await;
     // It is held there still: the answer was the gateway's own.
     assert_eq!(gate.waiting(), 1);
 }
@@ -193,6 +211,22 @@ pub(crate) async fn nothing_passes_while_the_provider_is_down<E: Edge>() {
         scene.refuse(Request::get("/orders").bearer(GOOD), refusal).await;
     }
     // The failure was told, and not kept.
+    scene.pass(Request::get("/orders").bearer(GOOD)).await;
+}
+
+/// It is introspectd who gives up first, and says so.
+pub(crate) async fn nothing_passes_while_the_provider_says_nothing<E: Edge>() {
+    let change = |files: &mut Files| files.replace(INTROSPECTD, "\"2s\"", "\"1s\"");
+    let scene = Scene::<E>::open_with(change).await;
+    scene.provider.next(Fault::Hang);
+    scene.refuse(Request::get("/orders").bearer(GOOD), Refusal::ProviderSilent).await;
+    scene.pass(Request::get("/orders").bearer(GOOD)).await;
+}
+
+/// Envoy by itself gives up after 200 ms.
+pub(crate) async fn a_slow_provider_is_waited_for<E: Edge>() {
+    let scene = Scene::<E>::open().await;
+    scene.provider.next(Fault::Delay(Duration::from_secs(1)));
     scene.pass(Request::get("/orders").bearer(GOOD)).await;
 }
 
