@@ -79,3 +79,10 @@ impl Refusal {
         Answer { status, challenge: challenge.map(str::to_owned), error: Some(error.to_owned()) }
     }
 }
+
+impl Answer {
+    /// One of the gateway's own, without a body.
+    pub(crate) fn bare(status: u16) -> Self {
+        Self { status, challenge: None, error: None }
+    }
+}

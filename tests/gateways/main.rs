@@ -25,5 +25,7 @@ mod tokens;
 
 mod scenarios;
 
+mod caddy;
+mod envoy;
 mod haproxy;
 mod nginx;

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use introspectd_core::{Clock, SystemClock};
+use introspectd_front::ListenAddress;
 use introspectd_simulators::Simulator;
 use introspectd_simulators::rfc7662::{CLIENT_SECRET, Rfc7662};
 use introspectd_tests::{Gateway, Reply};
@@ -77,13 +78,15 @@ impl<E: Edge> Scene<E> {
 
         let address = ports::free();
         let ports = [
-            (8000, address),
-            (8080, introspectd.api()),
-            (9090, introspectd.admin()),
-            (3000, application.address()),
+            (8000, Some(address)),
+            (8080, Some(introspectd.api())),
+            (8081, on_tcp(introspectd.grpc())),
+            (9090, Some(introspectd.admin())),
+            (3000, Some(application.address())),
         ];
+        let ports = ports.map(|(shown, real)| (shown, real.map_or(shown, |address| address.port())));
         for (name, text) in files {
-            let text = ports.iter().fold(text, |text, (shown, real)| readdressed(&text, *shown, real.port()));
+            let text = ports.iter().fold(text, |text, (shown, real)| readdressed(&text, *shown, *real));
             let text = E::adapted(&name, moved::<E>(&text, folder.path()), folder.path());
             fs::write(folder.path().join(name), text).unwrap();
         }
@@ -143,6 +146,13 @@ async fn start_introspectd<E: Edge>(toml: &str, folder: &Path, provider: &str) -
     let secrets = [("EDGE_SECRET", SECRET), ("SSO_SECRET", CLIENT_SECRET)];
     let environment: HashMap<_, _> = secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
     Gateway::start_in(&environment, &toml).await
+}
+
+fn on_tcp(listeners: &[ListenAddress]) -> Option<SocketAddr> {
+    listeners.iter().find_map(|listener| match listener {
+        ListenAddress::Tcp(address) => Some(*address),
+        ListenAddress::Unix(_) => None,
+    })
 }
 
 /// With another port of loopback, in the spellings of all gateways.

@@ -1,0 +1,54 @@
+use std::path::Path;
+use std::process::Command;
+
+use crate::client::Request;
+use crate::edge::{Answer, Edge, Refusal};
+use crate::page::Files;
+use crate::scenarios::instantiate;
+use crate::scene::{SECRET, Scene};
+use crate::tokens::GOOD;
+
+struct Caddy;
+
+impl Edge for Caddy {
+    const PAGE: &'static str = "caddy.md";
+    const PLACES: &'static [&'static str] = &["/run/introspectd/"];
+
+    fn command(folder: &Path) -> Command {
+        let mut caddy = Command::new("caddy");
+        caddy.args(["run", "--config"]).arg(folder.join("Caddyfile"));
+        // Where it keeps certificates, and a copy of its configuration.
+        caddy.env("XDG_DATA_HOME", folder).env("XDG_CONFIG_HOME", folder);
+        caddy
+    }
+
+    fn hurry(files: &mut Files) {
+        files.replace("Caddyfile", "response_header_timeout 5s", "response_header_timeout 200ms");
+    }
+
+    fn answer(refusal: Refusal) -> Answer {
+        if matches!(refusal, Refusal::IntrospectdDown) {
+            return Answer::bare(502);
+        }
+        if matches!(refusal, Refusal::IntrospectdSilent) {
+            return Answer::bare(504);
+        }
+        refusal.by_introspectd()
+    }
+}
+
+instantiate!(Caddy);
+instantiate!(Caddy: no_other_header_of_that_name_reaches_the_application);
+
+#[tokio::test]
+async fn a_mistake_in_the_configuration_lets_nothing_pass() {
+    for (written, mistaken, status) in [
+        (SECRET, "another-secret", 401),
+        ("/forward-auth/orders", "/forward-auth/default", 403),
+        ("/forward-auth/orders", "/forward-auth/ordres", 404),
+    ] {
+        let scene = Scene::<Caddy>::open_with(|files| files.replace("Caddyfile", written, mistaken)).await;
+        let reply = scene.send(Request::get("/orders").bearer(GOOD)).await;
+        assert_eq!((reply.status, scene.application.requests()), (status, 0), "{mistaken}");
+    }
+}

@@ -1,0 +1,111 @@
+use std::path::Path;
+use std::process::Command;
+
+use crate::client::Request;
+use crate::edge::{Answer, Edge, Refusal};
+use crate::page::Files;
+use crate::scenarios::instantiate;
+use crate::scene::{INTROSPECTD, SECRET, Scene};
+use crate::tokens::{GOOD, LACKS_SCOPE};
+
+/// Asks over gRPC.
+struct Envoy;
+
+/// Asks over HTTP, with the other file of the same page.
+struct EnvoyOverHttp;
+
+impl Edge for Envoy {
+    const PAGE: &'static str = "envoy.md";
+    const PLACES: &'static [&'static str] = &["/run/introspectd/"];
+
+    fn command(folder: &Path) -> Command {
+        envoy(&folder.join("envoy.yaml"))
+    }
+
+    fn hurry(files: &mut Files) {
+        files.replace("envoy.yaml", "timeout: 5s", "timeout: 0.2s");
+    }
+
+    fn answer(refusal: Refusal) -> Answer {
+        if matches!(refusal, Refusal::IntrospectdDown | Refusal::IntrospectdSilent) {
+            return Answer::bare(503);
+        }
+        refusal.by_introspectd()
+    }
+}
+
+impl Edge for EnvoyOverHttp {
+    const PAGE: &'static str = Envoy::PAGE;
+    const PLACES: &'static [&'static str] = Envoy::PLACES;
+
+    fn command(folder: &Path) -> Command {
+        envoy(&folder.join("envoy-http.yaml"))
+    }
+
+    fn hurry(files: &mut Files) {
+        files.replace("envoy-http.yaml", "timeout: 5s", "timeout: 0.2s");
+    }
+
+    /// Of a 5xx, Envoy hands nothing on.
+    fn answer(refusal: Refusal) -> Answer {
+        let over_grpc = Envoy::answer(refusal);
+        if over_grpc.status >= 500 { Answer::bare(503) } else { over_grpc }
+    }
+}
+
+fn envoy(file: &Path) -> Command {
+    let mut envoy = Command::new("envoy");
+    // By itself it takes a place in shared memory that there is once on a machine.
+    envoy.args(["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning", "-c"]).arg(file);
+    envoy
+}
+
+mod over_grpc {
+    super::instantiate!(super::Envoy);
+    super::instantiate!(super::Envoy: no_other_header_of_that_name_reaches_the_application);
+}
+
+mod over_http {
+    super::instantiate!(super::EnvoyOverHttp);
+    super::instantiate!(super::EnvoyOverHttp: no_other_header_of_that_name_reaches_the_application);
+}
+
+#[tokio::test]
+async fn a_mistake_in_the_configuration_lets_nothing_pass() {
+    for (written, mistaken, status) in [
+        (SECRET, "another-secret", 401),
+        ("{ context_extensions: { policy: orders } }", "{}", 403),
+        ("policy: orders", "policy: ordres", 404),
+        ("port_value: 8081", "port_value: 8080", 503),
+    ] {
+        let scene = Scene::<Envoy>::open_with(|files| files.replace("envoy.yaml", written, mistaken)).await;
+        let reply = scene.send(Request::get("/orders").bearer(GOOD)).await;
+        assert_eq!((reply.status, scene.application.requests()), (status, 0), "{mistaken}");
+    }
+}
+
+#[tokio::test]
+async fn what_the_token_says_is_in_envoys_metadata() {
+    let scene = Scene::<Envoy>::open_with(|files| {
+        let hosts = "                      domains: [\"*\"]\n";
+        let header = "{ key: x-roles, value: \"%DYNAMIC_METADATA(envoy.filters.http.ext_authz:roles)%\" }";
+        let shown =
+            format!("{hosts}                      request_headers_to_add: [ {{ header: {header} }} ]\n");
+        files.replace("envoy.yaml", hosts, &shown);
+    });
+    let received = scene.await.pass(Request::get("/orders").bearer(GOOD)).await;
+    assert_eq!(received.all("x-roles"), [r#"["clerk","buyer"]"#]);
+}
+
+/// The mistake that the page warns of: the client's own path names the policy.
+#[tokio::test]
+async fn a_confined_caller_gets_its_own_policy_or_none() {
+    let scene = Scene::<EnvoyOverHttp>::open_with(|files| {
+        files.replace("envoy-http.yaml", "path_prefix: /forward-auth/orders", "path_prefix: /forward-auth");
+        files.append(INTROSPECTD, "\n[policies.lax]\n");
+    });
+    let scene = scene.await;
+    let reply = scene.send(Request::get("/lax").bearer(LACKS_SCOPE)).await;
+    assert_eq!((reply.status, scene.application.requests()), (403, 0));
+    scene.pass(Request::get("/orders").bearer(GOOD)).await;
+}
