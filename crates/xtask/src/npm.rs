@@ -8,8 +8,8 @@ use std::path::Path;
 
 use crate::run::{Failure, Line, root};
 
-/// What is copied. A change of the first two means another installation.
-const FILES: [&str; 3] = ["package.json", "package-lock.json", "server.mjs"];
+/// The folders of `tests/` that are installed: a server to introspect at, and a client that introspects.
+pub(crate) const PEERS: [&str; 2] = ["oidc-provider", "oauth4webapi"];
 
 /// Written last, so that an installation that was interrupted is begun anew.
 const STAMP: &str = ".installed";
@@ -37,7 +37,14 @@ pub(crate) fn install(peer: &str) -> Result<(), Failure> {
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
-    FILES.iter().try_for_each(|file| fs::copy(from.join(file), to.join(file)).map(drop))
+    for file in fs::read_dir(from)? {
+        let file = file?;
+        // Where somebody has run npm by hand, there is a folder of modules.
+        if file.file_type()?.is_file() {
+            fs::copy(file.path(), to.join(file.file_name()))?;
+        }
+    }
+    Ok(())
 }
 
 /// All that decides what `npm ci` installs.

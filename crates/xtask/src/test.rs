@@ -37,6 +37,6 @@ pub(crate) fn only(filters: &[&str]) -> Result<(), Failure> {
 
 fn needed() -> Result<(), Failure> {
     tools::install_missing(tools::TESTS)?;
-    npm::install("oidc-provider")?;
+    npm::PEERS.iter().try_for_each(|peer| npm::install(peer))?;
     pip::install("gateways")
 }
