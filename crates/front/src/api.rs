@@ -1,14 +1,15 @@
+use std::pin::pin;
 use std::sync::Arc;
 
 use http::request::Parts;
-use http::{HeaderMap, Request};
+use http::{HeaderMap, Request, Version};
 use hyper::body::Body;
 use introspectd_core::{Clock, ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Resolver};
 
 use crate::audit;
 use crate::authentication::Peer;
-use crate::body::read_form;
+use crate::body::{let_go_by, read_form};
 use crate::caller::{Caller, Callers, Permission};
 use crate::certificate;
 use crate::form::{IntrospectForm, Subject};
@@ -92,14 +93,18 @@ impl Session {
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
         let (mut head, body) = request.into_parts();
+        let mut body = pin!(body);
         let outcome = match (head.uri.path(), head.method.as_str()) {
-            ("/introspect", "POST") => self.introspect(&mut head, body).await,
+            ("/introspect", "POST") => self.introspect(&mut head, body.as_mut()).await,
             ("/introspect", _) => Err(Problem::MethodNotAllowed { allow: "POST" }),
             (path, _) => match policy::named_in(path) {
                 Some(policy) => Ok(self.forward_auth(policy, &mut head.headers).await),
                 None => Err(Problem::NotFound),
             },
         };
+        if head.version == Version::HTTP_2 && !body.is_end_stream() {
+            let_go_by(body).await;
+        }
         outcome.unwrap_or_else(|problem| {
             let caller = self.peer.caller(&self.api.callers, &head.headers).ok();
             audit::refused(self.origin, caller.map(|caller| &**caller), None, &problem);

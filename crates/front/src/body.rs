@@ -42,6 +42,20 @@ where
     }
 }
 
+/// What an unwanted body has to end in.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// Lets an unwanted body go by, at most [`MAX_BODY`] of it and for [`LINGER`]. Over HTTP/2 an answer that is given before
+/// is followed by a reset, which RFC 9113 section 8.1 allows, and which some clients take for a broken connection.
+pub(crate) async fn let_go_by<B>(body: B)
+where
+    B: Body<Error: std::error::Error + Send + Sync + 'static>,
+{
+    let mut body = pin!(Limited::new(body, MAX_BODY));
+    let gone = async { while let Some(Ok(_)) = body.frame().await {} };
+    let _ = tokio::time::timeout(LINGER, gone).await;
+}
+
 fn is_form(headers: &HeaderMap) -> bool {
     const FORM: &[u8] = b"application/x-www-form-urlencoded";
     let value = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);

@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use futures_util::stream;
-use http::Request;
+use http::{Request, Version};
 use http_body_util::StreamBody;
 use hyper::body::{Body, Frame};
 use introspectd_front::{Arrival, Entrance};
@@ -184,4 +184,17 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
         .await;
     received(response, false).await.refuses(408, "request_timeout");
     assert_eq!(before.elapsed().as_secs(), 10);
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_http_2_an_unwanted_body_may_end_before_the_answer() {
+    let bench = Bench::start().await;
+    for (version, seconds) in [(Version::HTTP_11, 0), (Version::HTTP_2, 1)] {
+        let before = tokio::time::Instant::now();
+        let mut request = Ask::form("").by("Bearer wrong").request().map(|_| Silent);
+        *request.version_mut() = version;
+        let session = bench.api.session(&Entrance::default(), &Arrival::default());
+        received(session.answer(request).await, false).await.refuses(401, "invalid_client");
+        assert_eq!(before.elapsed().as_secs(), seconds, "{version:?}");
+    }
 }
