@@ -1,11 +1,16 @@
 //! A client that writes its requests by hand, so that hostile bytes go out as they are.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use introspectd_tests::Reply;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::time::timeout;
+
+/// Longer than any gateway is patient.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An HTTP/1.1 request, as bytes in the making.
 #[derive(Clone, Debug)]
@@ -63,12 +68,18 @@ impl Request {
 
 /// Sends a request on a connection of its own. None where the server closed it without a word.
 pub(crate) async fn exchange(address: SocketAddr, request: &Request) -> Option<Reply> {
+    let answer = timeout(PATIENCE, answer(address, request)).await;
+    let answer = answer.unwrap_or_else(|_| panic!("no end of an answer to {request:?}"));
+    (!answer.is_empty()).then(|| parsed(&answer))
+}
+
+async fn answer(address: SocketAddr, request: &Request) -> Vec<u8> {
     let mut stream = TcpStream::connect(address).await.unwrap();
     // A server that refuses a request may do so before it has read all of it.
     let _ = stream.write_all(&request.bytes()).await;
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
-    (!answer.is_empty()).then(|| parsed(&answer))
+    answer
 }
 
 /// Exactly one answer: what stands behind it would be another one, smuggled in.

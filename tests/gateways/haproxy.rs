@@ -29,7 +29,7 @@ impl Edge for Haproxy {
     }
 
     fn hurry(files: &mut Files) {
-        files.replace(SCRIPT, "TIMEOUT = 5000", "TIMEOUT = 200");
+        files.replace(SCRIPT, "TIMEOUT = 3000", "TIMEOUT = 200");
     }
 }
 

@@ -25,6 +25,7 @@ mod tokens;
 
 mod scenarios;
 
+mod apache;
 mod caddy;
 mod envoy;
 mod haproxy;

@@ -5,9 +5,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use introspectd_simulators::{Answer as Upstream, Fault};
 use serde_json::json;
+use tokio::time::timeout;
 
 use crate::application::Received;
-use crate::client::Request;
+use crate::client::{PATIENCE, Request};
 use crate::edge::{Edge, Refusal};
 use crate::page::Files;
 use crate::scene::{INTROSPECTD, Scene};
@@ -236,7 +237,8 @@ pub(crate) async fn two_hundred_clients_with_one_cold_token_ask_the_provider_onc
     let asking = (0..CLIENTS).map(|_| tokio::spawn(scene.send(Request::get("/orders").bearer(GOOD))));
     let asking: Vec<_> = asking.collect();
     // Each has looked into introspectd's cache, and found nothing.
-    scene.introspectd.as_ref().unwrap().clock().looked_at(CLIENTS).await;
+    let all_inside = scene.introspectd.as_ref().unwrap().clock().looked_at(CLIENTS);
+    timeout(PATIENCE, all_inside).await.expect("all are inside");
     gate.open();
     for reply in join_all(asking).await {
         Received::told_by(&reply.unwrap());

@@ -12,10 +12,10 @@ pub(crate) const TESTS: &[Tool] = &[
     Tool { name: "HAProxy", version: &["haproxy", "-v"], at_least: 2, package: "haproxy" },
     Tool { name: "Apache httpd", version: &["apache2", "-v"], at_least: 2, package: "apache2-bin" },
     Tool {
-        name: "Apache's mod_oauth2",
-        version: &["dpkg-query", "--show", "libapache2-mod-oauth2"],
+        name: "LuaSocket",
+        version: &["dpkg-query", "--show", "lua-socket"],
         at_least: 3,
-        package: "libapache2-mod-oauth2",
+        package: "lua-socket",
     },
     // Debian takes this part out of Python.
     Tool {
@@ -166,7 +166,7 @@ mod tests {
             ("envoy  version: 36d3a1/1.31.0/Clean/RELEASE/BoringSSL\n", Some(1)),
             ("HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/\n", Some(2)),
             ("Server version: Apache/2.4.71 (Debian)\n", Some(2)),
-            ("libapache2-mod-oauth2\t3.3.1-1\n", Some(3)),
+            ("lua-socket:amd64\t3.1.0-1+b1\n", Some(3)),
             ("pip 23.0.1\n", Some(23)),
             ("libnginx-mod-http-lua\t1:0.10.23-1+deb12u1\n", Some(0)),
             ("lua-cjson:amd64\t2.1.0+dfsg-2.2\n", Some(2)),
