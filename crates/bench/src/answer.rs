@@ -7,6 +7,10 @@ pub(crate) const SECRET: &str = "secret";
 pub(crate) const BASIC: &str = "Basic Z3c6c2VjcmV0";
 /// The name of introspectd's one provider.
 pub(crate) const PROVIDER: &str = "bench";
+/// The name of introspectd's one policy, and what it asks for: every token has both.
+pub(crate) const POLICY: &str = "orders";
+pub(crate) const SCOPE: &str = "orders:read";
+pub(crate) const AUDIENCE: &str = "https://api.example.org/orders";
 
 /// Every active answer on the wire, in bytes.
 pub(crate) const BODY: usize = 489;
@@ -54,7 +58,10 @@ pub(crate) fn active(token: &str, now: u64, reader: Reader) -> String {
     )
 }
 
-/// The token of this number: 43 bytes. The digits stand where LuaJIT's sparse string hash looks, middle and end
+/// Every token, in bytes.
+const TOKEN: usize = 43;
+
+/// The token of this number: [`TOKEN`] bytes. The digits stand where LuaJIT's sparse string hash looks, middle and end
 /// of a request: tokens that differ elsewhere collide, and wrk takes minutes to build its requests.
 ///
 /// `wrk.lua` builds the same.
@@ -64,14 +71,42 @@ pub(crate) fn token(prefix: &str, number: u64) -> String {
     format!("{prefix}{reversed}_aZ3xK9qLw7RtYu2{digits}")
 }
 
-/// The question about this token, as `wrk.lua` writes it.
-pub(crate) fn question(token: &str) -> Vec<u8> {
-    let length = "token=".len() + token.len();
-    format!(
-        "POST /introspect HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {BASIC}\r\n\
-         Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\ntoken={token}"
-    )
-    .into_bytes()
+/// What is asked about a token.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Question {
+    /// What it is, in a body: `POST /introspect`.
+    Introspect,
+    /// Whether the request that shows it may pass, by way of `/forward-auth`.
+    ForwardAuth,
+}
+
+impl Question {
+    pub(crate) fn about(self, token: &str) -> Vec<u8> {
+        [&*self.before(), token, self.after()].concat().into_bytes()
+    }
+
+    /// What stands before the token.
+    pub(crate) fn before(self) -> String {
+        match self {
+            Self::Introspect => format!(
+                "POST /introspect HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {BASIC}\r\n\
+                 Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\ntoken=",
+                length = "token=".len() + TOKEN,
+            ),
+            Self::ForwardAuth => format!(
+                "GET /forward-auth/{POLICY} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Introspectd-Caller: {BASIC}\r\n\
+                 Authorization: Bearer "
+            ),
+        }
+    }
+
+    /// What stands behind it.
+    pub(crate) fn after(self) -> &'static str {
+        match self {
+            Self::Introspect => "",
+            Self::ForwardAuth => "\r\n\r\n",
+        }
+    }
 }
 
 #[cfg(test)]
@@ -82,7 +117,7 @@ mod tests {
     fn every_answer_has_the_same_length() {
         for number in [0, 7, 99_999, 1_000_000] {
             let token = token("w00000006", number);
-            assert_eq!(token.len(), 43);
+            assert_eq!(token.len(), TOKEN);
             let peer = active(&token, 1_800_000_000, Reader::Peer);
             assert_eq!(peer.len(), BODY, "{peer}");
             assert!(peer.as_bytes().starts_with(ACTIVE));
@@ -90,6 +125,25 @@ mod tests {
             let left_out = format!(r#""provider":"{PROVIDER}","#).len();
             assert_eq!(active(&token, 1_800_000_000, Reader::Introspectd).len(), BODY - left_out);
         }
+    }
+
+    #[test]
+    fn every_token_has_what_the_policy_asks_for() {
+        let answer = active(&token("w00000006", 7), 1_800_000_000, Reader::Introspectd);
+        assert!(answer.contains(&format!(" {SCOPE} ")) && answer.contains(&format!("\"{AUDIENCE}\"")));
+    }
+
+    #[test]
+    fn a_question_is_whole() {
+        let text = |question: Question| String::from_utf8(question.about(&token("w00000006", 7))).unwrap();
+        let (head, body) = text(Question::Introspect).split_once("\r\n\r\n").map(owned).unwrap();
+        assert!(head.ends_with(&format!("Content-Length: {}", body.len())), "{head}");
+        let (head, body) = text(Question::ForwardAuth).split_once("\r\n\r\n").map(owned).unwrap();
+        assert!(head.ends_with("000000007") && body.is_empty(), "{head}");
+    }
+
+    fn owned((head, body): (&str, &str)) -> (String, String) {
+        (head.to_owned(), body.to_owned())
     }
 
     #[test]

@@ -7,7 +7,7 @@ What a cached answer costs, beside bare HTTP and beside nginx, measured on this 
 
 Usage: cargo xtask bench [OPTIONS]
 
-Starts a fake authorization server, bare hyper (the floor), three nginx peers and introspectd on loopback, drives
+Starts a fake authorization server, bare hyper (the floor), four nginx peers and introspectd on loopback, drives
 them in turns, prints one table, and writes it to docs/benchmarks.md. Ends every process that it started. Best on
 an idle machine: what else runs shows in the spread. About twenty minutes.
 

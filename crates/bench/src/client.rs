@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
-use crate::answer::question;
+use crate::answer::Question;
 use crate::exchange::{self, Answer};
 use crate::failure::{Failure, Result, Tried};
 use crate::number::whole;
@@ -17,6 +17,7 @@ use crate::number::whole;
 /// What to send.
 pub(crate) struct Plan<'a> {
     pub(crate) port: u16,
+    pub(crate) question: Question,
     pub(crate) connections: usize,
     pub(crate) requests: u64,
     /// Requests a second, sent when they are due, whether earlier ones were answered or not. `None`: the next one
@@ -123,7 +124,7 @@ impl Run<'_> {
                 return;
             };
             connection.due = due;
-            let question = question(&(self.plan.token)(self.sent));
+            let question = self.plan.question.about(&(self.plan.token)(self.sent));
             self.sent += 1;
             // Its buffer is empty, so that it takes all of it or is broken; the latter is met when it is read.
             let _ = connection.stream.write_all(&question);
@@ -199,11 +200,16 @@ impl Report {
 }
 
 /// One question on a connection of its own: its answer and how long it took.
-pub(crate) fn ask(port: u16, token: &str, patience: Duration) -> Result<(Answer, Duration)> {
+pub(crate) fn ask(
+    port: u16,
+    question: Question,
+    token: &str,
+    patience: Duration,
+) -> Result<(Answer, Duration)> {
     let start = Instant::now();
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).tried("cannot connect")?;
     stream.set_read_timeout(Some(patience)).tried("a socket")?;
-    stream.write_all(&question(token)).tried("cannot ask")?;
+    stream.write_all(&question.about(token)).tried("cannot ask")?;
     let mut received = Vec::new();
     let mut chunk = [0; 4096];
     loop {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::answer::token;
-use crate::client;
 use crate::failure::{Failure, Result};
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Key, Ledger, Load, Metric};
@@ -49,12 +48,12 @@ impl Drive<'_> {
     ) -> Result<()> {
         // A new token's answer where all are new, else that of one that is cached.
         let prefix = if tokens.kind == Kind::New { self.lab.prefix() } else { tokens.prefix.clone() };
-        let (sample, _) = client::ask(running.port, &token(&prefix, 0), Duration::from_secs(5))?;
+        let (sample, _) = running.ask(&token(&prefix, 0), Duration::from_secs(5))?;
         if !sample.active {
             return Err(Failure::new(format!("{} answers {}", running.subject.name(), sample.status)));
         }
         let (asked, spent) = (self.authority.count()?, running.cpu());
-        let said = wrk::run(self.lab, running.port, tokens, self.lab.seconds)?;
+        let said = wrk::run(self.lab, running, tokens, self.lab.seconds)?;
         let (asked, spent) = (self.authority.count()? - asked, running.cpu().saturating_sub(spent));
 
         let micros = |duration: Duration| duration.as_secs_f64() * 1e6;

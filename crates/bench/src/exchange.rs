@@ -6,7 +6,8 @@ use crate::answer::{ACTIVE, BODY};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Whether it is an active answer of the length that all have.
+    /// Whether it says that the token is active: in a body of the length that all have, or in the headers that a
+    /// proxy hands on.
     pub(crate) active: bool,
     /// Head and body.
     pub(crate) bytes: usize,
@@ -20,14 +21,20 @@ pub(crate) fn read(received: &[u8]) -> Option<Answer> {
     let (head, body) = (received.get(..head)?, received.get(head + 4..)?);
     let text = std::str::from_utf8(head).unwrap_or_default();
     let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or_default();
-    let length = text.lines().find_map(|line| {
-        let (name, value) = line.split_once(':')?;
-        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
-    });
-    let length = length.unwrap_or_default();
+    let length =
+        header(text, "content-length").and_then(|length| length.parse::<usize>().ok()).unwrap_or_default();
     let body = body.get(..length)?;
-    let active = status == 200 && length == BODY && body.starts_with(ACTIVE);
+    let tells = || length == BODY && body.starts_with(ACTIVE);
+    let names = || length == 0 && header(text, "x-auth-subject").is_some_and(|subject| !subject.is_empty());
+    let active = status == 200 && (tells() || names());
     Some(Answer { status, active, bytes: head.len() + 4 + length })
+}
+
+fn header<'a>(head: &'a str, wanted: &str) -> Option<&'a str> {
+    head.lines().find_map(|line| {
+        let (name, value) = line.split_once(':')?;
+        name.eq_ignore_ascii_case(wanted).then(|| value.trim())
+    })
 }
 
 #[cfg(test)]
@@ -44,6 +51,15 @@ mod tests {
         for cut in [0, 20, 60, bytes.len() - 1] {
             assert_eq!(read(&bytes[..cut]), None, "{cut}");
         }
+    }
+
+    #[test]
+    fn a_request_that_may_pass_has_a_subject() {
+        let active = |answer: &str| read(answer.as_bytes()).unwrap().active;
+        assert!(active("HTTP/1.1 200 OK\r\nx-auth-subject: s\r\ncontent-length: 0\r\n\r\n"));
+        assert!(!active("HTTP/1.1 200 OK\r\nx-auth-subject: \r\ncontent-length: 0\r\n\r\n"));
+        assert!(!active("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
+        assert!(!active("HTTP/1.1 403 Forbidden\r\nx-auth-subject: s\r\ncontent-length: 0\r\n\r\n"));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::group::Group;
 use crate::ledger::{Key, Ledger, Load, Metric};
 use crate::number::{median, ratios, spread};
-use crate::subject::Subject::{self, Floor, Introspectd, Lua, OpenFileCache, ProxyCache};
+use crate::subject::Subject::{self, Floor, Introspectd, Lua, Njs, OpenFileCache, ProxyCache};
 
 /// One row of the table.
 pub(crate) struct Figure {
@@ -41,7 +41,6 @@ enum Value {
     /// What a hit costs while a tenth of the requests miss, to what it costs alone: the share of the misses, as
     /// they cost when there is nothing else, is taken off.
     HitAmongMisses,
-    NotBuilt,
 }
 
 /// What became of a figure.
@@ -57,7 +56,6 @@ pub(crate) enum Outcome {
     /// Something was wrong with the measurement.
     Void(String),
     NotMeasured,
-    NotBuilt,
 }
 
 const fn own(load: Load, metric: Metric) -> Key {
@@ -201,15 +199,12 @@ pub(crate) const FIGURES: &[Figure] = &[
         Group::ForwardAuth,
         "/forward-auth hit: CPU to nginx njs auth_request",
         AtMost(0.40),
-        Value::NotBuilt,
+        ratio(Load::ForwardAuth, Cpu, Njs),
     ),
 ];
 
 impl Figure {
     pub(crate) fn outcome(&self, ledger: &Ledger) -> Outcome {
-        if matches!(self.value, Value::NotBuilt) {
-            return Outcome::NotBuilt;
-        }
         let rounds = match self.value.rounds(ledger) {
             Ok(rounds) => rounds,
             Err(why) => return Outcome::Void(why.to_owned()),
@@ -220,11 +215,6 @@ impl Figure {
         Outcome::Measured { median, least, most, rounds: rounds.len(), met: self.reach.is_met(median) }
     }
 
-    /// Whether there is anything to measure it by.
-    pub(crate) fn is_built(&self) -> bool {
-        !matches!(self.value, Value::NotBuilt)
-    }
-
     /// The loads of introspectd that it is computed from.
     pub(crate) fn loads(&self) -> Vec<Load> {
         match &self.value {
@@ -232,7 +222,6 @@ impl Figure {
             Value::Ratio(Key(_, load, _), Key(Introspectd, other, _)) => vec![*load, *other],
             Value::Ratio(Key(_, load, _), _) => vec![*load],
             Value::HitAmongMisses => vec![Load::FullHits, Load::FullMixed, Load::FullMisses],
-            Value::NotBuilt => Vec::new(),
         }
     }
 }
@@ -260,7 +249,6 @@ impl Value {
                     mixed.iter().zip(miss).map(|(mixed, miss)| (mixed - miss / 10.0) / 0.9).collect();
                 ratios(&hits, alone)
             }
-            Self::NotBuilt => Vec::new(),
         })
     }
 }

@@ -13,6 +13,8 @@ pub(crate) enum Load {
     Wide(u64),
     /// Cached hits at a fixed arrival rate.
     Paced,
+    /// Cached hits on a thousand tokens at `/forward-auth`.
+    ForwardAuth,
     /// Every token is new.
     Misses,
     /// A cache that is full: hits only, a tenth new tokens, new tokens only.

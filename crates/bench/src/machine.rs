@@ -16,7 +16,7 @@ pub(crate) fn describe(lab: &Lab) -> Vec<(String, String)> {
     let memory =
         memory.split(' ').next().and_then(|kibibytes| kibibytes.parse::<u64>().ok()).unwrap_or_default();
     let system = field(&read("/etc/os-release").replace('=', ":"), "PRETTY_NAME").unwrap_or_default();
-    let lua = said("dpkg-query", &["--show", "--showformat=${Version}", "libnginx-mod-http-lua"]);
+    let packaged = |name| said("dpkg-query", &["--show", "--showformat=${Version}", name]);
     let rows = [
         ("processor", format!("{cores} × {processor}")),
         ("memory", format!("{} GiB", memory.div_ceil(1 << 20))),
@@ -28,7 +28,8 @@ pub(crate) fn describe(lab: &Lab) -> Vec<(String, String)> {
         ("hyper", locked("hyper")),
         ("rustc", said("rustc", &["--version"])),
         ("nginx", said("nginx", &["-v"]).replace("nginx version: ", "")),
-        ("nginx's Lua module", lua),
+        ("nginx's Lua module", packaged("libnginx-mod-http-lua")),
+        ("nginx's JavaScript module", packaged("libnginx-mod-http-js")),
         ("wrk", said("wrk", &["--version"])),
     ];
     rows.map(|(what, is)| (what.to_owned(), is)).to_vec()

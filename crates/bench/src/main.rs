@@ -101,15 +101,14 @@ fn measure(scope: &Scope) -> Result<bool> {
             write("benchmarks.svg", &plot::svg(&results))?;
         }
     }
-    Ok(results.iter().all(|(figure, outcome)| is_well(figure, outcome, scope)))
+    Ok(results.iter().all(|(_, outcome)| is_well(outcome, scope)))
 }
 
-fn is_well(figure: &Figure, outcome: &Outcome, scope: &Scope) -> bool {
+fn is_well(outcome: &Outcome, scope: &Scope) -> bool {
     match outcome {
         Outcome::Measured { met, .. } => *met,
         Outcome::Void(_) => false,
         Outcome::NotMeasured => scope.quick,
-        Outcome::NotBuilt => !figure.is_built(),
     }
 }
 

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::answer::{CALLER, PROVIDER, SECRET};
-use crate::client::Plan;
+use crate::answer::{AUDIENCE, CALLER, POLICY, PROVIDER, Question, SCOPE, SECRET};
+use crate::client::{self, Plan};
+use crate::exchange::Answer;
 use crate::failure::{Failure, Result, Tried};
 use crate::lab::Lab;
 use crate::nginx;
@@ -32,6 +33,8 @@ impl Room {
 pub(crate) struct Running {
     pub(crate) subject: Subject,
     pub(crate) port: u16,
+    /// What it is asked.
+    pub(crate) question: Question,
     process: Process,
     folder: PathBuf,
 }
@@ -44,14 +47,20 @@ impl Running {
         let command = match subject {
             Subject::Floor => role("floor", port)?,
             Subject::Introspectd => introspectd(lab, port, authority, room, &folder)?,
-            Subject::ProxyCache | Subject::OpenFileCache | Subject::Lua => {
+            Subject::ProxyCache | Subject::OpenFileCache | Subject::Lua | Subject::Njs => {
                 nginx::command(subject, port, authority, &folder)?
             }
         };
         let mut process = Process::start(&command, &folder.join("log"))?;
         wait_until_open(port, &mut process)
             .map_err(|why| Failure::new(format!("{}: {why}", subject.name())))?;
-        Ok(Self { subject, port, process, folder })
+        Ok(Self { subject, port, question: Question::Introspect, process, folder })
+    }
+
+    /// The same, asked something else.
+    pub(crate) fn answering(mut self, question: Question) -> Self {
+        self.question = question;
+        self
     }
 
     pub(crate) fn cpu(&self) -> Duration {
@@ -62,11 +71,17 @@ impl Running {
         proc::memory(self.process.id())
     }
 
+    /// One question on a connection of its own: its answer and how long it took.
+    pub(crate) fn ask(&self, token: &str, patience: Duration) -> Result<(Answer, Duration)> {
+        client::ask(self.port, self.question, token, patience)
+    }
+
     /// Asks about each token once. Every answer must be an active one.
     pub(crate) fn fill(&self, prefix: &str, tokens: std::ops::Range<u64>) -> Result<()> {
         let requests = tokens.end - tokens.start;
         let plan = Plan {
             port: self.port,
+            question: self.question,
             connections: 64,
             requests,
             rate: None,
@@ -101,6 +116,7 @@ pub(crate) fn introspectd(
          [cache]\nttl = \"30m\"\nmax_bytes = \"{mebibytes}MiB\"\n\
          [routing]\nunmatched = \"{PROVIDER}\"\n\
          [callers.{CALLER}]\nsecret = {{ literal = \"{SECRET}\" }}\n\
+         [policies.{POLICY}]\nscope = [\"{SCOPE}\"]\naud = [\"{AUDIENCE}\"]\n\
          [providers.{PROVIDER}]\nkind = \"rfc7662\"\n\
          introspection_endpoint = \"http://127.0.0.1:{authority}/facts\"\n\
          credentials = {{ type = \"client_secret_basic\", client_id = \"{CALLER}\", \

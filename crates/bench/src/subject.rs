@@ -12,9 +12,12 @@ pub(crate) enum Subject {
     OpenFileCache,
     /// nginx with Lua and `lua_shared_dict`.
     Lua,
+    /// nginx `auth_request` with njs, before a file.
+    Njs,
 }
 
 impl Subject {
+    /// Those that answer `POST /introspect`.
     pub(crate) const PEERS: [Self; 3] = [Self::ProxyCache, Self::OpenFileCache, Self::Lua];
 
     pub(crate) fn name(self) -> &'static str {
@@ -24,6 +27,7 @@ impl Subject {
             Self::ProxyCache => "nginx proxy_cache",
             Self::OpenFileCache => "nginx proxy_cache, open_file_cache",
             Self::Lua => "nginx lua_shared_dict",
+            Self::Njs => "nginx njs auth_request",
         }
     }
 

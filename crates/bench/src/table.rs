@@ -30,9 +30,6 @@ pub(crate) fn figures<'a>(results: impl Iterator<Item = &'a (&'static Figure, Ou
             Outcome::NotMeasured => {
                 vec![name, nothing(), nothing(), nothing(), reach, "not measured".to_owned()]
             }
-            Outcome::NotBuilt => {
-                vec![name, nothing(), nothing(), nothing(), reach, "not built yet".to_owned()]
-            }
         }
     }));
     rows
@@ -63,6 +60,7 @@ fn name(load: Load) -> String {
         Load::Hits(tokens) => format!("hits on {tokens}"),
         Load::Wide(tokens) => format!("hits on {tokens}, each request built anew"),
         Load::Paced => "hits on 100000, fixed rate".to_owned(),
+        Load::ForwardAuth => "hits on 1000 at /forward-auth".to_owned(),
         Load::Misses => "misses".to_owned(),
         Load::FullHits => "full cache: hits".to_owned(),
         Load::FullMixed => "full cache: 10 % new".to_owned(),

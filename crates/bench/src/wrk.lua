@@ -16,8 +16,10 @@ local function token(prefix, number)
   return prefix .. digits:reverse() .. "_aZ3xK9qLw7RtYu2" .. digits
 end
 
-local head = "POST /introspect HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: @BASIC@\r\n" ..
-  "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 49\r\n\r\ntoken="
+local before, after = @BEFORE@, @AFTER@
+local function question(prefix, number)
+  return before .. token(prefix, number) .. after
+end
 
 function init(arguments)
   local prefix, count, kind = arguments[1], tonumber(arguments[2]), arguments[3]
@@ -26,7 +28,7 @@ function init(arguments)
   local at, fresh, turn = (tid * math.floor(count / 2)) % math.max(count, 1), 0, 0
   local function new()
     fresh = fresh + 1
-    return head .. token(own, fresh)
+    return question(own, fresh)
   end
   if kind == "new" then
     request = new
@@ -35,12 +37,12 @@ function init(arguments)
   if kind == "built" then
     request = function()
       at = (at + 7919) % count
-      return head .. token(prefix, at)
+      return question(prefix, at)
     end
     return
   end
   local kept = {}
-  for number = 0, count - 1 do kept[number] = head .. token(prefix, number) end
+  for number = 0, count - 1 do kept[number] = question(prefix, number) end
   request = function()
     if kind == "mixed" then
       turn = turn + 1

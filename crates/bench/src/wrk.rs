@@ -4,10 +4,11 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::answer::BASIC;
+use crate::answer::Question;
 use crate::failure::{Failure, Result, Tried};
 use crate::lab::Lab;
 use crate::process::Process;
+use crate::running::Running;
 
 const SCRIPT: &str = include_str!("wrk.lua");
 
@@ -52,14 +53,14 @@ pub(crate) struct Said {
     pub(crate) broken: u64,
 }
 
-/// Drives the server on this port.
-pub(crate) fn run(lab: &Lab, port: u16, tokens: &Tokens, seconds: u64) -> Result<Said> {
+/// Drives this server.
+pub(crate) fn run(lab: &Lab, running: &Running, tokens: &Tokens, seconds: u64) -> Result<Said> {
     let folder = lab.folder("wrk")?;
     let script = folder.join("wrk.lua");
-    fs::write(&script, SCRIPT.replace("@BASIC@", BASIC)).tried(script.display())?;
+    fs::write(&script, script_for(running.question)).tried(script.display())?;
     let mut command = Command::new("wrk");
     command.args(["-t2", "-c64", &format!("-d{seconds}s"), "--latency", "-s"]).arg(script);
-    command.args([&format!("http://127.0.0.1:{port}/"), "--", &tokens.prefix]);
+    command.args([&format!("http://127.0.0.1:{}/", running.port), "--", &tokens.prefix]);
     command.args([&tokens.count.to_string(), tokens.kind.name(), &lab.prefix()]);
     let mut process = Process::start(&command, &folder.join("log"))?;
     process.wait(Duration::from_secs(seconds + 60)).map_err(|why| Failure::new(format!("wrk: {why}")))?;
@@ -68,6 +69,11 @@ pub(crate) fn run(lab: &Lab, port: u16, tokens: &Tokens, seconds: u64) -> Result
     drop(process);
     let _ = fs::remove_dir_all(folder);
     said
+}
+
+fn script_for(question: Question) -> String {
+    let quoted = |text: &str| format!("\"{}\"", text.escape_default());
+    SCRIPT.replace("@BEFORE@", &quoted(&question.before())).replace("@AFTER@", &quoted(question.after()))
 }
 
 fn parse(output: &str) -> Option<Said> {
@@ -90,6 +96,13 @@ fn parse(output: &str) -> Option<Said> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_script_asks_its_question() {
+        let script = script_for(Question::ForwardAuth);
+        assert!(script.contains(r#"= "GET /forward-auth/orders HTTP/1.1\r\nHost"#), "{script}");
+        assert!(script.contains(r#"Bearer ", "\r\n\r\n""#) && !script.contains('@'), "{script}");
+    }
 
     #[test]
     fn its_last_line_is_read() {

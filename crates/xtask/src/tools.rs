@@ -36,6 +36,12 @@ pub(crate) const BENCHMARKS: &[Tool] = &[
         package: "libnginx-mod-http-lua",
     },
     Tool {
+        name: "nginx's JavaScript module",
+        version: &["dpkg-query", "--show", "libnginx-mod-http-js"],
+        at_least: 0,
+        package: "libnginx-mod-http-js",
+    },
+    Tool {
         name: "Lua's cjson",
         version: &["dpkg-query", "--show", "lua-cjson"],
         at_least: 2,

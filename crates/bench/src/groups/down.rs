@@ -1,7 +1,6 @@
 use std::time::{Duration, Instant};
 
 use crate::answer::{BRIEF, BRIEF_SECONDS, token};
-use crate::client;
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
@@ -19,24 +18,24 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let brief = |number: u64| format!("{BRIEF}{number:038}");
     let asked = Instant::now();
     for number in 0..20 {
-        client::ask(running.port, &brief(number), PATIENCE)?;
+        running.ask(&brief(number), PATIENCE)?;
     }
     drop(authority);
 
     let mut cached = Vec::new();
     for number in 0..100 {
-        cached.push(client::ask(running.port, &token(&kept, number), PATIENCE)?.0.active);
+        cached.push(running.ask(&token(&kept, number), PATIENCE)?.0.active);
     }
     // Their clock counts whole seconds: until one before the end, they are answered whatever the fraction.
     if asked.elapsed() < Duration::from_secs(BRIEF_SECONDS - 1) {
         for number in 0..20 {
-            cached.push(client::ask(running.port, &brief(number), PATIENCE)?.0.active);
+            cached.push(running.ask(&brief(number), PATIENCE)?.0.active);
         }
     }
     ledger.note(Load::DownCached, share(&cached));
 
     for number in 0..20 {
-        let (answer, time) = client::ask(running.port, &token(&new, number), PATIENCE)?;
+        let (answer, time) = running.ask(&token(&new, number), PATIENCE)?;
         if !matches!(answer.status, 502 | 503) {
             let why = format!("an uncached token was answered {}", answer.status);
             ledger.fault(Subject::Introspectd, Load::DownUncached, why);
@@ -47,7 +46,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     std::thread::sleep(Duration::from_secs(BRIEF_SECONDS).saturating_sub(asked.elapsed()));
     let mut ended = Vec::new();
     for number in 0..20 {
-        ended.push(client::ask(running.port, &brief(number), PATIENCE)?.0.active);
+        ended.push(running.ask(&brief(number), PATIENCE)?.0.active);
     }
     ledger.note(Load::DownEnded, share(&ended));
     crate::output::remark(&format!(

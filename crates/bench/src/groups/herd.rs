@@ -22,6 +22,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         let before = authority.count()?;
         let plan = Plan {
             port: running.port,
+            question: running.question,
             connections: 200,
             requests: CALLERS,
             rate: None,

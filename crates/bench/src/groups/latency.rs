@@ -30,7 +30,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         }
         if Subject::PEERS.contains(&subject) {
             let tokens = Tokens { kind: Kind::Kept, prefix: prefix.clone(), count: TOKENS };
-            let said = wrk::run(lab, running.port, &tokens, SECONDS)?;
+            let said = wrk::run(lab, &running, &tokens, SECONDS)?;
             rate = rate.min(said.requests as f64 / said.elapsed.as_secs_f64() / 2.0);
         }
         subjects.push(running);
@@ -54,6 +54,7 @@ fn paced(
     let requests = whole(rate * SECONDS as f64);
     let plan = Plan {
         port: running.port,
+        question: running.question,
         connections: 64,
         requests,
         rate: Some(rate),

@@ -2,6 +2,7 @@
 
 mod down;
 mod eviction;
+mod forward_auth;
 mod herd;
 mod hits;
 mod latency;
@@ -45,9 +46,6 @@ fn measure(group: Group, lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         Group::Down => down::run(lab, ledger),
         Group::Eviction => eviction::run(lab, ledger),
         Group::Start => start::run(lab, ledger),
-        Group::ForwardAuth => {
-            crate::output::remark("  not built yet");
-            Ok(())
-        }
+        Group::ForwardAuth => forward_auth::run(lab, ledger),
     }
 }

@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use crate::answer::token;
+use crate::answer::{Question, token};
 use crate::client;
 use crate::failure::{Failure, Result};
 use crate::lab::{Authority, Lab};
@@ -40,7 +40,7 @@ fn first_answer(lab: &Lab, authority: &Authority) -> Result<(Process, Duration)>
     let start = Instant::now();
     let mut process = Process::start_bare(command, &folder.join("log"))?;
     loop {
-        if let Ok((answer, _)) = client::ask(port, &token, Duration::from_secs(5)) {
+        if let Ok((answer, _)) = client::ask(port, Question::Introspect, &token, Duration::from_secs(5)) {
             let after = start.elapsed();
             return if answer.active {
                 Ok((process, after))

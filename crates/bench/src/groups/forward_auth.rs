@@ -1,0 +1,38 @@
+use crate::answer::Question;
+use crate::drive::{Asked, Drive};
+use crate::failure::{Failure, Result};
+use crate::lab::{Authority, Lab};
+use crate::ledger::{Ledger, Load};
+use crate::running::{Room, Running};
+use crate::subject::Subject;
+use crate::wrk::{Kind, Tokens};
+
+const TOKENS: u64 = 1_000;
+
+/// Cached hits of a proxy's clients. Each round has servers of its own, as hits have.
+///
+/// Ours decides, and is asked by the proxy; the peer is the proxy, decides by itself, and answers its client.
+pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
+    (0..lab.rounds).try_for_each(|round| one_round(lab, round, ledger))
+}
+
+fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
+    let authority = Authority::start(lab)?;
+    let prefix = lab.prefix();
+    let mut subjects = Vec::new();
+    for subject in [Subject::Introspectd, Subject::Njs] {
+        let running = Running::start(lab, subject, authority.port, Room::DEFAULT)?;
+        let running = running.answering(Question::ForwardAuth);
+        let before = authority.count()?;
+        running.fill(&prefix, 0..TOKENS)?;
+        let asked = authority.count()? - before;
+        // A file is answered, whoever lets the request pass: only this tells that the token was looked at.
+        if asked != TOKENS {
+            let name = subject.name();
+            return Err(Failure::new(format!("{name} asked about {TOKENS} new tokens {asked} times")));
+        }
+        subjects.push(running);
+    }
+    let drive = Drive { lab, authority: &authority, load: Load::ForwardAuth, asked: Asked::Never };
+    drive.round(round, &subjects, &Tokens { kind: Kind::Kept, prefix, count: TOKENS }, ledger)
+}
