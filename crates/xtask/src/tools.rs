@@ -8,6 +8,9 @@ use crate::run::{Failure, Line};
 pub(crate) const TESTS: &[Tool] = &[
     Tool { name: "node", version: &["node", "--version"], at_least: 18, package: "nodejs" },
     Tool { name: "npm", version: &["npm", "--version"], at_least: 8, package: "npm" },
+    Tool { name: "curl", version: &["curl", "--version"], at_least: 7, package: "curl" },
+    // Judges our units; it is not run.
+    Tool { name: "systemd", version: &["systemd-analyze", "--version"], at_least: 250, package: "systemd" },
     NGINX,
     Tool { name: "HAProxy", version: &["haproxy", "-v"], at_least: 2, package: "haproxy" },
     Tool { name: "Apache httpd", version: &["apache2", "-v"], at_least: 2, package: "apache2-bin" },
@@ -176,6 +179,7 @@ mod tests {
             ("pip 23.0.1\n", Some(23)),
             ("libnginx-mod-http-lua\t1:0.10.23-1+deb12u1\n", Some(0)),
             ("lua-cjson:amd64\t2.1.0+dfsg-2.2\n", Some(2)),
+            ("systemd 252 (252.39-1~deb12u2)\n+PAM +AUDIT", Some(252)),
             ("no version", None),
             ("", None),
         ];
