@@ -81,6 +81,11 @@ impl Received {
         named.map(|(_, value)| value.as_str()).collect()
     }
 
+    /// Whether this stands in any header.
+    pub(crate) fn holds(&self, text: &str) -> bool {
+        self.headers.iter().any(|(_, value)| value.contains(text))
+    }
+
     /// All headers that an application may take for a part of the identity, sorted.
     pub(crate) fn identity(&self) -> Vec<(String, &str)> {
         let mut identity: Vec<_> = self

@@ -20,10 +20,13 @@ struct Block {
     text: String,
 }
 
+/// Where the pages are.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/gateways");
+
 impl Page {
     /// Of `docs/gateways`.
     pub(crate) fn read(name: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/gateways").join(name);
+        let path = Path::new(FOLDER).join(name);
         let text =
             std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         Self { blocks: blocks(&text) }
@@ -127,6 +130,15 @@ fn run<'a>(lines: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>, sign:
         run.push('\n');
     }
     run
+}
+
+#[test]
+fn every_page_stands_in_the_table_of_the_first() {
+    let first = std::fs::read_to_string(Path::new(FOLDER).join("README.md")).unwrap();
+    let names = std::fs::read_dir(FOLDER).unwrap().map(|file| file.unwrap().file_name());
+    for name in names.filter(|name| name != "README.md") {
+        assert!(first.contains(&format!("]({})", name.display())), "{name:?}");
+    }
 }
 
 #[test]
