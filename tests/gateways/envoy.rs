@@ -56,7 +56,7 @@ impl Edge for EnvoyOverHttp {
 fn envoy(file: &Path) -> Command {
     let mut envoy = Command::new("envoy");
     // By itself it takes a place in shared memory that there is once on a machine.
-    envoy.args(["--use-dynamic-base-id", "--concurrency", "1", "--log-level", "warning", "-c"]).arg(file);
+    envoy.args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "-c"]).arg(file);
     envoy
 }
 
