@@ -4,20 +4,18 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderMap, Request, Version};
 use hyper::body::Body;
-use introspectd_core::{Clock, ProviderName, Timestamp, TokenId, TokenValue};
+use introspectd_core::{Clock, ProviderName, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Resolver};
 
 use crate::audit;
-use crate::authentication::Peer;
 use crate::body::{let_go_by, read_form};
-use crate::caller::{Caller, Callers, Permission};
-use crate::certificate;
+use crate::caller::{self, Caller, Callers, Peer, Permission};
+use crate::decision::{Allowed, Policies, Policy, decide, named_in, refusal};
 use crate::form::{IntrospectForm, Subject};
 use crate::language::Language;
-use crate::origin::{Arrival, Origin};
-use crate::policy::{self, Policies};
 use crate::problem::{InvalidRequest, Problem};
 use crate::reply::{self, Rendered, Reply};
+use crate::server::{Arrival, Origin};
 
 /// What callers ask: `POST /introspect`, and proxies about their clients: `/forward-auth`.
 pub struct Api {
@@ -62,22 +60,10 @@ impl Api {
     /// For a connection that came in by this entrance. Who its certificate says that it is counts before what the
     /// listener says of everybody.
     pub fn session(self: &Arc<Self>, entrance: &Entrance, arrival: &Arrival) -> Arc<Session> {
-        let certificate = arrival.certificate.as_deref().map(certificate::names).unwrap_or_default();
+        let certificate = arrival.certificate.as_deref().map(caller::names).unwrap_or_default();
         let caller = self.callers.with_certificate(&certificate).or(entrance.caller.as_ref());
         let peer = Peer::new(caller.cloned(), entrance.takes_caller_header);
         Arc::new(Session { api: Arc::clone(self), origin: arrival.origin, peer })
-    }
-
-    pub(crate) fn policies(&self) -> &Policies {
-        &self.policies
-    }
-
-    pub(crate) fn resolver(&self) -> &Resolver<Rendered> {
-        &self.resolver
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock.now()
     }
 }
 
@@ -97,7 +83,7 @@ impl Session {
         let outcome = match (head.uri.path(), head.method.as_str()) {
             ("/introspect", "POST") => self.introspect(&mut head, body.as_mut()).await,
             ("/introspect", _) => Err(Problem::MethodNotAllowed { allow: "POST" }),
-            (path, _) => match policy::named_in(path) {
+            (path, _) => match named_in(path) {
                 Some(policy) => Ok(self.forward_auth(policy, &mut head.headers).await),
                 None => Err(Problem::NotFound),
             },
@@ -120,17 +106,41 @@ impl Session {
         }
     }
 
-    pub(crate) fn api(&self) -> &Api {
-        &self.api
+    /// Whether a proxy may let its client's request pass: the one decision behind `/forward-auth` and Envoy's
+    /// `Check`.
+    ///
+    /// Of `proxy`, the headers of the proxy's own request, only the caller is read; of `client`, those of its
+    /// client's, only the token, and in which language to refuse it.
+    ///
+    /// # Errors
+    /// The refusal, as the client is to get it.
+    pub async fn decide(
+        &self,
+        policy: &str,
+        proxy: &HeaderMap,
+        client: &HeaderMap,
+    ) -> Result<Allowed, Reply> {
+        let policy = self.api.policies.named(policy);
+        self.judge(policy, proxy, client).await.map_err(|problem| {
+            let caller = self.peer.proxy(&self.api.callers, proxy).ok().map(|caller| &**caller);
+            audit::refused(self.origin, caller, policy.map(|(name, _)| name), &problem);
+            refusal(&problem, policy.map(|(_, policy)| policy), Language::of(client))
+        })
     }
 
-    pub(crate) fn origin(&self) -> Origin {
-        self.origin
-    }
-
-    /// Which proxy sent a request about a client of its own.
-    pub(crate) fn proxy(&self, headers: &HeaderMap) -> Result<&Arc<Caller>, Problem> {
-        self.peer.proxy(&self.api.callers, headers)
+    async fn judge(
+        &self,
+        policy: Option<(&str, &Policy)>,
+        proxy: &HeaderMap,
+        client: &HeaderMap,
+    ) -> Result<Allowed, Problem> {
+        let (name, policy) = policy.ok_or(Problem::NoPolicy)?;
+        let caller = self.peer.proxy(&self.api.callers, proxy)?;
+        caller.must_have(&[Permission::Introspect])?;
+        if !caller.may_use(name) {
+            return Err(Problem::AccessDenied);
+        }
+        decide(policy, caller, client, &self.api.resolver, &*self.api.clock).await
     }
 
     #[cfg(feature = "parts")]
@@ -144,7 +154,7 @@ impl Session {
     {
         let caller = self.peer.caller(&self.api.callers, &head.headers)?;
         // Which of the two is needed, only the parameters tell; without either nobody needs to be heard.
-        require(caller, &[Permission::Introspect, Permission::Lookup])?;
+        caller.must_have(&[Permission::Introspect, Permission::Lookup])?;
         let form = IntrospectForm::parse(&read_form(&head.headers, body).await?)?;
         let resolution = self.api.resolve(caller, form).await?;
         let active = resolution.active(self.api.clock.now()).map(|(_, rendered)| rendered);
@@ -171,7 +181,7 @@ impl Api {
         token: TokenValue,
         provider: Option<&ProviderName>,
     ) -> Result<Resolution<'_, Rendered>, Problem> {
-        require(caller, &[Permission::Introspect])?;
+        caller.must_have(&[Permission::Introspect])?;
         Ok(self.resolver.introspect(token, provider, |name| caller.may_ask(name)).await?)
     }
 
@@ -183,7 +193,7 @@ impl Api {
         id: TokenId,
         provider: Option<&ProviderName>,
     ) -> Result<Resolution<'_, Rendered>, Problem> {
-        require(caller, &[Permission::Lookup])?;
+        caller.must_have(&[Permission::Lookup])?;
         let provider = provider.ok_or(InvalidRequest::ProviderNeeded)?;
         if !caller.may_ask(provider) {
             return Ok(Resolution::NOBODY);
@@ -194,8 +204,4 @@ impl Api {
     fn provider(&self, name: &str) -> Result<&ProviderName, Problem> {
         self.resolver.provider(name).ok_or(InvalidRequest::UnknownProvider.into())
     }
-}
-
-pub(crate) fn require(caller: &Caller, any_of: &[Permission]) -> Result<(), Problem> {
-    if any_of.iter().any(|permission| caller.may(*permission)) { Ok(()) } else { Err(Problem::AccessDenied) }
 }

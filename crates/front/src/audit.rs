@@ -1,6 +1,6 @@
 use crate::caller::Caller;
-use crate::origin::Origin;
 use crate::problem::Problem;
+use crate::server::Origin;
 
 /// Tells of a refused request: from where it came, whose it was, and why it was refused. The rest of it is its
 /// client's, and told to nobody.

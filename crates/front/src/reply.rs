@@ -8,8 +8,6 @@ use introspectd_resolver::{Keep, Source};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
-use crate::claims::Claims;
-
 /// Whether and how the cache served.
 pub(crate) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
@@ -24,11 +22,6 @@ pub struct Rendered(Box<[u8]>);
 impl Rendered {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
-    }
-
-    /// What it says.
-    pub(crate) fn claims(&self) -> Option<Claims<'_>> {
-        Claims::read(&self.0)
     }
 }
 

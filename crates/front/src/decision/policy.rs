@@ -1,20 +1,10 @@
-use std::borrow::Borrow;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use http::{HeaderValue, StatusCode};
 use introspectd_core::{ProviderName, Scope};
 
-use crate::claims::Claims;
-
-/// All of something, or only what is named.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Selection<T> {
-    /// All of it, what later configurations add too.
-    #[default]
-    All,
-    /// These.
-    Only(BTreeSet<T>),
-}
+use crate::caller::Selection;
+use crate::decision::claims::Claims;
 
 /// What a token needs for one kind of request. It stands in the configuration, never in a request: proxies hand
 /// on parts of what their clients send.
@@ -62,19 +52,6 @@ pub struct Policies {
 
 /// The policy of `/forward-auth` alone.
 const DEFAULT: &str = "default";
-
-impl<T: Ord> Selection<T> {
-    /// Whether it is among them.
-    pub fn contains<Q: Ord + ?Sized>(&self, one: &Q) -> bool
-    where
-        T: Borrow<Q>,
-    {
-        match self {
-            Self::All => true,
-            Self::Only(named) => named.contains(one),
-        }
-    }
-}
 
 impl Policy {
     /// With these requirements.

@@ -17,9 +17,9 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::server::TlsStream;
 
-use crate::origin::{Arrival, Origin};
-use crate::server::Stop;
-use crate::tls::Tls;
+use crate::server::origin::{Arrival, Origin};
+use crate::server::stop::Stop;
+use crate::server::tls::Tls;
 
 /// A client that sends a head slowly, or rests between two requests, holds a descriptor, and no longer than
 /// this and one [`TICK`] more.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::socket::{SocketAccess, SocketListener};
+use crate::server::socket::{BACKLOG, SocketAccess, SocketListener};
 
 /// Where to listen: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/introspectd/api.sock`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -50,11 +50,6 @@ impl fmt::Display for ListenAddress {
         }
     }
 }
-
-/// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`). A proxy opens one for
-/// each of its clients when they come all at once: one too many waits for a second over TCP, and is refused
-/// on a Unix socket.
-pub(crate) const BACKLOG: u32 = 4096;
 
 /// A bound listener.
 #[derive(Debug)]

@@ -1,3 +1,14 @@
+//! Listeners and their connections.
+
+mod connection;
+mod listener;
+mod origin;
+mod passed;
+mod socket;
+mod stop;
+mod tls;
+mod workers;
+
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
@@ -7,31 +18,16 @@ use std::time::Duration;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
-use crate::connection::{Raw, serve};
-use crate::listener::Listener;
-use crate::origin::Arrival;
-use crate::socket::SocketListener;
-use crate::tls::Tls;
-use crate::workers::Workers;
-
-/// The signal to stop, to be waited for by any number of listeners.
-#[derive(Debug, Clone)]
-pub struct Stop(watch::Receiver<bool>);
-
-impl Stop {
-    /// The signal, and what gives it: `send(true)`, or dropping it.
-    pub fn new() -> (watch::Sender<bool>, Self) {
-        let (sender, receiver) = watch::channel(false);
-        (sender, Self(receiver))
-    }
-
-    /// Resolves once the signal is given. Cancel-safe.
-    pub async fn given(&self) {
-        let _ = self.0.clone().wait_for(|stop| *stop).await;
-    }
-}
+use connection::{Raw, serve};
+pub use listener::{InvalidAddress, ListenAddress, Listener};
+pub use origin::{Arrival, Origin};
+pub use passed::Passed;
+pub use socket::{SocketAccess, SocketListener};
+pub use stop::Stop;
+pub use tls::{Protocols, Tls, TlsFiles, TlsProblem};
+pub use workers::Workers;
 
 /// Serves HTTP/1.1 and HTTP/2 until `stop`, behind TLS if that is given, then lets requests under way end, for at most
 /// `drain`. Whether all of them did.

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretSlice};
 use subtle::ConstantTimeEq;
 
-use crate::caller::{Caller, Callers};
+use crate::caller::callers::{Caller, Callers};
 use crate::form;
 use crate::problem::Problem;
 
@@ -114,8 +114,8 @@ fn basic<'a>(callers: &'a Callers, credentials: &str) -> Option<&'a Arc<Caller>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::caller::SecretDigest;
-    use crate::policy::Selection;
+    use crate::caller::callers::SecretDigest;
+    use crate::caller::selection::Selection;
     use http::HeaderValue;
 
     fn caller(name: &str, secret: Option<&str>) -> Caller {

@@ -6,8 +6,9 @@ use introspectd_core::ProviderName;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::certificate::CertificateName;
-use crate::policy::Selection;
+use crate::caller::certificate::CertificateName;
+use crate::caller::selection::Selection;
+use crate::problem::Problem;
 
 /// An authenticated client of introspectd: an API gateway, a sidecar, an operator.
 #[derive(Debug)]
@@ -89,6 +90,12 @@ impl Caller {
     /// Whether it has this permission.
     pub fn may(&self, permission: Permission) -> bool {
         self.permissions.contains(&permission)
+    }
+
+    /// That it has one of these permissions.
+    pub(crate) fn must_have(&self, any_of: &[Permission]) -> Result<(), Problem> {
+        let has_one = any_of.iter().any(|permission| self.may(*permission));
+        if has_one { Ok(()) } else { Err(Problem::AccessDenied) }
     }
 
     /// Whether it may see this provider's tokens.

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
-use crate::listener::BACKLOG;
+/// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`). A proxy opens one for
+/// each of its clients when they come all at once: one too many waits for a second over TCP, and is refused
+/// on a Unix socket.
+pub(crate) const BACKLOG: u32 = 4096;
 
 /// Who may connect to a Unix socket, told by its file: to connect takes the right to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

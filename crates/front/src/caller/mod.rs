@@ -1,0 +1,12 @@
+//! Who asks, what it may, and how it shows who it is.
+
+mod authentication;
+mod callers;
+mod certificate;
+mod selection;
+
+pub(crate) use authentication::Peer;
+pub use callers::{Caller, Callers, Permission, SecretDigest};
+pub(crate) use certificate::names;
+pub use certificate::{CertificateName, InvalidCertificateName};
+pub use selection::Selection;

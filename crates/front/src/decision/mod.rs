@@ -1,0 +1,89 @@
+//! Whether a proxy may let its client's request pass.
+
+mod bearer;
+mod claims;
+mod identity;
+mod policy;
+
+use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use introspectd_core::{BadAnswer, Clock, Failure};
+use introspectd_resolver::{Resolver, Source};
+
+use crate::caller::Caller;
+use crate::language::Language;
+use crate::problem::Problem;
+use crate::reply::{self, Rendered, Reply};
+
+use claims::Claims;
+pub(crate) use policy::named_in;
+pub use policy::{Policies, Policy, Requirements, Unavailable};
+
+/// Why a proxy is refused, for one that sees no more than 401 or 403 and no body.
+const X_INTROSPECTD_ERROR: HeaderName = HeaderName::from_static("x-introspectd-error");
+
+/// A request of a proxy's client that may pass.
+pub struct Allowed {
+    rendered: Rendered,
+    identity: [HeaderValue; 8],
+    source: Source,
+}
+
+impl Allowed {
+    /// Names and values of the headers that tell the application who its client is.
+    pub fn identity(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
+        identity::NAMES.into_iter().zip(&self.identity)
+    }
+
+    /// The answer to `/introspect` about the same token: a JSON object.
+    pub fn claims(&self) -> &[u8] {
+        self.rendered.as_bytes()
+    }
+
+    /// The answer to `/forward-auth`, written into the map of the request's headers.
+    pub(crate) fn reply(self, room: HeaderMap) -> Reply {
+        let mut headers = room;
+        headers.clear();
+        for (name, value) in identity::NAMES.into_iter().zip(self.identity) {
+            headers.insert(name, value);
+        }
+        headers.insert(reply::X_CACHE, reply::how(self.source));
+        // Whoever kept it would let a token pass that is revoked, or past its end.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        reply::empty(headers)
+    }
+}
+
+/// Whether the client of a caller may pass by this policy: what its token needs stands there, and of its request
+/// nothing is looked at but the token.
+pub(crate) async fn decide(
+    policy: &Policy,
+    caller: &Caller,
+    client: &HeaderMap,
+    resolver: &Resolver<Rendered>,
+    clock: &dyn Clock,
+) -> Result<Allowed, Problem> {
+    let token = bearer::token(client)?;
+    let may_ask = |provider: &_| caller.may_ask(provider) && policy.takes(provider);
+    let resolution = resolver.introspect(token, None, may_ask).await?;
+    let source = resolution.source;
+    let rendered = resolution.into_active(clock.now()).ok_or(Problem::InvalidToken)?;
+    let claims = Claims::read(rendered.as_bytes()).ok_or(Failure::from(BadAnswer::NotAnObject))?;
+    if !policy.is_met_by(&claims) {
+        return Err(Problem::InsufficientScope(policy.challenge()));
+    }
+    Ok(Allowed { identity: identity::values(&claims), rendered, source })
+}
+
+/// What the client gets instead, in its language.
+pub(crate) fn refusal(problem: &Problem, policy: Option<&Policy>, language: Language) -> Reply {
+    let mut reply = problem.reply(language);
+    if let Some(instead) = policy.and_then(|policy| policy.instead_of(reply.status())) {
+        *reply.status_mut() = instead;
+        if instead == StatusCode::UNAUTHORIZED {
+            reply.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+    }
+    reply.headers_mut().insert(X_INTROSPECTD_ERROR, HeaderValue::from_static(problem.error()));
+    reply
+}
