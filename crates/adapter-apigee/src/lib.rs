@@ -32,7 +32,7 @@ impl Apigee {
 #[async_trait]
 impl Provider for Apigee {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { introspect: true, lookup: false }
+        Capabilities { introspect: true, ..Capabilities::default() }
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

@@ -36,7 +36,7 @@ impl Passport {
 #[async_trait]
 impl Provider for Passport {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { introspect: false, lookup: true }
+        Capabilities { lookup: true, ..Capabilities::default() }
     }
 
     async fn introspect(&self, _token: &TokenValue) -> Result<Introspection, Failure> {

@@ -32,7 +32,7 @@ impl Rfc7662 {
 #[async_trait]
 impl Provider for Rfc7662 {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { introspect: true, lookup: false }
+        Capabilities { introspect: true, ..Capabilities::default() }
     }
 
     /// Asks without a `token_type_hint`: an answer that depended on the caller's hint could not be

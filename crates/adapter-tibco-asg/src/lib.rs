@@ -35,7 +35,7 @@ impl TibcoAsg {
 #[async_trait]
 impl Provider for TibcoAsg {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { introspect: true, lookup: false }
+        Capabilities { introspect: true, ..Capabilities::default() }
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

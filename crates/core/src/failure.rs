@@ -24,7 +24,7 @@ pub enum Failure {
     BadAnswer(#[from] BadAnswer),
 
     /// The provider cannot do what was asked at all. Answered as 501.
-    #[error("the provider cannot look up a token by its id")]
+    #[error("the provider has no such call")]
     Unsupported,
 }
 

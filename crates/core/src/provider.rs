@@ -29,13 +29,38 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
         let _ = id;
         Err(Failure::Unsupported)
     }
+
+    /// Takes a token back, so that the provider does not call it active any more. One that it does not know, or that was
+    /// taken back before, is as good as done.
+    ///
+    /// # Errors
+    /// A [`Failure`] wherever the provider did not say that it is done: it may be, all the same.
+    /// [`Failure::Unsupported`] where the vendor has no such call.
+    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
+        let _ = token;
+        Err(Failure::Unsupported)
+    }
+
+    /// The same for the token of the record with this id.
+    ///
+    /// # Errors
+    /// As for [`Provider::revoke`].
+    async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure> {
+        let _ = id;
+        Err(Failure::Unsupported)
+    }
 }
 
-/// What a provider can be asked, declared by its adapter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a provider can be asked, declared by its adapter. What is not asked of it is a clear "no", never an empty
+/// answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Capabilities {
     /// By the token itself.
     pub introspect: bool,
     /// By token id.
     pub lookup: bool,
+    /// To take a token back, by the token itself.
+    pub revoke: bool,
+    /// To take a token back, by token id.
+    pub revoke_by_id: bool,
 }

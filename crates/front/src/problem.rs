@@ -264,8 +264,8 @@ fn failure_row(failure: &Failure) -> Row {
         Failure::Unsupported => Row(
             StatusCode::NOT_IMPLEMENTED,
             "unsupported",
-            "This provider cannot look up a token by its id.",
-            "Este proveedor no permite consultar un token por su identificador.",
+            "This provider cannot do this.",
+            "Este proveedor no permite esta operaci\u{f3}n.",
         ),
     }
 }

@@ -59,7 +59,7 @@ pub(crate) struct Fake {
 
 impl Fake {
     pub(crate) fn new() -> Arc<Self> {
-        Self::capable(Capabilities { introspect: true, lookup: true })
+        Self::capable(Capabilities { introspect: true, lookup: true, ..Capabilities::default() })
     }
 
     pub(crate) fn capable(capabilities: Capabilities) -> Arc<Self> {

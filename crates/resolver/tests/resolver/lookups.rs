@@ -56,7 +56,7 @@ async fn a_lookup_at_an_unknown_provider_asks_nobody() {
 
 #[tokio::test]
 async fn who_cannot_look_up_is_not_asked() {
-    let provider = Fake::capable(Capabilities { introspect: true, lookup: false });
+    let provider = Fake::capable(Capabilities { introspect: true, ..Capabilities::default() });
     let bench = Bench::new(vec![upstream("as", &provider, None)], &Unmatched::Reject, LIMITS);
     for _ in 0..2 {
         assert_eq!(bench.lookup("id", "as").await, Seen::Fails(Failure::Unsupported));
@@ -67,7 +67,7 @@ async fn who_cannot_look_up_is_not_asked() {
 /// "Never" must not be told as "later".
 #[tokio::test]
 async fn who_cannot_look_up_says_so_when_it_is_busy_too() {
-    let provider = Fake::capable(Capabilities { introspect: true, lookup: false });
+    let provider = Fake::capable(Capabilities { introspect: true, ..Capabilities::default() });
     let upstreams = vec![ProviderEntry { max_in_flight: 1, ..upstream("as", &provider, Some(prefix(""))) }];
     let bench = Bench::new(upstreams, &Unmatched::Reject, LIMITS);
     provider.hold();
@@ -80,7 +80,7 @@ async fn who_cannot_look_up_says_so_when_it_is_busy_too() {
 
 #[tokio::test]
 async fn who_can_only_look_up_is_shown_no_token() {
-    let provider = Fake::capable(Capabilities { introspect: false, lookup: true });
+    let provider = Fake::capable(Capabilities { lookup: true, ..Capabilities::default() });
     let upstreams = vec![upstream("as", &provider, Some(prefix("")))];
     let bench = Bench::new(upstreams, &Unmatched::AskAll, LIMITS);
     provider.script("x", good());
