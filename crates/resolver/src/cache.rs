@@ -1,5 +1,6 @@
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use introspectd_core::{Clock, State};
@@ -95,6 +96,28 @@ impl<K: Keep> FactCache<K> {
             kept_until: millis(asked_at.saturating_add(life.kept)),
         };
         pool.insert(key, entry);
+    }
+}
+
+impl<K: Keep> FactCache<K> {
+    /// Whether there was one.
+    pub(crate) fn remove(&self, key: &Key) -> bool {
+        // Both: of two facts on a key, the other one would come to light.
+        let removed = [&self.active, &self.inactive].map(|pool| pool.remove(key).is_some());
+        removed.contains(&true)
+    }
+
+    /// How many there were.
+    pub(crate) fn remove_where(&self, is_meant: impl Fn(&Fact<K>) -> bool) -> usize {
+        let removed = AtomicUsize::new(0);
+        for pool in [&self.active, &self.inactive] {
+            pool.retain(|_, entry| {
+                let is_meant = is_meant(&entry.fact);
+                removed.fetch_add(usize::from(is_meant), Relaxed);
+                !is_meant
+            });
+        }
+        removed.into_inner()
     }
 }
 

@@ -10,16 +10,22 @@ use crate::key::Key;
 
 pub(crate) type Outcome<K> = Result<Fact<K>, Failure>;
 
-/// A question under way, to be awaited by any number of requests.
+/// A question under way, to be awaited by any number of requests. `None` once it was called off: what it found may
+/// be older than what the caller of a purge was promised, and it is to be asked again.
 ///
 /// It runs in a task of its own: a request that goes away, the first one included, takes nothing from
 /// the others, and the fact still reaches the cache.
-pub(crate) type Flight<K> = Shared<BoxFuture<'static, Outcome<K>>>;
+pub(crate) type Flight<K> = Shared<BoxFuture<'static, Option<Outcome<K>>>>;
 
 /// The questions under way, one at most for each key.
 pub(crate) struct Flights<K>(Arc<Mutex<Under<K>>>);
 
-type Under<K> = HashMap<Key, Flight<K>>;
+type Under<K> = HashMap<Key, (Flight<K>, Arc<Calling>)>;
+
+/// Whether a flight was called off. Held while a fact is put into the cache, so that a purge finds it there or keeps
+/// it out, and nothing between.
+#[derive(Default)]
+struct Calling(Mutex<bool>);
 
 /// What a request finds when it comes to ask.
 pub(crate) enum Boarding<'a, K> {
@@ -44,9 +50,21 @@ impl<K> Flights<K> {
     pub(crate) fn board(&self, key: Key) -> Boarding<'_, K> {
         let held = self.lock();
         match held.get(&key) {
-            Some(flight) => Boarding::Under(flight.clone()),
+            Some((flight, _)) => Boarding::Under(flight.clone()),
             None => Boarding::Turn(Turn { flights: self, key, held }),
         }
+    }
+
+    /// Calls off what is under way for these keys. When this returns, nothing that was asked before reaches the cache
+    /// any more, and whoever asks starts a question anew.
+    pub(crate) fn call_off(&self, is_meant: impl Fn(&Key) -> bool) {
+        self.lock().retain(|key, (_, calling)| {
+            let off = is_meant(key);
+            if off {
+                *calling.lock() = true;
+            }
+            !off
+        });
     }
 
     fn lock(&self) -> MutexGuard<'_, Under<K>> {
@@ -54,22 +72,33 @@ impl<K> Flights<K> {
     }
 }
 
+impl Calling {
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl<K: Keep> Turn<'_, K> {
-    /// Starts the question. When it ends, however it ends, its place is free again before anyone hears
-    /// of it: whoever asks after that asks anew.
-    pub(crate) fn start(mut self, question: impl Future<Output = Outcome<K>> + Send + 'static) -> Flight<K> {
+    /// Starts the question. A fact is handed to `keep`, unless the flight was called off. When it ends, however it
+    /// ends, its place is free again before anyone hears of it: whoever asks after that asks anew.
+    pub(crate) fn start(
+        mut self,
+        question: impl Future<Output = Outcome<K>> + Send + 'static,
+        keep: impl FnOnce(&Fact<K>) + Send + 'static,
+    ) -> Flight<K> {
         let (tell, told) = oneshot::channel();
-        let flight =
-            told.map(|told| told.unwrap_or(Err(Failure::outage(Outage::Abandoned)))).boxed().shared();
-        self.held.insert(self.key, flight.clone());
-        let landing = Landing { flights: Flights(Arc::clone(&self.flights.0)), key: self.key };
+        let abandoned = || Some(Err(Failure::outage(Outage::Abandoned)));
+        let flight = told.map(move |told| told.unwrap_or_else(|_| abandoned())).boxed().shared();
+        let calling = Arc::new(Calling::default());
+        self.held.insert(self.key, (flight.clone(), Arc::clone(&calling)));
+        let landing = Landing { flights: Flights(Arc::clone(&self.flights.0)), key: self.key, calling };
         // Before the task is spawned: a runtime that shuts down drops it on the spot, and to land takes
         // the same lock.
         drop(self);
         tokio::spawn(async move {
             let outcome = {
-                let _landing = landing;
-                question.await
+                let landing = landing;
+                landing.with(question.await, keep)
             };
             // Nobody may be waiting any more.
             drop(tell.send(outcome));
@@ -81,10 +110,28 @@ impl<K: Keep> Turn<'_, K> {
 struct Landing<K> {
     flights: Flights<K>,
     key: Key,
+    calling: Arc<Calling>,
+}
+
+impl<K> Landing<K> {
+    fn with(&self, outcome: Outcome<K>, keep: impl FnOnce(&Fact<K>)) -> Option<Outcome<K>> {
+        let off = self.calling.lock();
+        if *off {
+            return None;
+        }
+        if let Ok(fact) = &outcome {
+            keep(fact);
+        }
+        Some(outcome)
+    }
 }
 
 impl<K> Drop for Landing<K> {
     fn drop(&mut self) {
-        self.flights.lock().remove(&self.key);
+        let mut under = self.flights.lock();
+        // In the place of one that was called off, another may be under way.
+        if under.get(&self.key).is_some_and(|(_, calling)| Arc::ptr_eq(calling, &self.calling)) {
+            under.remove(&self.key);
+        }
     }
 }

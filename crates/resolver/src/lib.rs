@@ -12,7 +12,9 @@ mod lifetime;
 mod limits;
 #[cfg(feature = "parts")]
 pub mod parts;
+mod purge;
 mod resolver;
+mod revoke;
 mod router;
 
 pub use fact::{Fact, Keep, Record, Resolution, Source};

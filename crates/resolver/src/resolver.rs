@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use crate::cache::{Cached, FactCache};
 use crate::fact::{Fact, Keep, Resolution, Source};
-use crate::flight::{Boarding, Flights, Outcome};
+use crate::flight::{Boarding, Flight, Flights, Outcome, Turn};
 use crate::key::{Key, KeyMaker, Subject};
 use crate::limits::CacheLimits;
 use crate::router::{Match, Routed, Router, Unmatched};
@@ -33,16 +33,16 @@ pub struct ProviderEntry {
 pub struct Resolver<K> {
     providers: Vec<Asked>,
     router: Router,
-    cache: Arc<FactCache<K>>,
-    flights: Flights<K>,
+    pub(crate) cache: Arc<FactCache<K>>,
+    pub(crate) flights: Flights<K>,
     clock: Arc<dyn Clock>,
 }
 
 #[derive(Clone)]
-struct Asked {
-    entry: Arc<ProviderEntry>,
+pub(crate) struct Asked {
+    pub(crate) entry: Arc<ProviderEntry>,
     places: Arc<Semaphore>,
-    keys: Arc<KeyMaker>,
+    pub(crate) keys: Arc<KeyMaker>,
 }
 
 impl<K: Keep> Resolver<K> {
@@ -128,12 +128,21 @@ impl<K: Keep> Resolver<K> {
         }
     }
 
-    fn named(&self, name: &str) -> Option<(usize, &Asked)> {
+    pub(crate) fn named(&self, name: &str) -> Option<(usize, &Asked)> {
         self.providers.iter().enumerate().find(|(_, it)| it.entry.name.as_str() == name)
     }
 
+    pub(crate) fn provider_at(&self, place: usize) -> Option<&ProviderEntry> {
+        self.providers.get(place).map(|asked| &*asked.entry)
+    }
+
+    /// Its keys at all providers.
+    pub(crate) fn keys_of<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = Key> + 'a {
+        self.providers.iter().map(|asked| asked.keys.key(subject))
+    }
+
     /// `only` narrows what routing says. A provider without a `match` can be meant by its name alone.
-    fn candidates(&self, token: &TokenValue, only: Option<&ProviderName>) -> Routed {
+    pub(crate) fn candidates(&self, token: &TokenValue, only: Option<&ProviderName>) -> Routed {
         let routed = self.router.route(token.expose());
         let Some(only) = only else { return routed };
         match self.named(only.as_str()) {
@@ -196,28 +205,32 @@ impl<K: Keep> Resolver<K> {
         key: Key,
         subject: &Subject,
     ) -> Result<Resolution<'a, K>, Failure> {
-        let (flight, source) = match self.flights.board(key) {
-            Boarding::Under(flight) => (flight, Source::Coalesced),
-            Boarding::Turn(turn) => {
-                // A flight may have landed between the look into the cache and this turn.
-                if let Some(hit) = self.hit(asked, &key) {
-                    return Ok(hit);
+        loop {
+            let (flight, source) = match self.flights.board(key) {
+                Boarding::Under(flight) => (flight, Source::Coalesced),
+                Boarding::Turn(turn) => {
+                    // A flight may have landed between the look into the cache and this turn.
+                    if let Some(hit) = self.hit(asked, &key) {
+                        return Ok(hit);
+                    }
+                    (self.take_off(turn, asked, key, subject), Source::Miss)
                 }
-                let (asked, subject) = (asked.clone(), subject.clone());
-                let (cache, clock) = (Arc::clone(&self.cache), Arc::clone(&self.clock));
-                let question = async move {
-                    let asked_at = clock.elapsed();
-                    let fact: Fact<K> = asked.ask(&subject).await?;
-                    cache.put(key, fact.clone(), asked_at);
-                    Ok(fact)
-                };
-                (turn.start(question), Source::Miss)
+            };
+            match flight.await {
+                Some(Ok(fact)) => return Ok(asked.says(fact, source)),
+                Some(Err(failure)) => return self.stand_in(asked, &key, failure),
+                // A purge came in between: what was found may be older than it.
+                None => {}
             }
-        };
-        match flight.await {
-            Ok(fact) => Ok(asked.says(fact, source)),
-            Err(failure) => self.stand_in(asked, &key, failure),
         }
+    }
+
+    fn take_off(&self, turn: Turn<'_, K>, asked: &Asked, key: Key, subject: &Subject) -> Flight<K> {
+        let (asked, subject) = (asked.clone(), subject.clone());
+        let (cache, asked_at) = (Arc::clone(&self.cache), self.clock.elapsed());
+        turn.start(async move { asked.ask(&subject).await }, move |fact| {
+            cache.put(key, fact.clone(), asked_at)
+        })
     }
 
     /// What the cache kept, judged when the failure is known: that may itself have taken long.

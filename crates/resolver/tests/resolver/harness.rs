@@ -45,6 +45,8 @@ pub(crate) enum Answer {
 pub(crate) enum Question {
     Token(String),
     Id(String),
+    /// To revoke the token, or the one of this id.
+    Revoke(String),
 }
 
 /// A provider with scripted answers, inactive for what is not in the script, that records every
@@ -99,6 +101,16 @@ impl Fake {
         self.asked.borrow().clone()
     }
 
+    /// Fails where its script does; else the text is inactive from now on.
+    async fn take_back(&self, text: &str, can: bool) -> Result<(), Failure> {
+        if !can {
+            return Err(Failure::Unsupported);
+        }
+        self.answer(text, Question::Revoke(text.to_owned())).await?;
+        self.script(text, Introspection::Inactive);
+        Ok(())
+    }
+
     async fn answer(&self, text: &str, question: Question) -> Result<Introspection, Failure> {
         let answer = self.script.lock().unwrap().get(text).cloned();
         self.asked.send_modify(|asked| asked.push(question));
@@ -124,6 +136,14 @@ impl Provider for Fake {
 
     async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
         self.answer(id.as_str(), Question::Id(id.as_str().to_owned())).await
+    }
+
+    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
+        self.take_back(token.expose(), self.capabilities.revoke).await
+    }
+
+    async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure> {
+        self.take_back(id.as_str(), self.capabilities.revoke_by_id).await
     }
 }
 

@@ -13,6 +13,8 @@ mod harness;
 mod lookups;
 mod pools;
 mod properties;
+mod purges;
+mod revocations;
 mod routes;
 mod side_by_side;
 mod stand_ins;

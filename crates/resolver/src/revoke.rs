@@ -1,0 +1,45 @@
+use futures_util::future::join_all;
+use introspectd_core::{Failure, ProviderName, TokenId, TokenValue};
+
+use crate::fact::Keep;
+use crate::resolver::Resolver;
+use crate::router::Routed;
+
+/// Both purge in all cases: what the provider did not confirm, it may have done. The order is that of the promise:
+/// revoked there first, forgotten here after it, so that nothing older can come back.
+impl<K: Keep> Resolver<K> {
+    /// Takes a token back at the providers that it belongs to, as [`Resolver::introspect`] would ask them. One that
+    /// belongs to nobody is as good as done.
+    ///
+    /// # Errors
+    /// The first [`Failure`] of a provider that did not say that it is done.
+    pub async fn revoke(
+        &self,
+        token: &TokenValue,
+        only: Option<&ProviderName>,
+        may_ask: impl Fn(&ProviderName) -> bool,
+    ) -> Result<(), Failure> {
+        let places = match self.candidates(token, only) {
+            Routed::Nobody => Vec::new(),
+            Routed::One(place) => vec![place],
+            Routed::Several(places) => places,
+        };
+        let providers = places.into_iter().filter_map(|place| self.provider_at(place));
+        let told = providers.filter(|it| may_ask(&it.name)).map(|it| it.provider.revoke(token));
+        let outcomes = join_all(told).await;
+        self.purge_token(token);
+        outcomes.into_iter().collect()
+    }
+
+    /// Takes back the token of the provider's record with this id. Who may is the caller's business.
+    ///
+    /// # Errors
+    /// A [`Failure`] where the provider did not say that it is done, [`Failure::Unsupported`] where it has no such
+    /// call.
+    pub async fn revoke_by_id(&self, id: &TokenId, provider: &ProviderName) -> Result<(), Failure> {
+        let Some((_, asked)) = self.named(provider.as_str()) else { return Ok(()) };
+        let outcome = asked.entry.provider.revoke_by_id(id).await;
+        self.purge_id(id, provider);
+        outcome
+    }
+}

@@ -1,0 +1,76 @@
+//! A token is taken back where it belongs, and forgotten in all cases.
+
+use std::sync::Arc;
+
+use introspectd_core::{Capabilities, Failure, Introspection, Outage, TokenId};
+use introspectd_resolver::{Source, Unmatched};
+
+use crate::harness::{
+    Bench, Fake, LIMITS, Question, Seen, active, active_by, good, name, prefix, upstream, value,
+};
+
+fn revoking() -> Arc<Fake> {
+    Fake::capable(Capabilities { introspect: true, lookup: true, revoke: true, revoke_by_id: true })
+}
+
+fn bench() -> (Bench, [Arc<Fake>; 2]) {
+    let fakes = [revoking(), revoking()];
+    let upstreams =
+        vec![upstream("a", &fakes[0], Some(prefix("a_"))), upstream("b", &fakes[1], Some(prefix("b_")))];
+    (Bench::new(upstreams, &Unmatched::Reject, LIMITS), fakes)
+}
+
+#[tokio::test]
+async fn a_revoked_token_is_inactive_at_once() {
+    let (bench, [a, b]) = bench();
+    a.script("a_t", good());
+    assert_eq!(bench.ask("a_t").await, active_by("a", Source::Miss));
+    bench.resolver.revoke(&value("a_t"), None, |_| true).await.unwrap();
+    assert_eq!(bench.ask("a_t").await, Seen::Inactive(Source::Miss));
+    assert!(a.asked().contains(&Question::Revoke("a_t".to_owned())));
+    assert_eq!(b.questions(), 0);
+}
+
+#[tokio::test]
+async fn what_belongs_to_nobody_is_told_to_nobody() {
+    let (bench, [a, b]) = bench();
+    bench.resolver.revoke(&value("c_t"), None, |_| true).await.unwrap();
+    bench.resolver.revoke(&value("a_t"), Some(&name("b")), |_| true).await.unwrap();
+    bench.resolver.revoke(&value("a_t"), None, |provider| provider.as_str() != "a").await.unwrap();
+    assert_eq!((a.questions(), b.questions()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_failure_is_told_and_the_token_is_forgotten_all_the_same() {
+    let (bench, [a, _]) = bench();
+    a.script("a_t", good());
+    bench.ask("a_t").await;
+    let down = Failure::outage(Outage::Unreachable);
+    a.script("a_t", down.clone());
+    assert_eq!(bench.resolver.revoke(&value("a_t"), None, |_| true).await, Err(down));
+    a.script("a_t", Introspection::Inactive);
+    assert_eq!(bench.ask("a_t").await, Seen::Inactive(Source::Miss));
+}
+
+#[tokio::test]
+async fn a_provider_that_cannot_says_so() {
+    let provider = Fake::new();
+    let bench = Bench::new(vec![upstream("as", &provider, Some(prefix("")))], &Unmatched::Reject, LIMITS);
+    provider.script("t", good());
+    bench.ask("t").await;
+    let revoked = bench.resolver.revoke(&value("t"), None, |_| true).await;
+    assert_eq!(revoked, Err(Failure::Unsupported));
+    assert_eq!(bench.ask("t").await, active(Source::Miss));
+}
+
+#[tokio::test]
+async fn by_its_id_it_is_taken_back_at_the_provider_that_is_named() {
+    let (bench, [a, b]) = bench();
+    let id = TokenId::parse("id".to_owned()).unwrap();
+    a.script("id", good());
+    bench.lookup("id", "a").await;
+    bench.resolver.revoke_by_id(&id, &name("a")).await.unwrap();
+    assert_eq!(bench.lookup("id", "a").await, Seen::Inactive(Source::Miss));
+    assert!(a.asked().contains(&Question::Revoke("id".to_owned())));
+    assert_eq!(b.questions(), 0);
+}
