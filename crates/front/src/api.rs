@@ -4,7 +4,7 @@ use std::sync::Arc;
 use http::request::Parts;
 use http::{HeaderMap, Request, Version};
 use hyper::body::Body;
-use introspectd_core::{Clock, ProviderName, TokenId, TokenValue};
+use introspectd_core::{Clock, ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Resolver};
 
 use crate::audit;
@@ -17,7 +17,8 @@ use crate::problem::{InvalidRequest, Problem};
 use crate::reply::{self, Rendered, Reply};
 use crate::server::{Arrival, Origin};
 
-/// What callers ask: `POST /introspect`, and proxies about their clients: `/forward-auth`.
+/// What callers ask: `POST /introspect`, proxies about their clients (`/forward-auth`), and operators (`/revoke`,
+/// `/v1`).
 pub struct Api {
     callers: Callers,
     policies: Policies,
@@ -85,7 +86,8 @@ impl Session {
             ("/introspect", _) => Err(Problem::MethodNotAllowed { allow: "POST" }),
             (path, _) => match named_in(path) {
                 Some(policy) => Ok(self.forward_auth(policy, &mut head.headers).await),
-                None => Err(Problem::NotFound),
+                // Boxed: what operators ask now and then takes no room in what gateways ask all the time.
+                None => Box::pin(self.records(&head, body.as_mut())).await,
             },
         };
         if head.version == Version::HTTP_2 && !body.is_end_stream() {
@@ -141,6 +143,27 @@ impl Session {
             return Err(Problem::AccessDenied);
         }
         decide(policy, caller, client, &self.api.resolver, &*self.api.clock).await
+    }
+
+    pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<&Arc<Caller>, Problem> {
+        self.peer.caller(&self.api.callers, headers)
+    }
+
+    pub(crate) fn resolver(&self) -> &Resolver<Rendered> {
+        &self.api.resolver
+    }
+
+    /// For work that may outlive the request.
+    pub(crate) fn resolver_to_keep(&self) -> Arc<Resolver<Rendered>> {
+        Arc::clone(&self.api.resolver)
+    }
+
+    pub(crate) fn known(&self, provider: &str) -> Result<&ProviderName, Problem> {
+        self.api.provider(provider)
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.api.clock.now()
     }
 
     #[cfg(feature = "parts")]

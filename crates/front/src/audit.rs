@@ -19,11 +19,13 @@ pub(crate) fn refused(origin: Origin, caller: Option<&Caller>, policy: Option<&s
         | Problem::TooLarge
         | Problem::TooSlow
         | Problem::NotForm
+        | Problem::NotJson
         | Problem::NoPolicy
         | Problem::MissingToken
         | Problem::InvalidToken
         | Problem::InsufficientScope(_)
-        | Problem::Failure(_) => {
+        | Problem::Failure(_)
+        | Problem::NotRevoked(_) => {
             tracing::debug!(%origin, caller, policy, error, ?problem, "refused a request");
         }
     }

@@ -8,6 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
+use serde::de::DeserializeOwned;
 
 use crate::problem::{InvalidRequest, Problem};
 
@@ -25,6 +26,26 @@ where
     if !is_form(headers) {
         return Err(Problem::NotForm);
     }
+    read(body).await
+}
+
+/// A JSON object of this shape: its declared type, and the same limits.
+pub(crate) async fn read_json<T, B>(headers: &HeaderMap, body: B) -> Result<T, Problem>
+where
+    T: DeserializeOwned,
+    B: Body<Error: std::error::Error + Send + Sync + 'static>,
+{
+    if !essence(headers).eq_ignore_ascii_case(b"application/json") {
+        return Err(Problem::NotJson);
+    }
+    serde_json::from_slice(&read(body).await?).map_err(|_| InvalidRequest::NotTheObject.into())
+}
+
+/// At most [`MAX_BODY`] bytes, within [`DEADLINE`].
+async fn read<B>(body: B) -> Result<Bytes, Problem>
+where
+    B: Body<Error: std::error::Error + Send + Sync + 'static>,
+{
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(Problem::TooLarge);
     }
@@ -63,6 +84,10 @@ fn is_form(headers: &HeaderMap) -> bool {
     if value == FORM {
         return true;
     }
-    let essence = value.split(|byte| *byte == b';').next().unwrap_or_default();
-    essence.trim_ascii().eq_ignore_ascii_case(FORM)
+    essence(headers).eq_ignore_ascii_case(FORM)
+}
+
+fn essence(headers: &HeaderMap) -> &[u8] {
+    let value = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+    value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
 }

@@ -18,6 +18,7 @@ mod language;
 #[cfg(feature = "parts")]
 pub mod parts;
 mod problem;
+mod records;
 mod reply;
 mod server;
 

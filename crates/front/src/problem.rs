@@ -21,6 +21,7 @@ pub(crate) enum Problem {
     TooLarge,
     TooSlow,
     NotForm,
+    NotJson,
     NoPolicy,
     // The token that a client showed to a proxy is.
     MissingToken,
@@ -34,6 +35,8 @@ pub(crate) enum Problem {
     AccessDenied,
     // A provider, or we.
     Failure(Failure),
+    /// The token is forgotten here, and may still be good there.
+    NotRevoked(Failure),
 }
 
 /// What is wrong with a request's parameters.
@@ -45,6 +48,10 @@ pub(crate) enum InvalidRequest {
     NotAForm,
     UnknownProvider,
     ProviderNeeded,
+    /// A token id, where only a token is taken.
+    NotByHint,
+    NotTheObject,
+    NotOneToPurge,
     Unreadable,
 }
 
@@ -124,6 +131,12 @@ impl Problem {
                 "The token lacks a scope, role or audience that this needs.",
                 "Al token le falta un alcance, un rol o una audiencia.",
             ),
+            Self::NotJson => Row(
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                "The body must be application/json.",
+                "El cuerpo debe ser application/json.",
+            ),
             Self::InvalidClient | Self::InvalidProxy => Row(
                 StatusCode::UNAUTHORIZED,
                 "invalid_client",
@@ -137,6 +150,15 @@ impl Problem {
                 "El cliente no tiene el permiso necesario.",
             ),
             Self::Failure(failure) => failure_row(failure),
+            Self::NotRevoked(failure) => {
+                let Row(status, error, ..) = failure_row(failure);
+                Row(
+                    status,
+                    error,
+                    "The token is out of the cache, but its authorization server did not confirm the revocation.",
+                    "El token ya no est\u{e1} en la cach\u{e9}, pero el servidor de autorizaci\u{f3}n no confirm\u{f3} la revocaci\u{f3}n.",
+                )
+            }
         }
     }
 
@@ -187,7 +209,8 @@ impl Problem {
             Self::MethodNotAllowed { allow } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
-            Self::Failure(Failure::Unavailable { retry_after, .. }) => {
+            Self::Failure(Failure::Unavailable { retry_after, .. })
+            | Self::NotRevoked(Failure::Unavailable { retry_after, .. }) => {
                 let seconds = retry_after.unwrap_or(RETRY_SOON).as_secs().max(1);
                 headers.insert(RETRY_AFTER, seconds.into());
             }
@@ -196,9 +219,11 @@ impl Problem {
             | Self::TooLarge
             | Self::TooSlow
             | Self::NotForm
+            | Self::NotJson
             | Self::NoPolicy
             | Self::AccessDenied
-            | Self::Failure(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported) => {}
+            | Self::Failure(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported)
+            | Self::NotRevoked(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported) => {}
         }
         response
     }
@@ -227,6 +252,18 @@ impl InvalidRequest {
             Self::ProviderNeeded => (
                 "The hint token_id needs the parameter provider.",
                 "La indicaci\u{f3}n token_id requiere el par\u{e1}metro provider.",
+            ),
+            Self::NotByHint => (
+                "A token is revoked by its id at /v1/providers/{provider}/tokens/{token_id}.",
+                "Un token se revoca por su identificador en /v1/providers/{provider}/tokens/{token_id}.",
+            ),
+            Self::NotTheObject => (
+                "The body is not the JSON object that this call takes.",
+                "El cuerpo no es el objeto JSON que esta llamada admite.",
+            ),
+            Self::NotOneToPurge => (
+                "The body must have exactly one of token, provider, sub, client_id, and all with the value true.",
+                "El cuerpo debe tener exactamente uno de token, provider, sub, client_id, y all con el valor true.",
             ),
             Self::Unreadable => {
                 ("The request's body could not be read.", "No se pudo leer el cuerpo de la petici\u{f3}n.")

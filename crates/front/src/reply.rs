@@ -3,7 +3,7 @@ use std::io::Cursor;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use introspectd_core::{Audience, ProviderName, Timestamp, Token};
+use introspectd_core::{Audience, ProviderName, State, Timestamp, Token};
 use introspectd_resolver::{Keep, Source};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -62,6 +62,30 @@ pub(crate) fn empty(headers: HeaderMap) -> Reply {
     let mut reply = Response::new(Full::new(Cursor::new(Box::default())));
     *reply.headers_mut() = headers;
     reply
+}
+
+/// One record, active or not: the members of an active token's answer, with its state in place of `active`.
+pub(crate) fn record(state: State, rendered: &Rendered, source: Source) -> Reply {
+    let state = match state {
+        State::Active => "active",
+        State::Expired => "expired",
+        State::Revoked => "revoked",
+        State::NotYetValid => "not_yet_valid",
+        State::Unknown => "unknown",
+    };
+    // The body begins so for every record: whether it is active is said when it is asked for.
+    let rest = rendered.0.strip_prefix(br#"{"active":true"#).unwrap_or(b"}");
+    let body = [br#"{"state":""#, state.as_bytes(), b"\"", rest].concat();
+    let mut headers = HeaderMap::new();
+    headers.insert(X_CACHE, how(source));
+    of_type("application/json", headers, body.into())
+}
+
+/// That what was asked for is done: 200 and nothing else.
+pub(crate) fn done() -> Reply {
+    let mut headers = HeaderMap::new();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    empty(headers)
 }
 
 /// An answer of this JSON, which nobody on the way may keep.

@@ -10,8 +10,8 @@ use crate::key::Key;
 
 pub(crate) type Outcome<K> = Result<Fact<K>, Failure>;
 
-/// A question under way, to be awaited by any number of requests. `None` once it was called off: what it found may
-/// be older than what the caller of a purge was promised, and it is to be asked again.
+/// A question under way, to be awaited by any number of requests. `None` where it was purged meanwhile: what it found
+/// may be older than what the caller of the purge was promised, and it is to be asked again.
 ///
 /// It runs in a task of its own: a request that goes away, the first one included, takes nothing from
 /// the others, and the fact still reaches the cache.
@@ -20,12 +20,14 @@ pub(crate) type Flight<K> = Shared<BoxFuture<'static, Option<Outcome<K>>>>;
 /// The questions under way, one at most for each key.
 pub(crate) struct Flights<K>(Arc<Mutex<Under<K>>>);
 
-type Under<K> = HashMap<Key, (Flight<K>, Arc<Calling>)>;
+type Under<K> = HashMap<Key, (Flight<K>, Arc<Purges<K>>)>;
 
-/// Whether a flight was called off. Held while a fact is put into the cache, so that a purge finds it there or keeps
-/// it out, and nothing between.
-#[derive(Default)]
-struct Calling(Mutex<bool>);
+/// Which facts a purge means.
+pub(crate) type Meant<K> = Arc<dyn Fn(&Fact<K>) -> bool + Send + Sync>;
+
+/// The purges that came while a question was under way. Held while its fact is put into the cache, so that a purge
+/// finds it there or keeps it out, and nothing between.
+struct Purges<K>(Mutex<Vec<Meant<K>>>);
 
 /// What a request finds when it comes to ask.
 pub(crate) enum Boarding<'a, K> {
@@ -55,16 +57,13 @@ impl<K> Flights<K> {
         }
     }
 
-    /// Calls off what is under way for these keys. When this returns, nothing that was asked before reaches the cache
-    /// any more, and whoever asks starts a question anew.
-    pub(crate) fn call_off(&self, is_meant: impl Fn(&Key) -> bool) {
-        self.lock().retain(|key, (_, calling)| {
-            let off = is_meant(key);
-            if off {
-                *calling.lock() = true;
-            }
-            !off
-        });
+    /// Has the questions under way for these keys judged by a purge when they are answered: a fact that it means
+    /// reaches neither the cache nor those who wait for it.
+    pub(crate) fn purge(&self, is_asked: impl Fn(&Key) -> bool, meant: &Meant<K>) {
+        let under = self.lock();
+        for (_, (_, purges)) in under.iter().filter(|(key, _)| is_asked(key)) {
+            purges.lock().push(Arc::clone(meant));
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Under<K>> {
@@ -72,14 +71,14 @@ impl<K> Flights<K> {
     }
 }
 
-impl Calling {
-    fn lock(&self) -> MutexGuard<'_, bool> {
+impl<K> Purges<K> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Meant<K>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<K: Keep> Turn<'_, K> {
-    /// Starts the question. A fact is handed to `keep`, unless the flight was called off. When it ends, however it
+    /// Starts the question. A fact is handed to `keep`, unless it was purged meanwhile. When it ends, however it
     /// ends, its place is free again before anyone hears of it: whoever asks after that asks anew.
     pub(crate) fn start(
         mut self,
@@ -89,9 +88,9 @@ impl<K: Keep> Turn<'_, K> {
         let (tell, told) = oneshot::channel();
         let abandoned = || Some(Err(Failure::outage(Outage::Abandoned)));
         let flight = told.map(move |told| told.unwrap_or_else(|_| abandoned())).boxed().shared();
-        let calling = Arc::new(Calling::default());
-        self.held.insert(self.key, (flight.clone(), Arc::clone(&calling)));
-        let landing = Landing { flights: Flights(Arc::clone(&self.flights.0)), key: self.key, calling };
+        let purges = Arc::new(Purges(Mutex::default()));
+        self.held.insert(self.key, (flight.clone(), Arc::clone(&purges)));
+        let landing = Landing { flights: Flights(Arc::clone(&self.flights.0)), key: self.key, purges };
         // Before the task is spawned: a runtime that shuts down drops it on the spot, and to land takes
         // the same lock.
         drop(self);
@@ -110,28 +109,23 @@ impl<K: Keep> Turn<'_, K> {
 struct Landing<K> {
     flights: Flights<K>,
     key: Key,
-    calling: Arc<Calling>,
+    purges: Arc<Purges<K>>,
 }
 
 impl<K> Landing<K> {
     fn with(&self, outcome: Outcome<K>, keep: impl FnOnce(&Fact<K>)) -> Option<Outcome<K>> {
-        let off = self.calling.lock();
-        if *off {
+        let Ok(fact) = &outcome else { return Some(outcome) };
+        let purges = self.purges.lock();
+        if purges.iter().any(|meant| meant(fact)) {
             return None;
         }
-        if let Ok(fact) = &outcome {
-            keep(fact);
-        }
+        keep(fact);
         Some(outcome)
     }
 }
 
 impl<K> Drop for Landing<K> {
     fn drop(&mut self) {
-        let mut under = self.flights.lock();
-        // In the place of one that was called off, another may be under way.
-        if under.get(&self.key).is_some_and(|(_, calling)| Arc::ptr_eq(calling, &self.calling)) {
-            under.remove(&self.key);
-        }
+        self.flights.lock().remove(&self.key);
     }
 }

@@ -7,6 +7,7 @@
 mod cache;
 mod fact;
 mod flight;
+mod health;
 mod key;
 mod lifetime;
 mod limits;
@@ -18,6 +19,7 @@ mod revoke;
 mod router;
 
 pub use fact::{Fact, Keep, Record, Resolution, Source};
+pub use health::{Health, ProviderStatus};
 pub use limits::CacheLimits;
 pub use resolver::{ProviderEntry, Resolver};
 pub use router::{Match, Unmatched};

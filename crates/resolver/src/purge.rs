@@ -1,12 +1,15 @@
+use std::sync::Arc;
+
 use introspectd_core::{ProviderName, TokenId, TokenValue};
 
 use crate::fact::Keep;
+use crate::flight::Meant;
 use crate::key::{Key, Subject};
 use crate::resolver::Resolver;
 
 /// Each of these promises that after it returns no request is served from what was purged: what is cached is taken
-/// out, and what was asked before is called off, so that it reaches neither the cache nor those who wait for it; these
-/// ask anew. How many facts were taken out is told, as far as they were there.
+/// out, and a question that was asked before is judged when it is answered. A fact that is meant reaches neither the
+/// cache nor those who wait for it; these ask anew. How many facts were taken out of the cache is told.
 impl<K: Keep> Resolver<K> {
     /// Forgets what is known of this token, whichever provider said it.
     pub fn purge_token(&self, token: &TokenValue) -> usize {
@@ -24,13 +27,16 @@ impl<K: Keep> Resolver<K> {
     /// Forgets the facts of which `is_meant` holds, in a time that grows with the cache. It is asked while other
     /// requests may wait, so it should be quick. Facts without a record, of tokens that no provider knows, go in any
     /// case: nobody can tell what they would be about.
-    pub fn purge(&self, is_meant: impl Fn(&K) -> bool) -> usize {
-        self.flights.call_off(|_| true);
-        self.cache.remove_where(|fact| fact.record.as_ref().is_none_or(|record| is_meant(&record.kept)))
+    pub fn purge(&self, is_meant: impl Fn(&K) -> bool + Send + Sync + 'static) -> usize {
+        let meant: Meant<K> =
+            Arc::new(move |fact| fact.record.as_ref().is_none_or(|record| is_meant(&record.kept)));
+        self.flights.purge(|_| true, &meant);
+        self.cache.remove_where(|fact| meant(fact))
     }
 
     fn purge_keys(&self, keys: &[Key]) -> usize {
-        self.flights.call_off(|key| keys.contains(key));
+        let all: Meant<K> = Arc::new(|_| true);
+        self.flights.purge(|key| keys.contains(key), &all);
         keys.iter().filter(|key| self.cache.remove(key)).count()
     }
 }

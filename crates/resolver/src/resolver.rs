@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use crate::cache::{Cached, FactCache};
 use crate::fact::{Fact, Keep, Resolution, Source};
 use crate::flight::{Boarding, Flight, Flights, Outcome, Turn};
+use crate::health::{self, ProviderStatus};
 use crate::key::{Key, KeyMaker, Subject};
 use crate::limits::CacheLimits;
 use crate::router::{Match, Routed, Router, Unmatched};
@@ -19,6 +20,8 @@ use crate::router::{Match, Routed, Router, Unmatched};
 pub struct ProviderEntry {
     /// Its name.
     pub name: ProviderName,
+    /// What it is called in the configuration: `passport`, …
+    pub kind: &'static str,
     /// Its adapter.
     pub provider: Arc<dyn Provider>,
     /// How its tokens are recognized. `None`: it is asked only by name, or about what no other matches.
@@ -42,6 +45,8 @@ pub struct Resolver<K> {
 pub(crate) struct Asked {
     pub(crate) entry: Arc<ProviderEntry>,
     places: Arc<Semaphore>,
+    record: Arc<health::Record>,
+    clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<KeyMaker>,
 }
 
@@ -69,6 +74,8 @@ impl<K: Keep> Resolver<K> {
             Ok(Asked {
                 places: Arc::new(Semaphore::new(entry.max_in_flight as usize)),
                 entry: Arc::new(entry),
+                record: Arc::default(),
+                clock: Arc::clone(&clock),
                 keys: Arc::new(KeyMaker::random()?),
             })
         };
@@ -85,6 +92,15 @@ impl<K: Keep> Resolver<K> {
     /// The configured provider of this name.
     pub fn provider(&self, name: &str) -> Option<&ProviderName> {
         self.named(name).map(|(_, it)| &it.entry.name)
+    }
+
+    /// All of them, in the order of their configuration.
+    pub fn providers(&self) -> impl Iterator<Item = ProviderStatus<'_>> {
+        self.providers.iter().map(|Asked { entry, record, .. }| {
+            let (health, last_failure) = record.look();
+            let ProviderEntry { name, kind, provider, .. } = &**entry;
+            ProviderStatus { name, kind, capabilities: provider.capabilities(), health, last_failure }
+        })
     }
 
     /// What is known of a token that a client presented.
@@ -254,6 +270,10 @@ impl Asked {
         Resolution { fact: Some((&self.entry.name, fact)), source }
     }
 
+    pub(crate) fn note(&self, failure: Option<&Failure>) {
+        self.record.note(failure, self.clock.now());
+    }
+
     async fn ask<K: Keep>(&self, subject: &Subject) -> Outcome<K> {
         let Ok(_place) = self.places.try_acquire() else {
             return Err(Failure::outage(Outage::Overloaded));
@@ -264,6 +284,7 @@ impl Asked {
             Subject::Token(token) => provider.introspect(token).await,
             Subject::Id(id) => provider.lookup(id).await,
         };
+        self.note(outcome.as_ref().err());
         match outcome {
             Ok(mut introspection) => {
                 if let Introspection::Token(token) = &mut introspection

@@ -15,7 +15,7 @@ use crate::language::Language;
 use crate::problem::Problem;
 use crate::reply::{self, Rendered, Reply};
 
-use claims::Claims;
+pub(crate) use claims::Claims;
 pub(crate) use policy::named_in;
 pub use policy::{Policies, Policy, Requirements, Unavailable};
 

@@ -100,7 +100,7 @@ impl Bench {
 pub(crate) const EDGE_SECRET: &str = "s3cr:t/+ %41";
 
 fn callers() -> Callers {
-    use Permission::{Explain, Introspect, List, Lookup};
+    use Permission::{Explain, Introspect, List, Lookup, Purge, Revoke};
     let all = Selection::All;
     let narrow = Selection::Only([name("plain")].into());
     let plain = |name: &str| caller(name, None, &[Introspect], Selection::All);
@@ -110,7 +110,9 @@ fn callers() -> Callers {
         caller("operator", Some("operator-secret"), &[Introspect, Lookup], all.clone()),
         caller("auditor", Some("auditor-secret"), &[Lookup], all.clone()),
         caller("idle", Some("idle-secret"), &[List, Explain], all.clone()),
-        caller("narrow", Some("narrow-secret"), &[Introspect, Lookup], narrow),
+        caller("narrow", Some("narrow-secret"), &[Introspect, Lookup], narrow.clone()),
+        caller("admin", Some("admin-secret"), &[Introspect, Lookup, Revoke, Purge], all.clone()),
+        caller("narrow-admin", Some("narrow-admin-secret"), &[Introspect, Lookup, Revoke, Purge], narrow),
         caller("sidecar", None, &[Introspect], all.clone()),
         Caller { certificate: Some(CertificateName::san("edge.internal").unwrap()), ..plain("by-san") },
         Caller {
@@ -162,6 +164,7 @@ fn caller(
 fn upstream(called: &str, fake: &Arc<Fake>, prefix: Option<&str>) -> ProviderEntry {
     ProviderEntry {
         name: name(called),
+        kind: "fake",
         provider: Arc::clone(fake) as _,
         matching: prefix.map(|prefix| Match::Prefix(prefix.to_owned())),
         issuer: None,

@@ -69,9 +69,10 @@ impl Reply {
     #[track_caller]
     fn checked(self, head_only: bool) -> Self {
         assert_eq!(self.header("cache-control"), Some("no-store"), "{self:#?}");
-        assert_eq!(self.headers.contains_key("x-cache"), self.status == 200, "{self:#?}");
-        if self.headers.contains_key("x-auth-subject") {
-            assert_eq!((self.status, &*self.body), (200, ""), "{self:#?}");
+        assert!(self.status == 200 || !self.headers.contains_key("x-cache"), "{self:#?}");
+        // A request that may pass, or something done.
+        if self.status == 200 && self.body.is_empty() && !head_only {
+            assert!(!self.headers.contains_key("content-type"), "{self:#?}");
             return self;
         }
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:#?}");

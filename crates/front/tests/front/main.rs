@@ -18,6 +18,7 @@ mod languages;
 mod logs;
 mod other_headers;
 mod provider;
+mod records;
 mod replies;
 mod requests;
 mod stopping;

@@ -23,7 +23,7 @@ pub(crate) struct Fake {
 impl Fake {
     pub(crate) fn new(lookup: bool) -> Arc<Self> {
         Arc::new(Self {
-            capabilities: Capabilities { introspect: true, lookup, ..Capabilities::default() },
+            capabilities: Capabilities { introspect: true, lookup, revoke: lookup, revoke_by_id: lookup },
             script: Mutex::default(),
             asked: watch::Sender::default(),
             held: watch::Sender::default(),
@@ -63,6 +63,16 @@ impl Fake {
         self.asked.borrow().clone()
     }
 
+    /// Fails where its script does; else the text is inactive from now on.
+    async fn take_back(&self, text: &str, can: bool) -> Result<(), Failure> {
+        if !can {
+            return Err(Failure::Unsupported);
+        }
+        self.answer(text, format!("revoke {text}")).await?;
+        self.script(text, Ok(Introspection::Inactive));
+        Ok(())
+    }
+
     async fn answer(&self, text: &str, question: String) -> Result<Introspection, Failure> {
         let answer = self.script.lock().unwrap().get(text).cloned();
         self.asked.send_modify(|asked| asked.push(question));
@@ -83,6 +93,14 @@ impl Provider for Fake {
 
     async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
         self.answer(id.as_str(), format!("id {}", id.as_str())).await
+    }
+
+    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
+        self.take_back(token.expose(), self.capabilities.revoke).await
+    }
+
+    async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure> {
+        self.take_back(id.as_str(), self.capabilities.revoke_by_id).await
     }
 }
 

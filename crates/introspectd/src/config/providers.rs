@@ -16,6 +16,7 @@ use super::nearest;
 #[derive(Debug)]
 pub struct ProviderConfig {
     name: ProviderName,
+    kind: &'static str,
     vendor: Vendor,
     matching: Option<Match>,
     issuer: Option<String>,
@@ -60,8 +61,8 @@ impl Vendor {
 impl ProviderConfig {
     /// Builds the adapter.
     pub fn into_entry(self, clock: Arc<dyn Clock>) -> ProviderEntry {
-        let Self { name, vendor, matching, issuer, max_in_flight } = self;
-        ProviderEntry { name, provider: vendor.into_provider(clock), matching, issuer, max_in_flight }
+        let Self { name, kind, vendor, matching, issuer, max_in_flight } = self;
+        ProviderEntry { name, kind, provider: vendor.into_provider(clock), matching, issuer, max_in_flight }
     }
 }
 
@@ -98,10 +99,9 @@ fn read_provider(
     let kind = section.required_text("kind", &format!("Kinds: {}.", KINDS.join(", ")))?;
     let vendor = Vendor::read(&kind, &mut section);
     // Which other keys belong here is known when the kind is.
-    if KINDS.contains(&kind.as_str()) {
-        section.finish();
-    }
-    Some(ProviderConfig { name, vendor: vendor?, matching, issuer, max_in_flight })
+    let kind = KINDS.into_iter().find(|known| *known == kind)?;
+    section.finish();
+    Some(ProviderConfig { name, kind, vendor: vendor?, matching, issuer, max_in_flight })
 }
 
 /// `match = { prefix | regex | jwt_issuer = "…" }`. Two providers with the same one are a mistake:

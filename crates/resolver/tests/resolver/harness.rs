@@ -287,6 +287,7 @@ impl From<Failure> for Answer {
 pub(crate) fn upstream(called: &str, fake: &Arc<Fake>, matching: Option<Match>) -> ProviderEntry {
     ProviderEntry {
         name: name(called),
+        kind: "fake",
         provider: Arc::clone(fake) as _,
         matching,
         issuer: None,

@@ -68,19 +68,17 @@ async fn facts_go_by_what_they_say_and_those_that_say_nothing_go_too() {
 async fn a_question_under_way_is_asked_again_by_those_who_wait_for_it() {
     for broad in [false, true] {
         let (bench, provider) = Bench::single(LIMITS);
-        provider.script("t", good());
+        provider.script("t", of("alice"));
         provider.hold();
         let waiting = [bench.asking("t").await, bench.asking("t").await];
         provider.arrived(1).await;
         provider.script("t", Introspection::Inactive);
         if broad {
-            bench.resolver.purge(|_| false);
+            bench.resolver.purge(|token| token.sub.as_deref() == Some("alice"));
         } else {
             bench.resolver.purge_token(&value("t"));
         }
-        // Who comes now does not board what is under way.
         let later = bench.asking("t").await;
-        provider.arrived(2).await;
         provider.release();
         for answer in waiting.into_iter().chain([later]) {
             let answer = answer.await.unwrap();
@@ -89,6 +87,22 @@ async fn a_question_under_way_is_asked_again_by_those_who_wait_for_it() {
         assert_eq!(provider.questions(), 2, "one flight for all who ask again");
         assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Hit));
     }
+}
+
+#[tokio::test]
+async fn a_question_under_way_about_something_else_is_left_alone() {
+    let (bench, provider) = Bench::single(LIMITS);
+    provider.script("t", of("bob"));
+    provider.hold();
+    let waiting = bench.asking("t").await;
+    provider.arrived(1).await;
+    for _ in 0..3 {
+        bench.resolver.purge(|token| token.sub.as_deref() == Some("alice"));
+    }
+    provider.release();
+    assert_eq!(waiting.await.unwrap(), active(Source::Miss));
+    assert_eq!(bench.ask("t").await, active(Source::Hit));
+    assert_eq!(provider.questions(), 1);
 }
 
 #[tokio::test]

@@ -1,0 +1,25 @@
+use http::HeaderMap;
+
+use super::id;
+use crate::api::Session;
+use crate::caller::Permission;
+use crate::problem::Problem;
+use crate::reply::{self, Reply};
+
+impl Session {
+    /// `GET /v1/providers/{provider}/tokens/{token_id}`: one record, active or not.
+    pub(super) async fn lookup(
+        &self,
+        headers: &HeaderMap,
+        provider: &str,
+        segment: &str,
+    ) -> Result<Reply, Problem> {
+        let caller = self.caller(headers)?;
+        caller.must_have(&[Permission::Lookup])?;
+        let provider = self.visible(caller, provider)?;
+        let resolution = self.resolver().lookup(id(segment)?, provider).await?;
+        let source = resolution.source;
+        let record = resolution.fact.and_then(|(_, fact)| fact.record).ok_or(Problem::NotFound)?;
+        Ok(reply::record(record.validity.state(self.now()), &record.kept, source))
+    }
+}

@@ -1,0 +1,60 @@
+//! Tokens as records: look one up, take it back, forget it, and who could be asked.
+
+mod lookup;
+mod providers;
+mod purge;
+mod revoke;
+
+use http::Method;
+use http::request::Parts;
+use hyper::body::Body;
+use introspectd_core::{ProviderName, TokenId};
+use percent_encoding::percent_decode_str;
+
+use crate::api::Session;
+use crate::caller::Caller;
+use crate::problem::Problem;
+use crate::reply::Reply;
+
+impl Session {
+    /// Answers at `/revoke` and below `/v1`.
+    pub(crate) async fn records<B>(&self, head: &Parts, body: B) -> Result<Reply, Problem>
+    where
+        B: Body<Error: std::error::Error + Send + Sync + 'static>,
+    {
+        let path = head.uri.path().strip_prefix('/').unwrap_or_default();
+        let segments: Vec<&str> = path.split('/').collect();
+        match segments.as_slice() {
+            ["revoke"] => match head.method {
+                Method::POST => self.revoke(&head.headers, body).await,
+                _ => Err(Problem::MethodNotAllowed { allow: "POST" }),
+            },
+            ["v1", "cache", "purge"] => match head.method {
+                Method::POST => self.purge(&head.headers, body).await,
+                _ => Err(Problem::MethodNotAllowed { allow: "POST" }),
+            },
+            ["v1", "providers"] => match head.method {
+                Method::GET | Method::HEAD => self.providers(&head.headers),
+                _ => Err(Problem::MethodNotAllowed { allow: "GET, HEAD" }),
+            },
+            ["v1", "providers", provider, "tokens", id] => match head.method {
+                Method::GET | Method::HEAD => self.lookup(&head.headers, provider, id).await,
+                Method::DELETE => self.revoke_by_id(&head.headers, provider, id).await,
+                _ => Err(Problem::MethodNotAllowed { allow: "GET, HEAD, DELETE" }),
+            },
+            _ => Err(Problem::NotFound),
+        }
+    }
+
+    /// The provider that a path names, if the caller may see it: one that it may not is as good as none.
+    fn visible(&self, caller: &Caller, name: &str) -> Result<&ProviderName, Problem> {
+        let provider = self.resolver().provider(name);
+        provider.filter(|provider| caller.may_ask(provider)).ok_or(Problem::NotFound)
+    }
+}
+
+/// The id that a path's segment stands for. What can be none is that of no record.
+fn id(segment: &str) -> Result<TokenId, Problem> {
+    let text = percent_decode_str(segment).decode_utf8().map_err(|_| Problem::NotFound)?;
+    TokenId::parse(text.into_owned()).map_err(|_| Problem::NotFound)
+}

@@ -1,0 +1,72 @@
+use std::sync::Arc;
+
+use http::HeaderMap;
+use hyper::body::Body;
+use introspectd_core::{Failure, Outage};
+
+use super::id;
+use super::purge::Claim;
+use crate::api::Session;
+use crate::body::read_form;
+use crate::caller::Permission;
+use crate::form::{IntrospectForm, Subject};
+use crate::problem::{InvalidRequest, Problem};
+use crate::reply::{self, Rendered, Reply};
+
+impl Session {
+    /// `POST /revoke` (RFC 7009): a token that is unknown, or belongs to nobody, is as good as revoked.
+    pub(super) async fn revoke<B>(&self, headers: &HeaderMap, body: B) -> Result<Reply, Problem>
+    where
+        B: Body<Error: std::error::Error + Send + Sync + 'static>,
+    {
+        let caller = Arc::clone(self.caller(headers)?);
+        caller.must_have(&[Permission::Revoke])?;
+        let IntrospectForm { subject, provider } = IntrospectForm::parse(&read_form(headers, body).await?)?;
+        let Subject::Token(token) = subject else {
+            // By id it is another call, which cannot be mistaken for this one.
+            return Err(InvalidRequest::NotByHint.into());
+        };
+        let only = provider.as_deref().map(|name| self.known(name)).transpose()?.cloned();
+        let resolver = self.resolver_to_keep();
+        to_its_end(async move {
+            resolver.revoke(&token, only.as_ref(), |provider| caller.may_ask(provider)).await
+        })
+        .await
+    }
+
+    /// `DELETE /v1/providers/{provider}/tokens/{token_id}`: the same by id.
+    pub(super) async fn revoke_by_id(
+        &self,
+        headers: &HeaderMap,
+        provider: &str,
+        segment: &str,
+    ) -> Result<Reply, Problem> {
+        let caller = self.caller(headers)?;
+        caller.must_have(&[Permission::Revoke])?;
+        let provider = self.visible(caller, provider)?.clone();
+        let (id, resolver) = (id(segment)?, self.resolver_to_keep());
+        to_its_end(async move {
+            let outcome = resolver.revoke_by_id(&id, &provider).await;
+            // What is known of the same token by its value. All of the cache is looked at, and a worker has other
+            // connections.
+            let is_it = move |kept: &Rendered| {
+                Claim::TokenId.is(kept, id.as_str()) && Claim::Provider.is(kept, provider.as_str())
+            };
+            let forgotten = tokio::task::spawn_blocking(move || resolver.purge(is_it)).await;
+            forgotten.map_err(|_| Failure::outage(Outage::Abandoned)).and(outcome)
+        })
+        .await
+    }
+}
+
+/// As a task of its own: whoever asks may go away, and what was begun is not left half done.
+async fn to_its_end(
+    revocation: impl Future<Output = Result<(), Failure>> + Send + 'static,
+) -> Result<Reply, Problem> {
+    let outcome = tokio::spawn(revocation).await.unwrap_or(Err(Failure::outage(Outage::Abandoned)));
+    match outcome {
+        Ok(()) => Ok(reply::done()),
+        Err(Failure::Unsupported) => Err(Failure::Unsupported.into()),
+        Err(failure) => Err(Problem::NotRevoked(failure)),
+    }
+}
