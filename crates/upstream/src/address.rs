@@ -28,6 +28,8 @@ pub enum InvalidAddress {
     UserInfo,
 }
 
+const REMEDY: &str = "Write a URL such as \"https://as.example\".";
+
 impl Address {
     /// Reads a URL.
     ///
@@ -64,16 +66,23 @@ impl Address {
 
     /// Reads a key of the configuration; plain `http` leaves the machine only with `allow_http`.
     pub(crate) fn read(section: &mut Section, key: &str, allow_http: bool) -> Option<Self> {
-        let remedy = "Write a URL such as \"https://as.example\".";
-        let address = section.required_parsed(key, remedy, Self::parse)?;
-        if !address.is_private() && !allow_http {
+        section.required_parsed(key, REMEDY, Self::parse).map(|it| it.judged(section, key, allow_http))
+    }
+
+    /// The same, of a key that need not be there.
+    pub(crate) fn read_optional(section: &mut Section, key: &str, allow_http: bool) -> Option<Self> {
+        section.parsed(key, REMEDY, Self::parse).map(|it| it.judged(section, key, allow_http))
+    }
+
+    fn judged(self, section: &Section, key: &str, allow_http: bool) -> Self {
+        if !self.is_private() && !allow_http {
             section.problem(
                 key,
                 "is plain http, which shows tokens and credentials to the network",
                 "Use https, or set allow_http = true if the network is trusted.",
             );
         }
-        Some(address)
+        self
     }
 
     /// Whether the way there is encrypted, or does not leave the machine.
@@ -115,6 +124,14 @@ impl Address {
     /// [`Refused`] where it is too long for a URL.
     pub fn with_segment(&self, path: &str, segment: &Segment) -> Result<Uri, Refused> {
         self.below(&format!("{path}/{}", segment.encoded))
+    }
+
+    /// The same with a fixed query (`action=revoke`).
+    ///
+    /// # Errors
+    /// [`Refused`] where it is too long for a URL.
+    pub fn with_segment_and_query(&self, path: &str, segment: &Segment, query: &str) -> Result<Uri, Refused> {
+        self.below(&format!("{path}/{}?{query}", segment.encoded))
     }
 }
 
@@ -192,6 +209,11 @@ mod tests {
     fn addresses() {
         let address = Address::parse("https://a.example/x/").unwrap();
         assert_eq!(address.below("/v1").unwrap(), "https://a.example/x/v1");
+        let segment = Segment::parse("a&b=c", &[]).unwrap();
+        assert_eq!(
+            address.with_segment_and_query("/v1", &segment, "d=e").unwrap(),
+            "https://a.example/x/v1/a%26b%3Dc?d=e"
+        );
         assert_eq!(Address::parse("http://a.example").unwrap().uri().unwrap(), "http://a.example/");
         assert_eq!(
             Address::parse("http://a.example/i?realm=x").unwrap().uri().unwrap(),

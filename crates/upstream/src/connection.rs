@@ -22,9 +22,20 @@ impl Connection {
     /// Reads `address_key`, `allow_http`, `timeout`, `tls` and `credentials` of a provider's section.
     /// `None` where there was a problem, which the section's ledger holds.
     pub fn read(section: &mut Section, address_key: &str, dialect: Dialect) -> Option<Self> {
+        Self::read_with_other(section, address_key, None, dialect).map(|(connection, _)| connection)
+    }
+
+    /// The same for a provider that may have a second address, under `other_key`, with the same credentials.
+    pub fn read_with_other(
+        section: &mut Section,
+        address_key: &str,
+        other_key: Option<&str>,
+        dialect: Dialect,
+    ) -> Option<(Self, Option<Address>)> {
         let before = section.ledger().problem_count();
         let allow_http = section.flag("allow_http", false);
         let address = Address::read(section, address_key, allow_http);
+        let other = other_key.and_then(|key| Address::read_optional(section, key, allow_http));
         if let Some(address) = &address
             && address.has_query()
             && !matches!(dialect, Dialect::FormEndpoint)
@@ -37,12 +48,12 @@ impl Connection {
             Duration::from_millis(1)..=Duration::from_secs(300),
         );
         let credentials = CredentialConfig::read(section, dialect, address.as_ref(), allow_http);
-        let https = address.as_ref().is_some_and(Address::is_https)
+        let https = address.iter().chain(&other).any(Address::is_https)
             || credentials.as_ref().is_some_and(CredentialConfig::is_https);
         let tls = tls::read(section, https);
         if section.ledger().problem_count() > before {
             return None;
         }
-        Some(Self { address: address?, tls: tls?, timeout, credentials: credentials? })
+        Some((Self { address: address?, tls: tls?, timeout, credentials: credentials? }, other))
     }
 }

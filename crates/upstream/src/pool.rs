@@ -3,7 +3,7 @@ use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, USER_AGENT};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper_rustls::HttpsConnector;
@@ -63,6 +63,8 @@ impl Pool {
         authorization: Option<&HeaderValue>,
     ) -> Result<(StatusCode, HeaderMap, Bytes), Failure> {
         let (content_type, body) = question.body.unzip();
+        // hyper says nothing of an empty body, and front ends of Google refuse a POST without a length (411).
+        let length = body.as_ref().map(Bytes::len);
         let mut request = Request::new(Full::new(body.unwrap_or_default()));
         *request.method_mut() = question.method;
         *request.uri_mut() = question.uri;
@@ -71,6 +73,7 @@ impl Pool {
         headers
             .insert(USER_AGENT, HeaderValue::from_static(concat!("introspectd/", env!("CARGO_PKG_VERSION"))));
         headers.extend(content_type.map(|value| (CONTENT_TYPE, value)));
+        headers.extend(length.map(|length| (CONTENT_LENGTH, length.into())));
         headers.extend(authorization.map(|value| (AUTHORIZATION, value.clone())));
 
         let response = self.0.request(request).await.map_err(|error| before_the_head(&error))?;
@@ -115,5 +118,10 @@ impl Question {
 
     pub(crate) fn json(uri: Uri, body: Vec<u8>) -> Self {
         Self { method: Method::POST, uri, body: Some((JSON, body.into())) }
+    }
+
+    pub(crate) fn delete(uri: Uri, json: Option<&serde_json::Value>) -> Self {
+        let body = json.map(|json| (JSON, json.to_string().into()));
+        Self { method: Method::DELETE, uri, body }
     }
 }

@@ -1,8 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, StatusCode, Uri};
+use bytes::Bytes;
+use http::{HeaderValue, Method, StatusCode, Uri};
 use introspectd_core::{Clock, Failure};
+use serde_json::Value;
 
 use crate::answer::{Answer, screen};
 use crate::connection::Connection;
@@ -47,6 +49,34 @@ impl Upstream {
         self.ask(Question::form(uri, self.form_body(form))).await
     }
 
+    /// Asks with POST and an empty body of this media type.
+    ///
+    /// # Errors
+    /// A [`Failure`] for anything but an [`Answer`].
+    pub async fn post_empty(&self, uri: Uri, media_type: &'static str) -> Result<Answer, Failure> {
+        let body = Some((HeaderValue::from_static(media_type), Bytes::new()));
+        self.ask(Question { method: Method::POST, uri, body }).await
+    }
+
+    /// Asks with DELETE, for some vendors with a JSON body.
+    ///
+    /// # Errors
+    /// A [`Failure`] for anything but an [`Answer`].
+    pub async fn delete(&self, uri: Uri, json: Option<&Value>) -> Result<Answer, Failure> {
+        self.ask(Question::delete(uri, json)).await
+    }
+
+    /// Ends what takes several exchanges in the time of one.
+    ///
+    /// # Errors
+    /// [`Failure::Timeout`] at its end, and before it what `exchanges` fails with.
+    pub async fn in_time<T>(
+        &self,
+        exchanges: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::time::timeout(self.timeout, exchanges).await.unwrap_or(Err(Failure::Timeout))
+    }
+
     fn form_body(&self, form: &[(&str, &str)]) -> String {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(form);
@@ -65,7 +95,7 @@ impl Upstream {
                 }
             }
         };
-        tokio::time::timeout(self.timeout, exchange).await.unwrap_or(Err(Failure::Timeout))
+        self.in_time(exchange).await
     }
 
     /// A 401 may mean that the credential was taken back before its end: it is renewed once.

@@ -3,7 +3,7 @@
 use introspectd_settings::Problem;
 use introspectd_upstream::Dialect;
 
-use crate::provider::read;
+use crate::provider::{read, read_with_other};
 
 const HTTPS: &str = "base_url = \"https://as.example\"\n";
 const NONE: &str = "credentials = { type = \"none\" }\n";
@@ -194,4 +194,30 @@ fn what_is_in_force_is_noted_once_and_without_secrets() {
     assert_eq!(keys.len(), noted, "{settings:#?}");
     assert!(keys.contains(&"base_url") && keys.contains(&"timeout"));
     assert!(!format!("{settings:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_second_address_is_held_to_the_same_rules() {
+    let other = |text: &str, more: &str| {
+        let toml = format!("{HTTPS}{NONE}{more}\nother_url = {text:?}\n");
+        read_with_other(FORM, &toml, Some("other_url")).map(|(_, other, _)| other.expect("it is there"))
+    };
+    assert_eq!(
+        other("https://as.example/revoke?a=b", "").unwrap().uri().unwrap(),
+        "https://as.example/revoke?a=b"
+    );
+    assert!(other("http://127.0.0.1:1/revoke", "").is_ok());
+    assert!(other("http://as.example/revoke", "allow_http = true").is_ok());
+    for (text, what) in [
+        ("http://as.example/revoke", "is plain http, which shows tokens and credentials to the network"),
+        ("as.example/revoke", "is no URL"),
+        ("https://u:p@as.example", "holds a user name or password"),
+    ] {
+        let problems = other(text, "").expect_err(text);
+        let told: Vec<_> =
+            problems.iter().map(|problem| (problem.key.as_str(), problem.what.as_str())).collect();
+        assert_eq!(told, [("other_url", what)]);
+    }
+    let (_, absent, _) = read_with_other(FORM, &format!("{HTTPS}{NONE}"), Some("other_url")).unwrap();
+    assert_eq!(absent, None);
 }

@@ -73,6 +73,44 @@ async fn a_question_that_was_sent_is_not_repeated_on_another_connection() {
 }
 
 #[tokio::test]
+async fn what_changes_something_is_not_repeated_either() {
+    let server = silent().await;
+    let upstream = open(&server.base_url(), "");
+    let uri = || uri(&server.base_url(), "/x");
+    for (fault, outage) in [(Fault::HangUp, Outage::Closed), (Fault::Reset, Outage::Unreachable)] {
+        assert!(upstream.get(uri()).await.is_ok());
+        server.forget();
+        server.next(fault.clone());
+        let failure = Some(Failure::outage(outage));
+        assert_eq!(upstream.delete(uri(), None).await.err(), failure);
+        assert!(upstream.get(uri()).await.is_ok());
+        server.next(fault);
+        assert_eq!(upstream.post_empty(uri(), "application/octet-stream").await.err(), failure);
+        let methods: Vec<_> = server.requests().into_iter().map(|request| request.method).collect();
+        assert_eq!(methods, ["DELETE", "GET", "POST"]);
+    }
+}
+
+#[tokio::test]
+async fn several_exchanges_may_share_the_time_of_one() {
+    let server = silent().await;
+    let upstream = open(&server.base_url(), "");
+    let uri = || uri(&server.base_url(), "/x");
+    let both = async {
+        upstream.get(uri()).await?;
+        upstream.get(uri()).await
+    };
+    assert!(upstream.in_time(both).await.is_ok());
+    let upstream = open(&server.base_url(), SHORT);
+    let for_ever = async {
+        loop {
+            upstream.get(uri()).await?;
+        }
+    };
+    assert_eq!(upstream.in_time::<()>(for_ever).await, Err(Failure::Timeout));
+}
+
+#[tokio::test]
 async fn no_answer_in_time_is_a_timeout() {
     assert_eq!(after(Fault::Hang, SHORT).await, Failure::Timeout);
 }
@@ -148,7 +186,9 @@ async fn a_redirect_is_not_followed_and_takes_the_credential_nowhere() {
         assert_eq!(got, Some(BadAnswer::Redirect(status).into()));
         let posted = upstream.post_form(uri(&server.base_url(), "/x"), &[("token", "t")]).await.err();
         assert_eq!(posted, Some(BadAnswer::Redirect(status).into()));
-        assert_eq!(authorizations(&server), vec![Some("Bearer hunter2".to_owned()); 2]);
+        let deleted = upstream.delete(uri(&server.base_url(), "/x"), None).await.err();
+        assert_eq!(deleted, Some(BadAnswer::Redirect(status).into()));
+        assert_eq!(authorizations(&server), vec![Some("Bearer hunter2".to_owned()); 3]);
     }
     assert_eq!(target.count(), 0);
 }
@@ -226,6 +266,32 @@ async fn a_question_asks_for_json_and_says_who_we_are() {
     assert_eq!((posted.method.as_str(), posted.target.as_str()), ("POST", "/i"));
     assert_eq!(posted.header("content-type"), Some("application/x-www-form-urlencoded"));
     assert_eq!(posted.body, b"token=a%2Bb+%26&x=");
+}
+
+#[tokio::test]
+async fn what_changes_something_says_how_long_its_body_is_or_has_none() {
+    let server = silent().await;
+    let upstream = open(&server.base_url(), "");
+    upstream.delete(uri(&server.base_url(), "/d"), None).await.unwrap();
+    upstream.delete(uri(&server.base_url(), "/j"), Some(&serde_json::json!({"id": "a\"b"}))).await.unwrap();
+    upstream.post_empty(uri(&server.base_url(), "/p?a=b"), "application/octet-stream").await.unwrap();
+    let requests = server.requests();
+    let sent: Vec<_> = requests
+        .iter()
+        .map(|request| {
+            let (length, media_type) = (request.header("content-length"), request.header("content-type"));
+            assert_eq!(request.header("transfer-encoding"), None);
+            (request.method.as_str(), request.target.as_str(), length, media_type, request.body.as_slice())
+        })
+        .collect();
+    assert_eq!(
+        sent,
+        [
+            ("DELETE", "/d", None, None, &b""[..]),
+            ("DELETE", "/j", Some("13"), Some("application/json"), br#"{"id":"a\"b"}"#),
+            ("POST", "/p?a=b", Some("0"), Some("application/octet-stream"), b""),
+        ]
+    );
 }
 
 #[tokio::test]

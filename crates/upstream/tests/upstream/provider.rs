@@ -6,7 +6,7 @@ use http::Uri;
 use introspectd_core::{ManualClock, Timestamp};
 use introspectd_settings::{Environment, Problem, Setting, load};
 use introspectd_simulators::{Answer, Recorded, Simulator, Vendor};
-use introspectd_upstream::{Connection, Dialect, Upstream};
+use introspectd_upstream::{Address, Connection, Dialect, Upstream};
 use serde_json::json;
 
 /// Says `{}` to everything.
@@ -24,14 +24,24 @@ pub(crate) async fn silent() -> Simulator<Silent> {
 
 /// Reads `toml` as a provider's section, in which nothing else is asked for.
 pub(crate) fn read(dialect: Dialect, toml: &str) -> Result<(Connection, Vec<Setting>), Vec<Problem>> {
+    read_with_other(dialect, toml, None).map(|(connection, _, settings)| (connection, settings))
+}
+
+/// The same, where a second address may stand under `other_key`.
+pub(crate) fn read_with_other(
+    dialect: Dialect,
+    toml: &str,
+    other_key: Option<&str>,
+) -> Result<(Connection, Option<Address>, Vec<Setting>), Vec<Problem>> {
     let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
     std::fs::write(file.path(), toml).unwrap();
     let mut section = load(file.path(), &Environment::new()).unwrap();
     let ledger = section.ledger().clone();
-    let connection = Connection::read(&mut section, "base_url", dialect);
+    let read = Connection::read_with_other(&mut section, "base_url", other_key, dialect);
     section.finish();
     let settings = ledger.close().map_err(|problems| problems.0)?;
-    Ok((connection.expect("no problem was told"), settings))
+    let (connection, other) = read.expect("no problem was told");
+    Ok((connection, other, settings))
 }
 
 /// `more` may name another `timeout` than one that no test is meant to reach.
