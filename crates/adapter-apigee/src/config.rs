@@ -1,18 +1,21 @@
 use introspectd_settings::Section;
 use introspectd_upstream::{Connection, Dialect};
 
-/// An Apigee's part of the configuration: `base_url`, `organization` and what every provider has.
+/// An Apigee's part of the configuration: `base_url`, `organization`, `cascade` and what every provider has.
 #[derive(Debug)]
 pub struct Config {
     pub(crate) connection: Connection,
     /// Letters, digits, `-` and `_`: it stands in the path as it is.
     pub(crate) organization: String,
+    /// Whether a revocation takes the refresh token as well.
+    pub(crate) cascade: bool,
 }
 
 impl Config {
     /// Reads the vendor's keys of a provider's section. `None` where there was a problem.
     pub fn read(section: &mut Section) -> Option<Self> {
         let connection = Connection::read(section, "base_url", Dialect::Rest);
+        let cascade = section.flag("cascade", false);
         let remedy = "Write the organization's name, as in the management API's path /v1/o/NAME.";
         let organization = section.required_text("organization", remedy)?;
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
@@ -20,6 +23,6 @@ impl Config {
             section.problem("organization", "is no organization's name", remedy);
             return None;
         }
-        Some(Self { connection: connection?, organization })
+        Some(Self { connection: connection?, organization, cascade })
     }
 }

@@ -1,4 +1,4 @@
-//! Apigee Edge: how to ask about a token, how to read the answer.
+//! Apigee Edge: how to ask about a token, and to take it back; how to read the answers.
 
 mod config;
 mod wire;
@@ -18,21 +18,28 @@ pub struct Apigee {
     address: Address,
     /// "Get an access token", <http://apigee.com/docs/api/api_methods/109-get-an-access-token>.
     tokens: String,
+    /// What follows a token's address to revoke it.
+    revocation: &'static str,
 }
+
+/// "Approve or revoke an access token", <http://apigee.com/docs/api/api_methods/115-approve-an-access-token>: no body,
+/// of this type.
+const OCTETS: &str = "application/octet-stream";
 
 impl Apigee {
     /// From what was read from the configuration.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
         let address = config.connection.address.clone();
         let tokens = format!("/v1/o/{}/oauth2/accesstokens", config.organization);
-        Self { upstream: Upstream::new(config.connection, clock), address, tokens }
+        let revocation = if config.cascade { "action=revoke&cascade=true" } else { "action=revoke" };
+        Self { upstream: Upstream::new(config.connection, clock), address, tokens, revocation }
     }
 }
 
 #[async_trait]
 impl Provider for Apigee {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { introspect: true, ..Capabilities::default() }
+        Capabilities { introspect: true, revoke: true, ..Capabilities::default() }
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
@@ -42,5 +49,14 @@ impl Provider for Apigee {
         let Ok(uri) = uri else { return Ok(Introspection::Inactive) };
         let answer = self.upstream.get(uri).await?;
         Ok(wire::read(answer.status, &answer.body, token)?)
+    }
+
+    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
+        // A token with a query of its own could approve what was revoked.
+        let uri = Segment::parse(token.expose(), &[])
+            .and_then(|it| self.address.with_segment_and_query(&self.tokens, &it, self.revocation));
+        let Ok(uri) = uri else { return Ok(()) };
+        let answer = self.upstream.post_empty(uri, OCTETS).await?;
+        Ok(wire::read_revocation(answer.status, &answer.body, token)?)
     }
 }

@@ -55,6 +55,11 @@ const UNKNOWN_TOKEN: [&str; 2] = [
     "keymanagement.service.oauth_access_token_doesnot_exist",
 ];
 
+/// The 404 of "Approve or revoke an access token", <http://apigee.com/docs/api/api_methods/115-approve-an-access-token>,
+/// as its example writes it, and as its list of codes does.
+const UNKNOWN_TO_REVOKE: [&str; 2] =
+    ["keymanagement.service.invalid_accesstoken", "keymanagement.service.invalid_access_token"];
+
 #[derive(Deserialize)]
 struct Error {
     code: String,
@@ -64,11 +69,35 @@ struct Error {
 pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenValue) -> Result<Introspection, BadAnswer> {
     match status {
         StatusCode::OK => read_record(body, asked).map(|token| Introspection::Token(Box::new(token))),
-        // A wrong organization or path is a 404 as well.
-        StatusCode::NOT_FOUND => match object::<Error>(body) {
-            Ok(Error { code }) if UNKNOWN_TOKEN.contains(&code.as_str()) => Ok(Introspection::Inactive),
-            Ok(_) | Err(_) => Err(BadAnswer::UndocumentedError(status.as_u16())),
+        StatusCode::NOT_FOUND => read_unknown(body, &[UNKNOWN_TOKEN]).map(|()| Introspection::Inactive),
+        _ => Err(BadAnswer::Status(status.as_u16())),
+    }
+}
+
+/// A 404 that says that there is no such token. A wrong organization or path is a 404 as well.
+fn read_unknown(body: &[u8], documented: &[[&str; 2]]) -> Result<(), BadAnswer> {
+    match object::<Error>(body) {
+        Ok(Error { code }) if documented.as_flattened().contains(&code.as_str()) => Ok(()),
+        Ok(_) | Err(_) => Err(BadAnswer::UndocumentedError(404)),
+    }
+}
+
+/// The record that newer versions answer a revocation with. It says which token was meant; whether its status is the
+/// former or the new one is not documented.
+#[derive(Deserialize)]
+struct Revoked {
+    token: String,
+}
+
+/// What the status and body say about the revocation of this token.
+pub(crate) fn read_revocation(status: StatusCode, body: &[u8], asked: &TokenValue) -> Result<(), BadAnswer> {
+    match status {
+        StatusCode::NO_CONTENT => Ok(()),
+        StatusCode::OK => match object::<Revoked>(body)? {
+            Revoked { token } if asked.is(&token) => Ok(()),
+            Revoked { .. } => Err(BadAnswer::OtherToken),
         },
+        StatusCode::NOT_FOUND => read_unknown(body, &[UNKNOWN_TOKEN, UNKNOWN_TO_REVOKE]),
         _ => Err(BadAnswer::Status(status.as_u16())),
     }
 }
@@ -261,10 +290,39 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_said_about_a_revocation() {
+        let other = SAMPLE.replace(TOKEN, "other");
+        let code = |code: &str| json!({"code": format!("keymanagement.service.{code}")}).to_string();
+        let refused = || Err(BadAnswer::UndocumentedError(404));
+        for (status, body, said) in [
+            (204, "", Ok(())),
+            (200, SAMPLE, Ok(())),
+            (200, &other, Err(BadAnswer::OtherToken)),
+            (200, "{}", Err(BadAnswer::member("token"))),
+            (200, "", Err(BadAnswer::NotAnObject)),
+            (200, "<html>", Err(BadAnswer::NotAnObject)),
+            (404, NOT_FOUND, Ok(())),
+            (404, &code("oauth_access_token_doesnot_exist"), Ok(())),
+            (404, &code("invalid_access_token"), Ok(())),
+            (404, &code("invalid_accesstoken"), Ok(())),
+            (404, &code("access_token_approve_failed"), refused()),
+            (404, &code("application_not_approved"), refused()),
+            (404, "<html>", refused()),
+            (404, "{}", refused()),
+            (400, &code("invalid_access_token"), Err(BadAnswer::Status(400))),
+            (202, SAMPLE, Err(BadAnswer::Status(202))),
+        ] {
+            let read = read_revocation(StatusCode::from_u16(status).unwrap(), body.as_bytes(), &value(TOKEN));
+            assert_eq!(read, said, "{status} {body}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>) {
-            let _ = read(StatusCode::from_u16(status).unwrap(), &body, &value(TOKEN));
+            let (status, asked) = (StatusCode::from_u16(status).unwrap(), value(TOKEN));
+            let _ = (read(status, &body, &asked), read_revocation(status, &body, &asked));
         }
 
         #[test]

@@ -1,6 +1,7 @@
 use http::StatusCode;
 use introspectd_core::{
-    BadAnswer, Expiry, Introspection, ScopeSet, Status, Timestamp, Token, TokenId, bearer_or, grant_type,
+    BadAnswer, Expiry, Introspection, Object, ScopeSet, Status, Timestamp, Token, TokenId, bearer_or,
+    grant_type,
 };
 use introspectd_upstream::object;
 use serde::Deserialize;
@@ -34,11 +35,37 @@ struct Record {
 pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenId) -> Result<Introspection, BadAnswer> {
     match status {
         StatusCode::OK => read_record(body, asked).map(|token| Introspection::Token(Box::new(token))),
-        // The error's members are not documented, so any object will do, and nothing but an object.
-        StatusCode::NOT_FOUND => match object::<serde_json::Map<String, Value>>(body) {
-            Ok(_) => Ok(Introspection::Inactive),
-            Err(_) => Err(BadAnswer::UndocumentedError(status.as_u16())),
-        },
+        StatusCode::NOT_FOUND => read_error(status, body).map(|()| Introspection::Inactive),
+        _ => Err(BadAnswer::Status(status.as_u16())),
+    }
+}
+
+/// The error's members are not documented, so any object will do, and nothing but an object.
+fn read_error(status: StatusCode, body: &[u8]) -> Result<(), BadAnswer> {
+    let read = object::<Object>(body);
+    read.map(drop).map_err(|_| BadAnswer::UndocumentedError(status.as_u16()))
+}
+
+/// "Revoke access token", <https://docs.passportfintech.com/EN/revoke-access-token>.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Revocation {
+    /// The token is not active any more, or never was.
+    Done,
+    /// It "is already revoked or in a non-revocable state". Which of them, the answer does not say.
+    Conflict,
+}
+
+/// What the status and body say about a revocation.
+pub(crate) fn read_revocation(status: StatusCode, body: &[u8]) -> Result<Revocation, BadAnswer> {
+    match status {
+        StatusCode::NO_CONTENT => Ok(Revocation::Done),
+        // Documented without a body, and an empty object is how such APIs often write that. What is neither, say the
+        // page of a server that is no Passport, has revoked nothing.
+        StatusCode::OK if body.trim_ascii().is_empty() => Ok(Revocation::Done),
+        StatusCode::OK => object::<Object>(body).map(|_| Revocation::Done),
+        // It "does not exist or was already revoked".
+        StatusCode::NOT_FOUND => read_error(status, body).map(|()| Revocation::Done),
+        StatusCode::CONFLICT => read_error(status, body).map(|()| Revocation::Conflict),
         _ => Err(BadAnswer::Status(status.as_u16())),
     }
 }
@@ -181,10 +208,41 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_said_about_a_revocation() {
+        use Revocation::{Conflict, Done};
+        let error = r#"{"message":"gone","http_code":404}"#;
+        let refused = BadAnswer::UndocumentedError;
+        for (status, body, said) in [
+            (200, "", Ok(Done)),
+            (200, " \r\n", Ok(Done)),
+            (200, "{}", Ok(Done)),
+            (200, "<html>", Err(BadAnswer::NotAnObject)),
+            (200, "[]", Err(BadAnswer::NotAnObject)),
+            (200, "null", Err(BadAnswer::NotAnObject)),
+            (204, "", Ok(Done)),
+            (404, error, Ok(Done)),
+            (404, "", Err(refused(404))),
+            (404, "<html>", Err(refused(404))),
+            (404, "[]", Err(refused(404))),
+            (409, error, Ok(Conflict)),
+            (409, "", Err(refused(409))),
+            (409, "<html>", Err(refused(409))),
+            (400, error, Err(BadAnswer::Status(400))),
+            (201, "", Err(BadAnswer::Status(201))),
+            (202, "", Err(BadAnswer::Status(202))),
+            (410, error, Err(BadAnswer::Status(410))),
+        ] {
+            let read = read_revocation(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+            assert_eq!(read, said, "{status} {body}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>) {
-            let _ = read(StatusCode::from_u16(status).unwrap(), &body, &id(ID));
+            let status = StatusCode::from_u16(status).unwrap();
+            let _ = (read(status, &body, &id(ID)), read_revocation(status, &body));
         }
 
         #[test]

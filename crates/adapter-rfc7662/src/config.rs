@@ -4,27 +4,47 @@ use introspectd_upstream::{Connection, Dialect};
 
 use crate::wire::MissingExp;
 
-/// An RFC 7662 server's part of the configuration: `introspection_endpoint`, `missing_exp` and what
-/// every provider has.
+/// An RFC 7662 server's part of the configuration: `introspection_endpoint`, `revocation_endpoint`,
+/// `missing_exp` and what every provider has.
 #[derive(Debug)]
 pub struct Config {
     pub(crate) connection: Connection,
     pub(crate) endpoint: Uri,
+    /// RFC 7009. Absent: tokens cannot be revoked there.
+    pub(crate) revocation_endpoint: Option<Uri>,
     pub(crate) missing_exp: MissingExp,
 }
+
+const REVOCATION: &str = "revocation_endpoint";
 
 impl Config {
     /// Reads the vendor's keys of a provider's section. `None` where there was a problem.
     pub fn read(section: &mut Section) -> Option<Self> {
-        let connection = Connection::read(section, "introspection_endpoint", Dialect::FormEndpoint);
+        let read = Connection::read_with_other(
+            section,
+            "introspection_endpoint",
+            Some(REVOCATION),
+            Dialect::FormEndpoint,
+        );
         let remedy = "Write \"refuse\", or \"accept\" where the server's tokens are meant to live for ever.";
         let missing_exp = section.parsed("missing_exp", remedy, |text| match text {
             "refuse" => Ok(MissingExp::Refuse),
             "accept" => Ok(MissingExp::Accept),
             _ => Err("is no way to read a missing exp"),
         });
-        let connection = connection?;
+        let (connection, revocation) = read?;
+        // It would answer 200 to every revocation, and revoke nothing.
+        if revocation.as_ref() == Some(&connection.address) {
+            section.problem(
+                REVOCATION,
+                "is the introspection endpoint",
+                "Write the server's endpoint of RFC 7009.",
+            );
+            return None;
+        }
         let endpoint = connection.address.uri().ok()?;
-        Some(Self { connection, endpoint, missing_exp: missing_exp.unwrap_or_default() })
+        let revocation_endpoint = revocation.map(|address| address.uri()).transpose().ok()?;
+        let missing_exp = missing_exp.unwrap_or_default();
+        Some(Self { connection, endpoint, revocation_endpoint, missing_exp })
     }
 }

@@ -1,4 +1,4 @@
-//! Any RFC 7662 server: how to ask about a token, how to read the answer.
+//! Any RFC 7662 server: how to ask about a token, and to take it back (RFC 7009); how to read the answers.
 
 mod config;
 mod wire;
@@ -18,21 +18,23 @@ pub use wire::MissingExp;
 pub struct Rfc7662 {
     upstream: Upstream,
     endpoint: Uri,
+    revocation_endpoint: Option<Uri>,
     missing_exp: MissingExp,
 }
 
 impl Rfc7662 {
     /// From what was read from the configuration.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
-        let Config { connection, endpoint, missing_exp } = config;
-        Self { upstream: Upstream::new(connection, clock), endpoint, missing_exp }
+        let Config { connection, endpoint, revocation_endpoint, missing_exp } = config;
+        Self { upstream: Upstream::new(connection, clock), endpoint, revocation_endpoint, missing_exp }
     }
 }
 
 #[async_trait]
 impl Provider for Rfc7662 {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { introspect: true, ..Capabilities::default() }
+        let revoke = self.revocation_endpoint.is_some();
+        Capabilities { introspect: true, revoke, ..Capabilities::default() }
     }
 
     /// Asks without a `token_type_hint`: an answer that depended on the caller's hint could not be
@@ -40,5 +42,11 @@ impl Provider for Rfc7662 {
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
         let answer = self.upstream.post_form(self.endpoint.clone(), &[("token", token.expose())]).await?;
         Ok(wire::read(&answer.ok()?, token, self.missing_exp)?)
+    }
+
+    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
+        let endpoint = self.revocation_endpoint.clone().ok_or(Failure::Unsupported)?;
+        let answer = self.upstream.post_form(endpoint, &[("token", token.expose())]).await?;
+        wire::read_revocation(answer.status, &answer.body)
     }
 }

@@ -1,6 +1,7 @@
+use http::StatusCode;
 use introspectd_core::{
-    Audience, BadAnswer, Expiry, Introspection, Object, ScopeSet, Status, Timestamp, Token, TokenValue,
-    bearer_or,
+    Audience, BadAnswer, Expiry, Failure, Introspection, Object, ScopeSet, Status, Timestamp, Token,
+    TokenValue, bearer_or,
 };
 use introspectd_upstream::object;
 use serde::Deserialize;
@@ -79,6 +80,25 @@ pub(crate) fn read(
     Ok(Introspection::Token(Box::new(token.without(asked))))
 }
 
+/// RFC 7009 section 2.2.1.
+#[derive(Deserialize)]
+struct Error {
+    error: String,
+}
+
+/// What the status and body say about a revocation. RFC 7009 section 2.2: also of a token that the server does not know
+/// it says 200, and a client ignores the body.
+pub(crate) fn read_revocation(status: StatusCode, body: &[u8]) -> Result<(), Failure> {
+    match status {
+        StatusCode::OK => Ok(()),
+        StatusCode::BAD_REQUEST => match object::<Error>(body) {
+            Ok(Error { error }) if error == "unsupported_token_type" => Err(Failure::Unsupported),
+            Ok(_) | Err(_) => Err(BadAnswer::UndocumentedError(status.as_u16()).into()),
+        },
+        _ => Err(BadAnswer::Status(status.as_u16()).into()),
+    }
+}
+
 fn read_record(record: Record, missing_exp: MissingExp) -> Result<Token, BadAnswer> {
     let expiry = match (record.exp, missing_exp) {
         (Some(seconds), _) => {
@@ -144,6 +164,7 @@ mod tests {
 
     /// The example of RFC 7662 section 2.2.
     const SAMPLE: &str = include_str!("../testdata/active.json");
+    const UNSUPPORTED: &str = include_str!("../testdata/unsupported_token_type.json");
     const TOKEN: &str = "mF_9.B5f-4.1JqM";
 
     fn read_text(body: &str) -> Result<Introspection, BadAnswer> {
@@ -231,9 +252,31 @@ mod tests {
         assert_eq!(token.extensions["roles"], json!({"realm": ["a"]}));
     }
 
+    #[test]
+    fn what_is_said_about_a_revocation() {
+        let undocumented = || Err(BadAnswer::UndocumentedError(400).into());
+        for (status, body, said) in [
+            (200, "", Ok(())),
+            (200, "{}", Ok(())),
+            (200, "ok", Ok(())),
+            (400, UNSUPPORTED, Err(Failure::Unsupported)),
+            (400, r#"{"error":"invalid_request"}"#, undocumented()),
+            (400, r#"{"error":["unsupported_token_type"]}"#, undocumented()),
+            (400, "<html>", undocumented()),
+            (400, "", undocumented()),
+            (404, UNSUPPORTED, Err(BadAnswer::Status(404).into())),
+            (204, "", Err(BadAnswer::Status(204).into())),
+            (202, "", Err(BadAnswer::Status(202).into())),
+        ] {
+            let read = read_revocation(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+            assert_eq!(read, said, "{status} {body}");
+        }
+    }
+
     proptest! {
         #[test]
-        fn no_body_makes_it_panic(body: Vec<u8>) {
+        fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>) {
+            let _ = read_revocation(StatusCode::from_u16(status).unwrap(), &body);
             let _ = read(&body, &TokenValue::parse(TOKEN.to_owned()).unwrap(), MissingExp::Accept);
         }
 

@@ -1,4 +1,4 @@
-//! TIBCO API Exchange Gateway: how to ask about a token, how to read the answer.
+//! TIBCO API Exchange Gateway: how to ask about a token, and to take it back; how to read the answers.
 
 mod config;
 mod wire;
@@ -6,12 +6,13 @@ mod wire;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use http::Uri;
 use introspectd_core::{Capabilities, Clock, Failure, Introspection, Provider, TokenValue};
 use introspectd_upstream::{Address, Segment, Upstream};
 
 pub use config::Config;
 
-/// "Retrieve Access Token Details", user guide chapter 13.
+/// "Retrieve Access Token Details" and "Revoke Token", user guide chapter 13.
 const TOKENS: &str = "/asg/oauth2/access_token";
 
 /// In the place of a token, `owners` lists every token of the server, secrets and all.
@@ -30,19 +31,29 @@ impl TibcoAsg {
         let address = config.connection.address.clone();
         Self { upstream: Upstream::new(config.connection, clock), address }
     }
+
+    /// `None` for what can be no token.
+    fn uri(&self, token: &TokenValue) -> Option<Uri> {
+        let token = Segment::parse(token.expose(), RESERVED).ok()?;
+        self.address.with_segment(TOKENS, &token).ok()
+    }
 }
 
 #[async_trait]
 impl Provider for TibcoAsg {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { introspect: true, ..Capabilities::default() }
+        Capabilities { introspect: true, revoke: true, ..Capabilities::default() }
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
-        let uri =
-            Segment::parse(token.expose(), RESERVED).and_then(|it| self.address.with_segment(TOKENS, &it));
-        let Ok(uri) = uri else { return Ok(Introspection::Inactive) };
+        let Some(uri) = self.uri(token) else { return Ok(Introspection::Inactive) };
         let answer = self.upstream.get(uri).await?;
         Ok(wire::read(answer.status, &answer.body, token)?)
+    }
+
+    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
+        let Some(uri) = self.uri(token) else { return Ok(()) };
+        let answer = self.upstream.delete(uri, None).await?;
+        Ok(wire::read_revocation(answer.status, &answer.body, token)?)
     }
 }

@@ -54,10 +54,38 @@ struct Error {
 pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenValue) -> Result<Introspection, BadAnswer> {
     match status {
         StatusCode::OK => read_record(body, asked).map(|token| Introspection::Token(Box::new(token))),
-        StatusCode::BAD_REQUEST => match object::<Error>(body) {
-            Ok(Error { error }) if error == "invalid_grant" => Ok(Introspection::Inactive),
-            Ok(_) | Err(_) => Err(BadAnswer::UndocumentedError(status.as_u16())),
-        },
+        StatusCode::BAD_REQUEST => read_unknown(body).map(|()| Introspection::Inactive),
+        _ => Err(BadAnswer::Status(status.as_u16())),
+    }
+}
+
+/// A 400 that says that there is no such token.
+fn read_unknown(body: &[u8]) -> Result<(), BadAnswer> {
+    match object::<Error>(body) {
+        Ok(Error { error }) if error == "invalid_grant" => Ok(()),
+        Ok(_) | Err(_) => Err(BadAnswer::UndocumentedError(400)),
+    }
+}
+
+/// "Revoke Token", user guide chapter 13: the record as it was, `Active` and all. It says which token was revoked, and
+/// nothing else that counts any more.
+#[derive(Deserialize)]
+struct Revoked {
+    #[serde(rename = "accessToken")]
+    access_token: String,
+    #[serde(rename = "access_token")]
+    rfc_access_token: Option<String>,
+}
+
+/// What the status and body say about the revocation of this token.
+pub(crate) fn read_revocation(status: StatusCode, body: &[u8], asked: &TokenValue) -> Result<(), BadAnswer> {
+    match status {
+        StatusCode::OK => {
+            let revoked: Revoked = object(body)?;
+            let mut names = [Some(revoked.access_token), revoked.rfc_access_token].into_iter().flatten();
+            if names.all(|name| asked.is(&name)) { Ok(()) } else { Err(BadAnswer::OtherToken) }
+        }
+        StatusCode::BAD_REQUEST => read_unknown(body),
         _ => Err(BadAnswer::Status(status.as_u16())),
     }
 }
@@ -248,10 +276,37 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_said_about_a_revocation() {
+        let other = SAMPLE.replace(TOKEN, "T1amGT21.Idup.0000");
+        let both = SAMPLE.replacen('{', "{\"access_token\": \"T1amGT21.Idup.0000\",", 1);
+        let doubled = SAMPLE.replacen('{', "{\"accessToken\": \"T1amGT21.Idup.0000\",", 1);
+        let member = || BadAnswer::member("accessToken");
+        for (status, body, said) in [
+            (200, SAMPLE, Ok(())),
+            (200, &other, Err(BadAnswer::OtherToken)),
+            (200, &both, Err(BadAnswer::OtherToken)),
+            (200, &doubled, Err(member())),
+            (200, "{}", Err(member())),
+            (200, "", Err(BadAnswer::NotAnObject)),
+            (200, &format!("[{SAMPLE}]"), Err(BadAnswer::NotAnObject)),
+            (200, "<html>", Err(BadAnswer::NotAnObject)),
+            (400, r#"{"error":"invalid_grant"}"#, Ok(())),
+            (400, r#"{"error":"invalid_request"}"#, Err(BadAnswer::UndocumentedError(400))),
+            (400, "<html>", Err(BadAnswer::UndocumentedError(400))),
+            (204, "", Err(BadAnswer::Status(204))),
+            (404, r#"{"error":"invalid_grant"}"#, Err(BadAnswer::Status(404))),
+        ] {
+            let read = read_revocation(StatusCode::from_u16(status).unwrap(), body.as_bytes(), &value(TOKEN));
+            assert_eq!(read, said, "{status} {body}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>) {
-            let _ = read(StatusCode::from_u16(status).unwrap(), &body, &value(TOKEN));
+            let (status, asked) = (StatusCode::from_u16(status).unwrap(), value(TOKEN));
+            let _ = (read(status, &body, &asked), read_revocation(status, &body, &asked));
         }
 
         #[test]
