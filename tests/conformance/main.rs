@@ -18,6 +18,7 @@ mod malformed;
 mod particulars;
 mod paths;
 mod refusals;
+mod revocations;
 mod secrets;
 
 macro_rules! conformance {
@@ -83,6 +84,12 @@ macro_rules! conformance {
                     secret_members_are_never_answered,
                     the_presented_token_is_never_answered,
                     our_credential_is_never_answered,
+                }
+                revocations {
+                    a_revoked_token_is_inactive_at_once,
+                    what_is_gone_already_is_done,
+                    what_the_vendor_does_not_confirm_is_told_and_out_of_the_cache,
+                    nothing_that_no_url_can_carry_is_sent,
                 }
                 paths {
                     hostile_identifiers_stay_in_their_place,

@@ -37,7 +37,14 @@ admin = ["127.0.0.1:0"]
 [callers.edge]
 secret      = { literal = "edge-secret-0f6b1f0d3c" }
 permissions = ["introspect", "lookup"]
+
+[callers.ops]
+secret      = { literal = "ops-secret-91d0c7a25e" }
+permissions = ["lookup", "revoke", "purge"]
 "#;
+
+/// The secret of the caller `ops`, who may look up, revoke and purge.
+pub const OPS_SECRET: &str = "ops-secret-91d0c7a25e";
 
 /// Where a simulator's clock starts: [`NOW`] and a fraction, which nothing may round up.
 pub fn now() -> SystemTime {

@@ -29,7 +29,7 @@ mod room;
 mod vendors;
 
 pub use clock::Time;
-pub use gateway::{EDGE_SECRET, Gateway, NOW, basic, form_body, now};
+pub use gateway::{EDGE_SECRET, Gateway, NOW, OPS_SECRET, basic, form_body, now};
 pub use reply::Reply;
 pub use room::{Room, Sent};
 pub use vendors::{Apigee, Fixture, Passport, Rfc7662, TibcoAsg};

@@ -1,6 +1,8 @@
+use http::header::AUTHORIZATION;
+use http_body_util::Full;
 use introspectd_simulators::{Recorded, Simulator};
 
-use crate::{Fixture, Gateway, Reply, now};
+use crate::{Fixture, Gateway, OPS_SECRET, Reply, basic, form_body, now};
 
 /// So long that no busy machine makes a timeout where none is meant.
 const PATIENT: &str = "timeout = \"60s\"";
@@ -50,6 +52,14 @@ impl<V: Fixture> Room<V> {
         self.gateway.post_introspect(&V::form(identifier)).await
     }
 
+    /// Has it taken back, as `ops`.
+    pub async fn revoke(&self, identifier: &str) -> Reply {
+        let caller = basic("ops", OPS_SECRET);
+        let request = V::revoke(self.gateway.api(), identifier).header(AUTHORIZATION, caller);
+        let form = form_body(&V::form(identifier));
+        self.gateway.send(request.body(Full::from(form)).expect("a request")).await
+    }
+
     /// What reached the vendor since the start or the last call.
     pub fn sent(&self) -> Vec<Sent> {
         let sent = self.server.requests().iter().map(Sent::from).collect();
@@ -86,6 +96,7 @@ impl From<&Recorded> for Sent {
             method: match request.method.as_str() {
                 "GET" => "GET",
                 "POST" => "POST",
+                "DELETE" => "DELETE",
                 other => panic!("{other} was sent"),
             },
             target: request.target.clone(),

@@ -68,6 +68,11 @@ impl Fixture for Apigee {
         Sent::get(format!("/v1/o/{ORGANIZATION}/oauth2/accesstokens/{identifier}"), basic(USERNAME, PASSWORD))
     }
 
+    fn revocation(identifier: &str) -> (&'static str, String, String) {
+        let target = format!("/v1/o/{ORGANIZATION}/oauth2/accesstokens/{identifier}?action=revoke");
+        ("POST", target, String::new())
+    }
+
     fn record() -> Value {
         Self::server(now()).record(Self::ACTIVE).expect("the sample")
     }

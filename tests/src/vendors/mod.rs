@@ -5,8 +5,11 @@ mod passport;
 mod rfc7662;
 mod tibco_asg;
 
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
+use http::header::CONTENT_TYPE;
+use http::{Request, request};
 use introspectd_simulators::{Answer, Vendor};
 use serde_json::Value;
 
@@ -60,6 +63,16 @@ pub trait Fixture: Send + Sync + 'static {
 
     /// What the gateway sends, exactly, where the identifier is fit to be sent.
     fn question(identifier: &str) -> Sent;
+
+    /// The call of the gateway's that takes it back: with a form, unless its vendor is asked by id.
+    fn revoke(gateway: SocketAddr, identifier: &str) -> request::Builder {
+        let _ = identifier;
+        Request::post(format!("http://{gateway}/revoke"))
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+    }
+
+    /// What the gateway sends then: method, target and body.
+    fn revocation(identifier: &str) -> (&'static str, String, String);
 
     /// The record of [`Self::ACTIVE`].
     fn record() -> Value;

@@ -1,5 +1,7 @@
+use std::net::SocketAddr;
 use std::time::SystemTime;
 
+use http::{Request, request};
 use introspectd_simulators::Answer;
 use introspectd_simulators::passport::{self, BEARER};
 use serde_json::{Value, json};
@@ -46,6 +48,15 @@ impl Fixture for Passport {
 
     fn question(identifier: &str) -> Sent {
         Sent::get(format!("/v1/iam/oauth/tokens/{identifier}"), format!("Bearer {BEARER}"))
+    }
+
+    fn revoke(gateway: SocketAddr, identifier: &str) -> request::Builder {
+        Request::delete(format!("http://{gateway}/v1/providers/bank/tokens/{identifier}"))
+    }
+
+    fn revocation(identifier: &str) -> (&'static str, String, String) {
+        let body = json!({"token_id": identifier}).to_string();
+        ("DELETE", format!("/v1/iam/oauth/tokens/{identifier}"), body)
     }
 
     fn record() -> Value {

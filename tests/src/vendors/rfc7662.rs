@@ -49,6 +49,7 @@ impl Fixture for Rfc7662 {
             r#"
             kind = "rfc7662"
             introspection_endpoint = "{base_url}/introspect"
+            revocation_endpoint = "{base_url}/revoke"
             credentials = {{ type = "client_secret_basic", client_id = "{CLIENT_ID}", client_secret = {{ literal = "{CLIENT_SECRET}" }} }}
             "#
         )
@@ -61,6 +62,10 @@ impl Fixture for Rfc7662 {
     fn question(identifier: &str) -> Sent {
         let body = form_body(&[("token", identifier)]);
         Sent::form("/introspect".to_owned(), basic(CLIENT_ID, CLIENT_SECRET), body)
+    }
+
+    fn revocation(identifier: &str) -> (&'static str, String, String) {
+        ("POST", "/revoke".to_owned(), form_body(&[("token", identifier)]))
     }
 
     fn record() -> Value {

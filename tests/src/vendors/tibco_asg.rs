@@ -49,6 +49,10 @@ impl Fixture for TibcoAsg {
         Sent::get(format!("/asg/oauth2/access_token/{identifier}"), basic(CLIENT_ID, CLIENT_SECRET))
     }
 
+    fn revocation(identifier: &str) -> (&'static str, String, String) {
+        ("DELETE", format!("/asg/oauth2/access_token/{identifier}"), String::new())
+    }
+
     fn record() -> Value {
         Self::server(now()).record(Self::ACTIVE).expect("the sample")
     }

@@ -1,0 +1,64 @@
+//! Taken back at the vendor, and forgotten here.
+
+use introspectd_simulators::{Answer, Fault};
+use introspectd_tests::{Fixture, Reply, Room};
+
+#[track_caller]
+fn is_done(reply: &Reply) {
+    assert_eq!((reply.status, &reply.body[..]), (200, &b""[..]), "{reply:?}");
+}
+
+fn sent<V: Fixture>(room: &Room<V>) -> Vec<(&'static str, String, String)> {
+    room.sent().into_iter().map(|sent| (sent.method, sent.target, sent.body)).collect()
+}
+
+pub(crate) async fn a_revoked_token_is_inactive_at_once<V: Fixture>() {
+    let room = Room::<V>::open().await;
+    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+    room.sent();
+    is_done(&room.revoke(V::ACTIVE).await);
+    assert_eq!(sent(&room), [V::revocation(V::ACTIVE)]);
+    let after = room.ask(V::ACTIVE).await;
+    after.assert_inactive();
+    assert_eq!(after.cache(), Some("miss"));
+    assert_eq!(room.sent(), [V::question(V::ACTIVE)]);
+}
+
+pub(crate) async fn what_is_gone_already_is_done<V: Fixture>() {
+    let room = Room::<V>::open().await;
+    for identifier in [V::ACTIVE, V::ACTIVE, V::REVOKED, V::UNKNOWN] {
+        is_done(&room.revoke(identifier).await);
+    }
+    room.ask(V::ACTIVE).await.assert_inactive();
+}
+
+pub(crate) async fn what_the_vendor_does_not_confirm_is_told_and_out_of_the_cache<V: Fixture>() {
+    let room = Room::<V>::open().await;
+    for (fault, status, error) in [
+        (Fault::Answer(Answer::retry_after(503, 9)), 503, "temporarily_unavailable"),
+        (Fault::HangUp, 503, "temporarily_unavailable"),
+        (Fault::Answer(Answer::html(500)), 502, "upstream_error"),
+        (Fault::Answer(Answer::empty(403)), 502, "upstream_error"),
+        (Fault::Answer(Answer::empty(302).with_header("location", "/elsewhere")), 502, "upstream_error"),
+        (Fault::Answer(Answer::html(404)), 502, "upstream_error"),
+    ] {
+        room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+        room.sent();
+        room.server.next(fault);
+        let reply = room.revoke(V::ACTIVE).await;
+        assert_eq!((reply.status, reply.json()["error"].as_str()), (status, Some(error)), "{reply:?}");
+        assert_eq!(sent(&room), [V::revocation(V::ACTIVE)], "once, and nowhere else");
+    }
+    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+}
+
+pub(crate) async fn nothing_that_no_url_can_carry_is_sent<V: Fixture>() {
+    let room = Room::<V>::open().await;
+    for hostile in ["..", "%2e%2e", "a%2Fb", "a%3Fb", "a%00b"] {
+        // As it stands in a path; in a form it is another text, and as hostile.
+        let reply = room.revoke(hostile).await;
+        assert!(reply.status == 200 || reply.status == 404, "{hostile} {reply:?}");
+    }
+    let targets: Vec<_> = room.sent().into_iter().map(|sent| sent.target).collect();
+    assert!(targets.iter().all(|target| target == "/revoke"), "{targets:?}");
+}
