@@ -19,14 +19,11 @@ const MAX_BODY: usize = 64 * 1024;
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// The body of a form: its declared type, at most [`MAX_BODY`] bytes, within [`DEADLINE`].
-pub(crate) async fn read_form<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Problem>
+pub(crate) fn read_form<B>(headers: &HeaderMap, body: B) -> impl Future<Output = Result<Bytes, Problem>>
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
-    if !is_form(headers) {
-        return Err(Problem::NotForm);
-    }
-    read(body).await
+    read((!is_form(headers)).then_some(Problem::NotForm), body)
 }
 
 /// A JSON object of this shape: its declared type, and the same limits.
@@ -35,17 +32,19 @@ where
     T: DeserializeOwned,
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
-    if !essence(headers).eq_ignore_ascii_case(b"application/json") {
-        return Err(Problem::NotJson);
-    }
-    serde_json::from_slice(&read(body).await?).map_err(|_| InvalidRequest::NotTheObject.into())
+    let is_json = essence(headers).eq_ignore_ascii_case(b"application/json");
+    let body = read((!is_json).then_some(Problem::NotJson), body).await?;
+    serde_json::from_slice(&body).map_err(|_| InvalidRequest::NotTheObject.into())
 }
 
-/// At most [`MAX_BODY`] bytes, within [`DEADLINE`].
-async fn read<B>(body: B) -> Result<Bytes, Problem>
+/// The body, unless its type is a problem.
+async fn read<B>(problem: Option<Problem>, body: B) -> Result<Bytes, Problem>
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
+    if let Some(problem) = problem {
+        return Err(problem);
+    }
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(Problem::TooLarge);
     }
