@@ -12,6 +12,7 @@
     reason = "a test fails by panicking, its own functions included"
 )]
 
+mod adapter_revocations;
 mod answers;
 mod breaks;
 mod malformed;
@@ -90,6 +91,19 @@ macro_rules! conformance {
                     what_is_gone_already_is_done,
                     what_the_vendor_does_not_confirm_is_told_and_out_of_the_cache,
                     nothing_that_no_url_can_carry_is_sent,
+                }
+                adapter_revocations {
+                    taken_back_and_not_active_any_more,
+                    taken_back_twice,
+                    unknown_is_as_good_as_done,
+                    documented_answers_are_done,
+                    undocumented_answers_are_not_done,
+                    a_refusal_is_not_done,
+                    html_of_a_wrong_address_is_not_done,
+                    a_redirect_is_not_followed,
+                    a_broken_exchange_is_not_repeated,
+                    hostile_identifiers_are_done_without_asking,
+                    only_the_one_way_is_there,
                 }
                 paths {
                     hostile_identifiers_stay_in_their_place,

@@ -8,7 +8,7 @@ use introspectd_tests::{Fixture, Room};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Not one of these is sent by a vendor that takes it in the path.
-const NEVER_SENT: &[&str] = &[
+pub(crate) const NEVER_SENT: &[&str] = &[
     ".",
     "..",
     "...",

@@ -8,16 +8,12 @@ fn is_done(reply: &Reply) {
     assert_eq!((reply.status, &reply.body[..]), (200, &b""[..]), "{reply:?}");
 }
 
-fn sent<V: Fixture>(room: &Room<V>) -> Vec<(&'static str, String, String)> {
-    room.sent().into_iter().map(|sent| (sent.method, sent.target, sent.body)).collect()
-}
-
 pub(crate) async fn a_revoked_token_is_inactive_at_once<V: Fixture>() {
     let room = Room::<V>::open().await;
     room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
     room.sent();
     is_done(&room.revoke(V::ACTIVE).await);
-    assert_eq!(sent(&room), [V::revocation(V::ACTIVE)]);
+    assert_eq!(room.sent(), [V::revocation(V::ACTIVE)]);
     let after = room.ask(V::ACTIVE).await;
     after.assert_inactive();
     assert_eq!(after.cache(), Some("miss"));
@@ -47,7 +43,7 @@ pub(crate) async fn what_the_vendor_does_not_confirm_is_told_and_out_of_the_cach
         room.server.next(fault);
         let reply = room.revoke(V::ACTIVE).await;
         assert_eq!((reply.status, reply.json()["error"].as_str()), (status, Some(error)), "{reply:?}");
-        assert_eq!(sent(&room), [V::revocation(V::ACTIVE)], "once, and nowhere else");
+        assert_eq!(room.sent(), [V::revocation(V::ACTIVE)], "once, and nowhere else");
     }
     room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
 }

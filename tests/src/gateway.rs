@@ -13,6 +13,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use introspectd::{App, Config};
+use introspectd_core::Provider;
 use introspectd_front::{ListenAddress, Passed, Stop, Workers};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -144,6 +145,13 @@ pub fn basic(name: &str, secret: &str) -> String {
 /// A form as a client writes it.
 pub fn form_body(form: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
+}
+
+/// The provider of this section, built as the gateway would, with a clock that stands at [`NOW`].
+pub fn provider(section: &str) -> Arc<dyn Provider> {
+    let config = load(&Environment::new(), &format!("{PRELUDE}\n[providers.alone]\n{section}"));
+    let provider = config.providers.into_iter().next().expect("one provider");
+    provider.into_entry(Arc::new(Time::at(NOW))).provider
 }
 
 /// Reads a configuration as the binary does.

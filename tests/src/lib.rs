@@ -22,14 +22,16 @@
     reason = "this library is for tests, where to panic is to fail"
 )]
 
+mod adapter;
 mod clock;
 mod gateway;
 mod reply;
 mod room;
 mod vendors;
 
+pub use adapter::Adapter;
 pub use clock::Time;
-pub use gateway::{EDGE_SECRET, Gateway, NOW, OPS_SECRET, basic, form_body, now};
+pub use gateway::{EDGE_SECRET, Gateway, NOW, OPS_SECRET, basic, form_body, now, provider};
 pub use reply::Reply;
 pub use room::{Room, Sent};
 pub use vendors::{Apigee, Fixture, Passport, Rfc7662, TibcoAsg};

@@ -26,6 +26,8 @@ pub struct Sent {
     pub headers: Vec<String>,
     /// `Authorization`.
     pub authorization: Option<String>,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
     /// The whole body.
     pub body: String,
 }
@@ -76,14 +78,32 @@ impl Sent {
             target,
             headers: names(&["accept", "authorization", "host", "user-agent"]),
             authorization: Some(authorization),
+            content_type: None,
             body: String::new(),
         }
     }
 
+    /// A DELETE with nothing but what it needs.
+    pub fn delete(target: String, authorization: String) -> Self {
+        Self { method: "DELETE", ..Self::get(target, authorization) }
+    }
+
     /// A form with nothing but what it needs.
     pub fn form(target: String, authorization: String, body: String) -> Self {
+        Self::post(target, authorization, "application/x-www-form-urlencoded", body)
+    }
+
+    /// A POST with nothing but what it needs, of a body that may be empty.
+    pub fn post(target: String, authorization: String, content_type: &str, body: String) -> Self {
         let headers = ["accept", "authorization", "content-length", "content-type", "host", "user-agent"];
-        Self { method: "POST", target, headers: names(&headers), authorization: Some(authorization), body }
+        Self {
+            method: "POST",
+            target,
+            headers: names(&headers),
+            authorization: Some(authorization),
+            content_type: Some(content_type.to_owned()),
+            body,
+        }
     }
 }
 
@@ -102,6 +122,7 @@ impl From<&Recorded> for Sent {
             target: request.target.clone(),
             headers,
             authorization: request.header("authorization").map(str::to_owned),
+            content_type: request.header("content-type").map(str::to_owned),
             body: String::from_utf8(request.body.clone()).expect("text"),
         }
     }

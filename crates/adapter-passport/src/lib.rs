@@ -76,7 +76,7 @@ impl Provider for Passport {
         let body = json!({ "token_id": id.as_str() });
         let exchanges = async {
             let answer = self.upstream.delete(uri, Some(&body)).await?;
-            match wire::read_revocation(answer.status, &answer.body)? {
+            match wire::read_revocation(answer.status, &answer.body, id)? {
                 Revocation::Conflict if self.is_active(id).await? => {
                     Err(BadAnswer::Status(answer.status.as_u16()).into())
                 }

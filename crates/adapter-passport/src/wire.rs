@@ -55,18 +55,37 @@ pub(crate) enum Revocation {
     Conflict,
 }
 
-/// What the status and body say about a revocation.
-pub(crate) fn read_revocation(status: StatusCode, body: &[u8]) -> Result<Revocation, BadAnswer> {
+/// A success is documented without a body. One that names a token must name the right one.
+#[derive(Deserialize)]
+struct Revoked {
+    token_id: Option<String>,
+}
+
+/// What the status and body say about the revocation of the token of this id.
+pub(crate) fn read_revocation(
+    status: StatusCode,
+    body: &[u8],
+    asked: &TokenId,
+) -> Result<Revocation, BadAnswer> {
     match status {
         StatusCode::NO_CONTENT => Ok(Revocation::Done),
-        // Documented without a body, and an empty object is how such APIs often write that. What is neither, say the
-        // page of a server that is no Passport, has revoked nothing.
-        StatusCode::OK if body.trim_ascii().is_empty() => Ok(Revocation::Done),
-        StatusCode::OK => object::<Object>(body).map(|_| Revocation::Done),
+        StatusCode::OK => read_revoked(body, asked).map(|()| Revocation::Done),
         // It "does not exist or was already revoked".
         StatusCode::NOT_FOUND => read_error(status, body).map(|()| Revocation::Done),
         StatusCode::CONFLICT => read_error(status, body).map(|()| Revocation::Conflict),
         _ => Err(BadAnswer::Status(status.as_u16())),
+    }
+}
+
+/// Nothing, or an object, as which such APIs often write nothing. What is neither, say the page of a server that is no
+/// Passport, has revoked nothing.
+fn read_revoked(body: &[u8], asked: &TokenId) -> Result<(), BadAnswer> {
+    if body.trim_ascii().is_empty() {
+        return Ok(());
+    }
+    match object::<Revoked>(body)?.token_id {
+        Some(id) if id != asked.as_str() => Err(BadAnswer::OtherToken),
+        Some(_) | None => Ok(()),
     }
 }
 
@@ -217,6 +236,8 @@ mod tests {
             (200, "", Ok(Done)),
             (200, " \r\n", Ok(Done)),
             (200, "{}", Ok(Done)),
+            (200, SAMPLE, Ok(Done)),
+            (200, r#"{"token_id":"349a0a2e"}"#, Err(BadAnswer::OtherToken)),
             (200, "<html>", Err(BadAnswer::NotAnObject)),
             (200, "[]", Err(BadAnswer::NotAnObject)),
             (200, "null", Err(BadAnswer::NotAnObject)),
@@ -233,7 +254,7 @@ mod tests {
             (202, "", Err(BadAnswer::Status(202))),
             (410, error, Err(BadAnswer::Status(410))),
         ] {
-            let read = read_revocation(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+            let read = read_revocation(StatusCode::from_u16(status).unwrap(), body.as_bytes(), &id(ID));
             assert_eq!(read, said, "{status} {body}");
         }
     }
@@ -242,7 +263,7 @@ mod tests {
         #[test]
         fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>) {
             let status = StatusCode::from_u16(status).unwrap();
-            let _ = (read(status, &body, &id(ID)), read_revocation(status, &body));
+            let _ = (read(status, &body, &id(ID)), read_revocation(status, &body, &id(ID)));
         }
 
         #[test]

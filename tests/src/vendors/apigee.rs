@@ -68,9 +68,31 @@ impl Fixture for Apigee {
         Sent::get(format!("/v1/o/{ORGANIZATION}/oauth2/accesstokens/{identifier}"), basic(USERNAME, PASSWORD))
     }
 
-    fn revocation(identifier: &str) -> (&'static str, String, String) {
+    fn revocation(identifier: &str) -> Sent {
         let target = format!("/v1/o/{ORGANIZATION}/oauth2/accesstokens/{identifier}?action=revoke");
-        ("POST", target, String::new())
+        Sent::post(target, basic(USERNAME, PASSWORD), "application/octet-stream", String::new())
+    }
+
+    fn revoked() -> Vec<Answer> {
+        vec![
+            Answer::empty(204),
+            Answer::json(200, Self::record()),
+            apigee::not_found(NOT_FOUND_CODE),
+            apigee::not_found(apigee::OTHER_NOT_FOUND_CODE),
+            apigee::not_found("keymanagement.service.invalid_access_token"),
+            apigee::not_found("keymanagement.service.invalid_accesstoken"),
+        ]
+    }
+
+    fn not_revoked() -> Vec<Answer> {
+        vec![
+            apigee::not_found("messaging.config.beans.NoOrganization"),
+            Answer::json(400, json!({"code": "keymanagement.service.access_token_approve_failed"})),
+            Answer::json(200, json!({"token": apigee::ATTRIBUTES})),
+            Answer::json(200, json!({"count": 42})),
+            Answer::html(200),
+            Answer::empty(200),
+        ]
     }
 
     fn record() -> Value {

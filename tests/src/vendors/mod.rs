@@ -71,8 +71,14 @@ pub trait Fixture: Send + Sync + 'static {
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
     }
 
-    /// What the gateway sends then: method, target and body.
-    fn revocation(identifier: &str) -> (&'static str, String, String);
+    /// What an adapter sends, exactly, to take a token back.
+    fn revocation(identifier: &str) -> Sent;
+
+    /// Documented answers to that which mean that it is done, be it long ago.
+    fn revoked() -> Vec<Answer>;
+
+    /// Answers of its own to that which do not.
+    fn not_revoked() -> Vec<Answer>;
 
     /// The record of [`Self::ACTIVE`].
     fn record() -> Value;

@@ -4,6 +4,7 @@ use std::time::SystemTime;
 use http::{Request, request};
 use introspectd_simulators::Answer;
 use introspectd_simulators::passport::{self, BEARER};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
 use crate::{Fixture, NOW, Sent, now};
@@ -54,9 +55,30 @@ impl Fixture for Passport {
         Request::delete(format!("http://{gateway}/v1/providers/bank/tokens/{identifier}"))
     }
 
-    fn revocation(identifier: &str) -> (&'static str, String, String) {
-        let body = json!({"token_id": identifier}).to_string();
-        ("DELETE", format!("/v1/iam/oauth/tokens/{identifier}"), body)
+    fn revocation(identifier: &str) -> Sent {
+        let target = format!("/v1/iam/oauth/tokens/{identifier}");
+        let body = json!({"token_id": percent_decode_str(identifier).decode_utf8_lossy()}).to_string();
+        Sent { method: "DELETE", ..Sent::post(target, format!("Bearer {BEARER}"), "application/json", body) }
+    }
+
+    fn revoked() -> Vec<Answer> {
+        vec![
+            Answer::empty(200),
+            Answer::empty(204),
+            Answer::json(200, json!({})),
+            Answer::json(404, json!({"message": "not found", "http_code": 404})),
+        ]
+    }
+
+    fn not_revoked() -> Vec<Answer> {
+        vec![
+            Answer::json(400, json!({"code": "BAD_REQUEST", "http_code": 400})),
+            Answer::json(404, json!(null)),
+            Answer::empty(404),
+            Answer::empty(409),
+            Answer::html(200),
+            Answer::json(200, json!({"token_id": passport::READER})),
+        ]
     }
 
     fn record() -> Value {

@@ -64,8 +64,21 @@ impl Fixture for Rfc7662 {
         Sent::form("/introspect".to_owned(), basic(CLIENT_ID, CLIENT_SECRET), body)
     }
 
-    fn revocation(identifier: &str) -> (&'static str, String, String) {
-        ("POST", "/revoke".to_owned(), form_body(&[("token", identifier)]))
+    fn revocation(identifier: &str) -> Sent {
+        let body = form_body(&[("token", identifier)]);
+        Sent::form("/revoke".to_owned(), basic(CLIENT_ID, CLIENT_SECRET), body)
+    }
+
+    fn revoked() -> Vec<Answer> {
+        vec![Answer::empty(200), Answer::json(200, json!({})), Answer::text(200, "text/plain", "ok")]
+    }
+
+    fn not_revoked() -> Vec<Answer> {
+        vec![
+            Answer::empty(204),
+            Answer::json(400, json!({"error": "invalid_request"})),
+            Answer::json(400, json!({"error": ["unsupported_token_type"]})),
+        ]
     }
 
     fn record() -> Value {

@@ -49,8 +49,24 @@ impl Fixture for TibcoAsg {
         Sent::get(format!("/asg/oauth2/access_token/{identifier}"), basic(CLIENT_ID, CLIENT_SECRET))
     }
 
-    fn revocation(identifier: &str) -> (&'static str, String, String) {
-        ("DELETE", format!("/asg/oauth2/access_token/{identifier}"), String::new())
+    fn revocation(identifier: &str) -> Sent {
+        Sent::delete(format!("/asg/oauth2/access_token/{identifier}"), basic(CLIENT_ID, CLIENT_SECRET))
+    }
+
+    fn revoked() -> Vec<Answer> {
+        vec![Answer::json(200, Self::record()), Answer::json(400, json!({"error": "invalid_grant"}))]
+    }
+
+    fn not_revoked() -> Vec<Answer> {
+        vec![
+            Answer::json(200, json!({"accessToken": tibco_asg::SCOPE_STRING})),
+            Answer::json(200, json!([Self::record()])),
+            Answer::json(200, json!({})),
+            Answer::empty(200),
+            Answer::html(200),
+            Answer::empty(204),
+            Answer::json(400, json!({"error": "invalid_request"})),
+        ]
     }
 
     fn record() -> Value {

@@ -1,0 +1,270 @@
+//! Taking tokens back. An adapter is called directly, since what the gateway makes of it is the same for all.
+
+use introspectd_core::{BadAnswer, Failure, Introspection, Outage, State, Timestamp, TokenId, TokenValue};
+use introspectd_simulators::rfc7662::{CLIENT_ID, CLIENT_SECRET};
+use introspectd_simulators::{Answer, Fault, Simulator, apigee, passport, rfc7662};
+use introspectd_tests::{Adapter, Apigee, Fixture, NOW, Passport, Rfc7662, Sent, form_body, now, provider};
+use serde_json::json;
+
+use crate::paths::NEVER_SENT;
+
+pub(crate) async fn taken_back_and_not_active_any_more<V: Fixture>() {
+    let adapter = Adapter::<V>::open().await;
+    assert!(is_active(&adapter).await);
+    adapter.sent();
+    assert_eq!(adapter.revoke(V::ACTIVE).await, Ok(()));
+    assert_eq!(adapter.sent(), [V::revocation(V::ACTIVE)]);
+    assert!(!is_active(&adapter).await);
+}
+
+pub(crate) async fn taken_back_twice<V: Fixture>() {
+    let adapter = Adapter::<V>::open().await;
+    for identifier in [V::ACTIVE, V::ACTIVE, V::REVOKED] {
+        assert_eq!(adapter.revoke(identifier).await, Ok(()), "{identifier}");
+        assert_eq!(adapter.sent()[0], V::revocation(identifier));
+    }
+}
+
+pub(crate) async fn unknown_is_as_good_as_done<V: Fixture>() {
+    let adapter = Adapter::<V>::open().await;
+    assert_eq!(adapter.revoke(V::UNKNOWN).await, Ok(()));
+    assert_eq!(adapter.sent(), [V::revocation(V::UNKNOWN)]);
+}
+
+pub(crate) async fn documented_answers_are_done<V: Fixture>() {
+    for answer in V::revoked() {
+        assert_eq!(after::<V>(Fault::Answer(answer.clone())).await, Ok(()), "{answer:?}");
+    }
+}
+
+pub(crate) async fn undocumented_answers_are_not_done<V: Fixture>() {
+    let usual = [201, 202, 206, 405, 410, 418].map(Answer::empty);
+    for answer in V::not_revoked().into_iter().chain(usual) {
+        let revoked = after::<V>(Fault::Answer(answer.clone())).await;
+        assert!(matches!(revoked, Err(Failure::BadAnswer(_))), "{revoked:?} to {answer:?}");
+    }
+}
+
+pub(crate) async fn a_refusal_is_not_done<V: Fixture>() {
+    let refused = |status| BadAnswer::Credentials(status).into();
+    for (status, failure) in [
+        (401, refused(401)),
+        (403, refused(403)),
+        (429, Failure::outage(Outage::Status(429))),
+        (500, BadAnswer::Status(500).into()),
+        (502, Failure::outage(Outage::Status(502))),
+        (503, Failure::outage(Outage::Status(503))),
+        (504, Failure::outage(Outage::Status(504))),
+    ] {
+        for answer in [Answer::html(status), Answer::json(status, V::record())] {
+            assert_eq!(after::<V>(Fault::Answer(answer)).await, Err(failure.clone()), "{status}");
+        }
+    }
+}
+
+/// A 200 is enough for RFC 7009, whatever the page says.
+pub(crate) async fn html_of_a_wrong_address_is_not_done<V: Fixture>() {
+    for status in [200, 400, 404, 409].into_iter().filter(|status| V::PROVIDER != "sso" || *status != 200) {
+        let revoked = after::<V>(Fault::Answer(Answer::html(status))).await;
+        assert!(matches!(revoked, Err(Failure::BadAnswer(_))), "{revoked:?} to {status}");
+    }
+}
+
+pub(crate) async fn a_redirect_is_not_followed<V: Fixture>() {
+    let target = Adapter::<V>::open().await;
+    for status in [301, 302, 303, 307, 308] {
+        let redirect = Answer::empty(status).with_header("location", &target.server.base_url());
+        let failure = Err(BadAnswer::Redirect(status).into());
+        assert_eq!(after::<V>(Fault::Answer(redirect)).await, failure);
+    }
+    assert_eq!(target.sent(), []);
+}
+
+pub(crate) async fn a_broken_exchange_is_not_repeated<V: Fixture>() {
+    assert_eq!(after::<V>(Fault::HangUp).await, Err(Failure::outage(Outage::Closed)));
+    assert_eq!(after::<V>(Fault::Reset).await, Err(Failure::outage(Outage::Unreachable)));
+    assert_eq!(after::<V>(Fault::Oversize(1024 * 1024 + 1)).await, Err(BadAnswer::TooLarge.into()));
+
+    let adapter = Adapter::<V>::open_with("timeout = \"200ms\"").await;
+    adapter.server.next(Fault::Hang);
+    assert_eq!(adapter.revoke(V::ACTIVE).await, Err(Failure::Timeout));
+    assert_eq!(adapter.sent(), [V::revocation(V::ACTIVE)]);
+
+    adapter.server.stop();
+    assert_eq!(adapter.revoke(V::ACTIVE).await, Err(Failure::outage(Outage::Unreachable)));
+}
+
+pub(crate) async fn hostile_identifiers_are_done_without_asking<V: Fixture>() {
+    let adapter = Adapter::<V>::open().await;
+    let reserved =
+        if V::PROVIDER == "legacy" { &["owners", "OWNERS", "Owners.", "owners "][..] } else { &[] };
+    for identifier in NEVER_SENT.iter().chain(reserved) {
+        assert_eq!(adapter.revoke(identifier).await, Ok(()), "{identifier:?}");
+        let sent = adapter.sent();
+        if V::PROVIDER == "sso" {
+            assert_eq!(sent, [V::revocation(identifier)], "{identifier:?}");
+        } else {
+            assert_eq!(sent, [], "{identifier:?}");
+        }
+    }
+    for (identifier, encoded) in
+        [("a+b", "a%2Bb"), ("a&action=approve", "a%26action%3Dapprove"), ("\"}", "%22%7D")]
+    {
+        let _ = adapter.revoke(identifier).await;
+        let written = if V::PROVIDER == "sso" { identifier } else { encoded };
+        assert_eq!(adapter.sent(), [V::revocation(written)], "{identifier}");
+    }
+}
+
+pub(crate) async fn only_the_one_way_is_there<V: Fixture>() {
+    let adapter = Adapter::<V>::open().await;
+    let capabilities = adapter.provider.capabilities();
+    assert_ne!(capabilities.revoke, capabilities.revoke_by_id);
+    let other_way = if capabilities.revoke {
+        adapter.provider.revoke_by_id(&id(V::ACTIVE)).await
+    } else {
+        adapter.provider.revoke(&token(V::ACTIVE)).await
+    };
+    assert_eq!(other_way, Err(Failure::Unsupported));
+    assert_eq!(adapter.sent(), []);
+}
+
+/// What a revocation comes to that meets this. It is sent once, as it should be, and no more.
+async fn after<V: Fixture>(fault: Fault) -> Result<(), Failure> {
+    let adapter = Adapter::<V>::open().await;
+    // On a connection that was used before, where repeating is a temptation.
+    assert!(is_active(&adapter).await);
+    adapter.sent();
+    adapter.server.next(fault);
+    let revoked = adapter.revoke(V::ACTIVE).await;
+    assert_eq!(adapter.sent(), [V::revocation(V::ACTIVE)]);
+    revoked
+}
+
+async fn is_active<V: Fixture>(adapter: &Adapter<V>) -> bool {
+    let answer = if adapter.provider.capabilities().lookup {
+        adapter.provider.lookup(&id(V::ACTIVE)).await
+    } else {
+        adapter.provider.introspect(&token(V::ACTIVE)).await
+    };
+    match answer.unwrap() {
+        Introspection::Token(token) => token.state(Timestamp::from_seconds(NOW).unwrap()) == State::Active,
+        Introspection::Inactive => false,
+    }
+}
+
+fn token(text: &str) -> TokenValue {
+    TokenValue::parse(text.to_owned()).unwrap()
+}
+
+fn id(text: &str) -> TokenId {
+    TokenId::parse(text.to_owned()).unwrap()
+}
+
+/// "Already revoked or in a non-revocable state", says Passport's 409, and the record tells which.
+#[tokio::test]
+async fn a_conflict_at_passport_is_done_only_if_the_token_is_not_active() {
+    let conflict = || Fault::Answer(Answer::json(409, json!({"code": "CONFLICT", "http_code": 409})));
+    for (identifier, revoked) in [
+        (passport::REVOKED, Ok(())),
+        (passport::UNKNOWN, Ok(())),
+        (passport::EXPIRED, Ok(())),
+        (passport::ACTIVE, Err(BadAnswer::Status(409).into())),
+    ] {
+        let adapter = Adapter::<Passport>::open().await;
+        adapter.server.next(conflict());
+        assert_eq!(adapter.revoke(identifier).await, revoked, "{identifier}");
+        assert_eq!(adapter.sent(), [Passport::revocation(identifier), Passport::question(identifier)]);
+    }
+    let adapter = Adapter::<Passport>::open().await;
+    adapter.server.next(conflict());
+    adapter.server.next(Fault::HangUp);
+    assert_eq!(adapter.revoke(passport::REVOKED).await, Err(Failure::outage(Outage::Closed)));
+}
+
+#[tokio::test]
+async fn passport_may_say_204_as_well() {
+    let adapter = Adapter::<Passport>::open().await;
+    adapter.server.vendor().revocation_status(204);
+    assert_eq!(adapter.revoke(passport::ACTIVE).await, Ok(()));
+    assert!(!is_active(&adapter).await);
+}
+
+#[tokio::test]
+async fn apigee_takes_the_refresh_token_along_if_it_is_told_to() {
+    let adapter = Adapter::<Apigee>::open_with("cascade = true").await;
+    assert_eq!(adapter.revoke(apigee::ACTIVE).await, Ok(()));
+    let plain = Apigee::revocation(apigee::ACTIVE);
+    let target = format!("{}&cascade=true", plain.target);
+    assert_eq!(adapter.sent(), [Sent { target, ..plain }]);
+}
+
+#[tokio::test]
+async fn a_server_that_revokes_no_such_tokens_has_no_such_call() {
+    let answer = Answer::json(400, json!({"error": "unsupported_token_type"}));
+    assert_eq!(after::<Rfc7662>(Fault::Answer(answer)).await, Err(Failure::Unsupported));
+}
+
+/// The endpoints are addresses of their own, and so may be on different servers.
+#[tokio::test]
+async fn credentials_in_the_form_stand_in_that_of_a_revocation_too() {
+    let [introspecting, revoking] = [sso().await, sso().await];
+    let endpoint = format!("revocation_endpoint = \"{}/revoke?realm=a\"", revoking.base_url());
+    let sso = provider(&post_section(&introspecting, &endpoint));
+    assert_eq!(sso.revoke(&token(rfc7662::ACTIVE)).await, Ok(()));
+    assert_eq!(introspecting.count(), 0);
+    let form = [("token", rfc7662::ACTIVE), ("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
+    let [sent] = &revoking.requests()[..] else { panic!("one request") };
+    assert_eq!(sent.target, "/revoke?realm=a");
+    assert_eq!(String::from_utf8_lossy(&sent.body), form_body(&form));
+    assert_eq!(sent.header("authorization"), None);
+}
+
+#[tokio::test]
+async fn without_an_endpoint_there_is_no_such_call() {
+    let server = sso().await;
+    let sso = provider(&post_section(&server, ""));
+    assert!(!sso.capabilities().revoke && !sso.capabilities().revoke_by_id);
+    assert_eq!(sso.revoke(&token(rfc7662::ACTIVE)).await, Err(Failure::Unsupported));
+    assert_eq!(server.count(), 0);
+}
+
+/// A credential that was taken back before its end is renewed: the 401 says that nothing was done.
+#[tokio::test]
+async fn a_refused_credential_of_our_own_is_renewed_once() {
+    let server = Simulator::start(passport::Passport::new(now())).await.unwrap();
+    let bank = provider(&format!(
+        r#"
+        kind = "passport"
+        base_url = "{}"
+        timeout = "60s"
+        credentials = {{ type = "client_credentials", client_id = "{}", client_secret = {{ literal = "{}" }} }}
+        "#,
+        server.base_url(),
+        passport::CLIENT_ID,
+        passport::CLIENT_SECRET,
+    ));
+    bank.lookup(&id(passport::ACTIVE)).await.unwrap();
+    server.vendor().expire_credentials();
+    server.forget();
+    assert_eq!(bank.revoke_by_id(&id(passport::ACTIVE)).await, Ok(()));
+    let methods: Vec<_> = server.requests().into_iter().map(|request| request.method).collect();
+    assert_eq!(methods, ["DELETE", "POST", "DELETE"]);
+}
+
+async fn sso() -> Simulator<rfc7662::Rfc7662> {
+    Simulator::start(rfc7662::Rfc7662::new(now())).await.unwrap()
+}
+
+fn post_section(introspecting: &Simulator<rfc7662::Rfc7662>, more: &str) -> String {
+    format!(
+        r#"
+        kind = "rfc7662"
+        introspection_endpoint = "{}/introspect"
+        timeout = "60s"
+        credentials = {{ type = "client_secret_post", client_id = "{CLIENT_ID}", client_secret = {{ literal = "{CLIENT_SECRET}" }} }}
+        {more}
+        "#,
+        introspecting.base_url()
+    )
+}

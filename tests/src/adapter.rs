@@ -1,0 +1,55 @@
+use std::sync::Arc;
+
+use introspectd_core::{Failure, Provider, TokenId, TokenValue};
+use introspectd_simulators::Simulator;
+
+use crate::gateway::provider;
+use crate::{Fixture, Sent, now};
+
+/// An adapter before its vendor's simulator, without a gateway.
+pub struct Adapter<V: Fixture> {
+    /// The vendor.
+    pub server: Simulator<V::Server>,
+    /// The adapter.
+    pub provider: Arc<dyn Provider>,
+}
+
+impl<V: Fixture> Adapter<V> {
+    /// With the vendor's usual configuration.
+    pub async fn open() -> Self {
+        Self::open_with("timeout = \"60s\"").await
+    }
+
+    /// With these further lines of the provider's section.
+    pub async fn open_with(lines: &str) -> Self {
+        let server = Simulator::start(V::server(now())).await.expect("a free port");
+        let provider = provider(&format!("{}\n{lines}", V::section(&server.base_url())));
+        Self { server, provider }
+    }
+
+    /// Takes a token back, or for the vendor that is asked by id, the token of an id.
+    ///
+    /// # Errors
+    /// As the adapter says.
+    pub async fn revoke(&self, identifier: &str) -> Result<(), Failure> {
+        if self.provider.capabilities().revoke_by_id {
+            return self.provider.revoke_by_id(&id(identifier)).await;
+        }
+        self.provider.revoke(&token(identifier)).await
+    }
+
+    /// What reached the vendor since the start or the last call.
+    pub fn sent(&self) -> Vec<Sent> {
+        let sent = self.server.requests().iter().map(Sent::from).collect();
+        self.server.forget();
+        sent
+    }
+}
+
+fn token(text: &str) -> TokenValue {
+    TokenValue::parse(text.to_owned()).expect("a token")
+}
+
+fn id(text: &str) -> TokenId {
+    TokenId::parse(text.to_owned()).expect("an id")
+}
