@@ -355,6 +355,34 @@ async fn plain_http_is_good_on_loopback() {
 }
 
 #[tokio::test]
+async fn keys_of_revocation_are_judged_like_the_others() {
+    let sso = |endpoint: &str| {
+        format!(
+            "[providers.sso]\nkind = \"rfc7662\"\nintrospection_endpoint = \"https://sso.example/introspect\"\n\
+             credentials = {{ type = \"none\" }}\nrevocation_endpoint = \"{endpoint}\"\n"
+        )
+    };
+    let ended = check(&sso("https://sso.example/revoke"), &[]).await.with(0);
+    assert_eq!(in_force(&ended, "providers.sso.revocation_endpoint").0, "\"https://sso.example/revoke\"");
+    for (endpoint, what) in [
+        ("http://sso.example/revoke", "is plain http, which shows tokens and credentials to the network"),
+        ("https://sso.example/introspect", "is the introspection endpoint"),
+        ("sso.example/revoke", "is no URL"),
+    ] {
+        let ended = check(&sso(endpoint), &[]).await.with(2);
+        let [told] = &problems(&ended)[..] else { panic!("{}", ended.stderr) };
+        assert_eq!((told.key.as_str(), told.what.as_str()), ("providers.sso.revocation_endpoint", what));
+    }
+
+    let apigee = "[providers.apis]\nkind = \"apigee\"\nbase_url = \"https://apigee.example\"\n\
+        organization = \"acme\"\ncredentials = { type = \"none\" }\n";
+    let ended = check(apigee, &[]).await.with(0);
+    assert_eq!(in_force(&ended, "providers.apis.cascade"), ("false", "default"));
+    let ended = check(&format!("{apigee}cascade = \"yes\"\n"), &[]).await.with(2);
+    assert_eq!(problems(&ended)[0].key, "providers.apis.cascade");
+}
+
+#[tokio::test]
 async fn a_file_that_cannot_be_read_is_told_by_its_name() {
     let folder = Folder::new();
     let ended = check_in(&folder, &[]).await.with(2);
