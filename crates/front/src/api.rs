@@ -85,19 +85,27 @@ impl Session {
             ("/introspect", "POST") => self.introspect(&mut head, body.as_mut()).await,
             ("/introspect", _) => Err(Problem::MethodNotAllowed { allow: "POST" }),
             (path, _) => match named_in(path) {
-                Some(policy) => Ok(self.forward_auth(policy, &mut head.headers).await),
+                Some(policy) => {
+                    if head.version == Version::HTTP_2 {
+                        Box::pin(let_go_by(body.as_mut())).await;
+                    }
+                    Ok(self.forward_auth(policy, &mut head.headers).await)
+                }
                 // Boxed: what operators ask now and then takes no room in what gateways ask all the time.
                 None => Box::pin(self.records(&head, body.as_mut())).await,
             },
         };
-        if head.version == Version::HTTP_2 && !body.is_end_stream() {
-            let_go_by(body).await;
+        match outcome {
+            Ok(reply) => reply,
+            Err(problem) => {
+                if head.version == Version::HTTP_2 {
+                    Box::pin(let_go_by(body)).await;
+                }
+                let caller = self.peer.caller(&self.api.callers, &head.headers).ok();
+                audit::refused(self.origin, caller.map(|caller| &**caller), None, &problem);
+                problem.reply(Language::of(&head.headers))
+            }
         }
-        outcome.unwrap_or_else(|problem| {
-            let caller = self.peer.caller(&self.api.callers, &head.headers).ok();
-            audit::refused(self.origin, caller.map(|caller| &**caller), None, &problem);
-            problem.reply(Language::of(&head.headers))
-        })
     }
 
     /// About whatever request a proxy has at hand, and whatever it hands on of it.

@@ -71,6 +71,9 @@ pub(crate) async fn let_go_by<B>(body: B)
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
+    if body.is_end_stream() {
+        return;
+    }
     let mut body = pin!(Limited::new(body, MAX_BODY));
     let gone = async { while let Some(Ok(_)) = body.frame().await {} };
     let _ = tokio::time::timeout(LINGER, gone).await;
