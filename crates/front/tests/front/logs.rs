@@ -63,6 +63,8 @@ async fn nothing_that_a_request_holds_is_logged() {
     bench.bank.fails("b_bad-token", BadAnswer::NotAnObject);
     let credentials = basic(&format!("edge:{EDGE_SECRET}"));
     let form = format!("token={ACTIVE}");
+    let purge = Ask::form(format!("{{\"token\":\"{ACTIVE}\"}}")).to("POST", "/v1/cache/purge");
+    let purge = purge.header("content-type", "application/json");
     let proxied = Ask::form("")
         .to("GET", "/forward-auth/orders")
         .header("authorization", &format!("Bearer {ACTIVE}"))
@@ -80,6 +82,15 @@ async fn nothing_that_a_request_holds_is_logged() {
         Ask::form("").to("GET", &format!("/introspect?{form}")),
         Ask::form(form.clone()).to("POST", &format!("/introspect?{form}")),
         Ask::form("").to("GET", &format!("/{ACTIVE}")),
+        Ask::form(form.clone()).to("POST", "/revoke"),
+        Ask::form("token=b_failing-token").to("POST", "/revoke").by("Bearer admin-secret"),
+        Ask::form(format!("{form}&token_type_hint=token_id&provider=bank"))
+            .to("POST", "/revoke")
+            .by("Bearer admin-secret"),
+        purge.clone(),
+        purge.clone().by("Bearer admin-secret").header("content-type", "text/plain"),
+        Ask::form("").to("GET", &format!("/revoke?{form}")),
+        Ask::form("").to("GET", "/v1/providers/secret-of-a-stranger/tokens/secret-of-a-stranger"),
         proxied.clone(),
         proxied.clone().header("x-introspectd-caller", "Bearer secret-of-a-stranger"),
         proxied.clone().header("authorization", "Bearer b_failing-token"),
