@@ -26,11 +26,31 @@ pub(crate) enum Server {
 
 /// What to ask.
 #[derive(Default)]
-pub(crate) struct Ask {
+pub(crate) struct Ask<'a> {
     pub(crate) method: Method,
-    pub(crate) path: &'static str,
+    pub(crate) path: &'a str,
     pub(crate) authorization: Option<HeaderValue>,
-    pub(crate) form: Option<String>,
+    pub(crate) content: Content,
+}
+
+#[derive(Default)]
+pub(crate) enum Content {
+    #[default]
+    Nothing,
+    Form(String),
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) body: Bytes,
+}
+
+impl Content {
+    /// A form of those parameters that have a value.
+    pub(crate) fn form<'a>(parameters: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Self {
+        let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value?)));
+        Self::Form(form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish())
+    }
 }
 
 impl Server {
@@ -50,7 +70,7 @@ impl Server {
         }
     }
 
-    pub(crate) async fn ask(&self, ask: Ask) -> Result<(StatusCode, Bytes), Stopped> {
+    pub(crate) async fn ask(&self, ask: Ask<'_>) -> Result<Answer, Stopped> {
         let exchange = async {
             match self {
                 Self::Tcp(address) => exchange(TcpStream::connect(address).await?, address, ask).await,
@@ -72,26 +92,28 @@ impl Server {
     }
 }
 
-type Answer = Result<(StatusCode, Bytes), Box<dyn std::error::Error + Send + Sync>>;
-
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     host: &str,
-    ask: Ask,
-) -> Answer {
+    ask: Ask<'_>,
+) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     let mut request = Request::builder().method(ask.method).uri(ask.path).header(HOST, host);
     if let Some(authorization) = ask.authorization {
         request = request.header(AUTHORIZATION, authorization);
     }
-    if ask.form.is_some() {
-        request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let (content_type, body) = match ask.content {
+        Content::Nothing => (None, String::new()),
+        Content::Form(form) => (Some("application/x-www-form-urlencoded"), form),
+    };
+    if let Some(content_type) = content_type {
+        request = request.header(CONTENT_TYPE, content_type);
     }
-    let request = request.body(Full::<Bytes>::from(ask.form.unwrap_or_default()))?;
+    let request = request.body(Full::<Bytes>::from(body))?;
     let response = sender.send_request(request).await?;
     let status = response.status();
-    Ok((status, response.into_body().collect().await?.to_bytes()))
+    Ok(Answer { status, body: response.into_body().collect().await?.to_bytes() })
 }
 
 #[cfg(test)]

@@ -33,11 +33,11 @@ impl Health {
         let server = Server::parse(&url).map_err(Stopped::usage)?;
         let path = if self.ready { "/readyz" } else { "/livez" };
         block_on(async {
-            let (status, _) = server.ask(Ask { method: Method::GET, path, ..Ask::default() }).await?;
-            if status.is_success() {
+            let answer = server.ask(Ask { method: Method::GET, path, ..Ask::default() }).await?;
+            if answer.status.is_success() {
                 return Ok(Exit::Fine);
             }
-            complain(&format!("the server answers {status}"));
+            complain(&format!("the server answers {}", answer.status));
             Ok(Exit::Unreachable)
         })
     }

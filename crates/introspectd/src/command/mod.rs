@@ -1,10 +1,12 @@
-//! One file a command.
+//! One file a command, and what those share that ask a running server: [`connection`].
 
 pub(crate) mod check;
 pub(crate) mod hash_secret;
 pub(crate) mod health;
 pub(crate) mod lookup;
 pub(crate) mod serve;
+
+mod connection;
 
 use std::future::Future;
 use std::io::{self, IsTerminal, Read, Write};
@@ -77,7 +79,7 @@ pub(crate) fn read_secret(what: &str) -> Result<String, Stopped> {
 }
 
 /// Runs a client command to its end.
-pub(crate) fn block_on(work: impl Future<Output = Outcome>) -> Outcome {
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Stopped>>) -> Result<T, Stopped> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|error| Stopped::unreachable(error.to_string()))?.block_on(work)
 }

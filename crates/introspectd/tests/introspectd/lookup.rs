@@ -1,13 +1,14 @@
 use std::net::TcpListener;
 
-use introspectd_simulators::passport::{self, Passport};
+use introspectd_simulators::passport;
 use introspectd_simulators::rfc7662::{ACTIVE, Rfc7662, UNKNOWN};
-use introspectd_simulators::{Answer, Fault, Recorded, Simulator, Vendor};
+use introspectd_simulators::{Answer, Fault, Simulator};
 use serde_json::Value;
 
-use crate::program::{Ended, Folder, run};
+use crate::asking::{Asking, page, url};
+use crate::program::Folder;
 use crate::server::Server;
-use crate::vendors::{now, sso, sso_config};
+use crate::vendors::{bank, bank_config, sso, sso_config};
 
 /// A server with one provider, and that provider.
 async fn server_and_sso() -> (Server, Simulator<Rfc7662>) {
@@ -15,50 +16,18 @@ async fn server_and_sso() -> (Server, Simulator<Rfc7662>) {
     (Server::start_with(&sso_config(&sso)).await, sso)
 }
 
-struct Lookup<'a> {
-    arguments: Vec<&'a str>,
-    environment: Vec<(&'a str, &'a str)>,
-    folder: Folder,
+fn bare<'a>() -> Asking<'a> {
+    Asking::new("lookup")
 }
 
-impl<'a> Lookup<'a> {
-    fn bare() -> Self {
-        Self { arguments: Vec::new(), environment: Vec::new(), folder: Folder::new() }
-    }
-
-    fn at(url: &'a str) -> Self {
-        Self::bare().env("INTROSPECTD_URL", url)
-    }
-
-    fn env(mut self, name: &'a str, value: &'a str) -> Self {
-        self.environment.push((name, value));
-        self
-    }
-
-    fn edge(self) -> Self {
-        self.env("INTROSPECTD_CALLER", "edge").env("INTROSPECTD_SECRET", "edge-secret")
-    }
-
-    fn with(mut self, arguments: &[&'a str]) -> Self {
-        self.arguments.extend(arguments);
-        self
-    }
-
-    async fn of(self, stdin: impl AsRef<[u8]>) -> Ended {
-        let mut command = self.folder.command();
-        command.arg("lookup").args(self.arguments).envs(self.environment);
-        run(command, stdin).await
-    }
-}
-
-fn url(server: &Server) -> String {
-    format!("http://{}", server.api())
+fn at(url: &str) -> Asking<'_> {
+    bare().at(url)
 }
 
 #[tokio::test]
 async fn an_active_token_is_0_and_printed() {
     let (server, _sso) = server_and_sso().await;
-    let ended = Lookup::at(&url(&server)).edge().of(format!("{ACTIVE}\n")).await.with(0);
+    let ended = at(&url(&server)).edge().of(format!("{ACTIVE}\n")).await.with(0);
     let printed: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(printed["active"], true);
     assert_eq!(printed["provider"], "sso");
@@ -70,7 +39,7 @@ async fn an_active_token_is_0_and_printed() {
 async fn an_inactive_token_is_1_and_printed() {
     let (server, _sso) = server_and_sso().await;
     for token in [UNKNOWN, "of-no-provider"] {
-        let ended = Lookup::at(&url(&server)).edge().of(token).await.with(1);
+        let ended = at(&url(&server)).edge().of(token).await.with(1);
         assert_eq!(ended.stdout, "{\"active\":false}\n");
     }
 }
@@ -79,14 +48,14 @@ async fn an_inactive_token_is_1_and_printed() {
 async fn a_refusal_is_1_with_what_the_server_says() {
     let (server, sso) = server_and_sso().await;
     let url = url(&server);
-    let wrong = Lookup::at(&url).env("INTROSPECTD_CALLER", "edge").env("INTROSPECTD_SECRET", "wrong-secret");
-    for lookup in [wrong, Lookup::at(&url), Lookup::at(&url).env("INTROSPECTD_SECRET", "wrong-secret")] {
+    let wrong = at(&url).env("INTROSPECTD_CALLER", "edge").env("INTROSPECTD_SECRET", "wrong-secret");
+    for lookup in [wrong, at(&url), at(&url).env("INTROSPECTD_SECRET", "wrong-secret")] {
         let ended = lookup.of(ACTIVE).await.with(1);
         assert!(ended.stderr.contains("401") && ended.stderr.contains("invalid_client"), "{}", ended.stderr);
         assert!(!ended.output().contains("wrong-secret"));
         assert_eq!(ended.stdout, "");
     }
-    let ended = Lookup::at(&url).edge().with(&["--provider", "nobody"]).of(ACTIVE).await.with(1);
+    let ended = at(&url).edge().with(&["--provider", "nobody"]).of(ACTIVE).await.with(1);
     assert!(ended.stderr.contains("invalid_request"), "{}", ended.stderr);
     assert_eq!(sso.count(), 0);
 }
@@ -94,14 +63,14 @@ async fn a_refusal_is_1_with_what_the_server_says() {
 #[tokio::test]
 async fn the_secret_alone_names_its_caller() {
     let (server, _sso) = server_and_sso().await;
-    Lookup::at(&url(&server)).env("INTROSPECTD_SECRET", "edge-secret").of(ACTIVE).await.with(0);
+    at(&url(&server)).env("INTROSPECTD_SECRET", "edge-secret").of(ACTIVE).await.with(0);
 }
 
 #[tokio::test]
 async fn arguments_win_over_the_environment() {
     let (server, _sso) = server_and_sso().await;
     let url = url(&server);
-    let lookup = Lookup::at("http://127.0.0.1:1")
+    let lookup = at("http://127.0.0.1:1")
         .env("INTROSPECTD_CALLER", "nobody")
         .env("INTROSPECTD_SECRET", "wrong")
         .with(&["--server", &url, "--caller", "edge", "--secret-file", "secret"]);
@@ -119,16 +88,16 @@ async fn a_secret_of_any_letters_arrives() {
     );
     let server = Server::start(&config).await;
     let url = url(&server);
-    let lookup = Lookup::at(&url).env("INTROSPECTD_CALLER", "the edge+1");
+    let lookup = at(&url).env("INTROSPECTD_CALLER", "the edge+1");
     lookup.env("INTROSPECTD_SECRET", "p%41:+ \u{e9}&=/").of(ACTIVE).await.with(0);
 }
 
 #[tokio::test]
 async fn a_server_that_is_down_is_3() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let ended = Lookup::at(&format!("http://{port}")).edge().of(ACTIVE).await.with(3);
+    let ended = at(&format!("http://{port}")).edge().of(ACTIVE).await.with(3);
     assert!(ended.stderr.contains(&port.to_string()), "{}", ended.stderr);
-    Lookup::at("unix:/no/such.sock").edge().of(ACTIVE).await.with(3);
+    at("unix:/no/such.sock").edge().of(ACTIVE).await.with(3);
 }
 
 #[tokio::test]
@@ -136,48 +105,43 @@ async fn a_provider_that_is_down_is_3_and_not_inactive() {
     let (server, sso) = server_and_sso().await;
     let url = url(&server);
     sso.next(Fault::Answer(Answer::garbage()));
-    let ended = Lookup::at(&url).edge().of(ACTIVE).await.with(3);
+    let ended = at(&url).edge().of(ACTIVE).await.with(3);
     assert!(ended.stderr.contains("502") && ended.stderr.contains("upstream_error"), "{}", ended.stderr);
     sso.stop();
-    let ended = Lookup::at(&url).edge().of(ACTIVE).await.with(3);
+    let ended = at(&url).edge().of(ACTIVE).await.with(3);
     assert!(ended.stderr.contains("503"), "{}", ended.stderr);
     assert_eq!(ended.stdout, "");
 }
 
 #[tokio::test]
 async fn what_is_no_introspectd_is_3() {
-    struct Page;
-    impl Vendor for Page {
-        fn answer(&self, _: &Recorded) -> Answer {
-            Answer::html(200)
-        }
-    }
-    let page = Simulator::start(Page).await.unwrap();
-    let ended = Lookup::at(&page.base_url()).edge().of(ACTIVE).await.with(3);
+    let page = page().await;
+    let ended = at(&page.base_url()).edge().of(ACTIVE).await.with(3);
     assert!(ended.stderr.contains("no introspectd"), "{}", ended.stderr);
 }
 
 #[tokio::test]
 async fn a_token_id_needs_its_provider() {
-    let ended = Lookup::bare().with(&["--token-id"]).of(passport::ACTIVE).await.with(2);
+    let ended = bare().with(&["--token-id"]).of(passport::ACTIVE).await.with(2);
     assert!(ended.stderr.contains("--provider"), "{}", ended.stderr);
 }
 
 #[tokio::test]
 async fn a_token_id_is_looked_up() {
-    let bank = Simulator::start(Passport::new(now())).await.unwrap();
-    let config = format!(
-        "[providers.bank]\nkind = \"passport\"\nbase_url = \"{}\"\n\
-         credentials = {{ type = \"bearer\", token = {{ literal = \"{}\" }} }}\n",
-        bank.base_url(),
-        passport::BEARER
-    );
-    let server = Server::start_with(&config).await;
+    let bank = bank().await;
+    let server = Server::start_with(&bank_config(&bank)).await;
     let url = url(&server);
-    let by_id = || Lookup::at(&url).edge().with(&["--token-id", "--provider", "bank"]);
+    let by_id = || at(&url).edge().with(&["--token-id", "--provider", "bank"]);
     let ended = by_id().of(format!("{}\n", passport::ACTIVE)).await.with(0);
     assert!(ended.stdout.contains(passport::ACTIVE), "an id may be shown: {}", ended.stdout);
     by_id().of(passport::UNKNOWN).await.with(1);
+}
+
+#[tokio::test]
+async fn what_a_provider_cannot_do_is_1() {
+    let (server, _sso) = server_and_sso().await;
+    let by_id = at(&url(&server)).edge().with(&["--token-id", "--provider", "sso"]).of("x").await.with(1);
+    assert!(by_id.stderr.contains("501") && by_id.stderr.contains("unsupported"), "{}", by_id.stderr);
 }
 
 #[tokio::test]
@@ -194,14 +158,14 @@ async fn a_unix_socket_that_names_its_caller_needs_no_secret() {
         ),
     );
     let _server = Server::start_in(folder, &[]).await;
-    Lookup::at(&socket).of(ACTIVE).await.with(0);
-    Lookup::bare().with(&["--server", &socket]).of(UNKNOWN).await.with(1);
+    at(&socket).of(ACTIVE).await.with(0);
+    bare().with(&["--server", &socket]).of(UNKNOWN).await.with(1);
 }
 
 #[tokio::test]
 async fn nothing_on_standard_input_is_wrong_usage() {
     for nothing in ["", "\n", "\r\n"] {
-        let ended = Lookup::at("http://127.0.0.1:1").edge().of(nothing).await.with(2);
+        let ended = at("http://127.0.0.1:1").edge().of(nothing).await.with(2);
         assert!(ended.stderr.contains("standard input"), "{}", ended.stderr);
     }
 }
@@ -210,20 +174,20 @@ async fn nothing_on_standard_input_is_wrong_usage() {
 async fn a_token_is_not_taken_from_the_arguments() {
     let (server, sso) = server_and_sso().await;
     for arguments in [&[ACTIVE][..], &["--token", ACTIVE]] {
-        Lookup::at(&url(&server)).edge().with(arguments).of("").await.with(2);
+        at(&url(&server)).edge().with(arguments).of("").await.with(2);
     }
     assert_eq!(sso.count(), 0);
 }
 
 #[tokio::test]
 async fn other_wrong_usage_is_2() {
-    let at = || Lookup::at("http://127.0.0.1:1");
-    let no_secret = at().env("INTROSPECTD_CALLER", "edge").of(ACTIVE).await.with(2);
+    let nowhere = || at("http://127.0.0.1:1");
+    let no_secret = nowhere().env("INTROSPECTD_CALLER", "edge").of(ACTIVE).await.with(2);
     assert!(no_secret.stderr.contains("INTROSPECTD_SECRET"), "{}", no_secret.stderr);
-    let no_file = at().with(&["--secret-file", "nothing"]).of(ACTIVE).await.with(2);
+    let no_file = nowhere().with(&["--secret-file", "nothing"]).of(ACTIVE).await.with(2);
     assert!(no_file.stderr.contains("nothing"), "{}", no_file.stderr);
-    let no_server = Lookup::at("https://127.0.0.1:1").of(ACTIVE).await.with(2);
+    let no_server = at("https://127.0.0.1:1").of(ACTIVE).await.with(2);
     assert!(no_server.stderr.contains("http://HOST:PORT"), "{}", no_server.stderr);
-    let no_header = at().env("INTROSPECTD_SECRET", "two\nlines").of(ACTIVE).await.with(2);
+    let no_header = nowhere().env("INTROSPECTD_SECRET", "two\nlines").of(ACTIVE).await.with(2);
     assert!(!no_header.stderr.contains("two"), "{}", no_header.stderr);
 }

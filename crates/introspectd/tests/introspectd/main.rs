@@ -8,6 +8,7 @@
 )]
 
 mod activation;
+mod asking;
 mod check;
 mod client;
 mod deployment;

@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use introspectd_core::{Clock, SystemClock};
 use introspectd_simulators::Simulator;
+use introspectd_simulators::passport::{self, Passport};
 use introspectd_simulators::rfc7662::{CLIENT_ID, CLIENT_SECRET, Rfc7662};
 
 /// The server reads the machine's clock: so do the vendors.
@@ -22,7 +23,8 @@ pub(crate) fn sso_config(sso: &Simulator<Rfc7662>) -> String {
         r#"
         [providers.sso]
         kind = "rfc7662"
-        introspection_endpoint = "{}/introspect"
+        introspection_endpoint = "{base}/introspect"
+        revocation_endpoint = "{base}/revoke"
         match = {{ prefix = "sso_" }}
         timeout = "20s"
         [providers.sso.credentials]
@@ -30,6 +32,20 @@ pub(crate) fn sso_config(sso: &Simulator<Rfc7662>) -> String {
         client_id = "{CLIENT_ID}"
         client_secret = {{ literal = "{CLIENT_SECRET}" }}
         "#,
-        sso.base_url()
+        base = sso.base_url()
+    )
+}
+
+pub(crate) async fn bank() -> Simulator<Passport> {
+    Simulator::start(Passport::new(now())).await.unwrap()
+}
+
+/// Asked by token id only.
+pub(crate) fn bank_config(bank: &Simulator<Passport>) -> String {
+    format!(
+        "[providers.bank]\nkind = \"passport\"\nbase_url = \"{}\"\n\
+         credentials = {{ type = \"bearer\", token = {{ literal = \"{}\" }} }}\n",
+        bank.base_url(),
+        passport::BEARER
     )
 }

@@ -1,0 +1,92 @@
+//! What the commands that ask a running server share.
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use clap::Args;
+use http::{HeaderValue, Method, StatusCode};
+
+use super::{Exit, Stopped, block_on, complain, environment};
+use crate::client::{Answer, Ask, Content, Server};
+
+/// Which server to ask, and who asks.
+#[derive(Args)]
+pub(crate) struct Connection {
+    /// http://HOST:PORT or unix:PATH [environment: INTROSPECTD_URL; default: http://127.0.0.1:8080]
+    #[arg(long, value_name = "URL")]
+    server: Option<String>,
+    /// The caller's name [environment: INTROSPECTD_CALLER]
+    #[arg(long, value_name = "NAME")]
+    caller: Option<String>,
+    /// A file with the caller's secret [environment: INTROSPECTD_SECRET holds the secret itself]
+    #[arg(long, value_name = "FILE")]
+    secret_file: Option<PathBuf>,
+}
+
+/// A server, and the caller that it knows us as.
+pub(crate) struct Client {
+    server: Server,
+    authorization: Option<HeaderValue>,
+}
+
+impl Connection {
+    pub(crate) fn client(self) -> Result<Client, Stopped> {
+        let mut environment = environment();
+        let url = self.server.or_else(|| environment.remove("INTROSPECTD_URL"));
+        let server =
+            Server::parse(url.as_deref().unwrap_or("http://127.0.0.1:8080")).map_err(Stopped::usage)?;
+        let caller = self.caller.or_else(|| environment.remove("INTROSPECTD_CALLER"));
+        let secret = match self.secret_file {
+            None => environment.remove("INTROSPECTD_SECRET"),
+            Some(path) => {
+                let read = std::fs::read_to_string(&path);
+                let text = read
+                    .map_err(|error| Stopped::usage(format!("{} cannot be read: {error}", path.display())))?;
+                Some(text.trim_end_matches(['\r', '\n']).to_owned())
+            }
+        };
+        let authorization = match (caller, secret) {
+            (None, None) => return Ok(Client { server, authorization: None }),
+            (None, Some(secret)) => format!("Bearer {secret}"),
+            (Some(caller), Some(secret)) => basic(&caller, &secret),
+            (Some(_), None) => {
+                return Err(Stopped::usage(
+                    "the caller has no secret: set INTROSPECTD_SECRET or give --secret-file",
+                ));
+            }
+        };
+        let authorization = HeaderValue::try_from(authorization)
+            .map_err(|_| Stopped::usage("the secret holds a line break or another control character"))?;
+        Ok(Client { server, authorization: Some(authorization) })
+    }
+}
+
+/// RFC 6749 section 2.3.1: form-encoded inside.
+fn basic(caller: &str, secret: &str) -> String {
+    let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(caller), encode(secret))))
+}
+
+impl Client {
+    pub(crate) fn ask(self, method: Method, path: &str, content: Content) -> Result<Answer, Stopped> {
+        let ask = Ask { method, path, authorization: self.authorization, content };
+        block_on(self.server.ask(ask))
+    }
+}
+
+/// How a command ends that the server did not do, after what the server says about it.
+pub(crate) fn refused(answer: &Answer) -> Exit {
+    complain(&format!("the server answers {}: {}", answer.status, String::from_utf8_lossy(&answer.body)));
+    match answer.status {
+        // It works, and says that a provider cannot do this: no later time changes that.
+        StatusCode::NOT_IMPLEMENTED => Exit::Refused,
+        status if status.is_server_error() => Exit::Unreachable,
+        _ => Exit::Refused,
+    }
+}
+
+/// An answer that introspectd does not give.
+pub(crate) fn strange() -> Stopped {
+    Stopped::unreachable("what answers there is no introspectd: check the server's URL")
+}
