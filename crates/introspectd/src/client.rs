@@ -38,6 +38,7 @@ pub(crate) enum Content {
     #[default]
     Nothing,
     Form(String),
+    Json(String),
 }
 
 pub(crate) struct Answer {
@@ -106,6 +107,7 @@ async fn exchange(
     let (content_type, body) = match ask.content {
         Content::Nothing => (None, String::new()),
         Content::Form(form) => (Some("application/x-www-form-urlencoded"), form),
+        Content::Json(json) => (Some("application/json"), json),
     };
     if let Some(content_type) = content_type {
         request = request.header(CONTENT_TYPE, content_type);

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use command::{Exit, check, hash_secret, health, lookup, serve};
+use command::{Exit, check, hash_secret, health, lookup, purge, revoke, serve};
 
 /// A full cache is hundreds of thousands of small pieces among the short-lived ones of every request. The system's
 /// allocator keeps holes between them, a fifth of the whole.
@@ -29,6 +29,8 @@ enum Command {
     Serve(serve::Serve),
     Check(check::Check),
     Lookup(lookup::Lookup),
+    Revoke(revoke::Revoke),
+    Purge(purge::Purge),
     HashSecret(hash_secret::HashSecret),
     Health(health::Health),
 }
@@ -38,6 +40,7 @@ Examples:
   introspectd check --config introspectd.toml
   introspectd serve --config introspectd.toml
   INTROSPECTD_SECRET=… introspectd lookup --caller edge < token.txt
+  INTROSPECTD_SECRET=… introspectd revoke --caller admin < token.txt
   openssl rand -hex 32 | tee edge.secret | introspectd hash-secret
 
 Exit codes: 0 fine, 1 refused or inactive, 2 wrong usage or configuration, 3 unreachable or a server error.";
@@ -47,6 +50,8 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
         Command::Lookup(lookup) => lookup.run(),
+        Command::Revoke(revoke) => revoke.run(),
+        Command::Purge(purge) => purge.run(),
         Command::HashSecret(hash_secret) => hash_secret.run(),
         Command::Health(health) => health.run(),
     };

@@ -11,6 +11,8 @@ pub(crate) const TESTS: &[Tool] = &[
     Tool { name: "curl", version: &["curl", "--version"], at_least: 7, package: "curl" },
     // Judges our units; it is not run.
     Tool { name: "systemd", version: &["systemd-analyze", "--version"], at_least: 250, package: "systemd" },
+    // A terminal to be asked at.
+    Tool { name: "script", version: &["script", "--version"], at_least: 2, package: "bsdutils" },
     NGINX,
     Tool { name: "HAProxy", version: &["haproxy", "-v"], at_least: 2, package: "haproxy" },
     Tool { name: "Apache httpd", version: &["apache2", "-v"], at_least: 2, package: "apache2-bin" },

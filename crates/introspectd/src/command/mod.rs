@@ -1,12 +1,15 @@
-//! One file a command, and what those share that ask a running server: [`connection`].
+//! One file a command, and what those share that ask a running server: [`connection`] and [`consent`].
 
 pub(crate) mod check;
 pub(crate) mod hash_secret;
 pub(crate) mod health;
 pub(crate) mod lookup;
+pub(crate) mod purge;
+pub(crate) mod revoke;
 pub(crate) mod serve;
 
 mod connection;
+mod consent;
 
 use std::future::Future;
 use std::io::{self, IsTerminal, Read, Write};

@@ -1,8 +1,12 @@
 //! The commands that ask a running server.
 
-use introspectd_simulators::{Answer, Recorded, Simulator, Vendor};
+use std::process::Stdio;
 
-use crate::program::{Ended, Folder, run};
+use introspectd_simulators::{Answer, Recorded, Simulator, Vendor};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{Child, Command};
+
+use crate::program::{Ended, Folder, run, soon};
 use crate::server::Server;
 
 /// One of them, with its arguments and environment.
@@ -31,6 +35,11 @@ impl<'a> Asking<'a> {
         self.env("INTROSPECTD_CALLER", "edge").env("INTROSPECTD_SECRET", "edge-secret")
     }
 
+    /// Of [`ADMIN_CONFIG`].
+    pub(crate) fn admin(self) -> Self {
+        self.env("INTROSPECTD_CALLER", "admin").env("INTROSPECTD_SECRET", ADMIN_SECRET)
+    }
+
     pub(crate) fn with(mut self, arguments: &[&'a str]) -> Self {
         self.arguments.extend(arguments);
         self
@@ -41,7 +50,57 @@ impl<'a> Asking<'a> {
         command.arg(self.command).args(&self.arguments).envs(self.environment.iter().copied());
         run(command, stdin).await
     }
+
+    /// At a terminal, where somebody types `typed`. Standard input is a file with `stdin`.
+    pub(crate) async fn at_a_terminal(self, stdin: &str, typed: &str) -> Ended {
+        self.folder.write("stdin", stdin);
+        self.in_a_terminal(r#""$@" < stdin"#, typed).await
+    }
+
+    /// As a process whose output is a terminal, and that has none to be asked at.
+    pub(crate) async fn before_a_terminal(self, stdin: &str) -> Ended {
+        self.folder.write("stdin", stdin);
+        self.in_a_terminal(r#"setsid --wait "$@" < stdin"#, "").await
+    }
+
+    async fn in_a_terminal(self, line: &str, typed: &str) -> Ended {
+        let program = env!("CARGO_BIN_EXE_introspectd");
+        let words: Vec<String> =
+            [program, self.command].iter().chain(&self.arguments).map(|word| format!("'{word}'")).collect();
+        let line = format!("set -- {}; {line}", words.join(" "));
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
+        command.env_clear().current_dir(self.folder.path("")).kill_on_drop(true);
+        command.env("PATH", std::env::var_os("PATH").unwrap()).env("SHELL", "/bin/sh");
+        command.envs(self.environment.iter().copied());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped());
+        soon("the end at the terminal", answer(command.spawn().unwrap(), typed)).await
+    }
 }
+
+/// Types this when it is asked, and nothing else.
+async fn answer(mut child: Child, typed: &str) -> Ended {
+    let (mut keyboard, mut screen) = (child.stdin.take(), child.stdout.take().unwrap());
+    let mut shown = Vec::new();
+    while screen.read_buf(&mut shown).await.unwrap() > 0 {
+        if shown.ends_with(b"[y/N] ")
+            && let Some(mut keyboard) = keyboard.take()
+        {
+            keyboard.write_all(typed.as_bytes()).await.unwrap();
+        }
+    }
+    let status = child.wait().await.unwrap();
+    Ended { code: status.code(), stdout: String::from_utf8(shown).unwrap(), stderr: String::new() }
+}
+
+pub(crate) const ADMIN_SECRET: &str = "admin-secret";
+
+/// A caller that may do all that the commands ask for.
+pub(crate) const ADMIN_CONFIG: &str = r#"
+[callers.admin]
+secret = { literal = "admin-secret" }
+permissions = ["introspect", "lookup", "revoke", "purge"]
+"#;
 
 pub(crate) fn url(server: &Server) -> String {
     format!("http://{}", server.api())

@@ -14,6 +14,23 @@ async fn each_command_explains_itself_with_examples() {
         ("check", &["--config", "masked"]),
         ("lookup", &["--provider", "--token-id", "--server", "--caller", "--secret-file", "standard input"]),
         ("lookup", &["INTROSPECTD_URL", "INTROSPECTD_CALLER", "INTROSPECTD_SECRET", "unix:PATH"]),
+        (
+            "revoke",
+            &["--provider", "--token-id", "--yes", "--server", "--secret-file", "standard input", "terminal"],
+        ),
+        (
+            "purge",
+            &[
+                "--token",
+                "--provider",
+                "--sub",
+                "--client-id",
+                "--all",
+                "--yes",
+                "--caller",
+                "standard input",
+            ],
+        ),
         ("hash-secret", &["standard input", "sha256"]),
         ("health", &["--admin", "127.0.0.1:9090", "unix:PATH"]),
     ] {
@@ -28,7 +45,9 @@ async fn each_command_explains_itself_with_examples() {
 #[tokio::test]
 async fn the_program_names_its_commands_and_exit_codes() {
     let help = printed(&["--help"], 0).await;
-    for text in ["serve", "check", "lookup", "hash-secret", "health", "Examples:", "Exit codes:"] {
+    for text in
+        ["serve", "check", "lookup", "revoke", "purge", "hash-secret", "health", "Examples:", "Exit codes:"]
+    {
         assert!(help.contains(text), "{text}: {help}");
     }
     assert!(printed(&["--version"], 0).await.contains(env!("CARGO_PKG_VERSION")));

@@ -19,6 +19,8 @@ mod kubernetes;
 mod log;
 mod lookup;
 mod program;
+mod purge;
+mod revoke;
 mod serve;
 mod server;
 mod shutdown;

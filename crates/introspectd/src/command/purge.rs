@@ -1,0 +1,97 @@
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+use http::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::connection::{Connection, refused, strange};
+use super::consent::Consent;
+use super::{Exit, Outcome, Stopped, read_secret, say};
+use crate::client::Content;
+
+/// Let a running server forget what it has cached, so that it asks the provider anew.
+///
+/// Prints how many facts were forgotten. Only the server that is asked forgets: where several run, ask each.
+/// Needs the permission `purge`. On a terminal it asks before --provider and --all.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Purge {
+    #[command(flatten)]
+    what: What,
+    #[command(flatten)]
+    consent: Consent,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// The token on standard input
+    #[arg(long)]
+    token: bool,
+    /// All tokens of this provider
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    provider: Option<String>,
+    /// All tokens of this subject
+    #[arg(long, value_name = "SUBJECT", value_parser = NonEmptyStringValueParser::new())]
+    sub: Option<String>,
+    /// All tokens of this client
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    client_id: Option<String>,
+    /// All that this caller may see
+    #[arg(long)]
+    all: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  export INTROSPECTD_URL=http://127.0.0.1:8080 INTROSPECTD_CALLER=admin INTROSPECTD_SECRET=…
+  introspectd purge --token < token.txt
+  introspectd purge --sub 251-20c8104e
+  introspectd purge --all --yes --server unix:/run/introspectd/api.sock
+
+Exits with 0 also if there was nothing to forget, 1 if the server refuses, 3 if it cannot be reached
+or has an error of its own.";
+
+#[derive(Deserialize)]
+struct Purged {
+    purged: u64,
+}
+
+impl Purge {
+    pub(crate) fn run(self) -> Outcome {
+        let client = self.connection.client()?;
+        if let Some(question) = self.what.question() {
+            self.consent.ask(&question)?;
+        }
+        let content = Content::Json(self.what.body()?.to_string());
+        let answer = client.ask(Method::POST, "/v1/cache/purge", content)?;
+        if !answer.status.is_success() {
+            return Ok(refused(&answer));
+        }
+        let Purged { purged } = serde_json::from_slice(&answer.body).map_err(|_| strange())?;
+        say(&format!("forgotten: {purged} {}", if purged == 1 { "fact" } else { "facts" }));
+        Ok(Exit::Fine)
+    }
+}
+
+impl What {
+    /// To forget much sends many questions to the providers at once.
+    fn question(&self) -> Option<String> {
+        match &self.provider {
+            Some(provider) => Some(format!("Forget all tokens of {provider}?")),
+            None => self.all.then(|| "Forget all tokens of all providers?".to_owned()),
+        }
+    }
+
+    fn body(self) -> Result<Value, Stopped> {
+        Ok(match self {
+            Self { provider: Some(provider), .. } => json!({"provider": provider}),
+            Self { sub: Some(sub), .. } => json!({"sub": sub}),
+            Self { client_id: Some(client_id), .. } => json!({"client_id": client_id}),
+            Self { token: true, .. } => json!({"token": read_secret("token")?}),
+            Self { .. } => json!({"all": self.all}),
+        })
+    }
+}
