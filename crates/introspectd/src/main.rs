@@ -5,6 +5,7 @@ mod command;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
 use command::{Exit, check, hash_secret, health, lookup, purge, revoke, serve};
@@ -46,7 +47,7 @@ Examples:
 Exit codes: 0 fine, 1 refused or inactive, 2 wrong usage or configuration, 3 unreachable or a server error.";
 
 fn main() -> ExitCode {
-    let outcome = match Cli::parse().command {
+    let outcome = match parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
         Command::Lookup(lookup) => lookup.run(),
@@ -61,6 +62,19 @@ fn main() -> ExitCode {
             stopped.exit
         })
         .into()
+}
+
+/// What stands where nothing belongs may be a token: it is not repeated, since a log may hold what is printed.
+fn parse() -> Cli {
+    Cli::try_parse().unwrap_or_else(|mut error| {
+        for kind in [ContextKind::InvalidArg, ContextKind::InvalidValue] {
+            let stray = matches!(error.get(kind), Some(ContextValue::String(text)) if !text.starts_with('-'));
+            if stray {
+                error.insert(kind, ContextValue::String("…".to_owned()));
+            }
+        }
+        error.exit()
+    })
 }
 
 impl From<Exit> for ExitCode {

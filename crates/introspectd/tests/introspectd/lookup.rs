@@ -174,7 +174,8 @@ async fn nothing_on_standard_input_is_wrong_usage() {
 async fn a_token_is_not_taken_from_the_arguments() {
     let (server, sso) = server_and_sso().await;
     for arguments in [&[ACTIVE][..], &["--token", ACTIVE]] {
-        at(&url(&server)).edge().with(arguments).of("").await.with(2);
+        let ended = at(&url(&server)).edge().with(arguments).of("").await.with(2);
+        assert!(!ended.output().contains(ACTIVE), "{ended:#?}");
     }
     assert_eq!(sso.count(), 0);
 }

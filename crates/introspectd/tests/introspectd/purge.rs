@@ -105,7 +105,8 @@ async fn exactly_one_thing_is_to_be_named() {
         &["--token", ACTIVE],
         &["--token=sso_1"],
     ] {
-        room.purge().with(arguments).of("").await.with(2);
+        let ended = room.purge().with(arguments).of("").await.with(2);
+        assert!(!ended.output().contains(ACTIVE) && !ended.output().contains("sso_1"), "{ended:#?}");
     }
     assert_eq!(room.cache().await, "hit");
 }

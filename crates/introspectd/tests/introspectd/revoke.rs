@@ -167,6 +167,7 @@ async fn wrong_usage_is_2_and_reaches_no_server() {
     ] {
         let ended = room.revoke().with(arguments).of("").await.with(2);
         assert!(ended.stderr.contains(told), "{told}: {ended:#?}");
+        shows_no_secret(&ended);
     }
     assert_eq!(room.sso.count() + room.bank.count(), 0);
 }
