@@ -2,10 +2,11 @@ use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
 use http::{HeaderMap, HeaderValue};
+use introspectd_front::DEFAULT_POLICY;
 
 /// The policy that Envoy's configuration names in `context_extensions`, or else the one of `/forward-auth` alone.
 pub(crate) fn policy(attributes: &AttributeContext) -> &str {
-    attributes.context_extensions.get("policy").map_or("default", String::as_str)
+    attributes.context_extensions.get("policy").map_or(DEFAULT_POLICY, String::as_str)
 }
 
 /// Of the client's headers, those that are looked at: its token, and its language.

@@ -85,27 +85,19 @@ impl Session {
             ("/introspect", "POST") => self.introspect(&mut head, body.as_mut()).await,
             ("/introspect", _) => Err(Problem::MethodNotAllowed { allow: "POST" }),
             (path, _) => match named_in(path) {
-                Some(policy) => {
-                    if head.version == Version::HTTP_2 {
-                        Box::pin(let_go_by(body.as_mut())).await;
-                    }
-                    Ok(self.forward_auth(policy, &mut head.headers).await)
-                }
+                Some(policy) => Ok(self.forward_auth(policy, &mut head.headers).await),
                 // Boxed: what operators ask now and then takes no room in what gateways ask all the time.
                 None => Box::pin(self.records(&head, body.as_mut())).await,
             },
         };
-        match outcome {
-            Ok(reply) => reply,
-            Err(problem) => {
-                if head.version == Version::HTTP_2 {
-                    Box::pin(let_go_by(body)).await;
-                }
-                let caller = self.peer.caller(&self.api.callers, &head.headers).ok();
-                audit::refused(self.origin, caller.map(|caller| &**caller), None, &problem);
-                problem.reply(Language::of(&head.headers))
-            }
+        if head.version == Version::HTTP_2 {
+            let_go_by(body).await;
         }
+        outcome.unwrap_or_else(|problem| {
+            let caller = self.caller(&head.headers).ok();
+            audit::refused(self.origin, caller.map(|caller| &**caller), None, &problem);
+            problem.reply(Language::of(&head.headers))
+        })
     }
 
     /// About whatever request a proxy has at hand, and whatever it hands on of it.
@@ -157,13 +149,19 @@ impl Session {
         self.peer.caller(&self.api.callers, headers)
     }
 
-    pub(crate) fn resolver(&self) -> &Resolver<Rendered> {
-        &self.api.resolver
+    /// The caller, if it has this permission.
+    pub(crate) fn caller_with(
+        &self,
+        permission: Permission,
+        headers: &HeaderMap,
+    ) -> Result<&Arc<Caller>, Problem> {
+        let caller = self.caller(headers)?;
+        caller.must_have(&[permission])?;
+        Ok(caller)
     }
 
-    /// For work that may outlive the request.
-    pub(crate) fn resolver_to_keep(&self) -> Arc<Resolver<Rendered>> {
-        Arc::clone(&self.api.resolver)
+    pub(crate) fn resolver(&self) -> &Arc<Resolver<Rendered>> {
+        &self.api.resolver
     }
 
     pub(crate) fn known(&self, provider: &str) -> Result<&ProviderName, Problem> {
@@ -176,19 +174,19 @@ impl Session {
 
     #[cfg(feature = "parts")]
     pub(crate) fn knows(&self, headers: &HeaderMap) -> bool {
-        self.peer.caller(&self.api.callers, headers).is_ok()
+        self.caller(headers).is_ok()
     }
 
     async fn introspect<B>(&self, head: &mut Parts, body: B) -> Result<Reply, Problem>
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
-        let caller = self.peer.caller(&self.api.callers, &head.headers)?;
+        let caller = self.caller(&head.headers)?;
         // Which of the two is needed, only the parameters tell; without either nobody needs to be heard.
         caller.must_have(&[Permission::Introspect, Permission::Lookup])?;
         let form = IntrospectForm::parse(&read_form(&head.headers, body).await?)?;
         let resolution = self.api.resolve(caller, form).await?;
-        let active = resolution.active(self.api.clock.now()).map(|(_, rendered)| rendered);
+        let active = resolution.active(self.now()).map(|(_, rendered)| rendered);
         Ok(reply::introspection(std::mem::take(&mut head.headers), active, resolution.source))
     }
 }

@@ -27,7 +27,7 @@ pub use api::{Api, Entrance, Session};
 pub use caller::{
     Caller, Callers, CertificateName, InvalidCertificateName, Permission, SecretDigest, Selection,
 };
-pub use decision::{Allowed, Policies, Policy, Requirements, Unavailable};
+pub use decision::{Allowed, DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
 pub use reply::{Rendered, Reply};
 pub use server::{
     Arrival, InvalidAddress, ListenAddress, Listener, Origin, Passed, Protocols, SocketAccess,

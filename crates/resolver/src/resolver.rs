@@ -270,10 +270,6 @@ impl Asked {
         Resolution { fact: Some((&self.entry.name, fact)), source }
     }
 
-    pub(crate) fn note(&self, failure: Option<&Failure>) {
-        self.record.note(failure, self.clock.now());
-    }
-
     async fn ask<K: Keep>(&self, subject: &Subject) -> Outcome<K> {
         let Ok(_place) = self.places.try_acquire() else {
             return Err(Failure::outage(Outage::Overloaded));
@@ -284,7 +280,7 @@ impl Asked {
             Subject::Token(token) => provider.introspect(token).await,
             Subject::Id(id) => provider.lookup(id).await,
         };
-        self.note(outcome.as_ref().err());
+        self.record.note(outcome.as_ref().err(), self.clock.now());
         match outcome {
             Ok(mut introspection) => {
                 if let Introspection::Token(token) = &mut introspection

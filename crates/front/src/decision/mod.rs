@@ -17,7 +17,7 @@ use crate::reply::{self, Rendered, Reply};
 
 pub(crate) use claims::Claims;
 pub(crate) use policy::named_in;
-pub use policy::{Policies, Policy, Requirements, Unavailable};
+pub use policy::{DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
 
 /// Why a proxy is refused, for one that sees no more than 401 or 403 and no body.
 const X_INTROSPECTD_ERROR: HeaderName = HeaderName::from_static("x-introspectd-error");

@@ -50,8 +50,8 @@ pub struct Policies {
     by_name: BTreeMap<String, Policy>,
 }
 
-/// The policy of `/forward-auth` alone.
-const DEFAULT: &str = "default";
+/// The policy of `/forward-auth` alone, and of an Envoy that names none.
+pub const DEFAULT_POLICY: &str = "default";
 
 impl Policy {
     /// With these requirements.
@@ -117,7 +117,7 @@ impl Policies {
     /// `default`, that one asks for an active token and nothing else.
     pub fn new(policies: impl IntoIterator<Item = (String, Policy)>) -> Self {
         let mut by_name: BTreeMap<_, _> = policies.into_iter().collect();
-        by_name.entry(DEFAULT.to_owned()).or_insert_with(|| Policy::new(Requirements::default()));
+        by_name.entry(DEFAULT_POLICY.to_owned()).or_insert_with(|| Policy::new(Requirements::default()));
         Self { by_name }
     }
 
@@ -138,7 +138,7 @@ pub(crate) fn named_in(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/forward-auth")?;
     match rest.strip_prefix('/') {
         Some(path) => path.split('/').next(),
-        None => rest.is_empty().then_some(DEFAULT),
+        None => rest.is_empty().then_some(DEFAULT_POLICY),
     }
 }
 

@@ -14,8 +14,7 @@ impl Session {
         provider: &str,
         segment: &str,
     ) -> Result<Reply, Problem> {
-        let caller = self.caller(headers)?;
-        caller.must_have(&[Permission::Lookup])?;
+        let caller = self.caller_with(Permission::Lookup, headers)?;
         let provider = self.visible(caller, provider)?;
         let resolution = self.resolver().lookup(id(segment)?, provider).await?;
         let source = resolution.source;

@@ -50,15 +50,14 @@ impl Session {
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
-        let caller = self.caller(headers)?;
-        caller.must_have(&[Permission::Purge])?;
+        let caller = self.caller_with(Permission::Purge, headers)?;
         let asked: Asked = read_json(headers, body).await?;
         if let Some(provider) = &asked.provider
-            && !caller.providers.contains(self.known(provider)?)
+            && !caller.may_ask(self.known(provider)?)
         {
             return Err(InvalidRequest::UnknownProvider.into());
         }
-        let (what, resolver, caller) = (asked.what()?, self.resolver_to_keep(), Arc::clone(caller));
+        let (what, resolver, caller) = (asked.what()?, Arc::clone(self.resolver()), Arc::clone(caller));
         let name = caller.name.clone();
         // It may look at all of the cache, and a worker has other connections.
         let purged = tokio::task::spawn_blocking(move || match what {

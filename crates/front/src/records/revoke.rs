@@ -19,15 +19,14 @@ impl Session {
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
-        let caller = Arc::clone(self.caller(headers)?);
-        caller.must_have(&[Permission::Revoke])?;
+        let caller = Arc::clone(self.caller_with(Permission::Revoke, headers)?);
         let IntrospectForm { subject, provider } = IntrospectForm::parse(&read_form(headers, body).await?)?;
         let Subject::Token(token) = subject else {
             // By id it is another call, which cannot be mistaken for this one.
             return Err(InvalidRequest::NotByHint.into());
         };
         let only = provider.as_deref().map(|name| self.known(name)).transpose()?.cloned();
-        let resolver = self.resolver_to_keep();
+        let resolver = Arc::clone(self.resolver());
         to_its_end(async move {
             resolver.revoke(&token, only.as_ref(), |provider| caller.may_ask(provider)).await
         })
@@ -41,10 +40,9 @@ impl Session {
         provider: &str,
         segment: &str,
     ) -> Result<Reply, Problem> {
-        let caller = self.caller(headers)?;
-        caller.must_have(&[Permission::Revoke])?;
+        let caller = self.caller_with(Permission::Revoke, headers)?;
         let provider = self.visible(caller, provider)?.clone();
-        let (id, resolver) = (id(segment)?, self.resolver_to_keep());
+        let (id, resolver) = (id(segment)?, Arc::clone(self.resolver()));
         to_its_end(async move {
             let outcome = resolver.revoke_by_id(&id, &provider).await;
             // What is known of the same token by its value. All of the cache is looked at, and a worker has other
