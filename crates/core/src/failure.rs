@@ -1,5 +1,7 @@
 use std::time::Duration;
 
+use crate::BindingsFailed;
+
 /// Why we do not know whether a token is good. Never an answer about the token, never cached.
 ///
 /// The variants are grouped by who must act. None of them can hold a token, a credential or a part
@@ -46,6 +48,9 @@ pub enum Outage {
     /// The process ends, or the question's task did.
     #[error("the question was abandoned")]
     Abandoned,
+    /// The store of bindings, so that nobody can tell which record is a token's.
+    #[error(transparent)]
+    Bindings(#[from] BindingsFailed),
 }
 
 /// What is wrong with an answer.
@@ -82,6 +87,9 @@ pub enum BadAnswer {
     /// The answer is about another token than the one asked about.
     #[error("the provider answered about another token")]
     OtherToken,
+    /// A list that can only be put in order whole has more records than this.
+    #[error("the provider has more than {0} records of this kind: narrow the filters")]
+    TooMany(usize),
     /// The token endpoint gave no usable credential.
     #[error("the provider's token endpoint gave no usable access token: check `credentials`")]
     Grant,
@@ -91,6 +99,12 @@ impl BadAnswer {
     /// [`BadAnswer::Member`] of this name.
     pub fn member(name: &str) -> Self {
         Self::Member(name.into())
+    }
+}
+
+impl From<BindingsFailed> for Failure {
+    fn from(failed: BindingsFailed) -> Self {
+        Self::outage(failed.into())
     }
 }
 
@@ -109,7 +123,7 @@ impl Failure {
             Self::Timeout => true,
             Self::Unavailable { outage, .. } => match outage {
                 Outage::Unreachable | Outage::Closed | Outage::Status(_) => true,
-                Outage::Overloaded | Outage::Abandoned => false,
+                Outage::Overloaded | Outage::Abandoned | Outage::Bindings(_) => false,
             },
             Self::BadAnswer(BadAnswer::Status(status)) => *status >= 500,
             Self::BadAnswer(_) | Self::Unsupported => false,

@@ -5,16 +5,20 @@
 //! [`Failure`], which says nothing about the token. The two are different types, so that a failure
 //! can never be read as "inactive".
 
+mod binding;
 mod clock;
 mod failure;
+mod listing;
 mod name;
 mod provider;
 mod scope;
 mod secret;
 mod token;
 
+pub use binding::{Bindings, BindingsFailed, Bound, Issued};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use failure::{BadAnswer, Failure, Outage};
+pub use listing::{Batch, Filters, Instant, Listing, Order, Position};
 pub use name::{InvalidName, ProviderName};
 pub use provider::{Capabilities, Provider};
 pub use scope::{Scope, ScopeSet};

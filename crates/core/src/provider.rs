@@ -1,8 +1,9 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 
-use crate::{Failure, Introspection, TokenId, TokenValue};
+use crate::{Batch, Bound, Failure, Introspection, Issued, Listing, Position, TokenId, TokenValue};
 
 /// One authorization server, asked by its adapter.
 ///
@@ -49,6 +50,45 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
         let _ = id;
         Err(Failure::Unsupported)
     }
+
+    /// The records that `listing` means, from a position of an earlier answer on. May take longer than the other
+    /// calls, and ends all the same. Memory stays bounded, whatever the provider sends.
+    ///
+    /// # Errors
+    /// A [`Failure`] where the provider gave no list. [`Failure::Unsupported`] where it has no such call, or none for
+    /// these filters: then nothing was asked.
+    async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
+        let _ = (listing, from);
+        Err(Failure::Unsupported)
+    }
+
+    /// The id of the record that this token is known to be of, without asking the provider.
+    fn bound(&self, token: &TokenValue) -> Option<TokenId> {
+        let _ = token;
+        None
+    }
+
+    /// Has the token stand for the record with this id until it ends. A token's holder cannot be believed, so who may
+    /// do this is the caller's permission `bind`.
+    ///
+    /// # Errors
+    /// A [`Failure`] where the provider did not tell of the record, or the binding could not be kept.
+    /// [`Failure::Unsupported`] where tokens need none.
+    async fn bind(&self, token: &TokenValue, id: &TokenId) -> Result<Bound, Failure> {
+        let _ = (token, id);
+        Err(Failure::Unsupported)
+    }
+
+    /// Hands a request for a token on, with the credentials that are in it and none of ours, and binds what comes
+    /// back.
+    ///
+    /// # Errors
+    /// A [`Failure`] where the provider gave no answer, or the token that it issued could not be bound.
+    /// [`Failure::Unsupported`] where tokens need no binding.
+    async fn issue(&self, request: Bytes) -> Result<Issued, Failure> {
+        let _ = request;
+        Err(Failure::Unsupported)
+    }
 }
 
 /// What a provider can be asked, declared by its adapter. What is not asked of it is a clear "no", never an empty
@@ -63,4 +103,10 @@ pub struct Capabilities {
     pub revoke: bool,
     /// To take a token back, by token id.
     pub revoke_by_id: bool,
+    /// For lists of its records.
+    pub list: bool,
+    /// To have a token stand for a record.
+    pub bind: bool,
+    /// To issue tokens, for a caller that brings the credentials.
+    pub issue: bool,
 }

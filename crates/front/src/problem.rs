@@ -280,7 +280,9 @@ fn failure_row(failure: &Failure) -> Row {
             "The authorization server gave no answer in time.",
             "El servidor de autorizaci\u{f3}n no respondi\u{f3} a tiempo.",
         ),
-        Failure::Unavailable { outage: Outage::Overloaded | Outage::Abandoned, .. } => Row(
+        Failure::Unavailable {
+            outage: Outage::Overloaded | Outage::Abandoned | Outage::Bindings(_), ..
+        } => Row(
             StatusCode::SERVICE_UNAVAILABLE,
             "temporarily_unavailable",
             "The service cannot answer at present. Try again.",

@@ -57,9 +57,16 @@ impl<'a> From<ProviderStatus<'a>> for Provider<'a> {
 }
 
 fn names(capabilities: Capabilities) -> Vec<&'static str> {
-    let Capabilities { introspect, lookup, revoke, revoke_by_id } = capabilities;
-    let all =
-        [("introspect", introspect), ("lookup", lookup), ("revoke", revoke), ("revoke_by_id", revoke_by_id)];
+    let Capabilities { introspect, lookup, revoke, revoke_by_id, list, bind, issue } = capabilities;
+    let all = [
+        ("introspect", introspect),
+        ("lookup", lookup),
+        ("list", list),
+        ("revoke", revoke),
+        ("revoke_by_id", revoke_by_id),
+        ("bind", bind),
+        ("issue", issue),
+    ];
     all.into_iter().filter_map(|(name, can)| can.then_some(name)).collect()
 }
 

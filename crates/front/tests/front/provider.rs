@@ -23,7 +23,13 @@ pub(crate) struct Fake {
 impl Fake {
     pub(crate) fn new(lookup: bool) -> Arc<Self> {
         Arc::new(Self {
-            capabilities: Capabilities { introspect: true, lookup, revoke: lookup, revoke_by_id: lookup },
+            capabilities: Capabilities {
+                introspect: true,
+                lookup,
+                revoke: lookup,
+                revoke_by_id: lookup,
+                ..Capabilities::default()
+            },
             script: Mutex::default(),
             asked: watch::Sender::default(),
             held: watch::Sender::default(),

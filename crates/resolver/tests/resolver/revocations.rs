@@ -10,7 +10,13 @@ use crate::harness::{
 };
 
 fn revoking() -> Arc<Fake> {
-    Fake::capable(Capabilities { introspect: true, lookup: true, revoke: true, revoke_by_id: true })
+    Fake::capable(Capabilities {
+        introspect: true,
+        lookup: true,
+        revoke: true,
+        revoke_by_id: true,
+        ..Capabilities::default()
+    })
 }
 
 fn bench() -> (Bench, [Arc<Fake>; 2]) {
