@@ -18,7 +18,7 @@ mod token;
 pub use binding::{Bindings, BindingsFailed, Bound, Issued};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use failure::{BadAnswer, Failure, Outage};
-pub use listing::{Batch, Filters, Instant, Listing, Order, Position};
+pub use listing::{Batch, Filters, Instant, Listing, Order, Position, User};
 pub use name::{InvalidName, ProviderName};
 pub use provider::{Capabilities, Provider};
 pub use scope::{Scope, ScopeSet};

@@ -16,11 +16,11 @@ pub struct Listing {
 /// The state is not among them: it changes with time, and whoever lists judges it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filters {
-    /// Whose tokens: a record's `sub`.
+    /// Whose tokens: the user or client that a token was issued for.
     pub owner: Option<String>,
     /// To which client they were issued.
     pub client_id: Option<String>,
-    /// The end user, as the vendor calls it.
+    /// The end user. Vendors that tell owner and end user apart by one name only take either: see [`Filters::user`].
     pub user_id: Option<String>,
     /// The account, as the vendor calls it.
     pub account_id: Option<String>,
@@ -28,6 +28,30 @@ pub struct Filters {
     pub grant_type: Option<String>,
     /// One of a record's roles.
     pub role: Option<String>,
+}
+
+/// Whose tokens are wanted, of a vendor that has one name for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum User<'a> {
+    /// Anybody's.
+    Anyone,
+    /// Those of one.
+    One(&'a str),
+    /// Those of two at the same time, which are none.
+    Nobody,
+}
+
+impl Filters {
+    /// What `owner` and `user_id` mean to a vendor that has one name for both: Passport's `user_id`, TIBCO's `owner`,
+    /// Apigee's `enduser`. So one question finds a user's tokens at all of them.
+    pub fn user(&self) -> User<'_> {
+        match (self.owner.as_deref(), self.user_id.as_deref()) {
+            (None, None) => User::Anyone,
+            (Some(one), None) | (None, Some(one)) => User::One(one),
+            (Some(one), Some(other)) if one == other => User::One(one),
+            (Some(_), Some(_)) => User::Nobody,
+        }
+    }
 }
 
 /// By when records were created.
@@ -77,4 +101,27 @@ pub struct Instant {
     pub second: Timestamp,
     /// And the rest, below 1,000,000,000.
     pub nanos: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_owner_and_a_user_are_one_where_a_vendor_has_one_name() {
+        let user = |owner: Option<&str>, user: Option<&str>| {
+            let (owner, user_id) = (owner.map(str::to_owned), user.map(str::to_owned));
+            let filters = Filters { owner, user_id, ..Filters::default() };
+            match filters.user() {
+                User::Anyone => "anyone".to_owned(),
+                User::One(one) => one.to_owned(),
+                User::Nobody => "nobody".to_owned(),
+            }
+        };
+        assert_eq!(user(None, None), "anyone");
+        assert_eq!(user(Some("a"), None), "a");
+        assert_eq!(user(None, Some("b")), "b");
+        assert_eq!(user(Some("a"), Some("a")), "a");
+        assert_eq!(user(Some("a"), Some("b")), "nobody");
+    }
 }
