@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use introspectd_core::{Clock, Failure, Introspection, Outage, Provider, ProviderName, TokenId, TokenValue};
+use introspectd_core::{
+    Clock, Failure, Introspection, Outage, Provider, ProviderName, Token, TokenId, TokenValue,
+};
 use tokio::sync::Semaphore;
 
 use crate::cache::{Cached, FactCache};
@@ -34,11 +36,11 @@ pub struct ProviderEntry {
 
 /// From a token to a fact, of which `K` is kept.
 pub struct Resolver<K> {
-    providers: Vec<Asked>,
+    pub(crate) providers: Vec<Asked>,
     router: Router,
     pub(crate) cache: Arc<FactCache<K>>,
     pub(crate) flights: Flights<K>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 #[derive(Clone)]
@@ -271,30 +273,46 @@ impl Asked {
     }
 
     async fn ask<K: Keep>(&self, subject: &Subject) -> Outcome<K> {
+        let ProviderEntry { name, provider, .. } = &*self.entry;
+        let answer = match subject {
+            Subject::Token(token) => self.question(provider.introspect(token)).await,
+            Subject::Id(id) => self.question(provider.lookup(id)).await,
+        };
+        let mut introspection = answer?;
+        if let Introspection::Token(token) = &mut introspection {
+            self.complete(token);
+        }
+        Ok(Fact::new(name, introspection))
+    }
+
+    /// Puts a question to the provider, if there is a place for one more, and notes and logs how it went.
+    pub(crate) async fn question<T>(
+        &self,
+        question: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         let Ok(_place) = self.places.try_acquire() else {
             return Err(Failure::outage(Outage::Overloaded));
         };
-        let ProviderEntry { name, provider, issuer, .. } = &*self.entry;
-        let started = Instant::now();
-        let outcome = match subject {
-            Subject::Token(token) => provider.introspect(token).await,
-            Subject::Id(id) => provider.lookup(id).await,
-        };
+        let (name, started) = (&self.entry.name, Instant::now());
+        let outcome = question.await;
+        // The provider was not asked, so nothing is known of how it is.
+        if matches!(outcome, Err(Failure::Unsupported)) {
+            return outcome;
+        }
         self.record.note(outcome.as_ref().err(), self.clock.now());
-        match outcome {
-            Ok(mut introspection) => {
-                if let Introspection::Token(token) = &mut introspection
-                    && token.iss.is_none()
-                {
-                    token.iss.clone_from(issuer);
-                }
-                tracing::debug!(provider = %name, after = ?started.elapsed(), "the provider answered");
-                Ok(Fact::new(name, introspection))
-            }
+        match &outcome {
+            Ok(_) => tracing::debug!(provider = %name, after = ?started.elapsed(), "the provider answered"),
             Err(failure) => {
                 tracing::warn!(provider = %name, after = ?started.elapsed(), %failure, "the provider was of no help");
-                Err(failure)
             }
+        }
+        outcome
+    }
+
+    /// Adds what the configuration knows and the provider did not say.
+    pub(crate) fn complete(&self, token: &mut Token) {
+        if token.iss.is_none() {
+            token.iss.clone_from(&self.entry.issuer);
         }
     }
 }
