@@ -11,15 +11,18 @@ mod health;
 mod key;
 mod lifetime;
 mod limits;
+mod list;
 #[cfg(feature = "parts")]
 pub mod parts;
 mod purge;
 mod resolver;
 mod revoke;
 mod router;
+mod strand;
 
 pub use fact::{Fact, Keep, Record, Resolution, Source};
 pub use health::{Health, ProviderStatus};
 pub use limits::CacheLimits;
+pub use list::{Listed, Page, Positions, Wanted};
 pub use resolver::{ProviderEntry, Resolver};
 pub use router::{Match, Unmatched};

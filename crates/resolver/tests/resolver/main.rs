@@ -10,7 +10,10 @@
 mod failures;
 mod flights;
 mod harness;
+mod listers;
+mod lists;
 mod lookups;
+mod pages;
 mod pools;
 mod properties;
 mod purges;

@@ -1,0 +1,125 @@
+use std::collections::VecDeque;
+
+use introspectd_core::{BadAnswer, Batch, Failure, Listing, Order, Position, ProviderName, Timestamp, Token};
+
+use crate::resolver::Asked;
+
+/// The list of one provider, as far as it is known.
+pub(crate) struct Strand<'a> {
+    asked: &'a Asked,
+    /// After the last record that was taken; `None` at the beginning.
+    at: Option<Position>,
+    /// What comes behind it.
+    batch: VecDeque<(Token, Position)>,
+    /// Behind all of the batch.
+    next: Option<Position>,
+    /// Why nothing more is asked for.
+    end: Option<End>,
+}
+
+enum End {
+    Reached,
+    Failed(Failure),
+}
+
+/// The longest handle in a position: it is a part of a page token, which must fit into the head of a request together
+/// with those of many other providers.
+const LONGEST_HANDLE: usize = 256;
+
+/// The strand whose record is next in this order; of those with the same time the first.
+pub(crate) fn foremost<'s, 'a>(strands: &'s mut [Strand<'a>], order: Order) -> Option<&'s mut Strand<'a>> {
+    let begun = strands.iter_mut().filter(|strand| !strand.batch.is_empty());
+    begun.min_by(|one, other| match order {
+        Order::Ascending => one.created().cmp(&other.created()),
+        Order::Descending => other.created().cmp(&one.created()),
+    })
+}
+
+impl<'a> Strand<'a> {
+    pub(crate) fn new(asked: &'a Asked, at: Option<Position>) -> Self {
+        Self { asked, at, batch: VecDeque::new(), next: None, end: None }
+    }
+
+    pub(crate) fn provider(&self) -> &'a ProviderName {
+        &self.asked.entry.name
+    }
+
+    /// Whether only the provider can tell what comes next.
+    pub(crate) fn is_used_up(&self) -> bool {
+        self.batch.is_empty() && self.end.is_none()
+    }
+
+    pub(crate) async fn fetch(&mut self, listing: &Listing) {
+        match self.asked.list(listing, self.at.as_ref()).await {
+            Ok(Batch { records, next }) => {
+                (self.batch, self.next) = (records.into(), next);
+                self.leave_if_empty();
+            }
+            Err(failure) => self.end = Some(End::Failed(failure)),
+        }
+    }
+
+    pub(crate) fn take(&mut self) -> Option<(&'a ProviderName, Token)> {
+        let (token, after) = self.batch.pop_front()?;
+        self.at = Some(after);
+        self.leave_if_empty();
+        Some((self.provider(), token))
+    }
+
+    /// Where the list goes on, if it does, and why it could not be told further.
+    pub(crate) fn into_next(self) -> (Option<Option<Position>>, Option<Failure>) {
+        match self.end {
+            None => (Some(self.at), None),
+            Some(End::Reached) => (None, None),
+            Some(End::Failed(failure)) => (Some(self.at), Some(failure)),
+        }
+    }
+
+    fn created(&self) -> Option<Timestamp> {
+        self.batch.front().and_then(|(token, _)| token.iat)
+    }
+
+    fn leave_if_empty(&mut self) {
+        if self.batch.is_empty() {
+            match self.next.take() {
+                Some(next) => self.at = Some(next),
+                None => self.end = Some(End::Reached),
+            }
+        }
+    }
+}
+
+impl Asked {
+    async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
+        let provider = &self.entry.provider;
+        // At once, as for other calls: "never" must not be told as "later" where no place is free.
+        if !provider.capabilities().list {
+            return Err(Failure::Unsupported);
+        }
+        let question = async {
+            let batch = provider.list(listing, from).await?;
+            check(&batch, from)?;
+            Ok(batch)
+        };
+        let mut batch = self.question(question).await?;
+        for (token, _) in &mut batch.records {
+            self.complete(token);
+        }
+        Ok(batch)
+    }
+}
+
+/// A list that goes on where it began would never end.
+fn check(batch: &Batch, from: Option<&Position>) -> Result<(), BadAnswer> {
+    let fits = |position: &Position| match position {
+        Position::Page { .. } => true,
+        Position::After { handle, .. } => handle.len() <= LONGEST_HANDLE,
+    };
+    if batch.next.is_some() && batch.next.as_ref() == from {
+        return Err(BadAnswer::member("next page"));
+    }
+    if !batch.records.iter().map(|(_, position)| position).chain(&batch.next).all(fits) {
+        return Err(BadAnswer::member("id"));
+    }
+    Ok(())
+}

@@ -1,0 +1,101 @@
+//! For any providers and failures: walking the pages shows every record once, and ends.
+
+use introspectd_core::{Failure, Token};
+use proptest::prelude::*;
+
+use crate::listers::{Lister, Lists, ids, record};
+
+/// What one provider has, and how it behaves.
+#[derive(Debug, Clone)]
+struct Scripted {
+    /// When its records were created; `None` where a filter hides one.
+    times: Vec<Option<i64>>,
+    at_once: usize,
+    /// Whether each of its first answers fails.
+    failures: Vec<bool>,
+}
+
+fn scripted() -> impl Strategy<Value = Scripted> {
+    let time = prop_oneof![4 => (0i64..20).prop_map(Some), 1 => Just(None)];
+    let failures = prop::collection::vec(prop::bool::weighted(0.3), 0..8);
+    (prop::collection::vec(time, 0..40), 1usize..8, failures)
+        .prop_map(|(times, at_once, failures)| Scripted { times, at_once, failures })
+}
+
+impl Scripted {
+    fn sort(&mut self, descending: bool) {
+        self.times.sort_by_key(|time| time.map(|time| if descending { -time } else { time }));
+    }
+
+    fn lister(&self, called: usize) -> Lister {
+        let place = |(place, time): (usize, &Option<i64>)| -> Option<Token> {
+            time.map(|time| record(&format!("{called}-{place}"), time))
+        };
+        let failures = self.failures.iter().map(|fails| fails.then_some(Failure::Timeout));
+        Lister::new(self.times.iter().enumerate().map(place).collect(), self.at_once).that_fails(failures)
+    }
+
+    /// When and where each of its records stands.
+    fn records(&self, called: usize) -> impl Iterator<Item = (i64, usize, usize)> {
+        self.times.iter().enumerate().filter_map(move |(place, time)| Some(((*time)?, called, place)))
+    }
+}
+
+/// The ids on all pages, in their order. A page may be short, so there may be one for each question.
+fn walk(providers: &[Scripted], sizes: &[usize], descending: bool) -> Vec<String> {
+    let listers = providers.iter().enumerate().map(|(called, it)| it.lister(called)).collect();
+    let mut lists = Lists::new(listers);
+    if descending {
+        lists = lists.descending();
+    }
+    let most = providers.iter().map(|it| it.times.len() + it.failures.len() + 2).sum();
+    let walking = async {
+        let pages = lists.pages(sizes.iter().copied().cycle(), most).await;
+        for (page, size) in pages.iter().zip(sizes.iter().cycle()) {
+            assert!(page.records.len() <= *size);
+        }
+        pages.iter().flat_map(ids).collect()
+    };
+    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(walking)
+}
+
+fn sizes() -> impl Strategy<Value = Vec<usize>> {
+    prop::collection::vec(1usize..12, 1..5)
+}
+
+fn id((_, called, place): &(i64, usize, usize)) -> String {
+    format!("{called}-{place}")
+}
+
+proptest! {
+    #[test]
+    fn every_record_is_on_one_page_whatever_fails_and_in_whatever_order(
+        providers in prop::collection::vec(scripted(), 1..4),
+        sizes in sizes(),
+        descending: bool,
+    ) {
+        let mut seen = walk(&providers, &sizes, descending);
+        let mut expected: Vec<_> =
+            providers.iter().enumerate().flat_map(|(called, it)| it.records(called)).map(|it| id(&it)).collect();
+        seen.sort();
+        expected.sort();
+        prop_assert_eq!(seen, expected);
+    }
+
+    #[test]
+    fn where_nothing_fails_all_pages_together_are_in_order(
+        mut providers in prop::collection::vec(scripted(), 1..4),
+        sizes in sizes(),
+        descending: bool,
+    ) {
+        for provider in &mut providers {
+            provider.sort(descending);
+            provider.failures.clear();
+        }
+        let seen = walk(&providers, &sizes, descending);
+        let mut expected: Vec<_> =
+            providers.iter().enumerate().flat_map(|(called, it)| it.records(called)).collect();
+        expected.sort_by_key(|(time, called, place)| (if descending { -time } else { *time }, *called, *place));
+        prop_assert_eq!(seen, expected.iter().map(id).collect::<Vec<_>>());
+    }
+}
