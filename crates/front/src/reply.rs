@@ -27,7 +27,7 @@ impl Rendered {
 
 impl Keep for Rendered {
     fn keep(provider: &ProviderName, token: Token) -> Self {
-        Self(body(&Active { provider, token: &token }))
+        Self(body(&Record { provider, token: &token, state: None }))
     }
 
     fn size(&self) -> usize {
@@ -66,19 +66,23 @@ pub(crate) fn empty(headers: HeaderMap) -> Reply {
 
 /// One record, active or not: the members of an active token's answer, with its state in place of `active`.
 pub(crate) fn record(state: State, rendered: &Rendered, source: Source) -> Reply {
-    let state = match state {
+    // The body begins so for every record: whether it is active is said when it is asked for.
+    let rest = rendered.0.strip_prefix(br#"{"active":true"#).unwrap_or(b"}");
+    let body = [br#"{"state":""#, word(state).as_bytes(), b"\"", rest].concat();
+    let mut headers = HeaderMap::new();
+    headers.insert(X_CACHE, how(source));
+    of_type("application/json", headers, body.into())
+}
+
+/// What a state is called.
+pub(crate) const fn word(state: State) -> &'static str {
+    match state {
         State::Active => "active",
         State::Expired => "expired",
         State::Revoked => "revoked",
         State::NotYetValid => "not_yet_valid",
         State::Unknown => "unknown",
-    };
-    // The body begins so for every record: whether it is active is said when it is asked for.
-    let rest = rendered.0.strip_prefix(br#"{"active":true"#).unwrap_or(b"}");
-    let body = [br#"{"state":""#, state.as_bytes(), b"\"", rest].concat();
-    let mut headers = HeaderMap::new();
-    headers.insert(X_CACHE, how(source));
-    of_type("application/json", headers, body.into())
+    }
 }
 
 /// That what was asked for is done: 200 and nothing else.
@@ -118,18 +122,22 @@ fn body(value: &impl Serialize) -> Box<[u8]> {
     }
 }
 
-/// An active token as RFC 7662 section 2.2 and our contract name its members. What is unknown is
-/// absent, never null.
-struct Active<'a> {
-    provider: &'a ProviderName,
-    token: &'a Token,
+/// A token as RFC 7662 section 2.2 and our contract name its members. What is unknown is absent, never null.
+pub(crate) struct Record<'a> {
+    pub(crate) provider: &'a ProviderName,
+    pub(crate) token: &'a Token,
+    /// Said in place of `active`, which is else said to be true.
+    pub(crate) state: Option<State>,
 }
 
-impl Serialize for Active<'_> {
+impl Serialize for Record<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { provider, token } = self;
+        let Self { provider, token, state } = self;
         let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("active", &true)?;
+        match state {
+            None => map.serialize_entry("active", &true)?,
+            Some(state) => map.serialize_entry("state", word(*state))?,
+        }
         if !token.scope.is_empty() {
             map.serialize_entry("scope", &token.scope.to_string())?;
         }
@@ -160,6 +168,7 @@ impl Serialize for Active<'_> {
             // A name of ours is ours: written twice, a reader could take either.
             let taken = match name.as_str() {
                 "provider" => true,
+                "state" => state.is_some(),
                 "roles" => roles,
                 "grant_type" => token.grant_type.is_some(),
                 "details" => details,
@@ -187,7 +196,12 @@ mod tests {
     use serde_json::json;
 
     fn rendered(token: &Token) -> String {
-        serde_json::to_string(&Active { provider: &ProviderName::parse("bank").unwrap(), token }).unwrap()
+        rendered_in(None, token)
+    }
+
+    fn rendered_in(state: Option<State>, token: &Token) -> String {
+        let provider = ProviderName::parse("bank").unwrap();
+        serde_json::to_string(&Record { provider: &provider, token, state }).unwrap()
     }
 
     #[test]
@@ -228,5 +242,16 @@ mod tests {
         assert_eq!(rendered(&token), r#"{"active":true,"provider":"bank","roles":"admin","x":null}"#);
         token.roles = vec!["clerk".to_owned()];
         assert_eq!(rendered(&token).matches("roles").count(), 1);
+    }
+
+    #[test]
+    fn a_state_stands_in_place_of_active() {
+        let mut token = Token::new(Status::Good, Expiry::Never);
+        token.extensions = json!({"state": "evil", "x": 1}).as_object().unwrap().clone();
+        assert_eq!(
+            rendered_in(Some(State::NotYetValid), &token),
+            r#"{"state":"not_yet_valid","provider":"bank","x":1}"#
+        );
+        assert_eq!(rendered(&token), r#"{"active":true,"provider":"bank","state":"evil","x":1}"#);
     }
 }
