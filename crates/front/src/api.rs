@@ -1,3 +1,4 @@
+use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -14,6 +15,7 @@ use crate::decision::{Allowed, Policies, Policy, decide, named_in, refusal};
 use crate::form::{IntrospectForm, Subject};
 use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
+use crate::records::PageTokens;
 use crate::reply::{self, Rendered, Reply};
 use crate::server::{Arrival, Origin};
 
@@ -24,6 +26,7 @@ pub struct Api {
     policies: Policies,
     resolver: Arc<Resolver<Rendered>>,
     clock: Arc<dyn Clock>,
+    page_tokens: PageTokens,
 }
 
 /// What a listener says of those who come in by it.
@@ -44,13 +47,16 @@ pub struct Session {
 
 impl Api {
     /// For these callers, judging by these policies.
+    ///
+    /// # Errors
+    /// Where the system gives no random bytes for the key of page tokens.
     pub fn new(
         callers: Callers,
         policies: Policies,
         resolver: Arc<Resolver<Rendered>>,
         clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self { callers, policies, resolver, clock }
+    ) -> io::Result<Self> {
+        Ok(Self { callers, policies, resolver, clock, page_tokens: PageTokens::new()? })
     }
 
     /// The caller of this name.
@@ -162,6 +168,10 @@ impl Session {
 
     pub(crate) fn resolver(&self) -> &Arc<Resolver<Rendered>> {
         &self.api.resolver
+    }
+
+    pub(crate) fn page_tokens(&self) -> &PageTokens {
+        &self.api.page_tokens
     }
 
     pub(crate) fn known(&self, provider: &str) -> Result<&ProviderName, Problem> {

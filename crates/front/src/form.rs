@@ -62,7 +62,7 @@ impl IntrospectForm {
 const MAX_UNKNOWN: usize = 32;
 
 /// Names and values, decoded.
-fn pairs<'a>(
+pub(crate) fn pairs<'a>(
     mut rest: &'a [u8],
 ) -> impl Iterator<Item = Result<(Cow<'a, str>, Cow<'a, str>), InvalidRequest>> {
     std::iter::from_fn(move || {

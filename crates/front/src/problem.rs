@@ -6,6 +6,7 @@ use introspectd_core::{Failure, Outage};
 use serde::Serialize;
 
 use crate::language::Language;
+use crate::records::InvalidQuery;
 use crate::reply::{Reply, json};
 
 /// Why a request gets no answer about its token. The only way from an error to an HTTP answer is
@@ -52,12 +53,20 @@ pub(crate) enum InvalidRequest {
     NotByHint,
     NotTheObject,
     NotOneToPurge,
+    /// Of a list.
+    Query(InvalidQuery),
     Unreadable,
 }
 
 impl From<InvalidRequest> for Problem {
     fn from(invalid: InvalidRequest) -> Self {
         Self::InvalidRequest(invalid)
+    }
+}
+
+impl From<InvalidQuery> for Problem {
+    fn from(invalid: InvalidQuery) -> Self {
+        InvalidRequest::Query(invalid).into()
     }
 }
 
@@ -168,6 +177,15 @@ impl Problem {
         error
     }
 
+    /// What is wrong, for a person.
+    pub(crate) fn description(&self, language: Language) -> &'static str {
+        let Row(_, _, english, spanish) = self.row();
+        match language {
+            Language::English => english,
+            Language::Spanish => spanish,
+        }
+    }
+
     /// The answer. Nothing in it depends on the token, a credential or an upstream's words.
     pub(crate) fn reply(&self, language: Language) -> Reply {
         #[derive(Serialize)]
@@ -175,11 +193,8 @@ impl Problem {
             error: &'a str,
             error_description: &'a str,
         }
-        let Row(status, error, english, spanish) = self.row();
-        let error_description = match language {
-            Language::English => english,
-            Language::Spanish => spanish,
-        };
+        let Row(status, error, ..) = self.row();
+        let error_description = self.description(language);
         let mut response = json(status, &Body { error, error_description });
         let headers = response.headers_mut();
         headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
@@ -265,6 +280,7 @@ impl InvalidRequest {
                 "The body must have exactly one of token, provider, sub, client_id, and all with the value true.",
                 "El cuerpo debe tener exactamente uno de token, provider, sub, client_id, y all con el valor true.",
             ),
+            Self::Query(invalid) => invalid.descriptions(),
             Self::Unreadable => {
                 ("The request's body could not be read.", "No se pudo leer el cuerpo de la petici\u{f3}n.")
             }

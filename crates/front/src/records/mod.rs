@@ -1,8 +1,11 @@
-//! Tokens as records: look one up, take it back, forget it, and who could be asked.
+//! Tokens as records: list them, look one up, take it back, forget it, and who could be asked.
 
+mod list;
 mod lookup;
+mod page_token;
 mod providers;
 mod purge;
+mod query;
 mod revoke;
 
 use http::Method;
@@ -15,6 +18,9 @@ use crate::api::Session;
 use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::reply::Reply;
+
+pub(crate) use page_token::PageTokens;
+pub(crate) use query::InvalidQuery;
 
 impl Session {
     /// Answers at `/revoke` and below `/v1`.
@@ -32,6 +38,10 @@ impl Session {
             ["v1", "cache", "purge"] => match head.method {
                 Method::POST => self.purge(&head.headers, body).await,
                 _ => Err(Problem::MethodNotAllowed { allow: "POST" }),
+            },
+            ["v1", "tokens"] => match head.method {
+                Method::GET | Method::HEAD => self.list(&head.headers, head.uri.query()).await,
+                _ => Err(Problem::MethodNotAllowed { allow: "GET, HEAD" }),
             },
             ["v1", "providers"] => match head.method {
                 Method::GET | Method::HEAD => self.providers(&head.headers),

@@ -80,7 +80,8 @@ impl Bench {
             stale_if_error: Duration::from_secs(TTL.into()),
         };
         let resolver = Resolver::new(upstreams, &Unmatched::Reject, limits, Arc::clone(&clock) as _).unwrap();
-        let api = Arc::new(Api::new(callers(), policies(), Arc::new(resolver), Arc::clone(&clock) as _));
+        let api =
+            Arc::new(Api::new(callers(), policies(), Arc::new(resolver), Arc::clone(&clock) as _).unwrap());
         let address = ListenAddress::parse("127.0.0.1:0").unwrap();
         let listener = Listener::bind(&address, SocketAccess::default()).await.unwrap();
         let Ok(ListenAddress::Tcp(address)) = listener.address() else { panic!("not on TCP") };
@@ -111,6 +112,7 @@ fn callers() -> Callers {
         caller("auditor", Some("auditor-secret"), &[Lookup], all.clone()),
         caller("idle", Some("idle-secret"), &[List, Explain], all.clone()),
         caller("narrow", Some("narrow-secret"), &[Introspect, Lookup], narrow.clone()),
+        caller("narrow-auditor", Some("narrow-auditor-secret"), &[List], narrow.clone()),
         caller("admin", Some("admin-secret"), &[Introspect, Lookup, Revoke, Purge], all.clone()),
         caller("narrow-admin", Some("narrow-admin-secret"), &[Introspect, Lookup, Revoke, Purge], narrow),
         caller("sidecar", None, &[Introspect], all.clone()),

@@ -15,6 +15,7 @@ mod failures;
 mod forward_auth;
 mod heads;
 mod languages;
+mod lists;
 mod logs;
 mod other_headers;
 mod provider;

@@ -1,11 +1,12 @@
 //! A provider with scripted answers.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use introspectd_core::{
-    Capabilities, Expiry, Failure, Introspection, Provider, Status, Token, TokenId, TokenValue,
+    Batch, Capabilities, Expiry, Failure, Introspection, Listing, Order, Position, Provider, Status, Token,
+    TokenId, TokenValue,
 };
 use tokio::sync::watch;
 
@@ -18,6 +19,11 @@ pub(crate) struct Fake {
     script: Mutex<HashMap<String, Result<Introspection, Failure>>>,
     asked: watch::Sender<Vec<String>>,
     held: watch::Sender<bool>,
+    /// Its records, the oldest first; `None` where it cannot list.
+    records: Mutex<Option<Vec<Token>>>,
+    /// How its next lists fail, one after the other.
+    list_failures: Mutex<VecDeque<Option<Failure>>>,
+    listed: Mutex<Vec<Listing>>,
 }
 
 impl Fake {
@@ -33,6 +39,9 @@ impl Fake {
             script: Mutex::default(),
             asked: watch::Sender::default(),
             held: watch::Sender::default(),
+            records: Mutex::default(),
+            list_failures: Mutex::default(),
+            listed: Mutex::default(),
         })
     }
 
@@ -69,6 +78,21 @@ impl Fake {
         self.asked.borrow().clone()
     }
 
+    /// From now on it can list, and has these records, the oldest first.
+    pub(crate) fn lists(&self, records: impl IntoIterator<Item = Token>) {
+        *self.records.lock().unwrap() = Some(records.into_iter().collect());
+    }
+
+    /// Its next answers to a list: so they fail, or not.
+    pub(crate) fn fails_to_list(&self, failures: impl IntoIterator<Item = Option<Failure>>) {
+        self.list_failures.lock().unwrap().extend(failures);
+    }
+
+    /// What lists it was asked for.
+    pub(crate) fn listed(&self) -> Vec<Listing> {
+        self.listed.lock().unwrap().clone()
+    }
+
     /// Fails where its script does; else the text is inactive from now on.
     async fn take_back(&self, text: &str, can: bool) -> Result<(), Failure> {
         if !can {
@@ -90,7 +114,7 @@ impl Fake {
 #[async_trait]
 impl Provider for Fake {
     fn capabilities(&self) -> Capabilities {
-        self.capabilities
+        Capabilities { list: self.records.lock().unwrap().is_some(), ..self.capabilities }
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
@@ -108,7 +132,34 @@ impl Provider for Fake {
     async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure> {
         self.take_back(id.as_str(), self.capabilities.revoke_by_id).await
     }
+
+    /// Two at once.
+    async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
+        self.listed.lock().unwrap().push(listing.clone());
+        if let Some(Some(failure)) = self.list_failures.lock().unwrap().pop_front() {
+            return Err(failure);
+        }
+        let begin = match from {
+            Some(Position::After { millis, .. }) => usize::try_from(*millis).unwrap(),
+            Some(Position::Page { .. }) => panic!("it was not given by this provider"),
+            None => 0,
+        };
+        let mut records = self.records.lock().unwrap().clone().unwrap();
+        if listing.order == Order::Descending {
+            records.reverse();
+        }
+        let (all, handle) = (records.len(), HANDLE.to_owned());
+        let after =
+            |place: usize| Position::After { millis: i64::try_from(place).unwrap(), handle: handle.clone() };
+        let batch = records.into_iter().enumerate().skip(begin).take(2);
+        let records: Vec<_> = batch.map(|(place, token)| (token, after(place + 1))).collect();
+        let end = begin + records.len();
+        Ok(Batch { records, next: (end < all).then(|| after(end)) })
+    }
 }
+
+/// In each of its positions, and nowhere else.
+pub(crate) const HANDLE: &str = "a-handle-of-the-provider";
 
 /// A good token without an end.
 pub(crate) fn good() -> Token {

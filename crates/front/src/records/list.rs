@@ -1,0 +1,90 @@
+use http::{HeaderMap, StatusCode};
+use introspectd_core::{Failure, ProviderName};
+use introspectd_resolver::{self as resolver, Listed, Positions, Wanted};
+use serde::Serialize;
+
+use super::page_token::Bookmark;
+use super::query::{InvalidQuery, List, Parameters};
+use crate::api::Session;
+use crate::caller::{Caller, Permission};
+use crate::language::Language;
+use crate::problem::{InvalidRequest, Problem};
+use crate::reply::{self, Record, Reply};
+
+#[derive(Serialize)]
+struct Page<'a> {
+    tokens: Vec<Record<'a>>,
+    /// Absent at the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_page_token: Option<String>,
+    /// The providers that did not say how their lists go on. They are asked again for the next page.
+    errors: Vec<ProviderError<'a>>,
+    /// The providers that cannot list, or not with these filters.
+    unlisted: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ProviderError<'a> {
+    provider: &'a str,
+    error: &'static str,
+    error_description: &'static str,
+}
+
+impl Session {
+    /// `GET /v1/tokens`: the records of all providers that the caller may see, page by page.
+    pub(super) async fn list(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Reply, Problem> {
+        let caller = self.caller_with(Permission::List, headers)?;
+        let given = Parameters::parse(query.unwrap_or_default())?;
+        let (parameters, mut from) = self.where_to(caller, given)?;
+        let List { provider, listing, state, page_size } = List::read(&parameters)?;
+        let only = provider.map(|name| self.visible(caller, name)).transpose();
+        let only = only.map_err(|_| InvalidRequest::UnknownProvider)?;
+        from.retain(|provider, _| caller.may_ask(provider) && only.is_none_or(|only| only == provider));
+        let wanted = Wanted { listing: &listing, state, size: page_size };
+        let page = self.resolver().list(&wanted, &from).await;
+        if only.is_some() && !page.unlisted.is_empty() {
+            return Err(Failure::Unsupported.into());
+        }
+        let resolver::Page { records, failures, unlisted, next } = page;
+        let language = Language::of(headers);
+        let error = |(provider, failure)| ProviderError::new(provider, failure, language);
+        let next_page_token = if next.is_empty() {
+            None
+        } else {
+            Some(self.page_tokens().seal(&caller.name, Bookmark { parameters, positions: next })?)
+        };
+        let page = Page {
+            tokens: records.iter().map(Record::from).collect(),
+            next_page_token,
+            errors: failures.into_iter().map(error).collect(),
+            unlisted: unlisted.into_iter().map(ProviderName::as_str).collect(),
+        };
+        Ok(reply::json(StatusCode::OK, &page))
+    }
+
+    /// Which list is meant, and where it goes on.
+    fn where_to(&self, caller: &Caller, mut given: Parameters) -> Result<(Parameters, Positions), Problem> {
+        let Some(token) = given.take_page_token() else {
+            let all = self.resolver().providers().map(|status| (status.name.clone(), None));
+            return Ok((given, all.collect()));
+        };
+        let Bookmark { parameters, positions } =
+            self.page_tokens().open(&caller.name, &token).ok_or(InvalidQuery::PageToken)?;
+        Ok((given.of_the_same_list(&parameters)?, positions))
+    }
+}
+
+impl<'a> From<&'a Listed<'a>> for Record<'a> {
+    fn from(listed: &'a Listed<'a>) -> Self {
+        let Listed { provider, token, state } = listed;
+        Self { provider, token, state: Some(*state) }
+    }
+}
+
+impl<'a> ProviderError<'a> {
+    fn new(provider: &'a ProviderName, failure: Failure, language: Language) -> Self {
+        let problem = Problem::from(failure);
+        let (error, error_description) = (problem.error(), problem.description(language));
+        Self { provider: provider.as_str(), error, error_description }
+    }
+}
