@@ -77,6 +77,17 @@ impl Upstream {
         tokio::time::timeout(self.timeout, exchanges).await.unwrap_or(Err(Failure::Timeout))
     }
 
+    /// Ends what takes many exchanges, each of which has its own time.
+    ///
+    /// # Errors
+    /// [`Failure::Timeout`] when `limit` is over, and before it what `exchanges` fails with.
+    pub async fn within<T>(
+        limit: Duration,
+        exchanges: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        tokio::time::timeout(limit, Box::pin(exchanges)).await.unwrap_or(Err(Failure::Timeout))
+    }
+
     fn form_body(&self, form: &[(&str, &str)]) -> String {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(form);

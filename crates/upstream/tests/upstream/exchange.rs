@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use introspectd_core::{BadAnswer, Failure, Outage};
 use introspectd_simulators::{Answer as Said, Fault, Simulator};
-use introspectd_upstream::{Answer, Dialect, Segment};
+use introspectd_upstream::{Answer, Dialect, Segment, Upstream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -108,6 +108,20 @@ async fn several_exchanges_may_share_the_time_of_one() {
         }
     };
     assert_eq!(upstream.in_time::<()>(for_ever).await, Err(Failure::Timeout));
+}
+
+#[tokio::test]
+async fn many_exchanges_may_take_longer_than_one_and_end_all_the_same() {
+    let server = silent().await;
+    let upstream = open(&server.base_url(), "timeout = \"60s\"");
+    let for_ever = async {
+        loop {
+            upstream.get(uri(&server.base_url(), "/x")).await?;
+        }
+    };
+    let ended = Upstream::within::<()>(Duration::from_millis(200), for_ever).await;
+    assert_eq!(ended, Err(Failure::Timeout));
+    assert!(server.count() > 0);
 }
 
 #[tokio::test]
