@@ -118,6 +118,8 @@ fn every_adapter_has_the_same_files() {
     for adapter in adapters {
         let mut sources: Vec<_> = files(&adapter.join("src")).iter().map(|file| file_name(file)).collect();
         sources.sort();
+        // Reading lists, where it lists.
+        sources.retain(|name| name != "list.rs");
         assert_eq!(sources, ["config.rs", "lib.rs", "wire.rs"], "{}", adapter.display());
         assert!(!files(&adapter.join("testdata")).is_empty(), "{} has no testdata", adapter.display());
     }
