@@ -1,10 +1,11 @@
-//! Passport: how to ask about a token id, and to take its token back; how to read the answers.
+//! Passport: how to ask about a token id, for a list, and to take a token back; how to read the answers.
 //!
 //! Passport is asked by token id, and its answer holds no token: nothing in it proves which
 //! credential it is about. A bare token therefore is of no use here without a binding (token → token
 //! id) from a trusted source; until the binding store is there, every one is inactive.
 
 mod config;
+mod list;
 mod wire;
 
 use std::sync::Arc;
@@ -12,11 +13,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::Uri;
 use introspectd_core::{
-    BadAnswer, Capabilities, Clock, Failure, Introspection, Provider, State, TokenId, TokenValue,
+    BadAnswer, Batch, Capabilities, Clock, Failure, Introspection, Listing, Position, Provider, State,
+    TokenId, TokenValue,
 };
 use introspectd_upstream::{Address, Segment, Upstream};
 use serde_json::json;
 
+use list::Page;
 use wire::Revocation;
 
 pub use config::Config;
@@ -58,7 +61,7 @@ impl Passport {
 #[async_trait]
 impl Provider for Passport {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { lookup: true, revoke_by_id: true, ..Capabilities::default() }
+        Capabilities { lookup: true, revoke_by_id: true, list: true, ..Capabilities::default() }
     }
 
     async fn introspect(&self, _token: &TokenValue) -> Result<Introspection, Failure> {
@@ -84,5 +87,14 @@ impl Provider for Passport {
             }
         };
         self.upstream.in_time(exchanges).await
+    }
+
+    async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
+        let Some(page) = Page::of(listing, from)? else { return Ok(Batch::default()) };
+        // Filters that no URL can hold.
+        let uri = self.address.with_query(TOKENS, &page.query()).map_err(|_| Failure::Unsupported)?;
+        let asked_at = self.clock.now();
+        let answer = self.upstream.get(uri).await?;
+        Ok(page.read(&answer.ok()?, asked_at)?)
     }
 }

@@ -1,7 +1,7 @@
 use http::StatusCode;
 use introspectd_core::{
-    BadAnswer, Expiry, Introspection, Object, ScopeSet, Status, Timestamp, Token, TokenId, bearer_or,
-    grant_type,
+    BadAnswer, Expiry, Instant, Introspection, Object, ScopeSet, Status, Timestamp, Token, TokenId,
+    bearer_or, grant_type,
 };
 use introspectd_upstream::object;
 use serde::Deserialize;
@@ -94,6 +94,19 @@ fn read_record(body: &[u8], asked: &TokenId) -> Result<Token, BadAnswer> {
     if record.token_id != asked.as_str() {
         return Err(BadAnswer::OtherToken);
     }
+    token(record)
+}
+
+/// What a record in a list says of the token that it names itself.
+pub(crate) fn read_listed(body: &[u8]) -> Result<Token, BadAnswer> {
+    let record: Record = object(body)?;
+    if TokenId::parse(record.token_id.clone()).is_err() {
+        return Err(BadAnswer::member("token_id"));
+    }
+    token(record)
+}
+
+fn token(record: Record) -> Result<Token, BadAnswer> {
     let created = timestamp(&record.created_at).ok_or_else(|| BadAnswer::member("created_at"))?;
     let end = created.plus_seconds(record.expires_in).ok_or_else(|| BadAnswer::member("expires_in"))?;
 
@@ -109,11 +122,17 @@ fn read_record(body: &[u8], asked: &TokenId) -> Result<Token, BadAnswer> {
 
 /// RFC 3339 with or without a zone, the fraction dropped.
 fn timestamp(text: &str) -> Option<Timestamp> {
+    instant(text).map(|instant| instant.second)
+}
+
+/// The same with the fraction.
+pub(crate) fn instant(text: &str) -> Option<Instant> {
     let zoned = match text.get(19..) {
         Some(rest) if !rest.contains(['Z', 'z', '+', '-']) => &format!("{text}Z"),
         _ => text,
     };
-    Timestamp::from_seconds(OffsetDateTime::parse(zoned, &Rfc3339).ok()?.unix_timestamp())
+    let time = OffsetDateTime::parse(zoned, &Rfc3339).ok()?;
+    Some(Instant { second: Timestamp::from_seconds(time.unix_timestamp())?, nanos: time.nanosecond() })
 }
 
 #[cfg(test)]

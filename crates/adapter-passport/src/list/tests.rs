@@ -1,0 +1,352 @@
+use super::*;
+use proptest::prelude::*;
+use serde_json::json;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+const SAMPLE: &str = include_str!("../../testdata/list.json");
+/// The second of the sample's `first_request_timestamp`.
+const NOW: i64 = 1_757_542_990;
+
+fn at(second: i64, nanos: u32) -> Instant {
+    Instant { second: Timestamp::from_seconds(second).unwrap(), nanos }
+}
+
+fn position(number: u32, taken: u32) -> Position {
+    Position::Page { number, taken, as_of: at(NOW, 800_000_000) }
+}
+
+fn filtered(change: impl FnOnce(&mut Filters)) -> Listing {
+    let mut listing = Listing::default();
+    change(&mut listing.filters);
+    listing
+}
+
+fn read_from(listing: &Listing, from: Option<&Position>, body: &str) -> Result<Batch, BadAnswer> {
+    let page = Page::of(listing, from).unwrap().unwrap();
+    page.read(body.as_bytes(), Timestamp::from_seconds(NOW + 5).unwrap())
+}
+
+fn read_with(change: impl FnOnce(&mut Value)) -> Result<Batch, BadAnswer> {
+    let mut list: Value = serde_json::from_str(SAMPLE).unwrap();
+    change(&mut list);
+    read_from(&Listing::default(), None, &list.to_string())
+}
+
+fn ids(batch: &Batch) -> Vec<&str> {
+    batch.records.iter().map(|(token, _)| token.jti.as_deref().unwrap()).collect()
+}
+
+#[test]
+fn a_page_after_the_vendors_samples() {
+    let batch = read_with(|_| {}).unwrap();
+    assert_eq!(ids(&batch), ["249a0a2e-028a-4e15-a841-de9fd4e4cd84", "7c9e6679-7425-40de-944b-e07fc1f90ae7"]);
+    let [(first, after_first), (_, after_second)] = &batch.records[..] else { panic!("two") };
+    assert_eq!(first.iat.unwrap().seconds(), 1_757_542_970);
+    assert_eq!(first.scope.iter().count(), 3);
+    assert_eq!((after_first, after_second), (&position(1, 1), &position(1, 2)));
+    assert_eq!(batch.next, Some(position(2, 0)));
+}
+
+#[test]
+fn what_is_asked() {
+    let query = |listing: &Listing, from: Option<&Position>| {
+        let pairs = Page::of(listing, from).unwrap().unwrap().query();
+        pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+    };
+    assert_eq!(
+        query(&Listing::default(), None),
+        "page_params.page_size=50&page_params.page_number=1&order_params.order_key=created_at\
+         &order_params.order_direction=ASC"
+    );
+    let mut listing = filtered(|filters| {
+        filters.account_id = Some("a".to_owned());
+        filters.user_id = Some("u".to_owned());
+        filters.role = Some("r".to_owned());
+        filters.grant_type = Some("client_credentials".to_owned());
+    });
+    listing.order = Order::Descending;
+    assert_eq!(
+        query(&listing, Some(&position(7, 3))),
+        "page_params.page_size=50&page_params.page_number=7\
+         &page_params.first_request_timestamp.seconds=1757542990\
+         &page_params.first_request_timestamp.nanos=800000000\
+         &order_params.order_key=created_at&order_params.order_direction=DESC\
+         &account_id=a&user_id=u&grant_flow=GRANT_FLOW_CLIENT_CREDENTIALS&role=r"
+    );
+}
+
+#[test]
+fn what_can_be_asked() {
+    let page = |listing: &Listing| Page::of(listing, None).map(|page| page.and_then(|it| it.grant_flow));
+    let some = || Some("x".to_owned());
+    assert_eq!(page(&filtered(|it| it.owner = some())), Err(Failure::Unsupported));
+    assert_eq!(page(&filtered(|it| it.client_id = some())), Err(Failure::Unsupported));
+    let after = Position::After { millis: 0, handle: String::new() };
+    assert_eq!(Page::of(&Listing::default(), Some(&after)).err(), Some(Failure::Unsupported));
+    for (grant_type, flow) in [
+        ("password", Some("GRANT_FLOW_PASSWORD")),
+        ("GRANT_FLOW_LOGIN", Some("GRANT_FLOW_LOGIN")),
+        ("GRANT_FLOW_ENTITY_SETUP", Some("GRANT_FLOW_ENTITY_SETUP")),
+        ("refresh_token", None),
+        ("", None),
+    ] {
+        let listing = filtered(|it| it.grant_type = Some(grant_type.to_owned()));
+        assert_eq!(page(&listing), Ok(flow), "{grant_type}");
+        assert_eq!(Page::of(&listing, None).unwrap().is_some(), flow.is_some(), "{grant_type}");
+    }
+    for set in [
+        |it: &mut Filters, empty| it.role = empty,
+        |it: &mut Filters, empty| it.user_id = empty,
+        |it: &mut Filters, empty| it.account_id = empty,
+    ] {
+        assert!(Page::of(&filtered(|it| set(it, Some(String::new()))), None).unwrap().is_none());
+    }
+}
+
+#[test]
+fn where_a_list_ends() {
+    let next = |number: u32, info: Value, tokens: usize| {
+        let mut list: Value = serde_json::from_str(SAMPLE).unwrap();
+        list["pagination_info"] = info;
+        list["tokens"].as_array_mut().unwrap().truncate(tokens);
+        read_from(&Listing::default(), Some(&position(number, 0)), &list.to_string()).map(|batch| batch.next)
+    };
+    let beyond = || Err(BadAnswer::member("total_pages"));
+    for (number, info, tokens, expected) in [
+        (1, json!({"total_pages": 2}), 2, Ok(Some(position(2, 0)))),
+        (2, json!({"total_pages": 2, "current_page": 2}), 2, Ok(None)),
+        (1, json!({"total_pages": 2}), 0, Ok(Some(position(2, 0)))),
+        (3, json!({"total_pages": 2}), 0, Ok(None)),
+        (3, json!({"total_pages": 2}), 1, beyond()),
+        (1, json!({"total_pages": 0}), 1, beyond()),
+        (1, json!({}), 0, Ok(None)),
+        (1, json!({"total_pages": null}), 1, Ok(Some(position(2, 0)))),
+        (u32::MAX, json!({}), 1, beyond()),
+        (2, json!({"current_page": 1}), 1, Err(BadAnswer::member("current_page"))),
+    ] {
+        assert_eq!(next(number, info.clone(), tokens), expected, "{number} {info} {tokens}");
+    }
+}
+
+#[test]
+fn as_of_when_pages_are() {
+    let as_of = |info: Value| {
+        let batch = read_with(|list| list["pagination_info"] = info)?;
+        match batch.records.first().unwrap().1 {
+            Position::Page { as_of, .. } => Ok(as_of),
+            Position::After { .. } => panic!("a page"),
+        }
+    };
+    let told = |text: &str| as_of(json!({"first_request_timestamp": text}));
+    assert_eq!(told("2023-03-29T02:12:15"), Ok(at(1_680_055_935, 0)));
+    assert_eq!(told("2025-10-09T18:02:18.706Z"), Ok(at(1_760_032_938, 706_000_000)));
+    assert_eq!(told("2025-10-10T07:51:36.8Z"), Ok(at(1_760_082_696, 800_000_000)));
+    let plural = json!({"first_request_timestamps": "2025-10-10T07:51:36.8Z"});
+    assert_eq!(as_of(plural), Ok(at(1_760_082_696, 800_000_000)));
+    // Ours, to its last moment, or the newest record's where our clock is behind.
+    assert_eq!(as_of(json!({})), Ok(at(NOW + 5, 999_999_999)));
+    let ahead = read_with(|list| {
+        list["pagination_info"] = json!({});
+        list["tokens"][1]["created_at"] = json!("2030-01-01T00:00:00.5Z");
+    });
+    assert_eq!(
+        ahead.unwrap().next,
+        Some(Position::Page { number: 2, taken: 0, as_of: at(1_893_456_000, 999_999_999) })
+    );
+    for unusable in [json!("soon"), json!(""), json!(NOW)] {
+        let read = as_of(json!({"first_request_timestamp": unusable}));
+        assert_eq!(read, Err(BadAnswer::member("first_request_timestamp")), "{unusable}");
+    }
+}
+
+#[test]
+fn records_that_were_taken_are_not_shown_again() {
+    let listing = Listing::default();
+    let shown = |taken| read_from(&listing, Some(&position(1, taken)), SAMPLE).unwrap();
+    assert_eq!(ids(&shown(1)), ["7c9e6679-7425-40de-944b-e07fc1f90ae7"]);
+    assert_eq!(shown(1).records[0].1, position(1, 2));
+    for all in [2, u32::MAX] {
+        assert_eq!(shown(all), Batch { records: Vec::new(), next: Some(position(2, 0)) });
+    }
+}
+
+#[test]
+fn a_record_that_tells_otherwise_is_left_out() {
+    let mut list: Value = serde_json::from_str(SAMPLE).unwrap();
+    for (member, told) in [("account_id", "a"), ("user_id", "u"), ("grant_flow", "GRANT_FLOW_PASSWORD")] {
+        list["tokens"][0][member] = json!(told);
+    }
+    let shown = |listing: Listing| {
+        let batch = read_from(&listing, None, &list.to_string()).unwrap();
+        assert_eq!(batch.next, Some(position(2, 0)));
+        batch.records.into_iter().map(|(_, position)| position).collect::<Vec<_>>()
+    };
+    let (first, second) = (position(1, 1), position(1, 2));
+    let some = |text: &str| Some(text.to_owned());
+    for (listing, expected) in [
+        (filtered(|it| it.account_id = some("a")), vec![&first, &second]),
+        (filtered(|it| it.account_id = some("b")), vec![&second]),
+        (filtered(|it| it.user_id = some("A")), vec![&second]),
+        (filtered(|it| it.grant_type = some("password")), vec![&first, &second]),
+        (filtered(|it| it.grant_type = some("client_credentials")), vec![&second]),
+        (filtered(|it| it.role = some("entity.client_credentials")), vec![&first, &second]),
+        (filtered(|it| it.role = some("entity.*")), vec![]),
+    ] {
+        assert_eq!(shown(listing.clone()).iter().collect::<Vec<_>>(), expected, "{listing:?}");
+    }
+    list["tokens"][0]["user_id"] = json!(5);
+    let read = |listing| read_from(&listing, None, &list.to_string()).map(drop);
+    assert_eq!(read(filtered(|it| it.user_id = some("5"))), Err(BadAnswer::member("user_id")));
+    assert_eq!(read(Listing::default()), Ok(()));
+}
+
+#[test]
+fn what_is_no_list_is_no_answer() {
+    let member = |name| Err(BadAnswer::member(name));
+    for (member_of, wrong, expected) in [
+        ("pagination_info", json!(null), Err(BadAnswer::NotAnObject)),
+        ("pagination_info", json!([null, 1, 1]), Err(BadAnswer::NotAnObject)),
+        ("pagination_info", json!({"total_pages": "2"}), member("total_pages")),
+        ("pagination_info", json!({"total_pages": -1}), member("total_pages")),
+        ("pagination_info", json!({"current_page": 1.5}), member("current_page")),
+        ("tokens", json!(null), member("tokens")),
+        ("tokens", json!({}), member("tokens")),
+        ("tokens", json!([null]), Err(BadAnswer::NotAnObject)),
+        ("tokens", json!(["x"]), Err(BadAnswer::NotAnObject)),
+        ("tokens", json!([["x", "2025-09-10T22:22:50Z", 86400]]), Err(BadAnswer::NotAnObject)),
+        ("tokens", json!([{"token_id": "x"}]), member("created_at")),
+    ] {
+        let read = read_with(|list| list[member_of] = wrong.clone());
+        assert_eq!(read, expected, "{member_of} {wrong}");
+    }
+    for (name, wrong) in [("token_id", json!("")), ("token_id", json!(1)), ("expires_in", json!("1"))] {
+        let read = read_with(|list| list["tokens"][1][name] = wrong.clone());
+        assert_eq!(read, member(name), "{name} {wrong}");
+    }
+    for body in ["", "[]", "null", "<html>", SAMPLE.trim_end().strip_suffix('}').unwrap()] {
+        assert_eq!(read_from(&Listing::default(), None, body), Err(BadAnswer::NotAnObject), "{body}");
+    }
+    let record = include_str!("../../testdata/retrieve.json");
+    assert_eq!(read_from(&Listing::default(), None, record), member("pagination_info"));
+    let doubled = SAMPLE.replacen('{', r#"{"tokens": [],"#, 1);
+    assert_eq!(read_from(&Listing::default(), None, &doubled), member("tokens"));
+}
+
+/// A vendor as it would be by its documentation, which issues tokens while its list is read.
+#[derive(Debug)]
+struct Vendor {
+    /// When each token was created, in milliseconds since 1970. Its index is its id.
+    created: Vec<i64>,
+    now: i64,
+    /// It gives no more records at once, whatever it is asked for.
+    largest_page: usize,
+    counts_pages: bool,
+    tells_as_of: bool,
+}
+
+impl Vendor {
+    fn answer(&self, query: &[(&str, String)]) -> String {
+        let asked = |wanted: &str| query.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
+        let number = |name: &str| asked(name).map(|value| value.parse::<i64>().unwrap());
+        let as_of = number("page_params.first_request_timestamp.seconds").map_or(self.now, |seconds| {
+            seconds * 1000 + number("page_params.first_request_timestamp.nanos").unwrap() / 1_000_000
+        });
+        let mut known: Vec<_> = (0..self.created.len()).filter(|id| self.created[*id] <= as_of).collect();
+        known.sort_by_key(|id| self.created[*id]);
+        if asked("order_params.order_direction").unwrap() == "DESC" {
+            known.reverse();
+        }
+        let size = self.largest_page.min(asked("page_params.page_size").unwrap().parse().unwrap());
+        let page = number("page_params.page_number").unwrap();
+        let skipped = size * usize::try_from(page - 1).unwrap();
+        let records = known.iter().skip(skipped).take(size).map(|id| {
+            json!({"token_id": id.to_string(), "created_at": rfc3339(self.created[*id]), "expires_in": 60})
+        });
+        let mut info = json!({"total_elements": known.len(), "current_page": page});
+        if self.counts_pages {
+            info["total_pages"] = json!(known.len().div_ceil(size));
+        }
+        if self.tells_as_of {
+            info["first_request_timestamp"] = json!(rfc3339(as_of));
+        }
+        json!({"pagination_info": info, "tokens": records.collect::<Vec<_>>()}).to_string()
+    }
+}
+
+fn rfc3339(millis: i64) -> String {
+    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).unwrap();
+    time.format(&Rfc3339).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn each_record_is_seen_once_while_others_are_issued(
+        ages in prop::collection::vec(0i64..4000, 0..140),
+        largest_page in 1usize..60,
+        counts_pages: bool,
+        tells_as_of: bool,
+        descending: bool,
+        cuts in prop::collection::vec(1usize..30, 1..8),
+        issued in prop::collection::vec(0usize..3, 1..8),
+    ) {
+        let now = NOW * 1000 + 337;
+        let created: Vec<_> = ages.iter().map(|age| now - age).collect();
+        let mut vendor = Vendor { created, now, largest_page, counts_pages, tells_as_of };
+        let mut listing = Listing::default();
+        if descending {
+            listing.order = Order::Descending;
+        }
+        let (mut from, mut seen) = (None, Vec::new());
+        for step in 0.. {
+            let page = Page::of(&listing, from.as_ref()).unwrap().unwrap();
+            let asked_at = Timestamp::from_millis(now).unwrap();
+            let batch = page.read(vendor.answer(&page.query()).as_bytes(), asked_at).unwrap();
+            // Who reads takes all of it, or goes on in its middle.
+            let cut = cuts[step % cuts.len()];
+            from = if cut < batch.records.len() { Some(batch.records[cut - 1].1.clone()) } else { batch.next };
+            seen.extend(batch.records.into_iter().take(cut).map(|(token, _)| token.jti.unwrap()));
+            if from.is_none() {
+                break;
+            }
+            // Where only our clock tells, it tells to the second.
+            vendor.now += if tells_as_of { 1 } else { 1000 };
+            vendor.created.extend(vec![vendor.now; issued[step % issued.len()]]);
+        }
+        let mut ids: Vec<usize> = seen.iter().map(|id| id.parse().unwrap()).collect();
+        let mut times: Vec<_> = ids.iter().map(|id| vendor.created[*id]).collect();
+        if descending {
+            times.reverse();
+        }
+        prop_assert!(times.is_sorted());
+        ids.sort_unstable();
+        prop_assert_eq!(ids, (0..ages.len()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_body_makes_it_panic(body: Vec<u8>, info in "\\PC{0,40}", record in "\\PC{0,40}") {
+        let listing = Listing::default();
+        let page = Page::of(&listing, None).unwrap().unwrap();
+        let shaped = format!(r#"{{"pagination_info": {info}, "tokens": [{record}]}}"#);
+        for body in [&body, shaped.as_bytes()] {
+            let _ = page.read(body, Timestamp::MAX);
+        }
+    }
+
+    #[test]
+    fn an_access_token_is_never_kept(secret in "[a-f0-9]{16,64}", place in 0usize..5) {
+        let batch = read_with(|list| {
+            let record = &mut list["tokens"][1];
+            record["access_token"] = json!(secret);
+            match place {
+                0 => record["roles"] = json!([secret]),
+                1 => record["scopes"] = json!(["a", secret]),
+                2 => record["token_type"] = json!(secret),
+                3 => record["token_id"] = json!(secret),
+                _ => {}
+            }
+        });
+        let kept = format!("{:?}", batch.unwrap());
+        prop_assert!(!kept.contains(&secret));
+    }
+}
