@@ -1,13 +1,20 @@
-//! Apigee Edge: how to ask about a token, and to take it back; how to read the answers.
+//! Apigee Edge: how to ask about a token, for those of an app or user, and to take one back; how to read the answers.
 
 mod config;
+mod list;
 mod wire;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use introspectd_core::{Capabilities, Clock, Failure, Introspection, Provider, TokenValue};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use introspectd_core::{
+    BadAnswer, Batch, Capabilities, Clock, Failure, Introspection, Listing, Position, Provider, TokenValue,
+};
 use introspectd_upstream::{Address, Segment, Upstream};
+
+use list::{Ahead, Search, Values};
 
 pub use config::Config;
 
@@ -18,6 +25,8 @@ pub struct Apigee {
     address: Address,
     /// "Get an access token", <http://apigee.com/docs/api/api_methods/109-get-an-access-token>.
     tokens: String,
+    /// Its neighbour, which finds tokens by app and end user.
+    search: String,
     /// What follows a token's address to revoke it.
     revocation: &'static str,
 }
@@ -26,20 +35,63 @@ pub struct Apigee {
 /// of this type.
 const OCTETS: &str = "application/octet-stream";
 
+/// How long a list may take, which is hundreds of exchanges.
+const LIST_TIME: Duration = Duration::from_secs(30);
+
+/// How many of these are under way at once.
+const LIST_WIDTH: usize = 8;
+
 impl Apigee {
     /// From what was read from the configuration.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
         let address = config.connection.address.clone();
         let tokens = format!("/v1/o/{}/oauth2/accesstokens", config.organization);
+        let search = format!("/v1/o/{}/oauth2/search", config.organization);
         let revocation = if config.cascade { "action=revoke&cascade=true" } else { "action=revoke" };
-        Self { upstream: Upstream::new(config.connection, clock), address, tokens, revocation }
+        Self { upstream: Upstream::new(config.connection, clock), address, tokens, search, revocation }
+    }
+
+    /// The tokens themselves, which is all that a search tells.
+    async fn search(&self, search: &Search<'_>) -> Result<Values, Failure> {
+        let (mut values, mut start) = (Values::default(), None);
+        loop {
+            let uri = self.address.with_query(&self.search, &search.query(start.as_ref()));
+            let unfit = || start.as_ref().map_or(Failure::Unsupported, |_| BadAnswer::member("next").into());
+            let answer = self.upstream.get(uri.map_err(|_| unfit())?).await?;
+            start = values.read(answer.status, &answer.body)?;
+            if start.is_none() {
+                return Ok(values);
+            }
+        }
+    }
+
+    /// Adds the records of these tokens. One that is gone by now has none; nor has one that no URL can hold, and which
+    /// therefore is inactive whenever it is presented.
+    async fn add_records(
+        &self,
+        values: Values,
+        search: &Search<'_>,
+        ahead: &mut Ahead,
+    ) -> Result<(), Failure> {
+        let questions = values.into_handled().map(async |(handle, value)| {
+            let answer = self.introspect(&value).await?;
+            Ok::<_, Failure>((handle, answer))
+        });
+        let mut answers = stream::iter(questions).buffer_unordered(LIST_WIDTH);
+        while let Some((handle, answer)) = answers.try_next().await? {
+            match answer {
+                Introspection::Token(token) if search.means(&token) => ahead.add(handle, *token),
+                Introspection::Token(_) | Introspection::Inactive => {}
+            }
+        }
+        Ok(())
     }
 }
 
 #[async_trait]
 impl Provider for Apigee {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { introspect: true, revoke: true, ..Capabilities::default() }
+        Capabilities { introspect: true, revoke: true, list: true, ..Capabilities::default() }
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
@@ -58,5 +110,16 @@ impl Provider for Apigee {
         let Ok(uri) = uri else { return Ok(()) };
         let answer = self.upstream.post_empty(uri, OCTETS).await?;
         Ok(wire::read_revocation(answer.status, &answer.body, token)?)
+    }
+
+    async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
+        let mut ahead = Ahead::of(listing.order, from)?;
+        let Some(search) = Search::of(&listing.filters)? else { return Ok(Batch::default()) };
+        let exchanges = async {
+            let values = self.search(&search).await?;
+            self.add_records(values, &search, &mut ahead).await
+        };
+        Upstream::within(LIST_TIME, exchanges).await?;
+        Ok(ahead.into_batch())
     }
 }

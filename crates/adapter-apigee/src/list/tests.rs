@@ -1,0 +1,320 @@
+use super::*;
+use introspectd_core::{Expiry, Status, Timestamp};
+use proptest::prelude::*;
+use serde_json::json;
+
+const SAMPLE: &str = include_str!("../../testdata/search.json");
+const APP: &str = "ae053aee-f12d-4591-84ef-2e6ae0d4205d";
+
+fn value(text: &str) -> TokenValue {
+    TokenValue::parse(text.to_owned()).unwrap()
+}
+
+fn record(iat: Option<i64>, created: Value) -> Token {
+    let mut token = Token::new(Status::Good, Expiry::Never);
+    token.iat = iat.and_then(Timestamp::from_seconds);
+    token.details.insert("createdAt".to_owned(), created);
+    token
+}
+
+fn filters(change: impl FnOnce(&mut Filters)) -> Filters {
+    let mut filters = Filters::default();
+    change(&mut filters);
+    filters
+}
+
+fn some(text: &str) -> Option<String> {
+    Some(text.to_owned())
+}
+
+/// What is found after one answer, and where the next one starts.
+fn read(status: u16, body: &str) -> Result<(Vec<String>, Option<String>), BadAnswer> {
+    let mut values = Values::default();
+    let next = values.read(StatusCode::from_u16(status).unwrap(), body.as_bytes())?;
+    Ok((exposed(values), next.map(|next| next.expose().to_owned())))
+}
+
+fn exposed(values: Values) -> Vec<String> {
+    let mut exposed: Vec<_> = values.into_handled().map(|(_, value)| value.expose().to_owned()).collect();
+    exposed.sort();
+    exposed
+}
+
+fn read_with(change: impl FnOnce(&mut Value)) -> Result<(Vec<String>, Option<String>), BadAnswer> {
+    let mut found: Value = serde_json::from_str(SAMPLE).unwrap();
+    change(&mut found);
+    read(200, &found.to_string())
+}
+
+#[test]
+fn an_answer_after_the_vendors_sample() {
+    let (found, next) = read_with(|_| {}).unwrap();
+    assert_eq!(found, ["25poPXCPOw43s0hJBn6tQYnUb5KF", "Qw7eRt2yUi9oPa4sDf6gHj1kLz3x"]);
+    assert_eq!(next.as_deref(), Some("Zx1cVb3nMq5wEr7tYu9iOp2aSd4f"));
+}
+
+#[test]
+fn what_filters_mean() {
+    let key = "fGytmxA5UDajPMdOA5E3bebiBOBPikOT";
+    let search = |app, end_user, client_id| {
+        let grant_type = None;
+        Ok(Some(Search { app, end_user, client_id, grant_type }))
+    };
+    let unsupported = || Err(Failure::Unsupported);
+    for (filters, expected) in [
+        (filters(|_| {}), unsupported()),
+        (filters(|it| it.grant_type = some("password")), unsupported()),
+        (filters(|it| it.client_id = some(key)), unsupported()),
+        (filters(|it| it.client_id = some("")), unsupported()),
+        (filters(|it| (it.user_id, it.role) = (some("u"), some("r"))), unsupported()),
+        (filters(|it| (it.user_id, it.account_id) = (some("u"), some("a"))), unsupported()),
+        (filters(|it| it.client_id = some(APP)), search(Some(APP), None, None)),
+        (filters(|it| it.user_id = some("u")), search(None, Some("u"), None)),
+        (filters(|it| it.owner = some("u")), search(None, Some("u"), None)),
+        (filters(|it| (it.owner, it.user_id) = (some("u"), some("u"))), search(None, Some("u"), None)),
+        (filters(|it| (it.owner, it.user_id) = (some("u"), some("v"))), Ok(None)),
+        (filters(|it| (it.client_id, it.user_id) = (some(APP), some(""))), Ok(None)),
+        (
+            filters(|it| (it.client_id, it.user_id) = (some(APP), some("u"))),
+            search(Some(APP), Some("u"), None),
+        ),
+        (
+            filters(|it| (it.client_id, it.user_id) = (some(key), some("u"))),
+            search(None, Some("u"), Some(key)),
+        ),
+    ] {
+        assert_eq!(Search::of(&filters), expected, "{filters:?}");
+    }
+}
+
+#[test]
+fn what_is_asked() {
+    let filters = filters(|it| (it.client_id, it.user_id) = (some(APP), some("u v")));
+    let search = Search::of(&filters).unwrap().unwrap();
+    assert_eq!(search.query(None), [("app", APP), ("enduser", "u v"), ("limit", "100")]);
+    let start = value("t");
+    assert_eq!(search.query(Some(&start))[3], ("start", "t"));
+}
+
+#[test]
+fn only_uuids_are_apps() {
+    for app in [APP, &APP.to_uppercase()] {
+        assert!(is_uuid(app), "{app}");
+    }
+    for other in ["", "----", &APP[1..], &APP.replace('a', "g"), &format!("{APP}-"), &APP.replace('-', "")] {
+        assert!(!is_uuid(other), "{other}");
+    }
+}
+
+#[test]
+fn a_record_that_tells_otherwise_is_not_meant() {
+    let mut token = record(None, json!(null));
+    token.client_id = some("key");
+    token.grant_type = some("password");
+    let means = |change: fn(&mut Filters), token: &Token| {
+        let filters = filters(change);
+        Search::of(&filters).unwrap().unwrap().means(token)
+    };
+    let of_app: fn(&mut Filters) = |it| it.client_id = some(APP);
+    let of_client: fn(&mut Filters) = |it| (it.user_id, it.client_id) = (some("u"), some("key"));
+    let of_other: fn(&mut Filters) = |it| (it.user_id, it.client_id) = (some("u"), some("KEY"));
+    let of_grant: fn(&mut Filters) = |it| (it.user_id, it.grant_type) = (some("u"), some("password"));
+    for (filters, is_meant) in [(of_app, true), (of_client, true), (of_other, false), (of_grant, true)] {
+        assert_eq!(means(filters, &token), is_meant);
+    }
+    token.grant_type = None;
+    assert!(!means(of_grant, &token));
+    token.details.insert("appId".to_owned(), json!(APP.to_uppercase()));
+    assert!(means(of_app, &token));
+    token.details.insert("appId".to_owned(), json!("be053aee-f12d-4591-84ef-2e6ae0d4205d"));
+    assert!(!means(of_app, &token));
+}
+
+#[test]
+fn what_is_no_list_is_no_answer() {
+    let member = |name| Err(BadAnswer::member(name));
+    for (name, wrong, expected) in [
+        ("list", json!(null), member("list")),
+        ("list", json!({}), member("list")),
+        ("list", json!([5]), member("list[0]")),
+        ("list", json!([null]), member("list[0]")),
+        ("list", json!([""]), member("list")),
+        ("list", json!(["x".repeat(TokenValue::MAX_BYTES + 1)]), member("list")),
+        ("meta", json!(null), Err(BadAnswer::NotAnObject)),
+        ("meta", json!(["next"]), Err(BadAnswer::NotAnObject)),
+        ("meta", json!({"next": 5}), member("next")),
+        ("meta", json!({"next": ["x"]}), member("next")),
+        ("meta", json!({"next": "x".repeat(TokenValue::MAX_BYTES + 1)}), member("next")),
+    ] {
+        assert_eq!(read_with(|found| found[name] = wrong.clone()), expected, "{name} {wrong}");
+    }
+    assert_eq!(read_with(|found| drop(found.as_object_mut().unwrap().remove("meta"))), member("meta"));
+    for body in ["", "[]", "42", "<html>", r#"["25poPXCPOw43s0hJBn6tQYnUb5KF"]"#] {
+        assert_eq!(read(200, body), Err(BadAnswer::NotAnObject), "{body}");
+    }
+    assert_eq!(read(200, &SAMPLE.replacen('{', r#"{"list": [],"#, 1)), member("list"));
+}
+
+#[test]
+fn an_app_that_is_not_there_has_no_tokens_and_no_other_error_says_so() {
+    let code = |code: &str| json!({"code": format!("keymanagement.service.{code}")}).to_string();
+    let refused = |status| Err(BadAnswer::UndocumentedError(status));
+    for (status, body, expected) in [
+        (404, code("app_id_not_found"), Ok((vec![], None))),
+        (400, code("app_id_not_found"), Ok((vec![], None))),
+        (400, code("parameters_missing"), refused(400)),
+        (400, code("InvalidValueForLimitParam"), refused(400)),
+        (400, code("UnsupportedOperationRevoke"), refused(400)),
+        (404, code("AccessTokenDoesntExists"), refused(404)),
+        (404, "<html>".to_owned(), refused(404)),
+        (404, String::new(), refused(404)),
+        (409, code("app_id_not_found"), Err(BadAnswer::Status(409))),
+        (202, SAMPLE.to_owned(), Err(BadAnswer::Status(202))),
+    ] {
+        assert_eq!(read(status, &body), expected, "{status} {body}");
+    }
+}
+
+#[test]
+fn a_search_ends_where_nothing_new_comes() {
+    for last in [json!({}), json!({"next": null}), json!({"next": ""})] {
+        assert_eq!(read_with(|found| found["meta"] = last.clone()).unwrap().1, None, "{last}");
+    }
+    let mut values = Values::default();
+    let mut next = |list: &[&str], next: &str| {
+        let body = json!({"list": list, "meta": {"next": next}}).to_string();
+        values.read(StatusCode::OK, body.as_bytes()).unwrap().is_some()
+    };
+    assert!(next(&["a", "b"], "c"));
+    // Whether a start comes again is not documented.
+    assert!(next(&["b", "c"], "a"));
+    assert!(!next(&["a", "b"], "c"));
+    assert!(!next(&[], "c"));
+    assert_eq!(exposed(values), ["a", "b", "c"]);
+}
+
+#[test]
+fn more_than_can_be_put_in_order_are_too_many() {
+    let list = |from: usize, to: usize| {
+        let list: Vec<_> = (from..to).map(|n| n.to_string()).collect();
+        json!({"list": list, "meta": {"next": "x"}}).to_string()
+    };
+    assert!(read(200, &list(0, 500)).is_ok());
+    assert_eq!(read(200, &list(0, 501)), Err(BadAnswer::TooMany(500)));
+    let mut values = Values::default();
+    assert!(values.read(StatusCode::OK, list(0, 300).as_bytes()).is_ok());
+    assert!(values.read(StatusCode::OK, list(100, 500).as_bytes()).is_ok());
+    let more = values.read(StatusCode::OK, list(500, 501).as_bytes());
+    assert_eq!(more.map(|_| ()), Err(BadAnswer::TooMany(500)));
+}
+
+#[test]
+fn a_handle_does_not_tell_its_token() {
+    assert_eq!(handle(&value("a")), "17762fddd969a453925d65717ac3eea2");
+}
+
+#[test]
+fn times_are_as_exact_as_they_are_told() {
+    for (iat, created, expected) in [
+        (Some(1_343_036_540), json!(1_343_036_540_877_i64), 1_343_036_540_877),
+        (Some(1_343_036_540), json!(1_343_036_541_000_i64), 1_343_036_540_000),
+        (Some(1_343_036_540), json!("x"), 1_343_036_540_000),
+        (Some(-1), json!(-1), -1),
+        (None, json!(7), 7),
+        (None, json!(null), i64::MIN),
+    ] {
+        assert_eq!(millis(&record(iat, created.clone())), expected, "{iat:?} {created}");
+    }
+}
+
+#[test]
+fn heavy_records_come_a_few_at_once() {
+    let mut ahead = Ahead::of(Order::Ascending, None).unwrap();
+    for second in 0..20 {
+        let mut token = record(Some(second), json!(null));
+        token.client_id = Some("x".repeat(1024 * 1024));
+        ahead.add(second.to_string(), token);
+    }
+    let batch = ahead.into_batch();
+    assert_eq!(batch.records.len(), 15);
+    assert_eq!(batch.next, Some(Position::After { millis: 14_000, handle: "14".to_owned() }));
+
+    let mut ahead = Ahead::of(Order::Ascending, None).unwrap();
+    let mut token = record(Some(1), json!(null));
+    token.client_id = Some("x".repeat(MOST_BYTES + 1));
+    ahead.add("1".to_owned(), token);
+    let batch = ahead.into_batch();
+    assert_eq!((batch.records.len(), batch.next), (1, None));
+}
+
+#[test]
+fn a_page_of_a_vendor_that_counts_them_is_no_place_here() {
+    let as_of = introspectd_core::Instant { second: Timestamp::MIN, nanos: 0 };
+    let page = Position::Page { number: 1, taken: 0, as_of };
+    assert_eq!(Ahead::of(Order::Ascending, Some(&page)).err(), Some(Failure::Unsupported));
+}
+
+proptest! {
+    #[test]
+    fn each_record_is_seen_once_while_others_are_issued(
+        millis in prop::collection::vec(0i64..3000, 0..260),
+        descending: bool,
+        cuts in prop::collection::vec(1usize..200, 1..6),
+        issued in 0usize..3,
+    ) {
+        let order = if descending { Order::Descending } else { Order::Ascending };
+        let mut created = millis.clone();
+        let (mut from, mut seen) = (None, Vec::new());
+        for step in 0.. {
+            let mut ahead = Ahead::of(order, from.as_ref()).unwrap();
+            for (id, millis) in created.iter().enumerate() {
+                let mut token = record(Some(millis.div_euclid(1000)), json!(millis));
+                token.jti = Some(id.to_string());
+                ahead.add(handle(&value(&format!("token {id}"))), token);
+            }
+            let batch = ahead.into_batch();
+            // Who reads takes all of it, or goes on in its middle.
+            let cut = cuts[step % cuts.len()];
+            from = if cut < batch.records.len() { Some(batch.records[cut - 1].1.clone()) } else { batch.next };
+            seen.extend(batch.records.into_iter().take(cut).map(|(token, _)| token.jti.unwrap()));
+            if from.is_none() {
+                break;
+            }
+            // Issued while the list is read: not for ever.
+            if step < 5 {
+                created.extend(vec![3000; issued]);
+            }
+        }
+        let mut ids: Vec<usize> = seen.iter().map(|id| id.parse().unwrap()).collect();
+        let mut times: Vec<_> = ids.iter().map(|id| created[*id]).collect();
+        if descending {
+            times.reverse();
+        }
+        prop_assert!(times.is_sorted());
+        ids.sort_unstable();
+        prop_assert!(ids.windows(2).all(|pair| pair[0] != pair[1]));
+        let old: Vec<_> = ids.into_iter().filter(|id| *id < millis.len()).collect();
+        prop_assert_eq!(old, (0..millis.len()).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>, list in "\\PC{0,40}", meta in "\\PC{0,40}") {
+        let shaped = format!(r#"{{"list": [{list}], "meta": {meta}}}"#);
+        for body in [&body, shaped.as_bytes()] {
+            let _ = Values::default().read(StatusCode::from_u16(status).unwrap(), body);
+        }
+    }
+
+    #[test]
+    fn no_token_is_told_by_an_error_or_a_position(token in "[A-Za-z0-9]{12,40}", place in 0usize..4) {
+        let read = read_with(|found| match place {
+            0 => found["list"] = json!([token, 5]),
+            1 => found["list"] = json!({&token: token}),
+            2 => found["meta"] = json!(token),
+            _ => found["meta"]["next"] = json!([token]),
+        });
+        let told = format!("{:?}", read.unwrap_err());
+        prop_assert!(!told.contains(&token));
+        prop_assert!(!handle(&value(&token)).contains(&token));
+    }
+}
