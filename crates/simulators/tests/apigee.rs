@@ -136,6 +136,13 @@ async fn a_search_has_pages() {
     assert_eq!(rest["list"], json!([next]));
     assert_eq!(rest["meta"].get("next"), None);
     assert_eq!(request(&server, "GET", "/oauth2/search").reply().await.status, 400);
+    let capped = request(&server, "GET", "/oauth2/search?enduser=joe&limit=5000").reply().await.json();
+    assert_eq!((&capped["list"], &capped["meta"]["limit"]), (&json!([]), &json!(100)));
+    let unknown = request(&server, "GET", "/oauth2/search?app=ae053aee").reply().await;
+    assert_eq!(
+        (unknown.status, &unknown.json()["code"]),
+        (404, &json!("keymanagement.service.app_id_not_found"))
+    );
 }
 
 #[tokio::test]

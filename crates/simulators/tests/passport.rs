@@ -187,6 +187,10 @@ async fn the_list_has_pages_order_and_filters() {
     let first = |direction: &str| format!("{TOKENS}?order_params.order_direction={direction}");
     assert_eq!(get(&server, &first("ASC")).await.json()["tokens"][0]["token_id"], EXPIRED);
     assert_ne!(get(&server, &first("DESC")).await.json()["tokens"][0]["token_id"], EXPIRED);
+    let snapshot = |nanos: u32| {
+        let timestamp = "page_params.first_request_timestamp";
+        format!("{timestamp}.nanos={nanos}&{timestamp}.seconds=1757542970")
+    };
     for (query, found) in [
         ("role=entity.client_credentials".to_owned(), 3),
         ("role=nobody".to_owned(), 0),
@@ -194,6 +198,8 @@ async fn the_list_has_pages_order_and_filters() {
         ("user_id=someone".to_owned(), 0),
         ("grant_flow=GRANT_FLOW_LOGIN".to_owned(), 0),
         ("page_params.first_request_timestamp.seconds=1757540000".to_owned(), 1),
+        (snapshot(336_999_999), 1),
+        (snapshot(337_000_000), 3),
     ] {
         let list = get(&server, &format!("{TOKENS}?{query}")).await.json();
         assert_eq!(list["tokens"].as_array().map(Vec::len), Some(found), "{query}");

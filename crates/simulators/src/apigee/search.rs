@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 use super::{APP_ID, refused};
 use crate::{Answer, Recorded};
 
+/// The server's `oauth_max_search_limit` (assumed): more are not given at once, whatever is asked for.
+const LARGEST_LIMIT: usize = 100;
+
 /// Whose tokens are asked for. At least one of the two is given.
 pub(super) struct Wanted {
     app: Option<String>,
@@ -19,13 +22,17 @@ impl Wanted {
 
     pub(super) fn matches(&self, record: &Value) -> bool {
         let member = |name: &str| record.get(name).and_then(Value::as_str);
-        // The documented record names its app and not the app's id: `app1` is the app of that id here.
-        let app_id = member("appId").or_else(|| (member("app") == Some("app1")).then_some(APP_ID));
         let is = |wanted: &Option<String>, actual: Option<&str>| {
             wanted.as_deref().is_none_or(|wanted| actual == Some(wanted))
         };
-        is(&self.app, app_id) && is(&self.end_user, member("endUser"))
+        is(&self.app, app_id(record)) && is(&self.end_user, member("endUser"))
     }
+}
+
+/// The documented record names its app and not the app's id: `app1` is the app of [`APP_ID`] here.
+fn app_id(record: &Value) -> Option<&str> {
+    let member = |name: &str| record.get(name).and_then(Value::as_str);
+    member("appId").or_else(|| (member("app") == Some("app1")).then_some(APP_ID))
 }
 
 /// Live token values from `start` on, at most `limit` (10) of them.
@@ -35,6 +42,11 @@ pub(super) fn answer(request: &Recorded, records: &[Value], now: u64) -> Answer 
     let Ok(limit) = limit else {
         return refused(400, "keymanagement.service.InvalidValueForLimitParam", "Invalid value for limit");
     };
+    let limit = limit.min(LARGEST_LIMIT);
+    let is_app = |app: &String| app == APP_ID || records.iter().any(|record| app_id(record) == Some(app));
+    if !wanted.app.as_ref().is_none_or(is_app) {
+        return refused(404, "keymanagement.service.app_id_not_found", "App not found");
+    }
     let start = parameter(request, "start").unwrap_or_default();
     let matching = records.iter().filter(|record| is_live(record, now) && wanted.matches(record));
     let tokens: Vec<&str> = matching.filter_map(|record| record.get("token")?.as_str()).collect();

@@ -1,6 +1,6 @@
 //! The list of all tokens, page by page. Defaults, limits and the snapshot by time are assumed.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 use time::OffsetDateTime;
@@ -52,6 +52,7 @@ impl Page {
     fn asked(request: &Recorded, now: SystemTime) -> Option<Self> {
         let mut page =
             Self { size: PAGE_SIZE, number: 1, snapshot: now, descending: false, filters: Vec::new() };
+        let (mut second, mut nanos) = (None, 0);
         for (name, value) in request.query() {
             match name.as_str() {
                 "page_params.page_size" => {
@@ -59,12 +60,10 @@ impl Page {
                 }
                 "page_params.page_number" => page.number = value.parse().ok().filter(|n| *n >= 1)?,
                 "page_params.first_request_timestamp.seconds" => {
-                    page.snapshot = OffsetDateTime::from_unix_timestamp(value.parse().ok()?).ok()?.into();
-                    // A whole second: what was created within it belongs to the snapshot.
-                    page.snapshot += std::time::Duration::from_millis(999);
+                    second = Some(OffsetDateTime::from_unix_timestamp(value.parse().ok()?).ok()?);
                 }
                 "page_params.first_request_timestamp.nanos" => {
-                    value.parse::<u32>().ok().filter(|nanos| *nanos < 1_000_000_000)?;
+                    nanos = value.parse().ok().filter(|nanos| *nanos < 1_000_000_000)?
                 }
                 "order_params.order_key" => (value == "created_at").then_some(())?,
                 "order_params.order_direction" => {
@@ -78,6 +77,9 @@ impl Page {
                 "account_id" | "user_id" | "role" | "grant_flow" => page.filters.push((name, value)),
                 _ => return None,
             }
+        }
+        if let Some(second) = second {
+            page.snapshot = SystemTime::from(second) + Duration::from_nanos(nanos);
         }
         Some(page)
     }
