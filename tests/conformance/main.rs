@@ -12,6 +12,7 @@
     reason = "a test fails by panicking, its own functions included"
 )]
 
+mod adapter_lists;
 mod adapter_revocations;
 mod answers;
 mod breaks;
