@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use introspectd_core::{BadAnswer, Batch, Failure, Filters, Order, Position, Token, TokenValue};
+use introspectd_core::{BadAnswer, Batch, Failure, Filters, Order, Position, Token, TokenValue, User};
 use introspectd_upstream::object;
 use serde::Deserialize;
 use serde_json::Value;
@@ -37,16 +37,17 @@ impl<'a> Search<'a> {
     /// # Errors
     /// [`Failure::Unsupported`] where they name neither app nor user, or ask what records do not tell.
     pub(crate) fn of(filters: &'a Filters) -> Result<Option<Self>, Failure> {
-        let Filters { owner, client_id, user_id, account_id, grant_type, role } = filters;
+        let Filters { owner: _, user_id: _, client_id, account_id, grant_type, role } = filters;
         let app = client_id.as_deref().filter(|id| is_uuid(id));
-        let end_user = user_id.as_deref().or(owner.as_deref());
-        if account_id.is_some() || role.is_some() || app.is_none() && end_user.is_none() {
+        let user = filters.user();
+        if account_id.is_some() || role.is_some() || app.is_none() && user == User::Anyone {
             return Err(Failure::Unsupported);
         }
-        let contradict = user_id.is_some() && owner.is_some() && user_id != owner;
-        if contradict || end_user == Some("") {
-            return Ok(None);
-        }
+        let end_user = match user {
+            User::Anyone => None,
+            User::One("") | User::Nobody => return Ok(None),
+            User::One(user) => Some(user),
+        };
         let client_id = client_id.as_deref().filter(|_| app.is_none());
         Ok(Some(Self { app, end_user, client_id, grant_type: grant_type.as_deref() }))
     }

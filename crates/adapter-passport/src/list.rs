@@ -1,5 +1,5 @@
 use introspectd_core::{
-    BadAnswer, Batch, Failure, Filters, Instant, Listing, Order, Position, Timestamp, Token, TokenValue,
+    BadAnswer, Batch, Failure, Filters, Instant, Listing, Order, Position, Timestamp, Token, TokenValue, User,
 };
 use introspectd_upstream::object;
 use serde::Deserialize;
@@ -16,6 +16,7 @@ const PAGE_SIZE: &str = "50";
 #[derive(Debug)]
 pub(crate) struct Page<'a> {
     filters: &'a Filters,
+    user: Option<&'a str>,
     grant_flow: Option<&'static str>,
     order: Order,
     /// From 1.
@@ -55,28 +56,36 @@ struct Undocumented {
 }
 
 impl<'a> Page<'a> {
-    /// The page that comes next. `None` where no record can be meant: no id is empty (and a server may take an empty
-    /// filter for none at all), and a grant that is none of the vendor's was never used.
+    /// The page that comes next. `None` where no record can be meant: of two users, or of an empty name (which a
+    /// server may take for no filter at all), and a grant that is none of the vendor's was never used.
     ///
     /// # Errors
     /// [`Failure::Unsupported`] where records do not tell what is asked of them, or the position is of another kind.
     pub(crate) fn of(listing: &'a Listing, from: Option<&Position>) -> Result<Option<Self>, Failure> {
-        let Filters { owner, client_id, user_id, account_id, grant_type, role } = &listing.filters;
-        if owner.is_some() || client_id.is_some() {
+        let filters = &listing.filters;
+        let Filters { owner: _, user_id: _, client_id, account_id, grant_type, role } = filters;
+        if client_id.is_some() {
             return Err(Failure::Unsupported);
         }
+        let user = match filters.user() {
+            User::Anyone => None,
+            User::One(user) => Some(user),
+            User::Nobody => return Ok(None),
+        };
         let (number, taken, as_of) = match from {
             None => (1, 0, None),
             Some(Position::Page { number, taken, as_of }) => (*number, *taken, Some(*as_of)),
             Some(Position::After { .. }) => return Err(Failure::Unsupported),
         };
         let grant_flow = grant_type.as_deref().map(grant_flow);
-        let is_empty = |filter: &Option<String>| filter.as_deref() == Some("");
-        if grant_flow == Some(None) || [user_id, account_id, role].into_iter().any(is_empty) {
+        let is_empty = |filter: Option<&str>| filter == Some("");
+        if grant_flow == Some(None)
+            || [user, account_id.as_deref(), role.as_deref()].into_iter().any(is_empty)
+        {
             return Ok(None);
         }
-        let (filters, order) = (&listing.filters, listing.order);
-        Ok(Some(Self { filters, grant_flow: grant_flow.flatten(), order, number, taken, as_of }))
+        let (grant_flow, order) = (grant_flow.flatten(), listing.order);
+        Ok(Some(Self { filters, user, grant_flow, order, number, taken, as_of }))
     }
 
     /// What is asked, by the vendor's names.
@@ -97,7 +106,7 @@ impl<'a> Page<'a> {
         query.push(("order_params.order_direction", direction.to_owned()));
         let filters = [
             ("account_id", self.filters.account_id.as_deref()),
-            ("user_id", self.filters.user_id.as_deref()),
+            ("user_id", self.user),
             ("grant_flow", self.grant_flow),
             ("role", self.filters.role.as_deref()),
         ];
@@ -134,10 +143,9 @@ impl<'a> Page<'a> {
         if self.filters.role.as_ref().is_some_and(|role| !token.roles.contains(role)) {
             return Ok(false);
         }
-        let Filters { account_id, user_id, .. } = self.filters;
         for (name, wanted, value) in [
-            ("account_id", account_id.as_deref(), &told.account_id),
-            ("user_id", user_id.as_deref(), &told.user_id),
+            ("account_id", self.filters.account_id.as_deref(), &told.account_id),
+            ("user_id", self.user, &told.user_id),
             ("grant_flow", self.grant_flow, &told.grant_flow),
         ] {
             let (Some(wanted), Some(value)) = (wanted, value) else { continue };

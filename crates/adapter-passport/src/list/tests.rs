@@ -80,7 +80,9 @@ fn what_is_asked() {
 fn what_can_be_asked() {
     let page = |listing: &Listing| Page::of(listing, None).map(|page| page.and_then(|it| it.grant_flow));
     let some = || Some("x".to_owned());
-    assert_eq!(page(&filtered(|it| it.owner = some())), Err(Failure::Unsupported));
+    let user = |listing: &Listing| Page::of(listing, None).unwrap().and_then(|it| it.user.map(str::to_owned));
+    assert_eq!(user(&filtered(|it| it.owner = some())), some());
+    assert_eq!(user(&filtered(|it| (it.owner, it.user_id) = (some(), Some("y".to_owned())))), None);
     assert_eq!(page(&filtered(|it| it.client_id = some())), Err(Failure::Unsupported));
     let after = Position::After { millis: 0, handle: String::new() };
     assert_eq!(Page::of(&Listing::default(), Some(&after)).err(), Some(Failure::Unsupported));
@@ -98,6 +100,7 @@ fn what_can_be_asked() {
     for set in [
         |it: &mut Filters, empty| it.role = empty,
         |it: &mut Filters, empty| it.user_id = empty,
+        |it: &mut Filters, empty| it.owner = empty,
         |it: &mut Filters, empty| it.account_id = empty,
     ] {
         assert!(Page::of(&filtered(|it| set(it, Some(String::new()))), None).unwrap().is_none());
