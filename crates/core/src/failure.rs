@@ -68,6 +68,9 @@ pub enum BadAnswer {
     /// Over the cap on bodies.
     #[error("the provider's answer is larger than 1 MiB")]
     TooLarge,
+    /// One element of a list is over that cap.
+    #[error("a record of the provider's list is larger than 1 MiB")]
+    ElementTooLarge,
     /// What came back is not HTTP.
     #[error("the provider does not answer in HTTP")]
     NotHttp,
@@ -77,6 +80,9 @@ pub enum BadAnswer {
     /// Not JSON, or not a JSON object.
     #[error("the provider's answer is no JSON object")]
     NotAnObject,
+    /// Not a list of JSON objects.
+    #[error("the provider's answer is no JSON array of objects")]
+    NotAnArray,
     /// A member that decides is missing, doubled, of the wrong type, or no possible value. The name is
     /// one of the adapter's, never the provider's.
     #[error("the provider's answer has no usable `{0}`")]

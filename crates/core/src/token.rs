@@ -65,6 +65,8 @@ pub enum Status {
     Expired,
     /// Any other word, or none where there should be one.
     Unknown,
+    /// Left out, as in some vendors' lists. It is known to be no good past its end, and never known to be good.
+    Untold,
 }
 
 /// When a token ends.
@@ -98,7 +100,7 @@ pub enum State {
     Revoked,
     /// Its time has not come.
     NotYetValid,
-    /// The provider calls it something that is not good.
+    /// The provider calls it something that is not good, or did not say.
     Unknown,
 }
 
@@ -208,10 +210,15 @@ impl Validity {
             Status::Revoked => State::Revoked,
             Status::Expired => State::Expired,
             Status::Unknown => State::Unknown,
-            Status::Good if matches!(self.expiry, Expiry::At(end) if end <= now) => State::Expired,
+            Status::Good | Status::Untold if self.has_ended(now) => State::Expired,
+            Status::Untold => State::Unknown,
             Status::Good if self.nbf.is_some_and(|start| now < start) => State::NotYetValid,
             Status::Good => State::Active,
         }
+    }
+
+    fn has_ended(&self, now: Timestamp) -> bool {
+        self.exp().is_some_and(|end| end <= now)
     }
 
     /// When it ends, unless it never does.
@@ -321,6 +328,16 @@ mod tests {
         ] {
             assert_eq!(Token::new(status, Expiry::Never).state(at(0)), state);
         }
+    }
+
+    #[test]
+    fn without_a_status_time_can_only_end_a_token() {
+        let mut token = Token::new(Status::Untold, Expiry::At(at(200)));
+        token.nbf = Some(at(100));
+        for (now, state) in [(99, State::Unknown), (199, State::Unknown), (200, State::Expired)] {
+            assert_eq!(token.state(at(now)), state, "{now}");
+        }
+        assert_eq!(Token::new(Status::Untold, Expiry::Never).state(Timestamp::MAX), State::Unknown);
     }
 
     #[test]
