@@ -1,7 +1,9 @@
-//! Bodies: whole, cut off in the middle, and far too long.
+//! Bodies: whole, cut off in the middle, and made up while they are sent.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -14,8 +16,38 @@ pub(crate) enum Payload {
     Whole(Full<Bytes>),
     /// The first half, then, once that was flushed, an error that ends the connection.
     FirstHalf { half: Option<Bytes>, flushed: bool },
-    /// `{"filler":"xxx…"}` made up while it is sent.
-    Oversized { opened: bool, filler: usize, closed: bool },
+    /// The piece with this number is next.
+    Pieces(Pieces, usize),
+}
+
+/// A body of any length, made up while it is sent: piece after piece, from number 0 on, until there is none.
+#[derive(Clone)]
+pub struct Pieces(Arc<dyn Fn(usize) -> Option<Bytes> + Send + Sync>);
+
+impl Pieces {
+    /// Sends what `make` makes, each piece in a frame or chunk of its own.
+    pub fn new(make: impl Fn(usize) -> Option<Bytes> + Send + Sync + 'static) -> Self {
+        Self(Arc::new(make))
+    }
+
+    /// `{"filler":"xxx…"}` of this many bytes.
+    pub(crate) fn filler(bytes: usize) -> Self {
+        let filler = bytes.saturating_sub(OPENING.len() + CLOSING.len());
+        let whole = filler / FILLER.len();
+        Self::new(move |number| match number {
+            0 => Some(Bytes::from_static(OPENING)),
+            _ if number <= whole => Some(Bytes::from_static(FILLER)),
+            _ if number == whole + 1 => FILLER.get(..filler % FILLER.len()).map(Bytes::from_static),
+            _ if number == whole + 2 => Some(Bytes::from_static(CLOSING)),
+            _ => None,
+        })
+    }
+}
+
+impl fmt::Debug for Pieces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pieces(..)")
+    }
 }
 
 const OPENING: &[u8] = b"{\"filler\":\"";
@@ -30,11 +62,6 @@ impl Payload {
     pub(crate) fn first_half(body: &Bytes) -> Self {
         let half = body.slice(..body.len() / 2);
         Self::FirstHalf { half: Some(half).filter(|half| !half.is_empty()), flushed: false }
-    }
-
-    pub(crate) fn oversized(bytes: usize) -> Self {
-        let filler = bytes.saturating_sub(OPENING.len() + CLOSING.len());
-        Self::Oversized { opened: false, filler, closed: false }
     }
 }
 
@@ -56,27 +83,18 @@ impl Body for Payload {
                 Poll::Pending
             }
             Self::FirstHalf { .. } => Poll::Ready(Some(Err(io::Error::other("cut off, as asked for")))),
-            Self::Oversized { opened: opened @ false, .. } => {
-                *opened = true;
-                data(Some(Bytes::from_static(OPENING)))
+            Self::Pieces(Pieces(make), number) => {
+                let piece = make(*number);
+                *number += 1;
+                data(piece)
             }
-            Self::Oversized { filler, .. } if *filler > 0 => {
-                let piece = FILLER.get(..*filler).unwrap_or(FILLER);
-                *filler -= piece.len();
-                data(Some(Bytes::from_static(piece)))
-            }
-            Self::Oversized { closed: closed @ false, .. } => {
-                *closed = true;
-                data(Some(Bytes::from_static(CLOSING)))
-            }
-            Self::Oversized { .. } => Poll::Ready(None),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(body) => body.size_hint(),
-            Self::FirstHalf { .. } | Self::Oversized { .. } => SizeHint::default(),
+            Self::FirstHalf { .. } | Self::Pieces(..) => SizeHint::default(),
         }
     }
 }

@@ -17,7 +17,7 @@ use socket2::{SockRef, Socket};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
-use crate::body::Payload;
+use crate::body::{Payload, Pieces};
 use crate::stage::Stage;
 use crate::{Answer, Fault, Recorded, Vendor};
 
@@ -80,7 +80,8 @@ async fn respond<V: Vendor>(
         }
         Some(Fault::Answer(answer)) => response(&answer),
         Some(Fault::Truncate) => truncated(normal()),
-        Some(Fault::Oversize(bytes)) => oversized(bytes),
+        Some(Fault::Oversize(bytes)) => pieces(Pieces::filler(bytes)),
+        Some(Fault::Pieces(made)) => pieces(made),
         Some(Fault::HangUp) => {
             connection.hang_up();
             match never().await {}
@@ -134,8 +135,8 @@ fn truncated(mut answer: Answer) -> Response<Payload> {
     response
 }
 
-fn oversized(bytes: usize) -> Response<Payload> {
-    with_head(&Answer::text(200, "application/json", ""), Payload::oversized(bytes))
+fn pieces(pieces: Pieces) -> Response<Payload> {
+    with_head(&Answer::text(200, "application/json", ""), Payload::Pieces(pieces, 0))
 }
 
 /// A status or header that HTTP cannot carry is a mistake in a test: 599 says so, and nothing else does.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::Answer;
+use crate::{Answer, Pieces};
 
 /// What a request gets in place of the vendor's normal answer.
 #[derive(Clone, Debug)]
@@ -23,4 +23,6 @@ pub enum Fault {
     /// A 200 `application/json` body of this many bytes, without Content-Length: an object with one long string. At
     /// least the 13 bytes that such an object takes.
     Oversize(usize),
+    /// A 200 `application/json` with this body, without Content-Length.
+    Pieces(Pieces),
 }

@@ -38,6 +38,7 @@ mod simulator;
 mod stage;
 
 pub use answer::Answer;
+pub use body::Pieces;
 pub use fault::Fault;
 pub use gate::Gate;
 pub use recorded::Recorded;

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use introspectd_simulators::{Answer, Fault, Recorded, Simulator, Vendor};
+use introspectd_simulators::{Answer, Fault, Pieces, Recorded, Simulator, Vendor};
 use serde_json::json;
 use tokio::net::TcpStream;
 use wire::Wire;
@@ -148,6 +148,15 @@ async fn an_oversized_body_is_json_of_exactly_that_size() {
         assert_eq!(reply.body.len(), bytes);
         assert!(reply.json()["filler"].is_string());
     }
+}
+
+#[tokio::test]
+async fn pieces_are_made_while_they_are_sent() {
+    let server = echo().await;
+    server.next(Fault::Pieces(Pieces::new(|number| (number < 3).then(|| vec![b'0'; number + 1].into()))));
+    let reply = get(&server, "/").reply().await;
+    assert!(reply.head.contains("\r\ntransfer-encoding: chunked"));
+    assert_eq!(reply.body, b"1\r\n0\r\n2\r\n00\r\n3\r\n000\r\n0\r\n\r\n");
 }
 
 #[tokio::test]

@@ -10,10 +10,10 @@ mod wire;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use introspectd_simulators::tibco_asg::{
-    ACTIVE, CLIENT_ID, CLIENT_SECRET, EXPIRED, INACTIVE, OWNER, OWNER_DN, REFRESH_TOKEN, REVOKED, RFC_SHAPE,
-    SCOPE_STRING, TibcoAsg, UNKNOWN,
+    ACTIVE, CLIENT_ID, CLIENT_SECRET, EXPIRED, INACTIVE, LONG_LIST_SECRET, OWNER, OWNER_DN, REFRESH_TOKEN,
+    REVOKED, RFC_SHAPE, SCOPE_STRING, TibcoAsg, UNKNOWN, long_list,
 };
-use introspectd_simulators::{Answer, Simulator};
+use introspectd_simulators::{Answer, Fault, Simulator};
 use serde_json::{Value, json};
 use wire::{Reply, Wire};
 
@@ -119,6 +119,27 @@ async fn an_owner_in_the_tokens_place_lists_the_owners_tokens() {
     }
     assert!(listed(&server, OWNER).await.json().as_array().is_some_and(|tokens| tokens.len() > 1));
     assert_eq!(validate(&server, OWNER).await.status, 401);
+}
+
+#[tokio::test]
+async fn a_long_list_has_the_members_of_a_list_and_secrets() {
+    let server = tibco().await;
+    server.next(Fault::Pieces(long_list(100_000)));
+    let reply = request(&server, "GET", "owners").http10().reply().await;
+    assert!(reply.body.len() > 100_000);
+    let (tokens, documented) = (reply.json(), listed(&server, "owners").await.json());
+    let members = documented[0].as_object().expect("a record").keys();
+    let mut times = Vec::new();
+    for token in tokens.as_array().expect("an array") {
+        assert!(members.clone().all(|member| token[member].is_string() || token[member].is_i64()));
+        for secret in ["accessToken", "refreshToken", "secret", "samlToken"] {
+            assert!(token[secret].as_str().is_some_and(|text| text.contains(LONG_LIST_SECRET)));
+        }
+        times.push(token["createdOn"].as_i64());
+    }
+    assert!(!times.is_sorted());
+    times.sort_unstable();
+    assert!(times.array_windows().all(|[earlier, later]| earlier < later));
 }
 
 #[tokio::test]

@@ -14,6 +14,7 @@
 //! Like a servlet container it cuts `;parameters` from segments, decodes `%2F` and resolves dots before it looks for
 //! `owners`, in any case (assumed). Expired records stay, and still say `Active`.
 
+mod long_list;
 mod sample;
 
 use std::time::SystemTime;
@@ -25,6 +26,7 @@ use crate::clock::{Clock, epoch_millis};
 use crate::records::{Entry, Records};
 use crate::{Answer, Recorded, Vendor, fresh, path};
 
+pub use long_list::{LONG_LIST_SECRET, long_list};
 pub use sample::{
     ACTIVE, EXPIRED, INACTIVE, LIFETIME_MILLIS, OWNER, OWNER_DN, REFRESH_TOKEN, REVOKED, RFC_SHAPE,
     SCOPE_STRING, UNKNOWN,
