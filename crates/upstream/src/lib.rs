@@ -4,7 +4,8 @@
 //! or a [`Failure`](introspectd_core::Failure). What is the same for every vendor is decided here:
 //!
 //! - one deadline over the whole exchange: the credential's renewal, the connection, head and body;
-//! - a body over 1 MiB, a redirect, 401, 403, 429 and 5xx never reach an adapter;
+//! - lists alone may be longer than memory: their elements are read one by one, in a longer deadline;
+//! - any other body over 1 MiB, an element over 1 MiB, a redirect, 401, 403, 429 and 5xx never reach an adapter;
 //! - TLS certificates are always verified: there is no switch for it;
 //! - nothing of a URL, a body or a credential is logged, since vendors put tokens into all three.
 
@@ -14,6 +15,7 @@ mod authorization;
 mod connection;
 mod credentials;
 mod dialect;
+mod elements;
 mod grant;
 mod grant_request;
 mod pool;
@@ -24,4 +26,5 @@ pub use address::{Address, InvalidAddress, Refused, Segment};
 pub use answer::{Answer, object};
 pub use connection::Connection;
 pub use dialect::Dialect;
+pub use elements::{Elements, List};
 pub use upstream::Upstream;

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, USER_AGENT};
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::HttpsConnector;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{self, Client};
@@ -15,7 +16,7 @@ use rustls::ClientConfig;
 
 use crate::answer::screen;
 
-const MAX_BODY: usize = 1024 * 1024;
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -62,6 +63,15 @@ impl Pool {
         question: Question,
         authorization: Option<&HeaderValue>,
     ) -> Result<(StatusCode, HeaderMap, Bytes), Failure> {
+        whole(self.open(question, authorization).await?).await
+    }
+
+    /// Asks, and leaves the answer's body to be read.
+    pub(crate) async fn open(
+        &self,
+        question: Question,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Response<Incoming>, Failure> {
         let (content_type, body) = question.body.unzip();
         // hyper says nothing of an empty body, and front ends of Google refuse a POST without a length (411).
         let length = body.as_ref().map(Bytes::len);
@@ -76,16 +86,19 @@ impl Pool {
         headers.extend(length.map(|length| (CONTENT_LENGTH, length.into())));
         headers.extend(authorization.map(|value| (AUTHORIZATION, value.clone())));
 
-        let response = self.0.request(request).await.map_err(|error| before_the_head(&error))?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
-            let broken =
-                if error.is::<LengthLimitError>() { BadAnswer::TooLarge } else { BadAnswer::Truncated };
-            // Whatever became of the page below it, a 503 stays a 503.
-            screen(head.status, &head.headers).err().unwrap_or_else(|| broken.into())
-        })?;
-        Ok((head.status, head.headers, body.to_bytes()))
+        self.0.request(request).await.map_err(|error| before_the_head(&error))
     }
+}
+
+/// Reads all of an answer.
+pub(crate) async fn whole(response: Response<Incoming>) -> Result<(StatusCode, HeaderMap, Bytes), Failure> {
+    let (head, body) = response.into_parts();
+    let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
+        let broken = if error.is::<LengthLimitError>() { BadAnswer::TooLarge } else { BadAnswer::Truncated };
+        // Whatever became of the page below it, a 503 stays a 503.
+        screen(head.status, &head.headers).err().unwrap_or_else(|| broken.into())
+    })?;
+    Ok((head.status, head.headers, body.to_bytes()))
 }
 
 /// What an error before the answer's head means.

@@ -2,15 +2,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderValue, Method, Response, StatusCode, Uri};
+use hyper::body::Incoming;
 use introspectd_core::{Clock, Failure};
 use serde_json::Value;
 
 use crate::answer::{Answer, screen};
 use crate::connection::Connection;
 use crate::credentials::Credentials;
+use crate::elements::{Elements, List};
 use crate::grant::Grant;
-use crate::pool::{Pool, Question};
+use crate::pool::{Pool, Question, whole};
 
 /// One provider, asked over a pool of connections of its own (HTTP/1.1, or HTTP/2 where TLS agrees
 /// on it).
@@ -39,6 +41,22 @@ impl Upstream {
     /// A [`Failure`] for anything but an [`Answer`].
     pub async fn get(&self, uri: Uri) -> Result<Answer, Failure> {
         self.ask(Question { method: Method::GET, uri, body: None }).await
+    }
+
+    /// Asks with GET for an array of objects, which may be of any length. Only the answer's head is bound to come within
+    /// the timeout; how long the rest may take, [`Elements`] says.
+    ///
+    /// # Errors
+    /// As for [`Upstream::get`].
+    pub async fn list(&self, uri: Uri) -> Result<List, Failure> {
+        let exchange = async {
+            let response = self.open(Question { method: Method::GET, uri, body: None }).await?;
+            if response.status() == StatusCode::OK {
+                return Ok(List::Elements(Elements::new(response.into_body(), self.timeout)));
+            }
+            read(response).await.map(List::Answer)
+        };
+        self.in_time(exchange).await
     }
 
     /// Asks with a form.
@@ -96,29 +114,38 @@ impl Upstream {
     }
 
     async fn ask(&self, question: Question) -> Result<Answer, Failure> {
-        let exchange = async {
-            match &self.credentials {
-                Credentials::Grant(grant) => self.ask_with_grant(grant, question).await,
-                Credentials::None | Credentials::Header(_) | Credentials::Form { .. } => {
-                    let (status, headers, body) = self.pool.send(question, self.credentials.header()).await?;
-                    screen(status, &headers)?;
-                    Ok(Answer { status, body })
-                }
+        self.in_time(async { read(self.open(question).await?).await }).await
+    }
+
+    async fn open(&self, question: Question) -> Result<Response<Incoming>, Failure> {
+        match &self.credentials {
+            Credentials::Grant(grant) => self.open_with_grant(grant, question).await,
+            Credentials::None | Credentials::Header(_) | Credentials::Form { .. } => {
+                self.pool.open(question, self.credentials.header()).await
             }
-        };
-        self.in_time(exchange).await
+        }
     }
 
     /// A 401 may mean that the credential was taken back before its end: it is renewed once.
-    async fn ask_with_grant(&self, grant: &Arc<Grant>, question: Question) -> Result<Answer, Failure> {
+    async fn open_with_grant(
+        &self,
+        grant: &Arc<Grant>,
+        question: Question,
+    ) -> Result<Response<Incoming>, Failure> {
         let held = grant.bearer().await?;
-        let (mut status, mut headers, mut body) =
-            self.pool.send(question.clone(), Some(held.header())).await?;
-        if status == StatusCode::UNAUTHORIZED {
-            let renewed = grant.after_refusal(&held).await?;
-            (status, headers, body) = self.pool.send(question, Some(renewed.header())).await?;
+        let response = self.pool.open(question.clone(), Some(held.header())).await?;
+        if response.status() != StatusCode::UNAUTHORIZED {
+            return Ok(response);
         }
-        screen(status, &headers)?;
-        Ok(Answer { status, body })
+        // Read to its end, the refusal leaves the connection to the second attempt.
+        whole(response).await?;
+        let renewed = grant.after_refusal(&held).await?;
+        self.pool.open(question, Some(renewed.header())).await
     }
+}
+
+async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
+    let (status, headers, body) = whole(response).await?;
+    screen(status, &headers)?;
+    Ok(Answer { status, body })
 }

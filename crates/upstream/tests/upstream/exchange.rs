@@ -30,7 +30,9 @@ async fn after(fault: Fault, more: &str) -> Failure {
 }
 
 /// A server that reads one request's head and then does `then` with the connection.
-async fn raw<F: Future<Output = ()> + Send>(then: impl FnOnce(TcpStream) -> F + Send + 'static) -> String {
+pub(crate) async fn raw<F: Future<Output = ()> + Send>(
+    then: impl FnOnce(TcpStream) -> F + Send + 'static,
+) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {

@@ -13,6 +13,7 @@ mod credentials;
 mod exchange;
 mod grant;
 mod grant_failures;
+mod lists;
 mod provider;
 mod silence;
 mod tls;
