@@ -1,13 +1,16 @@
-//! TIBCO API Exchange Gateway: how to ask about a token, and to take it back; how to read the answers.
+//! TIBCO API Exchange Gateway: how to ask about a token, to take it back, and to list; how to read the answers.
 
 mod config;
+mod list;
 mod wire;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Uri;
-use introspectd_core::{Capabilities, Clock, Failure, Introspection, Provider, TokenValue};
+use introspectd_core::{
+    Batch, Capabilities, Clock, Failure, Introspection, Listing, Position, Provider, TokenValue,
+};
 use introspectd_upstream::{Address, Segment, Upstream};
 
 pub use config::Config;
@@ -42,7 +45,7 @@ impl TibcoAsg {
 #[async_trait]
 impl Provider for TibcoAsg {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { introspect: true, revoke: true, ..Capabilities::default() }
+        Capabilities { introspect: true, revoke: true, list: true, ..Capabilities::default() }
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
@@ -55,5 +58,9 @@ impl Provider for TibcoAsg {
         let Some(uri) = self.uri(token) else { return Ok(()) };
         let answer = self.upstream.delete(uri, None).await?;
         Ok(wire::read_revocation(answer.status, &answer.body, token)?)
+    }
+
+    async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
+        self.records(listing, from).await
     }
 }

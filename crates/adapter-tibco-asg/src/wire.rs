@@ -114,7 +114,7 @@ fn read_record(body: &[u8], asked: &TokenValue) -> Result<Token, BadAnswer> {
 }
 
 /// `Active` is documented; the others are what such a server would say.
-fn status(word: &str) -> Status {
+pub(crate) fn status(word: &str) -> Status {
     match word {
         "Active" => Status::Good,
         "Revoked" => Status::Revoked,

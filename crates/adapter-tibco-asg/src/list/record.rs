@@ -1,0 +1,284 @@
+use introspectd_core::{BadAnswer, Expiry, Object, ScopeSet, Status, Timestamp, Token, grant_type};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::window::Place;
+use crate::wire;
+
+/// One token of a list. The documented members are those of a record, see [`wire`], without `status`, `secret`,
+/// `grantType`, `classification` and `samlToken`, and with `callback`, `contact` and `email`, which are about persons
+/// and not read.
+///
+/// Nobody is let in by a list, so nothing in it decides: a value of the wrong type is as good as absent, and one odd
+/// record hides none of the others. A member that stands twice is no answer, since one of the two could be a secret.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Record {
+    /// The token, a secret. This and the next four are read to be dropped wherever else they stand.
+    access_token: Option<Value>,
+    #[serde(rename = "access_token")]
+    rfc_access_token: Option<Value>,
+    refresh_token: Option<Value>,
+    secret: Option<Value>,
+    saml_token: Option<Value>,
+    /// Absent and null: not told.
+    status: Option<Value>,
+    /// Milliseconds since the epoch. Absent, null and no possible time: it is not known whether the token has ended.
+    expires_on: Option<Value>,
+    /// Milliseconds since the epoch. Absent, null and no possible time: before all others.
+    created_on: Option<Value>,
+    /// One string of several, or a list.
+    scopes: Option<Value>,
+    owner: Option<Value>,
+    client: Option<Value>,
+    id: Option<Value>,
+    grant_type: Option<Value>,
+    classification: Option<Value>,
+}
+
+impl Record {
+    /// The token, without any secret, and where it stands in the order of all.
+    ///
+    /// # Errors
+    /// [`BadAnswer::Member`] where nothing tells it from others.
+    pub(super) fn read(self) -> Result<(Place, Token), BadAnswer> {
+        let secrets: Vec<&str> =
+            [&self.access_token, &self.rfc_access_token, &self.refresh_token, &self.secret, &self.saml_token]
+                .into_iter()
+                .filter_map(text)
+                .collect();
+        let is_fit = |text: &&str| !secrets.contains(text);
+        let told = |member| text(member).filter(is_fit).map(str::to_owned);
+
+        let end = time(&self.expires_on);
+        let mut token = Token::new(self.status(), end.map_or(Expiry::Never, Expiry::At));
+        if end.is_none() && token.status == Status::Good {
+            token.status = Status::Unknown;
+        }
+        token.iat = time(&self.created_on);
+        let list =
+            self.scopes.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+        let spaced = text(&self.scopes).into_iter().flat_map(str::split_ascii_whitespace);
+        token.scope = ScopeSet::from_tokens(list.chain(spaced).filter(is_fit));
+        token.sub = told(&self.owner);
+        token.client_id = told(&self.client);
+        token.jti = told(&self.id);
+        token.grant_type = told(&self.grant_type).as_deref().and_then(grant_type);
+        let classification = told(&self.classification).map(|it| ("classification".to_owned(), it.into()));
+        token.details = Object::from_iter(classification);
+        Ok((self.place()?, token))
+    }
+
+    fn status(&self) -> Status {
+        match &self.status {
+            None => Status::Untold,
+            Some(status) => status.as_str().map_or(Status::Unknown, wire::status),
+        }
+    }
+
+    fn place(&self) -> Result<Place, BadAnswer> {
+        let created = time(&self.created_on).and_then(|_| integer(&self.created_on));
+        let handle =
+            handle(text(&self.id), text(&self.access_token)).ok_or_else(|| BadAnswer::member("id"))?;
+        // No possible time is before this one.
+        Ok(Place { millis: created.unwrap_or(Timestamp::MIN.seconds() * 1000), handle })
+    }
+}
+
+/// Tells a token from others of the same time. A hash even of the id, which could be of any length or, by a mistake of
+/// the vendor's, the token.
+fn handle(id: Option<&str>, token: Option<&str>) -> Option<String> {
+    let known = id.or(token)?;
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(known.as_bytes()).update(b"\0").update(token.unwrap_or_default().as_bytes());
+    Some(hasher.finalize().to_hex().chars().take(32).collect())
+}
+
+fn text(member: &Option<Value>) -> Option<&str> {
+    member.as_ref().and_then(Value::as_str)
+}
+
+fn integer(member: &Option<Value>) -> Option<i64> {
+    member.as_ref().and_then(Value::as_i64)
+}
+
+fn time(member: &Option<Value>) -> Option<Timestamp> {
+    integer(member).and_then(Timestamp::from_millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use introspectd_core::State;
+    use introspectd_upstream::object;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const SAMPLE: &str = include_str!("../../testdata/owners.json");
+    const SECRETS: [&str; 5] = ["accessToken", "access_token", "refreshToken", "secret", "samlToken"];
+
+    fn sample() -> Value {
+        let list: Value = serde_json::from_str(SAMPLE).unwrap();
+        list[0].clone()
+    }
+
+    fn read(record: &str) -> Result<(Place, Token), BadAnswer> {
+        object::<Record>(record.as_bytes())?.read()
+    }
+
+    fn read_with(change: impl FnOnce(&mut Value)) -> (Place, Token) {
+        let mut record = sample();
+        change(&mut record);
+        read(&record.to_string()).unwrap()
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds).unwrap()
+    }
+
+    #[test]
+    fn the_vendors_sample() {
+        let (place, token) = read_with(|_| {});
+        assert_eq!(token.exp(), Some(at(1_409_946_380)));
+        assert_eq!(token.iat, Some(at(1_409_942_780)));
+        assert_eq!(token.sub.as_deref(), Some("uid=john,ou=owner,dc=tibco,dc=com"));
+        assert_eq!(token.client_id.as_deref(), Some("251-20c8104e-e91a-4384-980c-84545aced892"));
+        assert_eq!(token.jti.as_deref(), Some("5d34e914ad73b262dbf88a963dbccb41"));
+        assert_eq!(token.scope.to_string(), "public");
+        assert_eq!((token.grant_type.clone(), token.details.len()), (None, 0));
+        assert_eq!(place.millis, 1_409_942_780_365);
+        assert_eq!(token.state(at(1_409_946_379)), State::Unknown);
+        assert_eq!(token.state(at(1_409_946_380)), State::Expired);
+    }
+
+    #[test]
+    fn a_status_is_read_where_there_is_one() {
+        for (status, state) in [
+            (json!("Active"), State::Active),
+            (json!("active"), State::Unknown),
+            (json!("Revoked"), State::Revoked),
+            (json!("Expired"), State::Expired),
+            (json!(1), State::Unknown),
+            (json!(null), State::Unknown),
+        ] {
+            let (_, token) = read_with(|record| record["status"] = status.clone());
+            assert_eq!(token.state(at(1_409_942_781)), state, "{status}");
+        }
+    }
+
+    #[test]
+    fn members_of_a_single_tokens_record_are_read_too() {
+        let (_, token) = read_with(|record| {
+            record["grantType"] = json!("password");
+            record["classification"] = json!("reviews");
+            record["scopes"] = json!(["public", "reviews", 5]);
+        });
+        assert_eq!(token.grant_type.as_deref(), Some("password"));
+        assert_eq!(Value::Object(token.details), json!({"classification": "reviews"}));
+        assert_eq!(token.scope.to_string(), "public reviews");
+    }
+
+    #[test]
+    fn without_a_possible_end_nobody_knows_whether_it_is_good() {
+        for end in [json!(null), json!("1409946380427"), json!(1.5e12), json!(i64::MAX), json!({})] {
+            for (status, state) in [
+                (json!(null), State::Unknown),
+                (json!("Active"), State::Unknown),
+                (json!("Revoked"), State::Revoked),
+            ] {
+                let (_, token) = read_with(|record| {
+                    record["expiresOn"] = end.clone();
+                    record["status"] = status.clone();
+                });
+                assert_eq!((token.state(Timestamp::MAX), token.exp()), (state, None), "{end} {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_odd_value_is_as_good_as_absent() {
+        for odd in [json!(null), json!(5.5), json!([]), json!({"a": "b"}), json!(true)] {
+            let (place, token) = read_with(|record| {
+                for member in ["owner", "client", "id", "grantType", "classification", "scopes", "createdOn"]
+                {
+                    record[member] = odd.clone();
+                }
+            });
+            let expected = Token::new(Status::Untold, Expiry::At(at(1_409_946_380)));
+            assert_eq!(token, expected, "{odd}");
+            assert_eq!(place.millis, -62_135_596_800_000);
+        }
+    }
+
+    #[test]
+    fn what_nothing_tells_from_others_is_no_record() {
+        for record in
+            ["{}", r#"{"id":5,"accessToken":null}"#, r#"{"owner":"john","expiresOn":1409946380427}"#]
+        {
+            assert_eq!(read(record).map(|_| ()), Err(BadAnswer::member("id")), "{record}");
+        }
+        assert_eq!(read("[]").map(|_| ()), Err(BadAnswer::NotAnObject));
+    }
+
+    #[test]
+    fn a_doubled_member_is_no_answer() {
+        for member in SECRETS.iter().chain(&["owner", "id", "expiresOn"]) {
+            let doubled = format!(r#"{{"id":"a","{member}":"b","{member}":"c"}}"#);
+            let doubled = doubled.replacen(r#""id":"a","id""#, r#""id""#, 1);
+            assert_eq!(read(&doubled).map(|_| ()), Err(BadAnswer::member(member)));
+        }
+    }
+
+    #[test]
+    fn tokens_of_one_id_or_without_one_are_told_apart() {
+        let handle = |id: Option<&str>, token: Option<&str>| {
+            read(&json!({"id": id, "accessToken": token}).to_string()).unwrap().0.handle
+        };
+        let handles = [
+            handle(Some("a"), Some("b")),
+            handle(Some("a"), Some("c")),
+            handle(Some("a"), None),
+            handle(None, Some("a")),
+            handle(None, Some("b")),
+        ];
+        assert!(handles.iter().all(|handle| handle.len() == 32));
+        assert_eq!(std::collections::BTreeSet::from(handles).len(), 5);
+        assert_eq!(handle(Some("a"), Some("b")), handle(Some("a"), Some("b")));
+    }
+
+    proptest! {
+        #[test]
+        fn no_secret_is_kept(
+            secrets in prop::array::uniform5("[A-Za-z0-9.]{16,40}"),
+            echo in 0usize..5,
+            places in prop::collection::vec(0usize..8, 0..8),
+        ) {
+            let (place, token) = read_with(|record| {
+                for (member, secret) in SECRETS.iter().zip(&secrets) {
+                    record[member] = json!(secret);
+                }
+                let words = json!(format!("public {} x", secrets[echo]));
+                for place in places {
+                    match place {
+                        0 => record["scopes"] = words.clone(),
+                        1 => record["scopes"] = json!(["public", secrets[echo]]),
+                        2 => record["scopes"] = json!(secrets[echo]),
+                        _ => {
+                            let member = ["owner", "client", "id", "grantType", "classification"][place - 3];
+                            record[member] = json!(secrets[echo]);
+                        }
+                    }
+                }
+            });
+            let kept = format!("{token:?} {place:?}");
+            for secret in &secrets {
+                prop_assert!(!kept.contains(secret));
+            }
+        }
+
+        #[test]
+        fn no_record_makes_it_panic(text: Vec<u8>) {
+            let _ = object::<Record>(&text).and_then(Record::read);
+        }
+    }
+}
