@@ -19,7 +19,8 @@ const MOST_RECORDS: usize = 100;
 const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// What is searched for by `GET …/oauth2/search`,
-/// <http://apigee.com/docs/management/apis/get/organizations/%7Borg_name%7D/oauth2/search>. The vendor lists the tokens of an app, of an end user, or of a user at an app, and no others.
+/// <http://apigee.com/docs/management/apis/get/organizations/%7Borg_name%7D/oauth2/search>.
+/// The vendor lists the tokens of an app, of an end user, or of a user at an app, and no others.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Search<'a> {
     /// A UUID.
@@ -31,8 +32,8 @@ pub(crate) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// What the filters mean. `None` where no record can be meant: a token has one end user, whose name is not empty (and a
-    /// server may take an empty one for none at all).
+    /// What the filters mean. `None` where no record can be meant: a token has one end user, whose name is not empty
+    /// (and a server may take an empty one for none at all).
     ///
     /// # Errors
     /// [`Failure::Unsupported`] where they name neither app nor user, or ask what records do not tell.
@@ -91,7 +92,8 @@ struct Found {
 
 #[derive(Deserialize)]
 struct Meta {
-    /// The token where the next answer starts: with it or after it, which is not documented. Absent, null and empty: this was the last.
+    /// The token where the next answer starts: with it or after it, which is not documented. Absent, null and empty:
+    /// this was the last.
     next: Option<String>,
 }
 
