@@ -10,11 +10,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use introspectd_core::{
-    BadAnswer, Batch, Capabilities, Clock, Failure, Introspection, Listing, Position, Provider, TokenValue,
+    BadAnswer, Batch, Capabilities, Clock, Failure, Introspection, Listing, Place, Position, Provider,
+    TokenValue, Window,
 };
 use introspectd_upstream::{Address, Segment, Upstream};
 
-use list::{Ahead, Search, Values};
+use list::{Search, Values, millis};
 
 pub use config::Config;
 
@@ -71,7 +72,7 @@ impl Apigee {
         &self,
         values: Values,
         search: &Search<'_>,
-        ahead: &mut Ahead,
+        window: &mut Window,
     ) -> Result<(), Failure> {
         let questions = values.into_handled().map(async |(handle, value)| {
             let answer = self.introspect(&value).await?;
@@ -80,7 +81,9 @@ impl Apigee {
         let mut answers = stream::iter(questions).buffer_unordered(LIST_WIDTH);
         while let Some((handle, answer)) = answers.try_next().await? {
             match answer {
-                Introspection::Token(token) if search.means(&token) => ahead.add(handle, *token),
+                Introspection::Token(token) if search.means(&token) => {
+                    window.offer(Place { millis: millis(&token), handle }, *token);
+                }
                 Introspection::Token(_) | Introspection::Inactive => {}
             }
         }
@@ -113,13 +116,13 @@ impl Provider for Apigee {
     }
 
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
-        let mut ahead = Ahead::of(listing.order, from)?;
+        let mut window = Window::after(from, listing.order)?;
         let Some(search) = Search::of(&listing.filters)? else { return Ok(Batch::default()) };
         let exchanges = async {
             let values = self.search(&search).await?;
-            self.add_records(values, &search, &mut ahead).await
+            self.add_records(values, &search, &mut window).await
         };
         Upstream::within(LIST_TIME, exchanges).await?;
-        Ok(ahead.into_batch())
+        Ok(window.into_batch())
     }
 }

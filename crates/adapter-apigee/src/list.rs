@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use introspectd_core::{BadAnswer, Batch, Failure, Filters, Order, Position, Token, TokenValue, User};
+use introspectd_core::{BadAnswer, Failure, Filters, Token, TokenValue, User};
 use introspectd_upstream::object;
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,10 +13,6 @@ const LIMIT: &str = "100";
 /// The longest list. It can only be put in order whole, and each token is a question of its own to an API that is asked
 /// at most 10,000 times a minute by all its clients together.
 const MOST_VALUES: usize = 500;
-
-/// The most records that are handed on at once, and what they may weigh together, in bytes.
-const MOST_RECORDS: usize = 100;
-const MOST_BYTES: usize = 16 * 1024 * 1024;
 
 /// What is searched for by `GET …/oauth2/search`,
 /// <http://apigee.com/docs/management/apis/get/organizations/%7Borg_name%7D/oauth2/search>.
@@ -151,68 +147,9 @@ fn read_error(status: StatusCode, body: &[u8]) -> Result<(), BadAnswer> {
     }
 }
 
-/// When a token was issued, in milliseconds since 1970, and its handle: the order of a list.
-type Place = (i64, String);
-
-/// The records that come next in a list, of all that are added in any order. It holds no more than it hands on.
-#[derive(Debug)]
-pub(crate) struct Ahead {
-    order: Order,
-    after: Option<Place>,
-    kept: BTreeMap<Place, Token>,
-    bytes: usize,
-    left_out: bool,
-}
-
-impl Ahead {
-    /// From a position on.
-    ///
-    /// # Errors
-    /// [`Failure::Unsupported`] where it is of another kind.
-    pub(crate) fn of(order: Order, from: Option<&Position>) -> Result<Self, Failure> {
-        let after = match from {
-            None => None,
-            Some(Position::After { millis, handle }) => Some((*millis, handle.clone())),
-            Some(Position::Page { .. }) => return Err(Failure::Unsupported),
-        };
-        Ok(Self { order, after, kept: BTreeMap::new(), bytes: 0, left_out: false })
-    }
-
-    pub(crate) fn add(&mut self, handle: String, token: Token) {
-        let place = (millis(&token), handle);
-        let is_ahead = self.after.as_ref().is_none_or(|after| match self.order {
-            Order::Ascending => place > *after,
-            Order::Descending => place < *after,
-        });
-        if !is_ahead {
-            return;
-        }
-        self.bytes += token.size();
-        self.kept.insert(place, token);
-        while self.kept.len() > MOST_RECORDS || self.bytes > MOST_BYTES && self.kept.len() > 1 {
-            let last = match self.order {
-                Order::Ascending => self.kept.pop_last(),
-                Order::Descending => self.kept.pop_first(),
-            };
-            self.bytes -= last.map_or(0, |(_, token)| token.size());
-            self.left_out = true;
-        }
-    }
-
-    pub(crate) fn into_batch(self) -> Batch {
-        let position = |((millis, handle), token)| (token, Position::After { millis, handle });
-        let mut records: Vec<_> = self.kept.into_iter().map(position).collect();
-        if self.order == Order::Descending {
-            records.reverse();
-        }
-        let next = records.last().filter(|_| self.left_out).map(|(_, position)| position.clone());
-        Batch { records, next }
-    }
-}
-
 /// `iat`, and within its second `createdAt`, which in the vendor's sample is the same moment. Where it is not told when
 /// the token was issued, when its record was made, or else before all others.
-fn millis(token: &Token) -> i64 {
+pub(crate) fn millis(token: &Token) -> i64 {
     let created = token.details.get("createdAt").and_then(Value::as_i64);
     match token.iat {
         Some(iat) => {

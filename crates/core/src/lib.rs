@@ -14,6 +14,7 @@ mod provider;
 mod scope;
 mod secret;
 mod token;
+mod window;
 
 pub use binding::{Bindings, BindingsFailed, Bound, Issued};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
@@ -26,3 +27,4 @@ pub use secret::{TokenId, TokenRejected, TokenValue};
 pub use token::{
     Audience, Expiry, Introspection, Object, State, Status, Token, Validity, bearer_or, grant_type,
 };
+pub use window::{Place, Window};

@@ -1,5 +1,5 @@
 use super::*;
-use introspectd_core::{Expiry, Status, Timestamp};
+use introspectd_core::{Expiry, Order, Place, Status, Timestamp, Window};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -234,33 +234,6 @@ fn times_are_as_exact_as_they_are_told() {
     }
 }
 
-#[test]
-fn heavy_records_come_a_few_at_once() {
-    let mut ahead = Ahead::of(Order::Ascending, None).unwrap();
-    for second in 0..20 {
-        let mut token = record(Some(second), json!(null));
-        token.client_id = Some("x".repeat(1024 * 1024));
-        ahead.add(second.to_string(), token);
-    }
-    let batch = ahead.into_batch();
-    assert_eq!(batch.records.len(), 15);
-    assert_eq!(batch.next, Some(Position::After { millis: 14_000, handle: "14".to_owned() }));
-
-    let mut ahead = Ahead::of(Order::Ascending, None).unwrap();
-    let mut token = record(Some(1), json!(null));
-    token.client_id = Some("x".repeat(MOST_BYTES + 1));
-    ahead.add("1".to_owned(), token);
-    let batch = ahead.into_batch();
-    assert_eq!((batch.records.len(), batch.next), (1, None));
-}
-
-#[test]
-fn a_page_of_a_vendor_that_counts_them_is_no_place_here() {
-    let as_of = introspectd_core::Instant { second: Timestamp::MIN, nanos: 0 };
-    let page = Position::Page { number: 1, taken: 0, as_of };
-    assert_eq!(Ahead::of(Order::Ascending, Some(&page)).err(), Some(Failure::Unsupported));
-}
-
 proptest! {
     #[test]
     fn each_record_is_seen_once_while_others_are_issued(
@@ -273,13 +246,14 @@ proptest! {
         let mut created = millis.clone();
         let (mut from, mut seen) = (None, Vec::new());
         for step in 0.. {
-            let mut ahead = Ahead::of(order, from.as_ref()).unwrap();
+            let mut window = Window::after(from.as_ref(), order).unwrap();
             for (id, millis) in created.iter().enumerate() {
                 let mut token = record(Some(millis.div_euclid(1000)), json!(millis));
                 token.jti = Some(id.to_string());
-                ahead.add(handle(&value(&format!("token {id}"))), token);
+                let handle = handle(&value(&format!("token {id}")));
+                window.offer(Place { millis: super::millis(&token), handle }, token);
             }
-            let batch = ahead.into_batch();
+            let batch = window.into_batch();
             // Who reads takes all of it, or goes on in its middle.
             let cut = cuts[step % cuts.len()];
             from = if cut < batch.records.len() { Some(batch.records[cut - 1].1.clone()) } else { batch.next };

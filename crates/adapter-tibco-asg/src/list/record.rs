@@ -1,8 +1,7 @@
-use introspectd_core::{BadAnswer, Expiry, Object, ScopeSet, Status, Timestamp, Token, grant_type};
+use introspectd_core::{BadAnswer, Expiry, Object, Place, ScopeSet, Status, Timestamp, Token, grant_type};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::window::Place;
 use crate::wire;
 
 /// One token of a list. The documented members are those of a record, see [`wire`], without `status`, `secret`,

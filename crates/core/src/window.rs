@@ -1,10 +1,12 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-use introspectd_core::{Batch, Order, Position, Token};
+use crate::{Batch, Failure, Order, Position, Token};
 
-/// The first records after a position, of a list that comes in any order. It holds no more than these, whatever comes.
-pub(super) struct Window {
+/// The first records after a position, of a list that comes in any order and all at once. It holds no more than these,
+/// whatever comes.
+#[derive(Debug)]
+pub struct Window {
     order: Order,
     after: Option<Key>,
     kept: BTreeMap<Key, Token>,
@@ -17,14 +19,14 @@ pub(super) struct Window {
 
 /// Where a record stands in the list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Place {
+pub struct Place {
     /// When it was created, in milliseconds since 1970.
-    pub(super) millis: i64,
+    pub millis: i64,
     /// What tells it from others of the same time. Two of one place are the same token, told twice.
-    pub(super) handle: String,
+    pub handle: String,
 }
 
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Room {
     records: usize,
     bytes: usize,
@@ -34,16 +36,26 @@ struct Room {
 const MOST: Room = Room { records: 200, bytes: 4 * 1024 * 1024 };
 
 /// Sorts as the list is ordered. Those of a window are all of one kind.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Ascending(Place),
     Descending(Reverse<Place>),
 }
 
 impl Window {
-    /// What comes after this place; all where there is none.
-    pub(super) fn new(order: Order, after: Option<Place>) -> Self {
-        Self::with_room(order, after, MOST)
+    /// What comes after this position, or from the start.
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] where the position is one in counted pages, and so not of such a list.
+    pub fn after(from: Option<&Position>, order: Order) -> Result<Self, Failure> {
+        let after = match from {
+            None => None,
+            Some(Position::After { millis, handle }) => {
+                Some(Place { millis: *millis, handle: handle.clone() })
+            }
+            Some(Position::Page { .. }) => return Err(Failure::Unsupported),
+        };
+        Ok(Self::with_room(order, after, MOST))
     }
 
     fn with_room(order: Order, after: Option<Place>, most: Room) -> Self {
@@ -52,7 +64,7 @@ impl Window {
     }
 
     /// Keeps the record, if it is among the first.
-    pub(super) fn offer(&mut self, place: Place, token: Token) {
+    pub fn offer(&mut self, place: Place, token: Token) {
         let key = Key::new(self.order, place);
         if self.after.as_ref().is_some_and(|after| key <= *after)
             || self.left_out.as_ref().is_some_and(|left_out| key >= *left_out)
@@ -76,7 +88,7 @@ impl Window {
     }
 
     /// What was kept, in the list's order.
-    pub(super) fn into_batch(self) -> Batch {
+    pub fn into_batch(self) -> Batch {
         let records: Vec<_> =
             self.kept.into_iter().map(|(key, token)| (token, key.into_position())).collect();
         let last = records.last().map(|(_, position)| position.clone());
@@ -102,7 +114,7 @@ impl Key {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use introspectd_core::{Expiry, Status};
+    use crate::{Expiry, Status};
     use proptest::prelude::*;
 
     fn place(millis: i64, handle: &str) -> Place {
@@ -146,6 +158,14 @@ mod tests {
                 return seen;
             }
         }
+    }
+
+    #[test]
+    fn a_position_in_counted_pages_is_of_no_such_list() {
+        let as_of = crate::Instant { second: crate::Timestamp::MIN, nanos: 0 };
+        let page = Position::Page { number: 1, taken: 0, as_of };
+        let window = Window::after(Some(&page), Order::Ascending);
+        assert_eq!(window.map(|_| ()), Err(Failure::Unsupported));
     }
 
     #[test]

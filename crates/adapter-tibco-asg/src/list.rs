@@ -1,15 +1,13 @@
 //! "Retrieve List of Tokens", user guide chapter 13: one array in no order and without pages, tokens and all.
 
 mod record;
-mod window;
 
 use http::StatusCode;
-use introspectd_core::{BadAnswer, Batch, Failure, Filters, Listing, Position, User};
+use introspectd_core::{BadAnswer, Batch, Failure, Filters, Listing, Position, User, Window};
 use introspectd_upstream::{Elements, List, Segment};
 
 use crate::{RESERVED, TOKENS, TibcoAsg};
 use record::Record;
-use window::{Place, Window};
 
 /// Lists all tokens. An owner below it lists that owner's, and so does an owner below [`TOKENS`], says another page.
 const OWNERS: &str = "/asg/oauth2/access_token/owners";
@@ -20,21 +18,13 @@ impl TibcoAsg {
         if !are_told(&listing.filters) {
             return Err(Failure::Unsupported);
         }
-        let after = match from {
-            None => None,
-            Some(Position::After { millis, handle }) => {
-                Some(Place { millis: *millis, handle: handle.clone() })
-            }
-            // The vendor has no pages, so this position is another's.
-            Some(Position::Page { .. }) => return Err(Failure::Unsupported),
-        };
+        let mut window = Window::after(from, listing.order)?;
         let owner = match listing.filters.user() {
             User::Anyone => None,
             User::One(owner) => Some(owner),
             User::Nobody => return Ok(Batch::default()),
         };
         let client = listing.filters.client_id.as_deref();
-        let mut window = Window::new(listing.order, after);
         let mut elements = self.elements(owner).await?;
         while let Some(record) = elements.next::<Record>().await? {
             let (place, token) = record.read()?;
