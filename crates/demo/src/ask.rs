@@ -21,11 +21,15 @@ pub(crate) struct Ask {
 }
 
 pub(crate) enum Question {
-    /// At `/introspect`: names and values that are the same when they are form-encoded, and to a shell.
-    Introspect(Vec<(&'static str, String)>),
+    /// At this path, with names and values that are the same when they are form-encoded, and to a shell.
+    Form { path: &'static str, form: Form },
+    /// The same as a query.
+    Query { path: &'static str, form: Form },
     /// At `/forward-auth`, as a gateway whose client shows this token, or none.
     ForwardAuth { policy: &'static str, token: Option<&'static str> },
 }
+
+type Form = Vec<(&'static str, String)>;
 
 /// Who asks.
 #[derive(Clone, Copy)]
@@ -36,7 +40,7 @@ pub(crate) struct Caller {
 
 /// An API gateway, which may ask about tokens.
 pub(crate) const EDGE: Caller = Caller { name: "edge", secret: "edge-demo-secret" };
-/// An operator, who may also ask about token ids.
+/// An operator, who may also ask about token ids, list tokens and revoke them.
 pub(crate) const OPS: Caller = Caller { name: "ops", secret: "ops-demo-secret" };
 
 /// Longer than introspectd waits for a provider.
@@ -60,8 +64,20 @@ impl Ask {
         Self { caller: EDGE, question: Question::ForwardAuth { policy, token }, language: None }
     }
 
-    fn introspect(caller: Caller, form: Vec<(&'static str, String)>) -> Self {
-        Self { caller, question: Question::Introspect(form), language: None }
+    /// For the records of this user's tokens, as the operator.
+    pub(crate) fn list(user: &str) -> Self {
+        let question = Question::Query { path: "/v1/tokens", form: vec![("user_id", user.to_owned())] };
+        Self { caller: OPS, question, language: None }
+    }
+
+    /// To take this token back, as the operator.
+    pub(crate) fn revoke(token: &str) -> Self {
+        let question = Question::Form { path: "/revoke", form: vec![("token", token.to_owned())] };
+        Self { caller: OPS, question, language: None }
+    }
+
+    fn introspect(caller: Caller, form: Form) -> Self {
+        Self { caller, question: Question::Form { path: "/introspect", form }, language: None }
     }
 
     pub(crate) fn by(self, caller: Caller) -> Self {
@@ -77,8 +93,11 @@ impl Ask {
         let Caller { name, secret } = self.caller;
         let mut line = format!(r"curl -i -w '\n' http://{api}{}", self.path());
         match &self.question {
-            Question::Introspect(form) => {
+            Question::Form { form, .. } | Question::Query { form, .. } => {
                 line += &format!(" -u {name}:{secret}");
+                if matches!(self.question, Question::Query { .. }) {
+                    line += " -G";
+                }
                 form.iter().for_each(|(name, value)| line += &format!(" -d {name}={value}"));
             }
             Question::ForwardAuth { token, .. } => {
@@ -95,18 +114,21 @@ impl Ask {
     /// Sends what the curl line would.
     pub(crate) async fn send(&self, api: SocketAddr) -> Result<Response<Bytes>, String> {
         let Caller { name, secret } = self.caller;
-        let mut request = Request::builder().uri(self.path()).header(HOST, api.to_string());
+        let mut request = Request::builder().header(HOST, api.to_string());
         if let Some(language) = self.language {
             request = request.header(ACCEPT_LANGUAGE, language);
         }
-        let mut body = String::new();
+        let basic = format!("Basic {}", STANDARD.encode(format!("{name}:{secret}")));
+        let (mut target, mut body) = (self.path(), String::new());
         match &self.question {
-            Question::Introspect(form) => {
-                let form: Vec<String> = form.iter().map(|(name, value)| format!("{name}={value}")).collect();
-                body = form.join("&");
-                let basic = format!("Basic {}", STANDARD.encode(format!("{name}:{secret}")));
+            Question::Form { form, .. } => {
+                body = encoded(form);
                 request = request.method(Method::POST).header(AUTHORIZATION, basic);
                 request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+            }
+            Question::Query { form, .. } => {
+                target += &format!("?{}", encoded(form));
+                request = request.header(AUTHORIZATION, basic);
             }
             Question::ForwardAuth { token, .. } => {
                 request = request.header("x-introspectd-caller", format!("Bearer {secret}"));
@@ -115,15 +137,20 @@ impl Ask {
                 }
             }
         }
-        in_time(async { exchange(api, request.body(Full::from(body))?).await }).await
+        in_time(async { exchange(api, request.uri(target).body(Full::from(body))?).await }).await
     }
 
     fn path(&self) -> String {
         match self.question {
-            Question::Introspect(_) => "/introspect".to_owned(),
+            Question::Form { path, .. } | Question::Query { path, .. } => path.to_owned(),
             Question::ForwardAuth { policy, .. } => format!("/forward-auth/{policy}"),
         }
     }
+}
+
+fn encoded(form: &Form) -> String {
+    let pairs: Vec<String> = form.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    pairs.join("&")
 }
 
 /// Whether introspectd takes requests, asked at its admin listener.
@@ -160,6 +187,14 @@ mod tests {
         assert_eq!(
             ask.curl(([127, 0, 0, 1], 8080).into()),
             r"curl -i -w '\n' http://127.0.0.1:8080/introspect -u ops:ops-demo-secret -d token=7c9e -d token_type_hint=token_id -d provider=bank -H 'Accept-Language: es'"
+        );
+    }
+
+    #[test]
+    fn a_query_is_written_by_curl() {
+        assert_eq!(
+            Ask::list("jdoe").curl(([127, 0, 0, 1], 8080).into()),
+            r"curl -i -w '\n' http://127.0.0.1:8080/v1/tokens -u ops:ops-demo-secret -G -d user_id=jdoe"
         );
     }
 

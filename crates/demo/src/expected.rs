@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::Response;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// What is documented of an answer.
 pub(crate) struct Expected {
@@ -21,6 +21,10 @@ pub(crate) enum Body {
     Inactive,
     /// These members, and no others.
     Active(Value),
+    /// These records and no others, in this order; these providers cannot list them; and nothing failed.
+    List { records: Vec<Value>, unlisted: Vec<&'static str> },
+    /// None: it is done.
+    Done,
     /// None, and these headers, which tell the application who its client is.
     Identity(Vec<(&'static str, String)>),
     /// This `error`, described in this language, and nothing else.
@@ -34,6 +38,14 @@ impl Expected {
 
     pub(crate) fn identity(headers: Vec<(&'static str, String)>) -> Self {
         Self { status: 200, cache: Some("hit"), header: None, body: Body::Identity(headers) }
+    }
+
+    pub(crate) fn list(records: Vec<Value>, unlisted: Vec<&'static str>) -> Self {
+        Self { status: 200, cache: None, header: None, body: Body::List { records, unlisted } }
+    }
+
+    pub(crate) fn done() -> Self {
+        Self { status: 200, cache: None, header: None, body: Body::Done }
     }
 
     pub(crate) fn inactive() -> Self {
@@ -61,7 +73,8 @@ impl Expected {
     pub(crate) fn differences(&self, answer: &Response<Bytes>) -> Vec<String> {
         let mut found = Differences::default();
         found.compare("status", &self.status, &answer.status().as_u16());
-        let media_type = if matches!(self.body, Body::Identity(_)) { "" } else { "application/json" };
+        let is_empty = matches!(self.body, Body::Identity(_) | Body::Done);
+        let media_type = if is_empty { "" } else { "application/json" };
         found.compare("Content-Type", &media_type, &header(answer, "content-type"));
         found.compare("Cache-Control", &"no-store", &header(answer, "cache-control"));
         found.compare("X-Cache", &self.cache.unwrap_or_default(), &header(answer, "x-cache"));
@@ -71,6 +84,8 @@ impl Expected {
         match &self.body {
             Body::Inactive => found.compare("body", &INACTIVE, &String::from_utf8_lossy(answer.body())),
             Body::Active(members) => found.compare_members(members, &object(answer)),
+            Body::List { records, unlisted } => found.compare_list(records, unlisted, &object(answer)),
+            Body::Done => found.compare("body", &"", &String::from_utf8_lossy(answer.body())),
             Body::Identity(headers) => {
                 for (name, value) in headers {
                     found
@@ -100,6 +115,8 @@ impl fmt::Display for Expected {
         match &self.body {
             Body::Inactive => write!(to, "{} {INACTIVE}", self.status),
             Body::Active(_) => write!(to, "{} {{\"active\":true, …}}", self.status),
+            Body::List { records, .. } => write!(to, "{} with {} records", self.status, records.len()),
+            Body::Done => write!(to, "{} and no body", self.status),
             Body::Identity(_) => write!(to, "{} with X-Auth-Subject, X-Auth-Scope, …", self.status),
             Body::Error { error, .. } => write!(to, "{} {error}", self.status),
         }?;
@@ -147,6 +164,16 @@ impl Differences {
         for (name, value) in got.iter().filter(|(name, _)| !expected.contains_key(*name)) {
             self.0.push(format!("{name}: expected no such member, got {value}"));
         }
+    }
+
+    fn compare_list(&mut self, records: &[Value], unlisted: &[&str], got: &Map<String, Value>) {
+        let listed = got.get("tokens").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        self.compare("records", &records.len(), &listed.len());
+        for (expected, got) in records.iter().zip(listed) {
+            self.compare_members(expected, got.as_object().unwrap_or(&Map::new()));
+        }
+        let rest = json!({"tokens": listed, "errors": [], "unlisted": unlisted});
+        self.compare_members(&rest, got);
     }
 
     fn ensure(&mut self, holds: bool, difference: impl FnOnce() -> String) {

@@ -9,6 +9,7 @@ use introspectd_simulators::passport::{self, Passport};
 use introspectd_simulators::rfc7662::{self, Rfc7662};
 use introspectd_simulators::tibco_asg::{self, TibcoAsg};
 use introspectd_simulators::{Simulator, Vendor};
+use serde_json::{Value, json};
 use tokio::net::TcpSocket;
 
 use crate::ask::{EDGE, OPS};
@@ -27,6 +28,9 @@ pub(crate) struct Scene {
     pub(crate) configuration: String,
     _simulators: Simulators,
 }
+
+/// Whose tokens are listed: one at each vendor that can list.
+pub(crate) const USER: &str = "jdoe";
 
 struct Simulators {
     _bank: Simulator<Passport>,
@@ -70,13 +74,42 @@ impl Simulators {
     async fn start(ports: Ports, now: SystemTime) -> Result<Self, String> {
         let [bank, legacy, apis, sso, down] = ports.providers();
         Ok(Self {
-            _bank: serving(Passport::new(now), bank).await?,
-            _legacy: serving(TibcoAsg::new(now), legacy).await?,
-            _apis: serving(Apigee::new(now), apis).await?,
+            _bank: serving(users_passport(now), bank).await?,
+            _legacy: serving(users_tibco(now), legacy).await?,
+            _apis: serving(users_apigee(now), apis).await?,
             _sso: serving(Rfc7662::new(now), sso).await?,
             _down: refusing(down).map_err(|error| format!("cannot bind {down}: {error}"))?,
         })
     }
+}
+
+fn users_passport(now: SystemTime) -> Passport {
+    let vendor = Passport::new(now);
+    let record = vendor.record(passport::READER).unwrap_or_default();
+    vendor.put(passport::READER, with(record, json!({"user_id": USER})));
+    vendor
+}
+
+fn users_tibco(now: SystemTime) -> TibcoAsg {
+    let vendor = TibcoAsg::new(now);
+    let record = vendor.record(tibco_asg::SCOPE_STRING).unwrap_or_default();
+    vendor.put(tibco_asg::SCOPE_STRING, with(record, json!({"owner": USER})));
+    vendor
+}
+
+fn users_apigee(now: SystemTime) -> Apigee {
+    let vendor = Apigee::new(now);
+    let record = vendor.record(apigee::ATTRIBUTES).unwrap_or_default();
+    vendor.put(apigee::ATTRIBUTES, with(record, json!({"endUser": USER})));
+    vendor
+}
+
+/// The object with these members as well, or in place of its own.
+pub(crate) fn with(mut object: Value, members: Value) -> Value {
+    if let (Some(object), Value::Object(members)) = (object.as_object_mut(), members) {
+        object.extend(members);
+    }
+    object
 }
 
 async fn serving<V: Vendor>(vendor: V, address: SocketAddr) -> Result<Simulator<V>, String> {

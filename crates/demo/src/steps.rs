@@ -3,11 +3,13 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use introspectd_simulators::passport::{self, Passport};
-use introspectd_simulators::{apigee, rfc7662, tibco_asg};
+use introspectd_simulators::tibco_asg::{self, TibcoAsg};
+use introspectd_simulators::{apigee, rfc7662};
 use serde_json::{Value, json};
 
 use crate::ask::{Ask, Caller, EDGE, OPS};
 use crate::expected::Expected;
+use crate::scene::{self, with};
 
 /// Questions that belong together.
 pub(crate) struct Group {
@@ -28,7 +30,7 @@ pub(crate) struct Step {
 
 /// All of them, in an order that matters: the cache is filled before it is asked.
 pub(crate) fn groups(now: SystemTime) -> Vec<Group> {
-    vec![vendors(now), cache(now), gateways(now), inactive(), errors()]
+    vec![vendors(now), cache(now), gateways(now), inactive(), errors(), records(now)]
 }
 
 fn vendors(now: SystemTime) -> Group {
@@ -170,6 +172,44 @@ fn errors() -> Group {
     Group { heading: "When something is wrong", shows, steps }
 }
 
+fn records(now: SystemTime) -> Group {
+    let steps = vec![
+        Step {
+            title: "One user's tokens, across three vendors",
+            shows: "Each is asked in its own way: Passport by page, TIBCO for its owner's list, Apigee by a search that answers bare tokens. Of these nothing is shown but their records. RFC 7662 has no lists, so `sso` and `down` are named.",
+            ask: Ask::list(scene::USER),
+            expected: Expected::list(users(now), vec!["down", "sso"]),
+        },
+        Step {
+            title: "One of them, as a gateway sees it",
+            shows: "The token of Apigee's record is good, and what was said of it is cached from now on.",
+            ask: Ask::token(apigee::ATTRIBUTES),
+            expected: Expected::active(users_apigee(now)),
+        },
+        Step {
+            title: "Revoke it",
+            shows: "RFC 7009: taken back at Apigee, and out of the cache.",
+            ask: Ask::revoke(apigee::ATTRIBUTES),
+            expected: Expected::done(),
+        },
+        Step {
+            title: "It took effect",
+            shows: "At once, and not only when the cache would have forgotten it.",
+            ask: Ask::token(apigee::ATTRIBUTES),
+            expected: Expected::inactive(),
+        },
+        Step {
+            title: "The list again",
+            shows: "Apigee finds no more than live tokens.",
+            ask: Ask::list(scene::USER),
+            expected: Expected::list(users(now).split_off(1), vec!["down", "sso"]),
+        },
+    ];
+    let shows =
+        "A platform team looks after the tokens of all its servers in one place: lists, looks up, revokes.";
+    Group { heading: "Tokens as records", shows, steps }
+}
+
 /// What is made of the documented sample of each vendor, issued at `now`.
 fn tibco(now: SystemTime) -> Value {
     let end = now + Duration::from_millis(tibco_asg::LIFETIME_MILLIS);
@@ -229,6 +269,46 @@ fn bank(now: SystemTime) -> Value {
     })
 }
 
+/// The records of [`scene::USER`] as they are listed: all were issued at the same time, so in the order of the providers.
+fn users(now: SystemTime) -> Vec<Value> {
+    let bank =
+        with(bank(now), json!({"jti": passport::READER, "scope": "iam.users.get paas.core.qrcodes.get"}));
+    vec![listed(users_apigee(now)), listed(bank), users_tibco(now)]
+}
+
+fn users_apigee(now: SystemTime) -> Value {
+    let sample = apigee(now);
+    let attributes = json!([
+        {"name": "tier", "value": "gold"},
+        {"name": "status", "value": "revoked"},
+        {"name": "scope", "value": "everything"},
+    ]);
+    let products = ["weather", "PremiumWeatherAPI"];
+    let more = json!({
+        "appId": apigee::APP_ID, "apiProducts": products, "attributes": attributes, "refreshCount": 2,
+    });
+    let details = with(sample.get("details").cloned().unwrap_or_default(), more);
+    let members =
+        json!({"scope": "read write admin", "grant_type": "client_credentials", "details": details});
+    with(sample, members)
+}
+
+/// TIBCO's lists say nothing of a token's status, so it is unknown until its time is over.
+fn users_tibco(now: SystemTime) -> Value {
+    let record = TibcoAsg::new(now).record(tibco_asg::SCOPE_STRING).unwrap_or_default();
+    let end = now + Duration::from_millis(tibco_asg::LIFETIME_MILLIS);
+    json!({
+        "state": "unknown", "provider": "legacy", "scope": "reviews public", "client_id": tibco_asg::OWNER,
+        "sub": scene::USER, "jti": record.get("id"), "iat": seconds(now), "exp": seconds(end),
+    })
+}
+
+fn listed(active: Value) -> Value {
+    let mut record = with(active, json!({"state": "active"}));
+    record.as_object_mut().map(|members| members.remove("active"));
+    record
+}
+
 /// Rounded down.
 fn seconds(time: SystemTime) -> u64 {
     since_1970(time).as_secs()
@@ -248,7 +328,9 @@ mod tests {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
         for step in groups(UNIX_EPOCH + Duration::from_secs(1_800_000_000)).iter().flat_map(|it| &it.steps) {
             let values: Vec<&str> = match &step.ask.question {
-                Question::Introspect(form) => form.iter().map(|(_, value)| value.as_str()).collect(),
+                Question::Form { form, .. } | Question::Query { form, .. } => {
+                    form.iter().map(|(_, value)| value.as_str()).collect()
+                }
                 Question::ForwardAuth { policy, token } => token.iter().copied().chain([*policy]).collect(),
             };
             assert!(values.iter().all(|value| value.chars().all(plain)), "{}", step.title);
