@@ -12,4 +12,7 @@ mod cache;
 mod client;
 mod credentials;
 mod ends;
+mod four;
+mod lists;
+mod permissions;
 mod routing;

@@ -1,74 +1,10 @@
 //! Which provider a token is shown to, with all four behind one gateway.
 
-use introspectd_simulators::{Simulator, apigee, passport, rfc7662, tibco_asg};
-use introspectd_tests::{Apigee, Fixture, Gateway, Passport, Rfc7662, Sent, TibcoAsg, now};
+use introspectd_simulators::{apigee, passport, rfc7662, tibco_asg};
+use introspectd_tests::{Apigee, Fixture, Passport, Rfc7662, Sent, TibcoAsg};
 use serde_json::json;
 
-/// As in the documentation.
-const MATCHES: [(&str, &str); 4] = [
-    ("bank", r#"match = { regex = "^[0-9a-f]{64}$" }"#),
-    ("legacy", r#"match = { prefix = "T1am" }"#),
-    ("apis", r#"match = { regex = "^[A-Za-z0-9]{28}$" }"#),
-    ("sso", r#"match = { jwt_issuer = "https://sso.example.com" }"#),
-];
-
-const LIMITED: &str = r#"
-[callers.limited]
-secret    = { literal = "limited-secret" }
-providers = ["legacy"]
-"#;
-
-struct Four {
-    bank: Simulator<passport::Passport>,
-    legacy: Simulator<tibco_asg::TibcoAsg>,
-    apis: Simulator<apigee::Apigee>,
-    sso: Simulator<rfc7662::Rfc7662>,
-    gateway: Gateway,
-}
-
-impl Four {
-    async fn open() -> Self {
-        Self::open_with(MATCHES, "").await
-    }
-
-    async fn open_with(matches: [(&str, &str); 4], sections: &str) -> Self {
-        let bank = Simulator::start(Passport::server(now())).await.unwrap();
-        let legacy = Simulator::start(TibcoAsg::server(now())).await.unwrap();
-        let apis = Simulator::start(Apigee::server(now())).await.unwrap();
-        let sso = Simulator::start(Rfc7662::server(now())).await.unwrap();
-        let of = |name: &str| matches.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text);
-        let toml = [
-            sections,
-            LIMITED,
-            &format!("[providers.bank]\n{}\n{}", Passport::section(&bank.base_url()), of("bank")),
-            &format!("[providers.legacy]\n{}\n{}", TibcoAsg::section(&legacy.base_url()), of("legacy")),
-            &format!("[providers.apis]\n{}\n{}", Apigee::section(&apis.base_url()), of("apis")),
-            &format!("[providers.sso]\n{}\n{}", Rfc7662::section(&sso.base_url()), of("sso")),
-        ]
-        .join("\n");
-        let gateway = Gateway::start(&toml).await;
-        Self { bank, legacy, apis, sso, gateway }
-    }
-
-    /// What reached each of them since the start or the last call, by their names.
-    fn sent(&self) -> Vec<(&'static str, Sent)> {
-        fn taken<V: introspectd_simulators::Vendor>(
-            name: &'static str,
-            server: &Simulator<V>,
-        ) -> Vec<(&'static str, Sent)> {
-            let sent = server.requests().iter().map(|request| (name, Sent::from(request))).collect();
-            server.forget();
-            sent
-        }
-        [
-            taken("bank", &self.bank),
-            taken("legacy", &self.legacy),
-            taken("apis", &self.apis),
-            taken("sso", &self.sso),
-        ]
-        .concat()
-    }
-}
+use crate::four::{Four, MATCHES};
 
 #[tokio::test]
 async fn each_token_is_shown_to_its_own_provider_only() {

@@ -41,10 +41,10 @@ permissions = ["introspect", "lookup"]
 
 [callers.ops]
 secret      = { literal = "ops-secret-91d0c7a25e" }
-permissions = ["lookup", "revoke", "purge"]
+permissions = ["lookup", "list", "revoke", "purge", "explain", "bind", "issue"]
 "#;
 
-/// The secret of the caller `ops`, who may look up, revoke and purge.
+/// The secret of the caller `ops`, who may do all that operators do, and not introspect.
 pub const OPS_SECRET: &str = "ops-secret-91d0c7a25e";
 
 /// Where a simulator's clock starts: [`NOW`] and a fraction, which nothing may round up.
