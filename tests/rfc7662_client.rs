@@ -1,5 +1,5 @@
-//! A client that was written for RFC 7662 and not for us, npm's `oauth4webapi`, introspects through introspectd
-//! unchanged.
+//! A client that was written for RFC 7662 and RFC 8414 and not for us, npm's `oauth4webapi`, finds introspectd by its
+//! issuer and introspects through it unchanged.
 
 #![allow(
     clippy::unwrap_used,
@@ -39,9 +39,9 @@ impl Scene {
 
     /// What the library makes of the answers about these tokens.
     async fn introspect(&self, secret: &str, tokens: &[&str]) -> Vec<Value> {
-        let endpoint = format!("http://{}/introspect", self.gateway.api());
+        let issuer = format!("http://{}", self.gateway.api());
         let question = json!({
-            "endpoint": endpoint, "client_id": "app", "client_secret": secret, "tokens": tokens,
+            "issuer": issuer, "client_id": "app", "client_secret": secret, "tokens": tokens,
         });
         run(&question.to_string()).await
     }

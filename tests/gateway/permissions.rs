@@ -11,7 +11,9 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 /// Permission, method, path, media type and body.
-const CALLS: [(&str, &str, &str, &str, &str); 10] = [
+type Call = (&'static str, &'static str, &'static str, &'static str, &'static str);
+
+const CALLS: [Call; 10] = [
     ("introspect", "POST", "/introspect", FORM, "token=unheard-of"),
     ("lookup", "GET", "/v1/providers/bank/tokens/249a0a2e-028a-4e15-a841-de9fd4e4cd84", "", ""),
     ("list", "GET", "/v1/tokens", "", ""),
@@ -49,14 +51,11 @@ fn callers() -> String {
 }
 
 impl Four {
-    async fn call(&self, caller: &str, call: (&str, &str, &str, &str, &str)) -> Reply {
+    async fn call(&self, caller: &str, call: Call) -> Reply {
         let (_, method, path, media_type, body) = call;
         let secret = format!("secret-of-{caller}");
-        let header = if path.starts_with("/forward-auth") {
-            "x-introspectd-caller"
-        } else {
-            AUTHORIZATION.as_str()
-        };
+        let header =
+            if path.starts_with("/forward-auth") { "x-introspectd-caller" } else { AUTHORIZATION.as_str() };
         let mut request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.gateway.api()))
@@ -92,8 +91,7 @@ async fn each_call_is_refused_without_its_permission() {
 async fn everybody_sees_its_own_providers() {
     let four = Four::open_with(MATCHES, &callers()).await;
     for permission in PERMISSIONS {
-        let reply =
-            four.call(&format!("only-{permission}"), ("", "GET", "/v1/providers", "", "")).await;
+        let reply = four.call(&format!("only-{permission}"), ("", "GET", "/v1/providers", "", "")).await;
         let names = reply.json()["providers"].as_array().unwrap().len();
         assert_eq!((reply.status, names), (200, 4));
     }

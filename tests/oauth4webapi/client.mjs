@@ -1,19 +1,21 @@
-// Introspects tokens with npm `oauth4webapi`, a client of RFC 7662 that knows nothing of introspectd.
+// Introspects tokens with npm `oauth4webapi`, a client of RFC 7662 and RFC 8414 that knows nothing of introspectd.
 //
-//   stdin   {"endpoint":URL,"client_id":…,"client_secret":…,"tokens":[…]}
+//   stdin   {"issuer":URL,"client_id":…,"client_secret":…,"tokens":[…]}
 //   stdout  for each token, what the library made of the answer: {"claims":{…}}, or what it threw:
 //           {"thrown":NAME,"status":…,"schemes":[…]}
 
 import { readFileSync } from 'node:fs';
 import * as oauth from 'oauth4webapi';
 
-const { endpoint, client_id, client_secret, tokens } = JSON.parse(readFileSync(0, 'utf8'));
+const { issuer, client_id, client_secret, tokens } = JSON.parse(readFileSync(0, 'utf8'));
 
-const server = { issuer: new URL(endpoint).origin, introspection_endpoint: endpoint };
 const client = { client_id };
 const authentication = oauth.ClientSecretBasic(client_secret);
-// The endpoint is on loopback, without TLS.
+// The server is on loopback, without TLS.
 const options = { [oauth.allowInsecureRequests]: true };
+// Where to introspect, the server's metadata says.
+const metadata = await oauth.discoveryRequest(new URL(issuer), { algorithm: 'oauth2', ...options });
+const server = await oauth.processDiscoveryResponse(new URL(issuer), metadata);
 
 async function introspect(token) {
   try {

@@ -12,6 +12,7 @@ use crate::audit;
 use crate::body::{let_go_by, read_form};
 use crate::caller::{self, Caller, Callers, Peer, Permission};
 use crate::decision::{Allowed, Policies, Policy, decide, named_in, refusal};
+use crate::description::{PublicUrl, Way};
 use crate::form::{IntrospectForm, Subject};
 use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
@@ -20,13 +21,14 @@ use crate::reply::{self, Rendered, Reply};
 use crate::server::{Arrival, Origin};
 
 /// What callers ask: `POST /introspect`, proxies about their clients (`/forward-auth`), and operators (`/revoke`,
-/// `/v1`).
+/// `/v1`); and what programs read of it (`/.well-known`).
 pub struct Api {
     callers: Callers,
     policies: Policies,
     resolver: Arc<Resolver<Rendered>>,
     clock: Arc<dyn Clock>,
     page_tokens: PageTokens,
+    public_url: Option<PublicUrl>,
 }
 
 /// What a listener says of those who come in by it.
@@ -42,6 +44,7 @@ pub struct Entrance {
 pub struct Session {
     api: Arc<Api>,
     origin: Origin,
+    way: Way,
     peer: Peer,
 }
 
@@ -56,7 +59,13 @@ impl Api {
         resolver: Arc<Resolver<Rendered>>,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
-        Ok(Self { callers, policies, resolver, clock, page_tokens: PageTokens::new()? })
+        Ok(Self { callers, policies, resolver, clock, page_tokens: PageTokens::new()?, public_url: None })
+    }
+
+    /// Tells clients that they reach it there. Otherwise each is told where its request says that it did.
+    #[must_use]
+    pub fn with_public_url(self, public_url: Option<PublicUrl>) -> Self {
+        Self { public_url, ..self }
     }
 
     /// The caller of this name.
@@ -70,7 +79,7 @@ impl Api {
         let certificate = arrival.certificate.as_deref().map(caller::names).unwrap_or_default();
         let caller = self.callers.with_certificate(&certificate).or(entrance.caller.as_ref());
         let peer = Peer::new(caller.cloned(), entrance.takes_caller_header);
-        Arc::new(Session { api: Arc::clone(self), origin: arrival.origin, peer })
+        Arc::new(Session { api: Arc::clone(self), origin: arrival.origin, way: Way::of(arrival), peer })
     }
 }
 
@@ -92,8 +101,11 @@ impl Session {
             ("/introspect", _) => Err(Problem::MethodNotAllowed { allow: "POST" }),
             (path, _) => match named_in(path) {
                 Some(policy) => Ok(self.forward_auth(policy, &mut head.headers).await),
-                // Boxed: what operators ask now and then takes no room in what gateways ask all the time.
-                None => Box::pin(self.records(&head, body.as_mut())).await,
+                None => match self.description(&head) {
+                    Some(document) => document,
+                    // Boxed: what operators ask now and then takes no room in what gateways ask all the time.
+                    None => Box::pin(self.records(&head, body.as_mut())).await,
+                },
             },
         };
         if head.version == Version::HTTP_2 {
@@ -176,6 +188,14 @@ impl Session {
 
     pub(crate) fn known(&self, provider: &str) -> Result<&ProviderName, Problem> {
         self.api.provider(provider)
+    }
+
+    pub(crate) fn public_url(&self) -> Option<&PublicUrl> {
+        self.api.public_url.as_ref()
+    }
+
+    pub(crate) fn way(&self) -> Way {
+        self.way
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -4,8 +4,8 @@
 //! `Problem`; only the outermost one turns it into an answer, by one table. This
 //! crate knows no vendor: it hands tokens to the resolver and judges the facts that come back.
 //!
-//! `server` brings requests, `caller` knows who sends them, `api` and `admin` answer them, and `decision` says whether
-//! a proxy may let its client's request pass.
+//! `server` brings requests, `caller` knows who sends them, `api` and `admin` answer them, `decision` says whether
+//! a proxy may let its client's request pass, and `description` tells programs what is served.
 
 mod admin;
 mod api;
@@ -13,6 +13,7 @@ mod audit;
 mod body;
 mod caller;
 mod decision;
+mod description;
 mod form;
 mod language;
 #[cfg(feature = "parts")]
@@ -28,6 +29,7 @@ pub use caller::{
     Caller, Callers, CertificateName, InvalidCertificateName, Permission, SecretDigest, Selection,
 };
 pub use decision::{Allowed, DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
+pub use description::{InvalidPublicUrl, PublicUrl};
 pub use reply::{Rendered, Reply};
 pub use server::{
     Arrival, InvalidAddress, ListenAddress, Listener, Origin, Passed, Protocols, SocketAccess,

@@ -43,7 +43,8 @@ impl App {
         let Config { listen, log_level: _, cache, unmatched, callers, policies, providers, drain } = config;
         let entries = providers.into_iter().map(|provider| provider.into_entry(Arc::clone(&clock))).collect();
         let resolver = Resolver::new(entries, &unmatched, cache, Arc::clone(&clock))?;
-        let api = Arc::new(Api::new(callers, policies, Arc::new(resolver), clock)?);
+        let api = Api::new(callers, policies, Arc::new(resolver), clock)?;
+        let api = Arc::new(api.with_public_url(listen.public_url.clone()));
         Ok(Self { api, listen, drain })
     }
 

@@ -86,11 +86,11 @@ where
         }
     };
     match tls {
-        None => converse(stream, open(&Arrival { origin, certificate: None }), stop).await,
+        None => converse(stream, open(&Arrival { origin, ..Arrival::default() }), stop).await,
         Some(tls) => {
             let Some(stream) = shake_hands(stream, &tls, origin, &stop).await else { return };
             let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-            let arrival = Arrival { origin, certificate: certificate.map(|leaf| leaf.to_vec()) };
+            let arrival = Arrival { origin, certificate: certificate.map(|leaf| leaf.to_vec()), tls: true };
             converse(stream, open(&arrival), stop).await;
         }
     }

@@ -38,4 +38,6 @@ pub struct Arrival {
     pub origin: Origin,
     /// The certificate that the client showed and we verified, in DER.
     pub certificate: Option<Vec<u8>>,
+    /// Whether it speaks TLS with us.
+    pub tls: bool,
 }

@@ -11,6 +11,7 @@ mod bench;
 mod callers;
 mod client;
 mod connections;
+mod description;
 mod failures;
 mod forward_auth;
 mod heads;

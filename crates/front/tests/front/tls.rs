@@ -213,6 +213,23 @@ async fn a_certificate_names_the_caller_and_wins_over_a_header() {
 }
 
 #[tokio::test]
+async fn a_client_is_told_that_it_reached_us_over_tls_and_whether_its_certificate_counts() {
+    let (servers, clients) = (Authority::new(), Authority::new());
+    let folder = Folder::new(&servers.issue(&[HOST]));
+    folder.trust(&clients);
+    let edge = clients.issue(&["edge.internal"]);
+    let metadata = Ask::form("").to("GET", "/.well-known/oauth-authorization-server").header("host", HOST);
+    for (client_ca, methods) in
+        [(false, &["client_secret_basic"][..]), (true, &["client_secret_basic", "tls_client_auth"])]
+    {
+        let bench = Bench::start_tls(folder.tls(client_ca)).await;
+        let told = Client::new(&servers, Some(&edge), &[]).ask(&bench, &metadata).await.json();
+        assert_eq!(told["revocation_endpoint"], format!("https://{HOST}/revoke"));
+        assert_eq!(told["revocation_endpoint_auth_methods_supported"], serde_json::json!(methods));
+    }
+}
+
+#[tokio::test]
 async fn a_certificate_that_names_nobody_or_two_leaves_it_to_the_header() {
     let (servers, clients) = (Authority::new(), Authority::new());
     let folder = Folder::new(&servers.issue(&[HOST]));

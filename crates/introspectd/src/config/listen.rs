@@ -1,7 +1,7 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use introspectd_front::{ListenAddress, Protocols, SocketAccess, Tls, TlsFiles, TlsProblem};
+use introspectd_front::{ListenAddress, Protocols, PublicUrl, SocketAccess, Tls, TlsFiles, TlsProblem};
 use introspectd_settings::{Entry, Section};
 
 use super::access;
@@ -15,6 +15,8 @@ pub struct Listen {
     pub grpc: Vec<CallerListener>,
     /// For `/livez` and `/readyz`.
     pub admin: Vec<Endpoint>,
+    /// Where clients reach `api`, for those who ask the server itself.
+    pub public_url: Option<PublicUrl>,
     /// Threads that serve callers.
     pub workers: NonZeroUsize,
 }
@@ -44,6 +46,9 @@ pub struct Endpoint {
 
 const REMEDY: &str = "Write \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/introspectd/api.sock\".";
 
+const PUBLIC_REMEDY: &str =
+    "Write a URL such as \"https://introspect.example\"; http is for this machine alone.";
+
 const MAX_WORKERS: u32 = 1024;
 
 impl Listen {
@@ -54,11 +59,12 @@ impl Listen {
         let grpc = read_all(&mut section, "grpc", None, Protocols::Grpc, read_caller_listener);
         let admin =
             read_all(&mut section, "admin", Some("127.0.0.1:9090"), Protocols::Http, |_, endpoint| endpoint);
+        let public_url = section.parsed("public_url", PUBLIC_REMEDY, PublicUrl::parse);
         let workers = read_workers(&mut section);
         if api.is_empty() && grpc.is_empty() {
             section.problem("api", "names no address to listen on", REMEDY);
         }
-        let listen = Self { api, grpc, admin, workers };
+        let listen = Self { api, grpc, admin, public_url, workers };
         listen.find_twins(&section);
         section.finish();
         listen

@@ -1,0 +1,60 @@
+//! What is served here, for programs: `/.well-known/oauth-authorization-server` (RFC 8414). It is for everybody, as what it
+//! tells of is public.
+
+mod metadata;
+mod public_url;
+
+use http::Method;
+use http::request::Parts;
+
+use crate::api::Session;
+use crate::problem::Problem;
+use crate::reply::{self, Reply};
+use crate::server::Arrival;
+
+use metadata::Metadata;
+pub use public_url::{InvalidPublicUrl, PublicUrl};
+
+const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
+
+/// How a connection reached us.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Way {
+    /// Over TLS.
+    pub(crate) tls: bool,
+    /// Through a listener that asks for client certificates: then everybody who is in has one.
+    pub(crate) certificate: bool,
+}
+
+impl Way {
+    pub(crate) fn of(arrival: &Arrival) -> Self {
+        Self { tls: arrival.tls, certificate: arrival.certificate.is_some() }
+    }
+}
+
+impl Session {
+    /// The document at this path, if there is one.
+    pub(crate) fn description(&self, head: &Parts) -> Option<Result<Reply, Problem>> {
+        if !self.has_metadata_at(head.uri.path()) {
+            return None;
+        }
+        Some(match head.method {
+            Method::GET | Method::HEAD => Ok(self.metadata(head)),
+            _ => Err(Problem::MethodNotAllowed { allow: "GET, HEAD" }),
+        })
+    }
+
+    /// RFC 8414 section 3.1 puts an issuer's path behind the well-known one. Where a proxy in front of us takes the
+    /// issuer's path away, the well-known one is left alone.
+    fn has_metadata_at(&self, path: &str) -> bool {
+        let issuer_path = self.public_url().map_or("", PublicUrl::path);
+        path.strip_prefix(METADATA_PATH).is_some_and(|rest| rest.is_empty() || rest == issuer_path)
+    }
+
+    fn metadata(&self, head: &Parts) -> Reply {
+        let Way { tls, certificate } = self.way();
+        let configured = self.public_url().map(|url| url.as_str().to_owned());
+        let issuer = configured.unwrap_or_else(|| public_url::as_reached(tls, head));
+        reply::json(http::StatusCode::OK, &Metadata::of(&issuer, certificate))
+    }
+}
