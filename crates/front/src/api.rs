@@ -21,7 +21,7 @@ use crate::reply::{self, Rendered, Reply};
 use crate::server::{Arrival, Origin};
 
 /// What callers ask: `POST /introspect`, proxies about their clients (`/forward-auth`), and operators (`/revoke`,
-/// `/v1`); and what programs read of it (`/.well-known`).
+/// `/v1`); and what programs read of it (`/openapi.json`).
 pub struct Api {
     callers: Callers,
     policies: Policies,

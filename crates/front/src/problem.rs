@@ -329,6 +329,7 @@ fn failure_row(failure: &Failure) -> Row {
 mod tests {
     use super::*;
     use introspectd_core::BadAnswer;
+    use std::collections::BTreeSet;
 
     fn outage(outage: Outage, seconds: Option<u64>) -> Problem {
         Problem::Failure(Failure::Unavailable { outage, retry_after: seconds.map(Duration::from_secs) })
@@ -336,6 +337,7 @@ mod tests {
 
     #[test]
     fn every_problem_has_its_status_and_error() {
+        let mut answered = BTreeSet::new();
         for (problem, status, error) in [
             (InvalidRequest::NoToken.into(), 400, "invalid_request"),
             (Problem::MissingToken, 401, "missing_token"),
@@ -358,11 +360,13 @@ mod tests {
         ] {
             let Row(found, code, english, spanish) = problem.row();
             assert_eq!((found.as_u16(), code), (status, error), "{problem:?}");
+            answered.insert(code.to_owned());
             assert_ne!(english, spanish);
             let reply = problem.reply(Language::Spanish);
             assert_eq!(reply.headers()["cache-control"], "no-store");
             assert_eq!(reply.headers()["content-language"], "es");
         }
+        assert_eq!(answered, crate::description::errors(), "openapi.json has others");
     }
 
     #[test]

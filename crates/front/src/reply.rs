@@ -99,6 +99,11 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
     reply
 }
 
+/// An answer of this text, which is JSON, likewise.
+pub(crate) fn written(json: &str) -> Reply {
+    of_type("application/json", HeaderMap::new(), json.as_bytes().into())
+}
+
 /// An answer of this text, likewise.
 pub(crate) fn text(status: StatusCode, text: &str) -> Reply {
     let mut reply = of_type("text/plain; charset=utf-8", HeaderMap::new(), text.as_bytes().into());

@@ -6,6 +6,9 @@ use std::fs;
 
 use crate::run::{Failure, Line, root};
 
+/// The folders of `tests/` that have one: gateways, and a client that knows us by our description alone.
+pub(crate) const PEERS: [&str; 2] = ["gateways", "openapi"];
+
 /// Written last, so that an installation that was interrupted is begun anew.
 const STAMP: &str = ".installed";
 

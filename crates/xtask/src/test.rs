@@ -38,5 +38,5 @@ pub(crate) fn only(filters: &[&str]) -> Result<(), Failure> {
 fn needed() -> Result<(), Failure> {
     tools::install_missing(tools::TESTS)?;
     npm::PEERS.iter().try_for_each(|peer| npm::install(peer))?;
-    pip::install("gateways")
+    pip::PEERS.iter().try_for_each(|peer| pip::install(peer))
 }

@@ -1,5 +1,5 @@
-//! What is served here, for programs: `/.well-known/oauth-authorization-server` (RFC 8414). It is for everybody, as what it
-//! tells of is public.
+//! What is served here, for programs: `/openapi.json` (OpenAPI 3.1) and `/.well-known/oauth-authorization-server`
+//! (RFC 8414). Both are for everybody, as what they tell of is public.
 
 mod metadata;
 mod public_url;
@@ -14,6 +14,9 @@ use crate::server::Arrival;
 
 use metadata::Metadata;
 pub use public_url::{InvalidPublicUrl, PublicUrl};
+
+/// Written by hand; tests hold it against what is served.
+const OPENAPI: &str = include_str!("openapi.json");
 
 const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
 
@@ -35,10 +38,13 @@ impl Way {
 impl Session {
     /// The document at this path, if there is one.
     pub(crate) fn description(&self, head: &Parts) -> Option<Result<Reply, Problem>> {
-        if !self.has_metadata_at(head.uri.path()) {
+        let path = head.uri.path();
+        let is_openapi = path == "/openapi.json";
+        if !is_openapi && !self.has_metadata_at(path) {
             return None;
         }
         Some(match head.method {
+            Method::GET | Method::HEAD if is_openapi => Ok(reply::written(OPENAPI)),
             Method::GET | Method::HEAD => Ok(self.metadata(head)),
             _ => Err(Problem::MethodNotAllowed { allow: "GET, HEAD" }),
         })
@@ -57,4 +63,12 @@ impl Session {
         let issuer = configured.unwrap_or_else(|| public_url::as_reached(tls, head));
         reply::json(http::StatusCode::OK, &Metadata::of(&issuer, certificate))
     }
+}
+
+/// The words of `error` that the document has.
+#[cfg(test)]
+pub(crate) fn errors() -> std::collections::BTreeSet<String> {
+    let document: serde_json::Value = serde_json::from_str(OPENAPI).unwrap();
+    let words = document["components"]["schemas"]["ErrorCode"]["enum"].clone();
+    serde_json::from_value(words).unwrap()
 }

@@ -78,10 +78,10 @@ impl Reply {
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:#?}");
         assert_eq!(self.headers.contains_key("content-language"), self.status != 200, "{self:#?}");
         assert_eq!(self.headers.contains_key("allow"), self.status == 405, "{self:#?}");
-        // In a list that is one provider's error among others.
-        let is_unavailable = self.status != 200 && self.body.contains("temporarily_unavailable");
-        assert!(head_only || self.headers.contains_key("retry-after") == is_unavailable, "{self:#?}");
-        let is_challenged = self.status == 401 || self.body.contains("insufficient_scope");
+        let says = |word: &str| self.status != 200 && self.body.contains(word);
+        let has = |name: &str, word: &str| self.headers.contains_key(name) == says(word);
+        assert!(head_only || has("retry-after", "temporarily_unavailable"), "{self:#?}");
+        let is_challenged = self.status == 401 || says("insufficient_scope");
         assert_eq!(self.headers.contains_key("www-authenticate"), is_challenged, "{self:#?}");
         if self.status != 200 && !head_only {
             let body = self.json();

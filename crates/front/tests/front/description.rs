@@ -1,4 +1,4 @@
-//! What tells programs about us: `/.well-known/oauth-authorization-server`.
+//! What tells programs about us: `/openapi.json` and `/.well-known/oauth-authorization-server`.
 
 use serde_json::json;
 
@@ -16,9 +16,9 @@ async fn issuer(ask: Ask, bench: &Bench) -> String {
 }
 
 #[tokio::test]
-async fn the_document_is_for_everybody() {
+async fn both_documents_are_for_everybody() {
     let bench = Bench::start().await;
-    for path in [METADATA] {
+    for path in ["/openapi.json", METADATA] {
         for by in ["Bearer wrong", "Basic wrong"] {
             assert_eq!(at("GET", path).by(by).at(&bench).await.status, 200, "{path}");
         }
@@ -32,7 +32,7 @@ async fn the_document_is_for_everybody() {
             assert_eq!(refused.header("allow"), Some("GET, HEAD"), "{path}");
         }
     }
-    for path in ["/.well-known", "/.well-known/openid-configuration"] {
+    for path in ["/openapi.json/", "/.well-known", "/.well-known/openid-configuration"] {
         at("GET", path).at(&bench).await.refuses(404, "not_found");
     }
     at("GET", &format!("{METADATA}/x")).at(&bench).await.refuses(404, "not_found");

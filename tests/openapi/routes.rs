@@ -1,0 +1,75 @@
+//! What the source routes, what the server answers, and what the document says are the same.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::NOT_SERVED_YET;
+use crate::scene::Scene;
+
+/// Served ahead of the arms in [`routed`], or for itself.
+const OTHERWISE: &[&str] = &[
+    "/.well-known/oauth-authorization-server",
+    "/forward-auth",
+    "/forward-auth/{}",
+    "/introspect",
+    "/openapi.json",
+];
+
+/// A path's name for a segment is its own.
+fn nameless(path: &str) -> String {
+    let segments = path.split('/').map(|segment| if segment.starts_with('{') { "{}" } else { segment });
+    segments.collect::<Vec<_>>().join("/")
+}
+
+fn paths(document: &Value) -> Vec<&String> {
+    document["paths"].as_object().unwrap().keys().collect()
+}
+
+/// The paths of `["v1", "providers", provider] => …` in the source.
+fn routed() -> BTreeSet<String> {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/front/src/records/mod.rs");
+    let source = std::fs::read_to_string(source).unwrap();
+    let arms = source.lines().filter_map(|line| line.trim().strip_prefix('[')?.split_once("] => "));
+    let path = |(segments, _): (&str, &str)| {
+        let segments = segments.split(", ").map(|segment| match segment.strip_prefix('"') {
+            Some(word) => word.trim_end_matches('"'),
+            None => "{}",
+        });
+        format!("/{}", segments.collect::<Vec<_>>().join("/"))
+    };
+    let routed: BTreeSet<_> = arms.map(path).collect();
+    assert!(routed.contains("/v1/providers/{}/tokens/{}"), "the arms are not found: {routed:?}");
+    routed
+}
+
+#[tokio::test]
+async fn every_path_that_is_routed_is_described_and_the_reverse() {
+    let document = Scene::open().await.document().await;
+    let later: BTreeSet<_> = NOT_SERVED_YET.iter().map(|path| nameless(path)).collect();
+    let described: BTreeSet<_> = paths(&document).into_iter().map(|path| nameless(path)).collect();
+    let served = routed().into_iter().chain(OTHERWISE.iter().map(|path| (*path).to_owned()));
+    assert_eq!(served.chain(later).collect::<BTreeSet<_>>(), described);
+}
+
+#[tokio::test]
+async fn the_methods_of_a_path_are_those_that_the_server_allows() {
+    let scene = Scene::open().await;
+    let document = scene.document().await;
+    for path in paths(&document) {
+        if NOT_SERVED_YET.contains(&path.as_str()) || path.starts_with("/forward-auth") {
+            continue;
+        }
+        let operations = document["paths"][path].as_object().unwrap();
+        let mut described: BTreeSet<_> = operations.keys().map(|method| method.to_uppercase()).collect();
+        // Where there is GET there is HEAD (RFC 9110 section 9.1).
+        if described.contains("GET") {
+            described.insert("HEAD".to_owned());
+        }
+        let refused = scene.ask("PROPFIND", path).await;
+        assert_eq!(refused.status, 405, "{path}");
+        let allowed: BTreeSet<_> = refused.header("allow").unwrap().split(", ").map(str::to_owned).collect();
+        assert_eq!(allowed, described, "{path}");
+    }
+}

@@ -1,0 +1,67 @@
+use std::fmt::Write as _;
+
+use http::{Method, Request};
+use introspectd_simulators::Simulator;
+use introspectd_tests::{Apigee, Fixture, Gateway, Passport, Reply, Rfc7662, TibcoAsg, now};
+use serde_json::Value;
+
+/// A gateway before one vendor of each kind, and a caller that may do everything.
+pub(crate) struct Scene {
+    pub(crate) gateway: Gateway,
+    _bank: Simulator<<Passport as Fixture>::Server>,
+    _legacy: Simulator<<TibcoAsg as Fixture>::Server>,
+    _apis: Simulator<<Apigee as Fixture>::Server>,
+    _sso: Simulator<<Rfc7662 as Fixture>::Server>,
+}
+
+pub(crate) const CALLER_SECRET: &str = "all-secret-7f0a5c1e";
+
+/// As the document's examples call them.
+pub(crate) const PROVIDERS: [&str; 4] =
+    [Passport::PROVIDER, TibcoAsg::PROVIDER, Apigee::PROVIDER, Rfc7662::PROVIDER];
+
+/// With `ask-all`, made-up tokens reach every vendor.
+const CONFIGURATION: &str = r#"
+[listen]
+api   = ["127.0.0.1:0"]
+admin = ["127.0.0.1:0"]
+
+[routing]
+unmatched = "ask-all"
+
+[callers.all]
+secret      = { literal = "all-secret-7f0a5c1e" }
+permissions = ["introspect", "lookup", "list", "revoke", "purge", "explain", "bind", "issue"]
+"#;
+
+impl Scene {
+    pub(crate) async fn open() -> Self {
+        let bank = Simulator::start(Passport::server(now())).await.unwrap();
+        let legacy = Simulator::start(TibcoAsg::server(now())).await.unwrap();
+        let apis = Simulator::start(Apigee::server(now())).await.unwrap();
+        let sso = Simulator::start(Rfc7662::server(now())).await.unwrap();
+        let sections = [
+            Passport::section(&bank.base_url()),
+            TibcoAsg::section(&legacy.base_url()),
+            Apigee::section(&apis.base_url()),
+            Rfc7662::section(&sso.base_url()),
+        ];
+        let mut toml = CONFIGURATION.to_owned();
+        for (name, section) in PROVIDERS.into_iter().zip(sections) {
+            // A machine with much to do makes no timeout where none is meant.
+            write!(toml, "\n[providers.{name}]\n{section}\ntimeout = \"60s\"\n").unwrap();
+        }
+        let gateway = Gateway::start_bare(&toml).await;
+        Self { gateway, _bank: bank, _legacy: legacy, _apis: apis, _sso: sso }
+    }
+
+    pub(crate) async fn ask(&self, method: &str, path: &str) -> Reply {
+        let uri = format!("http://{}{path}", self.gateway.api());
+        let method = Method::try_from(method).unwrap();
+        self.gateway.send(Request::builder().method(method).uri(uri).body("".into()).unwrap()).await
+    }
+
+    pub(crate) async fn document(&self) -> Value {
+        self.ask("GET", "/openapi.json").await.json()
+    }
+}

@@ -1,0 +1,73 @@
+//! PyPI's schemathesis asks as the document says, and as it does not, and looks at what comes.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use introspectd_simulators::rfc7662;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::process::Command;
+
+use crate::NOT_SERVED_YET;
+use crate::scene::{CALLER_SECRET, PROVIDERS, Scene};
+
+/// The document as it is served, in a file.
+struct Document(TempDir);
+
+impl Document {
+    fn new(document: &Value) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("openapi.json"), document.to_string()).unwrap();
+        Self(folder)
+    }
+
+    /// Runs a program of the environment on it to its end.
+    async fn run(&self, program: &str, arguments: &[String]) {
+        let path = installed(program);
+        let mut command = Command::new(&path);
+        command.args(arguments).current_dir(&self.0).stdin(Stdio::null()).kill_on_drop(true);
+        command.env("CALLER_SECRET", CALLER_SECRET).env("CLIENT_TOKEN", rfc7662::ACTIVE);
+        // Everything is on loopback.
+        command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+        let output = command.output().await;
+        let output = output.unwrap_or_else(|error| {
+            panic!("{}: {error}: run `cargo xtask test`, which installs it", path.display())
+        });
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+    }
+}
+
+/// Where `cargo xtask test` puts it.
+fn installed(program: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/openapi-venv/bin").join(program)
+}
+
+fn beside(file: &str) -> String {
+    format!("{}/openapi/{file}", env!("CARGO_MANIFEST_DIR"))
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_is_valid_and_so_are_its_examples() {
+    let document = Document::new(&Scene::open().await.document().await);
+    document.run("python", &[beside("valid.py"), "openapi.json".to_owned()]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_is_one_that_the_document_describes() {
+    let scene = Scene::open().await;
+    let mut document = scene.document().await;
+    // To everybody a provider's name is any word; of an unknown one the caller is told that it is at fault.
+    document["components"]["schemas"]["ProviderName"] = json!({ "enum": PROVIDERS });
+    let mut arguments = words(&["--config-file", &beside("schemathesis.toml"), "run", "openapi.json"]);
+    arguments.extend(words(&["--url", &format!("http://{}", scene.gateway.api())]));
+    // The same requests in each run, and in each run all of them.
+    arguments.extend(words(&["--phases", "examples,coverage,fuzzing", "--max-examples", "20"]));
+    arguments.extend(words(&["--seed", "1", "--generation-database", "none", "--continue-on-failure"]));
+    arguments.extend(NOT_SERVED_YET.iter().flat_map(|path| words(&["--exclude-path", path])));
+    Document::new(&document).run("schemathesis", &arguments).await;
+}
