@@ -3,12 +3,13 @@ use http::Method;
 use serde::Deserialize;
 
 use super::connection::{Connection, refused, strange};
-use super::{Exit, Outcome, read_secret, say};
+use super::screen::say_json;
+use super::{Exit, Outcome, read_secret};
 use crate::client::Content;
 
 /// Ask a running server about a token, which is read from standard input.
 ///
-/// Prints the server's answer. Exits with 0 if the token is active, 1 if it is not or the server
+/// Prints the server's answer, indented at a terminal. Exits with 0 if the token is active, 1 if it is not or the server
 /// refuses, 3 if the server cannot be reached or has an error of its own.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -47,7 +48,7 @@ impl Lookup {
             return Ok(refused(&answer));
         }
         let verdict: Verdict = serde_json::from_slice(&answer.body).map_err(|_| strange())?;
-        say(&String::from_utf8_lossy(&answer.body));
+        say_json(&answer.body);
         Ok(if verdict.active { Exit::Fine } else { Exit::Refused })
     }
 }

@@ -1,4 +1,4 @@
-//! One file a command, and what those share that ask a running server: [`connection`] and [`consent`].
+//! One file a command, and what those share that ask a running server: [`connection`], [`consent`] and [`screen`].
 
 pub(crate) mod check;
 pub(crate) mod hash_secret;
@@ -10,6 +10,7 @@ pub(crate) mod serve;
 
 mod connection;
 mod consent;
+mod screen;
 
 use std::future::Future;
 use std::io::{self, IsTerminal, Read, Write};
@@ -53,9 +54,9 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
-/// A line on standard error.
+/// A line on standard error, where a terminal may be: it may hold what somebody else wrote.
 pub(crate) fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "introspectd: {}", line.trim_end());
+    let _ = writeln!(io::stderr(), "introspectd: {}", screen::harmless(line.trim_end()));
 }
 
 /// Variables whose names or values are no text are left out: none of ours is like that.

@@ -192,3 +192,15 @@ async fn other_wrong_usage_is_2() {
     let no_header = nowhere().env("INTROSPECTD_SECRET", "two\nlines").of(ACTIVE).await.with(2);
     assert!(!no_header.stderr.contains("two"), "{}", no_header.stderr);
 }
+
+#[tokio::test]
+async fn at_a_terminal_an_answer_is_indented_and_does_not_steer_it() {
+    let page = page().await;
+    let answer = "{\"active\":true,\"username\":\"\\u001b]0;x\u{9b}2J\"}";
+    page.next(Fault::Answer(Answer::text(200, "application/json", answer)));
+    let shown = at(&page.base_url()).at_a_terminal(ACTIVE, "").await.with(0).stdout;
+    assert_eq!(shown, "{\r\n  \"active\": true,\r\n  \"username\": \"\\u001b]0;x\\u009b2J\"\r\n}\r\n");
+    page.next(Fault::Answer(Answer::text(400, "text/plain", "\u{1b}[2J\u{202e}")));
+    let shown = at(&page.base_url()).at_a_terminal(ACTIVE, "").await.with(1).stdout;
+    assert!(shown.contains(r"\u001b[2J\u202e"), "{shown:?}");
+}
