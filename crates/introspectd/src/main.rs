@@ -44,7 +44,16 @@ Examples:
   INTROSPECTD_SECRET=… introspectd revoke --caller admin < token.txt
   openssl rand -hex 32 | tee edge.secret | introspectd hash-secret
 
-Exit codes: 0 fine, 1 refused or inactive, 2 wrong usage or configuration, 3 unreachable or a server error.";
+Client configuration file:
+  What neither arguments nor the environment say, commands that ask a running server take from the
+  file that INTROSPECTD_CLIENT_CONFIG names, else from $XDG_CONFIG_HOME/introspectd/client.toml,
+  else from ~/.config/introspectd/client.toml, if it is there. It is TOML:
+    server = \"unix:/run/introspectd/api.sock\"
+    caller = \"admin\"
+    secret = { file = \"/run/secrets/introspectd\" }
+
+Exit codes:
+  0 fine, 1 refused or inactive, 2 wrong usage or configuration, 3 unreachable or a server error";
 
 fn main() -> ExitCode {
     let outcome = match parse().command {

@@ -1,16 +1,19 @@
 //! What the commands that ask a running server share.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use http::{HeaderValue, Method, StatusCode};
+use secrecy::{ExposeSecret, SecretString};
 
+use super::client_file::ClientFile;
 use super::{Exit, Stopped, block_on, complain, environment};
 use crate::client::{Answer, Ask, Content, Server};
 
-/// Which server to ask, and who asks.
+/// Which server to ask, and who asks. What is not given comes from the environment, else from the client configuration
+/// file.
 #[derive(Args)]
 pub(crate) struct Connection {
     /// http://HOST:PORT or unix:PATH [environment: INTROSPECTD_URL; default: http://127.0.0.1:8080]
@@ -30,36 +33,47 @@ pub(crate) struct Client {
     authorization: Option<HeaderValue>,
 }
 
+pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
+
 impl Connection {
+    /// Arguments win over the environment, and this over the file.
     pub(crate) fn client(self) -> Result<Client, Stopped> {
         let mut environment = environment();
+        let file = ClientFile::find(&environment)?;
         let url = self.server.or_else(|| environment.remove("INTROSPECTD_URL"));
-        let server =
-            Server::parse(url.as_deref().unwrap_or("http://127.0.0.1:8080")).map_err(Stopped::usage)?;
-        let caller = self.caller.or_else(|| environment.remove("INTROSPECTD_CALLER"));
-        let secret = match self.secret_file {
-            None => environment.remove("INTROSPECTD_SECRET"),
-            Some(path) => {
-                let read = std::fs::read_to_string(&path);
-                let text = read
-                    .map_err(|error| Stopped::usage(format!("{} cannot be read: {error}", path.display())))?;
-                Some(text.trim_end_matches(['\r', '\n']).to_owned())
-            }
+        let server = match (url, file.server) {
+            (None, Some(server)) => server,
+            (url, _) => Server::parse(url.as_deref().unwrap_or(DEFAULT_SERVER)).map_err(Stopped::usage)?,
         };
+        let caller = self.caller.or_else(|| environment.remove("INTROSPECTD_CALLER")).or(file.caller);
+        let secret = match self.secret_file {
+            None => environment.remove("INTROSPECTD_SECRET").map(SecretString::from).or(file.secret),
+            Some(path) => Some(secret_in(&path)?),
+        };
+        let secret = secret.as_ref().map(ExposeSecret::expose_secret);
         let authorization = match (caller, secret) {
             (None, None) => return Ok(Client { server, authorization: None }),
             (None, Some(secret)) => format!("Bearer {secret}"),
-            (Some(caller), Some(secret)) => basic(&caller, &secret),
+            (Some(caller), Some(secret)) => basic(&caller, secret),
             (Some(_), None) => {
                 return Err(Stopped::usage(
-                    "the caller has no secret: set INTROSPECTD_SECRET or give --secret-file",
+                    "the caller has no secret: set INTROSPECTD_SECRET, give --secret-file, or write `secret` into the \
+                     client configuration file",
                 ));
             }
         };
-        let authorization = HeaderValue::try_from(authorization)
+        let mut authorization = HeaderValue::try_from(authorization)
             .map_err(|_| Stopped::usage("the secret holds a line break or another control character"))?;
+        authorization.set_sensitive(true);
         Ok(Client { server, authorization: Some(authorization) })
     }
+}
+
+/// The line break at its end is none of it.
+fn secret_in(path: &Path) -> Result<SecretString, Stopped> {
+    let read = std::fs::read_to_string(path);
+    let text = read.map_err(|error| Stopped::usage(format!("{} cannot be read: {error}", path.display())))?;
+    Ok(text.trim_end_matches(['\r', '\n']).into())
 }
 
 /// RFC 6749 section 2.3.1: form-encoded inside.

@@ -8,6 +8,7 @@ pub(crate) mod purge;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 
+mod client_file;
 mod connection;
 mod consent;
 mod screen;

@@ -45,9 +45,19 @@ async fn each_command_explains_itself_with_examples() {
 #[tokio::test]
 async fn the_program_names_its_commands_and_exit_codes() {
     let help = printed(&["--help"], 0).await;
-    for text in
-        ["serve", "check", "lookup", "revoke", "purge", "hash-secret", "health", "Examples:", "Exit codes:"]
-    {
+    for text in [
+        "serve",
+        "check",
+        "lookup",
+        "revoke",
+        "purge",
+        "hash-secret",
+        "health",
+        "Examples:",
+        "client.toml",
+        "INTROSPECTD_CLIENT_CONFIG",
+        "Exit codes:",
+    ] {
         assert!(help.contains(text), "{text}: {help}");
     }
     assert!(printed(&["--version"], 0).await.contains(env!("CARGO_PKG_VERSION")));

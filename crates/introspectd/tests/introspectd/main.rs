@@ -11,6 +11,7 @@ mod activation;
 mod asking;
 mod check;
 mod client;
+mod client_file;
 mod deployment;
 mod hash_secret;
 mod health;
