@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
-use command::{Exit, check, hash_secret, health, lookup, purge, revoke, serve};
+use command::{Exit, check, explain, hash_secret, health, lookup, purge, revoke, serve};
 
 /// A full cache is hundreds of thousands of small pieces among the short-lived ones of every request. The system's
 /// allocator keeps holes between them, a fifth of the whole.
@@ -32,6 +32,7 @@ enum Command {
     Lookup(lookup::Lookup),
     Revoke(revoke::Revoke),
     Purge(purge::Purge),
+    Explain(explain::Explain),
     HashSecret(hash_secret::HashSecret),
     Health(health::Health),
 }
@@ -42,6 +43,7 @@ Examples:
   introspectd serve --config introspectd.toml
   INTROSPECTD_SECRET=… introspectd lookup --caller edge < token.txt
   INTROSPECTD_SECRET=… introspectd revoke --caller admin < token.txt
+  introspectd explain < token.txt
   openssl rand -hex 32 | tee edge.secret | introspectd hash-secret
 
 Client configuration file:
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Lookup(lookup) => lookup.run(),
         Command::Revoke(revoke) => revoke.run(),
         Command::Purge(purge) => purge.run(),
+        Command::Explain(explain) => explain.run(),
         Command::HashSecret(hash_secret) => hash_secret.run(),
         Command::Health(health) => health.run(),
     };

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use http::{HeaderValue, Method, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -25,6 +26,14 @@ pub(crate) struct Connection {
     /// A file with the caller's secret [environment: INTROSPECTD_SECRET holds the secret itself]
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
+}
+
+/// Of which provider a token is.
+#[derive(Args)]
+pub(crate) struct OfProvider {
+    /// Only if the token is one of this provider
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) provider: Option<String>,
 }
 
 /// A server, and the caller that it knows us as.
@@ -83,8 +92,8 @@ fn basic(caller: &str, secret: &str) -> String {
 }
 
 impl Client {
-    pub(crate) fn ask(self, method: Method, path: &str, content: Content) -> Result<Answer, Stopped> {
-        let ask = Ask { method, path, authorization: self.authorization, content };
+    pub(crate) fn ask(&self, method: Method, path: &str, content: Content) -> Result<Answer, Stopped> {
+        let ask = Ask { method, path, authorization: self.authorization.clone(), content };
         block_on(self.server.ask(ask))
     }
 }

@@ -2,7 +2,7 @@ use clap::Args;
 use http::Method;
 use serde::Deserialize;
 
-use super::connection::{Connection, refused, strange};
+use super::connection::{Connection, OfProvider, refused, strange};
 use super::screen::say_json;
 use super::{Exit, Outcome, read_secret};
 use crate::client::Content;
@@ -14,9 +14,8 @@ use crate::client::Content;
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Lookup {
-    /// Ask this provider only
-    #[arg(long, value_name = "NAME")]
-    provider: Option<String>,
+    #[command(flatten)]
+    of: OfProvider,
     /// Standard input holds a token id; needs --provider and the permission `lookup`
     #[arg(long, requires = "provider")]
     token_id: bool,
@@ -42,7 +41,7 @@ impl Lookup {
         let token = read_secret(if self.token_id { "token id" } else { "token" })?;
         let hint = self.token_id.then_some("token_id");
         let form =
-            [("token", Some(&*token)), ("provider", self.provider.as_deref()), ("token_type_hint", hint)];
+            [("token", Some(&*token)), ("provider", self.of.provider.as_deref()), ("token_type_hint", hint)];
         let answer = client.ask(Method::POST, "/introspect", Content::form(form))?;
         if !answer.status.is_success() {
             return Ok(refused(&answer));

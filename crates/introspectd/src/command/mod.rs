@@ -1,6 +1,7 @@
 //! One file a command, and what those share that ask a running server: [`connection`], [`consent`] and [`screen`].
 
 pub(crate) mod check;
+pub(crate) mod explain;
 pub(crate) mod hash_secret;
 pub(crate) mod health;
 pub(crate) mod lookup;

@@ -3,7 +3,7 @@ use clap::builder::NonEmptyStringValueParser;
 use http::{Method, StatusCode};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use super::connection::{Client, Connection, refused, strange};
+use super::connection::{Client, Connection, OfProvider, refused, strange};
 use super::consent::Consent;
 use super::{Exit, Outcome, complain, read_secret, say};
 use crate::client::{Answer, Content};
@@ -15,9 +15,8 @@ use crate::client::{Answer, Content};
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Revoke {
-    /// Only if the token is one of this provider
-    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
-    provider: Option<String>,
+    #[command(flatten)]
+    of: OfProvider,
     /// The token of this id, in place of the one on standard input; needs --provider
     #[arg(long, value_name = "ID", requires = "provider", value_parser = NonEmptyStringValueParser::new())]
     token_id: Option<String>,
@@ -40,15 +39,15 @@ the server cannot be reached or the provider did not confirm: the token may be g
 impl Revoke {
     pub(crate) fn run(self) -> Outcome {
         let client = self.connection.client()?;
-        let provider = self.provider.as_deref();
+        let provider = self.of.provider.as_deref();
         match (provider, self.token_id.as_deref()) {
-            (Some(provider), Some(id)) => by_id(client, provider, id, &self.consent),
-            _ => by_value(client, provider, &self.consent),
+            (Some(provider), Some(id)) => by_id(&client, provider, id, &self.consent),
+            _ => by_value(&client, provider, &self.consent),
         }
     }
 }
 
-fn by_value(client: Client, provider: Option<&str>, consent: &Consent) -> Outcome {
+fn by_value(client: &Client, provider: Option<&str>, consent: &Consent) -> Outcome {
     let token = read_secret("token")?;
     let place = provider.map(|provider| format!(" at {provider}")).unwrap_or_default();
     consent.ask(&format!("Revoke the token on standard input{place}?"))?;
@@ -57,7 +56,7 @@ fn by_value(client: Client, provider: Option<&str>, consent: &Consent) -> Outcom
     conclude(&answer, "revoked, or of no provider that this caller may ask")
 }
 
-fn by_id(client: Client, provider: &str, id: &str, consent: &Consent) -> Outcome {
+fn by_id(client: &Client, provider: &str, id: &str, consent: &Consent) -> Outcome {
     consent.ask(&format!("Revoke the token with the id {id} at {provider}?"))?;
     let path = format!("/v1/providers/{}/tokens/{}", segment(provider), segment(id));
     let answer = client.ask(Method::DELETE, &path, Content::Nothing)?;

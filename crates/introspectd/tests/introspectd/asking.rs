@@ -63,7 +63,8 @@ impl<'a> Asking<'a> {
         self.in_a_terminal(r#"setsid --wait "$@" < stdin"#, "").await
     }
 
-    async fn in_a_terminal(self, line: &str, typed: &str) -> Ended {
+    /// At a terminal, by this line of a shell, in which `"$@"` is the command.
+    pub(crate) async fn in_a_terminal(self, line: &str, typed: &str) -> Ended {
         let program = env!("CARGO_BIN_EXE_introspectd");
         let words: Vec<String> =
             [program, self.command].iter().chain(&self.arguments).map(|word| format!("'{word}'")).collect();
@@ -99,7 +100,7 @@ pub(crate) const ADMIN_SECRET: &str = "admin-secret";
 pub(crate) const ADMIN_CONFIG: &str = r#"
 [callers.admin]
 secret = { literal = "admin-secret" }
-permissions = ["introspect", "lookup", "revoke", "purge"]
+permissions = ["introspect", "lookup", "revoke", "purge", "list", "explain"]
 "#;
 
 pub(crate) fn url(server: &Server) -> String {

@@ -31,6 +31,7 @@ async fn each_command_explains_itself_with_examples() {
                 "standard input",
             ],
         ),
+        ("explain", &["--provider", "--token-id", "--policy", "standard input", "`explain`"]),
         ("hash-secret", &["standard input", "sha256"]),
         ("health", &["--admin", "127.0.0.1:9090", "unix:PATH"]),
     ] {
@@ -51,6 +52,7 @@ async fn the_program_names_its_commands_and_exit_codes() {
         "lookup",
         "revoke",
         "purge",
+        "explain",
         "hash-secret",
         "health",
         "Examples:",

@@ -13,6 +13,7 @@ mod check;
 mod client;
 mod client_file;
 mod deployment;
+mod explain;
 mod hash_secret;
 mod health;
 mod help;

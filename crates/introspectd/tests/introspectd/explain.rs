@@ -1,0 +1,97 @@
+use introspectd_simulators::{Answer, Fault};
+use serde_json::json;
+
+use crate::asking::{ADMIN_SECRET, Asking, page};
+
+const TOKEN: &str = "sso_a-token";
+
+fn at(url: &str) -> Asking<'_> {
+    Asking::new("explain").at(url).admin()
+}
+
+#[tokio::test]
+async fn what_is_decided_is_printed_and_the_exit_code() {
+    for (explained, code) in [
+        (json!({"decision": {"active": true, "reason": "x"}, "providers": []}), 0),
+        (json!({"decision": {"active": false, "reason": "x"}}), 1),
+        (json!({"decision": {"error": "temporarily_unavailable"}}), 3),
+        (json!({"decision": {"error": "unsupported"}}), 1),
+        (json!({"decision": {"active": true}, "policy": {"status": 200}}), 0),
+        (json!({"decision": {"active": true}, "policy": {"status": 403}}), 1),
+        (json!({"decision": {"active": true}, "policy": {"status": 503}}), 3),
+        // What the policy says in place of 503.
+        (json!({"decision": {"error": "temporarily_unavailable"}, "policy": {"status": 403}}), 3),
+    ] {
+        let server = page().await;
+        server.next(Fault::Answer(Answer::json(200, explained.clone())));
+        let ended = at(&server.base_url()).of(format!("{TOKEN}\n")).await.with(code);
+        assert_eq!(ended.stdout, format!("{explained}\n"));
+        assert_eq!(ended.stderr, "");
+        let asked = server.requests().pop().unwrap();
+        assert_eq!((asked.method.as_str(), asked.target.as_str()), ("POST", "/v1/explain"));
+        assert_eq!(asked.form(), [("token".to_owned(), TOKEN.to_owned())]);
+    }
+}
+
+#[tokio::test]
+async fn what_narrows_is_asked_for() {
+    let server = page().await;
+    for (words, expected) in [
+        (&["--provider", "bank", "--token-id"][..], [("provider", "bank"), ("token_type_hint", "token_id")]),
+        (&["--provider", "bank", "--policy", "a b"], [("provider", "bank"), ("policy", "a b")]),
+    ] {
+        at(&server.base_url()).with(words).of("an-id").await.with(3);
+        let form = server.requests().pop().unwrap().form();
+        let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        assert_eq!(form, [&[("token", "an-id")], &expected[..]].concat());
+    }
+}
+
+#[tokio::test]
+async fn at_a_terminal_it_is_indented_and_harmless() {
+    let server = page().await;
+    let explained = r#"{"upstream":{"client":"\u001b]0;x"},"decision":{"active":true,"reason":"›2J"}}"#;
+    let explained = explained.replace('›', "\u{9b}");
+    server.next(Fault::Answer(Answer::text(200, "application/json", explained)));
+    let shown = at(&server.base_url()).at_a_terminal(TOKEN, "").await.with(0).stdout;
+    assert!(
+        shown.contains("{\r\n  \"upstream\": {\r\n    \"client\": \"\\u001b]0;x\"\r\n  },\r\n"),
+        "{shown}"
+    );
+    assert!(shown.contains(r"\u009b2J"), "{shown:?}");
+}
+
+#[tokio::test]
+async fn what_is_not_explained_has_the_usual_exit_codes() {
+    let server = page().await;
+    for (answer, code) in [
+        (Answer::json(403, json!({"error": "access_denied"})), 1),
+        (Answer::json(501, json!({"error": "unsupported"})), 1),
+        (Answer::html(502), 3),
+        (Answer::html(200), 3),
+        // Nothing decided is not inactive.
+        (Answer::json(200, json!({"decision": {}})), 3),
+    ] {
+        server.next(Fault::Answer(answer));
+        let ended = at(&server.base_url()).of(TOKEN).await.with(code);
+        assert_eq!(ended.stdout, "");
+        assert!(!ended.output().contains(TOKEN) && !ended.output().contains(ADMIN_SECRET), "{ended:#?}");
+    }
+}
+
+#[tokio::test]
+async fn wrong_usage_is_2_and_repeats_no_token() {
+    let server = page().await;
+    for (arguments, stdin) in [
+        (&["--token-id"][..], TOKEN),
+        (&[TOKEN], ""),
+        (&["--token", TOKEN], ""),
+        (&["--policy", ""], TOKEN),
+        (&["--policy", "orders", "--token-id", "--provider", "bank"], TOKEN),
+        (&[], ""),
+    ] {
+        let ended = at(&server.base_url()).with(arguments).of(stdin).await.with(2);
+        assert!(!ended.output().contains(TOKEN), "{ended:#?}");
+    }
+    assert_eq!(server.count(), 0);
+}
