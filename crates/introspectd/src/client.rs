@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
 use http::{HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Full, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -16,6 +16,9 @@ use crate::command::Stopped;
 
 /// Longer than any provider's usual deadline, so that the server's own answer arrives.
 const DEADLINE: Duration = Duration::from_secs(60);
+
+/// Far more than a page of 200 records, and what a stranger's answer may take of our memory.
+const LONGEST_BODY: usize = 64 << 20;
 
 /// Where an introspectd listens.
 #[derive(Debug, PartialEq)]
@@ -43,6 +46,8 @@ pub(crate) enum Content {
 
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
+    /// When to ask again, if the server says so in seconds.
+    pub(crate) retry_after: Option<Duration>,
     pub(crate) body: Bytes,
 }
 
@@ -114,8 +119,10 @@ async fn exchange(
     }
     let request = request.body(Full::<Bytes>::from(body))?;
     let response = sender.send_request(request).await?;
-    let status = response.status();
-    Ok(Answer { status, body: response.into_body().collect().await?.to_bytes() })
+    let (head, body) = response.into_parts();
+    let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let body = Limited::new(body, LONGEST_BODY).collect().await?.to_bytes();
+    Ok(Answer { status: head.status, retry_after: retry_after.map(Duration::from_secs), body })
 }
 
 #[cfg(test)]

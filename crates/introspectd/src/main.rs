@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 
-use command::{Exit, check, explain, hash_secret, health, lookup, purge, revoke, serve};
+use command::{Exit, check, explain, hash_secret, health, lookup, purge, revoke, serve, tokens};
 
 /// A full cache is hundreds of thousands of small pieces among the short-lived ones of every request. The system's
 /// allocator keeps holes between them, a fifth of the whole.
@@ -30,6 +30,7 @@ enum Command {
     Serve(serve::Serve),
     Check(check::Check),
     Lookup(lookup::Lookup),
+    Tokens(tokens::Tokens),
     Revoke(revoke::Revoke),
     Purge(purge::Purge),
     Explain(explain::Explain),
@@ -43,6 +44,7 @@ Examples:
   introspectd serve --config introspectd.toml
   INTROSPECTD_SECRET=… introspectd lookup --caller edge < token.txt
   INTROSPECTD_SECRET=… introspectd revoke --caller admin < token.txt
+  introspectd tokens --provider bank --state active
   introspectd explain < token.txt
   openssl rand -hex 32 | tee edge.secret | introspectd hash-secret
 
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
         Command::Lookup(lookup) => lookup.run(),
+        Command::Tokens(tokens) => tokens.run(),
         Command::Revoke(revoke) => revoke.run(),
         Command::Purge(purge) => purge.run(),
         Command::Explain(explain) => explain.run(),

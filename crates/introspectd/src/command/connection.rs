@@ -100,13 +100,21 @@ impl Client {
 
 /// How a command ends that the server did not do, after what the server says about it.
 pub(crate) fn refused(answer: &Answer) -> Exit {
-    complain(&format!("the server answers {}: {}", answer.status, String::from_utf8_lossy(&answer.body)));
-    match answer.status {
+    let Stopped { exit, message } = refusal(answer);
+    complain(&message);
+    exit
+}
+
+/// Why the server did not do it.
+pub(crate) fn refusal(answer: &Answer) -> Stopped {
+    let message = format!("the server answers {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+    let exit = match answer.status {
         // It works, and says that a provider cannot do this: no later time changes that.
         StatusCode::NOT_IMPLEMENTED => Exit::Refused,
         status if status.is_server_error() => Exit::Unreachable,
         _ => Exit::Refused,
-    }
+    };
+    Stopped { exit, message }
 }
 
 /// An answer that introspectd does not give.

@@ -8,6 +8,7 @@ pub(crate) mod lookup;
 pub(crate) mod purge;
 pub(crate) mod revoke;
 pub(crate) mod serve;
+pub(crate) mod tokens;
 
 mod client_file;
 mod connection;
@@ -36,6 +37,7 @@ pub(crate) enum Exit {
 #[derive(Debug)]
 pub(crate) struct Stopped {
     pub(crate) exit: Exit,
+    /// Empty where there is nothing to say.
     pub(crate) message: String,
 }
 
@@ -44,6 +46,11 @@ pub(crate) type Outcome = Result<Exit, Stopped>;
 impl Stopped {
     pub(crate) fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into() }
+    }
+
+    /// There is nothing left to do, and nobody to tell.
+    pub(crate) fn silently() -> Self {
+        Self { exit: Exit::Fine, message: String::new() }
     }
 
     pub(crate) fn unreachable(message: impl Into<String>) -> Self {
@@ -56,8 +63,22 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stdout(), "{line}");
 }
 
+/// Writes to standard output. A reader that has gone away (`| head`) is no error, and the end of the work.
+pub(crate) fn print(text: &[u8]) -> Result<(), Stopped> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Stopped::silently()),
+        written => {
+            written.map_err(|error| Stopped::usage(format!("cannot write to standard output: {error}")))
+        }
+    }
+}
+
 /// A line on standard error, where a terminal may be: it may hold what somebody else wrote.
 pub(crate) fn complain(line: &str) {
+    if line.is_empty() {
+        return;
+    }
     let _ = writeln!(io::stderr(), "introspectd: {}", screen::harmless(line.trim_end()));
 }
 

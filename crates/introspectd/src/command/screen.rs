@@ -13,6 +13,11 @@ pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     escaped(text, |c| is_obeyed(c) && !matches!(c, '\n' | '\t'))
 }
 
+/// As [`harmless`], of a text that must stay on its line.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    escaped(text, is_obeyed)
+}
+
 /// An answer in JSON: as it came, or, at a terminal, indented and [`harmless`].
 pub(crate) fn say_json(body: &[u8]) {
     let body = String::from_utf8_lossy(body);
@@ -104,6 +109,7 @@ mod tests {
         assert_eq!(harmless("a\u{1b}[2J\u{9b}m\u{7f}\rb"), "a\\u001b[2J\\u009bm\\u007f\\u000db");
         assert_eq!(harmless("user\u{202e}nimda \u{2066}\u{200f}"), "user\\u202enimda \\u2066\\u200f");
         assert_eq!(harmless("two\n\tlines, é 日本"), "two\n\tlines, é 日本");
+        assert_eq!(one_line("two\n\tlines\u{2028}"), "two\\u000a\\u0009lines\\u2028");
     }
 
     #[test]

@@ -29,4 +29,5 @@ mod shutdown;
 mod sidecar;
 mod sockets;
 mod systemd;
+mod tokens;
 mod vendors;

@@ -1,0 +1,220 @@
+//! `introspectd tokens`: a list of records, page by page, in the form that whoever reads it needs.
+
+mod csv;
+mod json;
+mod page;
+mod paging;
+mod progress;
+mod record;
+mod table;
+
+use std::io::{self, IsTerminal};
+use std::thread::sleep;
+use std::time::Duration;
+
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
+use clap::{Args, ValueEnum};
+use http::Method;
+use introspectd_core::{Clock, SystemClock};
+
+use self::csv::Csv;
+use self::json::{Json, Lines};
+use self::page::{End, Form, Page};
+use self::paging::{Extent, Source, follow};
+use self::progress::Progress;
+use self::table::Table;
+use super::connection::{Client, Connection, refusal, strange};
+use super::screen::one_line;
+use super::{Exit, Outcome, Stopped, complain, print};
+use crate::client::Content;
+
+/// List the tokens that the providers know, active or not, as records without any secret.
+///
+/// Of several filters all must hold. Needs the permission `list`. At a terminal it prints a table, cut to its width;
+/// elsewhere JSON, one object with `tokens`, `errors` and `unlisted`. A control character in a record reaches no terminal: it
+/// is written as \u001b is.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Tokens {
+    #[command(flatten)]
+    filter: Filter,
+    #[command(flatten)]
+    paging: Paging,
+    /// How to print them [default: table at a terminal, else json]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+    #[command(flatten)]
+    connection: Connection,
+}
+
+#[derive(Args)]
+struct Filter {
+    /// Of this provider; without it, of all that this caller may ask
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    provider: Option<String>,
+    /// Of this owner, in the provider's own sense
+    #[arg(long, value_name = "OWNER", value_parser = NonEmptyStringValueParser::new())]
+    owner: Option<String>,
+    /// Issued to this client
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    client_id: Option<String>,
+    /// Issued for this user
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    user_id: Option<String>,
+    /// Issued for this account
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    account_id: Option<String>,
+    /// Issued by this grant, as `client_credentials`
+    #[arg(long, value_name = "GRANT", value_parser = NonEmptyStringValueParser::new())]
+    grant_type: Option<String>,
+    /// With this role
+    #[arg(long, value_name = "ROLE", value_parser = NonEmptyStringValueParser::new())]
+    role: Option<String>,
+    /// In this state
+    #[arg(long, value_name = "STATE", value_parser = PossibleValuesParser::new(STATES))]
+    state: Option<String>,
+}
+
+#[derive(Args)]
+struct Paging {
+    /// Oldest first, or newest first
+    #[arg(
+        long,
+        value_name = "ORDER",
+        allow_hyphen_values = true,
+        value_parser = PossibleValuesParser::new(["created_at", "-created_at"]),
+    )]
+    order: Option<String>,
+    /// How many records a page has at most, 1 to 200 [default: the server's, 50]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=200))]
+    page_size: Option<u8>,
+    /// Go on where the page before this one ended
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        allow_hyphen_values = true,
+        value_parser = NonEmptyStringValueParser::new(),
+    )]
+    page_token: Option<String>,
+    /// All pages to the end, each printed as it comes
+    #[arg(long)]
+    all: bool,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// For eyes: what fits
+    Table,
+    /// One object: tokens, next_page_token, errors, unlisted
+    Json,
+    /// For spreadsheets (RFC 4180): a cell that begins with = + - @, a tab or a line break gets a ' before it, since a
+    /// spreadsheet would run it
+    Csv,
+    /// One record a line
+    Jsonl,
+}
+
+const STATES: [&str; 5] = ["active", "expired", "revoked", "not_yet_valid", "unknown"];
+
+const EXAMPLES: &str = "\
+Examples:
+  export INTROSPECTD_URL=http://127.0.0.1:8080 INTROSPECTD_CALLER=admin INTROSPECTD_SECRET=…
+  introspectd tokens --provider bank --state active
+  introspectd tokens --client-id orders --order -created_at --page-size 10
+  introspectd tokens --all --format csv > tokens.csv
+  introspectd tokens --all --format jsonl | jq -r 'select(.state == \"active\").jti'
+
+Exits with 0 if all that was asked for is listed, 1 if the server refuses or the provider cannot
+list, 3 if the server cannot be reached, has an error of its own, or a provider failed, so that its
+records are missing.";
+
+impl Tokens {
+    pub(crate) fn run(self) -> Outcome {
+        let client = self.connection.client()?;
+        let terminal = io::stdout().is_terminal();
+        let format = self.format.unwrap_or(if terminal { Format::Table } else { Format::Json });
+        let mut form: Box<dyn Form> = match format {
+            Format::Table => Box::new(Table::new(table::room(), SystemClock::default().now().seconds())),
+            Format::Json => Box::new(Json::new(terminal)),
+            Format::Csv => Box::new(Csv::new(terminal)),
+            Format::Jsonl => Box::new(Lines::new(terminal)),
+        };
+        let extent = if self.paging.all { Extent::All } else { Extent::OnePage };
+        let query = query(&self.filter, &self.paging);
+        let mut server = Server { client, query, retry_after: None };
+        let mut progress = Progress::new(extent);
+        let followed = follow(&mut server, self.paging.page_token, extent, |page| {
+            let text = form.page(page)?;
+            progress.aside(page, || print(text.as_bytes()))
+        });
+        progress.end();
+        let end = followed?;
+        print(form.end(&end).as_bytes())?;
+        Ok(conclude(&end, extent))
+    }
+}
+
+/// All but the page token.
+fn query(filter: &Filter, paging: &Paging) -> String {
+    let page_size = paging.page_size.map(|size| size.to_string());
+    let parameters = [
+        ("provider", &filter.provider),
+        ("owner", &filter.owner),
+        ("client_id", &filter.client_id),
+        ("user_id", &filter.user_id),
+        ("account_id", &filter.account_id),
+        ("grant_type", &filter.grant_type),
+        ("role", &filter.role),
+        ("state", &filter.state),
+        ("order", &paging.order),
+        ("page_size", &page_size),
+    ];
+    let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish()
+}
+
+/// Says what is missing and how to get it.
+fn conclude(end: &End, extent: Extent) -> Exit {
+    for failed in &end.errors {
+        complain(&one_line(&failed.to_string()));
+    }
+    if !end.unlisted.is_empty() {
+        let unlisted = end.unlisted.join(", ");
+        complain(&one_line(&format!("not in the list, since they cannot list, or not so: {unlisted}")));
+    }
+    if let Some(next) = &end.next {
+        let how = match extent {
+            Extent::OnePage => "there is more: add --all, or",
+            Extent::All => "to ask for what is missing, add",
+        };
+        complain(&one_line(&format!("{how} --page-token {next}")));
+    }
+    if end.errors.is_empty() { Exit::Fine } else { Exit::Unreachable }
+}
+
+/// `GET /v1/tokens` of a running server.
+struct Server {
+    client: Client,
+    query: String,
+    /// What its last answer asked for.
+    retry_after: Option<Duration>,
+}
+
+impl Source for Server {
+    fn page(&mut self, token: Option<&str>) -> Result<Page, Stopped> {
+        let mut query = form_urlencoded::Serializer::new(self.query.clone());
+        let query = query.extend_pairs(token.map(|token| ("page_token", token))).finish();
+        let answer = self.client.ask(Method::GET, &format!("/v1/tokens?{query}"), Content::Nothing)?;
+        if !answer.status.is_success() {
+            return Err(refusal(&answer));
+        }
+        self.retry_after = answer.retry_after;
+        serde_json::from_slice(&answer.body).map_err(|_| strange())
+    }
+
+    fn pause(&mut self) {
+        const DEFAULT: Duration = Duration::from_secs(1);
+        const LONGEST: Duration = Duration::from_secs(60);
+        sleep(self.retry_after.unwrap_or(DEFAULT).min(LONGEST));
+    }
+}

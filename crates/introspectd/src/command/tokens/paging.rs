@@ -1,0 +1,186 @@
+use super::page::{End, Page};
+use crate::command::screen::one_line;
+use crate::command::{Exit, Stopped};
+
+/// How often a page is asked for again that brought nothing but failures of providers.
+const RETRIES: u32 = 3;
+
+/// How far to read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    OnePage,
+    All,
+}
+
+/// Where pages come from.
+pub(super) trait Source {
+    /// The page at `token`, else the first.
+    fn page(&mut self, token: Option<&str>) -> Result<Page, Stopped>;
+
+    /// Gives providers that failed a moment.
+    fn pause(&mut self);
+}
+
+/// Hands each page to `each` as it comes. What it returns has the failures that were not made good: the page of a
+/// provider that failed is asked for again with the next one, and at the end a few times more.
+pub(super) fn follow(
+    source: &mut impl Source,
+    from: Option<String>,
+    extent: Extent,
+    mut each: impl FnMut(&Page) -> Result<(), Stopped>,
+) -> Result<End, Stopped> {
+    let mut token = from;
+    let mut unlisted: Vec<String> = Vec::new();
+    let mut retries = 0;
+    loop {
+        let asked = source.page(token.as_deref());
+        let page = asked.map_err(|stopped| cut_off(stopped, token.as_deref(), extent))?;
+        each(&page)?;
+        let Page { tokens, end } = page;
+        for provider in &end.unlisted {
+            if !unlisted.contains(provider) {
+                unlisted.push(provider.clone());
+            }
+        }
+        let is_fruitless = tokens.is_empty() && !end.errors.is_empty();
+        if end.next.is_none() || extent == Extent::OnePage || is_fruitless && retries == RETRIES {
+            return Ok(End { unlisted, ..end });
+        }
+        if end.next == token && end.errors.is_empty() {
+            return Err(Stopped::unreachable("the server says that the same page follows, without end"));
+        }
+        if is_fruitless {
+            retries += 1;
+            source.pause();
+        } else {
+            retries = 0;
+        }
+        token = end.next;
+    }
+}
+
+/// A long list need not be begun anew.
+fn cut_off(mut stopped: Stopped, token: Option<&str>, extent: Extent) -> Stopped {
+    if let (Some(token), Extent::All, Exit::Unreachable) = (token, extent, stopped.exit) {
+        stopped.message.push_str(&format!("\nto go on from there, add --page-token {}", one_line(token)));
+    }
+    stopped
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use super::*;
+
+    /// Answers in turn, and what was asked.
+    #[derive(Default)]
+    struct Script {
+        pages: VecDeque<Result<&'static str, Stopped>>,
+        asked: Vec<Option<String>>,
+        pauses: u32,
+    }
+
+    impl Script {
+        fn of(pages: impl IntoIterator<Item = &'static str>) -> Self {
+            Self { pages: pages.into_iter().map(Ok).collect(), ..Self::default() }
+        }
+
+        fn read(&mut self, extent: Extent) -> (Result<End, Stopped>, usize) {
+            let mut count = 0;
+            let end = follow(self, None, extent, |page| {
+                count += page.tokens.len();
+                Ok(())
+            });
+            (end, count)
+        }
+    }
+
+    impl Source for Script {
+        fn page(&mut self, token: Option<&str>) -> Result<Page, Stopped> {
+            self.asked.push(token.map(str::to_owned));
+            let page = self.pages.pop_front().expect("a page too many")?;
+            Ok(serde_json::from_str(page).unwrap())
+        }
+
+        fn pause(&mut self) {
+            self.pauses += 1;
+        }
+    }
+
+    const FIRST: &str = r#"{"tokens":[{},{}],"next_page_token":"a","errors":[],"unlisted":["sso"]}"#;
+    const LAST: &str = r#"{"tokens":[{}],"errors":[],"unlisted":["sso"]}"#;
+    const HALF: &str =
+        r#"{"tokens":[{}],"next_page_token":"b","errors":[{"provider":"bank","error":"unavailable"}]}"#;
+    const DOWN: &str =
+        r#"{"tokens":[],"next_page_token":"b","errors":[{"provider":"bank","error":"unavailable"}]}"#;
+
+    #[test]
+    fn one_page_is_one_question() {
+        let mut script = Script::of([FIRST]);
+        let (end, count) = script.read(Extent::OnePage);
+        assert_eq!((end.unwrap().next.as_deref(), count), (Some("a"), 2));
+    }
+
+    #[test]
+    fn all_pages_are_followed_to_the_last() {
+        let mut script = Script::of([FIRST, r#"{"tokens":[],"next_page_token":"c"}"#, LAST]);
+        let (end, count) = script.read(Extent::All);
+        let end = end.unwrap();
+        assert_eq!(count, 3);
+        assert_eq!((end.next, end.unlisted), (None, vec!["sso".to_owned()]));
+        assert_eq!(script.asked, [None, Some("a".to_owned()), Some("c".to_owned())]);
+        assert_eq!(script.pauses, 0);
+    }
+
+    #[test]
+    fn a_provider_that_comes_back_leaves_no_error() {
+        let mut script = Script::of([FIRST, HALF, DOWN, DOWN, LAST]);
+        let (end, count) = script.read(Extent::All);
+        assert_eq!((end.unwrap().errors.len(), count), (0, 4));
+        assert_eq!(script.pauses, 2);
+    }
+
+    #[test]
+    fn a_provider_that_stays_away_is_asked_three_times_more() {
+        let mut script = Script::of([FIRST, HALF, DOWN, DOWN, DOWN, DOWN]);
+        let (end, count) = script.read(Extent::All);
+        let end = end.unwrap();
+        assert_eq!((end.errors.len(), end.next.as_deref(), count), (1, Some("b"), 3));
+        assert_eq!((script.pauses, script.pages.len()), (RETRIES, 0));
+    }
+
+    #[test]
+    fn records_of_others_give_a_provider_new_tries() {
+        let mut script = Script::of([DOWN, DOWN, DOWN, HALF, DOWN, DOWN, DOWN, LAST]);
+        let (end, count) = script.read(Extent::All);
+        assert_eq!((end.unwrap().errors.len(), count), (0, 2));
+    }
+
+    #[test]
+    fn a_page_that_follows_itself_is_not_followed() {
+        let again = r#"{"tokens":[{}],"next_page_token":"a"}"#;
+        let mut script = Script::of([FIRST, again]);
+        let stopped = script.read(Extent::All).0.unwrap_err();
+        assert_eq!(stopped.exit, Exit::Unreachable);
+    }
+
+    #[test]
+    fn a_list_that_is_cut_off_says_where_to_go_on() {
+        let mut script = Script::of([FIRST]);
+        script.pages.push_back(Err(Stopped::unreachable("gone")));
+        let stopped = script.read(Extent::All).0.unwrap_err();
+        assert!(stopped.message.starts_with("gone") && stopped.message.ends_with("--page-token a"));
+        let mut refused = Script::of([FIRST]);
+        refused.pages.push_back(Err(Stopped { exit: Exit::Refused, message: "no".to_owned() }));
+        assert_eq!(refused.read(Extent::All).0.unwrap_err().message, "no");
+    }
+
+    #[test]
+    fn nobody_to_print_for_ends_the_questions() {
+        let mut script = Script::of([FIRST, LAST]);
+        let end = follow(&mut script, None, Extent::All, |_| Err(Stopped::silently()));
+        assert_eq!(end.unwrap_err().exit, Exit::Fine);
+        assert_eq!(script.asked.len(), 1);
+    }
+}

@@ -1,0 +1,66 @@
+use serde_json::value::RawValue;
+use serde_json::{Map, Value};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::command::Stopped;
+use crate::command::connection::strange;
+
+/// One token as the server describes it, read as text.
+pub(super) struct Record(Map<String, Value>);
+
+impl Record {
+    pub(super) fn read(record: &RawValue) -> Result<Self, Stopped> {
+        serde_json::from_str(record.get()).map(Self).map_err(|_| strange())
+    }
+
+    /// A member's value: a list with spaces between, another structure as JSON, and nothing where it is absent.
+    pub(super) fn text(&self, member: &str) -> String {
+        self.0.get(member).map_or_else(String::new, text)
+    }
+
+    /// A time in UTC (RFC 3339); as it came where it is no time of our calendar.
+    pub(super) fn time(&self, member: &str) -> String {
+        let formatted = self
+            .seconds(member)
+            .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok());
+        formatted.unwrap_or_else(|| self.text(member))
+    }
+
+    /// A time in seconds since 1970.
+    pub(super) fn seconds(&self, member: &str) -> Option<i64> {
+        self.0.get(member)?.as_i64()
+    }
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(text).collect::<Vec<_>>().join(" "),
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => value.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_record_says_is_text() {
+        let record =
+            r#"{"jti":"i","roles":["a","b"],"details":{"x":[1]},"sub":null,"iat":0,"exp":9e99,"nbf":"x"}"#;
+        let raw: Box<RawValue> = serde_json::from_str(record).unwrap();
+        let record = Record::read(&raw).unwrap();
+        let texts = ["jti", "roles", "details", "sub", "aud"].map(|member| record.text(member));
+        assert_eq!(texts, ["i", "a b", r#"{"x":[1]}"#, "", ""]);
+        let times = ["iat", "exp", "nbf"].map(|member| record.time(member));
+        assert_eq!(times, ["1970-01-01T00:00:00Z", "9e+99", "x"]);
+    }
+
+    #[test]
+    fn what_is_no_object_is_no_record() {
+        let raw: Box<RawValue> = serde_json::from_str("[1]").unwrap();
+        assert!(Record::read(&raw).is_err());
+    }
+}
