@@ -6,9 +6,11 @@ mod command;
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
-use command::{Exit, check, explain, hash_secret, health, lookup, purge, revoke, serve, tokens};
+use command::{
+    Exit, check, completions, explain, hash_secret, health, lookup, man, purge, revoke, serve, tokens,
+};
 
 /// A full cache is hundreds of thousands of small pieces among the short-lived ones of every request. The system's
 /// allocator keeps holes between them, a fifth of the whole.
@@ -36,6 +38,8 @@ enum Command {
     Explain(explain::Explain),
     HashSecret(hash_secret::HashSecret),
     Health(health::Health),
+    Completions(completions::Completions),
+    Man(man::Man),
 }
 
 const EXAMPLES: &str = "\
@@ -70,6 +74,8 @@ fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::HashSecret(hash_secret) => hash_secret.run(),
         Command::Health(health) => health.run(),
+        Command::Completions(completions) => completions.run(Cli::command()),
+        Command::Man(man) => man.run(Cli::command()),
     };
     outcome
         .unwrap_or_else(|stopped| {

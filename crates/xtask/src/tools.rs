@@ -13,6 +13,8 @@ pub(crate) const TESTS: &[Tool] = &[
     Tool { name: "systemd", version: &["systemd-analyze", "--version"], at_least: 250, package: "systemd" },
     // A terminal to be asked at.
     Tool { name: "script", version: &["script", "--version"], at_least: 2, package: "bsdutils" },
+    // Reads our manual pages.
+    Tool { name: "groff", version: &["groff", "--version"], at_least: 1, package: "groff-base" },
     NGINX,
     Tool { name: "HAProxy", version: &["haproxy", "-v"], at_least: 2, package: "haproxy" },
     Tool { name: "Apache httpd", version: &["apache2", "-v"], at_least: 2, package: "apache2-bin" },
@@ -179,6 +181,7 @@ mod tests {
             ("Server version: Apache/2.4.71 (Debian)\n", Some(2)),
             ("lua-socket:amd64\t3.1.0-1+b1\n", Some(3)),
             ("pip 23.0.1\n", Some(23)),
+            ("GNU groff version 1.22.4\nCopyright (C) 2018 Free Software Foundation, Inc.\n", Some(1)),
             ("libnginx-mod-http-lua\t1:0.10.23-1+deb12u1\n", Some(0)),
             ("lua-cjson:amd64\t2.1.0+dfsg-2.2\n", Some(2)),
             ("systemd 252 (252.39-1~deb12u2)\n+PAM +AUDIT", Some(252)),

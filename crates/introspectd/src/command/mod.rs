@@ -1,10 +1,12 @@
 //! One file a command, and what those share that ask a running server: [`connection`], [`consent`] and [`screen`].
 
 pub(crate) mod check;
+pub(crate) mod completions;
 pub(crate) mod explain;
 pub(crate) mod hash_secret;
 pub(crate) mod health;
 pub(crate) mod lookup;
+pub(crate) mod man;
 pub(crate) mod purge;
 pub(crate) mod revoke;
 pub(crate) mod serve;

@@ -48,6 +48,8 @@ async fn each_command_explains_itself_with_examples() {
         ("explain", &["--provider", "--token-id", "--policy", "standard input", "`explain`"]),
         ("hash-secret", &["standard input", "sha256"]),
         ("health", &["--admin", "127.0.0.1:9090", "unix:PATH"]),
+        ("completions", &["bash", "zsh", "fish", "elvish", "powershell"]),
+        ("man", &["--dir"]),
     ] {
         let help = printed(&[command, "--help"], 0).await;
         for text in needed.iter().chain(&["Examples:", "Usage:"]) {
@@ -70,6 +72,8 @@ async fn the_program_names_its_commands_and_exit_codes() {
         "explain",
         "hash-secret",
         "health",
+        "completions",
+        "man",
         "Examples:",
         "client.toml",
         "INTROSPECTD_CLIENT_CONFIG",
