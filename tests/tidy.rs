@@ -22,6 +22,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("introspectd-settings", &[]),
     ("introspectd-upstream", &["introspectd-core", "introspectd-settings"]),
     (ADAPTER, &["introspectd-upstream", "introspectd-core", "introspectd-settings"]),
+    ("introspectd-bindings", &["introspectd-core"]),
     ("introspectd-resolver", &["introspectd-core"]),
     ("introspectd-front", &["introspectd-resolver", "introspectd-core"]),
     ("introspectd-ext-authz", &["introspectd-front"]),

@@ -1,0 +1,188 @@
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use introspectd_core::{Timestamp, TokenId};
+use redb::backends::FileBackend;
+use redb::{Builder, Database, ReadableDatabase, ReadableTable};
+
+use crate::keys::{Keys, equal, random_root};
+use crate::stored::{ABOUT, BINDINGS, sweep, write};
+
+/// The file of bindings cannot be used. It is as it was: never emptied, never replaced.
+#[derive(Debug, thiserror::Error)]
+#[error("the store of bindings {file} {reason}", file = file.display())]
+pub struct OpenFailed {
+    file: PathBuf,
+    reason: Reason,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Reason {
+    #[error("cannot be made, since there is no folder {}. Make the folder, or name another path", .0.display())]
+    NoFolder(PathBuf),
+    #[error("cannot be opened: {0}. Mend that, or name another path")]
+    Io(#[from] io::Error),
+    #[error("is in use by another process. Give each process a path of its own")]
+    InUse,
+    #[error(
+        "is damaged, or no store of bindings. Restore a copy of it, or move it away to begin without bindings: \
+         tokens bound before are then inactive until they are bound again"
+    )]
+    Damaged,
+    #[error(
+        "is of version {0}, which this program does not know. Run the program that wrote it, or move it away to \
+         begin without bindings"
+    )]
+    Version(u32),
+    #[error(
+        "was written with another key. Configure that one as [bindings] key, or move the file away to begin without \
+         bindings"
+    )]
+    OtherKey,
+    #[error(
+        "was written with a configured key. Configure it as [bindings] key, or move the file away to begin without \
+         bindings"
+    )]
+    KeyNeeded,
+    #[error(
+        "has a key of its own. Leave [bindings] key out, or move the file away to begin without bindings"
+    )]
+    OwnKey,
+}
+
+/// Of what the file holds, not of the library that keeps it.
+const VERSION: u32 = 1;
+
+const VERSION_ENTRY: &str = "version";
+const CHECK_ENTRY: &str = "check";
+/// Absent where the key is configured.
+const KEY_ENTRY: &str = "key";
+
+/// The library would take 1 GiB. Bindings are few, and a miss asks a provider anyway.
+const CACHE_BYTES: usize = 16 * 1024 * 1024;
+
+/// How many ended bindings one transaction takes out while the file is opened.
+const SWEEP_AT_OPEN: usize = 10_000;
+
+/// The file's database, whole and swept, and its keys.
+pub(crate) fn open(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<(Database, Keys), OpenFailed> {
+    let opened = guarded(|| {
+        if !file.try_exists()? {
+            create(file, key)?;
+        }
+        let mut database = settings().set_check_integrity_on_open(true).open(file).map_err(reason)?;
+        let keys = read_keys(&database, key)?;
+        check_seals(&database, &keys)?;
+        while write(&database, |transaction| sweep(transaction, now, SWEEP_AT_OPEN)).map_err(reason)?
+            == SWEEP_AT_OPEN
+        {}
+        database.compact().map_err(reason)?;
+        Ok((database, keys))
+    });
+    opened.map_err(|reason| OpenFailed { file: file.to_owned(), reason })
+}
+
+/// The library trusts parts of a file, and panics where they are wrong.
+fn guarded<T>(open: impl FnOnce() -> Result<T, Reason>) -> Result<T, Reason> {
+    catch_unwind(AssertUnwindSafe(open)).unwrap_or(Err(Reason::Damaged))
+}
+
+fn settings() -> Builder {
+    let mut builder = Database::builder();
+    builder.set_cache_size(CACHE_BYTES);
+    builder
+}
+
+/// Under another name first: who is killed meanwhile leaves no half of a store at `file`. And linked, not renamed: one
+/// that another process has made meanwhile stays.
+fn create(file: &Path, key: Option<&[u8]>) -> Result<(), Reason> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
+        return Err(Reason::NoFolder(folder.to_owned()));
+    }
+    let root = random_root()?;
+    let mut name = file.as_os_str().to_owned();
+    name.push(format!(".{}.new", blake3::hash(&random_root()?).to_hex().as_str().split_at(16).0));
+    let unfinished = PathBuf::from(name);
+    let made = fill(&unfinished, key.is_none().then_some(&root), &Keys::of(key.unwrap_or(&root)));
+    let linked = made.and_then(|()| match std::fs::hard_link(&unfinished, file) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(Reason::Io(error)),
+        Ok(()) | Err(_) => Ok(()),
+    });
+    let removed = std::fs::remove_file(&unfinished);
+    linked?;
+    removed?;
+    File::open(folder)?.sync_all()?;
+    tracing::info!(file = %file.display(), "made a store of bindings, which holds none yet");
+    Ok(())
+}
+
+fn fill(file: &Path, own_key: Option<&[u8; 32]>, keys: &Keys) -> Result<(), Reason> {
+    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(file)?;
+    let database = settings().create_with_backend(FileBackend::new(file).map_err(reason)?).map_err(reason)?;
+    let written = write(&database, |transaction| {
+        // That they are there, although nothing is in them.
+        transaction.open_table(BINDINGS)?;
+        let mut about = transaction.open_table(ABOUT)?;
+        about.insert(VERSION_ENTRY, &VERSION.to_le_bytes()[..])?;
+        about.insert(CHECK_ENTRY, &keys.check()[..])?;
+        if let Some(own_key) = own_key {
+            about.insert(KEY_ENTRY, &own_key[..])?;
+        }
+        Ok(())
+    });
+    written.map_err(reason)?;
+    database.close().map_err(reason)
+}
+
+fn read_keys(database: &Database, configured: Option<&[u8]>) -> Result<Keys, Reason> {
+    let transaction = database.begin_read().map_err(reason)?;
+    let about = transaction.open_table(ABOUT).map_err(reason)?;
+    let version = about.get(VERSION_ENTRY).map_err(reason)?.ok_or(Reason::Damaged)?;
+    match version.value().try_into().map(u32::from_le_bytes) {
+        Ok(VERSION) => {}
+        Ok(other) => return Err(Reason::Version(other)),
+        Err(_) => return Err(Reason::Damaged),
+    }
+    let own = about.get(KEY_ENTRY).map_err(reason)?;
+    let keys = match (own, configured) {
+        (Some(own), None) => Keys::of(own.value()),
+        (None, Some(configured)) => Keys::of(configured),
+        (None, None) => return Err(Reason::KeyNeeded),
+        (Some(_), Some(_)) => return Err(Reason::OwnKey),
+    };
+    let check = about.get(CHECK_ENTRY).map_err(reason)?.ok_or(Reason::Damaged)?;
+    let check = check.value().try_into().map_err(|_| Reason::Damaged)?;
+    if equal(check, *keys.check()) { Ok(keys) } else { Err(Reason::OtherKey) }
+}
+
+/// The library's own checksums are no secret, so whoever can write the file can make them fit.
+fn check_seals(database: &Database, keys: &Keys) -> Result<(), Reason> {
+    let transaction = database.begin_read().map_err(reason)?;
+    for entry in transaction.open_table(BINDINGS).map_err(reason)?.iter().map_err(reason)? {
+        let (place, binding) = entry.map_err(reason)?;
+        let (end, seal, id) = binding.value();
+        let id = TokenId::parse(id.to_owned()).map_err(|_| Reason::Damaged)?;
+        if !equal(seal, keys.seal(&place.value(), end, &id)) {
+            return Err(Reason::Damaged);
+        }
+    }
+    Ok(())
+}
+
+/// What an error of the library means to whoever has to act.
+fn reason(error: impl Into<redb::Error>) -> Reason {
+    let error = error.into();
+    if let redb::Error::DatabaseAlreadyOpen = error {
+        return Reason::InUse;
+    }
+    if let redb::Error::Io(error) = error
+        && !matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+    {
+        return Reason::Io(error);
+    }
+    Reason::Damaged
+}

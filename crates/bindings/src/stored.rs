@@ -1,0 +1,158 @@
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use introspectd_core::{Bindings, BindingsFailed, ProviderName, Timestamp, TokenId, TokenValue};
+use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use secrecy::{ExposeSecret, SecretString};
+
+use crate::keys::{Keys, Place, equal};
+use crate::open::{OpenFailed, open};
+
+/// What the file is: its version, and the key or what tells the configured one from others.
+pub(crate) const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
+/// From a token's place to its end in seconds since 1970, the entry's seal, and the id.
+pub(crate) const BINDINGS: TableDefinition<'_, Place, (i64, [u8; 32], &str)> =
+    TableDefinition::new("bindings");
+/// The places by their ends.
+const BY_END: TableDefinition<'_, (i64, Place), ()> = TableDefinition::new("by_end");
+
+/// Bindings in a file, which one process at a time may have open.
+///
+/// What was bound is there after a crash. Ended bindings are taken out a day after their end, so that a clock that was
+/// wrong for a moment takes none: a few at each [`Bindings::bind`], all of them when the file is opened, after which it
+/// is compacted. Opening reads the whole file.
+pub struct StoredBindings {
+    file: PathBuf,
+    database: Database,
+    keys: Keys,
+}
+
+/// How many ended bindings a new one takes out at most: more than come in, and few enough for none to wait.
+const SWEEP_AT_BIND: usize = 16;
+
+/// Seconds.
+const DAY: i64 = 24 * 60 * 60;
+
+impl StoredBindings {
+    /// Opens the file, or makes it. With a `key` of at least 32 bytes the file alone does not tell whether it holds a
+    /// token in hand; without, the file has a random key of its own.
+    ///
+    /// # Errors
+    /// [`OpenFailed`] names the file, what is wrong with it, and what to do.
+    pub fn open(file: &Path, key: Option<&SecretString>, now: Timestamp) -> Result<Self, OpenFailed> {
+        let key = key.map(|key| key.expose_secret().as_bytes());
+        let (database, keys) = open(file, key, now)?;
+        Ok(Self { file: file.to_owned(), database, keys })
+    }
+
+    /// Logs why it failed: to a caller it is an outage, whatever it was.
+    fn outcome<T>(
+        &self,
+        doing: &str,
+        work: impl FnOnce() -> Result<T, redb::Error>,
+    ) -> Result<T, BindingsFailed> {
+        // The library panics where a page that was good when the file was opened is not any more.
+        let error = match catch_unwind(AssertUnwindSafe(work)) {
+            Ok(Ok(done)) => return Ok(done),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => "a page is damaged".to_owned(),
+        };
+        tracing::error!(file = %self.file.display(), error, "the store of bindings failed to {doing}");
+        Err(BindingsFailed)
+    }
+}
+
+impl Bindings for StoredBindings {
+    fn find(
+        &self,
+        provider: &ProviderName,
+        token: &TokenValue,
+        now: Timestamp,
+    ) -> Result<Option<TokenId>, BindingsFailed> {
+        let place = self.keys.place(provider, token);
+        self.outcome("find", || {
+            let bindings = self.database.begin_read()?.open_table(BINDINGS)?;
+            let Some(binding) = bindings.get(place)? else { return Ok(None) };
+            let (end, seal, id) = binding.value();
+            let damaged = || redb::Error::Corrupted("an entry is not as it was written".to_owned());
+            let id = TokenId::parse(id.to_owned()).map_err(|_| damaged())?;
+            if !equal(seal, self.keys.seal(&place, end, &id)) {
+                return Err(damaged());
+            }
+            Ok((now.seconds() < end).then_some(id))
+        })
+    }
+
+    fn bind(
+        &self,
+        provider: &ProviderName,
+        token: &TokenValue,
+        id: &TokenId,
+        end: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), BindingsFailed> {
+        let (place, end) = (self.keys.place(provider, token), end.seconds());
+        let seal = self.keys.seal(&place, end, id);
+        self.outcome("bind", || {
+            write(&self.database, |transaction| {
+                sweep(transaction, now, SWEEP_AT_BIND)?;
+                let mut by_end = transaction.open_table(BY_END)?;
+                let mut bindings = transaction.open_table(BINDINGS)?;
+                if let Some(former) = bindings.insert(place, (end, seal, id.as_str()))? {
+                    by_end.remove((former.value().0, place))?;
+                }
+                by_end.insert((end, place), ())?;
+                Ok(())
+            })
+        })
+    }
+}
+
+/// Makes a change that outlives a crash when this returns.
+///
+/// Twice over, the second time without a change: the file has two states, the last and the one before, and opens with
+/// the one before where the last is damaged. So both hold the change.
+pub(crate) fn write<T>(
+    database: &Database,
+    change: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
+) -> Result<T, redb::Error> {
+    let transaction = database.begin_write()?;
+    let changed = change(&transaction)?;
+    transaction.commit()?;
+    let again = database.begin_write()?;
+    again.open_table(ABOUT)?.insert("again", &[][..])?;
+    again.commit()?;
+    Ok(changed)
+}
+
+/// Takes out bindings that ended a day ago, at most so many. How many they were.
+pub(crate) fn sweep(
+    transaction: &WriteTransaction,
+    now: Timestamp,
+    at_most: usize,
+) -> Result<usize, redb::Error> {
+    // A clock that has no idea of the time says so.
+    if now == Timestamp::MAX {
+        return Ok(0);
+    }
+    let mut by_end = transaction.open_table(BY_END)?;
+    let mut bindings = transaction.open_table(BINDINGS)?;
+    let mut swept = 0;
+    while swept < at_most {
+        let Some((end, place)) = by_end.first()?.map(|(first, _)| first.value()) else { break };
+        if end > now.seconds() - DAY {
+            break;
+        }
+        by_end.remove((end, place))?;
+        bindings.remove(place)?;
+        swept += 1;
+    }
+    Ok(swept)
+}
+
+impl fmt::Debug for StoredBindings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoredBindings").field("file", &self.file).finish_non_exhaustive()
+    }
+}

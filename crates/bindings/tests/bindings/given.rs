@@ -1,0 +1,87 @@
+//! What the tests bind, and where.
+
+use std::path::{Path, PathBuf};
+
+use introspectd_bindings::{OpenFailed, StoredBindings};
+use introspectd_core::{Bindings, ProviderName, Timestamp, TokenId, TokenValue};
+use tempfile::TempDir;
+
+pub(crate) const NOW: i64 = 1_800_000_000;
+pub(crate) const DAY: i64 = 86_400;
+
+pub(crate) fn at(seconds: i64) -> Timestamp {
+    Timestamp::from_seconds(seconds).unwrap()
+}
+
+pub(crate) fn bank() -> ProviderName {
+    ProviderName::parse("bank").unwrap()
+}
+
+pub(crate) fn token(text: &str) -> TokenValue {
+    TokenValue::parse(text.to_owned()).unwrap()
+}
+
+pub(crate) fn id(text: &str) -> TokenId {
+    TokenId::parse(text.to_owned()).unwrap()
+}
+
+/// The token of this number and its id.
+pub(crate) fn pair(number: u32) -> (TokenValue, TokenId) {
+    (token(&format!("secret-of-{number}")), id(&format!("249a0a2e-028a-4e15-a841-{number:012}")))
+}
+
+/// Binds the pair of this number for an hour.
+pub(crate) fn bind(bindings: &dyn Bindings, number: u32) {
+    let (token, id) = pair(number);
+    bindings.bind(&bank(), &token, &id, at(NOW + 3600), at(NOW)).unwrap();
+}
+
+/// Which of these pairs are not as they were bound.
+pub(crate) fn missing(bindings: &dyn Bindings, numbers: impl Iterator<Item = u32>) -> Vec<u32> {
+    let is_there = |number: &u32| {
+        let (token, id) = pair(*number);
+        bindings.find(&bank(), &token, at(NOW)) == Ok(Some(id))
+    };
+    numbers.filter(|number| !is_there(number)).collect()
+}
+
+/// No pair.
+pub(crate) const NONE: [u32; 0] = [];
+
+/// A folder with room for a store.
+pub(crate) struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        Self { folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.path().join("bindings.redb")
+    }
+
+    pub(crate) fn bytes(&self) -> Vec<u8> {
+        std::fs::read(self.file()).unwrap()
+    }
+
+    pub(crate) fn open(&self) -> StoredBindings {
+        self.try_open().unwrap()
+    }
+
+    pub(crate) fn try_open(&self) -> Result<StoredBindings, OpenFailed> {
+        StoredBindings::open(&self.file(), None, at(NOW))
+    }
+
+    /// What is said of a file that is refused.
+    pub(crate) fn refusal(&self) -> String {
+        let refusal = self.try_open().expect_err("a file that is refused").to_string();
+        assert!(refusal.contains(self.file().to_str().unwrap()), "{refusal}");
+        refusal
+    }
+}

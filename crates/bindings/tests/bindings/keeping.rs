@@ -1,0 +1,150 @@
+//! What both stores do alike, and what only one of them does.
+
+use introspectd_bindings::{MemoryBindings, StoredBindings};
+use introspectd_core::{Bindings, ProviderName, Timestamp};
+
+use crate::given::{DAY, NONE, NOW, Place, at, bank, bind, id, missing, pair, token};
+
+fn each(check: impl Fn(&dyn Bindings)) {
+    check(&MemoryBindings::new().unwrap());
+    check(&Place::new().open());
+}
+
+#[test]
+fn a_bound_token_has_its_id_and_no_other_token_has() {
+    each(|bindings| {
+        bind(bindings, 1);
+        bind(bindings, 2);
+        assert_eq!(missing(bindings, 1..3), NONE);
+        let find = |provider: &str, text: &str| {
+            bindings.find(&ProviderName::parse(provider).unwrap(), &token(text), at(NOW)).unwrap()
+        };
+        for (provider, text) in [
+            ("bank", "secret-of-3"),
+            ("bank", "secret-of-"),
+            ("bank", "secret-of-1 "),
+            ("bank", pair(1).1.as_str()),
+            ("other", "secret-of-1"),
+            ("ban", "ksecret-of-1"),
+            ("banks", "ecret-of-1"),
+        ] {
+            assert_eq!(find(provider, text), None, "{provider} {text}");
+        }
+    });
+}
+
+#[test]
+fn a_binding_ends_with_its_token() {
+    each(|bindings| {
+        bind(bindings, 1);
+        let (token, id) = pair(1);
+        let find = |now| bindings.find(&bank(), &token, at(now)).unwrap();
+        assert_eq!(find(NOW + 3599), Some(id));
+        assert_eq!(find(NOW + 3600), None);
+        assert_eq!(bindings.find(&bank(), &token, Timestamp::MAX), Ok(None));
+    });
+}
+
+#[test]
+fn the_last_binding_of_a_token_counts() {
+    each(|bindings| {
+        let (token, first) = pair(1);
+        bind(bindings, 1);
+        bindings.bind(&bank(), &token, &id("other"), at(NOW + 60), at(NOW)).unwrap();
+        assert_eq!(bindings.find(&bank(), &token, at(NOW + 59)), Ok(Some(id("other"))));
+        assert_eq!(bindings.find(&bank(), &token, at(NOW + 60)), Ok(None));
+        bindings.bind(&bank(), &token, &first, at(NOW + 5 * DAY), at(NOW)).unwrap();
+        // When the former one would be swept.
+        bindings.bind(&bank(), &pair(2).0, &id("2"), at(NOW + 9 * DAY), at(NOW + 2 * DAY)).unwrap();
+        assert_eq!(bindings.find(&bank(), &token, at(NOW + 4 * DAY)), Ok(Some(first)));
+    });
+}
+
+#[test]
+fn what_was_bound_is_there_when_the_file_is_opened_again() {
+    let place = Place::new();
+    for round in 0..5 {
+        let bindings = place.open();
+        assert_eq!(missing(&bindings, 0..round * 10), NONE, "round {round}");
+        (round * 10..(round + 1) * 10).for_each(|number| bind(&bindings, number));
+    }
+}
+
+/// Looked for at a time when it was good: whether it is kept shows only so.
+#[test]
+fn what_ended_a_day_ago_is_taken_out_and_nothing_else() {
+    let kept = |opened: Timestamp| {
+        let place = Place::new();
+        bind(&place.open(), 1);
+        let bindings = StoredBindings::open(&place.file(), None, opened).unwrap();
+        missing(&bindings, 1..2).is_empty()
+    };
+    assert!(kept(at(NOW + 3600 + DAY - 1)));
+    assert!(!kept(at(NOW + 3600 + DAY)));
+    assert!(kept(Timestamp::MAX), "a clock that does not know the time takes nothing");
+}
+
+#[test]
+fn a_new_binding_takes_out_what_ended_a_day_ago() {
+    let place = Place::new();
+    let bindings = place.open();
+    (0..20).for_each(|number| bind(&bindings, number));
+    let later = NOW + 3600 + DAY;
+    let (token, id) = pair(20);
+    bindings.bind(&bank(), &token, &id, at(later + 60), at(later)).unwrap();
+    assert_eq!(missing(&bindings, 0..21).len(), 16);
+    bindings.bind(&bank(), &token, &id, at(later + 60), at(later)).unwrap();
+    assert_eq!(missing(&bindings, 0..21).len(), 20);
+    assert_eq!(bindings.find(&bank(), &token, at(later)), Ok(Some(id)));
+}
+
+#[test]
+fn the_file_does_not_grow_with_what_has_ended() {
+    let place = Place::new();
+    let fill = |from: u32, now: i64| {
+        let bindings = StoredBindings::open(&place.file(), None, at(now)).unwrap();
+        for number in from..from + 300 {
+            let (token, id) = pair(number);
+            bindings.bind(&bank(), &token, &id, at(now + 60), at(now)).unwrap();
+        }
+        drop(bindings);
+        place.bytes().len()
+    };
+    let first = fill(0, NOW);
+    let sizes: Vec<_> = (1..5).map(|round| fill(round * 300, NOW + i64::from(round) * 2 * DAY)).collect();
+    assert!(sizes.iter().all(|size| *size <= first * 3 / 2), "{first} and then {sizes:?}");
+}
+
+/// An id may have 16 KiB.
+#[test]
+fn memory_is_bounded_and_what_ends_first_goes_first() {
+    let bindings = MemoryBindings::new().unwrap();
+    let long = id(&"x".repeat(16 * 1024));
+    let bound = 2500;
+    for number in 0..bound {
+        let end = at(NOW + 3600 + i64::from(number));
+        bindings.bind(&bank(), &pair(number).0, &long, end, at(NOW)).unwrap();
+    }
+    let find = |number| bindings.find(&bank(), &pair(number).0, at(NOW)).unwrap();
+    let kept: Vec<_> = (0..bound).filter(|number| find(*number).is_some()).collect();
+    assert!((1500..2048).contains(&kept.len()), "{}", kept.len());
+    assert_eq!(kept, (bound - u32::try_from(kept.len()).unwrap()..bound).collect::<Vec<_>>());
+}
+
+#[test]
+fn no_token_is_in_the_file_or_printed() {
+    let place = Place::new();
+    let bindings = place.open();
+    bind(&bindings, 1);
+    let contains = |text: &str| place.bytes().windows(text.len()).any(|part| part == text.as_bytes());
+    assert!(contains(pair(1).1.as_str()), "the id is, or this test would find nothing");
+    assert!(!contains("secret-of-1"));
+    let bare = blake3::hash(b"secret-of-1");
+    assert!(
+        !place.bytes().windows(32).any(|part| part == bare.as_bytes()),
+        "nor a hash that anybody can make"
+    );
+    for printed in [format!("{bindings:?}"), format!("{:?}", MemoryBindings::new().unwrap())] {
+        assert!(!printed.contains("secret") && !printed.contains('['), "{printed}");
+    }
+}
