@@ -14,6 +14,16 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+/// A provider's answer to whoever brought credentials of its own: no redirect, no 429 and no 5xx.
+pub struct Relayed {
+    /// What is left: 2xx, and 4xx other than 429.
+    pub status: StatusCode,
+    /// `Content-Type`, where it is text.
+    pub content_type: Option<String>,
+    /// At most 1 MiB. May hold secrets, as [`Answer::body`].
+    pub body: Bytes,
+}
+
 impl Answer {
     /// The body of a 200.
     ///

@@ -23,7 +23,7 @@ mod tls;
 mod upstream;
 
 pub use address::{Address, InvalidAddress, Refused, Segment};
-pub use answer::{Answer, object};
+pub use answer::{Answer, Relayed, object};
 pub use connection::Connection;
 pub use dialect::Dialect;
 pub use elements::{Elements, List};

@@ -129,7 +129,7 @@ impl Question {
         Self { method: Method::POST, uri, body: Some((FORM, body.into())) }
     }
 
-    pub(crate) fn json(uri: Uri, body: Vec<u8>) -> Self {
+    pub(crate) fn json(uri: Uri, body: impl Into<Bytes>) -> Self {
         Self { method: Method::POST, uri, body: Some((JSON, body.into())) }
     }
 

@@ -2,12 +2,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, Response, StatusCode, Uri};
 use hyper::body::Incoming;
 use introspectd_core::{Clock, Failure};
 use serde_json::Value;
 
-use crate::answer::{Answer, screen};
+use crate::answer::{Answer, Relayed, screen};
 use crate::connection::Connection;
 use crate::credentials::Credentials;
 use crate::elements::{Elements, List};
@@ -82,6 +83,23 @@ impl Upstream {
     /// A [`Failure`] for anything but an [`Answer`].
     pub async fn delete(&self, uri: Uri, json: Option<&Value>) -> Result<Answer, Failure> {
         self.ask(Question::delete(uri, json)).await
+    }
+
+    /// Hands on a JSON body that brings credentials of its own, with none of ours but our certificate. What is said of
+    /// those credentials, 401 and 403, is for whoever brought them.
+    ///
+    /// # Errors
+    /// A [`Failure`] for anything but an answer.
+    pub async fn relay_json(&self, uri: Uri, body: Bytes) -> Result<Relayed, Failure> {
+        let exchange = async {
+            let (status, headers, body) = self.pool.send(Question::json(uri, body), None).await?;
+            if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+                screen(status, &headers)?;
+            }
+            let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            Ok(Relayed { status, content_type: content_type.map(str::to_owned), body })
+        };
+        self.in_time(exchange).await
     }
 
     /// Ends what takes several exchanges in the time of one.
