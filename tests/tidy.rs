@@ -33,6 +33,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-front",
             "introspectd-resolver",
             ADAPTER,
+            "introspectd-bindings",
             "introspectd-upstream",
             "introspectd-core",
             "introspectd-settings",
