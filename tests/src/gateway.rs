@@ -13,7 +13,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use introspectd::{App, Config};
-use introspectd_core::Provider;
+use introspectd_core::{Provider, Timestamp};
 use introspectd_front::{ListenAddress, Passed, Stop, Workers};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -151,7 +151,8 @@ pub fn form_body(form: &[(&str, &str)]) -> String {
 pub fn provider(section: &str) -> Arc<dyn Provider> {
     let config = load(&Environment::new(), &format!("{PRELUDE}\n[providers.alone]\n{section}"));
     let provider = config.providers.into_iter().next().expect("one provider");
-    provider.into_entry(Arc::new(Time::at(NOW))).provider
+    let (clock, now) = (Arc::new(Time::at(NOW)), Timestamp::from_seconds(NOW).expect("a time"));
+    provider.into_entry(clock, &config.bindings.open(now).expect("a store")).provider
 }
 
 /// Reads a configuration as the binary does.

@@ -1,8 +1,8 @@
 //! Passport: how to ask about a token id, for a list, and to take a token back; how to read the answers.
 //!
 //! Passport is asked by token id, and its answer holds no token: nothing in it proves which
-//! credential it is about. A bare token therefore is of no use here without a binding (token → token
-//! id) from a trusted source; until the binding store is there, every one is inactive.
+//! credential it is about. A bare token therefore is looked up by the id that it is bound to, by a
+//! trusted caller or because we saw both when it was issued. Without a binding it is inactive.
 
 mod config;
 mod list;
@@ -11,10 +11,11 @@ mod wire;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::Uri;
+use bytes::Bytes;
+use http::{StatusCode, Uri};
 use introspectd_core::{
-    BadAnswer, Batch, Capabilities, Clock, Failure, Introspection, Listing, Position, Provider, State,
-    TokenId, TokenValue,
+    BadAnswer, Batch, Bindings, BindingsFailed, Bound, Capabilities, Clock, Failure, Introspection, Issued,
+    Listing, Outage, Position, Provider, ProviderName, State, Timestamp, TokenId, TokenValue,
 };
 use introspectd_upstream::{Address, Segment, Upstream};
 use serde_json::json;
@@ -33,19 +34,48 @@ pub struct Passport {
     upstream: Upstream,
     address: Address,
     clock: Arc<dyn Clock>,
+    /// Under which its bindings are kept.
+    name: ProviderName,
+    bindings: Arc<dyn Bindings>,
 }
 
 impl Passport {
-    /// From what was read from the configuration.
-    pub fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
+    /// From what was read from the configuration, with the bindings that are kept for the provider of this name.
+    pub fn new(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        name: ProviderName,
+        bindings: Arc<dyn Bindings>,
+    ) -> Self {
         let address = config.connection.address.clone();
-        Self { upstream: Upstream::new(config.connection, Arc::clone(&clock)), address, clock }
+        let upstream = Upstream::new(config.connection, Arc::clone(&clock));
+        Self { upstream, address, clock, name, bindings }
     }
 
     /// `None` for what can be no token id.
     fn uri(&self, id: &TokenId) -> Option<Uri> {
         let id = Segment::parse(id.as_str(), &[]).ok()?;
         self.address.with_segment(TOKENS, &id).ok()
+    }
+
+    /// The id that this token is bound to. A disk may take its time, and a worker has other connections.
+    async fn find(&self, token: &TokenValue) -> Result<Option<TokenId>, Failure> {
+        let (token, now) = (token.clone(), self.clock.now());
+        self.ask_bindings(move |bindings, name| bindings.find(name, &token, now)).await
+    }
+
+    async fn keep(&self, token: &TokenValue, id: &TokenId, end: Timestamp) -> Result<(), Failure> {
+        let (token, id, now) = (token.clone(), id.clone(), self.clock.now());
+        self.ask_bindings(move |bindings, name| bindings.bind(name, &token, &id, end, now)).await
+    }
+
+    async fn ask_bindings<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&dyn Bindings, &ProviderName) -> Result<T, BindingsFailed> + Send + 'static,
+    ) -> Result<T, Failure> {
+        let (bindings, name) = (Arc::clone(&self.bindings), self.name.clone());
+        let asked = tokio::task::spawn_blocking(move || question(&*bindings, &name)).await;
+        Ok(asked.map_err(|_| Failure::outage(Outage::Abandoned))??)
     }
 
     /// Whether a token that cannot be revoked is active still. Its record does not say that it was revoked; an active
@@ -61,17 +91,35 @@ impl Passport {
 #[async_trait]
 impl Provider for Passport {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { lookup: true, revoke_by_id: true, list: true, ..Capabilities::default() }
+        Capabilities {
+            introspect: true,
+            lookup: true,
+            revoke: true,
+            revoke_by_id: true,
+            list: true,
+            bind: true,
+            issue: true,
+        }
     }
 
-    async fn introspect(&self, _token: &TokenValue) -> Result<Introspection, Failure> {
-        Ok(Introspection::Inactive)
+    async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
+        let Some(id) = self.find(token).await? else { return Ok(Introspection::Inactive) };
+        Ok(match self.lookup(&id).await? {
+            Introspection::Token(record) => Introspection::Token(Box::new(record.without(token))),
+            Introspection::Inactive => Introspection::Inactive,
+        })
     }
 
     async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
         let Some(uri) = self.uri(id) else { return Ok(Introspection::Inactive) };
         let answer = self.upstream.get(uri).await?;
         Ok(wire::read(answer.status, &answer.body, id)?)
+    }
+
+    /// Only with a binding. Without, the token may be as good as ever at Passport, and nobody here can name it there.
+    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
+        let id = self.find(token).await?.ok_or(Failure::Unsupported)?;
+        self.revoke_by_id(&id).await
     }
 
     async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure> {
@@ -96,5 +144,41 @@ impl Provider for Passport {
         let asked_at = self.clock.now();
         let answer = self.upstream.get(uri).await?;
         Ok(page.read(&answer.ok()?, asked_at)?)
+    }
+
+    fn bound(&self, token: &TokenValue) -> Option<TokenId> {
+        self.bindings.find(&self.name, token, self.clock.now()).ok().flatten()
+    }
+
+    async fn bind(&self, token: &TokenValue, id: &TokenId) -> Result<Bound, Failure> {
+        // An id is shown to many, so none may come to be a token. And what is no id may be a token, which belongs in
+        // no URL: one that has the two the wrong way round sends nothing.
+        if token.is(id.as_str()) || !wire::is_id(id) {
+            return Ok(Bound::NoSuchToken);
+        }
+        match self.lookup(id).await? {
+            Introspection::Token(record) if record.state(self.clock.now()) == State::Active => {
+                self.keep(token, id, record.exp().unwrap_or(Timestamp::MAX)).await?;
+                Ok(Bound::Done)
+            }
+            Introspection::Token(_) | Introspection::Inactive => Ok(Bound::NoSuchToken),
+        }
+    }
+
+    async fn issue(&self, request: Bytes) -> Result<Issued, Failure> {
+        let uri = self.address.below(TOKENS).map_err(|_| Failure::Unsupported)?;
+        let answer = self.upstream.relay_json(uri, request).await?;
+        let token = match answer.status {
+            StatusCode::OK | StatusCode::CREATED => {
+                let wire::Created { token, id, end } = wire::read_created(&answer.body)?;
+                self.keep(&token, &id, end).await?;
+                Some(token)
+            }
+            // About the credentials that the caller brought, which are its own.
+            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => None,
+            other => return Err(BadAnswer::Status(other.as_u16()).into()),
+        };
+        let (status, content_type) = (answer.status.as_u16(), answer.content_type);
+        Ok(Issued { status, content_type, body: answer.body, token })
     }
 }

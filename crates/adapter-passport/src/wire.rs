@@ -1,7 +1,7 @@
 use http::StatusCode;
 use introspectd_core::{
     BadAnswer, Expiry, Instant, Introspection, Object, ScopeSet, Status, Timestamp, Token, TokenId,
-    bearer_or, grant_type,
+    TokenValue, bearer_or, grant_type,
 };
 use introspectd_upstream::object;
 use serde::Deserialize;
@@ -44,6 +44,45 @@ pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenId) -> Result<I
 fn read_error(status: StatusCode, body: &[u8]) -> Result<(), BadAnswer> {
     let read = object::<Object>(body);
     read.map(drop).map_err(|_| BadAnswer::UndocumentedError(status.as_u16()))
+}
+
+/// "Access tokens", <https://docs.passportfintech.com/EN/access-tokens>: what the creation of a token is answered with.
+/// The members are those of [`Record`], and the token itself.
+#[derive(Deserialize)]
+struct CreatedRecord {
+    access_token: String,
+    token_id: String,
+    created_at: String,
+    expires_in: i64,
+}
+
+/// A token that was created.
+pub(crate) struct Created {
+    pub(crate) token: TokenValue,
+    pub(crate) id: TokenId,
+    pub(crate) end: Timestamp,
+}
+
+/// What the body of a success says about the token that was created.
+pub(crate) fn read_created(body: &[u8]) -> Result<Created, BadAnswer> {
+    let CreatedRecord { access_token, token_id, created_at, expires_in } = object(body)?;
+    let token = TokenValue::parse(access_token).map_err(|_| BadAnswer::member("access_token"))?;
+    let id = TokenId::parse(token_id).map_err(|_| BadAnswer::member("token_id"))?;
+    // The id is shown to many, so it can be no token.
+    if token.is(id.as_str()) {
+        return Err(BadAnswer::member("access_token"));
+    }
+    let (_, end) = times(&created_at, expires_in)?;
+    Ok(Created { token, id, end })
+}
+
+/// Whether it has the form of Passport's ids, a UUID's in lower case or upper.
+pub(crate) fn is_id(id: &TokenId) -> bool {
+    let groups = id
+        .as_str()
+        .split('-')
+        .map(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(group.len()));
+    groups.eq([8, 4, 4, 4, 12].map(Some))
 }
 
 /// "Revoke access token", <https://docs.passportfintech.com/EN/revoke-access-token>.
@@ -107,8 +146,7 @@ pub(crate) fn read_listed(body: &[u8]) -> Result<Token, BadAnswer> {
 }
 
 fn token(record: Record) -> Result<Token, BadAnswer> {
-    let created = timestamp(&record.created_at).ok_or_else(|| BadAnswer::member("created_at"))?;
-    let end = created.plus_seconds(record.expires_in).ok_or_else(|| BadAnswer::member("expires_in"))?;
+    let (created, end) = times(&record.created_at, record.expires_in)?;
 
     let mut token = Token::new(Status::Good, Expiry::At(end));
     token.iat = Some(created);
@@ -118,6 +156,13 @@ fn token(record: Record) -> Result<Token, BadAnswer> {
     token.token_type = record.token_type.as_ref().and_then(Value::as_str).map(bearer_or);
     token.grant_type = record.grant_flow.as_ref().and_then(Value::as_str).and_then(grant_type);
     Ok(token)
+}
+
+/// When a token was created, and when it ends.
+fn times(created_at: &str, expires_in: i64) -> Result<(Timestamp, Timestamp), BadAnswer> {
+    let created = timestamp(created_at).ok_or_else(|| BadAnswer::member("created_at"))?;
+    let end = created.plus_seconds(expires_in).ok_or_else(|| BadAnswer::member("expires_in"))?;
+    Ok((created, end))
 }
 
 /// RFC 3339 with or without a zone, the fraction dropped.
@@ -278,11 +323,55 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_created_token_has_its_id_and_its_end() {
+        const CREATED: &str = include_str!("../testdata/create.json");
+        let created = read_created(CREATED.as_bytes()).unwrap();
+        assert!(created.token.is("a41f6f0c2d7b4e9d8c3a5b6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809112"));
+        assert_eq!(created.id, id(ID));
+        assert_eq!(created.end.seconds(), 1_757_542_970 + 86400);
+        for (member, value) in [
+            ("access_token", json!(null)),
+            ("access_token", json!("")),
+            ("access_token", json!(ID)),
+            ("access_token", json!("a".repeat(TokenValue::MAX_BYTES + 1))),
+            ("token_id", json!(null)),
+            ("token_id", json!("")),
+            ("created_at", json!(1_757_542_970)),
+            ("created_at", json!("soon")),
+            ("expires_in", json!("86400")),
+            ("expires_in", json!(i64::MAX)),
+        ] {
+            let mut created: Value = serde_json::from_str(CREATED).unwrap();
+            created[member] = value.clone();
+            let read = read_created(created.to_string().as_bytes()).err();
+            assert_eq!(read, Some(BadAnswer::member(member)), "{member} {value}");
+        }
+        assert_eq!(read_created(b"[]").err(), Some(BadAnswer::NotAnObject));
+    }
+
+    #[test]
+    fn ids_are_uuids() {
+        assert!(is_id(&id(ID)) && is_id(&id(&ID.to_uppercase())));
+        let hex = "17d5cc1a5b0c4f0e9b6d1e3f7a2c8d4417d5cc1a5b0c4f0e9b6d1e3f7a2c6213";
+        for other in [
+            hex,
+            "",
+            "49a0a2e-028a-4e15-a841-de9fd4e4cd84",
+            &format!("{ID}-"),
+            &ID.replace('-', ""),
+            &ID.replace('a', "g"),
+        ] {
+            assert!(!TokenId::parse(other.to_owned()).is_ok_and(|other| is_id(&other)), "{other}");
+        }
+    }
+
     proptest! {
         #[test]
         fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>) {
             let status = StatusCode::from_u16(status).unwrap();
             let _ = (read(status, &body, &id(ID)), read_revocation(status, &body, &id(ID)));
+            let _ = read_created(&body);
         }
 
         #[test]

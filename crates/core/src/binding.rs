@@ -56,4 +56,6 @@ pub struct Issued {
     pub content_type: Option<String>,
     /// At most 1 MiB.
     pub body: Bytes,
+    /// The token in it that was bound; `None` where the vendor issued none.
+    pub token: Option<TokenValue>,
 }

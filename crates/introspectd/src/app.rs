@@ -10,7 +10,7 @@ use introspectd_front::{
 use introspectd_resolver::Resolver;
 use tokio::task::JoinSet;
 
-use crate::config::{CallerListener, Config, Endpoint, Listen};
+use crate::config::{CallerListener, Config, Endpoint, Listen, ProviderConfig};
 
 /// What the configuration describes, built and not yet listening.
 pub struct App {
@@ -38,10 +38,13 @@ impl App {
     /// Builds it.
     ///
     /// # Errors
-    /// Where the system gives no random bytes.
+    /// Where the file of bindings cannot be used, or the system gives no random bytes.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let Config { listen, log_level: _, cache, unmatched, callers, policies, providers, drain } = config;
-        let entries = providers.into_iter().map(|provider| provider.into_entry(Arc::clone(&clock))).collect();
+        let Config { listen, log_level: _, cache, bindings, unmatched, callers, policies, providers, drain } =
+            config;
+        let bindings = bindings.open(clock.now())?;
+        let entry = |provider: ProviderConfig| provider.into_entry(Arc::clone(&clock), &bindings);
+        let entries = providers.into_iter().map(entry).collect();
         let resolver = Resolver::new(entries, &unmatched, cache, Arc::clone(&clock))?;
         let api = Api::new(callers, policies, Arc::new(resolver), clock)?;
         let api = Arc::new(api.with_public_url(listen.public_url.clone()));

@@ -1,6 +1,7 @@
 //! The configuration, read whole: every problem at once, nothing half-valid left.
 
 mod access;
+mod bindings;
 mod cache;
 mod callers;
 mod listen;
@@ -17,6 +18,7 @@ use introspectd_resolver::{CacheLimits, Unmatched};
 use introspectd_settings::{Environment, Problems, Section, Setting, resembling};
 use tracing_subscriber::EnvFilter;
 
+pub use bindings::BindingsConfig;
 pub use listen::{CallerListener, Endpoint, Listen};
 pub use providers::ProviderConfig;
 
@@ -29,6 +31,8 @@ pub struct Config {
     pub log_level: String,
     /// `[cache]`.
     pub cache: CacheLimits,
+    /// `[bindings]`.
+    pub bindings: BindingsConfig,
     /// `[routing] unmatched`.
     pub unmatched: Unmatched,
     /// `[callers.…]`.
@@ -59,12 +63,14 @@ impl Config {
         let listen = Listen::read(root);
         let log_level = read_log(root);
         let cache = cache::read(root);
+        let bindings = BindingsConfig::read(root);
         let providers = providers::read(root);
         let unmatched = routing::read(root, &providers.names);
         let policies = policies::read(root, &providers.names);
         let callers = callers::read(root, &providers.names, &policies, &listen);
         let drain = read_shutdown(root);
-        Self { listen, log_level, cache, unmatched, callers, policies, providers: providers.valid, drain }
+        let providers = providers.valid;
+        Self { listen, log_level, cache, bindings, unmatched, callers, policies, providers, drain }
     }
 }
 

@@ -5,7 +5,7 @@ use introspectd_adapter_apigee as apigee;
 use introspectd_adapter_passport as passport;
 use introspectd_adapter_rfc7662 as rfc7662;
 use introspectd_adapter_tibco_asg as tibco_asg;
-use introspectd_core::{Clock, Provider, ProviderName};
+use introspectd_core::{Bindings, Clock, Provider, ProviderName};
 use introspectd_resolver::{Match, ProviderEntry};
 use introspectd_settings::Section;
 use regex::Regex;
@@ -48,9 +48,17 @@ impl Vendor {
         }
     }
 
-    fn into_provider(self, clock: Arc<dyn Clock>) -> Arc<dyn Provider> {
+    fn into_provider(
+        self,
+        name: &ProviderName,
+        clock: Arc<dyn Clock>,
+        bindings: &Arc<dyn Bindings>,
+    ) -> Arc<dyn Provider> {
         match self {
-            Self::Passport(config) => Arc::new(passport::Passport::new(config, clock)),
+            Self::Passport(config) => {
+                let (name, bindings) = (name.clone(), Arc::clone(bindings));
+                Arc::new(passport::Passport::new(config, clock, name, bindings))
+            }
             Self::TibcoAsg(config) => Arc::new(tibco_asg::TibcoAsg::new(config, clock)),
             Self::Apigee(config) => Arc::new(apigee::Apigee::new(config, clock)),
             Self::Rfc7662(config) => Arc::new(rfc7662::Rfc7662::new(config, clock)),
@@ -60,9 +68,10 @@ impl Vendor {
 
 impl ProviderConfig {
     /// Builds the adapter.
-    pub fn into_entry(self, clock: Arc<dyn Clock>) -> ProviderEntry {
+    pub fn into_entry(self, clock: Arc<dyn Clock>, bindings: &Arc<dyn Bindings>) -> ProviderEntry {
         let Self { name, kind, vendor, matching, issuer, max_in_flight } = self;
-        ProviderEntry { name, kind, provider: vendor.into_provider(clock), matching, issuer, max_in_flight }
+        let provider = vendor.into_provider(&name, clock, bindings);
+        ProviderEntry { name, kind, provider, matching, issuer, max_in_flight }
     }
 }
 

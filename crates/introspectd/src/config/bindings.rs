@@ -1,0 +1,70 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use introspectd_bindings::{MemoryBindings, StoredBindings};
+use introspectd_core::{Bindings, Timestamp};
+use introspectd_settings::Section;
+use secrecy::{ExposeSecret, SecretString};
+
+/// Where bindings of tokens to token ids are kept.
+#[derive(Debug)]
+pub struct BindingsConfig {
+    /// `None`: in memory.
+    path: Option<PathBuf>,
+    key: Option<SecretString>,
+}
+
+/// 256 bits, if they are random.
+const SHORTEST_KEY: usize = 32;
+
+impl BindingsConfig {
+    pub(super) fn read(root: &mut Section) -> Self {
+        let mut bindings = root.section("bindings");
+        let path = bindings.text("path").map(PathBuf::from);
+        let key = bindings.secret("key");
+        if let Some(path) = &path {
+            check(&bindings, path);
+        }
+        if let Some(key) = &key {
+            if key.expose_secret().len() < SHORTEST_KEY {
+                let remedy = "Take the output of `openssl rand -hex 32`.";
+                bindings.problem("key", "is shorter than 32 bytes", remedy);
+            }
+            if path.is_none() {
+                let remedy = "Write path = \"PATH\", or leave the key out.";
+                bindings.problem("key", "has nothing to protect, since there is no path", remedy);
+            }
+        }
+        bindings.finish();
+        Self { path, key }
+    }
+
+    /// Opens the store.
+    ///
+    /// # Errors
+    /// Where the file cannot be used, or the system gives no random bytes.
+    pub fn open(&self, now: Timestamp) -> io::Result<Arc<dyn Bindings>> {
+        match &self.path {
+            None => Ok(Arc::new(MemoryBindings::new()?)),
+            Some(path) => {
+                let opened = StoredBindings::open(path, self.key.as_ref(), now);
+                Ok(Arc::new(opened.map_err(io::Error::other)?))
+            }
+        }
+    }
+}
+
+/// What can be seen without opening it.
+fn check(bindings: &Section, path: &Path) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name_remedy = "Name a file, such as \"/var/lib/introspectd/bindings.redb\".";
+    if path.as_os_str().is_empty() || path.file_name().is_none() || path.is_dir() {
+        bindings.problem("path", "is no path of a file", name_remedy);
+    } else if !folder.is_dir() {
+        let what = format!("is in no folder: there is no {}", folder.display());
+        bindings.problem("path", what, "Make the folder; a relative path counts from the working directory.");
+    } else if path.exists() && !path.is_file() {
+        bindings.problem("path", "is no regular file", name_remedy);
+    }
+}
