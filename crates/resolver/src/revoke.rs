@@ -25,9 +25,15 @@ impl<K: Keep> Resolver<K> {
             Routed::Several(places) => places,
         };
         let providers = places.into_iter().filter_map(|place| self.provider_at(place));
-        let told = providers.filter(|it| may_ask(&it.name)).map(|it| it.provider.revoke(token));
-        let outcomes = join_all(told).await;
+        let providers: Vec<_> = providers.filter(|it| may_ask(&it.name)).collect();
+        // Before it is revoked, which may end its binding.
+        let bound: Vec<_> =
+            providers.iter().filter_map(|it| Some((it.provider.bound(token)?, &it.name))).collect();
+        let outcomes = join_all(providers.iter().map(|it| it.provider.revoke(token))).await;
         self.purge_token(token);
+        for (id, provider) in bound {
+            self.purge_id(&id, provider);
+        }
         outcomes.into_iter().collect()
     }
 

@@ -1,0 +1,49 @@
+use bytes::Bytes;
+use introspectd_core::{Bound, Failure, Issued, ProviderName, TokenId, TokenValue};
+
+use crate::fact::Keep;
+use crate::resolver::{Asked, Resolver};
+
+/// Both forget what was known of the token, after it is bound: it was of nobody until then, and is what its record says
+/// from now on. To drop either future may leave a token bound and forgotten by nobody, so it is to run to its end.
+impl<K: Keep> Resolver<K> {
+    /// Has a token stand for the provider's record with this id. Who may is the caller's business.
+    ///
+    /// # Errors
+    /// As for [`Provider::bind`](introspectd_core::Provider::bind): at once where the provider's tokens need no binding.
+    pub async fn bind(
+        &self,
+        token: &TokenValue,
+        id: &TokenId,
+        provider: &ProviderName,
+    ) -> Result<Bound, Failure> {
+        let Some((_, asked)) = self.named(provider.as_str()) else { return Ok(Bound::NoSuchToken) };
+        let Asked { entry, .. } = asked;
+        if !entry.provider.capabilities().bind {
+            return Err(Failure::Unsupported);
+        }
+        let outcome = asked.question(entry.provider.bind(token, id)).await;
+        // What failed may be bound all the same.
+        self.purge_token(token);
+        outcome
+    }
+
+    /// Has the provider issue a token to whoever the request says. Who may is the caller's business.
+    ///
+    /// # Errors
+    /// As for [`Provider::issue`](introspectd_core::Provider::issue): at once where the provider's tokens need no
+    /// binding.
+    pub async fn issue(&self, request: Bytes, provider: &ProviderName) -> Result<Issued, Failure> {
+        let Some((_, asked)) = self.named(provider.as_str()) else { return Err(Failure::Unsupported) };
+        let Asked { entry, .. } = asked;
+        if !entry.provider.capabilities().issue {
+            return Err(Failure::Unsupported);
+        }
+        let issued = asked.question(entry.provider.issue(request)).await?;
+        // A provider may hand out again what it issued before, and somebody may have asked about that.
+        if let Some(token) = &issued.token {
+            self.purge_token(token);
+        }
+        Ok(issued)
+    }
+}

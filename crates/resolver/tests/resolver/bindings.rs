@@ -1,0 +1,145 @@
+//! A token is what its record says from the moment that it is bound.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use introspectd_core::{
+    Bound, Capabilities, Failure, Introspection, Issued, Outage, Provider, TokenId, TokenValue,
+};
+use introspectd_resolver::{ProviderEntry, Source, Unmatched};
+use tokio::sync::watch;
+
+use crate::harness::{Bench, Fake, LIMITS, Seen, active, good, name, prefix, upstream, value, within};
+
+/// Knows the tokens that are bound, to ids. Answers are decided when the question comes, and may be held back.
+#[derive(Debug, Default)]
+struct Bank {
+    bound: Mutex<HashMap<String, TokenId>>,
+    asked: watch::Sender<usize>,
+    held: watch::Sender<bool>,
+}
+
+fn id(text: &str) -> TokenId {
+    TokenId::parse(text.to_owned()).unwrap()
+}
+
+fn found(is_bound: bool) -> Introspection {
+    if is_bound { Introspection::Token(Box::new(good())) } else { Introspection::Inactive }
+}
+
+#[async_trait]
+impl Provider for Bank {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { introspect: true, lookup: true, bind: true, issue: true, ..Capabilities::default() }
+    }
+
+    async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
+        let answer = found(self.bound(token).is_some());
+        self.asked.send_modify(|asked| *asked += 1);
+        self.held.subscribe().wait_for(|held| !held).await.unwrap();
+        Ok(answer)
+    }
+
+    async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
+        Ok(found(self.bound.lock().unwrap().values().any(|bound| bound == id)))
+    }
+
+    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
+        self.bound.lock().unwrap().remove(token.expose());
+        Ok(())
+    }
+
+    fn bound(&self, token: &TokenValue) -> Option<TokenId> {
+        self.bound.lock().unwrap().get(token.expose()).cloned()
+    }
+
+    async fn bind(&self, token: &TokenValue, id: &TokenId) -> Result<Bound, Failure> {
+        self.bound.lock().unwrap().insert(token.expose().to_owned(), id.clone());
+        Ok(Bound::Done)
+    }
+
+    async fn issue(&self, request: Bytes) -> Result<Issued, Failure> {
+        let token = value(std::str::from_utf8(&request).unwrap());
+        self.bind(&token, &id("issued")).await?;
+        Ok(Issued { status: 200, content_type: None, body: request, token: Some(token) })
+    }
+}
+
+fn bench(max_in_flight: u32) -> (Bench, Arc<Bank>) {
+    let bank = Arc::<Bank>::default();
+    let entry = ProviderEntry {
+        name: name("as"),
+        kind: "fake",
+        provider: Arc::clone(&bank) as _,
+        matching: Some(prefix("")),
+        issuer: None,
+        max_in_flight,
+    };
+    (Bench::new(vec![entry], &Unmatched::Reject, LIMITS), bank)
+}
+
+#[tokio::test]
+async fn a_bound_token_is_active_at_once() {
+    let (bench, _) = bench(9);
+    assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Miss));
+    assert_eq!(bench.resolver.bind(&value("t"), &id("i"), &name("as")).await, Ok(Bound::Done));
+    assert_eq!(bench.ask("t").await, active(Source::Miss));
+}
+
+#[tokio::test]
+async fn an_issued_token_is_active_at_once() {
+    let (bench, _) = bench(9);
+    assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Miss));
+    assert!(bench.resolver.issue(Bytes::from_static(b"t"), &name("as")).await.is_ok());
+    assert_eq!(bench.ask("t").await, active(Source::Miss));
+}
+
+/// Its answer was decided before the token was bound.
+#[tokio::test]
+async fn a_question_under_way_is_asked_again_when_the_token_is_bound() {
+    let (bench, bank) = bench(9);
+    bank.held.send_replace(true);
+    let waiting = bench.asking("t").await;
+    within(bank.asked.subscribe().wait_for(|asked| *asked == 1)).await.unwrap();
+    bench.resolver.bind(&value("t"), &id("i"), &name("as")).await.unwrap();
+    bank.held.send_replace(false);
+    assert_eq!(waiting.await.unwrap(), active(Source::Miss));
+    assert_eq!(bench.ask("t").await, active(Source::Hit));
+}
+
+#[tokio::test]
+async fn to_bind_and_to_issue_are_questions_that_may_be_too_many() {
+    let (bench, bank) = bench(1);
+    bank.held.send_replace(true);
+    let waiting = bench.asking("t").await;
+    within(bank.asked.subscribe().wait_for(|asked| *asked == 1)).await.unwrap();
+    let overloaded = Failure::outage(Outage::Overloaded);
+    let bound = bench.resolver.bind(&value("u"), &id("i"), &name("as")).await;
+    assert_eq!(bound, Err(overloaded.clone()));
+    let issued = bench.resolver.issue(Bytes::from_static(b"u"), &name("as")).await;
+    assert_eq!(issued.err(), Some(overloaded));
+    bank.held.send_replace(false);
+    waiting.await.unwrap();
+}
+
+#[tokio::test]
+async fn who_needs_no_bindings_is_not_asked() {
+    let fake = Fake::new();
+    let bench = Bench::new(vec![upstream("as", &fake, Some(prefix("")))], &Unmatched::Reject, LIMITS);
+    let bound = bench.resolver.bind(&value("t"), &id("i"), &name("as")).await;
+    assert_eq!(bound, Err(Failure::Unsupported));
+    let issued = bench.resolver.issue(Bytes::new(), &name("as")).await;
+    assert_eq!(issued.err(), Some(Failure::Unsupported));
+    assert_eq!(fake.questions(), 0);
+}
+
+#[tokio::test]
+async fn the_record_of_a_revoked_token_is_forgotten_with_it() {
+    let (bench, _) = bench(9);
+    bench.resolver.bind(&value("t"), &id("i"), &name("as")).await.unwrap();
+    assert_eq!(bench.lookup("i", "as").await, active(Source::Miss));
+    bench.resolver.revoke(&value("t"), None, |_| true).await.unwrap();
+    assert_eq!(bench.lookup("i", "as").await, Seen::Inactive(Source::Miss));
+}
