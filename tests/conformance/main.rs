@@ -15,6 +15,7 @@
 mod adapter_lists;
 mod adapter_revocations;
 mod answers;
+mod bindings;
 mod breaks;
 mod malformed;
 mod particulars;

@@ -25,7 +25,9 @@ pub(crate) fn refused(origin: Origin, caller: Option<&Caller>, policy: Option<&s
         | Problem::InvalidToken
         | Problem::InsufficientScope(_)
         | Problem::Failure(_)
-        | Problem::NotRevoked(_) => {
+        | Problem::NoSuchToken
+        | Problem::NotRevoked(_)
+        | Problem::NotBound(_) => {
             tracing::debug!(%origin, caller, policy, error, ?problem, "refused a request");
         }
     }

@@ -8,7 +8,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::problem::{InvalidRequest, Problem};
 
@@ -32,9 +32,24 @@ where
     T: DeserializeOwned,
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
+    let body = read_object(headers, body).await?;
+    serde_json::from_slice(&body).map_err(|_| InvalidRequest::NotTheObject.into())
+}
+
+/// A JSON object as it was sent: its declared type, and the same limits.
+pub(crate) async fn read_object<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Problem>
+where
+    B: Body<Error: std::error::Error + Send + Sync + 'static>,
+{
     let is_json = essence(headers).eq_ignore_ascii_case(b"application/json");
     let body = read((!is_json).then_some(Problem::NotJson), body).await?;
-    serde_json::from_slice(&body).map_err(|_| InvalidRequest::NotTheObject.into())
+    // Serde would also fill a struct from an array.
+    let begins = body.trim_ascii_start().first() == Some(&b'{');
+    if begins && serde_json::from_slice::<IgnoredAny>(&body).is_ok() {
+        Ok(body)
+    } else {
+        Err(InvalidRequest::NotTheObject.into())
+    }
 }
 
 /// The body, unless its type is a problem.

@@ -24,6 +24,8 @@ pub(crate) enum Problem {
     NotForm,
     NotJson,
     NoPolicy,
+    /// None that a token could be bound to.
+    NoSuchToken,
     // The token that a client showed to a proxy is.
     MissingToken,
     InvalidToken,
@@ -38,6 +40,8 @@ pub(crate) enum Problem {
     Failure(Failure),
     /// The token is forgotten here, and may still be good there.
     NotRevoked(Failure),
+    /// A token was issued, and nobody will be told that it is active.
+    NotBound(Failure),
 }
 
 /// What is wrong with a request's parameters.
@@ -55,6 +59,8 @@ pub(crate) enum InvalidRequest {
     NotOneToPurge,
     /// Of a list.
     Query(InvalidQuery),
+    /// An id is shown to many, so none may come to be a token.
+    TokenIsId,
     Unreadable,
 }
 
@@ -122,6 +128,12 @@ impl Problem {
                 "There is no policy of this name.",
                 "No existe una pol\u{ed}tica con este nombre.",
             ),
+            Self::NoSuchToken => Row(
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "The provider has no active token with this token_id.",
+                "El proveedor no tiene ning\u{fa}n token activo con este token_id.",
+            ),
             Self::MissingToken => Row(
                 StatusCode::UNAUTHORIZED,
                 "missing_token",
@@ -166,6 +178,15 @@ impl Problem {
                     error,
                     "The token is out of the cache, but its authorization server did not confirm the revocation.",
                     "El token ya no est\u{e1} en la cach\u{e9}, pero el servidor de autorizaci\u{f3}n no confirm\u{f3} la revocaci\u{f3}n.",
+                )
+            }
+            Self::NotBound(failure) => {
+                let Row(status, error, ..) = failure_row(failure);
+                Row(
+                    status,
+                    error,
+                    "A token was issued but could not be bound, so it is inactive here. Ask for another one.",
+                    "Se emiti\u{f3} un token pero no se pudo vincular, por lo que aqu\u{ed} est\u{e1} inactivo. Solicite otro.",
                 )
             }
         }
@@ -225,7 +246,8 @@ impl Problem {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
             Self::Failure(Failure::Unavailable { retry_after, .. })
-            | Self::NotRevoked(Failure::Unavailable { retry_after, .. }) => {
+            | Self::NotRevoked(Failure::Unavailable { retry_after, .. })
+            | Self::NotBound(Failure::Unavailable { retry_after, .. }) => {
                 let seconds = retry_after.unwrap_or(RETRY_SOON).as_secs().max(1);
                 headers.insert(RETRY_AFTER, seconds.into());
             }
@@ -236,9 +258,11 @@ impl Problem {
             | Self::NotForm
             | Self::NotJson
             | Self::NoPolicy
+            | Self::NoSuchToken
             | Self::AccessDenied
             | Self::Failure(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported)
-            | Self::NotRevoked(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported) => {}
+            | Self::NotRevoked(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported)
+            | Self::NotBound(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported) => {}
         }
         response
     }
@@ -281,6 +305,9 @@ impl InvalidRequest {
                 "El cuerpo debe tener exactamente uno de token, provider, sub, client_id, y all con el valor true.",
             ),
             Self::Query(invalid) => invalid.descriptions(),
+            Self::TokenIsId => {
+                ("The token and its token_id are the same.", "El token y su token_id son iguales.")
+            }
             Self::Unreadable => {
                 ("The request's body could not be read.", "No se pudo leer el cuerpo de la petici\u{f3}n.")
             }

@@ -92,6 +92,23 @@ pub(crate) fn done() -> Reply {
     empty(headers)
 }
 
+/// The same, of what has nothing to show: 204.
+pub(crate) fn no_content() -> Reply {
+    let mut reply = done();
+    *reply.status_mut() = StatusCode::NO_CONTENT;
+    reply
+}
+
+/// Another server's answer, which nobody on the way may keep.
+pub(crate) fn relayed(status: StatusCode, media_type: Option<HeaderValue>, body: &[u8]) -> Reply {
+    let mut headers = HeaderMap::new();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.extend(media_type.map(|media_type| (CONTENT_TYPE, media_type)));
+    let mut reply = Response::new(Full::new(Cursor::new(body.into())));
+    (*reply.status_mut(), *reply.headers_mut()) = (status, headers);
+    reply
+}
+
 /// An answer of this JSON, which nobody on the way may keep.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
     let mut reply = of_type("application/json", HeaderMap::new(), body(value));

@@ -1,5 +1,6 @@
-//! Tokens as records: list them, look one up, take it back, forget it, and who could be asked.
+//! Tokens as records: list them, look one up, take it back, forget it, bind a token to its own, and who could be asked.
 
+mod bindings;
 mod list;
 mod lookup;
 mod page_token;
@@ -11,7 +12,7 @@ mod revoke;
 use http::Method;
 use http::request::Parts;
 use hyper::body::Body;
-use introspectd_core::{ProviderName, TokenId};
+use introspectd_core::{Failure, Outage, ProviderName, TokenId};
 use percent_encoding::percent_decode_str;
 
 use crate::api::Session;
@@ -47,6 +48,14 @@ impl Session {
                 Method::GET | Method::HEAD => self.providers(&head.headers),
                 _ => Err(Problem::MethodNotAllowed { allow: "GET, HEAD" }),
             },
+            ["v1", "providers", provider, "bindings"] => match head.method {
+                Method::PUT => self.bind(&head.headers, provider, body).await,
+                _ => Err(Problem::MethodNotAllowed { allow: "PUT" }),
+            },
+            ["v1", "providers", provider, "tokens"] => match head.method {
+                Method::POST => self.issue(&head.headers, provider, body).await,
+                _ => Err(Problem::MethodNotAllowed { allow: "POST" }),
+            },
             ["v1", "providers", provider, "tokens", id] => match head.method {
                 Method::GET | Method::HEAD => self.lookup(&head.headers, provider, id).await,
                 Method::DELETE => self.revoke_by_id(&head.headers, provider, id).await,
@@ -61,6 +70,13 @@ impl Session {
         let provider = self.resolver().provider(name);
         provider.filter(|provider| caller.may_ask(provider)).ok_or(Problem::NotFound)
     }
+}
+
+/// As a task of its own: whoever asks may go away, and what was begun is not left half done.
+async fn to_its_end<T: Send + 'static>(
+    work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+) -> Result<T, Failure> {
+    tokio::spawn(work).await.unwrap_or(Err(Failure::outage(Outage::Abandoned)))
 }
 
 /// The id that a path's segment stands for. What can be none is that of no record.

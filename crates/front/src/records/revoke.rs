@@ -4,8 +4,8 @@ use http::HeaderMap;
 use hyper::body::Body;
 use introspectd_core::{Failure, Outage};
 
-use super::id;
 use super::purge::Claim;
+use super::{id, to_its_end};
 use crate::api::Session;
 use crate::body::read_form;
 use crate::caller::Permission;
@@ -27,9 +27,9 @@ impl Session {
         };
         let only = provider.as_deref().map(|name| self.known(name)).transpose()?.cloned();
         let resolver = Arc::clone(self.resolver());
-        to_its_end(async move {
-            resolver.revoke(&token, only.as_ref(), |provider| caller.may_ask(provider)).await
-        })
+        revoked(
+            async move { resolver.revoke(&token, only.as_ref(), |provider| caller.may_ask(provider)).await },
+        )
         .await
     }
 
@@ -43,7 +43,7 @@ impl Session {
         let caller = self.caller_with(Permission::Revoke, headers)?;
         let provider = self.visible(caller, provider)?.clone();
         let (id, resolver) = (id(segment)?, Arc::clone(self.resolver()));
-        to_its_end(async move {
+        revoked(async move {
             let outcome = resolver.revoke_by_id(&id, &provider).await;
             // What is known of the same token by its value. All of the cache is looked at, and a worker has other
             // connections.
@@ -57,12 +57,10 @@ impl Session {
     }
 }
 
-/// As a task of its own: whoever asks may go away, and what was begun is not left half done.
-async fn to_its_end(
+async fn revoked(
     revocation: impl Future<Output = Result<(), Failure>> + Send + 'static,
 ) -> Result<Reply, Problem> {
-    let outcome = tokio::spawn(revocation).await.unwrap_or(Err(Failure::outage(Outage::Abandoned)));
-    match outcome {
+    match to_its_end(revocation).await {
         Ok(()) => Ok(reply::done()),
         Err(Failure::Unsupported) => Err(Failure::Unsupported.into()),
         Err(failure) => Err(Problem::NotRevoked(failure)),

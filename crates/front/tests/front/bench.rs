@@ -101,7 +101,7 @@ impl Bench {
 pub(crate) const EDGE_SECRET: &str = "s3cr:t/+ %41";
 
 fn callers() -> Callers {
-    use Permission::{Explain, Introspect, List, Lookup, Purge, Revoke};
+    use Permission::{Bind, Explain, Introspect, Issue, List, Lookup, Purge, Revoke};
     let all = Selection::All;
     let narrow = Selection::Only([name("plain")].into());
     let plain = |name: &str| caller(name, None, &[Introspect], Selection::All);
@@ -115,6 +115,7 @@ fn callers() -> Callers {
         caller("narrow-auditor", Some("narrow-auditor-secret"), &[List], narrow.clone()),
         caller("admin", Some("admin-secret"), &[Introspect, Lookup, Revoke, Purge], all.clone()),
         caller("narrow-admin", Some("narrow-admin-secret"), &[Introspect, Lookup, Revoke, Purge], narrow),
+        caller("trusted", Some("trusted-secret"), &[Bind, Issue], all.clone()),
         caller("sidecar", None, &[Introspect], all.clone()),
         Caller { certificate: Some(CertificateName::san("edge.internal").unwrap()), ..plain("by-san") },
         Caller {

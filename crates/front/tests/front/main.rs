@@ -8,6 +8,7 @@
 )]
 
 mod bench;
+mod bindings;
 mod callers;
 mod client;
 mod connections;

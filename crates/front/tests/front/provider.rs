@@ -4,9 +4,10 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use introspectd_core::{
-    Batch, Capabilities, Expiry, Failure, Introspection, Listing, Order, Position, Provider, Status, Token,
-    TokenId, TokenValue,
+    Batch, Bound, Capabilities, Expiry, Failure, Introspection, Issued, Listing, Order, Position, Provider,
+    Status, Token, TokenId, TokenValue,
 };
 use tokio::sync::watch;
 
@@ -34,6 +35,8 @@ impl Fake {
                 lookup,
                 revoke: lookup,
                 revoke_by_id: lookup,
+                bind: lookup,
+                issue: lookup,
                 ..Capabilities::default()
             },
             script: Mutex::default(),
@@ -155,6 +158,24 @@ impl Provider for Fake {
         let records: Vec<_> = batch.map(|(place, token)| (token, after(place + 1))).collect();
         let end = begin + records.len();
         Ok(Batch { records, next: (end < all).then(|| after(end)) })
+    }
+
+    /// To a record of the script; the token is good from now on.
+    async fn bind(&self, token: &TokenValue, id: &TokenId) -> Result<Bound, Failure> {
+        match self.answer(id.as_str(), format!("bind {}", id.as_str())).await? {
+            Introspection::Inactive => Ok(Bound::NoSuchToken),
+            Introspection::Token(record) => {
+                self.knows(token.expose(), *record);
+                Ok(Bound::Done)
+            }
+        }
+    }
+
+    /// Says what was asked, unless the script fails it.
+    async fn issue(&self, request: Bytes) -> Result<Issued, Failure> {
+        let text = String::from_utf8(request.to_vec()).unwrap();
+        self.answer(&text, format!("issue {text}")).await?;
+        Ok(Issued { status: 200, content_type: Some("application/json".into()), body: request, token: None })
     }
 }
 

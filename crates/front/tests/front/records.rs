@@ -246,11 +246,11 @@ async fn a_caller_sees_its_providers_with_what_they_can_and_how_they_are() {
     assert_eq!(
         all,
         json!({"providers": [
-            {"name": "bank", "kind": "fake", "capabilities": ["introspect", "lookup", "revoke", "revoke_by_id"],
+            {"name": "bank", "kind": "fake", "capabilities": ["introspect", "lookup", "revoke", "revoke_by_id", "bind", "issue"],
              "health": "good"},
             {"name": "plain", "kind": "fake", "capabilities": ["introspect"], "health": "failing", "last_error":
              {"error": "upstream_timeout", "reason": "the provider gave no answer in time", "at": START}},
-            {"name": "loose", "kind": "fake", "capabilities": ["introspect", "lookup", "revoke", "revoke_by_id"],
+            {"name": "loose", "kind": "fake", "capabilities": ["introspect", "lookup", "revoke", "revoke_by_id", "bind", "issue"],
              "health": "unknown"},
         ]})
     );

@@ -9,6 +9,7 @@
 
 mod activation;
 mod asking;
+mod bindings;
 mod check;
 mod client;
 mod client_file;

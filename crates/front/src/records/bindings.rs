@@ -1,0 +1,90 @@
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderValue, StatusCode};
+use hyper::body::Body;
+use introspectd_core::{BadAnswer, Bound, Failure, Outage, TokenId, TokenRejected, TokenValue};
+use serde::Deserialize;
+
+use super::to_its_end;
+use crate::api::Session;
+use crate::body::{read_json, read_object};
+use crate::caller::Permission;
+use crate::problem::{InvalidRequest, Problem};
+use crate::reply::{self, Reply};
+
+/// Which token is to stand for which record.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    token: String,
+    token_id: String,
+}
+
+impl Session {
+    /// `PUT /v1/providers/{provider}/bindings`. After its answer the token is what its record says.
+    pub(super) async fn bind<B>(&self, headers: &HeaderMap, provider: &str, body: B) -> Result<Reply, Problem>
+    where
+        B: Body<Error: std::error::Error + Send + Sync + 'static>,
+    {
+        let caller = self.caller_with(Permission::Bind, headers)?;
+        let provider = self.visible(caller, provider)?.clone();
+        let (token, id) = read_json::<Asked, _>(headers, body).await?.pair()?;
+        let (resolver, caller) = (Arc::clone(self.resolver()), Arc::clone(caller));
+        let bound = to_its_end(async move {
+            let outcome = resolver.bind(&token, &id, &provider).await;
+            if outcome == Ok(Bound::Done) {
+                tracing::info!(caller = caller.name, %provider, token_id = id.as_str(), "bound a token");
+            }
+            outcome
+        });
+        match bound.await? {
+            Bound::Done => Ok(reply::no_content()),
+            Bound::NoSuchToken => Err(Problem::NoSuchToken),
+        }
+    }
+
+    /// `POST /v1/providers/{provider}/tokens`: as the vendor's own call, with the caller's own credentials, and what
+    /// comes back is bound.
+    pub(super) async fn issue<B>(
+        &self,
+        headers: &HeaderMap,
+        provider: &str,
+        body: B,
+    ) -> Result<Reply, Problem>
+    where
+        B: Body<Error: std::error::Error + Send + Sync + 'static>,
+    {
+        let caller = self.caller_with(Permission::Issue, headers)?;
+        let provider = self.visible(caller, provider)?.clone();
+        let request = read_object(headers, body).await?;
+        let (resolver, caller) = (Arc::clone(self.resolver()), Arc::clone(caller));
+        let issued = to_its_end(async move {
+            let outcome = resolver.issue(request, &provider).await;
+            if outcome.as_ref().is_ok_and(|issued| issued.token.is_some()) {
+                tracing::info!(caller = caller.name, %provider, "had a token issued");
+            }
+            outcome
+        });
+        let issued = issued.await.map_err(|failure| {
+            let is_ours = matches!(failure, Failure::Unavailable { outage: Outage::Bindings(_), .. });
+            if is_ours { Problem::NotBound(failure) } else { failure.into() }
+        })?;
+        let status = StatusCode::from_u16(issued.status).map_err(|_| BadAnswer::Status(issued.status));
+        let media_type = issued.content_type.and_then(|media_type| HeaderValue::try_from(media_type).ok());
+        Ok(reply::relayed(status.map_err(Failure::from)?, media_type, &issued.body))
+    }
+}
+
+impl Asked {
+    fn pair(self) -> Result<(TokenValue, TokenId), InvalidRequest> {
+        let token = TokenValue::parse(self.token).map_err(|rejected| match rejected {
+            TokenRejected::Empty => InvalidRequest::NoToken,
+            TokenRejected::TooLong => InvalidRequest::TokenTooLong,
+        })?;
+        let id = TokenId::parse(self.token_id).map_err(|_| InvalidRequest::NotTheObject)?;
+        if token.is(id.as_str()) {
+            return Err(InvalidRequest::TokenIsId);
+        }
+        Ok((token, id))
+    }
+}

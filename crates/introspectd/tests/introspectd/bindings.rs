@@ -1,0 +1,150 @@
+//! Bindings over restarts, kills and files that are no good.
+
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
+use introspectd_simulators::Simulator;
+use introspectd_simulators::passport::{self, CLIENT_ID, CLIENT_SECRET, Passport};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+
+use crate::client::{Reply, ask_as_edge, basic, exchange};
+use crate::program::{Folder, run};
+use crate::server::{BASE, SERVE, Server};
+use crate::vendors::{bank, bank_config};
+
+const ROUNDS: usize = 12;
+
+fn config(bank: &Simulator<Passport>) -> String {
+    format!(
+        "{BASE}\n[callers.trusted]\nsecret = {{ literal = \"trusted-secret\" }}\npermissions = [\"bind\", \"issue\"]\n\
+         [bindings]\npath = \"bindings.redb\"\n[log]\nlevel = \"trace\"\n{}match = {{ regex = \"^[0-9a-f]{{64}}$\" }}\n",
+        bank_config(bank)
+    )
+}
+
+fn request(method: &str, path: &str, body: &Value) -> Request<Full<Bytes>> {
+    Request::builder()
+        .method(method)
+        .uri(format!("/v1/providers/bank/{path}"))
+        .header("host", "introspectd")
+        .header("authorization", basic("trusted", "trusted-secret"))
+        .header("content-type", "application/json")
+        .body(Full::from(body.to_string()))
+        .unwrap()
+}
+
+async fn send(address: &str, request: Request<Full<Bytes>>) -> Reply {
+    exchange(TcpStream::connect(address).await.unwrap(), request).await
+}
+
+async fn issue(address: &str) -> String {
+    let body =
+        json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "client_credentials"});
+    let reply = send(address, request("POST", "tokens", &body)).await;
+    assert_eq!(reply.status, 200, "{reply:#?}");
+    let issued: Value = serde_json::from_str(&reply.body).unwrap();
+    issued["access_token"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_active_after_a_kill() {
+    let bank = bank().await;
+    let mut folder = Folder::with_config(&config(&bank));
+    let mut tokens = vec![passport::ACTIVE_ACCESS_TOKEN.to_owned()];
+    let mut said = Vec::new();
+    for round in 0..ROUNDS {
+        let mut server = Server::start_in(folder, &[]).await;
+        let address = server.api();
+        for token in tokens.iter().skip(usize::from(round == 0)) {
+            assert!(ask_as_edge(&address, token).await.is_active(), "round {round}");
+        }
+        if round == 0 {
+            let pair = json!({"token": tokens[0], "token_id": passport::ACTIVE});
+            assert_eq!(send(&address, request("PUT", "bindings", &pair)).await.status, 204);
+        }
+        for _ in 0..round % 3 {
+            tokens.push(issue(&address).await);
+        }
+        // Another one is under way when the process ends, at a different point each time.
+        let under_way = tokio::spawn({
+            let address = address.clone();
+            async move {
+                let stream = TcpStream::connect(address).await.ok()?;
+                let pair = json!({"token": "0".repeat(64), "token_id": passport::READER});
+                let (mut sender, connection) =
+                    hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await.ok()?;
+                tokio::spawn(connection);
+                sender.send_request(request("PUT", "bindings", &pair)).await.ok()
+            }
+        });
+        for _ in 0..round * 3 {
+            tokio::task::yield_now().await;
+        }
+        server.signal(rustix::process::Signal::KILL);
+        server.ended().await;
+        drop(under_way.await);
+        said.extend(server.log());
+        folder = server.folder;
+    }
+    let file = std::fs::read(folder.path("bindings.redb")).unwrap();
+    for secret in tokens.iter().map(String::as_str).chain([CLIENT_SECRET, "trusted-secret"]) {
+        assert!(!file.windows(secret.len()).any(|part| part == secret.as_bytes()));
+        assert!(!said.iter().any(|line| line.contains(secret)), "{said:#?}");
+    }
+    assert!(said.iter().any(|line| line.contains("bound a token") && line.contains(passport::ACTIVE)));
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_good_is_2_and_named_with_what_to_do() {
+    let bank = bank().await;
+    let folder = Folder::with_config(&config(&bank));
+    let file = folder.write("bindings.redb", "no store");
+    let mut command = folder.command();
+    command.args(SERVE);
+    let ended = run(command, "").await.with(2);
+    for text in ["bindings.redb", "is damaged, or no store of bindings", "move it away"] {
+        assert!(ended.stderr.contains(text), "{text}: {ended:#?}");
+    }
+    assert_eq!(std::fs::read(file).unwrap(), b"no store");
+}
+
+#[tokio::test]
+async fn a_file_that_another_process_has_is_2() {
+    let bank = bank().await;
+    let server = Server::start(&config(&bank)).await;
+    let mut command = server.folder.command();
+    command.args(SERVE);
+    let ended = run(command, "").await.with(2);
+    assert!(ended.stderr.contains("in use by another process"), "{ended:#?}");
+    issue(&server.api()).await;
+}
+
+#[tokio::test]
+async fn check_tells_what_it_can_see_without_opening() {
+    for (section, told) in [
+        ("path = \"no/such/bindings.redb\"", "there is no no/such"),
+        ("path = \".\"", "is no path of a file"),
+        ("path = \"/dev/null\"", "is no regular file"),
+        ("key = { literal = \"0123456789abcdef0123456789abcdef\" }", "there is no path"),
+        ("path = \"b\"\nkey = { literal = \"short\" }", "is shorter than 32 bytes"),
+        ("path = \"b\"\nkeys = 1", "is no key of the configuration"),
+    ] {
+        let folder = Folder::with_config(&format!("[bindings]\n{section}\n"));
+        let mut command = folder.command();
+        command.args(["check", "--config", "introspectd.toml"]);
+        let ended = run(command, "").await.with(2);
+        assert!(ended.stderr.contains(told), "{told}: {ended:#?}");
+        assert!(!folder.path("b").exists());
+    }
+    let folder = Folder::with_config(
+        "[bindings]\npath = \"b\"\nkey = { literal = \"0123456789abcdef0123456789abcdef\" }\n",
+    );
+    let mut command = folder.command();
+    command.args(["check", "--config", "introspectd.toml"]);
+    let ended = run(command, "").await.with(0);
+    assert!(
+        ended.stdout.contains("bindings.path = \"b\"") && !ended.stdout.contains("0123456789"),
+        "{ended:#?}"
+    );
+}
