@@ -9,9 +9,9 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable};
 
 use crate::keys::{Keys, equal, random_root};
-use crate::stored::{ABOUT, BINDINGS, sweep, write};
+use crate::stored::{ABOUT, BINDINGS, Store, sweep, write};
 
-/// The file of bindings cannot be used. It is as it was: never emptied, never replaced.
+/// The file of bindings cannot be used. What it holds is as it was: it is never emptied, and never replaced.
 #[derive(Debug, thiserror::Error)]
 #[error("the store of bindings {file} {reason}", file = file.display())]
 pub struct OpenFailed {
@@ -67,12 +67,16 @@ const CACHE_BYTES: usize = 16 * 1024 * 1024;
 /// How many ended bindings one transaction takes out while the file is opened.
 const SWEEP_AT_OPEN: usize = 10_000;
 
+/// Makes the file unless it is there, and opens it.
+pub(crate) fn open_or_make(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<Store, OpenFailed> {
+    let made = guarded(|| if file.try_exists()? { Ok(()) } else { create(file, key) });
+    made.map_err(|reason| OpenFailed { file: file.to_owned(), reason })?;
+    open(file, key, now)
+}
+
 /// The file's database, whole and swept, and its keys.
-pub(crate) fn open(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<(Database, Keys), OpenFailed> {
+pub(crate) fn open(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<Store, OpenFailed> {
     let opened = guarded(|| {
-        if !file.try_exists()? {
-            create(file, key)?;
-        }
         let mut database = settings().set_check_integrity_on_open(true).open(file).map_err(reason)?;
         let keys = read_keys(&database, key)?;
         check_seals(&database, &keys)?;
@@ -80,7 +84,7 @@ pub(crate) fn open(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<(D
             == SWEEP_AT_OPEN
         {}
         database.compact().map_err(reason)?;
-        Ok((database, keys))
+        Ok(Store { database, keys })
     });
     opened.map_err(|reason| OpenFailed { file: file.to_owned(), reason })
 }

@@ -1,13 +1,14 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
 
 use introspectd_core::{Bindings, BindingsFailed, ProviderName, Timestamp, TokenId, TokenValue};
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::keys::{Keys, Place, equal};
-use crate::open::{OpenFailed, open};
+use crate::open::{OpenFailed, open, open_or_make};
 
 /// What the file is: its version, and the key or what tells the configured one from others.
 pub(crate) const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
@@ -21,15 +22,30 @@ const BY_END: TableDefinition<'_, (i64, Place), ()> = TableDefinition::new("by_e
 ///
 /// What was bound is there after a crash. Ended bindings are taken out a day after their end, so that a clock that was
 /// wrong for a moment takes none: a few at each [`Bindings::bind`], all of them when the file is opened, after which it
-/// is compacted. Opening reads the whole file.
+/// is compacted. Opening reads the whole file. After a failure, such as that of a full disk, it is opened anew.
 pub struct StoredBindings {
     file: PathBuf,
-    database: Database,
-    keys: Keys,
+    key: Option<SecretString>,
+    held: RwLock<Held>,
+}
+
+enum Held {
+    Open(Store),
+    /// When it failed.
+    Failed(Timestamp),
+}
+
+/// An open file.
+pub(crate) struct Store {
+    pub(crate) database: Database,
+    pub(crate) keys: Keys,
 }
 
 /// How many ended bindings a new one takes out at most: more than come in, and few enough for none to wait.
 const SWEEP_AT_BIND: usize = 16;
+
+/// Seconds until a file that failed is opened anew, which reads all of it.
+const REST: i64 = 5;
 
 /// Seconds.
 const DAY: i64 = 24 * 60 * 60;
@@ -41,26 +57,63 @@ impl StoredBindings {
     /// # Errors
     /// [`OpenFailed`] names the file, what is wrong with it, and what to do.
     pub fn open(file: &Path, key: Option<&SecretString>, now: Timestamp) -> Result<Self, OpenFailed> {
-        let key = key.map(|key| key.expose_secret().as_bytes());
-        let (database, keys) = open(file, key, now)?;
-        Ok(Self { file: file.to_owned(), database, keys })
+        let store = open_or_make(file, key.map(bytes), now)?;
+        Ok(Self { file: file.to_owned(), key: key.cloned(), held: RwLock::new(Held::Open(store)) })
     }
 
     /// Logs why it failed: to a caller it is an outage, whatever it was.
-    fn outcome<T>(
+    fn ask<T>(
         &self,
-        doing: &str,
-        work: impl FnOnce() -> Result<T, redb::Error>,
+        now: Timestamp,
+        question: impl FnOnce(&Store) -> Result<T, redb::Error>,
     ) -> Result<T, BindingsFailed> {
+        let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
+        let held = match &*held {
+            Held::Failed(at) if (0..REST).contains(&(now.seconds() - at.seconds())) => {
+                return Err(BindingsFailed);
+            }
+            Held::Failed(_) => {
+                drop(held);
+                self.open_anew(now);
+                self.held.read().unwrap_or_else(PoisonError::into_inner)
+            }
+            Held::Open(_) => held,
+        };
+        let Held::Open(store) = &*held else { return Err(BindingsFailed) };
         // The library panics where a page that was good when the file was opened is not any more.
-        let error = match catch_unwind(AssertUnwindSafe(work)) {
-            Ok(Ok(done)) => return Ok(done),
+        let error = match catch_unwind(AssertUnwindSafe(|| question(store))) {
+            Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "a page is damaged".to_owned(),
         };
-        tracing::error!(file = %self.file.display(), error, "the store of bindings failed to {doing}");
+        drop(held);
+        tracing::error!(file = %self.file.display(), error, "the store of bindings failed");
+        // The library would answer nothing more after an error of the disk.
+        *self.held.write().unwrap_or_else(PoisonError::into_inner) = Held::Failed(now);
         Err(BindingsFailed)
     }
+
+    /// Unless somebody else has. It is not made anew: a file that is gone holds what was bound, wherever it is.
+    fn open_anew(&self, now: Timestamp) {
+        let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
+        if let Held::Open(_) = &*held {
+            return;
+        }
+        *held = match open(&self.file, self.key.as_ref().map(bytes), now) {
+            Ok(store) => {
+                tracing::info!(file = %self.file.display(), "the store of bindings is open again");
+                Held::Open(store)
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store of bindings cannot be opened again");
+                Held::Failed(now)
+            }
+        };
+    }
+}
+
+fn bytes(key: &SecretString) -> &[u8] {
+    key.expose_secret().as_bytes()
 }
 
 impl Bindings for StoredBindings {
@@ -70,14 +123,14 @@ impl Bindings for StoredBindings {
         token: &TokenValue,
         now: Timestamp,
     ) -> Result<Option<TokenId>, BindingsFailed> {
-        let place = self.keys.place(provider, token);
-        self.outcome("find", || {
-            let bindings = self.database.begin_read()?.open_table(BINDINGS)?;
+        self.ask(now, |Store { database, keys }| {
+            let place = keys.place(provider, token);
+            let bindings = database.begin_read()?.open_table(BINDINGS)?;
             let Some(binding) = bindings.get(place)? else { return Ok(None) };
             let (end, seal, id) = binding.value();
             let damaged = || redb::Error::Corrupted("an entry is not as it was written".to_owned());
             let id = TokenId::parse(id.to_owned()).map_err(|_| damaged())?;
-            if !equal(seal, self.keys.seal(&place, end, &id)) {
+            if !equal(seal, keys.seal(&place, end, &id)) {
                 return Err(damaged());
             }
             Ok((now.seconds() < end).then_some(id))
@@ -92,10 +145,10 @@ impl Bindings for StoredBindings {
         end: Timestamp,
         now: Timestamp,
     ) -> Result<(), BindingsFailed> {
-        let (place, end) = (self.keys.place(provider, token), end.seconds());
-        let seal = self.keys.seal(&place, end, id);
-        self.outcome("bind", || {
-            write(&self.database, |transaction| {
+        self.ask(now, |Store { database, keys }| {
+            let (place, end) = (keys.place(provider, token), end.seconds());
+            let seal = keys.seal(&place, end, id);
+            write(database, |transaction| {
                 sweep(transaction, now, SWEEP_AT_BIND)?;
                 let mut by_end = transaction.open_table(BY_END)?;
                 let mut bindings = transaction.open_table(BINDINGS)?;
