@@ -69,9 +69,7 @@ impl StoredBindings {
     ) -> Result<T, BindingsFailed> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let held = match &*held {
-            Held::Failed(at) if (0..REST).contains(&(now.seconds() - at.seconds())) => {
-                return Err(BindingsFailed);
-            }
+            Held::Failed(at) if rests(*at, now) => return Err(BindingsFailed),
             Held::Failed(_) => {
                 drop(held);
                 self.open_anew(now);
@@ -93,11 +91,12 @@ impl StoredBindings {
         Err(BindingsFailed)
     }
 
-    /// Unless somebody else has. It is not made anew: a file that is gone holds what was bound, wherever it is.
+    /// Unless somebody else has, or has tried. It is not made anew: a file that is gone holds what was bound, wherever it is.
     fn open_anew(&self, now: Timestamp) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-        if let Held::Open(_) = &*held {
-            return;
+        match &*held {
+            Held::Failed(at) if !rests(*at, now) => {}
+            Held::Failed(_) | Held::Open(_) => return,
         }
         *held = match open(&self.file, self.key.as_ref().map(bytes), now) {
             Ok(store) => {
@@ -110,6 +109,11 @@ impl StoredBindings {
             }
         };
     }
+}
+
+/// A clock may also have been put back.
+fn rests(failed: Timestamp, now: Timestamp) -> bool {
+    (0..REST).contains(&(now.seconds() - failed.seconds()))
 }
 
 fn bytes(key: &SecretString) -> &[u8] {
