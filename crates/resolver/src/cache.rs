@@ -32,12 +32,27 @@ pub(crate) enum Cached<K> {
     Nothing,
 }
 
-/// A cache holds millions of these, so times are whole milliseconds, by [`Clock::elapsed`].
+/// How the cache holds what it has on a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// Since it was asked for.
+    pub age: Duration,
+    /// For how much longer it is used without asking. Zero: it only stands in for a provider that is out of order.
+    pub fresh_for: Duration,
+    /// For how much longer it is used at all. At least `fresh_for`, and never zero.
+    pub kept_for: Duration,
+    /// Whether it was active when it was put there, and so lies among the active ones.
+    pub among_active: bool,
+}
+
+/// A cache holds millions of these, so times are whole milliseconds: a moment by [`Clock::elapsed`], and how long after
+/// it, for 49 days at most.
 #[derive(Clone)]
 struct Entry<K> {
     fact: Fact<K>,
-    fresh_until: u64,
-    kept_until: u64,
+    asked_at: u64,
+    fresh: u32,
+    kept: u32,
 }
 
 type Pool<K> = Cache<Key, Entry<K>, Weight, BuildHasherDefault<AlreadyHashed>>;
@@ -68,9 +83,9 @@ impl<K: Keep> FactCache<K> {
         let Some(entry) = self.active.get(key).or_else(|| self.inactive.get(key)) else {
             return Cached::Nothing;
         };
-        if now < entry.fresh_until {
+        if now < entry.fresh_until() {
             Cached::Fresh(entry.fact)
-        } else if now < entry.kept_until {
+        } else if now < entry.kept_until() {
             Cached::Stale(entry.fact)
         } else {
             Cached::Nothing
@@ -90,12 +105,36 @@ impl<K: Keep> FactCache<K> {
             pool.remove(&key);
             return;
         };
-        let entry = Entry {
-            fact,
-            fresh_until: millis(asked_at.saturating_add(life.fresh)),
-            kept_until: millis(asked_at.saturating_add(life.kept)),
-        };
+        let brief = |time| u32::try_from(millis(time)).unwrap_or(u32::MAX);
+        let entry =
+            Entry { fact, asked_at: millis(asked_at), fresh: brief(life.fresh), kept: brief(life.kept) };
         pool.insert(key, entry);
+    }
+
+    /// How [`FactCache::get`] would find what it has on a key, which is none the more used for it. `None` where it would
+    /// find nothing.
+    pub(crate) fn look(&self, key: &Key) -> Option<Held> {
+        let now = millis(self.clock.elapsed());
+        let active = self.active.peek(key).map(|entry| (entry, true));
+        let (entry, among_active) = active.or_else(|| self.inactive.peek(key).map(|entry| (entry, false)))?;
+        let until = |end: u64| Duration::from_millis(end.saturating_sub(now));
+        let held = Held {
+            age: Duration::from_millis(now.saturating_sub(entry.asked_at)),
+            fresh_for: until(entry.fresh_until()),
+            kept_for: until(entry.kept_until()),
+            among_active,
+        };
+        (!held.kept_for.is_zero()).then_some(held)
+    }
+}
+
+impl<K> Entry<K> {
+    fn fresh_until(&self) -> u64 {
+        self.asked_at.saturating_add(self.fresh.into())
+    }
+
+    fn kept_until(&self) -> u64 {
+        self.asked_at.saturating_add(self.kept.into())
     }
 }
 

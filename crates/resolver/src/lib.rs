@@ -6,6 +6,7 @@
 
 mod bind;
 mod cache;
+mod explain;
 mod fact;
 mod flight;
 mod health;
@@ -21,9 +22,11 @@ mod revoke;
 mod router;
 mod strand;
 
+pub use cache::Held;
+pub use explain::{Account, Answer, Explanation, NotAsked};
 pub use fact::{Fact, Keep, Record, Resolution, Source};
 pub use health::{Health, ProviderStatus};
 pub use limits::CacheLimits;
 pub use list::{Listed, Page, Positions, Wanted};
 pub use resolver::{ProviderEntry, Resolver};
-pub use router::{Match, Unmatched};
+pub use router::{Match, Rule, Unmatched};

@@ -15,7 +15,7 @@ use crate::flight::{Boarding, Flight, Flights, Outcome, Turn};
 use crate::health::{self, ProviderStatus};
 use crate::key::{Key, KeyMaker, Subject};
 use crate::limits::CacheLimits;
-use crate::router::{Match, Routed, Router, Unmatched};
+use crate::router::{Match, Routed, Router, Rule, Unmatched};
 
 /// A provider as it is configured.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub struct Resolver<K> {
 pub(crate) struct Asked {
     pub(crate) entry: Arc<ProviderEntry>,
     places: Arc<Semaphore>,
-    record: Arc<health::Record>,
+    pub(crate) record: Arc<health::Record>,
     clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<KeyMaker>,
 }
@@ -150,8 +150,12 @@ impl<K: Keep> Resolver<K> {
         self.providers.iter().enumerate().find(|(_, it)| it.entry.name.as_str() == name)
     }
 
+    pub(crate) fn asked_at(&self, place: usize) -> Option<&Asked> {
+        self.providers.get(place)
+    }
+
     pub(crate) fn provider_at(&self, place: usize) -> Option<&ProviderEntry> {
-        self.providers.get(place).map(|asked| &*asked.entry)
+        self.asked_at(place).map(|asked| &*asked.entry)
     }
 
     /// Its keys at all providers.
@@ -161,12 +165,23 @@ impl<K: Keep> Resolver<K> {
 
     /// `only` narrows what routing says. A provider without a `match` can be meant by its name alone.
     pub(crate) fn candidates(&self, token: &TokenValue, only: Option<&ProviderName>) -> Routed {
-        let routed = self.router.route(token.expose());
-        let Some(only) = only else { return routed };
-        match self.named(only.as_str()) {
+        self.candidates_by(token, only).1
+    }
+
+    /// With the rule that decided.
+    #[inline]
+    pub(crate) fn candidates_by(
+        &self,
+        token: &TokenValue,
+        only: Option<&ProviderName>,
+    ) -> (Rule<'_>, Routed) {
+        let (rule, routed) = self.router.route_by(token.expose());
+        let Some(only) = only else { return (rule, routed) };
+        let routed = match self.named(only.as_str()) {
             Some((place, it)) if it.entry.matching.is_none() || routed.contains(place) => Routed::One(place),
             Some(_) | None => Routed::Nobody,
-        }
+        };
+        (Rule::Named, routed)
     }
 
     /// One active answer wins; inactive only if every one of them said so; else the failure.
@@ -192,7 +207,7 @@ impl<K: Keep> Resolver<K> {
     }
 
     /// What the cache says, without asking.
-    fn known(&self, place: usize, subject: &Subject) -> Option<Resolution<'_, K>> {
+    pub(crate) fn known(&self, place: usize, subject: &Subject) -> Option<Resolution<'_, K>> {
         let asked = self.providers.get(place)?;
         self.hit(asked, &asked.keys.key(subject))
     }
@@ -205,7 +220,11 @@ impl<K: Keep> Resolver<K> {
     }
 
     /// The story of one question: the cache, else the provider.
-    async fn resolve(&self, place: usize, subject: &Subject) -> Result<Resolution<'_, K>, Failure> {
+    pub(crate) async fn resolve(
+        &self,
+        place: usize,
+        subject: &Subject,
+    ) -> Result<Resolution<'_, K>, Failure> {
         let Some(asked) = self.providers.get(place) else { return Ok(Resolution::NOBODY) };
         let key = asked.keys.key(subject);
         match self.hit(asked, &key) {

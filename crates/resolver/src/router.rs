@@ -39,6 +39,21 @@ pub(crate) struct Router {
     unmatched: Routed,
 }
 
+/// Why a token goes where it goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rule<'a> {
+    /// Its payload's `iss` is this provider's.
+    JwtIssuer(&'a str),
+    /// It begins so.
+    Prefix(&'a str),
+    /// It fits an expression of each of these providers.
+    Regex,
+    /// No `match` names it: `[routing] unmatched`.
+    Unmatched,
+    /// The request names a provider, which has no `match` or is among those that the token goes to.
+    Named,
+}
+
 /// The places of providers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Routed {
@@ -64,23 +79,26 @@ impl Router {
         router
     }
 
-    /// The issuer of a JWT before the longest prefix before the regexes.
-    pub(crate) fn route(&self, token: &str) -> Routed {
+    /// The issuer of a JWT before the longest prefix before the regexes, and which of these it was.
+    #[inline]
+    pub(crate) fn route_by(&self, token: &str) -> (Rule<'_>, Routed) {
         if !self.issuers.is_empty()
-            && let Some(place) = jwt_issuer(token).and_then(|issuer| self.issuers.get(issuer.as_str()))
+            && let Some((issuer, place)) = jwt_issuer(token).and_then(|iss| self.issuers.get_key_value(&*iss))
         {
-            return Routed::One(*place);
+            return (Rule::JwtIssuer(issuer), Routed::One(*place));
         }
-        if let Some((_, place)) = self.prefixes.iter().find(|(prefix, _)| token.starts_with(prefix.as_str()))
-        {
-            return Routed::One(*place);
+        let mut prefixes = self.prefixes.iter();
+        if let Some((prefix, place)) = prefixes.find(|(prefix, _)| token.starts_with(prefix.as_str())) {
+            return (Rule::Prefix(prefix), Routed::One(*place));
         }
         let mut fitting =
             self.regexes.iter().filter(|(regex, _)| regex.is_match(token)).map(|(_, place)| *place);
         match (fitting.next(), fitting.next()) {
-            (None, _) => self.unmatched.clone(),
-            (Some(one), None) => Routed::One(one),
-            (Some(one), Some(two)) => Routed::Several([one, two].into_iter().chain(fitting).collect()),
+            (None, _) => (Rule::Unmatched, self.unmatched.clone()),
+            (Some(one), None) => (Rule::Regex, Routed::One(one)),
+            (Some(one), Some(two)) => {
+                (Rule::Regex, Routed::Several([one, two].into_iter().chain(fitting).collect()))
+            }
         }
     }
 }
@@ -91,6 +109,14 @@ impl Routed {
             Self::Nobody => false,
             Self::One(one) => *one == place,
             Self::Several(several) => several.contains(&place),
+        }
+    }
+
+    pub(crate) fn places(&self) -> &[usize] {
+        match self {
+            Self::Nobody => &[],
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Several(several) => several,
         }
     }
 
@@ -138,6 +164,10 @@ mod tests {
         format!("eyJhbGciOiJub25lIn0.{}.sig", URL_SAFE_NO_PAD.encode(claims))
     }
 
+    fn route(router: &Router, token: &str) -> Routed {
+        router.route_by(token).1
+    }
+
     fn router(matches: &[Match]) -> Router {
         Router::new(matches.iter().map(Some), Routed::Nobody)
     }
@@ -153,25 +183,39 @@ mod tests {
             Match::Prefix("ey".to_owned()),
             Match::JwtIssuer("https://sso.example".to_owned()),
         ]);
-        assert_eq!(router.route(&jwt(r#"{"iss":"https://sso.example"}"#)), Routed::One(2));
-        assert_eq!(router.route(&jwt(r#"{"iss":"https://other.example"}"#)), Routed::One(1));
-        assert_eq!(router.route("opaque"), Routed::One(0));
+        assert_eq!(route(&router, &jwt(r#"{"iss":"https://sso.example"}"#)), Routed::One(2));
+        assert_eq!(route(&router, &jwt(r#"{"iss":"https://other.example"}"#)), Routed::One(1));
+        assert_eq!(route(&router, "opaque"), Routed::One(0));
     }
 
     #[test]
     fn the_longest_prefix_wins() {
         let router = router(&[Match::Prefix("T1".to_owned()), Match::Prefix("T1am".to_owned())]);
-        assert_eq!(router.route("T1amGT21"), Routed::One(1));
-        assert_eq!(router.route("T1x"), Routed::One(0));
-        assert_eq!(router.route("t1am"), Routed::Nobody);
+        assert_eq!(route(&router, "T1amGT21"), Routed::One(1));
+        assert_eq!(route(&router, "T1x"), Routed::One(0));
+        assert_eq!(route(&router, "t1am"), Routed::Nobody);
     }
 
     #[test]
     fn all_fitting_regexes_are_asked() {
         let router = router(&[regex("^a"), regex("b$"), regex("^x")]);
-        assert_eq!(router.route("ab"), Routed::Several(vec![0, 1]));
-        assert_eq!(router.route("a"), Routed::One(0));
-        assert_eq!(router.route("c"), Routed::Nobody);
+        assert_eq!(route(&router, "ab"), Routed::Several(vec![0, 1]));
+        assert_eq!(route(&router, "a"), Routed::One(0));
+        assert_eq!(route(&router, "c"), Routed::Nobody);
+    }
+
+    #[test]
+    fn the_rule_is_that_of_the_route() {
+        let issuer = Match::JwtIssuer("https://sso.example".to_owned());
+        let router = router(&[issuer, Match::Prefix("T1".to_owned()), regex("^a")]);
+        for (token, rule) in [
+            (jwt(r#"{"iss":"https://sso.example"}"#).as_str(), Rule::JwtIssuer("https://sso.example")),
+            ("T1x", Rule::Prefix("T1")),
+            ("ab", Rule::Regex),
+            ("b", Rule::Unmatched),
+        ] {
+            assert_eq!(router.route_by(token).0, rule);
+        }
     }
 
     #[test]
@@ -199,7 +243,7 @@ mod tests {
         #[test]
         fn no_token_makes_it_panic(token in "\\PC{0,80}|[A-Za-z0-9_.-]{0,80}") {
             let router = router(&[Match::JwtIssuer("x".to_owned()), Match::Prefix("\u{e9}".to_owned()), regex("x")]);
-            router.route(&token);
+            router.route_by(&token);
         }
     }
 }

@@ -8,6 +8,7 @@
 )]
 
 mod bindings;
+mod explanations;
 mod failures;
 mod flights;
 mod harness;

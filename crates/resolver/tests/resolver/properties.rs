@@ -4,12 +4,14 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use introspectd_core::{BadAnswer, Expiry, Failure, Introspection, ManualClock, Status, Token};
+use introspectd_core::{
+    BadAnswer, Clock, Expiry, Failure, Introspection, ManualClock, ProviderName, Status, Token,
+};
 use introspectd_resolver::{CacheLimits, Unmatched};
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 
-use crate::harness::{Answer, LIMITS, Seen, UNCACHED, at};
+use crate::harness::{Answer, Bench, LIMITS, Seen, UNCACHED, at, name, value};
 use crate::routes::{Deployment, PROVIDERS, all_unmatched, owners, tokens};
 
 #[derive(Debug, Clone)]
@@ -73,6 +75,23 @@ impl World {
             }
             Seen::Inactive(_) => Verdict::Inactive,
             Seen::Fails(_) => Verdict::Failed,
+        }
+    }
+
+    /// As [`World::verdict`], as it is explained.
+    async fn explained(&self, deployment: &Deployment, request: &Request) -> Verdict {
+        let permitted = &self.callers[request.caller];
+        let (token, _) = &tokens()[request.token];
+        let only = request.only.map(name);
+        let may_ask = |provider: &ProviderName| permitted.contains(provider.as_str());
+        let Bench { resolver, clock } = &deployment.bench;
+        let explanation = resolver.explain(value(token), only.as_ref(), may_ask).await;
+        let mut told = explanation.accounts.iter().map(|account| account.provider.as_str());
+        assert!(told.all(|provider| permitted.contains(provider)));
+        match explanation.outcome {
+            Ok(resolution) if resolution.active(clock.now()).is_some() => Verdict::Active,
+            Ok(_) => Verdict::Inactive,
+            Err(_) => Verdict::Failed,
         }
     }
 
@@ -163,6 +182,32 @@ proptest! {
             }
             world.check_shown(&cached);
             world.check_shown(&uncached);
+        });
+    }
+
+    #[test]
+    fn what_is_explained_is_what_is_answered(
+        world in world(),
+        limits in limits(),
+        steps in prop::collection::vec(step(), 1..60),
+    ) {
+        block_on(async {
+            let clock = Arc::new(ManualClock::at(at(0)));
+            let (answering, explaining) = (world.deploy(limits, &clock), world.deploy(limits, &clock));
+            for step in steps {
+                match step {
+                    Step::Ask(request) => {
+                        let answer = world.verdict(&answering, &request).await;
+                        let explained = world.explained(&explaining, &request).await;
+                        assert_eq!(explained, answer, "{request:?}");
+                    }
+                    Step::Pass(seconds) => clock.advance(seconds),
+                    Step::Set(seconds) => clock.set(at(seconds)),
+                }
+            }
+            for (token, _) in tokens() {
+                assert_eq!(explaining.shown(&token), answering.shown(&token), "{token:?}");
+            }
         });
     }
 

@@ -26,7 +26,7 @@ impl Deployment {
         Self { bench, fakes }
     }
 
-    fn fresh(unmatched: &Unmatched) -> Self {
+    pub(crate) fn fresh(unmatched: &Unmatched) -> Self {
         Self::new(unmatched, LIMITS, &Arc::new(ManualClock::at(at(0))))
     }
 

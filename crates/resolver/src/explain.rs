@@ -1,0 +1,163 @@
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use introspectd_core::{Failure, ProviderName, TokenId, TokenValue};
+
+use crate::cache::Held;
+use crate::fact::{Keep, Resolution, Source};
+use crate::key::Subject;
+use crate::resolver::{Asked, Resolver};
+use crate::router::Rule;
+
+/// Why the answer about a token is what it is. Of providers that the caller may not ask there is no trace.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation<'a, K> {
+    /// What led to the providers; `None` where the token goes to none that may be asked.
+    pub rule: Option<Rule<'a>>,
+    /// Each provider that it goes to.
+    pub accounts: Vec<Account<'a, K>>,
+    /// What [`Resolver::introspect`] makes of it, or [`Resolver::lookup`] of an id.
+    pub outcome: Result<Resolution<'a, K>, Failure>,
+}
+
+/// What became of the question to one provider.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Account<'a, K> {
+    /// Its name.
+    pub provider: &'a ProviderName,
+    /// How the cache held its fact before.
+    pub held: Option<Held>,
+    /// What it says.
+    pub answer: Result<Answer<'a, K>, NotAsked>,
+}
+
+/// What one provider says, by way of the cache or by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Answer<'a, K> {
+    /// What came out.
+    pub outcome: Result<Resolution<'a, K>, Failure>,
+    /// Why it was of no help, where that came out or an older fact stood in for it.
+    pub failure: Option<Failure>,
+    /// How long that took.
+    pub took: Duration,
+}
+
+/// Why a provider was not asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotAsked {
+    /// It has no such call.
+    Unable,
+    /// Another one is known to call the token active, which settles it.
+    Settled,
+}
+
+impl<K: Keep> Resolver<K> {
+    /// The providers that [`Resolver::introspect`] would ask about a token, unless it knows their answers.
+    pub fn belongs_to(
+        &self,
+        token: &TokenValue,
+        only: Option<&ProviderName>,
+        may_ask: impl Fn(&ProviderName) -> bool,
+    ) -> Vec<&ProviderName> {
+        let routed = self.candidates(token, only);
+        let entries = routed.places().iter().filter_map(|place| self.provider_at(*place));
+        let asked = entries.filter(|it| may_ask(&it.name) && it.provider.capabilities().introspect);
+        asked.map(|it| &it.name).collect()
+    }
+
+    /// Does what [`Resolver::introspect`] does, asks whom that would ask, and tells all about it. It waits for every
+    /// provider, also where one has settled the matter.
+    pub async fn explain(
+        &self,
+        token: TokenValue,
+        only: Option<&ProviderName>,
+        may_ask: impl Fn(&ProviderName) -> bool,
+    ) -> Explanation<'_, K> {
+        let (rule, routed) = self.candidates_by(&token, only);
+        let subject = Subject::Token(token);
+        let visible = routed.retain(|place| self.provider_at(place).is_some_and(|it| may_ask(&it.name)));
+        let visible = visible.places();
+        let rule = (!visible.is_empty()).then_some(rule);
+        let able =
+            |place: usize| self.provider_at(place).is_some_and(|it| it.provider.capabilities().introspect);
+        let able: Vec<usize> = visible.iter().copied().filter(|place| able(*place)).collect();
+        let is_active = |hit: Resolution<'_, K>| hit.active(self.clock.now()).is_some();
+        let settles = match able.as_slice() {
+            [] | [_] => None,
+            several => several.iter().find(|place| self.known(**place, &subject).is_some_and(is_active)),
+        };
+        let asked = settles.map_or(able.as_slice(), std::slice::from_ref);
+
+        let held: Vec<_> = visible.iter().map(|place| self.held(*place, &subject)).collect();
+        let answers = self.ask_all(asked, &subject).await;
+        let outcome = self.combined(&answers);
+        let answer_of = |place: usize| {
+            let answer = answers.iter().find(|(of, _)| *of == place).map(|(_, answer)| answer.clone());
+            answer.ok_or(if able.contains(&place) { NotAsked::Settled } else { NotAsked::Unable })
+        };
+        let accounts = visible.iter().zip(held).filter_map(|(place, held)| {
+            let provider = &self.provider_at(*place)?.name;
+            Some(Account { provider, held, answer: answer_of(*place) })
+        });
+        Explanation { rule, accounts: accounts.collect(), outcome }
+    }
+
+    /// The same for [`Resolver::lookup`]. Who may know is the caller's business.
+    pub async fn explain_id(&self, id: TokenId, provider: &ProviderName) -> Explanation<'_, K> {
+        let Some((place, Asked { entry, .. })) = self.named(provider.as_str()) else {
+            return Explanation { rule: None, accounts: Vec::new(), outcome: Ok(Resolution::NOBODY) };
+        };
+        let subject = Subject::Id(id);
+        let held = self.held(place, &subject);
+        let (answer, outcome) = if entry.provider.capabilities().lookup {
+            let answer = self.ask_one(place, &subject).await;
+            let outcome = answer.outcome.clone();
+            (Ok(answer), outcome)
+        } else {
+            (Err(NotAsked::Unable), Err(Failure::Unsupported))
+        };
+        let account = Account { provider: &entry.name, held, answer };
+        Explanation { rule: Some(Rule::Named), accounts: vec![account], outcome }
+    }
+
+    fn held(&self, place: usize, subject: &Subject) -> Option<Held> {
+        let asked = self.asked_at(place)?;
+        self.cache.look(&asked.keys.key(subject))
+    }
+
+    /// In the order in which they answer.
+    async fn ask_all(&self, places: &[usize], subject: &Subject) -> Vec<(usize, Answer<'_, K>)> {
+        let answers: FuturesUnordered<_> =
+            places.iter().map(async |place| (*place, self.ask_one(*place, subject).await)).collect();
+        answers.collect().await
+    }
+
+    async fn ask_one(&self, place: usize, subject: &Subject) -> Answer<'_, K> {
+        let began = self.clock.elapsed();
+        let outcome = self.resolve(place, subject).await;
+        let took = self.clock.elapsed().saturating_sub(began);
+        let failure = match &outcome {
+            Err(failure) => Some(failure.clone()),
+            // What stood in does not say for what, and that has just been noted.
+            Ok(Resolution { source: Source::Stale, .. }) => {
+                self.asked_at(place).and_then(|asked| asked.record.look().1).map(|(failure, _)| failure)
+            }
+            Ok(Resolution { source: Source::Hit | Source::Coalesced | Source::Miss, .. }) => None,
+        };
+        Answer { outcome, failure, took }
+    }
+
+    /// As side by side: one active answer wins; inactive only if every one of them said so; else the failure.
+    fn combined<'a>(&'a self, answers: &[(usize, Answer<'a, K>)]) -> Result<Resolution<'a, K>, Failure> {
+        let mut outcomes = answers.iter().map(|(_, answer)| &answer.outcome);
+        if let [(_, alone)] = answers {
+            return alone.outcome.clone();
+        }
+        let is_active = |outcome: &&Result<Resolution<'_, K>, _>| {
+            outcome.as_ref().is_ok_and(|it| it.active(self.clock.now()).is_some())
+        };
+        let deciding = outcomes.clone().find(is_active).or_else(|| outcomes.find(|outcome| outcome.is_err()));
+        deciding.cloned().unwrap_or(Ok(Resolution::NOBODY))
+    }
+}

@@ -1,0 +1,153 @@
+//! What is told of an answer is what the answer goes by.
+
+use std::time::Duration;
+
+use introspectd_core::{BadAnswer, Capabilities, Failure, Introspection, Token, TokenId};
+use introspectd_resolver::{Account, CacheLimits, Explanation, NotAsked, Rule, Source, Unmatched};
+
+use crate::harness::{
+    Bench, Fake, INACTIVE_TTL, LIMITS, TTL, TTL_AT_LEAST, good, jwt_of, name, prefix, regex, upstream, value,
+};
+use crate::routes::Deployment;
+
+async fn explain<'a>(bench: &'a Bench, token: &str) -> Explanation<'a, Token> {
+    bench.resolver.explain(value(token), None, |_| true).await
+}
+
+fn only<'a, 'b>(explanation: &'b Explanation<'a, Token>) -> &'b Account<'a, Token> {
+    let [account] = explanation.accounts.as_slice() else { panic!("{explanation:#?}") };
+    account
+}
+
+fn names<'a>(explanation: &Explanation<'a, Token>) -> Vec<&'a str> {
+    explanation.accounts.iter().map(|account| account.provider.as_str()).collect()
+}
+
+/// By way of the cache, a question of another, its own.
+fn source(account: &Account<'_, Token>) -> Source {
+    account.answer.as_ref().unwrap().outcome.as_ref().unwrap().source
+}
+
+#[tokio::test]
+async fn the_rule_and_the_providers_of_a_token_are_named() {
+    let deployment = Deployment::fresh(&Unmatched::Provider(name("bare")));
+    for (token, rule, providers) in [
+        (jwt_of("https://sso.example"), Rule::JwtIssuer("https://sso.example"), vec!["sso"]),
+        ("T1am-x".to_owned(), Rule::Prefix("T1am"), vec!["long"]),
+        ("1234".to_owned(), Rule::Regex, vec!["hex", "digits"]),
+        ("opaque".to_owned(), Rule::Unmatched, vec!["bare"]),
+    ] {
+        let explanation = explain(&deployment.bench, &token).await;
+        assert_eq!((explanation.rule, names(&explanation)), (Some(rule), providers));
+    }
+    let named = |only| deployment.bench.resolver.explain(value("T1-x"), Some(only), |_| true);
+    let (bare, long) = (name("bare"), name("long"));
+    let explanation = named(&bare).await;
+    assert_eq!((explanation.rule, names(&explanation)), (Some(Rule::Named), vec!["bare"]));
+    let explanation = named(&long).await;
+    assert_eq!((explanation.rule, names(&explanation)), (None, vec![]));
+}
+
+#[tokio::test]
+async fn the_age_and_the_rest_of_a_fact_are_told() {
+    let (bench, fake) = Bench::single(LIMITS);
+    fake.script("t", good());
+    let first = explain(&bench, "t").await;
+    assert_eq!((only(&first).held, source(only(&first))), (None, Source::Miss));
+    bench.clock.advance(50);
+    let second = explain(&bench, "t").await;
+    let held = only(&second).held.unwrap();
+    assert_eq!((held.age, held.among_active), (Duration::from_secs(50), true));
+    let rest = Duration::from_secs((TTL_AT_LEAST - 50).into())..=Duration::from_secs((TTL - 50).into());
+    assert!(rest.contains(&held.fresh_for) && held.kept_for == held.fresh_for, "{held:?}");
+    assert_eq!(source(only(&second)), Source::Hit);
+    assert_eq!(fake.questions(), 1, "it asks only where introspect would");
+
+    explain(&bench, "unknown").await;
+    let held = only(&explain(&bench, "unknown").await).held.unwrap();
+    assert!(!held.among_active && held.fresh_for <= Duration::from_secs(INACTIVE_TTL.into()));
+    bench.clock.advance(TTL);
+    assert_eq!(only(&explain(&bench, "t").await).held, None, "what is past its time is as good as gone");
+}
+
+#[tokio::test]
+async fn a_fact_that_stands_in_is_told_with_what_it_stands_in_for() {
+    let limits = CacheLimits { stale_if_error: Duration::from_secs(9000), ..LIMITS };
+    let (bench, fake) = Bench::single(limits);
+    fake.script("t", good());
+    bench.ask("t").await;
+    bench.clock.advance(TTL);
+    fake.script("t", Failure::Timeout);
+    let explanation = explain(&bench, "t").await;
+    let account = only(&explanation);
+    let held = account.held.unwrap();
+    assert!(held.fresh_for.is_zero() && !held.kept_for.is_zero());
+    assert_eq!(source(account), Source::Stale);
+    assert_eq!(account.answer.as_ref().unwrap().failure, Some(Failure::Timeout));
+}
+
+#[tokio::test]
+async fn a_failure_is_told_and_is_the_outcome() {
+    let (bench, fake) = Bench::single(LIMITS);
+    fake.script("t", Failure::from(BadAnswer::OtherToken));
+    let explanation = explain(&bench, "t").await;
+    let failure = Failure::from(BadAnswer::OtherToken);
+    assert_eq!(only(&explanation).answer.as_ref().unwrap().failure, Some(failure.clone()));
+    assert_eq!(explanation.outcome, Err(failure));
+}
+
+#[tokio::test]
+async fn who_is_known_to_vouch_spares_the_others_the_question() {
+    let (one, other) = (Fake::new(), Fake::new());
+    let upstreams =
+        vec![upstream("one", &one, Some(regex("t"))), upstream("other", &other, Some(regex("t")))];
+    let bench = Bench::new(upstreams, &Unmatched::Reject, LIMITS);
+    other.script("t", good());
+    explain(&bench, "t").await;
+    bench.clock.advance(INACTIVE_TTL);
+    let explanation = explain(&bench, "t").await;
+    assert_eq!(explanation.accounts[0].answer, Err(NotAsked::Settled));
+    assert_eq!(source(&explanation.accounts[1]), Source::Hit);
+    assert_eq!((one.questions(), other.questions()), (1, 1));
+}
+
+#[tokio::test]
+async fn of_providers_that_may_not_be_asked_there_is_no_trace() {
+    let deployment = Deployment::fresh(&Unmatched::Reject);
+    let resolver = &deployment.bench.resolver;
+    let nobody = resolver.explain(value("opaque"), None, |_| true).await;
+    for (token, barred) in [("T1am-x", "long"), ("12345", "digits")] {
+        let explanation = resolver.explain(value(token), None, |it| it.as_str() != barred).await;
+        assert_eq!(explanation, nobody);
+        assert_eq!(deployment.fakes[barred].questions(), 0);
+    }
+    let explanation = resolver.explain(value("1234"), None, |it| it.as_str() != "hex").await;
+    assert_eq!(names(&explanation), ["digits"]);
+}
+
+#[tokio::test]
+async fn what_a_provider_cannot_is_told_and_not_asked() {
+    let fake = Fake::capable(Capabilities::default());
+    let bench = Bench::new(vec![upstream("as", &fake, Some(prefix("")))], &Unmatched::Reject, LIMITS);
+    let explanation = explain(&bench, "t").await;
+    assert_eq!(only(&explanation).answer, Err(NotAsked::Unable));
+    assert!(explanation.outcome.unwrap().fact.is_none());
+    let id = TokenId::parse("x".to_owned()).unwrap();
+    let explanation = bench.resolver.explain_id(id, &name("as")).await;
+    assert_eq!(only(&explanation).answer, Err(NotAsked::Unable));
+    assert_eq!(explanation.outcome, Err(Failure::Unsupported));
+    assert_eq!(fake.questions(), 0);
+}
+
+#[tokio::test]
+async fn an_id_is_explained_as_it_is_looked_up() {
+    let (bench, fake) = Bench::single(LIMITS);
+    fake.script("x", Introspection::Token(Box::new(good())));
+    let id = || TokenId::parse("x".to_owned()).unwrap();
+    let first = bench.resolver.explain_id(id(), &name("as")).await;
+    assert_eq!((first.rule, source(only(&first))), (Some(Rule::Named), Source::Miss));
+    let second = bench.resolver.explain_id(id(), &name("as")).await;
+    assert_eq!(second.outcome, Ok(bench.resolver.lookup(id(), &name("as")).await.unwrap()));
+    assert!(only(&second).held.is_some());
+    assert_eq!(only(&explain(&bench, "x").await).held, None, "a token of the same text is another matter");
+}
