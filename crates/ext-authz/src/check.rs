@@ -1,7 +1,7 @@
 use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use introspectd_front::DEFAULT_POLICY;
 
 /// The policy that Envoy's configuration names in `context_extensions`, or else the one of `/forward-auth` alone.
@@ -9,14 +9,17 @@ pub(crate) fn policy(attributes: &AttributeContext) -> &str {
     attributes.context_extensions.get("policy").map_or(DEFAULT_POLICY, String::as_str)
 }
 
-/// Of the client's headers, those that are looked at: its token, and its language.
+const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Of the client's headers, those that are looked at: its token, its language, and the id that Envoy gave the request,
+/// for the audit log.
 ///
 /// Envoy sends them in one of two forms. In the plain one it has joined several of one name by commas, so that two
 /// tokens look like one that is malformed; in the raw one they come as they are.
 pub(crate) fn client_headers(attributes: &AttributeContext) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in pairs(attributes) {
-        for wanted in [AUTHORIZATION, ACCEPT_LANGUAGE] {
+        for wanted in [AUTHORIZATION, ACCEPT_LANGUAGE, X_REQUEST_ID] {
             if name.eq_ignore_ascii_case(wanted.as_str()) {
                 headers.append(wanted, read_value(value));
             }

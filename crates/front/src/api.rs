@@ -8,12 +8,13 @@ use hyper::body::Body;
 use introspectd_core::{Clock, ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Resolver};
 
-use crate::audit;
+use crate::audit::{self, Asked, Audit, Call, Note, Outcome, Told};
 use crate::body::{let_go_by, read_form};
 use crate::caller::{self, Caller, Callers, Peer, Permission};
-use crate::decision::{Allowed, Policies, Policy, decide, named_in, refusal};
+use crate::decision::{Allowed, Policies, Policy, decide, named_in, refusal, shown};
 use crate::description::{PublicUrl, Way};
 use crate::form::{IntrospectForm, Subject};
+use crate::inactive::Inactive;
 use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
 use crate::records::PageTokens;
@@ -29,6 +30,7 @@ pub struct Api {
     clock: Arc<dyn Clock>,
     page_tokens: PageTokens,
     public_url: Option<PublicUrl>,
+    audit: Audit,
 }
 
 /// What a listener says of those who come in by it.
@@ -58,14 +60,21 @@ impl Api {
         policies: Policies,
         resolver: Arc<Resolver<Rendered>>,
         clock: Arc<dyn Clock>,
+        audit: Audit,
     ) -> io::Result<Self> {
-        Ok(Self { callers, policies, resolver, clock, page_tokens: PageTokens::new()?, public_url: None })
+        let page_tokens = PageTokens::new()?;
+        Ok(Self { callers, policies, resolver, clock, page_tokens, public_url: None, audit })
     }
 
     /// Tells clients that they reach it there. Otherwise each is told where its request says that it did.
     #[must_use]
     pub fn with_public_url(self, public_url: Option<PublicUrl>) -> Self {
         Self { public_url, ..self }
+    }
+
+    /// Where decisions are told.
+    pub fn audit(&self) -> &Audit {
+        &self.audit
     }
 
     /// The caller of this name.
@@ -104,7 +113,7 @@ impl Session {
                 None => match self.description(&head) {
                     Some(document) => document,
                     // Boxed: what operators ask now and then takes no room in what gateways ask all the time.
-                    None => Box::pin(self.records(&head, body.as_mut())).await,
+                    None => Ok(Box::pin(self.operate(&head, body.as_mut())).await),
                 },
             },
         };
@@ -112,9 +121,7 @@ impl Session {
             let_go_by(body).await;
         }
         outcome.unwrap_or_else(|problem| {
-            let caller = self.caller(&head.headers).ok();
-            audit::refused(self.origin, caller.map(|caller| &**caller), None, &problem);
-            problem.reply(Language::of(&head.headers))
+            self.refuse(self.asked(&head.headers), || Note::of(Call::Introspect), &problem)
         })
     }
 
@@ -130,7 +137,7 @@ impl Session {
     /// `Check`.
     ///
     /// Of `proxy`, the headers of the proxy's own request, only the caller is read; of `client`, those of its
-    /// client's, only the token, and in which language to refuse it.
+    /// client's, only the token, in which language to refuse it, and the request's id for the audit log.
     ///
     /// # Errors
     /// The refusal, as the client is to get it.
@@ -142,10 +149,32 @@ impl Session {
     ) -> Result<Allowed, Reply> {
         let policy = self.api.policies.named(policy);
         self.judge(policy, proxy, client).await.map_err(|problem| {
-            let caller = self.peer.proxy(&self.api.callers, proxy).ok().map(|caller| &**caller);
-            audit::refused(self.origin, caller, policy.map(|(name, _)| name), &problem);
+            self.tell_of_refusal(policy, proxy, client, &problem);
             refusal(&problem, policy.map(|(_, policy)| policy), Language::of(client))
         })
+    }
+
+    /// A proxy has request ids of its own, so the client's answer bears none: nothing changes it but the decision.
+    fn tell_of_refusal(
+        &self,
+        policy: Option<(&str, &Policy)>,
+        proxy: &HeaderMap,
+        client: &HeaderMap,
+        problem: &Problem,
+    ) {
+        let caller = self.peer.proxy(&self.api.callers, proxy).ok().map(|caller| &**caller);
+        audit::refused(self.origin, caller, policy.map(|(name, _)| name), problem);
+        let note = || {
+            let may_ask = |name: &ProviderName| {
+                caller.is_some_and(|caller| caller.may_ask(name))
+                    && policy.is_some_and(|(_, policy)| policy.takes(name))
+            };
+            let token = shown(client);
+            let note = token.map(|token| self.note_of_token(Call::ForwardAuth, &token, None, may_ask));
+            let policy = policy.map(|(name, _)| name.to_owned());
+            Note { policy, ..note.unwrap_or_else(|| Note::of(Call::ForwardAuth)) }
+        };
+        self.tell(Asked { headers: client, caller }, note, Outcome::Problem(problem));
     }
 
     async fn judge(
@@ -198,6 +227,19 @@ impl Session {
         self.way
     }
 
+    pub(crate) fn audit(&self) -> &Audit {
+        &self.api.audit
+    }
+
+    pub(crate) fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Who asked, and with which headers.
+    pub(crate) fn asked<'a>(&'a self, headers: &'a HeaderMap) -> Asked<'a> {
+        Asked { headers, caller: self.caller(headers).ok().map(|caller| &**caller) }
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.api.clock.now()
     }
@@ -214,10 +256,25 @@ impl Session {
         let caller = self.caller(&head.headers)?;
         // Which of the two is needed, only the parameters tell; without either nobody needs to be heard.
         caller.must_have(&[Permission::Introspect, Permission::Lookup])?;
-        let form = IntrospectForm::parse(&read_form(&head.headers, body).await?)?;
-        let resolution = self.api.resolve(caller, form).await?;
-        let active = resolution.active(self.now()).map(|(_, rendered)| rendered);
-        Ok(reply::introspection(std::mem::take(&mut head.headers), active, resolution.source))
+        let body = read_form(&head.headers, body).await?;
+        let form = IntrospectForm::parse(&body)?;
+        let is_by_id = matches!(form.subject, Subject::Id(_));
+        let asked = Asked { headers: &head.headers, caller: Some(caller) };
+        let note = |has_record| self.note_of_question(caller, &body, has_record);
+        let resolution = match self.api.resolve(caller, form).await {
+            Ok(resolution) => resolution,
+            Err(problem) => return Ok(self.refuse(asked, || note(false), &problem)),
+        };
+        let now = self.now();
+        let note = || note(resolution.has_record());
+        let active = resolution.active(now).map(|(_, rendered)| rendered);
+        let told = match active {
+            Some(_) if !is_by_id => None,
+            Some(_) => self.tell(asked, note, Outcome::Done),
+            None => self.tell(asked, note, Outcome::Inactive(Inactive::of(&resolution, now))),
+        };
+        let room = std::mem::take(&mut head.headers);
+        Ok(Told::on(told, reply::introspection(room, active, resolution.source)))
     }
 }
 

@@ -15,6 +15,7 @@ mod caller;
 mod decision;
 mod description;
 mod form;
+mod inactive;
 mod language;
 #[cfg(feature = "parts")]
 pub mod parts;
@@ -25,6 +26,7 @@ mod server;
 
 pub use admin::{Admin, Readiness};
 pub use api::{Api, Entrance, Session};
+pub use audit::{Audit, Destination, Fingerprints, OnFailure};
 pub use caller::{
     Caller, Callers, CertificateName, InvalidCertificateName, Permission, SecretDigest, Selection,
 };

@@ -5,6 +5,8 @@ use http::{HeaderValue, StatusCode};
 use introspectd_core::{Failure, Outage};
 use serde::Serialize;
 
+use crate::decision::Lacking;
+use crate::inactive::Inactive;
 use crate::language::Language;
 use crate::records::InvalidQuery;
 use crate::reply::{Reply, json};
@@ -28,9 +30,12 @@ pub(crate) enum Problem {
     NoSuchToken,
     // The token that a client showed to a proxy is.
     MissingToken,
-    InvalidToken,
+    InvalidToken(Inactive),
     /// With the challenge of the policy that it does not meet.
-    InsufficientScope(HeaderValue),
+    InsufficientScope {
+        challenge: HeaderValue,
+        lacking: Lacking,
+    },
     // The caller is.
     InvalidClient,
     /// As [`Problem::InvalidClient`], of a proxy whose own client reads the answer.
@@ -140,13 +145,13 @@ impl Problem {
                 "The request has no bearer token in its Authorization header.",
                 "La petici\u{f3}n no lleva un token en el encabezado Authorization.",
             ),
-            Self::InvalidToken => Row(
+            Self::InvalidToken(_) => Row(
                 StatusCode::UNAUTHORIZED,
                 "invalid_token",
                 "The token is malformed, expired, revoked or unknown.",
                 "El token est\u{e1} mal formado, vencido o revocado, o es desconocido.",
             ),
-            Self::InsufficientScope(_) => Row(
+            Self::InsufficientScope { .. } => Row(
                 StatusCode::FORBIDDEN,
                 "insufficient_scope",
                 "The token lacks a scope, role or audience that this needs.",
@@ -231,10 +236,10 @@ impl Problem {
             Self::MissingToken => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
             }
-            Self::InvalidToken => {
+            Self::InvalidToken(_) => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
             }
-            Self::InsufficientScope(challenge) => {
+            Self::InsufficientScope { challenge, .. } => {
                 headers.insert(WWW_AUTHENTICATE, challenge.clone());
             }
             Self::InvalidProxy => {
@@ -365,11 +370,13 @@ mod tests {
     #[test]
     fn every_problem_has_its_status_and_error() {
         let mut answered = BTreeSet::new();
+        let challenge = HeaderValue::from_static("x");
+        let insufficient = Problem::InsufficientScope { challenge, lacking: Lacking::default() };
         for (problem, status, error) in [
             (InvalidRequest::NoToken.into(), 400, "invalid_request"),
             (Problem::MissingToken, 401, "missing_token"),
-            (Problem::InvalidToken, 401, "invalid_token"),
-            (Problem::InsufficientScope(HeaderValue::from_static("x")), 403, "insufficient_scope"),
+            (Problem::InvalidToken(Inactive::Expired), 401, "invalid_token"),
+            (insufficient, 403, "insufficient_scope"),
             (Problem::NoPolicy, 404, "not_found"),
             (Problem::InvalidProxy, 401, "invalid_client"),
             (Problem::InvalidClient, 401, "invalid_client"),
@@ -403,7 +410,7 @@ mod tests {
         assert_eq!(challenges.headers().get_all("www-authenticate").iter().count(), 2);
         assert_eq!(reply(Problem::MethodNotAllowed { allow: "POST" }).headers()["allow"], "POST");
         assert_eq!(reply(Problem::MissingToken).headers()["www-authenticate"], "Bearer");
-        let invalid = reply(Problem::InvalidToken);
+        let invalid = reply(Problem::InvalidToken(Inactive::Malformed));
         assert_eq!(invalid.headers()["www-authenticate"], "Bearer error=\"invalid_token\"");
         assert_eq!(reply(outage(Outage::Status(429), Some(17))).headers()["retry-after"], "17");
         assert_eq!(reply(outage(Outage::Closed, Some(0))).headers()["retry-after"], "1");

@@ -38,15 +38,25 @@ impl App {
     /// Builds it.
     ///
     /// # Errors
-    /// Where the file of bindings cannot be used, or the system gives no random bytes.
+    /// Where the file of bindings cannot be used, the audit log cannot be written, or the system gives no random bytes.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> io::Result<Self> {
-        let Config { listen, log_level: _, cache, bindings, unmatched, callers, policies, providers, drain } =
-            config;
+        let Config {
+            listen,
+            log_level: _,
+            audit,
+            cache,
+            bindings,
+            unmatched,
+            callers,
+            policies,
+            providers,
+            drain,
+        } = config;
         let bindings = bindings.open(clock.now())?;
         let entry = |provider: ProviderConfig| provider.into_entry(Arc::clone(&clock), &bindings);
         let entries = providers.into_iter().map(entry).collect();
         let resolver = Resolver::new(entries, &unmatched, cache, Arc::clone(&clock))?;
-        let api = Api::new(callers, policies, Arc::new(resolver), clock)?;
+        let api = Api::new(callers, policies, Arc::new(resolver), clock, audit.start()?)?;
         let api = Arc::new(api.with_public_url(listen.public_url.clone()));
         Ok(Self { api, listen, drain })
     }
@@ -112,6 +122,12 @@ impl Bound {
         self.admins.iter().filter_map(|bound| bound.listener.address().ok()).collect()
     }
 
+    /// Resolves once the audit log could not be written, where that is to end the process; else never.
+    pub fn audit_failed(&self) -> impl Future<Output = ()> + Send + use<> {
+        let api = Arc::clone(&self.api);
+        async move { api.audit().failed().await }
+    }
+
     /// Serves callers on these workers until `stop`, then lets requests under way end, for at most the configured drain. Whether
     /// all of them did. The admin listeners answer until the others are done.
     pub async fn run(self, workers: Workers, stop: Stop) -> bool {
@@ -150,6 +166,7 @@ impl Bound {
             readiness.set(false);
         });
         let all_ended = answering.join_all().await.into_iter().all(|ended| ended);
+        api.audit().flush().await;
         unready.abort();
         let _ = end_admin.send(true);
         administering.join_all().await;

@@ -89,6 +89,11 @@ impl<K> Resolution<'_, K> {
     /// A token that belongs to no provider that may be asked.
     pub const NOBODY: Self = Self { fact: None, source: Source::Miss };
 
+    /// Whether a provider has a record of it, active or not.
+    pub fn has_record(&self) -> bool {
+        self.fact.as_ref().is_some_and(|(_, fact)| fact.record.is_some())
+    }
+
     /// Who vouches for the token, and what is kept of it, if it is active at `now`.
     pub fn active(&self, now: Timestamp) -> Option<(&ProviderName, &K)> {
         let (provider, fact) = self.fact.as_ref()?;
@@ -96,8 +101,15 @@ impl<K> Resolution<'_, K> {
     }
 
     /// What is kept of the token, if it is active at `now`.
-    pub fn into_active(self, now: Timestamp) -> Option<K> {
-        let record = self.fact?.1.record?;
-        (record.validity.state(now) == State::Active).then_some(record.kept)
+    ///
+    /// # Errors
+    /// The resolution itself, if it is not.
+    pub fn into_active(self, now: Timestamp) -> Result<K, Self> {
+        match self.fact {
+            Some((_, Fact { record: Some(record) })) if record.validity.state(now) == State::Active => {
+                Ok(record.kept)
+            }
+            fact => Err(Self { fact, ..self }),
+        }
     }
 }

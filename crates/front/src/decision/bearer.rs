@@ -2,6 +2,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use introspectd_core::TokenValue;
 
+use crate::inactive::Inactive;
 use crate::problem::Problem;
 
 /// The token that a client shows: RFC 6750 section 2.1, in its one `Authorization` header and nowhere else.
@@ -12,7 +13,7 @@ pub(crate) fn token(client: &HeaderMap) -> Result<TokenValue, Problem> {
     let value = match (values.next(), values.next()) {
         (None, _) => return Err(Problem::MissingToken),
         (Some(value), None) => value.as_bytes(),
-        (Some(_), Some(_)) => return Err(Problem::InvalidToken),
+        (Some(_), Some(_)) => return Err(MALFORMED),
     };
     let (scheme, token) = match value.iter().position(|byte| *byte == b' ') {
         Some(place) => value.split_at(place),
@@ -21,12 +22,18 @@ pub(crate) fn token(client: &HeaderMap) -> Result<TokenValue, Problem> {
     if !scheme.eq_ignore_ascii_case(b"bearer") {
         return Err(Problem::MissingToken);
     }
-    let token = std::str::from_utf8(token.trim_ascii()).map_err(|_| Problem::InvalidToken)?;
-    if !token.bytes().all(is_of_a_token) {
-        return Err(Problem::InvalidToken);
-    }
-    TokenValue::parse(token.to_owned()).map_err(|_| Problem::InvalidToken)
+    parse(std::str::from_utf8(token.trim_ascii()).map_err(|_| MALFORMED)?)
 }
+
+/// A token as a client could show it.
+pub(super) fn parse(token: &str) -> Result<TokenValue, Problem> {
+    if !token.bytes().all(is_of_a_token) {
+        return Err(MALFORMED);
+    }
+    TokenValue::parse(token.to_owned()).map_err(|_| MALFORMED)
+}
+
+const MALFORMED: Problem = Problem::InvalidToken(Inactive::Malformed);
 
 /// More than the grammar of RFC 6750 has, since old servers issue tokens with `|` or `:` in them; and nothing that
 /// could separate two tokens.
@@ -76,14 +83,11 @@ mod tests {
             "Bearer a\tb",
             "Bearer l\u{e9}ger",
         ] {
-            assert_eq!(shown(&[value.as_bytes()]), Err(Problem::InvalidToken), "{value}");
+            assert_eq!(shown(&[value.as_bytes()]), Err(MALFORMED), "{value}");
         }
-        assert_eq!(shown(&[b"Bearer \xff"]), Err(Problem::InvalidToken));
-        assert_eq!(shown(&[b"Bearer abc", b"Bearer abc"]), Err(Problem::InvalidToken));
-        assert_eq!(shown(&[b"Basic YTpi", b"Bearer abc"]), Err(Problem::InvalidToken));
-        assert_eq!(
-            shown(&[&[b"Bearer ".as_slice(), &[b'a'; 16 * 1024 + 1]].concat()]),
-            Err(Problem::InvalidToken)
-        );
+        assert_eq!(shown(&[b"Bearer \xff"]), Err(MALFORMED));
+        assert_eq!(shown(&[b"Bearer abc", b"Bearer abc"]), Err(MALFORMED));
+        assert_eq!(shown(&[b"Basic YTpi", b"Bearer abc"]), Err(MALFORMED));
+        assert_eq!(shown(&[&[b"Bearer ".as_slice(), &[b'a'; 16 * 1024 + 1]].concat()]), Err(MALFORMED));
     }
 }

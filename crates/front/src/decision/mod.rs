@@ -7,17 +7,18 @@ mod policy;
 
 use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use introspectd_core::{BadAnswer, Clock, Failure};
+use introspectd_core::{BadAnswer, Clock, Failure, TokenValue};
 use introspectd_resolver::{Resolver, Source};
 
 use crate::caller::Caller;
+use crate::inactive::Inactive;
 use crate::language::Language;
 use crate::problem::Problem;
 use crate::reply::{self, Rendered, Reply};
 
 pub(crate) use claims::Claims;
-pub(crate) use policy::named_in;
 pub use policy::{DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
+pub(crate) use policy::{Lacking, named_in};
 
 /// Why a proxy is refused, for one that sees no more than 401 or 403 and no body.
 const X_INTROSPECTD_ERROR: HeaderName = HeaderName::from_static("x-introspectd-error");
@@ -63,16 +64,34 @@ pub(crate) async fn decide(
     resolver: &Resolver<Rendered>,
     clock: &dyn Clock,
 ) -> Result<Allowed, Problem> {
-    let token = bearer::token(client)?;
+    judge(policy, caller, bearer::token(client)?, resolver, clock).await
+}
+
+async fn judge(
+    policy: &Policy,
+    caller: &Caller,
+    token: TokenValue,
+    resolver: &Resolver<Rendered>,
+    clock: &dyn Clock,
+) -> Result<Allowed, Problem> {
     let may_ask = |provider: &_| caller.may_ask(provider) && policy.takes(provider);
     let resolution = resolver.introspect(token, None, may_ask).await?;
     let source = resolution.source;
-    let rendered = resolution.into_active(clock.now()).ok_or(Problem::InvalidToken)?;
+    let now = clock.now();
+    let rendered = resolution
+        .into_active(now)
+        .map_err(|inactive| Problem::InvalidToken(Inactive::of(&inactive, now)))?;
     let claims = Claims::read(rendered.as_bytes()).ok_or(Failure::from(BadAnswer::NotAnObject))?;
     if !policy.is_met_by(&claims) {
-        return Err(Problem::InsufficientScope(policy.challenge()));
+        let (challenge, lacking) = (policy.challenge(), policy.lacking(&claims));
+        return Err(Problem::InsufficientScope { challenge, lacking });
     }
     Ok(Allowed { identity: identity::values(&claims), rendered, source })
+}
+
+/// The token that a client shows, whatever becomes of it.
+pub(crate) fn shown(client: &HeaderMap) -> Option<TokenValue> {
+    bearer::token(client).ok()
 }
 
 /// What the client gets instead, in its language.

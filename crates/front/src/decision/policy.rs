@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::fmt;
 
 use http::{HeaderValue, StatusCode};
 use introspectd_core::{ProviderName, Scope};
@@ -44,6 +45,14 @@ pub enum Unavailable {
     ServiceUnavailable,
 }
 
+/// Of what a token has not enough for a policy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Lacking {
+    pub(crate) scope: bool,
+    pub(crate) role: bool,
+    pub(crate) aud: bool,
+}
+
 /// The policies by their names.
 #[derive(Debug)]
 pub struct Policies {
@@ -68,11 +77,23 @@ impl Policy {
 
     /// Whether an active token has all that is asked for.
     pub(crate) fn is_met_by(&self, claims: &Claims<'_>) -> bool {
-        let any =
-            |wanted: &[String], held: &[_]| wanted.is_empty() || wanted.iter().any(|it| holds(held, it));
-        self.scope.iter().all(|scope| scope.is_covered_by(&claims.scope))
-            && any(&self.role, &claims.roles)
-            && any(&self.aud, &claims.aud)
+        self.lacking(claims) == Lacking::default()
+    }
+
+    /// Of what an active token has not enough.
+    pub(crate) fn lacking(&self, claims: &Claims<'_>) -> Lacking {
+        let none =
+            |wanted: &[String], held: &[_]| !wanted.is_empty() && !wanted.iter().any(|it| holds(held, it));
+        Lacking {
+            scope: self.scopes_lacking(claims).next().is_some(),
+            role: none(&self.role, &claims.roles),
+            aud: none(&self.aud, &claims.aud),
+        }
+    }
+
+    /// The scopes that an active token has not.
+    pub(crate) fn scopes_lacking<'a>(&'a self, claims: &'a Claims<'_>) -> impl Iterator<Item = &'a str> {
+        self.scope.iter().filter(|scope| !scope.is_covered_by(&claims.scope)).map(Scope::as_str)
     }
 
     /// RFC 6750 section 3, for a token that lacks something.
@@ -94,6 +115,16 @@ impl Policy {
             Unavailable::Forbidden => StatusCode::FORBIDDEN,
             Unavailable::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         })
+    }
+}
+
+/// `scope`, `role` and `aud`, separated by commas.
+impl fmt::Display for Lacking {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scope, role, aud } = *self;
+        let lacking = [("scope", scope), ("role", role), ("aud", aud)];
+        let words: Vec<_> = lacking.into_iter().filter_map(|(word, lacks)| lacks.then_some(word)).collect();
+        f.write_str(&words.join(","))
     }
 }
 

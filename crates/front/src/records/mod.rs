@@ -9,14 +9,16 @@ mod purge;
 mod query;
 mod revoke;
 
-use http::Method;
 use http::request::Parts;
+use http::{HeaderMap, Method};
 use hyper::body::Body;
 use introspectd_core::{Failure, Outage, ProviderName, TokenId};
 use percent_encoding::percent_decode_str;
 
 use crate::api::Session;
+use crate::audit::{Call, Note, Outcome, Told};
 use crate::caller::Caller;
+use crate::language::Language;
 use crate::problem::Problem;
 use crate::reply::Reply;
 
@@ -24,8 +26,29 @@ pub(crate) use page_token::PageTokens;
 pub(crate) use query::InvalidQuery;
 
 impl Session {
-    /// Answers at `/revoke` and below `/v1`.
-    pub(crate) async fn records<B>(&self, head: &Parts, body: B) -> Result<Reply, Problem>
+    /// Answers at `/revoke` and below `/v1`, and tells of it.
+    pub(crate) async fn operate<B>(&self, head: &Parts, body: B) -> Reply
+    where
+        B: Body<Error: std::error::Error + Send + Sync + 'static>,
+    {
+        let mut telling = Telling { session: self, headers: &head.headers, note: Some(Note::default()) };
+        let outcome = self.records(telling.note.get_or_insert_default(), head, body).await;
+        let note = telling.note.take().unwrap_or_default();
+        let asked = self.asked(&head.headers);
+        if note.call.is_none() {
+            return outcome.unwrap_or_else(|problem| self.refuse(asked, Note::default, &problem));
+        }
+        match outcome {
+            Ok(reply) => Told::on(self.tell_through(asked, &note, Outcome::Done).await, reply),
+            Err(problem) => {
+                let told = self.tell_through(asked, &note, Outcome::Problem(&problem)).await;
+                Told::on(told, problem.reply(Language::of(&head.headers)))
+            }
+        }
+    }
+
+    /// Each call says what it is and fills in what it learns, whatever becomes of it.
+    async fn records<B>(&self, note: &mut Note, head: &Parts, body: B) -> Result<Reply, Problem>
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
@@ -33,11 +56,11 @@ impl Session {
         let segments: Vec<&str> = path.split('/').collect();
         match segments.as_slice() {
             ["revoke"] => match head.method {
-                Method::POST => self.revoke(&head.headers, body).await,
+                Method::POST => self.revoke(note.is(Call::Revoke), &head.headers, body).await,
                 _ => Err(Problem::MethodNotAllowed { allow: "POST" }),
             },
             ["v1", "cache", "purge"] => match head.method {
-                Method::POST => self.purge(&head.headers, body).await,
+                Method::POST => self.purge(note.is(Call::Purge), &head.headers, body).await,
                 _ => Err(Problem::MethodNotAllowed { allow: "POST" }),
             },
             ["v1", "tokens"] => match head.method {
@@ -57,8 +80,10 @@ impl Session {
                 _ => Err(Problem::MethodNotAllowed { allow: "POST" }),
             },
             ["v1", "providers", provider, "tokens", id] => match head.method {
-                Method::GET | Method::HEAD => self.lookup(&head.headers, provider, id).await,
-                Method::DELETE => self.revoke_by_id(&head.headers, provider, id).await,
+                Method::GET | Method::HEAD => {
+                    self.lookup(note.is(Call::Lookup), &head.headers, provider, id).await
+                }
+                Method::DELETE => self.revoke_by_id(note.is(Call::Revoke), &head.headers, provider, id).await,
                 _ => Err(Problem::MethodNotAllowed { allow: "GET, HEAD, DELETE" }),
             },
             _ => Err(Problem::NotFound),
@@ -77,6 +102,25 @@ async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
     tokio::spawn(work).await.unwrap_or(Err(Failure::outage(Outage::Abandoned)))
+}
+
+/// Sees to it that a call is told of, also when whoever made it goes away before it is answered: what was begun goes
+/// on all the same.
+struct Telling<'a> {
+    session: &'a Session,
+    headers: &'a HeaderMap,
+    /// Until it is told.
+    note: Option<Note>,
+}
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        let asked = self.session.asked(self.headers);
+        // A stranger is refused before there is anything to wait for.
+        if let Some(note) = self.note.take().filter(|_| asked.caller.is_some()) {
+            self.session.tell(asked, || note, Outcome::Abandoned);
+        }
+    }
 }
 
 /// The id that a path's segment stands for. What can be none is that of no record.

@@ -6,6 +6,7 @@ use introspectd_core::TokenValue;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Session;
+use crate::audit::Note;
 use crate::body::read_json;
 use crate::caller::{Caller, Permission, Selection};
 use crate::decision::Claims;
@@ -46,7 +47,12 @@ pub(super) enum Claim {
 
 impl Session {
     /// `POST /v1/cache/purge`. After its answer no request is served from what was purged.
-    pub(super) async fn purge<B>(&self, headers: &HeaderMap, body: B) -> Result<Reply, Problem>
+    pub(super) async fn purge<B>(
+        &self,
+        note: &mut Note,
+        headers: &HeaderMap,
+        body: B,
+    ) -> Result<Reply, Problem>
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
@@ -58,7 +64,7 @@ impl Session {
             return Err(InvalidRequest::UnknownProvider.into());
         }
         let (what, resolver, caller) = (asked.what()?, Arc::clone(self.resolver()), Arc::clone(caller));
-        let name = caller.name.clone();
+        self.note_of_purge(note, &what);
         // It may look at all of the cache, and a worker has other connections.
         let purged = tokio::task::spawn_blocking(move || match what {
             What::Token(token) => resolver.purge_token(&token),
@@ -68,8 +74,19 @@ impl Session {
             What::All => resolver.purge(move |kept| is_of(&caller, kept)),
         });
         let purged = purged.await.unwrap_or_default();
-        tracing::info!(caller = name, purged, "purged the cache");
+        note.count = Some(purged);
         Ok(reply::json(StatusCode::OK, &Purged { purged }))
+    }
+
+    fn note_of_purge(&self, note: &mut Note, what: &What) {
+        match what {
+            What::Token(token) => {
+                note.selector = Some(("token", None));
+                note.fingerprint = Some(self.fingerprint(token));
+            }
+            What::Claim(claim, value) => note.selector = Some((claim.word(), Some(value.clone()))),
+            What::All => note.selector = Some(("all", None)),
+        }
     }
 }
 
@@ -103,6 +120,15 @@ fn is_of(caller: &Caller, kept: &Rendered) -> bool {
 }
 
 impl Claim {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::Sub => "sub",
+            Self::ClientId => "client_id",
+            Self::TokenId => "token_id",
+        }
+    }
+
     /// What cannot be read could be anything, and goes.
     pub(super) fn is(self, kept: &Rendered, value: &str) -> bool {
         // Most are of others: to look for the text takes a fraction of what to read does. An escaped text is not found

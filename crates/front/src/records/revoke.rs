@@ -7,6 +7,7 @@ use introspectd_core::{Failure, Outage};
 use super::purge::Claim;
 use super::{id, to_its_end};
 use crate::api::Session;
+use crate::audit::{Call, Note};
 use crate::body::read_form;
 use crate::caller::Permission;
 use crate::form::{IntrospectForm, Subject};
@@ -15,7 +16,12 @@ use crate::reply::{self, Rendered, Reply};
 
 impl Session {
     /// `POST /revoke` (RFC 7009): a token that is unknown, or belongs to nobody, is as good as revoked.
-    pub(super) async fn revoke<B>(&self, headers: &HeaderMap, body: B) -> Result<Reply, Problem>
+    pub(super) async fn revoke<B>(
+        &self,
+        note: &mut Note,
+        headers: &HeaderMap,
+        body: B,
+    ) -> Result<Reply, Problem>
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
@@ -27,6 +33,7 @@ impl Session {
         };
         let only = provider.as_deref().map(|name| self.known(name)).transpose()?.cloned();
         let resolver = Arc::clone(self.resolver());
+        *note = self.note_of_token(Call::Revoke, &token, only.as_ref(), |name| caller.may_ask(name));
         revoked(
             async move { resolver.revoke(&token, only.as_ref(), |provider| caller.may_ask(provider)).await },
         )
@@ -36,6 +43,7 @@ impl Session {
     /// `DELETE /v1/providers/{provider}/tokens/{token_id}`: the same by id.
     pub(super) async fn revoke_by_id(
         &self,
+        note: &mut Note,
         headers: &HeaderMap,
         provider: &str,
         segment: &str,
@@ -43,6 +51,7 @@ impl Session {
         let caller = self.caller_with(Permission::Revoke, headers)?;
         let provider = self.visible(caller, provider)?.clone();
         let (id, resolver) = (id(segment)?, Arc::clone(self.resolver()));
+        (note.provider, note.token_id) = (Some(provider.clone()), Some(id.clone()));
         revoked(async move {
             let outcome = resolver.revoke_by_id(&id, &provider).await;
             // What is known of the same token by its value. All of the cache is looked at, and a worker has other

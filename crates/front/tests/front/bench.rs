@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use introspectd_core::{ManualClock, ProviderName, Scope, Timestamp};
 use introspectd_front::{
-    Api, Arrival, Caller, Callers, CertificateName, Entrance, ListenAddress, Listener, Permission, Policies,
-    Policy, Requirements, SecretDigest, Selection, SocketAccess, Stop, Tls, Unavailable, Workers, run,
+    Api, Arrival, Audit, Caller, Callers, CertificateName, Entrance, Fingerprints, ListenAddress, Listener,
+    Permission, Policies, Policy, Requirements, SecretDigest, Selection, SocketAccess, Stop, Tls,
+    Unavailable, Workers, run,
 };
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
 use tokio::sync::watch;
@@ -47,24 +48,29 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn start() -> Self {
-        Self::start_with(None, None, LONG).await
+        Self::start_with(None, None, LONG, unaudited()).await
     }
 
     /// On a listener that names this caller.
     pub(crate) async fn start_for(caller: &str) -> Self {
-        Self::start_with(Some(caller), None, LONG).await
+        Self::start_with(Some(caller), None, LONG, unaudited()).await
     }
 
     pub(crate) async fn start_tls(tls: Tls) -> Self {
-        Self::start_with(None, Some(tls), LONG).await
+        Self::start_with(None, Some(tls), LONG, unaudited()).await
     }
 
     /// Which lets requests under way end for so long.
     pub(crate) async fn start_draining(drain: Duration) -> Self {
-        Self::start_with(None, None, drain).await
+        Self::start_with(None, None, drain, unaudited()).await
     }
 
-    async fn start_with(caller: Option<&str>, tls: Option<Tls>, drain: Duration) -> Self {
+    /// With this audit log.
+    pub(crate) async fn start_audited(audit: Audit) -> Self {
+        Self::start_with(None, None, LONG, audit).await
+    }
+
+    async fn start_with(caller: Option<&str>, tls: Option<Tls>, drain: Duration, audit: Audit) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(START).unwrap()));
         let (bank, plain, loose) = (Fake::new(true), Fake::new(false), Fake::new(true));
         bank.knows(ACTIVE, good());
@@ -80,8 +86,9 @@ impl Bench {
             stale_if_error: Duration::from_secs(TTL.into()),
         };
         let resolver = Resolver::new(upstreams, &Unmatched::Reject, limits, Arc::clone(&clock) as _).unwrap();
-        let api =
-            Arc::new(Api::new(callers(), policies(), Arc::new(resolver), Arc::clone(&clock) as _).unwrap());
+        let api = Arc::new(
+            Api::new(callers(), policies(), Arc::new(resolver), Arc::clone(&clock) as _, audit).unwrap(),
+        );
         let address = ListenAddress::parse("127.0.0.1:0").unwrap();
         let listener = Listener::bind(&address, SocketAccess::default()).await.unwrap();
         let Ok(ListenAddress::Tcp(address)) = listener.address() else { panic!("not on TCP") };
@@ -113,8 +120,13 @@ fn callers() -> Callers {
         caller("idle", Some("idle-secret"), &[List, Explain], all.clone()),
         caller("narrow", Some("narrow-secret"), &[Introspect, Lookup], narrow.clone()),
         caller("narrow-auditor", Some("narrow-auditor-secret"), &[List], narrow.clone()),
-        caller("admin", Some("admin-secret"), &[Introspect, Lookup, Revoke, Purge], all.clone()),
-        caller("narrow-admin", Some("narrow-admin-secret"), &[Introspect, Lookup, Revoke, Purge], narrow),
+        caller("admin", Some("admin-secret"), &[Introspect, Lookup, Revoke, Purge, Explain], all.clone()),
+        caller(
+            "narrow-admin",
+            Some("narrow-admin-secret"),
+            &[Introspect, Lookup, Revoke, Purge, Explain],
+            narrow,
+        ),
         caller("trusted", Some("trusted-secret"), &[Bind, Issue], all.clone()),
         caller("sidecar", None, &[Introspect], all.clone()),
         Caller { certificate: Some(CertificateName::san("edge.internal").unwrap()), ..plain("by-san") },
@@ -162,6 +174,10 @@ fn caller(
         secret: secret.map(SecretDigest::of),
         certificate: None,
     }
+}
+
+fn unaudited() -> Audit {
+    Audit::off(Fingerprints::random().unwrap())
 }
 
 fn upstream(called: &str, fake: &Arc<Fake>, prefix: Option<&str>) -> ProviderEntry {

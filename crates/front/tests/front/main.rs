@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, its own functions included"
 )]
 
+mod audit;
 mod bench;
 mod bindings;
 mod callers;

@@ -25,7 +25,8 @@ Examples:
   introspectd serve --config introspectd.toml
   INTROSPECTD__LOG__LEVEL=debug introspectd serve --config introspectd.toml
 
-Logs go to standard error. Exits with 2 if the configuration is wrong or an address is taken. Under systemd, sockets that
+Logs go to standard error. Exits with 2 if the configuration is wrong, an address is taken or the audit log cannot be
+written, and with 3 if that is to end it later. Under systemd, sockets that
 its .socket unit passes stand for the addresses that they are bound to, and Type=notify is understood.";
 
 impl Serve {
@@ -40,12 +41,25 @@ impl Serve {
         let served = runtime.block_on(serve(config));
         // To drop it would wait for threads that resolve a provider's name, past any drain.
         runtime.shutdown_background();
-        served.map_err(|error| Stopped::usage(error.to_string()))?;
-        Ok(Exit::Fine)
+        match served.map_err(|error| Stopped::usage(error.to_string()))? {
+            Why::Signal => Ok(Exit::Fine),
+            Why::Audit => Err(Stopped::unreachable(AUDIT_FAILED)),
+        }
     }
 }
 
-async fn serve(config: Config) -> io::Result<()> {
+/// Why it ended.
+#[derive(Clone, Copy)]
+enum Why {
+    Signal,
+    /// Lines are lost, and `[audit] on_failure` is `exit`.
+    Audit,
+}
+
+const AUDIT_FAILED: &str =
+    "stopped, since the audit log cannot be written and [audit] on_failure is \"exit\"; the log says why";
+
+async fn serve(config: Config) -> io::Result<Why> {
     let workers = config.listen.workers;
     let passed = Passed::take()?;
     // Before anybody can learn that we run: a signal that came earlier would end us without a drain.
@@ -54,9 +68,13 @@ async fn serve(config: Config) -> io::Result<()> {
     announce(&bound);
     let (end, stop) = Stop::new();
     let workers = Workers::start(workers)?;
+    let audit_failed = bound.audit_failed();
     let serving = tokio::spawn(bound.run(workers, stop));
     tell_service_manager("READY=1");
-    signals.end().await;
+    let why = tokio::select! {
+        () = signals.end() => Why::Signal,
+        () = audit_failed => Why::Audit,
+    };
     tell_service_manager("STOPPING=1");
     tracing::info!("stopping: requests under way may end");
     let _ = end.send(true);
@@ -66,7 +84,7 @@ async fn serve(config: Config) -> io::Result<()> {
     } else {
         tracing::warn!("stopped with requests under way, since [shutdown] drain is over");
     }
-    Ok(())
+    Ok(why)
 }
 
 fn announce(bound: &Bound) {

@@ -1,6 +1,7 @@
 //! The configuration, read whole: every problem at once, nothing half-valid left.
 
 mod access;
+mod audit;
 mod bindings;
 mod cache;
 mod callers;
@@ -18,6 +19,7 @@ use introspectd_resolver::{CacheLimits, Unmatched};
 use introspectd_settings::{Environment, Problems, Section, Setting, resembling};
 use tracing_subscriber::EnvFilter;
 
+pub use audit::AuditConfig;
 pub use bindings::BindingsConfig;
 pub use listen::{CallerListener, Endpoint, Listen};
 pub use providers::ProviderConfig;
@@ -29,6 +31,8 @@ pub struct Config {
     pub listen: Listen,
     /// `[log] level`, in the syntax of `RUST_LOG`.
     pub log_level: String,
+    /// `[audit]`.
+    pub audit: AuditConfig,
     /// `[cache]`.
     pub cache: CacheLimits,
     /// `[bindings]`.
@@ -62,6 +66,7 @@ impl Config {
     fn read(root: &mut Section) -> Self {
         let listen = Listen::read(root);
         let log_level = read_log(root);
+        let audit = audit::read(root);
         let cache = cache::read(root);
         let bindings = BindingsConfig::read(root);
         let providers = providers::read(root);
@@ -69,8 +74,18 @@ impl Config {
         let policies = policies::read(root, &providers.names);
         let callers = callers::read(root, &providers.names, &policies, &listen);
         let drain = read_shutdown(root);
-        let providers = providers.valid;
-        Self { listen, log_level, cache, bindings, unmatched, callers, policies, providers, drain }
+        Self {
+            listen,
+            log_level,
+            audit,
+            cache,
+            bindings,
+            unmatched,
+            callers,
+            policies,
+            providers: providers.valid,
+            drain,
+        }
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod activation;
 mod asking;
+mod audit;
 mod bindings;
 mod check;
 mod client;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use tokio::process::{Child, ChildStdout, Command};
 use tokio::sync::watch;
 
 use crate::program::{Folder, soon};
@@ -98,6 +98,11 @@ impl Server {
         soon(text, lines.wait_for(found)).await.unwrap();
         let lines = self.log();
         assert!(lines.iter().any(|line| line.contains(text)), "it ended without {text}: {lines:#?}");
+    }
+
+    /// Its standard output, where [`Self::start_as`] had that piped.
+    pub(crate) fn stdout(&mut self) -> ChildStdout {
+        self.child.stdout.take().unwrap()
     }
 
     pub(crate) fn signal(&self, signal: Signal) {

@@ -1,3 +1,4 @@
+use super::event::{Call, Note, Outcome};
 use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::server::Origin;
@@ -22,8 +23,8 @@ pub(crate) fn refused(origin: Origin, caller: Option<&Caller>, policy: Option<&s
         | Problem::NotJson
         | Problem::NoPolicy
         | Problem::MissingToken
-        | Problem::InvalidToken
-        | Problem::InsufficientScope(_)
+        | Problem::InvalidToken(_)
+        | Problem::InsufficientScope { .. }
         | Problem::Failure(_)
         | Problem::NoSuchToken
         | Problem::NotRevoked(_)
@@ -31,4 +32,23 @@ pub(crate) fn refused(origin: Origin, caller: Option<&Caller>, policy: Option<&s
             tracing::debug!(%origin, caller, policy, error, ?problem, "refused a request");
         }
     }
+}
+
+/// Tells of what an operator did. What it was refused is told as such.
+pub(crate) fn operated(
+    origin: Origin,
+    caller: Option<&Caller>,
+    call: Call,
+    note: &Note,
+    outcome: Outcome<'_>,
+) {
+    if let Outcome::Problem(problem) = outcome {
+        return refused(origin, caller, None, problem);
+    }
+    let caller = caller.map(|caller| caller.name.as_str());
+    let Note { provider, fingerprint, selector, count, .. } = note;
+    let (provider, fingerprint) =
+        (provider.as_ref().map(|it| it.as_str()), fingerprint.map(tracing::field::display));
+    let selector = selector.as_ref().map(|(name, _)| *name);
+    tracing::info!(%origin, caller, call = call.word(), provider, fingerprint, selector, count, "did what an operator asked");
 }

@@ -1,0 +1,206 @@
+use std::borrow::Cow;
+
+use introspectd_core::{ProviderName, TokenId};
+
+use super::fingerprint::Fingerprint;
+use crate::inactive::Inactive;
+use crate::problem::Problem;
+
+/// What was asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    Introspect,
+    ForwardAuth,
+    Lookup,
+    #[allow(dead_code, reason = "its handler comes with the next parts of the interface")]
+    List,
+    Revoke,
+    Purge,
+    #[allow(dead_code, reason = "its handler comes with the next parts of the interface")]
+    Bind,
+    #[allow(dead_code, reason = "its handler comes with the next parts of the interface")]
+    Issue,
+    #[allow(dead_code, reason = "its handler comes with the next parts of the interface")]
+    Explain,
+}
+
+/// How it ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Outcome<'a> {
+    Done,
+    Inactive(Inactive),
+    Problem(&'a Problem),
+    /// Who asked went away before the answer.
+    Abandoned,
+}
+
+/// What is known of a call beside who made it: filled in on the way, as it becomes known.
+#[derive(Debug, Default)]
+pub(crate) struct Note {
+    /// `None` for what no line is written about.
+    pub(crate) call: Option<Call>,
+    pub(crate) policy: Option<String>,
+    pub(crate) provider: Option<ProviderName>,
+    pub(crate) fingerprint: Option<Fingerprint>,
+    pub(crate) token_id: Option<TokenId>,
+    /// By what it was said which tokens are meant, and the value of a claim.
+    pub(crate) selector: Option<(&'static str, Option<String>)>,
+    /// How many it was about.
+    pub(crate) count: Option<usize>,
+    /// The token belongs to no provider that the caller may ask.
+    pub(crate) is_nobodys: bool,
+}
+
+impl Note {
+    /// Of a call of this kind.
+    pub(crate) fn of(call: Call) -> Self {
+        Self { call: Some(call), ..Self::default() }
+    }
+
+    /// That the call is of this kind.
+    pub(crate) fn is(&mut self, call: Call) -> &mut Self {
+        self.call = Some(call);
+        self
+    }
+}
+
+impl Call {
+    /// Whether there is a line about it. Of questions only refusals have one; those that are no questions at all, and
+    /// say nothing about any token, have none.
+    pub(crate) fn is_told(self, outcome: Outcome<'_>) -> bool {
+        match (self, outcome) {
+            (Self::Introspect | Self::ForwardAuth, Outcome::Done | Outcome::Abandoned) => false,
+            (Self::Introspect, Outcome::Problem(problem)) => !is_of_form(problem),
+            (Self::Introspect | Self::ForwardAuth, Outcome::Inactive(_) | Outcome::Problem(_)) => true,
+            (
+                Self::Lookup
+                | Self::List
+                | Self::Revoke
+                | Self::Purge
+                | Self::Bind
+                | Self::Issue
+                | Self::Explain,
+                Outcome::Done | Outcome::Inactive(_) | Outcome::Problem(_) | Outcome::Abandoned,
+            ) => true,
+        }
+    }
+
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Introspect => "introspect",
+            Self::ForwardAuth => "forward_auth",
+            Self::Lookup => "lookup",
+            Self::List => "list",
+            Self::Revoke => "revoke",
+            Self::Purge => "purge",
+            Self::Bind => "bind",
+            Self::Issue => "issue",
+            Self::Explain => "explain",
+        }
+    }
+
+    pub(super) fn event(self, outcome: Outcome<'_>) -> &'static str {
+        match (self, outcome) {
+            (_, Outcome::Problem(Problem::InvalidClient | Problem::InvalidProxy | Problem::AccessDenied)) => {
+                "refused"
+            }
+            (Self::Introspect | Self::ForwardAuth, _) => "refused",
+            (Self::Lookup, _) => "looked_up",
+            (Self::List, _) => "listed",
+            (Self::Revoke, _) => "revoked",
+            (Self::Purge, _) => "purged",
+            (Self::Bind, _) => "bound",
+            (Self::Issue, _) => "issued",
+            (Self::Explain, _) => "explained",
+        }
+    }
+}
+
+impl Outcome<'_> {
+    /// `done`, or the `error` of the answer.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Inactive(_) => "inactive",
+            Self::Problem(problem) => problem.error(),
+            Self::Abandoned => "abandoned",
+        }
+    }
+
+    pub(super) fn reason(self, note: &Note) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Inactive(Inactive::NotKnown) | Self::Problem(Problem::InvalidToken(Inactive::NotKnown))
+                if note.is_nobodys =>
+            {
+                Some(Inactive::NoProvider.word().into())
+            }
+            Self::Inactive(why) => Some(why.word().into()),
+            Self::Problem(problem) => reason(problem),
+            Self::Done | Self::Abandoned => None,
+        }
+    }
+}
+
+/// Whether a request is at fault before it is any question.
+fn is_of_form(problem: &Problem) -> bool {
+    match problem {
+        Problem::InvalidRequest(_)
+        | Problem::NotFound
+        | Problem::MethodNotAllowed { .. }
+        | Problem::TooLarge
+        | Problem::TooSlow
+        | Problem::NotForm
+        | Problem::NotJson => true,
+        Problem::NoPolicy
+        | Problem::MissingToken
+        | Problem::InvalidToken(_)
+        | Problem::InsufficientScope { .. }
+        | Problem::InvalidClient
+        | Problem::InvalidProxy
+        | Problem::AccessDenied
+        | Problem::NoSuchToken
+        | Problem::Failure(_)
+        | Problem::NotRevoked(_)
+        | Problem::NotBound(_) => false,
+    }
+}
+
+/// What the answer's `error` leaves open.
+fn reason(problem: &Problem) -> Option<Cow<'static, str>> {
+    match problem {
+        Problem::InvalidToken(why) => Some(why.word().into()),
+        Problem::InsufficientScope { lacking, .. } => Some(lacking.to_string().into()),
+        Problem::Failure(failure) | Problem::NotRevoked(failure) | Problem::NotBound(failure) => {
+            Some(failure.to_string().into())
+        }
+        Problem::NoPolicy => Some("no_policy".into()),
+        Problem::InvalidRequest(_)
+        | Problem::NotFound
+        | Problem::MethodNotAllowed { .. }
+        | Problem::TooLarge
+        | Problem::TooSlow
+        | Problem::NotForm
+        | Problem::NotJson
+        | Problem::NoSuchToken
+        | Problem::MissingToken
+        | Problem::InvalidClient
+        | Problem::InvalidProxy
+        | Problem::AccessDenied => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_matters_has_a_line() {
+        let of_form = Problem::TooLarge;
+        assert!(!Call::Introspect.is_told(Outcome::Done));
+        assert!(!Call::ForwardAuth.is_told(Outcome::Done));
+        assert!(!Call::Introspect.is_told(Outcome::Problem(&of_form)));
+        assert!(Call::Introspect.is_told(Outcome::Problem(&Problem::InvalidClient)));
+        assert!(Call::ForwardAuth.is_told(Outcome::Problem(&Problem::MissingToken)));
+        assert!(Call::Purge.is_told(Outcome::Problem(&of_form)));
+    }
+}

@@ -1,0 +1,215 @@
+use std::borrow::Cow;
+
+use introspectd_core::{ProviderName, Timestamp};
+use serde::Serialize;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::event::{Call, Note, Outcome};
+use super::fingerprint::Fingerprint;
+use crate::server::Origin;
+
+/// One line, but for what is the same of all calls of a request.
+pub(crate) struct Event<'a> {
+    pub(crate) time: Timestamp,
+    pub(crate) request_id: &'a str,
+    pub(crate) origin: Origin,
+    pub(crate) caller: Option<&'a str>,
+    pub(crate) call: Call,
+    pub(crate) note: &'a Note,
+    pub(crate) outcome: Outcome<'a>,
+}
+
+/// As it is written. `docs/audit.md` says what the members mean: whoever changes one changes what operators search for.
+#[derive(Serialize)]
+struct Line<'a> {
+    time: String,
+    event: &'a str,
+    call: &'a str,
+    request_id: &'a str,
+    origin: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    caller: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fingerprint: Option<Fingerprint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    token_id: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selector: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    count: Option<usize>,
+    outcome: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Cow<'static, str>>,
+}
+
+impl Event<'_> {
+    /// A JSON object on a line.
+    pub(crate) fn line(&self) -> Vec<u8> {
+        let Self { time, request_id, origin, caller, call, note, outcome } = self;
+        let selector = note.selector.as_ref();
+        let line = Line {
+            time: rfc3339(*time),
+            event: call.event(*outcome),
+            call: call.word(),
+            request_id,
+            origin: origin.to_string(),
+            caller: *caller,
+            policy: note.policy.as_deref(),
+            provider: note.provider.as_ref().map(ProviderName::as_str),
+            fingerprint: note.fingerprint,
+            token_id: note.token_id.as_ref().map(|id| brief(id.as_str())),
+            selector: selector.map(|(name, _)| *name),
+            value: selector.and_then(|(_, value)| value.as_deref()).map(brief),
+            count: note.count,
+            outcome: outcome.word(),
+            reason: outcome.reason(note),
+        };
+        // Fails for maps with keys that are no strings, and there is none.
+        let mut line = serde_json::to_vec(&line).unwrap_or_default();
+        line.push(b'\n');
+        line
+    }
+}
+
+fn rfc3339(time: Timestamp) -> String {
+    let time = OffsetDateTime::from_unix_timestamp(time.seconds()).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+/// In bytes, so that the lines that wait take no more memory than they should.
+const LONGEST: usize = 256;
+
+fn brief(text: &str) -> Cow<'_, str> {
+    if text.len() <= LONGEST {
+        return text.into();
+    }
+    let kept = text.floor_char_boundary(LONGEST);
+    format!("{}…", text.get(..kept).unwrap_or_default()).into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::Fingerprints;
+    use crate::decision::Lacking;
+    use crate::inactive::Inactive;
+    use crate::problem::Problem;
+    use http::HeaderValue;
+    use introspectd_core::{Failure, TokenId, TokenValue};
+
+    fn line(note: &Note, outcome: Outcome<'_>) -> String {
+        let event = Event {
+            time: Timestamp::from_seconds(1_700_000_000).unwrap(),
+            request_id: "r-1",
+            origin: Origin::Tcp("127.0.0.1:4711".parse().unwrap()),
+            caller: Some("edge"),
+            call: note.call.unwrap(),
+            note,
+            outcome,
+        };
+        String::from_utf8(event.line()).unwrap()
+    }
+
+    /// What stands between the members that every line has.
+    fn told(note: &Note, outcome: Outcome<'_>) -> String {
+        let line = line(note, outcome);
+        let rest = line.strip_prefix(r#"{"time":"2023-11-14T22:13:20Z","event":""#).unwrap();
+        let rest = rest.strip_suffix("}\n").unwrap();
+        rest.replacen(r#","request_id":"r-1","origin":"127.0.0.1:4711","caller":"edge""#, "", 1)
+    }
+
+    fn about_token(call: Call) -> Note {
+        let key = Fingerprints::keyed(&"a key".to_owned().into());
+        let token = TokenValue::parse("abc".to_owned()).unwrap();
+        let provider = ProviderName::parse("bank").ok();
+        Note { fingerprint: Some(key.of(&token)), provider, ..Note::of(call) }
+    }
+
+    fn id(text: &str) -> Option<TokenId> {
+        TokenId::parse(text.to_owned()).ok()
+    }
+
+    #[test]
+    fn a_whole_line() {
+        let expected = concat!(
+            r#"{"time":"2023-11-14T22:13:20Z","event":"refused","call":"introspect","request_id":"r-1","#,
+            r#""origin":"127.0.0.1:4711","caller":"edge","provider":"bank","fingerprint":"47a661cf2f9d5fca","#,
+            r#""outcome":"inactive","reason":"expired"}"#,
+            "\n"
+        );
+        assert_eq!(line(&about_token(Call::Introspect), Outcome::Inactive(Inactive::Expired)), expected);
+    }
+
+    #[test]
+    fn each_call_has_its_event() {
+        for (call, expected) in [
+            (Call::Lookup, r#"looked_up","call":"lookup","outcome":"done""#),
+            (Call::List, r#"listed","call":"list","outcome":"done""#),
+            (Call::Revoke, r#"revoked","call":"revoke","outcome":"done""#),
+            (Call::Purge, r#"purged","call":"purge","outcome":"done""#),
+            (Call::Bind, r#"bound","call":"bind","outcome":"done""#),
+            (Call::Issue, r#"issued","call":"issue","outcome":"done""#),
+            (Call::Explain, r#"explained","call":"explain","outcome":"done""#),
+        ] {
+            assert_eq!(told(&Note::of(call), Outcome::Done), expected);
+            let refused = told(&Note::of(call), Outcome::Problem(&Problem::AccessDenied));
+            assert!(refused.starts_with("refused\"") && refused.ends_with(r#""outcome":"access_denied""#));
+        }
+    }
+
+    #[test]
+    fn what_was_not_done_is_told_with_its_error_and_reason() {
+        let failed = Problem::NotRevoked(Failure::Timeout);
+        assert_eq!(
+            told(&about_token(Call::Revoke), Outcome::Problem(&failed)),
+            concat!(
+                r#"revoked","call":"revoke","provider":"bank","fingerprint":"47a661cf2f9d5fca","#,
+                r#""outcome":"upstream_timeout","reason":"the provider gave no answer in time""#
+            )
+        );
+        let lacking = Lacking { scope: true, role: false, aud: true };
+        let insufficient = Problem::InsufficientScope { challenge: HeaderValue::from_static("x"), lacking };
+        let note = Note { policy: Some("orders".to_owned()), ..Note::of(Call::ForwardAuth) };
+        assert_eq!(
+            told(&note, Outcome::Problem(&insufficient)),
+            concat!(
+                r#"refused","call":"forward_auth","policy":"orders","outcome":"insufficient_scope","#,
+                r#""reason":"scope,aud""#
+            )
+        );
+    }
+
+    #[test]
+    fn what_was_meant_is_told() {
+        let selector = Some(("sub", Some("al\"ice".to_owned())));
+        let note = Note { selector, count: Some(3), ..Note::of(Call::Purge) };
+        let purged =
+            r#"purged","call":"purge","selector":"sub","value":"al\"ice","count":3,"outcome":"done""#;
+        assert_eq!(told(&note, Outcome::Done), purged);
+        let note = Note { token_id: id("6f2c"), ..Note::of(Call::Lookup) };
+        let looked_up = r#"looked_up","call":"lookup","token_id":"6f2c","outcome":"done""#;
+        assert_eq!(told(&note, Outcome::Done), looked_up);
+    }
+
+    #[test]
+    fn a_token_of_nobody_is_told_as_such() {
+        let note = Note { is_nobodys: true, ..Note::of(Call::Introspect) };
+        let told = told(&note, Outcome::Inactive(Inactive::NotKnown));
+        assert!(told.ends_with(r#""outcome":"inactive","reason":"no_provider""#), "{told}");
+    }
+
+    #[test]
+    fn no_line_is_long() {
+        let long = "\u{1}\u{e9}".repeat(8000);
+        let selector = Some(("sub", Some(long.clone())));
+        let line = line(&Note { token_id: id(&long), selector, ..Note::of(Call::Lookup) }, Outcome::Done);
+        assert!(line.len() < 4096, "{}", line.len());
+    }
+}

@@ -1,0 +1,133 @@
+use http::{HeaderMap, HeaderValue};
+use introspectd_core::{ProviderName, TokenId, TokenValue};
+
+use super::event::{Call, Note, Outcome};
+use super::line::Event;
+use super::request_id::{X_REQUEST_ID, request_id};
+use super::{Fingerprint, trace};
+use crate::api::Session;
+use crate::caller::Caller;
+use crate::form::{IntrospectForm, Subject};
+use crate::language::Language;
+use crate::problem::Problem;
+use crate::reply::Reply;
+
+/// The id of a request that a line was written about. Its answer bears it.
+pub(crate) struct Told(HeaderValue);
+
+impl Told {
+    pub(crate) fn on(told: Option<Self>, mut reply: Reply) -> Reply {
+        if let Some(Self(id)) = told {
+            reply.headers_mut().insert(X_REQUEST_ID, id);
+        }
+        reply
+    }
+}
+
+/// What a line is about.
+#[derive(Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) caller: Option<&'a Caller>,
+}
+
+impl Session {
+    /// Of a token, in the log and in answers to operators.
+    pub(crate) fn fingerprint(&self, token: &TokenValue) -> Fingerprint {
+        self.audit().fingerprints.of(token)
+    }
+
+    /// Tells of a question, soon. `note` is not asked for what there is no line about.
+    pub(crate) fn tell(
+        &self,
+        asked: Asked<'_>,
+        note: impl FnOnce() -> Note,
+        outcome: Outcome<'_>,
+    ) -> Option<Told> {
+        let writer = self.audit().writer.as_ref()?;
+        let (line, told) = self.line(asked, &note(), outcome)?;
+        writer.write(line);
+        Some(told)
+    }
+
+    /// Tells of what an operator did. Returns when that is written, or cannot be.
+    pub(crate) async fn tell_through(
+        &self,
+        asked: Asked<'_>,
+        note: &Note,
+        outcome: Outcome<'_>,
+    ) -> Option<Told> {
+        if let Some(call) = note.call {
+            trace::operated(self.origin(), asked.caller, call, note, outcome);
+        }
+        let writer = self.audit().writer.as_ref()?;
+        let (line, told) = self.line(asked, note, outcome)?;
+        writer.write_through(line).await;
+        Some(told)
+    }
+
+    /// Refuses a question, and tells of it.
+    pub(crate) fn refuse(&self, asked: Asked<'_>, note: impl FnOnce() -> Note, problem: &Problem) -> Reply {
+        trace::refused(self.origin(), asked.caller, None, problem);
+        let told = self.tell(asked, note, Outcome::Problem(problem));
+        Told::on(told, problem.reply(Language::of(asked.headers)))
+    }
+
+    fn line(&self, asked: Asked<'_>, note: &Note, outcome: Outcome<'_>) -> Option<(Vec<u8>, Told)> {
+        let call = note.call.filter(|call| call.is_told(outcome))?;
+        let request_id = request_id(asked.headers);
+        let event = Event {
+            time: self.now(),
+            request_id: &request_id,
+            origin: self.origin(),
+            caller: asked.caller.map(|caller| caller.name.as_str()),
+            call,
+            note,
+            outcome,
+        };
+        let told = Told(HeaderValue::try_from(&request_id).ok()?);
+        Some((event.line(), told))
+    }
+
+    /// A question, read again from its form: one that is answered from the cache keeps nothing for this.
+    pub(crate) fn note_of_question(&self, caller: &Caller, body: &[u8], has_record: bool) -> Note {
+        let Ok(IntrospectForm { subject, provider, .. }) = IntrospectForm::parse(body) else {
+            return Note::of(Call::Introspect);
+        };
+        let only = provider.and_then(|name| self.resolver().provider(&name)).cloned();
+        match subject {
+            Subject::Token(token) => {
+                self.note_of_token(Call::Introspect, &token, only.as_ref(), |name| caller.may_ask(name))
+            }
+            Subject::Id(id) => {
+                let mut note = Note { provider: only, ..Note::of(Call::Lookup) };
+                self.note_id(&mut note, &id, has_record);
+                note
+            }
+        }
+    }
+
+    /// Without a record of it, what was sent may be a token that somebody took for an id.
+    pub(crate) fn note_id(&self, note: &mut Note, id: &TokenId, has_record: bool) {
+        let text = (!has_record).then(|| TokenValue::parse(id.as_str().to_owned()).ok()).flatten();
+        note.fingerprint = text.map(|text| self.fingerprint(&text));
+        note.token_id = has_record.then(|| id.clone());
+    }
+
+    /// With its provider, where it belongs to one.
+    pub(crate) fn note_of_token(
+        &self,
+        call: Call,
+        token: &TokenValue,
+        only: Option<&ProviderName>,
+        may_ask: impl Fn(&ProviderName) -> bool,
+    ) -> Note {
+        let providers = self.resolver().belongs_to(token, only, may_ask);
+        let provider = match providers.as_slice() {
+            [one] => Some((*one).clone()),
+            _ => None,
+        };
+        let fingerprint = Some(self.fingerprint(token));
+        Note { provider, fingerprint, is_nobodys: providers.is_empty(), ..Note::of(call) }
+    }
+}

@@ -1,0 +1,331 @@
+//! The audit log: a line for each decision that matters, and for nothing else.
+
+use std::path::PathBuf;
+
+use introspectd_core::{BadAnswer, Expiry, Failure, ScopeSet, Status, Timestamp, Token};
+use introspectd_front::{Arrival, Audit, Destination, Entrance, Fingerprints, OnFailure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::bench::{ACTIVE, Bench, EDGE_SECRET, START, UNKNOWN};
+use crate::client::{Ask, Reply, basic, http2_to, received};
+use crate::provider::good;
+
+const ADMIN: &str = "Bearer admin-secret";
+
+/// A bench whose audit log is a file.
+struct Audited {
+    bench: Bench,
+    path: PathBuf,
+    _folder: TempDir,
+}
+
+impl Audited {
+    async fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.log");
+        let fingerprints = Fingerprints::keyed(&"a key".to_owned().into());
+        let audit = Audit::start(Destination::File(path.clone()), OnFailure::Log, fingerprints).unwrap();
+        Self { bench: Bench::start_audited(audit).await, path, _folder: folder }
+    }
+
+    async fn ask(&self, ask: Ask) -> Reply {
+        ask.at(&self.bench).await
+    }
+
+    async fn text(&self) -> String {
+        self.bench.api.audit().flush().await;
+        std::fs::read_to_string(&self.path).unwrap()
+    }
+
+    async fn lines(&self) -> Vec<Value> {
+        self.text().await.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The one line about this request, without the members that every line has.
+    async fn told(&self, ask: Ask) -> Value {
+        let before = self.lines().await.len();
+        let reply = self.ask(ask).await;
+        let mut lines = self.lines().await.split_off(before);
+        assert_eq!(lines.len(), 1, "{reply:#?} {lines:#?}");
+        let mut line = lines.remove(0);
+        let members = line.as_object_mut().unwrap();
+        assert_eq!(members.remove("time"), Some(json!("2023-11-14T22:13:20Z")));
+        assert!(members.remove("origin").unwrap().as_str().unwrap().starts_with("127.0.0.1:"));
+        assert!(!members.remove("request_id").unwrap().as_str().unwrap().is_empty());
+        line
+    }
+}
+
+fn at(method: &'static str, path: &str) -> Ask {
+    Ask::form("").to(method, path).without("content-type").by(ADMIN)
+}
+
+fn revoke(token: &str) -> Ask {
+    Ask::form(format!("token={token}")).to("POST", "/revoke").by(ADMIN)
+}
+
+fn purge(what: &Value) -> Ask {
+    let ask = Ask::form(what.to_string()).to("POST", "/v1/cache/purge");
+    ask.header("content-type", "application/json").by(ADMIN)
+}
+
+fn proxied(token: &str, policy: &str) -> Ask {
+    let ask = Ask::form("").to("GET", &format!("/forward-auth/{policy}"));
+    ask.by(&format!("Bearer {token}")).header("x-introspectd-caller", "Bearer operator-secret")
+}
+
+/// The fingerprint of a token under the bench's key.
+async fn fingerprint(audited: &Audited, token: &str) -> Value {
+    let told = audited.told(revoke(token).by(ADMIN)).await;
+    told["fingerprint"].clone()
+}
+
+#[tokio::test]
+async fn what_passes_leaves_no_line() {
+    let audited = Audited::start().await;
+    for _ in 0..2 {
+        let reply = audited.ask(Ask::token(ACTIVE)).await;
+        assert!(reply.is_active() && reply.header("x-request-id").is_none());
+        assert_eq!(audited.ask(proxied(ACTIVE, "default")).await.status, 200);
+        assert_eq!(audited.ask(at("GET", "/v1/providers")).await.status, 200);
+    }
+    assert_eq!(audited.text().await, "");
+}
+
+#[tokio::test]
+async fn what_is_no_question_leaves_no_line() {
+    let audited = Audited::start().await;
+    for ask in [
+        Ask::form("token="),
+        Ask::form("token=a&token=a"),
+        Ask::form("token=a").header("content-type", "text/plain"),
+        Ask::form("token=a&provider=none"),
+        Ask::form("").to("GET", "/introspect"),
+        Ask::form("").to("GET", "/nowhere"),
+        at("GET", "/v1/cache/purge"),
+        at("GET", "/v1/other"),
+    ] {
+        assert!(audited.ask(ask).await.status >= 400);
+    }
+    assert_eq!(audited.text().await, "");
+}
+
+#[tokio::test]
+async fn an_inactive_token_is_told_with_why() {
+    let audited = Audited::start().await;
+    let second = |offset: i64| Timestamp::from_seconds(START + offset).unwrap();
+    let bank = &audited.bench.bank;
+    bank.knows("b_over", Token::new(Status::Good, Expiry::At(second(0))));
+    bank.knows("b_gone", Token::new(Status::Revoked, Expiry::Never));
+    bank.knows("b_early", Token { nbf: Some(second(10)), ..good() });
+    bank.knows("b_odd", Token::new(Status::Unknown, Expiry::Never));
+    for (token, provider, reason) in [
+        ("b_over", json!("bank"), "expired"),
+        ("b_gone", json!("bank"), "revoked"),
+        ("b_early", json!("bank"), "not_yet_valid"),
+        ("b_odd", json!("bank"), "unknown"),
+        (UNKNOWN, json!("bank"), "inactive"),
+        ("of-no-provider", Value::Null, "no_provider"),
+    ] {
+        let told = audited.told(Ask::token(token)).await;
+        assert_eq!((&told["provider"], &told["reason"]), (&provider, &json!(reason)), "{token}");
+        assert_eq!((&told["event"], &told["call"]), (&json!("refused"), &json!("introspect")));
+        assert_eq!((&told["caller"], &told["outcome"]), (&json!("operator"), &json!("inactive")));
+        let told = audited.told(proxied(token, "default")).await;
+        assert_eq!((&told["provider"], &told["reason"]), (&provider, &json!(reason)), "{token}");
+        assert_eq!((&told["event"], &told["call"]), (&json!("refused"), &json!("forward_auth")));
+        assert_eq!((&told["policy"], &told["outcome"]), (&json!("default"), &json!("invalid_token")));
+    }
+}
+
+#[tokio::test]
+async fn a_refused_caller_is_told() {
+    let audited = Audited::start().await;
+    let unknown = json!({"event": "refused", "call": "introspect", "outcome": "invalid_client"});
+    assert_eq!(audited.told(Ask::token(ACTIVE).by("Bearer wrong")).await, unknown);
+    let told = audited.told(Ask::token(ACTIVE).by("Bearer idle-secret")).await;
+    assert_eq!((&told["caller"], &told["outcome"]), (&json!("idle"), &json!("access_denied")));
+    let told = audited.told(revoke(ACTIVE).by("Bearer operator-secret")).await;
+    let expected =
+        json!({"event": "refused", "call": "revoke", "caller": "operator", "outcome": "access_denied"});
+    assert_eq!(told, expected);
+    let told = audited.told(proxied(ACTIVE, "default").header("x-introspectd-caller", "Bearer wrong")).await;
+    assert_eq!(told["outcome"], "invalid_client");
+    let told = audited
+        .told(proxied(ACTIVE, "default").header("x-introspectd-caller", "Bearer confined-secret"))
+        .await;
+    assert_eq!((&told["caller"], &told["outcome"]), (&json!("confined"), &json!("access_denied")));
+}
+
+#[tokio::test]
+async fn a_client_that_may_not_pass_is_told_with_what_it_lacks() {
+    let audited = Audited::start().await;
+    let told = audited.told(proxied(ACTIVE, "orders")).await;
+    assert_eq!((&told["outcome"], &told["reason"]), (&json!("insufficient_scope"), &json!("scope,role,aud")));
+    let scope = ScopeSet::from_spaced("orders.*");
+    audited.bench.bank.knows("b_scope", Token { scope, roles: vec!["clerk".to_owned()], ..good() });
+    assert_eq!(audited.told(proxied("b_scope", "orders")).await["reason"], "aud");
+    let told = audited.told(proxied("a,b", "default")).await;
+    assert_eq!((&told["outcome"], &told["reason"]), (&json!("invalid_token"), &json!("malformed")));
+    let told = audited.told(proxied(ACTIVE, "default").without("authorization")).await;
+    assert_eq!((&told["outcome"], told.get("fingerprint")), (&json!("missing_token"), None));
+    let told = audited.told(proxied(ACTIVE, "nowhere")).await;
+    assert_eq!((&told["reason"], told.get("policy")), (&json!("no_policy"), None));
+}
+
+#[tokio::test]
+async fn a_provider_that_fails_is_told() {
+    let audited = Audited::start().await;
+    audited.bench.bank.fails("b_slow", Failure::Timeout);
+    audited.bench.bank.fails("b_odd", BadAnswer::NotAnObject);
+    let told = audited.told(Ask::token("b_slow")).await;
+    let expected = json!({
+        "event": "refused", "call": "introspect", "caller": "operator", "provider": "bank",
+        "fingerprint": told["fingerprint"], "outcome": "upstream_timeout",
+        "reason": "the provider gave no answer in time",
+    });
+    assert_eq!(told, expected);
+    let told = audited.told(proxied("b_odd", "as-403")).await;
+    assert_eq!(told["outcome"], "upstream_error", "why, whatever the policy has the client get");
+}
+
+#[tokio::test]
+async fn what_operators_do_is_told() {
+    let audited = Audited::start().await;
+    let mine = fingerprint(&audited, ACTIVE).await;
+    assert_eq!(
+        audited.told(revoke(ACTIVE)).await,
+        json!({"event": "revoked", "call": "revoke", "caller": "admin", "provider": "bank",
+               "fingerprint": mine, "outcome": "done"})
+    );
+    audited.bench.bank.fails("b_slow", Failure::Timeout);
+    let told = audited.told(revoke("b_slow")).await;
+    assert_eq!((&told["event"], &told["outcome"]), (&json!("revoked"), &json!("upstream_timeout")));
+    let path = "/v1/providers/bank/tokens/the-id";
+    let by_id = json!({"caller": "admin", "provider": "bank", "token_id": "the-id", "outcome": "done"});
+    let with = |event: &str, call: &str| {
+        let mut expected = by_id.clone();
+        (expected["event"], expected["call"]) = (json!(event), json!(call));
+        expected
+    };
+    audited.bench.bank.knows("the-id", good());
+    assert_eq!(audited.told(at("GET", path)).await, with("looked_up", "lookup"));
+    assert_eq!(
+        audited.told(Ask::form("token=the-id&token_type_hint=token_id&provider=bank").by(ADMIN)).await,
+        with("looked_up", "lookup")
+    );
+    assert_eq!(audited.told(at("DELETE", path)).await, with("revoked", "revoke"));
+    assert_eq!(
+        audited.told(purge(&json!({"sub": "alice"}))).await,
+        json!({"event": "purged", "call": "purge", "caller": "admin", "selector": "sub", "value": "alice",
+               "count": 0, "outcome": "done"})
+    );
+    let told = audited.told(purge(&json!({"token": ACTIVE}))).await;
+    assert_eq!((&told["selector"], &told["fingerprint"]), (&json!("token"), &mine));
+    assert_eq!(audited.told(purge(&json!({"all": true}))).await["selector"], "all");
+    assert_eq!(audited.told(purge(&json!({}))).await["outcome"], "invalid_request");
+}
+
+#[tokio::test]
+async fn what_an_operator_began_is_told_though_it_goes_away() {
+    let audited = Audited::start().await;
+    let mine = fingerprint(&audited, UNKNOWN).await;
+    let Audited { bench, .. } = &audited;
+    bench.bank.hold();
+    let entrance = Entrance { caller: None, takes_caller_header: true };
+    let session = bench.api.session(&entrance, &Arrival::default());
+    let asking = tokio::spawn(session.answer(revoke(UNKNOWN).request()));
+    bench.bank.arrived(2).await;
+    asking.abort();
+    assert!(asking.await.unwrap_err().is_cancelled());
+    let told = audited.lines().await.pop().unwrap();
+    assert_eq!((&told["event"], &told["outcome"]), (&json!("revoked"), &json!("abandoned")));
+    assert_eq!((&told["caller"], &told["fingerprint"]), (&json!("admin"), &mine));
+}
+
+#[tokio::test]
+async fn a_token_where_an_id_belongs_is_not_written() {
+    let audited = Audited::start().await;
+    let mine = fingerprint(&audited, UNKNOWN).await;
+    let told = audited.told(at("GET", &format!("/v1/providers/bank/tokens/{UNKNOWN}"))).await;
+    assert_eq!((&told["outcome"], &told["fingerprint"]), (&json!("not_found"), &mine));
+    assert!(!audited.text().await.contains(UNKNOWN));
+}
+
+#[tokio::test]
+async fn an_answer_bears_the_id_of_its_line() {
+    let audited = Audited::start().await;
+    for ask in [
+        Ask::token(UNKNOWN),
+        Ask::token(ACTIVE).by("Bearer wrong"),
+        revoke(ACTIVE),
+        revoke(ACTIVE).by("Bearer operator-secret"),
+        at("GET", "/v1/providers/bank/tokens/none"),
+    ] {
+        for (sent, taken) in [(Some("req-1"), true), (Some("two words"), false), (None, false)] {
+            let ask = sent.map_or(ask.clone(), |id| ask.clone().header("x-request-id", id));
+            let reply = audited.ask(ask).await;
+            let line = audited.lines().await.pop().unwrap();
+            assert_eq!(line["request_id"].as_str(), reply.header("x-request-id"), "{reply:#?}");
+            assert_eq!(line["request_id"] == "req-1", taken);
+        }
+    }
+}
+
+/// It goes to a client of somebody else, and says nothing but the decision.
+#[tokio::test]
+async fn a_refusal_by_way_of_a_proxy_bears_no_id() {
+    let audited = Audited::start().await;
+    let reply = audited.ask(proxied(UNKNOWN, "default").header("x-request-id", "req-1")).await;
+    assert_eq!((reply.status, reply.header("x-request-id")), (401, None));
+    assert_eq!(audited.lines().await.pop().unwrap()["request_id"], "req-1");
+}
+
+#[tokio::test]
+async fn no_secret_is_written() {
+    let audited = Audited::start().await;
+    audited.bench.bank.fails("b_failing-token", Failure::Timeout);
+    let credentials = basic(&format!("edge:{EDGE_SECRET}"));
+    let asks = [
+        Ask::token("b_failing-token").by(&credentials),
+        Ask::token(UNKNOWN),
+        Ask::token(ACTIVE).by(&basic("edge:secret-of-a-stranger")),
+        Ask::token(ACTIVE).by("Bearer secret-of-a-stranger"),
+        revoke(ACTIVE),
+        revoke("b_failing-token"),
+        revoke(&format!("{ACTIVE}&provider=secret-of-a-stranger")),
+        purge(&json!({"token": UNKNOWN})),
+        purge(&json!({"provider": "secret-of-a-stranger"})),
+        at("GET", &format!("/v1/providers/bank/tokens/{UNKNOWN}")),
+        at("GET", "/v1/providers/secret-of-a-stranger/tokens/secret-of-a-stranger"),
+        at("GET", &format!("/revoke?token={ACTIVE}")),
+        proxied(UNKNOWN, "default"),
+        proxied("secret-of-a-stranger", "orders"),
+        proxied(ACTIVE, "secret-of-a-stranger"),
+        proxied(UNKNOWN, "default").header("x-introspectd-caller", "Bearer secret-of-a-stranger"),
+    ];
+    for ask in &asks {
+        audited.ask(ask.clone()).await;
+        let mut http2 = http2_to(audited.bench.address).await;
+        let request = ask.http2_request(audited.bench.address);
+        received(http2.send_request(request).await.unwrap(), false).await;
+    }
+    let text = audited.text().await;
+    assert!(text.lines().count() >= asks.len());
+    let encoded = credentials.strip_prefix("Basic ").unwrap();
+    for secret in [ACTIVE, UNKNOWN, "b_failing-token", "of-a-stranger", "-secret", EDGE_SECRET, encoded] {
+        assert!(!text.contains(secret), "{secret}: {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_line_that_cannot_be_written_is_told_to_who_waits_for_that() {
+    let fingerprints = Fingerprints::random().unwrap();
+    let full = Destination::File("/dev/full".into());
+    let audit = Audit::start(full, OnFailure::Exit, fingerprints).unwrap();
+    let bench = Bench::start_audited(audit).await;
+    let is_done = revoke(ACTIVE).at(&bench).await;
+    assert_eq!(is_done.status, 200, "the answer goes out all the same");
+    crate::bench::soon("the failure", bench.api.audit().failed()).await;
+}

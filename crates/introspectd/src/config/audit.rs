@@ -1,0 +1,65 @@
+use std::io;
+use std::path::PathBuf;
+
+use introspectd_front::{Audit, Destination, Fingerprints, OnFailure};
+use introspectd_settings::Section;
+use secrecy::SecretString;
+
+/// `[audit]`.
+#[derive(Debug)]
+pub struct AuditConfig {
+    /// `None`: nowhere.
+    to: Option<Destination>,
+    on_failure: OnFailure,
+    /// Of fingerprints. `None`: one of this process alone.
+    key: Option<SecretString>,
+}
+
+const TO_REMEDY: &str = "Write \"none\", \"stdout\" or a path: \"/var/log/introspectd/audit.log\".";
+
+pub(super) fn read(root: &mut Section) -> AuditConfig {
+    let mut audit = root.section("audit");
+    let to = match audit.text_or("to", "none").as_str() {
+        "none" => None,
+        "stdout" => Some(Destination::Stdout),
+        path if path.contains('/') => Some(Destination::File(PathBuf::from(path))),
+        _ => {
+            audit.problem("to", "is neither a word known here nor a path", TO_REMEDY);
+            None
+        }
+    };
+    let on_failure = match audit.text_or("on_failure", "log").as_str() {
+        "log" => OnFailure::Log,
+        "exit" => OnFailure::Exit,
+        _ => {
+            audit.problem("on_failure", "is no word known here", "Write \"log\" or \"exit\".");
+            OnFailure::default()
+        }
+    };
+    let key = audit.secret("key");
+    audit.finish();
+    AuditConfig { to, on_failure, key }
+}
+
+impl AuditConfig {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// Where lines cannot be written, or the system gives no random bytes.
+    pub fn start(self) -> io::Result<Audit> {
+        let Self { to, on_failure, key } = self;
+        let fingerprints = match key {
+            Some(key) => Fingerprints::keyed(&key),
+            None => Fingerprints::random()?,
+        };
+        let Some(to) = to else { return Ok(Audit::off(fingerprints)) };
+        let name = match &to {
+            Destination::Stdout => "standard output".to_owned(),
+            Destination::File(path) => path.display().to_string(),
+        };
+        let refused = |error: io::Error| {
+            io::Error::new(error.kind(), format!("cannot write the audit log {name}: {error}"))
+        };
+        Audit::start(to, on_failure, fingerprints).map_err(refused)
+    }
+}
