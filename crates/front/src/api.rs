@@ -227,6 +227,14 @@ impl Session {
         self.way
     }
 
+    pub(crate) fn policy(&self, name: &str) -> Option<(&str, &Policy)> {
+        self.api.policies.named(name)
+    }
+
+    pub(crate) fn clock(&self) -> &dyn Clock {
+        &*self.api.clock
+    }
+
     pub(crate) fn audit(&self) -> &Audit {
         &self.api.audit
     }

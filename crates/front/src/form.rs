@@ -58,6 +58,12 @@ impl IntrospectForm {
     }
 }
 
+/// The value of one parameter of a form that was parsed before.
+pub(crate) fn value_of(body: &[u8], name: &str) -> Option<String> {
+    let mut values = pairs(body).filter_map(Result::ok);
+    values.find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
+}
+
 /// Far above any client; the search for repeated names is quadratic.
 const MAX_UNKNOWN: usize = 32;
 

@@ -60,6 +60,9 @@ pub(crate) enum InvalidRequest {
     ProviderNeeded,
     /// A token id, where only a token is taken.
     NotByHint,
+    UnknownPolicy,
+    /// A token id, where a policy is to judge.
+    NotByPolicy,
     NotTheObject,
     NotOneToPurge,
     /// Of a list.
@@ -300,6 +303,13 @@ impl InvalidRequest {
             Self::NotByHint => (
                 "A token is revoked by its id at /v1/providers/{provider}/tokens/{token_id}.",
                 "Un token se revoca por su identificador en /v1/providers/{provider}/tokens/{token_id}.",
+            ),
+            Self::UnknownPolicy => {
+                ("There is no policy of this name.", "No existe una pol\u{ed}tica con este nombre.")
+            }
+            Self::NotByPolicy => (
+                "A policy judges tokens, and no token ids.",
+                "Una pol\u{ed}tica juzga tokens, no identificadores.",
             ),
             Self::NotTheObject => (
                 "The body is not the JSON object that this call takes.",

@@ -12,15 +12,11 @@ pub(crate) enum Call {
     Introspect,
     ForwardAuth,
     Lookup,
-    #[allow(dead_code, reason = "its handler comes with the next parts of the interface")]
     List,
     Revoke,
     Purge,
-    #[allow(dead_code, reason = "its handler comes with the next parts of the interface")]
     Bind,
-    #[allow(dead_code, reason = "its handler comes with the next parts of the interface")]
     Issue,
-    #[allow(dead_code, reason = "its handler comes with the next parts of the interface")]
     Explain,
 }
 

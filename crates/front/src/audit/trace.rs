@@ -1,3 +1,5 @@
+use introspectd_core::TokenId;
+
 use super::event::{Call, Note, Outcome};
 use crate::caller::Caller;
 use crate::problem::Problem;
@@ -46,9 +48,10 @@ pub(crate) fn operated(
         return refused(origin, caller, None, problem);
     }
     let caller = caller.map(|caller| caller.name.as_str());
-    let Note { provider, fingerprint, selector, count, .. } = note;
+    let Note { provider, fingerprint, token_id, selector, count, .. } = note;
     let (provider, fingerprint) =
         (provider.as_ref().map(|it| it.as_str()), fingerprint.map(tracing::field::display));
+    let token_id = token_id.as_ref().map(TokenId::as_str);
     let selector = selector.as_ref().map(|(name, _)| *name);
-    tracing::info!(%origin, caller, call = call.word(), provider, fingerprint, selector, count, "did what an operator asked");
+    tracing::info!(%origin, caller, call = call.word(), provider, fingerprint, token_id, selector, count, "did what an operator asked");
 }

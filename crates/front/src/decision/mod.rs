@@ -67,6 +67,17 @@ pub(crate) async fn decide(
     judge(policy, caller, bearer::token(client)?, resolver, clock).await
 }
 
+/// The same for a client that would show this token.
+pub(crate) async fn judge_text(
+    policy: &Policy,
+    caller: &Caller,
+    token: &TokenValue,
+    resolver: &Resolver<Rendered>,
+    clock: &dyn Clock,
+) -> Result<Allowed, Problem> {
+    judge(policy, caller, bearer::parse(token.expose())?, resolver, clock).await
+}
+
 async fn judge(
     policy: &Policy,
     caller: &Caller,

@@ -96,6 +96,16 @@ impl Policy {
         self.scope.iter().filter(|scope| !scope.is_covered_by(&claims.scope)).map(Scope::as_str)
     }
 
+    /// One of which a token must have.
+    pub(crate) fn roles(&self) -> &[String] {
+        &self.role
+    }
+
+    /// One of which a token must be for.
+    pub(crate) fn audiences(&self) -> &[String] {
+        &self.aud
+    }
+
     /// RFC 6750 section 3, for a token that lacks something.
     pub(crate) fn challenge(&self) -> HeaderValue {
         self.challenge.clone()

@@ -7,6 +7,7 @@ use serde::Deserialize;
 
 use super::to_its_end;
 use crate::api::Session;
+use crate::audit::Note;
 use crate::body::{read_json, read_object};
 use crate::caller::Permission;
 use crate::problem::{InvalidRequest, Problem};
@@ -22,23 +23,28 @@ struct Asked {
 
 impl Session {
     /// `PUT /v1/providers/{provider}/bindings`. After its answer the token is what its record says.
-    pub(super) async fn bind<B>(&self, headers: &HeaderMap, provider: &str, body: B) -> Result<Reply, Problem>
+    pub(super) async fn bind<B>(
+        &self,
+        note: &mut Note,
+        headers: &HeaderMap,
+        provider: &str,
+        body: B,
+    ) -> Result<Reply, Problem>
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
         let caller = self.caller_with(Permission::Bind, headers)?;
         let provider = self.visible(caller, provider)?.clone();
+        note.provider = Some(provider.clone());
         let (token, id) = read_json::<Asked, _>(headers, body).await?.pair()?;
-        let (resolver, caller) = (Arc::clone(self.resolver()), Arc::clone(caller));
-        let bound = to_its_end(async move {
-            let outcome = resolver.bind(&token, &id, &provider).await;
-            if outcome == Ok(Bound::Done) {
-                tracing::info!(caller = caller.name, %provider, token_id = id.as_str(), "bound a token");
+        note.fingerprint = Some(self.fingerprint(&token));
+        let (resolver, bound_to) = (Arc::clone(self.resolver()), id.clone());
+        match to_its_end(async move { resolver.bind(&token, &bound_to, &provider).await }).await? {
+            Bound::Done => {
+                note.token_id = Some(id);
+                Ok(reply::no_content())
             }
-            outcome
-        });
-        match bound.await? {
-            Bound::Done => Ok(reply::no_content()),
+            // What has no record may be a token that stands in the wrong place, and is not told.
             Bound::NoSuchToken => Err(Problem::NoSuchToken),
         }
     }
@@ -47,6 +53,7 @@ impl Session {
     /// comes back is bound.
     pub(super) async fn issue<B>(
         &self,
+        note: &mut Note,
         headers: &HeaderMap,
         provider: &str,
         body: B,
@@ -56,19 +63,16 @@ impl Session {
     {
         let caller = self.caller_with(Permission::Issue, headers)?;
         let provider = self.visible(caller, provider)?.clone();
+        note.provider = Some(provider.clone());
         let request = read_object(headers, body).await?;
-        let (resolver, caller) = (Arc::clone(self.resolver()), Arc::clone(caller));
-        let issued = to_its_end(async move {
-            let outcome = resolver.issue(request, &provider).await;
-            if outcome.as_ref().is_ok_and(|issued| issued.token.is_some()) {
-                tracing::info!(caller = caller.name, %provider, "had a token issued");
-            }
-            outcome
-        });
+        let resolver = Arc::clone(self.resolver());
+        let issued = to_its_end(async move { resolver.issue(request, &provider).await });
         let issued = issued.await.map_err(|failure| {
             let is_ours = matches!(failure, Failure::Unavailable { outage: Outage::Bindings(_), .. });
             if is_ours { Problem::NotBound(failure) } else { failure.into() }
         })?;
+        note.count = Some(usize::from(issued.token.is_some()));
+        note.fingerprint = issued.token.as_ref().map(|token| self.fingerprint(token));
         let status = StatusCode::from_u16(issued.status).map_err(|_| BadAnswer::Status(issued.status));
         let media_type = issued.content_type.and_then(|media_type| HeaderValue::try_from(media_type).ok());
         Ok(reply::relayed(status.map_err(Failure::from)?, media_type, &issued.body))

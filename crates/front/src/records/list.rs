@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::page_token::Bookmark;
 use super::query::{InvalidQuery, List, Parameters};
 use crate::api::Session;
+use crate::audit::Note;
 use crate::caller::{Caller, Permission};
 use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
@@ -32,13 +33,19 @@ struct ProviderError<'a> {
 
 impl Session {
     /// `GET /v1/tokens`: the records of all providers that the caller may see, page by page.
-    pub(super) async fn list(&self, headers: &HeaderMap, query: Option<&str>) -> Result<Reply, Problem> {
+    pub(super) async fn list(
+        &self,
+        note: &mut Note,
+        headers: &HeaderMap,
+        query: Option<&str>,
+    ) -> Result<Reply, Problem> {
         let caller = self.caller_with(Permission::List, headers)?;
         let given = Parameters::parse(query.unwrap_or_default())?;
         let (parameters, mut from) = self.where_to(caller, given)?;
         let List { provider, listing, state, page_size } = List::read(&parameters)?;
         let only = provider.map(|name| self.visible(caller, name)).transpose();
         let only = only.map_err(|_| InvalidRequest::UnknownProvider)?;
+        note.provider = only.cloned();
         from.retain(|provider, _| caller.may_ask(provider) && only.is_none_or(|only| only == provider));
         let wanted = Wanted { listing: &listing, state, size: page_size };
         let page = self.resolver().list(&wanted, &from).await;
@@ -46,6 +53,7 @@ impl Session {
             return Err(Failure::Unsupported.into());
         }
         let resolver::Page { records, failures, unlisted, next } = page;
+        note.count = Some(records.len());
         let language = Language::of(headers);
         let error = |(provider, failure)| ProviderError::new(provider, failure, language);
         let next_page_token = if next.is_empty() {

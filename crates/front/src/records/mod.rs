@@ -1,6 +1,9 @@
-//! Tokens as records: list them, look one up, take it back, forget it, bind a token to its own, and who could be asked.
+//! Tokens as records: list them, look one up, take it back, forget it, bind a token to its own, why it is what it is,
+//! and who could be asked.
 
 mod bindings;
+mod explain;
+mod explained;
 mod list;
 mod lookup;
 mod page_token;
@@ -64,19 +67,25 @@ impl Session {
                 _ => Err(Problem::MethodNotAllowed { allow: "POST" }),
             },
             ["v1", "tokens"] => match head.method {
-                Method::GET | Method::HEAD => self.list(&head.headers, head.uri.query()).await,
+                Method::GET | Method::HEAD => {
+                    self.list(note.is(Call::List), &head.headers, head.uri.query()).await
+                }
                 _ => Err(Problem::MethodNotAllowed { allow: "GET, HEAD" }),
+            },
+            ["v1", "explain"] => match head.method {
+                Method::POST => self.explain(note.is(Call::Explain), &head.headers, body).await,
+                _ => Err(Problem::MethodNotAllowed { allow: "POST" }),
             },
             ["v1", "providers"] => match head.method {
                 Method::GET | Method::HEAD => self.providers(&head.headers),
                 _ => Err(Problem::MethodNotAllowed { allow: "GET, HEAD" }),
             },
             ["v1", "providers", provider, "bindings"] => match head.method {
-                Method::PUT => self.bind(&head.headers, provider, body).await,
+                Method::PUT => self.bind(note.is(Call::Bind), &head.headers, provider, body).await,
                 _ => Err(Problem::MethodNotAllowed { allow: "PUT" }),
             },
             ["v1", "providers", provider, "tokens"] => match head.method {
-                Method::POST => self.issue(&head.headers, provider, body).await,
+                Method::POST => self.issue(note.is(Call::Issue), &head.headers, provider, body).await,
                 _ => Err(Problem::MethodNotAllowed { allow: "POST" }),
             },
             ["v1", "providers", provider, "tokens", id] => match head.method {

@@ -224,6 +224,10 @@ async fn what_operators_do_is_told() {
     let told = audited.told(purge(&json!({"token": ACTIVE}))).await;
     assert_eq!((&told["selector"], &told["fingerprint"]), (&json!("token"), &mine));
     assert_eq!(audited.told(purge(&json!({"all": true}))).await["selector"], "all");
+    let explain = Ask::form(format!("token={ACTIVE}")).to("POST", "/v1/explain").by(ADMIN);
+    let told = audited.told(explain.clone()).await;
+    assert_eq!((&told["event"], &told["fingerprint"]), (&json!("explained"), &mine));
+    assert_eq!(audited.ask(explain).await.json()["fingerprint"], mine, "by which its lines are found");
     assert_eq!(audited.told(purge(&json!({}))).await["outcome"], "invalid_request");
 }
 

@@ -14,6 +14,7 @@ mod callers;
 mod client;
 mod connections;
 mod description;
+mod explain;
 mod failures;
 mod forward_auth;
 mod heads;

@@ -92,7 +92,7 @@ async fn what_was_acknowledged_is_active_after_a_kill() {
         assert!(!file.windows(secret.len()).any(|part| part == secret.as_bytes()));
         assert!(!said.iter().any(|line| line.contains(secret)), "{said:#?}");
     }
-    assert!(said.iter().any(|line| line.contains("bound a token") && line.contains(passport::ACTIVE)));
+    assert!(said.iter().any(|line| line.contains("\"bind\"") && line.contains(passport::ACTIVE)));
 }
 
 #[tokio::test]

@@ -1,0 +1,354 @@
+//! The answer of `POST /v1/explain`.
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+use introspectd_core::{Failure, Outage, Status, Timestamp};
+use introspectd_resolver::{Account, Answer, Explanation, Fact, Held, NotAsked, Resolution, Rule, Source};
+use serde::{Deserialize, Serialize};
+
+use crate::audit::Fingerprint;
+use crate::decision::{Claims, Policy};
+use crate::inactive::Inactive;
+use crate::problem::Problem;
+use crate::reply::{self, Rendered};
+
+/// Never with the token itself. What is unknown is absent.
+#[derive(Serialize)]
+pub(super) struct Explained<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) fingerprint: Option<Fingerprint>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) token_id: Option<&'a str>,
+    route: Route<'a>,
+    providers: Vec<Provider<'a>>,
+    decision: Decision<'a>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) policy: Option<Judged<'a>>,
+}
+
+#[derive(Serialize)]
+struct Route<'a> {
+    /// `jwt_issuer`, `prefix`, `regex`, `unmatched`, `provider` (the request names it), or `none`.
+    rule: &'static str,
+    /// The issuer or prefix.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<&'a str>,
+    providers: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Provider<'a> {
+    provider: &'a str,
+    cache: Cache,
+    upstream: Upstream,
+}
+
+#[derive(Serialize)]
+struct Cache {
+    /// `hit`, `stale` (to stand in only) or `miss`.
+    status: &'static str,
+    #[serde(flatten)]
+    entry: Option<Entry>,
+}
+
+#[derive(Serialize)]
+struct Entry {
+    tier: &'static str,
+    /// `active` or `inactive`, as it was when it was put there.
+    pool: &'static str,
+    age_seconds: u64,
+    /// For how much longer it is used without asking.
+    reuse_seconds: u64,
+    /// For how much longer it may stand in for a provider that is out of order.
+    stand_in_seconds: u64,
+}
+
+/// What the provider said, now or when the cache's fact was asked for.
+#[derive(Serialize, Default)]
+struct Upstream {
+    /// `now`, `shared` (with another request, which had asked), or `no`.
+    asked: &'static str,
+    /// Why not: `cached`, `settled` by another provider, `unable`, or `overloaded`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    because: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    took_ms: Option<u128>,
+    /// `good`, `revoked`, `expired`, `unknown`, or `inactive` where it has no such token or says no more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<&'static str>,
+    #[serde(flatten)]
+    record: Option<Times>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failed>,
+}
+
+#[derive(Serialize)]
+struct Times {
+    state: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exp: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iat: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nbf: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct Failed {
+    error: &'static str,
+    /// Of ours, without a word of the provider's.
+    reason: String,
+}
+
+/// What `/introspect` answers: `active`, or else `error`.
+#[derive(Serialize)]
+struct Decision<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    active: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    /// Who vouches for the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a str>,
+    /// In a word.
+    reason: &'static str,
+    description: Cow<'static, str>,
+}
+
+/// What `/forward-auth` answers.
+#[derive(Serialize)]
+pub(super) struct Judged<'a> {
+    name: &'a str,
+    status: u16,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lacks: Option<Lacks<'a>>,
+}
+
+/// What would have to be there.
+#[derive(Serialize)]
+struct Lacks<'a> {
+    /// All of these.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    scope: Vec<String>,
+    /// Any of these.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    role: &'a [String],
+    /// Any of these.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    aud: &'a [String],
+    /// The policy takes no token of the provider that vouches for it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    provider: bool,
+}
+
+impl<'a> Explained<'a> {
+    pub(super) fn new(explanation: &'a Explanation<'a, Rendered>, now: Timestamp) -> Self {
+        let Explanation { rule, accounts, outcome: _ } = explanation;
+        let (rule, value) = match rule {
+            Some(Rule::JwtIssuer(issuer)) => ("jwt_issuer", Some(*issuer)),
+            Some(Rule::Prefix(prefix)) => ("prefix", Some(*prefix)),
+            Some(Rule::Regex) => ("regex", None),
+            Some(Rule::Unmatched) => ("unmatched", None),
+            Some(Rule::Named) => ("provider", None),
+            None => ("none", None),
+        };
+        let providers = accounts.iter().map(|account| account.provider.as_str()).collect();
+        Self {
+            fingerprint: None,
+            token_id: None,
+            route: Route { rule, value, providers },
+            providers: accounts.iter().map(|account| Provider::new(account, now)).collect(),
+            decision: Decision::new(explanation, now),
+            policy: None,
+        }
+    }
+
+    /// Whether some provider has a record of what was asked about.
+    pub(super) fn tells_of_a_record(&self) -> bool {
+        self.providers.iter().any(|it| it.upstream.record.is_some())
+    }
+}
+
+impl<'a> Provider<'a> {
+    fn new(account: &'a Account<'_, Rendered>, now: Timestamp) -> Self {
+        let Account { provider, held, answer } = account;
+        let upstream = match answer {
+            Ok(answer) => Upstream::new(answer, now),
+            Err(NotAsked::Unable) => Upstream::not_asked("unable"),
+            Err(NotAsked::Settled) => Upstream::not_asked("settled"),
+        };
+        Self { provider: provider.as_str(), cache: Cache::new(*held), upstream }
+    }
+}
+
+impl Cache {
+    fn new(held: Option<Held>) -> Self {
+        let status = match held {
+            None => "miss",
+            Some(Held { fresh_for, .. }) if fresh_for.is_zero() => "stale",
+            Some(_) => "hit",
+        };
+        let entry = held.map(|Held { age, fresh_for, kept_for, among_active }| Entry {
+            tier: "memory",
+            pool: if among_active { "active" } else { "inactive" },
+            age_seconds: age.as_secs(),
+            reuse_seconds: fresh_for.as_secs(),
+            stand_in_seconds: kept_for.as_secs(),
+        });
+        Self { status, entry }
+    }
+}
+
+impl Upstream {
+    fn not_asked(because: &'static str) -> Self {
+        Self { asked: "no", because: Some(because), ..Self::default() }
+    }
+
+    fn new(answer: &Answer<'_, Rendered>, now: Timestamp) -> Self {
+        let Answer { outcome, failure, took } = answer;
+        let (fact, asked) = match outcome {
+            Ok(Resolution { fact, source }) => (fact.as_ref().map(|(_, fact)| fact), asked(*source)),
+            Err(Failure::Unavailable { outage: Outage::Overloaded, .. }) => {
+                (None, Self::not_asked("overloaded"))
+            }
+            Err(_) => (None, asked(Source::Miss)),
+        };
+        let was_asked = asked.because.is_none();
+        let failure = failure.clone().map(|failure| {
+            let reason = failure.to_string();
+            Failed { error: Problem::from(failure).error(), reason }
+        });
+        let (status, record) = fact.map(|fact| said(fact, now)).unzip();
+        Self {
+            took_ms: was_asked.then_some(took.as_millis()),
+            status,
+            record: record.flatten(),
+            failure,
+            ..asked
+        }
+    }
+}
+
+fn asked(source: Source) -> Upstream {
+    match source {
+        Source::Hit => Upstream::not_asked("cached"),
+        Source::Coalesced => Upstream { asked: "shared", ..Upstream::default() },
+        Source::Miss | Source::Stale => Upstream { asked: "now", ..Upstream::default() },
+    }
+}
+
+fn said(fact: &Fact<Rendered>, now: Timestamp) -> (&'static str, Option<Times>) {
+    #[derive(Deserialize)]
+    struct Issued {
+        iat: Option<i64>,
+    }
+    let Some(record) = &fact.record else { return ("inactive", None) };
+    let validity = &record.validity;
+    let status = match validity.status {
+        Status::Good => "good",
+        Status::Revoked => "revoked",
+        Status::Expired => "expired",
+        Status::Unknown | Status::Untold => "unknown",
+    };
+    let issued: Option<Issued> = serde_json::from_slice(record.kept.as_bytes()).ok();
+    let times = Times {
+        state: reply::word(validity.state(now)),
+        exp: validity.exp().map(Timestamp::seconds),
+        iat: issued.and_then(|issued| issued.iat),
+        nbf: validity.nbf.map(Timestamp::seconds),
+    };
+    (status, Some(times))
+}
+
+impl<'a> Decision<'a> {
+    fn new(explanation: &'a Explanation<'a, Rendered>, now: Timestamp) -> Self {
+        let resolution = match &explanation.outcome {
+            Ok(resolution) => resolution,
+            Err(failure) => {
+                let error = Problem::from(failure.clone()).error();
+                let description = failure.to_string().into();
+                return Self { active: None, error: Some(error), provider: None, reason: error, description };
+            }
+        };
+        if let Some((provider, _)) = resolution.active(now) {
+            let description = "Its provider calls it good, and its time is now.".into();
+            let (provider, reason) = (Some(provider.as_str()), "active");
+            return Self { active: Some(true), error: None, provider, reason, description };
+        }
+        let (reason, description) = why_not(explanation, now);
+        let description = description.into();
+        Self { active: Some(false), error: None, provider: None, reason, description }
+    }
+}
+
+/// Of several that call it inactive, the one that says most.
+fn why_not(explanation: &Explanation<'_, Rendered>, now: Timestamp) -> (&'static str, &'static str) {
+    let accounts = &explanation.accounts;
+    if !accounts.is_empty() && accounts.iter().all(|it| matches!(it.answer, Err(NotAsked::Unable))) {
+        return (
+            "not_by_token",
+            "Its provider cannot be asked about a token, only about a token id: token_type_hint=token_id.",
+        );
+    }
+    let answers = accounts.iter().filter_map(|it| it.answer.as_ref().ok()?.outcome.as_ref().ok());
+    let reasons = answers.map(|resolution| Inactive::of(resolution, now));
+    let why = reasons.min_by_key(|why| *why == Inactive::NotKnown).unwrap_or(Inactive::NoProvider);
+    let description = match why {
+        Inactive::Malformed => "No header can carry it.",
+        Inactive::NoProvider => {
+            "It belongs to no provider that you may ask: no `match` names one, or the request names another."
+        }
+        Inactive::NotKnown => {
+            "Its provider has no such token, or says no more than that it is not active; or it holds what no URL of the provider's can carry."
+        }
+        Inactive::Expired => "Its time is over, by this machine's clock or by the provider's word.",
+        Inactive::Revoked => "Its provider calls it revoked.",
+        Inactive::NotYetValid => "Its time has not come by this machine's clock.",
+        Inactive::Unknown => "Its provider gives it a status that is not good.",
+    };
+    (why.word(), description)
+}
+
+impl<'a> Judged<'a> {
+    pub(super) fn new(
+        name: &'a str,
+        policy: &'a Policy,
+        status: StatusCode,
+        problem: Option<&Problem>,
+        explanation: &Explanation<'_, Rendered>,
+        now: Timestamp,
+    ) -> Self {
+        let error = problem.map(Problem::error);
+        let lacks = problem.and_then(|problem| Lacks::new(policy, problem, explanation, now));
+        Self { name, status: status.as_u16(), error, lacks }
+    }
+}
+
+impl<'a> Lacks<'a> {
+    fn new(
+        policy: &'a Policy,
+        problem: &Problem,
+        explanation: &Explanation<'_, Rendered>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let active = |account: &Account<'_, Rendered>| {
+            let answer = account.answer.as_ref().ok()?;
+            answer.outcome.as_ref().ok()?.active(now).map(|(_, rendered)| rendered.clone())
+        };
+        let mut vouching = explanation.accounts.iter().filter(|it| active(it).is_some());
+        if matches!(problem, Problem::InvalidToken(_)) {
+            let provider = vouching.next().is_some_and(|it| !policy.takes(it.provider));
+            return provider.then_some(Self { scope: Vec::new(), role: &[], aud: &[], provider });
+        }
+        let Problem::InsufficientScope { lacking, .. } = problem else { return None };
+        let rendered = vouching.find(|it| policy.takes(it.provider)).and_then(active)?;
+        let claims = Claims::read(rendered.as_bytes())?;
+        let scope = policy.scopes_lacking(&claims).map(str::to_owned).collect();
+        let role = if lacking.role { policy.roles() } else { &[] };
+        let aud = if lacking.aud { policy.audiences() } else { &[] };
+        Some(Self { scope, role, aud, provider: false })
+    }
+}
