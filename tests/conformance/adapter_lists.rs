@@ -331,7 +331,7 @@ async fn apigees_tokens_are_each_seen_once_while_others_are_issued() {
         let searches: Vec<_> = sent.into_iter().filter(|sent| sent.target.contains("search")).collect();
         let start = |n: usize| apigee_search(&format!("enduser=ana&limit=100&start={}", apigee_token(n)));
         assert_eq!(searches, [apigee_search("enduser=ana&limit=100"), start(100), start(200)]);
-        assert_eq!(first.records.len(), 100);
+        assert_eq!(first.records.len(), 200);
 
         let issue = |step: usize, _: &Position| put(&adapter, &apigee_token(900 + step), "ana", -60);
         let records = walk(&adapter, &listing, issue).await;

@@ -21,7 +21,7 @@ impl Four {
     }
 
     /// One Passport token of this number, with these members and the sample's others.
-    fn put_at_the_bank(&self, number: usize, members: Value) {
+    fn put_at_the_bank(&self, number: usize, members: &Value) {
         let mut record = self.bank.vendor().record(passport::ACTIVE).unwrap();
         record.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
         record["token_id"] = json!(bank_id(number));
@@ -84,7 +84,7 @@ async fn a_thousand_tokens_are_each_seen_once_while_others_are_issued() {
         for number in 0..1000 {
             // Three of them in each millisecond, before the bank's time begins.
             let created = format!("2027-01-15T08:00:00.{:03}Z", 336 - number / 3);
-            four.put_at_the_bank(number, json!({"created_at": created}));
+            four.put_at_the_bank(number, &json!({"created_at": created}));
         }
         let (mut seen, mut token, mut issued) = (Vec::new(), String::new(), 0);
         loop {
@@ -131,7 +131,7 @@ async fn one_of_three_that_fails_at_its_second_page_is_named_and_asked_again() {
     let four = Four::open().await;
     four.give_the_user_tokens();
     for number in 0..250 {
-        four.put_at_the_bank(number, json!({"user_id": USER}));
+        four.put_at_the_bank(number, &json!({"user_id": USER}));
     }
     let (mut seen, mut token, mut failed) = (Vec::new(), String::new(), 0);
     for page in 0.. {
