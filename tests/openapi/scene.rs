@@ -4,6 +4,7 @@ use http::{Method, Request};
 use introspectd_simulators::Simulator;
 use introspectd_tests::{Apigee, Fixture, Gateway, Passport, Reply, Rfc7662, TibcoAsg, now};
 use serde_json::Value;
+use tempfile::TempDir;
 
 /// A gateway before one vendor of each kind, and a caller that may do everything.
 pub(crate) struct Scene {
@@ -12,6 +13,7 @@ pub(crate) struct Scene {
     _legacy: Simulator<<TibcoAsg as Fixture>::Server>,
     _apis: Simulator<<Apigee as Fixture>::Server>,
     _sso: Simulator<<Rfc7662 as Fixture>::Server>,
+    _folder: TempDir,
 }
 
 pub(crate) const CALLER_SECRET: &str = "all-secret-7f0a5c1e";
@@ -19,6 +21,9 @@ pub(crate) const CALLER_SECRET: &str = "all-secret-7f0a5c1e";
 /// As the document's examples call them.
 pub(crate) const PROVIDERS: [&str; 4] =
     [Passport::PROVIDER, TibcoAsg::PROVIDER, Apigee::PROVIDER, Rfc7662::PROVIDER];
+
+/// One that every active token meets, and one that none does.
+pub(crate) const POLICIES: [&str; 2] = ["default", "orders"];
 
 /// With `ask-all`, made-up tokens reach every vendor.
 const CONFIGURATION: &str = r#"
@@ -28,6 +33,9 @@ admin = ["127.0.0.1:0"]
 
 [routing]
 unmatched = "ask-all"
+
+[policies.orders]
+scope = ["orders.read"]
 
 [callers.all]
 secret      = { literal = "all-secret-7f0a5c1e" }
@@ -46,13 +54,16 @@ impl Scene {
             Apigee::section(&apis.base_url()),
             Rfc7662::section(&sso.base_url()),
         ];
+        let folder = tempfile::tempdir().unwrap();
         let mut toml = CONFIGURATION.to_owned();
+        // So that answers bear the ids of their lines.
+        write!(toml, "\n[audit]\nto = {:?}\n", folder.path().join("audit.log")).unwrap();
         for (name, section) in PROVIDERS.into_iter().zip(sections) {
             // A machine with much to do makes no timeout where none is meant.
             write!(toml, "\n[providers.{name}]\n{section}\ntimeout = \"60s\"\n").unwrap();
         }
         let gateway = Gateway::start_bare(&toml).await;
-        Self { gateway, _bank: bank, _legacy: legacy, _apis: apis, _sso: sso }
+        Self { gateway, _bank: bank, _legacy: legacy, _apis: apis, _sso: sso, _folder: folder }
     }
 
     pub(crate) async fn ask(&self, method: &str, path: &str) -> Reply {
