@@ -52,6 +52,24 @@ async fn every_path_that_is_routed_is_described_and_the_reverse() {
 }
 
 #[tokio::test]
+async fn a_stranger_is_refused_with_the_id_of_a_line_wherever_a_caller_is_needed() {
+    let scene = Scene::open().await;
+    let document = scene.document().await;
+    // Proxies are refused without.
+    for path in paths(&document).into_iter().filter(|path| !path.starts_with("/forward-auth")) {
+        for (method, operation) in document["paths"][path].as_object().unwrap() {
+            let Some(refusal) = operation["responses"].get("401") else { continue };
+            let refusal = refusal["$ref"].as_str().unwrap().trim_start_matches('#');
+            let headers = &document.pointer(refusal).unwrap()["headers"];
+            let reply = scene.ask(&method.to_uppercase(), path).await;
+            assert_eq!(reply.status, 401, "{method} {path}");
+            assert!(headers["X-Request-Id"].is_object(), "{method} {path}");
+            assert!(reply.header("x-request-id").is_some(), "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_methods_of_a_path_are_those_that_the_server_allows() {
     let scene = Scene::open().await;
     let document = scene.document().await;

@@ -18,6 +18,7 @@ pub(crate) enum Call {
     Bind,
     Issue,
     Explain,
+    Providers,
 }
 
 /// How it ended.
@@ -65,9 +66,12 @@ impl Call {
     /// say nothing about any token, have none.
     pub(crate) fn is_told(self, outcome: Outcome<'_>) -> bool {
         match (self, outcome) {
-            (Self::Introspect | Self::ForwardAuth, Outcome::Done | Outcome::Abandoned) => false,
-            (Self::Introspect, Outcome::Problem(problem)) => !is_of_form(problem),
-            (Self::Introspect | Self::ForwardAuth, Outcome::Inactive(_) | Outcome::Problem(_)) => true,
+            (Self::Introspect | Self::ForwardAuth | Self::Providers, Outcome::Done | Outcome::Abandoned) => {
+                false
+            }
+            (Self::Introspect | Self::Providers, Outcome::Problem(problem)) => !is_of_form(problem),
+            (Self::Introspect | Self::ForwardAuth | Self::Providers, Outcome::Inactive(_))
+            | (Self::ForwardAuth, Outcome::Problem(_)) => true,
             (
                 Self::Lookup
                 | Self::List
@@ -92,6 +96,7 @@ impl Call {
             Self::Bind => "bind",
             Self::Issue => "issue",
             Self::Explain => "explain",
+            Self::Providers => "providers",
         }
     }
 
@@ -100,7 +105,7 @@ impl Call {
             (_, Outcome::Problem(Problem::InvalidClient | Problem::InvalidProxy | Problem::AccessDenied)) => {
                 "refused"
             }
-            (Self::Introspect | Self::ForwardAuth, _) => "refused",
+            (Self::Introspect | Self::ForwardAuth | Self::Providers, _) => "refused",
             (Self::Lookup, _) => "looked_up",
             (Self::List, _) => "listed",
             (Self::Revoke, _) => "revoked",

@@ -39,7 +39,9 @@ impl Session {
         let note = telling.note.take().unwrap_or_default();
         let asked = self.asked(&head.headers);
         if note.call.is_none() {
-            return outcome.unwrap_or_else(|problem| self.refuse(asked, Note::default, &problem));
+            // To be shown one's providers is no news. Who tries out secrets is, there as elsewhere.
+            return outcome
+                .unwrap_or_else(|problem| self.refuse(asked, || Note::of(Call::Providers), &problem));
         }
         match outcome {
             Ok(reply) => Told::on(self.tell_through(asked, &note, Outcome::Done).await, reply),

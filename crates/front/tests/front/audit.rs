@@ -144,6 +144,8 @@ async fn a_refused_caller_is_told() {
     let audited = Audited::start().await;
     let unknown = json!({"event": "refused", "call": "introspect", "outcome": "invalid_client"});
     assert_eq!(audited.told(Ask::token(ACTIVE).by("Bearer wrong")).await, unknown);
+    let told = audited.told(at("GET", "/v1/providers").by("Bearer wrong")).await;
+    assert_eq!((&told["event"], &told["call"]), (&json!("refused"), &json!("providers")));
     let told = audited.told(Ask::token(ACTIVE).by("Bearer idle-secret")).await;
     assert_eq!((&told["caller"], &told["outcome"]), (&json!("idle"), &json!("access_denied")));
     let told = audited.told(revoke(ACTIVE).by("Bearer operator-secret")).await;
@@ -263,6 +265,7 @@ async fn an_answer_bears_the_id_of_its_line() {
     for ask in [
         Ask::token(UNKNOWN),
         Ask::token(ACTIVE).by("Bearer wrong"),
+        at("GET", "/v1/providers").by("Bearer wrong"),
         revoke(ACTIVE),
         revoke(ACTIVE).by("Bearer operator-secret"),
         at("GET", "/v1/providers/bank/tokens/none"),
