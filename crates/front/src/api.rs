@@ -12,12 +12,13 @@ use crate::audit::{self, Asked, Audit, Call, Note, Outcome, Told};
 use crate::body::{let_go_by, read_form};
 use crate::caller::{self, Caller, Callers, Peer, Permission};
 use crate::decision::{Allowed, Policies, Policy, decide, named_in, refusal, shown};
-use crate::description::{PublicUrl, Way};
+use crate::description::public_url::PublicUrl;
+use crate::description::way::Way;
 use crate::form::{IntrospectForm, Subject};
 use crate::inactive::Inactive;
 use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
-use crate::records::PageTokens;
+use crate::records::page_token::PageTokens;
 use crate::reply::{self, Rendered, Reply};
 use crate::server::{Arrival, Origin};
 

@@ -16,6 +16,7 @@ mod decision;
 mod description;
 mod form;
 mod inactive;
+mod lacking;
 mod language;
 #[cfg(feature = "parts")]
 pub mod parts;

@@ -98,8 +98,8 @@ fn brief(text: &str) -> Cow<'_, str> {
 mod tests {
     use super::*;
     use crate::audit::Fingerprints;
-    use crate::decision::Lacking;
     use crate::inactive::Inactive;
+    use crate::lacking::Lacking;
     use crate::problem::Problem;
     use http::HeaderValue;
     use introspectd_core::{Failure, TokenId, TokenValue};

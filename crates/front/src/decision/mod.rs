@@ -17,8 +17,8 @@ use crate::problem::Problem;
 use crate::reply::{self, Rendered, Reply};
 
 pub(crate) use claims::Claims;
+pub(crate) use policy::named_in;
 pub use policy::{DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
-pub(crate) use policy::{Lacking, named_in};
 
 /// Why a proxy is refused, for one that sees no more than 401 or 403 and no body.
 const X_INTROSPECTD_ERROR: HeaderName = HeaderName::from_static("x-introspectd-error");

@@ -1,11 +1,11 @@
 use std::collections::BTreeMap;
-use std::fmt;
 
 use http::{HeaderValue, StatusCode};
 use introspectd_core::{ProviderName, Scope};
 
 use crate::caller::Selection;
 use crate::decision::claims::Claims;
+use crate::lacking::Lacking;
 
 /// What a token needs for one kind of request. It stands in the configuration, never in a request: proxies hand
 /// on parts of what their clients send.
@@ -43,14 +43,6 @@ pub enum Unavailable {
     Forbidden,
     /// 503.
     ServiceUnavailable,
-}
-
-/// Of what a token has not enough for a policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Lacking {
-    pub(crate) scope: bool,
-    pub(crate) role: bool,
-    pub(crate) aud: bool,
 }
 
 /// The policies by their names.
@@ -125,16 +117,6 @@ impl Policy {
             Unavailable::Forbidden => StatusCode::FORBIDDEN,
             Unavailable::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
         })
-    }
-}
-
-/// `scope`, `role` and `aud`, separated by commas.
-impl fmt::Display for Lacking {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { scope, role, aud } = *self;
-        let lacking = [("scope", scope), ("role", role), ("aud", aud)];
-        let words: Vec<_> = lacking.into_iter().filter_map(|(word, lacks)| lacks.then_some(word)).collect();
-        f.write_str(&words.join(","))
     }
 }
 

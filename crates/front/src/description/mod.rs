@@ -2,7 +2,8 @@
 //! (RFC 8414). Both are for everybody, as what they tell of is public.
 
 mod metadata;
-mod public_url;
+pub(crate) mod public_url;
+pub(crate) mod way;
 
 use http::Method;
 use http::request::Parts;
@@ -10,30 +11,15 @@ use http::request::Parts;
 use crate::api::Session;
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
-use crate::server::Arrival;
 
 use metadata::Metadata;
 pub use public_url::{InvalidPublicUrl, PublicUrl};
+use way::Way;
 
 /// Written by hand; tests hold it against what is served.
 const OPENAPI: &str = include_str!("openapi.json");
 
 const METADATA_PATH: &str = "/.well-known/oauth-authorization-server";
-
-/// How a connection reached us.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Way {
-    /// Over TLS.
-    pub(crate) tls: bool,
-    /// Through a listener that asks for client certificates: then everybody who is in has one.
-    pub(crate) certificate: bool,
-}
-
-impl Way {
-    pub(crate) fn of(arrival: &Arrival) -> Self {
-        Self { tls: arrival.tls, certificate: arrival.certificate.is_some() }
-    }
-}
 
 impl Session {
     /// The document at this path, if there is one.

@@ -1,4 +1,4 @@
-use crate::records::InvalidQuery;
+use super::invalid_query::InvalidQuery;
 
 /// What is wrong with a request's parameters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

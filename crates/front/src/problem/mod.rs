@@ -1,3 +1,4 @@
+mod invalid_query;
 mod invalid_request;
 
 use std::time::Duration;
@@ -7,12 +8,12 @@ use http::{HeaderValue, StatusCode};
 use introspectd_core::{Failure, Outage};
 use serde::Serialize;
 
-use crate::decision::Lacking;
 use crate::inactive::Inactive;
+use crate::lacking::Lacking;
 use crate::language::Language;
-use crate::records::InvalidQuery;
 use crate::reply::{Reply, json};
 
+pub(crate) use invalid_query::InvalidQuery;
 pub(crate) use invalid_request::InvalidRequest;
 
 /// Why a request gets no answer about its token. The only way from an error to an HTTP answer is

@@ -4,12 +4,12 @@ use introspectd_resolver::{self as resolver, Listed, Positions, Wanted};
 use serde::Serialize;
 
 use super::page_token::Bookmark;
-use super::query::{InvalidQuery, List, Parameters};
+use super::query::{List, Parameters};
 use crate::api::Session;
 use crate::audit::Note;
 use crate::caller::{Caller, Permission};
 use crate::language::Language;
-use crate::problem::{InvalidRequest, Problem};
+use crate::problem::{InvalidQuery, InvalidRequest, Problem};
 use crate::reply::{self, Record, Reply};
 
 #[derive(Serialize)]

@@ -6,7 +6,7 @@ mod explain;
 mod explained;
 mod list;
 mod lookup;
-mod page_token;
+pub(crate) mod page_token;
 mod providers;
 mod purge;
 mod query;
@@ -24,9 +24,6 @@ use crate::caller::Caller;
 use crate::language::Language;
 use crate::problem::Problem;
 use crate::reply::Reply;
-
-pub(crate) use page_token::PageTokens;
-pub(crate) use query::InvalidQuery;
 
 impl Session {
     /// Answers at `/revoke` and below `/v1`, and tells of it.
