@@ -1,7 +1,12 @@
+use introspectd_simulators::passport;
+use introspectd_simulators::rfc7662::{ACTIVE, EXPIRED, UNKNOWN};
 use introspectd_simulators::{Answer, Fault};
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::asking::{ADMIN_SECRET, Asking, page};
+use crate::asking::{ADMIN_CONFIG, ADMIN_SECRET, Asking, page, url};
+use crate::program::Ended;
+use crate::server::Server;
+use crate::vendors::{bank, bank_config, sso, sso_config};
 
 const TOKEN: &str = "sso_a-token";
 
@@ -94,4 +99,60 @@ async fn wrong_usage_is_2_and_repeats_no_token() {
         assert!(!ended.output().contains(TOKEN), "{ended:#?}");
     }
     assert_eq!(server.count(), 0);
+}
+
+const POLICIES: &str = "[policies.orders]\nscope = [\"read\"]\n[policies.refunds]\nscope = [\"refund\"]\n";
+
+#[track_caller]
+fn explained(ended: &Ended) -> Value {
+    assert_eq!(ended.stderr, "");
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn a_real_decision_is_explained() {
+    let sso = sso().await;
+    let server = Server::start_with(&format!("{ADMIN_CONFIG}{POLICIES}{}", sso_config(&sso))).await;
+    let url = url(&server);
+    for (token, arguments, code, reason) in [
+        (ACTIVE, &[][..], 0, "active"),
+        (ACTIVE, &["--provider", "sso"], 0, "active"),
+        (ACTIVE, &["--policy", "orders"], 0, "active"),
+        (ACTIVE, &["--policy", "refunds"], 1, "active"),
+        (UNKNOWN, &[], 1, "inactive"),
+        (EXPIRED, &["--policy", "orders"], 1, "inactive"),
+        ("of-no-provider", &[], 1, "no_provider"),
+    ] {
+        let ended = at(&url).with(arguments).of(format!("{token}\n")).await.with(code);
+        let explained = explained(&ended);
+        assert_eq!(explained["decision"]["reason"], reason, "{explained:#}");
+        assert_eq!(explained["policy"].is_object(), arguments.contains(&"--policy"));
+        assert!(!ended.output().contains(token), "{explained:#}");
+    }
+    let lacking = explained(&at(&url).with(&["--policy", "refunds"]).of(ACTIVE).await.with(1));
+    assert_eq!(lacking["policy"]["lacks"]["scope"], json!(["refund"]));
+    for (arguments, told) in [(&["--policy", "none"][..], "policy"), (&["--provider", "none"], "provider")] {
+        let ended = at(&url).with(arguments).of(ACTIVE).await.with(1);
+        assert!(ended.stderr.contains("400") && ended.stderr.contains(told), "{ended:#?}");
+    }
+    let ended = Asking::new("explain").at(&url).edge().of(ACTIVE).await.with(1);
+    assert!(ended.stderr.contains("403") && ended.stderr.contains("access_denied"), "{ended:#?}");
+    at(&url).of(ACTIVE).await.with(0);
+    sso.stop();
+    let ended = at(&url).with(&["--policy", "orders"]).of(EXPIRED.to_lowercase()).await.with(3);
+    assert_eq!(explained(&ended)["decision"]["error"], "temporarily_unavailable");
+}
+
+#[tokio::test]
+async fn a_real_record_is_explained_by_its_id() {
+    let bank = bank().await;
+    let server = Server::start_with(&format!("{ADMIN_CONFIG}{}", bank_config(&bank))).await;
+    let url = url(&server);
+    let by_id = || at(&url).with(&["--token-id", "--provider", "bank"]);
+    for (id, code) in [(passport::ACTIVE, 0), (passport::EXPIRED, 1), (passport::UNKNOWN, 1)] {
+        let explained = explained(&by_id().of(id).await.with(code));
+        assert_eq!(explained["providers"][0]["provider"], "bank", "{explained:#}");
+    }
+    bank.stop();
+    by_id().of(passport::READER).await.with(3);
 }

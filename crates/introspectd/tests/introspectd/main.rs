@@ -21,6 +21,7 @@ mod hash_secret;
 mod health;
 mod help;
 mod kubernetes;
+mod lists;
 mod log;
 mod lookup;
 mod man;

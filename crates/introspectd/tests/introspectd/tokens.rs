@@ -254,5 +254,7 @@ async fn a_caller_needs_the_permission() {
     let server = Server::start_with(ADMIN_CONFIG).await;
     let url = url(&server);
     let ended = Asking::new("tokens").at(&url).edge().of("").await.with(1);
-    assert!(ended.stderr.contains("the server answers 40"), "{ended:#?}");
+    assert!(ended.stderr.contains("403") && ended.stderr.contains("access_denied"), "{ended:#?}");
+    assert_eq!(ended.stdout, "");
+    assert_eq!(at(&url).of("").await.with(0).stdout, "{\"tokens\":[],\"errors\":[],\"unlisted\":[]}\n");
 }

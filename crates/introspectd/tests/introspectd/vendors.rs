@@ -6,6 +6,7 @@ use introspectd_core::{Clock, SystemClock};
 use introspectd_simulators::Simulator;
 use introspectd_simulators::passport::{self, Passport};
 use introspectd_simulators::rfc7662::{CLIENT_ID, CLIENT_SECRET, Rfc7662};
+use introspectd_simulators::tibco_asg::{self, TibcoAsg};
 
 /// The server reads the machine's clock: so do the vendors.
 pub(crate) fn now() -> SystemTime {
@@ -47,5 +48,20 @@ pub(crate) fn bank_config(bank: &Simulator<Passport>) -> String {
          credentials = {{ type = \"bearer\", token = {{ literal = \"{}\" }} }}\n",
         bank.base_url(),
         passport::BEARER
+    )
+}
+
+pub(crate) async fn legacy() -> Simulator<TibcoAsg> {
+    Simulator::start(TibcoAsg::new(now())).await.unwrap()
+}
+
+/// Its tokens begin with `T1am`.
+pub(crate) fn legacy_config(legacy: &Simulator<TibcoAsg>) -> String {
+    format!(
+        "[providers.legacy]\nkind = \"tibco-asg\"\nbase_url = \"{}\"\nmatch = {{ prefix = \"T1am\" }}\n\
+         credentials = {{ type = \"basic\", username = \"{}\", password = {{ literal = \"{}\" }} }}\n",
+        legacy.base_url(),
+        tibco_asg::CLIENT_ID,
+        tibco_asg::CLIENT_SECRET
     )
 }
