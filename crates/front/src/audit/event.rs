@@ -1,8 +1,7 @@
 use std::borrow::Cow;
 
-use introspectd_core::{ProviderName, TokenId};
+use introspectd_core::{ProviderName, TokenId, TokenValue};
 
-use super::fingerprint::Fingerprint;
 use crate::inactive::Inactive;
 use crate::problem::Problem;
 
@@ -38,7 +37,8 @@ pub(crate) struct Note {
     pub(crate) call: Option<Call>,
     pub(crate) policy: Option<String>,
     pub(crate) provider: Option<ProviderName>,
-    pub(crate) fingerprint: Option<Fingerprint>,
+    /// Told by its fingerprint.
+    pub(crate) token: Option<TokenValue>,
     pub(crate) token_id: Option<TokenId>,
     /// By what it was said which tokens are meant, and the value of a claim.
     pub(crate) selector: Option<(&'static str, Option<String>)>,
@@ -58,6 +58,18 @@ impl Note {
     pub(crate) fn is(&mut self, call: Call) -> &mut Self {
         self.call = Some(call);
         self
+    }
+
+    /// Whether it is known which secrets the request holds, beside its credentials: not before it is read what it is about,
+    /// nor where its body is its provider's to read.
+    pub(super) fn knows_its_secrets(&self) -> bool {
+        match self.call {
+            Some(Call::ForwardAuth | Call::List) => true,
+            Some(Call::Issue) | None => false,
+            Some(
+                Call::Introspect | Call::Lookup | Call::Revoke | Call::Purge | Call::Bind | Call::Explain,
+            ) => self.token.is_some() || self.token_id.is_some() || self.selector.is_some(),
+        }
     }
 }
 

@@ -17,6 +17,8 @@ pub(crate) struct Event<'a> {
     pub(crate) caller: Option<&'a str>,
     pub(crate) call: Call,
     pub(crate) note: &'a Note,
+    /// Of the note's token.
+    pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) outcome: Outcome<'a>,
 }
 
@@ -52,7 +54,7 @@ struct Line<'a> {
 impl Event<'_> {
     /// A JSON object on a line.
     pub(crate) fn line(&self) -> Vec<u8> {
-        let Self { time, request_id, origin, caller, call, note, outcome } = self;
+        let Self { time, request_id, origin, caller, call, note, fingerprint, outcome } = self;
         let selector = note.selector.as_ref();
         let line = Line {
             time: rfc3339(*time),
@@ -63,7 +65,7 @@ impl Event<'_> {
             caller: *caller,
             policy: note.policy.as_deref(),
             provider: note.provider.as_ref().map(ProviderName::as_str),
-            fingerprint: note.fingerprint,
+            fingerprint: *fingerprint,
             token_id: note.token_id.as_ref().map(|id| brief(id.as_str())),
             selector: selector.map(|(name, _)| *name),
             value: selector.and_then(|(_, value)| value.as_deref()).map(brief),
@@ -105,6 +107,7 @@ mod tests {
     use introspectd_core::{Failure, TokenId, TokenValue};
 
     fn line(note: &Note, outcome: Outcome<'_>) -> String {
+        let key = Fingerprints::keyed(&"a key".to_owned().into());
         let event = Event {
             time: Timestamp::from_seconds(1_700_000_000).unwrap(),
             request_id: "r-1",
@@ -112,6 +115,7 @@ mod tests {
             caller: Some("edge"),
             call: note.call.unwrap(),
             note,
+            fingerprint: note.token.as_ref().map(|token| key.of(token)),
             outcome,
         };
         String::from_utf8(event.line()).unwrap()
@@ -126,10 +130,9 @@ mod tests {
     }
 
     fn about_token(call: Call) -> Note {
-        let key = Fingerprints::keyed(&"a key".to_owned().into());
-        let token = TokenValue::parse("abc".to_owned()).unwrap();
+        let token = TokenValue::parse("abc".to_owned()).ok();
         let provider = ProviderName::parse("bank").ok();
-        Note { fingerprint: Some(key.of(&token)), provider, ..Note::of(call) }
+        Note { token, provider, ..Note::of(call) }
     }
 
     fn id(text: &str) -> Option<TokenId> {

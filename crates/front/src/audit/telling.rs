@@ -58,7 +58,7 @@ impl Session {
         outcome: Outcome<'_>,
     ) -> Option<Told> {
         if let Some(call) = note.call {
-            trace::operated(self.origin(), asked.caller, call, note, outcome);
+            trace::operated(self.origin(), asked.caller, call, note, self.fingerprint_in(note), outcome);
         }
         let writer = self.audit().writer.as_ref()?;
         let (line, told) = self.line(asked, note, outcome)?;
@@ -73,9 +73,13 @@ impl Session {
         Told::on(told, problem.reply(Language::of(asked.headers)))
     }
 
+    fn fingerprint_in(&self, note: &Note) -> Option<Fingerprint> {
+        note.token.as_ref().map(|token| self.fingerprint(token))
+    }
+
     fn line(&self, asked: Asked<'_>, note: &Note, outcome: Outcome<'_>) -> Option<(Vec<u8>, Told)> {
         let call = note.call.filter(|call| call.is_told(outcome))?;
-        let request_id = request_id(asked.headers);
+        let request_id = request_id(asked.headers, note);
         let event = Event {
             time: self.now(),
             request_id: &request_id,
@@ -83,6 +87,7 @@ impl Session {
             caller: asked.caller.map(|caller| caller.name.as_str()),
             call,
             note,
+            fingerprint: self.fingerprint_in(note),
             outcome,
         };
         let told = Told(HeaderValue::try_from(&request_id).ok()?);
@@ -109,8 +114,7 @@ impl Session {
 
     /// Without a record of it, what was sent may be a token that somebody took for an id.
     pub(crate) fn note_id(&self, note: &mut Note, id: &TokenId, has_record: bool) {
-        let text = (!has_record).then(|| TokenValue::parse(id.as_str().to_owned()).ok()).flatten();
-        note.fingerprint = text.map(|text| self.fingerprint(&text));
+        note.token = (!has_record).then(|| TokenValue::parse(id.as_str().to_owned()).ok()).flatten();
         note.token_id = has_record.then(|| id.clone());
     }
 
@@ -127,7 +131,7 @@ impl Session {
             [one] => Some((*one).clone()),
             _ => None,
         };
-        let fingerprint = Some(self.fingerprint(token));
-        Note { provider, fingerprint, is_nobodys: providers.is_empty(), ..Note::of(call) }
+        let (token, is_nobodys) = (Some(token.clone()), providers.is_empty());
+        Note { provider, token, is_nobodys, ..Note::of(call) }
     }
 }

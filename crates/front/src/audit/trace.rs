@@ -1,6 +1,7 @@
 use introspectd_core::TokenId;
 
 use super::event::{Call, Note, Outcome};
+use super::fingerprint::Fingerprint;
 use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::server::Origin;
@@ -42,13 +43,14 @@ pub(crate) fn operated(
     caller: Option<&Caller>,
     call: Call,
     note: &Note,
+    fingerprint: Option<Fingerprint>,
     outcome: Outcome<'_>,
 ) {
     if let Outcome::Problem(problem) = outcome {
         return refused(origin, caller, None, problem);
     }
     let caller = caller.map(|caller| caller.name.as_str());
-    let Note { provider, fingerprint, token_id, selector, count, .. } = note;
+    let Note { provider, token_id, selector, count, .. } = note;
     let (provider, fingerprint) =
         (provider.as_ref().map(|it| it.as_str()), fingerprint.map(tracing::field::display));
     let token_id = token_id.as_ref().map(TokenId::as_str);

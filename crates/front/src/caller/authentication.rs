@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use secrecy::{ExposeSecret, SecretSlice};
+use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::caller::callers::{Caller, Callers};
@@ -97,6 +97,26 @@ fn by_header<'a>(callers: &'a Callers, header: &HeaderValue) -> Option<&'a Arc<C
     } else {
         None
     }
+}
+
+/// All that a request shows as credentials, be they good or not: each as it was sent, and the secret inside HTTP Basic.
+pub(crate) fn credentials(headers: &HeaderMap) -> Vec<SecretString> {
+    let values = [AUTHORIZATION, X_INTROSPECTD_CALLER].into_iter().flat_map(|name| headers.get_all(name));
+    let mut shown = Vec::new();
+    for value in values {
+        let value = String::from_utf8_lossy(value.as_bytes());
+        let credentials = value.split_once(' ').map_or(&*value, |(_scheme, rest)| rest);
+        for word in credentials.split([' ', '\t', ',', ';', '"']).filter(|word| !word.is_empty()) {
+            shown.push(word.into());
+            let decoded = STANDARD.decode(word).ok().and_then(|text| String::from_utf8(text).ok());
+            let Some((_name, secret)) = decoded.as_deref().and_then(|text| text.split_once(':')) else {
+                continue;
+            };
+            shown.push(secret.into());
+            shown.extend(form::decode(secret.as_bytes()).map(|secret| secret.into_owned().into()));
+        }
+    }
+    shown
 }
 
 /// RFC 6749 section 2.3.1 form-encodes name and secret inside; most clients do not. Both are taken.

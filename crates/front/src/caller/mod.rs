@@ -5,7 +5,7 @@ mod callers;
 mod certificate;
 mod selection;
 
-pub(crate) use authentication::Peer;
+pub(crate) use authentication::{Peer, credentials};
 pub use callers::{Caller, Callers, Permission, SecretDigest};
 pub(crate) use certificate::names;
 pub use certificate::{CertificateName, InvalidCertificateName};

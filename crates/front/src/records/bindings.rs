@@ -37,7 +37,7 @@ impl Session {
         let provider = self.visible(caller, provider)?.clone();
         note.provider = Some(provider.clone());
         let (token, id) = read_json::<Asked, _>(headers, body).await?.pair()?;
-        note.fingerprint = Some(self.fingerprint(&token));
+        note.token = Some(token.clone());
         let (resolver, bound_to) = (Arc::clone(self.resolver()), id.clone());
         match to_its_end(async move { resolver.bind(&token, &bound_to, &provider).await }).await? {
             Bound::Done => {
@@ -72,7 +72,7 @@ impl Session {
             if is_ours { Problem::NotBound(failure) } else { failure.into() }
         })?;
         note.count = Some(usize::from(issued.token.is_some()));
-        note.fingerprint = issued.token.as_ref().map(|token| self.fingerprint(token));
+        note.token = issued.token;
         let status = StatusCode::from_u16(issued.status).map_err(|_| BadAnswer::Status(issued.status));
         let media_type = issued.content_type.and_then(|media_type| HeaderValue::try_from(media_type).ok());
         Ok(reply::relayed(status.map_err(Failure::from)?, media_type, &issued.body))

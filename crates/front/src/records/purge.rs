@@ -64,7 +64,7 @@ impl Session {
             return Err(InvalidRequest::UnknownProvider.into());
         }
         let (what, resolver, caller) = (asked.what()?, Arc::clone(self.resolver()), Arc::clone(caller));
-        self.note_of_purge(note, &what);
+        what.note(note);
         // It may look at all of the cache, and a worker has other connections.
         let purged = tokio::task::spawn_blocking(move || match what {
             What::Token(token) => resolver.purge_token(&token),
@@ -77,15 +77,17 @@ impl Session {
         note.count = Some(purged);
         Ok(reply::json(StatusCode::OK, &Purged { purged }))
     }
+}
 
-    fn note_of_purge(&self, note: &mut Note, what: &What) {
-        match what {
-            What::Token(token) => {
+impl What {
+    fn note(&self, note: &mut Note) {
+        match self {
+            Self::Token(token) => {
                 note.selector = Some(("token", None));
-                note.fingerprint = Some(self.fingerprint(token));
+                note.token = Some(token.clone());
             }
-            What::Claim(claim, value) => note.selector = Some((claim.word(), Some(value.clone()))),
-            What::All => note.selector = Some(("all", None)),
+            Self::Claim(claim, value) => note.selector = Some((claim.word(), Some(value.clone()))),
+            Self::All => note.selector = Some(("all", None)),
         }
     }
 }

@@ -262,20 +262,58 @@ async fn a_token_where_an_id_belongs_is_not_written() {
 #[tokio::test]
 async fn an_answer_bears_the_id_of_its_line() {
     let audited = Audited::start().await;
-    for ask in [
-        Ask::token(UNKNOWN),
-        Ask::token(ACTIVE).by("Bearer wrong"),
-        at("GET", "/v1/providers").by("Bearer wrong"),
-        revoke(ACTIVE),
-        revoke(ACTIVE).by("Bearer operator-secret"),
-        at("GET", "/v1/providers/bank/tokens/none"),
+    for (ask, was_read) in [
+        (Ask::token(UNKNOWN), true),
+        (Ask::token(ACTIVE).by("Bearer wrong"), false),
+        (revoke(ACTIVE), true),
+        (revoke(ACTIVE).by("Bearer operator-secret"), false),
+        (revoke(&format!("{ACTIVE}&token={ACTIVE}")), false),
+        (at("GET", "/v1/providers").by("Bearer wrong"), false),
+        (at("GET", "/v1/providers/bank/tokens/none"), true),
     ] {
-        for (sent, taken) in [(Some("req-1"), true), (Some("two words"), false), (None, false)] {
+        for (sent, taken) in [(Some("req-1"), was_read), (Some("two words"), false), (None, false)] {
             let ask = sent.map_or(ask.clone(), |id| ask.clone().header("x-request-id", id));
             let reply = audited.ask(ask).await;
             let line = audited.lines().await.pop().unwrap();
             assert_eq!(line["request_id"].as_str(), reply.header("x-request-id"), "{reply:#?}");
             assert_eq!(line["request_id"] == "req-1", taken);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_id_that_tells_a_secret_is_neither_written_nor_answered() {
+    let audited = Audited::start().await;
+    let admin = "admin-secret";
+    for (ask, secret) in [
+        (Ask::token(UNKNOWN), UNKNOWN),
+        (Ask::token(ACTIVE).by("Bearer wrong"), ACTIVE),
+        (Ask::token(ACTIVE).by("Bearer idle-secret"), ACTIVE),
+        (proxied(UNKNOWN, "default"), UNKNOWN),
+        (proxied(UNKNOWN, "default"), "operator-secret"),
+        (proxied(ACTIVE, "nowhere"), ACTIVE),
+        (proxied(ACTIVE, "default").by(ACTIVE), ACTIVE),
+        (revoke(ACTIVE), ACTIVE),
+        (revoke(ACTIVE), admin),
+        (revoke(ACTIVE).by("Bearer operator-secret"), ACTIVE),
+        (revoke(&format!("{ACTIVE}&token={ACTIVE}")), ACTIVE),
+        (purge(&json!({"token": ACTIVE})), ACTIVE),
+        (purge(&json!({"token": ACTIVE, "all": true})), ACTIVE),
+        (Ask::form(format!("token={ACTIVE}")).to("POST", "/v1/explain").by(ADMIN), ACTIVE),
+        (at("GET", &format!("/v1/providers/bank/tokens/{UNKNOWN}")), UNKNOWN),
+        (at("GET", "/v1/tokens"), admin),
+    ] {
+        for id in [secret.to_owned(), format!("trace-{secret}")] {
+            let before = audited.lines().await.len();
+            let reply = audited.ask(ask.clone().header("x-request-id", &id)).await;
+            let lines = audited.lines().await;
+            assert_eq!(lines.len(), before + 1, "{reply:#?}");
+            let line = &lines[before];
+            assert!(!line.to_string().contains(secret), "{line}");
+            assert!(
+                reply.headers.values().all(|value| !value.to_str().unwrap().contains(secret)),
+                "{reply:#?}"
+            );
         }
     }
 }
