@@ -1,0 +1,108 @@
+//! What is secret, and everything that is said.
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::sync::{Arc, LazyLock, Mutex};
+
+use introspectd_simulators::{Simulator, Vendor};
+use introspectd_tests::{Reply, basic};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// In bodies and headers of vendors, and in what strangers send.
+pub(crate) const MARK: &str = "do-not-write-me-31415926535";
+
+/// Lines that were written.
+#[derive(Clone, Default)]
+pub(crate) struct Lines(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Lines {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Lines {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+/// The product's log in both its forms, at the most talkative level that an operator can choose, and
+/// everything that there is to log.
+pub(crate) struct Logs {
+    pub(crate) json: Lines,
+    pub(crate) human: Lines,
+    pub(crate) everything: Lines,
+}
+
+pub(crate) static LOGS: LazyLock<Logs> = LazyLock::new(|| {
+    let logs = Logs { json: Lines::default(), human: Lines::default(), everything: Lines::default() };
+    let writer = |lines: &Lines| {
+        let lines = lines.clone();
+        move || lines.clone()
+    };
+    let level = "trace,hyper=trace,h2=trace,hyper_util=trace";
+    tracing_subscriber::registry()
+        .with(introspectd::log::lines(level, writer(&logs.json), false))
+        .with(introspectd::log::lines(level, writer(&logs.human), true))
+        .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer(&logs.everything)))
+        .init();
+    logs
+});
+
+/// Everything secret that a test handled, and everything that was answered.
+#[derive(Default)]
+pub(crate) struct Watch {
+    secrets: BTreeSet<String>,
+    answered: Vec<String>,
+}
+
+impl Watch {
+    pub(crate) fn secret(&mut self, secret: &str) {
+        assert!(secret.len() >= 8, "{secret:?} could stand anywhere");
+        self.secrets.insert(secret.to_owned());
+    }
+
+    pub(crate) fn credential(&mut self, name: &str, secret: &str) {
+        self.secret(secret);
+        self.secret(basic(name, secret).trim_start_matches("Basic "));
+    }
+
+    /// Whatever the gateway authenticated itself with is a secret.
+    pub(crate) fn sent<V: Vendor>(&mut self, server: &Simulator<V>) {
+        for request in server.requests() {
+            let header = request.header("authorization").unwrap_or_default().to_owned();
+            if let Some((_, credential)) = header.split_once(' ') {
+                self.secret(credential);
+            }
+        }
+        server.forget();
+    }
+
+    pub(crate) fn answered(&mut self, reply: &Reply) {
+        self.said(reply.everything());
+    }
+
+    /// Anything else that got out.
+    pub(crate) fn said(&mut self, text: String) {
+        self.answered.push(text);
+    }
+
+    pub(crate) fn assert_nothing_is_out(&self) {
+        for secret in &self.secrets {
+            for answer in &self.answered {
+                assert!(!answer.contains(secret), "{secret} was answered: {answer}");
+            }
+            for log in [LOGS.json.text(), LOGS.human.text()] {
+                let line = log.lines().find(|line| line.contains(secret.as_str()));
+                assert_eq!(line, None, "{secret} was logged");
+            }
+        }
+    }
+}
