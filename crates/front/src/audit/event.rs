@@ -64,7 +64,7 @@ impl Note {
     /// nor where its body is its provider's to read.
     pub(super) fn knows_its_secrets(&self) -> bool {
         match self.call {
-            Some(Call::ForwardAuth | Call::List) => true,
+            Some(Call::ForwardAuth | Call::List | Call::Providers) => true,
             Some(Call::Issue) | None => false,
             Some(
                 Call::Introspect | Call::Lookup | Call::Revoke | Call::Purge | Call::Bind | Call::Explain,

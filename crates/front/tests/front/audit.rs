@@ -268,7 +268,7 @@ async fn an_answer_bears_the_id_of_its_line() {
         (revoke(ACTIVE), true),
         (revoke(ACTIVE).by("Bearer operator-secret"), false),
         (revoke(&format!("{ACTIVE}&token={ACTIVE}")), false),
-        (at("GET", "/v1/providers").by("Bearer wrong"), false),
+        (at("GET", "/v1/providers").by("Bearer wrong"), true),
         (at("GET", "/v1/providers/bank/tokens/none"), true),
     ] {
         for (sent, taken) in [(Some("req-1"), was_read), (Some("two words"), false), (None, false)] {
