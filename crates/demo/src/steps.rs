@@ -61,7 +61,7 @@ fn vendors(now: SystemTime) -> Group {
         },
         Step {
             title: "Passport, a bare token",
-            shows: "The token of that very record, and yet inactive: Passport has no call that takes a token, and nothing in a record proves which token it is about.",
+            shows: "The token of that very record, and yet inactive: Passport has no call that takes a token, and nothing in a record proves which token it is about. Until a caller that may do so binds it to its id: PUT /v1/providers/bank/bindings.",
             ask: Ask::token(passport::ACTIVE_ACCESS_TOKEN),
             expected: Expected::inactive(),
         },

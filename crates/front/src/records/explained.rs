@@ -302,7 +302,7 @@ fn why_not(explanation: &Explanation<'_, Rendered>, now: Timestamp) -> (&'static
             "It belongs to no provider that you may ask: no `match` names one, or the request names another."
         }
         Inactive::NotKnown => {
-            "Its provider has no such token, or says no more than that it is not active; or it holds what no URL of the provider's can carry."
+            "Its provider has no such token, or says no more than that it is not active; or it needs a binding and has none, or holds what no URL of the provider's can carry."
         }
         Inactive::Expired => "Its time is over, by this machine's clock or by the provider's word.",
         Inactive::Revoked => "Its provider calls it revoked.",
