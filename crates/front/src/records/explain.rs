@@ -84,8 +84,11 @@ impl Session {
             Explanation { rule: None, accounts: Vec::new(), outcome: Ok(Resolution::<Rendered>::NOBODY) }
         };
         let mut explained = Explained::new(&explanation, self.now());
-        self.note_id(note, &id, explained.tells_of_a_record());
-        explained.token_id = Some(id.as_str());
+        let has_record = explained.tells_of_a_record();
+        self.note_id(note, &id, has_record);
+        // As in the audit log: without a record it may be a token, sent by mistake.
+        explained.fingerprint = note.token.as_ref().map(|token| self.fingerprint(token));
+        explained.token_id = has_record.then_some(id.as_str());
         Ok(reply::json(StatusCode::OK, &explained))
     }
 

@@ -114,8 +114,24 @@ async fn a_provider_that_cannot_look_up_is_told_as_such() {
     let answer = explained(&bench, "token=x&token_type_hint=token_id&provider=plain").await;
     assert_eq!(answer["providers"][0]["upstream"], json!({"asked": "no", "because": "unable"}));
     assert_eq!(answer["decision"]["error"], "unsupported");
-    assert_eq!((&answer["token_id"], answer.get("fingerprint")), (&json!("x"), None));
     assert_eq!(bench.plain.asked().len(), 0);
+}
+
+/// Somebody may take a token for an id.
+#[tokio::test]
+async fn what_is_no_records_id_is_told_by_its_fingerprint() {
+    let bench = Bench::start().await;
+    bench.bank.knows("the-id", good());
+    bench.bank.fails("b_failing", Failure::Timeout);
+    let by_id = |id: &str, provider: &str| format!("token={id}&token_type_hint=token_id&provider={provider}");
+    for (id, provider) in [(UNKNOWN, "bank"), ("b_failing", "bank"), (ACTIVE, "plain")] {
+        let fingerprint = explained(&bench, &format!("token={id}")).await["fingerprint"].clone();
+        let answer = explained(&bench, &by_id(id, provider)).await;
+        assert_eq!((&answer["fingerprint"], answer.get("token_id")), (&fingerprint, None));
+        assert!(!answer.to_string().contains(id), "{answer:#}");
+    }
+    let answer = explained(&bench, &by_id("the-id", "bank")).await;
+    assert_eq!((&answer["token_id"], answer.get("fingerprint")), (&json!("the-id"), None));
 }
 
 #[tokio::test]
