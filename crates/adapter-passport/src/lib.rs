@@ -137,6 +137,10 @@ impl Provider for Passport {
         self.upstream.in_time(exchanges).await
     }
 
+    fn is_id(&self, id: &TokenId) -> bool {
+        wire::is_id(id)
+    }
+
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
         let Some(page) = Page::of(listing, from)? else { return Ok(Batch::default()) };
         // Filters that no URL can hold.
@@ -153,7 +157,7 @@ impl Provider for Passport {
     async fn bind(&self, token: &TokenValue, id: &TokenId) -> Result<Bound, Failure> {
         // An id is shown to many, so none may come to be a token. And what is no id may be a token, which belongs in
         // no URL: one that has the two the wrong way round sends nothing.
-        if token.is(id.as_str()) || !wire::is_id(id) {
+        if token.is(id.as_str()) || !self.is_id(id) {
             return Ok(Bound::NoSuchToken);
         }
         match self.lookup(id).await? {

@@ -51,6 +51,12 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
         Err(Failure::Unsupported)
     }
 
+    /// Whether this has the form of the provider's token ids, and so can be no token that was taken for one.
+    fn is_id(&self, id: &TokenId) -> bool {
+        let _ = id;
+        false
+    }
+
     /// The records that `listing` means, from a position of an earlier answer on. May take longer than the other
     /// calls, and ends all the same. Memory stays bounded, whatever the provider sends.
     ///

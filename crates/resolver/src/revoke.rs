@@ -37,6 +37,11 @@ impl<K: Keep> Resolver<K> {
         outcomes.into_iter().collect()
     }
 
+    /// Whether this has the form of the provider's ids, so that it can be told: anything else may be a token.
+    pub fn is_id(&self, id: &TokenId, provider: &ProviderName) -> bool {
+        self.named(provider.as_str()).is_some_and(|(_, asked)| asked.entry.provider.is_id(id))
+    }
+
     /// Takes back the token of the provider's record with this id. Who may is the caller's business.
     ///
     /// # Errors

@@ -112,10 +112,10 @@ impl Session {
         }
     }
 
-    /// Without a record of it, what was sent may be a token that somebody took for an id.
-    pub(crate) fn note_id(&self, note: &mut Note, id: &TokenId, has_record: bool) {
-        note.token = (!has_record).then(|| TokenValue::parse(id.as_str().to_owned()).ok()).flatten();
-        note.token_id = has_record.then(|| id.clone());
+    /// Unless it is known to be an id, what was sent may be a token that somebody took for one.
+    pub(crate) fn note_id(&self, note: &mut Note, id: &TokenId, is_known: bool) {
+        note.token = (!is_known).then(|| TokenValue::parse(id.as_str().to_owned()).ok()).flatten();
+        note.token_id = is_known.then(|| id.clone());
     }
 
     /// With its provider, where it belongs to one.

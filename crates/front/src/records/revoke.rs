@@ -51,7 +51,8 @@ impl Session {
         let caller = self.caller_with(Permission::Revoke, headers)?;
         let provider = self.visible(caller, provider)?.clone();
         let (id, resolver) = (id(segment)?, Arc::clone(self.resolver()));
-        (note.provider, note.token_id) = (Some(provider.clone()), Some(id.clone()));
+        note.provider = Some(provider.clone());
+        self.note_id(note, &id, resolver.is_id(&id, &provider));
         revoked(async move {
             let outcome = resolver.revoke_by_id(&id, &provider).await;
             // What is known of the same token by its value. All of the cache is looked at, and a worker has other

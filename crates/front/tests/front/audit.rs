@@ -254,8 +254,11 @@ async fn what_an_operator_began_is_told_though_it_goes_away() {
 async fn a_token_where_an_id_belongs_is_not_written() {
     let audited = Audited::start().await;
     let mine = fingerprint(&audited, UNKNOWN).await;
-    let told = audited.told(at("GET", &format!("/v1/providers/bank/tokens/{UNKNOWN}"))).await;
+    let path = format!("/v1/providers/bank/tokens/{UNKNOWN}");
+    let told = audited.told(at("GET", &path)).await;
     assert_eq!((&told["outcome"], &told["fingerprint"]), (&json!("not_found"), &mine));
+    let told = audited.told(at("DELETE", &path)).await;
+    assert_eq!((&told["outcome"], &told["fingerprint"]), (&json!("done"), &mine));
     assert!(!audited.text().await.contains(UNKNOWN));
 }
 
@@ -301,6 +304,8 @@ async fn a_request_id_that_tells_a_secret_is_neither_written_nor_answered() {
         (purge(&json!({"token": ACTIVE, "all": true})), ACTIVE),
         (Ask::form(format!("token={ACTIVE}")).to("POST", "/v1/explain").by(ADMIN), ACTIVE),
         (at("GET", &format!("/v1/providers/bank/tokens/{UNKNOWN}")), UNKNOWN),
+        (at("DELETE", &format!("/v1/providers/bank/tokens/{UNKNOWN}")), UNKNOWN),
+        (at("DELETE", &format!("/v1/providers/plain/tokens/{UNKNOWN}")), UNKNOWN),
         (at("GET", "/v1/tokens"), admin),
     ] {
         for id in [secret.to_owned(), format!("trace-{secret}")] {

@@ -136,6 +136,10 @@ impl Provider for Fake {
         self.take_back(id.as_str(), self.capabilities.revoke_by_id).await
     }
 
+    fn is_id(&self, id: &TokenId) -> bool {
+        id.as_str().ends_with("-id")
+    }
+
     /// Two at once.
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
         self.listed.lock().unwrap().push(listing.clone());
