@@ -66,9 +66,11 @@ impl Note {
         match self.call {
             Some(Call::ForwardAuth | Call::List | Call::Providers) => true,
             Some(Call::Issue) | None => false,
-            Some(
-                Call::Introspect | Call::Lookup | Call::Revoke | Call::Purge | Call::Bind | Call::Explain,
-            ) => self.token.is_some() || self.token_id.is_some() || self.selector.is_some(),
+            // The two may stand the wrong way round.
+            Some(Call::Bind) => self.token_id.is_some(),
+            Some(Call::Introspect | Call::Lookup | Call::Revoke | Call::Purge | Call::Explain) => {
+                self.token.is_some() || self.token_id.is_some() || self.selector.is_some()
+            }
         }
     }
 }

@@ -55,6 +55,7 @@ fn generated() -> String {
 mod tests {
     use super::*;
     use crate::audit::event::Call;
+    use introspectd_core::TokenId;
 
     fn of(values: &[&[u8]]) -> String {
         let header = |value: &&[u8]| (X_REQUEST_ID, HeaderValue::from_bytes(value).unwrap());
@@ -134,6 +135,10 @@ mod tests {
         let selector = Some(("all", None));
         assert!(is_taken("req-1", &[], &Note { selector, ..Note::of(Call::Purge) }));
         let token = TokenValue::parse("b_0123456789".to_owned()).ok();
-        assert!(!is_taken("req-1", &[], &Note { token, ..Note::of(Call::Issue) }));
+        for call in [Call::Issue, Call::Bind] {
+            assert!(!is_taken("req-1", &[], &Note { token: token.clone(), ..Note::of(call) }), "{call:?}");
+        }
+        let token_id = TokenId::parse("the-id".to_owned()).ok();
+        assert!(is_taken("req-1", &[], &Note { token, token_id, ..Note::of(Call::Bind) }));
     }
 }
