@@ -10,7 +10,7 @@ use crate::watch::{MARK, Watch};
 
 /// Strangers, and callers that do it wrong.
 pub(crate) async fn whatever_a_client_does(watch: &mut Watch) {
-    let room = Room::<TibcoAsg>::open().await;
+    let room = Room::<TibcoAsg>::open_with("timeout = \"60s\"", &watch.audit()).await;
     let at = |path: &str| format!("http://{}{path}", room.gateway.api());
     let form = "application/x-www-form-urlencoded";
     let token = TibcoAsg::ACTIVE;
@@ -26,6 +26,10 @@ pub(crate) async fn whatever_a_client_does(watch: &mut Watch) {
         ("POST", format!("/introspect?token={token}"), edge.clone(), form, String::new()),
         ("POST", format!("/introspect/{token}"), edge.clone(), form, String::new()),
         ("GET", format!("/{token}"), format!("Bearer {token}"), form, String::new()),
+        ("GET", format!("/forward-auth/{token}"), format!("Bearer {token}"), form, String::new()),
+        ("GET", format!("/forward-auth?token={token}"), format!("Bearer x{token}"), form, String::new()),
+        ("GET", "/forward-auth".to_owned(), format!("Bearer {token} {MARK}"), form, String::new()),
+        ("GET", "/forward-auth".to_owned(), token.to_owned(), form, String::new()),
         (
             "POST",
             "/introspect".to_owned(),
@@ -62,7 +66,8 @@ pub(crate) async fn whatever_a_client_does(watch: &mut Watch) {
             .header("authorization", authorization)
             .header("content-type", kind)
             .header("accept-language", MARK)
-            .header("x-request-id", MARK)
+            .header("x-request-id", token)
+            .header("x-introspectd-caller", &edge)
             .body(Full::from(body))
             .unwrap();
         watch.answered(&room.gateway.send(request).await);
@@ -85,4 +90,5 @@ pub(crate) async fn whatever_a_client_does(watch: &mut Watch) {
         watch.said(String::from_utf8_lossy(&answer).into_owned());
     }
     watch.sent(&room.server);
+    watch.stop(room.gateway).await;
 }

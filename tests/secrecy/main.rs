@@ -12,6 +12,8 @@
 )]
 
 mod clients;
+mod lists;
+mod operators;
 mod vendors;
 mod watch;
 
@@ -22,13 +24,15 @@ use introspectd_simulators::{apigee, passport, rfc7662, tibco_asg};
 use introspectd_tests::{Apigee, Fixture, Passport, Rfc7662, TibcoAsg, basic};
 
 use clients::whatever_a_client_does;
+use lists::whatever_a_list_holds;
+use operators::{whatever_a_binding_is, whatever_an_operator_asks};
 use vendors::{whatever_a_token_endpoint_does, whatever_a_vendor_does};
 use watch::{LOGS, MARK, Watch};
 
 #[tokio::test]
 async fn nothing_secret_is_logged_or_answered() {
     LazyLock::force(&LOGS);
-    let mut watch = Watch::default();
+    let mut watch = Watch::new();
     watch.secret(MARK);
     for secret in [
         passport::ACTIVE_ACCESS_TOKEN,
@@ -45,6 +49,14 @@ async fn nothing_secret_is_logged_or_answered() {
     whatever_a_vendor_does::<Rfc7662>(&mut watch).await;
     whatever_a_client_does(&mut watch).await;
     whatever_a_token_endpoint_does(&mut watch).await;
+    whatever_a_list_holds::<Passport>(&mut watch).await;
+    whatever_a_list_holds::<TibcoAsg>(&mut watch).await;
+    whatever_a_list_holds::<Apigee>(&mut watch).await;
+    whatever_an_operator_asks::<Passport>(&mut watch).await;
+    whatever_an_operator_asks::<TibcoAsg>(&mut watch).await;
+    whatever_an_operator_asks::<Apigee>(&mut watch).await;
+    whatever_an_operator_asks::<Rfc7662>(&mut watch).await;
+    whatever_a_binding_is(&mut watch).await;
     watch.assert_nothing_is_out();
 
     // All this was logged, though, and for an operator to understand.
@@ -56,9 +68,14 @@ async fn nothing_secret_is_logged_or_answered() {
             "refused a request",
             "renewed our credential",
             "could not renew our credential",
+            "did what an operator asked",
         ] {
             assert!(log.contains(line), "{line}");
         }
+    }
+    let audited = watch.audited();
+    for event in ["refused", "looked_up", "listed", "revoked", "purged", "bound", "issued", "explained"] {
+        assert!(audited.iter().any(|line| line["event"] == event), "{event}");
     }
 }
 

@@ -8,7 +8,7 @@ use crate::watch::{MARK, Watch};
 
 /// Everything that conformance looks at, with secrets wherever a vendor could put them.
 pub(crate) async fn whatever_a_vendor_does<V: Fixture>(watch: &mut Watch) {
-    let room = Room::<V>::open_with("timeout = \"500ms\"", "").await;
+    let room = Room::<V>::open_with("timeout = \"500ms\"", &watch.audit()).await;
     watch.credential("edge", EDGE_SECRET);
     watch.secret(V::CREDENTIAL);
     let by_token = V::form("x").len() == 1;
@@ -61,6 +61,7 @@ pub(crate) async fn whatever_a_vendor_does<V: Fixture>(watch: &mut Watch) {
     watch.sent(&room.server);
     room.server.stop();
     watch.answered(&room.ask(V::ACTIVE).await);
+    watch.stop(room.gateway).await;
 }
 
 /// Credentials that we fetch ourselves.
@@ -68,8 +69,9 @@ pub(crate) async fn whatever_a_token_endpoint_does(watch: &mut Watch) {
     let server = Simulator::start(Passport::server(now())).await.unwrap();
     watch.credential(passport::CLIENT_ID, passport::CLIENT_SECRET);
     let gateway = Gateway::start(&format!(
-        "[providers.bank]\nkind = \"passport\"\nbase_url = \"{}\"\ntimeout = \"1s\"\n\
+        "{}\n[providers.bank]\nkind = \"passport\"\nbase_url = \"{}\"\ntimeout = \"1s\"\n\
          credentials = {{ type = \"client_credentials\", client_id = \"{}\", client_secret = {{ literal = \"{}\" }} }}",
+        watch.audit(),
         server.base_url(),
         passport::CLIENT_ID,
         passport::CLIENT_SECRET,
@@ -93,4 +95,5 @@ pub(crate) async fn whatever_a_token_endpoint_does(watch: &mut Watch) {
     watch.answered(&gateway.post_introspect(&Passport::form(passport::READER)).await);
     assert_eq!(server.vendor().issued(), 3);
     watch.sent(&server);
+    watch.stop(gateway).await;
 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use introspectd_simulators::{Simulator, Vendor};
-use introspectd_tests::{Reply, basic};
+use introspectd_tests::{Gateway, Reply, basic};
+use serde_json::Value;
+use tempfile::TempDir;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -57,13 +60,38 @@ pub(crate) static LOGS: LazyLock<Logs> = LazyLock::new(|| {
 });
 
 /// Everything secret that a test handled, and everything that was answered.
-#[derive(Default)]
 pub(crate) struct Watch {
     secrets: BTreeSet<String>,
     answered: Vec<String>,
+    folder: TempDir,
 }
 
 impl Watch {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { secrets: BTreeSet::new(), answered: Vec::new(), folder }
+    }
+
+    /// The configuration of the audit log, which all gateways share.
+    pub(crate) fn audit(&self) -> String {
+        format!("[audit]\nto = {:?}\n", self.audit_log())
+    }
+
+    fn audit_log(&self) -> PathBuf {
+        self.folder.path().join("audit.log")
+    }
+
+    /// All that was written to it by gateways that were stopped.
+    pub(crate) fn audited(&self) -> Vec<Value> {
+        let text = std::fs::read_to_string(self.audit_log()).unwrap();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// Has its last lines written, too.
+    pub(crate) async fn stop(&self, gateway: Gateway) {
+        gateway.stop().await;
+    }
+
     pub(crate) fn secret(&mut self, secret: &str) {
         assert!(secret.len() >= 8, "{secret:?} could stand anywhere");
         self.secrets.insert(secret.to_owned());
@@ -99,7 +127,8 @@ impl Watch {
             for answer in &self.answered {
                 assert!(!answer.contains(secret), "{secret} was answered: {answer}");
             }
-            for log in [LOGS.json.text(), LOGS.human.text()] {
+            let audit_log = std::fs::read_to_string(self.audit_log()).unwrap();
+            for log in [LOGS.json.text(), LOGS.human.text(), audit_log] {
                 let line = log.lines().find(|line| line.contains(secret.as_str()));
                 assert_eq!(line, None, "{secret} was logged");
             }
