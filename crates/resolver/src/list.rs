@@ -1,7 +1,9 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use futures_util::future::join_all;
 use introspectd_core::{Failure, Listing, Position, ProviderName, State, Token};
+use tokio::time::Instant;
 
 use crate::fact::Keep;
 use crate::resolver::Resolver;
@@ -53,43 +55,65 @@ pub struct Listed<'a> {
 /// with small pages, gets a short page in place of one that takes minutes.
 const MOST_ROUNDS: usize = 20;
 
+/// How long these take together, since our caller's client waits for a minute.
+const LONGEST: Duration = Duration::from_secs(45);
+
+/// A page of large records has fewer of them, about so many bytes and the last one.
+const MOST_BYTES: usize = 8 * 1024 * 1024;
+
 impl<K: Keep> Resolver<K> {
     /// One page of the records that the providers in `from` have. What comes nowhere near the cache: a list says less
     /// of a token than the token's own record.
     ///
     /// A provider that fails hides nothing of the others: it is told, and its list goes on where it was. No more is held
-    /// than the page, and one batch of each provider.
+    /// than the page, and one batch of each provider. It takes 45 s at most: the page then has what is known.
     pub async fn list(&self, wanted: &Wanted<'_>, from: &Positions) -> Page<'_> {
         let known = self.providers.iter().filter_map(|asked| {
             let position = from.get(&asked.entry.name)?;
             Some(Strand::new(asked, position.clone()))
         });
         let mut strands: Vec<_> = known.collect();
-        let mut records = Vec::new();
+        let mut records = Records { listed: Vec::new(), most: wanted.size, bytes: 0 };
+        let until = Instant::now() + LONGEST;
         for _ in 0..MOST_ROUNDS {
             let used_up = strands.iter_mut().filter(|strand| strand.is_used_up());
-            let fetching: Vec<_> = used_up.map(|strand| strand.fetch(wanted.listing)).collect();
-            if fetching.is_empty() || records.len() >= wanted.size {
+            let fetching: Vec<_> = used_up.map(|strand| strand.fetch(wanted.listing, until)).collect();
+            if fetching.is_empty() || records.are_enough() || Instant::now() >= until {
                 break;
             }
             join_all(fetching).await;
             self.merge(&mut strands, wanted, &mut records);
         }
-        Page::of(records, strands)
+        Page::of(records.listed, strands)
     }
 
     /// Takes records until the page is full, or what comes next is not known.
-    fn merge<'a>(&self, strands: &mut [Strand<'a>], wanted: &Wanted<'_>, records: &mut Vec<Listed<'a>>) {
-        while records.len() < wanted.size && !strands.iter().any(Strand::is_used_up) {
+    fn merge<'a>(&self, strands: &mut [Strand<'a>], wanted: &Wanted<'_>, records: &mut Records<'a>) {
+        while !records.are_enough() && !strands.iter().any(Strand::is_used_up) {
             let Some((provider, token)) = foremost(strands, wanted.listing.order).and_then(Strand::take)
             else {
                 return;
             };
             let state = token.state(self.clock.now());
             if wanted.state.is_none_or(|wanted| wanted == state) {
-                records.push(Listed { provider, token, state });
+                records.bytes += token.size();
+                records.listed.push(Listed { provider, token, state });
             }
         }
+    }
+}
+
+/// Of a page under way.
+struct Records<'a> {
+    listed: Vec<Listed<'a>>,
+    most: usize,
+    /// About.
+    bytes: usize,
+}
+
+impl Records<'_> {
+    fn are_enough(&self) -> bool {
+        self.listed.len() >= self.most || self.bytes >= MOST_BYTES
     }
 }
 

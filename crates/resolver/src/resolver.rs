@@ -16,6 +16,7 @@ use crate::health::{self, ProviderStatus};
 use crate::key::{Key, KeyMaker, Subject};
 use crate::limits::CacheLimits;
 use crate::router::{Match, Routed, Router, Rule, Unmatched};
+use crate::strand::MOST_LISTS;
 
 /// A provider as it is configured.
 #[derive(Debug)]
@@ -47,6 +48,7 @@ pub struct Resolver<K> {
 pub(crate) struct Asked {
     pub(crate) entry: Arc<ProviderEntry>,
     places: Arc<Semaphore>,
+    pub(crate) lists: Arc<Semaphore>,
     pub(crate) record: Arc<health::Record>,
     clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<KeyMaker>,
@@ -75,6 +77,7 @@ impl<K: Keep> Resolver<K> {
         let asked = |entry: ProviderEntry| {
             Ok(Asked {
                 places: Arc::new(Semaphore::new(entry.max_in_flight as usize)),
+                lists: Arc::new(Semaphore::new(MOST_LISTS)),
                 entry: Arc::new(entry),
                 record: Arc::default(),
                 clock: Arc::clone(&clock),

@@ -1,6 +1,7 @@
 use std::collections::VecDeque;
 
 use introspectd_core::{BadAnswer, Batch, Failure, Listing, Order, Position, ProviderName, Timestamp, Token};
+use tokio::time::{Instant, timeout_at};
 
 use crate::resolver::Asked;
 
@@ -13,6 +14,8 @@ pub(crate) struct Strand<'a> {
     batch: VecDeque<(Token, Position)>,
     /// Behind all of the batch.
     next: Option<Position>,
+    /// Whether it has told of a batch.
+    has_told: bool,
     /// Why nothing more is asked for.
     end: Option<End>,
 }
@@ -26,6 +29,10 @@ enum End {
 /// with those of many other providers.
 const LONGEST_HANDLE: usize = 256;
 
+/// How many lists a provider is asked for at once; further ones wait. Each may be hundreds of exchanges, or hundreds of
+/// megabytes, and none is to be in the way of questions about tokens.
+pub(crate) const MOST_LISTS: usize = 4;
+
 /// The strand whose record is next in this order; of those with the same time the first.
 pub(crate) fn foremost<'s, 'a>(strands: &'s mut [Strand<'a>], order: Order) -> Option<&'s mut Strand<'a>> {
     let begun = strands.iter_mut().filter(|strand| !strand.batch.is_empty());
@@ -37,7 +44,7 @@ pub(crate) fn foremost<'s, 'a>(strands: &'s mut [Strand<'a>], order: Order) -> O
 
 impl<'a> Strand<'a> {
     pub(crate) fn new(asked: &'a Asked, at: Option<Position>) -> Self {
-        Self { asked, at, batch: VecDeque::new(), next: None, end: None }
+        Self { asked, at, batch: VecDeque::new(), next: None, has_told: false, end: None }
     }
 
     pub(crate) fn provider(&self) -> &'a ProviderName {
@@ -49,10 +56,20 @@ impl<'a> Strand<'a> {
         self.batch.is_empty() && self.end.is_none()
     }
 
-    pub(crate) async fn fetch(&mut self, listing: &Listing) {
-        match self.asked.list(listing, self.at.as_ref()).await {
+    /// Asks for a batch. What is not there by `until` comes with the next page, if there was a batch before: else no page
+    /// would ever have one.
+    pub(crate) async fn fetch(&mut self, listing: &Listing, until: Instant) {
+        let answer = match timeout_at(until, self.asked.list(listing, self.at.as_ref())).await {
+            Ok(answer) => answer,
+            Err(_) if self.has_told => return,
+            Err(_) => {
+                tracing::warn!(provider = %self.provider(), "the provider's list takes longer than a page may");
+                Err(Failure::Timeout)
+            }
+        };
+        match answer {
             Ok(Batch { records, next }) => {
-                (self.batch, self.next) = (records.into(), next);
+                (self.batch, self.next, self.has_told) = (records.into(), next, true);
                 self.leave_if_empty();
             }
             Err(failure) => self.end = Some(End::Failed(failure)),
@@ -96,6 +113,7 @@ impl Asked {
         if !provider.capabilities().list {
             return Err(Failure::Unsupported);
         }
+        let _turn = self.lists.acquire().await;
         let question = async {
             let batch = provider.list(listing, from).await?;
             check(&batch, from)?;

@@ -1,7 +1,9 @@
 //! Providers that have lists.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::future::pending;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use introspectd_core::{
@@ -23,13 +25,15 @@ pub(crate) struct Lister {
     handle: String,
     /// How its next answers fail, one after the other.
     failures: Mutex<VecDeque<Option<Failure>>>,
+    /// How long each answer takes, by the runtime's clock.
+    takes: Duration,
     asked: Mutex<Vec<(Listing, Option<Position>)>>,
 }
 
 impl Lister {
     pub(crate) fn new(places: Vec<Option<Token>>, at_once: usize) -> Self {
         let (failures, asked) = (Mutex::default(), Mutex::default());
-        Self { places, at_once, lists: true, handle: "x".to_owned(), failures, asked }
+        Self { places, at_once, lists: true, handle: "x".to_owned(), failures, takes: Duration::ZERO, asked }
     }
 
     /// That cannot list.
@@ -39,6 +43,10 @@ impl Lister {
 
     pub(crate) fn with_handles(self, handle: String) -> Self {
         Self { handle, ..self }
+    }
+
+    pub(crate) fn that_takes(self, seconds: u64) -> Self {
+        Self { takes: Duration::from_secs(seconds), ..self }
     }
 
     /// With records of these names and times, in seconds after the start.
@@ -68,6 +76,9 @@ impl Provider for Lister {
 
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
         self.asked.lock().unwrap().push((listing.clone(), from.cloned()));
+        if !self.takes.is_zero() {
+            let _ = tokio::time::timeout(self.takes, pending::<()>()).await;
+        }
         if let Some(Some(failure)) = self.failures.lock().unwrap().pop_front() {
             return Err(failure);
         }

@@ -14,6 +14,7 @@ mod flights;
 mod harness;
 mod listers;
 mod lists;
+mod long_lists;
 mod lookups;
 mod pages;
 mod pools;
