@@ -19,6 +19,7 @@ use introspectd_core::{
 };
 use introspectd_upstream::{Address, Segment, Upstream};
 use serde_json::json;
+use tokio::sync::Semaphore;
 
 use list::Page;
 use wire::Revocation;
@@ -37,7 +38,12 @@ pub struct Passport {
     /// Under which its bindings are kept.
     name: ProviderName,
     bindings: Arc<dyn Bindings>,
+    /// At [`AT_ONCE`] threads that may wait for a disk.
+    turns: Arc<Semaphore>,
 }
+
+/// How many questions the bindings are asked at once: those to a disk that hangs stay, also when nobody waits any more.
+const AT_ONCE: usize = 64;
 
 impl Passport {
     /// From what was read from the configuration, with the bindings that are kept for the provider of this name.
@@ -49,7 +55,7 @@ impl Passport {
     ) -> Self {
         let address = config.connection.address.clone();
         let upstream = Upstream::new(config.connection, Arc::clone(&clock));
-        Self { upstream, address, clock, name, bindings }
+        Self { upstream, address, clock, name, bindings, turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// `None` for what can be no token id.
@@ -74,8 +80,20 @@ impl Passport {
         question: impl FnOnce(&dyn Bindings, &ProviderName) -> Result<T, BindingsFailed> + Send + 'static,
     ) -> Result<T, Failure> {
         let (bindings, name) = (Arc::clone(&self.bindings), self.name.clone());
-        let asked = tokio::task::spawn_blocking(move || question(&*bindings, &name)).await;
-        Ok(asked.map_err(|_| Failure::outage(Outage::Abandoned))??)
+        let asked = async {
+            let turn = Arc::clone(&self.turns).acquire_owned().await;
+            let question = move || {
+                let _turn = turn;
+                question(&*bindings, &name)
+            };
+            Ok(tokio::task::spawn_blocking(question).await)
+        };
+        // A disk that hangs is waited for no longer than a provider.
+        match self.upstream.in_time(asked).await {
+            Ok(Ok(answer)) => Ok(answer?),
+            Ok(Err(_)) => Err(Failure::outage(Outage::Abandoned)),
+            Err(_) => Err(BindingsFailed.into()),
+        }
     }
 
     /// Whether a token that cannot be revoked is active still. Its record does not say that it was revoked; an active
@@ -150,8 +168,8 @@ impl Provider for Passport {
         Ok(page.read(&answer.ok()?, asked_at)?)
     }
 
-    fn bound(&self, token: &TokenValue) -> Option<TokenId> {
-        self.bindings.find(&self.name, token, self.clock.now()).ok().flatten()
+    async fn bound(&self, token: &TokenValue) -> Option<TokenId> {
+        self.find(token).await.ok().flatten()
     }
 
     async fn bind(&self, token: &TokenValue, id: &TokenId) -> Result<Bound, Failure> {

@@ -69,7 +69,7 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     }
 
     /// The id of the record that this token is known to be of, without asking the provider.
-    fn bound(&self, token: &TokenValue) -> Option<TokenId> {
+    async fn bound(&self, token: &TokenValue) -> Option<TokenId> {
         let _ = token;
         None
     }

@@ -27,11 +27,11 @@ impl<K: Keep> Resolver<K> {
         let providers = places.into_iter().filter_map(|place| self.provider_at(place));
         let providers: Vec<_> = providers.filter(|it| may_ask(&it.name)).collect();
         // Before it is revoked, which may end its binding.
-        let bound: Vec<_> =
-            providers.iter().filter_map(|it| Some((it.provider.bound(token)?, &it.name))).collect();
+        let bound = providers.iter().map(async |it| Some((it.provider.bound(token).await?, &it.name)));
+        let bound = join_all(bound).await;
         let outcomes = join_all(providers.iter().map(|it| it.provider.revoke(token))).await;
         self.purge_token(token);
-        for (id, provider) in bound {
+        for (id, provider) in bound.into_iter().flatten() {
             self.purge_id(&id, provider);
         }
         outcomes.into_iter().collect()

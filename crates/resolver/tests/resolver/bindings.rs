@@ -36,7 +36,7 @@ impl Provider for Bank {
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
-        let answer = found(self.bound(token).is_some());
+        let answer = found(self.bound(token).await.is_some());
         self.asked.send_modify(|asked| *asked += 1);
         self.held.subscribe().wait_for(|held| !held).await.unwrap();
         Ok(answer)
@@ -51,7 +51,7 @@ impl Provider for Bank {
         Ok(())
     }
 
-    fn bound(&self, token: &TokenValue) -> Option<TokenId> {
+    async fn bound(&self, token: &TokenValue) -> Option<TokenId> {
         self.bound.lock().unwrap().get(token.expose()).cloned()
     }
 

@@ -1,0 +1,79 @@
+//! A store of bindings on a disk that hangs.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its own functions included")]
+
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use introspectd_adapter_passport::{Config, Passport};
+use introspectd_core::{
+    Bindings, BindingsFailed, Failure, Outage, Provider, ProviderName, SystemClock, Timestamp, TokenId,
+    TokenValue,
+};
+use introspectd_settings::{Environment, load};
+
+/// Answers when the other end is dropped.
+#[derive(Debug)]
+struct Hanging(Mutex<Receiver<()>>);
+
+impl Hanging {
+    fn until_it_answers(&self) {
+        let _ = self.0.lock().unwrap().recv();
+    }
+}
+
+impl Bindings for Hanging {
+    fn find(
+        &self,
+        _: &ProviderName,
+        _: &TokenValue,
+        _: Timestamp,
+    ) -> Result<Option<TokenId>, BindingsFailed> {
+        self.until_it_answers();
+        Ok(None)
+    }
+
+    fn bind(
+        &self,
+        _: &ProviderName,
+        _: &TokenValue,
+        _: &TokenId,
+        _: Timestamp,
+        _: Timestamp,
+    ) -> Result<(), BindingsFailed> {
+        self.until_it_answers();
+        Ok(())
+    }
+}
+
+fn passport() -> (Passport, Sender<()>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("provider.toml");
+    let text = "base_url = 'http://127.0.0.1:9'\ncredentials = { type = 'none' }\ntimeout = '20ms'\n";
+    std::fs::write(&path, text).unwrap();
+    let mut section = load(&path, &Environment::new()).unwrap();
+    let config = Config::read(&mut section).unwrap();
+    let name = ProviderName::parse("bank").unwrap();
+    let (hung, answers) = channel();
+    let store = Arc::new(Hanging(Mutex::new(answers)));
+    (Passport::new(config, Arc::new(SystemClock::default()), name, store), hung)
+}
+
+#[tokio::test]
+async fn a_question_waits_for_it_no_longer_than_for_the_provider() {
+    let (passport, hung) = passport();
+    let token = TokenValue::parse("t".to_owned()).unwrap();
+    let outage = Failure::outage(Outage::Bindings(BindingsFailed));
+    let asked = async {
+        assert_eq!(passport.bound(&token).await, None);
+        assert_eq!(passport.revoke(&token).await, Err(outage.clone()));
+        // More of them than threads may hang.
+        for _ in 0..100 {
+            assert_eq!(passport.introspect(&token).await, Err(outage.clone()));
+        }
+    };
+    let ended = tokio::time::timeout(Duration::from_secs(30), asked).await;
+    drop(hung);
+    assert!(ended.is_ok(), "it waits for the store");
+    assert_eq!(passport.revoke(&token).await, Err(Failure::Unsupported));
+}
