@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::fmt::Write;
 
 use introspectd_core::{ProviderName, Timestamp};
 use serde::Serialize;
@@ -74,10 +75,25 @@ impl Event<'_> {
             reason: outcome.reason(note),
         };
         // Fails for maps with keys that are no strings, and there is none.
-        let mut line = serde_json::to_vec(&line).unwrap_or_default();
-        line.push(b'\n');
-        line
+        let mut line = harmless(&serde_json::to_string(&line).unwrap_or_default());
+        line.push('\n');
+        line.into_bytes()
     }
+}
+
+/// JSON that stays on its line, and steers no terminal on which somebody reads it: not every reader breaks lines at a
+/// line feed alone, and serde writes only ASCII's own control characters out. Outside of strings JSON has none of these.
+fn harmless(json: &str) -> String {
+    let mut harmless = String::with_capacity(json.len() + 1);
+    for c in json.chars() {
+        let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}') {
+            let _ = write!(harmless, "\\u{:04x}", u32::from(c));
+        } else {
+            harmless.push(c);
+        }
+    }
+    harmless
 }
 
 fn rfc3339(time: Timestamp) -> String {
@@ -206,6 +222,21 @@ mod tests {
         let note = Note { is_nobodys: true, ..Note::of(Call::Introspect) };
         let told = told(&note, Outcome::Inactive(Inactive::NotKnown));
         assert!(told.ends_with(r#""outcome":"inactive","reason":"no_provider""#), "{told}");
+    }
+
+    #[test]
+    fn no_value_breaks_a_line_or_steers_a_terminal() {
+        let hostile = "a\n\r\u{b}\u{1b}[2J\u{7f}\u{85}\u{9b}2J\u{2028}\u{2029}\u{202e}\u{2066}\"}{\u{e9}";
+        let selector = Some(("sub", Some(hostile.to_owned())));
+        let line = line(&Note { selector, ..Note::of(Call::Purge) }, Outcome::Done);
+        let json = line.strip_suffix('\n').unwrap();
+        assert!(json.bytes().all(|byte| byte.is_ascii_graphic() || byte > 0x7f), "{json}");
+        assert!(
+            !json.contains(['\u{85}', '\u{9b}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}']),
+            "{json}"
+        );
+        let read: serde_json::Value = serde_json::from_str(json).unwrap();
+        assert_eq!(read["value"], hostile);
     }
 
     #[test]
