@@ -80,11 +80,13 @@ impl Held {
     }
 
     fn sweep(&mut self, now: Timestamp) {
+        // A clock that has no idea of the time says so.
+        let has_ended = |end| end <= now && now != Timestamp::MAX;
         while let Some((end, place)) = self.by_end.first().copied()
-            && (end <= now || self.bytes > MAX_BYTES)
+            && (has_ended(end) || self.bytes > MAX_BYTES)
         {
             self.remove(&place);
-            if end > now && !self.is_warned {
+            if !has_ended(end) && !self.is_warned {
                 self.is_warned = true;
                 tracing::warn!(
                     "no room for more bindings: those that end first are dropped; configure [bindings] path"

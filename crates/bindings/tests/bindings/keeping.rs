@@ -46,6 +46,16 @@ fn a_binding_ends_with_its_token() {
 }
 
 #[test]
+fn a_clock_that_has_no_idea_of_the_time_takes_no_binding() {
+    each(|bindings| {
+        bind(bindings, 1);
+        let (token, id) = pair(2);
+        bindings.bind(&bank(), &token, &id, at(NOW + 3600), Timestamp::MAX).unwrap();
+        assert_eq!(missing(bindings, 1..3), NONE);
+    });
+}
+
+#[test]
 fn the_last_binding_of_a_token_counts() {
     each(|bindings| {
         let (token, first) = pair(1);
