@@ -1,6 +1,6 @@
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -25,6 +25,11 @@ pub(crate) enum Reason {
     NoFolder(PathBuf),
     #[error("cannot be opened: {0}. Mend that, or name another path")]
     Io(#[from] io::Error),
+    #[error(
+        "may be written by everybody on this machine, who could bind any token to any record. See who has, then \
+         `chmod 600` it"
+    )]
+    Exposed,
     #[error("is in use by another process. Give each process a path of its own")]
     InUse,
     #[error(
@@ -77,6 +82,7 @@ pub(crate) fn open_or_make(file: &Path, key: Option<&[u8]>, now: Timestamp) -> R
 /// The file's database, whole and swept, and its keys.
 pub(crate) fn open(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<Store, OpenFailed> {
     let opened = guarded(|| {
+        check_mode(file)?;
         let mut database = settings().set_check_integrity_on_open(true).open(file).map_err(reason)?;
         let keys = read_keys(&database, key)?;
         check_seals(&database, &keys)?;
@@ -87,6 +93,13 @@ pub(crate) fn open(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<St
         Ok(Store { database, keys })
     });
     opened.map_err(|reason| OpenFailed { file: file.to_owned(), reason })
+}
+
+/// Where the key lies in the file, whoever can write it can seal entries of its own. A group may be meant: it is how a
+/// volume is handed to a container's user.
+fn check_mode(file: &Path) -> Result<(), Reason> {
+    let mode = file.metadata()?.permissions().mode();
+    if mode & 0o002 == 0 { Ok(()) } else { Err(Reason::Exposed) }
 }
 
 /// The library trusts parts of a file, and panics where they are wrong.

@@ -29,6 +29,23 @@ fn only_its_owner_may_read_it_and_nothing_else_is_left_beside_it() {
 }
 
 #[test]
+fn a_file_that_everybody_may_write_is_refused_and_left_as_it_is() {
+    let place = Place::new();
+    bind(&place.open(), 1);
+    let (bytes, allow) = (place.bytes(), |mode| {
+        std::fs::set_permissions(place.file(), std::fs::Permissions::from_mode(mode)).unwrap();
+    });
+    for mode in [0o666, 0o602] {
+        allow(mode);
+        let refusal = place.refusal();
+        assert!(refusal.contains("everybody") && refusal.contains("chmod 600"), "{refusal}");
+    }
+    assert_eq!(place.bytes(), bytes);
+    allow(0o660);
+    assert_eq!(missing(&place.open(), 1..2), NONE);
+}
+
+#[test]
 fn one_process_at_a_time_has_it_open() {
     let place = Place::new();
     let bindings = place.open();
