@@ -23,7 +23,7 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Section, Problems>
             .add_source(Origin { inner: File::from_str(&text, FileFormat::Toml), name: origin.clone() })
             .add_source(overlay)
             .build()
-            .map_err(|error| error.to_string())
+            .map_err(|error| without_excerpt(&error.to_string()))
     });
     match tree {
         Ok(tree) => Ok(Section::root(tree.cache, origin, environment.clone(), Ledger::default())),
@@ -35,6 +35,14 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Section, Problems>
                 .to_owned(),
         }])),
     }
+}
+
+/// The library shows the line that is wrong, and a secret may stand on it.
+fn without_excerpt(error: &str) -> String {
+    let is_excerpt =
+        |line: &str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
+    let told: Vec<_> = error.lines().filter(|line| !is_excerpt(line)).collect();
+    told.join(": ")
 }
 
 fn read(file: &Path) -> Result<String, String> {

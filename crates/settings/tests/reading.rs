@@ -119,3 +119,14 @@ fn a_file_that_is_no_toml_is_told_with_its_line() {
     let told = load(file.path(), &Environment::new()).unwrap_err().to_string();
     assert!(told.contains("line 1"), "{told}");
 }
+
+#[test]
+fn a_line_that_is_no_toml_is_not_repeated() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for line in ["secret = { literal = 'geheim", "secret = \"geheim\\q\"", "secret = geheim", "= | geheim"] {
+        std::fs::write(file.path(), format!("{}{line}\n", "\n".repeat(120))).unwrap();
+        let told = load(file.path(), &Environment::new()).unwrap_err().to_string();
+        assert!(told.contains("line 12"), "{told}");
+        assert!(!told.contains("geheim"), "{told}");
+    }
+}
