@@ -64,6 +64,12 @@ impl Server {
         if let Some(path) = url.strip_prefix("unix:") {
             return Ok(Self::Unix(path.into()));
         }
+        // Not repeated: what stands before it may be a password.
+        if url.contains('@') {
+            return Err("a server's URL holds no user name and no password: write http://HOST:PORT, and name the caller \
+                        and its secret apart"
+                .to_owned());
+        }
         let uri: Option<Uri> = url.parse().ok();
         let authority = uri
             .as_ref()
@@ -136,6 +142,14 @@ mod tests {
         assert_eq!(Server::parse("unix:/x"), Ok(Server::Unix("/x".into())));
         for bad in ["", "h:1", "https://h", "http://h/introspect", "ftp://h"] {
             assert!(Server::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_refused_and_not_repeated() {
+        for url in ["http://admin:geheim@h:1", "https://admin:geheim@h", "geheim@h"] {
+            let refusal = Server::parse(url).unwrap_err();
+            assert!(refusal.contains("http://HOST:PORT") && !refusal.contains("geheim"), "{refusal}");
         }
     }
 }
