@@ -59,6 +59,13 @@ fn assert_bound(reply: &Reply) {
     assert_eq!(reply.header("cache-control"), Some("no-store"));
 }
 
+async fn revoke(room: &Room<Passport>, token: &str) -> Reply {
+    let request = Request::post(format!("http://{}/revoke", room.gateway.api()))
+        .header(AUTHORIZATION, trusted())
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    room.gateway.send(request.body(Full::from(format!("token={token}"))).unwrap()).await
+}
+
 async fn ask(room: &Room<Passport>, token: &str) -> Reply {
     room.gateway.post_introspect(&[("token", token)]).await
 }
@@ -284,12 +291,7 @@ async fn a_bound_token_is_revoked_by_its_value_and_its_record_is_forgotten() {
     ask(&room, ACTIVE_ACCESS_TOKEN).await.assert_active(&Passport::active(), "miss");
     room.ask(ACTIVE).await.assert_active(&Passport::active(), "miss");
     room.sent();
-    let revoke = |token: &str| {
-        let request = Request::post(format!("http://{}/revoke", room.gateway.api()))
-            .header(AUTHORIZATION, trusted())
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-        room.gateway.send(request.body(Full::from(format!("token={token}"))).unwrap())
-    };
+    let revoke = |token| revoke(&room, token);
     assert_eq!(revoke(ACTIVE_ACCESS_TOKEN).await.status, 200);
     assert_eq!(room.sent(), [Passport::revocation(ACTIVE)]);
     ask(&room, ACTIVE_ACCESS_TOKEN).await.assert_inactive();
@@ -298,6 +300,18 @@ async fn a_bound_token_is_revoked_by_its_value_and_its_record_is_forgotten() {
     // Nobody here can say which token at Passport this is, so it is not told as revoked.
     revoke(passport::BEARER).await.assert_problem(501, "unsupported", None);
     assert_eq!(room.sent(), []);
+}
+
+/// Bound by mistake first, and then rightly.
+#[tokio::test]
+async fn with_a_revoked_token_others_of_its_record_are_forgotten() {
+    let room = room().await;
+    for token in [passport::BEARER, ACTIVE_ACCESS_TOKEN] {
+        assert_bound(&bind(&room, token, ACTIVE).await);
+        ask(&room, token).await.assert_active(&Passport::active(), "miss");
+    }
+    assert_eq!(revoke(&room, ACTIVE_ACCESS_TOKEN).await.status, 200);
+    ask(&room, passport::BEARER).await.assert_inactive();
 }
 
 #[tokio::test]

@@ -2,8 +2,7 @@ use futures_util::future::join_all;
 use introspectd_core::{Failure, ProviderName, TokenId, TokenValue};
 
 use crate::fact::Keep;
-use crate::resolver::Resolver;
-use crate::router::Routed;
+use crate::resolver::{ProviderEntry, Resolver};
 
 /// Both purge in all cases: what the provider did not confirm, it may have done. The order is that of the promise:
 /// revoked there first, forgotten here after it, so that nothing older can come back.
@@ -19,20 +18,13 @@ impl<K: Keep> Resolver<K> {
         only: Option<&ProviderName>,
         may_ask: impl Fn(&ProviderName) -> bool,
     ) -> Result<(), Failure> {
-        let places = match self.candidates(token, only) {
-            Routed::Nobody => Vec::new(),
-            Routed::One(place) => vec![place],
-            Routed::Several(places) => places,
-        };
-        let providers = places.into_iter().filter_map(|place| self.provider_at(place));
-        let providers: Vec<_> = providers.filter(|it| may_ask(&it.name)).collect();
+        let providers = self.those_of(token, only, may_ask);
         // Before it is revoked, which may end its binding.
-        let bound = providers.iter().map(async |it| Some((it.provider.bound(token).await?, &it.name)));
-        let bound = join_all(bound).await;
+        let bound = ids_at(&providers, token).await;
         let outcomes = join_all(providers.iter().map(|it| it.provider.revoke(token))).await;
         self.purge_token(token);
-        for (id, provider) in bound.into_iter().flatten() {
-            self.purge_id(&id, provider);
+        for (id, provider) in bound {
+            self.purge_id(&id, &provider);
         }
         outcomes.into_iter().collect()
     }
@@ -40,6 +32,28 @@ impl<K: Keep> Resolver<K> {
     /// Whether this has the form of the provider's ids, so that it can be told: anything else may be a token.
     pub fn is_id(&self, id: &TokenId, provider: &ProviderName) -> bool {
         self.named(provider.as_str()).is_some_and(|(_, asked)| asked.entry.provider.is_id(id))
+    }
+
+    /// The records that the token is bound to at the providers that [`Resolver::revoke`] would tell. Other tokens may be
+    /// bound to them, too.
+    pub async fn bound(
+        &self,
+        token: &TokenValue,
+        only: Option<&ProviderName>,
+        may_ask: impl Fn(&ProviderName) -> bool,
+    ) -> Vec<(TokenId, ProviderName)> {
+        ids_at(&self.those_of(token, only, may_ask), token).await
+    }
+
+    fn those_of(
+        &self,
+        token: &TokenValue,
+        only: Option<&ProviderName>,
+        may_ask: impl Fn(&ProviderName) -> bool,
+    ) -> Vec<&ProviderEntry> {
+        let routed = self.candidates(token, only);
+        let providers = routed.places().iter().filter_map(|place| self.provider_at(*place));
+        providers.filter(|it| may_ask(&it.name)).collect()
     }
 
     /// Takes back the token of the provider's record with this id. Who may is the caller's business.
@@ -53,4 +67,9 @@ impl<K: Keep> Resolver<K> {
         self.purge_id(id, provider);
         outcome
     }
+}
+
+async fn ids_at(providers: &[&ProviderEntry], token: &TokenValue) -> Vec<(TokenId, ProviderName)> {
+    let bound = providers.iter().map(async |it| Some((it.provider.bound(token).await?, it.name.clone())));
+    join_all(bound).await.into_iter().flatten().collect()
 }

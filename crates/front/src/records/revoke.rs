@@ -2,7 +2,8 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use hyper::body::Body;
-use introspectd_core::{Failure, Outage};
+use introspectd_core::{Failure, Outage, ProviderName, TokenId};
+use introspectd_resolver::Resolver;
 
 use super::purge::Claim;
 use super::{id, to_its_end};
@@ -34,9 +35,12 @@ impl Session {
         let only = provider.as_deref().map(|name| self.known(name)).transpose()?.cloned();
         let resolver = Arc::clone(self.resolver());
         *note = self.note_of_token(Call::Revoke, &token, only.as_ref(), |name| caller.may_ask(name));
-        revoked(
-            async move { resolver.revoke(&token, only.as_ref(), |provider| caller.may_ask(provider)).await },
-        )
+        revoked(async move {
+            let may_ask = |provider: &ProviderName| caller.may_ask(provider);
+            let bound = resolver.bound(&token, only.as_ref(), may_ask).await;
+            let outcome = resolver.revoke(&token, only.as_ref(), may_ask).await;
+            forget(resolver, bound).await.and(outcome)
+        })
         .await
     }
 
@@ -55,16 +59,28 @@ impl Session {
         self.note_id(note, &id, resolver.is_id(&id, &provider));
         revoked(async move {
             let outcome = resolver.revoke_by_id(&id, &provider).await;
-            // What is known of the same token by its value. All of the cache is looked at, and a worker has other
-            // connections.
-            let is_it = move |kept: &Rendered| {
-                Claim::TokenId.is(kept, id.as_str()) && Claim::Provider.is(kept, provider.as_str())
-            };
-            let forgotten = tokio::task::spawn_blocking(move || resolver.purge(is_it)).await;
-            forgotten.map_err(|_| Failure::outage(Outage::Abandoned)).and(outcome)
+            forget(resolver, vec![(id, provider)]).await.and(outcome)
         })
         .await
     }
+}
+
+/// Forgets what is known of these records by the values of their tokens.
+async fn forget(
+    resolver: Arc<Resolver<Rendered>>,
+    records: Vec<(TokenId, ProviderName)>,
+) -> Result<(), Failure> {
+    if records.is_empty() {
+        return Ok(());
+    }
+    let is_it = move |kept: &Rendered| {
+        records.iter().any(|(id, provider)| {
+            Claim::TokenId.is(kept, id.as_str()) && Claim::Provider.is(kept, provider.as_str())
+        })
+    };
+    // All of the cache is looked at, and a worker has other connections.
+    let forgotten = tokio::task::spawn_blocking(move || resolver.purge(is_it)).await;
+    forgotten.map(|_| ()).map_err(|_| Failure::outage(Outage::Abandoned))
 }
 
 async fn revoked(
