@@ -127,9 +127,11 @@ async fn only_to_an_active_record_a_token_is_bound() {
         bind(&room, ACTIVE_ACCESS_TOKEN, id).await.assert_problem(404, "not_found", None);
     }
     bind(&room, ACTIVE, ACTIVE).await.assert_problem(400, "invalid_request", None);
+    bind(&room, &ACTIVE.to_uppercase(), ACTIVE).await.assert_problem(404, "not_found", None);
     assert_eq!(room.sent(), []);
     ask(&room, ACTIVE_ACCESS_TOKEN).await.assert_inactive();
     ask(&room, ACTIVE).await.assert_inactive();
+    ask(&room, &ACTIVE.to_uppercase()).await.assert_inactive();
 }
 
 #[tokio::test]

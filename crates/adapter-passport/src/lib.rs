@@ -175,7 +175,7 @@ impl Provider for Passport {
     async fn bind(&self, token: &TokenValue, id: &TokenId) -> Result<Bound, Failure> {
         // An id is shown to many, so none may come to be a token. And what is no id may be a token, which belongs in
         // no URL: one that has the two the wrong way round sends nothing.
-        if token.is(id.as_str()) || !self.is_id(id) {
+        if wire::is_the_id(token, id) || !self.is_id(id) {
             return Ok(Bound::NoSuchToken);
         }
         match self.lookup(id).await? {

@@ -69,11 +69,16 @@ pub(crate) fn read_created(body: &[u8]) -> Result<Created, BadAnswer> {
     let token = TokenValue::parse(access_token).map_err(|_| BadAnswer::member("access_token"))?;
     let id = TokenId::parse(token_id).map_err(|_| BadAnswer::member("token_id"))?;
     // The id is shown to many, so it can be no token.
-    if token.is(id.as_str()) {
+    if is_the_id(&token, &id) {
         return Err(BadAnswer::member("access_token"));
     }
     let (_, end) = times(&created_at, expires_in)?;
     Ok(Created { token, id, end })
+}
+
+/// Whether the token is but its own id, in whichever case.
+pub(crate) fn is_the_id(token: &TokenValue, id: &TokenId) -> bool {
+    token.expose().eq_ignore_ascii_case(id.as_str())
 }
 
 /// Whether it has the form of Passport's ids, a UUID's in lower case or upper.
