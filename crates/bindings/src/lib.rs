@@ -6,6 +6,7 @@
 mod keys;
 mod memory;
 mod open;
+mod store;
 mod stored;
 
 pub use memory::MemoryBindings;

@@ -9,7 +9,7 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable};
 
 use crate::keys::{Keys, equal, random_root};
-use crate::stored::{ABOUT, BINDINGS, Store, sweep, write};
+use crate::store::{ABOUT, BINDINGS, Store, sweep, write};
 
 /// The file of bindings cannot be used. What it holds is as it was: it is never emptied, and never replaced.
 #[derive(Debug, thiserror::Error)]
