@@ -12,3 +12,7 @@ pub struct CacheLimits {
     /// How much longer an active fact may stand in for a provider that is out of order.
     pub stale_if_error: Duration,
 }
+
+/// How many lists a provider is asked for at once; further ones wait. Each may be hundreds of exchanges, or hundreds of
+/// megabytes, and none is to be in the way of questions about tokens.
+pub(crate) const MOST_LISTS: usize = 4;

@@ -14,9 +14,8 @@ use crate::fact::{Fact, Keep, Resolution, Source};
 use crate::flight::{Boarding, Flight, Flights, Outcome, Turn};
 use crate::health::{self, ProviderStatus};
 use crate::key::{Key, KeyMaker, Subject};
-use crate::limits::CacheLimits;
+use crate::limits::{CacheLimits, MOST_LISTS};
 use crate::router::{Match, Routed, Router, Rule, Unmatched};
-use crate::strand::MOST_LISTS;
 
 /// A provider as it is configured.
 #[derive(Debug)]

@@ -29,10 +29,6 @@ enum End {
 /// with those of many other providers.
 const LONGEST_HANDLE: usize = 256;
 
-/// How many lists a provider is asked for at once; further ones wait. Each may be hundreds of exchanges, or hundreds of
-/// megabytes, and none is to be in the way of questions about tokens.
-pub(crate) const MOST_LISTS: usize = 4;
-
 /// The strand whose record is next in this order; of those with the same time the first.
 pub(crate) fn foremost<'s, 'a>(strands: &'s mut [Strand<'a>], order: Order) -> Option<&'s mut Strand<'a>> {
     let begun = strands.iter_mut().filter(|strand| !strand.batch.is_empty());
