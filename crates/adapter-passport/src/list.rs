@@ -185,7 +185,8 @@ impl<'a> Page<'a> {
         let goes_on = match info.total_pages {
             // It has a page that it does not count, and may have more of them.
             Some(total) if total < self.number && !is_empty => return Err(BadAnswer::member("total_pages")),
-            Some(total) => self.number < total,
+            // Pages are counted from the list's start: behind an empty one there is none, whatever the number says.
+            Some(total) => self.number < total && !is_empty,
             None => !is_empty,
         };
         if !goes_on {
