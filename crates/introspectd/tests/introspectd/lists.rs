@@ -136,6 +136,7 @@ async fn what_a_real_provider_cannot_list_is_1() {
     for arguments in [&["--provider", "sso"][..], &["--provider", "legacy", "--role", "clerk"]] {
         let ended = room.tokens(arguments).await.with(1);
         assert!(ended.stderr.contains("501") && ended.stderr.contains("unsupported"), "{ended:#?}");
+        assert!(ended.stderr.contains("none for these filters"), "{ended:#?}");
     }
     for arguments in [&["--provider", "nobody"][..], &["--page-token", "forged"]] {
         let ended = room.tokens(arguments).await.with(1);

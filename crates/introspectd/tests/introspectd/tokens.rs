@@ -204,10 +204,13 @@ async fn at_a_terminal_it_prints_a_table_of_its_width() {
     let wide = table(r#"stty rows 24 cols 250; "$@""#).await;
     assert!(wide.contains("STATE") && wide.contains(client), "{wide}");
     assert!(wide.contains(r"\u001b]0;title\u0007\u009b2J") && !wide.contains(['\u{1b}', '\u{9b}']), "{wide}");
-    let narrow = table(r#"stty rows 24 cols 80; "$@""#).await;
-    assert!(narrow.contains("a-cl") && !narrow.contains(client), "{narrow}");
-    assert!(narrow.contains("249a0a2e-028a-4e15-a841-de9fd4e4cd84"), "an id is never cut: {narrow}");
-    assert!(narrow.lines().all(|line| line.trim_end().chars().count() <= 80), "{narrow}");
+    // One that does not say how wide it is counts as one of 80.
+    for size in ["rows 24 cols 80", "rows 0 cols 0"] {
+        let narrow = table(&format!("stty {size}; \"$@\"")).await;
+        assert!(narrow.contains("a-cl") && !narrow.contains(client), "{narrow}");
+        assert!(narrow.contains("249a0a2e-028a-4e15-a841-de9fd4e4cd84"), "an id is never cut: {narrow}");
+        assert!(narrow.lines().all(|line| line.trim_end().chars().count() <= 80), "{narrow}");
+    }
 }
 
 #[tokio::test]

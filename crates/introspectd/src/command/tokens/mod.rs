@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, ValueEnum};
-use http::Method;
+use http::{Method, StatusCode};
 use introspectd_core::{Clock, SystemClock};
 
 use self::csv::Csv;
@@ -154,6 +154,9 @@ impl Tokens {
     }
 }
 
+const ONLY_SO: &str = "the provider has no list, or none for these filters: an Apigee lists by --user-id, --owner, or an \
+    app's UUID as --client-id";
+
 /// All but the page token.
 fn query(filter: &Filter, paging: &Paging) -> String {
     let page_size = paging.page_size.map(|size| size.to_string());
@@ -206,6 +209,9 @@ impl Source for Server {
         let query = query.extend_pairs(token.map(|token| ("page_token", token))).finish();
         let answer = self.client.ask(Method::GET, &format!("/v1/tokens?{query}"), Content::Nothing)?;
         if !answer.status.is_success() {
+            if answer.status == StatusCode::NOT_IMPLEMENTED {
+                complain(ONLY_SO);
+            }
             return Err(refusal(&answer));
         }
         self.retry_after = answer.retry_after;

@@ -1,3 +1,4 @@
+use std::io::IsTerminal;
 use std::iter::repeat_n;
 
 use terminal_size::{Width, terminal_size_of};
@@ -27,6 +28,9 @@ const WHOLE: usize = 4;
 const LEAST: usize = 8;
 
 const GAP: usize = 2;
+
+/// Columns of a terminal that does not say how many it has.
+const UNTOLD: usize = 80;
 
 impl Table {
     pub(super) fn new(room: Option<usize>, now: i64) -> Self {
@@ -74,7 +78,10 @@ impl Form for Table {
 
 /// Columns of the terminal that standard output is.
 pub(super) fn room() -> Option<usize> {
-    terminal_size_of(std::io::stdout()).map(|(Width(columns), _)| columns.into())
+    let output = std::io::stdout();
+    output
+        .is_terminal()
+        .then(|| terminal_size_of(&output).map_or(UNTOLD, |(Width(columns), _)| columns.into()))
 }
 
 /// How wide each column would have to be to show all.
