@@ -146,12 +146,22 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// A cache that has no room for all facts. Which of them go, its random keys decide.
+const CROWDED: u64 = 20_000;
+
 fn limits() -> impl Strategy<Value = CacheLimits> {
     let seconds = || prop::sample::select(vec![0u64, 100, 1000]).prop_map(Duration::from_secs);
-    let max_bytes = prop::sample::select(vec![0, 20_000, LIMITS.max_bytes]);
+    let max_bytes = prop::sample::select(vec![0, CROWDED, LIMITS.max_bytes]);
     (max_bytes, seconds(), seconds(), seconds()).prop_map(|(max_bytes, ttl, inactive_ttl, stale_if_error)| {
         CacheLimits { max_bytes, ttl, inactive_ttl, stale_if_error }
     })
+}
+
+/// Lets questions that nobody waits for any more come to their end: the stand-ins answer at once.
+async fn landed() {
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
 }
 
 fn block_on(future: impl Future<Output = ()>) {
@@ -198,6 +208,9 @@ proptest! {
                 match step {
                     Step::Ask(request) => {
                         let answer = world.verdict(&answering, &request).await;
+                        // One active answer settles it while other questions are under way. What they find decides who
+                        // is asked next.
+                        landed().await;
                         let explained = world.explained(&explaining, &request).await;
                         assert_eq!(explained, answer, "{request:?}");
                     }
@@ -205,8 +218,12 @@ proptest! {
                     Step::Set(seconds) => clock.set(at(seconds)),
                 }
             }
-            for (token, _) in tokens() {
-                assert_eq!(explaining.shown(&token), answering.shown(&token), "{token:?}");
+            // Who is known to call a token active need not be asked, so that two caches which keep different facts ask
+            // different providers.
+            if limits.max_bytes != CROWDED {
+                for (token, _) in tokens() {
+                    assert_eq!(explaining.shown(&token), answering.shown(&token), "{token:?}");
+                }
             }
         });
     }
