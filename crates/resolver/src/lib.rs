@@ -29,4 +29,5 @@ pub use health::{Health, ProviderStatus};
 pub use limits::CacheLimits;
 pub use list::{Listed, Page, Positions, Wanted};
 pub use resolver::{ProviderEntry, Resolver};
+pub use revoke::Revocation;
 pub use router::{Match, Rule, Unmatched};

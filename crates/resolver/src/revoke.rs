@@ -4,56 +4,43 @@ use introspectd_core::{Failure, ProviderName, TokenId, TokenValue};
 use crate::fact::Keep;
 use crate::resolver::{ProviderEntry, Resolver};
 
+/// What came of taking a token back.
+#[must_use]
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revocation {
+    /// The first [`Failure`] of a provider that did not say that it is done.
+    pub outcome: Result<(), Failure>,
+    /// The records that the token was bound to, which are forgotten by their ids. Other tokens may be bound to them, too.
+    pub bound: Vec<(TokenId, ProviderName)>,
+}
+
 /// Both purge in all cases: what the provider did not confirm, it may have done. The order is that of the promise:
 /// revoked there first, forgotten here after it, so that nothing older can come back.
 impl<K: Keep> Resolver<K> {
     /// Takes a token back at the providers that it belongs to, as [`Resolver::introspect`] would ask them. One that
     /// belongs to nobody is as good as done.
-    ///
-    /// # Errors
-    /// The first [`Failure`] of a provider that did not say that it is done.
     pub async fn revoke(
         &self,
         token: &TokenValue,
         only: Option<&ProviderName>,
         may_ask: impl Fn(&ProviderName) -> bool,
-    ) -> Result<(), Failure> {
-        let providers = self.those_of(token, only, may_ask);
+    ) -> Revocation {
+        let routed = self.candidates(token, only);
+        let providers = routed.places().iter().filter_map(|place| self.provider_at(*place));
+        let providers: Vec<_> = providers.filter(|it| may_ask(&it.name)).collect();
         // Before it is revoked, which may end its binding.
         let bound = ids_at(&providers, token).await;
         let outcomes = join_all(providers.iter().map(|it| it.provider.revoke(token))).await;
         self.purge_token(token);
-        for (id, provider) in bound {
-            self.purge_id(&id, &provider);
+        for (id, provider) in &bound {
+            self.purge_id(id, provider);
         }
-        outcomes.into_iter().collect()
+        Revocation { outcome: outcomes.into_iter().collect(), bound }
     }
 
     /// Whether this has the form of the provider's ids, so that it can be told: anything else may be a token.
     pub fn is_id(&self, id: &TokenId, provider: &ProviderName) -> bool {
         self.named(provider.as_str()).is_some_and(|(_, asked)| asked.entry.provider.is_id(id))
-    }
-
-    /// The records that the token is bound to at the providers that [`Resolver::revoke`] would tell. Other tokens may be
-    /// bound to them, too.
-    pub async fn bound(
-        &self,
-        token: &TokenValue,
-        only: Option<&ProviderName>,
-        may_ask: impl Fn(&ProviderName) -> bool,
-    ) -> Vec<(TokenId, ProviderName)> {
-        ids_at(&self.those_of(token, only, may_ask), token).await
-    }
-
-    fn those_of(
-        &self,
-        token: &TokenValue,
-        only: Option<&ProviderName>,
-        may_ask: impl Fn(&ProviderName) -> bool,
-    ) -> Vec<&ProviderEntry> {
-        let routed = self.candidates(token, only);
-        let providers = routed.places().iter().filter_map(|place| self.provider_at(*place));
-        providers.filter(|it| may_ask(&it.name)).collect()
     }
 
     /// Takes back the token of the provider's record with this id. Who may is the caller's business.

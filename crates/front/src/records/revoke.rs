@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::HeaderMap;
 use hyper::body::Body;
 use introspectd_core::{Failure, Outage, ProviderName, TokenId};
-use introspectd_resolver::Resolver;
+use introspectd_resolver::{Resolver, Revocation};
 
 use super::purge::Claim;
 use super::{id, to_its_end};
@@ -37,8 +37,7 @@ impl Session {
         *note = self.note_of_token(Call::Revoke, &token, only.as_ref(), |name| caller.may_ask(name));
         revoked(async move {
             let may_ask = |provider: &ProviderName| caller.may_ask(provider);
-            let bound = resolver.bound(&token, only.as_ref(), may_ask).await;
-            let outcome = resolver.revoke(&token, only.as_ref(), may_ask).await;
+            let Revocation { outcome, bound } = resolver.revoke(&token, only.as_ref(), may_ask).await;
             forget(resolver, bound).await.and(outcome)
         })
         .await
