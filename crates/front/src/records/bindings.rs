@@ -33,8 +33,7 @@ impl Session {
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
-        let caller = self.caller_with(Permission::Bind, headers)?;
-        let provider = self.visible(caller, provider)?.clone();
+        let provider = self.provider_with(Permission::Bind, headers, provider)?.clone();
         note.provider = Some(provider.clone());
         let (token, id) = read_json::<Asked, _>(headers, body).await?.pair()?;
         note.token = Some(token.clone());
@@ -61,8 +60,7 @@ impl Session {
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
-        let caller = self.caller_with(Permission::Issue, headers)?;
-        let provider = self.visible(caller, provider)?.clone();
+        let provider = self.provider_with(Permission::Issue, headers, provider)?.clone();
         note.provider = Some(provider.clone());
         let request = read_object(headers, body).await?;
         let resolver = Arc::clone(self.resolver());

@@ -16,8 +16,7 @@ impl Session {
         provider: &str,
         segment: &str,
     ) -> Result<Reply, Problem> {
-        let caller = self.caller_with(Permission::Lookup, headers)?;
-        let provider = self.visible(caller, provider)?;
+        let provider = self.provider_with(Permission::Lookup, headers, provider)?;
         let id = id(segment)?;
         note.provider = Some(provider.clone());
         self.note_id(note, &id, false);

@@ -20,7 +20,7 @@ use percent_encoding::percent_decode_str;
 
 use crate::api::Session;
 use crate::audit::{Call, Note, Outcome, Told};
-use crate::caller::Caller;
+use crate::caller::{Caller, Permission};
 use crate::language::Language;
 use crate::problem::Problem;
 use crate::reply::Reply;
@@ -96,6 +96,16 @@ impl Session {
             },
             _ => Err(Problem::NotFound),
         }
+    }
+
+    /// The provider that a path names, if the caller has this permission and may see it.
+    fn provider_with(
+        &self,
+        permission: Permission,
+        headers: &HeaderMap,
+        name: &str,
+    ) -> Result<&ProviderName, Problem> {
+        self.visible(self.caller_with(permission, headers)?, name)
     }
 
     /// The provider that a path names, if the caller may see it: one that it may not is as good as none.

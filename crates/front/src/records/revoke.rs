@@ -51,8 +51,7 @@ impl Session {
         provider: &str,
         segment: &str,
     ) -> Result<Reply, Problem> {
-        let caller = self.caller_with(Permission::Revoke, headers)?;
-        let provider = self.visible(caller, provider)?.clone();
+        let provider = self.provider_with(Permission::Revoke, headers, provider)?.clone();
         let (id, resolver) = (id(segment)?, Arc::clone(self.resolver()));
         note.provider = Some(provider.clone());
         self.note_id(note, &id, resolver.is_id(&id, &provider));
