@@ -5,7 +5,14 @@ pub(crate) const CALLER: &str = "gw";
 pub(crate) const SECRET: &str = "secret";
 /// Of the two above.
 pub(crate) const BASIC: &str = "Basic Z3c6c2VjcmV0";
-/// The name of introspectd's one provider.
+/// Caller that may revoke and purge, where there is one.
+pub(crate) const OPERATOR: &str = "ops";
+pub(crate) const OPERATOR_SECRET: &str = "operator";
+/// Of the two above.
+pub(crate) const OPERATOR_BASIC: &str = "Basic b3BzOm9wZXJhdG9y";
+/// Provider whose records that caller revokes by id.
+pub(crate) const RECORDS: &str = "records";
+/// The name of introspectd's one provider of tokens.
 pub(crate) const PROVIDER: &str = "bench";
 /// The name of introspectd's one policy, and what it asks for: every token has both.
 pub(crate) const POLICY: &str = "orders";
@@ -33,9 +40,7 @@ pub(crate) enum Reader {
 /// An active answer about this token: [`BODY`] bytes by the time that a caller reads it.
 pub(crate) fn active(token: &str, now: u64, reader: Reader) -> String {
     let life = if token.starts_with(BRIEF) { BRIEF_SECONDS } else { 6 * 60 * 60 };
-    let id = token.bytes().fold(1_469_598_103_934_665_603_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211)
-    });
+    let id = id(token);
     let provider = match reader {
         Reader::Peer => format!(r#""provider":"{PROVIDER}","#),
         Reader::Introspectd => String::new(),
@@ -44,18 +49,30 @@ pub(crate) fn active(token: &str, now: u64, reader: Reader) -> String {
         concat!(
             r#"{{"active":true,"scope":"openid profile email orders:read orders:write invoices:read","#,
             r#""client_id":"s6BhdRkqt3-{low:08x}","username":"user-{low:08x}@example.org","token_type":"Bearer","#,
-            r#""exp":{exp},"iat":{now},"nbf":{now},"sub":"9f1c2d3e-4b5a-8c7d-{low:012x}","#,
+            r#""exp":{exp},"iat":{now},"nbf":{now},"sub":"{subject}","#,
             r#""aud":["https://api.example.org/orders","https://api.example.org/invoices"],"#,
             r#""iss":"https://as.example.org/realms/main","jti":"{id:016x}",{provider}"#,
             r#""acr":"urn:loa:2","amr":["pwd","otp"],"tenant":"t{tenant:04}"}}"#
         ),
         now = now,
         id = id,
+        subject = subject(token),
         provider = provider,
         low = id & 0xffff_ffff,
         exp = now + life,
         tenant = id % 10_000,
     )
+}
+
+/// `sub` of this token: no two tokens of a run share one.
+pub(crate) fn subject(token: &str) -> String {
+    format!("9f1c2d3e-4b5a-8c7d-{:012x}", id(token) & 0xffff_ffff_ffff)
+}
+
+fn id(token: &str) -> u64 {
+    token.bytes().fold(1_469_598_103_934_665_603, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(1_099_511_628_211)
+    })
 }
 
 /// Every token, in bytes.

@@ -9,12 +9,13 @@ Usage: cargo xtask bench [OPTIONS]
 
 Starts a fake authorization server, bare hyper (the floor), four nginx peers and introspectd on loopback, drives
 them in turns, prints one table, and writes it to docs/benchmarks.md. Ends every process that it started. Best on
-an idle machine: what else runs shows in the spread. About twenty minutes.
+an idle machine: what else runs shows in the spread. About half an hour.
 
 Options:
-  --quick      2 rounds of 2 seconds, at most 100,000 tokens; does not write the page (about 5 minutes)
+  --quick      2 rounds of 2 seconds, at most 100,000 tokens; does not write the page (about 7 minutes)
   --only NAME  One group, may be repeated; does not write the page
-               hits, million, latency, memory, misses, herd, down, eviction, start, forward-auth
+               hits, million, latency, memory, misses, herd, down, eviction, start, forward-auth,
+               revocation, connections, wrong-secrets
   --plot       Draws docs/benchmarks.svg, too
 
 Alone:

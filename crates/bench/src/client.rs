@@ -207,18 +207,38 @@ pub(crate) fn ask(
     patience: Duration,
 ) -> Result<(Answer, Duration)> {
     let start = Instant::now();
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).tried("cannot connect")?;
-    stream.set_read_timeout(Some(patience)).tried("a socket")?;
-    stream.write_all(&question.about(token)).tried("cannot ask")?;
-    let mut received = Vec::new();
-    let mut chunk = [0; 4096];
-    loop {
-        let length = stream.read(&mut chunk).tried("no answer")?;
-        received.extend_from_slice(chunk.get(..length).unwrap_or_default());
-        match exchange::read(&received) {
-            Some(answer) => return Ok((answer, start.elapsed())),
-            None if length == 0 => return Err(Failure::new("half an answer")),
-            None => {}
+    let mut line = Line::open(port, patience)?;
+    line.send(&question.about(token))?;
+    Ok((line.receive()?, start.elapsed()))
+}
+
+/// Kept-alive connection with one request at a time.
+pub(crate) struct Line(TcpStream);
+
+impl Line {
+    /// Connects. An answer that takes longer than `patience` is an error.
+    pub(crate) fn open(port: u16, patience: Duration) -> Result<Self> {
+        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).tried("cannot connect")?;
+        stream.set_nodelay(true).tried("TCP_NODELAY")?;
+        stream.set_read_timeout(Some(patience)).tried("a socket")?;
+        Ok(Self(stream))
+    }
+
+    pub(crate) fn send(&mut self, request: &[u8]) -> Result<()> {
+        self.0.write_all(request).tried("cannot ask")
+    }
+
+    pub(crate) fn receive(&mut self) -> Result<Answer> {
+        let mut received = Vec::new();
+        let mut chunk = [0; 4096];
+        loop {
+            let length = self.0.read(&mut chunk).tried("no answer")?;
+            received.extend_from_slice(chunk.get(..length).unwrap_or_default());
+            match exchange::read(&received) {
+                Some(answer) => return Ok(answer),
+                None if length == 0 => return Err(Failure::new("half an answer")),
+                None => {}
+            }
         }
     }
 }

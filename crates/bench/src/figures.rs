@@ -1,9 +1,13 @@
 //! Which figures there are, what they should reach, and how each is computed.
 
+mod all;
+
+pub(crate) use all::FIGURES;
+
 use crate::group::Group;
 use crate::ledger::{Key, Ledger, Load, Metric};
 use crate::number::{median, ratios, spread};
-use crate::subject::Subject::{self, Floor, Introspectd, Lua, Njs, OpenFileCache, ProxyCache};
+use crate::subject::Subject::Introspectd;
 
 /// One row of the table.
 pub(crate) struct Figure {
@@ -18,6 +22,8 @@ pub(crate) struct Figure {
 pub(crate) enum Reach {
     AtMost(f64),
     AtLeast(f64),
+    /// None: the figure is information.
+    Open,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -26,6 +32,9 @@ pub(crate) enum Unit {
     Bytes,
     Milliseconds,
     Mebibytes,
+    Kibibytes,
+    Microseconds,
+    PerSecond,
     Calls,
     /// Of the answers, from 0 to 1.
     Share,
@@ -61,147 +70,6 @@ pub(crate) enum Outcome {
 const fn own(load: Load, metric: Metric) -> Key {
     Key(Introspectd, load, metric)
 }
-
-const fn ratio(load: Load, metric: Metric, to: Subject) -> Value {
-    Value::Ratio(own(load, metric), Key(to, load, metric))
-}
-
-const fn plain(load: Load) -> Value {
-    Value::Plain(own(load, Metric::Value))
-}
-
-const fn times(group: Group, name: &'static str, reach: Reach, value: Value) -> Figure {
-    Figure { group, name, reach, unit: Unit::Times, value }
-}
-
-const fn one(group: Group, name: &'static str, reach: f64, unit: Unit, load: Load) -> Figure {
-    Figure { group, name, reach: AtMost(reach), unit, value: plain(load) }
-}
-
-use Load::{Growth, Hits, Wide};
-use Metric::{Cpu, P99, Rate};
-use Reach::{AtLeast, AtMost};
-
-/// All of them, in the order of the table.
-pub(crate) const FIGURES: &[Figure] = &[
-    times(Group::Hits, "hit, 1 token: CPU to bare hyper", AtMost(1.20), ratio(Hits(1), Cpu, Floor)),
-    times(Group::Hits, "hit, 1,000 tokens: CPU to bare hyper", AtMost(1.20), ratio(Hits(1_000), Cpu, Floor)),
-    times(
-        Group::Hits,
-        "hit, 100,000 tokens: CPU to bare hyper",
-        AtMost(1.20),
-        ratio(Hits(100_000), Cpu, Floor),
-    ),
-    times(Group::Hits, "hit, 1 token: requests/s to bare hyper", AtLeast(0.85), ratio(Hits(1), Rate, Floor)),
-    times(
-        Group::Hits,
-        "hit, 1,000 tokens: requests/s to bare hyper",
-        AtLeast(0.85),
-        ratio(Hits(1_000), Rate, Floor),
-    ),
-    times(
-        Group::Hits,
-        "hit, 100,000 tokens: requests/s to bare hyper",
-        AtLeast(0.85),
-        ratio(Hits(100_000), Rate, Floor),
-    ),
-    times(
-        Group::Hits,
-        "hit, 1 token: CPU to nginx open_file_cache",
-        AtMost(0.85),
-        ratio(Hits(1), Cpu, OpenFileCache),
-    ),
-    times(Group::Hits, "hit, 1,000 tokens: CPU to nginx Lua", AtMost(0.80), ratio(Hits(1_000), Cpu, Lua)),
-    times(
-        Group::Hits,
-        "hit, 100,000 tokens: CPU to nginx proxy_cache",
-        AtMost(0.50),
-        ratio(Hits(100_000), Cpu, ProxyCache),
-    ),
-    times(
-        Group::Million,
-        "hit, 1,000,000 tokens: CPU to 1,000 tokens",
-        AtMost(1.25),
-        Value::Ratio(own(Wide(1_000_000), Cpu), own(Wide(1_000), Cpu)),
-    ),
-    times(
-        Group::Latency,
-        "p99 at a fixed rate, 100,000 tokens: to the best nginx",
-        AtMost(1.00),
-        Value::ToLeast(
-            own(Load::Paced, P99),
-            [
-                Key(ProxyCache, Load::Paced, P99),
-                Key(OpenFileCache, Load::Paced, P99),
-                Key(Lua, Load::Paced, P99),
-            ],
-        ),
-    ),
-    one(Group::Memory, "memory for each of 100,000 tokens", 650.0, Unit::Bytes, Growth(100_000)),
-    one(Group::Memory, "memory for each of 1,000,000 tokens", 650.0, Unit::Bytes, Growth(1_000_000)),
-    times(
-        Group::Memory,
-        "the same: 1,000,000 tokens to 100,000",
-        AtMost(1.10),
-        Value::Ratio(own(Growth(1_000_000), Metric::Value), own(Growth(100_000), Metric::Value)),
-    ),
-    one(Group::Memory, "full cache: growth to max_bytes", 1.15, Unit::Times, Load::FullGrowth),
-    times(
-        Group::Misses,
-        "miss: requests/s to nginx proxy_cache",
-        AtLeast(1.00),
-        ratio(Load::Misses, Rate, ProxyCache),
-    ),
-    times(
-        Group::Misses,
-        "miss: CPU to nginx proxy_cache",
-        AtMost(1.00),
-        ratio(Load::Misses, Cpu, ProxyCache),
-    ),
-    one(Group::Herd, "200 ask for one uncached token: upstream calls", 1.0, Unit::Calls, Load::HerdCalls),
-    one(
-        Group::Herd,
-        "the same: last answer after the provider's 200 ms",
-        15.0,
-        Unit::Milliseconds,
-        Load::HerdLast,
-    ),
-    Figure {
-        group: Group::Down,
-        name: "provider down: cached token answered until its exp",
-        reach: AtLeast(1.0),
-        unit: Unit::Share,
-        value: plain(Load::DownCached),
-    },
-    one(
-        Group::Down,
-        "provider down: cached token called active after its exp",
-        0.0,
-        Unit::Share,
-        Load::DownEnded,
-    ),
-    one(
-        Group::Down,
-        "provider down: 502 or 503 for an uncached token",
-        10.0,
-        Unit::Milliseconds,
-        Load::DownUncached,
-    ),
-    times(
-        Group::Eviction,
-        "full cache: a hit among 10 % new tokens to none",
-        AtMost(1.30),
-        Value::HitAmongMisses,
-    ),
-    one(Group::Start, "idle memory (resident)", 15.0, Unit::Mebibytes, Load::Idle),
-    one(Group::Start, "start to first answer", 50.0, Unit::Milliseconds, Load::Start),
-    times(
-        Group::ForwardAuth,
-        "/forward-auth hit: CPU to nginx njs auth_request",
-        AtMost(0.40),
-        ratio(Load::ForwardAuth, Cpu, Njs),
-    ),
-];
 
 impl Figure {
     pub(crate) fn outcome(&self, ledger: &Ledger) -> Outcome {
@@ -242,7 +110,7 @@ impl Value {
                 ratios(ledger.rounds(*key)?, best)
             }
             Self::HitAmongMisses => {
-                let cost = |load| ledger.rounds(own(load, Cpu));
+                let cost = |load| ledger.rounds(own(load, Metric::Cpu));
                 let (alone, mixed, miss) =
                     (cost(Load::FullHits)?, cost(Load::FullMixed)?, cost(Load::FullMisses)?);
                 let hits: Vec<f64> =
@@ -258,23 +126,29 @@ impl Reach {
         match self {
             Self::AtMost(most) => value <= most,
             Self::AtLeast(least) => value >= least,
+            Self::Open => true,
         }
     }
 
-    /// How much of the reach is used: up to 1 it is met.
-    pub(crate) fn used(self, value: f64) -> f64 {
+    /// How much of the reach is used, if there is one: up to 1 it is met.
+    pub(crate) fn used(self, value: f64) -> Option<f64> {
         match self {
             // Nothing at all is asked for: any of it is too much.
-            Self::AtMost(0.0) => 1.0 + value,
-            Self::AtMost(most) => value / most,
-            Self::AtLeast(least) => least / value,
+            Self::AtMost(0.0) => Some(1.0 + value),
+            Self::AtMost(most) => Some(value / most),
+            Self::AtLeast(least) => Some(least / value),
+            Self::Open => None,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Reach::{AtLeast, AtMost};
     use super::*;
+    use crate::ledger::Load::Hits;
+    use crate::ledger::Metric::{Cpu, P99};
+    use crate::subject::Subject::{Floor, Lua, OpenFileCache, ProxyCache};
 
     fn figure(name: &str) -> &'static Figure {
         FIGURES.iter().find(|figure| figure.name.starts_with(name)).unwrap()
@@ -329,8 +203,9 @@ mod tests {
     fn up_to_its_reach_a_figure_is_met() {
         assert!(AtMost(1.2).is_met(1.2) && !AtMost(1.2).is_met(1.21));
         assert!(AtLeast(0.85).is_met(0.85) && !AtLeast(0.85).is_met(0.84));
-        assert_eq!((AtMost(2.0).used(1.0), AtLeast(0.5).used(1.0)), (0.5, 0.5));
-        assert_eq!((AtMost(0.0).used(0.0), AtMost(0.0).used(0.5)), (1.0, 1.5));
+        assert_eq!((AtMost(2.0).used(1.0), AtLeast(0.5).used(1.0)), (Some(0.5), Some(0.5)));
+        assert_eq!((AtMost(0.0).used(0.0), AtMost(0.0).used(0.5)), (Some(1.0), Some(1.5)));
+        assert_eq!((Reach::Open.is_met(9.0), Reach::Open.used(9.0)), (true, None));
     }
 
     #[test]

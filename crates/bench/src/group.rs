@@ -13,10 +13,13 @@ pub(crate) enum Group {
     Eviction,
     Start,
     ForwardAuth,
+    Revocation,
+    Connections,
+    WrongSecrets,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 13] = [
         Self::Hits,
         Self::Million,
         Self::Latency,
@@ -27,6 +30,9 @@ impl Group {
         Self::Eviction,
         Self::Start,
         Self::ForwardAuth,
+        Self::Revocation,
+        Self::Connections,
+        Self::WrongSecrets,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -41,6 +47,9 @@ impl Group {
             Self::Eviction => "eviction",
             Self::Start => "start",
             Self::ForwardAuth => "forward-auth",
+            Self::Revocation => "revocation",
+            Self::Connections => "connections",
+            Self::WrongSecrets => "wrong-secrets",
         }
     }
 }

@@ -13,6 +13,14 @@ pub(crate) enum Load {
     Wide(u64),
     /// Cached hits at a fixed arrival rate.
     Paced,
+    /// The same on a cache of 120,000 tokens, beside this.
+    Beside(Disturbance),
+    /// CPU time of one of these, in microseconds.
+    Cost(Disturbance),
+    /// Wrong secrets that were answered, each second.
+    Flooded,
+    /// Log lines that they made, each second.
+    FloodLines,
     /// Cached hits on a thousand tokens at `/forward-auth`.
     ForwardAuth,
     /// Every token is new.
@@ -31,7 +39,26 @@ pub(crate) enum Load {
     DownEnded,
     DownUncached,
     Idle,
+    /// Resident memory of each idle connection, in KiB.
+    IdleConnection,
     Start,
+}
+
+/// Something else that happens while hits are measured at a fixed rate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Disturbance {
+    /// Nothing, as the yardstick of those that revoke.
+    Quiet,
+    /// Revocations by token id.
+    Revocations,
+    /// Purges by subject.
+    Purges,
+    /// Nothing, as the yardstick of those that flood.
+    QuietBeforeFlood,
+    /// Wrong secrets, sent to bare hyper: what they cost by sharing the machine alone.
+    FloodElsewhere,
+    /// Wrong secrets.
+    Flood,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::figures::{Figure, Outcome};
+use crate::figures::{Figure, Outcome, Reach};
 
 const WIDTH: f64 = 860.0;
 /// Where bars begin, and how long one is that uses all of its reach.
@@ -11,13 +11,16 @@ const FULL: f64 = 260.0;
 const ROW: f64 = 24.0;
 const TOP: f64 = 44.0;
 
-/// A bar for each figure that was measured, to the line at which its reach ends; thin lines show the spread.
+/// A bar for each figure that was measured and has a reach, to the line at which its reach ends; thin lines show the spread.
 pub(crate) fn svg(results: &[(&'static Figure, Outcome)]) -> String {
     let mut rows = String::new();
     let mut at = TOP;
     for (figure, outcome) in results {
         let Outcome::Measured { median, least, most, met, .. } = outcome else { continue };
-        let x = |value: f64| LEFT + FULL * figure.reach.used(value).clamp(0.0, 1.6);
+        if figure.reach == Reach::Open {
+            continue;
+        }
+        let x = |value: f64| LEFT + FULL * figure.reach.used(value).unwrap_or_default().clamp(0.0, 1.6);
         let middle = at + ROW / 2.0;
         let colour = if *met { "#2a7f5f" } else { "#b5482f" };
         let name = escaped(figure.name);

@@ -33,6 +33,11 @@ pub(crate) fn memory(root: u32) -> Memory {
     })
 }
 
+/// How many descriptors this process has open.
+pub(crate) fn descriptors(process: u32) -> usize {
+    fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
+}
+
 fn family(root: u32) -> Vec<u32> {
     let mut found = vec![root];
     let mut next = 0;
@@ -87,6 +92,7 @@ mod tests {
     #[test]
     fn this_process_has_both() {
         assert!(memory(std::process::id()).proportional > 0);
+        assert!(descriptors(std::process::id()) > 0);
         assert_eq!(family(std::process::id()).first(), Some(&std::process::id()));
     }
 }

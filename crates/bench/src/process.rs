@@ -5,13 +5,15 @@
 //! the role `guard`).
 
 use std::fs::File;
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, nice, setrlimit};
 
 use crate::failure::{Failure, Result, Tried};
 
@@ -20,25 +22,37 @@ pub(crate) struct Process {
     child: Child,
     group: Pid,
     log: PathBuf,
+    pipe: Arc<Pipe>,
+}
+
+/// Standard error of a process that has it in a pipe, as far as it was read.
+#[derive(Default)]
+struct Pipe {
+    lines: AtomicU64,
 }
 
 static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
 const PATIENCE: Duration = Duration::from_secs(5);
+/// Of a pipe, what is kept in the file: enough for what a server says at its start.
+const KEPT: usize = 1 << 16;
 
 impl Process {
     /// Starts it through the guard.
     pub(crate) fn start(command: &Command, log: &Path) -> Result<Self> {
-        let own = std::env::current_exe().tried("cannot find myself")?;
-        let mut guarded = Command::new(own);
-        guarded.arg("guard").arg(command.get_program()).args(command.get_args());
-        for (name, value) in command.get_envs() {
-            match value {
-                Some(value) => guarded.env(name, value),
-                None => guarded.env_remove(name),
-            };
-        }
-        Self::start_bare(guarded, log)
+        Self::start_bare(guarded(command)?, log)
+    }
+
+    /// Starts it through the guard, with standard error in a pipe that a thread empties. The file gets the beginning.
+    pub(crate) fn start_piped(command: &Command, log: &Path) -> Result<Self> {
+        let mut command = guarded(command)?;
+        let file = File::create(log).tried(log.display())?;
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
+        let mut process = Self::spawn(command, log)?;
+        let errors = process.child.stderr.take().ok_or_else(|| Failure::new("there is no pipe"))?;
+        let pipe = Arc::clone(&process.pipe);
+        std::thread::spawn(move || pipe.drain(errors, file));
+        Ok(process)
     }
 
     /// Starts it at once: for measuring how long a start takes.
@@ -46,12 +60,16 @@ impl Process {
         let file = File::create(log).tried(log.display())?;
         let errors = file.try_clone().tried(log.display())?;
         command.stdin(Stdio::null()).stdout(file).stderr(errors).process_group(0);
+        Self::spawn(command, log)
+    }
+
+    fn spawn(mut command: Command, log: &Path) -> Result<Self> {
         let program = command.get_program().to_string_lossy().into_owned();
         let child = command.spawn().tried(format!("cannot start {program}"))?;
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let group = group.ok_or_else(|| Failure::new(format!("{program} has no process id")))?;
         groups(|groups| groups.push(group));
-        Ok(Self { child, group, log: log.to_owned() })
+        Ok(Self { child, group, log: log.to_owned(), pipe: Arc::default() })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -76,6 +94,11 @@ impl Process {
         }
     }
 
+    /// Lines that were read of its pipe so far.
+    pub(crate) fn lines(&self) -> u64 {
+        self.pipe.lines.load(Relaxed)
+    }
+
     /// What it printed so far.
     pub(crate) fn output(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
@@ -87,6 +110,53 @@ impl Process {
         let lines: Vec<&str> = output.lines().rev().take(3).collect();
         lines.into_iter().rev().collect::<Vec<_>>().join(" / ")
     }
+}
+
+impl Pipe {
+    /// Until the process has ended.
+    fn drain(&self, mut errors: impl Read, mut kept: impl Write) {
+        let mut chunk = vec![0; 1 << 16];
+        let mut room = KEPT;
+        while let Ok(length @ 1..) = errors.read(&mut chunk) {
+            let read = chunk.get(..length).unwrap_or_default();
+            let lines = read.iter().filter(|byte| **byte == b'\n').count();
+            let _ = kept.write_all(read.get(..room).unwrap_or(read));
+            room = room.saturating_sub(length);
+            self.lines.fetch_add(lines as u64, Relaxed);
+        }
+    }
+}
+
+/// The same command, which ends when we do.
+fn guarded(command: &Command) -> Result<Command> {
+    let own = std::env::current_exe().tried("cannot find myself")?;
+    let mut guarded = Command::new(own);
+    guarded.arg("guard").arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => guarded.env(name, value),
+            None => guarded.env_remove(name),
+        };
+    }
+    Ok(guarded)
+}
+
+/// Lets every other thread go first that wants to run: for a client whose own work is not what is measured, and which
+/// would be on another machine.
+pub(crate) fn give_way() {
+    // Refused or not: without it the client costs more.
+    let _ = nice(19);
+}
+
+/// Raises the limit of descriptors, of this process and of those that it starts, as far as the system allows.
+pub(crate) fn allow_descriptors(wanted: u64) -> Result<()> {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.maximum.is_some_and(|most| most < wanted) {
+        let most = limit.maximum.unwrap_or_default();
+        return Err(Failure::new(format!("{wanted} descriptors are needed, and {most} are allowed")));
+    }
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
+        .tried("cannot raise the limit of descriptors")
 }
 
 impl Drop for Process {
@@ -129,5 +199,14 @@ mod tests {
         drop(process);
         assert!(!place.exists());
         std::fs::remove_file(log).unwrap();
+    }
+
+    #[test]
+    fn a_pipe_is_read_to_its_end_and_its_beginning_is_kept() {
+        let (pipe, mut kept) = (Pipe::default(), Vec::new());
+        let text = "a line\n".repeat(100_000);
+        pipe.drain(text.as_bytes(), &mut kept);
+        assert_eq!(pipe.lines.load(Relaxed), 100_000);
+        assert_eq!(kept, text.as_bytes()[..KEPT]);
     }
 }

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::answer::{AUDIENCE, CALLER, POLICY, PROVIDER, Question, SCOPE, SECRET};
+use crate::answer::{
+    AUDIENCE, CALLER, OPERATOR, OPERATOR_SECRET, POLICY, PROVIDER, Question, RECORDS, SCOPE, SECRET,
+};
 use crate::client::{self, Plan};
 use crate::exchange::Answer;
 use crate::failure::{Failure, Result, Tried};
@@ -20,13 +22,19 @@ use crate::subject::Subject;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
     pub(crate) mebibytes: u64,
+    /// Whether there is a second caller, which may revoke and purge, and a provider whose records it revokes.
+    pub(crate) operated: bool,
+    /// Whether its log goes into a pipe, as under a service manager, and not into a file.
+    pub(crate) piped: bool,
 }
 
 impl Room {
     /// `[cache] max_bytes` by default.
-    pub(crate) const DEFAULT: Self = Self { mebibytes: 256 };
+    pub(crate) const DEFAULT: Self = Self { mebibytes: 256, operated: false, piped: false };
     /// More than any set needs.
-    pub(crate) const AMPLE: Self = Self { mebibytes: 4096 };
+    pub(crate) const AMPLE: Self = Self { mebibytes: 4096, ..Self::DEFAULT };
+    pub(crate) const OPERATED: Self = Self { operated: true, ..Self::DEFAULT };
+    pub(crate) const PIPED: Self = Self { piped: true, ..Self::DEFAULT };
 }
 
 /// A subject that answers.
@@ -51,7 +59,9 @@ impl Running {
                 nginx::command(subject, port, authority, &folder)?
             }
         };
-        let mut process = Process::start(&command, &folder.join("log"))?;
+        let log = folder.join("log");
+        let mut process =
+            if room.piped { Process::start_piped(&command, &log)? } else { Process::start(&command, &log)? };
         wait_until_open(port, &mut process)
             .map_err(|why| Failure::new(format!("{}: {why}", subject.name())))?;
         Ok(Self { subject, port, question: Question::Introspect, process, folder })
@@ -69,6 +79,16 @@ impl Running {
 
     pub(crate) fn memory(&self) -> Memory {
         proc::memory(self.process.id())
+    }
+
+    /// How many descriptors the server has open.
+    pub(crate) fn descriptors(&self) -> usize {
+        proc::descriptors(self.process.id())
+    }
+
+    /// Lines of its log so far, where that goes into a pipe.
+    pub(crate) fn log_lines(&self) -> u64 {
+        self.process.lines()
     }
 
     /// One question on a connection of its own: its answer and how long it took.
@@ -110,7 +130,17 @@ pub(crate) fn introspectd(
     room: Room,
     folder: &std::path::Path,
 ) -> Result<Command> {
-    let Room { mebibytes } = room;
+    let Room { mebibytes, operated, piped: _ } = room;
+    let operator = if operated {
+        format!(
+            "[callers.{OPERATOR}]\nsecret = {{ literal = \"{OPERATOR_SECRET}\" }}\n\
+             permissions = [\"revoke\", \"purge\"]\n\
+             [providers.{RECORDS}]\nkind = \"passport\"\nbase_url = \"http://127.0.0.1:{authority}\"\n\
+             credentials = {{ type = \"none\" }}\n"
+        )
+    } else {
+        String::new()
+    };
     let configuration = format!(
         "[listen]\napi = [\"127.0.0.1:{port}\"]\nadmin = \"127.0.0.1:{admin}\"\nworkers = 2\n\
          [cache]\nttl = \"30m\"\nmax_bytes = \"{mebibytes}MiB\"\n\
@@ -120,7 +150,7 @@ pub(crate) fn introspectd(
          [providers.{PROVIDER}]\nkind = \"rfc7662\"\n\
          introspection_endpoint = \"http://127.0.0.1:{authority}/facts\"\n\
          credentials = {{ type = \"client_secret_basic\", client_id = \"{CALLER}\", \
-         client_secret = {{ literal = \"{SECRET}\" }} }}\n",
+         client_secret = {{ literal = \"{SECRET}\" }} }}\n{operator}",
         admin = free_port()?,
     );
     let file = folder.join("introspectd.toml");

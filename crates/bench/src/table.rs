@@ -1,7 +1,7 @@
 //! The figures in rows and columns.
 
 use crate::figures::{Figure, Outcome, Reach, Unit};
-use crate::ledger::{Key, Ledger, Load, Metric};
+use crate::ledger::{Disturbance, Key, Ledger, Load, Metric};
 use crate::number::median;
 
 /// Cells; the first row is the heading.
@@ -15,6 +15,7 @@ pub(crate) fn figures<'a>(results: impl Iterator<Item = &'a (&'static Figure, Ou
         let reach = match figure.reach {
             Reach::AtMost(most) => format!("≤ {}", figure.unit.show(most)),
             Reach::AtLeast(least) => format!("≥ {}", figure.unit.show(least)),
+            Reach::Open => String::new(),
         };
         let nothing = String::new;
         match outcome {
@@ -24,7 +25,12 @@ pub(crate) fn figures<'a>(results: impl Iterator<Item = &'a (&'static Figure, Ou
                 format!("{}–{}", figure.unit.number(*least), figure.unit.number(*most)),
                 rounds.to_string(),
                 reach,
-                if *met { "yes" } else { "NO" }.to_owned(),
+                match (figure.reach, met) {
+                    (Reach::Open, _) => "",
+                    (_, true) => "yes",
+                    (_, false) => "NO",
+                }
+                .to_owned(),
             ],
             Outcome::Void(why) => vec![name, nothing(), nothing(), nothing(), reach, format!("void: {why}")],
             Outcome::NotMeasured => {
@@ -60,6 +66,7 @@ fn name(load: Load) -> String {
         Load::Hits(tokens) => format!("hits on {tokens}"),
         Load::Wide(tokens) => format!("hits on {tokens}, each request built anew"),
         Load::Paced => "hits on 100000, fixed rate".to_owned(),
+        Load::Beside(disturbance) => beside(disturbance).to_owned(),
         Load::ForwardAuth => "hits on 1000 at /forward-auth".to_owned(),
         Load::Misses => "misses".to_owned(),
         Load::FullHits => "full cache: hits".to_owned(),
@@ -72,8 +79,23 @@ fn name(load: Load) -> String {
         | Load::DownCached
         | Load::DownEnded
         | Load::DownUncached
+        | Load::Cost(_)
+        | Load::Flooded
+        | Load::FloodLines
         | Load::Idle
+        | Load::IdleConnection
         | Load::Start => format!("{load:?}"),
+    }
+}
+
+fn beside(disturbance: Disturbance) -> &'static str {
+    match disturbance {
+        Disturbance::Quiet => "hits on 100000 of 120000, 10000/s",
+        Disturbance::Revocations => "the same, beside 64 revocations at once",
+        Disturbance::Purges => "the same, beside 64 purges at once",
+        Disturbance::QuietBeforeFlood => "hits on 100000, 10000/s, log in a pipe",
+        Disturbance::FloodElsewhere => "the same, beside wrong secrets at bare hyper",
+        Disturbance::Flood => "the same, beside wrong secrets",
     }
 }
 
@@ -85,6 +107,9 @@ impl Unit {
             Self::Bytes => format!("{number} B"),
             Self::Milliseconds => format!("{number} ms"),
             Self::Mebibytes => format!("{number} MiB"),
+            Self::Kibibytes => format!("{number} KiB"),
+            Self::Microseconds => format!("{number} µs"),
+            Self::PerSecond => format!("{number}/s"),
             Self::Calls | Self::Share => number,
         }
     }
@@ -92,8 +117,8 @@ impl Unit {
     fn number(self, value: f64) -> String {
         match self {
             Self::Times | Self::Share => format!("{value:.2}"),
-            Self::Milliseconds | Self::Mebibytes => format!("{value:.1}"),
-            Self::Bytes | Self::Calls => format!("{value:.0}"),
+            Self::Milliseconds | Self::Mebibytes | Self::Kibibytes => format!("{value:.1}"),
+            Self::Bytes | Self::Calls | Self::Microseconds | Self::PerSecond => format!("{value:.0}"),
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::subject::Subject;
 use crate::wrk::{Kind, Tokens};
 
 /// Small enough to be full in seconds.
-const SMALL: Room = Room { mebibytes: 64 };
+const SMALL: Room = Room { mebibytes: 64, ..Room::DEFAULT };
 const HOT: u64 = 1_000;
 
 /// What new tokens cost those who ask about old ones, in a cache that has no room left.

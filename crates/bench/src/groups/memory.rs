@@ -7,7 +7,7 @@ use crate::running::{Room, Running};
 use crate::subject::Subject;
 
 /// Small enough to be filled three times over in seconds.
-const SMALL: Room = Room { mebibytes: 64 };
+const SMALL: Room = Room { mebibytes: 64, ..Room::DEFAULT };
 
 /// What cached tokens take, and whether a full cache keeps to its bound.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {

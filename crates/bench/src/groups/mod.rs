@@ -1,5 +1,6 @@
 //! What is measured together: the same servers, the same caches, in turns.
 
+mod connections;
 mod down;
 mod eviction;
 mod forward_auth;
@@ -9,7 +10,9 @@ mod latency;
 mod memory;
 mod million;
 mod misses;
+mod revocation;
 mod start;
+mod wrong_secrets;
 
 use crate::failure::Result;
 use crate::figures::FIGURES;
@@ -47,5 +50,8 @@ fn measure(group: Group, lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         Group::Eviction => eviction::run(lab, ledger),
         Group::Start => start::run(lab, ledger),
         Group::ForwardAuth => forward_auth::run(lab, ledger),
+        Group::Revocation => revocation::run(lab, ledger),
+        Group::Connections => connections::run(lab, ledger),
+        Group::WrongSecrets => wrong_secrets::run(lab, ledger),
     }
 }

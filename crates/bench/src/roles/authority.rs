@@ -21,7 +21,7 @@ struct Authority {
 /// A fake authorization server: every token is active.
 ///
 /// `POST /introspect` for those who hand its answer on, `POST /facts` for introspectd (see [`Reader`]);
-/// `GET /count` tells how often either was asked, `POST /delay?MILLISECONDS` makes it slow, `POST /reset` undoes
+/// `DELETE` of anything revokes it; `GET /count` tells how often either was asked, `POST /delay?MILLISECONDS` makes it slow, `POST /reset` undoes
 /// both.
 pub(super) fn service()
 -> impl Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Clone + Send + 'static {
@@ -37,6 +37,7 @@ impl Authority {
         match (request.method(), request.uri().path()) {
             (&Method::POST, "/introspect") => self.introspect(request, Reader::Peer).await,
             (&Method::POST, "/facts") => self.introspect(request, Reader::Introspectd).await,
+            (&Method::DELETE, _) => reply(StatusCode::NO_CONTENT, ""),
             (&Method::GET, "/count") => reply(StatusCode::OK, self.questions.load(Relaxed).to_string()),
             (&Method::POST, "/delay") => {
                 let delay = request.uri().query().and_then(|query| query.parse().ok());

@@ -1,0 +1,90 @@
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Instant;
+
+use crate::drive::turn;
+use crate::failure::{Failure, Result};
+use crate::flood::{self, Flooded};
+use crate::lab::{Authority, Lab};
+use crate::ledger::{Disturbance, Ledger, Load};
+use crate::paced::{Paced, RUNS_A_ROUND};
+use crate::running::{Room, Running};
+use crate::subject::Subject;
+
+const TOKENS: u64 = 100_000;
+/// Hits a second.
+const RATE: f64 = 10_000.0;
+/// Wrong secrets a second: a little more than those that are to be answered, since a run begins and ends.
+const FLOOD: f64 = 50_500.0;
+
+/// Latency of cached hits while strangers try out secrets, with the log in a pipe that is read.
+///
+/// The same flood at bare hyper, in place of introspectd, shows what of it the machine alone is to blame for.
+pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
+    let authority = Authority::start(lab)?;
+    let running = Running::start(lab, Subject::Introspectd, authority.port, Room::PIPED)?;
+    let floor = Running::start(lab, Subject::Floor, authority.port, Room::DEFAULT)?;
+    let prefix = lab.prefix();
+    running.fill(&prefix, 0..TOKENS)?;
+    let paced = Paced { authority: &authority, prefix: &prefix, tokens: TOKENS, rate: RATE };
+    for round in 0..lab.rounds * RUNS_A_ROUND {
+        let all = [Disturbance::QuietBeforeFlood, Disturbance::FloodElsewhere, Disturbance::Flood];
+        for disturbance in turn(&all, round) {
+            let load = Load::Beside(*disturbance);
+            let mut hits = || paced.once(&running, load, ledger);
+            match disturbance {
+                Disturbance::FloodElsewhere => {
+                    let Flooded { other, elapsed, .. } = beside_flood(floor.port, &mut hits)?;
+                    let rate = other as f64 / elapsed.as_secs_f64();
+                    crate::output::remark(&format!("  {rate:.0} of them/s answered by bare hyper"));
+                }
+                Disturbance::Flood => flooded(&running, &mut || paced.once(&running, load, ledger))
+                    .and_then(|seen| seen.note(ledger))?,
+                Disturbance::QuietBeforeFlood
+                | Disturbance::Quiet
+                | Disturbance::Revocations
+                | Disturbance::Purges => hits()?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a flood did at introspectd, each second.
+struct Seen {
+    refused: f64,
+    lines: f64,
+}
+
+impl Seen {
+    fn note(self, ledger: &mut Ledger) -> Result<()> {
+        let Self { refused, lines } = self;
+        crate::output::remark(&format!("  {refused:.0} wrong secrets/s answered, {lines:.0} log lines/s"));
+        ledger.note(Load::Flooded, refused);
+        ledger.note(Load::FloodLines, lines);
+        Ok(())
+    }
+}
+
+fn flooded(running: &Running, hits: &mut dyn FnMut() -> Result<()>) -> Result<Seen> {
+    let (start, logged) = (Instant::now(), running.log_lines());
+    let Flooded { refused, other, ended, elapsed } = beside_flood(running.port, hits)?;
+    let lines = (running.log_lines() - logged) as f64 / start.elapsed().as_secs_f64();
+    if other > 0 {
+        return Err(Failure::new(format!("{other} wrong secrets were answered other than 401")));
+    }
+    if ended > 0 {
+        crate::output::remark(&format!("  {ended} connections were ended by the server"));
+    }
+    Ok(Seen { refused: refused as f64 / elapsed.as_secs_f64(), lines })
+}
+
+fn beside_flood(port: u16, work: &mut dyn FnMut() -> Result<()>) -> Result<Flooded> {
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let flooding = scope.spawn(|| flood::run(port, FLOOD, &stop));
+        let worked = work();
+        stop.store(true, Relaxed);
+        let flooded = flooding.join().unwrap_or_else(|_| Err(Failure::new("the flooding client failed")));
+        worked.and(flooded)
+    })
+}

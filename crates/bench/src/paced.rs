@@ -1,0 +1,64 @@
+//! Cached hits at a fixed arrival rate, and what their latency is.
+
+use std::time::Duration;
+
+use crate::answer::token;
+use crate::client::Plan;
+use crate::failure::{Failure, Result};
+use crate::lab::Authority;
+use crate::ledger::{Key, Ledger, Load, Metric};
+use crate::number::whole;
+use crate::running::Running;
+
+/// A moment in which the machine does something else is in the p99 of a run. Many short runs keep it out of most.
+pub(crate) const RUNS_A_ROUND: usize = 3;
+pub(crate) const SECONDS: u64 = 2;
+
+/// Hits on tokens that are cached, at this rate.
+pub(crate) struct Paced<'a> {
+    pub(crate) authority: &'a Authority,
+    pub(crate) prefix: &'a str,
+    pub(crate) tokens: u64,
+    /// Requests a second.
+    pub(crate) rate: f64,
+}
+
+impl Paced<'_> {
+    /// One run of one subject, on 64 connections. A miss or an answer that is not active voids the load.
+    pub(crate) fn once(&self, running: &Running, load: Load, ledger: &mut Ledger) -> Result<()> {
+        let Self { authority, prefix, tokens, rate } = *self;
+        let requests = whole(rate * SECONDS as f64);
+        let plan = Plan {
+            port: running.port,
+            question: running.question,
+            connections: 64,
+            requests,
+            rate: Some(rate),
+            patience: Duration::from_secs(SECONDS + 10),
+            // The stride of wrk.lua.
+            token: &|number| token(prefix, number.wrapping_mul(7919) % tokens),
+        };
+        let (asked, spent) = (authority.count()?, running.cpu());
+        let mut report = plan.run()?;
+        let (asked, spent) = (authority.count()? - asked, running.cpu().saturating_sub(spent));
+        let (median, p99) = (report.percentile(0.5), report.percentile(0.99));
+        let mut add = |metric, value| ledger.add(Key(running.subject, load, metric), value);
+        add(Metric::Rate, requests as f64 / report.elapsed.as_secs_f64());
+        if !matches!(load, Load::Beside(_)) {
+            // Beside other work it would be the cost of that, too.
+            add(Metric::Cpu, spent.as_secs_f64() * 1e6 / requests as f64);
+        }
+        add(Metric::Median, median.as_secs_f64() * 1e6);
+        add(Metric::P99, p99.as_secs_f64() * 1e6);
+        let (name, median, p99) = (running.subject.name(), median.as_micros(), p99.as_micros());
+        crate::output::remark(&format!("  {load:?}  {name:<35} p50 {median:>6} µs  p99 {p99:>6} µs"));
+        let right = report.all_active(requests).and_then(|()| match asked {
+            0 => Ok(()),
+            asked => Err(Failure::new(format!("asked the authority {asked} times"))),
+        });
+        if let Err(fault) = right {
+            ledger.fault(running.subject, load, format!("{name}: {fault}"));
+        }
+        Ok(())
+    }
+}
