@@ -203,6 +203,54 @@ fn no_file_names_another_registry() {
     assert_eq!(settings, None);
 }
 
+/// A promise without a test that fails is a wish, and a test that was renamed or went leaves it one.
+#[test]
+fn every_test_that_the_threat_model_names_is_in_the_tree() {
+    let text = read(&root().join("SECURITY.md"));
+    let (_, model) = text.split_once("\n## Threat model\n").expect("SECURITY.md has a threat model");
+    let model = model.split("\n## ").next().unwrap();
+    let sources = tracked(".rs");
+    let rows: Vec<_> = model.lines().filter(|line| line.starts_with("| ") && !line.contains("**")).collect();
+    // The first one is the heading.
+    for row in rows.iter().skip(1) {
+        let named: Vec<_> = row.split('`').skip(1).step_by(2).filter(|name| name.contains("::")).collect();
+        assert!(!named.is_empty(), "no test is named: {row}");
+        for name in named {
+            assert!(sources.iter().any(|file| holds_test(file, name)), "{name} is no test: {row}");
+        }
+    }
+    assert!(rows.len() > 40, "{} rows", rows.len());
+}
+
+/// Whether this file has the test `crate::file::test`. A crate's name is its folder's, and a file's is its own or that of
+/// its folder, with as much of what is above it as the name says.
+fn holds_test(file: &str, name: &str) -> bool {
+    let segments: Vec<_> = name.split("::").collect();
+    let [package, place @ .., test] = segments.as_slice() else { return false };
+    let folder = if *package == "tests" { String::new() } else { "crates/".to_owned() };
+    let (folder, place) =
+        (format!("{folder}{}/", package.replace('_', "-")), format!("/{}", place.join("/")));
+    let stem = file.trim_end_matches(".rs");
+    let stem = stem.strip_suffix("/mod").or(stem.strip_suffix("/main")).unwrap_or(stem);
+    if !file.starts_with(&folder) || !stem.ends_with(&place) {
+        return false;
+    }
+    let text = read(&root().join(file));
+    let lines: Vec<_> = text.lines().map(str::trim_start).collect();
+    let begins = |line: &&str| {
+        let rest = line.split_once("fn ").and_then(|(_, rest)| rest.strip_prefix(test));
+        rest.is_some_and(|rest| rest.starts_with(['(', '<']))
+    };
+    let Some(at) = lines.iter().position(begins) else { return false };
+    let attributed = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
+    // A case of the conformance suite becomes a test where each adapter is listed.
+    let listed = || {
+        let suite = root().join(file).with_file_name("main.rs");
+        suite.is_file() && read(&suite).lines().any(|line| line.trim() == format!("{test},"))
+    };
+    attributed.into_iter().any(|line| line.contains("test]") || line.contains("test(")) || listed()
+}
+
 fn packages() -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
