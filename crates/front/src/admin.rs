@@ -6,6 +6,7 @@ use http::{Method, Request, StatusCode};
 use crate::language::Language;
 use crate::problem::Problem;
 use crate::reply::{Reply, text};
+use crate::server::Heartbeats;
 
 /// Whether new requests are welcome. Shared by whoever starts and drains the process.
 #[derive(Debug, Clone, Default)]
@@ -23,20 +24,21 @@ impl Readiness {
     }
 }
 
-/// What an operator's machinery asks, on a listener of its own: `GET /livez` (the process answers) and
-/// `GET /readyz` (it takes requests; 503 before the start is done and from the beginning of the drain).
+/// Admin endpoints, on a listener of their own: `GET /livez` (503 while a worker is stalled) and `GET /readyz` (503
+/// before the start is done and from the beginning of the drain).
 ///
 /// A provider that is down does not make the process unready: then all instances would leave at once,
 /// and with them the answers for the tokens of the others.
 #[derive(Debug, Clone)]
 pub struct Admin {
     readiness: Readiness,
+    heartbeats: Heartbeats,
 }
 
 impl Admin {
-    /// With this readiness.
-    pub fn new(readiness: Readiness) -> Self {
-        Self { readiness }
+    /// Creates the admin endpoints.
+    pub fn new(readiness: Readiness, heartbeats: Heartbeats) -> Self {
+        Self { readiness, heartbeats }
     }
 
     /// Answers one request.
@@ -46,10 +48,43 @@ impl Admin {
             "/livez" | "/readyz" if !is_read => {
                 Problem::MethodNotAllowed { allow: "GET, HEAD" }.reply(Language::of(request.headers()))
             }
-            "/livez" => text(StatusCode::OK, "alive\n"),
+            "/livez" => match self.heartbeats.stalled() {
+                None => text(StatusCode::OK, "alive\n"),
+                Some(stalled) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{stalled}\n")),
+            },
             "/readyz" if self.readiness.is_ready() => text(StatusCode::OK, "ready\n"),
             "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
             _ => Problem::NotFound.reply(Language::of(request.headers())),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::server::Workers;
+    use http_body_util::BodyExt;
+    use introspectd_core::{Clock, ManualClock, Timestamp};
+
+    async fn livez(admin: &Admin) -> (u16, String) {
+        let reply = admin.answer(&Request::get("/livez").body(()).unwrap());
+        let (head, body) = reply.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        (head.status.as_u16(), String::from_utf8(body.into()).unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn livez_names_a_stalled_worker_and_recovers() {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_700_000_000).unwrap()));
+        let heartbeats = Heartbeats::start(&Workers::here(), Arc::clone(&clock) as Arc<dyn Clock>);
+        let admin = Admin::new(Readiness::default(), heartbeats);
+        assert_eq!(livez(&admin).await, (200, "alive\n".to_owned()));
+        // This test is the worker's only thread, and lets no other task run.
+        clock.advance(4);
+        assert_eq!(livez(&admin).await.0, 200);
+        clock.advance(1);
+        assert_eq!(livez(&admin).await, (503, "worker-0 has not run for 5 s\n".to_owned()));
+        tokio::task::yield_now().await;
+        assert_eq!(livez(&admin).await.0, 200);
     }
 }

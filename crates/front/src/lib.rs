@@ -35,6 +35,6 @@ pub use decision::{Allowed, DEFAULT_POLICY, Policies, Policy, Requirements, Unav
 pub use description::{InvalidPublicUrl, PublicUrl};
 pub use reply::{Rendered, Reply};
 pub use server::{
-    Arrival, InvalidAddress, ListenAddress, Listener, Origin, Passed, Protocols, SocketAccess,
+    Arrival, Heartbeats, InvalidAddress, ListenAddress, Listener, Origin, Passed, Protocols, SocketAccess,
     SocketListener, Stop, Tls, TlsFiles, TlsProblem, Workers, run,
 };

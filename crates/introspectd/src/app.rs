@@ -5,7 +5,8 @@ use std::time::Duration;
 use introspectd_core::Clock;
 use introspectd_ext_authz::ExtAuthz;
 use introspectd_front::{
-    Admin, Api, Arrival, Entrance, ListenAddress, Listener, Passed, Readiness, Stop, Tls, Workers, run,
+    Admin, Api, Arrival, Entrance, Heartbeats, ListenAddress, Listener, Passed, Readiness, Stop, Tls,
+    Workers, run,
 };
 use introspectd_resolver::Resolver;
 use tokio::task::JoinSet;
@@ -15,6 +16,7 @@ use crate::config::{CallerListener, Config, Endpoint, Listen, ProviderConfig};
 /// What the configuration describes, built and not yet listening.
 pub struct App {
     api: Arc<Api>,
+    clock: Arc<dyn Clock>,
     listen: Listen,
     drain: Duration,
 }
@@ -22,6 +24,7 @@ pub struct App {
 /// An app whose listeners are bound.
 pub struct Bound {
     api: Arc<Api>,
+    clock: Arc<dyn Clock>,
     apis: Vec<(BoundEndpoint, Entrance)>,
     grpcs: Vec<(BoundEndpoint, Entrance)>,
     admins: Vec<BoundEndpoint>,
@@ -56,9 +59,9 @@ impl App {
         let entry = |provider: ProviderConfig| provider.into_entry(Arc::clone(&clock), &bindings);
         let entries = providers.into_iter().map(entry).collect();
         let resolver = Resolver::new(entries, &unmatched, cache, Arc::clone(&clock))?;
-        let api = Api::new(callers, policies, Arc::new(resolver), clock, audit.start()?)?;
+        let api = Api::new(callers, policies, Arc::new(resolver), Arc::clone(&clock), audit.start()?)?;
         let api = Arc::new(api.with_public_url(listen.public_url.clone()));
-        Ok(Self { api, listen, drain })
+        Ok(Self { api, clock, listen, drain })
     }
 
     /// Binds all listeners but those that were `passed`, each of which must be among them.
@@ -66,7 +69,7 @@ impl App {
     /// # Errors
     /// The first address that cannot be bound, with the system's reason.
     pub async fn bind(self, mut passed: Passed) -> io::Result<Bound> {
-        let Self { api, listen, drain } = self;
+        let Self { api, clock, listen, drain } = self;
         passed.check(&listen.endpoints().map(|endpoint| &endpoint.address).collect::<Vec<_>>())?;
         let mut apis = Vec::new();
         for listener in listen.api {
@@ -80,7 +83,7 @@ impl App {
         for endpoint in listen.admin {
             admins.push(bind(endpoint, &mut passed).await?);
         }
-        Ok(Bound { api, apis, grpcs, admins, readiness: Readiness::default(), drain })
+        Ok(Bound { api, clock, apis, grpcs, admins, readiness: Readiness::default(), drain })
     }
 
     async fn bind_for_callers(
@@ -131,11 +134,12 @@ impl Bound {
     /// Serves callers on these workers until `stop`, then lets requests under way end, for at most the configured drain. Whether
     /// all of them did. The admin listeners answer until the others are done.
     pub async fn run(self, workers: Workers, stop: Stop) -> bool {
-        let Self { api, apis, grpcs, admins, readiness, drain } = self;
+        let Self { api, clock, apis, grpcs, admins, readiness, drain } = self;
         let (end_admin, admin_stop) = Stop::new();
+        let heartbeats = Heartbeats::start(&workers, clock);
         let mut administering = JoinSet::new();
         for BoundEndpoint { listener, tls } in admins {
-            let admin = Admin::new(readiness.clone());
+            let admin = Admin::new(readiness.clone(), heartbeats.clone());
             let open = move |_: &Arrival| {
                 let admin = admin.clone();
                 move |request| std::future::ready(admin.answer(&request))

@@ -1,6 +1,7 @@
 //! Listeners and their connections.
 
 mod connection;
+mod heartbeat;
 mod listener;
 mod origin;
 mod passed;
@@ -21,6 +22,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 
 use connection::{Raw, serve};
+pub use heartbeat::Heartbeats;
 pub use listener::{InvalidAddress, ListenAddress, Listener};
 pub use origin::{Arrival, Origin};
 pub use passed::Passed;

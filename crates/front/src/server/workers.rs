@@ -44,6 +44,11 @@ impl Workers {
         Self { runtimes: vec![Handle::current()], turn: 0, _running: Arc::new(watch::channel(()).0) }
     }
 
+    /// Runtime of each worker, in the order of their numbers.
+    pub(super) fn runtimes(&self) -> impl Iterator<Item = &Handle> {
+        self.runtimes.iter()
+    }
+
     /// Spawns a connection on the one whose turn it is.
     pub(crate) fn spawn(&mut self, connection: impl Future<Output = ()> + Send + 'static) {
         self.turn = (self.turn + 1) % self.runtimes.len().max(1);
