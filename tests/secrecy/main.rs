@@ -68,7 +68,7 @@ async fn nothing_secret_is_logged_or_answered() {
             "refused a request",
             "renewed our credential",
             "could not renew our credential",
-            "did what an operator asked",
+            "operator request completed",
         ] {
             assert!(log.contains(line), "{line}");
         }

@@ -8,7 +8,7 @@ use hyper::body::Body;
 use introspectd_core::{Clock, ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Resolver};
 
-use crate::audit::{self, Asked, Audit, Call, Note, Outcome, Told};
+use crate::audit::{Asked, Audit, Call, Note, Outcome, Told};
 use crate::body::{let_go_by, read_form};
 use crate::caller::{self, Caller, Callers, Peer, Permission};
 use crate::decision::{Allowed, Policies, Policy, decide, named_in, refusal, shown};
@@ -76,6 +76,12 @@ impl Api {
     /// Where decisions are told.
     pub fn audit(&self) -> &Audit {
         &self.audit
+    }
+
+    /// Begins another second of the limit on the lines about refusals, which is to be called once a second: it says
+    /// how many of the last one were left out.
+    pub fn begin_second(&self) {
+        self.audit.begin_second(self.clock.now());
     }
 
     /// The caller of this name.
@@ -150,13 +156,13 @@ impl Session {
     ) -> Result<Allowed, Reply> {
         let policy = self.api.policies.named(policy);
         self.judge(policy, proxy, client).await.map_err(|problem| {
-            self.tell_of_refusal(policy, proxy, client, &problem);
+            self.tell_of_denial(policy, proxy, client, &problem);
             refusal(&problem, policy.map(|(_, policy)| policy), Language::of(client))
         })
     }
 
     /// A proxy has request ids of its own, so the client's answer bears none: nothing changes it but the decision.
-    fn tell_of_refusal(
+    fn tell_of_denial(
         &self,
         policy: Option<(&str, &Policy)>,
         proxy: &HeaderMap,
@@ -164,7 +170,6 @@ impl Session {
         problem: &Problem,
     ) {
         let caller = self.peer.proxy(&self.api.callers, proxy).ok().map(|caller| &**caller);
-        audit::refused(self.origin, caller, policy.map(|(name, _)| name), problem);
         let note = || {
             let may_ask = |name: &ProviderName| {
                 caller.is_some_and(|caller| caller.may_ask(name))
@@ -175,7 +180,8 @@ impl Session {
             let policy = policy.map(|(name, _)| name.to_owned());
             Note { policy, ..note.unwrap_or_else(|| Note::of(Call::ForwardAuth)) }
         };
-        self.tell(Asked { headers: client, caller }, note, Outcome::Problem(problem));
+        let asked = Asked { headers: client, caller };
+        self.tell_of_refusal(asked, policy.map(|(name, _)| name), note, problem);
     }
 
     async fn judge(

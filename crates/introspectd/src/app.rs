@@ -10,6 +10,7 @@ use introspectd_front::{
 };
 use introspectd_resolver::Resolver;
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use crate::config::{CallerListener, Config, Endpoint, Listen, ProviderConfig};
 
@@ -169,11 +170,24 @@ impl Bound {
             stop.given().await;
             readiness.set(false);
         });
+        let limiting = tokio::spawn(limit_refusals(Arc::clone(&api)));
         let all_ended = answering.join_all().await.into_iter().all(|ended| ended);
+        limiting.abort();
+        api.begin_second();
         api.audit().flush().await;
         unready.abort();
         let _ = end_admin.send(true);
         administering.join_all().await;
         all_ended
+    }
+}
+
+/// Renews the limit on the lines about refusals each second. Where this thread is late, fewer lines are written.
+async fn limit_refusals(api: Arc<Api>) {
+    let mut seconds = tokio::time::interval(Duration::from_secs(1));
+    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        seconds.tick().await;
+        api.begin_second();
     }
 }

@@ -40,13 +40,16 @@ pub(crate) struct Note {
     /// Told by its fingerprint.
     pub(crate) token: Option<TokenValue>,
     pub(crate) token_id: Option<TokenId>,
-    /// By what it was said which tokens are meant, and the value of a claim.
+    /// Purge selector: its name, and its value if it has one. See [`Note::shown_value`].
     pub(crate) selector: Option<(&'static str, Option<String>)>,
     /// How many it was about.
     pub(crate) count: Option<usize>,
     /// The token belongs to no provider that the caller may ask.
     pub(crate) is_nobodys: bool,
 }
+
+/// Selector that names a provider.
+const PROVIDER: &str = "provider";
 
 impl Note {
     /// Of a call of this kind.
@@ -58,6 +61,22 @@ impl Note {
     pub(crate) fn is(&mut self, call: Call) -> &mut Self {
         self.call = Some(call);
         self
+    }
+
+    /// Value of the selector, where it is the configured name of a provider. Any other may be a token that was sent
+    /// by mistake, and is shown by its fingerprint only: whether it is one, no rule can tell for sure.
+    pub(super) fn shown_value(&self) -> Option<&str> {
+        self.selected().filter(|(name, _)| *name == PROVIDER).map(|(_, value)| value)
+    }
+
+    /// Value of the selector that only its fingerprint may stand for.
+    pub(super) fn hidden_value(&self) -> Option<&str> {
+        self.selected().filter(|(name, _)| *name != PROVIDER).map(|(_, value)| value)
+    }
+
+    fn selected(&self) -> Option<(&'static str, &str)> {
+        let (name, value) = self.selector.as_ref()?;
+        Some((name, value.as_deref()?))
     }
 
     /// Whether it is known which secrets the request holds, beside its credentials: not before it is read what it is about,
@@ -74,6 +93,8 @@ impl Note {
         }
     }
 }
+
+const REFUSED: &str = "refused";
 
 impl Call {
     /// Whether there is a line about it. Of questions only refusals have one; those that are no questions at all, and
@@ -114,12 +135,17 @@ impl Call {
         }
     }
 
+    /// Whether the line is about a refusal, which anybody can cause, and not about what an operator did.
+    pub(super) fn is_refusal(self, outcome: Outcome<'_>) -> bool {
+        self.event(outcome) == REFUSED
+    }
+
     pub(super) fn event(self, outcome: Outcome<'_>) -> &'static str {
         match (self, outcome) {
             (_, Outcome::Problem(Problem::InvalidClient | Problem::InvalidProxy | Problem::AccessDenied)) => {
-                "refused"
+                REFUSED
             }
-            (Self::Introspect | Self::ForwardAuth | Self::Providers, _) => "refused",
+            (Self::Introspect | Self::ForwardAuth | Self::Providers, _) => REFUSED,
             (Self::Lookup, _) => "looked_up",
             (Self::List, _) => "listed",
             (Self::Revoke, _) => "revoked",
@@ -157,7 +183,7 @@ impl Outcome<'_> {
 }
 
 /// Whether a request is at fault before it is any question.
-fn is_of_form(problem: &Problem) -> bool {
+pub(super) fn is_of_form(problem: &Problem) -> bool {
     match problem {
         Problem::InvalidRequest(_)
         | Problem::NotFound

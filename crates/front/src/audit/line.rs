@@ -18,7 +18,7 @@ pub(crate) struct Event<'a> {
     pub(crate) caller: Option<&'a str>,
     pub(crate) call: Call,
     pub(crate) note: &'a Note,
-    /// Of the note's token.
+    /// Of the note's token, or of the value that is not shown.
     pub(crate) fingerprint: Option<Fingerprint>,
     pub(crate) outcome: Outcome<'a>,
 }
@@ -69,7 +69,7 @@ impl Event<'_> {
             fingerprint: *fingerprint,
             token_id: note.token_id.as_ref().map(|id| brief(id.as_str())),
             selector: selector.map(|(name, _)| *name),
-            value: selector.and_then(|(_, value)| value.as_deref()).map(brief),
+            value: note.shown_value().map(brief),
             count: note.count,
             outcome: outcome.word(),
             reason: outcome.reason(note),
@@ -96,7 +96,7 @@ fn harmless(json: &str) -> String {
     harmless
 }
 
-fn rfc3339(time: Timestamp) -> String {
+pub(super) fn rfc3339(time: Timestamp) -> String {
     let time = OffsetDateTime::from_unix_timestamp(time.seconds()).ok();
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
 }
@@ -131,7 +131,8 @@ mod tests {
             caller: Some("edge"),
             call: note.call.unwrap(),
             note,
-            fingerprint: note.token.as_ref().map(|token| key.of(token)),
+            fingerprint: (note.token.as_ref().map(|token| key.of(token)))
+                .or_else(|| note.hidden_value().map(|value| key.of_text(value))),
             outcome,
         };
         String::from_utf8(event.line()).unwrap()
@@ -207,11 +208,19 @@ mod tests {
 
     #[test]
     fn what_was_meant_is_told() {
-        let selector = Some(("sub", Some("al\"ice".to_owned())));
+        let selector = Some(("provider", Some("bank".to_owned())));
         let note = Note { selector, count: Some(3), ..Note::of(Call::Purge) };
         let purged =
-            r#"purged","call":"purge","selector":"sub","value":"al\"ice","count":3,"outcome":"done""#;
+            r#"purged","call":"purge","selector":"provider","value":"bank","count":3,"outcome":"done""#;
         assert_eq!(told(&note, Outcome::Done), purged);
+        for name in ["sub", "client_id"] {
+            let selector = Some((name, Some("abc".to_owned())));
+            let note = Note { selector, count: Some(3), ..Note::of(Call::Purge) };
+            let purged = format!(
+                r#"purged","call":"purge","fingerprint":"47a661cf2f9d5fca","selector":"{name}","count":3,"outcome":"done""#
+            );
+            assert_eq!(told(&note, Outcome::Done), purged, "a value may be a token");
+        }
         let note = Note { token_id: id("6f2c"), ..Note::of(Call::Lookup) };
         let looked_up = r#"looked_up","call":"lookup","token_id":"6f2c","outcome":"done""#;
         assert_eq!(told(&note, Outcome::Done), looked_up);
@@ -227,7 +236,7 @@ mod tests {
     #[test]
     fn no_value_breaks_a_line_or_steers_a_terminal() {
         let hostile = "a\n\r\u{b}\u{1b}[2J\u{7f}\u{85}\u{9b}2J\u{2028}\u{2029}\u{202e}\u{2066}\"}{\u{e9}";
-        let selector = Some(("sub", Some(hostile.to_owned())));
+        let selector = Some(("provider", Some(hostile.to_owned())));
         let line = line(&Note { selector, ..Note::of(Call::Purge) }, Outcome::Done);
         let json = line.strip_suffix('\n').unwrap();
         assert!(json.bytes().all(|byte| byte.is_ascii_graphic() || byte > 0x7f), "{json}");
@@ -242,7 +251,7 @@ mod tests {
     #[test]
     fn no_line_is_long() {
         let long = "\u{1}\u{e9}".repeat(8000);
-        let selector = Some(("sub", Some(long.clone())));
+        let selector = Some(("provider", Some(long.clone())));
         let line = line(&Note { token_id: id(&long), selector, ..Note::of(Call::Lookup) }, Outcome::Done);
         assert!(line.len() < 4096, "{}", line.len());
     }

@@ -1,7 +1,8 @@
-//! What is told of the decisions that matter: to the log, and, where one is configured, to an audit log.
+//! Log lines and audit log of the decisions that matter.
 
 mod event;
 mod fingerprint;
+mod limit;
 mod line;
 mod request_id;
 mod sink;
@@ -11,14 +12,17 @@ mod writer;
 
 use std::io;
 
+use introspectd_core::Timestamp;
+
 pub(crate) use event::{Call, Note, Outcome};
 pub(crate) use fingerprint::Fingerprint;
 pub use fingerprint::Fingerprints;
 pub use sink::Destination;
 pub(crate) use telling::{Asked, Told};
-pub(crate) use trace::refused;
+pub use trace::REFUSALS;
 pub use writer::OnFailure;
 
+use limit::Limit;
 use writer::Writer;
 
 /// The audit log: a JSON object on a line for each decision that matters. What it holds and what not, `docs/audit.md`
@@ -26,6 +30,7 @@ use writer::Writer;
 #[derive(Debug)]
 pub struct Audit {
     fingerprints: Fingerprints,
+    limit: Limit,
     /// `None` where there is no audit log.
     writer: Option<Writer>,
 }
@@ -33,7 +38,7 @@ pub struct Audit {
 impl Audit {
     /// No audit log; fingerprints are made all the same, for answers that tell them.
     pub fn off(fingerprints: Fingerprints) -> Self {
-        Self { fingerprints, writer: None }
+        Self { fingerprints, limit: Limit::default(), writer: None }
     }
 
     /// Starts one, with a thread that writes it.
@@ -45,7 +50,8 @@ impl Audit {
         on_failure: OnFailure,
         fingerprints: Fingerprints,
     ) -> io::Result<Self> {
-        Ok(Self { fingerprints, writer: Some(Writer::start(destination, on_failure)?) })
+        let writer = Some(Writer::start(destination, on_failure)?);
+        Ok(Self { fingerprints, limit: Limit::default(), writer })
     }
 
     /// Resolves once a line was lost, where [`OnFailure::Exit`] has that end the process; else never.
@@ -56,7 +62,17 @@ impl Audit {
         }
     }
 
-    /// Waits until all lines so far are written, for five seconds at most.
+    /// Begins another second of the limit on refusals, which is to be called once a second. Where some of the last
+    /// one had no lines, one line in the log and one in the audit log say how many.
+    pub(crate) fn begin_second(&self, now: Timestamp) {
+        let Some(left_out) = self.limit.begin_second() else { return };
+        trace::left_out(&left_out);
+        if let Some(writer) = &self.writer {
+            writer.write(left_out.line(now));
+        }
+    }
+
+    /// Waits until all lines so far are written, for at most two seconds.
     pub async fn flush(&self) {
         if let Some(writer) = &self.writer {
             writer.flush().await;

@@ -27,6 +27,7 @@ pub(crate) fn request_id(headers: &HeaderMap, note: &Note) -> String {
 
 fn tells_a_secret(id: &str, headers: &HeaderMap, note: &Note) -> bool {
     note.token.as_ref().map(TokenValue::expose).is_some_and(|token| tells(id, token))
+        || note.hidden_value().is_some_and(|value| tells(id, value))
         || credentials(headers).iter().any(|secret| tells(id, secret.expose_secret()))
 }
 

@@ -3,6 +3,11 @@ use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
+use rustix::io::Errno;
 
 /// Where lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +53,11 @@ impl Sink {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(written) => rest = rest.get(written..).unwrap_or_default(),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // Whoever shares standard output with this process may have made it non-blocking.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    thread::sleep(RETRY);
+                    continue;
+                }
                 Err(error) => return Err(error),
             }
             self.is_torn = !rest.is_empty();
@@ -69,8 +79,24 @@ impl Sink {
     }
 }
 
+/// Pause before a destination that does not block is tried again.
+const RETRY: Duration = Duration::from_millis(10);
+
+const NO_READER: &str = "it is a named pipe without a reader. Start the reader first, or name a regular file";
+
+/// Does not wait for the reader of a named pipe to open it, as an ordinary open would: the start, or the thread that
+/// follows a rotated file, would hang.
 fn append_to(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).mode(0o600).open(path)
+    let mut options = OpenOptions::new();
+    options.append(true).create(true).mode(0o600);
+    let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file =
+        options.custom_flags(nonblocking).open(path).map_err(|error| match Errno::from_io_error(&error) {
+            Some(Errno::NXIO) => io::Error::new(error.kind(), NO_READER),
+            Some(_) | None => error,
+        })?;
+    fcntl_setfl(&file, fcntl_getfl(&file)? - OFlags::NONBLOCK)?;
+    Ok(file)
 }
 
 #[cfg(test)]
@@ -119,6 +145,24 @@ mod tests {
         File::options().write(true).truncate(true).open(&path).unwrap();
         sink.write(b"two\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "two\n");
+    }
+
+    #[test]
+    fn named_pipe_is_refused_without_a_reader_and_written_with_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.pipe");
+        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)
+            .unwrap();
+        let refused = Sink::open(Destination::File(path.clone())).err().unwrap();
+        assert!(refused.to_string().contains("without a reader"), "{refused}");
+        // Opened for both, so that the test does not wait for the writer either.
+        let mut reader = File::options().read(true).write(true).open(&path).unwrap();
+        let mut sink = open(&path);
+        sink.write(b"one\n").unwrap();
+        assert!(!fcntl_getfl(&sink.file).unwrap().contains(OFlags::NONBLOCK), "a full pipe is waited for");
+        let mut line = [0; 4];
+        io::Read::read_exact(&mut reader, &mut line).unwrap();
+        assert_eq!(&line, b"one\n");
     }
 
     #[test]

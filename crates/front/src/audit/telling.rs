@@ -1,7 +1,7 @@
 use http::{HeaderMap, HeaderValue};
 use introspectd_core::{ProviderName, TokenId, TokenValue};
 
-use super::event::{Call, Note, Outcome};
+use super::event::{Call, Note, Outcome, is_of_form};
 use super::line::Event;
 use super::request_id::{X_REQUEST_ID, request_id};
 use super::{Fingerprint, trace};
@@ -37,44 +37,88 @@ impl Session {
         self.audit().fingerprints.of(token)
     }
 
-    /// Tells of a question, soon. `note` is not asked for what there is no line about.
+    /// Queues an audit entry, if the limit on refusals admits it. `note` is not asked for what has no entry.
     pub(crate) fn tell(
         &self,
         asked: Asked<'_>,
         note: impl FnOnce() -> Note,
         outcome: Outcome<'_>,
     ) -> Option<Told> {
+        self.audit().writer.as_ref()?;
+        let note = note();
+        let call = note.call.filter(|call| call.is_told(outcome))?;
+        if call.is_refusal(outcome) && !self.admits(asked, outcome) {
+            return None;
+        }
+        self.write(asked, &note, outcome)
+    }
+
+    /// Logs and audits a refusal, if the limit admits it.
+    pub(crate) fn tell_of_refusal(
+        &self,
+        asked: Asked<'_>,
+        policy: Option<&str>,
+        note: impl FnOnce() -> Note,
+        problem: &Problem,
+    ) -> Option<Told> {
+        let is_audited = self.audit().writer.is_some() && !is_of_form(problem);
+        if !trace::is_logged(problem) && !is_audited {
+            return None;
+        }
+        let (note, outcome) = (note(), Outcome::Problem(problem));
+        let is_refusal = note.call.is_none_or(|call| call.is_refusal(outcome));
+        if is_refusal && !self.admits(asked, outcome) {
+            return None;
+        }
+        trace::refused(self.origin(), asked.caller, policy, problem);
+        self.write(asked, &note, outcome)
+    }
+
+    fn admits(&self, asked: Asked<'_>, outcome: Outcome<'_>) -> bool {
+        self.audit().limit.admits(asked.caller.is_none(), outcome.word())
+    }
+
+    fn write(&self, asked: Asked<'_>, note: &Note, outcome: Outcome<'_>) -> Option<Told> {
         let writer = self.audit().writer.as_ref()?;
-        let (line, told) = self.line(asked, &note(), outcome)?;
-        writer.write(line);
+        let (line, told) = self.line(asked, note, outcome)?;
+        match note.call.is_some_and(|call| call.is_refusal(outcome)) {
+            true => writer.write_refusal(line),
+            false => writer.write(line),
+        }
         Some(told)
     }
 
-    /// Tells of what an operator did. Returns when that is written, or cannot be.
+    /// Audits what an operator did, and returns when that is written, or cannot be. A refusal is audited as any other:
+    /// strangers ask here, too.
     pub(crate) async fn tell_through(
         &self,
         asked: Asked<'_>,
-        note: &Note,
+        note: Note,
         outcome: Outcome<'_>,
     ) -> Option<Told> {
+        if let (Some(call), Outcome::Problem(problem)) = (note.call, outcome)
+            && call.is_refusal(outcome)
+        {
+            return self.tell_of_refusal(asked, None, || note, problem);
+        }
         if let Some(call) = note.call {
-            trace::operated(self.origin(), asked.caller, call, note, self.fingerprint_in(note), outcome);
+            trace::operated(self.origin(), asked.caller, call, &note, self.fingerprint_in(&note), outcome);
         }
         let writer = self.audit().writer.as_ref()?;
-        let (line, told) = self.line(asked, note, outcome)?;
+        let (line, told) = self.line(asked, &note, outcome)?;
         writer.write_through(line).await;
         Some(told)
     }
 
-    /// Refuses a question, and tells of it.
+    /// Refuses a request, and tells of it.
     pub(crate) fn refuse(&self, asked: Asked<'_>, note: impl FnOnce() -> Note, problem: &Problem) -> Reply {
-        trace::refused(self.origin(), asked.caller, None, problem);
-        let told = self.tell(asked, note, Outcome::Problem(problem));
+        let told = self.tell_of_refusal(asked, None, note, problem);
         Told::on(told, problem.reply(Language::of(asked.headers)))
     }
 
     fn fingerprint_in(&self, note: &Note) -> Option<Fingerprint> {
-        note.token.as_ref().map(|token| self.fingerprint(token))
+        let of_token = note.token.as_ref().map(|token| self.fingerprint(token));
+        of_token.or_else(|| note.hidden_value().map(|value| self.audit().fingerprints.of_text(value)))
     }
 
     fn line(&self, asked: Asked<'_>, note: &Note, outcome: Outcome<'_>) -> Option<(Vec<u8>, Told)> {

@@ -1,22 +1,46 @@
 use introspectd_core::TokenId;
+use tracing::Level;
 
 use super::event::{Call, Note, Outcome};
 use super::fingerprint::Fingerprint;
+use super::limit::LeftOut;
 use crate::caller::Caller;
 use crate::problem::Problem;
 use crate::server::Origin;
 
-/// Tells of a refused request: from where it came, whose it was, and why it was refused. The rest of it is its
-/// client's, and told to nobody.
-///
-/// That a caller is unknown or may not is somebody's mistake or attack; bad tokens come all day.
-pub(crate) fn refused(origin: Origin, caller: Option<&Caller>, policy: Option<&str>, problem: &Problem) {
+/// Target of the log lines that anybody can cause, so that they can be kept from displacing others.
+pub const REFUSALS: &str = "introspectd_front::refusals";
+
+/// Whether a refusal has a log line at the level in force.
+pub(super) fn is_logged(problem: &Problem) -> bool {
+    if is_of_caller(problem) {
+        tracing::enabled!(target: REFUSALS, Level::INFO)
+    } else {
+        tracing::enabled!(target: REFUSALS, Level::DEBUG)
+    }
+}
+
+/// Logs a refused request: its origin, its caller, and the reason. The rest of it is its client's, and is not logged.
+pub(super) fn refused(origin: Origin, caller: Option<&Caller>, policy: Option<&str>, problem: &Problem) {
     let caller = caller.map(|caller| caller.name.as_str());
     let error = problem.error();
+    if is_of_caller(problem) {
+        tracing::info!(target: REFUSALS, %origin, caller, policy, error, "refused a request");
+    } else {
+        tracing::debug!(target: REFUSALS, %origin, caller, policy, error, ?problem, "refused a request");
+    }
+}
+
+/// Logs how many refusals of the last second had no lines.
+pub(super) fn left_out(left_out: &LeftOut) {
+    let (count, outcomes) = (left_out.total(), tracing::field::display(left_out));
+    tracing::warn!(count, outcomes, "too many refusals; further ones of this second have no lines");
+}
+
+/// An unknown caller, or one without the permission, is a mistake or an attack; bad tokens come all day.
+fn is_of_caller(problem: &Problem) -> bool {
     match problem {
-        Problem::InvalidClient | Problem::InvalidProxy | Problem::AccessDenied => {
-            tracing::info!(%origin, caller, policy, error, "refused a request");
-        }
+        Problem::InvalidClient | Problem::InvalidProxy | Problem::AccessDenied => true,
         Problem::InvalidRequest(_)
         | Problem::NotFound
         | Problem::MethodNotAllowed { .. }
@@ -31,13 +55,11 @@ pub(crate) fn refused(origin: Origin, caller: Option<&Caller>, policy: Option<&s
         | Problem::Failure(_)
         | Problem::NoSuchToken
         | Problem::NotRevoked(_)
-        | Problem::NotBound(_) => {
-            tracing::debug!(%origin, caller, policy, error, ?problem, "refused a request");
-        }
+        | Problem::NotBound(_) => false,
     }
 }
 
-/// Tells of what an operator did. What it was refused is told as such.
+/// Logs what an operator did, or was refused.
 pub(crate) fn operated(
     origin: Origin,
     caller: Option<&Caller>,
@@ -55,5 +77,5 @@ pub(crate) fn operated(
         (provider.as_ref().map(|it| it.as_str()), fingerprint.map(tracing::field::display));
     let token_id = token_id.as_ref().map(TokenId::as_str);
     let selector = selector.as_ref().map(|(name, _)| *name);
-    tracing::info!(%origin, caller, call = call.word(), provider, fingerprint, token_id, selector, count, "did what an operator asked");
+    tracing::info!(%origin, caller, call = call.word(), provider, fingerprint, token_id, selector, count, "operator request completed");
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::sink::{Destination, Sink};
 use crate::server::Stop;
@@ -24,6 +24,8 @@ pub enum OnFailure {
 #[derive(Debug)]
 pub(super) struct Writer {
     lines: mpsc::Sender<Line>,
+    /// Places for lines that wait for room in the queue.
+    waiting: Arc<Semaphore>,
     health: Arc<Health>,
     failed: Stop,
 }
@@ -46,30 +48,55 @@ struct Health {
 /// Lines that wait to be written. One is 4 KiB at most.
 const QUEUE: usize = 4096;
 
-/// How long somebody waits for a line at most, while the disk takes none.
+/// Places of the queue that lines about refusals, which anybody can cause, leave to those of operators.
+const RESERVED: usize = QUEUE / 2;
+
+/// Lines of operators that wait for room in the queue.
+const MAX_WAITING: usize = 1024;
+
+/// Longest wait of an operator for a line, while the destination takes none.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-const DISK_IS_SLOW: &str = "the disk is too slow for them";
-const WRITER_IS_GONE: &str = "nothing writes them any more";
+/// Longest wait for the lines in the queue when the process ends.
+const FLUSH: Duration = Duration::from_secs(2);
+
+const QUEUE_IS_FULL: &str = "audit queue full";
+const WRITER_IS_GONE: &str = "audit thread ended";
 
 impl Writer {
     pub(super) fn start(destination: Destination, on_failure: OnFailure) -> io::Result<Self> {
         let sink = Sink::open(destination)?;
+        let (writer, queue) = Self::with_queue(on_failure);
+        let health = Arc::clone(&writer.health);
+        std::thread::Builder::new()
+            .name("audit".to_owned())
+            .spawn(move || write_all(queue, sink, &health))?;
+        Ok(writer)
+    }
+
+    fn with_queue(on_failure: OnFailure) -> (Self, mpsc::Receiver<Line>) {
         let (lines, queue) = mpsc::channel(QUEUE);
         let (fail, failed) = Stop::new();
         let health = Arc::new(Health { lost: AtomicU64::new(0), on_failure, fail });
-        let noted = Arc::clone(&health);
-        std::thread::Builder::new().name("audit".to_owned()).spawn(move || write_all(queue, sink, &noted))?;
-        Ok(Self { lines, health, failed })
+        (Self { lines, waiting: Arc::new(Semaphore::new(MAX_WAITING)), health, failed }, queue)
     }
 
-    /// Has a line written, soon.
+    /// Queues a line about a refusal, which loses to those of operators where the queue fills up.
+    pub(super) fn write_refusal(&self, text: Vec<u8>) {
+        if self.lines.capacity() > RESERVED {
+            self.write(text);
+        } else {
+            self.health.lose(&QUEUE_IS_FULL);
+        }
+    }
+
+    /// Queues a line.
     pub(super) fn write(&self, text: Vec<u8>) {
         self.hand_over(Line { text, over: None });
     }
 
-    /// The same, and waits until that is done, or has failed, or takes too long. Where strangers' lines have filled the
-    /// queue, it waits for its place there.
+    /// Queues a line, and waits until it is written, or has failed, or takes too long. Where the queue is full, it
+    /// waits for a place there. Only the future waits, no thread.
     pub(super) async fn write_through(&self, text: Vec<u8>) {
         let (over, is_over) = oneshot::channel();
         match self.lines.try_send(Line { text, over: Some(over) }) {
@@ -78,24 +105,24 @@ impl Writer {
             Err(TrySendError::Closed(_)) => return self.health.lose(&WRITER_IS_GONE),
         }
         if tokio::time::timeout(PATIENCE, is_over).await.is_err() {
-            tracing::error!("the audit log takes no lines: an answer goes out before its line is written");
+            tracing::error!("audit write timed out; replying before the entry is written");
             self.health.fail();
         }
     }
 
-    /// Waits until all lines so far are written, or lost, or that takes too long.
+    /// Waits until all lines so far are written or lost, for at most [`FLUSH`].
     pub(super) async fn flush(&self) {
         let (over, is_over) = oneshot::channel();
         let waits = async {
             let _ = self.lines.send(Line { text: Vec::new(), over: Some(over) }).await;
             let _ = is_over.await;
         };
-        if tokio::time::timeout(PATIENCE, waits).await.is_err() {
-            tracing::error!("the audit log takes no lines: the last ones may be missing");
+        if tokio::time::timeout(FLUSH, waits).await.is_err() {
+            tracing::error!("audit flush timed out; the last entries may be missing");
         }
         let lost = self.health.lost.load(Relaxed);
         if lost > 0 {
-            tracing::error!(lost, "the audit log lacks lines");
+            tracing::error!(lost, "audit entries were lost");
         }
     }
 
@@ -107,18 +134,22 @@ impl Writer {
     fn hand_over(&self, line: Line) {
         match self.lines.try_send(line) {
             Ok(()) => {}
-            Err(TrySendError::Full(_)) => self.health.lose(&DISK_IS_SLOW),
+            Err(TrySendError::Full(_)) => self.health.lose(&QUEUE_IS_FULL),
             Err(TrySendError::Closed(_)) => self.health.lose(&WRITER_IS_GONE),
         }
     }
 
-    /// As a task of its own: whoever asked may go away, and its line must not go with it.
+    /// As a task of its own: the operator may go away, and its line must not go with it.
     fn hand_over_in_turn(&self, line: Line) {
         let (lines, health) = (self.lines.clone(), Arc::clone(&self.health));
+        let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else {
+            return health.lose(&QUEUE_IS_FULL);
+        };
         tokio::spawn(async move {
             if !matches!(tokio::time::timeout(PATIENCE, lines.send(line)).await, Ok(Ok(()))) {
-                health.lose(&DISK_IS_SLOW);
+                health.lose(&QUEUE_IS_FULL);
             }
+            drop(place);
         });
     }
 }
@@ -142,7 +173,7 @@ fn write_all(mut lines: mpsc::Receiver<Line>, mut sink: Sink, health: &Health) {
 impl Health {
     fn lose(&self, why: &dyn Display) {
         if self.lost.fetch_add(1, Relaxed) == 0 {
-            tracing::error!(%why, "cannot write the audit log: lines are lost");
+            tracing::error!(%why, "cannot write the audit log; entries are lost");
         }
         self.fail();
     }
@@ -157,7 +188,7 @@ impl Health {
     fn recover(&self) {
         let lost = self.lost.swap(0, Relaxed);
         if lost > 0 {
-            tracing::error!(lost, "the audit log is written again, and lacks lines");
+            tracing::error!(lost, "audit log writable again; entries were lost");
         }
     }
 }
@@ -166,16 +197,8 @@ impl Health {
 mod tests {
     use super::*;
 
-    /// What would be written, and nobody writes.
-    fn writer(on_failure: OnFailure) -> (Writer, mpsc::Receiver<Line>) {
-        let (lines, queue) = mpsc::channel(QUEUE);
-        let (fail, failed) = Stop::new();
-        let health = Arc::new(Health { lost: AtomicU64::new(0), on_failure, fail });
-        (Writer { lines, health, failed }, queue)
-    }
-
     fn filled(on_failure: OnFailure) -> (Writer, mpsc::Receiver<Line>) {
-        let (writer, queue) = writer(on_failure);
+        let (writer, queue) = Writer::with_queue(on_failure);
         (0..QUEUE).for_each(|_| writer.write(b"stranger".to_vec()));
         (writer, queue)
     }
@@ -193,6 +216,38 @@ mod tests {
         };
         let ((), operators) = tokio::join!(writer.write_through(b"operator".to_vec()), drain);
         assert_eq!((operators, writer.health.lost.load(Relaxed)), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn lines_about_refusals_leave_half_of_the_queue_to_operators() {
+        let (writer, mut queue) = Writer::with_queue(OnFailure::Log);
+        (0..QUEUE).for_each(|_| writer.write_refusal(b"stranger".to_vec()));
+        assert_eq!(writer.health.lost.swap(0, Relaxed), u64::try_from(RESERVED).unwrap());
+        (0..RESERVED).for_each(|_| writer.write(b"operator".to_vec()));
+        assert_eq!(writer.health.lost.load(Relaxed), 0);
+        let mut operators = 0;
+        while let Ok(line) = queue.try_recv() {
+            operators += usize::from(line.text == b"operator");
+        }
+        assert_eq!(operators, RESERVED);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn operators_lines_that_wait_for_room_are_bounded() {
+        let (writer, _queue) = filled(OnFailure::Log);
+        for number in 0..MAX_WAITING + 3 {
+            let gone = tokio::time::timeout(Duration::ZERO, writer.write_through(b"operator".to_vec()));
+            assert_eq!(gone.await.is_err(), number < MAX_WAITING, "a line that is lost is not waited for");
+        }
+        assert_eq!(writer.health.lost.load(Relaxed), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn flush_gives_up_on_a_destination_that_takes_nothing() {
+        let (writer, _queue) = filled(OnFailure::Log);
+        let started = tokio::time::Instant::now();
+        writer.flush().await;
+        assert_eq!(started.elapsed(), FLUSH);
     }
 
     #[tokio::test]
@@ -219,7 +274,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_without_its_line_ends_the_process_where_a_lost_line_would() {
         for (on_failure, ends) in [(OnFailure::Exit, true), (OnFailure::Log, false)] {
-            let (writer, _queue) = writer(on_failure);
+            let (writer, _queue) = Writer::with_queue(on_failure);
             writer.write_through(b"operator".to_vec()).await;
             let given = tokio::time::timeout(Duration::from_secs(1), writer.failed().given()).await;
             assert_eq!(given.is_ok(), ends, "{on_failure:?}");

@@ -41,9 +41,9 @@ impl Session {
                 .unwrap_or_else(|problem| self.refuse(asked, || Note::of(Call::Providers), &problem));
         }
         match outcome {
-            Ok(reply) => Told::on(self.tell_through(asked, &note, Outcome::Done).await, reply),
+            Ok(reply) => Told::on(self.tell_through(asked, note, Outcome::Done).await, reply),
             Err(problem) => {
-                let told = self.tell_through(asked, &note, Outcome::Problem(&problem)).await;
+                let told = self.tell_through(asked, note, Outcome::Problem(&problem)).await;
                 Told::on(told, problem.reply(Language::of(&head.headers)))
             }
         }

@@ -218,11 +218,8 @@ async fn what_operators_do_is_told() {
         with("looked_up", "lookup")
     );
     assert_eq!(audited.told(at("DELETE", path)).await, with("revoked", "revoke"));
-    assert_eq!(
-        audited.told(purge(&json!({"sub": "alice"}))).await,
-        json!({"event": "purged", "call": "purge", "caller": "admin", "selector": "sub", "value": "alice",
-               "count": 0, "outcome": "done"})
-    );
+    let told = audited.told(purge(&json!({"provider": "bank"}))).await;
+    assert_eq!((&told["selector"], &told["value"]), (&json!("provider"), &json!("bank")));
     let told = audited.told(purge(&json!({"token": ACTIVE}))).await;
     assert_eq!((&told["selector"], &told["fingerprint"]), (&json!("token"), &mine));
     assert_eq!(audited.told(purge(&json!({"all": true}))).await["selector"], "all");
@@ -260,6 +257,40 @@ async fn a_token_where_an_id_belongs_is_not_written() {
     let told = audited.told(at("DELETE", &path)).await;
     assert_eq!((&told["outcome"], &told["fingerprint"]), (&json!("done"), &mine));
     assert!(!audited.text().await.contains(UNKNOWN));
+}
+
+#[tokio::test]
+async fn token_where_a_claim_belongs_in_a_purge_is_written_as_its_fingerprint() {
+    let audited = Audited::start().await;
+    let mine = fingerprint(&audited, UNKNOWN).await;
+    for claim in ["sub", "client_id"] {
+        assert_eq!(
+            audited.told(purge(&json!({claim: UNKNOWN}))).await,
+            json!({"event": "purged", "call": "purge", "caller": "admin", "selector": claim,
+                   "fingerprint": mine, "count": 0, "outcome": "done"})
+        );
+    }
+    assert!(!audited.text().await.contains(UNKNOWN));
+}
+
+#[tokio::test]
+async fn strangers_who_call_operators_endpoints_are_limited_and_operators_are_not() {
+    let audited = Audited::start().await;
+    for _ in 0..600 {
+        audited.ask(revoke(ACTIVE).by("Bearer wrong")).await;
+        audited.ask(Ask::token(ACTIVE).by("Bearer wrong")).await;
+    }
+    for _ in 0..300 {
+        audited.ask(purge(&json!({"all": true}))).await;
+    }
+    let lines = audited.lines().await;
+    let count = |event: &str| lines.iter().filter(|line| line["event"] == event).count();
+    assert_eq!((count("refused"), count("purged")), (250, 300));
+    audited.bench.api.begin_second();
+    let summed = audited.lines().await.pop().unwrap();
+    assert_eq!(summed["event"], "refusals_left_out");
+    assert_eq!(summed["outcomes"], json!({"invalid_client": 950}));
+    assert_eq!(audited.told(Ask::token(ACTIVE).by("Bearer wrong")).await["event"], "refused");
 }
 
 #[tokio::test]
@@ -302,6 +333,7 @@ async fn a_request_id_that_tells_a_secret_is_neither_written_nor_answered() {
         (revoke(&format!("{ACTIVE}&token={ACTIVE}")), ACTIVE),
         (purge(&json!({"token": ACTIVE})), ACTIVE),
         (purge(&json!({"token": ACTIVE, "all": true})), ACTIVE),
+        (purge(&json!({"sub": ACTIVE})), ACTIVE),
         (Ask::form(format!("token={ACTIVE}")).to("POST", "/v1/explain").by(ADMIN), ACTIVE),
         (at("GET", &format!("/v1/providers/bank/tokens/{UNKNOWN}")), UNKNOWN),
         (at("DELETE", &format!("/v1/providers/bank/tokens/{UNKNOWN}")), UNKNOWN),

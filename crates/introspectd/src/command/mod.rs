@@ -76,12 +76,16 @@ pub(crate) fn print(text: &[u8]) -> Result<(), Stopped> {
     }
 }
 
-/// A line on standard error, where a terminal may be: it may hold what somebody else wrote.
+/// Writes a line to standard error.
 pub(crate) fn complain(line: &str) {
-    if line.is_empty() {
-        return;
+    if !line.is_empty() {
+        let _ = io::stderr().write_all(complaint(line).as_bytes());
     }
-    let _ = writeln!(io::stderr(), "introspectd: {}", screen::harmless(line.trim_end()));
+}
+
+/// Line for standard error, where a terminal may be: it may hold what somebody else wrote.
+fn complaint(line: &str) -> String {
+    format!("introspectd: {}\n", screen::harmless(line.trim_end()))
 }
 
 /// Variables whose names or values are no text are left out: none of ours is like that.

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use introspectd::{App, Bound, Config, log};
+use introspectd::log::Log;
+use introspectd::{App, Bound, Config};
 use introspectd_core::SystemClock;
 use introspectd_front::{Passed, Stop, Workers};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Exit, Outcome, Stopped, environment};
+use super::{Exit, Outcome, Stopped, complaint, environment};
 
 /// Run the server until SIGTERM or SIGINT, then let requests under way end.
 #[derive(Args)]
@@ -33,7 +34,22 @@ impl Serve {
     pub(crate) fn run(self) -> Outcome {
         let loaded = Config::load(&self.config, &environment());
         let (config, _) = loaded.map_err(|problems| Stopped::usage(problems.to_string()))?;
-        log::start(&config.log_level);
+        let log = Log::start(&config.log_level).map_err(|error| Stopped::unreachable(error.to_string()))?;
+        let outcome = Self::serve(config);
+        // The reader of standard error may have stalled, and the process ends all the same.
+        match outcome {
+            Ok(exit) => {
+                log.finish("");
+                Ok(exit)
+            }
+            Err(Stopped { exit, message }) => {
+                log.finish(&complaint(&message));
+                Err(Stopped { exit, message: String::new() })
+            }
+        }
+    }
+
+    fn serve(config: Config) -> Outcome {
         warn_of_the_unusual(&config);
         // For listeners and signals; connections are with the workers.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -102,7 +118,11 @@ fn announce(bound: &Bound) {
 /// sd_notify(3), for a unit of `Type=notify`: it has started when we listen, and failed when we cannot.
 fn tell_service_manager(state: &str) {
     let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    let told = UnixDatagram::unbound().and_then(|own| own.send_to(state.as_bytes(), socket));
+    let told = UnixDatagram::unbound().and_then(|own| {
+        // A manager that reads nothing must not hold up the start or the drain.
+        own.set_nonblocking(true)?;
+        own.send_to(state.as_bytes(), socket)
+    });
     if let Err(error) = told {
         tracing::warn!(%error, state, "cannot tell the service manager");
     }

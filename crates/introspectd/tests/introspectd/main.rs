@@ -33,6 +33,7 @@ mod server;
 mod shutdown;
 mod sidecar;
 mod sockets;
+mod stalled;
 mod systemd;
 mod tokens;
 mod vendors;

@@ -1,0 +1,88 @@
+//! Logs: human on a terminal, JSON otherwise, on standard error, without secrets.
+//!
+//! No thread that logs waits for whoever reads the log: lines pass a bounded queue to a thread of their own.
+
+mod queue;
+
+use std::fs::File;
+use std::io::{self, IsTerminal};
+use std::os::fd::AsFd;
+use std::panic;
+use std::time::Duration;
+
+use tracing::{Level, Metadata, Subscriber};
+use tracing_subscriber::filter::{FilterExt, filter_fn};
+use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use queue::Queue;
+
+/// Longest wait for lines that are queued when the process ends.
+const FLUSH: Duration = Duration::from_secs(1);
+
+/// Log of a running server.
+#[derive(Debug)]
+pub struct Log(Queue);
+
+impl Log {
+    /// Starts logging at this level (`RUST_LOG` syntax).
+    ///
+    /// # Errors
+    /// Where the system gives no thread or no descriptor.
+    pub fn start(level: &str) -> io::Result<Self> {
+        let queue = Queue::default();
+        // Not through `io::stderr`, whose lock others would wait for while a write does.
+        let out = File::from(io::stderr().as_fd().try_clone_to_owned()?);
+        queue.write_to(out)?;
+        let lines = lines(level, queue.clone(), io::stderr().is_terminal());
+        // A second start, in one process of tests, keeps the first.
+        let _ = tracing_subscriber::registry().with(lines).try_init();
+        // The default hook writes to standard error itself, and what it writes may hold a part of a request.
+        panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string);
+            tracing::error!(place, "a thread panicked; this is a bug");
+        }));
+        Ok(Self(queue))
+    }
+
+    /// Writes what is queued, then `last_words` as they are, for at most [`FLUSH`]: the process ends whatever the
+    /// reader does.
+    pub fn finish(&self, last_words: &str) {
+        if !last_words.is_empty() {
+            self.0.push(last_words.as_bytes());
+        }
+        self.0.flush(FLUSH);
+    }
+}
+
+/// Layer that formats events at this level, as lines for people or as JSON. An invalid level is `info`, since the
+/// configuration has been checked before.
+pub fn lines<S, W>(level: &str, writer: W, for_people: bool) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
+    let asked = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = asked.and(filter_fn(is_ours_or_important));
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    if for_people {
+        lines.with_filter(filter).boxed()
+    } else {
+        lines
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .with_filter(filter)
+            .boxed()
+    }
+}
+
+/// Below warnings, HTTP libraries write what they send and receive, headers and bodies among it. No
+/// level that an operator can choose lets that into the log.
+fn is_ours_or_important(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("introspectd") || *metadata.level() <= Level::WARN
+}
