@@ -16,10 +16,11 @@ pub(crate) enum Group {
     Revocation,
     Connections,
     WrongSecrets,
+    Tls,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Hits,
         Self::Million,
         Self::Latency,
@@ -33,6 +34,7 @@ impl Group {
         Self::Revocation,
         Self::Connections,
         Self::WrongSecrets,
+        Self::Tls,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -50,6 +52,7 @@ impl Group {
             Self::Revocation => "revocation",
             Self::Connections => "connections",
             Self::WrongSecrets => "wrong-secrets",
+            Self::Tls => "tls",
         }
     }
 }

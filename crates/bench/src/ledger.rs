@@ -23,6 +23,8 @@ pub(crate) enum Load {
     FloodLines,
     /// Cached hits on a thousand tokens at `/forward-auth`.
     ForwardAuth,
+    /// Cached hits on a thousand tokens, over TLS.
+    Tls,
     /// Every token is new.
     Misses,
     /// A cache that is full: hits only, a tenth new tokens, new tokens only.

@@ -26,6 +26,7 @@ mod roles;
 mod running;
 mod subject;
 mod table;
+mod tls;
 mod wrk;
 
 use std::path::Path;

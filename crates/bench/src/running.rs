@@ -17,6 +17,7 @@ use crate::proc::{self, Memory};
 use crate::process::Process;
 use crate::role::{free_port, role, wait_until_open};
 use crate::subject::Subject;
+use crate::tls::TlsListener;
 
 /// How introspectd departs from its defaults, beside the reuse of half an hour that the peers have, too.
 #[derive(Debug, Clone, Copy)]
@@ -26,15 +27,18 @@ pub(crate) struct Room {
     pub(crate) operated: bool,
     /// Whether its log goes into a pipe, as under a service manager, and not into a file.
     pub(crate) piped: bool,
+    /// Whether load comes over TLS, to a listener beside the plain one.
+    pub(crate) tls: bool,
 }
 
 impl Room {
     /// `[cache] max_bytes` by default.
-    pub(crate) const DEFAULT: Self = Self { mebibytes: 256, operated: false, piped: false };
+    pub(crate) const DEFAULT: Self = Self { mebibytes: 256, operated: false, piped: false, tls: false };
     /// More than any set needs.
     pub(crate) const AMPLE: Self = Self { mebibytes: 4096, ..Self::DEFAULT };
     pub(crate) const OPERATED: Self = Self { operated: true, ..Self::DEFAULT };
     pub(crate) const PIPED: Self = Self { piped: true, ..Self::DEFAULT };
+    pub(crate) const TLS: Self = Self { tls: true, ..Self::DEFAULT };
 }
 
 /// A subject that answers.
@@ -43,6 +47,7 @@ pub(crate) struct Running {
     pub(crate) port: u16,
     /// What it is asked.
     pub(crate) question: Question,
+    tls: Option<TlsListener>,
     process: Process,
     folder: PathBuf,
 }
@@ -52,9 +57,10 @@ impl Running {
     pub(crate) fn start(lab: &Lab, subject: Subject, authority: u16, room: Room) -> Result<Self> {
         let port = free_port()?;
         let folder = lab.folder(subject.name())?;
+        let tls = if room.tls { Some(TlsListener::create(&folder)?) } else { None };
         let command = match subject {
-            Subject::Floor => role("floor", port)?,
-            Subject::Introspectd => introspectd(lab, port, authority, room, &folder)?,
+            Subject::Floor => floor(port, tls.as_ref())?,
+            Subject::Introspectd => introspectd(lab, port, authority, room, tls.as_ref(), &folder)?,
             Subject::ProxyCache | Subject::OpenFileCache | Subject::Lua | Subject::Njs => {
                 nginx::command(subject, port, authority, &folder)?
             }
@@ -64,13 +70,21 @@ impl Running {
             if room.piped { Process::start_piped(&command, &log)? } else { Process::start(&command, &log)? };
         wait_until_open(port, &mut process)
             .map_err(|why| Failure::new(format!("{}: {why}", subject.name())))?;
-        Ok(Self { subject, port, question: Question::Introspect, process, folder })
+        Ok(Self { subject, port, question: Question::Introspect, tls, process, folder })
     }
 
     /// The same, asked something else.
     pub(crate) fn answering(mut self, question: Question) -> Self {
         self.question = question;
         self
+    }
+
+    /// Where load comes in.
+    pub(crate) fn url(&self) -> String {
+        match &self.tls {
+            Some(tls) => format!("https://127.0.0.1:{}/", tls.port),
+            None => format!("http://127.0.0.1:{}/", self.port),
+        }
     }
 
     pub(crate) fn cpu(&self) -> Duration {
@@ -122,15 +136,31 @@ impl Drop for Running {
     }
 }
 
+fn floor(port: u16, tls: Option<&TlsListener>) -> Result<Command> {
+    let mut command = role("floor", port)?;
+    if let Some(TlsListener { port, certificate, key }) = tls {
+        command.arg(port.to_string()).arg(certificate).arg(key);
+    }
+    Ok(command)
+}
+
 /// What introspectd is started with.
 pub(crate) fn introspectd(
     lab: &Lab,
     port: u16,
     authority: u16,
     room: Room,
+    tls: Option<&TlsListener>,
     folder: &std::path::Path,
 ) -> Result<Command> {
-    let Room { mebibytes, operated, piped: _ } = room;
+    let Room { mebibytes, operated, piped: _, tls: _ } = room;
+    let tls = tls.map_or_else(String::new, |TlsListener { port, certificate, key }| {
+        format!(
+            ", {{ address = \"127.0.0.1:{port}\", tls = {{ certificate = \"{}\", key = \"{}\" }} }}",
+            certificate.display(),
+            key.display()
+        )
+    });
     let operator = if operated {
         format!(
             "[callers.{OPERATOR}]\nsecret = {{ literal = \"{OPERATOR_SECRET}\" }}\n\
@@ -142,7 +172,7 @@ pub(crate) fn introspectd(
         String::new()
     };
     let configuration = format!(
-        "[listen]\napi = [\"127.0.0.1:{port}\"]\nadmin = \"127.0.0.1:{admin}\"\nworkers = 2\n\
+        "[listen]\napi = [\"127.0.0.1:{port}\"{tls}]\nadmin = \"127.0.0.1:{admin}\"\nworkers = 2\n\
          [cache]\nttl = \"30m\"\nmax_bytes = \"{mebibytes}MiB\"\n\
          [routing]\nunmatched = \"{PROVIDER}\"\n\
          [callers.{CALLER}]\nsecret = {{ literal = \"{SECRET}\" }}\n\

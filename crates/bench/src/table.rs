@@ -68,6 +68,7 @@ fn name(load: Load) -> String {
         Load::Paced => "hits on 100000, fixed rate".to_owned(),
         Load::Beside(disturbance) => beside(disturbance).to_owned(),
         Load::ForwardAuth => "hits on 1000 at /forward-auth".to_owned(),
+        Load::Tls => "hits on 1000 over TLS".to_owned(),
         Load::Misses => "misses".to_owned(),
         Load::FullHits => "full cache: hits".to_owned(),
         Load::FullMixed => "full cache: 10 % new".to_owned(),

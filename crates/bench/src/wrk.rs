@@ -60,7 +60,7 @@ pub(crate) fn run(lab: &Lab, running: &Running, tokens: &Tokens, seconds: u64) -
     fs::write(&script, script_for(running.question)).tried(script.display())?;
     let mut command = Command::new("wrk");
     command.args(["-t2", "-c64", &format!("-d{seconds}s"), "--latency", "-s"]).arg(script);
-    command.args([&format!("http://127.0.0.1:{}/", running.port), "--", &tokens.prefix]);
+    command.args([&running.url(), "--", &tokens.prefix]);
     command.args([&tokens.count.to_string(), tokens.kind.name(), &lab.prefix()]);
     let mut process = Process::start(&command, &folder.join("log"))?;
     process.wait(Duration::from_secs(seconds + 60)).map_err(|why| Failure::new(format!("wrk: {why}")))?;

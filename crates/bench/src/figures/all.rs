@@ -200,4 +200,10 @@ pub(crate) const FIGURES: &[Figure] = &[
         beside(Disturbance::FloodElsewhere, Disturbance::QuietBeforeFlood),
     ),
     one(Group::WrongSecrets, "the same: log lines each second", 1_000.0, Unit::PerSecond, Load::FloodLines),
+    information(
+        Group::Tls,
+        "hit over TLS, 1,000 tokens: CPU to bare hyper over TLS",
+        Unit::Times,
+        ratio(Load::Tls, Cpu, Floor),
+    ),
 ];

@@ -12,6 +12,7 @@ mod million;
 mod misses;
 mod revocation;
 mod start;
+mod tls;
 mod wrong_secrets;
 
 use crate::failure::Result;
@@ -53,5 +54,6 @@ fn measure(group: Group, lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         Group::Revocation => revocation::run(lab, ledger),
         Group::Connections => connections::run(lab, ledger),
         Group::WrongSecrets => wrong_secrets::run(lab, ledger),
+        Group::Tls => tls::run(lab, ledger),
     }
 }

@@ -9,6 +9,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
@@ -18,7 +19,12 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
 
 use crate::failure::{Failure, Result, Tried};
 
@@ -47,17 +53,28 @@ where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let port = words.first().and_then(|word| word.parse().ok());
-    let port: u16 = port.ok_or_else(|| Failure::new("a role takes a port"))?;
+    let port = |word: &String| word.parse::<u16>().tried("a role takes a port");
+    let (plain, tls) = match words {
+        [plain] => (port(plain)?, None),
+        [plain, tls, certificate, key] => (port(plain)?, Some((port(tls)?, acceptor(certificate, key)?))),
+        _ => {
+            return Err(Failure::new(
+                "a role takes a port, and perhaps that of TLS, a certificate and a key",
+            ));
+        }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.tried("cannot start a runtime")?;
     // As a task, so that it runs on the workers.
-    let serving = runtime.spawn(serve(port, answer));
+    if let Some((port, acceptor)) = tls {
+        runtime.spawn(serve(port, Some(acceptor), answer.clone()));
+    }
+    let serving = runtime.spawn(serve(plain, None, answer));
     runtime.block_on(serving).tried("the server ended")?
 }
 
 /// As bare as hyper comes, with its own default for slow heads.
-async fn serve<S, F>(port: u16, answer: S) -> Result<()>
+async fn serve<S, F>(port: u16, tls: Option<TlsAcceptor>, answer: S) -> Result<()>
 where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
@@ -67,16 +84,39 @@ where
         let Ok((stream, _)) = listener.accept().await else { continue };
         let _ = stream.set_nodelay(true);
         let answer = answer.clone();
-        let service = service_fn(move |request| {
-            let reply = answer(request);
-            async move { Ok::<_, Infallible>(reply.await) }
-        });
-        tokio::spawn(async move {
-            let mut http = http1::Builder::new();
-            // A client that leaves ends its connection with an error, and that is no news.
-            let _ = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
-        });
+        match tls.clone() {
+            None => drop(tokio::spawn(converse(stream, answer))),
+            Some(tls) => drop(tokio::spawn(async move {
+                if let Ok(stream) = tls.accept(stream).await {
+                    converse(stream, answer).await;
+                }
+            })),
+        }
     }
+}
+
+/// Answers on one connection. A client that leaves ends it with an error, which is no news.
+async fn converse<S, F>(stream: impl AsyncRead + AsyncWrite + Unpin + Send, answer: S)
+where
+    S: Fn(Request<Incoming>) -> F,
+    F: Future<Output = Reply>,
+{
+    let service = service_fn(move |request| {
+        let reply = answer(request);
+        async move { Ok::<_, Infallible>(reply.await) }
+    });
+    let mut http = http1::Builder::new();
+    let _ = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
+}
+
+fn acceptor(certificate: &str, key: &str) -> Result<TlsAcceptor> {
+    let chain = CertificateDer::pem_file_iter(certificate).tried(certificate)?;
+    let chain = chain.collect::<std::result::Result<Vec<_>, _>>().tried(certificate)?;
+    let key = PrivateKeyDer::from_pem_file(key).tried(key)?;
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = builder.tried("TLS")?.with_no_client_auth().with_single_cert(chain, key).tried("TLS")?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 fn reply(status: StatusCode, body: impl Into<Bytes>) -> Reply {
