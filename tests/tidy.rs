@@ -19,12 +19,13 @@ use serde_json::Value;
 /// Crate, and which others of ours it may use.
 const MAY_USE: &[(&str, &[&str])] = &[
     ("introspectd-core", &[]),
-    ("introspectd-settings", &[]),
-    ("introspectd-upstream", &["introspectd-core", "introspectd-settings"]),
+    ("introspectd-files", &[]),
+    ("introspectd-settings", &["introspectd-files"]),
+    ("introspectd-upstream", &["introspectd-core", "introspectd-settings", "introspectd-files"]),
     (ADAPTER, &["introspectd-upstream", "introspectd-core", "introspectd-settings"]),
     ("introspectd-bindings", &["introspectd-core"]),
     ("introspectd-resolver", &["introspectd-core"]),
-    ("introspectd-front", &["introspectd-resolver", "introspectd-core"]),
+    ("introspectd-front", &["introspectd-resolver", "introspectd-core", "introspectd-files"]),
     ("introspectd-ext-authz", &["introspectd-front"]),
     (
         "introspectd",
@@ -37,6 +38,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-upstream",
             "introspectd-core",
             "introspectd-settings",
+            "introspectd-files",
         ],
     ),
     // What produces an answer and what reads it must not be able to be wrong together.

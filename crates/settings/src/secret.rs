@@ -1,3 +1,4 @@
+use introspectd_files::{MAX_SECRET, START};
 use secrecy::SecretString;
 
 use crate::Section;
@@ -89,7 +90,7 @@ impl Section {
 
     fn file_secret(&mut self) -> Option<String> {
         let path = self.text("file")?;
-        match std::fs::read_to_string(&path) {
+        match introspectd_files::read_text(path.as_ref(), MAX_SECRET, START) {
             // An editor or `echo` ends the file with a line break, which is no part of the secret.
             Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
             Err(error) => {

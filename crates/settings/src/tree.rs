@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use config::{Config, File, FileFormat};
+use introspectd_files::{MAX_FILE, START};
 
 use crate::{Ledger, Problem, Problems, Section};
 
@@ -46,7 +47,8 @@ fn without_excerpt(error: &str) -> String {
 }
 
 fn read(file: &Path) -> Result<String, String> {
-    std::fs::read_to_string(file).map_err(|error| format!("cannot be read: {error}"))
+    let read = introspectd_files::read_text(file, MAX_FILE, START);
+    read.map_err(|error| format!("cannot be read: {error}"))
 }
 
 /// Gives the values of a file read by ourselves the file's name.

@@ -1,5 +1,6 @@
 use std::sync::{Arc, LazyLock};
 
+use introspectd_files::{MAX_FILE, START};
 use introspectd_settings::Section;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -81,7 +82,8 @@ fn read_roots(table: &Section, path: &str) -> Option<RootCertStore> {
 
 fn read_identity(table: &Section, certificate: &str, key: &str) -> Option<Identity> {
     let chain = read_certificates(table, "certificate", certificate);
-    let key = match PrivateKeyDer::from_pem_file(key) {
+    let read_key = pem(key).and_then(|pem| PrivateKeyDer::from_pem_slice(&pem).map_err(|it| it.to_string()));
+    let key = match read_key {
         Ok(key) => Some(key),
         Err(error) => {
             table.problem("key", format!("{key}: {error}"), "Name a PEM file with one private key.");
@@ -91,10 +93,14 @@ fn read_identity(table: &Section, certificate: &str, key: &str) -> Option<Identi
     Some((chain?, key?))
 }
 
+fn pem(path: &str) -> Result<Vec<u8>, String> {
+    introspectd_files::read(path.as_ref(), MAX_FILE, START).map_err(|error| error.to_string())
+}
+
 fn read_certificates(table: &Section, key: &str, path: &str) -> Option<Vec<CertificateDer<'static>>> {
-    let read = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| error.to_string())
+    let parse = |pem: Vec<u8>| CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+    let read = pem(path)
+        .and_then(|pem| parse(pem).map_err(|error| error.to_string()))
         .and_then(|found| if found.is_empty() { Err("no certificate inside".to_owned()) } else { Ok(found) });
     match read {
         Ok(certificates) => Some(certificates),

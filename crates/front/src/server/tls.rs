@@ -3,9 +3,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use introspectd_files::MAX_FILE;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
@@ -119,7 +120,8 @@ impl TlsFiles {
 
     fn acceptor(&self, protocols: Protocols) -> Result<TlsAcceptor, TlsProblem> {
         let chain = read_certificates("certificate", &self.certificate)?;
-        let key = PrivateKeyDer::from_pem_file(&self.key).map_err(|error| at("key", &self.key, &error))?;
+        let key = pem("key", &self.key)?;
+        let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| at("key", &self.key, &error))?;
         let roots = self.client_ca.as_ref().map(|file| read_roots(file)).transpose()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions =
@@ -170,9 +172,14 @@ fn stamp(file: &Path) -> io::Result<(SystemTime, u64, u64)> {
     Ok((file.modified()?, file.len(), file.ino()))
 }
 
+/// Waits for no pipe: the files are read again by the threads that serve.
+fn pem(key: &'static str, file: &Path) -> Result<Vec<u8>, TlsProblem> {
+    introspectd_files::read(file, MAX_FILE, Duration::ZERO).map_err(|error| at(key, file, &error))
+}
+
 fn read_certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {
-    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match read {
+    let pem = pem(key, file)?;
+    match CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>() {
         Ok(found) if found.is_empty() => Err(at(key, file, &"no certificate inside")),
         Ok(found) => Ok(found),
         Err(error) => Err(at(key, file, &error)),

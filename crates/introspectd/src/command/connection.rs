@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 use http::{HeaderValue, Method, StatusCode};
+use introspectd_files::{MAX_SECRET, START};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::client_file::ClientFile;
@@ -80,7 +81,7 @@ impl Connection {
 
 /// The line break at its end is none of it.
 fn secret_in(path: &Path) -> Result<SecretString, Stopped> {
-    let read = std::fs::read_to_string(path);
+    let read = introspectd_files::read_text(path, MAX_SECRET, START);
     let text = read.map_err(|error| Stopped::usage(format!("{} cannot be read: {error}", path.display())))?;
     Ok(text.trim_end_matches(['\r', '\n']).into())
 }

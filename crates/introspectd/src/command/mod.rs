@@ -95,6 +95,9 @@ pub(crate) fn environment() -> Environment {
         .collect()
 }
 
+/// Most bytes of a token or secret on standard input.
+const MAX_SECRET: u64 = 64 * 1024;
+
 /// A secret from standard input, where neither the process list nor the shell's history shows it. The
 /// line break at its end is none of it.
 pub(crate) fn read_secret(what: &str) -> Result<String, Stopped> {
@@ -102,8 +105,11 @@ pub(crate) fn read_secret(what: &str) -> Result<String, Stopped> {
         complain(&format!("type the {what}, then Enter and Ctrl-D"));
     }
     let mut text = String::new();
-    let read = io::stdin().read_to_string(&mut text);
+    let read = io::stdin().take(MAX_SECRET + 1).read_to_string(&mut text);
     read.map_err(|error| Stopped::usage(format!("cannot read the {what} from standard input: {error}")))?;
+    if text.len() as u64 > MAX_SECRET {
+        return Err(Stopped::usage(format!("the {what} on standard input has more than 64 KiB")));
+    }
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
         return Err(Stopped::usage(format!("give the {what} on standard input")));

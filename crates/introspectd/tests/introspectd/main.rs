@@ -25,6 +25,7 @@ mod lists;
 mod log;
 mod lookup;
 mod man;
+mod odd_files;
 mod program;
 mod purge;
 mod revoke;
