@@ -35,8 +35,14 @@ pub(crate) fn client_basic(
     basic(table, "client_id", &encode(id, encoded), &encode(secret.expose_secret(), encoded))
 }
 
+/// Form-urlencodes, a space as `%20`: every form decoder reads that, while servers on Authlib, which
+/// only undo percent-encoding, read `+` as a plus.
 fn encode(text: &str, encoded: bool) -> String {
-    if encoded { form_urlencoded::byte_serialize(text.as_bytes()).collect() } else { text.to_owned() }
+    if !encoded {
+        return text.to_owned();
+    }
+    // The serializer writes a plus itself as `%2B`.
+    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
 /// The value of a Basic `Authorization` header, RFC 7617. `key` is the user's name in the configuration.
