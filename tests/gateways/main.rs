@@ -18,8 +18,6 @@ mod application;
 mod client;
 mod edge;
 mod page;
-mod ports;
-mod process;
 mod scene;
 mod tokens;
 

@@ -11,15 +11,14 @@ use introspectd_core::{Clock, SystemClock};
 use introspectd_front::ListenAddress;
 use introspectd_simulators::Simulator;
 use introspectd_simulators::rfc7662::{CLIENT_SECRET, Rfc7662};
-use introspectd_tests::{Gateway, Reply};
+use introspectd_tests::{Gateway, Process, Reply, free_address};
 use tempfile::TempDir;
 
 use crate::application::{Application, Received};
 use crate::client::{Request, exchange};
 use crate::edge::{Answer, Edge, Refusal};
 use crate::page::{Files, Page};
-use crate::process::Process;
-use crate::{ports, tokens};
+use crate::tokens;
 
 /// The secret on all pages.
 pub(crate) const SECRET: &str = "edge-secret-to-change";
@@ -76,7 +75,7 @@ impl<E: Edge> Scene<E> {
         let introspectd = start_introspectd::<E>(&toml, folder.path(), &provider.base_url()).await;
         introspectd.clock().set(now);
 
-        let address = ports::free();
+        let address = free_address();
         let ports = [
             (8000, Some(address)),
             (8080, Some(introspectd.api())),

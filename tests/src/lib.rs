@@ -19,12 +19,15 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stderr,
     reason = "this library is for tests, where to panic is to fail"
 )]
 
 mod adapter;
 mod clock;
 mod gateway;
+mod ports;
+mod process;
 mod reply;
 mod room;
 mod vendors;
@@ -32,6 +35,8 @@ mod vendors;
 pub use adapter::Adapter;
 pub use clock::Time;
 pub use gateway::{EDGE_SECRET, Gateway, NOW, OPS_SECRET, basic, form_body, now, provider};
+pub use ports::free_address;
+pub use process::Process;
 pub use reply::Reply;
 pub use room::{Room, Sent};
 pub use vendors::{Apigee, Fixture, Passport, Rfc7662, TibcoAsg};

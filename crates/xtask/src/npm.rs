@@ -9,7 +9,7 @@ use std::path::Path;
 use crate::run::{Failure, Line, root};
 
 /// The folders of `tests/` that are installed: a server to introspect at, and a client that introspects.
-pub(crate) const PEERS: [&str; 2] = ["oidc-provider", "oauth4webapi"];
+pub(crate) const PEERS: [&str; 2] = ["interop/oidc-provider", "interop/oauth4webapi"];
 
 /// Written last, so that an installation that was interrupted is begun anew.
 const STAMP: &str = ".installed";

@@ -6,8 +6,9 @@ use std::fs;
 
 use crate::run::{Failure, Line, root};
 
-/// The folders of `tests/` that have one: gateways, and a client that knows us by our description alone.
-pub(crate) const PEERS: [&str; 2] = ["gateways", "openapi"];
+/// The folders of `tests/` that have one: gateways, a client that knows us by our description alone,
+/// and the servers and clients of `tests/interop`.
+pub(crate) const PEERS: [&str; 3] = ["gateways", "openapi", "interop"];
 
 /// Written last, so that an installation that was interrupted is begun anew.
 const STAMP: &str = ".installed";

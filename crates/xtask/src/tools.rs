@@ -19,6 +19,12 @@ pub(crate) const TESTS: &[Tool] = &[
     Tool { name: "HAProxy", version: &["haproxy", "-v"], at_least: 2, package: "haproxy" },
     Tool { name: "Apache httpd", version: &["apache2", "-v"], at_least: 2, package: "apache2-bin" },
     Tool {
+        name: "Apache's mod_oauth2",
+        version: &["dpkg-query", "--show", "libapache2-mod-oauth2"],
+        at_least: 3,
+        package: "libapache2-mod-oauth2",
+    },
+    Tool {
         name: "LuaSocket",
         version: &["dpkg-query", "--show", "lua-socket"],
         at_least: 3,

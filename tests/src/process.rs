@@ -1,5 +1,3 @@
-//! A gateway's real process.
-
 use std::fs::{self, File};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,16 +13,16 @@ const TICK: Duration = Duration::from_millis(20);
 /// So often at most: half a minute.
 const LOOKS: usize = 1500;
 
-/// A running process, its output in a file of its folder. It ends when this is dropped.
-pub(crate) struct Process {
+/// Running process, its output in a file of its folder. It ends when this is dropped.
+pub struct Process {
     name: String,
     child: Child,
     folder: PathBuf,
 }
 
 impl Process {
-    /// Starts it in a folder, and returns when it listens there.
-    pub(crate) async fn start(mut command: Command, folder: &Path, address: SocketAddr) -> Self {
+    /// Starts it in a folder, and returns when it listens on this address.
+    pub async fn start(mut command: Command, folder: &Path, address: SocketAddr) -> Self {
         let name = command.get_program().to_string_lossy().into_owned();
         let output = File::create(folder.join("output.log")).unwrap();
         command.current_dir(folder).env("PATH", search_path());

@@ -1,14 +1,6 @@
 //! A client that was written for RFC 7662 and RFC 8414 and not for us, npm's `oauth4webapi`, finds introspectd by its
 //! issuer and introspects through it unchanged.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    reason = "in a test, to panic is to fail"
-)]
-
-use std::path::Path;
 use std::process::Stdio;
 
 use introspectd_simulators::Simulator;
@@ -16,6 +8,8 @@ use introspectd_tests::{Fixture, Gateway, Rfc7662, now};
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
+
+use crate::peer::node;
 
 /// Each of its characters means something else where RFC 6749 section 2.3.1's encoding is left out.
 const SECRET: &str = "s3cr:t/+ %&ñ";
@@ -48,14 +42,7 @@ impl Scene {
 }
 
 async fn run(question: &str) -> Vec<Value> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/oauth4webapi");
-    assert!(
-        folder.join("node_modules").exists(),
-        "oauth4webapi is not installed: run `cargo xtask test`, which installs it"
-    );
-    let mut client = Command::new("node")
-        .arg("client.mjs")
-        .current_dir(folder)
+    let mut client = Command::from(node("oauth4webapi", "client.mjs"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .kill_on_drop(true)

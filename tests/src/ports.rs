@@ -1,5 +1,3 @@
-//! Ports for processes that cannot take a free one themselves and tell which.
-
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
@@ -10,8 +8,8 @@ const COUNT: u16 = 10_000;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
-/// An address of loopback on which nobody listens.
-pub(crate) fn free() -> SocketAddr {
+/// Address of loopback on which nothing listens, for a process that cannot take a free port itself and say which.
+pub fn free_address() -> SocketAddr {
     // Another run of the tests at the same time begins elsewhere.
     let start = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap();
     (0..COUNT)

@@ -1,14 +1,17 @@
 // A real authorization server (npm `oidc-provider`) for the end-to-end tests to mint, introspect and
-// revoke tokens at. Everything lives in memory.
+// revoke tokens at.
 //
-//   stdout  one line of JSON once it listens: {"issuer":"http://127.0.0.1:PORT"}
-//   stdin   the server ends when it closes, so a test that dies never leaves one behind
+//   stdin   one line of JSON, all of it optional: {"port":…, "folder":PATH where the tokens are}; then nothing.
+//           The server ends when it closes, so a test that dies never leaves one behind
+//   stdout  one line of JSON once it listens: {"port":…}
 //   stderr  the library's notices
 //
-// `app` mints opaque tokens (600 s) and may revoke its own; `introspectd` may introspect any of them.
+// `app` mints opaque tokens (600 s) and may revoke its own; the others may introspect any of them.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
+import { createInterface } from 'node:readline';
 
 // The library prints notices with console.info and console.warn: stdout is for the one line.
 console.info = console.error;
@@ -20,19 +23,24 @@ const SCOPES = 'orders.read orders.write';
 const AUDIENCE = 'https://orders.example';
 const LIFETIME_SECONDS = 600;
 
-const server = createServer();
-server.listen(0, '127.0.0.1', () => {
-  const issuer = `http://127.0.0.1:${server.address().port}`;
-  server.on('request', new Provider(issuer, configuration()).callback());
-  process.stdout.write(`${JSON.stringify({ issuer })}\n`);
-});
+const input = createInterface({ input: process.stdin });
+input.once('line', (line) => start(JSON.parse(line)));
+input.once('close', () => process.exit(0));
 
-process.stdin.resume();
-process.stdin.once('end', () => process.exit(0));
-process.stdin.once('error', () => process.exit(0));
+function start(wanted) {
+  const server = createServer();
+  server.listen(wanted.port ?? 0, '127.0.0.1', () => {
+    const { port } = server.address();
+    const provider = new Provider(`http://127.0.0.1:${port}`, configuration(wanted.folder));
+    server.on('request', provider.callback());
+    process.stdout.write(`${JSON.stringify({ port })}\n`);
+  });
+}
 
-function configuration() {
+function configuration(folder) {
   return {
+    // Without it everything lives in memory.
+    adapter: folder && storedIn(`${folder}/store.json`),
     clients: [
       {
         client_id: 'app',
@@ -43,15 +51,15 @@ function configuration() {
         response_types: [],
         scope: SCOPES,
       },
-      {
-        client_id: 'introspectd',
+      ...['introspectd', 'intro spectd:1'].map((client_id) => ({
+        client_id,
         // Every one of these characters means something else when RFC 6749 2.3.1's encoding is left out.
-        client_secret: 's3cr:t/+ %',
+        client_secret: 's3cr:t/+ %&',
         token_endpoint_auth_method: 'client_secret_basic',
         grant_types: [],
         redirect_uris: [],
         response_types: [],
-      },
+      })),
     ],
     scopes: SCOPES.split(' '),
     features: {
@@ -60,7 +68,7 @@ function configuration() {
       revocation: { enabled: true },
       introspection: {
         enabled: true,
-        allowedPolicy: (_ctx, client) => client.clientId === 'introspectd',
+        allowedPolicy: (_ctx, client) => client.clientId !== 'app',
       },
       // A resource is what gives a token its `aud` and makes it opaque.
       resourceIndicators: {
@@ -83,4 +91,29 @@ function configuration() {
 function signingKey() {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   return { ...privateKey.export({ format: 'jwk' }), use: 'sig', kid: 'test' };
+}
+
+// A store that outlives the process: one file, written whole. Of the library's adapter it has what tokens need.
+function storedIn(file) {
+  const records = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {};
+  const save = () => writeFileSync(file, JSON.stringify(records));
+  return class {
+    constructor(model) {
+      this.key = (id) => `${model}:${id}`;
+    }
+
+    async upsert(id, payload) {
+      records[this.key(id)] = payload;
+      save();
+    }
+
+    async find(id) {
+      return records[this.key(id)];
+    }
+
+    async destroy(id) {
+      delete records[this.key(id)];
+      save();
+    }
+  };
 }

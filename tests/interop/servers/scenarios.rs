@@ -1,0 +1,165 @@
+//! What is asked of every server.
+
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+use futures_util::future::{join, join_all};
+use introspectd_tests::Reply;
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use super::server::{AWKWARD_ID, CLIENT_ID, SECRET, Scene, Server, TTL_SECONDS};
+
+/// Writes a test for each scenario, named after it.
+macro_rules! instantiate {
+    ($server:ty) => {
+        super::scenarios::instantiate! { $server:
+            a_real_token_has_the_claims_of_its_server_until_it_is_revoked_there_and_ttl_is_over
+            a_token_that_was_never_minted_is_inactive
+            a_token_is_inactive_at_the_end_that_its_server_gave_it
+            wrong_credentials_of_ours_are_an_error_that_names_them
+            credentials_that_need_the_form_encoding_are_understood
+            a_server_that_is_stopped_under_load_never_makes_its_token_inactive
+        }
+    };
+    ($server:ty: $($scenario:ident)*) => {
+        $(#[tokio::test]
+        async fn $scenario() {
+            super::scenarios::$scenario::<$server>().await;
+        })*
+    };
+}
+pub(crate) use instantiate;
+
+pub(crate) async fn a_real_token_has_the_claims_of_its_server_until_it_is_revoked_there_and_ttl_is_over<
+    S: Server,
+>() {
+    let scene = Scene::<S>::open().await;
+    let token = scene.mint().await;
+    let claims = scene.introspect_there(&token).await;
+    assert_eq!(claims["active"], true, "{claims}");
+    let name = scene.introspect(&token).await.json()["provider"].clone();
+    scene.gateway.clock().advance(TTL_SECONDS);
+    let expected = with_whole_seconds(claims, name);
+    scene.introspect(&token).await.assert_active(&expected, "miss");
+    scene.introspect(&token).await.assert_active(&expected, "hit");
+
+    scene.revoke_there(&token).await;
+    scene.gateway.clock().advance(TTL_SECONDS);
+    scene.introspect(&token).await.assert_inactive();
+}
+
+/// Times rounded down, and who vouches for it.
+fn with_whole_seconds(mut claims: Value, provider: Value) -> Value {
+    for name in ["exp", "iat", "nbf"] {
+        if claims[name].is_f64() {
+            let text = claims[name].to_string();
+            claims[name] = serde_json::from_str(text.split('.').next().unwrap()).unwrap();
+        }
+    }
+    let members = claims.as_object_mut().unwrap();
+    members.retain(|_, value| !value.is_null());
+    members.insert("provider".to_owned(), provider);
+    claims
+}
+
+pub(crate) async fn a_token_that_was_never_minted_is_inactive<S: Server>() {
+    let scene = Scene::<S>::open().await;
+    // In the form of the server's own, so that it is asked.
+    let token = scene.mint().await;
+    let made_up: String = token.chars().rev().collect();
+    scene.introspect(&made_up).await.assert_inactive();
+    assert_eq!(scene.explain(&made_up).await["route"]["rule"], "regex");
+}
+
+pub(crate) async fn a_token_is_inactive_at_the_end_that_its_server_gave_it<S: Server>() {
+    let scene = Scene::<S>::open().await;
+    let token = scene.mint().await;
+    let end = scene.introspect(&token).await.json()["exp"].as_i64().unwrap();
+    scene.gateway.clock().set(end - 1);
+    assert_eq!(scene.introspect(&token).await.json()["active"], true);
+    scene.gateway.clock().set(end);
+    scene.introspect(&token).await.assert_inactive();
+}
+
+pub(crate) async fn wrong_credentials_of_ours_are_an_error_that_names_them<S: Server>() {
+    let token = Scene::<S>::open().await.mint().await;
+    let scene = Scene::<S>::open_with(|toml| toml, "another secret").await;
+    scene.introspect(&token).await.assert_problem(502, "upstream_error", None);
+    let explained = scene.explain(&token).await;
+    let failure = explained["providers"][0]["upstream"]["failure"].to_string();
+    assert!(failure.contains("our credentials"), "{explained}");
+    assert!(failure.contains(&S::REFUSAL.to_string()), "{explained}");
+}
+
+pub(crate) async fn credentials_that_need_the_form_encoding_are_understood<S: Server>() {
+    let (usual, awkward) = (format!("\"{CLIENT_ID}\""), format!("\"{AWKWARD_ID}\""));
+    let scene = Scene::<S>::open_with(|toml| toml.replace(&usual, &awkward), SECRET).await;
+    let token = scene.mint().await;
+    assert_eq!(scene.introspect(&token).await.json()["active"], true);
+}
+
+/// Answers of each phase before the next one begins.
+const ENOUGH: usize = 30;
+const CLIENTS: usize = 4;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) async fn a_server_that_is_stopped_under_load_never_makes_its_token_inactive<S: Server>() {
+    let folder = tempfile::tempdir().unwrap();
+    let wanted = |port: u16| json!({ "port": port, "folder": folder.path() });
+    let peer = S::start(wanted(0)).await;
+    let port = peer.port;
+    let each_time = |toml: String| toml.replace(&format!("\"{TTL_SECONDS}s\""), "\"0s\"");
+    let scene = Scene::<S>::before(&peer, each_time, SECRET).await;
+    let token = scene.mint().await;
+
+    let load = Load::default();
+    let stop_and_start = async {
+        load.until(|load| load.active.load(Relaxed) >= ENOUGH).await;
+        assert_eq!(load.failed.load(Relaxed), 0, "the server was never out of order");
+        drop(peer);
+        load.until(|load| load.failed.load(Relaxed) >= ENOUGH).await;
+        let peer = S::start(wanted(port)).await;
+        let before = load.active.load(Relaxed);
+        load.until(|load| load.active.load(Relaxed) >= before + ENOUGH).await;
+        load.end.store(1, Relaxed);
+        peer
+    };
+    let clients = join_all((0..CLIENTS).map(|_| load.ask(&scene, &token)));
+    timeout(PATIENCE, join(stop_and_start, clients)).await.expect("the server's return");
+}
+
+/// Counted answers.
+#[derive(Default)]
+struct Load {
+    active: AtomicUsize,
+    failed: AtomicUsize,
+    end: AtomicUsize,
+}
+
+impl Load {
+    async fn ask<S: Server>(&self, scene: &Scene<S>, token: &str) {
+        while self.end.load(Relaxed) == 0 {
+            let reply = scene.introspect(token).await;
+            if is_active(&reply) {
+                self.active.fetch_add(1, Relaxed);
+                continue;
+            }
+            assert!([502, 503, 504].contains(&reply.status), "{reply:?}");
+            let known = ["upstream_error", "temporarily_unavailable", "upstream_timeout"];
+            assert!(known.contains(&reply.json()["error"].as_str().unwrap()), "{reply:?}");
+            self.failed.fetch_add(1, Relaxed);
+        }
+    }
+
+    /// Lets the clients go on until this holds.
+    async fn until(&self, holds: impl Fn(&Self) -> bool) {
+        while !holds(self) {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn is_active(reply: &Reply) -> bool {
+    reply.status == 200 && reply.json()["active"] == true
+}
