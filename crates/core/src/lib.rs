@@ -11,6 +11,7 @@ mod failure;
 mod listing;
 mod name;
 mod provider;
+mod redact;
 mod scope;
 mod secret;
 mod token;

@@ -88,9 +88,9 @@ impl ScopeSet {
         self.0.iter().any(|granted| granted.covers(required))
     }
 
-    /// Drops the scopes that equal `text`.
-    pub fn remove(&mut self, text: &str) {
-        self.0.retain(|scope| scope.as_str() != text);
+    /// Keeps the scopes for which `keep` holds.
+    pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
+        self.0.retain(|scope| keep(scope.as_str()));
     }
 
     /// Bytes on the heap, about.

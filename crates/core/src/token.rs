@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::{ScopeSet, Timestamp, TokenValue};
+use crate::{ScopeSet, Timestamp};
 
 /// A JSON object, for what a provider says beyond the members that we know.
 pub type Object = serde_json::Map<String, Value>;
@@ -151,35 +151,6 @@ impl Token {
         self.validity().exp()
     }
 
-    /// Drops every string that equals the presented token, wherever it stands.
-    ///
-    /// Providers echo what they were asked in places that no list of names foresees; whoever reads
-    /// our answer must not learn a credential from it.
-    #[must_use]
-    pub fn without(mut self, presented: &TokenValue) -> Self {
-        let keep = |text: &String| !presented.is(text);
-        self.scope.remove(presented.expose());
-        for text in [
-            &mut self.client_id,
-            &mut self.username,
-            &mut self.sub,
-            &mut self.iss,
-            &mut self.jti,
-            &mut self.token_type,
-            &mut self.grant_type,
-        ] {
-            *text = text.take().filter(keep);
-        }
-        self.roles.retain(keep);
-        self.aud = self.aud.and_then(|aud| match aud {
-            Audience::One(one) => keep(&one).then_some(Audience::One(one)),
-            Audience::Many(many) => Some(Audience::Many(many.into_iter().filter(keep).collect())),
-        });
-        drop_from_object(&mut self.details, presented);
-        drop_from_object(&mut self.extensions, presented);
-        self
-    }
-
     /// Bytes on the heap, about: what the cache weighs it with.
     pub fn size(&self) -> usize {
         let texts = [
@@ -266,25 +237,6 @@ pub fn grant_type(vendor: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn drop_from_object(object: &mut Object, presented: &TokenValue) {
-    object.retain(|name, value| !presented.is(name) && keep_value(value, presented));
-}
-
-fn keep_value(value: &mut Value, presented: &TokenValue) -> bool {
-    match value {
-        Value::String(text) => !presented.is(text),
-        Value::Array(items) => {
-            items.retain_mut(|item| keep_value(item, presented));
-            true
-        }
-        Value::Object(object) => {
-            drop_from_object(object, presented);
-            true
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) => true,
-    }
-}
-
 fn object_size(object: &Object) -> usize {
     // A map's node costs about three pointers beside name and value.
     object.iter().map(|(name, value)| name.len() + 24 + value_size(value)).sum()
@@ -303,7 +255,6 @@ fn value_size(value: &Value) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_seconds(seconds).unwrap()
@@ -338,26 +289,6 @@ mod tests {
             assert_eq!(token.state(at(now)), state, "{now}");
         }
         assert_eq!(Token::new(Status::Untold, Expiry::Never).state(Timestamp::MAX), State::Unknown);
-    }
-
-    #[test]
-    fn the_presented_token_is_dropped_wherever_it_stands() {
-        let secret = "the-token";
-        let mut token = Token::new(Status::Good, Expiry::Never);
-        token.scope = ScopeSet::from_spaced("read the-token");
-        token.sub = Some(secret.to_owned());
-        token.jti = Some(secret.to_owned());
-        token.roles = vec![secret.to_owned(), "admin".to_owned()];
-        token.aud = Some(Audience::Many(vec![secret.to_owned(), "api".to_owned()]));
-        token.details = json!({"a": [{"b": secret}, secret, 1], secret: 1}).as_object().unwrap().clone();
-        token.extensions = json!({"x": {"y": [secret]}, "z": secret}).as_object().unwrap().clone();
-
-        let kept = token.without(&TokenValue::parse(secret.to_owned()).unwrap());
-
-        assert!(!format!("{kept:?}").contains(secret));
-        assert_eq!(kept.roles, ["admin"]);
-        assert_eq!(Value::Object(kept.details), json!({"a": [{}, 1]}));
-        assert_eq!(Value::Object(kept.extensions), json!({"x": {"y": []}}));
     }
 
     #[test]

@@ -1,0 +1,218 @@
+//! Removal of the presented token from what a provider says.
+
+use std::borrow::Cow;
+
+use memchr::memmem::Finder;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+
+use crate::{Audience, Object, Token, TokenValue};
+
+/// Shortest token, in bytes, that is looked for inside of words.
+///
+/// A shorter one is little of a secret and a part of words by chance (a token `a` would empty every answer), so it is
+/// dropped where it stands as a word of its own.
+const MIN_WITHIN: usize = 16;
+
+impl Token {
+    /// Drops every string that contains the presented token, wherever it stands: as it is, percent-encoded, or with
+    /// the escapes of JSON. Names of members count as well.
+    ///
+    /// Providers echo what they were asked in places that no list of names foresees (`"Bearer …"`, a URL with the
+    /// token in its query); whoever reads our answer must not learn a credential from it.
+    #[must_use]
+    pub fn without(mut self, presented: &TokenValue) -> Self {
+        let presented = Presented::new(presented);
+        let keep = |text: &String| !presented.is_in(text);
+        self.scope.retain(|scope| !presented.is_in(scope));
+        for text in [
+            &mut self.client_id,
+            &mut self.username,
+            &mut self.sub,
+            &mut self.iss,
+            &mut self.jti,
+            &mut self.token_type,
+            &mut self.grant_type,
+        ] {
+            *text = text.take().filter(keep);
+        }
+        self.roles.retain(keep);
+        self.aud = self.aud.and_then(|aud| match aud {
+            Audience::One(one) => keep(&one).then_some(Audience::One(one)),
+            Audience::Many(many) => Some(Audience::Many(many.into_iter().filter(keep).collect())),
+        });
+        presented.drop_from(&mut self.details);
+        presented.drop_from(&mut self.extensions);
+        self
+    }
+}
+
+struct Presented<'a> {
+    token: &'a TokenValue,
+    finder: Finder<'a>,
+}
+
+impl<'a> Presented<'a> {
+    fn new(token: &'a TokenValue) -> Self {
+        Self { token, finder: Finder::new(token.expose()) }
+    }
+
+    /// Takes time in proportion to the text.
+    fn is_in(&self, text: &str) -> bool {
+        self.is_within(text.as_bytes())
+            || (text.contains('%') && self.is_within(&Cow::from(percent_decode_str(text))))
+            || (text.contains('\\') && self.is_within(unescaped(text).as_bytes()))
+    }
+
+    fn is_within(&self, text: &[u8]) -> bool {
+        let length = self.token.expose().len();
+        let is_bounded = |begin: usize| {
+            let before = begin.checked_sub(1).and_then(|place| text.get(place));
+            let behind = text.get(begin.saturating_add(length));
+            !before.into_iter().chain(behind).any(is_of_a_word)
+        };
+        self.finder.find_iter(text).any(|begin| length >= MIN_WITHIN || is_bounded(begin))
+    }
+
+    fn drop_from(&self, object: &mut Object) {
+        object.retain(|name, value| !self.is_in(name) && self.is_absent_from(value));
+    }
+
+    /// Whether the value may stay, without what of it may not.
+    fn is_absent_from(&self, value: &mut Value) -> bool {
+        match value {
+            Value::String(text) => !self.is_in(text),
+            Value::Array(items) => {
+                items.retain_mut(|item| self.is_absent_from(item));
+                true
+            }
+            Value::Object(object) => {
+                self.drop_from(object);
+                true
+            }
+            Value::Null | Value::Bool(_) | Value::Number(_) => true,
+        }
+    }
+}
+
+/// The characters that a URL holds unescaped, of which identifiers are made.
+fn is_of_a_word(byte: &u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
+}
+
+/// The text with the escapes of JSON undone that a token's characters can have: `\/`, `\"`, `\\` and `\uXXXX`.
+fn unescaped(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, behind)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let unicode = behind.strip_prefix('u').and_then(|digits| {
+            let (digits, behind) = digits.split_at_checked(4)?;
+            Some((char::from_u32(u32::from_str_radix(digits, 16).ok()?)?, behind))
+        });
+        rest = match unicode {
+            Some((character, behind)) => {
+                plain.push(character);
+                behind
+            }
+            // The character behind stands for itself, and is no escape of its own.
+            None => {
+                let mut characters = behind.chars();
+                plain.extend(characters.next());
+                characters.as_str()
+            }
+        };
+    }
+    plain.push_str(rest);
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Expiry, ScopeSet, Status};
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    const SECRET: &str = "a/quite-secret+token";
+
+    fn presented(text: &str) -> TokenValue {
+        TokenValue::parse(text.to_owned()).unwrap()
+    }
+
+    fn token(extensions: Value) -> Token {
+        let mut token = Token::new(Status::Good, Expiry::Never);
+        let Value::Object(extensions) = extensions else { panic!("{extensions}") };
+        token.extensions = extensions;
+        token
+    }
+
+    #[test]
+    fn the_presented_token_is_dropped_wherever_it_stands() {
+        let mut token = token(json!({"x": {"y": [SECRET]}, "z": SECRET}));
+        token.scope = ScopeSet::from_spaced("read a/quite-secret+token x.a/quite-secret+token");
+        token.sub = Some(SECRET.to_owned());
+        token.jti = Some(format!("{SECRET}#1"));
+        token.roles = vec![SECRET.to_owned(), "admin".to_owned()];
+        token.aud = Some(Audience::Many(vec![SECRET.to_owned(), "api".to_owned()]));
+        token.details = json!({"a": [{"b": SECRET}, SECRET, 1], SECRET: 1}).as_object().unwrap().clone();
+
+        let kept = token.without(&presented(SECRET));
+
+        assert!(!format!("{kept:?}").contains(SECRET));
+        assert_eq!(kept.scope.to_string(), "read");
+        assert_eq!(kept.roles, ["admin"]);
+        assert_eq!(Value::Object(kept.details), json!({"a": [{}, 1]}));
+        assert_eq!(Value::Object(kept.extensions), json!({"x": {"y": []}}));
+    }
+
+    #[test]
+    fn a_string_that_contains_the_presented_token_is_dropped() {
+        for echo in [
+            "Bearer a/quite-secret+token",
+            "https://as.example/introspect?token=a%2Fquite-secret%2Btoken&x=1",
+            "https://as.example/?t=%61/quite-secret%2btoken",
+            r#"{"token":"a\/quite-secret+token"}"#,
+            r#"{\"token\":\"a\/quite-secret+token\"}"#,
+            r"a/quite-secret\u002btoken",
+        ] {
+            let members = json!({"echo": echo, "deep": [{"request": echo}, "kept"], echo: true, "x": "kept"});
+            let kept = token(members).without(&presented(SECRET)).extensions;
+            assert_eq!(Value::Object(kept), json!({"deep": [{}, "kept"], "x": "kept"}), "{echo}");
+        }
+    }
+
+    #[test]
+    fn what_only_resembles_the_presented_token_is_kept() {
+        let members = json!({"a": "a/quite-secret", "b": "A/QUITE-SECRET+TOKEN", "c": "100 % a", "d": "\\", "e": "\\u12", "f": ""});
+        assert_eq!(
+            token(members.clone()).without(&presented(SECRET)).extensions,
+            *members.as_object().unwrap()
+        );
+    }
+
+    #[test]
+    fn a_short_token_is_dropped_where_it_stands_as_a_word() {
+        let members = json!({"a": "short12", "b": "Bearer short12", "c": "?token=short12&x", "short12": 1, "short123": 2});
+        let kept = token(members).without(&presented("short12")).extensions;
+        assert_eq!(Value::Object(kept), json!({"short123": 2}));
+        let members = json!({"jti": "id-of-short12", "name": "short12.example", "x": "nashort12"});
+        assert_eq!(
+            token(members.clone()).without(&presented("short12")).extensions,
+            *members.as_object().unwrap()
+        );
+        let members = json!({"sub": "alice", "scope_of": "read all"});
+        assert_eq!(token(members.clone()).without(&presented("a")).extensions, *members.as_object().unwrap());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_makes_it_panic_and_no_echo_is_kept(secret in "[!-~]{16,40}", around in "\\PC{0,20}") {
+            let echo = format!("{around}{secret}{around}");
+            let encoded: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            let escaped: String = secret.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+            let kept = token(json!({"a": echo, "b": encoded, "c": escaped})).without(&presented(&secret));
+            prop_assert!(kept.extensions.is_empty());
+        }
+    }
+}
