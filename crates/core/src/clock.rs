@@ -75,7 +75,8 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Wall time, rounded down to the second: `now < exp` then holds until the very second of `exp`.
     fn now(&self) -> Timestamp;
 
-    /// Time since some fixed moment, which no adjustment of the wall clock moves. For ages and reuse.
+    /// Time since some fixed moment, which no adjustment of the wall clock moves, and which goes on while the machine
+    /// sleeps where the system can tell. For ages and reuse.
     fn elapsed(&self) -> Duration;
 }
 
@@ -83,12 +84,30 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 #[derive(Debug)]
 pub struct SystemClock {
     start: Instant,
+    /// [`since_boot`] at the start; `None` where the system does not tell.
+    start_since_boot: Option<Duration>,
 }
 
 impl Default for SystemClock {
     fn default() -> Self {
-        Self { start: Instant::now() }
+        Self { start: Instant::now(), start_since_boot: since_boot() }
     }
+}
+
+/// Time since the machine was started, its sleep included. [`Instant`] leaves that out, and a cache would go on using what
+/// it knew before a night.
+///
+/// `CLOCK_BOOTTIME` is read in user space (vDSO), as `CLOCK_MONOTONIC` is, so a hit makes no system call.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+fn since_boot() -> Option<Duration> {
+    use rustix::time::{DynamicClockId, clock_gettime_dynamic};
+    let time = clock_gettime_dynamic(DynamicClockId::Boottime).ok()?;
+    Some(Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?))
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+fn since_boot() -> Option<Duration> {
+    None
 }
 
 impl Clock for SystemClock {
@@ -104,7 +123,8 @@ impl Clock for SystemClock {
     }
 
     fn elapsed(&self) -> Duration {
-        self.start.elapsed()
+        let since_start = self.start_since_boot.zip(since_boot());
+        since_start.map_or_else(|| self.start.elapsed(), |(start, now)| now.saturating_sub(start))
     }
 }
 
@@ -166,6 +186,27 @@ mod tests {
         for beyond in [Timestamp::MIN.seconds() - 1, Timestamp::MAX.seconds() + 1, i64::MIN] {
             assert_eq!(Timestamp::from_seconds(beyond), None);
         }
+    }
+
+    #[test]
+    fn elapsed_time_counts_the_machines_sleep() {
+        let clock = SystemClock { start_since_boot: Some(Duration::ZERO), ..SystemClock::default() };
+        // `/proc/uptime` has CLOCK_BOOTTIME in hundredths of a second.
+        let Ok(uptime) = std::fs::read_to_string("/proc/uptime") else { return };
+        let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
+        let elapsed = clock.elapsed().as_secs_f64();
+        assert!((uptime - 0.02..uptime + 60.0).contains(&elapsed), "{elapsed} {uptime}");
+    }
+
+    #[test]
+    fn elapsed_time_begins_at_zero_and_goes_on() {
+        let clock = SystemClock::default();
+        let first = clock.elapsed();
+        assert!(first < Duration::from_secs(60));
+        let start_since_boot =
+            clock.start_since_boot.map(|start| start.saturating_sub(Duration::from_secs(1)));
+        let later = SystemClock { start_since_boot, start: clock.start - Duration::from_secs(1) };
+        assert!(later.elapsed() >= first + Duration::from_secs(1));
     }
 
     #[test]
