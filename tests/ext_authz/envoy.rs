@@ -23,6 +23,22 @@ pub(crate) const HOSTILE: &str = "hostile-token";
 /// Scopes, roles and audience that the policy `orders` asks for.
 pub(crate) const ENOUGH: &str = "enough-token";
 
+/// Tokens that are active and authorize no bearer, with the member that says so.
+pub(crate) const NO_BEARER: [(&str, &str, &str); 12] = [
+    ("hydra-refresh", "token_use", r#""refresh_token""#),
+    ("cognito-id", "token_use", r#""id""#),
+    ("use-list", "token_use", r#"["access_token"]"#),
+    ("keycloak-refresh", "typ", r#""Refresh""#),
+    ("keycloak-id", "typ", r#""ID""#),
+    ("keycloak-offline", "typ", r#""Offline""#),
+    ("refresh", "token_type", r#""refresh_token""#),
+    ("mac", "token_type", r#""mac""#),
+    ("not-applicable", "token_type", r#""N_A""#),
+    ("type-number", "token_type", "5"),
+    ("dpop", "cnf", r#"{"jkt":"x"}"#),
+    ("mtls", "cnf", r#"{"x5t\u0023S256":"x"}"#),
+];
+
 /// A gateway with policies, before a simulated server.
 pub(crate) struct Scene {
     pub(crate) gateway: Gateway,
@@ -98,6 +114,9 @@ fn fill(server: &rfc7662::Rfc7662) {
     server.put("no-role", with("roles", json!(["auditor"])));
     server.put("no-aud", with("aud", json!("https://other")));
     server.put(HOSTILE, with("sub", json!("a\r\nX-Auth-Roles: admin\r\n\r\n")));
+    for (name, member, value) in NO_BEARER {
+        server.put(name, with(member, serde_json::from_str(value).unwrap()));
+    }
     server.put_answer(UNAVAILABLE, introspectd_simulators::Answer::retry_after(503, 9));
     server.put_answer(BROKEN, introspectd_simulators::Answer::html(200));
 }
@@ -176,7 +195,7 @@ impl Envoy {
     }
 }
 
-fn question(policy: Option<&str>, client: &Client, form: Form) -> CheckRequest {
+pub(crate) fn question(policy: Option<&str>, client: &Client, form: Form) -> CheckRequest {
     let mut http = HttpRequest { method: "GET".to_owned(), path: "/x".to_owned(), ..HttpRequest::default() };
     match form {
         Form::Plain => {

@@ -1,7 +1,6 @@
 use http::StatusCode;
 use introspectd_core::{
-    BadAnswer, Expiry, Introspection, Object, ScopeSet, Status, Timestamp, Token, TokenValue, bearer_or,
-    grant_type,
+    BadAnswer, Expiry, Introspection, Object, ScopeSet, Status, Timestamp, Token, TokenValue, grant_type,
 };
 use introspectd_upstream::object;
 use serde::Deserialize;
@@ -114,7 +113,7 @@ fn read_record(body: &[u8], asked: &TokenValue) -> Result<Token, BadAnswer> {
     let scope = record.scope.unwrap_or_default();
     token.scope = ScopeSet::from_tokens(scope.split(|c: char| c == ',' || c.is_whitespace()));
     token.client_id = record.client_id;
-    token.token_type = record.token_type.as_ref().and_then(Value::as_str).map(bearer_or);
+    token.read_token_type(record.token_type.as_ref());
     token.grant_type = record.grant_type.as_ref().and_then(Value::as_str).and_then(grant_type);
     token.details = DETAILS
         .iter()

@@ -1,7 +1,7 @@
 use http::StatusCode;
 use introspectd_core::{
     BadAnswer, Expiry, Instant, Introspection, Object, ScopeSet, Status, Timestamp, Token, TokenId,
-    TokenValue, bearer_or, grant_type,
+    TokenValue, grant_type,
 };
 use introspectd_upstream::object;
 use serde::Deserialize;
@@ -158,7 +158,7 @@ fn token(record: Record) -> Result<Token, BadAnswer> {
     token.jti = Some(record.token_id);
     token.scope = ScopeSet::from_tokens(record.scopes.iter().flatten().map(String::as_str));
     token.roles = record.roles.unwrap_or_default();
-    token.token_type = record.token_type.as_ref().and_then(Value::as_str).map(bearer_or);
+    token.read_token_type(record.token_type.as_ref());
     token.grant_type = record.grant_flow.as_ref().and_then(Value::as_str).and_then(grant_type);
     Ok(token)
 }

@@ -1,7 +1,7 @@
 use http::StatusCode;
 use introspectd_core::{
     Audience, BadAnswer, Expiry, Failure, Introspection, Object, ScopeSet, Status, Timestamp, Token,
-    TokenValue, bearer_or,
+    TokenValue,
 };
 use introspectd_upstream::object;
 use serde::Deserialize;
@@ -123,7 +123,7 @@ fn read_record(record: Record, missing_exp: MissingExp) -> Result<Token, BadAnsw
     });
     token.iss = record.iss;
     token.jti = record.jti.as_ref().and_then(Value::as_str).map(str::to_owned);
-    token.token_type = record.token_type.as_ref().and_then(Value::as_str).map(bearer_or);
+    token.read_token_type(record.token_type.as_ref());
     token.extensions = record.rest;
     // Ours are a list of strings and a string. Whatever else a server means by these names passes
     // through as its own, and no policy of ours will find a role in it.

@@ -15,6 +15,7 @@ mod redact;
 mod scope;
 mod secret;
 mod token;
+mod usage;
 mod window;
 
 pub use binding::{Bindings, BindingsFailed, Bound, Issued};
@@ -28,4 +29,5 @@ pub use secret::{TokenId, TokenRejected, TokenValue};
 pub use token::{
     Audience, Expiry, Introspection, Object, State, Status, Token, Validity, bearer_or, grant_type,
 };
+pub use usage::NotBearer;
 pub use window::{Place, Window};

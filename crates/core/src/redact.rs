@@ -22,6 +22,8 @@ impl Token {
     /// token in its query); whoever reads our answer must not learn a credential from it.
     #[must_use]
     pub fn without(mut self, presented: &TokenValue) -> Self {
+        // A member that is dropped may be one that names the token's use.
+        self.not_bearer = self.not_bearer();
         let presented = Presented::new(presented);
         let keep = |text: &String| !presented.is_in(text);
         self.scope.retain(|scope| !presented.is_in(scope));

@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::{ScopeSet, Timestamp};
+use crate::{NotBearer, ScopeSet, Timestamp};
 
 /// A JSON object, for what a provider says beyond the members that we know.
 pub type Object = serde_json::Map<String, Value>;
@@ -52,6 +52,8 @@ pub struct Token {
     pub details: Object,
     /// Extension members of an RFC 7662 server, which stand beside the others in the answer.
     pub extensions: Object,
+    /// What members that are not kept say against its use by a bearer, see [`Token::not_bearer`].
+    pub not_bearer: Option<NotBearer>,
 }
 
 /// What a provider says of a token apart from time.
@@ -133,6 +135,7 @@ impl Token {
             grant_type: None,
             details: Object::new(),
             extensions: Object::new(),
+            not_bearer: None,
         }
     }
 

@@ -1,7 +1,8 @@
-use introspectd_core::{State, Timestamp};
+use introspectd_core::{NotBearer, State, Timestamp};
 use introspectd_resolver::Resolution;
 
-/// Why a token is not active, as far as is known. For operators: its client learns nothing from it.
+/// Reason why a token is not active, or authorizes no bearer, as far as is known. For operators: its client learns
+/// nothing from it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Inactive {
     /// It could not be in a header.
@@ -18,6 +19,8 @@ pub(crate) enum Inactive {
     NotYetValid,
     /// See [`State::Unknown`].
     Unknown,
+    /// The token is active, and its bearer is not let pass all the same.
+    NotBearer(NotBearer),
 }
 
 impl Inactive {
@@ -42,6 +45,9 @@ impl Inactive {
             Self::Revoked => "revoked",
             Self::NotYetValid => "not_yet_valid",
             Self::Unknown => "unknown",
+            Self::NotBearer(NotBearer::OtherUse) => "not_access_token",
+            Self::NotBearer(NotBearer::OtherScheme) => "not_bearer",
+            Self::NotBearer(NotBearer::Unproved) => "proof_required",
         }
     }
 }

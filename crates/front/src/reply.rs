@@ -3,7 +3,7 @@ use std::io::Cursor;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
-use introspectd_core::{Audience, ProviderName, State, Timestamp, Token};
+use introspectd_core::{Audience, NotBearer, ProviderName, State, Timestamp, Token};
 use introspectd_resolver::{Keep, Source};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -14,24 +14,33 @@ pub(crate) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 /// An answer. Its body is one piece.
 pub type Reply = Response<Full<Cursor<Box<[u8]>>>>;
 
-/// The body of an active token's answer, written once, when its provider has answered: all that is kept of
-/// the token's record beside what decides whether it is active.
+/// The body of an active token's answer, written once, when its provider has answered, and whether it authorizes a
+/// bearer: all that is kept of the token's record beside what decides whether it is active.
 #[derive(Clone)]
-pub struct Rendered(Box<[u8]>);
+pub struct Rendered {
+    body: Box<[u8]>,
+    not_bearer: Option<NotBearer>,
+}
 
 impl Rendered {
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        &self.0
+        &self.body
+    }
+
+    /// Reason why the token authorizes no bearer, although it is active.
+    pub(crate) fn not_bearer(&self) -> Option<NotBearer> {
+        self.not_bearer
     }
 }
 
 impl Keep for Rendered {
     fn keep(provider: &ProviderName, token: Token) -> Self {
-        Self(body(&Record { provider, token: &token, state: None }))
+        let not_bearer = token.not_bearer();
+        Self { body: body(&Record { provider, token: &token, state: None }), not_bearer }
     }
 
     fn size(&self) -> usize {
-        self.0.len()
+        self.body.len()
     }
 }
 
@@ -40,7 +49,8 @@ impl Keep for Rendered {
 ///
 /// Its headers are written into `room`, the map of the request's, so that a hit allocates none.
 pub(crate) fn introspection(room: HeaderMap, active: Option<&Rendered>, source: Source) -> Reply {
-    let body = active.map_or_else(|| Box::from(&br#"{"active":false}"#[..]), |rendered| rendered.0.clone());
+    let body =
+        active.map_or_else(|| Box::from(&br#"{"active":false}"#[..]), |rendered| rendered.body.clone());
     let mut headers = room;
     headers.clear();
     headers.insert(X_CACHE, how(source));
@@ -67,7 +77,7 @@ pub(crate) fn empty(headers: HeaderMap) -> Reply {
 /// One record, active or not: the members of an active token's answer, with its state in place of `active`.
 pub(crate) fn record(state: State, rendered: &Rendered, source: Source) -> Reply {
     // The body begins so for every record: whether it is active is said when it is asked for.
-    let rest = rendered.0.strip_prefix(br#"{"active":true"#).unwrap_or(b"}");
+    let rest = rendered.body.strip_prefix(br#"{"active":true"#).unwrap_or(b"}");
     let body = [br#"{"state":""#, word(state).as_bytes(), b"\"", rest].concat();
     let mut headers = HeaderMap::new();
     headers.insert(X_CACHE, how(source));

@@ -13,7 +13,7 @@ use introspectd_resolver::{Resolver, Source};
 use crate::caller::Caller;
 use crate::inactive::Inactive;
 use crate::language::Language;
-use crate::problem::Problem;
+use crate::problem::{InvalidRequest, Problem};
 use crate::reply::{self, Rendered, Reply};
 
 pub(crate) use claims::Claims;
@@ -22,6 +22,27 @@ pub use policy::{DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
 
 /// Why a proxy is refused, for one that sees no more than 401 or 403 and no body.
 const X_INTROSPECTD_ERROR: HeaderName = HeaderName::from_static("x-introspectd-error");
+
+/// Reason why a proxy's message about its client's request could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadMessage {
+    /// It is over the limit.
+    TooLarge,
+    /// It did not arrive within the deadline.
+    TooSlow,
+    /// It is not one message of the protocol, or compressed.
+    Malformed,
+}
+
+impl From<BadMessage> for Problem {
+    fn from(bad: BadMessage) -> Self {
+        match bad {
+            BadMessage::TooLarge => Self::TooLarge,
+            BadMessage::TooSlow => Self::TooSlow,
+            BadMessage::Malformed => InvalidRequest::Unreadable.into(),
+        }
+    }
+}
 
 /// A request of a proxy's client that may pass.
 pub struct Allowed {
@@ -92,6 +113,9 @@ async fn judge(
     let rendered = resolution
         .into_active(now)
         .map_err(|inactive| Problem::InvalidToken(Inactive::of(&inactive, now)))?;
+    if let Some(reason) = rendered.not_bearer() {
+        return Err(Problem::InvalidToken(Inactive::NotBearer(reason)));
+    }
     let claims = Claims::read(rendered.as_bytes()).ok_or(Failure::from(BadAnswer::NotAnObject))?;
     if !policy.is_met_by(&claims) {
         let (challenge, lacking) = (policy.challenge(), policy.lacking(&claims));

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::StatusCode;
-use introspectd_core::{Failure, Outage, Status, Timestamp};
+use introspectd_core::{Failure, NotBearer, Outage, Status, Timestamp};
 use introspectd_resolver::{Account, Answer, Explanation, Fact, Held, NotAsked, Resolution, Rule, Source};
 use serde::{Deserialize, Serialize};
 
@@ -123,6 +123,11 @@ pub(super) struct Judged<'a> {
     status: u16,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'static str>,
+    /// Why the token is invalid, in a word and in words, where `decision` does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     lacks: Option<Lacks<'a>>,
 }
@@ -296,7 +301,11 @@ fn why_not(explanation: &Explanation<'_, Rendered>, now: Timestamp) -> (&'static
     let answers = accounts.iter().filter_map(|it| it.answer.as_ref().ok()?.outcome.as_ref().ok());
     let reasons = answers.map(|resolution| Inactive::of(resolution, now));
     let why = reasons.min_by_key(|why| *why == Inactive::NotKnown).unwrap_or(Inactive::NoProvider);
-    let description = match why {
+    (why.word(), describe(why))
+}
+
+fn describe(why: Inactive) -> &'static str {
+    match why {
         Inactive::Malformed => "No header can carry it.",
         Inactive::NoProvider => {
             "It belongs to no provider that you may ask: no `match` names one, or the request names another."
@@ -308,8 +317,16 @@ fn why_not(explanation: &Explanation<'_, Rendered>, now: Timestamp) -> (&'static
         Inactive::Revoked => "Its provider calls it revoked.",
         Inactive::NotYetValid => "Its time has not come by this machine's clock.",
         Inactive::Unknown => "Its provider gives it a status that is not good.",
-    };
-    (why.word(), description)
+        Inactive::NotBearer(NotBearer::OtherUse) => {
+            "A member of its provider's answer (token_use, token_usage, typ, purpose or tokenName) names another use than that of an access token."
+        }
+        Inactive::NotBearer(NotBearer::OtherScheme) => {
+            "Its provider's answer has a token_type other than Bearer."
+        }
+        Inactive::NotBearer(NotBearer::Unproved) => {
+            "Its provider's answer binds it to a key (cnf), and the request has no proof of it."
+        }
+    }
 }
 
 impl<'a> Judged<'a> {
@@ -322,9 +339,17 @@ impl<'a> Judged<'a> {
         now: Timestamp,
     ) -> Self {
         let error = problem.map(Problem::error);
+        let why = problem.and_then(apart_from_activity);
+        let (reason, description) = why.map(|why| (why.word(), describe(why))).unzip();
         let lacks = problem.and_then(|problem| Lacks::new(policy, problem, explanation, now));
-        Self { name, status: status.as_u16(), error, lacks }
+        Self { name, status: status.as_u16(), error, reason, description, lacks }
     }
+}
+
+/// What the explanation's `decision` does not say: that the token is active or not is said there.
+fn apart_from_activity(problem: &Problem) -> Option<Inactive> {
+    let Problem::InvalidToken(why) = problem else { return None };
+    matches!(why, Inactive::Malformed | Inactive::NotBearer(_)).then_some(*why)
 }
 
 impl<'a> Lacks<'a> {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use introspectd_core::{BadAnswer, Expiry, Failure, ScopeSet, Status, Timestamp, Token};
+use introspectd_core::{BadAnswer, Expiry, Failure, Object, ScopeSet, Status, Timestamp, Token};
 use introspectd_front::{Arrival, Audit, Destination, Entrance, Fingerprints, OnFailure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -190,6 +190,23 @@ async fn a_provider_that_fails_is_told() {
     assert_eq!(told, expected);
     let told = audited.told(proxied("b_odd", "as-403")).await;
     assert_eq!(told["outcome"], "upstream_error", "why, whatever the policy has the client get");
+}
+
+#[tokio::test]
+async fn a_token_that_is_no_bearers_access_token_is_told_with_the_reason() {
+    let audited = Audited::start().await;
+    let member = |name: &str, value: Value| Object::from_iter([(name.to_owned(), value)]);
+    let bank = &audited.bench.bank;
+    bank.knows("b_use", Token { extensions: member("typ", json!("Refresh")), ..good() });
+    bank.knows("b_mac", Token { token_type: Some("mac".to_owned()), ..good() });
+    bank.knows("b_key", Token { extensions: member("cnf", json!({"jkt": "x"})), ..good() });
+    for (token, reason) in
+        [("b_use", "not_access_token"), ("b_mac", "not_bearer"), ("b_key", "proof_required")]
+    {
+        let told = audited.told(proxied(token, "default")).await;
+        let expected = (&json!("invalid_token"), &json!(reason), &json!("bank"));
+        assert_eq!((&told["outcome"], &told["reason"], &told["provider"]), expected);
+    }
 }
 
 #[tokio::test]

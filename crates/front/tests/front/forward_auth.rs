@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use introspectd_core::{Audience, BadAnswer, Expiry, Failure, Outage, ScopeSet, Status, Timestamp, Token};
+use introspectd_core::{
+    Audience, BadAnswer, Expiry, Failure, Object, Outage, ScopeSet, Status, Timestamp, Token,
+};
+use serde_json::{Value, json};
 
 use crate::bench::{ACTIVE, Bench, EDGE_SECRET, START, UNKNOWN};
 use crate::client::{Ask, Reply, basic};
@@ -83,6 +86,44 @@ async fn a_token_that_is_enough_passes_with_every_identity_header() {
         ];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(reply.stable_headers(), expected);
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_access_token_for_a_bearer_lets_nobody_pass() {
+    let bench = Bench::start().await;
+    let member = |name: &str, value: Value| Object::from_iter([(name.to_owned(), value)]);
+    let with = |name: &str, value: Value| Token { extensions: member(name, value), ..enough() };
+    let of_type = |name: &str| Token { token_type: Some(name.to_owned()), ..enough() };
+    let refused = [
+        with("token_use", json!("refresh_token")),
+        with("token_use", json!(["access_token"])),
+        with("typ", json!("Refresh")),
+        with("typ", json!("ID")),
+        with("typ", json!("Offline")),
+        with("cnf", json!({"jkt": "x"})),
+        with("cnf", json!({"x5t#S256": "x"})),
+        with("cnf", json!("x")),
+        of_type("refresh_token"),
+        of_type("DPoP"),
+        of_type("mac"),
+        of_type("N_A"),
+    ];
+    for (number, token) in refused.into_iter().enumerate() {
+        let name = format!("b_refused-{number}");
+        bench.bank.knows(&name, token);
+        for _cache in ["miss", "hit"] {
+            ask("orders", &name).at(&bench).await.has_a_bad_token();
+            ask("default", &name).at(&bench).await.has_a_bad_token();
+        }
+        assert!(Ask::token(&name).at(&bench).await.is_active(), "RFC 7662 clients see for themselves");
+    }
+    let taken =
+        [with("typ", json!("Bearer")), with("cnf", json!(null)), of_type("bearer"), of_type("Bearer")];
+    for (number, token) in taken.into_iter().enumerate() {
+        let name = format!("b_taken-{number}");
+        bench.bank.knows(&name, token);
+        ask("orders", &name).at(&bench).await.passes();
     }
 }
 
