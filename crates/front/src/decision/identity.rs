@@ -37,15 +37,29 @@ const EMPTY: HeaderValue = HeaderValue::from_static("");
 /// Empty where a header could not carry it as it is: with a control character, with space at an end, which is
 /// trimmed on the way, or too long. To carry a part of it would tell of somebody else.
 fn value(text: &str) -> HeaderValue {
-    let carries = text.len() <= LONGEST && text.trim() == text && !text.chars().any(char::is_control);
+    let carries = text.len() <= LONGEST && arrives_unchanged(text);
     if carries { HeaderValue::from_bytes(text.as_bytes()).unwrap_or(EMPTY) } else { EMPTY }
 }
 
-/// Separated by commas, so one with a comma inside is left out: it would turn into two.
+/// Roles separated by commas. Only those stand there that an application finds again when it splits the header and trims
+/// what it finds: `" admin"` and `"clerk, admin"` would turn into a role that the policy did not see.
 fn roles(claims: &Claims<'_>) -> String {
-    let roles: Vec<&str> =
-        claims.roles.iter().map(|role| &**role).filter(|role| !role.contains(',')).collect();
+    let survives = |role: &&str| !role.is_empty() && !role.contains(',') && arrives_unchanged(role);
+    let roles: Vec<&str> = claims.roles.iter().map(|role| &**role).filter(survives).collect();
     roles.join(",")
+}
+
+/// Whether no HTTP stack and no language's `trim` takes anything off the text, and no control character is in it.
+fn arrives_unchanged(text: &str) -> bool {
+    let ends = [text.chars().next(), text.chars().next_back()];
+    !ends.into_iter().flatten().any(is_trimmed_somewhere) && !text.chars().any(char::is_control)
+}
+
+/// Unicode white space, no-break space included, and what older or broader definitions of it have besides: JavaScript's
+/// byte order mark, the Mongolian vowel separator, and spaces and joiners without width.
+fn is_trimmed_somewhere(character: char) -> bool {
+    character.is_whitespace()
+        || matches!(character, '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -66,6 +80,39 @@ mod tests {
         );
         let values = values(&claims.unwrap());
         assert_eq!(values, ["s", "c", "u", "a b", "r,t u", "bank", "200", "j"]);
+    }
+
+    #[test]
+    fn only_roles_that_survive_splitting_and_trimming_are_shown() {
+        let header = |roles: &[&str]| {
+            let roles = roles.iter().map(|role| (*role).into()).collect();
+            let [_, _, _, _, roles, ..] = values(&Claims { roles, ..Claims::default() });
+            roles
+        };
+        for odd in [
+            "",
+            " ",
+            " admin",
+            "admin ",
+            "\tadmin",
+            "admin\n",
+            "\u{a0}admin",
+            "admin\u{2003}",
+            "\u{feff}admin",
+            "admin\u{200b}",
+            "\u{180e}admin",
+            "\u{85}admin",
+            "\u{3000}admin",
+            "\u{1c}admin",
+            "\0admin",
+            "x,admin",
+            ",admin",
+            "ad\rmin",
+        ] {
+            assert_eq!(header(&["clerk", odd, "auditor"]), "clerk,auditor", "{odd:?}");
+            assert_eq!(header(&[odd]), "", "{odd:?}");
+        }
+        assert_eq!(header(&["head clerk", "x;y"]), "head clerk,x;y");
     }
 
     #[test]
@@ -90,6 +137,8 @@ mod tests {
             " admin",
             "admin ",
             "\u{a0}admin",
+            "admin\u{feff}",
+            "\u{200b}admin",
         ] {
             assert_eq!(subject(sub), "", "{sub:?}");
         }
@@ -98,6 +147,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn an_application_finds_the_same_roles_however_it_trims(roles in prop::collection::vec(".{0,4}|\\s?[a-c,]{0,2}\\s?", 0..5)) {
+            let claims = Claims { roles: roles.iter().map(|role| role.as_str().into()).collect(), ..Claims::default() };
+            let [_, _, _, _, header, ..] = values(&claims);
+            let header = std::str::from_utf8(header.as_bytes()).unwrap();
+            for found in header.split(',').map(str::trim).filter(|found| !found.is_empty()) {
+                prop_assert!(roles.iter().any(|role| role == found), "{found:?}");
+            }
+        }
+
         #[test]
         fn a_header_is_the_very_text_or_empty(sub in "\\PC{0,40}|.{0,40}") {
             let value = subject(&sub);
