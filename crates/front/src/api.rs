@@ -9,7 +9,7 @@ use introspectd_core::{Clock, ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Resolver};
 
 use crate::audit::{Asked, Audit, Call, Note, Outcome, Told};
-use crate::body::{let_go_by, read_form};
+use crate::body::{drain, read_form};
 use crate::caller::{self, Caller, Callers, Peer, Permission};
 use crate::decision::{Allowed, Policies, Policy, decide, named_in, refusal, shown};
 use crate::description::public_url::PublicUrl;
@@ -125,7 +125,7 @@ impl Session {
             },
         };
         if head.version == Version::HTTP_2 {
-            let_go_by(body).await;
+            drain(body).await;
         }
         outcome.unwrap_or_else(|problem| {
             self.refuse(self.asked(&head.headers), || Note::of(Call::Introspect), &problem)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::poll;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
@@ -23,7 +23,7 @@ pub(crate) fn read_form<B>(headers: &HeaderMap, body: B) -> impl Future<Output =
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
-    read((!is_form(headers)).then_some(Problem::NotForm), body)
+    read((!is_form(headers) || is_encoded(headers)).then_some(Problem::NotForm), body)
 }
 
 /// A JSON object of this shape: its declared type, and the same limits.
@@ -42,7 +42,7 @@ where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
     let is_json = essence(headers).eq_ignore_ascii_case(b"application/json");
-    let body = read((!is_json).then_some(Problem::NotJson), body).await?;
+    let body = read((!is_json || is_encoded(headers)).then_some(Problem::NotJson), body).await?;
     // Serde would also fill a struct from an array.
     let begins = body.trim_ascii_start().first() == Some(&b'{');
     if begins && serde_json::from_slice::<IgnoredAny>(&body).is_ok() {
@@ -77,12 +77,12 @@ where
     }
 }
 
-/// What an unwanted body has to end in.
+/// Deadline for draining an unread body.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Lets an unwanted body go by, at most [`MAX_BODY`] of it and for [`LINGER`]. Over HTTP/2 an answer that is given before
+/// Reads and discards an unread body, at most 64 KiB of it and for one second. Over HTTP/2 an answer that is given before
 /// is followed by a reset, which RFC 9113 section 8.1 allows, and which some clients take for a broken connection.
-pub(crate) async fn let_go_by<B>(body: B)
+pub async fn drain<B>(body: B)
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
@@ -102,6 +102,14 @@ fn is_form(headers: &HeaderMap) -> bool {
         return true;
     }
     essence(headers).eq_ignore_ascii_case(FORM)
+}
+
+/// Whether the body has a content coding: read as it is, a compressed form would be one without a token, or with another.
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn essence(headers: &HeaderMap) -> &[u8] {

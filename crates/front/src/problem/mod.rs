@@ -3,7 +3,7 @@ mod invalid_request;
 
 use std::time::Duration;
 
-use http::header::{ALLOW, CONTENT_LANGUAGE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_LANGUAGE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use introspectd_core::{Failure, Outage};
 use serde::Serialize;
@@ -97,20 +97,20 @@ impl Problem {
             Self::TooLarge => Row(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "payload_too_large",
-                "The request's body is larger than 64 KiB.",
-                "El cuerpo de la petici\u{f3}n supera los 64 KiB.",
+                "The request is larger than 64 KiB.",
+                "La petici\u{f3}n supera los 64 KiB.",
             ),
             Self::TooSlow => Row(
                 StatusCode::REQUEST_TIMEOUT,
                 "request_timeout",
-                "The request's body did not arrive in time.",
-                "El cuerpo de la petici\u{f3}n no lleg\u{f3} a tiempo.",
+                "The request did not arrive in time.",
+                "La petici\u{f3}n no lleg\u{f3} a tiempo.",
             ),
             Self::NotForm => Row(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
-                "The body must be application/x-www-form-urlencoded.",
-                "El cuerpo debe ser application/x-www-form-urlencoded.",
+                "The body must be application/x-www-form-urlencoded, without a Content-Encoding.",
+                "El cuerpo debe ser application/x-www-form-urlencoded, sin Content-Encoding.",
             ),
             Self::NoPolicy => Row(
                 StatusCode::NOT_FOUND,
@@ -133,8 +133,8 @@ impl Problem {
             Self::InvalidToken(_) => Row(
                 StatusCode::UNAUTHORIZED,
                 "invalid_token",
-                "The token is malformed, expired, revoked or unknown.",
-                "El token est\u{e1} mal formado, vencido o revocado, o es desconocido.",
+                "The token is malformed, expired, revoked or unknown, or not a bearer's access token.",
+                "El token est\u{e1} mal formado, vencido o revocado, es desconocido o no es un token de acceso al portador.",
             ),
             Self::InsufficientScope { .. } => Row(
                 StatusCode::FORBIDDEN,
@@ -145,8 +145,8 @@ impl Problem {
             Self::NotJson => Row(
                 StatusCode::UNSUPPORTED_MEDIA_TYPE,
                 "unsupported_media_type",
-                "The body must be application/json.",
-                "El cuerpo debe ser application/json.",
+                "The body must be application/json, without a Content-Encoding.",
+                "El cuerpo debe ser application/json, sin Content-Encoding.",
             ),
             Self::InvalidClient | Self::InvalidProxy => Row(
                 StatusCode::UNAUTHORIZED,
@@ -241,12 +241,14 @@ impl Problem {
                 let seconds = retry_after.unwrap_or(RETRY_SOON).as_secs().max(1);
                 headers.insert(RETRY_AFTER, seconds.into());
             }
+            Self::NotForm | Self::NotJson => {
+                // RFC 9110 section 15.5.16: a content coding may be what was wrong.
+                headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+            }
             Self::InvalidRequest(_)
             | Self::NotFound
             | Self::TooLarge
             | Self::TooSlow
-            | Self::NotForm
-            | Self::NotJson
             | Self::NoPolicy
             | Self::NoSuchToken
             | Self::AccessDenied

@@ -112,6 +112,26 @@ async fn another_content_type_is_not_read() {
     }
 }
 
+#[tokio::test]
+async fn a_body_with_a_content_coding_is_not_read() {
+    let bench = Bench::start().await;
+    let json = Ask::form("{\"all\":true}").to("POST", "/v1/cache/purge");
+    let json = json.header("content-type", "application/json").by("Bearer admin-secret");
+    let admin = |target: &str| Ask::token(ACTIVE).to("POST", target).by("Bearer admin-secret");
+    for ask in [Ask::token(ACTIVE), admin("/revoke"), admin("/v1/explain"), json] {
+        for coding in ["gzip", "GZIP", "deflate", "br", "x-unknown", "gzip, identity", "identity, gzip", ""] {
+            let reply = ask.clone().header("content-encoding", coding).at(&bench).await;
+            reply.refuses(415, "unsupported_media_type");
+            assert_eq!(reply.header("accept-encoding"), Some("identity"));
+        }
+        let twice = ask.clone().and("content-encoding", "identity").and("content-encoding", "gzip");
+        twice.at(&bench).await.refuses(415, "unsupported_media_type");
+    }
+    for identity in ["identity", "Identity"] {
+        assert!(Ask::token(ACTIVE).header("content-encoding", identity).at(&bench).await.is_active());
+    }
+}
+
 const LIMIT: usize = 64 * 1024;
 
 fn padded(bytes: usize) -> String {
