@@ -105,12 +105,16 @@ async fn a_limited_caller_learns_nothing_of_other_providers() {
             reply.assert_inactive();
             assert_eq!(reply.cache(), Some("miss"), "warmed: {warmed}");
         }
-        ask(&[("token", apigee::ACTIVE), ("provider", "apis")]).await.assert_inactive();
+        let unknown = ask(&[("token", apigee::ACTIVE), ("provider", "nobody")]).await;
+        unknown.assert_problem(400, "invalid_request", None);
+        let hidden = ask(&[("token", apigee::ACTIVE), ("provider", "apis")]).await;
+        assert_eq!((hidden.status, hidden.body), (unknown.status, unknown.body));
         assert_eq!(four.sent(), []);
     }
     ask(&[("token", tibco_asg::ACTIVE)]).await.assert_active(&TibcoAsg::active(), "miss");
     // It may introspect, and not look up.
-    ask(&Passport::form(passport::ACTIVE)).await.assert_problem(403, "access_denied", None);
+    let by_id = [("token", "x"), ("token_type_hint", "token_id"), ("provider", "legacy")];
+    ask(&by_id).await.assert_problem(403, "access_denied", None);
 }
 
 /// Of several regexes the operator has named all: one active answer wins, wherever it comes from.

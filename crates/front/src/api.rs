@@ -222,8 +222,9 @@ impl Session {
         &self.api.page_tokens
     }
 
-    pub(crate) fn known(&self, provider: &str) -> Result<&ProviderName, Problem> {
-        self.api.provider(provider)
+    /// The provider that a request names. One that the caller may not ask is as unknown as one that is not there.
+    pub(crate) fn known(&self, caller: &Caller, provider: &str) -> Result<&ProviderName, InvalidRequest> {
+        self.api.provider(caller, provider)
     }
 
     pub(crate) fn public_url(&self) -> Option<&PublicUrl> {
@@ -299,7 +300,7 @@ impl Api {
         caller: &Caller,
         form: IntrospectForm,
     ) -> Result<Resolution<'_, Rendered>, Problem> {
-        let provider = form.provider.as_deref().map(|name| self.provider(name)).transpose()?;
+        let provider = form.provider.as_deref().map(|name| self.provider(caller, name)).transpose()?;
         match form.subject {
             Subject::Token(token) => self.by_token(caller, token, provider).await,
             Subject::Id(id) => self.by_id(caller, id, provider).await,
@@ -326,13 +327,11 @@ impl Api {
     ) -> Result<Resolution<'_, Rendered>, Problem> {
         caller.must_have(&[Permission::Lookup])?;
         let provider = provider.ok_or(InvalidRequest::ProviderNeeded)?;
-        if !caller.may_ask(provider) {
-            return Ok(Resolution::NOBODY);
-        }
         Ok(self.resolver.lookup(id, provider).await?)
     }
 
-    fn provider(&self, name: &str) -> Result<&ProviderName, Problem> {
-        self.resolver.provider(name).ok_or(InvalidRequest::UnknownProvider.into())
+    fn provider(&self, caller: &Caller, name: &str) -> Result<&ProviderName, InvalidRequest> {
+        let provider = self.resolver.provider(name).filter(|provider| caller.may_ask(provider));
+        provider.ok_or(InvalidRequest::UnknownProvider)
     }
 }

@@ -1,7 +1,6 @@
 use http::{HeaderMap, StatusCode};
 use hyper::body::Body;
 use introspectd_core::{ProviderName, TokenId, TokenValue};
-use introspectd_resolver::{Explanation, Resolution};
 
 use super::explained::{Explained, Judged};
 use crate::api::Session;
@@ -12,7 +11,7 @@ use crate::decision::{Policy, judge_text, refusal};
 use crate::form::{IntrospectForm, Subject, value_of};
 use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
-use crate::reply::{self, Rendered, Reply};
+use crate::reply::{self, Reply};
 
 impl Session {
     /// `POST /v1/explain`: why `/introspect` answers what it does, and with `policy`, why `/forward-auth` would.
@@ -28,7 +27,7 @@ impl Session {
         let caller = self.caller_with(Permission::Explain, headers)?;
         let body = read_form(headers, body).await?;
         let IntrospectForm { subject, provider } = IntrospectForm::parse(&body)?;
-        let only = provider.as_deref().map(|name| self.known(name)).transpose()?;
+        let only = provider.as_deref().map(|name| self.known(caller, name)).transpose()?;
         let policy = value_of(&body, "policy");
         let policy = policy.as_deref().map(|name| self.usable(caller, name)).transpose()?;
         match subject {
@@ -67,7 +66,6 @@ impl Session {
         Ok(reply::json(StatusCode::OK, &explained))
     }
 
-    /// Who may not ask a provider learns of an id what it would of a token: nothing.
     async fn explain_id(
         &self,
         note: &mut Note,
@@ -77,12 +75,8 @@ impl Session {
     ) -> Result<Reply, Problem> {
         caller.must_have(&[Permission::Lookup])?;
         let provider = provider.ok_or(InvalidRequest::ProviderNeeded)?;
-        let explanation = if caller.may_ask(provider) {
-            note.provider = Some(provider.clone());
-            self.resolver().explain_id(id.clone(), provider).await
-        } else {
-            Explanation { rule: None, accounts: Vec::new(), outcome: Ok(Resolution::<Rendered>::NOBODY) }
-        };
+        note.provider = Some(provider.clone());
+        let explanation = self.resolver().explain_id(id.clone(), provider).await;
         let mut explained = Explained::new(&explanation, self.now());
         let has_record = explained.tells_of_a_record();
         self.note_id(note, &id, has_record);

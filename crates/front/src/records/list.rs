@@ -9,7 +9,7 @@ use crate::api::Session;
 use crate::audit::Note;
 use crate::caller::{Caller, Permission};
 use crate::language::Language;
-use crate::problem::{InvalidQuery, InvalidRequest, Problem};
+use crate::problem::{InvalidQuery, Problem};
 use crate::reply::{self, Record, Reply};
 
 #[derive(Serialize)]
@@ -43,8 +43,7 @@ impl Session {
         let given = Parameters::parse(query.unwrap_or_default())?;
         let (parameters, mut from) = self.where_to(caller, given)?;
         let List { provider, listing, state, page_size } = List::read(&parameters)?;
-        let only = provider.map(|name| self.visible(caller, name)).transpose();
-        let only = only.map_err(|_| InvalidRequest::UnknownProvider)?;
+        let only = provider.map(|name| self.known(caller, name)).transpose()?;
         note.provider = only.cloned();
         from.retain(|provider, _| caller.may_ask(provider) && only.is_none_or(|only| only == provider));
         let wanted = Wanted { listing: &listing, state, size: page_size };

@@ -58,11 +58,7 @@ impl Session {
     {
         let caller = self.caller_with(Permission::Purge, headers)?;
         let asked: Asked = read_json(headers, body).await?;
-        if let Some(provider) = &asked.provider
-            && !caller.may_ask(self.known(provider)?)
-        {
-            return Err(InvalidRequest::UnknownProvider.into());
-        }
+        asked.provider.as_deref().map(|name| self.known(caller, name)).transpose()?;
         let (what, resolver, caller) = (asked.what()?, Arc::clone(self.resolver()), Arc::clone(caller));
         what.note(note);
         // It may look at all of the cache, and a worker has other connections.

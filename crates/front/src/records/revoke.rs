@@ -32,7 +32,7 @@ impl Session {
             // By id it is another call, which cannot be mistaken for this one.
             return Err(InvalidRequest::NotByHint.into());
         };
-        let only = provider.as_deref().map(|name| self.known(name)).transpose()?.cloned();
+        let only = provider.as_deref().map(|name| self.known(&caller, name)).transpose()?.cloned();
         let resolver = Arc::clone(self.resolver());
         *note = self.note_of_token(Call::Revoke, &token, only.as_ref(), |name| caller.may_ask(name));
         revoked(async move {

@@ -127,10 +127,8 @@ async fn a_token_of_another_provider_looks_like_one_of_none() {
     for form in [
         format!("token={ACTIVE}"),
         format!("token={UNKNOWN}"),
-        format!("token={ACTIVE}&provider=bank"),
-        format!("token={ACTIVE}&provider=bank&token_type_hint=token_id"),
-        format!("token={UNKNOWN}&provider=bank&token_type_hint=token_id"),
-        format!("token={UNKNOWN}&provider=loose"),
+        format!("token={ACTIVE}&provider=plain"),
+        format!("token={UNKNOWN}&provider=plain&token_type_hint=access_token"),
     ] {
         for _ in ["once", "again"] {
             let (hidden, unknown) = (hidden(&form).at(&bench).await, unknown.at(&bench).await);
@@ -144,4 +142,57 @@ async fn a_token_of_another_provider_looks_like_one_of_none() {
     assert_eq!(unknown_here.stable_headers(), hidden("token=b_y").at(&bench).await.stable_headers());
     assert_eq!(bench.bank.asked().len(), asked);
     assert_eq!(bench.loose.asked().len(), 0);
+}
+
+#[tokio::test]
+async fn a_forbidden_provider_is_answered_as_one_that_does_not_exist() {
+    const NARROW: &str = "Bearer narrow-admin-secret";
+    let bench = Bench::start().await;
+    assert!(Ask::token(ACTIVE).at(&bench).await.is_active());
+    let asked = bench.bank.asked().len();
+    let form = |target: &'static str, rest: &'static str| {
+        move |name: &str| {
+            Ask::form(format!("token={ACTIVE}&provider={name}{rest}")).to("POST", target).by(NARROW)
+        }
+    };
+    let path = |method: &'static str, rest: &'static str| {
+        move |name: &str| {
+            let target = format!("/v1/providers/{name}/{rest}");
+            Ask::form("{}").to(method, &target).header("content-type", "application/json").by(NARROW)
+        }
+    };
+    let purge = |name: &str| {
+        let ask = Ask::form(format!("{{\"provider\":\"{name}\"}}")).to("POST", "/v1/cache/purge");
+        ask.header("content-type", "application/json").by(NARROW)
+    };
+    let list = |name: &str| {
+        let ask = Ask::form("").to("GET", &format!("/v1/tokens?provider={name}"));
+        ask.without("content-type").by("Bearer narrow-auditor-secret")
+    };
+    type About = Box<dyn Fn(&str) -> Ask>;
+    let asks: Vec<(u16, About)> = vec![
+        (400, Box::new(form("/introspect", ""))),
+        (400, Box::new(form("/introspect", "&token_type_hint=token_id"))),
+        (400, Box::new(form("/revoke", ""))),
+        (400, Box::new(form("/v1/explain", ""))),
+        (400, Box::new(form("/v1/explain", "&policy=default"))),
+        (400, Box::new(form("/v1/explain", "&token_type_hint=token_id"))),
+        (400, Box::new(purge)),
+        (400, Box::new(list)),
+        (404, Box::new(path("GET", "tokens/the-id"))),
+        (404, Box::new(path("DELETE", "tokens/the-id"))),
+        (403, Box::new(path("PUT", "bindings"))),
+        (403, Box::new(path("POST", "tokens"))),
+    ];
+    for (status, ask) in &asks {
+        let unknown = ask("nobody").at(&bench).await;
+        assert_eq!(unknown.status, *status, "{unknown:#?}");
+        for hidden in ["bank", "loose"] {
+            let hidden = ask(hidden).at(&bench).await;
+            assert_eq!((hidden.status, &hidden.body), (unknown.status, &unknown.body));
+            assert_eq!(hidden.stable_headers(), unknown.stable_headers());
+        }
+    }
+    assert_eq!((bench.bank.asked().len(), bench.loose.asked().len()), (asked, 0));
+    assert!(Ask::token(ACTIVE).at(&bench).await.is_active(), "nothing of the others was revoked or purged");
 }
