@@ -7,7 +7,9 @@ use http_body_util::Full;
 use introspectd_simulators::rfc7662;
 use introspectd_tests::{EDGE_SECRET, Reply, basic};
 
-use crate::envoy::{BROKEN, Client, ENOUGH, Envoy, Form, HOSTILE, Scene, UNAVAILABLE, denied, headers, ok};
+use crate::envoy::{
+    BROKEN, Client, ENOUGH, Envoy, Form, HOSTILE, NO_BEARER, Scene, UNAVAILABLE, denied, headers, ok,
+};
 
 const POLICIES: [Option<&str>; 8] = [
     None,
@@ -28,10 +30,13 @@ fn callers() -> Vec<Vec<String>> {
         vec![bearer("confined-secret")],
         vec![bearer("lister-secret")],
         vec![bearer("blind-secret")],
-        vec![bearer("wrong")],
-        vec![],
-        vec![bearer(EDGE_SECRET), bearer(EDGE_SECRET)],
     ]
+}
+
+/// Their messages are not read, so neither policy nor language counts.
+fn strangers() -> Vec<Vec<String>> {
+    let bearer = |secret: &str| format!("Bearer {secret}");
+    vec![vec![bearer("wrong")], vec![], vec![bearer(EDGE_SECRET), bearer(EDGE_SECRET)]]
 }
 
 fn clients() -> Vec<Client> {
@@ -51,7 +56,8 @@ fn clients() -> Vec<Client> {
         "a,b",
         "",
     ];
-    let shown = tokens.iter().map(|token| Client::showing(token));
+    let tokens = tokens.into_iter().chain(NO_BEARER.map(|(token, ..)| token));
+    let shown = tokens.map(Client::showing);
     let with = |value: &str| Client::default().with("authorization", value);
     let odd = [
         Client::default(),
@@ -106,6 +112,23 @@ fn is_the_same(reply: &Reply, response: CheckResponse, case: &str) {
 }
 
 #[tokio::test]
+async fn what_is_no_bearers_access_token_is_refused_both_ways_and_introspected_as_it_is() {
+    let scene = Scene::open().await;
+    let envoy: Envoy = scene.envoy().await;
+    let callers = [format!("Bearer {EDGE_SECRET}")];
+    for (token, ..) in NO_BEARER {
+        let client = Client::showing(token);
+        for policy in ["default", "orders"] {
+            let reply = forward_auth(&scene, &callers, Some(policy), &client).await;
+            assert_eq!(reply.status, 401, "{token}");
+            assert_eq!(reply.headers["www-authenticate"], "Bearer error=\"invalid_token\"");
+            is_the_same(&reply, envoy.check(policy, &client).await, token);
+        }
+        assert_eq!(scene.gateway.post_introspect(&[("token", token)]).await.json()["active"], true);
+    }
+}
+
+#[tokio::test]
 async fn envoy_gets_what_forward_auth_answers_whatever_is_asked() {
     let scene = Scene::open().await;
     let envoy: Envoy = scene.envoy().await;
@@ -120,6 +143,16 @@ async fn envoy_gets_what_forward_auth_answers_whatever_is_asked() {
                 }
                 allowed += usize::from(reply.status == 200);
                 statuses.insert(reply.status);
+            }
+        }
+    }
+    for callers in strangers() {
+        let reply = forward_auth(&scene, &callers, Some("orders"), &Client::showing(ENOUGH)).await;
+        assert_eq!(reply.status, 401);
+        for policy in POLICIES {
+            for client in clients() {
+                let case = format!("{policy:?} {callers:?} {client:?}");
+                is_the_same(&reply, envoy.check_as(&callers, policy, &client, Form::Raw).await, &case);
             }
         }
     }

@@ -11,4 +11,5 @@
 mod differential;
 mod envoy;
 mod listeners;
+mod messages;
 mod passing;

@@ -84,6 +84,21 @@ async fn a_mistake_in_the_configuration_lets_nothing_pass() {
     }
 }
 
+/// `failure_mode_allow` is about errors of introspectd's, which a message that it cannot read is none of.
+#[tokio::test]
+async fn a_message_that_introspectd_does_not_read_passes_nobody_though_failures_are_allowed() {
+    let scene = Scene::<Envoy>::open_with(|files| {
+        files.replace("envoy.yaml", "failure_mode_allow: false", "failure_mode_allow: true");
+        let wide = "stat_prefix: api\n                max_request_headers_kb: 96";
+        files.replace("envoy.yaml", "stat_prefix: api", wide);
+    });
+    let scene = scene.await;
+    let request = Request::get("/orders").bearer(GOOD).header("x-auth-padding", "a".repeat(80 * 1024));
+    let reply = scene.send(request).await;
+    assert_eq!((reply.status, scene.application.requests()), (413, 0));
+    scene.pass(Request::get("/orders").bearer(GOOD)).await;
+}
+
 #[tokio::test]
 async fn what_the_token_says_is_in_envoys_metadata() {
     let scene = Scene::<Envoy>::open_with(|files| {

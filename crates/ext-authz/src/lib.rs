@@ -7,73 +7,115 @@
 mod answer;
 mod check;
 mod health;
+mod message;
 mod metadata;
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 
-use envoy_types::ext_authz::v3::pb::{Authorization, AuthorizationServer, CheckRequest, CheckResponse};
-use http::{Request, Response};
+use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes};
-use introspectd_front::{Readiness, Session};
+use introspectd_front::{BadMessage, Readiness, Session, drain};
+use prost::Message as _;
+use tokio::sync::Semaphore;
+use tonic::Status;
 use tonic::codegen::Service;
-use tonic::{Status, async_trait};
 use tonic_health::pb::health_server::HealthServer;
 
 use crate::health::Health;
 
-/// In bytes. A client's head, and the part of its body that Envoy may be told to send along.
-const MAX_MESSAGE: usize = 1 << 20;
+/// Largest question about health, in bytes: it names a service.
+const MAX_HEALTH: usize = 1024;
 
-/// What Envoy asks on one connection.
+/// Handler of the calls of one connection.
 #[derive(Clone)]
 pub struct ExtAuthz {
-    check: AuthorizationServer<Check>,
+    session: Arc<Session>,
     health: HealthServer<Health>,
+    /// A permit for each byte that the connection may have gathered of messages.
+    gathered: Arc<Semaphore>,
 }
-
-/// For the decisions of one connection.
-struct Check(Arc<Session>);
 
 impl ExtAuthz {
     /// For a connection, in a process of this readiness.
     pub fn new(session: Arc<Session>, readiness: Readiness) -> Self {
-        Self {
-            check: AuthorizationServer::new(Check(session)).max_decoding_message_size(MAX_MESSAGE),
-            health: HealthServer::new(Health(readiness)).max_decoding_message_size(MAX_MESSAGE),
+        let health = HealthServer::new(Health(readiness)).max_decoding_message_size(MAX_HEALTH);
+        Self { session, health, gathered: Arc::new(Semaphore::new(message::MAX_GATHERED)) }
+    }
+
+    /// Answers one call. The caller comes before the message: nothing is gathered for a stranger.
+    pub async fn answer<B>(self, request: Request<B>) -> Response<tonic::body::Body>
+    where
+        B: Body<Data = Bytes, Error: Error + Send + Sync + 'static> + Send,
+    {
+        let (head, body) = request.into_parts();
+        let mut body = pin!(body);
+        let answer = match head.uri.path() {
+            "/envoy.service.auth.v3.Authorization/Check" => {
+                unary(&self.check(&head.headers, body.as_mut()).await)
+            }
+            path if path.starts_with("/grpc.health.v1.Health/") => self.health(head, body.as_mut()).await,
+            _ => Status::unimplemented("unknown service or method").into_http(),
+        };
+        drain(body).await;
+        answer
+    }
+
+    /// Refusals are answers, too: an error is what Envoy may be configured to let pass.
+    async fn check<B>(&self, proxy: &HeaderMap, body: Pin<&mut B>) -> CheckResponse
+    where
+        B: Body<Data = Bytes, Error: Error>,
+    {
+        if let Some(refusal) = self.session.refuse_stranger(proxy) {
+            return answer::refused(refusal).await;
+        }
+        let request = match self.read(body).await {
+            Ok(request) => request,
+            Err(bad) => return answer::refused(self.session.refuse_message(proxy, bad)).await,
+        };
+        let attributes = request.attributes.unwrap_or_default();
+        let client = check::client_headers(&attributes);
+        match self.session.decide(check::policy(&attributes), proxy, &client).await {
+            Ok(allowed) => answer::allowed(&allowed, check::header_names(&attributes)),
+            Err(refusal) => answer::refused(refusal).await,
         }
     }
 
-    /// Answers one call.
-    pub async fn answer<B>(mut self, request: Request<B>) -> Response<tonic::body::Body>
+    async fn read<B>(&self, body: Pin<&mut B>) -> Result<CheckRequest, BadMessage>
     where
-        B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>> + Send> + Send + 'static,
+        B: Body<Data = Bytes, Error: Error>,
     {
-        let answered = match request.uri().path().strip_prefix('/').and_then(|path| path.split_once('/')) {
-            Some(("envoy.service.auth.v3.Authorization", _)) => self.check.call(request).await,
-            Some(("grpc.health.v1.Health", _)) => self.health.call(request).await,
-            Some(_) | None => Ok(Status::unimplemented("there is no such service here").into_http()),
+        let message = message::read(body, &self.gathered).await?;
+        CheckRequest::decode(&*message.bytes).map_err(|_| BadMessage::Malformed)
+    }
+
+    /// Anybody may ask, so the question is small and read within the deadline, too.
+    async fn health<B>(mut self, head: Parts, body: Pin<&mut B>) -> Response<tonic::body::Body>
+    where
+        B: Body<Data = Bytes, Error: Error>,
+    {
+        let question = match message::read(body, &self.gathered).await {
+            Ok(question) => message::prefixed(&question.bytes),
+            Err(_) => return Status::invalid_argument("unreadable message").into_http(),
         };
+        let answered = self.health.call(Request::from_parts(head, Full::new(question))).await;
         answered.unwrap_or_else(|impossible: Infallible| match impossible {})
     }
 }
 
-#[async_trait]
-impl Authorization for Check {
-    /// Refusals are answers, too: an error is what Envoy may be configured to let pass.
-    async fn check(
-        &self,
-        request: tonic::Request<CheckRequest>,
-    ) -> Result<tonic::Response<CheckResponse>, Status> {
-        let (proxy, _, question) = request.into_parts();
-        let attributes = question.attributes.unwrap_or_default();
-        let client = check::client_headers(&attributes);
-        let decided = self.0.decide(check::policy(&attributes), &proxy.into_headers(), &client).await;
-        let answer = match decided {
-            Ok(allowed) => answer::allowed(&allowed, check::header_names(&attributes)),
-            Err(refusal) => answer::refused(refusal).await,
-        };
-        Ok(tonic::Response::new(answer))
-    }
+/// A message as the only one of a call that succeeded.
+fn unary(message: &CheckResponse) -> Response<tonic::body::Body> {
+    const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+    let trailers = HeaderMap::from_iter([(GRPC_STATUS, HeaderValue::from_static("0"))]);
+    let body = Full::new(message::prefixed(&message.encode_to_vec()));
+    let body = body.with_trailers(std::future::ready(Some(Ok(trailers))));
+    let mut response = Response::new(tonic::body::Body::new(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response
 }

@@ -11,7 +11,7 @@ use introspectd_resolver::{Resolution, Resolver};
 use crate::audit::{Asked, Audit, Call, Note, Outcome, Told};
 use crate::body::{drain, read_form};
 use crate::caller::{self, Caller, Callers, Peer, Permission};
-use crate::decision::{Allowed, Policies, Policy, decide, named_in, refusal, shown};
+use crate::decision::{Allowed, BadMessage, Policies, Policy, decide, named_in, refusal, shown};
 use crate::description::public_url::PublicUrl;
 use crate::description::way::Way;
 use crate::form::{IntrospectForm, Subject};
@@ -159,6 +159,23 @@ impl Session {
             self.tell_of_denial(policy, proxy, client, &problem);
             refusal(&problem, policy.map(|(_, policy)| policy), Language::of(client))
         })
+    }
+
+    /// The refusal, if a proxy is unknown: to be asked before anything of its message is read.
+    pub fn refuse_stranger(&self, proxy: &HeaderMap) -> Option<Reply> {
+        let known = self.peer.proxy(&self.api.callers, proxy);
+        known.err().map(|problem| self.refuse_unread(proxy, &problem))
+    }
+
+    /// The refusal of a client about whom its proxy's message could not be read.
+    pub fn refuse_message(&self, proxy: &HeaderMap, bad: BadMessage) -> Reply {
+        self.refuse_unread(proxy, &bad.into())
+    }
+
+    /// In English: what the client prefers stands in the message.
+    fn refuse_unread(&self, proxy: &HeaderMap, problem: &Problem) -> Reply {
+        self.tell_of_denial(None, proxy, &HeaderMap::new(), problem);
+        refusal(problem, None, Language::English)
     }
 
     /// A proxy has request ids of its own, so the client's answer bears none: nothing changes it but the decision.

@@ -28,10 +28,11 @@ mod server;
 pub use admin::{Admin, Readiness};
 pub use api::{Api, Entrance, Session};
 pub use audit::{Audit, Destination, Fingerprints, OnFailure, REFUSALS};
+pub use body::drain;
 pub use caller::{
     Caller, Callers, CertificateName, InvalidCertificateName, Permission, SecretDigest, Selection,
 };
-pub use decision::{Allowed, DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
+pub use decision::{Allowed, BadMessage, DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
 pub use description::{InvalidPublicUrl, PublicUrl};
 pub use reply::{Rendered, Reply};
 pub use server::{
