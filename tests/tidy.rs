@@ -178,6 +178,8 @@ fn no_file_names_a_machine() {
     for file in tracked("") {
         // A binary file has no text to search.
         let Ok(text) = std::fs::read_to_string(root().join(&file)) else { continue };
+        // PingAM has its top-level realm in each URL.
+        let text = text.replace(concat!("/realms", "/ro", "ot/"), "/realms/");
         for path in machine {
             assert!(!text.contains(path), "{file} names {path}");
         }
