@@ -3,7 +3,8 @@
 mod client;
 mod command;
 
-use std::process::ExitCode;
+use std::io::{self, Write};
+use std::process::{self, ExitCode};
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
@@ -94,8 +95,20 @@ fn parse() -> Cli {
                 error.insert(kind, ContextValue::String("…".to_owned()));
             }
         }
-        error.exit()
+        exit_after(&error)
     })
+}
+
+/// Prints help, or what is wrong with the arguments. Help that cannot be written is an error, too.
+fn exit_after(error: &clap::Error) -> ! {
+    let printed = error.print().and_then(|()| io::stdout().flush());
+    match printed {
+        Err(failed) if failed.kind() != io::ErrorKind::BrokenPipe && !error.use_stderr() => {
+            command::complain(&format!("cannot write to standard output: {failed}"));
+            process::exit(2)
+        }
+        Ok(()) | Err(_) => process::exit(error.exit_code()),
+    }
 }
 
 impl From<Exit> for ExitCode {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 /// One thing that is wrong in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, or `the environment`.
+    /// The file, or the environment variable.
     pub origin: String,
     /// The key with its tables, as `cache.ttl`; empty where the whole file is meant.
     pub key: String,
@@ -47,7 +47,7 @@ pub struct Setting {
     pub key: String,
     /// The value as TOML, masked where it is a secret.
     pub value: String,
-    /// The file, `the environment`, or `default`.
+    /// The file, the environment variable, or `default`.
     pub origin: String,
 }
 

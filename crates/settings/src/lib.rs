@@ -12,6 +12,7 @@
 )]
 
 mod ledger;
+mod overlay;
 mod read;
 mod secret;
 mod section;
@@ -20,4 +21,4 @@ mod tree;
 pub use ledger::{Ledger, Problem, Problems, Setting};
 pub use secret::CallerSecret;
 pub use section::{Entry, Section, resembling};
-pub use tree::{Environment, load};
+pub use tree::{Environment, load, load_named};

@@ -6,7 +6,8 @@ use bytesize::ByteSize;
 use config::{Value, ValueKind};
 
 use crate::Section;
-use crate::section::{is_environment, split_list};
+use crate::overlay::is_environment;
+use crate::section::split_list;
 
 impl Section {
     /// A string.

@@ -63,7 +63,7 @@ impl Section {
             for form in ["env", "file", "literal"] {
                 self.take(form);
             }
-            self.problem("", "a secret has exactly one source", forms);
+            self.problem_at(&self.latest_origin(), "", "a secret has exactly one source", forms);
             return None;
         };
         let text = match *form {
@@ -71,11 +71,19 @@ impl Section {
             "file" => self.file_secret(),
             _ => self.literal_secret(),
         }?;
-        if text.is_empty() {
-            self.problem(form, "the secret is empty", "Give it a value.");
+        // An editor, `echo` or a template ends it with a line break, which is no part of the secret.
+        let secret = text.trim_end_matches(['\r', '\n']);
+        if secret.is_empty() {
+            let what = match *form {
+                "env" => {
+                    format!("the environment variable {} is empty", self.text("env").unwrap_or_default())
+                }
+                _ => "the secret is empty".to_owned(),
+            };
+            self.problem(form, what, "Give it a value.");
             return None;
         }
-        Some(text.into())
+        Some(secret.into())
     }
 
     fn environment_secret(&mut self) -> Option<String> {
@@ -91,8 +99,7 @@ impl Section {
     fn file_secret(&mut self) -> Option<String> {
         let path = self.text("file")?;
         match introspectd_files::read_text(path.as_ref(), MAX_SECRET, START) {
-            // An editor or `echo` ends the file with a line break, which is no part of the secret.
-            Ok(text) => Some(text.trim_end_matches(['\r', '\n']).to_owned()),
+            Ok(text) => Some(text),
             Err(error) => {
                 let what = format!("the file {path} cannot be read: {error}");
                 self.problem(
@@ -123,7 +130,7 @@ impl Section {
 
 fn parse_sha256(hex: &str) -> Result<[u8; 32], &'static str> {
     let mut digest = [0; 32];
-    let (pairs, rest) = hex.as_bytes().as_chunks::<2>();
+    let (pairs, rest) = hex.trim_end_matches(['\r', '\n']).as_bytes().as_chunks::<2>();
     if pairs.len() != digest.len() || !rest.is_empty() {
         return Err("a SHA-256 has 64 hexadecimal digits");
     }

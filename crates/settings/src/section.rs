@@ -1,8 +1,9 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use config::{Value, ValueKind};
+use config::{Map, Value, ValueKind};
 
+use crate::overlay::is_environment;
 use crate::{Environment, Ledger, Problem, Setting};
 
 /// One table of the configuration, asked for its values by whoever owns their meaning.
@@ -28,11 +29,13 @@ pub enum Entry {
 }
 
 impl Section {
-    pub(crate) fn root(value: Value, origin: String, environment: Environment, ledger: Ledger) -> Self {
-        let table = match value.kind {
-            ValueKind::Table(table) => table.into_iter().collect(),
-            _ => BTreeMap::new(),
-        };
+    pub(crate) fn root(
+        table: Map<String, Value>,
+        origin: String,
+        environment: Environment,
+        ledger: Ledger,
+    ) -> Self {
+        let table = table.into_iter().collect();
         let environment = Rc::new(environment);
         Self { path: String::new(), origin, table, asked: Vec::new(), environment, ledger }
     }
@@ -121,6 +124,12 @@ impl Section {
     pub fn problem(&self, key: &str, what: impl Into<String>, remedy: impl Into<String>) {
         let origin = self.table.get(key).map_or_else(|| self.origin.clone(), |value| self.origin_of(value));
         self.problem_at(&origin, key, what, remedy);
+    }
+
+    /// Origin of a problem with several keys at once: a variable, if one of them comes from there.
+    pub(crate) fn latest_origin(&self) -> String {
+        let mut origins = self.table.values().map(|value| self.origin_of(value));
+        origins.find(|origin| is_environment(origin)).unwrap_or_else(|| self.origin.clone())
     }
 
     /// Notes a default as in force, as TOML.
@@ -215,10 +224,6 @@ impl Section {
 pub fn resembling<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |candidate: &&str| strsim::jaro_winkler(word, candidate);
     known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|best| likeness(best) > 0.75)
-}
-
-pub(crate) fn is_environment(origin: &str) -> bool {
-    origin == "the environment"
 }
 
 pub(crate) fn split_list(text: &str) -> impl Iterator<Item = String> {

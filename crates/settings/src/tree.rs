@@ -1,10 +1,10 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use config::{Config, File, FileFormat};
+use config::{Config, File, FileFormat, Map, ValueKind};
 use introspectd_files::{MAX_FILE, START};
 
-use crate::{Ledger, Problem, Problems, Section};
+use crate::{Ledger, Problem, Problems, Section, overlay};
 
 /// The process's environment, or a made-up one.
 pub type Environment = HashMap<String, String>;
@@ -14,20 +14,32 @@ pub type Environment = HashMap<String, String>;
 /// # Errors
 /// One problem where the file cannot be read or is no TOML.
 pub fn load(file: &Path, environment: &Environment) -> Result<Section, Problems> {
+    load_named(file, environment, &[])
+}
+
+/// Does what [`load`] does, for a file whose tables `named` hold sections that its author names, such as `callers`:
+/// a variable makes none there.
+///
+/// # Errors
+/// As [`load`].
+pub fn load_named(file: &Path, environment: &Environment, named: &[&str]) -> Result<Section, Problems> {
     let origin = file.display().to_string();
-    let overlay = config::Environment::with_prefix("INTROSPECTD")
-        .prefix_separator("__")
-        .separator("__")
-        .source(Some(environment.clone()));
     let tree = read(file).and_then(|text| {
         Config::builder()
             .add_source(Origin { inner: File::from_str(&text, FileFormat::Toml), name: origin.clone() })
-            .add_source(overlay)
             .build()
             .map_err(|error| without_excerpt(&error.to_string()))
     });
     match tree {
-        Ok(tree) => Ok(Section::root(tree.cache, origin, environment.clone(), Ledger::default())),
+        Ok(tree) => {
+            let ledger = Ledger::default();
+            let mut table = match tree.cache.kind {
+                ValueKind::Table(table) => table,
+                _ => Map::new(),
+            };
+            overlay::apply(&mut table, environment, named, &ledger);
+            Ok(Section::root(table, origin, environment.clone(), ledger))
+        }
         Err(what) => Err(Problems(vec![Problem {
             origin,
             key: String::new(),

@@ -5,14 +5,14 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use introspectd_settings::{CallerSecret, Environment, Problem, Section, load};
+use introspectd_settings::{CallerSecret, Environment, Problem, Section, load, load_named};
 use secrecy::ExposeSecret;
 
 fn section(toml: &str, environment: &[(&str, &str)]) -> Section {
     let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
     std::fs::write(file.path(), toml).unwrap();
     let environment: Environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
-    load(file.path(), &environment).unwrap()
+    load_named(file.path(), &environment, &["callers", "providers"]).unwrap()
 }
 
 fn problems(section: Section) -> Vec<Problem> {
@@ -53,7 +53,7 @@ fn the_environment_wins_over_the_file_and_is_named() {
     assert_eq!(cache.duration("ttl", LONG, Duration::ZERO..=LONG), Duration::from_secs(30));
     assert_eq!(root.section("listen").entries("api").len(), 2);
     let settings = cache.ledger().clone().close().unwrap();
-    assert_eq!(settings[0].origin, "the environment");
+    assert_eq!(settings[0].origin, "the environment variable INTROSPECTD__CACHE__TTL");
 }
 
 #[test]
@@ -129,4 +129,94 @@ fn a_line_that_is_no_toml_is_not_repeated() {
         assert!(told.contains("line 12"), "{told}");
         assert!(!told.contains("geheim"), "{told}");
     }
+}
+
+#[test]
+fn variables_name_sections_of_the_file_without_regard_to_case() {
+    let toml = "[providers.Bank.match]\nPrefix = \"x\"\n[providers.Bank]\nname = \"a\"\n[cache]\n";
+    for variable in ["PROVIDERS__BANK", "providers__bank", "Providers__Bank"] {
+        let (name, prefix) =
+            (format!("INTROSPECTD__{variable}__NAME"), format!("introspectd__{variable}__match__PREFIX"));
+        let mut root = section(toml, &[(&name, "b"), (&prefix, "y"), ("INTROSPECTD__Cache__Ttl", "1s")]);
+        let mut providers = root.sections("providers");
+        assert_eq!(providers.len(), 1);
+        let (found, bank) = &mut providers[0];
+        assert_eq!((found.as_str(), bank.text("name").as_deref()), ("Bank", Some("b")));
+        assert_eq!(bank.section("match").text("Prefix").as_deref(), Some("y"));
+        assert_eq!(root.section("cache").text("ttl").as_deref(), Some("1s"));
+        assert_eq!(problems(root), []);
+    }
+}
+
+#[test]
+fn variable_makes_no_section_and_guesses_between_none() {
+    let toml = "[callers.edge]\n[callers.Edge]\n[providers.bank]\n";
+    let mut root = section(
+        toml,
+        &[
+            ("INTROSPECTD__CALLERS__EDGE__SECRET__LITERAL", "hidden"),
+            ("INTROSPECTD__PROVIDERS__BANKK__TIMEOUT", "1s"),
+            ("INTROSPECTD__PROVIDERS__SSO", "hidden"),
+            ("INTROSPECTD__CACHE__TTL", "1s"),
+            ("introspectd__cache__ttl", "2s"),
+        ],
+    );
+    assert_eq!(root.sections("callers").len(), 2);
+    assert_eq!(root.sections("providers").len(), 1);
+    root.section("cache").text("ttl");
+    let problems = problems(root);
+    let variable = |name: &str| format!("the environment variable {name}");
+    let told: Vec<_> =
+        problems.iter().map(|it| (it.origin.clone(), it.key.as_str(), it.what.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            (
+                variable("INTROSPECTD__CALLERS__EDGE__SECRET__LITERAL"),
+                "callers.edge",
+                "`Edge` and `edge` differ in case only, and a variable can mean either"
+            ),
+            (
+                variable("INTROSPECTD__PROVIDERS__BANKK__TIMEOUT"),
+                "providers.bankk",
+                "is no section of the file, and a variable makes none"
+            ),
+            (
+                variable("INTROSPECTD__PROVIDERS__SSO"),
+                "providers.sso",
+                "is no section of the file, and a variable makes none"
+            ),
+            (
+                variable("introspectd__cache__ttl"),
+                "cache.ttl",
+                "is set by the environment variable INTROSPECTD__CACHE__TTL, too"
+            ),
+        ]
+    );
+    assert!(problems[1].remedy.ends_with("In the file: `bank`."), "{problems:#?}");
+    assert!(!format!("{problems:?}").contains("hidden"));
+}
+
+#[test]
+fn line_break_at_the_end_of_a_secret_is_dropped_wherever_it_comes_from() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "secret\r\n").unwrap();
+    let toml = format!(
+        "a = {{ env = \"A\" }}\nb = {{ file = {:?} }}\nc = {{ literal = \"secret\\n\" }}\ne = {{ env = \"E\" }}\n",
+        file.path()
+    );
+    let variables = [("A", "secret\n"), ("E", "\n"), ("INTROSPECTD__D__LITERAL", "secret\n\n")];
+    let mut root = section(&toml, &variables);
+    for key in ["a", "b", "c", "d"] {
+        assert_eq!(root.secret(key).unwrap().expose_secret(), "secret", "{key}");
+    }
+    assert!(root.secret("e").is_none());
+    assert_eq!(problems(root)[0].what, "the environment variable E is empty");
+}
+
+#[test]
+fn second_source_of_a_secret_names_the_variable_that_adds_it() {
+    let mut root = section("a = { env = \"A\" }\n", &[("A", "x"), ("INTROSPECTD__A__FILE", "y")]);
+    assert!(root.secret("a").is_none());
+    assert_eq!(problems(root)[0].origin, "the environment variable INTROSPECTD__A__FILE");
 }

@@ -28,7 +28,7 @@ impl Check {
         let width = settings.iter().map(|it| it.key.len() + it.value.len()).max().unwrap_or_default().min(72);
         for setting in settings {
             let assignment = format!("{} = {}", setting.key, setting.value);
-            say(&format!("{assignment:width$}  # {}", setting.origin, width = width + 3));
+            say(&format!("{assignment:width$}  # {}", setting.origin, width = width + 3))?;
         }
         Ok(Exit::Fine)
     }

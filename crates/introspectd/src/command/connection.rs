@@ -60,7 +60,8 @@ impl Connection {
             None => environment.remove("INTROSPECTD_SECRET").map(SecretString::from).or(file.secret),
             Some(path) => Some(secret_in(&path)?),
         };
-        let secret = secret.as_ref().map(ExposeSecret::expose_secret);
+        // A line break at its end is none of it, wherever it comes from.
+        let secret = secret.as_ref().map(|it| it.expose_secret().trim_end_matches(['\r', '\n']));
         let authorization = match (caller, secret) {
             (None, None) => return Ok(Client { server, authorization: None }),
             (None, Some(secret)) => format!("Bearer {secret}"),
@@ -79,11 +80,10 @@ impl Connection {
     }
 }
 
-/// The line break at its end is none of it.
 fn secret_in(path: &Path) -> Result<SecretString, Stopped> {
     let read = introspectd_files::read_text(path, MAX_SECRET, START);
     let text = read.map_err(|error| Stopped::usage(format!("{} cannot be read: {error}", path.display())))?;
-    Ok(text.trim_end_matches(['\r', '\n']).into())
+    Ok(text.into())
 }
 
 /// RFC 6749 section 2.3.1: form-encoded inside.

@@ -77,7 +77,7 @@ impl Explain {
         }
         let explained: Explained = serde_json::from_slice(&answer.body).map_err(|_| strange())?;
         let exit = explained.exit().ok_or_else(strange)?;
-        say_json(&answer.body);
+        say_json(&answer.body)?;
         Ok(exit)
     }
 }

@@ -19,7 +19,7 @@ Examples:
 impl HashSecret {
     pub(crate) fn run(self) -> Outcome {
         let digest = Sha256::digest(read_secret("secret")?);
-        say(&format!("{digest:x}"));
+        say(&format!("{digest:x}"))?;
         Ok(Exit::Fine)
     }
 }

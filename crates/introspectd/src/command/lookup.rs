@@ -47,7 +47,7 @@ impl Lookup {
             return Ok(refused(&answer));
         }
         let verdict: Verdict = serde_json::from_slice(&answer.body).map_err(|_| strange())?;
-        say_json(&answer.body);
+        say_json(&answer.body)?;
         Ok(if verdict.active { Exit::Fine } else { Exit::Refused })
     }
 }

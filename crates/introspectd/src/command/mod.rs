@@ -60,19 +60,23 @@ impl Stopped {
     }
 }
 
-/// A line on standard output. A reader that has gone away (`| head`) is no error.
-pub(crate) fn say(line: &str) {
-    let _ = writeln!(io::stdout(), "{line}");
+/// Writes a line to standard output. A reader that has gone away (`| head`) is no error, and the exit is as with one.
+pub(crate) fn say(line: &str) -> Result<(), Stopped> {
+    written(format!("{line}\n").as_bytes()).map(drop)
 }
 
 /// Writes to standard output. A reader that has gone away (`| head`) is no error, and the end of the work.
 pub(crate) fn print(text: &[u8]) -> Result<(), Stopped> {
+    if written(text)? { Ok(()) } else { Err(Stopped::silently()) }
+}
+
+/// Whether the text still had a reader.
+fn written(text: &[u8]) -> Result<bool, Stopped> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text).and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(Stopped::silently()),
-        written => {
-            written.map_err(|error| Stopped::usage(format!("cannot write to standard output: {error}")))
-        }
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Stopped::usage(format!("cannot write to standard output: {error}"))),
     }
 }
 

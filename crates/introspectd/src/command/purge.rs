@@ -71,7 +71,7 @@ impl Purge {
             return Ok(refused(&answer));
         }
         let Purged { purged } = serde_json::from_slice(&answer.body).map_err(|_| strange())?;
-        say(&format!("forgotten: {purged} {}", if purged == 1 { "fact" } else { "facts" }));
+        say(&format!("forgotten: {purged} {}", if purged == 1 { "fact" } else { "facts" }))?;
         Ok(Exit::Fine)
     }
 }

@@ -76,7 +76,7 @@ fn conclude(answer: &Answer, done: &str) -> Outcome {
     match answer.status {
         // Any server's page may be a 200, and has revoked nothing.
         StatusCode::OK if answer.body.is_empty() => {
-            say(done);
+            say(done)?;
             return Ok(Exit::Fine);
         }
         status if status.is_success() => return Err(strange()),

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::iter::repeat_n;
 
-use super::say;
+use super::{Stopped, say};
 
 /// A text of several lines. What a terminal would obey is written as JSON writes it (`\u001b`), so that JSON stays JSON.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
@@ -19,13 +19,9 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
 }
 
 /// An answer in JSON: as it came, or, at a terminal, indented and [`harmless`].
-pub(crate) fn say_json(body: &[u8]) {
+pub(crate) fn say_json(body: &[u8]) -> Result<(), Stopped> {
     let body = String::from_utf8_lossy(body);
-    if io::stdout().is_terminal() {
-        say(&harmless(&indented(&body)));
-    } else {
-        say(&body);
-    }
+    if io::stdout().is_terminal() { say(&harmless(&indented(&body))) } else { say(&body) }
 }
 
 /// Control characters, and those that turn the direction of writing or break a line.

@@ -49,6 +49,9 @@ pub struct Config {
     pub drain: Duration,
 }
 
+/// Tables whose sections have names of the operator's.
+const NAMED: [&str; 3] = ["callers", "policies", "providers"];
+
 impl Config {
     /// Reads the file, with environment variables (`INTROSPECTD__CACHE__TTL=30s`) over it. With the
     /// configuration come all values in force, secrets masked.
@@ -56,7 +59,7 @@ impl Config {
     /// # Errors
     /// All [`Problems`] at once.
     pub fn load(file: &Path, environment: &Environment) -> Result<(Self, Vec<Setting>), Problems> {
-        let mut root = introspectd_settings::load(file, environment)?;
+        let mut root = introspectd_settings::load_named(file, environment, &NAMED)?;
         let ledger = root.ledger().clone();
         let config = Self::read(&mut root);
         root.finish();

@@ -138,6 +138,42 @@ async fn what_a_file_does_not_say_is_told_as_a_default() {
 }
 
 #[tokio::test]
+async fn output_that_cannot_be_written_is_exit_2() {
+    let folder = Folder::with_config("");
+    let commands: [&[&str]; 7] = [
+        &["check", "--config", "introspectd.toml"],
+        &["hash-secret"],
+        &["completions", "bash"],
+        &["man"],
+        &["--help"],
+        &["--version"],
+        &["check", "--help"],
+    ];
+    for arguments in commands {
+        let mut command = folder.command();
+        command.args(arguments).stdout(std::fs::File::options().write(true).open("/dev/full").unwrap());
+        let ended = run(command, "secret").await.with(2);
+        assert!(ended.stderr.contains("cannot write to standard output"), "{arguments:?}: {ended:?}");
+    }
+}
+
+#[tokio::test]
+async fn variable_names_a_caller_whatever_its_case_and_makes_none() {
+    let folder = Folder::with_config("[callers.Edge]\nsecret = { literal = \"old\" }\n");
+    let permissions = |name: &'static str| [(name, "lookup")];
+    let ended = check_in(&folder, &permissions("INTROSPECTD__CALLERS__Edge__PERMISSIONS")).await.with(0);
+    let (value, origin) = in_force(&ended, "callers.Edge.permissions");
+    assert_eq!(value, "[\"lookup\"]");
+    assert_eq!(origin, "the environment variable INTROSPECTD__CALLERS__Edge__PERMISSIONS");
+    assert!(!ended.stdout.contains("callers.edge"), "{}", ended.stdout);
+    let ended = check_in(&folder, &permissions("INTROSPECTD__CALLERS__EGDE__PERMISSIONS")).await.with(2);
+    let problems = problems(&ended);
+    assert_eq!(problems.len(), 1, "{problems:#?}");
+    assert_eq!(problems[0].origin, "the environment variable INTROSPECTD__CALLERS__EGDE__PERMISSIONS");
+    assert!(problems[0].remedy.contains("In the file: `Edge`."), "{problems:#?}");
+}
+
+#[tokio::test]
 async fn no_secret_is_printed() {
     let ended = check_example(&[("INTROSPECTD__CALLERS__OPERATOR__SECRET__LITERAL", "overriding-secret")]);
     let output = ended.await.with(0).output();
@@ -150,8 +186,14 @@ async fn no_secret_is_printed() {
 async fn the_environment_wins_and_is_named() {
     let ended = check_example(&[("INTROSPECTD__CACHE__TTL", "30s"), ("INTROSPECTD__LOG__LEVEL", "debug")]);
     let ended = ended.await.with(0);
-    assert_eq!(in_force(&ended, "cache.ttl"), ("\"30s\"", "the environment"));
-    assert_eq!(in_force(&ended, "log.level"), ("\"debug\"", "the environment"));
+    assert_eq!(
+        in_force(&ended, "cache.ttl"),
+        ("\"30s\"", "the environment variable INTROSPECTD__CACHE__TTL")
+    );
+    assert_eq!(
+        in_force(&ended, "log.level"),
+        ("\"debug\"", "the environment variable INTROSPECTD__LOG__LEVEL")
+    );
     assert_eq!(in_force(&ended, "cache.inactive_ttl"), ("\"5s\"", "introspectd.toml"));
 }
 
@@ -161,8 +203,8 @@ async fn a_bad_value_from_the_environment_names_the_environment() {
     let problems = problems(&ended.await.with(2));
     assert_eq!(problems.len(), 2, "{problems:#?}");
     let told = |key: &str| problems.iter().find(|problem| problem.key == key).unwrap();
-    assert_eq!(told("cache.ttl").origin, "the environment");
-    assert_eq!(told("cache.ttls").origin, "the environment");
+    assert_eq!(told("cache.ttl").origin, "the environment variable INTROSPECTD__CACHE__TTL");
+    assert_eq!(told("cache.ttls").origin, "the environment variable INTROSPECTD__CACHE__TTLS");
     assert_eq!(told("cache.ttls").remedy, "Did you mean `ttl`?");
 }
 
