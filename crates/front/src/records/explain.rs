@@ -53,6 +53,7 @@ impl Session {
         let explanation = self.resolver().explain(token.clone(), only, |name| caller.may_ask(name)).await;
         let mut explained = Explained::new(&explanation, self.now());
         explained.fingerprint = Some(self.fingerprint(&token));
+        explained.name_stray_space(token.expose());
         if let Some((name, policy)) = policy {
             // By what answers `/forward-auth` itself.
             let judged = judge_text(policy, caller, &token, self.resolver(), self.clock()).await;
@@ -82,6 +83,7 @@ impl Session {
         self.note_id(note, &id, has_record);
         // As in the audit log: without a record it may be a token, sent by mistake.
         explained.fingerprint = note.token.as_ref().map(|token| self.fingerprint(token));
+        explained.name_stray_space(id.as_str());
         explained.token_id = has_record.then_some(id.as_str());
         Ok(reply::json(StatusCode::OK, &explained))
     }

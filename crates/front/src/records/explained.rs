@@ -171,6 +171,21 @@ impl<'a> Explained<'a> {
         }
     }
 
+    /// Names white space at an end of what was sent, which a shell or an editor put there, where the answer is not
+    /// that it is active.
+    pub(super) fn name_stray_space(&mut self, sent: &str) {
+        let what = if sent.ends_with(['\r', '\n']) {
+            "What was sent ends in a line break. Send it without."
+        } else if sent.trim() != sent {
+            "What was sent has white space at an end. Send it without."
+        } else {
+            return;
+        };
+        if self.decision.active != Some(true) {
+            self.decision.description = format!("{what} {}", self.decision.description).into();
+        }
+    }
+
     /// Whether some provider has a record of what was asked about.
     pub(super) fn tells_of_a_record(&self) -> bool {
         self.providers.iter().any(|it| it.upstream.record.is_some())

@@ -25,6 +25,29 @@ fn second(offset: i64) -> Timestamp {
 }
 
 #[tokio::test]
+async fn stray_white_space_at_an_end_of_the_token_is_named() {
+    let bench = Bench::start().await;
+    bench.bank.knows("b_t", good());
+    let line_break = "What was sent ends in a line break. Send it without.";
+    let space = "What was sent has white space at an end. Send it without.";
+    for (form, named) in [
+        ("token=b_t%0A", Some(line_break)),
+        ("token=b_t%0D%0A", Some(line_break)),
+        ("token=of-no-provider%0A", Some(line_break)),
+        ("token=%20b_t", Some(space)),
+        ("token=b_t%09", Some(space)),
+        ("token=id%0A&token_type_hint=token_id&provider=bank", Some(line_break)),
+        ("token=b_t", None),
+        ("token=b_unknown", None),
+    ] {
+        let decision = &explained(&bench, form).await["decision"];
+        let description = decision["description"].as_str().unwrap();
+        assert_eq!(description.starts_with("What was sent"), named.is_some(), "{form}: {description}");
+        assert!(description.starts_with(named.unwrap_or_default()), "{form}: {description}");
+    }
+}
+
+#[tokio::test]
 async fn the_whole_story_of_a_token() {
     let bench = Bench::start().await;
     let (iat, nbf) = (Some(second(-20)), Some(second(-10)));
