@@ -1,7 +1,7 @@
 //! Which provider a token is shown to, with all four behind one gateway.
 
-use introspectd_simulators::{apigee, passport, rfc7662, tibco_asg};
-use introspectd_tests::{Apigee, Fixture, Passport, Rfc7662, Sent, TibcoAsg};
+use introspectd_simulators::{Simulator, apigee, passport, rfc7662, tibco_asg};
+use introspectd_tests::{Apigee, Fixture, Gateway, Passport, Rfc7662, Sent, TibcoAsg, now};
 use serde_json::json;
 
 use crate::four::{Four, MATCHES};
@@ -201,4 +201,22 @@ async fn a_wrong_request_reaches_no_provider() {
 
 fn is_about(sent: &Sent, token: &str) -> bool {
     sent.target.ends_with(token) || sent.body.ends_with(token)
+}
+
+#[tokio::test]
+async fn an_endpoint_is_asked_byte_for_byte_as_it_is_configured() {
+    for path in ["/o/introspect/", "//i//", "/Realms/%7Eacme%2fx/?realm=/x/&Y=%20a+b"] {
+        let server = Simulator::start(Rfc7662::server(now())).await.unwrap();
+        let endpoint = format!("{}{path}", server.base_url());
+        let section = Rfc7662::section(&server.base_url())
+            .replace(&format!("{}/introspect", server.base_url()), &endpoint)
+            .replace(&format!("{}/revoke", server.base_url()), &format!("{endpoint}r/"));
+        let gateway = Gateway::start(&format!(
+            "[routing]\nunmatched = \"sso\"\n[providers.sso]\n{section}\ntimeout = \"60s\""
+        ))
+        .await;
+        // The simulator has nothing there; what it was asked counts.
+        gateway.post_introspect(&[("token", "a-token")]).await.assert_problem(502, "upstream_error", None);
+        assert_eq!(server.requests()[0].target, path);
+    }
 }

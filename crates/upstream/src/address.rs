@@ -7,8 +7,10 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// Where a provider is: `http` or `https`, a host, perhaps a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// Without a `/` at the end.
-    base: String,
+    /// Scheme and authority.
+    origin: String,
+    /// Path and query as the configuration has them: servers tell `/introspect` from `/introspect/`.
+    path: String,
     query: Option<String>,
     https: bool,
     loopback: bool,
@@ -55,9 +57,9 @@ impl Address {
             return Err(InvalidAddress::Unreadable);
         }
         let scheme = if https { "https" } else { "http" };
-        let path = uri.path().trim_end_matches('/');
         Ok(Self {
-            base: format!("{scheme}://{authority}{path}"),
+            origin: format!("{scheme}://{authority}"),
+            path: uri.path().to_owned(),
             query: uri.query().map(str::to_owned),
             https,
             loopback: is_loopback(authority.host()),
@@ -100,14 +102,13 @@ impl Address {
         self.query.is_some()
     }
 
-    /// The address itself.
+    /// The address itself, byte for byte as it was configured.
     ///
     /// # Errors
     /// [`Refused`] where it is too long for a URL.
     pub fn uri(&self) -> Result<Uri, Refused> {
         let query = self.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
-        let path = if self.base.matches('/').count() == 2 { "/" } else { "" };
-        format!("{}{path}{query}", self.base).parse().map_err(|_| Refused)
+        format!("{}{}{query}", self.origin, self.path).parse().map_err(|_| Refused)
     }
 
     /// The address with a fixed path (`/v1/iam`) below it.
@@ -115,7 +116,8 @@ impl Address {
     /// # Errors
     /// [`Refused`] where it is too long for a URL.
     pub fn below(&self, path: &str) -> Result<Uri, Refused> {
-        format!("{}{path}", self.base).parse().map_err(|_| Refused)
+        let base = self.path.trim_end_matches('/');
+        format!("{}{base}{path}", self.origin).parse().map_err(|_| Refused)
     }
 
     /// The address with a fixed path and one segment below it.
@@ -233,6 +235,13 @@ mod tests {
             Address::parse("http://a.example/i?realm=x").unwrap().uri().unwrap(),
             "http://a.example/i?realm=x"
         );
+        for as_written in [
+            "https://a.example/o/introspect/",
+            "https://a.example//i//",
+            "https://A.example/Realms/%7Eacme%2fx/?realm=/x/&Y=%20a+b",
+        ] {
+            assert_eq!(Address::parse(as_written).unwrap().uri().unwrap().to_string(), as_written);
+        }
         for (text, error) in [
             ("ftp://a.example", InvalidAddress::Scheme),
             ("a.example/x", InvalidAddress::Unreadable),
