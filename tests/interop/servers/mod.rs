@@ -1,8 +1,12 @@
 //! Authorization servers whose answers nobody here wrote.
 
+mod django_oauth_toolkit;
 mod oidc_provider;
 mod scenarios;
 mod server;
 
 /// Pages of `docs/providers` whose sections are run here.
-pub(crate) const PAGES: &[&str] = &[<oidc_provider::OidcProvider as server::Server>::PAGE];
+pub(crate) const PAGES: &[&str] = &[
+    <django_oauth_toolkit::DjangoOauthToolkit as server::Server>::PAGE,
+    <oidc_provider::OidcProvider as server::Server>::PAGE,
+];
