@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use introspectd_settings::Section;
 use introspectd_upstream::{Connection, Dialect};
 
@@ -12,6 +14,11 @@ pub struct Config {
 }
 
 impl Config {
+    /// Deadline of each call to the provider.
+    pub fn timeout(&self) -> Duration {
+        self.connection.timeout()
+    }
+
     /// Reads the vendor's keys of a provider's section. `None` where there was a problem.
     pub fn read(section: &mut Section) -> Option<Self> {
         let connection = Connection::read(section, "base_url", Dialect::Rest);

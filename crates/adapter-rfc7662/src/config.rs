@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use http::Uri;
 use introspectd_settings::Section;
 use introspectd_upstream::{Connection, Dialect};
@@ -18,6 +20,11 @@ pub struct Config {
 const REVOCATION: &str = "revocation_endpoint";
 
 impl Config {
+    /// Deadline of each call to the provider.
+    pub fn timeout(&self) -> Duration {
+        self.connection.timeout()
+    }
+
     /// Reads the vendor's keys of a provider's section. `None` where there was a problem.
     pub fn read(section: &mut Section) -> Option<Self> {
         let read = Connection::read_with_other(

@@ -45,6 +45,9 @@ pub enum Outage {
     /// As many questions as the provider's configuration allows are under way.
     #[error("too many questions to the provider are under way")]
     Overloaded,
+    /// Purges removed what the provider answered, also when it was asked once more.
+    #[error("purges removed the provider's answer before it could be used")]
+    Purged,
     /// The process ends, or the question's task did.
     #[error("the question was abandoned")]
     Abandoned,
@@ -129,7 +132,7 @@ impl Failure {
             Self::Timeout => true,
             Self::Unavailable { outage, .. } => match outage {
                 Outage::Unreachable | Outage::Closed | Outage::Status(_) => true,
-                Outage::Overloaded | Outage::Abandoned | Outage::Bindings(_) => false,
+                Outage::Overloaded | Outage::Purged | Outage::Abandoned | Outage::Bindings(_) => false,
             },
             Self::BadAnswer(BadAnswer::Status(status)) => *status >= 500,
             Self::BadAnswer(_) | Self::Unsupported => false,

@@ -14,6 +14,8 @@ mod provider;
 mod redact;
 mod scope;
 mod secret;
+mod selection;
+mod selector;
 mod token;
 mod usage;
 mod window;
@@ -26,6 +28,8 @@ pub use name::{InvalidName, ProviderName};
 pub use provider::{Capabilities, Provider};
 pub use scope::{Scope, ScopeSet};
 pub use secret::{TokenId, TokenRejected, TokenValue};
+pub use selection::Selection;
+pub use selector::{Selector, Target};
 pub use token::{
     Audience, Expiry, Introspection, Object, State, Status, Token, Validity, bearer_or, grant_type,
 };

@@ -1,6 +1,5 @@
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use introspectd_core::{Clock, State};
@@ -11,11 +10,13 @@ use crate::fact::{Fact, Keep};
 use crate::key::{AlreadyHashed, Key};
 use crate::lifetime::lifetime;
 use crate::limits::CacheLimits;
+use crate::purge_log::ProviderPurges;
+use crate::stamp::{PackedStamp, Stamp};
 
 /// Facts, in two pools: however many made-up tokens are asked about, they evict no real one.
 ///
 /// What is past its time stays until it is replaced or room is needed. Whether a fact may still be used is
-/// judged here, on every hit.
+/// judged here, on every hit: by time, and by the purges since it was asked for.
 pub(crate) struct FactCache<K> {
     active: Pool<K>,
     inactive: Pool<K>,
@@ -50,6 +51,7 @@ pub struct Held {
 #[derive(Clone)]
 struct Entry<K> {
     fact: Fact<K>,
+    stamp: PackedStamp,
     asked_at: u64,
     fresh: u32,
     kept: u32,
@@ -78,11 +80,14 @@ impl<K: Keep> FactCache<K> {
         Self { active: pool(limits.max_bytes - inactive), inactive: pool(inactive), limits, clock }
     }
 
-    pub(crate) fn get(&self, key: &Key) -> Cached<K> {
+    pub(crate) fn get(&self, key: &Key, purges: &ProviderPurges) -> Cached<K> {
         let now = millis(self.clock.elapsed());
         let Some(entry) = self.active.get(key).or_else(|| self.inactive.get(key)) else {
             return Cached::Nothing;
         };
+        if purges.refuse(key, &entry.stamp.unpack()) {
+            return Cached::Nothing;
+        }
         if now < entry.fresh_until() {
             Cached::Fresh(entry.fact)
         } else if now < entry.kept_until() {
@@ -93,7 +98,7 @@ impl<K: Keep> FactCache<K> {
     }
 
     /// Keeps a fact that was asked for at `asked_at` (by [`Clock::elapsed`]).
-    pub(crate) fn put(&self, key: Key, fact: Fact<K>, asked_at: Duration) {
+    pub(crate) fn put(&self, key: Key, fact: Fact<K>, stamp: Stamp, asked_at: Duration) {
         let now = self.clock.now();
         let validity = fact.record.as_ref().map(|record| &record.validity);
         let is_active = validity.is_some_and(|validity| validity.state(now) == State::Active);
@@ -106,17 +111,25 @@ impl<K: Keep> FactCache<K> {
             return;
         };
         let brief = |time| u32::try_from(millis(time)).unwrap_or(u32::MAX);
-        let entry =
-            Entry { fact, asked_at: millis(asked_at), fresh: brief(life.fresh), kept: brief(life.kept) };
+        let entry = Entry {
+            fact,
+            stamp: stamp.pack(),
+            asked_at: millis(asked_at),
+            fresh: brief(life.fresh),
+            kept: brief(life.kept),
+        };
         pool.insert(key, entry);
     }
 
     /// How [`FactCache::get`] would find what it has on a key, which is none the more used for it. `None` where it would
     /// find nothing.
-    pub(crate) fn look(&self, key: &Key) -> Option<Held> {
+    pub(crate) fn look(&self, key: &Key, purges: &ProviderPurges) -> Option<Held> {
         let now = millis(self.clock.elapsed());
         let active = self.active.peek(key).map(|entry| (entry, true));
         let (entry, among_active) = active.or_else(|| self.inactive.peek(key).map(|entry| (entry, false)))?;
+        if purges.refuse(key, &entry.stamp.unpack()) {
+            return None;
+        }
         let until = |end: u64| Duration::from_millis(end.saturating_sub(now));
         let held = Held {
             age: Duration::from_millis(now.saturating_sub(entry.asked_at)),
@@ -146,17 +159,32 @@ impl<K: Keep> FactCache<K> {
         removed.contains(&true)
     }
 
-    /// How many there were.
-    pub(crate) fn remove_where(&self, is_meant: impl Fn(&Fact<K>) -> bool) -> usize {
-        let removed = AtomicUsize::new(0);
-        for pool in [&self.active, &self.inactive] {
-            pool.retain(|_, entry| {
-                let is_meant = is_meant(&entry.fact);
-                removed.fetch_add(usize::from(is_meant), Relaxed);
-                !is_meant
-            });
-        }
-        removed.into_inner()
+    /// Entries one after the other, each read under a lock of its own. What is put there meanwhile may be missing.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Visited<'_, K>> {
+        let pools = [&self.active, &self.inactive].into_iter();
+        pools.flat_map(|pool| pool.iter().map(move |(key, entry)| Visited { pool, key, stamp: entry.stamp }))
+    }
+}
+
+/// Entry that an iteration has come by.
+pub(crate) struct Visited<'a, K> {
+    pool: &'a Pool<K>,
+    key: Key,
+    stamp: PackedStamp,
+}
+
+impl<K: Keep> Visited<'_, K> {
+    pub(crate) fn key(&self) -> Key {
+        self.key
+    }
+
+    pub(crate) fn stamp(&self) -> Stamp {
+        self.stamp.unpack()
+    }
+
+    /// Removes the entry, unless another has taken its place. Whether it was still there.
+    pub(crate) fn remove(&self) -> bool {
+        self.pool.remove_if(&self.key, |entry| entry.stamp == self.stamp).is_some()
     }
 }
 
@@ -169,4 +197,15 @@ fn pool<K: Keep>(max_bytes: u64) -> Pool<K> {
     // Only how finely the pool is divided among the threads hangs on the estimate.
     let entries = usize::try_from(max_bytes / 1024).unwrap_or(usize::MAX);
     Cache::with(entries, max_bytes, Weight, BuildHasherDefault::default(), DefaultLifecycle::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A cache holds millions: what is added here is added to each token's memory.
+    #[test]
+    fn an_entry_takes_88_bytes_with_its_key_beside_what_is_kept_on_the_heap() {
+        assert_eq!(size_of::<(Key, Entry<Box<[u8]>>)>(), 88);
+    }
 }

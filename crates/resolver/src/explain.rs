@@ -123,7 +123,7 @@ impl<K: Keep> Resolver<K> {
 
     fn held(&self, place: usize, subject: &Subject) -> Option<Held> {
         let asked = self.asked_at(place)?;
-        self.cache.look(&asked.keys.key(subject))
+        self.cache.look(&asked.keys.key(subject), &asked.purges)
     }
 
     /// In the order in which they answer.

@@ -2,6 +2,8 @@ use std::hash::{Hash, Hasher};
 
 use introspectd_core::{TokenId, TokenValue};
 
+use crate::stamp::Tag;
+
 /// What is asked about: the token itself, or a handle of it. The two never share a cache entry: an id
 /// proves nothing about who holds the token.
 #[derive(Clone, Debug)]
@@ -24,14 +26,16 @@ pub(crate) struct AlreadyHashed(u64);
 pub(crate) struct KeyMaker {
     tokens: [u8; 32],
     ids: [u8; 32],
+    tags: [u8; 32],
 }
 
 impl KeyMaker {
     pub(crate) fn random() -> Result<Self, getrandom::Error> {
-        let (mut tokens, mut ids) = ([0; 32], [0; 32]);
-        getrandom::fill(&mut tokens)?;
-        getrandom::fill(&mut ids)?;
-        Ok(Self { tokens, ids })
+        let secret = || {
+            let mut bytes = [0; 32];
+            getrandom::fill(&mut bytes).map(|()| bytes)
+        };
+        Ok(Self { tokens: secret()?, ids: secret()?, tags: secret()? })
     }
 
     pub(crate) fn key(&self, subject: &Subject) -> Key {
@@ -45,6 +49,13 @@ impl KeyMaker {
             *to = *from;
         }
         Key(key)
+    }
+
+    /// Tag of a claim's value.
+    pub(crate) fn tag(&self, value: &str) -> Tag {
+        let hash = blake3::keyed_hash(&self.tags, value.as_bytes());
+        let [a, b, c, ..] = *hash.as_bytes();
+        Tag::of([a, b, c])
     }
 }
 
@@ -69,6 +80,12 @@ impl Key {
     pub(crate) fn spread(&self) -> u8 {
         let [first, ..] = self.0;
         first
+    }
+
+    /// The half of it that is not its hash.
+    pub(crate) fn word(&self) -> u64 {
+        let [.., a, b, c, d, e, f, g, h] = self.0;
+        u64::from_le_bytes([a, b, c, d, e, f, g, h])
     }
 }
 
@@ -97,7 +114,7 @@ mod tests {
     proptest! {
         #[test]
         fn only_the_same_token_has_the_same_key(a in "[a-c]{1,4}", b in "[a-c]{1,4}") {
-            let maker = KeyMaker { tokens: [7; 32], ids: [8; 32] };
+            let maker = KeyMaker { tokens: [7; 32], ids: [8; 32], tags: [9; 32] };
             prop_assert_eq!(maker.key(&token(&a)) == maker.key(&token(&b)), a == b);
         }
     }

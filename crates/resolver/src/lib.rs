@@ -17,10 +17,14 @@ mod list;
 #[cfg(feature = "parts")]
 pub mod parts;
 mod purge;
+mod purge_log;
+mod purge_table;
 mod resolver;
 mod revoke;
 mod router;
+mod stamp;
 mod strand;
+mod sweep;
 
 pub use cache::Held;
 pub use explain::{Account, Answer, Explanation, NotAsked};
@@ -28,6 +32,6 @@ pub use fact::{Fact, Keep, Record, Resolution, Source};
 pub use health::{Health, ProviderStatus};
 pub use limits::CacheLimits;
 pub use list::{Listed, Page, Positions, Wanted};
+pub use purge::{NotCounted, Purged};
 pub use resolver::{ProviderEntry, Resolver};
-pub use revoke::Revocation;
 pub use router::{Match, Rule, Unmatched};

@@ -1,6 +1,6 @@
 use std::io;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -8,6 +8,7 @@ use introspectd_core::{
     Clock, Failure, Introspection, Outage, Provider, ProviderName, Token, TokenId, TokenValue,
 };
 use tokio::sync::Semaphore;
+use tokio::time::timeout_at;
 
 use crate::cache::{Cached, FactCache};
 use crate::fact::{Fact, Keep, Resolution, Source};
@@ -15,7 +16,10 @@ use crate::flight::{Boarding, Flight, Flights, Outcome, Turn};
 use crate::health::{self, ProviderStatus};
 use crate::key::{Key, KeyMaker, Subject};
 use crate::limits::{CacheLimits, MOST_LISTS};
+use crate::purge_log::{ProviderPurges, PurgeLog};
 use crate::router::{Match, Routed, Router, Rule, Unmatched};
+use crate::stamp::{Stamp, Tags};
+use crate::sweep::Sweeper;
 
 /// A provider as it is configured.
 #[derive(Debug)]
@@ -32,6 +36,8 @@ pub struct ProviderEntry {
     pub issuer: Option<String>,
     /// How many questions may be under way; further ones fail at once.
     pub max_in_flight: u32,
+    /// How long one of its answers may take: its adapter's own deadline for each call.
+    pub timeout: Duration,
 }
 
 /// From a token to a fact, of which `K` is kept.
@@ -39,8 +45,10 @@ pub struct Resolver<K> {
     pub(crate) providers: Vec<Asked>,
     router: Router,
     pub(crate) cache: Arc<FactCache<K>>,
-    pub(crate) flights: Flights<K>,
+    flights: Flights<K>,
     pub(crate) clock: Arc<dyn Clock>,
+    log: Arc<PurgeLog>,
+    pub(crate) sweeper: Sweeper,
 }
 
 #[derive(Clone)]
@@ -51,13 +59,15 @@ pub(crate) struct Asked {
     pub(crate) record: Arc<health::Record>,
     clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<KeyMaker>,
+    pub(crate) purges: Arc<ProviderPurges>,
+    place: u16,
 }
 
 impl<K: Keep> Resolver<K> {
     /// For these providers, in an order that breaks ties.
     ///
     /// # Errors
-    /// Where the system gives no random bytes for the cache's keys.
+    /// Where the system gives no random bytes for the cache's keys, or no thread that frees what is purged.
     pub fn new(
         entries: Vec<ProviderEntry>,
         unmatched: &Unmatched,
@@ -73,24 +83,24 @@ impl<K: Keep> Resolver<K> {
             },
         };
         let router = Router::new(entries.iter().map(|it| it.matching.as_ref()), unmatched);
-        let asked = |entry: ProviderEntry| {
+        let log = Arc::new(PurgeLog::new(entries.len()));
+        let asked = |(place, entry): (usize, ProviderEntry)| {
             Ok(Asked {
                 places: Arc::new(Semaphore::new(entry.max_in_flight as usize)),
                 lists: Arc::new(Semaphore::new(MOST_LISTS)),
                 entry: Arc::new(entry),
                 record: Arc::default(),
                 clock: Arc::clone(&clock),
-                keys: Arc::new(KeyMaker::random()?),
+                keys: Arc::new(KeyMaker::random().map_err(io::Error::other)?),
+                purges: log.at(place).map(Arc::clone).unwrap_or_default(),
+                place: u16::try_from(place).map_err(io::Error::other)?,
             })
         };
-        let providers: Result<_, getrandom::Error> = entries.into_iter().map(asked).collect();
-        Ok(Self {
-            providers: providers.map_err(io::Error::other)?,
-            router,
-            cache: Arc::new(FactCache::new(limits, Arc::clone(&clock))),
-            flights: Flights::new(),
-            clock,
-        })
+        let providers: io::Result<_> = entries.into_iter().enumerate().map(asked).collect();
+        let cache = Arc::new(FactCache::new(limits, Arc::clone(&clock)));
+        let sweeper = Sweeper::start(Arc::clone(&log), Arc::clone(&cache))?;
+        let (providers, flights) = (providers?, Flights::new());
+        Ok(Self { providers, router, cache, flights, clock, log, sweeper })
     }
 
     /// The configured provider of this name.
@@ -160,11 +170,6 @@ impl<K: Keep> Resolver<K> {
         self.asked_at(place).map(|asked| &*asked.entry)
     }
 
-    /// Its keys at all providers.
-    pub(crate) fn keys_of<'a>(&'a self, subject: &'a Subject) -> impl Iterator<Item = Key> + 'a {
-        self.providers.iter().map(|asked| asked.keys.key(subject))
-    }
-
     /// `only` narrows what routing says. A provider without a `match` can be meant by its name alone.
     pub(crate) fn candidates(&self, token: &TokenValue, only: Option<&ProviderName>) -> Routed {
         self.candidates_by(token, only).1
@@ -215,7 +220,7 @@ impl<K: Keep> Resolver<K> {
     }
 
     fn hit<'a>(&self, asked: &'a Asked, key: &Key) -> Option<Resolution<'a, K>> {
-        match self.cache.get(key) {
+        match self.cache.get(key, &asked.purges) {
             Cached::Fresh(fact) => Some(asked.says(fact, Source::Hit)),
             Cached::Stale(_) | Cached::Nothing => None,
         }
@@ -238,37 +243,61 @@ impl<K: Keep> Resolver<K> {
 
     /// The flight under way, else a flight of our own; and if that fails through no fault of this token, what
     /// the cache kept for such a case.
+    ///
+    /// What was purged meanwhile is asked about once more, within what is left of the provider's time. The first try
+    /// ends in that time by itself.
     async fn ask<'a>(
         &self,
         asked: &'a Asked,
         key: Key,
         subject: &Subject,
     ) -> Result<Resolution<'a, K>, Failure> {
-        loop {
-            let (flight, source) = match self.flights.board(key) {
-                Boarding::Under(flight) => (flight, Source::Coalesced),
-                Boarding::Turn(turn) => {
-                    // A flight may have landed between the look into the cache and this turn.
-                    if let Some(hit) = self.hit(asked, &key) {
-                        return Ok(hit);
-                    }
-                    (self.take_off(turn, asked, key, subject), Source::Miss)
+        let until = tokio::time::Instant::now() + asked.entry.timeout;
+        let first = self.try_once(asked, key, subject).await;
+        let settled = match first {
+            Some(settled) => Some(settled),
+            None => timeout_at(until, self.try_once(asked, key, subject)).await.ok().flatten(),
+        };
+        let purged = || Err(Failure::outage(Outage::Purged));
+        match settled.unwrap_or_else(purged) {
+            Ok(resolution) => Ok(resolution),
+            Err(failure) => self.stand_in(asked, &key, failure),
+        }
+    }
+
+    /// `None` where a purge means what was found, judged at this very moment: the flight may have landed long ago.
+    async fn try_once<'a>(
+        &self,
+        asked: &'a Asked,
+        key: Key,
+        subject: &Subject,
+    ) -> Option<Result<Resolution<'a, K>, Failure>> {
+        let (flight, source) = match self.flights.board(key) {
+            Boarding::Under(flight) => (flight, Source::Coalesced),
+            Boarding::Turn(turn) => {
+                // A flight may have landed between the look into the cache and this turn.
+                if let Some(hit) = self.hit(asked, &key) {
+                    return Some(Ok(hit));
                 }
-            };
-            match flight.await {
-                Some(Ok(fact)) => return Ok(asked.says(fact, source)),
-                Some(Err(failure)) => return self.stand_in(asked, &key, failure),
-                // A purge came in between: what was found may be older than it.
-                None => {}
+                (self.take_off(turn, asked, key, subject), Source::Miss)
             }
+        };
+        match flight.await {
+            Ok((_, stamp)) if asked.purges.refuse(&key, &stamp) => None,
+            Ok((fact, _)) => Some(Ok(asked.says(fact, source))),
+            Err(failure) => Some(Err(failure)),
         }
     }
 
     fn take_off(&self, turn: Turn<'_, K>, asked: &Asked, key: Key, subject: &Subject) -> Flight<K> {
         let (asked, subject) = (asked.clone(), subject.clone());
-        let (cache, asked_at) = (Arc::clone(&self.cache), self.clock.elapsed());
-        turn.start(async move { asked.ask(&subject).await }, move |fact| {
-            cache.put(key, fact.clone(), asked_at)
+        let (cache, purges, asked_at) =
+            (Arc::clone(&self.cache), Arc::clone(&asked.purges), self.clock.elapsed());
+        let number = self.log.latest();
+        turn.start(async move { asked.ask(&subject, number).await }, move |fact, stamp| {
+            if !purges.refuse(&key, &stamp) {
+                cache.put(key, fact.clone(), stamp, asked_at);
+            }
         })
     }
 
@@ -279,7 +308,7 @@ impl<K: Keep> Resolver<K> {
         key: &Key,
         failure: Failure,
     ) -> Result<Resolution<'a, K>, Failure> {
-        match self.cache.get(key) {
+        match self.cache.get(key, &asked.purges) {
             Cached::Stale(fact) if failure.is_about_provider() && fact.active(self.clock.now()).is_some() => {
                 Ok(asked.says(fact, Source::Stale))
             }
@@ -293,17 +322,20 @@ impl Asked {
         Resolution { fact: Some((&self.entry.name, fact)), source }
     }
 
-    async fn ask<K: Keep>(&self, subject: &Subject) -> Outcome<K> {
+    /// As of the purge of this number.
+    async fn ask<K: Keep>(&self, subject: &Subject, number: u64) -> Outcome<K> {
         let ProviderEntry { name, provider, .. } = &*self.entry;
         let answer = match subject {
             Subject::Token(token) => self.question(provider.introspect(token)).await,
             Subject::Id(id) => self.question(provider.lookup(id)).await,
         };
         let mut introspection = answer?;
+        let mut tags = Tags::default();
         if let Introspection::Token(token) = &mut introspection {
             self.complete(token);
+            tags = Tags::of(token, &self.keys);
         }
-        Ok(Fact::new(name, introspection))
+        Ok((Fact::new(name, introspection), Stamp { number, place: self.place, tags }))
     }
 
     /// Puts a question to the provider, if there is a place for one more, and notes and logs how it went.

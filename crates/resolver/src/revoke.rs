@@ -4,27 +4,21 @@ use introspectd_core::{Failure, ProviderName, TokenId, TokenValue};
 use crate::fact::Keep;
 use crate::resolver::{ProviderEntry, Resolver};
 
-/// What came of taking a token back.
-#[must_use]
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Revocation {
-    /// The first [`Failure`] of a provider that did not say that it is done.
-    pub outcome: Result<(), Failure>,
-    /// The records that the token was bound to, which are forgotten by their ids. Other tokens may be bound to them, too.
-    pub bound: Vec<(TokenId, ProviderName)>,
-}
-
 /// Both purge in all cases: what the provider did not confirm, it may have done. The order is that of the promise:
 /// revoked there first, forgotten here after it, so that nothing older can come back.
 impl<K: Keep> Resolver<K> {
     /// Takes a token back at the providers that it belongs to, as [`Resolver::introspect`] would ask them. One that
-    /// belongs to nobody is as good as done.
+    /// belongs to nobody is as good as done. The records that it was bound to are purged, too, and with them every
+    /// token of theirs.
+    ///
+    /// # Errors
+    /// The first [`Failure`] of a provider that did not say that it is done.
     pub async fn revoke(
         &self,
         token: &TokenValue,
         only: Option<&ProviderName>,
         may_ask: impl Fn(&ProviderName) -> bool,
-    ) -> Revocation {
+    ) -> Result<(), Failure> {
         let routed = self.candidates(token, only);
         let providers = routed.places().iter().filter_map(|place| self.provider_at(*place));
         let providers: Vec<_> = providers.filter(|it| may_ask(&it.name)).collect();
@@ -35,7 +29,7 @@ impl<K: Keep> Resolver<K> {
         for (id, provider) in &bound {
             self.purge_id(id, provider);
         }
-        Revocation { outcome: outcomes.into_iter().collect(), bound }
+        outcomes.into_iter().collect()
     }
 
     /// Whether this has the form of the provider's ids, so that it can be told: anything else may be a token.

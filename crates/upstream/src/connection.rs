@@ -19,6 +19,11 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// Deadline of each call to the provider.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
     /// Reads `address_key`, `allow_http`, `timeout`, `tls` and `credentials` of a provider's section.
     /// `None` where there was a problem, which the section's ledger holds.
     pub fn read(section: &mut Section, address_key: &str, dialect: Dialect) -> Option<Self> {

@@ -202,7 +202,8 @@ pub(super) fn is_of_form(problem: &Problem) -> bool {
         | Problem::NoSuchToken
         | Problem::Failure(_)
         | Problem::NotRevoked(_)
-        | Problem::NotBound(_) => false,
+        | Problem::NotBound(_)
+        | Problem::NotCounted => false,
     }
 }
 
@@ -226,7 +227,8 @@ fn reason(problem: &Problem) -> Option<Cow<'static, str>> {
         | Problem::MissingToken
         | Problem::InvalidClient
         | Problem::InvalidProxy
-        | Problem::AccessDenied => None,
+        | Problem::AccessDenied
+        | Problem::NotCounted => None,
     }
 }
 

@@ -55,7 +55,8 @@ fn is_of_caller(problem: &Problem) -> bool {
         | Problem::Failure(_)
         | Problem::NoSuchToken
         | Problem::NotRevoked(_)
-        | Problem::NotBound(_) => false,
+        | Problem::NotBound(_)
+        | Problem::NotCounted => false,
     }
 }
 

@@ -135,8 +135,8 @@ fn basic<'a>(callers: &'a Callers, credentials: &str) -> Option<&'a Arc<Caller>>
 mod tests {
     use super::*;
     use crate::caller::callers::SecretDigest;
-    use crate::caller::selection::Selection;
     use http::HeaderValue;
+    use introspectd_core::Selection;
 
     fn caller(name: &str, secret: Option<&str>) -> Caller {
         Caller {

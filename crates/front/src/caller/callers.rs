@@ -2,12 +2,11 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use introspectd_core::ProviderName;
+use introspectd_core::{ProviderName, Selection};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::caller::certificate::CertificateName;
-use crate::caller::selection::Selection;
 use crate::problem::Problem;
 
 /// An authenticated client of introspectd: an API gateway, a sidecar, an operator.

@@ -3,10 +3,9 @@
 mod authentication;
 mod callers;
 mod certificate;
-mod selection;
 
 pub(crate) use authentication::{Peer, credentials};
 pub use callers::{Caller, Callers, Permission, SecretDigest};
 pub(crate) use certificate::names;
 pub use certificate::{CertificateName, InvalidCertificateName};
-pub use selection::Selection;
+pub use introspectd_core::Selection;

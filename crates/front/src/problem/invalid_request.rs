@@ -61,8 +61,8 @@ impl InvalidRequest {
                 "El cuerpo no es el objeto JSON que esta llamada admite.",
             ),
             Self::NotOneToPurge => (
-                "The body must have exactly one of token, provider, sub, client_id, and all with the value true.",
-                "El cuerpo debe tener exactamente uno de token, provider, sub, client_id, y all con el valor true.",
+                "The body must have exactly one of token, provider, sub, client_id, none of them empty, and all with the value true.",
+                "El cuerpo debe tener exactamente uno de token, provider, sub, client_id, no vac\u{ed}o, y all con el valor true.",
             ),
             Self::Query(invalid) => invalid.descriptions(),
             Self::TokenIsId => {

@@ -52,6 +52,8 @@ pub(crate) enum Problem {
     NotRevoked(Failure),
     /// A token was issued, and nobody will be told that it is active.
     NotBound(Failure),
+    /// A purge is in force, and what it removed could not be counted.
+    NotCounted,
 }
 
 impl From<InvalidRequest> for Problem {
@@ -82,6 +84,12 @@ impl Problem {
                 let (english, spanish) = invalid.descriptions();
                 Row(StatusCode::BAD_REQUEST, "invalid_request", english, spanish)
             }
+            Self::NotCounted => Row(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "server_error",
+                "The purge is in force, but what it removed could not be freed and counted; see the server's log.",
+                "La purga est\u{e1} en vigor, pero no se pudo liberar ni contar lo eliminado; consulte el registro.",
+            ),
             Self::NotFound => Row(
                 StatusCode::NOT_FOUND,
                 "not_found",
@@ -252,6 +260,7 @@ impl Problem {
             | Self::NoPolicy
             | Self::NoSuchToken
             | Self::AccessDenied
+            | Self::NotCounted
             | Self::Failure(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported)
             | Self::NotRevoked(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported)
             | Self::NotBound(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported) => {}
@@ -272,7 +281,8 @@ fn failure_row(failure: &Failure) -> Row {
             "El servidor de autorizaci\u{f3}n no respondi\u{f3} a tiempo.",
         ),
         Failure::Unavailable {
-            outage: Outage::Overloaded | Outage::Abandoned | Outage::Bindings(_), ..
+            outage: Outage::Overloaded | Outage::Purged | Outage::Abandoned | Outage::Bindings(_),
+            ..
         } => Row(
             StatusCode::SERVICE_UNAVAILABLE,
             "temporarily_unavailable",
@@ -329,10 +339,12 @@ mod tests {
             (Problem::TooSlow, 408, "request_timeout"),
             (Problem::TooLarge, 413, "payload_too_large"),
             (Problem::NotForm, 415, "unsupported_media_type"),
+            (Problem::NotCounted, 500, "server_error"),
             (Failure::Unsupported.into(), 501, "unsupported"),
             (Failure::from(BadAnswer::NotAnObject).into(), 502, "upstream_error"),
             (outage(Outage::Unreachable, None), 503, "temporarily_unavailable"),
             (outage(Outage::Overloaded, None), 503, "temporarily_unavailable"),
+            (outage(Outage::Purged, None), 503, "temporarily_unavailable"),
             (Failure::Timeout.into(), 504, "upstream_timeout"),
         ] {
             let Row(found, code, english, spanish) = problem.row();

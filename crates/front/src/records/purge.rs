@@ -1,17 +1,17 @@
-use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderMap, StatusCode};
 use hyper::body::Body;
-use introspectd_core::TokenValue;
+use introspectd_core::{ProviderName, Selector, Target, TokenValue};
+use introspectd_resolver as resolver;
 use serde::{Deserialize, Serialize};
 
 use crate::api::Session;
 use crate::audit::Note;
 use crate::body::read_json;
-use crate::caller::{Caller, Permission, Selection};
-use crate::decision::Claims;
+use crate::caller::Permission;
 use crate::problem::{InvalidRequest, Problem};
-use crate::reply::{self, Rendered, Reply};
+use crate::reply::{self, Reply};
 
 /// What to forget: exactly one of these.
 #[derive(Deserialize)]
@@ -26,24 +26,15 @@ struct Asked {
 
 #[derive(Serialize)]
 struct Purged {
-    /// Facts that were taken out of the cache.
+    /// Facts that were removed from the cache.
     purged: usize,
+    /// Whether more may follow.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    estimate: bool,
 }
 
-enum What {
-    Token(TokenValue),
-    /// Where a claim of this name has this value.
-    Claim(Claim, String),
-    All,
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum Claim {
-    Provider,
-    Sub,
-    ClientId,
-    TokenId,
-}
+/// Longest wait for the count of what was removed. The purge itself is in force at once.
+const PATIENCE: Duration = Duration::from_millis(250);
 
 impl Session {
     /// `POST /v1/cache/purge`. After its answer no request is served from what was purged.
@@ -58,90 +49,48 @@ impl Session {
     {
         let caller = self.caller_with(Permission::Purge, headers)?;
         let asked: Asked = read_json(headers, body).await?;
-        asked.provider.as_deref().map(|name| self.known(caller, name)).transpose()?;
-        let (what, resolver, caller) = (asked.what()?, Arc::clone(self.resolver()), Arc::clone(caller));
-        what.note(note);
-        // It may look at all of the cache, and a worker has other connections.
-        let purged = tokio::task::spawn_blocking(move || match what {
-            What::Token(token) => resolver.purge_token(&token),
-            What::Claim(claim, value) => {
-                resolver.purge(move |kept| claim.is(kept, &value) && is_of(&caller, kept))
-            }
-            What::All => resolver.purge(move |kept| is_of(&caller, kept)),
-        });
-        let purged = purged.await.unwrap_or_default();
-        note.count = Some(purged);
-        Ok(reply::json(StatusCode::OK, &Purged { purged }))
+        let target = asked.target(|name| self.known(caller, name).cloned())?;
+        describe(&target, note);
+        // Confined to what the caller may see.
+        let selector = Selector::new(target).within(caller.providers.clone());
+        let counted = self.resolver().purge_counted(&selector, PATIENCE).await;
+        let resolver::Purged { count, is_estimate } = counted.map_err(|_| Problem::NotCounted)?;
+        note.count = Some(count);
+        Ok(reply::json(StatusCode::OK, &Purged { purged: count, estimate: is_estimate }))
     }
 }
 
-impl What {
-    fn note(&self, note: &mut Note) {
-        match self {
-            Self::Token(token) => {
-                note.selector = Some(("token", None));
-                note.token = Some(token.clone());
-            }
-            Self::Claim(claim, value) => note.selector = Some((claim.word(), Some(value.clone()))),
-            Self::All => note.selector = Some(("all", None)),
+fn describe(target: &Target, note: &mut Note) {
+    note.selector = Some(match target {
+        Target::Token(token) => {
+            note.token = Some(token.clone());
+            ("token", None)
         }
-    }
+        Target::Record { id, .. } => ("token_id", Some(id.as_str().to_owned())),
+        Target::Subject(subject) => ("sub", Some(subject.clone())),
+        Target::Client(client) => ("client_id", Some(client.clone())),
+        Target::Provider(provider) => ("provider", Some(provider.as_str().to_owned())),
+        Target::All => ("all", None),
+    });
 }
 
 impl Asked {
-    fn what(self) -> Result<What, Problem> {
-        let Self { token, provider, sub, client_id, all } = self;
-        let token = token.map(TokenValue::parse).transpose().map_err(|_| InvalidRequest::NoToken)?;
-        let claim = |claim, value: Option<String>| value.map(|value| What::Claim(claim, value));
-        let mut asked = [
-            token.map(What::Token),
-            claim(Claim::Provider, provider),
-            claim(Claim::Sub, sub),
-            claim(Claim::ClientId, client_id),
-            all.filter(|all| *all).map(|_| What::All),
-        ]
-        .into_iter()
-        .flatten();
-        match (asked.next(), asked.next()) {
-            (Some(what), None) => Ok(what),
-            _ => Err(InvalidRequest::NotOneToPurge.into()),
-        }
-    }
-}
-
-/// Whether a fact is about a token that the caller may see.
-fn is_of(caller: &Caller, kept: &Rendered) -> bool {
-    match &caller.providers {
-        Selection::All => true,
-        only => Claims::read(kept.as_bytes()).is_some_and(|claims| only.contains(&*claims.provider)),
-    }
-}
-
-impl Claim {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Provider => "provider",
-            Self::Sub => "sub",
-            Self::ClientId => "client_id",
-            Self::TokenId => "token_id",
-        }
-    }
-
-    /// What cannot be read could be anything, and goes.
-    pub(super) fn is(self, kept: &Rendered, value: &str) -> bool {
-        // Most are of others: to look for the text takes a fraction of what to read does. An escaped text is not found
-        // so, and read.
-        let bytes = kept.as_bytes();
-        let stands = memchr::memmem::find(bytes, value.as_bytes()).is_some() || bytes.contains(&b'\\');
-        stands && Claims::read(bytes).is_none_or(|claims| self.of(&claims) == value)
-    }
-
-    fn of<'a>(self, claims: &'a Claims<'_>) -> &'a str {
-        match self {
-            Self::Provider => &claims.provider,
-            Self::Sub => &claims.sub,
-            Self::ClientId => &claims.client_id,
-            Self::TokenId => &claims.jti,
-        }
+    /// What is asked for. An empty value names nothing: no token has an empty `sub`, and one without any is not meant.
+    fn target(
+        self,
+        provider: impl Fn(&str) -> Result<ProviderName, InvalidRequest>,
+    ) -> Result<Target, InvalidRequest> {
+        let Self { token, provider: name, sub, client_id, all } = self;
+        let all = all.unwrap_or_default();
+        Ok(match (token, name, sub, client_id, all) {
+            (Some(token), None, None, None, false) => {
+                Target::Token(TokenValue::parse(token).map_err(|_| InvalidRequest::NoToken)?)
+            }
+            (None, Some(name), None, None, false) => Target::Provider(provider(&name)?),
+            (None, None, Some(sub), None, false) if !sub.is_empty() => Target::Subject(sub),
+            (None, None, None, Some(client), false) if !client.is_empty() => Target::Client(client),
+            (None, None, None, None, true) => Target::All,
+            _ => return Err(InvalidRequest::NotOneToPurge),
+        })
     }
 }

@@ -2,10 +2,8 @@ use std::sync::Arc;
 
 use http::HeaderMap;
 use hyper::body::Body;
-use introspectd_core::{Failure, Outage, ProviderName, TokenId};
-use introspectd_resolver::{Resolver, Revocation};
+use introspectd_core::{Failure, ProviderName};
 
-use super::purge::Claim;
 use super::{id, to_its_end};
 use crate::api::Session;
 use crate::audit::{Call, Note};
@@ -13,7 +11,7 @@ use crate::body::read_form;
 use crate::caller::Permission;
 use crate::form::{IntrospectForm, Subject};
 use crate::problem::{InvalidRequest, Problem};
-use crate::reply::{self, Rendered, Reply};
+use crate::reply::{self, Reply};
 
 impl Session {
     /// `POST /revoke` (RFC 7009): a token that is unknown, or belongs to nobody, is as good as revoked.
@@ -37,8 +35,7 @@ impl Session {
         *note = self.note_of_token(Call::Revoke, &token, only.as_ref(), |name| caller.may_ask(name));
         revoked(async move {
             let may_ask = |provider: &ProviderName| caller.may_ask(provider);
-            let Revocation { outcome, bound } = resolver.revoke(&token, only.as_ref(), may_ask).await;
-            forget(resolver, bound).await.and(outcome)
+            resolver.revoke(&token, only.as_ref(), may_ask).await
         })
         .await
     }
@@ -55,30 +52,8 @@ impl Session {
         let (id, resolver) = (id(segment)?, Arc::clone(self.resolver()));
         note.provider = Some(provider.clone());
         self.note_id(note, &id, resolver.is_id(&id, &provider));
-        revoked(async move {
-            let outcome = resolver.revoke_by_id(&id, &provider).await;
-            forget(resolver, vec![(id, provider)]).await.and(outcome)
-        })
-        .await
+        revoked(async move { resolver.revoke_by_id(&id, &provider).await }).await
     }
-}
-
-/// Forgets what is known of these records by the values of their tokens.
-async fn forget(
-    resolver: Arc<Resolver<Rendered>>,
-    records: Vec<(TokenId, ProviderName)>,
-) -> Result<(), Failure> {
-    if records.is_empty() {
-        return Ok(());
-    }
-    let is_it = move |kept: &Rendered| {
-        records.iter().any(|(id, provider)| {
-            Claim::TokenId.is(kept, id.as_str()) && Claim::Provider.is(kept, provider.as_str())
-        })
-    };
-    // All of the cache is looked at, and a worker has other connections.
-    let forgotten = tokio::task::spawn_blocking(move || resolver.purge(is_it)).await;
-    forgotten.map(|_| ()).map_err(|_| Failure::outage(Outage::Abandoned))
 }
 
 async fn revoked(

@@ -188,6 +188,7 @@ fn upstream(called: &str, fake: &Arc<Fake>, prefix: Option<&str>) -> ProviderEnt
         matching: prefix.map(|prefix| Match::Prefix(prefix.to_owned())),
         issuer: None,
         max_in_flight: 1000,
+        timeout: LONG,
     }
 }
 

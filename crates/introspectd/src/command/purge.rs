@@ -11,7 +11,8 @@ use crate::client::Content;
 
 /// Let a running server forget what it has cached, so that it asks the provider anew.
 ///
-/// Prints how many facts were forgotten. Only the server that is asked forgets: where several run, ask each.
+/// Prints how many facts were forgotten, "at least" so many where the server's cache is too large to be counted in
+/// time; they are forgotten all the same. Only the server that is asked forgets: where several run, ask each.
 /// Needs the permission `purge`. On a terminal it asks before --provider and --all.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -57,6 +58,8 @@ or has an error of its own.";
 #[derive(Deserialize)]
 struct Purged {
     purged: u64,
+    #[serde(default)]
+    estimate: bool,
 }
 
 impl Purge {
@@ -70,8 +73,11 @@ impl Purge {
         if !answer.status.is_success() {
             return Ok(refused(&answer));
         }
-        let Purged { purged } = serde_json::from_slice(&answer.body).map_err(|_| strange())?;
-        say(&format!("forgotten: {purged} {}", if purged == 1 { "fact" } else { "facts" }))?;
+        let Purged { purged, estimate } = serde_json::from_slice(&answer.body).map_err(|_| strange())?;
+        let facts = if purged == 1 { "fact" } else { "facts" };
+        // The purge is in force: only the count is not through.
+        let at_least = if estimate { "at least " } else { "" };
+        say(&format!("forgotten: {at_least}{purged} {facts}"))?;
         Ok(Exit::Fine)
     }
 }

@@ -1,5 +1,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use introspectd_adapter_apigee as apigee;
 use introspectd_adapter_passport as passport;
@@ -23,7 +24,7 @@ pub struct ProviderConfig {
     max_in_flight: u32,
 }
 
-/// The vendors. This enum and the two matches on it below are the only list of them.
+/// The vendors. This enum and the three matches on it below are the only list of them.
 #[derive(Debug)]
 enum Vendor {
     Passport(passport::Config),
@@ -45,6 +46,16 @@ impl Vendor {
                 section.problem("kind", "is no kind of provider", nearest(kind, KINDS.into_iter()));
                 None
             }
+        }
+    }
+
+    /// Deadline of each call to the provider.
+    fn timeout(&self) -> Duration {
+        match self {
+            Self::Passport(config) => config.timeout(),
+            Self::TibcoAsg(config) => config.timeout(),
+            Self::Apigee(config) => config.timeout(),
+            Self::Rfc7662(config) => config.timeout(),
         }
     }
 
@@ -70,8 +81,9 @@ impl ProviderConfig {
     /// Builds the adapter.
     pub fn into_entry(self, clock: Arc<dyn Clock>, bindings: &Arc<dyn Bindings>) -> ProviderEntry {
         let Self { name, kind, vendor, matching, issuer, max_in_flight } = self;
+        let timeout = vendor.timeout();
         let provider = vendor.into_provider(&name, clock, bindings);
-        ProviderEntry { name, kind, provider, matching, issuer, max_in_flight }
+        ProviderEntry { name, kind, provider, matching, issuer, max_in_flight, timeout }
     }
 }
 

@@ -1,5 +1,6 @@
-use introspectd_simulators::Simulator;
 use introspectd_simulators::rfc7662::{ACTIVE, ACTIVE_JWT, Rfc7662, SUBJECT};
+use introspectd_simulators::{Answer, Fault, Simulator};
+use serde_json::json;
 
 use crate::asking::{ADMIN_CONFIG, ADMIN_SECRET, Asking, page, url};
 use crate::client::ask_as_edge;
@@ -68,6 +69,20 @@ async fn nothing_to_forget_is_fine() {
         assert_eq!(ended.stdout, NOTHING, "{arguments:?}");
     }
     assert_eq!(room.cache().await, "hit");
+}
+
+#[tokio::test]
+async fn an_estimate_is_shown_as_what_it_is() {
+    let page = page().await;
+    for (answer, shown) in [
+        (json!({"purged": 3, "estimate": true}), "forgotten: at least 3 facts\n"),
+        (json!({"purged": 1, "estimate": true}), "forgotten: at least 1 fact\n"),
+        (json!({"purged": 3}), "forgotten: 3 facts\n"),
+    ] {
+        page.next(Fault::Answer(Answer::json(200, answer)));
+        let ended = at(&page.base_url()).admin().with(&["--sub", "alice"]).of("").await.with(0);
+        assert_eq!(ended.stdout, shown);
+    }
 }
 
 #[tokio::test]

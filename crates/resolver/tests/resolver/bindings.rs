@@ -11,7 +11,9 @@ use introspectd_core::{
 use introspectd_resolver::{ProviderEntry, Source, Unmatched};
 use tokio::sync::watch;
 
-use crate::harness::{Bench, Fake, LIMITS, Seen, active, good, name, prefix, upstream, value, within};
+use crate::harness::{
+    Bench, Fake, LIMITS, Seen, TIMEOUT, active, good, name, prefix, upstream, value, within,
+};
 
 /// Knows the tokens that are bound, to ids. Answers are decided when the question comes, and may be held back.
 #[derive(Debug, Default)]
@@ -76,6 +78,7 @@ fn bench(max_in_flight: u32) -> (Bench, Arc<Bank>) {
         matching: Some(prefix("")),
         issuer: None,
         max_in_flight,
+        timeout: TIMEOUT,
     };
     (Bench::new(vec![entry], &Unmatched::Reject, LIMITS), bank)
 }
@@ -140,6 +143,6 @@ async fn the_record_of_a_revoked_token_is_forgotten_with_it() {
     let (bench, _) = bench(9);
     bench.resolver.bind(&value("t"), &id("i"), &name("as")).await.unwrap();
     assert_eq!(bench.lookup("i", "as").await, active(Source::Miss));
-    bench.resolver.revoke(&value("t"), None, |_| true).await.outcome.unwrap();
+    bench.resolver.revoke(&value("t"), None, |_| true).await.unwrap();
     assert_eq!(bench.lookup("i", "as").await, Seen::Inactive(Source::Miss));
 }

@@ -16,6 +16,8 @@ use tokio::sync::watch;
 
 /// Where each clock starts, in seconds.
 pub(crate) const START: i64 = 1_700_000_000;
+/// A provider's `timeout`, which its scripted answers do not keep to.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 pub(crate) const TTL: u32 = 600;
 pub(crate) const INACTIVE_TTL: u32 = 100;
 /// More than jitter, a tenth at most, takes from [`TTL`].
@@ -56,7 +58,8 @@ pub(crate) struct Fake {
     capabilities: Capabilities,
     script: Mutex<HashMap<String, Answer>>,
     asked: watch::Sender<Vec<Question>>,
-    held: watch::Sender<bool>,
+    /// How many of the questions, in their order, may be answered.
+    answerable: watch::Sender<usize>,
 }
 
 impl Fake {
@@ -69,7 +72,7 @@ impl Fake {
             capabilities,
             script: Mutex::default(),
             asked: watch::Sender::default(),
-            held: watch::Sender::default(),
+            answerable: watch::Sender::new(usize::MAX),
         })
     }
 
@@ -80,11 +83,19 @@ impl Fake {
 
     /// Holds answers back, which are decided when the question arrives, until [`Self::release`].
     pub(crate) fn hold(&self) {
-        self.held.send_replace(true);
+        self.answerable.send_replace(self.questions());
     }
 
     pub(crate) fn release(&self) {
-        self.held.send_replace(false);
+        self.answerable.send_replace(usize::MAX);
+    }
+
+    /// Lets what has arrived be answered and reach the cache, and holds back what comes after it.
+    pub(crate) async fn land(&self) {
+        self.hold();
+        for _ in 0..4 {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// Waits until so many questions have arrived in all.
@@ -113,8 +124,12 @@ impl Fake {
 
     async fn answer(&self, text: &str, question: Question) -> Result<Introspection, Failure> {
         let answer = self.script.lock().unwrap().get(text).cloned();
-        self.asked.send_modify(|asked| asked.push(question));
-        self.held.subscribe().wait_for(|held| !held).await.unwrap();
+        let mut place = 0;
+        self.asked.send_modify(|asked| {
+            place = asked.len();
+            asked.push(question);
+        });
+        self.answerable.subscribe().wait_for(|answerable| place < *answerable).await.unwrap();
         match answer {
             None => Ok(Introspection::Inactive),
             Some(Answer::Says(introspection)) => Ok(introspection),
@@ -292,6 +307,7 @@ pub(crate) fn upstream(called: &str, fake: &Arc<Fake>, matching: Option<Match>) 
         matching,
         issuer: None,
         max_in_flight: 1000,
+        timeout: TIMEOUT,
     }
 }
 

@@ -12,7 +12,7 @@ use introspectd_core::{
 };
 use introspectd_resolver::{Page, Positions, ProviderEntry, Resolver, Unmatched, Wanted};
 
-use crate::harness::{UNCACHED, at, good, name, within};
+use crate::harness::{TIMEOUT, UNCACHED, at, good, name, within};
 
 /// A provider with this list, of which it gives so many places at once. What stands in a place may be hidden by a
 /// filter, as it seems to the others: then a batch has fewer records, or none, and goes on all the same.
@@ -162,6 +162,7 @@ pub(crate) fn entry(called: char, lister: &Arc<Lister>) -> ProviderEntry {
         matching: None,
         issuer: None,
         max_in_flight: 1000,
+        timeout: TIMEOUT,
     }
 }
 

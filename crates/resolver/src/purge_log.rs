@@ -1,0 +1,145 @@
+use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::key::Key;
+use crate::purge_table::PurgeTable;
+use crate::stamp::{MAX_NUMBER, Mark, Stamp};
+
+/// Purges in their order, which is a counter and never a clock.
+///
+/// A purge takes the next number; a fact carries the number that was the latest when its provider was asked. A
+/// purge with a higher number that means the fact refuses it: at each hit, at each insertion, and when a waiter
+/// takes the outcome of a flight. Whoever was answered that something is purged can rely on this, however late a
+/// task runs: nothing has to be found and removed for it.
+pub(crate) struct PurgeLog {
+    latest: AtomicU64,
+    providers: Vec<Arc<ProviderPurges>>,
+    writer: Mutex<()>,
+}
+
+/// Purges that mean facts of one provider.
+pub(crate) struct ProviderPurges {
+    /// Number of the newest of them: what a hit looks at.
+    newest: AtomicU64,
+    /// Everything that was asked before this number is refused.
+    floor: AtomicU64,
+    table: PurgeTable,
+}
+
+impl PurgeLog {
+    pub(crate) fn new(providers: usize) -> Self {
+        let providers = std::iter::repeat_with(Arc::default).take(providers).collect();
+        Self { latest: AtomicU64::new(0), providers, writer: Mutex::default() }
+    }
+
+    /// Number of the latest purge.
+    pub(crate) fn latest(&self) -> u64 {
+        self.latest.load(Acquire)
+    }
+
+    pub(crate) fn at(&self, place: usize) -> Option<&Arc<ProviderPurges>> {
+        self.providers.get(place)
+    }
+
+    /// Puts a purge of these marks in force, each at the provider in its place. Takes as long whatever is cached.
+    pub(crate) fn append(&self, marks: &[(usize, Mark)]) -> u64 {
+        let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        let number = self.latest().saturating_add(1);
+        // First: what is asked from here on is asked after the purge.
+        self.latest.store(number, Release);
+        for (place, mark) in marks {
+            if let Some(provider) = self.at(*place) {
+                provider.remember(mark, number);
+            }
+        }
+        number
+    }
+}
+
+impl Default for ProviderPurges {
+    fn default() -> Self {
+        Self { newest: AtomicU64::new(0), floor: AtomicU64::new(0), table: PurgeTable::new() }
+    }
+}
+
+impl ProviderPurges {
+    fn remember(&self, mark: &Mark, number: u64) {
+        match mark.hash().filter(|_| number <= MAX_NUMBER) {
+            Some(hash) => self.table.remember(hash, number),
+            None => self.floor.store(number, Release),
+        }
+        // Last: who sees it finds the rest.
+        self.newest.store(number, Release);
+    }
+
+    /// Whether a purge newer than the fact means it. Where none is newer this is one comparison.
+    #[inline]
+    pub(crate) fn refuse(&self, key: &Key, stamp: &Stamp) -> bool {
+        stamp.number < self.newest.load(Acquire) && self.newest_that_means(key, stamp) > stamp.number
+    }
+
+    /// Number of the newest purge that means the fact; 0 if there is none.
+    #[cold]
+    pub(crate) fn newest_that_means(&self, key: &Key, stamp: &Stamp) -> u64 {
+        let marks = Mark::all_of(*key, stamp.tags).filter_map(|mark| mark.hash());
+        marks.map(|hash| self.table.newest(hash)).fold(self.floor.load(Acquire), u64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::key::KeyMaker;
+    use crate::stamp::Tags;
+
+    fn stamp(number: u64, tags: Tags) -> Stamp {
+        Stamp { number, place: 0, tags }
+    }
+
+    #[test]
+    fn a_purge_means_what_was_asked_before_it_and_nothing_later() {
+        let keys = KeyMaker::random().unwrap();
+        let key =
+            keys.key(&crate::key::Subject::Id(introspectd_core::TokenId::parse("x".to_owned()).unwrap()));
+        let tags =
+            Tags { record: Some(keys.tag("r")), subject: Some(keys.tag("s")), client: Some(keys.tag("c")) };
+        for mark in [
+            Mark::Everything,
+            Mark::Key(key),
+            Mark::Record(keys.tag("r")),
+            Mark::Subject(keys.tag("s")),
+            Mark::Client(keys.tag("c")),
+        ] {
+            let log = PurgeLog::new(2);
+            let before = log.latest();
+            let number = log.append(&[(0, mark)]);
+            let purges = log.at(0).unwrap();
+            assert!(purges.refuse(&key, &stamp(before, tags)), "{mark:?}");
+            assert!(!purges.refuse(&key, &stamp(number, tags)), "{mark:?}");
+            assert!(!log.at(1).unwrap().refuse(&key, &stamp(before, tags)), "{mark:?} at another provider");
+            assert!(mark.means(key, tags));
+        }
+        for other in [Mark::Record(keys.tag("s")), Mark::Subject(keys.tag("r")), Mark::Client(keys.tag("s"))]
+        {
+            let log = PurgeLog::new(1);
+            log.append(&[(0, other)]);
+            assert!(!log.at(0).unwrap().refuse(&key, &stamp(0, tags)), "{other:?}");
+            assert!(!other.means(key, tags));
+        }
+    }
+
+    /// Past the numbers that the table can hold, each purge means all.
+    #[test]
+    fn the_numbers_run_out_on_the_safe_side() {
+        let keys = KeyMaker::random().unwrap();
+        let key =
+            keys.key(&crate::key::Subject::Id(introspectd_core::TokenId::parse("x".to_owned()).unwrap()));
+        let log = PurgeLog::new(1);
+        log.latest.store(MAX_NUMBER, Release);
+        for _ in 0..3 {
+            let asked = stamp(log.latest(), Tags::default()).pack().unpack();
+            log.append(&[(0, Mark::Subject(keys.tag("s")))]);
+            assert!(log.at(0).unwrap().refuse(&key, &asked));
+        }
+    }
+}

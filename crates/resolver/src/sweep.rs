@@ -1,0 +1,204 @@
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use crate::cache::FactCache;
+use crate::fact::Keep;
+use crate::key::Key;
+use crate::purge_log::PurgeLog;
+use crate::stamp::{Mark, Stamp};
+
+/// Frees what purges refuse, and counts it for those who want to know. The only writer of the [`PurgeLog`].
+///
+/// A purge is in force before this has done anything. One thread passes over the cache for all purges together, a
+/// slice at a time, and holds no lock for longer than one entry takes. It ends with its owner.
+pub(crate) struct Sweeper {
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    log: Arc<PurgeLog>,
+    state: Mutex<State>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    /// Purges that are to be counted by the next pass.
+    orders: Vec<Order>,
+    /// Whether anything was purged since the last pass began.
+    is_due: bool,
+    is_over: bool,
+}
+
+struct Order {
+    number: u64,
+    marks: Vec<(usize, Mark)>,
+    removed: Arc<AtomicUsize>,
+    done: oneshot::Sender<()>,
+}
+
+/// Count of a purge under way.
+pub(crate) struct Count {
+    pub(crate) removed: Arc<AtomicUsize>,
+    /// Resolves when the pass is through, to an error if it failed.
+    pub(crate) done: oneshot::Receiver<()>,
+}
+
+/// Most purges that one pass counts; further ones are in force all the same.
+const MAX_ORDERS: usize = 64;
+
+/// Entries between two rests: some 40 µs of work.
+const SLICE: usize = 256;
+
+/// Rest after each slice, so that a pass takes a fifth of one processor and no more.
+const REST: Duration = Duration::from_micros(200);
+
+/// Rest between two passes that nobody waits for.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Sweeper {
+    /// # Errors
+    /// Where the system gives no thread.
+    pub(crate) fn start<K: Keep>(log: Arc<PurgeLog>, cache: Arc<FactCache<K>>) -> io::Result<Self> {
+        let shared = Arc::new(Shared { log, state: Mutex::default(), wake: Condvar::new() });
+        let own = Arc::clone(&shared);
+        let thread = std::thread::Builder::new().name("cache-sweeper".to_owned());
+        let thread = thread.spawn(move || own.run(&cache))?;
+        Ok(Self { shared, thread: Some(thread) })
+    }
+
+    /// Puts a purge in force and has what it means freed at some time, but for what is named by its key: whoever knows
+    /// that can remove it without a pass.
+    pub(crate) fn purge(&self, marks: &[(usize, Mark)]) {
+        let mut state = self.shared.lock();
+        self.shared.log.append(marks);
+        if marks.iter().any(|(_, mark)| mark.key().is_none()) {
+            state.is_due = true;
+            self.shared.wake.notify_one();
+        }
+    }
+
+    /// The same, counted by a pass that begins as soon as the one under way is through. `None` where too many are to
+    /// be counted already.
+    pub(crate) fn purge_counted(&self, marks: Vec<(usize, Mark)>) -> Option<Count> {
+        let mut state = self.shared.lock();
+        // While the state is held: no pass begins that would free something for this purge uncounted.
+        let number = self.shared.log.append(&marks);
+        state.is_due = true;
+        self.shared.wake.notify_one();
+        if state.orders.len() >= MAX_ORDERS {
+            return None;
+        }
+        let (done, resolved) = oneshot::channel();
+        let removed = Arc::default();
+        state.orders.push(Order { number, marks, removed: Arc::clone(&removed), done });
+        Some(Count { removed, done: resolved })
+    }
+}
+
+impl Drop for Sweeper {
+    fn drop(&mut self) {
+        self.shared.lock().is_over = true;
+        self.shared.wake.notify_one();
+        // Within a slice.
+        if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
+            tracing::error!("the cache sweeper panicked");
+        }
+    }
+}
+
+impl Shared {
+    fn run<K: Keep>(&self, cache: &FactCache<K>) {
+        let mut rested = Instant::now();
+        while let Some((orders, up_to)) = self.next(rested) {
+            match catch_unwind(AssertUnwindSafe(|| self.pass(cache, up_to, &orders))) {
+                Ok(Pass::Through) => orders.into_iter().for_each(Order::settle),
+                Ok(Pass::Over) => return,
+                // Whoever waits learns it from the order that is dropped.
+                Err(_) => tracing::error!("cache sweep panicked; purges are in force, but not counted"),
+            }
+            rested = Instant::now() + PAUSE;
+        }
+    }
+
+    /// Waits for a pass to be due: at once where somebody waits for it, else not before `rested`. Gives the purges to
+    /// count and the number of the latest one that the pass is for; `None` at the end.
+    fn next(&self, rested: Instant) -> Option<(Vec<Order>, u64)> {
+        let mut state = self.lock();
+        loop {
+            if state.is_over {
+                return None;
+            }
+            let rest = rested.saturating_duration_since(Instant::now());
+            if !state.orders.is_empty() || state.is_due && rest.is_zero() {
+                state.is_due = false;
+                return Some((std::mem::take(&mut state.orders), self.log.latest()));
+            }
+            state = if state.is_due {
+                self.wake.wait_timeout(state, rest).unwrap_or_else(PoisonError::into_inner).0
+            } else {
+                self.wake.wait(state).unwrap_or_else(PoisonError::into_inner)
+            };
+        }
+    }
+
+    /// Removes what purges up to a number refuse. What a newer one refuses is left to the next pass, which counts it.
+    fn pass<K: Keep>(&self, cache: &FactCache<K>, up_to: u64, orders: &[Order]) -> Pass {
+        let mut visited = 0;
+        for entry in cache.entries() {
+            visited += 1;
+            if visited % SLICE == 0 && self.is_over_after(REST) {
+                return Pass::Over;
+            }
+            let (key, stamp) = (entry.key(), entry.stamp());
+            if !self.is_refused(&key, &stamp, up_to) || !entry.remove() {
+                continue;
+            }
+            if let Some(order) = orders.iter().find(|order| order.means(key, &stamp)) {
+                order.removed.fetch_add(1, Relaxed);
+            }
+        }
+        Pass::Through
+    }
+
+    fn is_refused(&self, key: &Key, stamp: &Stamp, up_to: u64) -> bool {
+        let purges = self.log.at(stamp.place.into());
+        purges
+            .is_some_and(|purges| purges.refuse(key, stamp) && purges.newest_that_means(key, stamp) <= up_to)
+    }
+
+    fn is_over_after(&self, rest: Duration) -> bool {
+        let state = self.lock();
+        let waited = self.wake.wait_timeout_while(state, rest, |state| !state.is_over);
+        waited.unwrap_or_else(PoisonError::into_inner).0.is_over
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Pass {
+    Through,
+    Over,
+}
+
+impl Order {
+    fn settle(self) {
+        // Whoever asked for the count may be gone.
+        let _ = self.done.send(());
+    }
+
+    fn means(&self, key: Key, stamp: &Stamp) -> bool {
+        let is_older = stamp.number < self.number;
+        let mut here = self.marks.iter().filter(|(place, _)| *place == usize::from(stamp.place));
+        is_older && here.any(|(_, mark)| mark.means(key, stamp.tags))
+    }
+}
