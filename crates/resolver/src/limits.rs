@@ -16,3 +16,6 @@ pub struct CacheLimits {
 /// How many lists a provider is asked for at once; further ones wait. Each may be hundreds of exchanges, or hundreds of
 /// megabytes, and none is to be in the way of questions about tokens.
 pub(crate) const MOST_LISTS: usize = 4;
+
+/// Most requests that wait for a place among these; further ones fail at once.
+pub(crate) const MAX_WAITING_LISTS: usize = 16;

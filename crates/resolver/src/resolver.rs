@@ -15,7 +15,7 @@ use crate::fact::{Fact, Keep, Resolution, Source};
 use crate::flight::{Boarding, Flight, Flights, Outcome, Turn};
 use crate::health::{self, ProviderStatus};
 use crate::key::{Key, KeyMaker, Subject};
-use crate::limits::{CacheLimits, MOST_LISTS};
+use crate::limits::{CacheLimits, MAX_WAITING_LISTS, MOST_LISTS};
 use crate::purge_log::{ProviderPurges, PurgeLog};
 use crate::router::{Match, Routed, Router, Rule, Unmatched};
 use crate::stamp::{Stamp, Tags};
@@ -56,6 +56,7 @@ pub(crate) struct Asked {
     pub(crate) entry: Arc<ProviderEntry>,
     places: Arc<Semaphore>,
     pub(crate) lists: Arc<Semaphore>,
+    pub(crate) list_queue: Arc<Semaphore>,
     pub(crate) record: Arc<health::Record>,
     clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<KeyMaker>,
@@ -88,6 +89,7 @@ impl<K: Keep> Resolver<K> {
             Ok(Asked {
                 places: Arc::new(Semaphore::new(entry.max_in_flight as usize)),
                 lists: Arc::new(Semaphore::new(MOST_LISTS)),
+                list_queue: Arc::new(Semaphore::new(MOST_LISTS + MAX_WAITING_LISTS)),
                 entry: Arc::new(entry),
                 record: Arc::default(),
                 clock: Arc::clone(&clock),

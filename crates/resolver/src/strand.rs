@@ -1,7 +1,10 @@
 use std::collections::VecDeque;
 
-use introspectd_core::{BadAnswer, Batch, Failure, Listing, Order, Position, ProviderName, Timestamp, Token};
-use tokio::time::{Instant, timeout_at};
+use introspectd_core::{
+    BadAnswer, Batch, Failure, Listing, Order, Outage, Position, ProviderName, Timestamp, Token,
+};
+use tokio::sync::SemaphorePermit;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::resolver::Asked;
 
@@ -109,7 +112,7 @@ impl Asked {
         if !provider.capabilities().list {
             return Err(Failure::Unsupported);
         }
-        let _turn = self.lists.acquire().await;
+        let _place = self.list_place().await?;
         let question = async {
             let batch = provider.list(listing, from).await?;
             check(&batch, from)?;
@@ -120,6 +123,16 @@ impl Asked {
             self.complete(token);
         }
         Ok(batch)
+    }
+
+    /// A place among the provider's lists, waited for no longer than for one of its answers. Dropping the future, or the
+    /// place, frees it for the next one.
+    async fn list_place(&self) -> Result<[SemaphorePermit<'_>; 2], Failure> {
+        let overloaded = || Failure::outage(Outage::Overloaded);
+        let queued = self.list_queue.try_acquire().map_err(|_| overloaded())?;
+        let place = timeout(self.entry.timeout, self.lists.acquire()).await;
+        let place = place.map_err(|_| overloaded())?.map_err(|_| overloaded())?;
+        Ok([place, queued])
     }
 }
 

@@ -1,12 +1,14 @@
 //! No request for a page is endless, and none takes more than its share of a provider.
 
 use futures_util::future::join_all;
-use introspectd_core::{Failure, Token};
+use introspectd_core::{Failure, Outage, Token};
 use introspectd_resolver::{Page, Positions};
 use tokio::time::Instant;
 
-use crate::harness::name;
+use crate::harness::{TIMEOUT, name, poll_once};
 use crate::listers::{Lister, Lists, after, ids, record};
+
+const OVERLOADED: Failure = Failure::outage(Outage::Overloaded);
 
 async fn timed<T>(future: impl Future<Output = T>) -> (T, u64) {
     let began = Instant::now();
@@ -49,13 +51,39 @@ async fn a_provider_makes_four_lists_at_once_and_others_wait() {
     assert_eq!(seconds, 20);
 }
 
+/// No longer than one of the provider's answers may take, however long its lists do.
 #[tokio::test(start_paused = true)]
-async fn who_waits_in_vain_for_a_list_is_told_so() {
+async fn a_wait_for_a_place_ends_in_the_providers_timeout() {
     let lists = Lists::new(vec![Lister::of(&[("a1", 1)], 9).that_takes(44)]);
     let beginning = lists.beginning();
-    let pages = join_all((0..5).map(|_| lists.page(9, &beginning))).await;
-    let failed: Vec<_> = pages.iter().flat_map(failures).collect();
-    assert_eq!(failed, [("a".to_owned(), Failure::Timeout)]);
+    let (pages, seconds) = timed(async {
+        let mut others: Vec<_> = (0..4).map(|_| Box::pin(lists.page(9, &beginning))).collect();
+        for other in &mut others {
+            assert!(poll_once(other).await.is_pending());
+        }
+        let (fifth, waited) = timed(lists.page(9, &beginning)).await;
+        assert_eq!((failures(&fifth), waited), (vec![("a".to_owned(), OVERLOADED)], TIMEOUT.as_secs()));
+        join_all(others).await
+    })
+    .await;
+    assert_eq!((pages.iter().flat_map(ids).count(), seconds), (4, 44));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_too_many_for_the_queue_fails_at_once() {
+    let lists = Lists::new(vec![Lister::of(&[("a1", 1)], 9).that_takes(5)]);
+    let beginning = lists.beginning();
+    let mut waiting: Vec<_> = (0..20).map(|_| Box::pin(lists.page(9, &beginning))).collect();
+    for page in &mut waiting {
+        assert!(poll_once(page).await.is_pending());
+    }
+    let (refused, seconds) = timed(lists.page(9, &beginning)).await;
+    assert_eq!((failures(&refused), seconds), (vec![("a".to_owned(), OVERLOADED)], 0));
+    // Whoever goes away leaves the queue, or the place.
+    waiting.truncate(4);
+    drop(waiting.remove(0));
+    let (page, seconds) = timed(lists.page(9, &beginning)).await;
+    assert_eq!((ids(&page), seconds), (vec!["a1".to_owned()], 5));
 }
 
 #[tokio::test]
