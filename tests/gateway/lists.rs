@@ -152,7 +152,8 @@ async fn one_of_three_that_fails_at_its_second_page_is_named_and_asked_again() {
             assert_eq!(errors[0]["provider"], json!("bank"));
             assert_eq!(errors[0]["error"], json!("temporarily_unavailable"));
         }
-        match next(&reply) {
+        let retry = || reply.json()["retry_page_token"].as_str().map(str::to_owned);
+        match next(&reply).or_else(retry) {
             Some(next) => token = format!("&page_token={next}"),
             None => break,
         }

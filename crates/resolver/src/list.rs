@@ -32,12 +32,15 @@ pub struct Page<'a> {
     /// Fewer than were wanted, even none, do not mean the end: `next` tells.
     pub records: Vec<Listed<'a>>,
     /// The providers that did not say how their list goes on. What they have yet to tell comes on a later page, out of
-    /// order.
+    /// order: with `next` if there is one, else with `retry`.
     pub failures: Vec<(&'a ProviderName, Failure)>,
     /// The providers that have no list, or none for these filters.
     pub unlisted: Vec<&'a ProviderName>,
-    /// Where the next page goes on; empty at the end of all lists.
+    /// Where the next page goes on; empty where no provider that answered has more. So whoever follows it comes to an
+    /// end, whatever fails.
     pub next: Positions,
+    /// Where the providers that failed go on, if only they are left: the rest of the same list.
+    pub retry: Positions,
 }
 
 /// A record on a page.
@@ -119,22 +122,37 @@ impl Records<'_> {
 
 impl<'a> Page<'a> {
     fn of(records: Vec<Listed<'a>>, strands: Vec<Strand<'a>>) -> Self {
-        let mut page = Self { records, failures: Vec::new(), unlisted: Vec::new(), next: Positions::new() };
+        let mut page = Self {
+            records,
+            failures: Vec::new(),
+            unlisted: Vec::new(),
+            next: Positions::new(),
+            retry: Positions::new(),
+        };
+        // Whoever has no list is named on every page, and keeps none alive.
+        let (mut goes_on, mut unable) = (false, Positions::new());
         for strand in strands {
             let provider = strand.provider();
-            let (next, failure) = strand.into_next();
-            match failure {
-                None => {}
-                Some(Failure::Unsupported) => page.unlisted.push(provider),
-                Some(failure) => page.failures.push((provider, failure)),
-            }
-            if let Some(position) = next {
-                page.next.insert(provider.clone(), position);
-            }
+            let (position, failure) = strand.into_next();
+            let kept = match failure {
+                None => {
+                    goes_on |= position.is_some();
+                    &mut page.next
+                }
+                Some(Failure::Unsupported) => {
+                    page.unlisted.push(provider);
+                    &mut unable
+                }
+                Some(failure) => {
+                    page.failures.push((provider, failure));
+                    &mut page.retry
+                }
+            };
+            kept.extend(position.map(|position| (provider.clone(), position)));
         }
-        // Who has no list is named on every page, and keeps none alive.
-        if page.next.len() == page.unlisted.len() {
-            page.next.clear();
+        if goes_on {
+            page.next.append(&mut page.retry);
+            page.next.append(&mut unable);
         }
         page
     }

@@ -15,10 +15,13 @@ use crate::reply::{self, Record, Reply};
 #[derive(Serialize)]
 struct Page<'a> {
     tokens: Vec<Record<'a>>,
-    /// Absent at the end.
+    /// Absent where no provider that answered has more.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_page_token: Option<String>,
-    /// The providers that did not say how their lists go on. They are asked again for the next page.
+    /// In its place where only providers that failed are left.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    retry_page_token: Option<String>,
+    /// The providers that did not say how their lists go on. They are asked again for the page of either token.
     errors: Vec<ProviderError<'a>>,
     /// The providers that cannot list, or not with these filters.
     unlisted: Vec<&'a str>,
@@ -51,18 +54,20 @@ impl Session {
         if only.is_some() && !page.unlisted.is_empty() {
             return Err(Failure::Unsupported.into());
         }
-        let resolver::Page { records, failures, unlisted, next } = page;
+        let resolver::Page { records, failures, unlisted, next, retry } = page;
         note.count = Some(records.len());
         let language = Language::of(headers);
         let error = |(provider, failure)| ProviderError::new(provider, failure, language);
-        let next_page_token = if next.is_empty() {
-            None
-        } else {
-            Some(self.page_tokens().seal(&caller.name, Bookmark { parameters, positions: next })?)
+        let seal = |positions: Positions| {
+            let bookmark = Bookmark { parameters: parameters.clone(), positions };
+            (!bookmark.positions.is_empty())
+                .then(|| self.page_tokens().seal(&caller.name, bookmark))
+                .transpose()
         };
         let page = Page {
             tokens: records.iter().map(Record::from).collect(),
-            next_page_token,
+            next_page_token: seal(next)?,
+            retry_page_token: seal(retry)?,
             errors: failures.into_iter().map(error).collect(),
             unlisted: unlisted.into_iter().map(ProviderName::as_str).collect(),
         };

@@ -40,7 +40,15 @@ fn ids(reply: &Reply) -> Vec<String> {
 }
 
 fn next(reply: &Reply) -> Option<String> {
-    reply.json().get("next_page_token").map(|token| token.as_str().unwrap().to_owned())
+    token(reply, "next_page_token")
+}
+
+fn retry(reply: &Reply) -> Option<String> {
+    token(reply, "retry_page_token")
+}
+
+fn token(reply: &Reply, member: &str) -> Option<String> {
+    reply.json().get(member).map(|token| token.as_str().unwrap().to_owned())
 }
 
 /// All pages to the end.
@@ -139,12 +147,13 @@ async fn a_provider_that_is_down_at_the_second_page_is_named_and_asked_again() {
         "error_description": "El servidor de autorizaci\u{f3}n no respondi\u{f3} a tiempo.",
     }]);
     assert_eq!(second.json()["errors"], errors);
-    let third = list(&format!("page_token={}", next(&second).unwrap())).at(&bench).await;
-    assert_eq!(ids(&third), [] as [&str; 0]);
+    assert_eq!(next(&second), None, "the others are at their end");
+    let third = list(&format!("page_token={}", retry(&second).unwrap())).at(&bench).await;
+    assert_eq!((ids(&third), next(&third)), (vec![], None));
     assert_eq!(third.json()["errors"][0]["error"], "temporarily_unavailable");
-    let fourth = list(&format!("page_token={}", next(&third).unwrap())).at(&bench).await;
+    let fourth = list(&format!("page_token={}", retry(&third).unwrap())).at(&bench).await;
     assert_eq!(ids(&fourth), ["b4", "b5", "b8"]);
-    assert_eq!((next(&fourth), &fourth.json()["errors"]), (None, &json!([])));
+    assert_eq!((next(&fourth), retry(&fourth), &fourth.json()["errors"]), (None, None, &json!([])));
 }
 
 #[tokio::test]
@@ -155,8 +164,29 @@ async fn where_all_providers_are_down_each_is_named_and_the_list_can_go_on() {
     }
     let reply = list("").at(&bench).await;
     assert_eq!((ids(&reply).len(), reply.json()["errors"].as_array().unwrap().len()), (0, 3));
-    let again = list(&format!("page_token={}", next(&reply).unwrap())).at(&bench).await;
-    assert_eq!(ids(&again).len(), 9);
+    assert_eq!(next(&reply), None);
+    let again = list(&format!("page_token={}", retry(&reply).unwrap())).at(&bench).await;
+    assert_eq!((ids(&again).len(), retry(&again)), (9, None));
+}
+
+#[tokio::test]
+async fn a_list_with_one_provider_down_comes_to_an_end() {
+    let bench = three().await;
+    bench.bank.fails_to_list([(); 50].map(|()| Some(Failure::Timeout)));
+    let pages = pages(&bench, &list("page_size=1")).await;
+    assert_eq!(pages.iter().flat_map(ids).collect::<Vec<_>>(), ["p2", "l3", "p6", "l7", "p9"]);
+    let (last, others) = pages.split_last().unwrap();
+    assert!(others.iter().all(|page| retry(page).is_none()), "while others have more it is asked with them");
+    let asked = [bench.plain.listed().len(), bench.loose.listed().len()];
+    let again = list(&format!("page_token={}", retry(last).unwrap())).at(&bench).await;
+    assert_eq!((ids(&again), next(&again)), (vec![], None));
+    assert!(retry(&again).is_some());
+    assert_eq!([bench.plain.listed().len(), bench.loose.listed().len()], asked, "at the failed one alone");
+    list(&format!("page_token={}", retry(&again).unwrap()))
+        .by(NARROW)
+        .at(&bench)
+        .await
+        .refuses(400, "invalid_request");
 }
 
 #[tokio::test]

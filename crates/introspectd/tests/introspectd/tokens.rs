@@ -36,7 +36,7 @@ fn last() -> Answer {
 
 fn down() -> Answer {
     let failed = json!([{"provider": "bank", "error": "unavailable", "error_description": "refused"}]);
-    Answer::json(200, json!({"tokens": [], "next_page_token": "-a+/", "errors": failed, "unlisted": []}))
+    Answer::json(200, json!({"tokens": [], "retry_page_token": "-a+/", "errors": failed, "unlisted": []}))
         .with_header("retry-after", "0")
 }
 
@@ -130,11 +130,14 @@ async fn a_provider_that_stays_away_is_named_and_3() {
     let (ended, asked) = asked(answers(), &["--all", "--format", "json"]).await;
     let ended = ended.with(3);
     assert_eq!(asked.len(), 5, "it is not asked for ever");
-    for text in ["bank", "unavailable", "refused", "--page-token -a+/"] {
+    for text in
+        ["bank", "unavailable", "refused", "to retry the providers that failed, add --page-token -a+/"]
+    {
         assert!(ended.stderr.contains(text), "{text}: {ended:#?}");
     }
     let list: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!(list["errors"][0]["provider"], "bank");
+    assert_eq!((&list["errors"][0]["provider"], &list["retry_page_token"]), (&json!("bank"), &json!("-a+/")));
+    assert!(list.get("next_page_token").is_none());
     assert_eq!(list["tokens"].as_array().unwrap().len(), 2);
     asked_once(down()).await.with(3);
 }

@@ -143,10 +143,25 @@ impl Lists {
         within(self.resolver.list(&wanted, from)).await
     }
 
-    /// All pages, which are so many at most.
-    pub(crate) async fn pages(&self, mut sizes: impl Iterator<Item = usize>, most: usize) -> Vec<Page<'_>> {
+    /// All pages, which are so many at most, to where nothing is left, whatever fails on the way.
+    pub(crate) async fn pages(&self, sizes: impl Iterator<Item = usize>, most: usize) -> Vec<Page<'_>> {
+        let next_or_retry = |page: &Page<'_>| {
+            Some(page.next.clone())
+                .filter(|next| !next.is_empty())
+                .or_else(|| Some(page.retry.clone()).filter(|retry| !retry.is_empty()))
+        };
+        self.followed(sizes, most, next_or_retry).await
+    }
+
+    /// The pages that follow each other by `follow`.
+    pub(crate) async fn followed(
+        &self,
+        mut sizes: impl Iterator<Item = usize>,
+        most: usize,
+        follow: impl Fn(&Page<'_>) -> Option<Positions>,
+    ) -> Vec<Page<'_>> {
         let mut pages = vec![self.page(sizes.next().unwrap(), &self.beginning()).await];
-        while let Some(next) = pages.last().map(|page| page.next.clone()).filter(|next| !next.is_empty()) {
+        while let Some(next) = pages.last().and_then(&follow) {
             assert!(pages.len() < most, "the list does not end");
             pages.push(self.page(sizes.next().unwrap(), &next).await);
         }

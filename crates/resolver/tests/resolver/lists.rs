@@ -122,13 +122,35 @@ async fn a_provider_that_fails_is_told_and_hides_nothing_of_the_others() {
 }
 
 #[tokio::test]
-async fn where_all_fail_the_next_page_asks_again() {
+async fn where_all_fail_there_is_no_next_page_and_a_retry_asks_again() {
     let down = || Lister::of(&[("x", 1)], 9).that_fails([Some(Failure::Timeout)]);
     let lists = Lists::new(vec![down(), down()]);
     let page = lists.page(9, &lists.beginning()).await;
     assert_eq!((page.records, page.failures.len()), (vec![], 2));
-    assert_eq!(page.next, lists.beginning());
-    assert_eq!(lists.page(9, &page.next).await.records.len(), 2);
+    assert_eq!((page.next, &page.retry), (Positions::new(), &lists.beginning()));
+    let again = lists.page(9, &page.retry).await;
+    assert_eq!((again.records.len(), again.next, again.retry), (2, Positions::new(), Positions::new()));
+}
+
+/// Who fails goes on with those that have more, and is left alone where they are at their end.
+#[tokio::test]
+async fn a_list_with_one_provider_down_comes_to_an_end() {
+    let down = Lister::of(&[("a1", 1)], 9).that_fails([(); 9].map(|()| Some(Failure::Timeout)));
+    let lists = Lists::new(vec![down, Lister::of(&[("b1", 1), ("b2", 2), ("b3", 3)], 1), Lister::unable()]);
+    let next = |page: &Page<'_>| Some(page.next.clone()).filter(|next| !next.is_empty());
+    let pages = lists.followed(std::iter::repeat(1), 9, next).await;
+    assert_eq!(pages.iter().flat_map(ids).collect::<Vec<_>>(), ["b1", "b2", "b3"]);
+    assert_eq!(pages.len(), 3);
+    for page in &pages {
+        assert_eq!(page.failures, [(&name("a"), Failure::Timeout)]);
+    }
+    let left = Positions::from([(name("a"), None)]);
+    let retries: Vec<_> = pages.iter().map(|page| page.retry.clone()).collect();
+    assert_eq!(retries, [Positions::new(), Positions::new(), left.clone()]);
+    // At it alone.
+    let again = lists.page(9, &left).await;
+    assert_eq!((again.next, again.retry, again.unlisted), (Positions::new(), left, vec![]));
+    assert_eq!(lists.listers[1].asked().len(), 3);
 }
 
 #[tokio::test]
@@ -197,7 +219,7 @@ async fn a_list_that_goes_on_where_it_began_is_no_answer() {
     let page = lists.page(9, &from).await;
     assert_eq!(page.failures, [(&name("a"), BadAnswer::member("next page").into())]);
     assert_eq!((ids(&page), lists.listers[0].asked().len()), (vec!["b1".to_owned()], 1));
-    assert_eq!(page.next, Positions::from([(name("a"), Some(after(3)))]));
+    assert_eq!((page.next, page.retry), (Positions::new(), Positions::from([(name("a"), Some(after(3)))])));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! For any providers and failures: walking the pages shows every record once, and ends.
 
 use introspectd_core::{Failure, Token};
+use introspectd_resolver::Page;
 use proptest::prelude::*;
 
 use crate::listers::{Lister, Lists, ids, record};
@@ -48,7 +49,7 @@ fn walk(providers: &[Scripted], sizes: &[usize], descending: bool) -> Vec<String
     if descending {
         lists = lists.descending();
     }
-    let most = providers.iter().map(|it| it.times.len() + it.failures.len() + 2).sum();
+    let most = most_pages(providers);
     let walking = async {
         let pages = lists.pages(sizes.iter().copied().cycle(), most).await;
         for (page, size) in pages.iter().zip(sizes.iter().cycle()) {
@@ -57,6 +58,11 @@ fn walk(providers: &[Scripted], sizes: &[usize], descending: bool) -> Vec<String
         pages.iter().flat_map(ids).collect()
     };
     tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(walking)
+}
+
+/// A page may be short, so there may be one for each question.
+fn most_pages(providers: &[Scripted]) -> usize {
+    providers.iter().map(|it| it.times.len() + it.failures.len() + 2).sum()
 }
 
 fn sizes() -> impl Strategy<Value = Vec<usize>> {
@@ -68,6 +74,28 @@ fn id((_, called, place): &(i64, usize, usize)) -> String {
 }
 
 proptest! {
+    /// Some answer nothing but failures, for ever.
+    #[test]
+    fn whoever_follows_the_next_page_comes_to_an_end(
+        providers in prop::collection::vec((scripted(), any::<bool>()), 1..4),
+        size in 1usize..12,
+    ) {
+        let lister = |(called, (it, is_down)): (usize, &(Scripted, bool))| {
+            let lister = it.lister(called);
+            if *is_down { lister.that_fails([(); 1000].map(|()| Some(Failure::Timeout))) } else { lister }
+        };
+        let lists = Lists::new(providers.iter().enumerate().map(lister).collect());
+        let scripts: Vec<_> = providers.iter().map(|(it, _)| it.clone()).collect();
+        let next = |page: &Page<'_>| Some(page.next.clone()).filter(|next| !next.is_empty());
+        let walking = async {
+            let pages = lists.followed(std::iter::repeat(size), most_pages(&scripts), next).await;
+            let last = pages.last().unwrap();
+            assert_eq!(last.retry.len(), last.failures.len());
+            assert!(pages.iter().all(|page| page.next.is_empty() || page.retry.is_empty()));
+        };
+        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(walking);
+    }
+
     #[test]
     fn every_record_is_on_one_page_whatever_fails_and_in_whatever_order(
         providers in prop::collection::vec(scripted(), 1..4),

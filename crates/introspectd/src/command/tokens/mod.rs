@@ -88,7 +88,7 @@ struct Paging {
     /// How many records a page has at most, 1 to 200 [default: the server's, 50]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=200))]
     page_size: Option<u8>,
-    /// Go on where the page before this one ended
+    /// Go on where the page before this one ended, or retry the providers that failed
     #[arg(
         long,
         value_name = "TOKEN",
@@ -96,7 +96,7 @@ struct Paging {
         value_parser = NonEmptyStringValueParser::new(),
     )]
     page_token: Option<String>,
-    /// All pages to the end, each printed as it comes
+    /// All pages to the end, each printed as it comes; providers that failed are retried three times then
     #[arg(long)]
     all: bool,
 }
@@ -105,7 +105,7 @@ struct Paging {
 enum Format {
     /// For eyes: what fits
     Table,
-    /// One object: tokens, next_page_token, errors, unlisted
+    /// One object: tokens, next_page_token or retry_page_token, errors, unlisted
     Json,
     /// For spreadsheets (RFC 4180): a cell that begins with = + - @, a tab or a line break gets a ' before it, since a
     /// spreadsheet would run it
@@ -150,7 +150,7 @@ impl Tokens {
         progress.end();
         let end = followed?;
         print(form.end(&end).as_bytes())?;
-        Ok(conclude(&end, extent))
+        Ok(conclude(&end))
     }
 }
 
@@ -177,7 +177,7 @@ fn query(filter: &Filter, paging: &Paging) -> String {
 }
 
 /// Says what is missing and how to get it.
-fn conclude(end: &End, extent: Extent) -> Exit {
+fn conclude(end: &End) -> Exit {
     for failed in &end.errors {
         complain(&one_line(&failed.to_string()));
     }
@@ -186,11 +186,10 @@ fn conclude(end: &End, extent: Extent) -> Exit {
         complain(&one_line(&format!("not in the list, since they cannot list, or not so: {unlisted}")));
     }
     if let Some(next) = &end.next {
-        let how = match extent {
-            Extent::OnePage => "there is more: add --all, or",
-            Extent::All => "to ask for what is missing, add",
-        };
-        complain(&one_line(&format!("{how} --page-token {next}")));
+        complain(&one_line(&format!("there is more: add --all, or --page-token {next}")));
+    }
+    if let Some(retry) = &end.retry {
+        complain(&one_line(&format!("to retry the providers that failed, add --page-token {retry}")));
     }
     if end.errors.is_empty() { Exit::Fine } else { Exit::Unreachable }
 }

@@ -20,6 +20,9 @@ pub(super) struct End {
     /// Where the next page begins. A provider that failed is asked again there.
     #[serde(rename = "next_page_token", skip_serializing_if = "Option::is_none")]
     pub(super) next: Option<String>,
+    /// In its place where only providers that failed are left.
+    #[serde(rename = "retry_page_token", skip_serializing_if = "Option::is_none")]
+    pub(super) retry: Option<String>,
     /// Providers whose records are missing.
     #[serde(default)]
     pub(super) errors: Vec<Failed>,

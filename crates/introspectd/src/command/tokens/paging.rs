@@ -2,7 +2,7 @@ use super::page::{End, Page};
 use crate::command::screen::one_line;
 use crate::command::{Exit, Stopped};
 
-/// How often a page is asked for again that brought nothing but failures of providers.
+/// Most retries in a row that bring no records, of the providers that failed once no other has more.
 const RETRIES: u32 = 3;
 
 /// How far to read.
@@ -21,8 +21,8 @@ pub(super) trait Source {
     fn pause(&mut self);
 }
 
-/// Hands each page to `each` as it comes. What it returns has the failures that were not made good: the page of a
-/// provider that failed is asked for again with the next one, and at the end a few times more.
+/// Hands each page to `each` as it comes. What it returns has the failures that were not made good: a provider that
+/// failed is asked again with each next page, and where only such are left, a few times more.
 pub(super) fn follow(
     source: &mut impl Source,
     from: Option<String>,
@@ -42,20 +42,24 @@ pub(super) fn follow(
                 unlisted.push(provider.clone());
             }
         }
-        let is_fruitless = tokens.is_empty() && !end.errors.is_empty();
-        if end.next.is_none() || extent == Extent::OnePage || is_fruitless && retries == RETRIES {
+        if extent == Extent::OnePage {
             return Ok(End { unlisted, ..end });
         }
-        if end.next == token && end.errors.is_empty() {
-            return Err(Stopped::unreachable("the server says that the same page follows, without end"));
-        }
-        if is_fruitless {
-            retries += 1;
-            source.pause();
-        } else {
+        if !tokens.is_empty() {
             retries = 0;
         }
-        token = end.next;
+        token = match (&end.next, &end.retry) {
+            (Some(next), _) if Some(next) == token.as_ref() => {
+                return Err(Stopped::unreachable("the server returned the same page token twice"));
+            }
+            (Some(next), _) => Some(next.clone()),
+            (None, Some(retry)) if retries < RETRIES => {
+                retries += 1;
+                source.pause();
+                Some(retry.clone())
+            }
+            (None, _) => return Ok(End { unlisted, ..end }),
+        };
     }
 }
 
@@ -111,9 +115,11 @@ mod tests {
     const FIRST: &str = r#"{"tokens":[{},{}],"next_page_token":"a","errors":[],"unlisted":["sso"]}"#;
     const LAST: &str = r#"{"tokens":[{}],"errors":[],"unlisted":["sso"]}"#;
     const HALF: &str =
-        r#"{"tokens":[{}],"next_page_token":"b","errors":[{"provider":"bank","error":"unavailable"}]}"#;
+        r#"{"tokens":[{}],"retry_page_token":"b","errors":[{"provider":"bank","error":"unavailable"}]}"#;
     const DOWN: &str =
-        r#"{"tokens":[],"next_page_token":"b","errors":[{"provider":"bank","error":"unavailable"}]}"#;
+        r#"{"tokens":[],"retry_page_token":"b","errors":[{"provider":"bank","error":"unavailable"}]}"#;
+    const OTHERS: &str =
+        r#"{"tokens":[{}],"next_page_token":"c","errors":[{"provider":"bank","error":"unavailable"}]}"#;
 
     #[test]
     fn one_page_is_one_question() {
@@ -137,24 +143,32 @@ mod tests {
     fn a_provider_that_comes_back_leaves_no_error() {
         let mut script = Script::of([FIRST, HALF, DOWN, DOWN, LAST]);
         let (end, count) = script.read(Extent::All);
-        assert_eq!((end.unwrap().errors.len(), count), (0, 4));
-        assert_eq!(script.pauses, 2);
+        let end = end.unwrap();
+        assert_eq!((end.errors.len(), end.retry, count), (0, None, 4));
+        assert_eq!(script.asked.last(), Some(&Some("b".to_owned())));
+        assert_eq!(script.pauses, 3);
     }
 
     #[test]
     fn a_provider_that_stays_away_is_asked_three_times_more() {
-        let mut script = Script::of([FIRST, HALF, DOWN, DOWN, DOWN, DOWN]);
+        let mut script = Script::of([FIRST, HALF, DOWN, DOWN, DOWN]);
         let (end, count) = script.read(Extent::All);
         let end = end.unwrap();
-        assert_eq!((end.errors.len(), end.next.as_deref(), count), (1, Some("b"), 3));
+        assert_eq!((end.errors.len(), end.next, end.retry.as_deref(), count), (1, None, Some("b"), 3));
         assert_eq!((script.pauses, script.pages.len()), (RETRIES, 0));
     }
 
     #[test]
-    fn records_of_others_give_a_provider_new_tries() {
-        let mut script = Script::of([DOWN, DOWN, DOWN, HALF, DOWN, DOWN, DOWN, LAST]);
+    fn records_give_a_provider_new_tries() {
+        let mut script = Script::of([DOWN, DOWN, DOWN, HALF, DOWN, DOWN, LAST]);
         let (end, count) = script.read(Extent::All);
         assert_eq!((end.unwrap().errors.len(), count), (0, 2));
+    }
+
+    #[test]
+    fn while_others_have_more_nobody_pauses_for_a_provider() {
+        let mut script = Script::of([OTHERS, r#"{"tokens":[{}],"next_page_token":"d"}"#, LAST]);
+        assert_eq!((script.read(Extent::All).1, script.pauses), (3, 0));
     }
 
     #[test]
