@@ -32,6 +32,11 @@ impl Request {
         }
     }
 
+    /// `OPTIONS` with this raw target.
+    pub(crate) fn options(target: &str) -> Self {
+        Self { line: format!("OPTIONS {target} HTTP/1.1"), ..Self::get(target) }
+    }
+
     /// `POST` with a form.
     pub(crate) fn post(target: &str, form: &str) -> Self {
         let request = Self { body: form.to_owned(), ..Self::get(target) };

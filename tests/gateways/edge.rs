@@ -13,6 +13,9 @@ pub(crate) trait Edge: 'static {
     /// Beginnings of paths on its page that a test replaces by a folder of its own.
     const PLACES: &'static [&'static str];
 
+    /// Whether it answers preflights itself, for the origin `https://app.example`, in place of the application.
+    const ANSWERS_PREFLIGHTS: bool = false;
+
     /// Starts it, in the foreground, on the files of its page in this folder.
     fn command(folder: &Path) -> Command;
 

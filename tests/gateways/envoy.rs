@@ -17,6 +17,7 @@ struct EnvoyOverHttp;
 impl Edge for Envoy {
     const PAGE: &'static str = "envoy.md";
     const PLACES: &'static [&'static str] = &["/run/introspectd/"];
+    const ANSWERS_PREFLIGHTS: bool = true;
 
     fn command(folder: &Path) -> Command {
         envoy(&folder.join("envoy.yaml"))
@@ -37,6 +38,7 @@ impl Edge for Envoy {
 impl Edge for EnvoyOverHttp {
     const PAGE: &'static str = Envoy::PAGE;
     const PLACES: &'static [&'static str] = Envoy::PLACES;
+    const ANSWERS_PREFLIGHTS: bool = true;
 
     fn command(folder: &Path) -> Command {
         envoy(&folder.join("envoy-http.yaml"))

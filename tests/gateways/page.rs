@@ -5,11 +5,16 @@ use std::path::Path;
 
 /// A page whose fenced blocks are files: the second word after the fence is the name (` ```nginx nginx.conf `).
 ///
-/// A block in `diff` changes a file of the page to the alternative that the page describes: a Unix
-/// socket that names the caller.
+/// A block in `diff` changes a file of the page to an alternative that the page describes: a Unix socket that names the
+/// caller, or, with the third word `preflight`, one that lets browsers of another origin ask before they send a token.
 pub(crate) struct Page {
     blocks: Vec<Block>,
 }
+
+/// The alternative of a Unix socket.
+pub(crate) const SOCKET: &str = "";
+/// The alternative for browsers of another origin.
+pub(crate) const PREFLIGHT: &str = "preflight";
 
 /// Names and texts of the files that stand on a page.
 pub(crate) struct Files(BTreeMap<String, String>);
@@ -17,6 +22,7 @@ pub(crate) struct Files(BTreeMap<String, String>);
 struct Block {
     language: String,
     file: String,
+    alternative: String,
     text: String,
 }
 
@@ -37,10 +43,11 @@ impl Page {
         Files(self.whole().map(|block| (block.file.clone(), block.text.clone())).collect())
     }
 
-    /// The same, with the alternative's changes made.
-    pub(crate) fn files_of_the_alternative(&self) -> Files {
+    /// The same, with the changes of this alternative made.
+    pub(crate) fn files_of(&self, alternative: &str) -> Files {
         let mut files = self.files();
-        for change in self.blocks.iter().filter(|block| block.language == "diff") {
+        let is_meant = |block: &&Block| block.language == "diff" && block.alternative == alternative;
+        for change in self.blocks.iter().filter(is_meant) {
             let text = files.text(&change.file);
             *text = changed(&change.file, text, &change.text);
         }
@@ -99,9 +106,9 @@ fn blocks(text: &str) -> Vec<Block> {
     while let Some(line) = lines.next() {
         let Some(info) = line.strip_prefix("```") else { continue };
         let mut words = info.split_whitespace().map(str::to_owned);
-        let (language, file) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+        let [language, file, alternative] = [(); 3].map(|()| words.next().unwrap_or_default());
         let inside: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
-        blocks.push(Block { language, file, text: inside.join("\n") + "\n" });
+        blocks.push(Block { language, file, alternative, text: inside.join("\n") + "\n" });
     }
     blocks
 }
@@ -154,8 +161,11 @@ fn a_change_of_what_is_not_there_is_a_mistake() {
 
 #[test]
 fn a_block_is_a_file_where_it_has_a_name() {
-    let page = "# t\n```toml a.toml\nx = 1\n```\n\n```sh\nls\n```\n```diff a.toml\n-x = 1\n+x = 2\n```\n";
+    let page = "# t\n```toml a.toml\nx = 1\n```\n\n```sh\nls\n```\n```diff a.toml\n-x = 1\n+x = 2\n```\n\
+                ```diff a.toml preflight\n-x = 1\n+x = 3\n```\n";
     let page = Page { blocks: blocks(page) };
     assert_eq!(page.files().0, [("a.toml".to_owned(), "x = 1\n".to_owned())].into());
-    assert_eq!(page.files_of_the_alternative().0, [("a.toml".to_owned(), "x = 2\n".to_owned())].into());
+    for (alternative, text) in [(SOCKET, "x = 2\n"), (PREFLIGHT, "x = 3\n")] {
+        assert_eq!(page.files_of(alternative).0, [("a.toml".to_owned(), text.to_owned())].into());
+    }
 }

@@ -39,6 +39,7 @@ macro_rules! instantiate {
             letters_beyond_ascii_are_handed_on_as_they_are
             long_values_are_handed_on_whole
             a_socket_that_names_the_caller_needs_no_secret
+            a_preflight_passes_without_a_token_and_nothing_else_does
         }
     };
     ($edge:ty: $($scenario:ident)*) => {
@@ -413,4 +414,38 @@ pub(crate) async fn a_socket_that_names_the_caller_needs_no_secret<E: Edge>() {
     scene.refuse(Request::get("/orders").bearer(LACKS_SCOPE), Refusal::InsufficientScope).await;
     let forged = Request::get("/orders").header("X-Introspectd-Caller", "Bearer of-another");
     scene.pass(forged.bearer(GOOD)).await;
+}
+
+/// The lines of the page for browsers of another origin open nothing but a preflight, which has no identity.
+pub(crate) async fn a_preflight_passes_without_a_token_and_nothing_else_does<E: Edge>() {
+    let scene = Scene::<E>::open_to_preflights().await;
+    let (origin, method) = (("Origin", "https://app.example"), ("Access-Control-Request-Method", "POST"));
+    let with = |request: Request, headers: &[(&str, &str)]| {
+        headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+    };
+    let preflight = || with(Request::options("/orders"), &[origin, method]);
+    if E::ANSWERS_PREFLIGHTS {
+        let reply = scene.send(preflight()).await;
+        assert_eq!(reply.header("access-control-allow-origin"), Some("https://app.example"), "{reply:?}");
+        assert_eq!((reply.status, scene.application.requests()), (200, 0));
+        let stranger = with(Request::options("/orders"), &[("Origin", "https://evil.example"), method]);
+        scene.refuse(stranger, Refusal::NoToken).await;
+    } else {
+        assert_eq!(scene.pass(preflight()).await.target, "/orders");
+        for spelling in IDENTITY.into_iter().flat_map(spellings) {
+            let received = scene.pass(preflight().header(&spelling, FORGED)).await;
+            assert!(!received.identity().iter().any(|(_, value)| *value == FORGED), "{spelling}");
+        }
+    }
+    for refused in [
+        Request::options("/orders"),
+        with(Request::options("/orders"), &[origin]),
+        with(Request::options("/orders"), &[method]),
+        with(Request::get("/orders"), &[origin, method]),
+        with(Request::post("/orders", "item=1"), &[origin, method]),
+        with(Request::get("/orders"), &[origin, method, ("X-HTTP-Method-Override", "OPTIONS")]),
+    ] {
+        scene.refuse(refused, Refusal::NoToken).await;
+    }
+    scene.pass(with(Request::get("/orders"), &[origin]).bearer(GOOD)).await;
 }

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::application::{Application, Received};
 use crate::client::{Request, exchange};
 use crate::edge::{Answer, Edge, Refusal};
-use crate::page::{Files, Page};
+use crate::page::{Files, PREFLIGHT, Page, SOCKET};
 use crate::tokens;
 
 /// The secret on all pages.
@@ -57,9 +57,14 @@ impl<E: Edge> Scene<E> {
 
     /// As the page shows its alternative: a Unix socket that names the caller.
     pub(crate) async fn open_on_a_socket() -> Self {
-        let files = Page::read(E::PAGE).files_of_the_alternative();
+        let files = Page::read(E::PAGE).files_of(SOCKET);
         assert!(!files.hold(SECRET), "the secret still stands there");
         Self::start(files).await
+    }
+
+    /// As the page shows its alternative for browsers of another origin.
+    pub(crate) async fn open_to_preflights() -> Self {
+        Self::start(Page::read(E::PAGE).files_of(PREFLIGHT)).await
     }
 
     async fn start(mut files: Files) -> Self {
