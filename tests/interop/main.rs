@@ -17,4 +17,5 @@ mod page;
 mod peer;
 
 mod clients;
+mod first_steps;
 mod servers;

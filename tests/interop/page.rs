@@ -10,18 +10,20 @@ use crate::servers;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/providers");
 
-/// Fence of a section to paste.
-const FENCE: &str = "```toml introspectd.toml\n";
-
 /// What a page says whose section a test runs, and what the others say.
 const RUN: &str = "The tests run this section against";
 const READ: &str = "From their documentation";
 
-/// All that the page of this name shows to be pasted.
+/// Section that the page of this name shows to be pasted.
 pub(crate) fn section(page: &str) -> String {
-    let text = text(page);
-    let blocks: Vec<_> = text.split(FENCE).skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
-    assert!(!blocks.is_empty(), "{page} shows no section");
+    block(page, "toml introspectd.toml")
+}
+
+/// Text of all blocks of a page behind this fence.
+pub(crate) fn block(page: &str, fence: &str) -> String {
+    let (text, fence) = (text(page), format!("```{fence}\n"));
+    let blocks: Vec<_> = text.split(&fence).skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
+    assert!(!blocks.is_empty(), "{page} shows no {fence}");
     blocks.concat()
 }
 
