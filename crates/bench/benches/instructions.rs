@@ -5,10 +5,11 @@
 mod fixture;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use introspectd_front::{Arrival, Entrance, ListenAddress, Listener, SocketAccess, Stop, Workers, run};
+use introspectd_front::{
+    Arrival, Connections, Entrance, ListenAddress, Listener, SocketAccess, Stop, Workers, run,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -57,7 +58,7 @@ fn warm() -> Hits {
             let session = api.session(&Entrance::default(), arrival);
             move |request| Arc::clone(&session).answer(request)
         };
-        tokio::spawn(run(listener, None, Workers::here(), open, stop, Duration::ZERO));
+        tokio::spawn(run(listener, Connections::new(Workers::here()), open, stop));
         TcpStream::connect(address).await.expect("a listener")
     });
     let head = format!(

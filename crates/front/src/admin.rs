@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use http::{Method, Request, StatusCode};
 
 use crate::language::Language;
-use crate::problem::Problem;
+use crate::problem::{InvalidRequest, Problem};
 use crate::reply::{Reply, text};
-use crate::server::Heartbeats;
+use crate::server::{Heartbeats, names_one_host};
 
 /// Whether new requests are welcome. Shared by whoever starts and drains the process.
 #[derive(Debug, Clone, Default)]
@@ -44,13 +44,17 @@ impl Admin {
     /// Answers one request.
     pub fn answer<B>(&self, request: &Request<B>) -> Reply {
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
+        let has_host = names_one_host(request.version(), request.uri(), request.headers());
         match request.uri().path() {
+            _ if !has_host => {
+                Problem::from(InvalidRequest::NotOneHost).reply(Language::of(request.headers()))
+            }
             "/livez" | "/readyz" if !is_read => {
                 Problem::MethodNotAllowed { allow: "GET, HEAD" }.reply(Language::of(request.headers()))
             }
             "/livez" => match self.heartbeats.stalled() {
                 None => text(StatusCode::OK, "alive\n"),
-                Some(stalled) => text(StatusCode::SERVICE_UNAVAILABLE, &format!("{stalled}\n")),
+                Some(stalled) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{stalled}\n")),
             },
             "/readyz" if self.readiness.is_ready() => text(StatusCode::OK, "ready\n"),
             "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
@@ -67,7 +71,7 @@ mod tests {
     use introspectd_core::{Clock, ManualClock, Timestamp};
 
     async fn livez(admin: &Admin) -> (u16, String) {
-        let reply = admin.answer(&Request::get("/livez").body(()).unwrap());
+        let reply = admin.answer(&Request::get("/livez").header("host", "x").body(()).unwrap());
         let (head, body) = reply.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         (head.status.as_u16(), String::from_utf8(body.into()).unwrap())

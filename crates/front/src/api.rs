@@ -2,8 +2,9 @@ use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 
+use http::header::{CONNECTION, EXPECT};
 use http::request::Parts;
-use http::{HeaderMap, Request, Version};
+use http::{HeaderMap, HeaderValue, Request, Version};
 use hyper::body::Body;
 use introspectd_core::{Clock, ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Resolver};
@@ -20,7 +21,7 @@ use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
 use crate::records::page_token::PageTokens;
 use crate::reply::{self, Rendered, Reply};
-use crate::server::{Arrival, Origin};
+use crate::server::{Arrival, Origin, names_one_host};
 
 /// What callers ask: `POST /introspect`, proxies about their clients (`/forward-auth`), and operators (`/revoke`,
 /// `/v1`); and what programs read of it (`/openapi.json`).
@@ -94,7 +95,7 @@ impl Api {
     pub fn session(self: &Arc<Self>, entrance: &Entrance, arrival: &Arrival) -> Arc<Session> {
         let certificate = arrival.certificate.as_deref().map(caller::names).unwrap_or_default();
         let caller = self.callers.with_certificate(&certificate).or(entrance.caller.as_ref());
-        let peer = Peer::new(caller.cloned(), entrance.takes_caller_header);
+        let peer = Peer::new(caller.cloned(), entrance.takes_caller_header, arrival.standing.clone());
         Arc::new(Session { api: Arc::clone(self), origin: arrival.origin, way: Way::of(arrival), peer })
     }
 }
@@ -113,6 +114,9 @@ impl Session {
         let (mut head, body) = request.into_parts();
         let mut body = pin!(body);
         let outcome = match (head.uri.path(), head.method.as_str()) {
+            _ if !names_one_host(head.version, &head.uri, &head.headers) => {
+                Err(InvalidRequest::NotOneHost.into())
+            }
             ("/introspect", "POST") => self.introspect(&mut head, body.as_mut()).await,
             ("/introspect", _) => Err(Problem::MethodNotAllowed { allow: "POST" }),
             (path, _) => match named_in(path) {
@@ -124,12 +128,16 @@ impl Session {
                 },
             },
         };
-        if head.version == Version::HTTP_2 {
-            drain(body).await;
-        }
-        outcome.unwrap_or_else(|problem| {
+        // A client that waits for our word before it sends its body keeps it, and one that was too slow stays so.
+        let is_hopeless = || head.headers.contains_key(EXPECT) || matches!(outcome, Err(Problem::TooSlow));
+        let is_unread = !body.is_end_stream() && (is_hopeless() || !drain(body).await);
+        let mut reply = outcome.unwrap_or_else(|problem| {
             self.refuse(self.asked(&head.headers), || Note::of(Call::Introspect), &problem)
-        })
+        });
+        if is_unread && head.version != Version::HTTP_2 {
+            reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        reply
     }
 
     /// About whatever request a proxy has at hand, and whatever it hands on of it.

@@ -80,18 +80,25 @@ where
 /// Deadline for draining an unread body.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Reads and discards an unread body, at most 64 KiB of it and for one second. Over HTTP/2 an answer that is given before
-/// is followed by a reset, which RFC 9113 section 8.1 allows, and which some clients take for a broken connection.
-pub async fn drain<B>(body: B)
+/// Reads and discards an unread body, at most 64 KiB of it and for one second. Returns whether it ended.
+///
+/// Over HTTP/2 an answer that is given before is followed by a reset, which RFC 9113 section 8.1 allows, and which some
+/// clients take for a broken connection; over HTTP/1.1 the connection could not be used on.
+pub async fn drain<B>(body: B) -> bool
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
-    if body.is_end_stream() {
-        return;
-    }
     let mut body = pin!(Limited::new(body, MAX_BODY));
-    let gone = async { while let Some(Ok(_)) = body.frame().await {} };
-    let _ = tokio::time::timeout(LINGER, gone).await;
+    let ended = async {
+        loop {
+            match body.frame().await {
+                Some(Ok(_)) => {}
+                Some(Err(_)) => return false,
+                None => return true,
+            }
+        }
+    };
+    tokio::time::timeout(LINGER, ended).await.unwrap_or(false)
 }
 
 fn is_form(headers: &HeaderMap) -> bool {

@@ -34,8 +34,8 @@ pub use caller::{
 };
 pub use decision::{Allowed, BadMessage, DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
 pub use description::{InvalidPublicUrl, PublicUrl};
-pub use reply::{Rendered, Reply};
+pub use reply::{Content, Rendered, Reply};
 pub use server::{
-    Arrival, Heartbeats, InvalidAddress, ListenAddress, Listener, Origin, Passed, Protocols, SocketAccess,
-    SocketListener, Stop, Tls, TlsFiles, TlsProblem, Workers, run,
+    Arrival, Connections, Heartbeats, InvalidAddress, ListenAddress, Listener, Origin, Passed, Places,
+    Protocols, SocketAccess, SocketListener, Standing, Stop, Tls, TlsFiles, TlsProblem, Workers, run,
 };

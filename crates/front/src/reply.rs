@@ -1,8 +1,11 @@
-use std::io::Cursor;
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
+use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
-use http_body_util::Full;
+use hyper::body::{Body, Frame, SizeHint};
 use introspectd_core::{Audience, NotBearer, ProviderName, State, Timestamp, Token};
 use introspectd_resolver::{Keep, Source};
 use serde::ser::SerializeMap;
@@ -11,8 +14,41 @@ use serde::{Serialize, Serializer};
 /// Whether and how the cache served.
 pub(crate) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
-/// An answer. Its body is one piece.
-pub type Reply = Response<Full<Cursor<Box<[u8]>>>>;
+/// An answer.
+pub type Reply = Response<Content>;
+
+/// Body of an answer, which never waits for anything.
+#[derive(Debug, Default)]
+pub struct Content(Bytes);
+
+/// Bytes of one frame of a [`Content`]: a longer one is handed on as its client takes it, and not copied
+/// whole into the buffer of its connection.
+const FRAME: usize = 16 * 1024;
+
+impl Body for Content {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let next = match self.0.len() {
+            0 => return Poll::Ready(None),
+            1..=FRAME => std::mem::take(&mut self.0),
+            _ => self.0.split_to(FRAME),
+        };
+        Poll::Ready(Some(Ok(Frame::data(next))))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.len() as u64)
+    }
+}
 
 /// The body of an active token's answer, written once, when its provider has answered, and whether it authorizes a
 /// bearer: all that is kept of the token's record beside what decides whether it is active.
@@ -49,8 +85,8 @@ impl Keep for Rendered {
 ///
 /// Its headers are written into `room`, the map of the request's, so that a hit allocates none.
 pub(crate) fn introspection(room: HeaderMap, active: Option<&Rendered>, source: Source) -> Reply {
-    let body =
-        active.map_or_else(|| Box::from(&br#"{"active":false}"#[..]), |rendered| rendered.body.clone());
+    let inactive = || Bytes::from_static(br#"{"active":false}"#);
+    let body = active.map_or_else(inactive, |rendered| rendered.body.clone().into());
     let mut headers = room;
     headers.clear();
     headers.insert(X_CACHE, how(source));
@@ -69,7 +105,7 @@ pub(crate) fn how(source: Source) -> HeaderValue {
 
 /// An answer of these headers alone.
 pub(crate) fn empty(headers: HeaderMap) -> Reply {
-    let mut reply = Response::new(Full::new(Cursor::new(Box::default())));
+    let mut reply = Response::new(Content::default());
     *reply.headers_mut() = headers;
     reply
 }
@@ -114,34 +150,34 @@ pub(crate) fn relayed(status: StatusCode, media_type: Option<HeaderValue>, body:
     let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.extend(media_type.map(|media_type| (CONTENT_TYPE, media_type)));
-    let mut reply = Response::new(Full::new(Cursor::new(body.into())));
+    let mut reply = Response::new(Content(Bytes::copy_from_slice(body)));
     (*reply.status_mut(), *reply.headers_mut()) = (status, headers);
     reply
 }
 
 /// An answer of this JSON, which nobody on the way may keep.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
-    let mut reply = of_type("application/json", HeaderMap::new(), body(value));
+    let mut reply = of_type("application/json", HeaderMap::new(), body(value).into());
     *reply.status_mut() = status;
     reply
 }
 
-/// An answer of this text, which is JSON, likewise.
-pub(crate) fn written(json: &str) -> Reply {
-    of_type("application/json", HeaderMap::new(), json.as_bytes().into())
+/// An answer of this text, which is JSON and shared by all who ask for it, likewise.
+pub(crate) fn written(json: &'static str) -> Reply {
+    of_type("application/json", HeaderMap::new(), Bytes::from_static(json.as_bytes()))
 }
 
 /// An answer of this text, likewise.
-pub(crate) fn text(status: StatusCode, text: &str) -> Reply {
-    let mut reply = of_type("text/plain; charset=utf-8", HeaderMap::new(), text.as_bytes().into());
+pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
+    let mut reply = of_type("text/plain; charset=utf-8", HeaderMap::new(), text.into());
     *reply.status_mut() = status;
     reply
 }
 
-fn of_type(media_type: &'static str, mut headers: HeaderMap, body: Box<[u8]>) -> Reply {
+fn of_type(media_type: &'static str, mut headers: HeaderMap, body: Bytes) -> Reply {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let mut reply = Response::new(Full::new(Cursor::new(body)));
+    let mut reply = Response::new(Content(body));
     *reply.headers_mut() = headers;
     reply
 }

@@ -5,31 +5,35 @@ use std::time::Duration;
 use introspectd_core::Clock;
 use introspectd_ext_authz::ExtAuthz;
 use introspectd_front::{
-    Admin, Api, Arrival, Entrance, Heartbeats, ListenAddress, Listener, Passed, Readiness, Stop, Tls,
-    Workers, run,
+    Admin, Api, Arrival, Connections, Entrance, Heartbeats, ListenAddress, Listener, Passed, Places,
+    Readiness, Stop, Tls, Workers, run,
 };
 use introspectd_resolver::Resolver;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::config::{CallerListener, Config, Endpoint, Listen, ProviderConfig};
+use crate::config::{CallerListener, Config, Endpoint, Limits, Listen, ProviderConfig};
+use crate::descriptors::{self, ADMIN_CONNECTIONS};
 
 /// What the configuration describes, built and not yet listening.
 pub struct App {
     api: Arc<Api>,
     clock: Arc<dyn Clock>,
     listen: Listen,
+    limits: Limits,
     drain: Duration,
 }
 
 /// An app whose listeners are bound.
 pub struct Bound {
     api: Arc<Api>,
-    clock: Arc<dyn Clock>,
     apis: Vec<(BoundEndpoint, Entrance)>,
     grpcs: Vec<(BoundEndpoint, Entrance)>,
     admins: Vec<BoundEndpoint>,
     readiness: Readiness,
+    clock: Arc<dyn Clock>,
+    places: Arc<Places>,
+    max_connection_age: Duration,
     drain: Duration,
 }
 
@@ -46,6 +50,7 @@ impl App {
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let Config {
             listen,
+            limits,
             log_level: _,
             audit,
             cache,
@@ -62,7 +67,7 @@ impl App {
         let resolver = Resolver::new(entries, &unmatched, cache, Arc::clone(&clock))?;
         let api = Api::new(callers, policies, Arc::new(resolver), Arc::clone(&clock), audit.start()?)?;
         let api = Arc::new(api.with_public_url(listen.public_url.clone()));
-        Ok(Self { api, clock, listen, drain })
+        Ok(Self { api, clock, listen, limits, drain })
     }
 
     /// Binds all listeners but those that were `passed`, each of which must be among them.
@@ -70,7 +75,7 @@ impl App {
     /// # Errors
     /// The first address that cannot be bound, with the system's reason.
     pub async fn bind(self, mut passed: Passed) -> io::Result<Bound> {
-        let Self { api, clock, listen, drain } = self;
+        let Self { api, clock, listen, limits, drain } = self;
         passed.check(&listen.endpoints().map(|endpoint| &endpoint.address).collect::<Vec<_>>())?;
         let mut apis = Vec::new();
         for listener in listen.api {
@@ -84,7 +89,17 @@ impl App {
         for endpoint in listen.admin {
             admins.push(bind(endpoint, &mut passed).await?);
         }
-        Ok(Bound { api, clock, apis, grpcs, admins, readiness: Readiness::default(), drain })
+        Ok(Bound {
+            api,
+            apis,
+            grpcs,
+            admins,
+            readiness: Readiness::default(),
+            clock,
+            places: Places::new(descriptors::connections(limits.connections, listen.workers)),
+            max_connection_age: listen.max_connection_age,
+            drain,
+        })
     }
 
     async fn bind_for_callers(
@@ -135,7 +150,21 @@ impl Bound {
     /// Serves callers on these workers until `stop`, then lets requests under way end, for at most the configured drain. Whether
     /// all of them did. The admin listeners answer until the others are done.
     pub async fn run(self, workers: Workers, stop: Stop) -> bool {
-        let Self { api, clock, apis, grpcs, admins, readiness, drain } = self;
+        let Self { api, apis, grpcs, admins, readiness, clock, places, max_connection_age, drain } = self;
+        let connections = Connections {
+            places,
+            max_age: max_connection_age,
+            clock: Arc::clone(&clock),
+            drain,
+            ..Connections::new(workers.clone())
+        };
+        // On this thread and with places of its own, so that nothing that callers do keeps an operator out.
+        let administration = Connections {
+            workers: Workers::here(),
+            places: Places::new(ADMIN_CONNECTIONS),
+            drain: Duration::from_secs(1),
+            ..connections.clone()
+        };
         let (end_admin, admin_stop) = Stop::new();
         let heartbeats = Heartbeats::start(&workers, clock);
         let mut administering = JoinSet::new();
@@ -145,8 +174,8 @@ impl Bound {
                 let admin = admin.clone();
                 move |request| std::future::ready(admin.answer(&request))
             };
-            let (stop, drain) = (admin_stop.clone(), Duration::from_secs(1));
-            administering.spawn(run(listener, tls, Workers::here(), open, stop, drain));
+            let connections = Connections { tls, ..administration.clone() };
+            administering.spawn(run(listener, connections, open, admin_stop.clone()));
         }
         let mut answering = JoinSet::new();
         for (BoundEndpoint { listener, tls }, entrance) in apis {
@@ -155,7 +184,8 @@ impl Bound {
                 let session = api.session(&entrance, arrival);
                 move |request| Arc::clone(&session).answer(request)
             };
-            answering.spawn(run(listener, tls, workers.clone(), open, stop.clone(), drain));
+            let connections = Connections { tls, ..connections.clone() };
+            answering.spawn(run(listener, connections, open, stop.clone()));
         }
         for (BoundEndpoint { listener, tls }, entrance) in grpcs {
             let (api, readiness) = (Arc::clone(&api), readiness.clone());
@@ -163,7 +193,8 @@ impl Bound {
                 let calls = ExtAuthz::new(api.session(&entrance, arrival), readiness.clone());
                 move |request| calls.clone().answer(request)
             };
-            answering.spawn(run(listener, tls, workers.clone(), open, stop.clone(), drain));
+            let connections = Connections { tls, ..connections.clone() };
+            answering.spawn(run(listener, connections, open, stop.clone()));
         }
         readiness.set(true);
         let unready = tokio::spawn(async move {

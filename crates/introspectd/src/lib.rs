@@ -5,6 +5,7 @@
 
 mod app;
 pub mod config;
+pub mod descriptors;
 pub mod log;
 
 pub use app::{App, Bound};

@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 use crate::caller::callers::{Caller, Callers};
 use crate::form;
 use crate::problem::Problem;
+use crate::server::Standing;
 
 /// Where a proxy shows who it is, since `Authorization` is its client's.
 const X_INTROSPECTD_CALLER: HeaderName = HeaderName::from_static("x-introspectd-caller");
@@ -25,11 +26,16 @@ pub(crate) struct Peer {
     /// The first header here that was a caller's, and whose. A gateway sends the same one with every request: it is
     /// compared, and not decoded and hashed again.
     recognized: OnceLock<(SecretSlice<u8>, Arc<Caller>)>,
+    /// Mark by which the connection keeps its place, once it has shown whose it is.
+    standing: Standing,
 }
 
 impl Peer {
-    pub(crate) fn new(caller: Option<Arc<Caller>>, takes_header: bool) -> Self {
-        Self { caller, takes_header, recognized: OnceLock::new() }
+    pub(crate) fn new(caller: Option<Arc<Caller>>, takes_header: bool, standing: Standing) -> Self {
+        if caller.is_some() {
+            standing.recognize();
+        }
+        Self { caller, takes_header, recognized: OnceLock::new(), standing }
     }
 
     /// Who sent a request: the caller that its connection names, else the one whose secret it shows in its
@@ -73,6 +79,7 @@ impl Peer {
             return Some(caller);
         }
         let caller = by_header(callers, header)?;
+        self.standing.recognize();
         self.recognized.get_or_init(|| (header.as_bytes().to_vec().into(), Arc::clone(caller)));
         Some(caller)
     }
@@ -235,19 +242,22 @@ mod tests {
             |name: HeaderName| [(name, HeaderValue::from_static("Bearer plain"))].into_iter().collect();
         let (own, others) = (header(X_INTROSPECTD_CALLER), header(AUTHORIZATION));
         let who = |peer: &Peer, headers| peer.proxy(&callers, headers).map(|caller| caller.name.clone());
-        assert_eq!(who(&Peer::new(None, true), &own).as_deref(), Ok("a b"));
-        assert_eq!(who(&Peer::new(None, false), &own), Err(Problem::InvalidProxy));
-        assert_eq!(who(&Peer::new(None, true), &others), Err(Problem::InvalidProxy));
-        let sidecar = Peer::new(callers.named("sidecar").cloned(), false);
+        assert_eq!(who(&Peer::new(None, true, Standing::default()), &own).as_deref(), Ok("a b"));
+        assert_eq!(who(&Peer::new(None, false, Standing::default()), &own), Err(Problem::InvalidProxy));
+        assert_eq!(who(&Peer::new(None, true, Standing::default()), &others), Err(Problem::InvalidProxy));
+        let sidecar = Peer::new(callers.named("sidecar").cloned(), false, Standing::default());
         assert_eq!(who(&sidecar, &own).as_deref(), Ok("sidecar"));
-        assert!(Peer::new(None, true).caller(&callers, &own).is_err(), "at /introspect it says nothing");
+        assert!(
+            Peer::new(None, true, Standing::default()).caller(&callers, &own).is_err(),
+            "at /introspect it says nothing"
+        );
     }
 
     #[test]
     fn the_listener_wins_over_the_header() {
         let callers = callers();
         let headers = [(AUTHORIZATION, HeaderValue::from_static("Bearer plain"))].into_iter().collect();
-        let peer = Peer::new(callers.named("sidecar").cloned(), true);
+        let peer = Peer::new(callers.named("sidecar").cloned(), true, Standing::default());
         assert_eq!(peer.caller(&callers, &headers).unwrap().name, "sidecar");
     }
 }

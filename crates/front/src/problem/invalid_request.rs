@@ -21,6 +21,8 @@ pub(crate) enum InvalidRequest {
     /// An id is shown to many, so none may come to be a token.
     TokenIsId,
     Unreadable,
+    /// No `Host`, two of them, or another one than the authority.
+    NotOneHost,
 }
 
 impl InvalidRequest {
@@ -71,6 +73,10 @@ impl InvalidRequest {
             Self::Unreadable => {
                 ("The request's body could not be read.", "No se pudo leer el cuerpo de la petici\u{f3}n.")
             }
+            Self::NotOneHost => (
+                "The request must name its host exactly once.",
+                "La petici\u{f3}n debe indicar su host exactamente una vez.",
+            ),
         }
     }
 }

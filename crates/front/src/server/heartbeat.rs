@@ -76,7 +76,7 @@ mod tests {
     #[test]
     fn blocked_worker_is_named_until_it_runs_again() {
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_700_000_000).unwrap()));
-        let mut workers = Workers::start(NonZeroUsize::new(2).unwrap()).unwrap();
+        let workers = Workers::start(NonZeroUsize::new(2).unwrap()).unwrap();
         let heartbeats = Heartbeats::start(&workers, Arc::clone(&clock) as Arc<dyn Clock>);
         assert_eq!(heartbeats.stalled(), None);
 

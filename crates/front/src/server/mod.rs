@@ -1,77 +1,83 @@
 //! Listeners and their connections.
 
+mod activity;
 mod connection;
+mod connections;
+mod frames;
 mod heartbeat;
+mod host;
+mod http1;
+mod http2;
 mod listener;
 mod origin;
 mod passed;
+mod places;
 mod socket;
 mod stop;
+#[cfg(test)]
+mod tests;
 mod tls;
+mod unsent;
+mod watch;
+mod wire;
 mod workers;
 
 use std::convert::Infallible;
 use std::error::Error;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use connection::{Raw, serve};
+pub use connections::Connections;
 pub use heartbeat::Heartbeats;
+pub(crate) use host::names_one_host;
 pub use listener::{InvalidAddress, ListenAddress, Listener};
 pub use origin::{Arrival, Origin};
 pub use passed::Passed;
+pub use places::{Places, Standing};
 pub use socket::{SocketAccess, SocketListener};
 pub use stop::Stop;
 pub use tls::{Protocols, Tls, TlsFiles, TlsProblem};
 pub use workers::Workers;
 
-/// Serves HTTP/1.1 and HTTP/2 until `stop`, behind TLS if that is given, then lets requests under way end, for at most
-/// `drain`. Whether all of them did.
+/// Pause after a connection could not be accepted.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+
+/// Serves HTTP/1.1 and HTTP/2 until `stop`, then lets requests in flight end, for at most the connections'
+/// `drain`. Returns whether all of them did.
 ///
 /// Each connection is answered by what `open` makes for it, and stays with one worker.
-pub async fn run<O, S, F, B>(
-    listener: Listener,
-    tls: Option<Arc<Tls>>,
-    workers: Workers,
-    open: O,
-    stop: Stop,
-    drain: Duration,
-) -> bool
+pub async fn run<O, S, F, B>(listener: Listener, connections: Connections, open: O, stop: Stop) -> bool
 where
     O: Fn(&Arrival) -> S + Clone + Send + 'static,
     S: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
     match listener {
-        Listener::Tcp(listener) => run_on(listener, tls, workers, open, stop, drain).await,
-        Listener::Unix(listener) => run_on(listener, tls, workers, open, stop, drain).await,
+        Listener::Tcp(listener) => run_on(listener, connections, open, stop).await,
+        Listener::Unix(listener) => run_on(listener, connections, open, stop).await,
     }
 }
 
-async fn run_on<L, O, S, F, B>(
-    listener: L,
-    tls: Option<Arc<Tls>>,
-    mut workers: Workers,
-    open: O,
-    stop: Stop,
-    drain: Duration,
-) -> bool
+async fn run_on<L, O, S, F, B>(listener: L, connections: Connections, open: O, stop: Stop) -> bool
 where
     L: Accept,
     O: Fn(&Arrival) -> S + Clone + Send + 'static,
     S: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
-    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
     // Each connection holds a sender: when all are gone, so are they.
     let (open_still, mut ended) = mpsc::channel::<Infallible>(1);
+    let terms = connections.terms();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -81,21 +87,38 @@ where
             Ok(stream) => stream,
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(error) => {
-                // Out of descriptors, most likely; to try again at once would only burn the processor.
-                tracing::warn!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                report(&error);
+                // Out of descriptors, most likely: an idle stranger's would do. To try again at once would only burn
+                // the processor.
+                connections.places.make_room();
+                tokio::time::sleep(ACCEPT_RETRY).await;
                 continue;
             }
         };
-        let (tls, open, stop, open_still) = (tls.clone(), open.clone(), stop.clone(), open_still.clone());
-        workers.spawn(async move {
-            serve(stream, tls, open, stop).await;
+        let place = tokio::select! {
+            place = connections.places.take() => place,
+            () = stop.given() => break,
+        };
+        let (terms, open, stop, open_still) =
+            (Arc::clone(&terms), open.clone(), stop.clone(), open_still.clone());
+        connections.workers.spawn(async move {
+            serve(stream, place, terms, open, stop).await;
             drop(open_still);
         });
     }
     drop((listener, open_still));
     // Nothing is ever sent, so it ends when the last sender does.
-    tokio::time::timeout(drain, ended.recv()).await.is_ok()
+    tokio::time::timeout(connections.drain, ended.recv()).await.is_ok()
+}
+
+/// Logs that connections cannot be accepted, at most once a second in the whole process.
+fn report(error: &io::Error) {
+    static LAST: Mutex<Option<Instant>> = Mutex::new(None);
+    let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+    if last.is_none_or(|last| last.elapsed() >= Duration::from_secs(1)) {
+        *last = Some(Instant::now());
+        tracing::warn!(%error, "cannot accept connections; retrying");
+    }
 }
 
 /// What TCP and Unix listeners have in common.

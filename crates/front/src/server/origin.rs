@@ -1,6 +1,8 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use crate::server::places::Standing;
+
 /// Where a connection comes from, as the system says: for logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Origin {
@@ -40,4 +42,6 @@ pub struct Arrival {
     pub certificate: Option<Vec<u8>>,
     /// Whether it speaks TLS with us.
     pub tls: bool,
+    /// Mark by which an authenticated connection keeps its place.
+    pub standing: Standing,
 }

@@ -1,20 +1,42 @@
 use std::io;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread;
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
-/// Runtimes to which connections are dealt out in turns.
+/// Runtimes to which connections are dealt out: each to the one with the fewest, whichever listener they came by.
 ///
 /// Each is one thread with its own poll of the kernel: a request wakes no other thread and moves between none.
 #[derive(Debug, Clone)]
 pub struct Workers {
-    runtimes: Vec<Handle>,
-    turn: usize,
+    workers: Arc<[Worker]>,
+    turn: Arc<AtomicUsize>,
     /// Dropped with the last clone, which ends the threads.
     _running: Arc<watch::Sender<()>>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    runtime: Handle,
+    connections: Arc<AtomicUsize>,
+}
+
+/// Connection that counts as its worker's until it is dropped.
+struct Counted(Arc<AtomicUsize>);
+
+impl Worker {
+    fn new(runtime: Handle) -> Self {
+        Self { runtime, connections: Arc::default() }
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Relaxed);
+    }
 }
 
 impl Workers {
@@ -24,7 +46,7 @@ impl Workers {
     /// As the system says.
     pub fn start(count: NonZeroUsize) -> io::Result<Self> {
         let (running, end) = watch::channel(());
-        let runtimes = (0..count.get()).map(|number| {
+        let workers = (0..count.get()).map(|number| {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let handle = runtime.handle().clone();
             let mut end = end.clone();
@@ -34,27 +56,35 @@ impl Workers {
                 // To drop it would wait for threads that resolve a provider's name.
                 runtime.shutdown_background();
             })?;
-            Ok(handle)
+            Ok(Worker::new(handle))
         });
-        Ok(Self { runtimes: runtimes.collect::<io::Result<_>>()?, turn: 0, _running: Arc::new(running) })
+        let workers = workers.collect::<io::Result<_>>()?;
+        Ok(Self { workers, turn: Arc::default(), _running: Arc::new(running) })
     }
 
     /// The runtime that this is called in, and no thread: for tests, which move its time.
     pub fn here() -> Self {
-        Self { runtimes: vec![Handle::current()], turn: 0, _running: Arc::new(watch::channel(()).0) }
+        let workers = Arc::new([Worker::new(Handle::current())]);
+        Self { workers, turn: Arc::default(), _running: Arc::new(watch::channel(()).0) }
     }
 
     /// Runtime of each worker, in the order of their numbers.
     pub(super) fn runtimes(&self) -> impl Iterator<Item = &Handle> {
-        self.runtimes.iter()
+        self.workers.iter().map(|worker| &worker.runtime)
     }
 
-    /// Spawns a connection on the one whose turn it is.
-    pub(crate) fn spawn(&mut self, connection: impl Future<Output = ()> + Send + 'static) {
-        self.turn = (self.turn + 1) % self.runtimes.len().max(1);
-        if let Some(runtime) = self.runtimes.get(self.turn) {
-            runtime.spawn(connection);
-        }
+    /// Spawns a connection on the worker with the fewest; among equals, in turns.
+    pub(crate) fn spawn(&self, connection: impl Future<Output = ()> + Send + 'static) {
+        let turn = self.turn.fetch_add(1, Relaxed) % self.workers.len().max(1);
+        let (before, from) = self.workers.split_at_checked(turn).unwrap_or_default();
+        let in_turn = from.iter().chain(before);
+        let Some(worker) = in_turn.min_by_key(|worker| worker.connections.load(Relaxed)) else { return };
+        worker.connections.fetch_add(1, Relaxed);
+        let counted = Counted(Arc::clone(&worker.connections));
+        worker.runtime.spawn(async move {
+            connection.await;
+            drop(counted);
+        });
     }
 }
 
@@ -63,15 +93,54 @@ mod tests {
     use super::*;
     use std::sync::mpsc;
 
-    #[test]
-    fn connections_are_dealt_out_in_turns_and_end_with_their_worker() {
-        let mut workers = Workers::start(NonZeroUsize::new(2).unwrap()).unwrap();
+    fn two() -> Workers {
+        Workers::start(NonZeroUsize::new(2).unwrap()).unwrap()
+    }
+
+    /// Name of the worker on which a connection runs that stays open as long as the sender.
+    fn open(workers: &Workers) -> (String, watch::Sender<()>) {
         let (tell, told) = mpsc::channel();
-        for _ in 0..4 {
-            let tell = tell.clone();
-            workers.spawn(async move { tell.send(thread::current().name().map(str::to_owned)).unwrap() });
+        let (opened, mut closed) = watch::channel(());
+        workers.spawn(async move {
+            tell.send(thread::current().name().unwrap().to_owned()).unwrap();
+            let _ = closed.changed().await;
+        });
+        (told.recv().unwrap(), opened)
+    }
+
+    fn wait_for_connections(workers: &Workers, count: usize) {
+        let open = || workers.workers.iter().map(|worker| worker.connections.load(Relaxed)).sum::<usize>();
+        while open() != count {
+            thread::yield_now();
         }
-        let mut names: Vec<_> = told.iter().take(4).flatten().collect();
+    }
+
+    #[test]
+    fn connection_goes_to_the_worker_with_the_fewest_over_all_listeners() {
+        let one = two();
+        let another = one.clone();
+        let (first, _kept) = open(&one);
+        for _ in 0..3 {
+            let (second, gone) = open(&another);
+            assert_ne!(first, second);
+            drop(gone);
+            wait_for_connections(&one, 1);
+        }
+        let many: Vec<_> = (0..7).map(|_| open(&another)).collect();
+        assert_eq!(many.iter().filter(|(name, _)| *name == first).count(), 3);
+    }
+
+    #[test]
+    fn short_connections_are_dealt_out_in_turns_and_end_with_their_worker() {
+        let workers = two();
+        let mut names: Vec<_> = (0..4)
+            .map(|_| {
+                let (name, gone) = open(&workers);
+                drop(gone);
+                wait_for_connections(&workers, 0);
+                name
+            })
+            .collect();
         names.sort();
         assert_eq!(names, ["worker-0", "worker-0", "worker-1", "worker-1"]);
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use introspectd_core::{ManualClock, ProviderName, Scope, Timestamp};
 use introspectd_front::{
-    Api, Arrival, Audit, Caller, Callers, CertificateName, Entrance, Fingerprints, ListenAddress, Listener,
-    Permission, Policies, Policy, Requirements, SecretDigest, Selection, SocketAccess, Stop, Tls,
-    Unavailable, Workers, run,
+    Api, Arrival, Audit, Caller, Callers, CertificateName, Connections, Entrance, Fingerprints,
+    ListenAddress, Listener, Permission, Policies, Policy, Requirements, SecretDigest, Selection,
+    SocketAccess, Stop, Tls, Unavailable, Workers, run,
 };
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
 use tokio::sync::watch;
@@ -48,29 +48,38 @@ pub(crate) struct Bench {
 
 impl Bench {
     pub(crate) async fn start() -> Self {
-        Self::start_with(None, None, LONG, unaudited()).await
+        Self::start_with(None, |connections| connections, unaudited()).await
     }
 
     /// On a listener that names this caller.
     pub(crate) async fn start_for(caller: &str) -> Self {
-        Self::start_with(Some(caller), None, LONG, unaudited()).await
+        Self::start_with(Some(caller), |connections| connections, unaudited()).await
     }
 
     pub(crate) async fn start_tls(tls: Tls) -> Self {
-        Self::start_with(None, Some(tls), LONG, unaudited()).await
+        Self::start_on(|connections| Connections { tls: Some(Arc::new(tls)), ..connections }).await
     }
 
     /// Which lets requests under way end for so long.
     pub(crate) async fn start_draining(drain: Duration) -> Self {
-        Self::start_with(None, None, drain, unaudited()).await
+        Self::start_on(|connections| Connections { drain, ..connections }).await
+    }
+
+    /// With connections of these settings.
+    pub(crate) async fn start_on(settings: impl FnOnce(Connections) -> Connections) -> Self {
+        Self::start_with(None, settings, unaudited()).await
     }
 
     /// With this audit log.
     pub(crate) async fn start_audited(audit: Audit) -> Self {
-        Self::start_with(None, None, LONG, audit).await
+        Self::start_with(None, |connections| connections, audit).await
     }
 
-    async fn start_with(caller: Option<&str>, tls: Option<Tls>, drain: Duration, audit: Audit) -> Self {
+    async fn start_with(
+        caller: Option<&str>,
+        settings: impl FnOnce(Connections) -> Connections,
+        audit: Audit,
+    ) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(START).unwrap()));
         let (bank, plain, loose) = (Fake::new(true), Fake::new(false), Fake::new(true));
         bank.knows(ACTIVE, good());
@@ -100,7 +109,9 @@ impl Bench {
             let session = answering.session(&entrance, arrival);
             move |request| Arc::clone(&session).answer(request)
         };
-        let served = tokio::spawn(run(listener, tls.map(Arc::new), Workers::here(), open, stopped, drain));
+        let connections =
+            Connections { clock: Arc::clone(&clock) as _, drain: LONG, ..Connections::new(Workers::here()) };
+        let served = tokio::spawn(run(listener, settings(connections), open, stopped));
         Self { address, api, bank, plain, loose, clock, stop, served }
     }
 }

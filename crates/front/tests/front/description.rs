@@ -75,6 +75,4 @@ async fn without_a_usable_host_it_is_this_machine() {
             "{odd}"
         );
     }
-    let twice = at("GET", METADATA).header("host", "a.example").and("host", "b.example");
-    assert_eq!(issuer(twice, &bench).await, "http://localhost");
 }

@@ -1,9 +1,10 @@
 use std::io;
 use std::sync::{Arc, Mutex, Once};
-use std::time::Duration;
 
 use introspectd_core::{BadAnswer, Failure};
-use introspectd_front::{Arrival, Entrance, ListenAddress, Listener, SocketAccess, Stop, Workers, run};
+use introspectd_front::{
+    Arrival, Connections, Entrance, ListenAddress, Listener, SocketAccess, Stop, Workers, run,
+};
 use tokio::net::UnixStream;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
@@ -164,7 +165,7 @@ async fn a_process_that_came_by_a_unix_socket_is_told_by_its_credentials() {
         let session = api.session(&Entrance::default(), arrival);
         move |request| Arc::clone(&session).answer(request)
     };
-    tokio::spawn(run(listener, None, Workers::here(), open, stop, Duration::ZERO));
+    tokio::spawn(run(listener, Connections::new(Workers::here()), open, stop));
     let stream = UnixStream::connect(path).await.unwrap();
     let itself = stream.peer_cred().unwrap();
     exchange_on(stream, Ask::token(ACTIVE).by("Bearer wrong").request()).await.refuses(401, "invalid_client");

@@ -207,14 +207,16 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn over_http_2_an_unwanted_body_may_end_before_the_answer() {
+async fn unread_body_may_end_before_the_answer_or_ends_the_connection() {
     let bench = Bench::start().await;
-    for (version, seconds) in [(Version::HTTP_11, 0), (Version::HTTP_2, 1)] {
+    for (version, close) in [(Version::HTTP_11, Some("close")), (Version::HTTP_2, None)] {
         let before = tokio::time::Instant::now();
         let mut request = Ask::form("").by("Bearer wrong").request().map(|_| Silent);
         *request.version_mut() = version;
         let session = bench.api.session(&Entrance::default(), &Arrival::default());
-        received(session.answer(request).await, false).await.refuses(401, "invalid_client");
-        assert_eq!(before.elapsed().as_secs(), seconds, "{version:?}");
+        let reply = received(session.answer(request).await, false).await;
+        reply.refuses(401, "invalid_client");
+        assert_eq!(before.elapsed().as_secs(), 1, "{version:?}");
+        assert_eq!(reply.header("connection"), close);
     }
 }

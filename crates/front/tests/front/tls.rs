@@ -50,7 +50,7 @@ impl Authority {
 }
 
 /// A listener's files.
-struct Folder(TempDir);
+pub(crate) struct Folder(TempDir);
 
 impl Folder {
     fn new(server: &Identity) -> Self {
@@ -73,7 +73,7 @@ impl Folder {
         replace(&self.path("ca.pem"), &clients.0.pem());
     }
 
-    fn tls(&self, client_ca: bool) -> Tls {
+    pub(crate) fn tls(&self, client_ca: bool) -> Tls {
         let files = TlsFiles {
             certificate: self.path("certificate.pem"),
             key: self.path("key.pem"),
@@ -81,6 +81,11 @@ impl Folder {
         };
         Tls::load(files, Protocols::Http).unwrap()
     }
+}
+
+/// Files of a server that some authority vouches for.
+pub(crate) fn folder() -> Folder {
+    Folder::new(&Authority::new().issue(&[HOST]))
 }
 
 fn replace(file: &Path, content: &str) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 use introspectd::log::Log;
-use introspectd::{App, Bound, Config};
+use introspectd::{App, Bound, Config, descriptors};
 use introspectd_core::SystemClock;
 use introspectd_front::{Passed, Stop, Workers};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -50,6 +50,7 @@ impl Serve {
     }
 
     fn serve(config: Config) -> Outcome {
+        descriptors::raise();
         warn_of_the_unusual(&config);
         // For listeners and signals; connections are with the workers.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();

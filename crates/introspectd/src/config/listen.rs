@@ -1,5 +1,6 @@
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use introspectd_front::{ListenAddress, Protocols, PublicUrl, SocketAccess, Tls, TlsFiles, TlsProblem};
 use introspectd_settings::{Entry, Section};
@@ -19,6 +20,8 @@ pub struct Listen {
     pub public_url: Option<PublicUrl>,
     /// Threads that serve callers.
     pub workers: NonZeroUsize,
+    /// Age at which a connection ends.
+    pub max_connection_age: Duration,
 }
 
 /// A listener for callers.
@@ -49,6 +52,8 @@ const REMEDY: &str = "Write \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/in
 const PUBLIC_REMEDY: &str =
     "Write a URL such as \"https://introspect.example\"; http is for this machine alone.";
 
+const HOUR: Duration = Duration::from_secs(3600);
+
 const MAX_WORKERS: u32 = 1024;
 
 impl Listen {
@@ -61,10 +66,12 @@ impl Listen {
             read_all(&mut section, "admin", Some("127.0.0.1:9090"), Protocols::Http, |_, endpoint| endpoint);
         let public_url = section.parsed("public_url", PUBLIC_REMEDY, PublicUrl::parse);
         let workers = read_workers(&mut section);
+        let ages = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
+        let max_connection_age = section.duration("max_connection_age", HOUR, ages);
         if api.is_empty() && grpc.is_empty() {
             section.problem("api", "names no address to listen on", REMEDY);
         }
-        let listen = Self { api, grpc, admin, public_url, workers };
+        let listen = Self { api, grpc, admin, public_url, workers, max_connection_age };
         listen.find_twins(&section);
         section.finish();
         listen

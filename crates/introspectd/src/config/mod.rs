@@ -5,6 +5,7 @@ mod audit;
 mod bindings;
 mod cache;
 mod callers;
+mod limits;
 mod listen;
 mod policies;
 mod providers;
@@ -21,6 +22,7 @@ use tracing_subscriber::EnvFilter;
 
 pub use audit::AuditConfig;
 pub use bindings::BindingsConfig;
+pub use limits::Limits;
 pub use listen::{CallerListener, Endpoint, Listen};
 pub use providers::ProviderConfig;
 
@@ -29,6 +31,8 @@ pub use providers::ProviderConfig;
 pub struct Config {
     /// `[listen]`.
     pub listen: Listen,
+    /// `[limits]`.
+    pub limits: Limits,
     /// `[log] level`, in the syntax of `RUST_LOG`.
     pub log_level: String,
     /// `[audit]`.
@@ -68,6 +72,7 @@ impl Config {
 
     fn read(root: &mut Section) -> Self {
         let listen = Listen::read(root);
+        let limits = Limits::read(root);
         let log_level = read_log(root);
         let audit = audit::read(root);
         let cache = cache::read(root);
@@ -79,6 +84,7 @@ impl Config {
         let drain = read_shutdown(root);
         Self {
             listen,
+            limits,
             log_level,
             audit,
             cache,

@@ -16,6 +16,7 @@ mod client;
 mod client_file;
 mod completions;
 mod deployment;
+mod descriptors;
 mod explain;
 mod hash_secret;
 mod health;

@@ -105,9 +105,19 @@ impl Server {
         self.child.stdout.take().unwrap()
     }
 
+    pub(crate) fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Waits for so many lines that hold this.
+    pub(crate) async fn lines(&self, text: &str, count: usize) {
+        let mut lines = self.log.subscribe();
+        let found = |lines: &Vec<String>| lines.iter().filter(|line| line.contains(text)).count() >= count;
+        soon(text, lines.wait_for(found)).await.unwrap();
     }
 
     /// Waits until the process is gone and its log is complete.

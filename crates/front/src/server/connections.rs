@@ -1,0 +1,84 @@
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::time::Duration;
+
+use introspectd_core::{Clock, SystemClock, Timestamp};
+
+use crate::server::places::Places;
+use crate::server::tls::Tls;
+use crate::server::watch::Lifetime;
+use crate::server::workers::Workers;
+
+/// Settings of a listener's connections.
+#[derive(Debug, Clone)]
+pub struct Connections {
+    /// TLS, where it is spoken.
+    pub tls: Option<Arc<Tls>>,
+    /// Threads that serve them.
+    pub workers: Workers,
+    /// Limit of how many are open at once.
+    pub places: Arc<Places>,
+    /// Age at which each of them ends, up to a tenth earlier, so that those of one moment do not end together.
+    pub max_age: Duration,
+    /// Clock by which certificates of clients end.
+    pub clock: Arc<dyn Clock>,
+    /// Time that requests in flight have once the listener stops.
+    pub drain: Duration,
+}
+
+impl Connections {
+    /// Connections in the clear that live an hour at most, 16384 at once, on these workers.
+    pub fn new(workers: Workers) -> Self {
+        Self {
+            tls: None,
+            workers,
+            places: Places::new(16_384),
+            max_age: Duration::from_secs(3600),
+            clock: Arc::new(SystemClock::default()),
+            drain: Duration::ZERO,
+        }
+    }
+
+    /// What each connection needs of it: no workers, which end with the last who holds them.
+    pub(crate) fn terms(&self) -> Arc<Terms> {
+        Arc::new(Terms { tls: self.tls.clone(), max_age: self.max_age, clock: Arc::clone(&self.clock) })
+    }
+}
+
+/// Part of [`Connections`] that each connection holds.
+pub(crate) struct Terms {
+    pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) max_age: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Terms {
+    /// Lifetime of a connection that begins now.
+    pub(crate) fn lifetime(&self, certificate_ends: Option<Timestamp>) -> Lifetime {
+        let ends = tokio::time::Instant::now() + self.max_age.saturating_sub(jitter(self.max_age));
+        Lifetime { ends, certificate_ends, clock: Arc::clone(&self.clock) }
+    }
+}
+
+/// Up to a tenth of it, evenly spread over consecutive calls.
+fn jitter(age: Duration) -> Duration {
+    /// Golden ratio, of 2^32: its multiples never bunch.
+    const STEP: u32 = 2_654_435_769;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let share = f64::from(NEXT.fetch_add(STEP, Relaxed)) / f64::from(u32::MAX);
+    (age / 10).mul_f64(share)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jitter_is_at_most_a_tenth_and_spread() {
+        let hour = Duration::from_secs(3600);
+        let mut jitters: Vec<_> = (0..100).map(|_| jitter(hour)).collect();
+        jitters.sort();
+        assert!(jitters[99] <= hour / 10);
+        assert!(jitters[75] - jitters[25] > hour / 30, "{jitters:?}");
+    }
+}

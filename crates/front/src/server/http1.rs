@@ -1,0 +1,128 @@
+use std::convert::Infallible;
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::future::{self, Either};
+use futures_util::stream::FuturesUnordered;
+use http::header::CONNECTION;
+use http::{HeaderValue, Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http1;
+use hyper::service::{HttpService, service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::io::AsyncWriteExt;
+
+use crate::server::activity::Activity;
+use crate::server::connection::{GRACE, MAX_HEAD};
+use crate::server::watch::{Close, Event, Watch};
+use crate::server::wire::{Stream, Wire};
+
+/// Limit for saying goodbye on a connection at rest.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Serves HTTP/1.1 until the connection ends or is to close.
+///
+/// A connection that is idle is taken apart, since hyper keeps two buffers of 8 KiB for it, and put together
+/// again when its client sends something.
+pub(crate) async fn serve<T, S, F, B>(
+    stream: T,
+    read: Bytes,
+    answer: S,
+    activity: Arc<Activity>,
+    mut watch: Watch,
+) -> hyper::Result<()>
+where
+    T: Stream,
+    S: Fn(Request<Incoming>) -> F + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
+{
+    let mut wire = Wire::new(read, stream, Arc::clone(&activity));
+    let counted = Arc::clone(&activity);
+    let mut service = service_fn(move |request| {
+        let in_flight = counted.begin();
+        let reply = answer(request);
+        async move {
+            let mut reply = reply.await;
+            if in_flight.end() {
+                reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok::<_, Infallible>(reply)
+        }
+    });
+    let http = builder();
+    watch.may_rest = true;
+    loop {
+        // Before a request is read: one that came meanwhile is not answered any more.
+        if watch.has_expired() {
+            let _ = tokio::time::timeout(GOODBYE, wire.shutdown()).await;
+            return Ok(());
+        }
+        let mut connection = http.serve_connection(TokioIo::new(wire), service);
+        loop {
+            // In a set of its own, since that polls it when it has something to say, and not for every request.
+            let mut events: FuturesUnordered<_> = [watch.next()].into_iter().collect();
+            let event = match future::select(&mut connection, events.next()).await {
+                Either::Left((ended, _)) => return ended,
+                Either::Right((event, _)) => event,
+            };
+            match event {
+                Some(Event::Aged) => activity.make_next_answer_last(),
+                Some(Event::Rest) if !activity.is_last() => break,
+                Some(Event::Close(Close::Evicted | Close::Stalled)) => return Ok(()),
+                Some(Event::Close(Close::Stop)) | None => {
+                    Pin::new(&mut connection).graceful_shutdown();
+                    return (&mut connection).await;
+                }
+                Some(Event::Rest | Event::Close(Close::Idle | Close::Overdue | Close::Certificate)) => {
+                    Pin::new(&mut connection).graceful_shutdown();
+                    return tokio::time::timeout(GRACE, &mut connection).await.unwrap_or(Ok(()));
+                }
+            }
+        }
+        let unread;
+        (wire, service, unread) = take_apart(connection);
+        if let Some(unread) = unread {
+            wire.unread(unread);
+            watch.stay_awake();
+            continue;
+        }
+        let close = tokio::select! {
+            () = wire.readable() => None,
+            close = watch.close_at_rest() => Some(close),
+        };
+        if close.is_some() {
+            let _ = tokio::time::timeout(GOODBYE, wire.shutdown()).await;
+            return Ok(());
+        }
+    }
+}
+
+/// Stream, handler and what was read of a next request. The buffers are freed.
+fn take_apart<T, S, B>(connection: http1::Connection<TokioIo<Wire<T>>, S>) -> (Wire<T>, S, Option<Bytes>)
+where
+    T: Stream,
+    S: HttpService<Incoming, ResBody = B, Error: Into<Box<dyn Error + Send + Sync>>>,
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
+{
+    let parts = connection.into_parts();
+    // An empty rest would keep the buffer that it is part of.
+    let unread = (!parts.read_buf.is_empty()).then(|| parts.read_buf.clone());
+    (parts.io.into_inner(), parts.service, unread)
+}
+
+fn builder() -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.max_buf_size(MAX_HEAD)
+        .header_read_timeout(None)
+        // A client may be done with sending before it is answered. And to look for its end, in the middle of a
+        // request, would take a new buffer for each.
+        .half_close(true)
+        // An answer is short: to copy it behind its head costs less than to have the kernel gather it.
+        .writev(false);
+    http
+}

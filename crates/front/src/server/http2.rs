@@ -1,0 +1,106 @@
+use std::error::Error;
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::future::{self, Either};
+use futures_util::stream::FuturesUnordered;
+use http::{Request, Response};
+use hyper::body::{Body, Incoming};
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+
+use crate::server::activity::Activity;
+use crate::server::connection::{GRACE, MAX_HEAD};
+use crate::server::frames::Guarded;
+use crate::server::unsent::Metered;
+use crate::server::watch::{Close, Event, Watch};
+use crate::server::wire::{Stream, Wire};
+
+/// HTTP/2 requests of one connection in flight.
+const MAX_STREAMS: u32 = 256;
+
+/// Bytes that a client may send ahead of being read: the longest form in a stream, four in a connection.
+const STREAM_WINDOW: u32 = 64 * 1024;
+const CONNECTION_WINDOW: u32 = 256 * 1024;
+
+/// Bytes of one answer that are handed to a client's connection ahead of being taken.
+const SEND_BUFFER: usize = 64 * 1024;
+
+/// Serves HTTP/2 until the connection ends or is to close.
+pub(crate) async fn serve<T, S, F, B>(
+    stream: T,
+    read: Bytes,
+    answer: S,
+    activity: Arc<Activity>,
+    mut watch: Watch,
+) -> hyper::Result<()>
+where
+    T: Stream,
+    S: Fn(Request<Incoming>) -> F + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
+{
+    let stream = Guarded::new(Wire::new(read, stream, Arc::clone(&activity)), Arc::clone(&activity));
+    let service = service_fn(move |request| {
+        let in_flight = activity.begin();
+        let reply = answer(request);
+        let activity = Arc::clone(&activity);
+        async move {
+            let reply = reply.await;
+            in_flight.end();
+            let bytes = usize::try_from(reply.body().size_hint().lower()).unwrap_or(usize::MAX);
+            let unsent = activity.owe(bytes).ok_or(TooMuchUnsent)?;
+            Ok::<_, TooMuchUnsent>(reply.map(|body| Metered::new(body, unsent)))
+        }
+    });
+    let mut connection = pin!(builder().serve_connection(TokioIo::new(stream), service));
+    loop {
+        let mut events: FuturesUnordered<_> = [watch.next()].into_iter().collect();
+        let event = match future::select(connection.as_mut(), events.next()).await {
+            Either::Left((ended, _)) => return ended,
+            Either::Right((event, _)) => event,
+        };
+        match event {
+            Some(Event::Rest) => {}
+            Some(Event::Aged) => connection.as_mut().graceful_shutdown(),
+            Some(Event::Close(Close::Evicted | Close::Stalled)) => return Ok(()),
+            Some(Event::Close(Close::Stop)) | None => {
+                connection.as_mut().graceful_shutdown();
+                return connection.await;
+            }
+            Some(Event::Close(Close::Idle | Close::Overdue | Close::Certificate)) => {
+                connection.as_mut().graceful_shutdown();
+                return tokio::time::timeout(GRACE, connection).await.unwrap_or(Ok(()));
+            }
+        }
+    }
+}
+
+fn builder() -> http2::Builder<TokioExecutor> {
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_send_buf_size(SEND_BUFFER)
+        .keep_alive_interval(Duration::from_secs(60));
+    http
+}
+
+/// The client takes too little of its answers to get another one: its stream is reset.
+#[derive(Debug)]
+struct TooMuchUnsent;
+
+impl fmt::Display for TooMuchUnsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the client takes too little of its answers")
+    }
+}
+
+impl Error for TooMuchUnsent {}

@@ -1,0 +1,26 @@
+//! Memory of a connection.
+
+use std::net::{TcpListener, TcpStream};
+use std::sync::Arc;
+
+use http::StatusCode;
+
+use super::Served;
+use crate::server::connection::serve;
+use crate::server::connections::Terms;
+use crate::server::origin::Arrival;
+use crate::server::places::Places;
+use crate::server::stop::Stop;
+
+/// Everything that is rare is boxed: it takes no room in each of thousands of connections.
+#[tokio::test]
+async fn future_of_a_plain_connection_is_small() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let Served { max_age, clock, .. } = Served::default();
+    let terms = Arc::new(Terms { tls: None, max_age, clock });
+    let open = |_: &Arrival| |_| async { crate::reply::text(StatusCode::OK, "x") };
+    let future = serve(stream, Places::new(1).take().await, terms, open, Stop::new().1);
+    let size = size_of_val(&future);
+    assert!(size <= 2560, "{size} bytes");
+}

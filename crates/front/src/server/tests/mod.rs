@@ -1,0 +1,87 @@
+//! Connections in memory, on a clock that tests move: a socket's bytes would come late where time does not wait.
+
+mod certificates;
+mod lifetimes;
+mod memory;
+mod stalls;
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use http::StatusCode;
+use introspectd_core::{ManualClock, Timestamp};
+use tokio::io::{AsyncBufRead, BufStream, DuplexStream, duplex};
+
+use crate::server::connection::{Raw, serve};
+use crate::server::connections::Terms;
+use crate::server::origin::{Arrival, Origin};
+use crate::server::places::Places;
+use crate::server::stop::Stop;
+use crate::server::tls::Tls;
+use crate::server::wire::Stream;
+
+const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
+
+/// Longer than what is between a client and us holds.
+static LONG: &str = match std::str::from_utf8(&[b'x'; 80 * 1024]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
+/// Listener in memory, whose every answer is [`LONG`].
+#[derive(Clone)]
+struct Served {
+    max_age: Duration,
+    /// Time that an answer takes.
+    takes: Duration,
+    tls: Option<Arc<Tls>>,
+    clock: Arc<ManualClock>,
+}
+
+impl Default for Served {
+    fn default() -> Self {
+        Self {
+            max_age: Duration::from_secs(1_000_000),
+            takes: Duration::ZERO,
+            tls: None,
+            clock: Arc::new(ManualClock::at(Timestamp::from_seconds(1_700_000_000).unwrap())),
+        }
+    }
+}
+
+impl Served {
+    fn connect(&self) -> DuplexStream {
+        let (near, far) = duplex(64 * 1024);
+        let Self { max_age, takes, tls, clock } = self.clone();
+        tokio::spawn(async move {
+            let place = Places::new(1).take().await;
+            let terms = Arc::new(Terms { tls, max_age, clock });
+            let (_running, stop) = Stop::new();
+            let open = |_: &Arrival| {
+                move |_| async move {
+                    tokio::time::sleep(takes).await;
+                    crate::reply::text(StatusCode::OK, LONG)
+                }
+            };
+            serve(Memory(far), place, terms, open, stop).await;
+        });
+        near
+    }
+}
+
+struct Memory(DuplexStream);
+
+impl Raw for Memory {
+    fn register(self) -> io::Result<(impl Stream, Origin)> {
+        Ok((BufStream::new(self.0), Origin::Unknown))
+    }
+}
+
+impl Stream for BufStream<DuplexStream> {
+    fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(std::pin::Pin::new(self).poll_fill_buf(cx))?;
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,147 @@
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Sleep, sleep};
+
+use crate::server::activity::Activity;
+
+/// Limit for what a client goes on sending after its last answer.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 1 << 20;
+
+/// Socket, with or without TLS.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    /// Ready once there is something to read.
+    fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+impl Stream for tokio::net::TcpStream {
+    fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_read_ready(self, cx)
+    }
+}
+
+impl Stream for tokio::net::UnixStream {
+    fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_read_ready(self, cx)
+    }
+}
+
+impl<T: Stream> Stream for tokio_rustls::server::TlsStream<T> {
+    fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.get_mut().0.poll_read_ready(cx)
+    }
+}
+
+/// Stream of one connection, beginning with what was already read of it. Notes whether the client takes
+/// what is written.
+pub(crate) struct Wire<T> {
+    prefix: Bytes,
+    stream: T,
+    activity: Arc<Activity>,
+    lingering: Option<Lingering>,
+}
+
+/// Discards what a client sends after its last answer: to close a socket with unread data resets it, and
+/// takes the answer away that the client has not read yet.
+#[derive(Default)]
+struct Lingering {
+    bytes: usize,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl<T: Stream> Wire<T> {
+    pub(crate) fn new(prefix: Bytes, stream: T, activity: Arc<Activity>) -> Self {
+        Self { prefix, stream, activity, lingering: None }
+    }
+
+    /// Puts bytes back, to be read again.
+    pub(crate) fn unread(&mut self, bytes: Bytes) {
+        self.prefix = bytes;
+    }
+
+    /// Resolves once there is something to read. Cancel-safe.
+    pub(crate) async fn readable(&mut self) {
+        let stream = &mut self.stream;
+        let _ = std::future::poll_fn(move |cx| stream.poll_read_ready(cx)).await;
+    }
+
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let lingering = self.lingering.get_or_insert_default();
+        let mut room = [0; 1024];
+        loop {
+            let mut read = ReadBuf::new(&mut room);
+            match Pin::new(&mut self.stream).poll_read(cx, &mut read) {
+                Poll::Ready(Ok(())) if !read.filled().is_empty() => lingering.bytes += read.filled().len(),
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => break,
+            }
+            if lingering.bytes > LINGER_BYTES {
+                return Poll::Ready(());
+            }
+        }
+        if lingering.bytes == 0 {
+            return Poll::Ready(());
+        }
+        lingering.timer.get_or_insert_with(|| Box::pin(sleep(LINGER))).as_mut().poll(cx)
+    }
+}
+
+impl<T: Stream> AsyncRead for Wire<T> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.prefix.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let length = self.prefix.remaining().min(buf.remaining());
+        let part = self.prefix.split_to(length);
+        buf.put_slice(&part);
+        if self.prefix.is_empty() {
+            self.prefix = Bytes::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<T: Stream> AsyncWrite for Wire<T> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.activity.wrote(written.is_ready());
+        written
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.activity.wrote(written.is_ready());
+        written
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        self.activity.wrote(flushed.is_ready());
+        flushed
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.lingering.is_none() {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(cx))?;
+        }
+        self.poll_linger(cx).map(Ok)
+    }
+}
