@@ -15,7 +15,7 @@ Options:
   --quick      2 rounds of 2 seconds, at most 100,000 tokens; does not write the page (about 7 minutes)
   --only NAME  One group, may be repeated; does not write the page
                hits, million, latency, memory, misses, herd, down, eviction, start, forward-auth,
-               revocation, connections, wrong-secrets, tls
+               revocation, connections, wrong-secrets, tls, grpc
   --plot       Draws docs/benchmarks.svg, too
 
 Alone:

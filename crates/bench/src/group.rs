@@ -17,10 +17,11 @@ pub(crate) enum Group {
     Connections,
     WrongSecrets,
     Tls,
+    Grpc,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Hits,
         Self::Million,
         Self::Latency,
@@ -35,6 +36,7 @@ impl Group {
         Self::Connections,
         Self::WrongSecrets,
         Self::Tls,
+        Self::Grpc,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -53,6 +55,7 @@ impl Group {
             Self::Connections => "connections",
             Self::WrongSecrets => "wrong-secrets",
             Self::Tls => "tls",
+            Self::Grpc => "grpc",
         }
     }
 }

@@ -39,7 +39,7 @@ impl Lab {
         if !introspectd.is_file() {
             return Err(Failure::new("introspectd is not built: run it by `cargo xtask bench`"));
         }
-        for program in ["nginx", "wrk"] {
+        for program in ["nginx", "wrk", "h2load", "openssl"] {
             if !is_installed(program) {
                 let remedy = "`cargo xtask bench` installs it on Debian and its descendants";
                 return Err(Failure::new(format!("{program} is missing: {remedy}")));

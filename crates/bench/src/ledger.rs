@@ -25,6 +25,8 @@ pub(crate) enum Load {
     ForwardAuth,
     /// Cached hits on a thousand tokens, over TLS.
     Tls,
+    /// Cached hits on one token, over gRPC.
+    Grpc,
     /// Every token is new.
     Misses,
     /// A cache that is full: hits only, a tenth new tokens, new tokens only.
@@ -112,7 +114,7 @@ impl Ledger {
 
     /// Who was put to what, and can be relied on.
     pub(crate) fn driven(&self) -> impl Iterator<Item = (Load, Subject)> {
-        let rates = self.rounds.keys().filter(|Key(_, _, metric)| *metric == Metric::Median);
+        let rates = self.rounds.keys().filter(|Key(_, _, metric)| *metric == Metric::Rate);
         let mut driven: Vec<_> = rates.map(|Key(subject, load, _)| (*load, *subject)).collect();
         driven.retain(|(load, subject)| !self.faults.contains_key(&(*subject, *load)));
         driven.sort();

@@ -26,10 +26,12 @@ pub(crate) fn describe(lab: &Lab) -> Vec<(String, String)> {
         ),
         ("introspectd", format!("{} ({})", said(&lab.introspectd, &["--version"]), commit())),
         ("hyper", locked("hyper")),
+        ("tonic", locked("tonic")),
         ("rustc", said("rustc", &["--version"])),
         ("nginx", said("nginx", &["-v"]).replace("nginx version: ", "")),
         ("nginx's Lua module", packaged("libnginx-mod-http-lua")),
         ("nginx's JavaScript module", packaged("libnginx-mod-http-js")),
+        ("h2load", said("h2load", &["--version"])),
         ("wrk", said("wrk", &["--version"])),
     ];
     rows.map(|(what, is)| (what.to_owned(), is)).to_vec()

@@ -40,9 +40,11 @@ fn configuration(subject: Subject, folder: &str, port: u16, authority: u16, desc
     let (modules, rest): (&[&str], _) = match subject {
         Subject::Lua => (&["ndk_http", "ngx_http_lua"], LUA),
         Subject::Njs => (&["ngx_http_js"], NJS),
-        Subject::ProxyCache | Subject::OpenFileCache | Subject::Floor | Subject::Introspectd => {
-            (&[], PROXY_CACHE)
-        }
+        Subject::ProxyCache
+        | Subject::OpenFileCache
+        | Subject::Floor
+        | Subject::Introspectd
+        | Subject::Tonic => (&[], PROXY_CACHE),
     };
     let modules: Vec<String> =
         modules.iter().map(|name| format!("load_module modules/{name}_module.so;")).collect();
@@ -51,7 +53,9 @@ fn configuration(subject: Subject, folder: &str, port: u16, authority: u16, desc
         Subject::OpenFileCache | Subject::Njs => {
             format!("open_file_cache max={} inactive=30m;", (descriptors / 4 * 3).min(150_000))
         }
-        Subject::ProxyCache | Subject::Lua | Subject::Floor | Subject::Introspectd => String::new(),
+        Subject::ProxyCache | Subject::Lua | Subject::Floor | Subject::Introspectd | Subject::Tonic => {
+            String::new()
+        }
     };
     format!("{HEAD}{rest}")
         .replace("@MODULES@", &modules.join("\n"))

@@ -29,15 +29,19 @@ pub(crate) struct Room {
     pub(crate) piped: bool,
     /// Whether load comes over TLS, to a listener beside the plain one.
     pub(crate) tls: bool,
+    /// Whether Envoy may ask it, at a port of its own.
+    pub(crate) grpc: bool,
 }
 
 impl Room {
     /// `[cache] max_bytes` by default.
-    pub(crate) const DEFAULT: Self = Self { mebibytes: 256, operated: false, piped: false, tls: false };
+    pub(crate) const DEFAULT: Self =
+        Self { mebibytes: 256, operated: false, piped: false, tls: false, grpc: false };
     /// More than any set needs.
     pub(crate) const AMPLE: Self = Self { mebibytes: 4096, ..Self::DEFAULT };
     pub(crate) const OPERATED: Self = Self { operated: true, ..Self::DEFAULT };
     pub(crate) const PIPED: Self = Self { piped: true, ..Self::DEFAULT };
+    pub(crate) const GRPC: Self = Self { grpc: true, ..Self::DEFAULT };
     pub(crate) const TLS: Self = Self { tls: true, ..Self::DEFAULT };
 }
 
@@ -48,19 +52,29 @@ pub(crate) struct Running {
     /// What it is asked.
     pub(crate) question: Question,
     tls: Option<TlsListener>,
+    grpc: Option<u16>,
     process: Process,
     folder: PathBuf,
 }
 
 impl Running {
-    /// Starts it in front of this authority and waits until it takes connections.
+    /// Starts it in front of this authority and waits until it takes connections. What repeats another server's answer
+    /// has its port in the authority's place.
     pub(crate) fn start(lab: &Lab, subject: Subject, authority: u16, room: Room) -> Result<Self> {
         let port = free_port()?;
         let folder = lab.folder(subject.name())?;
         let tls = if room.tls { Some(TlsListener::create(&folder)?) } else { None };
+        let grpc = if room.grpc { Some(free_port()?) } else { None };
         let command = match subject {
             Subject::Floor => floor(port, tls.as_ref())?,
-            Subject::Introspectd => introspectd(lab, port, authority, room, tls.as_ref(), &folder)?,
+            Subject::Introspectd => {
+                introspectd(lab, port, authority, room, Beside { tls: tls.as_ref(), grpc }, &folder)?
+            }
+            Subject::Tonic => {
+                let mut command = role("tonic", port)?;
+                command.arg(authority.to_string());
+                command
+            }
             Subject::ProxyCache | Subject::OpenFileCache | Subject::Lua | Subject::Njs => {
                 nginx::command(subject, port, authority, &folder)?
             }
@@ -70,13 +84,18 @@ impl Running {
             if room.piped { Process::start_piped(&command, &log)? } else { Process::start(&command, &log)? };
         wait_until_open(port, &mut process)
             .map_err(|why| Failure::new(format!("{}: {why}", subject.name())))?;
-        Ok(Self { subject, port, question: Question::Introspect, tls, process, folder })
+        Ok(Self { subject, port, question: Question::Introspect, tls, grpc, process, folder })
     }
 
     /// The same, asked something else.
     pub(crate) fn answering(mut self, question: Question) -> Self {
         self.question = question;
         self
+    }
+
+    /// Where Envoy asks it.
+    pub(crate) fn grpc_port(&self) -> u16 {
+        self.grpc.unwrap_or(self.port)
     }
 
     /// Where load comes in.
@@ -136,6 +155,13 @@ impl Drop for Running {
     }
 }
 
+/// Listeners beside the plain one.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Beside<'a> {
+    tls: Option<&'a TlsListener>,
+    grpc: Option<u16>,
+}
+
 fn floor(port: u16, tls: Option<&TlsListener>) -> Result<Command> {
     let mut command = role("floor", port)?;
     if let Some(TlsListener { port, certificate, key }) = tls {
@@ -150,11 +176,12 @@ pub(crate) fn introspectd(
     port: u16,
     authority: u16,
     room: Room,
-    tls: Option<&TlsListener>,
+    beside: Beside<'_>,
     folder: &std::path::Path,
 ) -> Result<Command> {
-    let Room { mebibytes, operated, piped: _, tls: _ } = room;
-    let tls = tls.map_or_else(String::new, |TlsListener { port, certificate, key }| {
+    let Room { mebibytes, operated, piped: _, tls: _, grpc: _ } = room;
+    let grpc = beside.grpc.map_or_else(String::new, |port| format!("grpc = [\"127.0.0.1:{port}\"]\n"));
+    let tls = beside.tls.map_or_else(String::new, |TlsListener { port, certificate, key }| {
         format!(
             ", {{ address = \"127.0.0.1:{port}\", tls = {{ certificate = \"{}\", key = \"{}\" }} }}",
             certificate.display(),
@@ -172,7 +199,7 @@ pub(crate) fn introspectd(
         String::new()
     };
     let configuration = format!(
-        "[listen]\napi = [\"127.0.0.1:{port}\"{tls}]\nadmin = \"127.0.0.1:{admin}\"\nworkers = 2\n\
+        "[listen]\napi = [\"127.0.0.1:{port}\"{tls}]\n{grpc}admin = \"127.0.0.1:{admin}\"\nworkers = 2\n\
          [cache]\nttl = \"30m\"\nmax_bytes = \"{mebibytes}MiB\"\n\
          [routing]\nunmatched = \"{PROVIDER}\"\n\
          [callers.{CALLER}]\nsecret = {{ literal = \"{SECRET}\" }}\n\

@@ -14,6 +14,8 @@ pub(crate) enum Subject {
     Lua,
     /// nginx `auth_request` with njs, before a file.
     Njs,
+    /// tonic with one constant answer to Envoy.
+    Tonic,
 }
 
 impl Subject {
@@ -28,11 +30,12 @@ impl Subject {
             Self::OpenFileCache => "nginx proxy_cache, open_file_cache",
             Self::Lua => "nginx lua_shared_dict",
             Self::Njs => "nginx njs auth_request",
+            Self::Tonic => "bare tonic",
         }
     }
 
     /// Whether it has to be told a token before it can answer without asking.
     pub(crate) fn caches(self) -> bool {
-        self != Self::Floor
+        !matches!(self, Self::Floor | Self::Tonic)
     }
 }

@@ -69,6 +69,7 @@ fn name(load: Load) -> String {
         Load::Beside(disturbance) => beside(disturbance).to_owned(),
         Load::ForwardAuth => "hits on 1000 at /forward-auth".to_owned(),
         Load::Tls => "hits on 1000 over TLS".to_owned(),
+        Load::Grpc => "hits on 1 over gRPC".to_owned(),
         Load::Misses => "misses".to_owned(),
         Load::FullHits => "full cache: hits".to_owned(),
         Load::FullMixed => "full cache: 10 % new".to_owned(),
@@ -189,12 +190,13 @@ mod tests {
     fn a_void_load_is_not_shown() {
         let mut ledger = Ledger::default();
         for subject in [Subject::Floor, Subject::Lua] {
+            ledger.add(Key(subject, Load::Hits(1), Metric::Rate), 9_000.0);
             ledger.add(Key(subject, Load::Hits(1), Metric::Median), 200.0);
             ledger.add(Key(subject, Load::Hits(1), Metric::Cpu), 6.0);
         }
         ledger.fault(Subject::Lua, Load::Hits(1), "void");
         let rows = loads(&ledger);
         assert_eq!(rows.len(), 2);
-        assert_eq!(rows[1], ["hits on 1", "bare hyper", "", "6.00", "200", ""]);
+        assert_eq!(rows[1], ["hits on 1", "bare hyper", "9000", "6.00", "200", ""]);
     }
 }

@@ -60,6 +60,7 @@ pub(crate) const BENCHMARKS: &[Tool] = &[
         at_least: 2,
         package: "lua-cjson",
     },
+    Tool { name: "h2load", version: &["h2load", "--version"], at_least: 1, package: "nghttp2-client" },
     Tool { name: "openssl", version: &["openssl", "version"], at_least: 1, package: "openssl" },
     Tool { name: "wrk", version: &["dpkg-query", "--show", "wrk"], at_least: 4, package: "wrk" },
 ];

@@ -4,7 +4,7 @@ use crate::group::Group;
 use crate::ledger::Load::{self, Growth, Hits, Wide};
 use crate::ledger::Metric::{self, Cpu, P99, Rate};
 use crate::ledger::{Disturbance, Key};
-use crate::subject::Subject::{self, Floor, Lua, Njs, OpenFileCache, ProxyCache};
+use crate::subject::Subject::{self, Floor, Lua, Njs, OpenFileCache, ProxyCache, Tonic};
 
 const fn ratio(load: Load, metric: Metric, to: Subject) -> Value {
     Value::Ratio(own(load, metric), Key(to, load, metric))
@@ -205,5 +205,11 @@ pub(crate) const FIGURES: &[Figure] = &[
         "hit over TLS, 1,000 tokens: CPU to bare hyper over TLS",
         Unit::Times,
         ratio(Load::Tls, Cpu, Floor),
+    ),
+    information(
+        Group::Grpc,
+        "gRPC Check hit, 1 token: CPU to bare tonic",
+        Unit::Times,
+        ratio(Load::Grpc, Cpu, Tonic),
     ),
 ];

@@ -4,6 +4,7 @@ mod connections;
 mod down;
 mod eviction;
 mod forward_auth;
+mod grpc;
 mod herd;
 mod hits;
 mod latency;
@@ -55,5 +56,6 @@ fn measure(group: Group, lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         Group::Connections => connections::run(lab, ledger),
         Group::WrongSecrets => wrong_secrets::run(lab, ledger),
         Group::Tls => tls::run(lab, ledger),
+        Group::Grpc => grpc::run(lab, ledger),
     }
 }

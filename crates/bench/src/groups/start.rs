@@ -8,7 +8,7 @@ use crate::ledger::{Ledger, Load};
 use crate::proc;
 use crate::process::Process;
 use crate::role::free_port;
-use crate::running::{Room, introspectd};
+use crate::running::{Beside, Room, introspectd};
 
 /// From the start of the process to an answer that it had to fetch; and what it takes before anybody asks.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
@@ -19,7 +19,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
 
         let port = free_port()?;
         let folder = lab.folder("idle")?;
-        let command = introspectd(lab, port, authority.port, Room::DEFAULT, None, &folder)?;
+        let command = introspectd(lab, port, authority.port, Room::DEFAULT, Beside::default(), &folder)?;
         let process = Process::start_bare(command, &folder.join("log"))?;
         std::thread::sleep(Duration::from_millis(500));
         let idle = proc::memory(process.id()).resident as f64 / f64::from(1 << 20);
@@ -35,7 +35,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
 fn first_answer(lab: &Lab, authority: &Authority) -> Result<(Process, Duration)> {
     let port = free_port()?;
     let folder = lab.folder("start")?;
-    let command = introspectd(lab, port, authority.port, Room::DEFAULT, None, &folder)?;
+    let command = introspectd(lab, port, authority.port, Room::DEFAULT, Beside::default(), &folder)?;
     let token = token(&lab.prefix(), 0);
     let start = Instant::now();
     let mut process = Process::start_bare(command, &folder.join("log"))?;

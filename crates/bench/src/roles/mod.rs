@@ -4,6 +4,7 @@
 mod authority;
 mod floor;
 mod guard;
+mod peer;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -24,6 +25,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
 use tokio_rustls::TlsAcceptor;
 
 use crate::failure::{Failure, Result, Tried};
@@ -35,6 +37,7 @@ pub(crate) fn play(words: &[String]) -> Option<ExitCode> {
         "guard" => guard::run(rest),
         "authority" => listen(rest, authority::service()),
         "floor" => listen(rest, floor::service()),
+        "tonic" => peer::run(rest),
         _ => return None,
     };
     Some(match played {
@@ -63,14 +66,18 @@ where
             ));
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let runtime = runtime.tried("cannot start a runtime")?;
+    let runtime = runtime()?;
     // As a task, so that it runs on the workers.
     if let Some((port, acceptor)) = tls {
         runtime.spawn(serve(port, Some(acceptor), answer.clone()));
     }
     let serving = runtime.spawn(serve(plain, None, answer));
     runtime.block_on(serving).tried("the server ended")?
+}
+
+fn runtime() -> Result<Runtime> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    runtime.tried("cannot start a runtime")
 }
 
 /// As bare as hyper comes, with its own default for slow heads.
