@@ -80,6 +80,9 @@ pub enum BadAnswer {
     /// The body ended early.
     #[error("the provider's answer breaks off")]
     Truncated,
+    /// Bytes that are no UTF-8, wherever in the answer.
+    #[error("the provider's answer is not UTF-8")]
+    NotUtf8,
     /// Not JSON, or not a JSON object.
     #[error("the provider's answer is no JSON object")]
     NotAnObject,

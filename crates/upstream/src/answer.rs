@@ -39,16 +39,18 @@ impl Answer {
 }
 
 /// Reads a JSON object strictly into a vendor's struct: no array in its place, no member of the struct
-/// twice, nothing after it.
+/// twice, nothing after it, and no byte anywhere that is not UTF-8, in members that are not read neither.
 ///
 /// # Errors
-/// [`BadAnswer::NotAnObject`], or [`BadAnswer::Member`] with the struct's own name of the member.
+/// [`BadAnswer::NotUtf8`], [`BadAnswer::NotAnObject`], or [`BadAnswer::Member`] with the struct's own name of the member.
 pub fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadAnswer> {
-    // Serde would also fill a struct from an array.
-    if body.trim_ascii_start().first() != Some(&b'{') {
+    // Serde looks only into strings that it keeps.
+    let body = str::from_utf8(body).map_err(|_| BadAnswer::NotUtf8)?;
+    // And it would fill a struct from an array.
+    if !body.trim_ascii_start().starts_with('{') {
         return Err(BadAnswer::NotAnObject);
     }
-    let json = &mut serde_json::Deserializer::from_slice(body);
+    let json = &mut serde_json::Deserializer::from_str(body);
     let object: T = serde_path_to_error::deserialize(&mut *json).map_err(|error| member(&error))?;
     json.end().map_err(|_| BadAnswer::NotAnObject)?;
     Ok(object)
@@ -163,5 +165,17 @@ mod tests {
             ]),
             Some(10)
         );
+    }
+
+    #[test]
+    fn a_byte_that_is_no_utf8_is_refused_wherever_it_stands() {
+        for body in [
+            &b"{\"status\":\"a\",\"end\":1,\"x\":\"\xff\"}"[..],
+            b"{\"status\":\"a\",\"end\":1,\"\xc0\xaf\":1}",
+            b"{\"status\":\"a\xed\xa0\x80\",\"end\":1}",
+            b"{\"status\":\"a\",\"end\":1}\xfe",
+        ] {
+            assert_eq!(object::<Wire>(body), Err(BadAnswer::NotUtf8));
+        }
     }
 }
