@@ -96,6 +96,7 @@ fn only_the_upstream_opens_connections_to_providers() {
     let pooled = |dependency: &Value| {
         name(dependency) == "reqwest"
             || name(dependency) == "hyper-rustls"
+            || name(dependency) == "hickory-resolver"
             || name(dependency) == "hyper-util" && has_feature(dependency, "client-legacy")
     };
     assert_eq!(users_of(pooled), ["introspectd-upstream"]);

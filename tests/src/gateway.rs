@@ -15,6 +15,7 @@ use hyper_util::rt::TokioExecutor;
 use introspectd::{App, Config};
 use introspectd_core::{Provider, Timestamp};
 use introspectd_front::{ListenAddress, Passed, Stop, Workers};
+use introspectd_upstream::Outbound;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -152,7 +153,9 @@ pub fn provider(section: &str) -> Arc<dyn Provider> {
     let config = load(&Environment::new(), &format!("{PRELUDE}\n[providers.alone]\n{section}"));
     let provider = config.providers.into_iter().next().expect("one provider");
     let (clock, now) = (Arc::new(Time::at(NOW)), Timestamp::from_seconds(NOW).expect("a time"));
-    provider.into_entry(clock, &config.bindings.open(now).expect("a store")).provider
+    let outbound = Outbound::here(Arc::<Time>::clone(&clock));
+    let bindings = config.bindings.open(now).expect("a store");
+    provider.into_entry(clock, &bindings, &outbound).provider
 }
 
 /// Reads a configuration as the binary does.

@@ -13,7 +13,7 @@ use introspectd_core::{
     BadAnswer, Batch, Capabilities, Clock, Failure, Introspection, Listing, Place, Position, Provider,
     TokenValue, Window,
 };
-use introspectd_upstream::{Address, Segment, Upstream};
+use introspectd_upstream::{Address, Outbound, Segment, Upstream};
 
 use list::{Search, Values, millis};
 
@@ -44,12 +44,13 @@ const LIST_WIDTH: usize = 8;
 
 impl Apigee {
     /// From what was read from the configuration.
-    pub fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(config: Config, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
         let address = config.connection.address.clone();
         let tokens = format!("/v1/o/{}/oauth2/accesstokens", config.organization);
         let search = format!("/v1/o/{}/oauth2/search", config.organization);
         let revocation = if config.cascade { "action=revoke&cascade=true" } else { "action=revoke" };
-        Self { upstream: Upstream::new(config.connection, clock), address, tokens, search, revocation }
+        let upstream = Upstream::new(config.connection, clock, outbound);
+        Self { upstream, address, tokens, search, revocation }
     }
 
     /// The tokens themselves, which is all that a search tells.

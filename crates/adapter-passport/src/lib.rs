@@ -17,7 +17,7 @@ use introspectd_core::{
     BadAnswer, Batch, Bindings, BindingsFailed, Bound, Capabilities, Clock, Failure, Introspection, Issued,
     Listing, Outage, Position, Provider, ProviderName, State, Timestamp, TokenId, TokenValue,
 };
-use introspectd_upstream::{Address, Segment, Upstream};
+use introspectd_upstream::{Address, Outbound, Segment, Upstream};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -52,9 +52,10 @@ impl Passport {
         clock: Arc<dyn Clock>,
         name: ProviderName,
         bindings: Arc<dyn Bindings>,
+        outbound: &Outbound,
     ) -> Self {
         let address = config.connection.address.clone();
-        let upstream = Upstream::new(config.connection, Arc::clone(&clock));
+        let upstream = Upstream::new(config.connection, Arc::clone(&clock), outbound);
         Self { upstream, address, clock, name, bindings, turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 

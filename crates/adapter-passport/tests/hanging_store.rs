@@ -11,6 +11,7 @@ use introspectd_core::{
     TokenValue,
 };
 use introspectd_settings::{Environment, load};
+use introspectd_upstream::Outbound;
 
 /// Answers when the other end is dropped.
 #[derive(Debug)]
@@ -56,7 +57,9 @@ fn passport() -> (Passport, Sender<()>) {
     let name = ProviderName::parse("bank").unwrap();
     let (hung, answers) = channel();
     let store = Arc::new(Hanging(Mutex::new(answers)));
-    (Passport::new(config, Arc::new(SystemClock::default()), name, store), hung)
+    let clock = Arc::new(SystemClock::default());
+    let outbound = Outbound::here(Arc::<SystemClock>::clone(&clock));
+    (Passport::new(config, clock, name, store, &outbound), hung)
 }
 
 #[tokio::test]

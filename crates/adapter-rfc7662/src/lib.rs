@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::Uri;
 use introspectd_core::{Capabilities, Clock, Failure, Introspection, Provider, TokenValue};
-use introspectd_upstream::Upstream;
+use introspectd_upstream::{Outbound, Upstream};
 
 pub use config::Config;
 pub use wire::MissingExp;
@@ -24,9 +24,10 @@ pub struct Rfc7662 {
 
 impl Rfc7662 {
     /// From what was read from the configuration.
-    pub fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(config: Config, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
         let Config { connection, endpoint, revocation_endpoint, missing_exp } = config;
-        Self { upstream: Upstream::new(connection, clock), endpoint, revocation_endpoint, missing_exp }
+        let upstream = Upstream::new(connection, clock, outbound);
+        Self { upstream, endpoint, revocation_endpoint, missing_exp }
     }
 }
 
@@ -46,7 +47,7 @@ impl Provider for Rfc7662 {
 
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
         let endpoint = self.revocation_endpoint.clone().ok_or(Failure::Unsupported)?;
-        let answer = self.upstream.post_form(endpoint, &[("token", token.expose())]).await?;
+        let answer = self.upstream.submit_form(endpoint, &[("token", token.expose())]).await?;
         wire::read_revocation(answer.status, &answer.body)
     }
 }

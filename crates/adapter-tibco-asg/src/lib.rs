@@ -11,7 +11,7 @@ use http::Uri;
 use introspectd_core::{
     Batch, Capabilities, Clock, Failure, Introspection, Listing, Position, Provider, TokenValue,
 };
-use introspectd_upstream::{Address, Segment, Upstream};
+use introspectd_upstream::{Address, Outbound, Segment, Upstream};
 
 pub use config::Config;
 
@@ -30,9 +30,9 @@ pub struct TibcoAsg {
 
 impl TibcoAsg {
     /// From what was read from the configuration.
-    pub fn new(config: Config, clock: Arc<dyn Clock>) -> Self {
+    pub fn new(config: Config, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
         let address = config.connection.address.clone();
-        Self { upstream: Upstream::new(config.connection, clock), address }
+        Self { upstream: Upstream::new(config.connection, clock, outbound), address }
     }
 
     /// `None` for what can be no token.

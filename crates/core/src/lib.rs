@@ -7,6 +7,7 @@
 
 mod binding;
 mod clock;
+mod doubt;
 mod failure;
 mod listing;
 mod name;
@@ -22,6 +23,7 @@ mod window;
 
 pub use binding::{Bindings, BindingsFailed, Bound, Issued};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
+pub use doubt::{Doubt, DoubtHandler};
 pub use failure::{BadAnswer, Failure, Outage};
 pub use listing::{Batch, Filters, Instant, Listing, Order, Position, User};
 pub use name::{InvalidName, ProviderName};

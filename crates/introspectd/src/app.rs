@@ -9,6 +9,7 @@ use introspectd_front::{
     Readiness, Stop, Tls, Workers, run,
 };
 use introspectd_resolver::Resolver;
+use introspectd_upstream::Outbound;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
@@ -22,6 +23,7 @@ pub struct App {
     listen: Listen,
     limits: Limits,
     drain: Duration,
+    outbound: Outbound,
 }
 
 /// An app whose listeners are bound.
@@ -35,6 +37,8 @@ pub struct Bound {
     places: Arc<Places>,
     max_connection_age: Duration,
     drain: Duration,
+    /// Ends when all requests have.
+    outbound: Outbound,
 }
 
 struct BoundEndpoint {
@@ -46,7 +50,8 @@ impl App {
     /// Builds it.
     ///
     /// # Errors
-    /// Where the file of bindings cannot be used, the audit log cannot be written, or the system gives no random bytes.
+    /// Where the file of bindings cannot be used, the audit log cannot be written, or the system gives no random bytes or
+    /// threads.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let Config {
             listen,
@@ -62,12 +67,13 @@ impl App {
             drain,
         } = config;
         let bindings = bindings.open(clock.now())?;
-        let entry = |provider: ProviderConfig| provider.into_entry(Arc::clone(&clock), &bindings);
+        let outbound = Outbound::start(Arc::clone(&clock))?;
+        let entry = |provider: ProviderConfig| provider.into_entry(Arc::clone(&clock), &bindings, &outbound);
         let entries = providers.into_iter().map(entry).collect();
         let resolver = Resolver::new(entries, &unmatched, cache, Arc::clone(&clock))?;
         let api = Api::new(callers, policies, Arc::new(resolver), Arc::clone(&clock), audit.start()?)?;
         let api = Arc::new(api.with_public_url(listen.public_url.clone()));
-        Ok(Self { api, clock, listen, limits, drain })
+        Ok(Self { api, clock, listen, limits, drain, outbound })
     }
 
     /// Binds all listeners but those that were `passed`, each of which must be among them.
@@ -75,7 +81,7 @@ impl App {
     /// # Errors
     /// The first address that cannot be bound, with the system's reason.
     pub async fn bind(self, mut passed: Passed) -> io::Result<Bound> {
-        let Self { api, clock, listen, limits, drain } = self;
+        let Self { api, clock, listen, limits, drain, outbound } = self;
         passed.check(&listen.endpoints().map(|endpoint| &endpoint.address).collect::<Vec<_>>())?;
         let mut apis = Vec::new();
         for listener in listen.api {
@@ -99,6 +105,7 @@ impl App {
             places: Places::new(descriptors::connections(limits.connections, listen.workers)),
             max_connection_age: listen.max_connection_age,
             drain,
+            outbound,
         })
     }
 
@@ -150,7 +157,8 @@ impl Bound {
     /// Serves callers on these workers until `stop`, then lets requests under way end, for at most the configured drain. Whether
     /// all of them did. The admin listeners answer until the others are done.
     pub async fn run(self, workers: Workers, stop: Stop) -> bool {
-        let Self { api, apis, grpcs, admins, readiness, clock, places, max_connection_age, drain } = self;
+        let Self { api, apis, grpcs, admins, readiness, clock, places, max_connection_age, drain, outbound } =
+            self;
         let connections = Connections {
             places,
             max_age: max_connection_age,
@@ -209,6 +217,7 @@ impl Bound {
         unready.abort();
         let _ = end_admin.send(true);
         administering.join_all().await;
+        drop(outbound);
         all_ended
     }
 }

@@ -1,8 +1,8 @@
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
-use introspectd_core::{BadAnswer, Failure, Outage};
+use introspectd_core::{BadAnswer, Failure, Outage, Timestamp};
 use serde::de::DeserializeOwned;
 
 /// A provider's answer that may say something about the token: no redirect, no refusal of our
@@ -74,12 +74,12 @@ fn member(error: &serde_path_to_error::Error<serde_json::Error>) -> BadAnswer {
 }
 
 /// Sorts out the statuses that say nothing about any token, whichever vendor sends them.
-pub(crate) fn screen(status: StatusCode, headers: &HeaderMap) -> Result<(), Failure> {
+pub(crate) fn screen(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), Failure> {
     let code = status.as_u16();
     match code {
         401 | 403 => Err(BadAnswer::Credentials(code).into()),
         429 | 502 | 503 | 504 => {
-            Err(Failure::Unavailable { outage: Outage::Status(code), retry_after: retry_after(headers) })
+            Err(Failure::Unavailable { outage: Outage::Status(code), retry_after: retry_after(headers, now) })
         }
         300..=399 => Err(BadAnswer::Redirect(code).into()),
         500.. => Err(BadAnswer::Status(code).into()),
@@ -87,19 +87,22 @@ pub(crate) fn screen(status: StatusCode, headers: &HeaderMap) -> Result<(), Fail
     }
 }
 
-/// RFC 9110 section 10.2.3: seconds, or a date, which is counted from the answer's own `Date`.
-/// At most a day.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longest wait that a provider may ask for.
+const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
+
+/// Reads `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date, which is counted from the answer's own `Date`, and
+/// where it has none, by our clock. At most an hour. Absent when malformed or past.
+fn retry_after(headers: &HeaderMap, now: Timestamp) -> Option<Duration> {
     let text = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    let wait = match text.parse() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => {
-            let date = httpdate::parse_http_date(headers.get(header::DATE)?.to_str().ok()?).ok()?;
-            httpdate::parse_http_date(text).ok()?.duration_since(date).ok()?
-        }
-    };
-    Some(wait.min(LONGEST))
+    if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than a number can have are as good as an hour.
+        return Some(text.parse().map_or(MAX_WAIT, Duration::from_secs).min(MAX_WAIT));
+    }
+    let until = httpdate::parse_http_date(text).ok()?;
+    let own = headers.get(header::DATE).and_then(|date| date.to_str().ok());
+    let own = own.and_then(|date| httpdate::parse_http_date(date).ok());
+    let now = u64::try_from(now.seconds()).map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds)).ok();
+    Some(until.duration_since(own.or(now)?).ok()?.min(MAX_WAIT))
 }
 
 #[cfg(test)]
@@ -107,10 +110,13 @@ mod tests {
     use super::*;
     use http::HeaderValue;
 
+    /// Sun, 06 Nov 1994 08:49:37 GMT.
+    const NOW: i64 = 784_111_777;
+
     fn screened(status: u16, headers: &[(header::HeaderName, &'static str)]) -> Result<(), Failure> {
         let headers =
             headers.iter().map(|(name, value)| (name.clone(), HeaderValue::from_static(value))).collect();
-        screen(StatusCode::from_u16(status).unwrap(), &headers)
+        screen(StatusCode::from_u16(status).unwrap(), &headers, Timestamp::from_seconds(NOW).unwrap())
     }
 
     #[derive(Debug, PartialEq, serde::Deserialize)]
@@ -151,20 +157,38 @@ mod tests {
 
     #[test]
     fn retry_after_is_handed_on_in_both_forms() {
-        let wait = |headers| match screened(429, headers) {
+        let wait = |headers: &[(header::HeaderName, &'static str)]| match screened(429, headers) {
             Err(Failure::Unavailable { retry_after, .. }) => retry_after.map(|wait| wait.as_secs()),
             other => panic!("{other:?}"),
         };
-        assert_eq!(wait(&[(header::RETRY_AFTER, "7")]), Some(7));
-        assert_eq!(wait(&[(header::RETRY_AFTER, "999999999")]), Some(86400));
-        assert_eq!(wait(&[(header::RETRY_AFTER, "soon")]), None);
+        let after = |text: &'static str| wait(&[(header::RETRY_AFTER, text)]);
+        assert_eq!(after("7"), Some(7));
+        assert_eq!(after("0"), Some(0));
         assert_eq!(
             wait(&[
-                (header::DATE, "Sun, 06 Nov 1994 08:49:37 GMT"),
-                (header::RETRY_AFTER, "Sun, 06 Nov 1994 08:49:47 GMT"),
+                (header::DATE, "Sun, 06 Nov 1994 08:40:00 GMT"),
+                (header::RETRY_AFTER, "Sun, 06 Nov 1994 08:40:10 GMT"),
             ]),
             Some(10)
         );
+        // Without a `Date`, or with one that is none, our clock counts.
+        assert_eq!(after("Sun, 06 Nov 1994 08:49:47 GMT"), Some(10));
+        assert_eq!(
+            wait(&[(header::DATE, "now"), (header::RETRY_AFTER, "Sun, 06 Nov 1994 08:49:47 GMT")]),
+            Some(10)
+        );
+        for malformed in ["soon", "-1", "1.5", "", "7 s", "Sun, 06 Nov 1994 08:49:36 GMT"] {
+            assert_eq!(after(malformed), None, "{malformed:?}");
+        }
+    }
+
+    #[test]
+    fn retry_after_is_at_most_an_hour() {
+        for long in ["3601", "99999999999999999999999", "Fri, 31 Dec 9999 23:59:59 GMT"] {
+            let screened = screened(503, &[(header::RETRY_AFTER, long)]);
+            let outage = Outage::Status(503);
+            assert_eq!(screened, Err(Failure::Unavailable { outage, retry_after: Some(MAX_WAIT) }), "{long}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ pub struct Connection {
     pub address: Address,
     pub(crate) tls: ClientConfig,
     pub(crate) timeout: Duration,
+    pub(crate) keep_alive: bool,
     pub(crate) credentials: CredentialConfig,
 }
 
@@ -24,7 +25,7 @@ impl Connection {
         self.timeout
     }
 
-    /// Reads `address_key`, `allow_http`, `timeout`, `tls` and `credentials` of a provider's section.
+    /// Reads `address_key`, `allow_http`, `timeout`, `keep_alive`, `tls` and `credentials` of a provider's section.
     /// `None` where there was a problem, which the section's ledger holds.
     pub fn read(section: &mut Section, address_key: &str, dialect: Dialect) -> Option<Self> {
         Self::read_with_other(section, address_key, None, dialect).map(|(connection, _)| connection)
@@ -52,6 +53,7 @@ impl Connection {
             Duration::from_secs(2),
             Duration::from_millis(1)..=Duration::from_secs(300),
         );
+        let keep_alive = section.flag("keep_alive", true);
         let credentials = CredentialConfig::read(section, dialect, address.as_ref(), allow_http);
         let https = address.iter().chain(&other).any(Address::is_https)
             || credentials.as_ref().is_some_and(CredentialConfig::is_https);
@@ -59,6 +61,6 @@ impl Connection {
         if section.ledger().problem_count() > before {
             return None;
         }
-        Some((Self { address: address?, tls: tls?, timeout, credentials: credentials? }, other))
+        Some((Self { address: address?, tls: tls?, timeout, keep_alive, credentials: credentials? }, other))
     }
 }

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use crate::answer::{Answer, object};
-use crate::pool::MAX_BODY;
+use crate::pool::{Lease, MAX_BODY, Reply};
 
 /// What came back where a list was asked for.
 pub enum List {
@@ -25,6 +25,7 @@ pub enum List {
 /// Who drops it gives up the rest.
 pub struct Elements {
     body: Incoming,
+    lease: Option<Box<Lease>>,
     /// What has arrived and was not looked at.
     piece: Bytes,
     cutter: Cutter,
@@ -38,9 +39,10 @@ pub struct Elements {
 const LONGEST: u32 = 15;
 
 impl Elements {
-    pub(crate) fn new(body: Incoming, timeout: Duration) -> Self {
+    pub(crate) fn new(reply: Reply, timeout: Duration) -> Self {
         let end = Instant::now() + timeout * LONGEST;
-        Self { body, piece: Bytes::new(), cutter: Cutter::default(), silence: timeout, end }
+        let Reply { body, lease, .. } = reply;
+        Self { body, lease, piece: Bytes::new(), cutter: Cutter::default(), silence: timeout, end }
     }
 
     /// The next object, read strictly like [`object`]; `None` at the array's end, behind which there was nothing.
@@ -58,7 +60,12 @@ impl Elements {
             }
             match self.arrival().await? {
                 Some(piece) => self.piece = piece,
-                None if self.cutter.place == Place::Behind => return Ok(None),
+                None if self.cutter.place == Place::Behind => {
+                    if let Some(lease) = self.lease.take() {
+                        lease.give_back();
+                    }
+                    return Ok(None);
+                }
                 None => return Err(BadAnswer::NotAnArray.into()),
             }
         }

@@ -9,10 +9,10 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::address::Address;
-use crate::answer::{object, screen};
+use crate::answer::object;
 use crate::authorization::{client_basic, read_client, read_encoding, sensitive};
 use crate::dialect::Dialect;
-use crate::pool::{Pool, Question};
+use crate::pool::{Effect, Pool, Question};
 
 /// How a token of our own is asked for.
 pub(crate) struct GrantRequest {
@@ -64,15 +64,16 @@ impl GrantRequest {
 
     pub(crate) async fn send(&self, pool: &Pool) -> Result<Issued, Failure> {
         let (question, authorization) = self.question()?;
-        let (status, headers, body) = pool.send(question, authorization).await?;
+        let received = pool.send(question, authorization).await?;
+        let status = received.status;
         if matches!(status.as_u16(), 400 | 401 | 403) {
             return Err(BadAnswer::Grant.into());
         }
-        screen(status, &headers)?;
+        received.screen()?;
         if status != StatusCode::OK && status != StatusCode::CREATED {
             return Err(BadAnswer::Status(status.as_u16()).into());
         }
-        Ok(Issued::read(&body)?)
+        Ok(Issued::read(&received.body)?)
     }
 
     fn question(&self) -> Result<(Question, Option<&HeaderValue>), Failure> {
@@ -85,7 +86,7 @@ impl GrantRequest {
                 if basic.is_none() {
                     form.append_pair("client_id", &self.client_id).append_pair("client_secret", secret);
                 }
-                Ok((Question::form(self.endpoint.clone(), form.finish()), basic.as_ref()))
+                Ok((Question::form(self.endpoint.clone(), form.finish(), Effect::Change), basic.as_ref()))
             }
             GrantForm::Json => {
                 let body = JsonGrant {
@@ -94,7 +95,7 @@ impl GrantRequest {
                     grant_type: "client_credentials",
                 };
                 let body = serde_json::to_vec(&body).map_err(|_| BadAnswer::Grant)?;
-                Ok((Question::json(self.endpoint.clone(), body), None))
+                Ok((Question::json(self.endpoint.clone(), body, Effect::Change), None))
             }
         }
     }

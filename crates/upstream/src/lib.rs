@@ -6,19 +6,24 @@
 //! - one deadline over the whole exchange: the credential's renewal, the connection, head and body;
 //! - lists alone may be longer than memory: their elements are read one by one, in a longer deadline;
 //! - any other body over 1 MiB, an element over 1 MiB, a redirect, 401, 403, 429 and 5xx never reach an adapter;
+//! - names, connections and TLS are the business of threads that serve no caller ([`Outbound`]);
+//! - a connection that brings bytes which nothing asked for is closed, and what came over it last is taken back;
 //! - TLS certificates are always verified: there is no switch for it;
 //! - nothing of a URL, a body or a credential is logged, since vendors put tokens into all three.
 
 mod address;
 mod answer;
 mod authorization;
+mod connect;
 mod connection;
 mod credentials;
 mod dialect;
 mod elements;
 mod grant;
 mod grant_request;
+mod outbound;
 mod pool;
+mod resolve;
 mod tls;
 mod upstream;
 
@@ -27,4 +32,5 @@ pub use answer::{Answer, Relayed, object};
 pub use connection::Connection;
 pub use dialect::Dialect;
 pub use elements::{Elements, List};
+pub use outbound::Outbound;
 pub use upstream::Upstream;

@@ -1,27 +1,32 @@
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
-use http::{HeaderValue, Method, Response, StatusCode, Uri};
-use hyper::body::Incoming;
-use introspectd_core::{Clock, Failure};
+use http::{HeaderValue, StatusCode, Uri};
+use introspectd_core::{BadAnswer, Clock, DoubtHandler, Failure, Outage};
 use serde_json::Value;
+use tracing::Instrument as _;
 
-use crate::answer::{Answer, Relayed, screen};
+use crate::answer::{Answer, Relayed};
 use crate::connection::Connection;
 use crate::credentials::Credentials;
 use crate::elements::{Elements, List};
 use crate::grant::Grant;
-use crate::pool::{Pool, Question, whole};
+use crate::outbound::{Net, Outbound};
+use crate::pool::{Effect, Pool, Question, Reply};
 
 /// One provider, asked over a pool of connections of its own (HTTP/1.1, or HTTP/2 where TLS agrees
 /// on it).
 ///
 /// Calls are cancel-safe: a dropped call closes or returns its connection and leaves nothing behind but
 /// a renewal of the credential, which others may wait for.
-#[derive(Debug)]
-pub struct Upstream {
+#[derive(Debug, Clone)]
+pub struct Upstream(Arc<Shared>);
+
+struct Shared {
+    net: Net,
     pool: Pool,
     credentials: Credentials,
     timeout: Duration,
@@ -29,11 +34,12 @@ pub struct Upstream {
 
 impl Upstream {
     /// From what was read from the configuration.
-    pub fn new(connection: Connection, clock: Arc<dyn Clock>) -> Self {
-        let Connection { tls, timeout, credentials, .. } = connection;
-        let pool = Pool::new(tls, timeout);
+    pub fn new(connection: Connection, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
+        let Connection { tls, timeout, keep_alive, credentials, .. } = connection;
+        let net = outbound.net();
+        let pool = Pool::new(net.clone(), tls, keep_alive, Arc::clone(&clock));
         let credentials = credentials.into_live(&pool, timeout, clock);
-        Self { pool, credentials, timeout }
+        Self(Arc::new(Shared { net, pool, credentials, timeout }))
     }
 
     /// Asks with GET.
@@ -41,7 +47,7 @@ impl Upstream {
     /// # Errors
     /// A [`Failure`] for anything but an [`Answer`].
     pub async fn get(&self, uri: Uri) -> Result<Answer, Failure> {
-        self.ask(Question { method: Method::GET, uri, body: None }).await
+        self.ask(Question::get(uri)).await
     }
 
     /// Asks with GET for an array of objects, which may be of any length. Only the answer's head is bound to come within
@@ -50,14 +56,15 @@ impl Upstream {
     /// # Errors
     /// As for [`Upstream::get`].
     pub async fn list(&self, uri: Uri) -> Result<List, Failure> {
-        let exchange = async {
-            let response = self.open(Question { method: Method::GET, uri, body: None }).await?;
-            if response.status() == StatusCode::OK {
-                return Ok(List::Elements(Elements::new(response.into_body(), self.timeout)));
+        let question = Question::get(uri);
+        self.drive(|shared| async move {
+            let reply = shared.open(question).await?;
+            if reply.status == StatusCode::OK {
+                return Ok(List::Elements(Elements::new(reply, shared.timeout)));
             }
-            read(response).await.map(List::Answer)
-        };
-        self.in_time(exchange).await
+            read(reply).await.map(List::Answer)
+        })
+        .await
     }
 
     /// Asks with a form.
@@ -65,19 +72,27 @@ impl Upstream {
     /// # Errors
     /// A [`Failure`] for anything but an [`Answer`].
     pub async fn post_form(&self, uri: Uri, form: &[(&str, &str)]) -> Result<Answer, Failure> {
-        self.ask(Question::form(uri, self.form_body(form))).await
+        self.ask(Question::form(uri, self.form_body(form), Effect::None)).await
     }
 
-    /// Asks with POST and an empty body of this media type.
+    /// Has something changed with a form, which is sent once.
+    ///
+    /// # Errors
+    /// A [`Failure`] for anything but an [`Answer`].
+    pub async fn submit_form(&self, uri: Uri, form: &[(&str, &str)]) -> Result<Answer, Failure> {
+        self.ask(Question::form(uri, self.form_body(form), Effect::Change)).await
+    }
+
+    /// Has something changed with POST and an empty body of this media type.
     ///
     /// # Errors
     /// A [`Failure`] for anything but an [`Answer`].
     pub async fn post_empty(&self, uri: Uri, media_type: &'static str) -> Result<Answer, Failure> {
-        let body = Some((HeaderValue::from_static(media_type), Bytes::new()));
-        self.ask(Question { method: Method::POST, uri, body }).await
+        let media_type = HeaderValue::from_static(media_type);
+        self.ask(Question::post(uri, media_type, Bytes::new(), Effect::Change)).await
     }
 
-    /// Asks with DELETE, for some vendors with a JSON body.
+    /// Has something changed with DELETE, for some vendors with a JSON body.
     ///
     /// # Errors
     /// A [`Failure`] for anything but an [`Answer`].
@@ -89,17 +104,22 @@ impl Upstream {
     /// those credentials, 401 and 403, is for whoever brought them.
     ///
     /// # Errors
-    /// A [`Failure`] for anything but an answer.
+    /// A [`Failure`] for anything but an answer, in UTF-8.
     pub async fn relay_json(&self, uri: Uri, body: Bytes) -> Result<Relayed, Failure> {
-        let exchange = async {
-            let (status, headers, body) = self.pool.send(Question::json(uri, body), None).await?;
-            if !matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
-                screen(status, &headers)?;
+        let question = Question::json(uri, body, Effect::Change);
+        self.drive(|shared| async move {
+            let received = shared.pool.send(question, None).await?;
+            if !matches!(received.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+                received.screen()?;
             }
-            let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-            Ok(Relayed { status, content_type: content_type.map(str::to_owned), body })
-        };
-        self.in_time(exchange).await
+            if str::from_utf8(&received.body).is_err() {
+                return Err(BadAnswer::NotUtf8.into());
+            }
+            let content_type = received.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+            let content_type = content_type.map(str::to_owned);
+            Ok(Relayed { status: received.status, content_type, body: received.body })
+        })
+        .await
     }
 
     /// Ends what takes several exchanges in the time of one.
@@ -110,7 +130,7 @@ impl Upstream {
         &self,
         exchanges: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        tokio::time::timeout(self.timeout, exchanges).await.unwrap_or(Err(Failure::Timeout))
+        tokio::time::timeout(self.0.timeout, exchanges).await.unwrap_or(Err(Failure::Timeout))
     }
 
     /// Ends what takes many exchanges, each of which has its own time.
@@ -127,15 +147,32 @@ impl Upstream {
     fn form_body(&self, form: &[(&str, &str)]) -> String {
         let mut body = form_urlencoded::Serializer::new(String::new());
         body.extend_pairs(form);
-        self.credentials.add_to_form(&mut body);
+        self.0.credentials.add_to_form(&mut body);
         body.finish()
     }
 
-    async fn ask(&self, question: Question) -> Result<Answer, Failure> {
-        self.in_time(async { read(self.open(question).await?).await }).await
+    async fn ask(&self, mut question: Question) -> Result<Answer, Failure> {
+        question.doubt = DoubtHandler::current();
+        self.drive(|shared| async move { read(shared.open(question).await?).await }).await
     }
 
-    async fn open(&self, question: Question) -> Result<Response<Incoming>, Failure> {
+    /// Runs an exchange on the outbound threads, in the provider's time.
+    async fn drive<T, F>(&self, exchange: impl FnOnce(Arc<Shared>) -> F) -> Result<T, Failure>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Failure>> + Send + 'static,
+    {
+        let Shared { net, timeout, .. } = &*self.0;
+        let exchange = tokio::time::timeout(*timeout, Box::pin(exchange(Arc::clone(&self.0))));
+        match net.run(exchange.in_current_span()).await {
+            Some(in_time) => in_time.unwrap_or(Err(Failure::Timeout)),
+            None => Err(Failure::outage(Outage::Abandoned)),
+        }
+    }
+}
+
+impl Shared {
+    async fn open(&self, question: Question) -> Result<Reply, Failure> {
         match &self.credentials {
             Credentials::Grant(grant) => self.open_with_grant(grant, question).await,
             Credentials::None | Credentials::Header(_) | Credentials::Form { .. } => {
@@ -145,25 +182,27 @@ impl Upstream {
     }
 
     /// A 401 may mean that the credential was taken back before its end: it is renewed once.
-    async fn open_with_grant(
-        &self,
-        grant: &Arc<Grant>,
-        question: Question,
-    ) -> Result<Response<Incoming>, Failure> {
+    async fn open_with_grant(&self, grant: &Arc<Grant>, question: Question) -> Result<Reply, Failure> {
         let held = grant.bearer().await?;
-        let response = self.pool.open(question.clone(), Some(held.header())).await?;
-        if response.status() != StatusCode::UNAUTHORIZED {
-            return Ok(response);
+        let reply = self.pool.open(question.clone(), Some(held.header())).await?;
+        if reply.status != StatusCode::UNAUTHORIZED {
+            return Ok(reply);
         }
-        // Read to its end, the refusal leaves the connection to the second attempt.
-        whole(response).await?;
+        // Read to its end, the refusal leaves the connection to others.
+        reply.whole().await?;
         let renewed = grant.after_refusal(&held).await?;
         self.pool.open(question, Some(renewed.header())).await
     }
 }
 
-async fn read(response: Response<Incoming>) -> Result<Answer, Failure> {
-    let (status, headers, body) = whole(response).await?;
-    screen(status, &headers)?;
-    Ok(Answer { status, body })
+async fn read(reply: Reply) -> Result<Answer, Failure> {
+    let received = reply.whole().await?;
+    received.screen()?;
+    Ok(Answer { status: received.status, body: received.body })
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream").field("credentials", &self.credentials).finish_non_exhaustive()
+    }
 }

@@ -9,6 +9,7 @@ use introspectd_adapter_tibco_asg as tibco_asg;
 use introspectd_core::{Bindings, Clock, Provider, ProviderName};
 use introspectd_resolver::{Match, ProviderEntry};
 use introspectd_settings::Section;
+use introspectd_upstream::Outbound;
 use regex::Regex;
 
 use super::nearest;
@@ -64,25 +65,31 @@ impl Vendor {
         name: &ProviderName,
         clock: Arc<dyn Clock>,
         bindings: &Arc<dyn Bindings>,
+        outbound: &Outbound,
     ) -> Arc<dyn Provider> {
         match self {
             Self::Passport(config) => {
                 let (name, bindings) = (name.clone(), Arc::clone(bindings));
-                Arc::new(passport::Passport::new(config, clock, name, bindings))
+                Arc::new(passport::Passport::new(config, clock, name, bindings, outbound))
             }
-            Self::TibcoAsg(config) => Arc::new(tibco_asg::TibcoAsg::new(config, clock)),
-            Self::Apigee(config) => Arc::new(apigee::Apigee::new(config, clock)),
-            Self::Rfc7662(config) => Arc::new(rfc7662::Rfc7662::new(config, clock)),
+            Self::TibcoAsg(config) => Arc::new(tibco_asg::TibcoAsg::new(config, clock, outbound)),
+            Self::Apigee(config) => Arc::new(apigee::Apigee::new(config, clock, outbound)),
+            Self::Rfc7662(config) => Arc::new(rfc7662::Rfc7662::new(config, clock, outbound)),
         }
     }
 }
 
 impl ProviderConfig {
-    /// Builds the adapter.
-    pub fn into_entry(self, clock: Arc<dyn Clock>, bindings: &Arc<dyn Bindings>) -> ProviderEntry {
+    /// Builds the adapter, whose connections are driven by `outbound`.
+    pub fn into_entry(
+        self,
+        clock: Arc<dyn Clock>,
+        bindings: &Arc<dyn Bindings>,
+        outbound: &Outbound,
+    ) -> ProviderEntry {
         let Self { name, kind, vendor, matching, issuer, max_in_flight } = self;
         let timeout = vendor.timeout();
-        let provider = vendor.into_provider(&name, clock, bindings);
+        let provider = vendor.into_provider(&name, clock, bindings, outbound);
         ProviderEntry { name, kind, provider, matching, issuer, max_in_flight, timeout }
     }
 }

@@ -10,7 +10,7 @@ use introspectd_upstream::{Answer, Dialect, Segment, Upstream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use crate::provider::{Silent, authorizations, connection, open, silent, upstream, uri};
+use crate::provider::{Silent, authorizations, connected, connection, open, silent, upstream, uri};
 
 const MIB: usize = 1024 * 1024;
 const SHORT: &str = "timeout = \"50ms\"";
@@ -320,6 +320,37 @@ async fn a_segment_arrives_encoded_below_the_base_path() {
     );
     let segment = Segment::parse("a+b:c&d=e f", &[]).unwrap();
     let uri = connection.address.with_segment("/tokens", &segment).unwrap();
-    introspectd_upstream::Upstream::new(connection, crate::provider::clock()).get(uri).await.unwrap();
+    connected(connection).get(uri).await.unwrap();
     assert_eq!(server.requests()[0].target, "/asg/tokens/a%2Bb%3Ac%26d%3De%20f");
+}
+
+#[tokio::test]
+async fn interim_responses_without_end_end_at_the_deadline() {
+    let base_url = raw(|mut stream| async move {
+        while stream.write_all(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n").await.is_ok() {}
+    });
+    assert_eq!(raw_failure(&base_url.await, SHORT).await, Failure::Timeout);
+}
+
+#[tokio::test]
+async fn a_head_without_end_is_no_answer() {
+    let base_url = raw(|mut stream| async move {
+        let mut written = stream.write_all(b"HTTP/1.1 200 OK\r\n").await;
+        while written.is_ok() {
+            written = stream.write_all(b"x-filler: 0123456789\r\n").await;
+        }
+    });
+    assert_eq!(raw_failure(&base_url.await, "").await, BadAnswer::NotHttp.into());
+}
+
+#[tokio::test]
+async fn trailers_without_end_are_no_answer() {
+    let base_url = raw(|mut stream| async move {
+        let head = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n";
+        let mut written = stream.write_all(head).await;
+        while written.is_ok() {
+            written = stream.write_all(b"x-filler: 0123456789\r\n").await;
+        }
+    });
+    assert_eq!(raw_failure(&base_url.await, "").await, BadAnswer::Truncated.into());
 }

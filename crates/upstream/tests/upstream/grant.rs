@@ -12,7 +12,7 @@ use introspectd_simulators::{Answer as Said, Fault, Simulator};
 use introspectd_upstream::{Answer, Connection, Dialect, Upstream};
 use serde_json::json;
 
-use crate::provider::{authorizations, clock, connection, silent, uri};
+use crate::provider::{authorizations, clock, connected, connected_at, connection, silent, uri};
 
 /// How long before its end a token of [`rfc7662::LIFETIME`] is renewed, in seconds.
 const MARGIN: u32 = 30;
@@ -34,7 +34,7 @@ impl Provider {
         let api = Simulator::start(Arc::clone(&vendor)).await.unwrap();
         let clock = clock();
         let connection = configured(&api.base_url(), &tokens.base_url(), "", more);
-        let upstream = Upstream::new(connection, clock.clone());
+        let upstream = connected_at(connection, &clock);
         Self { vendor, tokens, api, clock, upstream }
     }
 
@@ -147,7 +147,7 @@ async fn an_end_may_be_told_in_a_string_and_need_not_be_told() {
         tokens.always(Fault::Answer(Said::json(200, issued)));
         let clock = clock();
         let connection = configured(&api.base_url(), &tokens.base_url(), "", "");
-        let upstream = Upstream::new(connection, clock.clone());
+        let upstream = connected_at(connection, &clock);
         let ask = || upstream.get(uri(&api.base_url(), "/x"));
         ask().await.unwrap();
         clock.advance(lasts);
@@ -262,7 +262,7 @@ async fn the_client_authenticates_to_its_token_endpoint_as_configured() {
     ] {
         let server = Simulator::start(Rfc7662::new(UNIX_EPOCH)).await.unwrap();
         let connection = configured(&server.base_url(), &server.base_url(), more, "");
-        let upstream = Upstream::new(connection, clock());
+        let upstream = connected(connection);
         let form = [("token", rfc7662::ACTIVE)];
         upstream.post_form(uri(&server.base_url(), "/introspect"), &form).await.unwrap();
         let [granted, asked] = &server.requests()[..] else { panic!("two requests") };
@@ -287,7 +287,7 @@ async fn passport_is_asked_for_a_token_in_json() {
     let connection = connection(dialect, &server.base_url(), &credentials);
     let record = format!("/v1/iam/oauth/tokens/{}", passport::ACTIVE);
     let uri = connection.address.below(&record).unwrap();
-    let upstream = Upstream::new(connection, clock());
+    let upstream = connected(connection);
     assert!(upstream.get(uri).await.unwrap().ok().is_ok());
     let [granted, asked] = &server.requests()[..] else { panic!("two requests") };
     assert_eq!((granted.method.as_str(), granted.target.as_str()), ("POST", "/v1/iam/oauth/tokens"));

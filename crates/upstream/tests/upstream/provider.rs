@@ -6,7 +6,7 @@ use http::Uri;
 use introspectd_core::{ManualClock, Timestamp};
 use introspectd_settings::{Environment, Problem, Setting, load};
 use introspectd_simulators::{Answer, Recorded, Simulator, Vendor};
-use introspectd_upstream::{Address, Connection, Dialect, Upstream};
+use introspectd_upstream::{Address, Connection, Dialect, Outbound, Upstream};
 use serde_json::json;
 
 /// Says `{}` to everything.
@@ -55,7 +55,17 @@ pub(crate) fn connection(dialect: Dialect, base_url: &str, more: &str) -> Connec
 }
 
 pub(crate) fn upstream(dialect: Dialect, base_url: &str, more: &str) -> Upstream {
-    Upstream::new(connection(dialect, base_url, more), clock())
+    connected(connection(dialect, base_url, more))
+}
+
+/// On the test's own runtime, by a clock that stands.
+pub(crate) fn connected(connection: Connection) -> Upstream {
+    connected_at(connection, &clock())
+}
+
+pub(crate) fn connected_at(connection: Connection, clock: &Arc<ManualClock>) -> Upstream {
+    let outbound = Outbound::here(Arc::<ManualClock>::clone(clock));
+    Upstream::new(connection, Arc::<ManualClock>::clone(clock), &outbound)
 }
 
 /// One that needs no credentials.

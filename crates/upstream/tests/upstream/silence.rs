@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use introspectd_simulators::{Answer as Said, Fault, rfc7662};
-use introspectd_upstream::{Dialect, Upstream};
+use introspectd_upstream::Dialect;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::authority::Authority;
 use crate::grant::Provider;
-use crate::provider::{authorizations, clock, connection, silent, upstream, uri};
+use crate::provider::{authorizations, connected, connection, silent, upstream, uri};
 use crate::tls_server::{Terms, TlsServer};
 
 /// What the subscriber wrote.
@@ -79,7 +79,7 @@ fn debug_output_holds_no_secret() {
         let more = format!("credentials = {{ {credentials} }}\n{tls}");
         let connection = connection(dialect, "http://127.0.0.1:1", &more);
         let mut text = format!("{connection:?} {connection:#?}");
-        let upstream = Upstream::new(connection, clock());
+        let upstream = connected(connection);
         text += &format!("{upstream:?} {upstream:#?}");
         assert!(text.contains("Connection") && text.contains("Upstream"));
         assert_silent(&text, &[SECRET, BASIC, pem.lines().nth(1).unwrap()]);

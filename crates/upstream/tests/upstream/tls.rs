@@ -5,11 +5,11 @@ use std::process::Command;
 
 use http::Version;
 use introspectd_core::{Failure, Outage};
-use introspectd_upstream::{Answer, Dialect, Upstream};
+use introspectd_upstream::{Answer, Dialect};
 use rustls::version::{TLS12, TLS13};
 
 use crate::authority::{Authority, Identity};
-use crate::provider::{connection, open, read, silent, uri};
+use crate::provider::{connected, connection, open, read, silent, uri};
 use crate::tls_server::{Terms, TlsServer};
 
 const HOST: &str = "localhost";
@@ -118,7 +118,7 @@ async fn a_token_endpoint_is_trusted_as_the_provider_is() {
     let api = silent().await;
     let connection =
         connection(Dialect::Rest, &api.base_url(), &(grant(&tokens.base_url(HOST)) + &trusting(&authority)));
-    Upstream::new(connection, crate::provider::clock()).get(uri(&api.base_url(), "/x")).await.unwrap();
+    connected(connection).get(uri(&api.base_url(), "/x")).await.unwrap();
     assert_eq!(api.requests()[0].header("authorization"), Some("Bearer tls-tok"));
 }
 
@@ -137,7 +137,7 @@ async fn without_an_authority_of_its_own_the_systems_count() {
         // The address is plain http: it is the token endpoint alone that needs them.
         let api = silent().await;
         let connection = connection(Dialect::Rest, &api.base_url(), &grant(&tokens));
-        let upstream = Upstream::new(connection, crate::provider::clock());
+        let upstream = connected(connection);
         let answer = upstream.get(uri(&api.base_url(), "/x")).await;
         // What the parent looks for.
         assert_eq!(answer.err(), None, "no answer");

@@ -1,0 +1,226 @@
+use std::collections::VecDeque;
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use http::Uri;
+use http::uri::Scheme;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use crate::resolve::Names;
+
+/// Scheme, host and port: what one set of connections serves.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Origin {
+    https: bool,
+    host: Box<str>,
+    port: u16,
+}
+
+/// Why there is no connection.
+#[derive(Debug)]
+pub(crate) enum ConnectError {
+    Name,
+    Tcp(io::Error),
+    Tls,
+}
+
+/// A connection, encrypted or not.
+pub(crate) struct Connected {
+    pub(crate) stream: Stream,
+    pub(crate) probe: Probe,
+    /// HTTP/2, as TLS agreed.
+    pub(crate) is_http2: bool,
+}
+
+pub(crate) enum Stream {
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
+}
+
+/// The socket below, which the pool may look at.
+#[derive(Debug)]
+pub(crate) struct Socket(Arc<TcpStream>);
+
+/// View of a socket that does not keep it open.
+#[derive(Debug)]
+pub(crate) struct Probe(Weak<TcpStream>);
+
+impl Origin {
+    /// `None` for what is no address of a server.
+    pub(crate) fn of(uri: &Uri) -> Option<Self> {
+        let https = uri.scheme() == Some(&Scheme::HTTPS);
+        let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
+        Some(Self { https, host: uri.host()?.into(), port })
+    }
+
+    pub(crate) async fn connect(
+        &self,
+        names: &Arc<Names>,
+        tls: Arc<ClientConfig>,
+    ) -> Result<Connected, ConnectError> {
+        let addresses = names.resolve(&self.host).await.map_err(|_| ConnectError::Name)?;
+        let socket = Socket(Arc::new(open(&addresses, self.port).await.map_err(ConnectError::Tcp)?));
+        let probe = Probe(Arc::downgrade(&socket.0));
+        if !self.https {
+            return Ok(Connected { stream: Stream::Plain(socket), probe, is_http2: false });
+        }
+        let bare = self.host.trim_start_matches('[').trim_end_matches(']').to_owned();
+        let name = ServerName::try_from(bare).map_err(|_| ConnectError::Tls)?;
+        let handshake = TlsConnector::from(tls).connect(name, socket);
+        let stream = Box::new(handshake.await.map_err(|_| ConnectError::Tls)?);
+        let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+        Ok(Connected { stream: Stream::Tls(stream), probe, is_http2 })
+    }
+}
+
+/// Head start of an address before the next one is tried beside it (RFC 8305 section 5).
+const HEAD_START: Duration = Duration::from_millis(250);
+/// Most addresses of a host that are tried.
+const MAX_ADDRESSES: usize = 16;
+
+/// Connects to the first address that answers.
+async fn open(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
+    let mut untried = alternating(addresses);
+    let mut attempts = FuturesUnordered::new();
+    let mut failed = io::Error::from(io::ErrorKind::NotFound);
+    loop {
+        match untried.pop_front() {
+            Some(address) => attempts.push(TcpStream::connect(SocketAddr::new(address, port))),
+            None if attempts.is_empty() => return Err(failed),
+            None => {}
+        }
+        match tokio::time::timeout(HEAD_START, attempts.next()).await {
+            Ok(Some(Ok(stream))) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Ok(Some(Err(error))) => failed = error,
+            Ok(None) | Err(_) => {}
+        }
+    }
+}
+
+/// The addresses with the families in turns, so that one that is not routed costs one head start (RFC 8305 section 4).
+fn alternating(addresses: &[IpAddr]) -> VecDeque<IpAddr> {
+    let first_is_v6 = addresses.first().is_some_and(IpAddr::is_ipv6);
+    let (first, second): (Vec<_>, Vec<_>) =
+        addresses.iter().partition(|address| address.is_ipv6() == first_is_v6);
+    let (mut first, mut second) = (first.into_iter(), second.into_iter());
+    let pairs = std::iter::from_fn(|| {
+        let pair = [first.next(), second.next()];
+        (pair != [None, None]).then_some(pair)
+    });
+    pairs.flatten().flatten().take(MAX_ADDRESSES).collect()
+}
+
+impl Probe {
+    /// Whether the socket is open and nothing has arrived that was not read, the end of the stream included. Asks the
+    /// system: what the runtime knows of a socket is as old as its last turn.
+    pub(crate) fn is_silent(&self) -> bool {
+        let Some(socket) = self.0.upgrade() else { return false };
+        let peeked = SockRef::from(&*socket).peek(&mut [MaybeUninit::uninit()]);
+        matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            ready!(self.0.poll_read_ready(cx))?;
+            match self.0.try_read(buffer.initialize_unfilled()) {
+                Ok(length) => {
+                    buffer.advance(length);
+                    return Poll::Ready(Ok(()));
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        loop {
+            ready!(self.0.poll_write_ready(cx))?;
+            match self.0.try_write(bytes) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                written => return Poll::Ready(written),
+            }
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(SockRef::from(&*self.0).shutdown(std::net::Shutdown::Write))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_are_tried_in_turns() {
+        let addresses = ["::1", "::2", "::3", "10.0.0.1"].map(|text| text.parse().unwrap());
+        let order: Vec<_> = alternating(&addresses).iter().map(ToString::to_string).collect();
+        assert_eq!(order, ["::1", "10.0.0.1", "::2", "::3"]);
+        assert!(alternating(&[]).is_empty());
+    }
+}

@@ -1,0 +1,110 @@
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use introspectd_core::Clock;
+use tokio::runtime::{Handle, Runtime};
+use tokio::task::{AbortHandle, JoinHandle};
+
+use crate::resolve::Names;
+
+/// Threads that drive all connections to providers, and the names that these share.
+///
+/// The threads serve no caller: a worker that stalls holds up no answer of another. Dropping the value ends them, and with
+/// them every exchange.
+#[derive(Debug)]
+pub struct Outbound {
+    runtime: Option<Runtime>,
+    net: Net,
+}
+
+/// Threads named `upstream-N`. What they do is moving bytes and TLS; a second one keeps a handshake from holding up
+/// answers.
+const THREADS: usize = 2;
+
+/// Access to the threads and names, for whoever asks providers.
+#[derive(Debug, Clone)]
+pub(crate) struct Net {
+    /// `None`: the caller's own runtime.
+    threads: Option<Handle>,
+    pub(crate) names: Arc<Names>,
+}
+
+impl Outbound {
+    /// Starts the threads. Names are resolved as the system's `/etc/hosts` and `/etc/resolv.conf` say.
+    ///
+    /// # Errors
+    /// Where the system gives no threads.
+    pub fn start(clock: Arc<dyn Clock>) -> io::Result<Self> {
+        let mut numbers = 0..THREADS;
+        let numbers = std::sync::Mutex::new(move || numbers.next().unwrap_or(THREADS));
+        let name = move || match numbers.lock() {
+            Ok(mut next) => format!("upstream-{}", next()),
+            Err(_) => "upstream".to_owned(),
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(THREADS)
+            // Nothing here blocks; the bound holds should a library think otherwise.
+            .max_blocking_threads(1)
+            .thread_name_fn(name)
+            .enable_all()
+            .build()?;
+        let net = Net { threads: Some(runtime.handle().clone()), names: Names::system(clock) };
+        Ok(Self { runtime: Some(runtime), net })
+    }
+
+    /// Runs connections on the runtime of whoever asks, without threads of their own.
+    pub fn here(clock: Arc<dyn Clock>) -> Self {
+        Self { runtime: None, net: Net { threads: None, names: Names::system(clock) } }
+    }
+
+    /// Resolves names by this DNS server alone, over UDP.
+    #[must_use]
+    pub fn with_name_server(mut self, server: SocketAddr, clock: Arc<dyn Clock>) -> Self {
+        self.net.names = Names::server(server, clock);
+        self
+    }
+
+    pub(crate) fn net(&self) -> Net {
+        self.net.clone()
+    }
+}
+
+impl Drop for Outbound {
+    fn drop(&mut self) {
+        // A plain drop waits, which an asynchronous context may not.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Net {
+    pub(crate) fn spawn<F>(&self, task: F) -> JoinHandle<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        match &self.threads {
+            Some(threads) => threads.spawn(task),
+            None => tokio::spawn(task),
+        }
+    }
+
+    /// Runs a task there. Dropping the future ends the task. `None` where the task panicked or the threads ended.
+    pub(crate) async fn run<F>(&self, task: F) -> Option<F::Output>
+    where
+        F: Future<Output: Send + 'static> + Send + 'static,
+    {
+        let task = self.spawn(task);
+        let _guard = AbortOnDrop(task.abort_handle());
+        task.await.ok()
+    }
+}
+
+struct AbortOnDrop(AbortHandle);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}

@@ -1,0 +1,231 @@
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::client::conn::{TrySendError, http1, http2};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use introspectd_core::DoubtHandler;
+
+use super::link::{Answers, Link, is_unasked};
+use super::question::origin_form;
+use crate::connect::{Connected, Origin, Probe, Stream};
+use crate::outbound::Net;
+
+type Body = Full<Bytes>;
+
+/// Connections to one origin.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) origin: Origin,
+    keep_alive: bool,
+    shelf: Mutex<Shelf>,
+    /// Held while a connection is opened that others are to share.
+    pub(super) opening: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct Shelf {
+    /// The one used last at the end, so that a few busy ones stay and the others end.
+    idle: Vec<(Link, Instant)>,
+    http2: Option<(http2::SendRequest<Body>, Instant)>,
+    spoke_http2: bool,
+}
+
+/// A connection to send one request over.
+pub(super) enum Way {
+    Http1 { link: Link, is_reused: bool, keep_alive: bool },
+    Http2 { sender: http2::SendRequest<Body>, is_reused: bool },
+}
+
+/// A request without an answer.
+pub(super) enum Lost {
+    /// None of it was sent.
+    Unsent(Box<Request<Body>>, hyper::Error),
+    Sent(hyper::Error),
+}
+
+/// Longest time that a connection is kept idle. Servers keep theirs longer, so that a request rarely meets a closing one.
+const IDLE: Duration = Duration::from_secs(15);
+/// Most idle connections to an origin.
+const MAX_IDLE: usize = 256;
+/// Least and longest silence before a connection is used again. A thousand requests a second rest some fifty connections.
+const REST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// Requests keep a shared connection from being idle, so that one whose other end has vanished would serve timeouts until
+/// the kernel gives it up, a quarter of an hour later.
+const PING: Duration = Duration::from_secs(5);
+/// Most bytes of an answer's head, and of its trailers. Against heads without end.
+const MAX_HEAD: usize = 64 * 1024;
+
+impl Host {
+    pub(super) fn new(origin: Origin, keep_alive: bool) -> Self {
+        Self { origin, keep_alive, shelf: Mutex::default(), opening: tokio::sync::Mutex::default() }
+    }
+
+    /// Returns a connection that is open, if there is one.
+    pub(super) fn idle(self: &Arc<Self>, net: &Net) -> Option<Way> {
+        loop {
+            if let Some(way) = self.shared() {
+                return Some(way);
+            }
+            let (link, _) = self.lock().idle.pop()?;
+            if !link.is_usable() {
+                continue;
+            }
+            if link.probe.is_silent() {
+                return Some(Way::Http1 { link, is_reused: true, keep_alive: true });
+            }
+            // Bytes that its driver has not seen yet, or the end. It looks while the connection rests.
+            net.spawn(Arc::clone(self).rest(link));
+        }
+    }
+
+    /// Returns the connection that all share, if there is one.
+    pub(super) fn shared(&self) -> Option<Way> {
+        let mut shelf = self.lock();
+        let (sender, used) = shelf.http2.as_mut()?;
+        if sender.is_closed() || !sender.is_ready() {
+            shelf.http2 = None;
+            return None;
+        }
+        *used = Instant::now();
+        Some(Way::Http2 { sender: sender.clone(), is_reused: true })
+    }
+
+    pub(super) fn spoke_http2(&self) -> bool {
+        self.lock().spoke_http2
+    }
+
+    /// Agrees on HTTP with a server that was just connected to.
+    pub(super) async fn greet(&self, connected: Connected, may_share: bool) -> hyper::Result<Way> {
+        let Connected { stream, probe, is_http2 } = connected;
+        self.lock().spoke_http2 = is_http2;
+        if !is_http2 {
+            let link = greet_http1(stream, probe).await?;
+            return Ok(Way::Http1 { link, is_reused: false, keep_alive: self.keep_alive });
+        }
+        let sender = greet_http2(stream).await?;
+        if may_share {
+            self.lock().http2 = Some((sender.clone(), Instant::now()));
+        }
+        Ok(Way::Http2 { sender, is_reused: false })
+    }
+
+    /// Keeps a connection for the next request, once it has been silent for as long as its slowest exchange took: an
+    /// answer too many comes within about that time. What it brings meanwhile closes it.
+    pub(super) async fn rest(self: Arc<Self>, mut link: Link) {
+        let rest = link.slowest.clamp(REST.0, REST.1);
+        let ready = tokio::time::timeout(rest + REST.1, link.sender.ready()).await;
+        if !matches!(ready, Ok(Ok(()))) {
+            return;
+        }
+        tokio::time::sleep(rest).await;
+        if link.is_usable() {
+            let mut shelf = self.lock();
+            if shelf.idle.len() < MAX_IDLE {
+                shelf.idle.push((link, Instant::now()));
+            }
+        }
+    }
+
+    /// Closes what was not used for long.
+    pub(super) fn close_idle(&self) {
+        let mut shelf = self.lock();
+        shelf.idle.retain(|(link, since)| link.is_usable() && since.elapsed() < IDLE);
+        if shelf.http2.as_ref().is_some_and(|(sender, used)| sender.is_closed() || used.elapsed() >= IDLE) {
+            shelf.http2 = None;
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shelf> {
+        self.shelf.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn greet_http1(stream: Stream, probe: Probe) -> hyper::Result<Link> {
+    let mut builder = http1::Builder::new();
+    builder.max_header_size(MAX_HEAD);
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+    let answers = Arc::new(Answers::default());
+    let watched = Arc::clone(&answers);
+    tokio::spawn(async move {
+        if let Err(error) = connection.await
+            && is_unasked(&error)
+        {
+            watched.doubt();
+        }
+    });
+    Ok(Link { sender, probe, answers, slowest: Duration::ZERO })
+}
+
+async fn greet_http2(stream: Stream) -> hyper::Result<http2::SendRequest<Body>> {
+    let mut builder = http2::Builder::new(TokioExecutor::new());
+    builder.timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PING);
+    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+    tokio::spawn(connection);
+    sender.ready().await?;
+    Ok(sender)
+}
+
+impl Way {
+    pub(super) fn is_reused(&self) -> bool {
+        match self {
+            Self::Http1 { is_reused, .. } | Self::Http2 { is_reused, .. } => *is_reused,
+        }
+    }
+
+    /// Sends a request. The connection comes back with the answer where no other may use it meanwhile.
+    pub(super) async fn send(
+        self,
+        mut request: Request<Body>,
+        doubt: Option<DoubtHandler>,
+    ) -> Result<(Response<Incoming>, Option<(Link, Instant)>), Lost> {
+        match self {
+            Self::Http1 { mut link, keep_alive, .. } => {
+                origin_form(&mut request, keep_alive);
+                link.answers.expect(doubt);
+                let began = Instant::now();
+                match link.sender.try_send_request(request).await {
+                    Ok(response) => {
+                        link.answers.begun();
+                        Ok((response, keep_alive.then_some((link, began))))
+                    }
+                    Err(error) => Err(link.lose(error)),
+                }
+            }
+            Self::Http2 { mut sender, .. } => match sender.try_send_request(request).await {
+                Ok(response) => Ok((response, None)),
+                Err(error) => Err(Lost::from(error)),
+            },
+        }
+    }
+}
+
+impl Link {
+    fn lose(&self, error: TrySendError<Request<Body>>) -> Lost {
+        let lost = Lost::from(error);
+        match &lost {
+            Lost::Unsent(_, error) => {
+                self.answers.expect_none();
+                if is_unasked(error) {
+                    self.answers.doubt();
+                }
+            }
+            // What comes in place of an answer may be the rest of the one before.
+            Lost::Sent(error) if error.is_parse() => self.answers.doubt_previous(),
+            Lost::Sent(_) => {}
+        }
+        lost
+    }
+}
+
+impl From<TrySendError<Request<Body>>> for Lost {
+    fn from(mut error: TrySendError<Request<Body>>) -> Self {
+        match error.take_message() {
+            Some(request) => Self::Unsent(Box::new(request), error.into_error()),
+            None => Self::Sent(error.into_error()),
+        }
+    }
+}

@@ -1,0 +1,114 @@
+use std::error::Error as _;
+use std::io;
+use std::mem;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper::client::conn::http1;
+use introspectd_core::{Doubt, DoubtHandler};
+
+use crate::connect::Probe;
+
+/// An HTTP/1.1 connection, held by one exchange at a time.
+#[derive(Debug)]
+pub(crate) struct Link {
+    pub(super) sender: http1::SendRequest<Full<Bytes>>,
+    pub(super) probe: Probe,
+    pub(super) answers: Arc<Answers>,
+    /// Of its exchanges so far.
+    pub(super) slowest: Duration,
+}
+
+/// Answers that came over a connection last, to be taken back should their place on it turn out to be wrong.
+#[derive(Debug, Default)]
+pub(crate) struct Answers(Mutex<Last>);
+
+#[derive(Debug, Default)]
+struct Last {
+    has_any: bool,
+    /// Of the exchange under way, or the last one.
+    current: Option<Answer>,
+    /// Of the exchange before, until an answer to the current one begins.
+    previous: Option<Answer>,
+}
+
+#[derive(Debug)]
+struct Answer {
+    handler: Option<DoubtHandler>,
+    doubt: Doubt,
+}
+
+impl Link {
+    /// Whether it may be asked now.
+    pub(super) fn is_usable(&self) -> bool {
+        self.sender.is_ready() && !self.sender.is_closed()
+    }
+}
+
+impl Answers {
+    /// Notes who is to hear of a doubt about the answer that comes next.
+    pub(super) fn expect(&self, handler: Option<DoubtHandler>) {
+        let mut last = self.lock();
+        let doubt = if mem::replace(&mut last.has_any, true) { Doubt::Misplaced } else { Doubt::Surplus };
+        last.previous = last.current.replace(Answer { handler, doubt });
+    }
+
+    /// Notes that the request was not sent: the answer before is the last one.
+    pub(super) fn expect_none(&self) {
+        let mut last = self.lock();
+        last.current = last.previous.take();
+    }
+
+    /// Notes that the expected answer has begun as one should, so the one before had ended.
+    pub(super) fn begun(&self) {
+        self.lock().previous = None;
+    }
+
+    /// Takes back the answer before the one that did not begin as it should.
+    pub(super) fn doubt_previous(&self) {
+        let previous = self.lock().previous.take();
+        previous.iter().for_each(Answer::raise);
+    }
+
+    /// Takes back what came last.
+    pub(super) fn doubt(&self) {
+        let Last { current, previous, .. } = mem::take(&mut *self.lock());
+        current.iter().chain(&previous).for_each(Answer::raise);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Last> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Answer {
+    fn raise(&self) {
+        if let Some(handler) = &self.handler {
+            handler.raise(self.doubt);
+        }
+    }
+}
+
+/// Whether hyper closed a connection for bytes that nothing asked for, left over or late. It has no name for it: this is
+/// what remains when all that has one is taken away, and a test holds it.
+pub(super) fn is_unasked(error: &hyper::Error) -> bool {
+    let named = error.is_parse()
+        || error.is_user()
+        || error.is_canceled()
+        || error.is_closed()
+        || error.is_incomplete_message()
+        || error.is_body_write_aborted()
+        || error.is_shutdown()
+        || error.is_timeout();
+    let cause = error.source();
+    let cause_is_unasked = || cause.and_then(|cause| cause.downcast_ref()).is_some_and(is_unasked);
+    !named && cause.is_none() || error.is_canceled() && cause_is_unasked()
+}
+
+/// Whether an error is the other end's reset, by TCP, or by TLS: in version 1.3 a server refuses our certificate when we
+/// already asked. HTTP/2 leaves of such an error no more than its kind.
+pub(super) fn is_reset(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::InvalidData)
+}

@@ -1,0 +1,189 @@
+mod host;
+mod link;
+mod question;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use introspectd_core::{BadAnswer, Clock, Failure, Outage, Timestamp};
+use rustls::ClientConfig;
+
+use crate::answer::screen;
+use crate::connect::Origin;
+use crate::outbound::Net;
+use host::{Host, Lost};
+use link::Link;
+
+pub(crate) use question::{Effect, Question};
+
+pub(crate) const MAX_BODY: usize = 1024 * 1024;
+
+/// Connections to a provider, without the deadline over an exchange and without credentials.
+///
+/// All of it runs on the outbound threads. An HTTP/1.1 connection is used again after it has been silent for a while
+/// ([`rest`]): an answer too many would else be taken for the next one.
+#[derive(Clone)]
+pub(crate) struct Pool(Arc<Inner>);
+
+struct Inner {
+    net: Net,
+    tls: Arc<ClientConfig>,
+    keep_alive: bool,
+    /// By the addresses of the configuration, so there are few.
+    hosts: Mutex<HashMap<Origin, Arc<Host>>>,
+    clock: Arc<dyn Clock>,
+}
+
+/// An answer whose body has not been read.
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Incoming,
+    pub(crate) lease: Option<Box<Lease>>,
+    /// When the head came.
+    at: Timestamp,
+}
+
+/// An answer that was read.
+pub(crate) struct Received {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    at: Timestamp,
+}
+
+/// An HTTP/1.1 connection on loan. Dropping it closes the connection.
+pub(crate) struct Lease {
+    link: Link,
+    net: Net,
+    host: Arc<Host>,
+    began: Instant,
+}
+
+/// How often connections that are idle for too long are looked for.
+const SWEEP: Duration = Duration::from_secs(5);
+/// How many connections may turn out to be closed before a new one is opened.
+const MAX_CLOSED: usize = 3;
+
+impl Pool {
+    pub(crate) fn new(net: Net, mut tls: ClientConfig, keep_alive: bool, clock: Arc<dyn Clock>) -> Self {
+        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Self(Arc::new(Inner { net, tls: Arc::new(tls), keep_alive, hosts: Mutex::default(), clock }))
+    }
+
+    /// Asks, and reads all of the answer.
+    pub(crate) async fn send(
+        &self,
+        question: Question,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Received, Failure> {
+        self.open(question, authorization).await?.whole().await
+    }
+
+    /// Asks, and leaves the answer's body to be read.
+    pub(crate) async fn open(
+        &self,
+        question: Question,
+        authorization: Option<&HeaderValue>,
+    ) -> Result<Reply, Failure> {
+        let unusable = || Failure::outage(Outage::Unreachable);
+        let host = self.host(Origin::of(&question.uri).ok_or_else(unusable)?);
+        let mut request = question.request(authorization);
+        for closed in 0.. {
+            // What changes something is sent over a connection of its own: it cannot be repeated should an old one turn
+            // out to be closed, nor taken back should the answer turn out to be another's.
+            let may_reuse = self.0.keep_alive && question.effect == Effect::None && closed < MAX_CLOSED;
+            let way = self.way(&host, may_reuse).await?;
+            let is_reused = way.is_reused();
+            match way.send(request, question.doubt.clone()).await {
+                Ok((response, link)) => {
+                    let (head, body) = response.into_parts();
+                    let (net, at) = (self.0.net.clone(), self.0.clock.now());
+                    let lease = link.map(|(link, began)| Box::new(Lease { link, net, host, began }));
+                    return Ok(Reply { status: head.status, headers: head.headers, body, lease, at });
+                }
+                Err(Lost::Unsent(unsent, _)) if is_reused => request = *unsent,
+                Err(Lost::Unsent(_, error) | Lost::Sent(error)) => return Err(question::failure(&error)),
+            }
+        }
+        Err(unusable())
+    }
+
+    async fn way(&self, host: &Arc<Host>, may_reuse: bool) -> Result<host::Way, Failure> {
+        if may_reuse && let Some(way) = host.idle(&self.0.net) {
+            return Ok(way);
+        }
+        // A server that speaks HTTP/2 takes all of them over one connection, so one opens it for all.
+        let _turn = if may_reuse && host.spoke_http2() { Some(host.opening.lock().await) } else { None };
+        if may_reuse && let Some(way) = host.shared() {
+            return Ok(way);
+        }
+        let connected = host.origin.connect(&self.0.net.names, Arc::clone(&self.0.tls)).await;
+        let connected = connected.map_err(|error| question::unreachable(&error))?;
+        host.greet(connected, may_reuse).await.map_err(|error| question::failure(&error))
+    }
+
+    fn host(&self, origin: Origin) -> Arc<Host> {
+        let mut hosts = self.0.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(host) = hosts.get(&origin) {
+            return Arc::clone(host);
+        }
+        let host = Arc::new(Host::new(origin.clone(), self.0.keep_alive));
+        self.0.net.spawn(sweep(Arc::downgrade(&host)));
+        hosts.insert(origin, Arc::clone(&host));
+        host
+    }
+}
+
+async fn sweep(host: Weak<Host>) {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        let Some(host) = host.upgrade() else { return };
+        host.close_idle();
+    }
+}
+
+impl Reply {
+    /// Reads all of it.
+    pub(crate) async fn whole(self) -> Result<Received, Failure> {
+        let Self { status, headers, body, lease, at } = self;
+        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
+            let broken =
+                if error.is::<LengthLimitError>() { BadAnswer::TooLarge } else { BadAnswer::Truncated };
+            // Whatever became of the page below it, a 503 stays a 503.
+            screen(status, &headers, at).err().unwrap_or_else(|| broken.into())
+        })?;
+        if let Some(lease) = lease {
+            lease.give_back();
+        }
+        Ok(Received { status, headers, body: body.to_bytes(), at })
+    }
+}
+
+impl Received {
+    /// Sorts out the statuses that say nothing about any token.
+    pub(crate) fn screen(&self) -> Result<(), Failure> {
+        screen(self.status, &self.headers, self.at)
+    }
+}
+
+impl Lease {
+    /// Gives the connection back, after its answer was read to the end.
+    pub(crate) fn give_back(self) {
+        let Self { mut link, net, host, began } = self;
+        link.slowest = link.slowest.max(began.elapsed());
+        net.spawn(host.rest(link));
+    }
+}
+
+impl fmt::Debug for Pool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Pool")
+    }
+}
