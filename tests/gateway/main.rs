@@ -16,3 +16,4 @@ mod four;
 mod lists;
 mod permissions;
 mod routing;
+mod surplus;

@@ -6,6 +6,7 @@
 
 mod bind;
 mod cache;
+mod doubt;
 mod explain;
 mod fact;
 mod flight;

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use crate::cache::{Cached, FactCache};
+use crate::doubt::Doubted;
 use crate::fact::{Fact, Keep, Resolution, Source};
 use crate::flight::{Boarding, Flight, Flights, Outcome, Turn};
 use crate::health::{self, ProviderStatus};
@@ -295,10 +296,16 @@ impl<K: Keep> Resolver<K> {
         let (asked, subject) = (asked.clone(), subject.clone());
         let (cache, purges, asked_at) =
             (Arc::clone(&self.cache), Arc::clone(&asked.purges), self.clock.elapsed());
-        let number = self.log.latest();
-        turn.start(async move { asked.ask(&subject, number).await }, move |fact, stamp| {
+        let (number, doubted) = (self.log.latest(), Doubted::default());
+        let handler = doubted.handler(usize::from(asked.place), key, &self.log, &cache);
+        let question = handler.scope(async move { asked.ask(&subject, number).await });
+        turn.start(question, move |fact, stamp| {
             if !purges.refuse(&key, &stamp) {
                 cache.put(key, fact.clone(), stamp, asked_at);
+            }
+            // After it was put there: whoever raises a doubt later finds it.
+            if doubted.is_raised() {
+                cache.remove(&key);
             }
         })
     }

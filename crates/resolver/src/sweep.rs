@@ -13,7 +13,8 @@ use crate::key::Key;
 use crate::purge_log::PurgeLog;
 use crate::stamp::{Mark, Stamp};
 
-/// Frees what purges refuse, and counts it for those who want to know. The only writer of the [`PurgeLog`].
+/// Frees what purges refuse, and counts it for those who want to know. The only writer of the [`PurgeLog`]
+/// but for doubts, which free what they mean themselves.
 ///
 /// A purge is in force before this has done anything. One thread passes over the cache for all purges together, a
 /// slice at a time, and holds no lock for longer than one entry takes. It ends with its owner.

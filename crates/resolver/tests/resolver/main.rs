@@ -8,6 +8,7 @@
 )]
 
 mod bindings;
+mod doubts;
 mod explanations;
 mod failures;
 mod flights;

@@ -1,0 +1,48 @@
+use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Acquire};
+use std::sync::{Arc, Weak};
+
+use introspectd_core::{Doubt, DoubtHandler};
+
+use crate::cache::FactCache;
+use crate::fact::Keep;
+use crate::key::Key;
+use crate::purge_log::PurgeLog;
+use crate::stamp::Mark;
+
+/// Taking back of what one question brought, when the connection that it came over turns out to be unreliable. Means this
+/// key alone: one token's odd answer says nothing about others.
+#[derive(Clone, Default)]
+pub(crate) struct Doubted(Arc<AtomicBool>);
+
+impl Doubted {
+    /// Creates the handler for a question about `key`, of the provider in this place. It may outlive the resolver.
+    pub(crate) fn handler<K: Keep>(
+        &self,
+        place: usize,
+        key: Key,
+        log: &Arc<PurgeLog>,
+        cache: &Arc<FactCache<K>>,
+    ) -> DoubtHandler {
+        let doubted = Arc::clone(&self.0);
+        let (log, cache) = (Arc::downgrade(log), Arc::downgrade(cache));
+        DoubtHandler::new(move |doubt| {
+            // Before the cache is looked into, as it is looked at after the fact was put there.
+            doubted.fetch_or(true, AcqRel);
+            match (doubt, log.upgrade()) {
+                (Doubt::Misplaced, Some(log)) => {
+                    log.append(&[(place, Mark::Key(key))]);
+                }
+                (Doubt::Surplus | Doubt::Misplaced, _) => {}
+            }
+            let _ = Weak::upgrade(&cache).map(|cache| cache.remove(&key));
+            tracing::warn!(
+                "connection to a provider brought bytes that nothing asked for; dropped its last fact"
+            );
+        })
+    }
+
+    /// Whether the answer was taken back.
+    pub(crate) fn is_raised(&self) -> bool {
+        self.0.load(Acquire)
+    }
+}
