@@ -224,6 +224,11 @@ impl Session {
         decide(policy, caller, client, &self.api.resolver, &*self.api.clock).await
     }
 
+    /// Resolves once the client has hung up, as far as that can be told. Cancel-safe.
+    pub(crate) async fn hung_up(&self) {
+        self.peer.hung_up().await;
+    }
+
     pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<&Arc<Caller>, Problem> {
         self.peer.caller(&self.api.callers, headers)
     }

@@ -38,6 +38,11 @@ impl Peer {
         Self { caller, takes_header, recognized: OnceLock::new(), standing }
     }
 
+    /// Resolves once the other end has hung up. Cancel-safe.
+    pub(crate) async fn hung_up(&self) {
+        self.standing.hung_up().await;
+    }
+
     /// Who sent a request: the caller that its connection names, else the one whose secret it shows in its
     /// one `Authorization` header, by HTTP Basic or as a bearer.
     ///

@@ -1,5 +1,5 @@
 use http::{HeaderMap, StatusCode};
-use introspectd_core::{Failure, ProviderName};
+use introspectd_core::{Failure, Outage, ProviderName};
 use introspectd_resolver::{self as resolver, Listed, Positions, Wanted};
 use serde::Serialize;
 
@@ -50,7 +50,11 @@ impl Session {
         note.provider = only.cloned();
         from.retain(|provider, _| caller.may_ask(provider) && only.is_none_or(|only| only == provider));
         let wanted = Wanted { listing: &listing, state, size: page_size };
-        let page = self.resolver().list(&wanted, &from).await;
+        // A list may take long and holds a place that others wait for.
+        let page = tokio::select! {
+            page = self.resolver().list(&wanted, &from) => page,
+            () = self.hung_up() => return Err(Failure::outage(Outage::Abandoned).into()),
+        };
         if only.is_some() && !page.unlisted.is_empty() {
             return Err(Failure::Unsupported.into());
         }

@@ -1,11 +1,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// Unsent answers of one connection, in bytes. A client that does not read gets no further answers.
 pub(crate) const MAX_UNSENT: usize = 4 << 20;
+
+/// Interval at which a request that may be given up looks for a client that has hung up. Each look wakes the
+/// connection, which then sees whether it is closed.
+const HANGUP_CHECK: Duration = Duration::from_millis(100);
 
 /// Generations of unsent answers that are told apart. Each is one [`GENERATION`] of ticks.
 const GENERATIONS: usize = 16;
@@ -30,6 +35,8 @@ pub(crate) struct Activity {
     generations: [AtomicU32; GENERATIONS],
     tick: AtomicU32,
     evicted: Notify,
+    is_watched: AtomicBool,
+    has_hung_up: AtomicBool,
 }
 
 /// Request whose head has arrived and whose answer is not ready.
@@ -57,7 +64,29 @@ impl Activity {
             generations: Default::default(),
             tick: AtomicU32::new(0),
             evicted: Notify::new(),
+            is_watched: AtomicBool::new(false),
+            has_hung_up: AtomicBool::new(false),
         })
+    }
+
+    /// Whether a request wants to know when the client hangs up.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.is_watched.load(Relaxed)
+    }
+
+    /// Notes that the client has closed its sending half.
+    pub(crate) fn hang_up(&self) {
+        self.has_hung_up.store(true, Relaxed);
+    }
+
+    /// Resolves once the client has closed its sending half; looks every [`HANGUP_CHECK`]. Cancel-safe.
+    ///
+    /// Over TCP that cannot be told from a client that still listens, so it is only for what may be given up then.
+    pub(crate) async fn hung_up(&self) {
+        self.is_watched.store(true, Relaxed);
+        while !self.has_hung_up.load(Relaxed) {
+            tokio::time::sleep(HANGUP_CHECK).await;
+        }
     }
 
     pub(crate) fn begin(self: &Arc<Self>) -> InFlight {

@@ -116,6 +116,16 @@ impl Standing {
     }
 }
 
+impl Standing {
+    /// Resolves once the client has hung up, see [`Activity::hung_up`]. Never where there is no connection. Cancel-safe.
+    pub(crate) async fn hung_up(&self) {
+        match &self.0 {
+            Some(held) => held.activity.hung_up().await,
+            None => std::future::pending().await,
+        }
+    }
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let Held { places, number, .. } = &*self.0;

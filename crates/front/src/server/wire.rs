@@ -5,7 +5,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use futures_util::FutureExt;
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::time::{Sleep, sleep};
 
 use crate::server::activity::Activity;
@@ -18,11 +19,22 @@ const LINGER_BYTES: usize = 1 << 20;
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Ready once there is something to read.
     fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Whether the client has closed its sending half, by what the system has said so far.
+    fn is_closed_by_client(&self) -> bool;
+}
+
+fn is_read_closed(ready: impl Future<Output = io::Result<Ready>>) -> bool {
+    ready.now_or_never().is_some_and(|ready| ready.is_ok_and(Ready::is_read_closed))
 }
 
 impl Stream for tokio::net::TcpStream {
     fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Self::poll_read_ready(self, cx)
+    }
+
+    fn is_closed_by_client(&self) -> bool {
+        is_read_closed(self.ready(Interest::READABLE))
     }
 }
 
@@ -30,11 +42,19 @@ impl Stream for tokio::net::UnixStream {
     fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Self::poll_read_ready(self, cx)
     }
+
+    fn is_closed_by_client(&self) -> bool {
+        is_read_closed(self.ready(Interest::READABLE))
+    }
 }
 
 impl<T: Stream> Stream for tokio_rustls::server::TlsStream<T> {
     fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.get_mut().0.poll_read_ready(cx)
+    }
+
+    fn is_closed_by_client(&self) -> bool {
+        self.get_ref().0.is_closed_by_client()
     }
 }
 
@@ -135,6 +155,10 @@ impl<T: Stream> AsyncWrite for Wire<T> {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
         self.activity.wrote(flushed.is_ready());
+        // A connection is flushed whenever one of its requests wakes it.
+        if self.activity.is_watched() && self.stream.is_closed_by_client() {
+            self.activity.hang_up();
+        }
         flushed
     }
 

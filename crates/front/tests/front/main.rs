@@ -18,6 +18,7 @@ mod explain;
 mod failures;
 mod floods;
 mod forward_auth;
+mod hangups;
 mod heads;
 mod hosts;
 mod languages;

@@ -24,7 +24,7 @@ pub(crate) struct Fake {
     records: Mutex<Option<Vec<Token>>>,
     /// How its next lists fail, one after the other.
     list_failures: Mutex<VecDeque<Option<Failure>>>,
-    listed: Mutex<Vec<Listing>>,
+    listed: watch::Sender<Vec<Listing>>,
 }
 
 impl Fake {
@@ -44,7 +44,7 @@ impl Fake {
             held: watch::Sender::default(),
             records: Mutex::default(),
             list_failures: Mutex::default(),
-            listed: Mutex::default(),
+            listed: watch::Sender::default(),
         })
     }
 
@@ -93,7 +93,13 @@ impl Fake {
 
     /// What lists it was asked for.
     pub(crate) fn listed(&self) -> Vec<Listing> {
-        self.listed.lock().unwrap().clone()
+        self.listed.borrow().clone()
+    }
+
+    /// Waits until so many lists were asked for in all.
+    pub(crate) async fn lists_arrived(&self, lists: usize) {
+        let mut listed = self.listed.subscribe();
+        soon("lists", listed.wait_for(|listed| listed.len() >= lists)).await.unwrap();
     }
 
     /// Fails where its script does; else the text is inactive from now on.
@@ -142,7 +148,8 @@ impl Provider for Fake {
 
     /// Two at once.
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
-        self.listed.lock().unwrap().push(listing.clone());
+        self.listed.send_modify(|listed| listed.push(listing.clone()));
+        self.held.subscribe().wait_for(|held| !held).await.unwrap();
         if let Some(Some(failure)) = self.list_failures.lock().unwrap().pop_front() {
             return Err(failure);
         }

@@ -84,4 +84,8 @@ impl Stream for BufStream<DuplexStream> {
         ready!(std::pin::Pin::new(self).poll_fill_buf(cx))?;
         Poll::Ready(Ok(()))
     }
+
+    fn is_closed_by_client(&self) -> bool {
+        false
+    }
 }
