@@ -5,7 +5,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_body_util::Full;
 use introspectd_simulators::passport::{self, ACTIVE, ACTIVE_ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET};
 use introspectd_simulators::{Answer, Fault};
-use introspectd_tests::{EDGE_SECRET, Fixture, NOW, Passport, Reply, Room, TibcoAsg, basic};
+use introspectd_tests::{EDGE_SECRET, Fixture, NOW, OPS_SECRET, Passport, Reply, Room, TibcoAsg, basic};
 use serde_json::{Value, json};
 
 const TRUSTED: &str = r#"
@@ -127,7 +127,7 @@ async fn only_to_an_active_record_a_token_is_bound() {
         bind(&room, ACTIVE_ACCESS_TOKEN, id).await.assert_problem(404, "not_found", None);
     }
     bind(&room, ACTIVE, ACTIVE).await.assert_problem(400, "invalid_request", None);
-    bind(&room, &ACTIVE.to_uppercase(), ACTIVE).await.assert_problem(404, "not_found", None);
+    bind(&room, &ACTIVE.to_uppercase(), ACTIVE).await.assert_problem(400, "invalid_request", None);
     assert_eq!(room.sent(), []);
     ask(&room, ACTIVE_ACCESS_TOKEN).await.assert_inactive();
     ask(&room, ACTIVE).await.assert_inactive();
@@ -314,6 +314,97 @@ async fn with_a_revoked_token_others_of_its_record_are_forgotten() {
     }
     assert_eq!(revoke(&room, ACTIVE_ACCESS_TOKEN).await.status, 200);
     ask(&room, passport::BEARER).await.assert_inactive();
+}
+
+/// Ids are shown in lists and audit logs, to those who hold no token.
+#[tokio::test]
+async fn no_spelling_of_an_id_is_a_credential() {
+    let room = room_without_cache().await;
+    let bare = passport::READER.replace('-', "");
+    for id in [
+        passport::READER,
+        &passport::READER.to_uppercase(),
+        &bare,
+        &format!("{{{}}}", passport::READER),
+        &format!("urn:uuid:{}", passport::READER),
+        passport::UNKNOWN,
+        ACTIVE,
+    ] {
+        let refused = bind(&room, id, ACTIVE).await;
+        refused.assert_problem(400, "invalid_request", None);
+        ask(&room, id).await.assert_inactive();
+        revoke(&room, id).await.assert_problem(501, "unsupported", None);
+    }
+    let request = Request::post(format!("http://{}/v1/explain", room.gateway.api()))
+        .header(AUTHORIZATION, basic("ops", OPS_SECRET))
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let explain = request.body(Full::from(format!("token={}", passport::READER))).unwrap();
+    assert_eq!(room.gateway.send(explain).await.json()["decision"]["reason"], "token_id");
+    let refused = bind(&room, passport::READER, ACTIVE).await;
+    assert!(refused.json()["error_description"].as_str().unwrap().contains("An id is no credential"));
+    assert_eq!(room.sent(), []);
+}
+
+#[tokio::test]
+async fn an_issued_token_that_spells_an_id_is_not_bound() {
+    let room = room().await;
+    for token in [passport::READER.to_uppercase(), passport::READER.replace('-', "")] {
+        let mut created = Passport::record();
+        created["access_token"] = json!(token);
+        room.server.next(Fault::Answer(Answer::json(200, created)));
+        issue(&room, &request()).await.assert_problem(502, "upstream_error", None);
+        ask(&room, &token).await.assert_inactive();
+    }
+}
+
+#[tokio::test]
+async fn another_id_for_a_bound_token_is_a_conflict_unless_it_replaces() {
+    let room = room_without_cache().await;
+    let pair = |id: &str, replace: Value| {
+        json!({"token": ACTIVE_ACCESS_TOKEN, "token_id": id, "replace": replace}).to_string()
+    };
+    let put = async |id: &str, replace: bool| {
+        send(&room, "PUT", BINDINGS, &trusted(), &pair(id, json!(replace))).await
+    };
+    assert_bound(&put(ACTIVE, false).await);
+    assert_bound(&put(ACTIVE, false).await);
+    let refused = put(passport::READER, false).await;
+    refused.assert_problem(409, "conflict", None);
+    assert!(refused.json()["error_description"].as_str().unwrap().contains("\"replace\": true"));
+    ask(&room, ACTIVE_ACCESS_TOKEN).await.assert_active(&Passport::active(), "miss");
+    assert_bound(&put(passport::READER, true).await);
+    assert_eq!(ask(&room, ACTIVE_ACCESS_TOKEN).await.json()["jti"], passport::READER);
+    bind(&room, ACTIVE_ACCESS_TOKEN, ACTIVE).await.assert_problem(409, "conflict", None);
+    let body = pair(ACTIVE, json!("true"));
+    send(&room, "PUT", BINDINGS, &trusted(), &body).await.assert_problem(400, "invalid_request", None);
+}
+
+#[tokio::test]
+async fn of_callers_that_race_to_bind_a_token_one_wins() {
+    let room = room_without_cache().await;
+    for round in 0..10 {
+        let token = format!("token-{round}");
+        let racers = [ACTIVE, passport::READER, ACTIVE, passport::READER];
+        let replies = futures_util::future::join_all(racers.map(|id| bind(&room, &token, id))).await;
+        let won: Vec<_> = replies.iter().zip(racers).filter(|(reply, _)| reply.status == 204).collect();
+        let winner = won[0].1;
+        for (reply, id) in replies.iter().zip(racers) {
+            assert_eq!(reply.status, if id == winner { 204 } else { 409 }, "{reply:?}");
+        }
+        assert_eq!(ask(&room, &token).await.json()["jti"], winner);
+    }
+}
+
+/// The vendor itself says which record an issued token is of.
+#[tokio::test]
+async fn an_issued_token_is_of_the_record_that_its_server_names() {
+    let room = room_without_cache().await;
+    assert_bound(&bind(&room, ACTIVE_ACCESS_TOKEN, passport::READER).await);
+    let mut created = Passport::record();
+    created["access_token"] = json!(ACTIVE_ACCESS_TOKEN);
+    room.server.next(Fault::Answer(Answer::json(200, created)));
+    assert_eq!(issue(&room, &request()).await.status, 200);
+    ask(&room, ACTIVE_ACCESS_TOKEN).await.assert_active(&Passport::active(), "miss");
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ mod particulars;
 mod paths;
 mod refusals;
 mod revocations;
+mod revoked_here;
 mod secrets;
 
 macro_rules! conformance {
@@ -90,6 +91,8 @@ macro_rules! conformance {
                 }
                 revocations {
                     a_revoked_token_is_inactive_at_once,
+                    a_confirmed_revocation_holds_although_the_vendor_goes_on_showing_it,
+                    an_unconfirmed_revocation_does_not_hold,
                     what_is_gone_already_is_done,
                     what_the_vendor_does_not_confirm_is_told_and_out_of_the_cache,
                     nothing_that_no_url_can_carry_is_sent,

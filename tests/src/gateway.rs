@@ -154,7 +154,7 @@ pub fn provider(section: &str) -> Arc<dyn Provider> {
     let provider = config.providers.into_iter().next().expect("one provider");
     let (clock, now) = (Arc::new(Time::at(NOW)), Timestamp::from_seconds(NOW).expect("a time"));
     let outbound = Outbound::here(Arc::<Time>::clone(&clock));
-    let bindings = config.bindings.open(now).expect("a store");
+    let bindings = config.bindings.open(now).expect("a store").bindings;
     provider.into_entry(clock, &bindings, &outbound).provider
 }
 

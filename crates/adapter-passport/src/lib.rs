@@ -14,8 +14,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{StatusCode, Uri};
 use introspectd_core::{
-    BadAnswer, Batch, Bindings, BindingsFailed, Bound, Capabilities, Clock, Failure, Introspection, Issued,
-    Listing, Outage, Position, Provider, ProviderName, State, Timestamp, TokenId, TokenValue,
+    BadAnswer, Batch, Binding, Bindings, BindingsFailed, Bound, Capabilities, Clock, Failure, Introspection,
+    Issued, Kept, Listing, Outage, Position, Provider, ProviderName, State, Timestamp, TokenId, TokenValue,
 };
 use introspectd_upstream::{Address, Outbound, Segment, Upstream};
 use serde_json::json;
@@ -66,14 +66,28 @@ impl Passport {
     }
 
     /// The id that this token is bound to. A disk may take its time, and a worker has other connections.
+    ///
+    /// A token id is bound to nothing, whatever the store holds.
     async fn find(&self, token: &TokenValue) -> Result<Option<TokenId>, Failure> {
+        if wire::spells_an_id(token) {
+            return Ok(None);
+        }
         let (token, now) = (token.clone(), self.clock.now());
         self.ask_bindings(move |bindings, name| bindings.find(name, &token, now)).await
     }
 
-    async fn keep(&self, token: &TokenValue, id: &TokenId, end: Timestamp) -> Result<(), Failure> {
+    async fn keep(
+        &self,
+        token: &TokenValue,
+        id: &TokenId,
+        end: Timestamp,
+        replace: bool,
+    ) -> Result<Kept, Failure> {
         let (token, id, now) = (token.clone(), id.clone(), self.clock.now());
-        self.ask_bindings(move |bindings, name| bindings.bind(name, &token, &id, end, now)).await
+        self.ask_bindings(move |bindings, name| {
+            bindings.bind(name, &Binding { token: &token, id: &id, end, replace }, now)
+        })
+        .await
     }
 
     async fn ask_bindings<T: Send + 'static>(
@@ -160,6 +174,15 @@ impl Provider for Passport {
         wire::is_id(id)
     }
 
+    fn is_never_a_token(&self, text: &TokenValue) -> bool {
+        wire::spells_an_id(text)
+    }
+
+    /// A revocation may name a record in another case than its answers do.
+    fn record_id(&self, jti: &str) -> Option<TokenId> {
+        TokenId::parse(jti.to_ascii_lowercase()).ok()
+    }
+
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
         let Some(page) = Page::of(listing, from)? else { return Ok(Batch::default()) };
         // Filters that no URL can hold.
@@ -173,19 +196,23 @@ impl Provider for Passport {
         self.find(token).await.ok().flatten()
     }
 
-    async fn bind(&self, token: &TokenValue, id: &TokenId) -> Result<Bound, Failure> {
-        // An id is shown to many, so none may come to be a token. And what is no id may be a token, which belongs in
-        // no URL: one that has the two the wrong way round sends nothing.
-        if wire::is_the_id(token, id) || !self.is_id(id) {
+    async fn bind(&self, token: &TokenValue, id: &TokenId, replace: bool) -> Result<Bound, Failure> {
+        if wire::spells_an_id(token) {
+            return Ok(Bound::IsId);
+        }
+        // What is no id may be a token, which belongs in no URL: one that has the two the wrong way round sends
+        // nothing.
+        if !self.is_id(id) {
             return Ok(Bound::NoSuchToken);
         }
-        match self.lookup(id).await? {
-            Introspection::Token(record) if record.state(self.clock.now()) == State::Active => {
-                self.keep(token, id, record.exp().unwrap_or(Timestamp::MAX)).await?;
-                Ok(Bound::Done)
-            }
-            Introspection::Token(_) | Introspection::Inactive => Ok(Bound::NoSuchToken),
-        }
+        let end = match self.lookup(id).await? {
+            Introspection::Token(record) if record.state(self.clock.now()) == State::Active => record.exp(),
+            Introspection::Token(_) | Introspection::Inactive => return Ok(Bound::NoSuchToken),
+        };
+        Ok(match self.keep(token, id, end.unwrap_or(Timestamp::MAX), replace).await? {
+            Kept::Done => Bound::Done,
+            Kept::OtherId => Bound::OtherId,
+        })
     }
 
     async fn issue(&self, request: Bytes) -> Result<Issued, Failure> {
@@ -194,8 +221,11 @@ impl Provider for Passport {
         let token = match answer.status {
             StatusCode::OK | StatusCode::CREATED => {
                 let wire::Created { token, id, end } = wire::read_created(&answer.body)?;
-                self.keep(&token, &id, end).await?;
-                Some(token)
+                // Which record is the token's, its server knows better than whoever bound it before.
+                match self.keep(&token, &id, end, true).await? {
+                    Kept::Done => Some(token),
+                    Kept::OtherId => None,
+                }
             }
             // About the credentials that the caller brought, which are its own.
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => None,

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use introspectd_adapter_passport::{Config, Passport};
 use introspectd_core::{
-    Bindings, BindingsFailed, Failure, Outage, Provider, ProviderName, SystemClock, Timestamp, TokenId,
-    TokenValue,
+    Binding, Bindings, BindingsFailed, Failure, Kept, Outage, Provider, ProviderName, SystemClock, Timestamp,
+    TokenId, TokenValue,
 };
 use introspectd_settings::{Environment, load};
 use introspectd_upstream::Outbound;
@@ -34,16 +34,9 @@ impl Bindings for Hanging {
         Ok(None)
     }
 
-    fn bind(
-        &self,
-        _: &ProviderName,
-        _: &TokenValue,
-        _: &TokenId,
-        _: Timestamp,
-        _: Timestamp,
-    ) -> Result<(), BindingsFailed> {
+    fn bind(&self, _: &ProviderName, _: &Binding<'_>, _: Timestamp) -> Result<Kept, BindingsFailed> {
         self.until_it_answers();
-        Ok(())
+        Ok(Kept::Done)
     }
 }
 

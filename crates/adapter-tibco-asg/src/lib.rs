@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::Uri;
 use introspectd_core::{
-    Batch, Capabilities, Clock, Failure, Introspection, Listing, Position, Provider, TokenValue,
+    Batch, Capabilities, Clock, Failure, Introspection, Listing, Position, Provider, TokenId, TokenValue,
 };
 use introspectd_upstream::{Address, Outbound, Segment, Upstream};
 
@@ -58,6 +58,11 @@ impl Provider for TibcoAsg {
         let Some(uri) = self.uri(token) else { return Ok(()) };
         let answer = self.upstream.delete(uri, None).await?;
         Ok(wire::read_revocation(answer.status, &answer.body, token)?)
+    }
+
+    /// A record shows its `id`, in lists and with its token.
+    fn record_id(&self, jti: &str) -> Option<TokenId> {
+        TokenId::parse(jti.to_owned()).ok()
     }
 
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {

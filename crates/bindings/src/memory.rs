@@ -3,15 +3,22 @@ use std::fmt;
 use std::io;
 use std::sync::{Mutex, PoisonError};
 
-use introspectd_core::{Bindings, BindingsFailed, ProviderName, Timestamp, TokenId, TokenValue};
+use introspectd_core::{
+    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered as Found, Revocations, Revoked,
+    Timestamp, TokenId, TokenValue,
+};
 
 use crate::keys::{Keys, Place, random_root};
+use crate::remembered::Remembered;
 
 /// Bindings until the process ends, in at most 32 MiB: some hundred thousand of them. Beyond that, those that end first
 /// go, and their tokens are inactive; a warning says so.
+///
+/// Revocations likewise: at most 150,000, beyond which those that end first go, and hold at their provider only.
 pub struct MemoryBindings {
     keys: Keys,
     held: Mutex<Held>,
+    remembered: Remembered,
 }
 
 const MAX_BYTES: usize = 32 * 1024 * 1024;
@@ -32,7 +39,8 @@ impl MemoryBindings {
     /// # Errors
     /// Where the system gives no random bytes.
     pub fn new() -> io::Result<Self> {
-        Ok(Self { keys: Keys::of(&random_root()?), held: Mutex::default() })
+        let keys = Keys::of(&random_root()?);
+        Ok(Self { keys, held: Mutex::default(), remembered: Remembered::default() })
     }
 }
 
@@ -51,15 +59,46 @@ impl Bindings for MemoryBindings {
     fn bind(
         &self,
         provider: &ProviderName,
-        token: &TokenValue,
-        id: &TokenId,
-        end: Timestamp,
+        binding: &Binding<'_>,
         now: Timestamp,
-    ) -> Result<(), BindingsFailed> {
-        let place = self.keys.place(provider, token);
+    ) -> Result<Kept, BindingsFailed> {
+        let place = self.keys.place(provider, binding.token);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        held.put(place, id.clone(), end);
+        let is_bound = |end: Timestamp| now == Timestamp::MAX || now < end;
+        if let Some((id, end)) = held.bindings.get(&place)
+            && id != binding.id
+            && !binding.replace
+            && is_bound(*end)
+        {
+            return Ok(Kept::OtherId);
+        }
+        held.put(place, binding.id.clone(), binding.end);
         held.sweep(now);
+        Ok(Kept::Done)
+    }
+}
+
+impl Revocations for MemoryBindings {
+    fn remember(
+        &self,
+        provider: &ProviderName,
+        revoked: Revoked<'_>,
+        end: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        self.remembered.remember(self.keys.revoked_place(provider, revoked), end, now);
+        // No file lacks them.
+        drop(self.remembered.take_changes());
+    }
+
+    fn find(&self, provider: &ProviderName, revoked: Revoked<'_>) -> Option<Found> {
+        if self.remembered.is_empty() {
+            return None;
+        }
+        self.remembered.find(&self.keys.revoked_place(provider, revoked))
+    }
+
+    fn save(&self, _: Timestamp) -> Result<(), BindingsFailed> {
         Ok(())
     }
 }

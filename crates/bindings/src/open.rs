@@ -3,13 +3,15 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use introspectd_core::{Timestamp, TokenId};
 use redb::backends::FileBackend;
-use redb::{Builder, Database, ReadableDatabase, ReadableTable};
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableError};
 
-use crate::keys::{Keys, equal, random_root};
-use crate::store::{ABOUT, BINDINGS, Store, sweep, write};
+use crate::disk::Disk;
+use crate::keys::{Keys, Place, equal, random_root};
+use crate::store::{ABOUT, BINDINGS, REVOKED, Store, sweep, write};
 
 /// The file of bindings cannot be used. What it holds is as it was: it is never emptied, and never replaced.
 #[derive(Debug, thiserror::Error)]
@@ -72,27 +74,49 @@ const CACHE_BYTES: usize = 16 * 1024 * 1024;
 /// How many ended bindings one transaction takes out while the file is opened.
 const SWEEP_AT_OPEN: usize = 10_000;
 
-/// Makes the file unless it is there, and opens it.
-pub(crate) fn open_or_make(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<Store, OpenFailed> {
-    let made = guarded(|| if file.try_exists()? { Ok(()) } else { create(file, key) });
-    made.map_err(|reason| OpenFailed { file: file.to_owned(), reason })?;
-    open(file, key, now)
+/// Makes the file unless it is there, and opens it; with the revocations in it.
+pub(crate) fn open_or_make(
+    file: &Path,
+    key: Option<&[u8]>,
+    now: Timestamp,
+) -> Result<(Store, Vec<(Place, Timestamp)>), OpenFailed> {
+    let failed = |reason| OpenFailed { file: file.to_owned(), reason };
+    guarded(|| if file.try_exists()? { Ok(()) } else { create(file, key) }).map_err(failed)?;
+    let store = open(file, key, now)?;
+    let revocations = guarded(|| store.revocations().map_err(reason)).map_err(failed)?;
+    Ok((store, revocations))
 }
 
 /// The file's database, whole and swept, and its keys.
 pub(crate) fn open(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<Store, OpenFailed> {
     let opened = guarded(|| {
         check_mode(file)?;
-        let mut database = settings().set_check_integrity_on_open(true).open(file).map_err(reason)?;
-        let keys = read_keys(&database, key)?;
+        let disk = disk(file)?;
+        let mut settings = settings();
+        settings.set_check_integrity_on_open(true);
+        let mut database = settings.create_with_backend(disk.clone()).map_err(reason)?;
+        let keys = Arc::new(read_keys(&database, key)?);
         check_seals(&database, &keys)?;
         while write(&database, |transaction| sweep(transaction, now, SWEEP_AT_OPEN)).map_err(reason)?
             == SWEEP_AT_OPEN
+            && !disk.is_behind()
         {}
-        database.compact().map_err(reason)?;
-        Ok(Store { database, keys })
+        // A full disk is no reason to begin without bindings, but one to leave the rest for later.
+        if disk.flush().is_ok() {
+            database.compact().map_err(reason)?;
+        }
+        Ok(Store { database, disk, keys })
     });
     opened.map_err(|reason| OpenFailed { file: file.to_owned(), reason })
+}
+
+/// The library would make a database of an empty file.
+fn disk(file: &Path) -> Result<Disk, Reason> {
+    let file = OpenOptions::new().read(true).write(true).open(file)?;
+    if file.metadata()?.len() == 0 {
+        return Err(Reason::Damaged);
+    }
+    Ok(Disk::new(FileBackend::new(file).map_err(reason)?))
 }
 
 /// Where the key lies in the file, whoever can write it can seal entries of its own. A group may be meant: it is how a
@@ -143,6 +167,7 @@ fn fill(file: &Path, own_key: Option<&[u8; 32]>, keys: &Keys) -> Result<(), Reas
     let written = write(&database, |transaction| {
         // That they are there, although nothing is in them.
         transaction.open_table(BINDINGS)?;
+        transaction.open_table(REVOKED)?;
         let mut about = transaction.open_table(ABOUT)?;
         about.insert(VERSION_ENTRY, &VERSION.to_le_bytes()[..])?;
         about.insert(CHECK_ENTRY, &keys.check()[..])?;
@@ -184,6 +209,19 @@ fn check_seals(database: &Database, keys: &Keys) -> Result<(), Reason> {
         let (end, seal, id) = binding.value();
         let id = TokenId::parse(id.to_owned()).map_err(|_| Reason::Damaged)?;
         if !equal(seal, keys.seal(&place.value(), end, &id)) {
+            return Err(Reason::Damaged);
+        }
+    }
+    let revoked = match transaction.open_table(REVOKED) {
+        Ok(revoked) => revoked,
+        // A file of a former version.
+        Err(TableError::TableDoesNotExist(_)) => return Ok(()),
+        Err(error) => return Err(reason(error)),
+    };
+    for entry in revoked.iter().map_err(reason)? {
+        let (place, entry) = entry.map_err(reason)?;
+        let (end, seal) = entry.value();
+        if !equal(seal, keys.revocation_seal(&place.value(), end)) {
             return Err(Reason::Damaged);
         }
     }

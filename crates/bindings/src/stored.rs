@@ -1,23 +1,37 @@
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use introspectd_core::{Bindings, BindingsFailed, ProviderName, Timestamp, TokenId, TokenValue};
+use introspectd_core::{
+    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered as Found, Revocations, Revoked,
+    Timestamp, TokenId, TokenValue,
+};
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::keys::Keys;
 use crate::open::{OpenFailed, open, open_or_make};
-use crate::store::Store;
+use crate::remembered::{Changes, Remembered};
+use crate::store::{Store, WriteFailed};
 
-/// Bindings in a file, which one process at a time may have open.
+/// Bindings and revocations in a file, which one process at a time may have open.
 ///
 /// What was bound is there after a crash. Ended bindings are taken out a day after their end, so that a clock that was
 /// wrong for a moment takes none: a few at each [`Bindings::bind`], all of them when the file is opened, after which it
-/// is compacted. Opening reads the whole file. After a failure, such as that of a full disk, it is opened anew.
+/// is compacted. Opening reads the whole file. While the disk is full, new bindings fail and those that are there are
+/// found; after another failure of the disk the file is opened anew.
+///
+/// Revocations are in memory, too, and looked for there alone: at most 150,000, beyond which those that end first go.
 pub struct StoredBindings {
     file: PathBuf,
     key: Option<SecretString>,
     held: RwLock<Held>,
+    /// Held by whoever writes.
+    writing: Mutex<()>,
+    is_full: AtomicBool,
+    keys: Arc<Keys>,
+    remembered: Remembered,
 }
 
 enum Held {
@@ -36,8 +50,66 @@ impl StoredBindings {
     /// # Errors
     /// [`OpenFailed`] names the file, what is wrong with it, and what to do.
     pub fn open(file: &Path, key: Option<&SecretString>, now: Timestamp) -> Result<Self, OpenFailed> {
-        let store = open_or_make(file, key.map(bytes), now)?;
-        Ok(Self { file: file.to_owned(), key: key.cloned(), held: RwLock::new(Held::Open(store)) })
+        let (store, revocations) = open_or_make(file, key.map(bytes), now)?;
+        Ok(Self {
+            file: file.to_owned(),
+            key: key.cloned(),
+            is_full: AtomicBool::new(store.disk.is_behind()),
+            keys: Arc::clone(&store.keys),
+            held: RwLock::new(Held::Open(store)),
+            writing: Mutex::default(),
+            remembered: Remembered::of_file(revocations, now),
+        })
+    }
+
+    /// Writes together with the revocations that the file lacks.
+    fn write<T>(
+        &self,
+        now: Timestamp,
+        change: impl FnOnce(&Store, &Changes) -> Result<T, WriteFailed>,
+    ) -> Result<T, BindingsFailed> {
+        let _turn = self.turn();
+        self.write_in_turn(now, change)
+    }
+
+    fn turn(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write_in_turn<T>(
+        &self,
+        now: Timestamp,
+        change: impl FnOnce(&Store, &Changes) -> Result<T, WriteFailed>,
+    ) -> Result<T, BindingsFailed> {
+        let changes = self.remembered.take_changes();
+        let written = self.ask(now, |store| match change(store, &changes) {
+            Ok(written) => Ok(Ok(written)),
+            Err(WriteFailed::NoRoom(error)) => Ok(Err(error)),
+            Err(WriteFailed::Database(error)) => Err(error),
+        });
+        match written {
+            Ok(Ok(written)) => {
+                self.remembered.saved(&changes);
+                if self.is_full.swap(false, Relaxed) {
+                    tracing::info!(file = %self.file.display(), "store of bindings is writable again");
+                }
+                Ok(written)
+            }
+            Ok(Err(error)) => {
+                self.remembered.give_back(changes);
+                if !self.is_full.swap(true, Relaxed) {
+                    tracing::error!(
+                        file = %self.file.display(), %error,
+                        "no room for the store of bindings: new bindings fail until there is, known ones are found"
+                    );
+                }
+                Err(BindingsFailed)
+            }
+            Err(failed) => {
+                self.remembered.give_back(changes);
+                Err(failed)
+            }
+        }
     }
 
     /// Logs why it failed: to a caller it is an outage, whatever it was.
@@ -112,12 +184,38 @@ impl Bindings for StoredBindings {
     fn bind(
         &self,
         provider: &ProviderName,
-        token: &TokenValue,
-        id: &TokenId,
-        end: Timestamp,
+        binding: &Binding<'_>,
         now: Timestamp,
-    ) -> Result<(), BindingsFailed> {
-        self.ask(now, |store| store.bind(provider, token, id, end, now))
+    ) -> Result<Kept, BindingsFailed> {
+        self.write(now, |store, changes| store.bind(provider, binding, changes, now))
+    }
+}
+
+impl Revocations for StoredBindings {
+    fn remember(
+        &self,
+        provider: &ProviderName,
+        revoked: Revoked<'_>,
+        end: Option<Timestamp>,
+        now: Timestamp,
+    ) {
+        self.remembered.remember(self.keys.revoked_place(provider, revoked), end, now);
+    }
+
+    fn find(&self, provider: &ProviderName, revoked: Revoked<'_>) -> Option<Found> {
+        if self.remembered.is_empty() {
+            return None;
+        }
+        self.remembered.find(&self.keys.revoked_place(provider, revoked))
+    }
+
+    fn save(&self, now: Timestamp) -> Result<(), BindingsFailed> {
+        // Whoever writes at the moment may have taken changes, and may fail.
+        let _turn = self.turn();
+        if !self.remembered.has_changes() {
+            return Ok(());
+        }
+        self.write_in_turn(now, |store, changes| store.write(changes, |_| Ok(())))
     }
 }
 

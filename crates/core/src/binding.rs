@@ -19,18 +19,39 @@ pub trait Bindings: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<TokenId>, BindingsFailed>;
 
-    /// Binds the token to this id until `end`, in place of any other. It outlives a crash when this returns.
+    /// Keeps a binding, which outlives a crash when this returns. Of several writers of one token, the first one wins.
     ///
     /// # Errors
-    /// [`BindingsFailed`]: it may be bound or not.
+    /// [`BindingsFailed`]: it may be bound or not. Others are found as before.
     fn bind(
         &self,
         provider: &ProviderName,
-        token: &TokenValue,
-        id: &TokenId,
-        end: Timestamp,
+        binding: &Binding<'_>,
         now: Timestamp,
-    ) -> Result<(), BindingsFailed>;
+    ) -> Result<Kept, BindingsFailed>;
+}
+
+/// A token and the record that it is to stand for.
+#[derive(Debug, Clone, Copy)]
+pub struct Binding<'a> {
+    /// The token.
+    pub token: &'a TokenValue,
+    /// Id of the record.
+    pub id: &'a TokenId,
+    /// End of the token.
+    pub end: Timestamp,
+    /// Whether it takes the place of a binding to another id.
+    pub replace: bool,
+}
+
+/// Outcome of keeping a binding.
+#[must_use]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kept {
+    /// The token is bound to the id.
+    Done,
+    /// The token is bound to another id, and stays so.
+    OtherId,
 }
 
 /// The store of bindings did not do what it was asked. Why, it has logged itself.
@@ -45,6 +66,12 @@ pub enum Bound {
     Done,
     /// The provider has no active token of this id, so there is nothing to bind to.
     NoSuchToken,
+    /// The token is bound to another id, and stays so.
+    OtherId,
+    /// The text is a spelling of one of the provider's token ids, which are no credentials.
+    IsId,
+    /// The token was revoked, and no binding makes it active again.
+    Revoked,
 }
 
 /// A vendor's answer to the creation of a token, for whoever asked for it: it holds the token.

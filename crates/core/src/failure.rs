@@ -54,6 +54,9 @@ pub enum Outage {
     /// The store of bindings, so that nobody can tell which record is a token's.
     #[error(transparent)]
     Bindings(#[from] BindingsFailed),
+    /// The store that keeps revocations over a restart, so that one holds until then only.
+    #[error("the revocation is confirmed, but could not be saved for a restart")]
+    NotSaved,
 }
 
 /// What is wrong with an answer.
@@ -135,7 +138,11 @@ impl Failure {
             Self::Timeout => true,
             Self::Unavailable { outage, .. } => match outage {
                 Outage::Unreachable | Outage::Closed | Outage::Status(_) => true,
-                Outage::Overloaded | Outage::Purged | Outage::Abandoned | Outage::Bindings(_) => false,
+                Outage::Overloaded
+                | Outage::Purged
+                | Outage::Abandoned
+                | Outage::Bindings(_)
+                | Outage::NotSaved => false,
             },
             Self::BadAnswer(BadAnswer::Status(status)) => *status >= 500,
             Self::BadAnswer(_) | Self::Unsupported => false,

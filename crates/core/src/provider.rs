@@ -57,6 +57,20 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
         false
     }
 
+    /// Whether the text is one of the provider's token ids, in whichever spelling. Such a text is never a token: ids are
+    /// shown to many.
+    fn is_never_a_token(&self, text: &TokenValue) -> bool {
+        let _ = text;
+        false
+    }
+
+    /// The record that a `jti` of the provider's, or an id in a request, names; in one spelling, so that it can be
+    /// compared. `None` where `jti` names no record of the provider's.
+    fn record_id(&self, jti: &str) -> Option<TokenId> {
+        let _ = jti;
+        None
+    }
+
     /// The records that `listing` means, from a position of an earlier answer on. May take longer than the other
     /// calls, and ends all the same. Memory stays bounded, whatever the provider sends.
     ///
@@ -74,14 +88,14 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
         None
     }
 
-    /// Has the token stand for the record with this id until it ends. A token's holder cannot be believed, so who may
-    /// do this is the caller's permission `bind`.
+    /// Has the token stand for the record with this id until it ends; in place of another one only with `replace`. A
+    /// token's holder cannot be believed, so who may do this is the caller's permission `bind`.
     ///
     /// # Errors
     /// A [`Failure`] where the provider did not tell of the record, or the binding could not be kept.
     /// [`Failure::Unsupported`] where tokens need none.
-    async fn bind(&self, token: &TokenValue, id: &TokenId) -> Result<Bound, Failure> {
-        let _ = (token, id);
+    async fn bind(&self, token: &TokenValue, id: &TokenId, replace: bool) -> Result<Bound, Failure> {
+        let _ = (token, id, replace);
         Err(Failure::Unsupported)
     }
 

@@ -63,6 +63,8 @@ pub enum Status {
     Good,
     /// Taken back.
     Revoked,
+    /// Revoked by way of this server, whatever the provider says.
+    RevokedHere,
     /// The provider itself calls it expired.
     Expired,
     /// Any other word, or none where there should be one.
@@ -181,7 +183,7 @@ impl Validity {
     /// What the token is at `now`. Active is only: status good, and `nbf` ≤ now < `exp`.
     pub fn state(&self, now: Timestamp) -> State {
         match self.status {
-            Status::Revoked => State::Revoked,
+            Status::Revoked | Status::RevokedHere => State::Revoked,
             Status::Expired => State::Expired,
             Status::Unknown => State::Unknown,
             Status::Good | Status::Untold if self.has_ended(now) => State::Expired,
@@ -277,6 +279,7 @@ mod tests {
     fn no_time_makes_a_bad_status_good() {
         for (status, state) in [
             (Status::Revoked, State::Revoked),
+            (Status::RevokedHere, State::Revoked),
             (Status::Expired, State::Expired),
             (Status::Unknown, State::Unknown),
         ] {

@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::convert::Infallible;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,6 +11,8 @@ use introspectd_core::{Audience, NotBearer, ProviderName, State, Timestamp, Toke
 use introspectd_resolver::{Keep, Source};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+
+use crate::decision::Claims;
 
 /// Whether and how the cache served.
 pub(crate) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
@@ -73,6 +76,10 @@ impl Keep for Rendered {
     fn keep(provider: &ProviderName, token: Token) -> Self {
         let not_bearer = token.not_bearer();
         Self { body: body(&Record { provider, token: &token, state: None }), not_bearer }
+    }
+
+    fn jti(&self) -> Option<Cow<'_, str>> {
+        Claims::read(&self.body).map(|claims| claims.jti).filter(|jti| !jti.is_empty())
     }
 
     fn size(&self) -> usize {

@@ -13,7 +13,7 @@ use introspectd_upstream::Outbound;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::config::{CallerListener, Config, Endpoint, Limits, Listen, ProviderConfig};
+use crate::config::{CallerListener, Config, Endpoint, Limits, Listen, ProviderConfig, Stores};
 use crate::descriptors::{self, ADMIN_CONNECTIONS};
 
 /// What the configuration describes, built and not yet listening.
@@ -66,11 +66,12 @@ impl App {
             providers,
             drain,
         } = config;
-        let bindings = bindings.open(clock.now())?;
+        let Stores { bindings, revocations } = bindings.open(clock.now())?;
         let outbound = Outbound::start(Arc::clone(&clock))?;
         let entry = |provider: ProviderConfig| provider.into_entry(Arc::clone(&clock), &bindings, &outbound);
         let entries = providers.into_iter().map(entry).collect();
         let resolver = Resolver::new(entries, &unmatched, cache, Arc::clone(&clock))?;
+        let resolver = resolver.with_revocations(&revocations);
         let api = Api::new(callers, policies, Arc::new(resolver), Arc::clone(&clock), audit.start()?)?;
         let api = Arc::new(api.with_public_url(listen.public_url.clone()));
         Ok(Self { api, clock, listen, limits, drain, outbound })

@@ -41,6 +41,8 @@ pub struct Answer<'a, K> {
     pub failure: Option<Failure>,
     /// How long that took.
     pub took: Duration,
+    /// Whether a revocation that is remembered was the answer, without a question.
+    pub is_remembered: bool,
 }
 
 /// Why a provider was not asked.
@@ -134,6 +136,7 @@ impl<K: Keep> Resolver<K> {
     }
 
     async fn ask_one(&self, place: usize, subject: &Subject) -> Answer<'_, K> {
+        let revoked = self.asked_at(place).and_then(|asked| asked.needs_no_question(subject));
         let began = self.clock.elapsed();
         let outcome = self.resolve(place, subject).await;
         let took = self.clock.elapsed().saturating_sub(began);
@@ -145,7 +148,8 @@ impl<K: Keep> Resolver<K> {
             }
             Ok(Resolution { source: Source::Hit | Source::Coalesced | Source::Miss, .. }) => None,
         };
-        Answer { outcome, failure, took }
+        let is_miss = outcome.as_ref().is_ok_and(|it| it.source == Source::Miss);
+        Answer { outcome, failure, took, is_remembered: is_miss && revoked.is_some() }
     }
 
     /// As side by side: one active answer wins; inactive only if every one of them said so; else the failure.

@@ -1,3 +1,5 @@
+use std::borrow::Cow;
+
 use introspectd_core::{Introspection, ProviderName, State, Timestamp, Token, Validity};
 
 /// What one provider said about one token.
@@ -22,6 +24,11 @@ pub trait Keep: Clone + Send + Sync + 'static {
     /// Made once, when the provider has answered.
     fn keep(provider: &ProviderName, token: Token) -> Self;
 
+    /// `jti` of the record, where it is kept. Read when a token is revoked, so that lists can show it.
+    fn jti(&self) -> Option<Cow<'_, str>> {
+        None
+    }
+
     /// Bytes on the heap, about, beside its own.
     fn size(&self) -> usize;
 }
@@ -30,6 +37,10 @@ pub trait Keep: Clone + Send + Sync + 'static {
 impl Keep for Token {
     fn keep(_: &ProviderName, token: Token) -> Self {
         token
+    }
+
+    fn jti(&self) -> Option<Cow<'_, str>> {
+        self.jti.as_deref().map(Cow::Borrowed)
     }
 
     fn size(&self) -> usize {

@@ -22,6 +22,7 @@ mod purge_log;
 mod purge_table;
 mod resolver;
 mod revoke;
+mod revoked;
 mod router;
 mod stamp;
 mod strand;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use introspectd_core::{
-    Clock, Failure, Introspection, Outage, Provider, ProviderName, Token, TokenId, TokenValue,
+    Clock, Failure, Introspection, Outage, Provider, ProviderName, Revocations, Token, TokenId, TokenValue,
 };
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
@@ -18,6 +18,7 @@ use crate::health::{self, ProviderStatus};
 use crate::key::{Key, KeyMaker, Subject};
 use crate::limits::{CacheLimits, MAX_WAITING_LISTS, MOST_LISTS};
 use crate::purge_log::{ProviderPurges, PurgeLog};
+use crate::revoked::MOST_SAVES;
 use crate::router::{Match, Routed, Router, Rule, Unmatched};
 use crate::stamp::{Stamp, Tags};
 use crate::sweep::Sweeper;
@@ -50,6 +51,8 @@ pub struct Resolver<K> {
     pub(crate) clock: Arc<dyn Clock>,
     log: Arc<PurgeLog>,
     pub(crate) sweeper: Sweeper,
+    pub(crate) revocations: Option<Arc<dyn Revocations>>,
+    pub(crate) saves: Arc<Semaphore>,
 }
 
 #[derive(Clone)]
@@ -59,10 +62,11 @@ pub(crate) struct Asked {
     pub(crate) lists: Arc<Semaphore>,
     pub(crate) list_queue: Arc<Semaphore>,
     pub(crate) record: Arc<health::Record>,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<KeyMaker>,
     pub(crate) purges: Arc<ProviderPurges>,
     place: u16,
+    pub(crate) revocations: Option<Arc<dyn Revocations>>,
 }
 
 impl<K: Keep> Resolver<K> {
@@ -97,13 +101,23 @@ impl<K: Keep> Resolver<K> {
                 keys: Arc::new(KeyMaker::random().map_err(io::Error::other)?),
                 purges: log.at(place).map(Arc::clone).unwrap_or_default(),
                 place: u16::try_from(place).map_err(io::Error::other)?,
+                revocations: None,
             })
         };
         let providers: io::Result<_> = entries.into_iter().enumerate().map(asked).collect();
         let cache = Arc::new(FactCache::new(limits, Arc::clone(&clock)));
         let sweeper = Sweeper::start(Arc::clone(&log), Arc::clone(&cache))?;
-        let (providers, flights) = (providers?, Flights::new());
-        Ok(Self { providers, router, cache, flights, clock, log, sweeper })
+        Ok(Self {
+            providers: providers?,
+            router,
+            cache,
+            flights: Flights::new(),
+            clock,
+            log,
+            sweeper,
+            revocations: None,
+            saves: Arc::new(Semaphore::new(MOST_SAVES)),
+        })
     }
 
     /// The configured provider of this name.
@@ -334,11 +348,15 @@ impl Asked {
     /// As of the purge of this number.
     async fn ask<K: Keep>(&self, subject: &Subject, number: u64) -> Outcome<K> {
         let ProviderEntry { name, provider, .. } = &*self.entry;
+        if let Some(revoked) = self.needs_no_question(subject) {
+            let stamp = Stamp { number, place: self.place, tags: Tags::default() };
+            return Ok((Fact::new(name, revoked), stamp));
+        }
         let answer = match subject {
             Subject::Token(token) => self.question(provider.introspect(token)).await,
             Subject::Id(id) => self.question(provider.lookup(id)).await,
         };
-        let mut introspection = answer?;
+        let mut introspection = self.judge(subject, answer)?;
         let mut tags = Tags::default();
         if let Introspection::Token(token) = &mut introspection {
             self.complete(token);

@@ -2,10 +2,11 @@ use futures_util::future::join_all;
 use introspectd_core::{Failure, ProviderName, TokenId, TokenValue};
 
 use crate::fact::Keep;
-use crate::resolver::{ProviderEntry, Resolver};
+use crate::key::Subject;
+use crate::resolver::Resolver;
 
 /// Both purge in all cases: what the provider did not confirm, it may have done. The order is that of the promise:
-/// revoked there first, forgotten here after it, so that nothing older can come back.
+/// revoked there first, then remembered here where that was confirmed, then purged, so that nothing older can come back.
 impl<K: Keep> Resolver<K> {
     /// Takes a token back at the providers that it belongs to, as [`Resolver::introspect`] would ask them. One that
     /// belongs to nobody is as good as done. The records that it was bound to are purged, too, and with them every
@@ -20,16 +21,29 @@ impl<K: Keep> Resolver<K> {
         may_ask: impl Fn(&ProviderName) -> bool,
     ) -> Result<(), Failure> {
         let routed = self.candidates(token, only);
-        let providers = routed.places().iter().filter_map(|place| self.provider_at(*place));
-        let providers: Vec<_> = providers.filter(|it| may_ask(&it.name)).collect();
+        let providers = routed.places().iter().filter_map(|place| self.asked_at(*place));
+        let providers: Vec<_> = providers.filter(|it| may_ask(&it.entry.name)).collect();
         // Before it is revoked, which may end its binding.
-        let bound = ids_at(&providers, token).await;
-        let outcomes = join_all(providers.iter().map(|it| it.provider.revoke(token))).await;
+        let ids = join_all(providers.iter().map(|it| it.entry.provider.bound(token))).await;
+        let outcomes = join_all(providers.iter().map(|it| it.entry.provider.revoke(token))).await;
+        let subject = Subject::Token(token.clone());
+        let confirmed = providers.iter().zip(&ids).zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
+        for ((asked, id), _) in confirmed {
+            self.remember(asked, &subject, id.as_ref());
+        }
+        let names = providers.iter().map(|it| it.entry.name.clone());
+        let bound: Vec<_> = ids.into_iter().zip(names).filter_map(|(id, name)| Some((id?, name))).collect();
         self.purge_token(token);
         for (id, provider) in &bound {
             self.purge_id(id, provider);
         }
-        outcomes.into_iter().collect()
+        let saved = if outcomes.iter().any(Result::is_ok) { self.save_revocations().await } else { Ok(()) };
+        outcomes.into_iter().chain([saved]).collect()
+    }
+
+    /// Whether the text is one of the provider's token ids in some spelling, and so no token.
+    pub fn is_never_a_token(&self, text: &TokenValue, provider: &ProviderName) -> bool {
+        self.named(provider.as_str()).is_some_and(|(_, asked)| asked.entry.provider.is_never_a_token(text))
     }
 
     /// Whether this has the form of the provider's ids, so that it can be told: anything else may be a token.
@@ -45,12 +59,15 @@ impl<K: Keep> Resolver<K> {
     pub async fn revoke_by_id(&self, id: &TokenId, provider: &ProviderName) -> Result<(), Failure> {
         let Some((_, asked)) = self.named(provider.as_str()) else { return Ok(()) };
         let outcome = asked.entry.provider.revoke_by_id(id).await;
+        if outcome.is_ok() {
+            self.remember(asked, &Subject::Id(id.clone()), None);
+        }
         self.purge_id(id, provider);
-        outcome
+        // Facts name it as its provider does, which may be in another case.
+        if let Some(id) = asked.entry.provider.record_id(id.as_str()) {
+            self.purge_id(&id, provider);
+        }
+        outcome?;
+        self.save_revocations().await
     }
-}
-
-async fn ids_at(providers: &[&ProviderEntry], token: &TokenValue) -> Vec<(TokenId, ProviderName)> {
-    let bound = providers.iter().map(async |it| Some((it.provider.bound(token).await?, it.name.clone())));
-    join_all(bound).await.into_iter().flatten().collect()
 }

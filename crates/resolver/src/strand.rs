@@ -121,6 +121,7 @@ impl Asked {
         let mut batch = self.question(question).await?;
         for (token, _) in &mut batch.records {
             self.complete(token);
+            self.judge_record(None, token);
         }
         Ok(batch)
     }

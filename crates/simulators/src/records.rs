@@ -1,6 +1,7 @@
 //! The tokens that a vendor knows.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -20,7 +21,10 @@ pub(crate) enum Entry {
 
 /// All entries, by the identifier that a client asks with.
 #[derive(Default)]
-pub(crate) struct Records(Mutex<BTreeMap<String, Entry>>);
+pub(crate) struct Records {
+    entries: Mutex<BTreeMap<String, Entry>>,
+    shows_revoked: AtomicBool,
+}
 
 impl Records {
     pub(crate) fn put(&self, identifier: &str, entry: Entry) {
@@ -50,8 +54,20 @@ impl Records {
         }
     }
 
+    /// From now on confirmed revocations change nothing, as at a vendor whose records lag or have no state.
+    pub(crate) fn show_revoked(&self) {
+        self.shows_revoked.store(true, Relaxed);
+    }
+
+    pub(crate) fn shows_revoked(&self) -> bool {
+        self.shows_revoked.load(Relaxed)
+    }
+
     /// Marks a live token as revoked and returns its record.
     pub(crate) fn revoke(&self, identifier: &str) -> Option<Value> {
+        if self.shows_revoked() {
+            return self.record(identifier);
+        }
         let mut entries = self.entries();
         let entry = entries.get_mut(identifier)?;
         let Entry::Record(record) = entry else { return None };
@@ -78,6 +94,6 @@ impl Records {
     }
 
     fn entries(&self) -> MutexGuard<'_, BTreeMap<String, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -73,6 +73,10 @@ impl Fixture for Apigee {
         Sent::post(target, basic(USERNAME, PASSWORD), "application/octet-stream", String::new())
     }
 
+    fn show_revoked(server: &Self::Server) {
+        server.show_revoked();
+    }
+
     fn revoked() -> Vec<Answer> {
         vec![
             Answer::empty(204),

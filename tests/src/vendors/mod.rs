@@ -74,6 +74,9 @@ pub trait Fixture: Send + Sync + 'static {
     /// What an adapter sends, exactly, to take a token back.
     fn revocation(identifier: &str) -> Sent;
 
+    /// From now on it goes on showing tokens as before although it confirms their revocation.
+    fn show_revoked(server: &Self::Server);
+
     /// Documented answers to that which mean that it is done, be it long ago.
     fn revoked() -> Vec<Answer>;
 

@@ -61,6 +61,10 @@ impl Fixture for Passport {
         Sent { method: "DELETE", ..Sent::post(target, format!("Bearer {BEARER}"), "application/json", body) }
     }
 
+    fn show_revoked(server: &Self::Server) {
+        server.show_revoked();
+    }
+
     fn revoked() -> Vec<Answer> {
         vec![
             Answer::empty(200),

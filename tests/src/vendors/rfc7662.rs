@@ -69,6 +69,10 @@ impl Fixture for Rfc7662 {
         Sent::form("/revoke".to_owned(), basic(CLIENT_ID, CLIENT_SECRET), body)
     }
 
+    fn show_revoked(server: &Self::Server) {
+        server.show_revoked();
+    }
+
     fn revoked() -> Vec<Answer> {
         vec![Answer::empty(200), Answer::json(200, json!({})), Answer::text(200, "text/plain", "ok")]
     }

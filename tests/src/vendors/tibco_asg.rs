@@ -53,6 +53,10 @@ impl Fixture for TibcoAsg {
         Sent::delete(format!("/asg/oauth2/access_token/{identifier}"), basic(CLIENT_ID, CLIENT_SECRET))
     }
 
+    fn show_revoked(server: &Self::Server) {
+        server.show_revoked();
+    }
+
     fn revoked() -> Vec<Answer> {
         vec![Answer::json(200, Self::record()), Answer::json(400, json!({"error": "invalid_grant"}))]
     }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use introspectd_bindings::{OpenFailed, StoredBindings};
-use introspectd_core::{Bindings, ProviderName, Timestamp, TokenId, TokenValue};
+use introspectd_core::{
+    Binding, Bindings, BindingsFailed, Kept, ProviderName, Timestamp, TokenId, TokenValue,
+};
 use tempfile::TempDir;
 
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -33,7 +35,18 @@ pub(crate) fn pair(number: u32) -> (TokenValue, TokenId) {
 /// Binds the pair of this number for an hour.
 pub(crate) fn bind(bindings: &dyn Bindings, number: u32) {
     let (token, id) = pair(number);
-    bindings.bind(&bank(), &token, &id, at(NOW + 3600), at(NOW)).unwrap();
+    assert_eq!(keep(bindings, &token, &id, at(NOW + 3600), at(NOW)), Ok(Kept::Done));
+}
+
+/// Binds a token, in place of any other binding.
+pub(crate) fn keep(
+    bindings: &dyn Bindings,
+    token: &TokenValue,
+    id: &TokenId,
+    end: Timestamp,
+    now: Timestamp,
+) -> Result<Kept, BindingsFailed> {
+    bindings.bind(&bank(), &Binding { token, id, end, replace: true }, now)
 }
 
 /// Which of these pairs are not as they were bound.

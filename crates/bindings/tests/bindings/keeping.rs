@@ -1,9 +1,9 @@
 //! What both stores do alike, and what only one of them does.
 
 use introspectd_bindings::{MemoryBindings, StoredBindings};
-use introspectd_core::{Bindings, ProviderName, Timestamp};
+use introspectd_core::{Binding, Bindings, Kept, ProviderName, Timestamp};
 
-use crate::given::{DAY, NONE, NOW, Place, at, bank, bind, id, missing, pair, token};
+use crate::given::{DAY, NONE, NOW, Place, at, bank, bind, id, keep, missing, pair, token};
 
 fn each(check: impl Fn(&dyn Bindings)) {
     check(&MemoryBindings::new().unwrap());
@@ -50,7 +50,7 @@ fn a_clock_that_has_no_idea_of_the_time_takes_no_binding() {
     each(|bindings| {
         bind(bindings, 1);
         let (token, id) = pair(2);
-        bindings.bind(&bank(), &token, &id, at(NOW + 3600), Timestamp::MAX).unwrap();
+        let _ = keep(bindings, &token, &id, at(NOW + 3600), Timestamp::MAX).unwrap();
         assert_eq!(missing(bindings, 1..3), NONE);
     });
 }
@@ -60,13 +60,55 @@ fn the_last_binding_of_a_token_counts() {
     each(|bindings| {
         let (token, first) = pair(1);
         bind(bindings, 1);
-        bindings.bind(&bank(), &token, &id("other"), at(NOW + 60), at(NOW)).unwrap();
+        let _ = keep(bindings, &token, &id("other"), at(NOW + 60), at(NOW)).unwrap();
         assert_eq!(bindings.find(&bank(), &token, at(NOW + 59)), Ok(Some(id("other"))));
         assert_eq!(bindings.find(&bank(), &token, at(NOW + 60)), Ok(None));
-        bindings.bind(&bank(), &token, &first, at(NOW + 5 * DAY), at(NOW)).unwrap();
+        let _ = keep(bindings, &token, &first, at(NOW + 5 * DAY), at(NOW)).unwrap();
         // When the former one would be swept.
-        bindings.bind(&bank(), &pair(2).0, &id("2"), at(NOW + 9 * DAY), at(NOW + 2 * DAY)).unwrap();
+        let _ = keep(bindings, &pair(2).0, &id("2"), at(NOW + 9 * DAY), at(NOW + 2 * DAY)).unwrap();
         assert_eq!(bindings.find(&bank(), &token, at(NOW + 4 * DAY)), Ok(Some(first)));
+    });
+}
+
+#[test]
+fn another_id_for_a_bound_token_needs_to_say_that_it_replaces() {
+    each(|bindings| {
+        bind(bindings, 1);
+        let (token, first) = pair(1);
+        let second = id("other");
+        let try_to = |id, replace, now| {
+            let binding = Binding { token: &token, id, end: at(NOW + 7200), replace };
+            bindings.bind(&bank(), &binding, now).unwrap()
+        };
+        let found = || bindings.find(&bank(), &token, at(NOW)).unwrap();
+        assert_eq!(try_to(&second, false, at(NOW)), Kept::OtherId);
+        assert_eq!(try_to(&second, false, Timestamp::MAX), Kept::OtherId);
+        assert_eq!(found(), Some(first.clone()));
+        assert_eq!(try_to(&first, false, at(NOW)), Kept::Done);
+        assert_eq!(try_to(&second, true, at(NOW)), Kept::Done);
+        assert_eq!(found().as_ref(), Some(&second));
+        assert_eq!(try_to(&first, false, at(NOW + 7200)), Kept::Done, "what has ended binds nothing");
+    });
+}
+
+#[test]
+fn of_two_writers_that_race_for_a_token_one_wins() {
+    each(|bindings| {
+        for round in 0..20 {
+            let (token, _) = pair(round);
+            let write = |writer: u32| {
+                let id = id(&format!("of-{writer}"));
+                let binding = Binding { token: &token, id: &id, end: at(NOW + 60), replace: false };
+                (bindings.bind(&bank(), &binding, at(NOW)).unwrap(), id)
+            };
+            let outcomes: Vec<_> = std::thread::scope(|scope| {
+                let writers: Vec<_> = (0..4).map(|writer| scope.spawn(move || write(writer))).collect();
+                writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+            });
+            let won: Vec<_> = outcomes.iter().filter(|(kept, _)| *kept == Kept::Done).collect();
+            assert_eq!(won.len(), 1, "{outcomes:?}");
+            assert_eq!(bindings.find(&bank(), &token, at(NOW)), Ok(Some(won[0].1.clone())));
+        }
     });
 }
 
@@ -101,9 +143,9 @@ fn a_new_binding_takes_out_what_ended_a_day_ago() {
     (0..20).for_each(|number| bind(&bindings, number));
     let later = NOW + 3600 + DAY;
     let (token, id) = pair(20);
-    bindings.bind(&bank(), &token, &id, at(later + 60), at(later)).unwrap();
+    let _ = keep(&bindings, &token, &id, at(later + 60), at(later)).unwrap();
     assert_eq!(missing(&bindings, 0..21).len(), 16);
-    bindings.bind(&bank(), &token, &id, at(later + 60), at(later)).unwrap();
+    let _ = keep(&bindings, &token, &id, at(later + 60), at(later)).unwrap();
     assert_eq!(missing(&bindings, 0..21).len(), 20);
     assert_eq!(bindings.find(&bank(), &token, at(later)), Ok(Some(id)));
 }
@@ -115,7 +157,7 @@ fn the_file_does_not_grow_with_what_has_ended() {
         let bindings = StoredBindings::open(&place.file(), None, at(now)).unwrap();
         for number in from..from + 300 {
             let (token, id) = pair(number);
-            bindings.bind(&bank(), &token, &id, at(now + 60), at(now)).unwrap();
+            let _ = keep(&bindings, &token, &id, at(now + 60), at(now)).unwrap();
         }
         drop(bindings);
         place.bytes().len()
@@ -133,7 +175,7 @@ fn memory_is_bounded_and_what_ends_first_goes_first() {
     let bound = 2500;
     for number in 0..bound {
         let end = at(NOW + 3600 + i64::from(number));
-        bindings.bind(&bank(), &pair(number).0, &long, end, at(NOW)).unwrap();
+        let _ = keep(&bindings, &pair(number).0, &long, end, at(NOW)).unwrap();
     }
     let find = |number| bindings.find(&bank(), &pair(number).0, at(NOW)).unwrap();
     let kept: Vec<_> = (0..bound).filter(|number| find(*number).is_some()).collect();

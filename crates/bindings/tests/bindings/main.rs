@@ -12,3 +12,4 @@ mod damage;
 mod files;
 mod given;
 mod keeping;
+mod revocations;

@@ -3,7 +3,7 @@ use std::borrow::Cow;
 use introspectd_core::{ProviderName, TokenId, TokenValue};
 
 use crate::inactive::Inactive;
-use crate::problem::Problem;
+use crate::problem::{Conflict, InvalidRequest, Problem};
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,6 +200,7 @@ pub(super) fn is_of_form(problem: &Problem) -> bool {
         | Problem::InvalidProxy
         | Problem::AccessDenied
         | Problem::NoSuchToken
+        | Problem::Conflict(_)
         | Problem::Failure(_)
         | Problem::NotRevoked(_)
         | Problem::NotBound(_)
@@ -216,6 +217,11 @@ fn reason(problem: &Problem) -> Option<Cow<'static, str>> {
             Some(failure.to_string().into())
         }
         Problem::NoPolicy => Some("no_policy".into()),
+        Problem::Conflict(Conflict::OtherId) => Some("bound_to_another_id".into()),
+        Problem::Conflict(Conflict::Revoked) => Some(Inactive::Revoked.word().into()),
+        Problem::InvalidRequest(InvalidRequest::TokenIsId | InvalidRequest::TokenSpellsId) => {
+            Some("token_is_an_id".into())
+        }
         Problem::InvalidRequest(_)
         | Problem::NotFound
         | Problem::MethodNotAllowed { .. }

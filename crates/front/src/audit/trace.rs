@@ -54,6 +54,7 @@ fn is_of_caller(problem: &Problem) -> bool {
         | Problem::InsufficientScope { .. }
         | Problem::Failure(_)
         | Problem::NoSuchToken
+        | Problem::Conflict(_)
         | Problem::NotRevoked(_)
         | Problem::NotBound(_)
         | Problem::NotCounted => false,

@@ -20,6 +20,8 @@ pub(crate) enum InvalidRequest {
     Query(InvalidQuery),
     /// An id is shown to many, so none may come to be a token.
     TokenIsId,
+    /// The same, of any id of the provider's.
+    TokenSpellsId,
     Unreadable,
     /// No `Host`, two of them, or another one than the authority.
     NotOneHost,
@@ -70,6 +72,10 @@ impl InvalidRequest {
             Self::TokenIsId => {
                 ("The token and its token_id are the same.", "El token y su token_id son iguales.")
             }
+            Self::TokenSpellsId => (
+                "The token has the form of this provider's token ids. An id is no credential.",
+                "El token tiene la forma de los identificadores de este proveedor. Un identificador no es una credencial.",
+            ),
             Self::Unreadable => {
                 ("The request's body could not be read.", "No se pudo leer el cuerpo de la petici\u{f3}n.")
             }

@@ -1,3 +1,4 @@
+mod conflict;
 mod invalid_query;
 mod invalid_request;
 
@@ -13,6 +14,7 @@ use crate::lacking::Lacking;
 use crate::language::Language;
 use crate::reply::{Reply, json};
 
+pub(crate) use conflict::Conflict;
 pub(crate) use invalid_query::InvalidQuery;
 pub(crate) use invalid_request::InvalidRequest;
 
@@ -33,6 +35,7 @@ pub(crate) enum Problem {
     NoPolicy,
     /// None that a token could be bound to.
     NoSuchToken,
+    Conflict(Conflict),
     // The token that a client showed to a proxy is.
     MissingToken,
     InvalidToken(Inactive),
@@ -132,6 +135,10 @@ impl Problem {
                 "The provider has no active token with this token_id.",
                 "El proveedor no tiene ning\u{fa}n token activo con este token_id.",
             ),
+            Self::Conflict(conflict) => {
+                let (english, spanish) = conflict.descriptions();
+                Row(StatusCode::CONFLICT, "conflict", english, spanish)
+            }
             Self::MissingToken => Row(
                 StatusCode::UNAUTHORIZED,
                 "missing_token",
@@ -171,6 +178,14 @@ impl Problem {
             Self::Failure(failure) => failure_row(failure),
             Self::NotRevoked(failure) => {
                 let Row(status, error, ..) = failure_row(failure);
+                if matches!(failure, Failure::Unavailable { outage: Outage::NotSaved, .. }) {
+                    return Row(
+                        status,
+                        error,
+                        "The token is revoked, but that could not be saved for a restart of this service. Try again.",
+                        "El token est\u{e1} revocado, pero no se pudo guardar para un reinicio del servicio. Int\u{e9}ntelo de nuevo.",
+                    );
+                }
                 Row(
                     status,
                     error,
@@ -259,6 +274,7 @@ impl Problem {
             | Self::TooSlow
             | Self::NoPolicy
             | Self::NoSuchToken
+            | Self::Conflict(_)
             | Self::AccessDenied
             | Self::NotCounted
             | Self::Failure(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported)
@@ -281,7 +297,8 @@ fn failure_row(failure: &Failure) -> Row {
             "El servidor de autorizaci\u{f3}n no respondi\u{f3} a tiempo.",
         ),
         Failure::Unavailable {
-            outage: Outage::Overloaded | Outage::Purged | Outage::Abandoned | Outage::Bindings(_),
+            outage:
+                Outage::Overloaded | Outage::Purged | Outage::Abandoned | Outage::Bindings(_) | Outage::NotSaved,
             ..
         } => Row(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -337,6 +354,8 @@ mod tests {
             (Problem::NotFound, 404, "not_found"),
             (Problem::MethodNotAllowed { allow: "POST" }, 405, "method_not_allowed"),
             (Problem::TooSlow, 408, "request_timeout"),
+            (Problem::Conflict(Conflict::OtherId), 409, "conflict"),
+            (Problem::Conflict(Conflict::Revoked), 409, "conflict"),
             (Problem::TooLarge, 413, "payload_too_large"),
             (Problem::NotForm, 415, "unsupported_media_type"),
             (Problem::NotCounted, 500, "server_error"),
@@ -345,6 +364,7 @@ mod tests {
             (outage(Outage::Unreachable, None), 503, "temporarily_unavailable"),
             (outage(Outage::Overloaded, None), 503, "temporarily_unavailable"),
             (outage(Outage::Purged, None), 503, "temporarily_unavailable"),
+            (Problem::NotRevoked(Failure::outage(Outage::NotSaved)), 503, "temporarily_unavailable"),
             (Failure::Timeout.into(), 504, "upstream_timeout"),
         ] {
             let Row(found, code, english, spanish) = problem.row();

@@ -10,7 +10,7 @@ use crate::api::Session;
 use crate::audit::Note;
 use crate::body::{read_json, read_object};
 use crate::caller::Permission;
-use crate::problem::{InvalidRequest, Problem};
+use crate::problem::{Conflict, InvalidRequest, Problem};
 use crate::reply::{self, Reply};
 
 /// Which token is to stand for which record.
@@ -19,6 +19,9 @@ use crate::reply::{self, Reply};
 struct Asked {
     token: String,
     token_id: String,
+    /// Whether it may take the place of another id.
+    #[serde(default)]
+    replace: bool,
 }
 
 impl Session {
@@ -35,16 +38,26 @@ impl Session {
     {
         let provider = self.provider_with(Permission::Bind, headers, provider)?.clone();
         note.provider = Some(provider.clone());
-        let (token, id) = read_json::<Asked, _>(headers, body).await?.pair()?;
+        let asked: Asked = read_json(headers, body).await?;
+        let replace = asked.replace;
+        let (token, id) = asked.pair()?;
         note.token = Some(token.clone());
+        note.selector = replace.then_some(("replace", None));
         let (resolver, bound_to) = (Arc::clone(self.resolver()), id.clone());
-        match to_its_end(async move { resolver.bind(&token, &bound_to, &provider).await }).await? {
+        let bound = to_its_end(async move { resolver.bind(&token, &bound_to, &provider, replace).await });
+        match bound.await? {
             Bound::Done => {
                 note.token_id = Some(id);
                 Ok(reply::no_content())
             }
-            // What has no record may be a token that stands in the wrong place, and is not told.
+            // What has no record may be a token that stands in the wrong place, and is not logged.
             Bound::NoSuchToken => Err(Problem::NoSuchToken),
+            Bound::OtherId => {
+                note.token_id = Some(id);
+                Err(Problem::Conflict(Conflict::OtherId))
+            }
+            Bound::IsId => Err(InvalidRequest::TokenSpellsId.into()),
+            Bound::Revoked => Err(Problem::Conflict(Conflict::Revoked)),
         }
     }
 

@@ -53,6 +53,9 @@ impl Session {
         let explanation = self.resolver().explain(token.clone(), only, |name| caller.may_ask(name)).await;
         let mut explained = Explained::new(&explanation, self.now());
         explained.fingerprint = Some(self.fingerprint(&token));
+        if explanation.accounts.iter().any(|it| self.resolver().is_never_a_token(&token, it.provider)) {
+            explained.is_an_id();
+        }
         explained.name_stray_space(token.expose());
         if let Some((name, policy)) = policy {
             // By what answers `/forward-auth` itself.

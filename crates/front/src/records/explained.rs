@@ -69,12 +69,12 @@ struct Entry {
 struct Upstream {
     /// `now`, `shared` (with another request, which had asked), or `no`.
     asked: &'static str,
-    /// Why not: `cached`, `settled` by another provider, `unable`, or `overloaded`.
+    /// Why not: `cached`, `settled` by another provider, `revoked` by way of this server, `unable`, or `overloaded`.
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     took_ms: Option<u128>,
-    /// `good`, `revoked`, `expired`, `unknown`, or `inactive` where it has no such token or says no more.
+    /// `good`, `revoked`, `revoked_here`, `expired`, `unknown`, or `inactive` where it has no such token or says no more.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'static str>,
     #[serde(flatten)]
@@ -186,6 +186,15 @@ impl<'a> Explained<'a> {
         }
     }
 
+    /// Says why what looks like an id is inactive.
+    pub(super) fn is_an_id(&mut self) {
+        if self.decision.active == Some(false) {
+            self.decision.reason = "token_id";
+            self.decision.description =
+                "It has the form of its provider's token ids, which are no credentials.".into();
+        }
+    }
+
     /// Whether some provider has a record of what was asked about.
     pub(super) fn tells_of_a_record(&self) -> bool {
         self.providers.iter().any(|it| it.upstream.record.is_some())
@@ -228,8 +237,11 @@ impl Upstream {
     }
 
     fn new(answer: &Answer<'_, Rendered>, now: Timestamp) -> Self {
-        let Answer { outcome, failure, took } = answer;
+        let Answer { outcome, failure, took, is_remembered } = answer;
         let (fact, asked) = match outcome {
+            Ok(Resolution { fact, source: _ }) if *is_remembered => {
+                (fact.as_ref().map(|(_, fact)| fact), Self::not_asked("revoked"))
+            }
             Ok(Resolution { fact, source }) => (fact.as_ref().map(|(_, fact)| fact), asked(*source)),
             Err(Failure::Unavailable { outage: Outage::Overloaded, .. }) => {
                 (None, Self::not_asked("overloaded"))
@@ -270,6 +282,7 @@ fn said(fact: &Fact<Rendered>, now: Timestamp) -> (&'static str, Option<Times>) 
     let status = match validity.status {
         Status::Good => "good",
         Status::Revoked => "revoked",
+        Status::RevokedHere => "revoked_here",
         Status::Expired => "expired",
         Status::Unknown | Status::Untold => "unknown",
     };
@@ -329,7 +342,9 @@ fn describe(why: Inactive) -> &'static str {
             "Its provider has no such token, or says no more than that it is not active; or it needs a binding and has none, or holds what no URL of the provider's can carry."
         }
         Inactive::Expired => "Its time is over, by this machine's clock or by the provider's word.",
-        Inactive::Revoked => "Its provider calls it revoked.",
+        Inactive::Revoked => {
+            "Its provider calls it revoked, or it was revoked by way of this server, whatever its provider shows."
+        }
         Inactive::NotYetValid => "Its time has not come by this machine's clock.",
         Inactive::Unknown => "Its provider gives it a status that is not good.",
         Inactive::NotBearer(NotBearer::OtherUse) => {

@@ -172,7 +172,7 @@ impl Provider for Fake {
     }
 
     /// To a record of the script; the token is good from now on.
-    async fn bind(&self, token: &TokenValue, id: &TokenId) -> Result<Bound, Failure> {
+    async fn bind(&self, token: &TokenValue, id: &TokenId, _: bool) -> Result<Bound, Failure> {
         match self.answer(id.as_str(), format!("bind {}", id.as_str())).await? {
             Introspection::Inactive => Ok(Bound::NoSuchToken),
             Introspection::Token(record) => {

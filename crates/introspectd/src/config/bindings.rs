@@ -3,7 +3,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use introspectd_bindings::{MemoryBindings, StoredBindings};
-use introspectd_core::{Bindings, Timestamp};
+use introspectd_core::{Bindings, Revocations, Timestamp};
 use introspectd_settings::Section;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -44,14 +44,30 @@ impl BindingsConfig {
     ///
     /// # Errors
     /// Where the file cannot be used, or the system gives no random bytes.
-    pub fn open(&self, now: Timestamp) -> io::Result<Arc<dyn Bindings>> {
+    pub fn open(&self, now: Timestamp) -> io::Result<Stores> {
         match &self.path {
-            None => Ok(Arc::new(MemoryBindings::new()?)),
+            None => Ok(Stores::of(MemoryBindings::new()?)),
             Some(path) => {
                 let opened = StoredBindings::open(path, self.key.as_ref(), now);
-                Ok(Arc::new(opened.map_err(io::Error::other)?))
+                Ok(Stores::of(opened.map_err(io::Error::other)?))
             }
         }
+    }
+}
+
+/// One store, for both of its uses.
+#[derive(Debug)]
+pub struct Stores {
+    /// Which record a token stands for.
+    pub bindings: Arc<dyn Bindings>,
+    /// What was revoked.
+    pub revocations: Arc<dyn Revocations>,
+}
+
+impl Stores {
+    fn of<S: Bindings + Revocations>(store: S) -> Self {
+        let store = Arc::new(store);
+        Self { bindings: Arc::clone(&store) as _, revocations: store }
     }
 }
 

@@ -21,7 +21,7 @@ use introspectd_settings::{Environment, Problems, Section, Setting, resembling};
 use tracing_subscriber::EnvFilter;
 
 pub use audit::AuditConfig;
-pub use bindings::BindingsConfig;
+pub use bindings::{BindingsConfig, Stores};
 pub use limits::Limits;
 pub use listen::{CallerListener, Endpoint, Listen};
 pub use providers::ProviderConfig;

@@ -1,5 +1,7 @@
 //! Bindings over restarts, kills and files that are no good.
 
+use std::process::Stdio;
+
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
@@ -95,6 +97,46 @@ async fn what_was_acknowledged_is_active_after_a_kill() {
         assert!(!said.iter().any(|line| line.contains(secret)), "{said:#?}");
     }
     assert!(said.iter().any(|line| line.contains("\"bind\"") && line.contains(passport::ACTIVE)));
+}
+
+#[tokio::test]
+async fn on_a_full_disk_bound_tokens_stay_active_and_new_bindings_wait_for_room() {
+    let bank = bank().await;
+    let folder = Folder::with_config(&config(&bank).replace("bindings.redb", "disk/bindings.redb"));
+    std::fs::create_dir(folder.path("disk")).unwrap();
+    // A disk of its own, which ends with the process.
+    let mounted = "mount -t tmpfs -o size=2m tmpfs disk && exec \"$0\" \"$@\"";
+    let mut command = folder.command_of("unshare");
+    command.args(if rustix::process::geteuid().is_root() { &[][..] } else { &["--map-root-user"] });
+    command.args(["--mount", "sh", "-c", mounted, env!("CARGO_BIN_EXE_introspectd")]).args(SERVE);
+    let server = Server::start_as(folder, command.stdout(Stdio::null())).await;
+    let address = server.api();
+    let bind = async |token: &str| {
+        let pair = json!({"token": token, "token_id": passport::ACTIVE});
+        send(&address, request("PUT", "bindings", &pair)).await.status
+    };
+    assert_eq!(bind(passport::ACTIVE_ACCESS_TOKEN).await, 204);
+    let filler = server.sees("disk/filler");
+    std::fs::write(&filler, vec![b'x'; 64 << 20]).expect_err("a disk that is full");
+    let token = |number: usize| format!("{number:064x}");
+    let mut bound = 0;
+    while bind(&token(bound)).await == 204 {
+        bound += 1;
+    }
+    for attempt in 0..3 {
+        assert_eq!(bind(&token(bound)).await, 503, "attempt {attempt}");
+        assert!(ask_as_edge(&address, passport::ACTIVE_ACCESS_TOKEN).await.is_active());
+        for number in 0..bound {
+            assert!(ask_as_edge(&address, &token(number)).await.is_active(), "{number} of {bound}");
+        }
+    }
+    std::fs::remove_file(&filler).unwrap();
+    assert_eq!(bind(&token(bound)).await, 204);
+    assert!(ask_as_edge(&address, &token(bound)).await.is_active());
+    server.logged("no room for the store of bindings").await;
+    server.logged("store of bindings is writable again").await;
+    let failures = server.log().into_iter().filter(|line| line.contains("no room for the store")).count();
+    assert_eq!(failures, 1, "it is said once");
 }
 
 #[tokio::test]

@@ -29,6 +29,7 @@ mod man;
 mod odd_files;
 mod program;
 mod purge;
+mod revocations;
 mod revoke;
 mod serve;
 mod server;

@@ -38,10 +38,19 @@ impl Folder {
     pub(crate) fn command(&self) -> Command {
         command(self.0.path())
     }
+
+    /// Another program there.
+    pub(crate) fn command_of(&self, program: &str) -> Command {
+        command_of(program, self.0.path())
+    }
 }
 
 pub(crate) fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_introspectd"));
+    command_of(env!("CARGO_BIN_EXE_introspectd"), folder)
+}
+
+fn command_of(program: &str, folder: &Path) -> Command {
+    let mut command = Command::new(program);
     command.env_clear().current_dir(folder).kill_on_drop(true);
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

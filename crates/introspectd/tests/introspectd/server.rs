@@ -109,6 +109,13 @@ impl Server {
         Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap()
     }
 
+    /// Where the tests find a file of its folder as it sees it, whatever is mounted there.
+    pub(crate) fn sees(&self, name: &str) -> PathBuf {
+        let path = self.folder.path(name);
+        let root = format!("/proc/{}/root", self.child.id().unwrap());
+        PathBuf::from(root).join(path.strip_prefix("/").unwrap())
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
     }

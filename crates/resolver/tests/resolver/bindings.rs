@@ -57,14 +57,14 @@ impl Provider for Bank {
         self.bound.lock().unwrap().get(token.expose()).cloned()
     }
 
-    async fn bind(&self, token: &TokenValue, id: &TokenId) -> Result<Bound, Failure> {
+    async fn bind(&self, token: &TokenValue, id: &TokenId, _: bool) -> Result<Bound, Failure> {
         self.bound.lock().unwrap().insert(token.expose().to_owned(), id.clone());
         Ok(Bound::Done)
     }
 
     async fn issue(&self, request: Bytes) -> Result<Issued, Failure> {
         let token = value(std::str::from_utf8(&request).unwrap());
-        self.bind(&token, &id("issued")).await?;
+        self.bind(&token, &id("issued"), true).await?;
         Ok(Issued { status: 200, content_type: None, body: request, token: Some(token) })
     }
 }
@@ -87,7 +87,7 @@ fn bench(max_in_flight: u32) -> (Bench, Arc<Bank>) {
 async fn a_bound_token_is_active_at_once() {
     let (bench, _) = bench(9);
     assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Miss));
-    assert_eq!(bench.resolver.bind(&value("t"), &id("i"), &name("as")).await, Ok(Bound::Done));
+    assert_eq!(bench.resolver.bind(&value("t"), &id("i"), &name("as"), false).await, Ok(Bound::Done));
     assert_eq!(bench.ask("t").await, active(Source::Miss));
 }
 
@@ -106,7 +106,7 @@ async fn a_question_under_way_is_asked_again_when_the_token_is_bound() {
     bank.held.send_replace(true);
     let waiting = bench.asking("t").await;
     within(bank.asked.subscribe().wait_for(|asked| *asked == 1)).await.unwrap();
-    bench.resolver.bind(&value("t"), &id("i"), &name("as")).await.unwrap();
+    bench.resolver.bind(&value("t"), &id("i"), &name("as"), false).await.unwrap();
     bank.held.send_replace(false);
     assert_eq!(waiting.await.unwrap(), active(Source::Miss));
     assert_eq!(bench.ask("t").await, active(Source::Hit));
@@ -119,7 +119,7 @@ async fn to_bind_and_to_issue_are_questions_that_may_be_too_many() {
     let waiting = bench.asking("t").await;
     within(bank.asked.subscribe().wait_for(|asked| *asked == 1)).await.unwrap();
     let overloaded = Failure::outage(Outage::Overloaded);
-    let bound = bench.resolver.bind(&value("u"), &id("i"), &name("as")).await;
+    let bound = bench.resolver.bind(&value("u"), &id("i"), &name("as"), false).await;
     assert_eq!(bound, Err(overloaded.clone()));
     let issued = bench.resolver.issue(Bytes::from_static(b"u"), &name("as")).await;
     assert_eq!(issued.err(), Some(overloaded));
@@ -131,7 +131,7 @@ async fn to_bind_and_to_issue_are_questions_that_may_be_too_many() {
 async fn who_needs_no_bindings_is_not_asked() {
     let fake = Fake::new();
     let bench = Bench::new(vec![upstream("as", &fake, Some(prefix("")))], &Unmatched::Reject, LIMITS);
-    let bound = bench.resolver.bind(&value("t"), &id("i"), &name("as")).await;
+    let bound = bench.resolver.bind(&value("t"), &id("i"), &name("as"), false).await;
     assert_eq!(bound, Err(Failure::Unsupported));
     let issued = bench.resolver.issue(Bytes::new(), &name("as")).await;
     assert_eq!(issued.err(), Some(Failure::Unsupported));
@@ -141,7 +141,7 @@ async fn who_needs_no_bindings_is_not_asked() {
 #[tokio::test]
 async fn the_record_of_a_revoked_token_is_forgotten_with_it() {
     let (bench, _) = bench(9);
-    bench.resolver.bind(&value("t"), &id("i"), &name("as")).await.unwrap();
+    bench.resolver.bind(&value("t"), &id("i"), &name("as"), false).await.unwrap();
     assert_eq!(bench.lookup("i", "as").await, active(Source::Miss));
     bench.resolver.revoke(&value("t"), None, |_| true).await.unwrap();
     assert_eq!(bench.lookup("i", "as").await, Seen::Inactive(Source::Miss));

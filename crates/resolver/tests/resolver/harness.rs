@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
@@ -60,6 +61,7 @@ pub(crate) struct Fake {
     asked: watch::Sender<Vec<Question>>,
     /// How many of the questions, in their order, may be answered.
     answerable: watch::Sender<usize>,
+    shows_revoked: AtomicBool,
 }
 
 impl Fake {
@@ -73,12 +75,18 @@ impl Fake {
             script: Mutex::default(),
             asked: watch::Sender::default(),
             answerable: watch::Sender::new(usize::MAX),
+            shows_revoked: AtomicBool::new(false),
         })
     }
 
     /// From now on `text`, as a token and as an id, is answered so.
     pub(crate) fn script(&self, text: &str, answer: impl Into<Answer>) {
         self.script.lock().unwrap().insert(text.to_owned(), answer.into());
+    }
+
+    /// From now on confirmed revocations change nothing.
+    pub(crate) fn show_revoked(&self) {
+        self.shows_revoked.store(true, Relaxed);
     }
 
     /// Holds answers back, which are decided when the question arrives, until [`Self::release`].
@@ -118,7 +126,9 @@ impl Fake {
             return Err(Failure::Unsupported);
         }
         self.answer(text, Question::Revoke(text.to_owned())).await?;
-        self.script(text, Introspection::Inactive);
+        if !self.shows_revoked.load(Relaxed) {
+            self.script(text, Introspection::Inactive);
+        }
         Ok(())
     }
 
@@ -159,6 +169,10 @@ impl Provider for Fake {
 
     async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure> {
         self.take_back(id.as_str(), self.capabilities.revoke_by_id).await
+    }
+
+    fn record_id(&self, jti: &str) -> Option<TokenId> {
+        TokenId::parse(jti.to_owned()).ok()
     }
 }
 

@@ -22,6 +22,7 @@ mod pages;
 mod pools;
 mod properties;
 mod purges;
+mod remembered;
 mod revocations;
 mod routes;
 mod side_by_side;

@@ -90,12 +90,20 @@ impl Apigee {
         self.set_status(token, "revoked");
     }
 
+    /// From now on tokens are shown as before although their revocation is confirmed.
+    pub fn show_revoked(&self) {
+        self.records.show_revoked();
+    }
+
     /// The record of `token`.
     pub fn record(&self, token: &str) -> Option<Value> {
         self.records.record(token)
     }
 
     fn set_status(&self, token: &str, status: &str) -> Option<Value> {
+        if status == "revoked" && self.records.shows_revoked() {
+            return self.records.record(token);
+        }
         let modified = epoch_millis(self.clock.now());
         self.records.change(token, |record| {
             record::set(record, "status", json!(status));

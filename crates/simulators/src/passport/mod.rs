@@ -86,6 +86,11 @@ impl Passport {
         self.bearers.revoke(token_id);
     }
 
+    /// From now on tokens are shown as before although their revocation is confirmed.
+    pub fn show_revoked(&self) {
+        self.records.show_revoked();
+    }
+
     /// The record of `token_id`, also when revoked.
     pub fn record(&self, token_id: &str) -> Option<Value> {
         self.records.record(token_id)

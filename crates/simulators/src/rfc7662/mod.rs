@@ -63,6 +63,11 @@ impl Rfc7662 {
         self.bearers.revoke(token);
     }
 
+    /// From now on tokens are shown as before although their revocation is confirmed.
+    pub fn show_revoked(&self) {
+        self.records.show_revoked();
+    }
+
     /// The record of `token`, also when it is inactive.
     pub fn record(&self, token: &str) -> Option<Value> {
         self.records.record(token)

@@ -73,6 +73,11 @@ impl TibcoAsg {
         self.records.revoke(token);
     }
 
+    /// From now on tokens are shown as before although their revocation is confirmed.
+    pub fn show_revoked(&self) {
+        self.records.show_revoked();
+    }
+
     /// The record of `token`, also when revoked.
     pub fn record(&self, token: &str) -> Option<Value> {
         self.records.record(token)
