@@ -2,7 +2,8 @@ use http::{HeaderMap, StatusCode};
 use hyper::body::Body;
 use introspectd_core::{ProviderName, TokenId, TokenValue};
 
-use super::explained::{Explained, Judged};
+use super::explained::Explained;
+use super::judged::Judged;
 use crate::api::Session;
 use crate::audit::{Call, Note};
 use crate::body::read_form;

@@ -2,13 +2,12 @@
 
 use std::borrow::Cow;
 
-use http::StatusCode;
 use introspectd_core::{Failure, NotBearer, Outage, Status, Timestamp};
 use introspectd_resolver::{Account, Answer, Explanation, Fact, Held, NotAsked, Resolution, Rule, Source};
 use serde::{Deserialize, Serialize};
 
+use super::judged::Judged;
 use crate::audit::Fingerprint;
-use crate::decision::{Claims, Policy};
 use crate::inactive::Inactive;
 use crate::problem::Problem;
 use crate::reply::{self, Rendered};
@@ -114,39 +113,6 @@ struct Decision<'a> {
     /// In a word.
     reason: &'static str,
     description: Cow<'static, str>,
-}
-
-/// What `/forward-auth` answers.
-#[derive(Serialize)]
-pub(super) struct Judged<'a> {
-    name: &'a str,
-    status: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'static str>,
-    /// Why the token is invalid, in a word and in words, where `decision` does not say it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    description: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lacks: Option<Lacks<'a>>,
-}
-
-/// What would have to be there.
-#[derive(Serialize)]
-struct Lacks<'a> {
-    /// All of these.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    scope: Vec<String>,
-    /// Any of these.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    role: &'a [String],
-    /// Any of these.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    aud: &'a [String],
-    /// The policy takes no token of the provider that vouches for it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    provider: bool,
 }
 
 impl<'a> Explained<'a> {
@@ -332,7 +298,7 @@ fn why_not(explanation: &Explanation<'_, Rendered>, now: Timestamp) -> (&'static
     (why.word(), describe(why))
 }
 
-fn describe(why: Inactive) -> &'static str {
+pub(super) fn describe(why: Inactive) -> &'static str {
     match why {
         Inactive::Malformed => "No header can carry it.",
         Inactive::NoProvider => {
@@ -356,54 +322,5 @@ fn describe(why: Inactive) -> &'static str {
         Inactive::NotBearer(NotBearer::Unproved) => {
             "Its provider's answer binds it to a key (cnf), and the request has no proof of it."
         }
-    }
-}
-
-impl<'a> Judged<'a> {
-    pub(super) fn new(
-        name: &'a str,
-        policy: &'a Policy,
-        status: StatusCode,
-        problem: Option<&Problem>,
-        explanation: &Explanation<'_, Rendered>,
-        now: Timestamp,
-    ) -> Self {
-        let error = problem.map(Problem::error);
-        let why = problem.and_then(apart_from_activity);
-        let (reason, description) = why.map(|why| (why.word(), describe(why))).unzip();
-        let lacks = problem.and_then(|problem| Lacks::new(policy, problem, explanation, now));
-        Self { name, status: status.as_u16(), error, reason, description, lacks }
-    }
-}
-
-/// What the explanation's `decision` does not say: that the token is active or not is said there.
-fn apart_from_activity(problem: &Problem) -> Option<Inactive> {
-    let Problem::InvalidToken(why) = problem else { return None };
-    matches!(why, Inactive::Malformed | Inactive::NotBearer(_)).then_some(*why)
-}
-
-impl<'a> Lacks<'a> {
-    fn new(
-        policy: &'a Policy,
-        problem: &Problem,
-        explanation: &Explanation<'_, Rendered>,
-        now: Timestamp,
-    ) -> Option<Self> {
-        let active = |account: &Account<'_, Rendered>| {
-            let answer = account.answer.as_ref().ok()?;
-            answer.outcome.as_ref().ok()?.active(now).map(|(_, rendered)| rendered.clone())
-        };
-        let mut vouching = explanation.accounts.iter().filter(|it| active(it).is_some());
-        if matches!(problem, Problem::InvalidToken(_)) {
-            let provider = vouching.next().is_some_and(|it| !policy.takes(it.provider));
-            return provider.then_some(Self { scope: Vec::new(), role: &[], aud: &[], provider });
-        }
-        let Problem::InsufficientScope { lacking, .. } = problem else { return None };
-        let rendered = vouching.find(|it| policy.takes(it.provider)).and_then(active)?;
-        let claims = Claims::read(rendered.as_bytes())?;
-        let scope = policy.scopes_lacking(&claims).map(str::to_owned).collect();
-        let role = if lacking.role { policy.roles() } else { &[] };
-        let aud = if lacking.aud { policy.audiences() } else { &[] };
-        Some(Self { scope, role, aud, provider: false })
     }
 }

@@ -4,6 +4,7 @@
 mod bindings;
 mod explain;
 mod explained;
+mod judged;
 mod list;
 mod lookup;
 pub(crate) mod page_token;
