@@ -48,7 +48,7 @@ impl Log {
         Ok(Self(queue))
     }
 
-    /// Writes what is queued, then `last_words` as they are, for at most [`FLUSH`]: the process ends whatever the
+    /// Writes what is queued, then `last_words` as they are, for at most `FLUSH`: the process ends whatever the
     /// reader does.
     pub fn finish(&self, last_words: &str) {
         if !last_words.is_empty() {
