@@ -1,10 +1,9 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use introspectd_core::{BadAnswer, Failure, Filters, Token, TokenValue, User};
+use introspectd_core::{BadAnswer, Failure, Filters, Json, Token, TokenValue, User};
 use introspectd_upstream::object;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// How many tokens are found at once. Without a word it is 10; the server may cap it.
@@ -62,7 +61,7 @@ impl<'a> Search<'a> {
 
     /// Whether a record that was found is meant. Most do not tell the id of their app.
     pub(crate) fn means(&self, token: &Token) -> bool {
-        let app_id = token.details.get("appId").and_then(Value::as_str);
+        let app_id = token.details.get("appId").and_then(Json::as_str);
         let is_other_app = |app: &str| app_id.is_some_and(|told| !told.eq_ignore_ascii_case(app));
         let is = |wanted: Option<&str>, told: &Option<String>| wanted.is_none() || told.as_deref() == wanted;
         !self.app.is_some_and(is_other_app)
@@ -150,7 +149,7 @@ fn read_error(status: StatusCode, body: &[u8]) -> Result<(), BadAnswer> {
 /// `iat`, and within its second `createdAt`, which in the vendor's sample is the same moment. Where it is not told when
 /// the token was issued, when its record was made, or else before all others.
 pub(crate) fn millis(token: &Token) -> i64 {
-    let created = token.details.get("createdAt").and_then(Value::as_i64);
+    let created = token.details.get("createdAt").and_then(Json::as_i64);
     match token.iat {
         Some(iat) => {
             let within = created.filter(|millis| millis.div_euclid(1000) == iat.seconds());

@@ -1,8 +1,8 @@
 use http::StatusCode;
 use introspectd_core::{
-    BadAnswer, Expiry, Introspection, Object, ScopeSet, Status, Timestamp, Token, TokenValue, grant_type,
+    BadAnswer, Expiry, Introspection, ScopeSet, Status, Timestamp, Token, TokenValue, grant_type,
 };
-use introspectd_upstream::object;
+use introspectd_upstream::{Unread, described, object};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -20,6 +20,7 @@ struct Record {
     /// Milliseconds since the epoch. Zero and less: ended. Decides.
     expires_at: i64,
     /// Milliseconds since the epoch. Only described, so anything but an integer is as good as absent.
+    #[serde(default, deserialize_with = "described")]
     issued_at: Option<Value>,
     /// One string; the page says commas, servers send spaces. Absent, null and empty: none.
     scope: Option<String>,
@@ -28,10 +29,8 @@ struct Record {
     /// `BearerToken`. Described, as above.
     token_type: Option<Value>,
     /// Described, as above.
+    #[serde(default, deserialize_with = "described")]
     grant_type: Option<Value>,
-    /// What is handed on as it is: see [`DETAILS`].
-    #[serde(flatten)]
-    rest: Object,
 }
 
 /// The members that go into `details`. An allow-list: the record may grow secrets that we do not know.
@@ -102,7 +101,7 @@ pub(crate) fn read_revocation(status: StatusCode, body: &[u8], asked: &TokenValu
 }
 
 fn read_record(body: &[u8], asked: &TokenValue) -> Result<Token, BadAnswer> {
-    let mut record: Record = object(body)?;
+    let record: Record = object(body)?;
     if !asked.is(&record.token) {
         return Err(BadAnswer::OtherToken);
     }
@@ -113,13 +112,14 @@ fn read_record(body: &[u8], asked: &TokenValue) -> Result<Token, BadAnswer> {
     let scope = record.scope.unwrap_or_default();
     token.scope = ScopeSet::from_tokens(scope.split(|c: char| c == ',' || c.is_whitespace()));
     token.client_id = record.client_id;
-    token.read_token_type(record.token_type.as_ref());
+    token.read_token_type(record.token_type.as_ref().map(Value::as_str));
     token.grant_type = record.grant_type.as_ref().and_then(Value::as_str).and_then(grant_type);
-    token.details = DETAILS
-        .iter()
-        .filter_map(|name| record.rest.remove_entry(*name))
-        .filter(|(_, value)| !value.is_null())
-        .collect();
+    let mut members = Unread::of(body)?;
+    for name in DETAILS {
+        if let Some(value) = members.describing(name)? {
+            token.details.insert(name.to_owned(), value);
+        }
+    }
     Ok(token.without(asked))
 }
 
@@ -171,12 +171,12 @@ mod tests {
         assert_eq!(token.token_type.as_deref(), Some("Bearer"));
         assert_eq!(token.grant_type.as_deref(), Some("password"));
         assert_eq!(
-            Value::Object(token.details),
-            json!({
+            introspectd_core::Json::Object(token.details),
+            introspectd_core::Json::from(json!({
                 "app": "app1", "attributes": [], "refreshCount": 0,
                 "createdAt": 1_343_036_540_877_i64, "createdBy": "defaultUser",
                 "lastModifiedAt": 1_343_036_540_877_i64, "lastModifiedBy": "defaultUser",
-            })
+            }))
         );
     }
 

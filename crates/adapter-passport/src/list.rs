@@ -1,7 +1,7 @@
 use introspectd_core::{
     BadAnswer, Batch, Failure, Filters, Instant, Listing, Order, Position, Timestamp, Token, TokenValue, User,
 };
-use introspectd_upstream::object;
+use introspectd_upstream::{described, object};
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -48,10 +48,14 @@ struct PaginationInfo {
 /// What a record may say beyond that which becomes a [`Token`]. None of it is documented.
 #[derive(Deserialize)]
 struct Undocumented {
+    #[serde(default, deserialize_with = "described")]
     account_id: Option<Value>,
+    #[serde(default, deserialize_with = "described")]
     user_id: Option<Value>,
+    #[serde(default, deserialize_with = "described")]
     grant_flow: Option<Value>,
     /// A secret, known from the creation of tokens. Read to be recognized wherever else it stands.
+    #[serde(default, deserialize_with = "described")]
     access_token: Option<Value>,
 }
 

@@ -5,7 +5,7 @@ use introspectd_core::{
     BadAnswer, Expiry, Instant, Introspection, Object, ScopeSet, Status, Timestamp, Token, TokenId,
     TokenValue, grant_type,
 };
-use introspectd_upstream::object;
+use introspectd_upstream::{described, object};
 use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -32,6 +32,7 @@ struct Record {
     /// `Bearer`. Only described, so anything but a string is as good as absent.
     token_type: Option<Value>,
     /// `GRANT_FLOW_…`, known from the filters of "List token information". Described as above.
+    #[serde(default, deserialize_with = "described")]
     grant_flow: Option<Value>,
 }
 
@@ -148,7 +149,7 @@ fn token(record: Record) -> Result<Token, BadAnswer> {
     token.jti = Some(record.token_id);
     token.scope = ScopeSet::from_tokens(record.scopes.iter().flatten().map(String::as_str));
     token.roles = record.roles.unwrap_or_default();
-    token.read_token_type(record.token_type.as_ref());
+    token.read_token_type(record.token_type.as_ref().map(Value::as_str));
     token.grant_type = record.grant_flow.as_ref().and_then(Value::as_str).and_then(grant_type);
     Ok(token)
 }

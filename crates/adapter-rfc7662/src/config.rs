@@ -4,18 +4,21 @@ use http::Uri;
 use introspectd_settings::Section;
 use introspectd_upstream::{Connection, Dialect};
 
-use crate::wire::MissingExp;
+use crate::wire::{MissingExp, Reading};
 
 /// An RFC 7662 server's part of the configuration: `introspection_endpoint`, `revocation_endpoint`,
-/// `missing_exp` and what every provider has.
+/// `missing_exp`, `clock_skew` and what every provider has.
 #[derive(Debug)]
 pub struct Config {
     pub(crate) connection: Connection,
     pub(crate) endpoint: Uri,
     /// RFC 7009. Absent: tokens cannot be revoked there.
     pub(crate) revocation_endpoint: Option<Uri>,
-    pub(crate) missing_exp: MissingExp,
+    pub(crate) reading: Reading,
 }
+
+/// More would let a token be used well before its server means it to be.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 const REVOCATION: &str = "revocation_endpoint";
 
@@ -39,6 +42,7 @@ impl Config {
             "accept" => Ok(MissingExp::Accept),
             _ => Err("is no way to read a missing exp"),
         });
+        let skew = section.duration("clock_skew", Duration::ZERO, Duration::ZERO..=MAX_CLOCK_SKEW);
         let (connection, revocation) = read?;
         // It would answer 200 to every revocation, and revoke nothing.
         if revocation.as_ref() == Some(&connection.address) {
@@ -51,7 +55,9 @@ impl Config {
         }
         let endpoint = connection.address.uri().ok()?;
         let revocation_endpoint = revocation.map(|address| address.uri()).transpose().ok()?;
-        let missing_exp = missing_exp.unwrap_or_default();
-        Some(Self { connection, endpoint, revocation_endpoint, missing_exp })
+        // Times are whole seconds: rounded down, it is never more than was written.
+        let clock_skew = u32::try_from(skew.as_secs()).unwrap_or_default();
+        let reading = Reading { missing_exp: missing_exp.unwrap_or_default(), clock_skew };
+        Some(Self { connection, endpoint, revocation_endpoint, reading })
     }
 }

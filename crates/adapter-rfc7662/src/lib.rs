@@ -19,15 +19,16 @@ pub struct Rfc7662 {
     upstream: Upstream,
     endpoint: Uri,
     revocation_endpoint: Option<Uri>,
-    missing_exp: MissingExp,
+    reading: wire::Reading,
+    clock: Arc<dyn Clock>,
 }
 
 impl Rfc7662 {
     /// From what was read from the configuration.
     pub fn new(config: Config, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
-        let Config { connection, endpoint, revocation_endpoint, missing_exp } = config;
-        let upstream = Upstream::new(connection, clock, outbound);
-        Self { upstream, endpoint, revocation_endpoint, missing_exp }
+        let Config { connection, endpoint, revocation_endpoint, reading } = config;
+        let upstream = Upstream::new(connection, Arc::clone(&clock), outbound);
+        Self { upstream, endpoint, revocation_endpoint, reading, clock }
     }
 }
 
@@ -41,8 +42,10 @@ impl Provider for Rfc7662 {
     /// Asks without a `token_type_hint`: an answer that depended on the caller's hint could not be
     /// shared with the next caller.
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
+        // Before the question: what is left of a token then is less when the answer is here.
+        let now = self.clock.now();
         let answer = self.upstream.post_form(self.endpoint.clone(), &[("token", token.expose())]).await?;
-        Ok(wire::read(&answer.ok()?, token, self.missing_exp)?)
+        Ok(wire::read(&answer.ok()?, token, self.reading, now)?)
     }
 
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {

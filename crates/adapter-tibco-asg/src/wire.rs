@@ -1,8 +1,8 @@
 use http::StatusCode;
 use introspectd_core::{
-    BadAnswer, Expiry, Introspection, Object, ScopeSet, Status, Timestamp, Token, TokenValue, grant_type,
+    BadAnswer, Expiry, Introspection, Members, ScopeSet, Status, Timestamp, Token, TokenValue, grant_type,
 };
-use introspectd_upstream::object;
+use introspectd_upstream::{described, object};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -22,6 +22,7 @@ struct Record {
     /// and `Active`, for up to a day past its end.
     expires_on: i64,
     /// Milliseconds since the epoch. Only described, so anything but an integer is as good as absent.
+    #[serde(default, deserialize_with = "described")]
     created_on: Option<Value>,
     /// A list, or one string of several; both are documented. Absent and null: none.
     scopes: Option<Scopes>,
@@ -30,10 +31,13 @@ struct Record {
     /// Absent and null: unknown.
     client: Option<String>,
     /// A handle. Described, as above.
+    #[serde(default, deserialize_with = "described")]
     id: Option<Value>,
     /// Described, as above.
+    #[serde(default, deserialize_with = "described")]
     grant_type: Option<Value>,
     /// The resource group; handed on as it is.
+    #[serde(default, deserialize_with = "described")]
     classification: Option<Value>,
 }
 
@@ -109,7 +113,8 @@ fn read_record(body: &[u8], asked: &TokenValue) -> Result<Token, BadAnswer> {
     token.client_id = record.client;
     token.jti = record.id.as_ref().and_then(Value::as_str).map(str::to_owned);
     token.grant_type = record.grant_type.as_ref().and_then(Value::as_str).and_then(grant_type);
-    token.details = Object::from_iter(record.classification.map(|it| ("classification".to_owned(), it)));
+    token.details =
+        Members::from_iter(record.classification.map(|it| ("classification".to_owned(), it.into())));
     Ok(token.without(asked))
 }
 
@@ -126,6 +131,7 @@ pub(crate) fn status(word: &str) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use introspectd_core::Json;
     use introspectd_core::State;
     use proptest::prelude::*;
     use serde_json::json;
@@ -160,7 +166,7 @@ mod tests {
         assert_eq!(token.jti.as_deref(), Some("5d34e914ad73b262dbf88a963dbccb41"));
         assert_eq!(token.scope.to_string(), "reviews");
         assert_eq!(token.grant_type.as_deref(), Some("client_credentials"));
-        assert_eq!(Value::Object(token.details), json!({"classification": "reviews"}));
+        assert_eq!(Json::Object(token.details), json!({"classification": "reviews"}).into());
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod binding;
 mod clock;
 mod doubt;
 mod failure;
+mod json;
 mod listing;
 mod name;
 mod provider;
@@ -26,6 +27,7 @@ pub use binding::{Binding, Bindings, BindingsFailed, Bound, Issued, Kept};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use doubt::{Doubt, DoubtHandler};
 pub use failure::{BadAnswer, Failure, Outage};
+pub use json::{Json, Members, RawMembers, whole_seconds};
 pub use listing::{Batch, Filters, Instant, Listing, Order, Position, User};
 pub use name::{InvalidName, ProviderName};
 pub use provider::{Capabilities, Provider};
@@ -37,5 +39,5 @@ pub use selector::{Selector, Target};
 pub use token::{
     Audience, Expiry, Introspection, Object, State, Status, Token, Validity, bearer_or, grant_type,
 };
-pub use usage::NotBearer;
+pub use usage::{NotBearer, decides_use};
 pub use window::{Place, Window};

@@ -1,8 +1,8 @@
 use serde_json::Value;
 
-use crate::{NotBearer, ScopeSet, Timestamp};
+use crate::{Members, NotBearer, ScopeSet, Timestamp};
 
-/// A JSON object, for what a provider says beyond the members that we know.
+/// A JSON object, where numbers may be rounded.
 pub type Object = serde_json::Map<String, Value>;
 
 /// What a provider definitely said about one token.
@@ -26,6 +26,8 @@ pub struct Token {
     pub expiry: Expiry,
     /// RFC 7662 `nbf`: not active before.
     pub nbf: Option<Timestamp>,
+    /// How far `nbf` may lie ahead of our clock, in seconds.
+    pub clock_skew: u32,
     /// RFC 7662 `iat`: when it was issued.
     pub iat: Option<Timestamp>,
     /// RFC 7662 `scope`.
@@ -49,9 +51,9 @@ pub struct Token {
     /// RFC 6749 or 8693 name, see [`grant_type`].
     pub grant_type: Option<String>,
     /// What else an adapter's allow-list lets through, in the vendor's names.
-    pub details: Object,
+    pub details: Members,
     /// Extension members of an RFC 7662 server, which stand beside the others in the answer.
-    pub extensions: Object,
+    pub extensions: Members,
     /// What members that are not kept say against its use by a bearer, see [`Token::not_bearer`].
     pub not_bearer: Option<NotBearer>,
 }
@@ -89,7 +91,7 @@ pub struct Validity {
     pub status: Status,
     /// When it ends.
     pub expiry: Expiry,
-    /// When it begins.
+    /// When it begins, clock skew allowed for.
     pub nbf: Option<Timestamp>,
 }
 
@@ -124,6 +126,7 @@ impl Token {
             status,
             expiry,
             nbf: None,
+            clock_skew: 0,
             iat: None,
             scope: ScopeSet::default(),
             client_id: None,
@@ -135,15 +138,16 @@ impl Token {
             token_type: None,
             roles: Vec::new(),
             grant_type: None,
-            details: Object::new(),
-            extensions: Object::new(),
+            details: Members::default(),
+            extensions: Members::default(),
             not_bearer: None,
         }
     }
 
     /// What decides whether it may be used.
     pub fn validity(&self) -> Validity {
-        Validity { status: self.status, expiry: self.expiry, nbf: self.nbf }
+        let skewed = |nbf: Timestamp| nbf.plus_seconds(-i64::from(self.clock_skew)).unwrap_or(Timestamp::MIN);
+        Validity { status: self.status, expiry: self.expiry, nbf: self.nbf.map(skewed) }
     }
 
     /// What the token is at `now`: see [`Validity::state`].
@@ -174,8 +178,8 @@ impl Token {
             + self.scope.size()
             + strings(&self.roles)
             + self.aud.as_ref().map_or(0, |aud| strings(aud.as_slice()))
-            + object_size(&self.details)
-            + object_size(&self.extensions)
+            + self.details.size()
+            + self.extensions.size()
     }
 }
 
@@ -242,21 +246,6 @@ pub fn grant_type(vendor: &str) -> Option<String> {
     Some(name.to_owned())
 }
 
-fn object_size(object: &Object) -> usize {
-    // A map's node costs about three pointers beside name and value.
-    object.iter().map(|(name, value)| name.len() + 24 + value_size(value)).sum()
-}
-
-fn value_size(value: &Value) -> usize {
-    size_of::<Value>()
-        + match value {
-            Value::Null | Value::Bool(_) | Value::Number(_) => 0,
-            Value::String(text) => text.len(),
-            Value::Array(items) => items.iter().map(value_size).sum(),
-            Value::Object(object) => object_size(object),
-        }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -273,6 +262,18 @@ mod tests {
         assert_eq!(token.state(at(100)), State::Active);
         assert_eq!(token.state(at(199)), State::Active);
         assert_eq!(token.state(at(200)), State::Expired);
+    }
+
+    #[test]
+    fn a_clock_skew_lets_nbf_lie_ahead_and_lengthens_no_life() {
+        let mut token = Token::new(Status::Good, Expiry::At(at(200)));
+        (token.nbf, token.clock_skew) = (Some(at(100)), 60);
+        assert_eq!(token.state(at(39)), State::NotYetValid);
+        assert_eq!(token.state(at(40)), State::Active);
+        assert_eq!(token.state(at(199)), State::Active);
+        assert_eq!(token.state(at(200)), State::Expired);
+        token.nbf = Some(Timestamp::MIN);
+        assert_eq!(token.state(at(199)), State::Active);
     }
 
     #[test]

@@ -1,8 +1,6 @@
 //! Use that a token is meant for, as far as its server's answer names one.
 
-use serde_json::Value;
-
-use crate::{Object, Token, bearer_or};
+use crate::{Json, Members, Token, bearer_or};
 
 /// Reason why an active token does not authorize the requests of whoever shows it as a bearer (RFC 6750).
 ///
@@ -33,28 +31,32 @@ const USES: [(&str, &[&str]); 5] = [
     ("tokenName", &["access_token"]),
 ];
 
+/// Whether a member of this name says what a token is good for, so that it must be readable.
+pub fn decides_use(name: &str) -> bool {
+    name == "cnf" || USES.iter().any(|(known, _)| *known == name)
+}
+
 impl Token {
     /// Reason why it authorizes no bearer; `None` where it does. Time and status do not count here.
     pub fn not_bearer(&self) -> Option<NotBearer> {
         self.not_bearer.or_else(|| judge(self.token_type.as_deref(), &self.extensions))
     }
 
-    /// Takes over a provider's `token_type`. Anything but text is not shown, and means no scheme that is known here.
-    pub fn read_token_type(&mut self, member: Option<&Value>) {
+    /// Takes over a provider's `token_type`: its text, where it has the member and that is text. Anything else is not
+    /// shown, and means no scheme that is known here.
+    pub fn read_token_type(&mut self, member: Option<Option<&str>>) {
         match member {
-            None | Some(Value::Null) => {}
-            Some(Value::String(name)) => self.token_type = Some(bearer_or(name)),
-            Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-                self.not_bearer = Some(NotBearer::OtherScheme);
-            }
+            None => {}
+            Some(Some(name)) => self.token_type = Some(bearer_or(name)),
+            Some(None) => self.not_bearer = Some(NotBearer::OtherScheme),
         }
     }
 }
 
 /// Null is as good as absent, and a value of a type that names nothing is no name of an access token.
-fn judge(token_type: Option<&str>, members: &Object) -> Option<NotBearer> {
-    let member = |name: &str| members.get(name).filter(|value| !value.is_null());
-    let means = |value: &Value, names: &[&str]| {
+fn judge(token_type: Option<&str>, members: &Members) -> Option<NotBearer> {
+    let member = |name: &str| members.get(name).filter(|value| **value != Json::Null);
+    let means = |value: &Json, names: &[&str]| {
         value.as_str().is_some_and(|text| names.iter().any(|name| text.eq_ignore_ascii_case(name)))
     };
     if USES.iter().any(|(name, names)| member(name).is_some_and(|value| !means(value, names))) {
@@ -70,13 +72,14 @@ fn judge(token_type: Option<&str>, members: &Object) -> Option<NotBearer> {
 mod tests {
     use super::*;
     use crate::{Expiry, Status, TokenValue};
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     fn token(members: Value) -> Token {
         let mut token = Token::new(Status::Good, Expiry::Never);
         let Value::Object(mut members) = members else { panic!("{members}") };
-        token.read_token_type(members.remove("token_type").as_ref());
-        token.extensions = members;
+        let token_type = members.remove("token_type").filter(|it| !it.is_null());
+        token.read_token_type(token_type.as_ref().map(Value::as_str));
+        token.extensions = members.into();
         token
     }
 

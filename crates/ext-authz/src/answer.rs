@@ -18,7 +18,7 @@ pub(crate) fn allowed<'a>(allowed: &Allowed, sent: impl Iterator<Item = &'a str>
     let response = OkHttpResponse { headers, headers_to_remove: forged, ..OkHttpResponse::default() };
     CheckResponse {
         status: Some(status(Code::Ok, "")),
-        dynamic_metadata: metadata::read(allowed.claims()),
+        dynamic_metadata: allowed.claims().map(metadata::of_object),
         http_response: Some(HttpResponse::OkResponse(response)),
     }
 }

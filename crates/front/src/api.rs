@@ -320,7 +320,7 @@ impl Session {
             None => self.tell(asked, note, Outcome::Inactive(Inactive::of(&resolution, now))),
         };
         let room = std::mem::take(&mut head.headers);
-        Ok(Told::on(told, reply::introspection(room, active, resolution.source)))
+        Ok(Told::on(told, reply::introspection(room, active, resolution.source, now)))
     }
 }
 

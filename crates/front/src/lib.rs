@@ -34,6 +34,7 @@ pub use caller::{
 };
 pub use decision::{Allowed, BadMessage, DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
 pub use description::{InvalidPublicUrl, PublicUrl};
+pub use introspectd_core::{Json, Members};
 pub use reply::{Content, Rendered, Reply};
 pub use server::{
     Arrival, Connections, Heartbeats, InvalidAddress, ListenAddress, Listener, Origin, Passed, Places,

@@ -1,6 +1,7 @@
 //! What a hit is made of here, for benchmarks alone.
 
 use http::HeaderMap;
+use introspectd_core::Timestamp;
 use introspectd_resolver::Source;
 
 use crate::api::Session;
@@ -19,5 +20,5 @@ pub fn caller(session: &Session, headers: &HeaderMap) -> bool {
 
 /// Writes the answer of a hit.
 pub fn reply(room: HeaderMap, rendered: &Rendered) -> Reply {
-    reply::introspection(room, Some(rendered), Source::Hit)
+    reply::introspection(room, Some(rendered), Source::Hit, Timestamp::MIN)
 }

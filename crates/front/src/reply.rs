@@ -7,10 +7,12 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
-use introspectd_core::{Audience, NotBearer, ProviderName, State, Timestamp, Token};
+use introspectd_core::{Audience, Json, Members, NotBearer, ProviderName, State, Timestamp, Token};
 use introspectd_resolver::{Keep, Source};
-use serde::ser::SerializeMap;
+use memchr::memmem;
+use serde::ser::{Error, SerializeMap};
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 
 use crate::decision::Claims;
 
@@ -59,11 +61,43 @@ impl Body for Content {
 pub struct Rendered {
     body: Box<[u8]>,
     not_bearer: Option<NotBearer>,
+    /// Whether the body ends in [`COUNTDOWN`], in which what is left of the token's life has to be filled in.
+    counts_down: bool,
 }
+
+/// Last member of a body whose server says what is left. The zero is valid JSON and no answer.
+const COUNTDOWN: &[u8] = br#","expires_in":0}"#;
 
 impl Rendered {
     pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.body
+    }
+
+    /// The body of an answer at `now`.
+    pub(crate) fn answer(&self, now: Timestamp) -> Box<[u8]> {
+        if self.counts_down { self.counted_down(now) } else { self.body.clone() }
+    }
+
+    /// Members of an answer at `now`.
+    pub(crate) fn members(&self, now: Timestamp) -> Option<Members> {
+        let body = self.answer(now);
+        Members::read_written(serde_json::from_slice(&body).ok()?)
+    }
+
+    /// A relative `expires_in` is of the moment of the answer, hit or miss.
+    fn counted_down(&self, now: Timestamp) -> Box<[u8]> {
+        let left = self.end().map_or(0, |end| end.saturating_sub(now.seconds()).max(0));
+        let fixed = self.body.strip_suffix(b"0}").unwrap_or(&self.body);
+        [fixed, left.to_string().as_bytes(), b"}"].concat().into()
+    }
+
+    /// `exp` as it stands in the body. Its name with quotes cannot stand inside of a string, where they are escaped; and
+    /// what a server may have nested stands behind it.
+    fn end(&self) -> Option<i64> {
+        const EXP: &[u8] = br#","exp":"#;
+        let begin = memmem::find(&self.body, EXP)?.checked_add(EXP.len())?;
+        let digits = self.body.get(begin..)?.split(|byte| matches!(byte, b',' | b'}')).next()?;
+        std::str::from_utf8(digits).ok()?.parse().ok()
     }
 
     /// Reason why the token authorizes no bearer, although it is active.
@@ -75,7 +109,8 @@ impl Rendered {
 impl Keep for Rendered {
     fn keep(provider: &ProviderName, token: Token) -> Self {
         let not_bearer = token.not_bearer();
-        Self { body: body(&Record { provider, token: &token, state: None }), not_bearer }
+        let body = body(&Record { provider, token: &token, state: None });
+        Self { counts_down: body.ends_with(COUNTDOWN), body, not_bearer }
     }
 
     fn jti(&self) -> Option<Cow<'_, str>> {
@@ -91,9 +126,14 @@ impl Keep for Rendered {
 /// not know more learns nothing from the difference.
 ///
 /// Its headers are written into `room`, the map of the request's, so that a hit allocates none.
-pub(crate) fn introspection(room: HeaderMap, active: Option<&Rendered>, source: Source) -> Reply {
+pub(crate) fn introspection(
+    room: HeaderMap,
+    active: Option<&Rendered>,
+    source: Source,
+    now: Timestamp,
+) -> Reply {
     let inactive = || Bytes::from_static(br#"{"active":false}"#);
-    let body = active.map_or_else(inactive, |rendered| rendered.body.clone().into());
+    let body = active.map_or_else(inactive, |rendered| rendered.answer(now).into());
     let mut headers = room;
     headers.clear();
     headers.insert(X_CACHE, how(source));
@@ -118,9 +158,10 @@ pub(crate) fn empty(headers: HeaderMap) -> Reply {
 }
 
 /// One record, active or not: the members of an active token's answer, with its state in place of `active`.
-pub(crate) fn record(state: State, rendered: &Rendered, source: Source) -> Reply {
+pub(crate) fn record(state: State, rendered: &Rendered, source: Source, now: Timestamp) -> Reply {
+    let body = rendered.answer(now);
     // The body begins so for every record: whether it is active is said when it is asked for.
-    let rest = rendered.body.strip_prefix(br#"{"active":true"#).unwrap_or(b"}");
+    let rest = body.strip_prefix(br#"{"active":true"#).unwrap_or(b"}");
     let body = [br#"{"state":""#, word(state).as_bytes(), b"\"", rest].concat();
     let mut headers = HeaderMap::new();
     headers.insert(X_CACHE, how(source));
@@ -238,22 +279,54 @@ impl Serialize for Record<'_> {
         let (roles, details) = (!token.roles.is_empty(), !token.details.is_empty());
         entry(&mut map, "roles", roles.then_some(&token.roles))?;
         entry(&mut map, "grant_type", token.grant_type.as_ref())?;
-        entry(&mut map, "details", details.then_some(&token.details))?;
-        for (name, value) in &token.extensions {
+        entry(&mut map, "details", details.then_some(WrittenMembers(&token.details)))?;
+        let counts_down = state.is_none()
+            && token.exp().is_some()
+            && matches!(token.extensions.get("expires_in"), Some(Json::Number(_)));
+        for (name, value) in token.extensions.iter() {
             // A name of ours is ours: written twice, a reader could take either.
-            let taken = match name.as_str() {
+            let taken = match name {
                 "provider" => true,
                 "state" => state.is_some(),
                 "roles" => roles,
                 "grant_type" => token.grant_type.is_some(),
                 "details" => details,
+                "expires_in" => counts_down,
                 _ => false,
             };
             if !taken {
-                map.serialize_entry(name, value)?;
+                map.serialize_entry(name, &Written(value))?;
             }
         }
+        entry(&mut map, "expires_in", counts_down.then_some(0))?;
         map.end()
+    }
+}
+
+/// JSON with its numbers as they were sent.
+struct Written<'a>(&'a Json);
+
+/// The members of an object, likewise.
+struct WrittenMembers<'a>(&'a Members);
+
+impl Serialize for Written<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Json::Null => serializer.serialize_unit(),
+            Json::Bool(flag) => serializer.serialize_bool(*flag),
+            Json::Number(digits) => {
+                RawValue::from_string(String::from(&**digits)).map_err(Error::custom)?.serialize(serializer)
+            }
+            Json::String(text) => serializer.serialize_str(text),
+            Json::Array(items) => serializer.collect_seq(items.iter().map(Written)),
+            Json::Object(members) => WrittenMembers(members).serialize(serializer),
+        }
+    }
+}
+
+impl Serialize for WrittenMembers<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (name, Written(value))))
     }
 }
 
@@ -298,7 +371,7 @@ mod tests {
         (token.token_type, token.grant_type) = (text("Bearer"), text("password"));
         token.aud = Some(Audience::Many(vec!["x".to_owned(), "y".to_owned()]));
         token.roles = vec!["r".to_owned()];
-        token.details = json!({"app": "a"}).as_object().unwrap().clone();
+        token.details = json!({"app": "a"}).as_object().unwrap().clone().into();
         assert_eq!(
             rendered(&token),
             concat!(
@@ -313,7 +386,7 @@ mod tests {
     fn no_extension_takes_a_name_of_ours() {
         let mut token = Token::new(Status::Good, Expiry::Never);
         token.extensions =
-            json!({"provider": "evil", "roles": "admin", "x": null}).as_object().unwrap().clone();
+            json!({"provider": "evil", "roles": "admin", "x": null}).as_object().unwrap().clone().into();
         assert_eq!(rendered(&token), r#"{"active":true,"provider":"bank","roles":"admin","x":null}"#);
         token.roles = vec!["clerk".to_owned()];
         assert_eq!(rendered(&token).matches("roles").count(), 1);
@@ -322,7 +395,7 @@ mod tests {
     #[test]
     fn a_state_stands_in_place_of_active() {
         let mut token = Token::new(Status::Good, Expiry::Never);
-        token.extensions = json!({"state": "evil", "x": 1}).as_object().unwrap().clone();
+        token.extensions = json!({"state": "evil", "x": 1}).as_object().unwrap().clone().into();
         assert_eq!(
             rendered_in(Some(State::NotYetValid), &token),
             r#"{"state":"not_yet_valid","provider":"bank","x":1}"#

@@ -1,7 +1,7 @@
 use super::*;
 use introspectd_core::{Expiry, Order, Place, Status, Timestamp, Window};
 use proptest::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 
 const SAMPLE: &str = include_str!("../../testdata/search.json");
 const APP: &str = "ae053aee-f12d-4591-84ef-2e6ae0d4205d";
@@ -13,7 +13,7 @@ fn value(text: &str) -> TokenValue {
 fn record(iat: Option<i64>, created: Value) -> Token {
     let mut token = Token::new(Status::Good, Expiry::Never);
     token.iat = iat.and_then(Timestamp::from_seconds);
-    token.details.insert("createdAt".to_owned(), created);
+    token.details.insert("createdAt".to_owned(), created.into());
     token
 }
 
@@ -131,9 +131,9 @@ fn a_record_that_tells_otherwise_is_not_meant() {
     }
     token.grant_type = None;
     assert!(!means(of_grant, &token));
-    token.details.insert("appId".to_owned(), json!(APP.to_uppercase()));
+    token.details.insert("appId".to_owned(), json!(APP.to_uppercase()).into());
     assert!(means(of_app, &token));
-    token.details.insert("appId".to_owned(), json!("be053aee-f12d-4591-84ef-2e6ae0d4205d"));
+    token.details.insert("appId".to_owned(), json!("be053aee-f12d-4591-84ef-2e6ae0d4205d").into());
     assert!(!means(of_app, &token));
 }
 

@@ -1,4 +1,7 @@
-use introspectd_core::{BadAnswer, Expiry, Object, Place, ScopeSet, Status, Timestamp, Token, grant_type};
+use introspectd_core::{
+    BadAnswer, Expiry, Json, Members, Place, ScopeSet, Status, Timestamp, Token, TokenValue, grant_type,
+};
+use introspectd_upstream::described;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,24 +17,37 @@ use crate::wire;
 #[serde(rename_all = "camelCase")]
 pub(super) struct Record {
     /// The token, a secret. This and the next four are read to be dropped wherever else they stand.
+    #[serde(default, deserialize_with = "described")]
     access_token: Option<Value>,
     #[serde(rename = "access_token")]
+    #[serde(default, deserialize_with = "described")]
     rfc_access_token: Option<Value>,
+    #[serde(default, deserialize_with = "described")]
     refresh_token: Option<Value>,
+    #[serde(default, deserialize_with = "described")]
     secret: Option<Value>,
+    #[serde(default, deserialize_with = "described")]
     saml_token: Option<Value>,
     /// Absent and null: not told.
     status: Option<Value>,
     /// Milliseconds since the epoch. Absent, null and no possible time: it is not known whether the token has ended.
+    #[serde(default, deserialize_with = "described")]
     expires_on: Option<Value>,
     /// Milliseconds since the epoch. Absent, null and no possible time: before all others.
+    #[serde(default, deserialize_with = "described")]
     created_on: Option<Value>,
     /// One string of several, or a list.
+    #[serde(default, deserialize_with = "described")]
     scopes: Option<Value>,
+    #[serde(default, deserialize_with = "described")]
     owner: Option<Value>,
+    #[serde(default, deserialize_with = "described")]
     client: Option<Value>,
+    #[serde(default, deserialize_with = "described")]
     id: Option<Value>,
+    #[serde(default, deserialize_with = "described")]
     grant_type: Option<Value>,
+    #[serde(default, deserialize_with = "described")]
     classification: Option<Value>,
 }
 
@@ -63,8 +79,11 @@ impl Record {
         token.client_id = told(&self.client);
         token.jti = told(&self.id);
         token.grant_type = told(&self.grant_type).as_deref().and_then(grant_type);
-        let classification = told(&self.classification).map(|it| ("classification".to_owned(), it.into()));
-        token.details = Object::from_iter(classification);
+        let classification =
+            told(&self.classification).map(|it| ("classification".to_owned(), Json::String(it)));
+        token.details = Members::from_iter(classification);
+        let secrets = secrets.iter().filter_map(|secret| TokenValue::parse((*secret).to_owned()).ok());
+        let token = secrets.fold(token, |token, secret| token.without(&secret));
         Ok((self.place()?, token))
     }
 
@@ -144,7 +163,7 @@ mod tests {
         assert_eq!(token.client_id.as_deref(), Some("251-20c8104e-e91a-4384-980c-84545aced892"));
         assert_eq!(token.jti.as_deref(), Some("5d34e914ad73b262dbf88a963dbccb41"));
         assert_eq!(token.scope.to_string(), "public");
-        assert_eq!((token.grant_type.clone(), token.details.len()), (None, 0));
+        assert_eq!((token.grant_type.clone(), token.details.is_empty()), (None, true));
         assert_eq!(place.millis, 1_409_942_780_365);
         assert_eq!(token.state(at(1_409_946_379)), State::Unknown);
         assert_eq!(token.state(at(1_409_946_380)), State::Expired);
@@ -173,7 +192,7 @@ mod tests {
             record["scopes"] = json!(["public", "reviews", 5]);
         });
         assert_eq!(token.grant_type.as_deref(), Some("password"));
-        assert_eq!(Value::Object(token.details), json!({"classification": "reviews"}));
+        assert_eq!(Json::Object(token.details), json!({"classification": "reviews"}).into());
         assert_eq!(token.scope.to_string(), "public reviews");
     }
 

@@ -7,7 +7,7 @@ mod policy;
 
 use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use introspectd_core::{BadAnswer, Clock, Failure, TokenValue};
+use introspectd_core::{BadAnswer, Clock, Failure, Members, Timestamp, TokenValue};
 use introspectd_resolver::{Resolver, Source};
 
 use crate::caller::Caller;
@@ -49,6 +49,7 @@ pub struct Allowed {
     rendered: Rendered,
     identity: [HeaderValue; 8],
     source: Source,
+    now: Timestamp,
 }
 
 impl Allowed {
@@ -57,9 +58,9 @@ impl Allowed {
         identity::NAMES.into_iter().zip(&self.identity)
     }
 
-    /// The answer to `/introspect` about the same token: a JSON object.
-    pub fn claims(&self) -> &[u8] {
-        self.rendered.as_bytes()
+    /// Members of the answer to `/introspect` about the same token.
+    pub fn claims(&self) -> Option<Members> {
+        self.rendered.members(self.now)
     }
 
     /// The answer to `/forward-auth`, written into the map of the request's headers.
@@ -121,7 +122,7 @@ async fn judge(
         let (challenge, lacking) = (policy.challenge(), policy.lacking(&claims));
         return Err(Problem::InsufficientScope { challenge, lacking });
     }
-    Ok(Allowed { identity: identity::values(&claims), rendered, source })
+    Ok(Allowed { identity: identity::values(&claims), rendered, source, now })
 }
 
 /// The token that a client shows, whatever becomes of it.

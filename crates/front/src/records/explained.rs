@@ -240,8 +240,10 @@ fn asked(source: Source) -> Upstream {
 
 fn said(fact: &Fact<Rendered>, now: Timestamp) -> (&'static str, Option<Times>) {
     #[derive(Deserialize)]
-    struct Issued {
+    struct Told {
         iat: Option<i64>,
+        /// As it was sent: what is judged may be earlier by a clock skew.
+        nbf: Option<i64>,
     }
     let Some(record) = &fact.record else { return ("inactive", None) };
     let validity = &record.validity;
@@ -252,12 +254,13 @@ fn said(fact: &Fact<Rendered>, now: Timestamp) -> (&'static str, Option<Times>) 
         Status::Expired => "expired",
         Status::Unknown | Status::Untold => "unknown",
     };
-    let issued: Option<Issued> = serde_json::from_slice(record.kept.as_bytes()).ok();
+    let told: Option<Told> = serde_json::from_slice(record.kept.as_bytes()).ok();
+    let (iat, nbf) = told.map(|told| (told.iat, told.nbf)).unwrap_or_default();
     let times = Times {
         state: reply::word(validity.state(now)),
         exp: validity.exp().map(Timestamp::seconds),
-        iat: issued.and_then(|issued| issued.iat),
-        nbf: validity.nbf.map(Timestamp::seconds),
+        iat,
+        nbf,
     };
     (status, Some(times))
 }

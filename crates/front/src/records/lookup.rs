@@ -24,6 +24,7 @@ impl Session {
         let source = resolution.source;
         let record = resolution.fact.and_then(|(_, fact)| fact.record).ok_or(Problem::NotFound)?;
         self.note_id(note, &id, true);
-        Ok(reply::record(record.validity.state(self.now()), &record.kept, source))
+        let now = self.now();
+        Ok(reply::record(record.validity.state(now), &record.kept, source, now))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use introspectd_core::{BadAnswer, Expiry, Failure, Object, ScopeSet, Status, Timestamp, Token};
+use introspectd_core::{BadAnswer, Expiry, Failure, Members, ScopeSet, Status, Timestamp, Token};
 use introspectd_front::{Arrival, Audit, Destination, Entrance, Fingerprints, OnFailure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -195,7 +195,7 @@ async fn a_provider_that_fails_is_told() {
 #[tokio::test]
 async fn a_token_that_is_no_bearers_access_token_is_told_with_the_reason() {
     let audited = Audited::start().await;
-    let member = |name: &str, value: Value| Object::from_iter([(name.to_owned(), value)]);
+    let member = |name: &str, value: Value| Members::from_iter([(name.to_owned(), value.into())]);
     let bank = &audited.bench.bank;
     bank.knows("b_use", Token { extensions: member("typ", json!("Refresh")), ..good() });
     bank.knows("b_mac", Token { token_type: Some("mac".to_owned()), ..good() });

@@ -1,6 +1,6 @@
 //! `POST /v1/explain`: why the others answer what they do.
 
-use introspectd_core::{BadAnswer, Expiry, Failure, Object, Outage, ScopeSet, Status, Timestamp, Token};
+use introspectd_core::{BadAnswer, Expiry, Failure, Members, Outage, ScopeSet, Status, Timestamp, Token};
 use serde_json::{Value, json};
 
 use crate::bench::{ACTIVE, Bench, START, TTL, UNKNOWN};
@@ -186,7 +186,7 @@ async fn a_policy_is_explained_by_what_the_token_lacks() {
 #[tokio::test]
 async fn a_policy_says_why_an_active_token_is_no_bearers_access_token() {
     let bench = Bench::start().await;
-    let member = |name: &str, value: Value| Object::from_iter([(name.to_owned(), value)]);
+    let member = |name: &str, value: Value| Members::from_iter([(name.to_owned(), value.into())]);
     let refresh = member("token_use", json!("refresh_token"));
     bench.bank.knows("b_use", Token { extensions: refresh, ..good() });
     bench.bank.knows("b_mac", Token { token_type: Some("mac".to_owned()), ..good() });

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use introspectd_core::{
-    Audience, BadAnswer, Expiry, Failure, Object, Outage, ScopeSet, Status, Timestamp, Token,
+    Audience, BadAnswer, Expiry, Failure, Members, Outage, ScopeSet, Status, Timestamp, Token,
 };
 use serde_json::{Value, json};
 
@@ -92,7 +92,7 @@ async fn a_token_that_is_enough_passes_with_every_identity_header() {
 #[tokio::test]
 async fn what_is_no_access_token_for_a_bearer_lets_nobody_pass() {
     let bench = Bench::start().await;
-    let member = |name: &str, value: Value| Object::from_iter([(name.to_owned(), value)]);
+    let member = |name: &str, value: Value| Members::from_iter([(name.to_owned(), value.into())]);
     let with = |name: &str, value: Value| Token { extensions: member(name, value), ..enough() };
     let of_type = |name: &str| Token { token_type: Some(name.to_owned()), ..enough() };
     let refused = [

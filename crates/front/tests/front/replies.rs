@@ -40,7 +40,7 @@ async fn an_active_token_is_told_by_the_names_of_the_standard() {
     (token.token_type, token.grant_type) = (text("Bearer"), text("password"));
     token.aud = Some(Audience::One("x".to_owned()));
     token.roles = vec!["r".to_owned()];
-    token.details = json!({"app": "a"}).as_object().unwrap().clone();
+    token.details = json!({"app": "a"}).as_object().unwrap().clone().into();
     bench.bank.knows("b_full", token);
     assert_eq!(
         Ask::token("b_full").at(&bench).await.json(),

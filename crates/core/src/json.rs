@@ -1,0 +1,357 @@
+//! JSON as it was sent: `serde_json::Value` rounds numbers to 64 bits, and its `arbitrary_precision` breaks untagged and
+//! flattened structs in the whole program.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Deepest nesting that is read. An answer has a handful; each level is looked through once more.
+const MAX_DEPTH: usize = 64;
+
+/// A JSON value.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Json {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool(bool),
+    /// A number in the very digits that were sent.
+    Number(Box<str>),
+    /// A string.
+    String(String),
+    /// An array.
+    Array(Vec<Self>),
+    /// An object.
+    Object(Members),
+}
+
+/// Members of a JSON object by their names. Of one that was sent twice the last counts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Members(BTreeMap<String, Json>);
+
+/// Members of a JSON object, each as the text that was sent and not yet read.
+#[derive(Debug, Default)]
+pub struct RawMembers<'a> {
+    /// The last of each name. A name that is no Unicode (a lone surrogate) is left out with its member.
+    pub members: BTreeMap<String, &'a RawValue>,
+    /// Names that stood there more than once.
+    pub repeated: Vec<String>,
+}
+
+impl Json {
+    /// Reads a value; `None` where a string in it is no Unicode (a lone surrogate), or where it is nested too deep.
+    pub fn read(raw: &RawValue) -> Option<Self> {
+        Self::at(MAX_DEPTH, raw)
+    }
+
+    fn at(depth: usize, raw: &RawValue) -> Option<Self> {
+        let text = raw.get();
+        let depth = depth.checked_sub(1)?;
+        match text.bytes().next()? {
+            b'n' => Some(Self::Null),
+            b't' => Some(Self::Bool(true)),
+            b'f' => Some(Self::Bool(false)),
+            b'"' => serde_json::from_str(text).ok().map(Self::String),
+            b'[' => {
+                let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
+                items.into_iter().map(|item| Self::at(depth, item)).collect::<Option<_>>().map(Self::Array)
+            }
+            b'{' => {
+                let object: RawMembers<'_> = serde_json::from_str(text).ok()?;
+                let member = |(name, raw)| Some((name, Self::at(depth, raw)?));
+                let members = object.members.into_iter().map(member).collect::<Option<_>>();
+                members.map(Members).map(Self::Object)
+            }
+            _ => Some(Self::Number(text.into())),
+        }
+    }
+
+    /// The text of a string.
+    pub fn as_str(&self) -> Option<&str> {
+        match self {
+            Self::String(text) => Some(text),
+            Self::Null | Self::Bool(_) | Self::Number(_) | Self::Array(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// A whole number of 64 bits that is spelled without fraction and exponent.
+    pub fn as_i64(&self) -> Option<i64> {
+        match self {
+            Self::Number(digits) => digits.parse().ok(),
+            Self::Null | Self::Bool(_) | Self::String(_) | Self::Array(_) | Self::Object(_) => None,
+        }
+    }
+
+    /// Bytes on the heap, about.
+    pub(crate) fn size(&self) -> usize {
+        size_of::<Self>()
+            + match self {
+                Self::Null | Self::Bool(_) => 0,
+                Self::Number(text) => text.len(),
+                Self::String(text) => text.len(),
+                Self::Array(items) => items.iter().map(Self::size).sum(),
+                Self::Object(members) => members.size(),
+            }
+    }
+}
+
+impl Members {
+    /// Reads an object of ours, in which values that [`Json::read`] took stand at most two levels deeper.
+    pub fn read_written(raw: &RawValue) -> Option<Self> {
+        match Json::at(MAX_DEPTH + 2, raw)? {
+            Json::Object(members) => Some(members),
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_) => None,
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The member of this name.
+    pub fn get(&self, name: &str) -> Option<&Json> {
+        self.0.get(name)
+    }
+
+    /// Adds a member, in place of one of the same name.
+    pub fn insert(&mut self, name: String, value: Json) {
+        self.0.insert(name, value);
+    }
+
+    /// Takes a member out.
+    pub fn remove(&mut self, name: &str) -> Option<Json> {
+        self.0.remove(name)
+    }
+
+    /// Keeps the members for which `keep` holds.
+    pub fn retain(&mut self, keep: impl FnMut(&String, &mut Json) -> bool) {
+        self.0.retain(keep);
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        // A map's node costs about three pointers beside name and value.
+        self.0.iter().map(|(name, value)| name.len() + 24 + value.size()).sum()
+    }
+}
+
+impl FromIterator<(String, Json)> for Members {
+    fn from_iter<T: IntoIterator<Item = (String, Json)>>(members: T) -> Self {
+        Self(members.into_iter().collect())
+    }
+}
+
+impl IntoIterator for Members {
+    type Item = (String, Json);
+    type IntoIter = std::collections::btree_map::IntoIter<String, Json>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+/// For what a program made itself, whose numbers are exact.
+impl From<Value> for Json {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Bool(flag) => Self::Bool(flag),
+            Value::Number(number) => Self::Number(number.to_string().into()),
+            Value::String(text) => Self::String(text),
+            Value::Array(items) => Self::Array(items.into_iter().map(Self::from).collect()),
+            Value::Object(members) => Self::Object(members.into()),
+        }
+    }
+}
+
+impl From<serde_json::Map<String, Value>> for Members {
+    fn from(members: serde_json::Map<String, Value>) -> Self {
+        members.into_iter().map(|(name, value)| (name, value.into())).collect()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collector;
+
+        impl<'de> Visitor<'de> for Collector {
+            type Value = RawMembers<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+                let mut object = RawMembers::default();
+                while let Some(Name(name)) = map.next_key()? {
+                    let value: &RawValue = map.next_value()?;
+                    let Some(name) = name else { continue };
+                    if object.members.insert(name.clone(), value).is_some() {
+                        object.repeated.push(name);
+                    }
+                }
+                Ok(object)
+            }
+        }
+
+        deserializer.deserialize_map(Collector)
+    }
+}
+
+/// A member's name, unless it is no Unicode.
+struct Name(Option<String>);
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Bytes;
+
+        impl Visitor<'_> for Bytes {
+            type Value = Name;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Name, E> {
+                Ok(Name(Some(text.to_owned())))
+            }
+
+            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Name, E> {
+                Ok(Name(std::str::from_utf8(bytes).ok().map(str::to_owned)))
+            }
+        }
+
+        // As bytes, since as text a lone surrogate would end the reading of all.
+        deserializer.deserialize_bytes(Bytes)
+    }
+}
+
+/// Whole seconds of a JSON number in any spelling, rounded down; `None` where it is no number or out of range.
+pub fn whole_seconds(json: &str) -> Option<i64> {
+    let (is_negative, digits) = json.strip_prefix('-').map_or((false, json), |digits| (true, digits));
+    if !digits.starts_with(|first: char| first.is_ascii_digit()) {
+        return None;
+    }
+    let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),
+        None => (digits, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits: Cow<'_, str> =
+        if fraction.is_empty() { whole.into() } else { [whole, fraction].concat().into() };
+    let leading = digits.len() - digits.trim_start_matches('0').len();
+    let significant = digits.get(leading..)?;
+    // Where the point stands among the significant digits.
+    let point = i64::try_from(whole.len()).ok()? - i64::try_from(leading).ok()? + i64::from(exponent);
+    let places = usize::try_from(point.max(0)).ok()?;
+    let (kept, dropped) = significant.split_at_checked(places).unwrap_or((significant, ""));
+    let missing = places - kept.len();
+    let magnitude = match kept {
+        "" => 0,
+        // Nineteen digits hold every number of 64 bits.
+        _ if places > 19 => return None,
+        _ => kept.parse::<i128>().ok()? * 10_i128.pow(u32::try_from(missing).ok()?),
+    };
+    let is_rounded = dropped.bytes().any(|digit| digit != b'0');
+    let seconds = if is_negative { -magnitude - i128::from(is_rounded) } else { magnitude };
+    seconds.try_into().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> Option<Json> {
+        Json::read(serde_json::from_str(text).unwrap())
+    }
+
+    #[test]
+    fn numbers_keep_their_digits() {
+        for text in ["123456789012345678901234567890", "0.1234567890123456789012", "1E400", "-0.0", "1e-7"] {
+            assert_eq!(read(text), Some(Json::Number(text.into())));
+        }
+    }
+
+    #[test]
+    fn a_lone_surrogate_makes_a_value_unreadable() {
+        for text in [r#""\ud800""#, r#"["a",{"b":"\udc00x"}]"#, r#""\ud83d""#] {
+            assert_eq!(read(text), None, "{text}");
+        }
+        assert_eq!(read(r#""\ud83d\ude00""#), Some(Json::String("\u{1f600}".to_owned())));
+        assert_eq!(read(r#"{"\ud800":1,"a":2}"#), Some(serde_json::json!({"a": 2}).into()));
+    }
+
+    #[test]
+    fn nesting_has_an_end() {
+        let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(read(&nested(MAX_DEPTH - 1)).is_some());
+        assert_eq!(read(&nested(MAX_DEPTH)), None);
+        assert_eq!(read(&nested(100_000)), None);
+    }
+
+    #[test]
+    fn seconds_are_rounded_down_in_every_spelling() {
+        for (text, seconds) in [
+            ("1795979000", Some(1_795_979_000)),
+            ("1795979000.0", Some(1_795_979_000)),
+            ("1.795979E9", Some(1_795_979_000)),
+            ("1.795979e+9", Some(1_795_979_000)),
+            ("17959790009e-1", Some(1_795_979_000)),
+            ("1795979000.999999999999999999999", Some(1_795_979_000)),
+            ("0.000000001795979e18", Some(1_795_979_000)),
+            ("-1", Some(-1)),
+            ("-0.5", Some(-1)),
+            ("-1.0", Some(-1)),
+            ("-1.1e1", Some(-11)),
+            ("0.9", Some(0)),
+            ("-0.0", Some(0)),
+            ("0e2147483647", Some(0)),
+            ("1e-2147483648", Some(0)),
+            ("9223372036854775807", Some(i64::MAX)),
+            ("-9223372036854775808", Some(i64::MIN)),
+            ("9223372036854775808", None),
+            ("1e19", None),
+            ("1e400", None),
+            ("1e99999999999", None),
+            ("\"1\"", None),
+            ("null", None),
+            ("true", None),
+            ("[1]", None),
+            ("{}", None),
+        ] {
+            assert_eq!(whole_seconds(text), seconds, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn an_integer_is_itself_however_it_is_spelled(number: i32, zeros in 0_usize..5) {
+            let tail = "0".repeat(zeros);
+            let spellings = [format!("{number}"), format!("{number}.{tail}0"), format!("{number}{tail}e-{zeros}")];
+            for text in spellings {
+                prop_assert_eq!(whole_seconds(&text), Some(i64::from(number)), "{}", text);
+            }
+        }
+
+        #[test]
+        fn a_fraction_is_rounded_down(number in -1e15_f64..1e15) {
+            let floor = format!("{:.0}", number.floor()).parse().unwrap();
+            prop_assert_eq!(whole_seconds(&format!("{number}")), Some(floor));
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "-?[0-9.eE+-]{0,40}|.{0,40}") {
+            let _ = whole_seconds(&text);
+        }
+    }
+}
