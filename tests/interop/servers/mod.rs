@@ -1,5 +1,6 @@
 //! Authorization servers whose answers nobody here wrote.
 
+mod canaille;
 mod django_oauth_toolkit;
 mod oidc_provider;
 mod scenarios;
@@ -7,6 +8,7 @@ mod server;
 
 /// Pages of `docs/providers` whose sections are run here.
 pub(crate) const PAGES: &[&str] = &[
+    <canaille::Canaille as server::Server>::PAGE,
     <django_oauth_toolkit::DjangoOauthToolkit as server::Server>::PAGE,
     <oidc_provider::OidcProvider as server::Server>::PAGE,
 ];
