@@ -108,6 +108,8 @@ impl Kept {
 #[tokio::test]
 async fn process_out_of_descriptors_waits_says_so_once_a_second_and_recovers() {
     let server = Server::start_with("").await;
+    // It has all descriptors that it needs for itself.
+    assert_eq!(ask_as_edge(&server.api(), "t").await.status, 200);
     let pid: Pid = server.pid();
     let begun = Instant::now();
     let starved = Rlimit { current: Some(3), maximum: None };

@@ -21,6 +21,7 @@ mod explain;
 mod hash_secret;
 mod health;
 mod help;
+mod idle;
 mod kubernetes;
 mod lists;
 mod log;
