@@ -76,7 +76,9 @@ async fn a_request_that_outlasts_the_drain_is_given_up() {
     assert!(since.elapsed() >= Duration::from_secs(1), "it was given its time");
     assert!(since.elapsed() < Duration::from_secs(10), "and no more");
     assert!(server.log().iter().any(|line| line.contains("WARN") && line.contains("under way")));
-    assert!(reply.await.is_err(), "the connection ends without an answer");
+    // Which of the two comes first, the end of the question or that of the connection, is a race.
+    let given_up = reply.await.map_or(true, |reply| reply.status == 503);
+    assert!(given_up, "the connection ends without an answer, or with that it cannot be given");
 }
 
 #[tokio::test]
