@@ -44,6 +44,21 @@ impl Timestamp {
         Self::from_seconds(millis.div_euclid(1000))
     }
 
+    /// Five bytes that hold every moment, none of them all zero: for what holds millions.
+    pub const fn to_bytes(self) -> [u8; 5] {
+        let [a, b, c, d, e, ..] = self.0.get().to_le_bytes();
+        [a, b, c, d, e]
+    }
+
+    /// Reads [`Timestamp::to_bytes`]; `None` for what it never returns.
+    #[inline]
+    pub const fn from_bytes([a, b, c, d, e]: [u8; 5]) -> Option<Self> {
+        match NonZeroU64::new(u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])) {
+            Some(since) if since.get() <= LAST => Some(Self(since)),
+            Some(_) | None => None,
+        }
+    }
+
     /// Seconds since the epoch.
     pub const fn seconds(self) -> i64 {
         self.0.get().cast_signed() + ORIGIN
@@ -183,6 +198,11 @@ mod tests {
         for seconds in [Timestamp::MIN.seconds(), -1, 0, 1, Timestamp::MAX.seconds()] {
             assert_eq!(Timestamp::from_seconds(seconds).map(Timestamp::seconds), Some(seconds));
         }
+        for time in [Timestamp::MIN, Timestamp::from_seconds(0).unwrap(), Timestamp::MAX] {
+            assert_eq!(Timestamp::from_bytes(time.to_bytes()), Some(time));
+        }
+        assert_eq!(Timestamp::from_bytes([0; 5]), None);
+        assert_eq!(Timestamp::from_bytes([0xff; 5]), None);
         for beyond in [Timestamp::MIN.seconds() - 1, Timestamp::MAX.seconds() + 1, i64::MIN] {
             assert_eq!(Timestamp::from_seconds(beyond), None);
         }

@@ -6,6 +6,7 @@ use introspectd_core::{Clock, State};
 use quick_cache::Weighter;
 use quick_cache::sync::{Cache, DefaultLifecycle};
 
+use crate::entry::{Entry, millis};
 use crate::fact::{Fact, Keep};
 use crate::key::{AlreadyHashed, Key};
 use crate::lifetime::lifetime;
@@ -46,17 +47,6 @@ pub struct Held {
     pub among_active: bool,
 }
 
-/// A cache holds millions of these, so times are whole milliseconds: a moment by [`Clock::elapsed`], and how long after
-/// it, for 49 days at most.
-#[derive(Clone)]
-struct Entry<K> {
-    fact: Fact<K>,
-    stamp: PackedStamp,
-    asked_at: u64,
-    fresh: u32,
-    kept: u32,
-}
-
 type Pool<K> = Cache<Key, Entry<K>, Weight, BuildHasherDefault<AlreadyHashed>>;
 
 #[derive(Clone)]
@@ -64,7 +54,7 @@ struct Weight;
 
 impl<K: Keep> Weighter<Key, Entry<K>> for Weight {
     fn weight(&self, _: &Key, entry: &Entry<K>) -> u64 {
-        (size_of::<(Key, Entry<K>)>() + OVERHEAD + entry.fact.size()) as u64
+        (size_of::<(Key, Entry<K>)>() + OVERHEAD + entry.size()) as u64
     }
 }
 
@@ -85,13 +75,13 @@ impl<K: Keep> FactCache<K> {
         let Some(entry) = self.active.get(key).or_else(|| self.inactive.get(key)) else {
             return Cached::Nothing;
         };
-        if purges.refuse(key, &entry.stamp.unpack()) {
+        if purges.refuse(key, &entry.stamp().unpack()) {
             return Cached::Nothing;
         }
         if now < entry.fresh_until() {
-            Cached::Fresh(entry.fact)
-        } else if now < entry.kept_until() {
-            Cached::Stale(entry.fact)
+            Cached::Fresh(entry.into_fact())
+        } else if now < entry.held_until() {
+            Cached::Stale(entry.into_fact())
         } else {
             Cached::Nothing
         }
@@ -110,15 +100,7 @@ impl<K: Keep> FactCache<K> {
             pool.remove(&key);
             return;
         };
-        let brief = |time| u32::try_from(millis(time)).unwrap_or(u32::MAX);
-        let entry = Entry {
-            fact,
-            stamp: stamp.pack(),
-            asked_at: millis(asked_at),
-            fresh: brief(life.fresh),
-            kept: brief(life.kept),
-        };
-        pool.insert(key, entry);
+        pool.insert(key, Entry::new(fact, stamp, asked_at, life));
     }
 
     /// How [`FactCache::get`] would find what it has on a key, which is none the more used for it. `None` where it would
@@ -127,27 +109,17 @@ impl<K: Keep> FactCache<K> {
         let now = millis(self.clock.elapsed());
         let active = self.active.peek(key).map(|entry| (entry, true));
         let (entry, among_active) = active.or_else(|| self.inactive.peek(key).map(|entry| (entry, false)))?;
-        if purges.refuse(key, &entry.stamp.unpack()) {
+        if purges.refuse(key, &entry.stamp().unpack()) {
             return None;
         }
         let until = |end: u64| Duration::from_millis(end.saturating_sub(now));
         let held = Held {
-            age: Duration::from_millis(now.saturating_sub(entry.asked_at)),
+            age: Duration::from_millis(now.saturating_sub(entry.asked_at())),
             fresh_for: until(entry.fresh_until()),
-            kept_for: until(entry.kept_until()),
+            kept_for: until(entry.held_until()),
             among_active,
         };
         (!held.kept_for.is_zero()).then_some(held)
-    }
-}
-
-impl<K> Entry<K> {
-    fn fresh_until(&self) -> u64 {
-        self.asked_at.saturating_add(self.fresh.into())
-    }
-
-    fn kept_until(&self) -> u64 {
-        self.asked_at.saturating_add(self.kept.into())
     }
 }
 
@@ -162,7 +134,8 @@ impl<K: Keep> FactCache<K> {
     /// Entries one after the other, each read under a lock of its own. What is put there meanwhile may be missing.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Visited<'_, K>> {
         let pools = [&self.active, &self.inactive].into_iter();
-        pools.flat_map(|pool| pool.iter().map(move |(key, entry)| Visited { pool, key, stamp: entry.stamp }))
+        pools
+            .flat_map(|pool| pool.iter().map(move |(key, entry)| Visited { pool, key, stamp: entry.stamp() }))
     }
 }
 
@@ -184,28 +157,12 @@ impl<K: Keep> Visited<'_, K> {
 
     /// Removes the entry, unless another has taken its place. Whether it was still there.
     pub(crate) fn remove(&self) -> bool {
-        self.pool.remove_if(&self.key, |entry| entry.stamp == self.stamp).is_some()
+        self.pool.remove_if(&self.key, |entry| entry.stamp() == self.stamp).is_some()
     }
-}
-
-/// Rounded down, so that no reuse is longer than it should be.
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn pool<K: Keep>(max_bytes: u64) -> Pool<K> {
     // Only how finely the pool is divided among the threads hangs on the estimate.
     let entries = usize::try_from(max_bytes / 1024).unwrap_or(usize::MAX);
     Cache::with(entries, max_bytes, Weight, BuildHasherDefault::default(), DefaultLifecycle::default())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// A cache holds millions: what is added here is added to each token's memory.
-    #[test]
-    fn an_entry_takes_88_bytes_with_its_key_beside_what_is_kept_on_the_heap() {
-        assert_eq!(size_of::<(Key, Entry<Box<[u8]>>)>(), 88);
-    }
 }

@@ -81,11 +81,6 @@ impl<K: Keep> Fact<K> {
         };
         Self { record }
     }
-
-    /// Bytes on the heap, about, beside its own.
-    pub(crate) fn size(&self) -> usize {
-        self.record.as_ref().map_or(0, |record| record.kept.size())
-    }
 }
 
 impl<K> Fact<K> {

@@ -7,6 +7,7 @@
 mod bind;
 mod cache;
 mod doubt;
+mod entry;
 mod explain;
 mod fact;
 mod flight;
