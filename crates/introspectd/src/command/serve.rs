@@ -8,6 +8,7 @@ use introspectd::log::Log;
 use introspectd::{App, Bound, Config, descriptors};
 use introspectd_core::SystemClock;
 use introspectd_front::{Passed, Stop, Workers};
+use introspectd_settings::Environment;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Outcome, Stopped, complaint, environment};
@@ -32,10 +33,11 @@ its .socket unit passes stand for the addresses that they are bound to, and Type
 
 impl Serve {
     pub(crate) fn run(self) -> Outcome {
-        let loaded = Config::load(&self.config, &environment());
+        let environment = environment();
+        let loaded = Config::load(&self.config, &environment);
         let (config, _) = loaded.map_err(|problems| Stopped::usage(problems.to_string()))?;
         let log = Log::start(&config.log_level).map_err(|error| Stopped::unreachable(error.to_string()))?;
-        let outcome = Self::serve(config);
+        let outcome = Self::serve(config, &environment);
         // The reader of standard error may have stalled, and the process ends all the same.
         match outcome {
             Ok(exit) => {
@@ -49,14 +51,14 @@ impl Serve {
         }
     }
 
-    fn serve(config: Config) -> Outcome {
+    fn serve(config: Config, environment: &Environment) -> Outcome {
         descriptors::raise();
-        warn_of_the_unusual(&config);
+        warn_of_the_unusual(&config, environment);
         // For listeners and signals; connections are with the workers.
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Stopped::unreachable(error.to_string()))?;
         let served = runtime.block_on(serve(config));
-        // To drop it would wait for threads that resolve a provider's name, past any drain.
+        // To drop it would wait for threads that ask the bindings, past any drain.
         runtime.shutdown_background();
         match served.map_err(|error| Stopped::usage(error.to_string()))? {
             Why::Signal => Ok(Exit::Fine),
@@ -129,7 +131,18 @@ fn tell_service_manager(state: &str) {
     }
 }
 
-fn warn_of_the_unusual(config: &Config) {
+/// Variables that many HTTP clients take a proxy from. Ours asks providers directly: a proxy would see tokens, and which
+/// hosts it is for is often set for the whole machine.
+const PROXIES: [&str; 6] =
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+fn warn_of_the_unusual(config: &Config, environment: &Environment) {
+    let proxies: Vec<_> =
+        PROXIES.into_iter().filter(|name| environment.get(*name).is_some_and(|it| !it.is_empty())).collect();
+    if !proxies.is_empty() {
+        let variables = proxies.join(", ");
+        tracing::warn!(variables, "proxy variables are ignored; providers are asked directly");
+    }
     if config.providers.is_empty() {
         tracing::warn!("no provider is configured: every token is inactive");
     }

@@ -147,3 +147,14 @@ async fn what_nobody_can_have_meant_is_warned_of() {
     let log = server.log().concat();
     assert!(log.contains("no provider is configured") && log.contains("no caller is configured"), "{log}");
 }
+
+#[tokio::test]
+async fn ignored_proxy_variables_are_named_once() {
+    let folder = Folder::with_config(BASE);
+    let variables = [("HTTPS_PROXY", "http://u:hunter2@proxy.example:3128"), ("no_proxy", "*")];
+    let server = Server::start_in(folder, &variables).await;
+    let said: Vec<_> = server.log().into_iter().filter(|line| line.contains("proxy")).collect();
+    assert_eq!(said.len(), 1, "{said:?}");
+    assert!(said[0].contains("proxy variables are ignored") && said[0].contains("HTTPS_PROXY"), "{said:?}");
+    assert!(!said[0].contains("hunter2") && !said[0].contains("no_proxy"), "{said:?}");
+}
