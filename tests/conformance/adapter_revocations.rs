@@ -1,6 +1,8 @@
 //! Taking tokens back. An adapter is called directly, since what the gateway makes of it is the same for all.
 
-use introspectd_core::{BadAnswer, Failure, Introspection, Outage, State, Timestamp, TokenId, TokenValue};
+use introspectd_core::{
+    BadAnswer, Failure, Introspection, Outage, State, Timestamp, TokenId, TokenValue, Unreachable,
+};
 use introspectd_simulators::rfc7662::{CLIENT_ID, CLIENT_SECRET};
 use introspectd_simulators::{Answer, Fault, Simulator, apigee, passport, rfc7662};
 use introspectd_tests::{Adapter, Apigee, Fixture, NOW, Passport, Rfc7662, Sent, form_body, now, provider};
@@ -82,7 +84,7 @@ pub(crate) async fn a_redirect_is_not_followed<V: Fixture>() {
 
 pub(crate) async fn a_broken_exchange_is_not_repeated<V: Fixture>() {
     assert_eq!(after::<V>(Fault::HangUp).await, Err(Failure::outage(Outage::Closed)));
-    assert_eq!(after::<V>(Fault::Reset).await, Err(Failure::outage(Outage::Unreachable)));
+    assert_eq!(after::<V>(Fault::Reset).await, Err(Failure::outage(Outage::Unreachable(Unreachable::Reset))));
     assert_eq!(after::<V>(Fault::Oversize(1024 * 1024 + 1)).await, Err(BadAnswer::TooLarge.into()));
 
     let adapter = Adapter::<V>::open_with("timeout = \"200ms\"").await;
@@ -91,7 +93,8 @@ pub(crate) async fn a_broken_exchange_is_not_repeated<V: Fixture>() {
     assert_eq!(adapter.sent(), [V::revocation(V::ACTIVE)]);
 
     adapter.server.stop();
-    assert_eq!(adapter.revoke(V::ACTIVE).await, Err(Failure::outage(Outage::Unreachable)));
+    let refused = Failure::outage(Outage::Unreachable(Unreachable::Refused));
+    assert_eq!(adapter.revoke(V::ACTIVE).await, Err(refused));
 }
 
 pub(crate) async fn hostile_identifiers_are_done_without_asking<V: Fixture>() {

@@ -12,6 +12,10 @@ pub enum Failure {
     #[error("the provider gave no answer in time")]
     Timeout,
 
+    /// There was no connection to the provider before the deadline. Answered as 504.
+    #[error("no connection to the provider in time")]
+    ConnectTimeout,
+
     /// The provider, or we, cannot answer at present; later may go well. Answered as 503.
     #[error("{outage}")]
     Unavailable {
@@ -33,9 +37,9 @@ pub enum Failure {
 /// What is out of order for the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Outage {
-    /// Refused, reset, unresolved, or no TLS session.
-    #[error("the provider cannot be reached")]
-    Unreachable,
+    /// There is no connection.
+    #[error("the provider cannot be reached: {0}")]
+    Unreachable(Unreachable),
     /// The connection ended before an answer began.
     #[error("the provider closed the connection without an answer")]
     Closed,
@@ -57,6 +61,59 @@ pub enum Outage {
     /// The store that keeps revocations over a restart, so that one holds until then only.
     #[error("the revocation is confirmed, but could not be saved for a restart")]
     NotSaved,
+}
+
+/// Why there is no connection, in fixed words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unreachable {
+    /// DNS knows no such name.
+    #[error("its name does not exist")]
+    NoSuchName,
+    /// DNS gave no usable answer.
+    #[error("its name could not be resolved")]
+    Unresolved,
+    /// Nothing listens there, or a firewall says so.
+    #[error("connection refused")]
+    Refused,
+    /// There is no way to its network or host.
+    #[error("no route to it")]
+    NoRoute,
+    /// The connection ended by a reset.
+    #[error("connection reset")]
+    Reset,
+    /// This machine could not open one: no descriptor or port left, or not permitted.
+    #[error("this machine could not open a connection")]
+    NotOpened,
+    /// No known authority vouches for its certificate.
+    #[error("its certificate is from an unknown authority")]
+    UnknownAuthority,
+    /// Its certificate is another host's.
+    #[error("its certificate is for another name")]
+    WrongName,
+    /// Its certificate is over.
+    #[error("its certificate has expired")]
+    Expired,
+    /// Its certificate is not valid yet, by our clock.
+    #[error("its certificate is not valid yet")]
+    NotYetValid,
+    /// It shows the certificate of an authority as its own, as many self-signed ones are.
+    #[error("its certificate is an authority's (CA:TRUE), not a server's")]
+    AuthorityCertificate,
+    /// Anything else about its certificate.
+    #[error("its certificate is not acceptable")]
+    Certificate,
+    /// It demands a certificate of ours, and got none.
+    #[error("it demands a client certificate")]
+    CertificateDemanded,
+    /// It does not take the certificate that we show.
+    #[error("it refuses our client certificate")]
+    CertificateRefused,
+    /// What listens there speaks something else.
+    #[error("it does not speak TLS")]
+    NotTls,
+    /// There is no TLS session for another reason.
+    #[error("the TLS handshake failed")]
+    Tls,
 }
 
 /// What is wrong with an answer.
@@ -135,9 +192,9 @@ impl Failure {
     /// otherwise whoever sends odd tokens would decide over the tokens of others.
     pub const fn is_about_provider(&self) -> bool {
         match self {
-            Self::Timeout => true,
+            Self::Timeout | Self::ConnectTimeout => true,
             Self::Unavailable { outage, .. } => match outage {
-                Outage::Unreachable | Outage::Closed | Outage::Status(_) => true,
+                Outage::Unreachable(_) | Outage::Closed | Outage::Status(_) => true,
                 Outage::Overloaded
                 | Outage::Purged
                 | Outage::Abandoned

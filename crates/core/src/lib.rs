@@ -26,7 +26,7 @@ mod window;
 pub use binding::{Binding, Bindings, BindingsFailed, Bound, Issued, Kept};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use doubt::{Doubt, DoubtHandler};
-pub use failure::{BadAnswer, Failure, Outage};
+pub use failure::{BadAnswer, Failure, Outage, Unreachable};
 pub use json::{Json, Members, RawMembers, whole_seconds};
 pub use listing::{Batch, Filters, Instant, Listing, Order, Position, User};
 pub use name::{InvalidName, ProviderName};

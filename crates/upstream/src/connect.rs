@@ -19,7 +19,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::resolve::Names;
+use crate::resolve::{NameError, Names};
 
 /// Scheme, host and port: what one set of connections serves.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,9 +32,9 @@ pub(crate) struct Origin {
 /// Why there is no connection.
 #[derive(Debug)]
 pub(crate) enum ConnectError {
-    Name,
+    Name(NameError),
     Tcp(io::Error),
-    Tls,
+    Tls(io::Error),
 }
 
 /// A connection, encrypted or not.
@@ -71,16 +71,16 @@ impl Origin {
         names: &Arc<Names>,
         tls: Arc<ClientConfig>,
     ) -> Result<Connected, ConnectError> {
-        let addresses = names.resolve(&self.host).await.map_err(|_| ConnectError::Name)?;
+        let addresses = names.resolve(&self.host).await.map_err(ConnectError::Name)?;
         let socket = Socket(Arc::new(open(&addresses, self.port).await.map_err(ConnectError::Tcp)?));
         let probe = Probe(Arc::downgrade(&socket.0));
         if !self.https {
             return Ok(Connected { stream: Stream::Plain(socket), probe, is_http2: false });
         }
         let bare = self.host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name = ServerName::try_from(bare).map_err(|_| ConnectError::Tls)?;
+        let name = ServerName::try_from(bare).map_err(|error| ConnectError::Tls(io::Error::other(error)))?;
         let handshake = TlsConnector::from(tls).connect(name, socket);
-        let stream = Box::new(handshake.await.map_err(|_| ConnectError::Tls)?);
+        let stream = Box::new(handshake.await.map_err(ConnectError::Tls)?);
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok(Connected { stream: Stream::Tls(stream), probe, is_http2 })
     }

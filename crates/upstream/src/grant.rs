@@ -11,7 +11,7 @@ use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use crate::grant_request::{GrantRequest, Issued};
-use crate::pool::Pool;
+use crate::pool::{Pool, Stage};
 
 /// A bearer token of our own, by the grant `client_credentials` (RFC 6749 section 4.4).
 ///
@@ -25,6 +25,8 @@ pub(crate) struct Grant {
     timeout: Duration,
     clock: Arc<dyn Clock>,
     held: ArcSwapOption<Held>,
+    /// Of the flight, or the last one.
+    stage: Stage,
     /// Held by the flight.
     renewal: Arc<Mutex<()>>,
     /// How many renewals have ended; whoever waited through one takes its outcome.
@@ -61,6 +63,7 @@ impl Grant {
             timeout,
             clock,
             held: ArcSwapOption::empty(),
+            stage: Stage::default(),
             renewal: Arc::default(),
             renewals: AtomicU64::new(0),
             last_failure: std::sync::Mutex::default(),
@@ -120,11 +123,17 @@ impl Grant {
         tokio::spawn(flight.in_current_span())
     }
 
+    /// Whether a renewal that is waited for has no connection to the token endpoint yet.
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.stage.is_connecting()
+    }
+
     async fn renew(&self) -> Result<Arc<Held>, Failure> {
         let asked_at = self.clock.elapsed();
-        let outcome = tokio::time::timeout(self.timeout, self.request.send(&self.pool))
+        self.stage.connected();
+        let outcome = tokio::time::timeout(self.timeout, self.request.send(&self.pool, &self.stage))
             .await
-            .unwrap_or(Err(Failure::Timeout))
+            .unwrap_or_else(|_| Err(self.stage.timeout()))
             .map(|issued| Arc::new(Held::new(issued, asked_at)));
         if let Ok(held) = &outcome {
             self.held.store(Some(Arc::clone(held)));

@@ -12,7 +12,7 @@ use crate::address::Address;
 use crate::answer::object;
 use crate::authorization::{client_basic, read_client, read_encoding, sensitive};
 use crate::dialect::Dialect;
-use crate::pool::{Effect, Pool, Question};
+use crate::pool::{Effect, Pool, Question, Stage};
 
 /// How a token of our own is asked for.
 pub(crate) struct GrantRequest {
@@ -62,8 +62,9 @@ impl GrantRequest {
         self.endpoint.scheme() == Some(&Scheme::HTTPS)
     }
 
-    pub(crate) async fn send(&self, pool: &Pool) -> Result<Issued, Failure> {
-        let (question, authorization) = self.question()?;
+    pub(crate) async fn send(&self, pool: &Pool, stage: &Stage) -> Result<Issued, Failure> {
+        let (mut question, authorization) = self.question()?;
+        question.stage = stage.clone();
         let received = pool.send(question, authorization).await?;
         let status = received.status;
         if matches!(status.as_u16(), 400 | 401 | 403) {

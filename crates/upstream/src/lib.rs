@@ -24,6 +24,7 @@ mod grant_request;
 mod members;
 mod outbound;
 mod pool;
+mod reason;
 mod resolve;
 mod tls;
 mod upstream;

@@ -15,7 +15,7 @@ use crate::credentials::Credentials;
 use crate::elements::{Elements, List};
 use crate::grant::Grant;
 use crate::outbound::{Net, Outbound};
-use crate::pool::{Effect, Pool, Question, Reply};
+use crate::pool::{Effect, Pool, Question, Reply, Stage};
 
 /// One provider, asked over a pool of connections of its own (HTTP/1.1, or HTTP/2 where TLS agrees
 /// on it).
@@ -56,8 +56,7 @@ impl Upstream {
     /// # Errors
     /// As for [`Upstream::get`].
     pub async fn list(&self, uri: Uri) -> Result<List, Failure> {
-        let question = Question::get(uri);
-        self.drive(|shared| async move {
+        self.drive(Question::get(uri), |shared, question| async move {
             let reply = shared.open(question).await?;
             if reply.status == StatusCode::OK {
                 return Ok(List::Elements(Elements::new(reply, shared.timeout)));
@@ -107,7 +106,7 @@ impl Upstream {
     /// A [`Failure`] for anything but an answer, in UTF-8.
     pub async fn relay_json(&self, uri: Uri, body: Bytes) -> Result<Relayed, Failure> {
         let question = Question::json(uri, body, Effect::Change);
-        self.drive(|shared| async move {
+        self.drive(question, |shared, question| async move {
             let received = shared.pool.send(question, None).await?;
             if !matches!(received.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
                 received.screen()?;
@@ -153,25 +152,43 @@ impl Upstream {
 
     async fn ask(&self, mut question: Question) -> Result<Answer, Failure> {
         question.doubt = DoubtHandler::current();
-        self.drive(|shared| async move { read(shared.open(question).await?).await }).await
+        self.drive(question, |shared, question| async move { read(shared.open(question).await?).await }).await
     }
 
     /// Runs an exchange on the outbound threads, in the provider's time.
-    async fn drive<T, F>(&self, exchange: impl FnOnce(Arc<Shared>) -> F) -> Result<T, Failure>
+    async fn drive<T, F>(
+        &self,
+        question: Question,
+        exchange: impl FnOnce(Arc<Shared>, Question) -> F,
+    ) -> Result<T, Failure>
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Failure>> + Send + 'static,
     {
         let Shared { net, timeout, .. } = &*self.0;
-        let exchange = tokio::time::timeout(*timeout, Box::pin(exchange(Arc::clone(&self.0))));
+        let stage = question.stage.clone();
+        let exchange = tokio::time::timeout(*timeout, Box::pin(exchange(Arc::clone(&self.0), question)));
         match net.run(exchange.in_current_span()).await {
-            Some(in_time) => in_time.unwrap_or(Err(Failure::Timeout)),
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_)) => Err(self.0.timeout(&stage)),
             None => Err(Failure::outage(Outage::Abandoned)),
         }
     }
 }
 
 impl Shared {
+    /// What it means that the time is over at this stage.
+    fn timeout(&self, stage: &Stage) -> Failure {
+        match &self.credentials {
+            Credentials::Grant(grant) if stage.is_renewing() && grant.is_connecting() => {
+                Failure::ConnectTimeout
+            }
+            Credentials::None | Credentials::Header(_) | Credentials::Form { .. } | Credentials::Grant(_) => {
+                stage.timeout()
+            }
+        }
+    }
+
     async fn open(&self, question: Question) -> Result<Reply, Failure> {
         match &self.credentials {
             Credentials::Grant(grant) => self.open_with_grant(grant, question).await,
@@ -183,14 +200,18 @@ impl Shared {
 
     /// A 401 may mean that the credential was taken back before its end: it is renewed once.
     async fn open_with_grant(&self, grant: &Arc<Grant>, question: Question) -> Result<Reply, Failure> {
+        question.stage.renew(false);
         let held = grant.bearer().await?;
+        question.stage.renew(true);
         let reply = self.pool.open(question.clone(), Some(held.header())).await?;
         if reply.status != StatusCode::UNAUTHORIZED {
             return Ok(reply);
         }
         // Read to its end, the refusal leaves the connection to others.
         reply.whole().await?;
+        question.stage.renew(false);
         let renewed = grant.after_refusal(&held).await?;
+        question.stage.renew(true);
         self.pool.open(question, Some(renewed.header())).await
     }
 }

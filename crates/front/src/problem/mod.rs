@@ -258,11 +258,11 @@ impl Problem {
             Self::MethodNotAllowed { allow } => {
                 headers.insert(ALLOW, HeaderValue::from_static(allow));
             }
-            Self::Failure(Failure::Unavailable { retry_after, .. })
-            | Self::NotRevoked(Failure::Unavailable { retry_after, .. })
-            | Self::NotBound(Failure::Unavailable { retry_after, .. }) => {
-                let seconds = retry_after.unwrap_or(RETRY_SOON).as_secs().max(1);
-                headers.insert(RETRY_AFTER, seconds.into());
+            Self::Failure(failure) | Self::NotRevoked(failure) | Self::NotBound(failure) => {
+                if let Failure::Unavailable { retry_after, .. } = failure {
+                    let seconds = retry_after.unwrap_or(RETRY_SOON).as_secs().max(1);
+                    headers.insert(RETRY_AFTER, seconds.into());
+                }
             }
             Self::NotForm | Self::NotJson => {
                 // RFC 9110 section 15.5.16: a content coding may be what was wrong.
@@ -276,10 +276,7 @@ impl Problem {
             | Self::NoSuchToken
             | Self::Conflict(_)
             | Self::AccessDenied
-            | Self::NotCounted
-            | Self::Failure(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported)
-            | Self::NotRevoked(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported)
-            | Self::NotBound(Failure::Timeout | Failure::BadAnswer(_) | Failure::Unsupported) => {}
+            | Self::NotCounted => {}
         }
         response
     }
@@ -290,7 +287,7 @@ const RETRY_SOON: Duration = Duration::from_secs(1);
 
 fn failure_row(failure: &Failure) -> Row {
     match failure {
-        Failure::Timeout => Row(
+        Failure::Timeout | Failure::ConnectTimeout => Row(
             StatusCode::GATEWAY_TIMEOUT,
             "upstream_timeout",
             "The authorization server gave no answer in time.",
@@ -306,7 +303,9 @@ fn failure_row(failure: &Failure) -> Row {
             "The service cannot answer at present. Try again.",
             "El servicio no puede responder por el momento. Int\u{e9}ntelo de nuevo.",
         ),
-        Failure::Unavailable { outage: Outage::Unreachable | Outage::Closed | Outage::Status(_), .. } => Row(
+        Failure::Unavailable {
+            outage: Outage::Unreachable(_) | Outage::Closed | Outage::Status(_), ..
+        } => Row(
             StatusCode::SERVICE_UNAVAILABLE,
             "temporarily_unavailable",
             "The authorization server cannot be reached at present. Try again.",
@@ -330,7 +329,7 @@ fn failure_row(failure: &Failure) -> Row {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use introspectd_core::BadAnswer;
+    use introspectd_core::{BadAnswer, Unreachable};
     use std::collections::BTreeSet;
 
     fn outage(outage: Outage, seconds: Option<u64>) -> Problem {
@@ -361,7 +360,7 @@ mod tests {
             (Problem::NotCounted, 500, "server_error"),
             (Failure::Unsupported.into(), 501, "unsupported"),
             (Failure::from(BadAnswer::NotAnObject).into(), 502, "upstream_error"),
-            (outage(Outage::Unreachable, None), 503, "temporarily_unavailable"),
+            (outage(Outage::Unreachable(Unreachable::Refused), None), 503, "temporarily_unavailable"),
             (outage(Outage::Overloaded, None), 503, "temporarily_unavailable"),
             (outage(Outage::Purged, None), 503, "temporarily_unavailable"),
             (Problem::NotRevoked(Failure::outage(Outage::NotSaved)), 503, "temporarily_unavailable"),

@@ -1,6 +1,8 @@
 //! `POST /v1/explain`: why the others answer what they do.
 
-use introspectd_core::{BadAnswer, Expiry, Failure, Members, Outage, ScopeSet, Status, Timestamp, Token};
+use introspectd_core::{
+    BadAnswer, Expiry, Failure, Members, Outage, ScopeSet, Status, Timestamp, Token, Unreachable,
+};
 use serde_json::{Value, json};
 
 use crate::bench::{ACTIVE, Bench, START, TTL, UNKNOWN};
@@ -120,7 +122,7 @@ async fn a_failure_is_told_in_our_words() {
     bench.bank.knows("b_t", good());
     explained(&bench, "token=b_t").await;
     bench.clock.advance(TTL);
-    bench.bank.fails("b_t", Failure::outage(Outage::Unreachable));
+    bench.bank.fails("b_t", Failure::outage(Outage::Unreachable(Unreachable::Refused)));
     let answer = explained(&bench, "token=b_t").await;
     let account = &answer["providers"][0];
     assert_eq!(

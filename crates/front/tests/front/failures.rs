@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use introspectd_core::{BadAnswer, Failure, Outage};
+use introspectd_core::{BadAnswer, Failure, Outage, Unreachable};
 
 use crate::bench::{ACTIVE, Bench, TTL};
 use crate::client::Ask;
@@ -16,7 +16,8 @@ async fn each_failure_has_its_status_and_error() {
     let bad = |answer: BadAnswer| Failure::from(answer);
     for (failure, status, error) in [
         (Failure::Timeout, 504, "upstream_timeout"),
-        (outage(Outage::Unreachable, None), 503, "temporarily_unavailable"),
+        (Failure::ConnectTimeout, 504, "upstream_timeout"),
+        (outage(Outage::Unreachable(Unreachable::Refused), None), 503, "temporarily_unavailable"),
         (outage(Outage::Closed, None), 503, "temporarily_unavailable"),
         (outage(Outage::Status(429), Some(17)), 503, "temporarily_unavailable"),
         (outage(Outage::Status(502), None), 503, "temporarily_unavailable"),
@@ -72,7 +73,7 @@ async fn an_older_fact_stands_in_for_an_outage_and_is_marked() {
     let bench = Bench::start().await;
     assert!(Ask::token(ACTIVE).at(&bench).await.is_active());
     bench.clock.advance(TTL + 1);
-    bench.bank.fails(ACTIVE, outage(Outage::Unreachable, None));
+    bench.bank.fails(ACTIVE, outage(Outage::Unreachable(Unreachable::Refused), None));
     let reply = Ask::token(ACTIVE).at(&bench).await;
     assert!(reply.is_active());
     assert_eq!(reply.cache(), "stale");

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use introspectd_core::{
-    Audience, BadAnswer, Expiry, Failure, Members, Outage, ScopeSet, Status, Timestamp, Token,
+    Audience, BadAnswer, Expiry, Failure, Members, Outage, ScopeSet, Status, Timestamp, Token, Unreachable,
 };
 use serde_json::{Value, json};
 
@@ -333,7 +333,7 @@ async fn a_failure_lets_nobody_pass_and_says_why() {
     for (failure, status, error) in [
         (Failure::Timeout, 504, "upstream_timeout"),
         (outage(429), 503, "temporarily_unavailable"),
-        (Failure::outage(Outage::Unreachable), 503, "temporarily_unavailable"),
+        (Failure::outage(Outage::Unreachable(Unreachable::Refused)), 503, "temporarily_unavailable"),
         (BadAnswer::NotAnObject.into(), 502, "upstream_error"),
     ] {
         bench.bank.fails("b_x", failure);

@@ -1,4 +1,4 @@
-use introspectd_core::{BadAnswer, Failure, Outage};
+use introspectd_core::{BadAnswer, Failure, Outage, Unreachable};
 
 use crate::bench::{ACTIVE, Bench};
 use crate::client::{Ask, basic};
@@ -6,7 +6,7 @@ use crate::client::{Ask, basic};
 /// A request for each kind of refusal, and its status.
 fn refused(bench: &Bench) -> Vec<(Ask, u16)> {
     bench.bank.fails("b_timeout", Failure::Timeout);
-    bench.bank.fails("b_outage", Failure::outage(Outage::Unreachable));
+    bench.bank.fails("b_outage", Failure::outage(Outage::Unreachable(Unreachable::Refused)));
     bench.bank.fails("b_overload", Failure::outage(Outage::Overloaded));
     bench.bank.fails("b_bad", BadAnswer::NotAnObject);
     let form = |rest: &str| Ask::form(format!("token={ACTIVE}{rest}"));

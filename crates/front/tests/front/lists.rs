@@ -1,6 +1,8 @@
 //! The records of all providers: `GET /v1/tokens`.
 
-use introspectd_core::{Expiry, Failure, Filters, Listing, Order, Outage, Status, Timestamp, Token};
+use introspectd_core::{
+    Expiry, Failure, Filters, Listing, Order, Outage, Status, Timestamp, Token, Unreachable,
+};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, START};
@@ -133,7 +135,11 @@ async fn a_record_is_shown_as_it_is_by_its_id_with_its_state() {
 async fn a_provider_that_is_down_at_the_second_page_is_named_and_asked_again() {
     let bench = three().await;
     // Its first batch has two records.
-    bench.bank.fails_to_list([None, Some(Failure::Timeout), Some(Failure::outage(Outage::Unreachable))]);
+    bench.bank.fails_to_list([
+        None,
+        Some(Failure::Timeout),
+        Some(Failure::outage(Outage::Unreachable(Unreachable::Refused))),
+    ]);
     let first = list("page_size=3").at(&bench).await;
     assert_eq!(
         (ids(&first), &first.json()["errors"]),

@@ -1,6 +1,6 @@
 //! Tokens as records: `/revoke` and `/v1`.
 
-use introspectd_core::{BadAnswer, Expiry, Failure, Outage, Status, Timestamp, Token};
+use introspectd_core::{BadAnswer, Expiry, Failure, Outage, Status, Timestamp, Token, Unreachable};
 use serde_json::json;
 
 use crate::bench::{ACTIVE, Bench, START};
@@ -67,7 +67,7 @@ async fn what_the_provider_did_not_confirm_is_told_and_out_of_the_cache() {
     let bench = Bench::start().await;
     for (failure, status, error) in [
         (Failure::Timeout, 504, "upstream_timeout"),
-        (Failure::outage(Outage::Unreachable), 503, "temporarily_unavailable"),
+        (Failure::outage(Outage::Unreachable(Unreachable::Refused)), 503, "temporarily_unavailable"),
         (BadAnswer::Credentials(403).into(), 502, "upstream_error"),
     ] {
         bench.bank.knows("b_t", good());

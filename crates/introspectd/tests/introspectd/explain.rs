@@ -1,9 +1,13 @@
+use http::Request;
+use http_body_util::Full;
 use introspectd_simulators::passport;
 use introspectd_simulators::rfc7662::{ACTIVE, EXPIRED, UNKNOWN};
 use introspectd_simulators::{Answer, Fault};
 use serde_json::{Value, json};
+use tokio::net::TcpStream;
 
 use crate::asking::{ADMIN_CONFIG, ADMIN_SECRET, Asking, page, url};
+use crate::client::{basic, exchange};
 use crate::program::Ended;
 use crate::server::Server;
 use crate::vendors::{bank, bank_config, sso, sso_config};
@@ -155,4 +159,22 @@ async fn a_real_record_is_explained_by_its_id() {
     }
     bank.stop();
     by_id().of(passport::READER).await.with(3);
+}
+
+#[tokio::test]
+async fn reason_of_an_unreachable_provider_is_explained_logged_and_shown_with_its_health() {
+    let sso = sso().await;
+    let server = Server::start_with(&format!("{ADMIN_CONFIG}{}", sso_config(&sso))).await;
+    sso.stop();
+    let reason = "the provider cannot be reached: connection refused";
+    let explained = explained(&at(&url(&server)).of(TOKEN).await.with(3));
+    assert_eq!(explained["providers"][0]["upstream"]["failure"]["reason"], reason, "{explained:#}");
+    server.logged(&format!("\"failure\":\"{reason}\"")).await;
+    let request = Request::get("/v1/providers")
+        .header("host", "introspectd")
+        .header("authorization", basic("admin", ADMIN_SECRET));
+    let stream = TcpStream::connect(server.api()).await.unwrap();
+    let shown = exchange(stream, request.body(Full::default()).unwrap()).await.body;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    assert_eq!(shown["providers"][0]["last_error"]["reason"], reason, "{shown:#}");
 }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use introspectd_core::{
     BadAnswer, Capabilities, Clock, Expiry, Failure, Introspection, ManualClock, Outage, Provider,
-    ProviderName, Status, Timestamp, Token, TokenId, TokenValue,
+    ProviderName, Status, Timestamp, Token, TokenId, TokenValue, Unreachable,
 };
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolution, Resolver, Source, Unmatched};
 use regex::Regex;
@@ -379,11 +379,12 @@ pub(crate) fn active_by(provider: &str, source: Source) -> Seen {
 pub(crate) fn failures_of_the_provider() -> Vec<Failure> {
     let mut failures = vec![
         Failure::Timeout,
+        Failure::ConnectTimeout,
         Failure::Unavailable { outage: Outage::Status(429), retry_after: Some(Duration::from_secs(7)) },
         BadAnswer::Status(500).into(),
         BadAnswer::Status(501).into(),
     ];
-    let outages = [Outage::Unreachable, Outage::Closed].into_iter();
+    let outages = [Outage::Unreachable(Unreachable::Refused), Outage::Closed].into_iter();
     failures.extend(outages.chain([429, 502, 503, 504].map(Outage::Status)).map(Failure::outage));
     failures
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use introspectd_core::{
     BindingsFailed, Capabilities, Expiry, Failure, ManualClock, Outage, ProviderName, Remembered,
-    Revocations, Revoked, Status, Timestamp, Token, TokenId,
+    Revocations, Revoked, Status, Timestamp, Token, TokenId, Unreachable,
 };
 use introspectd_resolver::{Resolver, Source, Unmatched};
 
@@ -106,7 +106,7 @@ async fn a_revoked_token_is_asked_about_until_its_end_is_known() {
         assert_eq!(asked(&fake), questions);
         bench.clock.advance(200);
     }
-    fake.script("t", Failure::outage(Outage::Unreachable));
+    fake.script("t", Failure::outage(Outage::Unreachable(Unreachable::Refused)));
     assert!(matches!(bench.ask("t").await, Seen::Inactive(_)));
 }
 
@@ -114,7 +114,7 @@ async fn a_revoked_token_is_asked_about_until_its_end_is_known() {
 async fn a_failing_provider_does_not_hide_a_revocation() {
     let (bench, fake, _) = bench();
     revoke(&bench, "t").await.unwrap();
-    fake.script("t", Failure::outage(Outage::Unreachable));
+    fake.script("t", Failure::outage(Outage::Unreachable(Unreachable::Refused)));
     assert!(matches!(bench.ask("t").await, Seen::Inactive(_)));
 }
 
@@ -141,7 +141,9 @@ async fn a_revoked_record_is_every_token_that_shows_its_id() {
 #[tokio::test]
 async fn what_is_not_confirmed_is_not_remembered() {
     let (bench, fake, store) = bench();
-    for failure in [Failure::outage(Outage::Unreachable), Failure::Timeout, Failure::Unsupported] {
+    for failure in
+        [Failure::outage(Outage::Unreachable(Unreachable::Refused)), Failure::Timeout, Failure::Unsupported]
+    {
         fake.script("t", failure.clone());
         assert_eq!(revoke(&bench, "t").await, Err(failure.clone()));
         let id = id("t");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use introspectd_core::{Capabilities, Failure, Introspection, Outage, TokenId};
+use introspectd_core::{Capabilities, Failure, Introspection, Outage, TokenId, Unreachable};
 use introspectd_resolver::{Source, Unmatched};
 
 use crate::harness::{
@@ -51,7 +51,7 @@ async fn a_failure_is_told_and_the_token_is_forgotten_all_the_same() {
     let (bench, [a, _]) = bench();
     a.script("a_t", good());
     bench.ask("a_t").await;
-    let down = Failure::outage(Outage::Unreachable);
+    let down = Failure::outage(Outage::Unreachable(Unreachable::Refused));
     a.script("a_t", down.clone());
     assert_eq!(bench.resolver.revoke(&value("a_t"), None, |_| true).await, Err(down));
     a.script("a_t", Introspection::Inactive);

@@ -1,5 +1,4 @@
 use std::error::Error as _;
-use std::io;
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -105,10 +104,4 @@ pub(super) fn is_unasked(error: &hyper::Error) -> bool {
     let cause = error.source();
     let cause_is_unasked = || cause.and_then(|cause| cause.downcast_ref()).is_some_and(is_unasked);
     !named && cause.is_none() || error.is_canceled() && cause_is_unasked()
-}
-
-/// Whether an error is the other end's reset, by TCP, or by TLS: in version 1.3 a server refuses our certificate when we
-/// already asked. HTTP/2 leaves of such an error no more than its kind.
-pub(super) fn is_reset(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::ConnectionReset | io::ErrorKind::InvalidData)
 }

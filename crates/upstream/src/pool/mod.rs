@@ -11,16 +11,17 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use introspectd_core::{BadAnswer, Clock, Failure, Outage, Timestamp};
+use introspectd_core::{BadAnswer, Clock, Failure, Outage, Timestamp, Unreachable};
 use rustls::ClientConfig;
 
 use crate::answer::screen;
 use crate::connect::Origin;
 use crate::outbound::Net;
-use host::{Host, Lost};
+use crate::reason;
+use host::{Host, Lost, Way};
 use link::Link;
 
-pub(crate) use question::{Effect, Question};
+pub(crate) use question::{Effect, Question, Stage};
 
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
@@ -92,14 +93,13 @@ impl Pool {
         question: Question,
         authorization: Option<&HeaderValue>,
     ) -> Result<Reply, Failure> {
-        let unusable = || Failure::outage(Outage::Unreachable);
-        let host = self.host(Origin::of(&question.uri).ok_or_else(unusable)?);
+        let host = self.host(Origin::of(&question.uri).ok_or(Failure::Unsupported)?);
         let mut request = question.request(authorization);
         for closed in 0.. {
             // What changes something is sent over a connection of its own: it cannot be repeated should an old one turn
             // out to be closed, nor taken back should the answer turn out to be another's.
             let may_reuse = self.0.keep_alive && question.effect == Effect::None && closed < MAX_CLOSED;
-            let way = self.way(&host, may_reuse).await?;
+            let way = self.way(&host, may_reuse, &question.stage).await?;
             let is_reused = way.is_reused();
             match way.send(request, question.doubt.clone()).await {
                 Ok((response, link)) => {
@@ -109,24 +109,47 @@ impl Pool {
                     return Ok(Reply { status: head.status, headers: head.headers, body, lease, at });
                 }
                 Err(Lost::Unsent(unsent, _)) if is_reused => request = *unsent,
-                Err(Lost::Unsent(_, error) | Lost::Sent(error)) => return Err(question::failure(&error)),
+                Err(Lost::Unsent(_, error) | Lost::Sent(error)) => {
+                    return Err(self.completed(question::failure(&error)));
+                }
             }
         }
-        Err(unusable())
+        Err(Failure::outage(Outage::Closed))
     }
 
-    async fn way(&self, host: &Arc<Host>, may_reuse: bool) -> Result<host::Way, Failure> {
+    async fn way(&self, host: &Arc<Host>, may_reuse: bool, stage: &Stage) -> Result<Way, Failure> {
         if may_reuse && let Some(way) = host.idle(&self.0.net) {
             return Ok(way);
         }
+        stage.connect();
         // A server that speaks HTTP/2 takes all of them over one connection, so one opens it for all.
         let _turn = if may_reuse && host.spoke_http2() { Some(host.opening.lock().await) } else { None };
-        if may_reuse && let Some(way) = host.shared() {
-            return Ok(way);
-        }
+        let way = match host.shared().filter(|_| may_reuse) {
+            Some(way) => Ok(way),
+            None => self.connect(host, may_reuse).await,
+        };
+        stage.connected();
+        way
+    }
+
+    async fn connect(&self, host: &Host, may_share: bool) -> Result<Way, Failure> {
         let connected = host.origin.connect(&self.0.net.names, Arc::clone(&self.0.tls)).await;
-        let connected = connected.map_err(|error| question::unreachable(&error))?;
-        host.greet(connected, may_reuse).await.map_err(|error| question::failure(&error))
+        let connected = connected.map_err(|error| {
+            tracing::debug!(?error, "could not connect to a provider");
+            self.completed(reason::of_connecting(&error))
+        })?;
+        let greeted = host.greet(connected, may_share).await;
+        greeted.map_err(|error| self.completed(question::failure(&error)))
+    }
+
+    /// Completes what a server says of certificates: before TLS 1.3 it could only complain of a bad one, also where it
+    /// got none.
+    fn completed(&self, failure: Failure) -> Failure {
+        let refused = Failure::outage(Outage::Unreachable(Unreachable::CertificateRefused));
+        if failure == refused && !self.0.tls.client_auth_cert_resolver.has_certs() {
+            return Failure::outage(Outage::Unreachable(Unreachable::CertificateDemanded));
+        }
+        failure
     }
 
     fn host(&self, origin: Origin) -> Arc<Host> {

@@ -1,5 +1,8 @@
-use std::error::Error as _;
-use std::io;
+use std::error::Error;
+use std::io::{self, ErrorKind};
+use std::iter;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT};
@@ -8,8 +11,7 @@ use http::{HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
 use introspectd_core::{BadAnswer, DoubtHandler, Failure, Outage};
 
-use super::link::is_reset;
-use crate::connect::ConnectError;
+use crate::reason;
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -24,6 +26,17 @@ pub(crate) struct Question {
     pub(crate) effect: Effect,
     /// Who is to hear of a doubt about the answer.
     pub(crate) doubt: Option<DoubtHandler>,
+    pub(crate) stage: Stage,
+}
+
+/// How far an exchange has come, for whoever ends it at the deadline.
+#[derive(Clone, Default)]
+pub(crate) struct Stage(Arc<Waits>);
+
+#[derive(Default)]
+struct Waits {
+    for_connection: AtomicBool,
+    for_credential: AtomicBool,
 }
 
 /// Whether a question changes something at the provider.
@@ -35,14 +48,51 @@ pub(crate) enum Effect {
     Change,
 }
 
+impl Stage {
+    pub(super) fn connect(&self) {
+        self.0.for_connection.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn connected(&self) {
+        self.0.for_connection.store(false, Ordering::Relaxed);
+    }
+
+    /// Notes that a credential is waited for, or no longer.
+    pub(crate) fn renew(&self, is_renewed: bool) {
+        self.0.for_credential.store(!is_renewed, Ordering::Relaxed);
+    }
+
+    /// Whether there is no connection yet.
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.0.for_connection.load(Ordering::Relaxed)
+    }
+
+    /// Whether there is no credential yet.
+    pub(crate) fn is_renewing(&self) -> bool {
+        self.0.for_credential.load(Ordering::Relaxed)
+    }
+
+    /// What it means that the time is over.
+    pub(crate) fn timeout(&self) -> Failure {
+        if self.is_connecting() { Failure::ConnectTimeout } else { Failure::Timeout }
+    }
+}
+
 impl Question {
     pub(crate) fn get(uri: Uri) -> Self {
-        Self { method: Method::GET, uri, body: None, effect: Effect::None, doubt: None }
+        Self {
+            method: Method::GET,
+            uri,
+            body: None,
+            effect: Effect::None,
+            doubt: None,
+            stage: Stage::default(),
+        }
     }
 
     pub(crate) fn post(uri: Uri, media_type: HeaderValue, body: impl Into<Bytes>, effect: Effect) -> Self {
         let body = Some((media_type, body.into()));
-        Self { method: Method::POST, uri, body, effect, doubt: None }
+        Self { method: Method::POST, uri, body, effect, doubt: None, stage: Stage::default() }
     }
 
     pub(crate) fn form(uri: Uri, body: String, effect: Effect) -> Self {
@@ -55,7 +105,14 @@ impl Question {
 
     pub(crate) fn delete(uri: Uri, json: Option<&serde_json::Value>) -> Self {
         let body = json.map(|json| (JSON, json.to_string().into()));
-        Self { method: Method::DELETE, uri, body, effect: Effect::Change, doubt: None }
+        Self {
+            method: Method::DELETE,
+            uri,
+            body,
+            effect: Effect::Change,
+            doubt: None,
+            stage: Stage::default(),
+        }
     }
 
     pub(super) fn request(&self, authorization: Option<&HeaderValue>) -> Request<Full<Bytes>> {
@@ -95,28 +152,22 @@ pub(super) fn origin_form(request: &mut Request<Full<Bytes>>, keep_alive: bool) 
     }
 }
 
-/// What it means that there is no connection.
-pub(super) fn unreachable(error: &ConnectError) -> Failure {
-    match error {
-        ConnectError::Tcp(error) if error.kind() == io::ErrorKind::TimedOut => Failure::Timeout,
-        ConnectError::Name | ConnectError::Tcp(_) | ConnectError::Tls => Failure::outage(Outage::Unreachable),
-    }
+fn causes<'a>(error: &'a hyper::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(error.source(), |&cause: &&'a (dyn Error + 'static)| cause.source())
 }
 
 /// What an error before the answer's head means.
 pub(super) fn failure(error: &hyper::Error) -> Failure {
-    if error.is_parse() {
+    let is_parse = |cause: &(dyn Error + 'static)| cause.downcast_ref().is_some_and(hyper::Error::is_parse);
+    if error.is_parse() || causes(error).any(is_parse) {
         return BadAnswer::NotHttp.into();
     }
-    let mut source = error.source();
-    while let Some(error) = source {
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
-            return BadAnswer::NotHttp.into();
+    for error in causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>()) {
+        if error.kind() == ErrorKind::TimedOut {
+            return Failure::Timeout;
         }
-        match error.downcast_ref::<io::Error>() {
-            Some(error) if error.kind() == io::ErrorKind::TimedOut => return Failure::Timeout,
-            Some(error) if is_reset(error) => return Failure::outage(Outage::Unreachable),
-            Some(_) | None => source = error.source(),
+        if let Some(reason) = reason::of_reset(error) {
+            return Failure::outage(Outage::Unreachable(reason));
         }
     }
     Failure::outage(Outage::Closed)

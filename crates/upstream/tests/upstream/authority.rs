@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tempfile::TempDir;
 
@@ -21,7 +21,12 @@ pub(crate) struct Identity {
 
 impl Authority {
     pub(crate) fn new() -> Self {
+        Self::named("test authority")
+    }
+
+    pub(crate) fn named(name: &str) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         let directory = tempfile::tempdir().unwrap();
@@ -44,9 +49,28 @@ impl Authority {
 
     /// For a host name or IP address, which is also the name of the files.
     pub(crate) fn issue(&self, name: &str) -> Identity {
+        self.issue_for(name, 2000, 4000)
+    }
+
+    /// The same, valid between the beginnings of these years.
+    pub(crate) fn issue_for(&self, name: &str, from: i32, until: i32) -> Identity {
         let key_pair = KeyPair::generate().unwrap();
-        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = rcgen::date_time_ymd(from, 1, 1);
+        params.not_after = rcgen::date_time_ymd(until, 1, 1);
         let certificate = params.signed_by(&key_pair, &self.issuer).unwrap();
+        self.save(name, &certificate, key_pair)
+    }
+
+    /// For a host name, by itself, as `openssl req -x509` does by default.
+    pub(crate) fn self_signed(&self, name: &str) -> Identity {
+        let key_pair = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        self.save(name, &params.self_signed(&key_pair).unwrap(), key_pair)
+    }
+
+    fn save(&self, name: &str, certificate: &Certificate, key_pair: KeyPair) -> Identity {
         let certificate_file = self.directory.path().join(format!("{name}.pem"));
         let key_file = self.directory.path().join(format!("{name}.key"));
         std::fs::write(&certificate_file, certificate.pem()).unwrap();

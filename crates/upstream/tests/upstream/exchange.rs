@@ -4,7 +4,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use http::StatusCode;
-use introspectd_core::{BadAnswer, Failure, Outage};
+use introspectd_core::{BadAnswer, Failure, Outage, Unreachable};
 use introspectd_simulators::{Answer as Said, Fault, Simulator};
 use introspectd_upstream::{Answer, Dialect, Segment, Upstream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,13 +54,13 @@ async fn raw_failure(base_url: &str, more: &str) -> Failure {
 async fn a_refused_port_is_unreachable() {
     let server = silent().await;
     server.stop();
-    assert_eq!(failure(&server, "").await, Failure::outage(Outage::Unreachable));
+    assert_eq!(failure(&server, "").await, Failure::outage(Outage::Unreachable(Unreachable::Refused)));
 }
 
 #[tokio::test]
 async fn a_connection_closed_without_an_answer_is_told_from_a_reset() {
     assert_eq!(after(Fault::HangUp, "").await, Failure::outage(Outage::Closed));
-    assert_eq!(after(Fault::Reset, "").await, Failure::outage(Outage::Unreachable));
+    assert_eq!(after(Fault::Reset, "").await, Failure::outage(Outage::Unreachable(Unreachable::Reset)));
 }
 
 #[tokio::test]
@@ -79,7 +79,9 @@ async fn what_changes_something_is_not_repeated_either() {
     let server = silent().await;
     let upstream = open(&server.base_url(), "");
     let uri = || uri(&server.base_url(), "/x");
-    for (fault, outage) in [(Fault::HangUp, Outage::Closed), (Fault::Reset, Outage::Unreachable)] {
+    for (fault, outage) in
+        [(Fault::HangUp, Outage::Closed), (Fault::Reset, Outage::Unreachable(Unreachable::Reset))]
+    {
         assert!(upstream.get(uri()).await.is_ok());
         server.forget();
         server.next(fault.clone());
@@ -132,7 +134,7 @@ async fn no_answer_in_time_is_a_timeout() {
 }
 
 #[tokio::test]
-async fn no_connection_in_time_is_a_timeout_too() {
+async fn no_connection_in_time_is_told_from_no_answer_in_time() {
     // The kernel drops what comes when the queue is full; how long it is differs by one or two.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
@@ -143,7 +145,7 @@ async fn no_connection_in_time_is_a_timeout_too() {
     {
         queue.push(stream.unwrap());
     }
-    assert_eq!(raw_failure(&format!("http://{address}"), SHORT).await, Failure::Timeout);
+    assert_eq!(raw_failure(&format!("http://{address}"), SHORT).await, Failure::ConnectTimeout);
 }
 
 #[tokio::test]

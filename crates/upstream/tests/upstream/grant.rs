@@ -54,7 +54,7 @@ impl Provider {
     }
 }
 
-fn configured(api: &str, tokens: &str, in_credentials: &str, more: &str) -> Connection {
+pub(crate) fn configured(api: &str, tokens: &str, in_credentials: &str, more: &str) -> Connection {
     let credentials = format!(
         "credentials = {{ type = \"client_credentials\", token_endpoint = \"{tokens}/token\", client_id = {:?}, \
          client_secret = {{ literal = {:?} }} {in_credentials} }}\n{more}",

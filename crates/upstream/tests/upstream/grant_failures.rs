@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use introspectd_core::{BadAnswer, Failure, Outage};
+use futures_util::future::join_all;
+use introspectd_core::{BadAnswer, Failure, Outage, Unreachable};
 use introspectd_simulators::{Answer as Said, Fault};
 use serde_json::json;
 
-use crate::grant::Provider;
-use crate::provider::silent;
+use crate::grant::{Provider, configured};
+use crate::provider::{clock, connected_at, silent, uri};
 
 #[tokio::test]
 async fn a_failed_request_is_told_and_the_next_question_tries_again() {
@@ -16,7 +17,7 @@ async fn a_failed_request_is_told_and_the_next_question_tries_again() {
         Failure::Unavailable { outage: Outage::Status(429), retry_after: Some(Duration::from_secs(7)) };
     for (fault, failure) in [
         (Fault::HangUp, out(Outage::Closed)),
-        (Fault::Reset, out(Outage::Unreachable)),
+        (Fault::Reset, out(Outage::Unreachable(Unreachable::Reset))),
         (Fault::Truncate, BadAnswer::Truncated.into()),
         (Fault::Oversize(1024 * 1024 + 1), BadAnswer::TooLarge.into()),
         (Fault::Answer(Said::garbage()), BadAnswer::Grant.into()),
@@ -61,7 +62,7 @@ async fn an_answer_without_a_usable_token_is_no_grant() {
 async fn a_token_endpoint_that_is_down_is_unreachable() {
     let provider = Provider::start("").await;
     provider.tokens.stop();
-    assert_eq!(provider.ask().await.err(), Some(Failure::outage(Outage::Unreachable)));
+    assert_eq!(provider.ask().await.err(), Some(Failure::outage(Outage::Unreachable(Unreachable::Refused))));
     assert_eq!(provider.api.count(), 0);
 }
 
@@ -137,4 +138,16 @@ async fn a_refused_token_whose_renewal_fails_is_told_as_that_failure() {
     assert_eq!(provider.ask().await.err(), Some(BadAnswer::Status(500).into()));
     assert_eq!(provider.api.count(), 2);
     assert_eq!(provider.ask().await.err(), None);
+}
+
+#[tokio::test]
+async fn no_connection_to_the_token_endpoint_in_time_is_told_from_no_answer() {
+    // The kernel accepts, and nothing shakes hands.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let (api, tokens) = (silent().await, format!("https://{}", listener.local_addr().unwrap()));
+    let connection = configured(&api.base_url(), &tokens, "", "timeout = \"300ms\"");
+    let upstream = connected_at(connection, &clock());
+    let asked = join_all((0..20).map(|_| upstream.get(uri(&api.base_url(), "/x")))).await;
+    assert!(asked.into_iter().all(|answer| answer.err() == Some(Failure::ConnectTimeout)));
+    assert_eq!(api.count(), 0);
 }

@@ -4,7 +4,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use bytes::Bytes;
-use introspectd_core::{BadAnswer, Failure, Object, Outage};
+use introspectd_core::{BadAnswer, Failure, Object, Outage, Unreachable};
 use introspectd_simulators::{Answer as Said, Fault, Pieces, Recorded, Simulator, Vendor};
 use introspectd_upstream::{Elements, List, Upstream};
 use proptest::prelude::*;
@@ -212,7 +212,16 @@ async fn other_statuses_are_screened_or_answers() {
         }
     }
     server.stop();
-    assert_eq!(read(&server.base_url(), "").await, Err(Failure::outage(Outage::Unreachable)));
+    assert_eq!(
+        read(&server.base_url(), "").await,
+        Err(Failure::outage(Outage::Unreachable(Unreachable::Refused)))
+    );
+}
+
+#[tokio::test]
+async fn a_byte_that_is_no_utf8_is_refused_in_any_element() {
+    let broken = || vec![b"[{\"a\":1},{\"b\":\"\xff\"}]".to_vec()];
+    assert_eq!(after(pieces(broken())).await, Err(BadAnswer::NotUtf8.into()));
 }
 
 #[tokio::test]

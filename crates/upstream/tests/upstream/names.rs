@@ -9,7 +9,7 @@ use futures_util::{StreamExt, stream};
 use hickory_resolver::proto::op::{Message, MessageType, ResponseCode};
 use hickory_resolver::proto::rr::rdata::A;
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
-use introspectd_core::{Failure, ManualClock, Outage};
+use introspectd_core::{Failure, ManualClock, Outage, Unreachable};
 use introspectd_simulators::Simulator;
 use introspectd_upstream::{Answer, Dialect, Outbound, Upstream};
 use tokio::net::UdpSocket;
@@ -123,12 +123,14 @@ async fn a_thousand_requests_are_one_look_up() {
 
 #[tokio::test]
 async fn a_thousand_requests_for_a_name_that_is_not_found_are_one_look_up() {
-    for said in [Said::NoSuchName, Said::Broken] {
+    for (said, reason) in
+        [(Said::NoSuchName, Unreachable::NoSuchName), (Said::Broken, Unreachable::Unresolved)]
+    {
         let named = Named::start(said, MINUTE).await;
         named.ask().await.err().expect("a failure");
         let count = named.dns.count();
         let asked = join_all((0..1000).map(|_| named.ask())).await;
-        assert!(asked.into_iter().all(|it| it.err() == Some(Failure::outage(Outage::Unreachable))));
+        assert!(asked.into_iter().all(|it| it.err() == Some(Failure::outage(Outage::Unreachable(reason)))));
         assert_eq!(named.dns.count(), count);
         // For a second.
         named.dns.says(Said::Loopback(60));
@@ -169,7 +171,7 @@ async fn an_address_is_used_on_while_look_ups_fail() {
 async fn a_silent_name_server_is_waited_for_until_the_deadline() {
     let named = Named::start(Said::Nothing, "100ms").await;
     let began = Instant::now();
-    assert_eq!(named.ask().await.err(), Some(Failure::Timeout));
+    assert_eq!(named.ask().await.err(), Some(Failure::ConnectTimeout));
     assert!(began.elapsed() < Duration::from_secs(2));
 }
 
@@ -186,7 +188,7 @@ async fn requests_that_wait_for_a_name_hold_no_threads_and_no_other_provider() {
         threads()
     };
     let (waited, during) = tokio::join!(waiting, others);
-    assert!(waited.into_iter().all(|it| it.err() == Some(Failure::Timeout)));
+    assert!(waited.into_iter().all(|it| it.err() == Some(Failure::ConnectTimeout)));
     // Other tests of this process have some of their own.
     assert!(during < before + 100, "{before} {during}");
     assert!(lost.dns.count() < 10, "{}", lost.dns.count());

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::Command;
 
 use http::Version;
-use introspectd_core::{Failure, Outage};
+use introspectd_core::{BadAnswer, Failure, Outage, Unreachable};
 use introspectd_upstream::{Answer, Dialect};
 use rustls::version::{TLS12, TLS13};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::authority::{Authority, Identity};
 use crate::provider::{connected, connection, open, read, silent, uri};
@@ -28,7 +29,9 @@ async fn ask(server: &TlsServer, host: &str, tls: &str) -> Result<Answer, Failur
     open(&base_url, tls).get(uri(&base_url, "/x")).await
 }
 
-const UNREACHABLE: Option<Failure> = Some(Failure::outage(Outage::Unreachable));
+fn unreachable(reason: Unreachable) -> Option<Failure> {
+    Some(Failure::outage(Outage::Unreachable(reason)))
+}
 
 #[tokio::test]
 async fn a_server_of_the_configured_authority_is_asked_in_the_http_it_agrees_to() {
@@ -55,7 +58,11 @@ async fn a_server_of_the_configured_authority_is_asked_in_the_http_it_agrees_to(
 async fn a_server_of_another_authority_is_not_asked() {
     let identity = Authority::new().issue(HOST);
     let server = TlsServer::start(&identity, Terms::default()).await;
-    assert_eq!(ask(&server, HOST, &trusting(&Authority::new())).await.err(), UNREACHABLE);
+    // One of the same name, too.
+    for other in [Authority::named("other"), Authority::new()] {
+        let failure = ask(&server, HOST, &trusting(&other)).await.err();
+        assert_eq!(failure, unreachable(Unreachable::UnknownAuthority));
+    }
     assert!(server.seen().is_empty());
 }
 
@@ -64,7 +71,11 @@ async fn a_server_with_the_certificate_of_another_host_is_not_asked() {
     let authority = Authority::new();
     for (name, host) in [("as.example", HOST), (HOST, "127.0.0.1"), ("127.0.0.1", HOST)] {
         let server = TlsServer::start(&authority.issue(name), Terms::default()).await;
-        assert_eq!(ask(&server, host, &trusting(&authority)).await.err(), UNREACHABLE, "{name}");
+        assert_eq!(
+            ask(&server, host, &trusting(&authority)).await.err(),
+            unreachable(Unreachable::WrongName),
+            "{name}"
+        );
         assert!(server.seen().is_empty());
     }
     let server = TlsServer::start(&authority.issue("127.0.0.1"), Terms::default()).await;
@@ -72,11 +83,80 @@ async fn a_server_with_the_certificate_of_another_host_is_not_asked() {
 }
 
 #[tokio::test]
+async fn a_server_whose_certificate_is_over_or_not_yet_valid_is_not_asked() {
+    let authority = Authority::new();
+    for (from, until, reason) in [(2001, 2002, Unreachable::Expired), (2998, 2999, Unreachable::NotYetValid)]
+    {
+        let server = TlsServer::start(&authority.issue_for(HOST, from, until), Terms::default()).await;
+        assert_eq!(ask(&server, HOST, &trusting(&authority)).await.err(), unreachable(reason));
+        assert!(server.seen().is_empty());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_shows_an_authoritys_certificate_is_not_asked() {
+    let authority = Authority::new();
+    let identity = authority.self_signed(HOST);
+    let server = TlsServer::start(&identity, Terms::default()).await;
+    // As `openssl req -x509` makes it, in `ca` or not.
+    for trusted in [authority.file(), identity.certificate_file] {
+        let tls = format!("tls = {{ ca = {trusted:?} }}");
+        let reason = unreachable(Unreachable::AuthorityCertificate);
+        assert_eq!(ask(&server, HOST, &tls).await.err(), reason);
+    }
+    assert!(server.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_complains_of_our_certificate_where_there_is_none_demands_one() {
+    // Alerts as OpenSSL and Java send them in TLS 1.2: bad_certificate, unknown_ca, handshake_failure.
+    for (alert, without, with) in [
+        (42, Unreachable::CertificateDemanded, Unreachable::CertificateRefused),
+        (48, Unreachable::CertificateDemanded, Unreachable::CertificateRefused),
+        (40, Unreachable::Tls, Unreachable::Tls),
+    ] {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base_url = format!("https://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut hello = [0; 4096];
+                let _ = stream.read(&mut hello).await.unwrap();
+                stream.write_all(&[21, 3, 3, 0, 2, 2, alert]).await.unwrap();
+            }
+        });
+        let authority = Authority::new();
+        let identity = authority.issue("introspectd");
+        for (tls, reason) in [(trusting(&authority), without), (showing(&authority, &identity), with)] {
+            let answer = open(&base_url, &tls).get(uri(&base_url, "/x")).await;
+            assert_eq!(answer.err(), unreachable(reason), "{alert}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_with_tls_asked_without_does_not_answer_in_http() {
+    let authority = Authority::new();
+    let server = TlsServer::start(&authority.issue(HOST), Terms::default()).await;
+    let base_url = server.base_url(HOST).replace("https:", "http:");
+    let failure = open(&base_url, "").get(uri(&base_url, "/x")).await.err();
+    assert_eq!(failure, Some(BadAnswer::NotHttp.into()));
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_up_in_the_handshake_is_unreachable() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("https://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { while listener.accept().await.is_ok() {} });
+    let upstream = open(&base_url, &trusting(&Authority::new()));
+    assert_eq!(upstream.get(uri(&base_url, "/x")).await.err(), unreachable(Unreachable::Tls));
+}
+
+#[tokio::test]
 async fn a_server_without_tls_is_unreachable_by_https() {
     let server = silent().await;
     let base_url = server.base_url().replace("http:", "https:");
     let upstream = open(&base_url, &trusting(&Authority::new()));
-    assert_eq!(upstream.get(uri(&base_url, "/x")).await.err(), UNREACHABLE);
+    assert_eq!(upstream.get(uri(&base_url, "/x")).await.err(), unreachable(Unreachable::NotTls));
     assert_eq!(server.count(), 0);
 }
 
@@ -103,9 +183,11 @@ async fn a_server_that_misses_our_certificate_is_unreachable() {
         for alpn in [&["h2"][..], &["http/1.1"]] {
             let terms = Terms { clients: Some(&authority), versions, alpn };
             let server = TlsServer::start(&identity, terms).await;
-            assert_eq!(ask(&server, HOST, &trusting(&authority)).await.err(), UNREACHABLE, "{alpn:?}");
+            let none = ask(&server, HOST, &trusting(&authority)).await.err();
+            assert_eq!(none, unreachable(Unreachable::CertificateDemanded), "{alpn:?}");
             let unknown = showing(&authority, &stranger);
-            assert_eq!(ask(&server, HOST, &unknown).await.err(), UNREACHABLE, "{alpn:?}");
+            let other = ask(&server, HOST, &unknown).await.err();
+            assert_eq!(other, unreachable(Unreachable::CertificateRefused), "{alpn:?}");
             assert!(server.seen().is_empty());
         }
     }
