@@ -455,6 +455,8 @@ async fn a_token_that_is_gone_by_now_is_left_out_and_any_other_failure_fails_the
         assert_eq!(adapter.provider.list(&of_user, None).await, Err(failure));
     }
     adapter.server.next(found(&apigee_token(3)));
+    // Over a connection that was used before, the question is asked again once.
+    adapter.server.next(Fault::HangUp);
     adapter.server.next(Fault::HangUp);
     let listed = adapter.provider.list(&of_user, None).await;
     assert_eq!(listed, Err(Failure::outage(Outage::Closed)));

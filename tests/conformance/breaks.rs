@@ -25,16 +25,6 @@ pub(crate) async fn hang_up<V: Fixture>() {
     fails::<V>(Fault::HangUp, SOON).await;
 }
 
-/// Not asked twice: whether the vendor had begun to answer, nobody can tell.
-pub(crate) async fn hang_up_on_a_used_connection<V: Fixture>() {
-    let room = Room::<V>::open().await;
-    room.ask(V::UNKNOWN).await.assert_inactive();
-    room.server.next(Fault::HangUp);
-    assert_problem(&room.ask(V::ACTIVE).await, SOON);
-    assert_eq!(room.sent(), [V::question(V::UNKNOWN), V::question(V::ACTIVE)]);
-    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
-}
-
 pub(crate) async fn reset<V: Fixture>() {
     fails::<V>(Fault::Reset, SOON).await;
 }

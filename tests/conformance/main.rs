@@ -65,7 +65,6 @@ macro_rules! conformance {
                 breaks {
                     hanging,
                     hang_up,
-                    hang_up_on_a_used_connection,
                     reset,
                     refused,
                     truncated,

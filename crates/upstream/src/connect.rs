@@ -3,6 +3,7 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
@@ -45,7 +46,13 @@ pub(crate) struct Connected {
     pub(crate) is_http2: bool,
 }
 
-pub(crate) enum Stream {
+/// Bytes of HTTP, with a note whether any came.
+pub(crate) struct Stream {
+    bytes: Bytes,
+    heard: Arc<AtomicBool>,
+}
+
+enum Bytes {
     Plain(Socket),
     Tls(Box<TlsStream<Socket>>),
 }
@@ -54,9 +61,12 @@ pub(crate) enum Stream {
 #[derive(Debug)]
 pub(crate) struct Socket(Arc<TcpStream>);
 
-/// View of a socket that does not keep it open.
+/// View of a connection that does not keep it open.
 #[derive(Debug)]
-pub(crate) struct Probe(Weak<TcpStream>);
+pub(crate) struct Probe {
+    socket: Weak<TcpStream>,
+    heard: Arc<AtomicBool>,
+}
 
 impl Origin {
     /// `None` for what is no address of a server.
@@ -73,16 +83,18 @@ impl Origin {
     ) -> Result<Connected, ConnectError> {
         let addresses = names.resolve(&self.host).await.map_err(ConnectError::Name)?;
         let socket = Socket(Arc::new(open(&addresses, self.port).await.map_err(ConnectError::Tcp)?));
-        let probe = Probe(Arc::downgrade(&socket.0));
+        let probe = Probe { socket: Arc::downgrade(&socket.0), heard: Arc::default() };
+        let heard = Arc::clone(&probe.heard);
         if !self.https {
-            return Ok(Connected { stream: Stream::Plain(socket), probe, is_http2: false });
+            let stream = Stream { bytes: Bytes::Plain(socket), heard };
+            return Ok(Connected { stream, probe, is_http2: false });
         }
         let bare = self.host.trim_start_matches('[').trim_end_matches(']').to_owned();
         let name = ServerName::try_from(bare).map_err(|error| ConnectError::Tls(io::Error::other(error)))?;
         let handshake = TlsConnector::from(tls).connect(name, socket);
         let stream = Box::new(handshake.await.map_err(ConnectError::Tls)?);
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(Connected { stream: Stream::Tls(stream), probe, is_http2 })
+        Ok(Connected { stream: Stream { bytes: Bytes::Tls(stream), heard }, probe, is_http2 })
     }
 }
 
@@ -130,9 +142,19 @@ impl Probe {
     /// Whether the socket is open and nothing has arrived that was not read, the end of the stream included. Asks the
     /// system: what the runtime knows of a socket is as old as its last turn.
     pub(crate) fn is_silent(&self) -> bool {
-        let Some(socket) = self.0.upgrade() else { return false };
+        let Some(socket) = self.socket.upgrade() else { return false };
         let peeked = SockRef::from(&*socket).peek(&mut [MaybeUninit::uninit()]);
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Forgets what came so far.
+    pub(crate) fn listen(&self) {
+        self.heard.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether a byte of HTTP has come since.
+    pub(crate) fn has_heard(&self) -> bool {
+        self.heard.load(Ordering::Relaxed)
     }
 }
 
@@ -182,32 +204,38 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_read(cx, buffer),
-            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        let before = buffer.filled().len();
+        let Self { bytes, heard } = self.get_mut();
+        let read = match bytes {
+            Bytes::Plain(socket) => Pin::new(socket).poll_read(cx, buffer),
+            Bytes::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        };
+        if buffer.filled().len() > before {
+            heard.store(true, Ordering::Relaxed);
         }
+        read
     }
 }
 
 impl AsyncWrite for Stream {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
-            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        match &mut self.get_mut().bytes {
+            Bytes::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
+            Bytes::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_flush(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        match &mut self.get_mut().bytes {
+            Bytes::Plain(socket) => Pin::new(socket).poll_flush(cx),
+            Bytes::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
-            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        match &mut self.get_mut().bytes {
+            Bytes::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
+            Bytes::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }

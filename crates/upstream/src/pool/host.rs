@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use introspectd_core::DoubtHandler;
 
 use super::link::{Answers, Link, is_unasked};
-use super::question::origin_form;
+use super::question::{is_close, is_refused_stream, origin_form};
 use crate::connect::{Connected, Origin, Probe, Stream};
 use crate::outbound::Net;
 
@@ -30,20 +30,32 @@ pub(super) struct Host {
 struct Shelf {
     /// The one used last at the end, so that a few busy ones stay and the others end.
     idle: Vec<(Link, Instant)>,
-    http2: Option<(http2::SendRequest<Body>, Instant)>,
+    http2: Option<Shared>,
     spoke_http2: bool,
+    /// Of connections that were shared so far.
+    count: u64,
+}
+
+/// An HTTP/2 connection.
+#[derive(Debug)]
+struct Shared {
+    sender: http2::SendRequest<Body>,
+    number: u64,
+    used: Instant,
 }
 
 /// A connection to send one request over.
 pub(super) enum Way {
     Http1 { link: Link, is_reused: bool, keep_alive: bool },
-    Http2 { sender: http2::SendRequest<Body>, is_reused: bool },
+    Http2 { sender: http2::SendRequest<Body>, number: Option<u64>, is_reused: bool },
 }
 
 /// A request without an answer.
 pub(super) enum Lost {
     /// None of it was sent.
     Unsent(Box<Request<Body>>, hyper::Error),
+    /// A used connection ended before a byte of the answer, or the server says that it did nothing.
+    Unprocessed(hyper::Error),
     Sent(hyper::Error),
 }
 
@@ -67,9 +79,6 @@ impl Host {
     /// Returns a connection that is open, if there is one.
     pub(super) fn idle(self: &Arc<Self>, net: &Net) -> Option<Way> {
         loop {
-            if let Some(way) = self.shared() {
-                return Some(way);
-            }
             let (link, _) = self.lock().idle.pop()?;
             if !link.is_usable() {
                 continue;
@@ -85,13 +94,21 @@ impl Host {
     /// Returns the connection that all share, if there is one.
     pub(super) fn shared(&self) -> Option<Way> {
         let mut shelf = self.lock();
-        let (sender, used) = shelf.http2.as_mut()?;
-        if sender.is_closed() || !sender.is_ready() {
+        let shared = shelf.http2.as_mut()?;
+        if shared.sender.is_closed() || !shared.sender.is_ready() {
             shelf.http2 = None;
             return None;
         }
-        *used = Instant::now();
-        Some(Way::Http2 { sender: sender.clone(), is_reused: true })
+        shared.used = Instant::now();
+        Some(Way::Http2 { sender: shared.sender.clone(), number: Some(shared.number), is_reused: true })
+    }
+
+    /// Shares this connection no more. Its requests under way go on.
+    pub(super) fn retire(&self, number: u64) {
+        let mut shelf = self.lock();
+        if shelf.http2.as_ref().is_some_and(|shared| shared.number == number) {
+            shelf.http2 = None;
+        }
     }
 
     pub(super) fn spoke_http2(&self) -> bool {
@@ -107,10 +124,16 @@ impl Host {
             return Ok(Way::Http1 { link, is_reused: false, keep_alive: self.keep_alive });
         }
         let sender = greet_http2(stream).await?;
-        if may_share {
-            self.lock().http2 = Some((sender.clone(), Instant::now()));
-        }
-        Ok(Way::Http2 { sender, is_reused: false })
+        let number = may_share.then(|| self.share(sender.clone()));
+        Ok(Way::Http2 { sender, number, is_reused: false })
+    }
+
+    fn share(&self, sender: http2::SendRequest<Body>) -> u64 {
+        let mut shelf = self.lock();
+        shelf.count += 1;
+        let number = shelf.count;
+        shelf.http2 = Some(Shared { sender, number, used: Instant::now() });
+        number
     }
 
     /// Keeps a connection for the next request, once it has been silent for as long as its slowest exchange took: an
@@ -134,7 +157,8 @@ impl Host {
     pub(super) fn close_idle(&self) {
         let mut shelf = self.lock();
         shelf.idle.retain(|(link, since)| link.is_usable() && since.elapsed() < IDLE);
-        if shelf.http2.as_ref().is_some_and(|(sender, used)| sender.is_closed() || used.elapsed() >= IDLE) {
+        let is_over = |shared: &Shared| shared.sender.is_closed() || shared.used.elapsed() >= IDLE;
+        if shelf.http2.as_ref().is_some_and(is_over) {
             shelf.http2 = None;
         }
     }
@@ -170,6 +194,14 @@ async fn greet_http2(stream: Stream) -> hyper::Result<http2::SendRequest<Body>> 
 }
 
 impl Way {
+    /// Number of the connection, where it is shared.
+    pub(super) fn number(&self) -> Option<u64> {
+        match self {
+            Self::Http1 { .. } => None,
+            Self::Http2 { number, .. } => *number,
+        }
+    }
+
     pub(super) fn is_reused(&self) -> bool {
         match self {
             Self::Http1 { is_reused, .. } | Self::Http2 { is_reused, .. } => *is_reused,
@@ -183,29 +215,32 @@ impl Way {
         doubt: Option<DoubtHandler>,
     ) -> Result<(Response<Incoming>, Option<(Link, Instant)>), Lost> {
         match self {
-            Self::Http1 { mut link, keep_alive, .. } => {
+            Self::Http1 { mut link, keep_alive, is_reused } => {
                 origin_form(&mut request, keep_alive);
                 link.answers.expect(doubt);
+                link.probe.listen();
                 let began = Instant::now();
                 match link.sender.try_send_request(request).await {
                     Ok(response) => {
                         link.answers.begun();
                         Ok((response, keep_alive.then_some((link, began))))
                     }
-                    Err(error) => Err(link.lose(error)),
+                    Err(error) => Err(link.lose(error, is_reused)),
                 }
             }
-            Self::Http2 { mut sender, .. } => match sender.try_send_request(request).await {
+            Self::Http2 { mut sender, is_reused, .. } => match sender.try_send_request(request).await {
                 Ok(response) => Ok((response, None)),
-                Err(error) => Err(Lost::from(error)),
+                Err(error) => {
+                    Err(Lost::new(error, |error| is_refused_stream(error) || is_reused && is_close(error)))
+                }
             },
         }
     }
 }
 
 impl Link {
-    fn lose(&self, error: TrySendError<Request<Body>>) -> Lost {
-        let lost = Lost::from(error);
+    fn lose(&self, error: TrySendError<Request<Body>>, is_reused: bool) -> Lost {
+        let lost = Lost::new(error, |error| is_reused && !self.probe.has_heard() && is_close(error));
         match &lost {
             Lost::Unsent(_, error) => {
                 self.answers.expect_none();
@@ -215,17 +250,21 @@ impl Link {
             }
             // What comes in place of an answer may be the rest of the one before.
             Lost::Sent(error) if error.is_parse() => self.answers.doubt_previous(),
-            Lost::Sent(_) => {}
+            Lost::Sent(_) | Lost::Unprocessed(_) => {}
         }
         lost
     }
 }
 
-impl From<TrySendError<Request<Body>>> for Lost {
-    fn from(mut error: TrySendError<Request<Body>>) -> Self {
-        match error.take_message() {
-            Some(request) => Self::Unsent(Box::new(request), error.into_error()),
-            None => Self::Sent(error.into_error()),
+impl Lost {
+    fn new(
+        mut error: TrySendError<Request<Body>>,
+        is_unprocessed: impl FnOnce(&hyper::Error) -> bool,
+    ) -> Self {
+        if let Some(request) = error.take_message() {
+            return Self::Unsent(Box::new(request), error.into_error());
         }
+        let error = error.into_error();
+        if is_unprocessed(&error) { Self::Unprocessed(error) } else { Self::Sent(error) }
     }
 }

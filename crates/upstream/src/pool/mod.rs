@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use introspectd_core::{BadAnswer, Clock, Failure, Outage, Timestamp, Unreachable};
@@ -95,38 +95,60 @@ impl Pool {
     ) -> Result<Reply, Failure> {
         let host = self.host(Origin::of(&question.uri).ok_or(Failure::Unsupported)?);
         let mut request = question.request(authorization);
-        for closed in 0.. {
-            // What changes something is sent over a connection of its own: it cannot be repeated should an old one turn
-            // out to be closed, nor taken back should the answer turn out to be another's.
-            let may_reuse = self.0.keep_alive && question.effect == Effect::None && closed < MAX_CLOSED;
-            let way = self.way(&host, may_reuse, &question.stage).await?;
-            let is_reused = way.is_reused();
+        // What changes something is sent over a connection of its own, once: it cannot be taken back should the answer
+        // turn out to be another's.
+        let may_share = self.0.keep_alive && question.effect == Effect::None;
+        let (mut closed, mut may_repeat) = (0, question.effect == Effect::None);
+        loop {
+            let may_reuse = may_share && closed < MAX_CLOSED;
+            let way = self.way(&host, may_reuse, may_share, &question.stage).await?;
+            let (is_reused, number) = (way.is_reused(), way.number());
             match way.send(request, question.doubt.clone()).await {
-                Ok((response, link)) => {
-                    let (head, body) = response.into_parts();
-                    let (net, at) = (self.0.net.clone(), self.0.clock.now());
-                    let lease = link.map(|(link, began)| Box::new(Lease { link, net, host, began }));
-                    return Ok(Reply { status: head.status, headers: head.headers, body, lease, at });
+                Ok((response, link)) => return Ok(self.reply(response, link, host)),
+                Err(Lost::Unsent(unsent, _)) if is_reused => {
+                    request = *unsent;
+                    closed += 1;
                 }
-                Err(Lost::Unsent(unsent, _)) if is_reused => request = *unsent,
-                Err(Lost::Unsent(_, error) | Lost::Sent(error)) => {
+                Err(Lost::Unprocessed(_)) if may_repeat => {
+                    request = question.request(authorization);
+                    (closed, may_repeat) = (MAX_CLOSED, false);
+                }
+                Err(Lost::Unsent(_, error) | Lost::Unprocessed(error) | Lost::Sent(error)) => {
                     return Err(self.completed(question::failure(&error)));
                 }
             }
+            if let Some(number) = number {
+                host.retire(number);
+            }
         }
-        Err(Failure::outage(Outage::Closed))
     }
 
-    async fn way(&self, host: &Arc<Host>, may_reuse: bool, stage: &Stage) -> Result<Way, Failure> {
+    fn reply(&self, response: Response<Incoming>, link: Option<(Link, Instant)>, host: Arc<Host>) -> Reply {
+        let (head, body) = response.into_parts();
+        let (net, at) = (self.0.net.clone(), self.0.clock.now());
+        let lease = link.map(|(link, began)| Box::new(Lease { link, net, host, began }));
+        Reply { status: head.status, headers: head.headers, body, lease, at }
+    }
+
+    async fn way(
+        &self,
+        host: &Arc<Host>,
+        may_reuse: bool,
+        may_share: bool,
+        stage: &Stage,
+    ) -> Result<Way, Failure> {
+        if may_share && let Some(way) = host.shared() {
+            return Ok(way);
+        }
         if may_reuse && let Some(way) = host.idle(&self.0.net) {
             return Ok(way);
         }
         stage.connect();
         // A server that speaks HTTP/2 takes all of them over one connection, so one opens it for all.
-        let _turn = if may_reuse && host.spoke_http2() { Some(host.opening.lock().await) } else { None };
-        let way = match host.shared().filter(|_| may_reuse) {
+        let _turn = if may_share && host.spoke_http2() { Some(host.opening.lock().await) } else { None };
+        let way = match host.shared().filter(|_| may_share) {
             Some(way) => Ok(way),
-            None => self.connect(host, may_reuse).await,
+            None => self.connect(host, may_share).await,
         };
         stage.connected();
         way

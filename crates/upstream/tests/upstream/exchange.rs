@@ -64,18 +64,7 @@ async fn a_connection_closed_without_an_answer_is_told_from_a_reset() {
 }
 
 #[tokio::test]
-async fn a_question_that_was_sent_is_not_repeated_on_another_connection() {
-    let server = silent().await;
-    let upstream = open(&server.base_url(), "");
-    let uri = uri(&server.base_url(), "/x");
-    assert!(upstream.get(uri.clone()).await.is_ok());
-    server.next(Fault::HangUp);
-    assert_eq!(upstream.get(uri).await.err(), Some(Failure::outage(Outage::Closed)));
-    assert_eq!(server.count(), 2);
-}
-
-#[tokio::test]
-async fn what_changes_something_is_not_repeated_either() {
+async fn what_changes_something_is_not_repeated() {
     let server = silent().await;
     let upstream = open(&server.base_url(), "");
     let uri = || uri(&server.base_url(), "/x");

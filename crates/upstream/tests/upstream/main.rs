@@ -16,6 +16,7 @@ mod grant_failures;
 mod lists;
 mod names;
 mod provider;
+mod repeats;
 mod silence;
 mod surplus;
 mod threads;

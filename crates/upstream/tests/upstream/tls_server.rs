@@ -47,7 +47,7 @@ impl Default for Terms<'_> {
 }
 
 impl Terms<'_> {
-    fn config(&self, identity: &Identity) -> ServerConfig {
+    pub(crate) fn config(&self, identity: &Identity) -> ServerConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_protocol_versions(self.versions)
