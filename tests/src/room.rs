@@ -76,7 +76,7 @@ impl Sent {
         Self {
             method: "GET",
             target,
-            headers: names(&["accept", "authorization", "host", "user-agent"]),
+            headers: names(&["accept", "accept-encoding", "authorization", "host", "user-agent"]),
             authorization: Some(authorization),
             content_type: None,
             body: String::new(),
@@ -95,7 +95,15 @@ impl Sent {
 
     /// A POST with nothing but what it needs, of a body that may be empty.
     pub fn post(target: String, authorization: String, content_type: &str, body: String) -> Self {
-        let headers = ["accept", "authorization", "content-length", "content-type", "host", "user-agent"];
+        let headers = [
+            "accept",
+            "accept-encoding",
+            "authorization",
+            "content-length",
+            "content-type",
+            "host",
+            "user-agent",
+        ];
         Self {
             method: "POST",
             target,
@@ -110,6 +118,7 @@ impl Sent {
 impl From<&Recorded> for Sent {
     fn from(request: &Recorded) -> Self {
         assert_eq!(request.header("accept"), Some("application/json"));
+        assert_eq!(request.header("accept-encoding"), Some("identity"));
         let mut headers: Vec<_> = request.headers.iter().map(|(name, _)| name.clone()).collect();
         headers.sort();
         Self {

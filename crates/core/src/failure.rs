@@ -140,6 +140,9 @@ pub enum BadAnswer {
     /// The body ended early.
     #[error("the provider's answer breaks off")]
     Truncated,
+    /// Compressed, which we did not ask for, and in a way that cannot be undone.
+    #[error("the provider's answer is compressed and cannot be read")]
+    Compressed,
     /// Bytes that are no UTF-8, wherever in the answer.
     #[error("the provider's answer is not UTF-8")]
     NotUtf8,

@@ -14,6 +14,7 @@
 mod address;
 mod answer;
 mod authorization;
+mod coding;
 mod connect;
 mod connection;
 mod credentials;

@@ -10,6 +10,7 @@ use serde_json::Value;
 use tracing::Instrument as _;
 
 use crate::answer::{Answer, Relayed};
+use crate::coding;
 use crate::connection::Connection;
 use crate::credentials::Credentials;
 use crate::elements::{Elements, List};
@@ -59,6 +60,9 @@ impl Upstream {
         self.drive(Question::get(uri), |shared, question| async move {
             let reply = shared.open(question).await?;
             if reply.status == StatusCode::OK {
+                if coding::is_coded(&reply.headers) {
+                    return Err(BadAnswer::Compressed.into());
+                }
                 return Ok(List::Elements(Elements::new(reply, shared.timeout)));
             }
             read(reply).await.map(List::Answer)

@@ -170,7 +170,8 @@ impl Host {
 
 async fn greet_http1(stream: Stream, probe: Probe) -> hyper::Result<Link> {
     let mut builder = http1::Builder::new();
-    builder.max_header_size(MAX_HEAD);
+    // RFC 9112 section 5.2: what was folded is read as a space.
+    builder.max_header_size(MAX_HEAD).allow_obsolete_multiline_headers_in_responses(true);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
     let answers = Arc::new(Answers::default());
     let watched = Arc::clone(&answers);

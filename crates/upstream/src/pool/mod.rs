@@ -15,6 +15,7 @@ use introspectd_core::{BadAnswer, Clock, Failure, Outage, Timestamp, Unreachable
 use rustls::ClientConfig;
 
 use crate::answer::screen;
+use crate::coding;
 use crate::connect::Origin;
 use crate::outbound::Net;
 use crate::reason;
@@ -207,7 +208,11 @@ impl Reply {
         if let Some(lease) = lease {
             lease.give_back();
         }
-        Ok(Received { status, headers, body: body.to_bytes(), at })
+        let body = match coding::undo(&headers, body.to_bytes(), MAX_BODY) {
+            Ok(body) => body,
+            Err(broken) => return Err(screen(status, &headers, at).err().unwrap_or_else(|| broken.into())),
+        };
+        Ok(Received { status, headers, body, at })
     }
 }
 

@@ -265,6 +265,7 @@ async fn a_question_asks_for_json_and_says_who_we_are() {
     let [got, posted] = &server.requests()[..] else { panic!("two requests") };
     for request in [got, posted] {
         assert_eq!(request.header("accept"), Some("application/json"));
+        assert_eq!(request.header("accept-encoding"), Some("identity"));
         assert!(request.header("user-agent").is_some_and(|agent| agent.starts_with("introspectd/")));
         assert_eq!(request.header("authorization"), None);
     }
@@ -344,4 +345,41 @@ async fn trailers_without_end_are_no_answer() {
         }
     });
     assert_eq!(raw_failure(&base_url.await, "").await, BadAnswer::Truncated.into());
+}
+
+#[tokio::test]
+async fn a_folded_header_is_read_as_one_line() {
+    for body in ["2\r\n \t", "\r\n  2"] {
+        let head = format!("HTTP/1.1 200 OK\r\nx-one: a,\r\n b\r\ncontent-length: {body}\r\n\r\n{{}}");
+        let base_url = raw(|mut stream| async move {
+            stream.write_all(head.as_bytes()).await.unwrap();
+            pending().await
+        });
+        let base_url = base_url.await;
+        let answer = open(&base_url, "").get(uri(&base_url, "/x")).await.unwrap();
+        assert_eq!(answer.body, "{}");
+    }
+}
+
+#[tokio::test]
+async fn a_compressed_answer_is_undone_within_the_cap() {
+    let gzip = |text: &[u8]| {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        std::io::Write::write_all(&mut encoder, text).unwrap();
+        encoder.finish().unwrap()
+    };
+    let server = silent().await;
+    let said = |coding: &str, body: Vec<u8>| {
+        let said = Said::text(200, "application/json", body).with_header("content-encoding", coding);
+        server.next(Fault::Answer(said));
+    };
+    said("gzip", gzip(b"{\"a\":1}"));
+    assert_eq!(ask(&server, "").await.unwrap().body, "{\"a\":1}");
+    said("gzip", gzip(&vec![b' '; MIB + 1]));
+    assert_eq!(failure(&server, "").await, BadAnswer::TooLarge.into());
+    said("br", gzip(b"{}"));
+    assert_eq!(failure(&server, "").await, BadAnswer::Compressed.into());
+    // Whatever became of the page below it, the status counts.
+    server.next(Fault::Answer(Said::html(503).with_header("content-encoding", "br")));
+    assert_eq!(failure(&server, "").await, Failure::outage(Outage::Status(503)));
 }

@@ -219,6 +219,12 @@ async fn other_statuses_are_screened_or_answers() {
 }
 
 #[tokio::test]
+async fn a_compressed_list_is_named() {
+    let said = Said::text(200, "application/json", "[{}]").with_header("content-encoding", "gzip");
+    assert_eq!(after(Fault::Answer(said)).await, Err(BadAnswer::Compressed.into()));
+}
+
+#[tokio::test]
 async fn a_byte_that_is_no_utf8_is_refused_in_any_element() {
     let broken = || vec![b"[{\"a\":1},{\"b\":\"\xff\"}]".to_vec()];
     assert_eq!(after(pieces(broken())).await, Err(BadAnswer::NotUtf8.into()));
