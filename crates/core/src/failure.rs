@@ -165,9 +165,12 @@ pub enum BadAnswer {
     /// A list that can only be put in order whole has more records than this.
     #[error("the provider has more than {0} records of this kind: narrow the filters")]
     TooMany(usize),
-    /// The token endpoint gave no usable credential.
-    #[error("the provider's token endpoint gave no usable access token: check `credentials`")]
+    /// The token endpoint refused our client.
+    #[error("the provider's token endpoint refused our client: check `credentials`")]
     Grant,
+    /// The token endpoint's answer is none that RFC 6749 section 5.1 knows. The name is one of ours.
+    #[error("the provider's token endpoint gave no usable `{0}`")]
+    GrantMember(&'static str),
 }
 
 impl BadAnswer {

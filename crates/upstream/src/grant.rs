@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
-use introspectd_core::{BadAnswer, Clock, Failure, Outage};
+use introspectd_core::{Clock, Failure, Outage};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
@@ -42,6 +42,9 @@ struct GrantFailure {
 
 /// How long a renewal before the end rests after a failure. Without it, every question would try again.
 const REST: Duration = Duration::from_secs(1);
+
+/// How long any token is used. Without it, a server whose tokens are over at once would be asked for one each time.
+const LEAST_LIFE: Duration = Duration::from_secs(1);
 
 /// A token in hand.
 pub(crate) struct Held {
@@ -109,7 +112,7 @@ impl Grant {
         match (failure, self.held.load_full()) {
             (None, Some(held)) => Ok(held),
             (Some(failure), _) => Err(failure),
-            (None, None) => Err(BadAnswer::Grant.into()),
+            (None, None) => Err(Failure::outage(Outage::Abandoned)),
         }
     }
 
@@ -156,7 +159,10 @@ impl Grant {
 impl Held {
     fn new(issued: Issued, asked_at: Duration) -> Self {
         let ends = issued.life.map(|life| {
-            let margin = (life / 5).min(Duration::from_secs(30));
+            // One that is over at once serves whoever waited for it, and the others of that moment.
+            let life = life.max(LEAST_LIFE);
+            let margin =
+                if life > LEAST_LIFE { (life / 5).min(Duration::from_secs(30)) } else { Duration::ZERO };
             Ends { renew_from: asked_at + life - margin, at: asked_at + life }
         });
         Self { header: issued.header, ends }

@@ -7,6 +7,7 @@ use introspectd_core::{BadAnswer, Failure};
 use introspectd_settings::Section;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 
 use crate::address::Address;
 use crate::answer::object;
@@ -122,37 +123,40 @@ struct JsonGrant<'a> {
     grant_type: &'a str,
 }
 
-/// RFC 6749 section 5.1. `expires_in`: seconds; absent or null where the server does not say.
+/// RFC 6749 section 5.1.
 #[derive(Deserialize)]
 struct GrantAnswer {
     access_token: SecretString,
-    expires_in: Option<Seconds>,
+    /// Seconds; absent or null where the server does not say. A number of any size and spelling, or the same in a string,
+    /// as the token endpoints of Apigee and Azure write it. WSO2 says "never" by one of 16 digits, others by -1.
+    expires_in: Option<Box<RawValue>>,
 }
 
-/// A number, or the same in a string, as Apigee's and Azure's token endpoints write it.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Seconds {
-    Number(u32),
-    Text(String),
-}
+/// Longest life that a grant is believed to have. Whoever issues longer ones may take them back sooner.
+const MAX_LIFE: f64 = 86_400.0;
 
-impl Seconds {
-    fn read(self) -> Result<u32, BadAnswer> {
-        match self {
-            Self::Number(seconds) => Ok(seconds),
-            Self::Text(text) => text.parse().map_err(|_| BadAnswer::Grant),
-        }
+fn life(seconds: &RawValue) -> Result<Duration, BadAnswer> {
+    let unusable = BadAnswer::GrantMember("expires_in");
+    let text = seconds.get();
+    let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text).trim();
+    // `f64` also reads words.
+    if !number.contains(|c: char| c.is_ascii_digit()) {
+        return Err(unusable);
     }
+    let seconds: f64 = number.parse().map_err(|_| unusable.clone())?;
+    Duration::try_from_secs_f64(seconds.clamp(0.0, MAX_LIFE)).map_err(|_| unusable)
 }
 
 impl Issued {
     fn read(body: &[u8]) -> Result<Self, BadAnswer> {
-        let answer: GrantAnswer = object(body).map_err(|_| BadAnswer::Grant)?;
+        let unusable = || BadAnswer::GrantMember("access_token");
+        let answer: GrantAnswer = object(body).map_err(|error| {
+            let is_end = error == BadAnswer::member("expires_in");
+            if is_end { BadAnswer::GrantMember("expires_in") } else { unusable() }
+        })?;
         let token = answer.access_token.expose_secret();
-        let header = sensitive("Bearer", token).filter(|_| !token.is_empty()).ok_or(BadAnswer::Grant)?;
-        let seconds = answer.expires_in.map(Seconds::read).transpose()?;
-        Ok(Self { header, life: seconds.map(|seconds| Duration::from_secs(seconds.into())) })
+        let header = sensitive("Bearer", token).filter(|_| !token.is_empty()).ok_or_else(unusable)?;
+        Ok(Self { header, life: answer.expires_in.as_deref().map(life).transpose()? })
     }
 }
 

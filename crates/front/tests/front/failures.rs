@@ -38,6 +38,7 @@ async fn each_failure_has_its_status_and_error() {
         (bad(BadAnswer::UndocumentedError(400)), 502, "upstream_error"),
         (bad(BadAnswer::OtherToken), 502, "upstream_error"),
         (bad(BadAnswer::Grant), 502, "upstream_error"),
+        (bad(BadAnswer::GrantMember("expires_in")), 502, "upstream_error"),
         (bad(BadAnswer::Compressed), 502, "upstream_error"),
     ] {
         bench.bank.fails("b_x", failure.clone());

@@ -404,6 +404,7 @@ pub(crate) fn other_failures() -> Vec<Failure> {
         BadAnswer::UndocumentedError(400),
         BadAnswer::OtherToken,
         BadAnswer::Grant,
+        BadAnswer::GrantMember("expires_in"),
         BadAnswer::Compressed,
     ];
     let ours = [Outage::Overloaded, Outage::Abandoned].map(Failure::outage);

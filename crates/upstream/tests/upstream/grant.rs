@@ -137,14 +137,22 @@ async fn a_short_life_has_a_short_margin() {
 }
 
 #[tokio::test]
-async fn an_end_may_be_told_in_a_string_and_need_not_be_told() {
-    for (expires_in, lasts) in
-        [(json!("3599"), 3568), (json!(3599), 3568), (json!(null), u32::MAX), (json!(0), 0)]
-    {
+async fn an_end_may_be_any_number_or_a_string_and_need_not_be_told() {
+    const DAY: u32 = 86_400;
+    for (expires_in, lasts) in [
+        ("\"3599\"", 3568),
+        ("3599", 3568),
+        ("3599.0", 3568),
+        ("3.599E3", 3568),
+        ("\" 3599 \"", 3568),
+        // As WSO2 says "never".
+        ("9223372036854775", DAY - 31),
+        ("1e400", DAY - 31),
+        ("null", u32::MAX),
+    ] {
         let api = silent().await;
         let tokens = silent().await;
-        let issued = json!({"access_token": "tok", "token_type": "Bearer", "expires_in": expires_in});
-        tokens.always(Fault::Answer(Said::json(200, issued)));
+        tokens.always(Fault::Answer(issued(expires_in)));
         let clock = clock();
         let connection = configured(&api.base_url(), &tokens.base_url(), "", "");
         let upstream = connected_at(connection, &clock);
@@ -152,10 +160,36 @@ async fn an_end_may_be_told_in_a_string_and_need_not_be_told() {
         ask().await.unwrap();
         clock.advance(lasts);
         ask().await.unwrap();
-        let requests = if lasts == 0 { 2 } else { 1 };
-        assert_eq!(tokens.count(), requests, "{expires_in}");
+        assert_eq!(tokens.count(), 1, "{expires_in}");
         assert_eq!(authorizations(&api), vec![Some("Bearer tok".to_owned()); 2]);
+        if lasts < u32::MAX {
+            // A renewal before the end, and past it.
+            clock.advance(31);
+            ask().await.unwrap();
+            assert_eq!(tokens.count(), 2, "{expires_in}");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_token_that_is_over_at_once_is_used_and_renewed_once_a_second() {
+    for expires_in in ["0", "-1", "-9223372036854775808", "\"0\"", "0.9"] {
+        let (api, tokens, clock) = (silent().await, silent().await, clock());
+        tokens.always(Fault::Answer(issued(expires_in)));
+        let upstream = connected_at(configured(&api.base_url(), &tokens.base_url(), "", ""), &clock);
+        for second in 1..4 {
+            for _ in 0..20 {
+                upstream.get(uri(&api.base_url(), "/x")).await.unwrap();
+            }
+            assert_eq!(tokens.count(), second, "{expires_in}");
+            clock.advance(1);
+        }
+    }
+}
+
+fn issued(expires_in: &str) -> Said {
+    let body = format!(r#"{{"access_token":"tok","token_type":"Bearer","expires_in":{expires_in}}}"#);
+    Said::text(200, "application/json", body)
 }
 
 #[tokio::test]

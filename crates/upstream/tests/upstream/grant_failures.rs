@@ -20,7 +20,7 @@ async fn a_failed_request_is_told_and_the_next_question_tries_again() {
         (Fault::Reset, out(Outage::Unreachable(Unreachable::Reset))),
         (Fault::Truncate, BadAnswer::Truncated.into()),
         (Fault::Oversize(1024 * 1024 + 1), BadAnswer::TooLarge.into()),
-        (Fault::Answer(Said::garbage()), BadAnswer::Grant.into()),
+        (Fault::Answer(Said::garbage()), BadAnswer::GrantMember("access_token").into()),
         (Fault::Answer(Said::json(400, json!({"error": "invalid_client"}))), BadAnswer::Grant.into()),
         (Fault::Answer(Said::empty(401)), BadAnswer::Grant.into()),
         (Fault::Answer(Said::empty(403)), BadAnswer::Grant.into()),
@@ -41,19 +41,20 @@ async fn a_failed_request_is_told_and_the_next_question_tries_again() {
 
 #[tokio::test]
 async fn an_answer_without_a_usable_token_is_no_grant() {
-    for said in [
-        json!({}),
-        json!(["tok", 3600]),
-        json!({"access_token": ""}),
-        json!({"access_token": 1}),
-        json!({"access_token": "a\r\nx-forged: 1"}),
-        json!({"access_token": "tok", "expires_in": -1}),
-        json!({"access_token": "tok", "expires_in": "soon"}),
-        json!({"access_token": "tok", "expires_in": 1.5}),
+    for (said, member) in [
+        (json!({}), "access_token"),
+        (json!(["tok", 3600]), "access_token"),
+        (json!({"access_token": ""}), "access_token"),
+        (json!({"access_token": 1}), "access_token"),
+        (json!({"access_token": "a\r\nx-forged: 1"}), "access_token"),
+        (json!({"access_token": "tok", "expires_in": "soon"}), "expires_in"),
+        (json!({"access_token": "tok", "expires_in": "inf"}), "expires_in"),
+        (json!({"access_token": "tok", "expires_in": true}), "expires_in"),
+        (json!({"access_token": "tok", "expires_in": [3600]}), "expires_in"),
     ] {
         let provider = Provider::start("").await;
         provider.tokens.next(Fault::Answer(Said::json(200, said.clone())));
-        assert_eq!(provider.ask().await.err(), Some(BadAnswer::Grant.into()), "{said}");
+        assert_eq!(provider.ask().await.err(), Some(BadAnswer::GrantMember(member).into()), "{said}");
         assert_eq!(provider.api.count(), 0);
     }
 }
