@@ -45,7 +45,7 @@ impl Config {
         let skew = section.duration("clock_skew", Duration::ZERO, Duration::ZERO..=MAX_CLOCK_SKEW);
         let (connection, revocation) = read?;
         // It would answer 200 to every revocation, and revoke nothing.
-        if revocation.as_ref() == Some(&connection.address) {
+        if revocation.as_ref().is_some_and(|it| it.is_same_place(&connection.address)) {
             section.problem(
                 REVOCATION,
                 "is the introspection endpoint",
@@ -53,8 +53,8 @@ impl Config {
             );
             return None;
         }
-        let endpoint = connection.address.uri().ok()?;
-        let revocation_endpoint = revocation.map(|address| address.uri()).transpose().ok()?;
+        let endpoint = connection.address.uri().clone();
+        let revocation_endpoint = revocation.map(|address| address.uri().clone());
         // Times are whole seconds: rounded down, it is never more than was written.
         let clock_skew = u32::try_from(skew.as_secs()).unwrap_or_default();
         let reading = Reading { missing_exp: missing_exp.unwrap_or_default(), clock_skew };

@@ -19,6 +19,6 @@ mod section;
 mod tree;
 
 pub use ledger::{Ledger, Problem, Problems, Setting};
-pub use secret::CallerSecret;
+pub use secret::{CallerSecret, Secret};
 pub use section::{Entry, Section, resembling};
 pub use tree::{Environment, load, load_named};

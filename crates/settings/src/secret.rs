@@ -1,3 +1,7 @@
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use introspectd_files::{MAX_SECRET, START};
 use secrecy::SecretString;
 
@@ -6,6 +10,34 @@ use crate::Section;
 const FORMS: &str = "Write { env = \"NAME\" }, { file = \"PATH\" } or { literal = \"…\" }.";
 const CALLER_FORMS: &str =
     "Write { env = \"NAME\" }, { file = \"PATH\" }, { literal = \"…\" } or { sha256 = \"hex\" }.";
+
+/// A secret of ours, and the file that it was read from, which may be renewed in place.
+#[derive(Debug, Clone)]
+pub struct Secret {
+    /// As it was when the configuration was read.
+    pub value: SecretString,
+    /// `None`: it stands in the environment, or in the configuration itself.
+    pub file: Option<PathBuf>,
+}
+
+impl Secret {
+    /// Reads a file that holds a secret again. Waits for no pipe.
+    ///
+    /// # Errors
+    /// As the system says, and where the file is empty, too large, or not UTF-8.
+    pub fn read(file: &Path) -> io::Result<SecretString> {
+        let text = introspectd_files::read_text(file, MAX_SECRET, Duration::ZERO)?;
+        match without_line_break(&text) {
+            "" => Err(io::Error::other("the secret is empty")),
+            secret => Ok(secret.into()),
+        }
+    }
+}
+
+/// An editor, `echo` or a template ends a secret with a line break, which is no part of it.
+fn without_line_break(text: &str) -> &str {
+    text.trim_end_matches(['\r', '\n'])
+}
 
 /// What a caller's secret is compared with.
 #[derive(Debug)]
@@ -19,6 +51,11 @@ pub enum CallerSecret {
 impl Section {
     /// A secret of ours, from the environment, a file, or the configuration itself.
     pub fn secret(&mut self, key: &str) -> Option<SecretString> {
+        self.renewable_secret(key).map(|secret| secret.value)
+    }
+
+    /// The same, with the file that it comes from.
+    fn renewable_secret(&mut self, key: &str) -> Option<Secret> {
         let mut source = self.source(key, FORMS)?;
         let secret = source.plain(FORMS);
         source.finish();
@@ -27,12 +64,17 @@ impl Section {
 
     /// A secret that must be there.
     pub fn required_secret(&mut self, key: &str) -> Option<SecretString> {
+        self.required_renewable_secret(key).map(|secret| secret.value)
+    }
+
+    /// The same, with the file that it comes from.
+    pub fn required_renewable_secret(&mut self, key: &str) -> Option<Secret> {
         if !self.has(key) {
             self.take(key);
             self.problem(key, "is missing", FORMS);
             return None;
         }
-        self.secret(key)
+        self.renewable_secret(key)
     }
 
     /// A caller's secret, which may also be given as its SHA-256.
@@ -42,7 +84,7 @@ impl Section {
             let remedy = "Write the 64 hexadecimal digits that `introspectd hash-secret` prints.";
             source.parsed("sha256", remedy, parse_sha256).map(CallerSecret::Sha256)
         } else {
-            source.plain(CALLER_FORMS).map(CallerSecret::Plain)
+            source.plain(CALLER_FORMS).map(|secret| CallerSecret::Plain(secret.value))
         };
         source.finish();
         secret
@@ -57,7 +99,7 @@ impl Section {
         Some(self.section(key))
     }
 
-    fn plain(&mut self, forms: &str) -> Option<SecretString> {
+    fn plain(&mut self, forms: &str) -> Option<Secret> {
         let given = ["env", "file", "literal"].into_iter().filter(|form| self.has(form)).collect::<Vec<_>>();
         let [form] = given.as_slice() else {
             for form in ["env", "file", "literal"] {
@@ -71,8 +113,7 @@ impl Section {
             "file" => self.file_secret(),
             _ => self.literal_secret(),
         }?;
-        // An editor, `echo` or a template ends it with a line break, which is no part of the secret.
-        let secret = text.trim_end_matches(['\r', '\n']);
+        let secret = without_line_break(&text);
         if secret.is_empty() {
             let what = match *form {
                 "env" => {
@@ -83,7 +124,16 @@ impl Section {
             self.problem(form, what, "Give it a value.");
             return None;
         }
-        Some(secret.into())
+        let file = self.table_text("file").map(PathBuf::from);
+        Some(Secret { value: secret.into(), file })
+    }
+
+    /// Read without [`Section::text`], which notes the value.
+    fn table_text(&mut self, key: &str) -> Option<String> {
+        match self.take(key)?.kind {
+            config::ValueKind::String(text) => Some(text),
+            _ => None,
+        }
     }
 
     fn environment_secret(&mut self) -> Option<String> {

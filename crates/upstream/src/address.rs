@@ -1,19 +1,17 @@
 use std::net::IpAddr;
 
 use http::Uri;
+use http::uri::Scheme;
 use introspectd_settings::Section;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// Where a provider is: `http` or `https`, a host, perhaps a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// Scheme and authority.
-    origin: String,
-    /// Path and query as the configuration has them: servers tell `/introspect` from `/introspect/`.
-    path: String,
-    query: Option<String>,
-    https: bool,
-    loopback: bool,
+    /// As it was written.
+    uri: Uri,
+    /// Without a `/` at the end, and without the query.
+    base: String,
 }
 
 /// The text is no address of a provider.
@@ -57,13 +55,8 @@ impl Address {
             return Err(InvalidAddress::Unreadable);
         }
         let scheme = if https { "https" } else { "http" };
-        Ok(Self {
-            origin: format!("{scheme}://{authority}"),
-            path: uri.path().to_owned(),
-            query: uri.query().map(str::to_owned),
-            https,
-            loopback: is_loopback(authority.host()),
-        })
+        let base = format!("{scheme}://{authority}{}", uri.path().trim_end_matches('/'));
+        Ok(Self { uri, base })
     }
 
     /// Reads a key of the configuration; plain `http` leaves the machine only with `allow_http`.
@@ -89,26 +82,28 @@ impl Address {
 
     /// Whether the way there is encrypted, or does not leave the machine.
     pub fn is_private(&self) -> bool {
-        self.https || self.loopback
+        self.is_https() || self.uri.host().is_some_and(is_loopback)
     }
 
     /// Whether it is an `https` address.
     pub fn is_https(&self) -> bool {
-        self.https
+        self.uri.scheme() == Some(&Scheme::HTTPS)
     }
 
     /// Whether a query follows the path.
     pub fn has_query(&self) -> bool {
-        self.query.is_some()
+        self.uri.query().is_some()
     }
 
-    /// The address itself, byte for byte as it was configured.
-    ///
-    /// # Errors
-    /// [`Refused`] where it is too long for a URL.
-    pub fn uri(&self) -> Result<Uri, Refused> {
-        let query = self.query.as_ref().map(|query| format!("?{query}")).unwrap_or_default();
-        format!("{}{}{query}", self.origin, self.path).parse().map_err(|_| Refused)
+    /// Whether another address names the same resource, as far as anybody can tell: a `/` at the end makes no difference
+    /// at most servers.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        self.base.eq_ignore_ascii_case(&other.base) && self.uri.query() == other.uri.query()
+    }
+
+    /// Returns the address itself, byte for byte: servers tell `/introspect/` from `/introspect`, and `%2F` from `/`.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
     }
 
     /// The address with a fixed path (`/v1/iam`) below it.
@@ -116,8 +111,7 @@ impl Address {
     /// # Errors
     /// [`Refused`] where it is too long for a URL.
     pub fn below(&self, path: &str) -> Result<Uri, Refused> {
-        let base = self.path.trim_end_matches('/');
-        format!("{}{base}{path}", self.origin).parse().map_err(|_| Refused)
+        format!("{}{path}", self.base).parse().map_err(|_| Refused)
     }
 
     /// The address with a fixed path and one segment below it.
@@ -230,17 +224,14 @@ mod tests {
             address.with_segment_and_query("/v1", &segment, "d=e").unwrap(),
             "https://a.example/x/v1/a%26b%3Dc?d=e"
         );
-        assert_eq!(Address::parse("http://a.example").unwrap().uri().unwrap(), "http://a.example/");
-        assert_eq!(
-            Address::parse("http://a.example/i?realm=x").unwrap().uri().unwrap(),
-            "http://a.example/i?realm=x"
-        );
+        assert_eq!(*Address::parse("http://a.example").unwrap().uri(), "http://a.example/");
         for as_written in [
             "https://a.example/o/introspect/",
             "https://a.example//i//",
             "https://A.example/Realms/%7Eacme%2fx/?realm=/x/&Y=%20a+b",
+            "https://a.example:443/a/../b/./?",
         ] {
-            assert_eq!(Address::parse(as_written).unwrap().uri().unwrap().to_string(), as_written);
+            assert_eq!(Address::parse(as_written).unwrap().uri().to_string(), as_written);
         }
         for (text, error) in [
             ("ftp://a.example", InvalidAddress::Scheme),
@@ -253,6 +244,16 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text), Err(error), "{text}");
         }
+    }
+
+    #[test]
+    fn a_slash_at_the_end_does_not_make_another_place() {
+        let same = |one: &str, other: &str| {
+            Address::parse(one).unwrap().is_same_place(&Address::parse(other).unwrap())
+        };
+        assert!(same("https://a.example/i", "https://A.example/i/"));
+        assert!(!same("https://a.example/i", "https://a.example/i?x"));
+        assert!(!same("https://a.example/i", "https://a.example/r"));
     }
 
     #[test]

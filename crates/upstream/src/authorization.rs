@@ -3,15 +3,31 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
-use introspectd_settings::Section;
+use introspectd_settings::{Secret, Section};
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::renewed::Renewed;
 
 pub(crate) fn required(table: &mut Section, key: &str) -> Option<String> {
     table.required_text(key, &format!("Write {key} = \"…\"."))
 }
 
-pub(crate) fn read_client(table: &mut Section) -> (Option<String>, Option<SecretString>) {
-    (required(table, "client_id"), table.required_secret("client_secret"))
+pub(crate) fn read_client(table: &mut Section) -> (Option<String>, Option<Secret>) {
+    (required(table, "client_id"), table.required_renewable_secret("client_secret"))
+}
+
+/// Makes a value of a secret, and again when the secret's file is renewed. `None` where it cannot be made of the first.
+pub(crate) fn renewed<T>(
+    secret: Secret,
+    make: impl Fn(&SecretString) -> Option<T> + Send + Sync + 'static,
+) -> Option<Renewed<T>> {
+    let first = make(&secret.value)?;
+    let Some(file) = secret.file else { return Some(Renewed::fixed(first)) };
+    let path = file.clone();
+    Some(Renewed::new("a provider's secret", first, [path], move || {
+        let secret = Secret::read(&file).map_err(|error| error.to_string())?;
+        make(&secret).ok_or_else(|| "it holds a character that no header can carry".to_owned())
+    }))
 }
 
 /// Whether Basic credentials are form-urlencoded inside, as RFC 6749 section 2.3.1 says. ZITADEL
@@ -29,10 +45,18 @@ pub(crate) fn read_encoding(table: &mut Section) -> bool {
 pub(crate) fn client_basic(
     table: &Section,
     id: &str,
-    secret: &SecretString,
+    secret: Secret,
     encoded: bool,
-) -> Option<HeaderValue> {
-    basic(table, "client_id", &encode(id, encoded), &encode(secret.expose_secret(), encoded))
+) -> Option<Renewed<HeaderValue>> {
+    let id = encode(id, encoded);
+    fits_basic(table, "client_id", &id)?;
+    renewed(secret, move |secret| basic_header(&id, &encode(secret.expose_secret(), encoded)))
+}
+
+/// HTTP Basic, RFC 7617.
+pub(crate) fn basic(table: &Section, user: String, password: Secret) -> Option<Renewed<HeaderValue>> {
+    fits_basic(table, "username", &user)?;
+    renewed(password, move |password| basic_header(&user, password.expose_secret()))
 }
 
 /// Form-urlencodes, a space as `%20`: every form decoder reads that, while servers on Authlib, which
@@ -45,13 +69,17 @@ fn encode(text: &str, encoded: bool) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
 }
 
-/// The value of a Basic `Authorization` header, RFC 7617. `key` is the user's name in the configuration.
-pub(crate) fn basic(table: &Section, key: &str, user: &str, password: &str) -> Option<HeaderValue> {
+/// `key` is the user's name in the configuration.
+fn fits_basic(table: &Section, key: &str, user: &str) -> Option<()> {
     if user.contains(':') {
         let remedy = "HTTP Basic cannot carry a user name with a colon (RFC 7617).";
         table.problem(key, "holds a colon", remedy);
         return None;
     }
+    Some(())
+}
+
+fn basic_header(user: &str, password: &str) -> Option<HeaderValue> {
     sensitive("Basic", &STANDARD.encode(format!("{user}:{password}")))
 }
 

@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_settings::Section;
@@ -6,6 +7,7 @@ use rustls::ClientConfig;
 use crate::address::Address;
 use crate::credentials::CredentialConfig;
 use crate::dialect::Dialect;
+use crate::renewed::Renewed;
 use crate::tls;
 
 /// How to reach a provider, as its configuration says: address, credentials, deadline, TLS.
@@ -13,7 +15,7 @@ use crate::tls;
 pub struct Connection {
     /// Where it is.
     pub address: Address,
-    pub(crate) tls: ClientConfig,
+    pub(crate) tls: Renewed<Arc<ClientConfig>>,
     pub(crate) timeout: Duration,
     pub(crate) keep_alive: bool,
     pub(crate) credentials: CredentialConfig,

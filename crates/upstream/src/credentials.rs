@@ -7,22 +7,23 @@ use introspectd_settings::Section;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::address::Address;
-use crate::authorization::{basic, client_basic, read_client, read_encoding, required, sensitive};
+use crate::authorization::{basic, client_basic, read_client, read_encoding, renewed, required, sensitive};
 use crate::dialect::Dialect;
 use crate::grant::Grant;
 use crate::grant_request::GrantRequest;
 use crate::pool::Pool;
+use crate::renewed::Renewed;
 
 /// How we authenticate to a provider, ready to use.
 #[derive(Debug)]
 pub(crate) enum Credentials {
     None,
     /// `Authorization`, marked sensitive.
-    Header(HeaderValue),
+    Header(Renewed<HeaderValue>),
     /// `client_secret_post`, RFC 6749 section 2.3.1.
     Form {
         client_id: String,
-        client_secret: SecretString,
+        client_secret: Renewed<SecretString>,
     },
     Grant(Arc<Grant>),
 }
@@ -32,25 +33,6 @@ pub(crate) enum Credentials {
 pub(crate) enum CredentialConfig {
     Ready(Credentials),
     Grant(GrantRequest),
-}
-
-impl Credentials {
-    pub(crate) fn header(&self) -> Option<&HeaderValue> {
-        match self {
-            Self::Header(header) => Some(header),
-            Self::None | Self::Form { .. } | Self::Grant(_) => None,
-        }
-    }
-
-    pub(crate) fn add_to_form(&self, form: &mut form_urlencoded::Serializer<'_, String>) {
-        match self {
-            Self::Form { client_id, client_secret } => {
-                form.append_pair("client_id", client_id);
-                form.append_pair("client_secret", client_secret.expose_secret());
-            }
-            Self::None | Self::Header(_) | Self::Grant(_) => {}
-        }
-    }
 }
 
 const TYPES: &str =
@@ -94,6 +76,7 @@ impl CredentialConfig {
             "client_secret_basic" => read_client_secret_basic(&mut table),
             "client_secret_post" if matches!(dialect, Dialect::FormEndpoint) => {
                 let (client_id, client_secret) = read_client(&mut table);
+                let client_secret = client_secret.and_then(|secret| renewed(secret, |it| Some(it.clone())));
                 client_id
                     .zip(client_secret)
                     .map(|(client_id, client_secret)| Credentials::Form { client_id, client_secret })
@@ -120,7 +103,8 @@ impl CredentialConfig {
 }
 
 fn read_bearer(table: &mut Section) -> Option<Credentials> {
-    let header = sensitive("Bearer", table.required_secret("token")?.expose_secret());
+    let token = table.required_renewable_secret("token")?;
+    let header = renewed(token, |token| sensitive("Bearer", token.expose_secret()));
     if header.is_none() {
         table.problem("token", "holds a character that no header can carry", "Check for line breaks.");
     }
@@ -129,12 +113,12 @@ fn read_bearer(table: &mut Section) -> Option<Credentials> {
 
 fn read_basic(table: &mut Section) -> Option<Credentials> {
     let username = required(table, "username");
-    let password = table.required_secret("password");
-    basic(table, "username", &username?, password?.expose_secret()).map(Credentials::Header)
+    let password = table.required_renewable_secret("password");
+    basic(table, username?, password?).map(Credentials::Header)
 }
 
 fn read_client_secret_basic(table: &mut Section) -> Option<Credentials> {
     let encoded = read_encoding(table);
     let (id, secret) = read_client(table);
-    client_basic(table, &id?, &secret?, encoded).map(Credentials::Header)
+    client_basic(table, &id?, secret?, encoded).map(Credentials::Header)
 }

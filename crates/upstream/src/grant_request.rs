@@ -1,33 +1,44 @@
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::Scheme;
 use http::{HeaderValue, StatusCode, Uri};
 use introspectd_core::{BadAnswer, Failure};
-use introspectd_settings::Section;
+use introspectd_settings::{Secret, Section};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::address::Address;
 use crate::answer::object;
-use crate::authorization::{client_basic, read_client, read_encoding, sensitive};
+use crate::authorization::{client_basic, read_client, read_encoding, renewed, sensitive};
 use crate::dialect::Dialect;
 use crate::pool::{Effect, Pool, Question, Stage};
+use crate::renewed::Renewed;
 
 /// How a token of our own is asked for.
 pub(crate) struct GrantRequest {
     endpoint: Uri,
-    client_id: String,
-    client_secret: SecretString,
     form: GrantForm,
 }
 
 enum GrantForm {
-    /// The client authenticates by HTTP Basic, or in the form.
-    Urlencoded { scope: Option<String>, basic: Option<HeaderValue> },
+    /// RFC 6749 section 4.4.2.
+    Urlencoded { scope: Option<String>, client: ClientAuth },
     /// Passport: all in a JSON body (page "Access tokens").
-    Json,
+    Json(Client),
+}
+
+/// How the client authenticates, RFC 6749 section 2.3.1.
+enum ClientAuth {
+    Basic(Renewed<HeaderValue>),
+    Post(Client),
+}
+
+struct Client {
+    id: String,
+    secret: Renewed<SecretString>,
 }
 
 /// A token as it was issued.
@@ -45,18 +56,20 @@ impl GrantRequest {
         address: Option<&Address>,
         allow_http: bool,
     ) -> Option<Self> {
-        let (client_id, client_secret) = read_client(table);
+        let (id, secret) = read_client(table);
+        let client = id.zip(secret);
         let (endpoint, form) = match dialect {
             Dialect::RestWithJsonGrant(path) => {
-                (address.and_then(|address| address.below(path).ok()), Some(GrantForm::Json))
+                let endpoint = address.and_then(|address| address.below(path).ok());
+                let client = client.and_then(|(id, secret)| Client::new(id, secret));
+                (endpoint, client.map(GrantForm::Json))
             }
             Dialect::Rest | Dialect::FormEndpoint => {
                 let endpoint = Address::read(table, "token_endpoint", allow_http);
-                let form = read_form(table, client_id.as_deref(), client_secret.as_ref());
-                (endpoint.and_then(|endpoint| endpoint.uri().ok()), form)
+                (endpoint.map(|endpoint| endpoint.uri().clone()), read_form(table, client))
             }
         };
-        Some(Self { endpoint: endpoint?, client_id: client_id?, client_secret: client_secret?, form: form? })
+        Some(Self { endpoint: endpoint?, form: form? })
     }
 
     pub(crate) fn is_https(&self) -> bool {
@@ -66,7 +79,7 @@ impl GrantRequest {
     pub(crate) async fn send(&self, pool: &Pool, stage: &Stage) -> Result<Issued, Failure> {
         let (mut question, authorization) = self.question()?;
         question.stage = stage.clone();
-        let received = pool.send(question, authorization).await?;
+        let received = pool.send(question, authorization.as_deref()).await?;
         let status = received.status;
         if matches!(status.as_u16(), 400 | 401 | 403) {
             return Err(BadAnswer::Grant.into());
@@ -78,22 +91,27 @@ impl GrantRequest {
         Ok(Issued::read(&received.body)?)
     }
 
-    fn question(&self) -> Result<(Question, Option<&HeaderValue>), Failure> {
-        let secret = self.client_secret.expose_secret();
+    fn question(&self) -> Result<(Question, Option<Arc<HeaderValue>>), Failure> {
         match &self.form {
-            GrantForm::Urlencoded { scope, basic } => {
-                let mut form = form_urlencoded::Serializer::new(String::new());
-                form.append_pair("grant_type", "client_credentials");
-                form.extend_pairs(scope.as_ref().map(|scope| ("scope", scope)));
-                if basic.is_none() {
-                    form.append_pair("client_id", &self.client_id).append_pair("client_secret", secret);
-                }
-                Ok((Question::form(self.endpoint.clone(), form.finish(), Effect::Change), basic.as_ref()))
+            GrantForm::Urlencoded { scope, client } => {
+                let mut form = vec![("grant_type", "client_credentials")];
+                form.extend(scope.as_ref().map(|scope| ("scope", scope.as_str())));
+                let mut question = Question::form(self.endpoint.clone(), &form, Effect::Change);
+                let authorization = match client {
+                    ClientAuth::Basic(header) => Some(header.get()),
+                    ClientAuth::Post(Client { id, secret }) => {
+                        let secret = secret.get();
+                        question.add_to_form(&[("client_id", id), ("client_secret", secret.expose_secret())]);
+                        None
+                    }
+                };
+                Ok((question, authorization))
             }
-            GrantForm::Json => {
+            GrantForm::Json(Client { id, secret }) => {
+                let secret = secret.get();
                 let body = JsonGrant {
-                    client_id: &self.client_id,
-                    client_secret: secret,
+                    client_id: id,
+                    client_secret: secret.expose_secret(),
                     grant_type: "client_credentials",
                 };
                 let body = serde_json::to_vec(&body).map_err(|_| BadAnswer::Grant)?;
@@ -103,7 +121,13 @@ impl GrantRequest {
     }
 }
 
-fn read_form(table: &mut Section, id: Option<&str>, secret: Option<&SecretString>) -> Option<GrantForm> {
+impl Client {
+    fn new(id: String, secret: Secret) -> Option<Self> {
+        Some(Self { id, secret: renewed(secret, |secret| Some(secret.clone()))? })
+    }
+}
+
+fn read_form(table: &mut Section, client: Option<(String, Secret)>) -> Option<GrantForm> {
     let scope = table.text("scope");
     let encoded = read_encoding(table);
     let in_form = table.parsed("client_auth", "Write \"basic\" or \"post\".", |text| match text {
@@ -111,9 +135,13 @@ fn read_form(table: &mut Section, id: Option<&str>, secret: Option<&SecretString
         "post" => Ok(true),
         _ => Err("is no way to authenticate a client"),
     });
-    let basic =
-        if in_form.unwrap_or(false) { None } else { Some(client_basic(table, id?, secret?, encoded)?) };
-    Some(GrantForm::Urlencoded { scope, basic })
+    let (id, secret) = client?;
+    let client = if in_form.unwrap_or(false) {
+        ClientAuth::Post(Client::new(id, secret)?)
+    } else {
+        ClientAuth::Basic(client_basic(table, &id, secret, encoded)?)
+    };
+    Some(GrantForm::Urlencoded { scope, client })
 }
 
 #[derive(Serialize)]
@@ -162,6 +190,6 @@ impl Issued {
 
 impl fmt::Debug for GrantRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Grant").field("endpoint", &self.endpoint).field("client_id", &self.client_id).finish()
+        f.debug_struct("Grant").field("endpoint", &self.endpoint).finish_non_exhaustive()
     }
 }

@@ -26,6 +26,7 @@ mod members;
 mod outbound;
 mod pool;
 mod reason;
+mod renewed;
 mod resolve;
 mod tls;
 mod upstream;

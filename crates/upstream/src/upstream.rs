@@ -6,6 +6,7 @@ use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode, Uri};
 use introspectd_core::{BadAnswer, Clock, DoubtHandler, Failure, Outage};
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use tracing::Instrument as _;
 
@@ -75,7 +76,7 @@ impl Upstream {
     /// # Errors
     /// A [`Failure`] for anything but an [`Answer`].
     pub async fn post_form(&self, uri: Uri, form: &[(&str, &str)]) -> Result<Answer, Failure> {
-        self.ask(Question::form(uri, self.form_body(form), Effect::None)).await
+        self.ask(Question::form(uri, form, Effect::None)).await
     }
 
     /// Has something changed with a form, which is sent once.
@@ -83,7 +84,7 @@ impl Upstream {
     /// # Errors
     /// A [`Failure`] for anything but an [`Answer`].
     pub async fn submit_form(&self, uri: Uri, form: &[(&str, &str)]) -> Result<Answer, Failure> {
-        self.ask(Question::form(uri, self.form_body(form), Effect::Change)).await
+        self.ask(Question::form(uri, form, Effect::Change)).await
     }
 
     /// Has something changed with POST and an empty body of this media type.
@@ -147,13 +148,6 @@ impl Upstream {
         tokio::time::timeout(limit, Box::pin(exchanges)).await.unwrap_or(Err(Failure::Timeout))
     }
 
-    fn form_body(&self, form: &[(&str, &str)]) -> String {
-        let mut body = form_urlencoded::Serializer::new(String::new());
-        body.extend_pairs(form);
-        self.0.credentials.add_to_form(&mut body);
-        body.finish()
-    }
-
     async fn ask(&self, mut question: Question) -> Result<Answer, Failure> {
         question.doubt = DoubtHandler::current();
         self.drive(question, |shared, question| async move { read(shared.open(question).await?).await }).await
@@ -193,12 +187,16 @@ impl Shared {
         }
     }
 
-    async fn open(&self, question: Question) -> Result<Reply, Failure> {
+    async fn open(&self, mut question: Question) -> Result<Reply, Failure> {
         match &self.credentials {
-            Credentials::Grant(grant) => self.open_with_grant(grant, question).await,
-            Credentials::None | Credentials::Header(_) | Credentials::Form { .. } => {
-                self.pool.open(question, self.credentials.header()).await
+            Credentials::None => self.pool.open(question, None).await,
+            Credentials::Header(header) => self.pool.open(question, Some(&header.get())).await,
+            Credentials::Form { client_id, client_secret } => {
+                let secret = client_secret.get();
+                question.add_to_form(&[("client_id", client_id), ("client_secret", secret.expose_secret())]);
+                self.pool.open(question, None).await
             }
+            Credentials::Grant(grant) => self.open_with_grant(grant, question).await,
         }
     }
 

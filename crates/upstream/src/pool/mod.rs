@@ -19,6 +19,7 @@ use crate::coding;
 use crate::connect::Origin;
 use crate::outbound::Net;
 use crate::reason;
+use crate::renewed::Renewed;
 use host::{Host, Lost, Way};
 use link::Link;
 
@@ -35,7 +36,7 @@ pub(crate) struct Pool(Arc<Inner>);
 
 struct Inner {
     net: Net,
-    tls: Arc<ClientConfig>,
+    tls: Renewed<Arc<ClientConfig>>,
     keep_alive: bool,
     /// By the addresses of the configuration, so there are few.
     hosts: Mutex<HashMap<Origin, Arc<Host>>>,
@@ -74,9 +75,13 @@ const SWEEP: Duration = Duration::from_secs(5);
 const MAX_CLOSED: usize = 3;
 
 impl Pool {
-    pub(crate) fn new(net: Net, mut tls: ClientConfig, keep_alive: bool, clock: Arc<dyn Clock>) -> Self {
-        tls.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Self(Arc::new(Inner { net, tls: Arc::new(tls), keep_alive, hosts: Mutex::default(), clock }))
+    pub(crate) fn new(
+        net: Net,
+        tls: Renewed<Arc<ClientConfig>>,
+        keep_alive: bool,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self(Arc::new(Inner { net, tls, keep_alive, hosts: Mutex::default(), clock }))
     }
 
     /// Asks, and reads all of the answer.
@@ -156,7 +161,7 @@ impl Pool {
     }
 
     async fn connect(&self, host: &Host, may_share: bool) -> Result<Way, Failure> {
-        let connected = host.origin.connect(&self.0.net.names, Arc::clone(&self.0.tls)).await;
+        let connected = host.origin.connect(&self.0.net.names, Arc::clone(&self.0.tls.get())).await;
         let connected = connected.map_err(|error| {
             tracing::debug!(?error, "could not connect to a provider");
             self.completed(reason::of_connecting(&error))
@@ -169,7 +174,7 @@ impl Pool {
     /// got none.
     fn completed(&self, failure: Failure) -> Failure {
         let refused = Failure::outage(Outage::Unreachable(Unreachable::CertificateRefused));
-        if failure == refused && !self.0.tls.client_auth_cert_resolver.has_certs() {
+        if failure == refused && !self.0.tls.get().client_auth_cert_resolver.has_certs() {
             return Failure::outage(Outage::Unreachable(Unreachable::CertificateDemanded));
         }
         failure

@@ -97,8 +97,19 @@ impl Question {
         Self { method: Method::POST, uri, body, effect, doubt: None, stage: Stage::default() }
     }
 
-    pub(crate) fn form(uri: Uri, body: String, effect: Effect) -> Self {
+    pub(crate) fn form(uri: Uri, form: &[(&str, &str)], effect: Effect) -> Self {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
         Self::post(uri, FORM, body, effect)
+    }
+
+    /// Adds to the body, if it is a form.
+    pub(crate) fn add_to_form(&mut self, form: &[(&str, &str)]) {
+        if let Some((media_type, body)) = &mut self.body
+            && *media_type == FORM
+        {
+            let added = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+            *body = [&**body, b"&", added.as_bytes()].concat().into();
+        }
     }
 
     pub(crate) fn json(uri: Uri, body: impl Into<Bytes>, effect: Effect) -> Self {

@@ -16,6 +16,7 @@ mod grant_failures;
 mod lists;
 mod names;
 mod provider;
+mod renewals;
 mod repeats;
 mod silence;
 mod surplus;
