@@ -63,7 +63,7 @@ async fn nothing_secret_is_logged_or_answered() {
     for log in [LOGS.json.text(), LOGS.human.text()] {
         for line in [
             "the provider answered",
-            "the provider was of no help",
+            "provider request failed",
             "the provider refused our credentials with status 401",
             "refused a request",
             "renewed our credential",

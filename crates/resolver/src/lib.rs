@@ -16,6 +16,7 @@ mod key;
 mod lifetime;
 mod limits;
 mod list;
+mod log_limit;
 #[cfg(feature = "parts")]
 pub mod parts;
 mod purge;

@@ -17,6 +17,7 @@ use crate::flight::{Boarding, Flight, Flights, Outcome, Turn};
 use crate::health::{self, ProviderStatus};
 use crate::key::{Key, KeyMaker, Subject};
 use crate::limits::{CacheLimits, MAX_WAITING_LISTS, MOST_LISTS};
+use crate::log_limit::LogLimit;
 use crate::purge_log::{ProviderPurges, PurgeLog};
 use crate::revoked::MOST_SAVES;
 use crate::router::{Match, Routed, Router, Rule, Unmatched};
@@ -62,6 +63,7 @@ pub(crate) struct Asked {
     pub(crate) lists: Arc<Semaphore>,
     pub(crate) list_queue: Arc<Semaphore>,
     pub(crate) record: Arc<health::Record>,
+    log_limit: Arc<LogLimit>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<KeyMaker>,
     pub(crate) purges: Arc<ProviderPurges>,
@@ -97,6 +99,7 @@ impl<K: Keep> Resolver<K> {
                 list_queue: Arc::new(Semaphore::new(MOST_LISTS + MAX_WAITING_LISTS)),
                 entry: Arc::new(entry),
                 record: Arc::default(),
+                log_limit: Arc::default(),
                 clock: Arc::clone(&clock),
                 keys: Arc::new(KeyMaker::random().map_err(io::Error::other)?),
                 purges: log.at(place).map(Arc::clone).unwrap_or_default(),
@@ -382,9 +385,7 @@ impl Asked {
         self.record.note(outcome.as_ref().err(), self.clock.now());
         match &outcome {
             Ok(_) => tracing::debug!(provider = %name, after = ?started.elapsed(), "the provider answered"),
-            Err(failure) => {
-                tracing::warn!(provider = %name, after = ?started.elapsed(), %failure, "the provider was of no help");
-            }
+            Err(failure) => self.log_limit.log(name, failure, started.elapsed(), self.clock.elapsed()),
         }
         outcome
     }

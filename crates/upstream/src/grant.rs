@@ -38,9 +38,12 @@ struct GrantFailure {
     failure: Failure,
     /// By [`Clock::elapsed`].
     at: Duration,
+    /// When this failure had its last line in the log.
+    logged_at: Duration,
 }
 
-/// How long a renewal before the end rests after a failure. Without it, every question would try again.
+/// How long a renewal before the end rests after a failure, without which every question would try again, and the time
+/// between two lines in the log about the same failure.
 const REST: Duration = Duration::from_secs(1);
 
 /// How long any token is used. Without it, a server whose tokens are over at once would be asked for one each time.
@@ -141,14 +144,24 @@ impl Grant {
         if let Ok(held) = &outcome {
             self.held.store(Some(Arc::clone(held)));
         }
-        *self.last_failure() =
-            outcome.as_ref().err().map(|failure| GrantFailure { failure: failure.clone(), at: asked_at });
+        let is_news = self.note(outcome.as_ref().err(), asked_at);
         self.renewals.fetch_add(1, Ordering::Release);
         match &outcome {
             Ok(_) => tracing::debug!("renewed our credential"),
-            Err(failure) => tracing::warn!(%failure, "could not renew our credential"),
+            Err(failure) if is_news => tracing::warn!(%failure, "could not renew our credential"),
+            Err(_) => {}
         }
         outcome
+    }
+
+    /// Notes how a renewal went. Returns whether its failure is to have a line in the log.
+    fn note(&self, failure: Option<&Failure>, at: Duration) -> bool {
+        let mut last = self.last_failure();
+        let known = last.as_ref().filter(|last| Some(&last.failure) == failure && at < last.logged_at + REST);
+        let is_news = known.is_none();
+        let logged_at = known.map_or(at, |known| known.logged_at);
+        *last = failure.map(|failure| GrantFailure { failure: failure.clone(), at, logged_at });
+        is_news
     }
 
     fn last_failure(&self) -> MutexGuard<'_, Option<GrantFailure>> {

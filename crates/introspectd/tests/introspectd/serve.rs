@@ -1,6 +1,7 @@
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::time::Instant;
 
 use introspectd_simulators::rfc7662::{ACTIVE, UNKNOWN};
 use rustix::process::Signal;
@@ -157,4 +158,18 @@ async fn ignored_proxy_variables_are_named_once() {
     assert_eq!(said.len(), 1, "{said:?}");
     assert!(said[0].contains("proxy variables are ignored") && said[0].contains("HTTPS_PROXY"), "{said:?}");
     assert!(!said[0].contains("hunter2") && !said[0].contains("no_proxy"), "{said:?}");
+}
+
+#[tokio::test]
+async fn failing_provider_fills_no_log() {
+    let sso = sso().await;
+    let server = Server::start_with(&sso_config(&sso)).await;
+    sso.stop();
+    let began = Instant::now();
+    for place in 0..200 {
+        assert_eq!(ask_as_edge(&server.api(), &format!("sso_{place}")).await.status, 503);
+    }
+    let most = began.elapsed().as_secs() + 1;
+    let lines = server.log().iter().filter(|line| line.contains("provider request failed")).count();
+    assert!((1..=most).contains(&lines.try_into().unwrap()), "{lines} lines, {most} at most");
 }

@@ -145,3 +145,22 @@ async fn no_log_of_any_level_holds_a_token_or_a_credential() {
     secrets.extend(issued.iter().flatten().map(|header| header.trim_start_matches("Bearer ")));
     assert_silent(&text, &secrets);
 }
+
+#[tokio::test]
+async fn a_grant_that_is_refused_each_time_is_logged_once_a_second() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let provider = Provider::start("").await;
+    provider.tokens.always(Fault::Answer(Said::empty(401)));
+    for second in 1..4 {
+        for _ in 0..20 {
+            assert!(provider.ask().await.is_err());
+        }
+        let lines = log.text().matches("could not renew our credential").count();
+        assert_eq!((lines, provider.tokens.count()), (second, 20 * second));
+        provider.clock.advance(1);
+    }
+}
