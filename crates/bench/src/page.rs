@@ -62,8 +62,9 @@ Medians. CPU is user and system time of all the server's processes, for each req
   489 bytes is answered. What a proxy in front of introspectd spends is in neither.
 - Memory is the growth of the process (proportional set size), from after a few hundred tokens.
 - Revocations: a cache of 120,000 tokens, and hits on 100,000 of them at 10,000/s, in turns quiet, beside `DELETE`s of
-  records that their provider confirms, and beside purges of subjects, each of which one of the other tokens has. They
-  come 64 at once on connections of their own, every 50 ms or, where that is later, as soon as all are answered. Their
+  records that their provider confirms, and beside purges of subjects, each of which one of the other tokens has. A
+  hash of 24 bits makes a purge mean another token now and then: one question in 10,000 may reach the authorization
+  server. They come 64 at once on connections of their own, every 50 ms or, where that is later, as soon as all are answered. Their
   CPU is the server's, asked for nothing else.
 - Idle connections have asked once, and got an active answer. Memory is the growth of the resident set; what the kernel
   keeps for a socket is not in it.
