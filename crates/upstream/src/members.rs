@@ -24,10 +24,10 @@ impl<'a> Unread<'a> {
     /// Takes an object apart.
     ///
     /// # Errors
-    /// [`BadAnswer::NotAnObject`].
+    /// [`BadAnswer::NotUtf8`] and [`BadAnswer::NotAnObject`].
     pub fn of(body: &'a [u8]) -> Result<Self, BadAnswer> {
         // Names are read as bytes, so that what is no UTF-8 would be left out instead of refused.
-        let text = std::str::from_utf8(body).map_err(|_| BadAnswer::NotAnObject)?;
+        let text = std::str::from_utf8(body).map_err(|_| BadAnswer::NotUtf8)?;
         // Serde would also take an array's items for members.
         if !text.trim_ascii_start().starts_with('{') {
             return Err(BadAnswer::NotAnObject);
@@ -96,7 +96,7 @@ mod tests {
             assert_eq!(Unread::of(none.as_bytes()).err(), Some(BadAnswer::NotAnObject), "{none}");
         }
         for bytes in [&b"{\"a\xff\":1}"[..], b"{\"a\":\"\xff\"}", b"{\"a\":{\"b\":\"\xed\xa0\x80\"}}"] {
-            assert_eq!(Unread::of(bytes).err(), Some(BadAnswer::NotAnObject));
+            assert_eq!(Unread::of(bytes).err(), Some(BadAnswer::NotUtf8));
         }
     }
 
