@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Uri;
-use introspectd_core::{Capabilities, Clock, Failure, Introspection, Provider, TokenValue};
-use introspectd_upstream::{Outbound, Upstream};
+use introspectd_core::{Capabilities, Clock, Failure, Introspection, Provider, Timestamp, TokenValue};
+use introspectd_upstream::{Answer, Exchange, Outbound, Upstream};
 
 pub use config::Config;
 pub use wire::MissingExp;
@@ -30,6 +30,17 @@ impl Rfc7662 {
         let upstream = Upstream::new(connection, Arc::clone(&clock), outbound);
         Self { upstream, endpoint, revocation_endpoint, reading, clock }
     }
+
+    /// Asks as [`Provider::introspect`] does, but once, and leaves the exchange to be looked at.
+    pub async fn expose(&self, token: &TokenValue) -> Exchange<Introspection> {
+        let now = self.clock.now();
+        let exchange = self.upstream.expose_form(self.endpoint.clone(), &[("token", token.expose())]).await;
+        exchange.and_then(|answer| self.read(answer, token, now))
+    }
+
+    fn read(&self, answer: Answer, token: &TokenValue, now: Timestamp) -> Result<Introspection, Failure> {
+        Ok(wire::read(&answer.ok()?, token, self.reading, now)?)
+    }
 }
 
 #[async_trait]
@@ -45,7 +56,7 @@ impl Provider for Rfc7662 {
         // Before the question: what is left of a token then is less when the answer is here.
         let now = self.clock.now();
         let answer = self.upstream.post_form(self.endpoint.clone(), &[("token", token.expose())]).await?;
-        Ok(wire::read(&answer.ok()?, token, self.reading, now)?)
+        self.read(answer, token, now)
     }
 
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {

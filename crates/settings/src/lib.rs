@@ -21,4 +21,4 @@ mod tree;
 pub use ledger::{Ledger, Problem, Problems, Setting};
 pub use secret::{CallerSecret, Secret};
 pub use section::{Entry, Section, resembling};
-pub use tree::{Environment, load, load_named};
+pub use tree::{Environment, load, load_named, parse_named};

@@ -23,8 +23,29 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Section, Problems>
 /// # Errors
 /// As [`load`].
 pub fn load_named(file: &Path, environment: &Environment, named: &[&str]) -> Result<Section, Problems> {
-    let origin = file.display().to_string();
-    let tree = read(file).and_then(|text| {
+    read_tree(read(file), file.display().to_string(), environment, named)
+}
+
+/// Does what [`load_named`] does, for a text that is in no file. `origin` stands for the file's name.
+///
+/// # Errors
+/// One problem where the text is no TOML.
+pub fn parse_named(
+    text: &str,
+    origin: &str,
+    environment: &Environment,
+    named: &[&str],
+) -> Result<Section, Problems> {
+    read_tree(Ok(text.to_owned()), origin.to_owned(), environment, named)
+}
+
+fn read_tree(
+    text: Result<String, String>,
+    origin: String,
+    environment: &Environment,
+    named: &[&str],
+) -> Result<Section, Problems> {
+    let tree = text.and_then(|text| {
         Config::builder()
             .add_source(Origin { inner: File::from_str(&text, FileFormat::Toml), name: origin.clone() })
             .build()

@@ -38,4 +38,4 @@ pub use dialect::Dialect;
 pub use elements::{Elements, List};
 pub use members::{Unread, described};
 pub use outbound::Outbound;
-pub use upstream::Upstream;
+pub use upstream::{Exchange, Head, MASK, Sent, Upstream};

@@ -1,3 +1,5 @@
+mod exchange;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +20,8 @@ use crate::elements::{Elements, List};
 use crate::grant::Grant;
 use crate::outbound::{Net, Outbound};
 use crate::pool::{Effect, Pool, Question, Reply, Stage};
+
+pub use exchange::{Exchange, Head, MASK, Sent};
 
 /// One provider, asked over a pool of connections of its own (HTTP/1.1, or HTTP/2 where TLS agrees
 /// on it).

@@ -63,7 +63,19 @@ impl Config {
     /// # Errors
     /// All [`Problems`] at once.
     pub fn load(file: &Path, environment: &Environment) -> Result<(Self, Vec<Setting>), Problems> {
-        let mut root = introspectd_settings::load_named(file, environment, &NAMED)?;
+        introspectd_settings::load_named(file, environment, &NAMED).and_then(Self::close)
+    }
+
+    /// Reads a text as the content of such a file. `origin` stands for the file's name.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, origin: &str, environment: &Environment) -> Result<Self, Problems> {
+        let root = introspectd_settings::parse_named(text, origin, environment, &NAMED)?;
+        Self::close(root).map(|(config, _)| config)
+    }
+
+    fn close(mut root: Section) -> Result<(Self, Vec<Setting>), Problems> {
         let ledger = root.ledger().clone();
         let config = Self::read(&mut root);
         root.finish();

@@ -25,7 +25,7 @@ pub struct ProviderConfig {
     max_in_flight: u32,
 }
 
-/// The vendors. This enum and the three matches on it below are the only list of them.
+/// The vendors. This enum and the matches on it below are the only list of them.
 #[derive(Debug)]
 enum Vendor {
     Passport(passport::Config),
@@ -60,6 +60,13 @@ impl Vendor {
         }
     }
 
+    fn into_rfc7662(self) -> Option<rfc7662::Config> {
+        match self {
+            Self::Rfc7662(config) => Some(config),
+            Self::Passport(_) | Self::TibcoAsg(_) | Self::Apigee(_) => None,
+        }
+    }
+
     fn into_provider(
         self,
         name: &ProviderName,
@@ -80,6 +87,11 @@ impl Vendor {
 }
 
 impl ProviderConfig {
+    /// The adapter's own part, where it is an RFC 7662 server.
+    pub fn into_rfc7662(self) -> Option<rfc7662::Config> {
+        self.vendor.into_rfc7662()
+    }
+
     /// Builds the adapter, whose connections are driven by `outbound`.
     pub fn into_entry(
         self,

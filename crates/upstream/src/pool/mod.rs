@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use introspectd_core::{BadAnswer, Clock, Failure, Outage, Timestamp, Unreachable};
@@ -45,6 +45,7 @@ struct Inner {
 
 /// An answer whose body has not been read.
 pub(crate) struct Reply {
+    pub(crate) version: Version,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Incoming,
@@ -133,7 +134,7 @@ impl Pool {
         let (head, body) = response.into_parts();
         let (net, at) = (self.0.net.clone(), self.0.clock.now());
         let lease = link.map(|(link, began)| Box::new(Lease { link, net, host, began }));
-        Reply { status: head.status, headers: head.headers, body, lease, at }
+        Reply { version: head.version, status: head.status, headers: head.headers, body, lease, at }
     }
 
     async fn way(
@@ -203,7 +204,7 @@ async fn sweep(host: Weak<Host>) {
 impl Reply {
     /// Reads all of it.
     pub(crate) async fn whole(self) -> Result<Received, Failure> {
-        let Self { status, headers, body, lease, at } = self;
+        let Self { version: _, status, headers, body, lease, at } = self;
         let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
             let broken =
                 if error.is::<LengthLimitError>() { BadAnswer::TooLarge } else { BadAnswer::Truncated };

@@ -128,7 +128,7 @@ impl Question {
         }
     }
 
-    pub(super) fn request(&self, authorization: Option<&HeaderValue>) -> Request<Full<Bytes>> {
+    pub(crate) fn request(&self, authorization: Option<&HeaderValue>) -> Request<Full<Bytes>> {
         let (content_type, body) = self.body.clone().unzip();
         // hyper says nothing of an empty body, and front ends of Google refuse a POST without a length (411).
         let length = body.as_ref().map(Bytes::len);

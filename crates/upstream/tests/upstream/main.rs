@@ -11,6 +11,7 @@ mod authority;
 mod configuration;
 mod credentials;
 mod exchange;
+mod expose;
 mod grant;
 mod grant_failures;
 mod lists;
