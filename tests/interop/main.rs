@@ -15,6 +15,7 @@
 
 mod page;
 mod peer;
+mod program;
 
 mod clients;
 mod first_steps;

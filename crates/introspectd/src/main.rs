@@ -11,6 +11,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use command::{
     Exit, check, completions, explain, hash_secret, health, lookup, man, purge, revoke, serve, tokens,
+    try_out,
 };
 
 /// A full cache is hundreds of thousands of small pieces among the short-lived ones of every request. The system's
@@ -32,6 +33,7 @@ struct Cli {
 enum Command {
     Serve(serve::Serve),
     Check(check::Check),
+    Try(try_out::Try),
     Lookup(lookup::Lookup),
     Tokens(tokens::Tokens),
     Revoke(revoke::Revoke),
@@ -45,6 +47,8 @@ enum Command {
 
 const EXAMPLES: &str = "\
 Examples:
+  introspectd try --endpoint https://sso.example/introspect --client-id introspectd \\
+    --secret-file sso.secret < token.txt
   introspectd check --config introspectd.toml
   introspectd serve --config introspectd.toml
   INTROSPECTD_SECRET=… introspectd lookup --caller edge < token.txt
@@ -68,6 +72,7 @@ fn main() -> ExitCode {
     let outcome = match parse().command {
         Command::Serve(serve) => serve.run(),
         Command::Check(check) => check.run(),
+        Command::Try(try_out) => try_out.run(),
         Command::Lookup(lookup) => lookup.run(),
         Command::Tokens(tokens) => tokens.run(),
         Command::Revoke(revoke) => revoke.run(),

@@ -9,6 +9,10 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::server::{AWKWARD_ID, CLIENT_ID, SECRET, Scene, Server, TTL_SECONDS};
+pub(crate) use super::trial::{
+    trying_it_gives_a_section_with_which_the_service_answers_active,
+    trying_it_with_a_wrong_secret_names_the_credentials,
+};
 
 /// Writes a test for each scenario, named after it.
 macro_rules! instantiate {
@@ -20,6 +24,8 @@ macro_rules! instantiate {
             wrong_credentials_of_ours_are_an_error_that_names_them
             credentials_that_need_the_form_encoding_are_understood
             a_server_that_is_stopped_under_load_never_makes_its_token_inactive
+            trying_it_gives_a_section_with_which_the_service_answers_active
+            trying_it_with_a_wrong_secret_names_the_credentials
         }
     };
     ($server:ty: $($scenario:ident)*) => {

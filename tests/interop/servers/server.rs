@@ -80,6 +80,11 @@ impl<S: Server> Scene<S> {
         Self { base, gateway, _server: PhantomData }
     }
 
+    /// Address of the server.
+    pub(crate) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// Has the server mint a token for its client `app`.
     pub(crate) async fn mint(&self) -> String {
         let grant = [("grant_type", "client_credentials"), ("scope", "orders.read orders.write")];
@@ -125,7 +130,8 @@ impl<S: Server> Scene<S> {
     }
 }
 
-fn configuration(section: &str) -> String {
+/// Configuration of a gateway with this section.
+pub(crate) fn configuration(section: &str) -> String {
     format!(
         r#"
         [listen]

@@ -11,6 +11,7 @@ pub(crate) mod purge;
 pub(crate) mod revoke;
 pub(crate) mod serve;
 pub(crate) mod tokens;
+pub(crate) mod try_out;
 
 mod client_file;
 mod connection;
@@ -97,6 +98,16 @@ pub(crate) fn environment() -> Environment {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()
+}
+
+/// Variables that many HTTP clients take a proxy from. Ours asks providers directly: a proxy would see tokens, and which
+/// hosts it is for is often set for the whole machine.
+const PROXIES: [&str; 6] =
+    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+
+/// Those of them that are set.
+pub(crate) fn proxies(environment: &Environment) -> Vec<&'static str> {
+    PROXIES.into_iter().filter(|name| environment.get(*name).is_some_and(|it| !it.is_empty())).collect()
 }
 
 /// Most bytes of a token or secret on standard input.

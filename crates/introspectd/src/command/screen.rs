@@ -47,7 +47,7 @@ fn escaped(text: &str, is_bad: impl Fn(char) -> bool) -> Cow<'_, str> {
 }
 
 /// JSON with a line for each member. Members keep their order and numbers their digits, since nothing is read.
-fn indented(json: &str) -> String {
+pub(crate) fn indented(json: &str) -> String {
     let mut text = String::with_capacity(json.len() * 2);
     let (mut depth, mut in_string, mut after_backslash) = (0_usize, false, false);
     for c in json.chars() {

@@ -11,7 +11,7 @@ use introspectd_front::{Passed, Stop, Workers};
 use introspectd_settings::Environment;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use super::{Exit, Outcome, Stopped, complaint, environment};
+use super::{Exit, Outcome, Stopped, complaint, environment, proxies};
 
 /// Run the server until SIGTERM or SIGINT, then let requests under way end.
 #[derive(Args)]
@@ -131,14 +131,8 @@ fn tell_service_manager(state: &str) {
     }
 }
 
-/// Variables that many HTTP clients take a proxy from. Ours asks providers directly: a proxy would see tokens, and which
-/// hosts it is for is often set for the whole machine.
-const PROXIES: [&str; 6] =
-    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
-
 fn warn_of_the_unusual(config: &Config, environment: &Environment) {
-    let proxies: Vec<_> =
-        PROXIES.into_iter().filter(|name| environment.get(*name).is_some_and(|it| !it.is_empty())).collect();
+    let proxies = proxies(environment);
     if !proxies.is_empty() {
         let variables = proxies.join(", ");
         tracing::warn!(variables, "proxy variables are ignored; providers are asked directly");

@@ -12,6 +12,14 @@ async fn each_command_explains_itself_with_examples() {
     for (command, needed) in [
         ("serve", &["--config", "SIGTERM"][..]),
         ("check", &["--config", "masked"]),
+        (
+            "try",
+            &["--endpoint", "--client-id", "--secret-file", "--ca", "--encoding", "standard input", "masked"],
+        ),
+        (
+            "try",
+            &["client_secret_post", "--credentials none", "--certificate", "--missing-exp", "[providers.…]"],
+        ),
         ("lookup", &["--provider", "--token-id", "--server", "--caller", "--secret-file", "standard input"]),
         ("lookup", &["INTROSPECTD_URL", "INTROSPECTD_CALLER", "INTROSPECTD_SECRET", "unix:PATH"]),
         (
@@ -65,6 +73,7 @@ async fn the_program_names_its_commands_and_exit_codes() {
     for text in [
         "serve",
         "check",
+        "try",
         "lookup",
         "tokens",
         "revoke",

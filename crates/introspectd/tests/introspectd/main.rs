@@ -40,4 +40,5 @@ mod sockets;
 mod stalled;
 mod systemd;
 mod tokens;
+mod try_out;
 mod vendors;

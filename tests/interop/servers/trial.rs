@@ -1,0 +1,63 @@
+//! `introspectd try` at a server: the program itself, as whoever has one would run it.
+
+use std::collections::HashMap;
+use std::fs;
+use std::process::Output;
+
+use introspectd_core::{Clock, SystemClock};
+use introspectd_tests::Gateway;
+use tempfile::TempDir;
+
+use crate::program::{program, run};
+
+use super::server::{CLIENT_ID, SECRET, Scene, Server, configuration};
+
+/// Tries a token with this secret of ours.
+async fn try_out<S: Server>(
+    scene: &Scene<S>,
+    folder: &TempDir,
+    secret: &str,
+    token: &str,
+) -> (Option<i32>, String, String) {
+    fs::write(folder.path().join("our.secret"), format!("{secret}\n")).unwrap();
+    let endpoint = format!("{}{}", scene.base(), S::INTROSPECTION);
+    let arguments = ["try", "--endpoint", &endpoint, "--client-id", CLIENT_ID, "--secret-file", "our.secret"];
+    let arguments = [&arguments[..], &["--timeout", "60s"]].concat();
+    let Output { status, stdout, stderr } =
+        run(program(folder).args(arguments), folder, &format!("{token}\n")).await;
+    let [stdout, stderr] = [stdout, stderr].map(|text| String::from_utf8(text).unwrap());
+    for hidden in [token, secret] {
+        assert!(!stdout.contains(hidden) && !stderr.contains(hidden), "{stdout}{stderr}");
+    }
+    (status.code(), stdout, stderr)
+}
+
+pub(crate) async fn trying_it_gives_a_section_with_which_the_service_answers_active<S: Server>() {
+    let scene = Scene::<S>::open().await;
+    let (token, folder) = (scene.mint().await, tempfile::tempdir().unwrap());
+    let (code, section, report) = try_out(&scene, &folder, SECRET, &token).await;
+    assert_eq!(code, Some(0), "{report}");
+    assert!(report.contains("active for another "), "{report}");
+
+    fs::write(folder.path().join("introspectd.toml"), &section).unwrap();
+    let checked = run(program(&folder).args(["check", "--config", "introspectd.toml"]), &folder, "").await;
+    assert!(checked.status.success(), "{checked:?}");
+    let gateway = Gateway::start_in(&HashMap::new(), &configuration(&section)).await;
+    gateway.clock().set(SystemClock::default().now().seconds());
+    assert_eq!(gateway.post_introspect(&[("token", &token)]).await.json()["active"], true);
+
+    scene.revoke_there(&token).await;
+    let (code, _, report) = try_out(&scene, &folder, SECRET, &token).await;
+    assert_eq!(code, Some(1), "{report}");
+    assert!(report.contains("inactive: the server says so"), "{report}");
+}
+
+pub(crate) async fn trying_it_with_a_wrong_secret_names_the_credentials<S: Server>() {
+    let scene = Scene::<S>::open().await;
+    let (token, folder) = (scene.mint().await, tempfile::tempdir().unwrap());
+    let (code, section, report) = try_out(&scene, &folder, "another secret", &token).await;
+    assert_eq!((code, &*section), (Some(1), ""), "{report}");
+    let refusal =
+        format!("refuses our credentials of {CLIENT_ID} (client_secret_basic, status {})", S::REFUSAL);
+    assert!(report.contains(&refusal), "{report}");
+}
