@@ -37,7 +37,7 @@ pub enum Failure {
 /// What is out of order for the moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Outage {
-    /// There is no connection.
+    /// No connection.
     #[error("the provider cannot be reached: {0}")]
     Unreachable(Unreachable),
     /// The connection ended before an answer began.
@@ -63,7 +63,7 @@ pub enum Outage {
     NotSaved,
 }
 
-/// Why there is no connection, in fixed words.
+/// Reason why there is no connection, in fixed words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unreachable {
     /// DNS knows no such name.
@@ -81,37 +81,37 @@ pub enum Unreachable {
     /// The connection ended by a reset.
     #[error("connection reset")]
     Reset,
-    /// This machine could not open one: no descriptor or port left, or not permitted.
+    /// No descriptor or port left on this machine, or no permission.
     #[error("this machine could not open a connection")]
     NotOpened,
     /// No known authority vouches for its certificate.
     #[error("its certificate is from an unknown authority")]
     UnknownAuthority,
-    /// Its certificate is another host's.
+    /// Certificate of another host.
     #[error("its certificate is for another name")]
     WrongName,
-    /// Its certificate is over.
+    /// Certificate past its end.
     #[error("its certificate has expired")]
     Expired,
-    /// Its certificate is not valid yet, by our clock.
+    /// Certificate that begins in the future, by our clock.
     #[error("its certificate is not valid yet")]
     NotYetValid,
-    /// It shows the certificate of an authority as its own, as many self-signed ones are.
+    /// Certificate of an authority shown as a server's, as many self-signed ones are.
     #[error("its certificate is an authority's (CA:TRUE), not a server's")]
     AuthorityCertificate,
-    /// Anything else about its certificate.
+    /// Any other fault of the certificate.
     #[error("its certificate is not acceptable")]
     Certificate,
-    /// It demands a certificate of ours, and got none.
+    /// Client certificate demanded, and none shown.
     #[error("it demands a client certificate")]
     CertificateDemanded,
-    /// It does not take the certificate that we show.
+    /// Client certificate shown, and not accepted.
     #[error("it refuses our client certificate")]
     CertificateRefused,
-    /// What listens there speaks something else.
+    /// Another protocol than TLS.
     #[error("it does not speak TLS")]
     NotTls,
-    /// There is no TLS session for another reason.
+    /// Any other failure of the handshake.
     #[error("the TLS handshake failed")]
     Tls,
 }

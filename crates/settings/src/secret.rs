@@ -14,7 +14,7 @@ const CALLER_FORMS: &str =
 /// A secret of ours, and the file that it was read from, which may be renewed in place.
 #[derive(Debug, Clone)]
 pub struct Secret {
-    /// As it was when the configuration was read.
+    /// Value when the configuration was read.
     pub value: SecretString,
     /// `None`: it stands in the environment, or in the configuration itself.
     pub file: Option<PathBuf>,

@@ -8,7 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 /// Where a provider is: `http` or `https`, a host, perhaps a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
-    /// As it was written.
+    /// The address byte for byte as written.
     uri: Uri,
     /// Without a `/` at the end, and without the query.
     base: String,

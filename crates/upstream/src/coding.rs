@@ -6,10 +6,10 @@ use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use introspectd_core::BadAnswer;
 
-/// What stands for no coding: its name, and what servers write that take the field for a character set.
+/// Names of no coding: the registered one, and those of servers that take the field for a character set.
 const NONE: [&[u8]; 5] = [b"identity", b"", b"none", b"utf-8", b"utf8"];
 
-/// Whether a body has a coding.
+/// Returns true where a body has a coding.
 pub(crate) fn is_coded(headers: &HeaderMap) -> bool {
     let is_none = |coding: &[u8]| NONE.iter().any(|name| coding.eq_ignore_ascii_case(name));
     headers.get_all(CONTENT_ENCODING).iter().any(|coding| !is_none(coding.as_bytes().trim_ascii()))

@@ -152,7 +152,7 @@ impl Probe {
         self.heard.store(false, Ordering::Relaxed);
     }
 
-    /// Whether a byte of HTTP has come since.
+    /// Returns true once a byte of HTTP has come since.
     pub(crate) fn has_heard(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
     }

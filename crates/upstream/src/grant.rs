@@ -25,7 +25,7 @@ pub(crate) struct Grant {
     timeout: Duration,
     clock: Arc<dyn Clock>,
     held: ArcSwapOption<Held>,
-    /// Of the flight, or the last one.
+    /// Stage of the flight, or of the last one.
     stage: Stage,
     /// Held by the flight.
     renewal: Arc<Mutex<()>>,
@@ -38,15 +38,15 @@ struct GrantFailure {
     failure: Failure,
     /// By [`Clock::elapsed`].
     at: Duration,
-    /// When this failure had its last line in the log.
+    /// Time of its last line in the log.
     logged_at: Duration,
 }
 
-/// How long a renewal before the end rests after a failure, without which every question would try again, and the time
-/// between two lines in the log about the same failure.
+/// Rest of a renewal before the end after a failure, without which every question would try again, and time between two
+/// lines in the log about the same failure.
 const REST: Duration = Duration::from_secs(1);
 
-/// How long any token is used. Without it, a server whose tokens are over at once would be asked for one each time.
+/// Shortest use of a token. Without it, a server whose tokens are over at once would be asked for one each time.
 const LEAST_LIFE: Duration = Duration::from_secs(1);
 
 /// A token in hand.
@@ -129,7 +129,7 @@ impl Grant {
         tokio::spawn(flight.in_current_span())
     }
 
-    /// Whether a renewal that is waited for has no connection to the token endpoint yet.
+    /// Returns true while a renewal has no connection to the token endpoint yet.
     pub(crate) fn is_connecting(&self) -> bool {
         self.stage.is_connecting()
     }

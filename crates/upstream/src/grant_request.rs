@@ -30,7 +30,7 @@ enum GrantForm {
     Json(Client),
 }
 
-/// How the client authenticates, RFC 6749 section 2.3.1.
+/// Client authentication, RFC 6749 section 2.3.1.
 enum ClientAuth {
     Basic(Renewed<HeaderValue>),
     Post(Client),

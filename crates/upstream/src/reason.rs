@@ -7,7 +7,7 @@ use rustls::{AlertDescription, CertificateError};
 use crate::connect::ConnectError;
 use crate::resolve::NameError;
 
-/// What it means that there is no connection.
+/// Names the reason why there is no connection.
 pub(crate) fn of_connecting(error: &ConnectError) -> Failure {
     let reason = match error {
         ConnectError::Name(NameError::NoSuchName) => Unreachable::NoSuchName,
@@ -22,8 +22,8 @@ pub(crate) fn of_connecting(error: &ConnectError) -> Failure {
     Failure::outage(Outage::Unreachable(reason))
 }
 
-/// Why a connection that was open ended, if the error says so. In TLS 1.3 a server refuses our certificate when we
-/// already asked.
+/// Names the reason why an open connection ended, if the error says so. In TLS 1.3 a server refuses our certificate when
+/// we already asked.
 pub(crate) fn of_reset(error: &io::Error) -> Option<Unreachable> {
     if error.kind() == ErrorKind::InvalidData {
         return Some(of_tls(error).unwrap_or(Unreachable::Tls));
@@ -55,13 +55,13 @@ fn of_tls(error: &io::Error) -> Option<Unreachable> {
     }
 }
 
-/// HTTP/2 leaves of an error no more than its text.
+/// Reads the text of an error, which is all that HTTP/2 leaves of it.
 fn of_text(cause: &(dyn Error + Send + Sync)) -> Option<Unreachable> {
     let text = cause.to_string();
     Some(of_alert(text.rsplit_once("alert: ")?.1))
 }
 
-/// By the name of the alert, which its error's text ends in.
+/// Reads the name of an alert, which its error's text ends in.
 fn of_alert(name: &str) -> Unreachable {
     let is = |alert: AlertDescription| name == format!("{alert:?}");
     let refusals = [
@@ -83,7 +83,7 @@ fn of_alert(name: &str) -> Unreachable {
     }
 }
 
-/// What webpki calls it. rustls has no name for it.
+/// Name in webpki's errors; rustls has none for it.
 const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
 
 fn of_certificate(error: &CertificateError) -> Unreachable {

@@ -5,9 +5,9 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
-/// Value made of files, made again when they change. While changed files are no good, the former value holds.
+/// Value made of files, made again when they change. While changed files are invalid, the former value holds.
 pub(crate) struct Renewed<T> {
-    /// What it is, for the log.
+    /// Name in the log.
     what: &'static str,
     files: Vec<PathBuf>,
     make: Make<T>,
@@ -17,12 +17,12 @@ pub(crate) struct Renewed<T> {
 type Make<T> = Box<dyn Fn() -> Result<T, String> + Send + Sync>;
 
 struct Made<T> {
-    /// Of the files that were read last, be they good or not.
+    /// Stamp of the files that were read last, valid or not.
     stamp: Stamp,
     value: Arc<T>,
 }
 
-/// By which changed files are known: when each was written, its length and its inode.
+/// Time, length and inode of each file, by which a change is known.
 type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
 
 impl<T> Renewed<T> {
@@ -51,14 +51,19 @@ impl<T> Renewed<T> {
         if stamp == current.stamp {
             return Arc::clone(&current.value);
         }
-        let what = self.what;
+        let (what, files) = (self.what, &self.files);
         let value = match (self.make)() {
             Ok(value) => {
-                tracing::info!(what, "files changed; using the new ones");
+                tracing::info!(what, ?files, "files changed; using the new ones");
                 Arc::new(value)
             }
             Err(problem) => {
-                tracing::warn!(what, problem, "files changed but are invalid; keeping the previous ones");
+                tracing::warn!(
+                    what,
+                    ?files,
+                    problem,
+                    "files changed but are invalid; keeping the previous ones"
+                );
                 Arc::clone(&current.value)
             }
         };

@@ -42,7 +42,7 @@ pub(crate) fn read(section: &mut Section, https: bool) -> Option<Renewed<Arc<Cli
 }
 
 struct Files {
-    /// Whether there is any https address.
+    /// True where any address is https.
     https: bool,
     ca: Option<String>,
     /// Certificate and key.

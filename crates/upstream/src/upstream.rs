@@ -179,7 +179,7 @@ impl Upstream {
 }
 
 impl Shared {
-    /// What it means that the time is over at this stage.
+    /// Names a timeout at this stage.
     fn timeout(&self, stage: &Stage) -> Failure {
         match &self.credentials {
             Credentials::Grant(grant) if stage.is_renewing() && grant.is_connecting() => {

@@ -31,7 +31,7 @@ pub(crate) struct Question {
     pub(crate) stage: Stage,
 }
 
-/// How far an exchange has come, for whoever ends it at the deadline.
+/// Progress of an exchange, by which a timeout is named.
 #[derive(Clone, Default)]
 pub(crate) struct Stage(Arc<Waits>);
 
@@ -64,17 +64,17 @@ impl Stage {
         self.0.for_credential.store(!is_renewed, Ordering::Relaxed);
     }
 
-    /// Whether there is no connection yet.
+    /// Returns true while a connection is waited for.
     pub(crate) fn is_connecting(&self) -> bool {
         self.0.for_connection.load(Ordering::Relaxed)
     }
 
-    /// Whether there is no credential yet.
+    /// Returns true while a credential is waited for.
     pub(crate) fn is_renewing(&self) -> bool {
         self.0.for_credential.load(Ordering::Relaxed)
     }
 
-    /// What it means that the time is over.
+    /// Names a timeout at this stage.
     pub(crate) fn timeout(&self) -> Failure {
         if self.is_connecting() { Failure::ConnectTimeout } else { Failure::Timeout }
     }
@@ -166,8 +166,8 @@ pub(super) fn origin_form(request: &mut Request<Full<Bytes>>, keep_alive: bool) 
     }
 }
 
-/// Whether an error means that the other end closed the connection, and said no more. Asking again is worth it then, and
-/// not after a silence.
+/// Returns true where the other end closed the connection, and said no more. Asking again is worth it then, and not after
+/// a silence.
 pub(super) fn is_close(error: &hyper::Error) -> bool {
     let closed = [
         ErrorKind::ConnectionReset,
@@ -183,7 +183,7 @@ pub(super) fn is_close(error: &hyper::Error) -> bool {
             .any(|cause| cause.downcast_ref().is_some_and(|error: &io::Error| closed.contains(&error.kind())))
 }
 
-/// Whether an HTTP/2 server says that it has not processed the request (RFC 9113 section 8.7).
+/// Returns true where an HTTP/2 server says that it has not processed the request (RFC 9113 section 8.7).
 pub(super) fn is_refused_stream(error: &hyper::Error) -> bool {
     causes(error).filter_map(|cause| cause.downcast_ref::<h2::Error>()).any(|error| {
         error.is_remote() && (error.is_go_away() || error.reason() == Some(h2::Reason::REFUSED_STREAM))
