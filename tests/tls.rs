@@ -26,6 +26,11 @@ struct Scene {
 
 impl Scene {
     async fn open() -> Self {
+        Self::open_with("").await
+    }
+
+    /// With further keys of the listener's TLS.
+    async fn open_with(keys: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::new(folder.path());
         authority.issue("server", SanType::IpAddress("127.0.0.1".parse().unwrap()));
@@ -33,7 +38,7 @@ impl Scene {
         authority.issue("stranger", SanType::URI("spiffe://acme/stranger".try_into().unwrap()));
         let file = |name: &str| folder.path().join(name).display().to_string();
         let tls = format!(
-            "tls = {{ certificate = {:?}, key = {:?}, client_ca = {:?} }}",
+            "tls = {{ certificate = {:?}, key = {:?}, client_ca = {:?}{keys} }}",
             file("server.pem"),
             file("server.key"),
             file("ca.pem")
@@ -47,6 +52,9 @@ impl Scene {
             [callers.edge]
             certificate = {{ san = "spiffe://acme/edge" }}
             policies = ["any"]
+            [callers.secretive]
+            secret = {{ literal = "tls-secret-2b7e" }}
+            permissions = ["introspect"]
             [policies.any]
             [policies.none]
             scope = ["nobody.has.this"]
@@ -135,6 +143,29 @@ async fn a_certificate_is_all_that_a_caller_needs() {
     let (status, _) = scene.curl(Some("stranger"), "/introspect", &["-d", &token]).await.unwrap();
     assert_eq!(status, "401 2");
     assert!(scene.curl(None, "/introspect", &["-d", &token]).await.is_err());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn optional_certificate_leaves_the_caller_to_a_header() {
+    let scene = Scene::open_with(", client_auth = \"optional\"").await;
+    let other = tempfile::tempdir().unwrap();
+    Authority::new(other.path()).issue("edge", SanType::URI("spiffe://acme/edge".try_into().unwrap()));
+    for file in ["edge.pem", "edge.key"] {
+        std::fs::rename(other.path().join(file), scene.folder.path().join(format!("other-{file}"))).unwrap();
+    }
+    let token = format!("token={}", rfc7662::ACTIVE);
+    let secret = ["-d", &token, "-u", "secretive:tls-secret-2b7e"];
+    for (client, arguments, expected) in [
+        (Some("edge"), &secret[..2], "200 2"),
+        (Some("stranger"), &secret[..2], "401 2"),
+        (Some("stranger"), &secret[..], "200 2"),
+        (None, &secret[..2], "401 2"),
+        (None, &secret[..], "200 2"),
+    ] {
+        let (status, body) = scene.curl(client, "/introspect", arguments).await.unwrap();
+        assert_eq!(status, expected, "{client:?} {body}");
+    }
+    assert!(scene.curl(Some("other-edge"), "/introspect", &secret).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,12 +5,12 @@ use crate::server::Arrival;
 pub(crate) struct Way {
     /// Over TLS.
     pub(crate) tls: bool,
-    /// Through a listener that asks for client certificates: then everybody who is in has one.
+    /// Through a listener that asks for client certificates.
     pub(crate) certificate: bool,
 }
 
 impl Way {
     pub(crate) fn of(arrival: &Arrival) -> Self {
-        Self { tls: arrival.tls, certificate: arrival.certificate.is_some() }
+        Self { tls: arrival.tls, certificate: arrival.is_asked_for_certificate }
     }
 }

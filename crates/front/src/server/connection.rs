@@ -93,7 +93,8 @@ where
                 let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
                 let certificate = certificate.map(|leaf| leaf.to_vec());
                 let lifetime = terms.lifetime(certificate.as_deref().map(not_after));
-                let arrival = Arrival { certificate, tls: true, ..arrival };
+                let is_asked_for_certificate = tls.asks_for_certificates();
+                let arrival = Arrival { certificate, is_asked_for_certificate, tls: true, ..arrival };
                 let watch = Watch::new(Arc::clone(&activity), stop, lifetime);
                 serve_http(stream, open(&arrival), activity, watch).await;
             })

@@ -44,7 +44,7 @@ pub use passed::Passed;
 pub use places::{Places, Standing};
 pub use socket::{SocketAccess, SocketListener};
 pub use stop::Stop;
-pub use tls::{Protocols, Tls, TlsFiles, TlsProblem};
+pub use tls::{ClientAuth, Protocols, Tls, TlsFiles, TlsProblem};
 pub use workers::Workers;
 
 /// Pause after a connection could not be accepted.

@@ -40,6 +40,8 @@ pub struct Arrival {
     pub origin: Origin,
     /// The certificate that the client showed and we verified, in DER.
     pub certificate: Option<Vec<u8>>,
+    /// Whether the listener asks for certificates.
+    pub is_asked_for_certificate: bool,
     /// Whether it speaks TLS with us.
     pub tls: bool,
     /// Mark by which an authenticated connection keeps its place.

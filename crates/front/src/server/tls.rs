@@ -22,6 +22,18 @@ pub struct TlsFiles {
     pub key: PathBuf,
     /// The authorities of the certificates that clients must show; without it they show none.
     pub client_ca: Option<PathBuf>,
+    /// Whether clients need a certificate, where `client_ca` is there.
+    pub client_auth: ClientAuth,
+}
+
+/// Demand for certificates of clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ClientAuth {
+    /// A client without a certificate is refused.
+    #[default]
+    Required,
+    /// A client without a certificate goes on by listener or header. A bad certificate is refused all the same.
+    Optional,
 }
 
 /// What is spoken behind TLS, offered by ALPN.
@@ -81,7 +93,7 @@ impl Tls {
         Ok(Self { files, protocols, current: ArcSwap::from_pointee(Loaded { stamp, acceptor }) })
     }
 
-    /// Whether clients must show a certificate.
+    /// Whether clients are asked for a certificate.
     pub fn asks_for_certificates(&self) -> bool {
         self.files.client_ca.is_some()
     }
@@ -130,7 +142,12 @@ impl TlsFiles {
         let builder = match roots {
             None => builder.with_no_client_auth(),
             Some(roots) => {
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                let verifier = match self.client_auth {
+                    ClientAuth::Required => verifier,
+                    ClientAuth::Optional => verifier.allow_unauthenticated(),
+                };
+                let verifier = verifier.build();
                 builder.with_client_cert_verifier(
                     verifier.map_err(|error| TlsProblem::new("client_ca", &error))?,
                 )

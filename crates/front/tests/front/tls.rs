@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use introspectd_front::{Protocols, Tls, TlsFiles};
+use introspectd_front::{ClientAuth, Protocols, Tls, TlsFiles};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -50,17 +50,20 @@ impl Authority {
 }
 
 /// A listener's files.
-pub(crate) struct Folder(TempDir);
+pub(crate) struct Folder {
+    folder: TempDir,
+    client_auth: ClientAuth,
+}
 
 impl Folder {
     fn new(server: &Identity) -> Self {
-        let folder = Self(tempfile::tempdir().unwrap());
+        let folder = Self { folder: tempfile::tempdir().unwrap(), client_auth: ClientAuth::Required };
         folder.install(server);
         folder
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     /// As those do that renew certificates: a new file takes the place of the old one.
@@ -78,6 +81,7 @@ impl Folder {
             certificate: self.path("certificate.pem"),
             key: self.path("key.pem"),
             client_ca: client_ca.then(|| self.path("ca.pem")),
+            client_auth: self.client_auth,
         };
         Tls::load(files, Protocols::Http).unwrap()
     }
@@ -174,7 +178,8 @@ async fn a_listener_for_grpc_speaks_http_2_alone() {
     let authority = Authority::new();
     let folder = Folder::new(&authority.issue(&[HOST]));
     let (certificate, key) = (folder.path("certificate.pem"), folder.path("key.pem"));
-    let tls = Tls::load(TlsFiles { certificate, key, client_ca: None }, Protocols::Grpc).unwrap();
+    let files = TlsFiles { certificate, key, client_ca: None, client_auth: ClientAuth::Required };
+    let tls = Tls::load(files, Protocols::Grpc).unwrap();
     let bench = Bench::start_tls(tls).await;
     assert!(Client::new(&authority, None, &["h2"]).connect(&bench).await.is_ok());
     assert!(Client::new(&authority, None, &["http/1.1"]).connect(&bench).await.is_err());
@@ -191,6 +196,32 @@ async fn who_shows_no_certificate_of_the_authority_is_not_let_in() {
     assert!(!is_let_in(None).await);
     assert!(!is_let_in(Some(&others.issue(&["edge.internal"]))).await);
     assert!(is_let_in(Some(&clients.issue(&["edge.internal"]))).await);
+}
+
+#[tokio::test]
+async fn client_without_the_optional_certificate_goes_on_by_header() {
+    let (servers, clients, others) = (Authority::new(), Authority::new(), Authority::new());
+    let mut folder = Folder::new(&servers.issue(&[HOST]));
+    folder.trust(&clients);
+    folder.client_auth = ClientAuth::Optional;
+    let bench = Bench::start_tls(folder.tls(true)).await;
+    let by_token = Ask::token(ACTIVE);
+    let by_nothing = Ask::token(ACTIVE).without("authorization");
+
+    let without = Client::new(&servers, None, &[]);
+    assert!(without.ask(&bench, &by_token).await.is_active());
+    without.ask(&bench, &by_nothing).await.refuses(401, "invalid_client");
+
+    let edge = Client::new(&servers, Some(&clients.issue(&["edge.internal"])), &[]);
+    assert!(edge.ask(&bench, &by_nothing).await.is_active());
+
+    let of_another = Client::new(&servers, Some(&others.issue(&["edge.internal"])), &[]);
+    assert!(!of_another.is_let_in(&bench).await);
+
+    let metadata = Ask::form("").to("GET", "/.well-known/oauth-authorization-server").header("host", HOST);
+    let metadata = without.ask(&bench, &metadata).await.json();
+    let methods = &metadata["revocation_endpoint_auth_methods_supported"];
+    assert_eq!(*methods, serde_json::json!(["client_secret_basic", "tls_client_auth"]));
 }
 
 #[tokio::test]
@@ -315,6 +346,7 @@ fn what_is_no_certificate_is_told_with_its_key() {
             certificate: folder.path(certificate),
             key: folder.path(key),
             client_ca: Some(folder.path(client_ca)),
+            client_auth: ClientAuth::Required,
         };
         Tls::load(files, Protocols::Http).map_err(|problem| problem.key)
     };

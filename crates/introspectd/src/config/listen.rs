@@ -2,7 +2,9 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use introspectd_front::{ListenAddress, Protocols, PublicUrl, SocketAccess, Tls, TlsFiles, TlsProblem};
+use introspectd_front::{
+    ClientAuth, ListenAddress, Protocols, PublicUrl, SocketAccess, Tls, TlsFiles, TlsProblem,
+};
 use introspectd_settings::{Entry, Section};
 
 use super::access;
@@ -165,6 +167,26 @@ fn read_caller_listener(section: Option<&mut Section>, endpoint: Endpoint) -> Ca
     CallerListener { endpoint, caller, takes_caller_header }
 }
 
+/// `client_auth`: whether clients without a certificate of `client_ca` are let in.
+fn read_client_auth(table: &mut Section, has_authority: bool) -> ClientAuth {
+    if !has_authority {
+        if table.text("client_auth").is_some() {
+            let remedy = "Add client_ca = \"PATH\", or leave client_auth out.";
+            table.problem("client_auth", "is of no use without client_ca", remedy);
+        }
+        return ClientAuth::Required;
+    }
+    match table.text_or("client_auth", "required").as_str() {
+        "required" => ClientAuth::Required,
+        "optional" => ClientAuth::Optional,
+        _ => {
+            let remedy = "Write \"required\" or \"optional\".";
+            table.problem("client_auth", "is not a known word", remedy);
+            ClientAuth::Required
+        }
+    }
+}
+
 fn read_tls(entry: &mut Section, protocols: Protocols) -> Option<Tls> {
     let has_tls = entry.has("tls");
     let mut table = entry.section("tls");
@@ -175,8 +197,9 @@ fn read_tls(entry: &mut Section, protocols: Protocols) -> Option<Tls> {
         table.required_text("certificate", "Name a PEM file with our certificate and those above it.");
     let key = table.required_text("key", "Name a PEM file with the certificate's key.");
     let client_ca = table.text("client_ca").map(PathBuf::from);
+    let client_auth = read_client_auth(&mut table, client_ca.is_some());
     let loaded = certificate.zip(key).and_then(|(certificate, key)| {
-        let files = TlsFiles { certificate: certificate.into(), key: key.into(), client_ca };
+        let files = TlsFiles { certificate: certificate.into(), key: key.into(), client_ca, client_auth };
         match Tls::load(files, protocols) {
             Ok(tls) => Some(tls),
             Err(TlsProblem { key, what }) => {

@@ -242,8 +242,8 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         colour = "blue"
         [listen]
         api = ["localhost:8080", { address = "127.0.0.1:0", caller = "edgy", caller_header = true }]
-        grpc = [{ address = "127.0.0.1:0", tls = { certificate = "no-such.pem", key = "no-such.key", ca = "x" } }]
-        admin = { address = "127.0.0.1:0", caller = "edge", tls = { key = "no-such.key" } }
+        grpc = [{ address = "127.0.0.1:0", tls = { certificate = "no-such.pem", key = "no-such.key", ca = "x", client_ca = "no-such-ca.pem", client_auth = "maybe" } }]
+        admin = { address = "127.0.0.1:0", caller = "edge", tls = { key = "no-such.key", client_auth = "optional" } }
         public_url = "http://introspect.example"
         [cache]
         ttl = 30
@@ -328,6 +328,8 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         ("listen.grpc[0].tls.ca", "no key", "client_ca"),
         ("listen.admin[0].caller", "no key", "Known here: address, group, mode, owner, tls"),
         ("listen.admin[0].tls.certificate", "is missing", "PEM file"),
+        ("listen.admin[0].tls.client_auth", "no use without client_ca", "Add client_ca"),
+        ("listen.grpc[0].tls.client_auth", "not a known word", "\"optional\""),
         ("listen.public_url", "plain http", "https://introspect.example"),
         ("listen.api[1].caller_header", "of no use", "Leave one of the two out"),
         ("callers.edgy", "127.0.0.1:0 names it", "Did you mean `edge`?"),

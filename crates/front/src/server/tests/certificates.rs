@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{GET, LONG, Served};
-use crate::server::tls::{Protocols, Tls, TlsFiles};
+use crate::server::tls::{ClientAuth, Protocols, Tls, TlsFiles};
 
 /// End of the client's certificate, far enough for rustls, which asks the machine's clock.
 const END: i64 = 4_000_000_000;
@@ -41,6 +41,7 @@ fn served_before_the_end(seconds: i64) -> (Served, TlsConnector) {
         certificate: file("certificate.pem", certificate.pem()),
         key: file("key.pem", key.serialize_pem()),
         client_ca: Some(file("ca.pem", authority.pem())),
+        client_auth: ClientAuth::Required,
     };
     let tls = Some(Arc::new(Tls::load(files, Protocols::Http).unwrap()));
     let served = Served { tls, ..Served::default() };
