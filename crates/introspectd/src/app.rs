@@ -1,4 +1,5 @@
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -122,10 +123,15 @@ impl App {
 }
 
 async fn bind(endpoint: Endpoint, passed: &mut Passed) -> io::Result<BoundEndpoint> {
-    let Endpoint { address, access, tls } = endpoint;
+    let Endpoint { address, access, tls, is_beside_ipv4 } = endpoint;
     let listener = match passed.claim(&address, access).transpose() {
         Some(claimed) => claimed,
-        None => Listener::bind(&address, access).await,
+        None => match address {
+            ListenAddress::Tcp(SocketAddr::V6(address)) if is_beside_ipv4 => {
+                Listener::bind_beside_ipv4(address)
+            }
+            ListenAddress::Tcp(_) | ListenAddress::Unix(_) => Listener::bind(&address, access).await,
+        },
     };
     match listener {
         Ok(listener) => Ok(BoundEndpoint { listener, tls: tls.map(Arc::new) }),

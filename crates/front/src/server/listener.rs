@@ -1,8 +1,9 @@
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, SocketAddrV6};
 use std::path::{Path, PathBuf};
 
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 
 use crate::server::socket::{BACKLOG, SocketAccess, SocketListener};
@@ -68,9 +69,17 @@ impl Listener {
     /// As the system says; another process or another file has the socket's place.
     pub async fn bind(address: &ListenAddress, access: SocketAccess) -> io::Result<Self> {
         match address {
-            ListenAddress::Tcp(address) => bind_tcp(*address).map(Self::Tcp),
+            ListenAddress::Tcp(address) => bind_tcp(*address, false).map(Self::Tcp),
             ListenAddress::Unix(path) => SocketListener::bind(path, access).await.map(Self::Unix),
         }
+    }
+
+    /// Binds an IPv6 address for IPv6 alone, where another listener has an IPv4 address with the same port.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn bind_beside_ipv4(address: SocketAddrV6) -> io::Result<Self> {
+        bind_tcp(address.into(), true).map(Self::Tcp)
     }
 
     /// Where it listens: for port 0, the port that was taken.
@@ -85,8 +94,12 @@ impl Listener {
     }
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind_tcp(address: SocketAddr, only_ipv6: bool) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    if address.is_ipv6() {
+        // Whatever the system's default is (net.ipv6.bindv6only).
+        SockRef::from(&socket).set_only_v6(only_ipv6)?;
+    }
     // Connections of a process before us, which are still about to end, are no reason not to start.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;

@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -47,6 +49,8 @@ pub struct Endpoint {
     pub access: SocketAccess,
     /// Whether and how TLS is spoken there.
     pub tls: Option<Tls>,
+    /// Whether another listener has an IPv4 address with the port of this IPv6 one.
+    pub is_beside_ipv4: bool,
 }
 
 const REMEDY: &str = "Write \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/introspectd/api.sock\".";
@@ -73,8 +77,9 @@ impl Listen {
         if api.is_empty() && grpc.is_empty() {
             section.problem("api", "names no address to listen on", REMEDY);
         }
-        let listen = Self { api, grpc, admin, public_url, workers, max_connection_age };
+        let mut listen = Self { api, grpc, admin, public_url, workers, max_connection_age };
         listen.find_twins(&section);
+        listen.separate_families();
         section.finish();
         listen
     }
@@ -89,9 +94,25 @@ impl Listen {
         self.for_callers().map(|listener| &listener.endpoint).chain(&self.admin)
     }
 
+    /// Keeps an IPv6 wildcard to IPv6 where a listener has an IPv4 address with the same port.
+    fn separate_families(&mut self) {
+        let port_of_ipv4 = |endpoint: &Endpoint| match endpoint.address {
+            ListenAddress::Tcp(SocketAddr::V4(address)) => Some(address.port()),
+            ListenAddress::Tcp(SocketAddr::V6(_)) | ListenAddress::Unix(_) => None,
+        };
+        let ports: HashSet<u16> = self.endpoints().filter_map(port_of_ipv4).collect();
+        let callers = self.api.iter_mut().chain(&mut self.grpc).map(|listener| &mut listener.endpoint);
+        for endpoint in callers.chain(&mut self.admin) {
+            if let ListenAddress::Tcp(SocketAddr::V6(address)) = endpoint.address {
+                let is_mapped = address.ip().to_ipv4_mapped().is_some();
+                endpoint.is_beside_ipv4 = !is_mapped && ports.contains(&address.port());
+            }
+        }
+    }
+
     /// Port 0 is a free port each time.
     fn find_twins(&self, section: &Section) {
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = HashSet::new();
         for Endpoint { address, .. } in self.endpoints() {
             let free = matches!(address, ListenAddress::Tcp(address) if address.port() == 0);
             if !free && !seen.insert(address) {
@@ -122,7 +143,10 @@ fn read_all<T>(
     protocols: Protocols,
     read: impl Fn(Option<&mut Section>, Endpoint) -> T,
 ) -> Vec<T> {
-    let plain = |address| read(None, Endpoint { address, access: SocketAccess::default(), tls: None });
+    let plain = |address| {
+        let access = SocketAccess::default();
+        read(None, Endpoint { address, access, tls: None, is_beside_ipv4: false })
+    };
     let (has, entries) = (section.has(key), section.entries(key));
     if let Some(default) = default.filter(|_| !has) {
         section.note_default(&format!("{key}[0]"), format!("{default:?}"));
@@ -144,7 +168,12 @@ fn read_all<T>(
                 let tls = read_tls(&mut entry, protocols);
                 // What else it says is read, and its problems told, even where the address is none.
                 let placeless = || ListenAddress::Unix(PathBuf::new());
-                let endpoint = Endpoint { address: address.clone().unwrap_or_else(placeless), access, tls };
+                let endpoint = Endpoint {
+                    address: address.clone().unwrap_or_else(placeless),
+                    access,
+                    tls,
+                    is_beside_ipv4: false,
+                };
                 let listener = read(Some(&mut entry), endpoint);
                 entry.finish();
                 listeners.extend(address.map(|_| listener));

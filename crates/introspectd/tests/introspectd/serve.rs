@@ -173,3 +173,39 @@ async fn failing_provider_fills_no_log() {
     let lines = server.log().iter().filter(|line| line.contains("provider request failed")).count();
     assert!((1..=most).contains(&lines.try_into().unwrap()), "{lines} lines, {most} at most");
 }
+
+/// A port that is free for both families.
+fn free_port() -> u16 {
+    TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Answers at the two loopback addresses.
+async fn answers_to_both_families(api: &str, port: u16) {
+    let toml = BASE.replace("api = \"127.0.0.1:0\"", &format!("api = {api}"));
+    let _server = Server::start(&toml).await;
+    for host in ["127.0.0.1", "[::1]"] {
+        let reply = ask_as_edge(&format!("{host}:{port}"), "x").await;
+        assert_eq!(reply.body, "{\"active\":false}", "{api} {host}");
+    }
+}
+
+#[tokio::test]
+async fn both_wildcards_listen_on_one_port() {
+    for wildcards in [["0.0.0.0", "[::]"], ["[::]", "0.0.0.0"]] {
+        let port = free_port();
+        let api = wildcards.map(|wildcard| format!("{wildcard}:{port}"));
+        answers_to_both_families(&format!("{api:?}"), port).await;
+    }
+}
+
+#[tokio::test]
+async fn ipv6_wildcard_alone_takes_ipv4_too() {
+    let port = free_port();
+    answers_to_both_families(&format!("\"[::]:{port}\""), port).await;
+}
+
+#[tokio::test]
+async fn ipv6_wildcard_leaves_ipv4_to_an_address_with_its_port() {
+    let port = free_port();
+    answers_to_both_families(&format!("[\"[::]:{port}\", \"127.0.0.1:{port}\"]"), port).await;
+}
