@@ -109,6 +109,17 @@ fn refused(response: CheckResponse, status: i32, error: &str) {
     assert!(denied.body.contains(error));
 }
 
+/// A gRPC error in its place is what Envoy may be configured to let pass.
+#[tokio::test]
+async fn head_over_the_limit_is_refused_and_no_grpc_error() {
+    let scene = Scene::open().await;
+    let mut raw = Raw::to(&scene).await;
+    let padding = "a".repeat(40 * 1024);
+    let long = [known()[0], ("x-padding", padding.as_str())];
+    refused(raw.check(&long, whole(framed(0, &good()))).await, 431, "head_too_long");
+    ok(raw.check(&known(), whole(framed(0, &good()))).await);
+}
+
 #[tokio::test]
 async fn a_message_that_cannot_be_read_is_refused_and_no_grpc_error() {
     let scene = Scene::open().await;

@@ -21,7 +21,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes};
-use introspectd_front::{BadMessage, Readiness, Session, drain};
+use introspectd_front::{BadMessage, LongHead, Readiness, Session, drain};
 use prost::Message as _;
 use tokio::sync::Semaphore;
 use tonic::Status;
@@ -57,9 +57,7 @@ impl ExtAuthz {
         let (head, body) = request.into_parts();
         let mut body = pin!(body);
         let answer = match head.uri.path() {
-            "/envoy.service.auth.v3.Authorization/Check" => {
-                unary(&self.check(&head.headers, body.as_mut()).await)
-            }
+            "/envoy.service.auth.v3.Authorization/Check" => unary(&self.check(&head, body.as_mut()).await),
             path if path.starts_with("/grpc.health.v1.Health/") => self.health(head, body.as_mut()).await,
             _ => Status::unimplemented("unknown service or method").into_http(),
         };
@@ -68,12 +66,16 @@ impl ExtAuthz {
     }
 
     /// Refusals are answers, too: an error is what Envoy may be configured to let pass.
-    async fn check<B>(&self, proxy: &HeaderMap, body: Pin<&mut B>) -> CheckResponse
+    async fn check<B>(&self, head: &Parts, body: Pin<&mut B>) -> CheckResponse
     where
         B: Body<Data = Bytes, Error: Error>,
     {
+        let proxy = &head.headers;
         if let Some(refusal) = self.session.refuse_stranger(proxy) {
             return answer::refused(refusal).await;
+        }
+        if LongHead::marks(&head.extensions) {
+            return answer::refused(self.session.refuse_message(proxy, BadMessage::HeadTooLong)).await;
         }
         let request = match self.read(body).await {
             Ok(request) => request,

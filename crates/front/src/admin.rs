@@ -6,7 +6,7 @@ use http::{Method, Request, StatusCode};
 use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
 use crate::reply::{Reply, text};
-use crate::server::{Heartbeats, names_one_host};
+use crate::server::{Heartbeats, LongHead, names_one_host};
 
 /// Whether new requests are welcome. Shared by whoever starts and drains the process.
 #[derive(Debug, Clone, Default)]
@@ -46,6 +46,9 @@ impl Admin {
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let has_host = names_one_host(request.version(), request.uri(), request.headers());
         match request.uri().path() {
+            _ if LongHead::marks(request.extensions()) => {
+                Problem::HeadTooLong.reply(Language::of(request.headers()))
+            }
             _ if !has_host => {
                 Problem::from(InvalidRequest::NotOneHost).reply(Language::of(request.headers()))
             }

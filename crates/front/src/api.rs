@@ -12,7 +12,9 @@ use introspectd_resolver::{Resolution, Resolver};
 use crate::audit::{Asked, Audit, Call, Note, Outcome, Told};
 use crate::body::{drain, read_form};
 use crate::caller::{self, Caller, Callers, Peer, Permission};
-use crate::decision::{Allowed, BadMessage, Policies, Policy, decide, named_in, refusal, shown};
+use crate::decision::{
+    Allowed, BadMessage, Policies, Policy, X_INTROSPECTD_ERROR, decide, named_in, refusal, shown,
+};
 use crate::description::public_url::PublicUrl;
 use crate::description::way::Way;
 use crate::form::{IntrospectForm, Subject};
@@ -21,7 +23,7 @@ use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
 use crate::records::page_token::PageTokens;
 use crate::reply::{self, Rendered, Reply};
-use crate::server::{Arrival, Origin, names_one_host};
+use crate::server::{Arrival, LongHead, Origin, names_one_host};
 
 /// What callers ask: `POST /introspect`, proxies about their clients (`/forward-auth`), and operators (`/revoke`,
 /// `/v1`); and what programs read of it (`/openapi.json`).
@@ -114,6 +116,7 @@ impl Session {
         let (mut head, body) = request.into_parts();
         let mut body = pin!(body);
         let outcome = match (head.uri.path(), head.method.as_str()) {
+            _ if LongHead::marks(&head.extensions) => Err(Problem::HeadTooLong),
             _ if !names_one_host(head.version, &head.uri, &head.headers) => {
                 Err(InvalidRequest::NotOneHost.into())
             }
@@ -132,7 +135,12 @@ impl Session {
         let is_hopeless = || head.headers.contains_key(EXPECT) || matches!(outcome, Err(Problem::TooSlow));
         let is_unread = !body.is_end_stream() && (is_hopeless() || !drain(body).await);
         let mut reply = outcome.unwrap_or_else(|problem| {
-            self.refuse(self.asked(&head.headers), || Note::of(Call::Introspect), &problem)
+            let mut reply = self.refuse(self.asked(&head.headers), || Note::of(Call::Introspect), &problem);
+            if problem == Problem::HeadTooLong {
+                // At every path, since over HTTP/1.1 it is not known.
+                reply.headers_mut().insert(X_INTROSPECTD_ERROR, HeaderValue::from_static(problem.error()));
+            }
+            reply
         });
         if is_unread && head.version != Version::HTTP_2 {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));

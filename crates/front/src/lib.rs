@@ -37,6 +37,7 @@ pub use description::{InvalidPublicUrl, PublicUrl};
 pub use introspectd_core::{Json, Members};
 pub use reply::{Content, Rendered, Reply};
 pub use server::{
-    Arrival, ClientAuth, Connections, Heartbeats, InvalidAddress, ListenAddress, Listener, Origin, Passed,
-    Places, Protocols, SocketAccess, SocketListener, Standing, Stop, Tls, TlsFiles, TlsProblem, Workers, run,
+    Arrival, ClientAuth, Connections, Heartbeats, InvalidAddress, ListenAddress, Listener, LongHead, Origin,
+    Passed, Places, Protocols, SocketAccess, SocketListener, Standing, Stop, Tls, TlsFiles, TlsProblem,
+    Workers, run,
 };

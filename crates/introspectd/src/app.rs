@@ -37,6 +37,7 @@ pub struct Bound {
     clock: Arc<dyn Clock>,
     places: Arc<Places>,
     max_connection_age: Duration,
+    max_head: usize,
     drain: Duration,
     /// Ends when all requests have.
     outbound: Outbound,
@@ -106,6 +107,7 @@ impl App {
             clock,
             places: Places::new(descriptors::connections(limits.connections, listen.workers)),
             max_connection_age: listen.max_connection_age,
+            max_head: limits.head,
             drain,
             outbound,
         })
@@ -164,11 +166,12 @@ impl Bound {
     /// Serves callers on these workers until `stop`, then lets requests under way end, for at most the configured drain. Whether
     /// all of them did. The admin listeners answer until the others are done.
     pub async fn run(self, workers: Workers, stop: Stop) -> bool {
-        let Self { api, apis, grpcs, admins, readiness, clock, places, max_connection_age, drain, outbound } =
-            self;
+        let Self { api, apis, grpcs, admins, readiness, clock, places, outbound, .. } = self;
+        let Self { max_connection_age, max_head, drain, .. } = self;
         let connections = Connections {
             places,
             max_age: max_connection_age,
+            max_head,
             clock: Arc::clone(&clock),
             drain,
             ..Connections::new(workers.clone())

@@ -136,8 +136,8 @@ impl Section {
         duration
     }
 
-    /// A size such as `"256MiB"`, at least `least`. In bytes.
-    pub fn size(&mut self, key: &str, default: ByteSize, least: ByteSize) -> u64 {
+    /// A size such as `"256MiB"` within `bounds`. In bytes.
+    pub fn size(&mut self, key: &str, default: ByteSize, bounds: RangeInclusive<ByteSize>) -> u64 {
         let shown = |size: ByteSize| format!("\"{}\"", size.display().iec()).replace(".0 ", "");
         let Some((origin, kind)) = self.value_or_default(key, shown(default)) else {
             return default.as_u64();
@@ -151,8 +151,14 @@ impl Section {
             self.wrong_type(&origin, key, &kind, "a size", remedy);
             return default.as_u64();
         };
-        if size < least {
-            self.problem_at(&origin, key, "is too small", format!("Choose {} or more.", shown(least)));
+        if size < *bounds.start() {
+            let remedy = format!("Choose {} or more.", shown(*bounds.start()));
+            self.problem_at(&origin, key, "is too small", remedy);
+            return default.as_u64();
+        }
+        if size > *bounds.end() {
+            let remedy = format!("Choose {} or less.", shown(*bounds.end()));
+            self.problem_at(&origin, key, "is too large", remedy);
             return default.as_u64();
         }
         self.in_force(key, shown(size), Some(&origin));

@@ -28,7 +28,7 @@ fn all_problems_are_told_at_once_with_file_key_and_remedy() {
     let mut root = section("[cache]\nttl = 30\nmax_byte = \"1MiB\"\ncolour = 1\n", &[]);
     let mut cache = root.section("cache");
     cache.duration("ttl", LONG, Duration::ZERO..=LONG);
-    cache.size("max_bytes", ByteSize::mib(1), ByteSize::kib(1));
+    cache.size("max_bytes", ByteSize::mib(1), ByteSize::kib(1)..=ByteSize::gib(1));
     cache.finish();
     let problems = problems(root);
     let told: Vec<_> = problems.iter().map(|p| (p.key.as_str(), p.remedy.as_str())).collect();

@@ -189,6 +189,7 @@ pub(super) fn is_of_form(problem: &Problem) -> bool {
         | Problem::NotFound
         | Problem::MethodNotAllowed { .. }
         | Problem::TooLarge
+        | Problem::HeadTooLong
         | Problem::TooSlow
         | Problem::NotForm
         | Problem::NotJson => true,
@@ -226,6 +227,7 @@ fn reason(problem: &Problem) -> Option<Cow<'static, str>> {
         | Problem::NotFound
         | Problem::MethodNotAllowed { .. }
         | Problem::TooLarge
+        | Problem::HeadTooLong
         | Problem::TooSlow
         | Problem::NotForm
         | Problem::NotJson

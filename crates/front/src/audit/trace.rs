@@ -45,6 +45,7 @@ fn is_of_caller(problem: &Problem) -> bool {
         | Problem::NotFound
         | Problem::MethodNotAllowed { .. }
         | Problem::TooLarge
+        | Problem::HeadTooLong
         | Problem::TooSlow
         | Problem::NotForm
         | Problem::NotJson

@@ -21,13 +21,15 @@ pub(crate) use policy::named_in;
 pub use policy::{DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
 
 /// Why a proxy is refused, for one that sees no more than 401 or 403 and no body.
-const X_INTROSPECTD_ERROR: HeaderName = HeaderName::from_static("x-introspectd-error");
+pub(crate) const X_INTROSPECTD_ERROR: HeaderName = HeaderName::from_static("x-introspectd-error");
 
 /// Reason why a proxy's message about its client's request could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BadMessage {
     /// It is over the limit.
     TooLarge,
+    /// The head of the request that brings it is over the limit.
+    HeadTooLong,
     /// It did not arrive within the deadline.
     TooSlow,
     /// It is not one message of the protocol, or compressed.
@@ -38,6 +40,7 @@ impl From<BadMessage> for Problem {
     fn from(bad: BadMessage) -> Self {
         match bad {
             BadMessage::TooLarge => Self::TooLarge,
+            BadMessage::HeadTooLong => Self::HeadTooLong,
             BadMessage::TooSlow => Self::TooSlow,
             BadMessage::Malformed => InvalidRequest::Unreadable.into(),
         }

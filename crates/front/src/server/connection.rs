@@ -26,9 +26,6 @@ use crate::server::{http1, http2};
 /// Time for the requests of a connection that closes to end.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);
 
-/// Head of a request, in bytes: above what proxies let through, below what would be worth sending.
-pub(crate) const MAX_HEAD: usize = 32 * 1024;
-
 /// First bytes of HTTP/2 (RFC 9113 section 3.4).
 pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
@@ -83,7 +80,7 @@ where
     match &terms.tls {
         None => {
             let watch = Watch::new(Arc::clone(&activity), stop, terms.lifetime(None));
-            serve_http(stream, open(&arrival), activity, watch).await;
+            serve_http(stream, open(&arrival), activity, watch, terms.max_head).await;
         }
         // Boxed, as is HTTP/2 below: what is rare takes no room in what there may be thousands of.
         Some(tls) => {
@@ -96,7 +93,7 @@ where
                 let is_asked_for_certificate = tls.asks_for_certificates();
                 let arrival = Arrival { certificate, is_asked_for_certificate, tls: true, ..arrival };
                 let watch = Watch::new(Arc::clone(&activity), stop, lifetime);
-                serve_http(stream, open(&arrival), activity, watch).await;
+                serve_http(stream, open(&arrival), activity, watch, terms.max_head).await;
             })
             .await;
         }
@@ -132,8 +129,13 @@ fn not_after(certificate: &[u8]) -> Timestamp {
     end.and_then(|end| Timestamp::from_seconds(i64::try_from(end).ok()?)).unwrap_or(Timestamp::MIN)
 }
 
-async fn serve_http<T, S, F, B>(mut stream: T, answer: S, activity: Arc<Activity>, mut watch: Watch)
-where
+async fn serve_http<T, S, F, B>(
+    mut stream: T,
+    answer: S,
+    activity: Arc<Activity>,
+    mut watch: Watch,
+    max_head: usize,
+) where
     T: Stream,
     S: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
@@ -147,8 +149,10 @@ where
         return;
     }
     let ended = match first {
-        Ok((Version::Http1, read)) => http1::serve(stream, read, answer, activity, watch).await,
-        Ok((Version::Http2, read)) => Box::pin(http2::serve(stream, read, answer, activity, watch)).await,
+        Ok((Version::Http1, read)) => http1::serve(stream, read, answer, activity, watch, max_head).await,
+        Ok((Version::Http2, read)) => {
+            Box::pin(http2::serve(stream, read, answer, activity, watch, max_head)).await
+        }
         Err(error) => {
             tracing::debug!(%error, "connection ended before its first request");
             return;

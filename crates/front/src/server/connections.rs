@@ -20,6 +20,8 @@ pub struct Connections {
     pub places: Arc<Places>,
     /// Age at which each of them ends, up to a tenth earlier, so that those of one moment do not end together.
     pub max_age: Duration,
+    /// Limit of a request's head, in bytes, at least 8 KiB.
+    pub max_head: usize,
     /// Clock by which certificates of clients end.
     pub clock: Arc<dyn Clock>,
     /// Time that requests in flight have once the listener stops.
@@ -27,13 +29,14 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// Connections in the clear that live an hour at most, 16384 at once, on these workers.
+    /// Connections in the clear that live an hour at most, 16384 at once, with heads of 32 KiB, on these workers.
     pub fn new(workers: Workers) -> Self {
         Self {
             tls: None,
             workers,
             places: Places::new(16_384),
             max_age: Duration::from_secs(3600),
+            max_head: 32 * 1024,
             clock: Arc::new(SystemClock::default()),
             drain: Duration::ZERO,
         }
@@ -41,7 +44,10 @@ impl Connections {
 
     /// What each connection needs of it: no workers, which end with the last who holds them.
     pub(crate) fn terms(&self) -> Arc<Terms> {
-        Arc::new(Terms { tls: self.tls.clone(), max_age: self.max_age, clock: Arc::clone(&self.clock) })
+        let Self { max_age, max_head, .. } = *self;
+        // hyper takes no less.
+        let max_head = max_head.max(8 * 1024);
+        Arc::new(Terms { tls: self.tls.clone(), max_age, max_head, clock: Arc::clone(&self.clock) })
     }
 }
 
@@ -49,6 +55,7 @@ impl Connections {
 pub(crate) struct Terms {
     pub(crate) tls: Option<Arc<Tls>>,
     pub(crate) max_age: Duration,
+    pub(crate) max_head: usize,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

@@ -17,7 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 
 use crate::server::activity::Activity;
-use crate::server::connection::{GRACE, MAX_HEAD};
+use crate::server::connection::GRACE;
 use crate::server::watch::{Close, Event, Watch};
 use crate::server::wire::{Stream, Wire};
 
@@ -34,6 +34,7 @@ pub(crate) async fn serve<T, S, F, B>(
     answer: S,
     activity: Arc<Activity>,
     mut watch: Watch,
+    max_head: usize,
 ) -> hyper::Result<()>
 where
     T: Stream,
@@ -54,7 +55,7 @@ where
             Ok::<_, Infallible>(reply)
         }
     });
-    let http = builder();
+    let http = builder(max_head);
     watch.may_rest = true;
     loop {
         // Before a request is read: one that came meanwhile is not answered any more.
@@ -115,9 +116,11 @@ where
     (parts.io.into_inner(), parts.service, unread)
 }
 
-fn builder() -> http1::Builder {
+fn builder(max_head: usize) -> http1::Builder {
     let mut http = http1::Builder::new();
-    http.max_buf_size(MAX_HEAD)
+    http.max_buf_size(max_head)
+        // What is read at once may be more than the buffer is meant to hold.
+        .max_header_size(max_head)
         .header_read_timeout(None)
         // A client may be done with sending before it is answered. And to look for its end, in the middle of a
         // request, would take a new buffer for each.

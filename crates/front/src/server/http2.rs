@@ -15,8 +15,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use crate::server::activity::Activity;
-use crate::server::connection::{GRACE, MAX_HEAD};
+use crate::server::connection::GRACE;
 use crate::server::frames::Guarded;
+use crate::server::head::{EXCESS, LongHead};
 use crate::server::unsent::Metered;
 use crate::server::watch::{Close, Event, Watch};
 use crate::server::wire::{Stream, Wire};
@@ -38,6 +39,7 @@ pub(crate) async fn serve<T, S, F, B>(
     answer: S,
     activity: Arc<Activity>,
     mut watch: Watch,
+    max_head: usize,
 ) -> hyper::Result<()>
 where
     T: Stream,
@@ -46,7 +48,8 @@ where
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
     let stream = Guarded::new(Wire::new(read, stream, Arc::clone(&activity)), Arc::clone(&activity));
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request| {
+        LongHead::mark(&mut request, max_head);
         let in_flight = activity.begin();
         let reply = answer(request);
         let activity = Arc::clone(&activity);
@@ -58,7 +61,7 @@ where
             Ok::<_, TooMuchUnsent>(reply.map(|body| Metered::new(body, unsent)))
         }
     });
-    let mut connection = pin!(builder().serve_connection(TokioIo::new(stream), service));
+    let mut connection = pin!(builder(max_head).serve_connection(TokioIo::new(stream), service));
     loop {
         let mut events: FuturesUnordered<_> = [watch.next()].into_iter().collect();
         let event = match future::select(connection.as_mut(), events.next()).await {
@@ -81,10 +84,10 @@ where
     }
 }
 
-fn builder() -> http2::Builder<TokioExecutor> {
+fn builder(max_head: usize) -> http2::Builder<TokioExecutor> {
     let mut http = http2::Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(max_head + EXCESS).unwrap_or(u32::MAX))
         .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(STREAM_WINDOW)
         .initial_connection_window_size(CONNECTION_WINDOW)

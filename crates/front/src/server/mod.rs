@@ -4,6 +4,7 @@ mod activity;
 mod connection;
 mod connections;
 mod frames;
+mod head;
 mod heartbeat;
 mod host;
 mod http1;
@@ -36,6 +37,8 @@ use tokio::time::Instant;
 
 use connection::{Raw, serve};
 pub use connections::Connections;
+pub use head::LongHead;
+pub(crate) use head::{HEAD_TOO_LONG, HEAD_TOO_LONG_DESCRIPTION};
 pub use heartbeat::Heartbeats;
 pub(crate) use host::names_one_host;
 pub use listener::{InvalidAddress, ListenAddress, Listener};

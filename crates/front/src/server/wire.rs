@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::time::{Sleep, sleep};
 
 use crate::server::activity::Activity;
+use crate::server::head::completed;
 
 /// Limit for what a client goes on sending after its last answer.
 const LINGER: Duration = Duration::from_secs(1);
@@ -65,6 +66,8 @@ pub(crate) struct Wire<T> {
     stream: T,
     activity: Arc<Activity>,
     lingering: Option<Lingering>,
+    /// Unsent rest of an answer that replaces hyper's own.
+    refusal: Option<Bytes>,
 }
 
 /// Discards what a client sends after its last answer: to close a socket with unread data resets it, and
@@ -77,7 +80,7 @@ struct Lingering {
 
 impl<T: Stream> Wire<T> {
     pub(crate) fn new(prefix: Bytes, stream: T, activity: Arc<Activity>) -> Self {
-        Self { prefix, stream, activity, lingering: None }
+        Self { prefix, stream, activity, lingering: None, refusal: None }
     }
 
     /// Puts bytes back, to be read again.
@@ -89,6 +92,22 @@ impl<T: Stream> Wire<T> {
     pub(crate) async fn readable(&mut self) {
         let stream = &mut self.stream;
         let _ = std::future::poll_fn(move |cx| stream.poll_read_ready(cx)).await;
+    }
+
+    /// Writes the answer that replaces hyper's own, if `buf` is one to replace.
+    fn poll_refusal(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<Option<usize>>> {
+        if self.refusal.is_none() {
+            self.refusal = completed(buf);
+        }
+        let Some(refusal) = &mut self.refusal else { return Poll::Ready(Ok(None)) };
+        while refusal.has_remaining() {
+            match ready!(Pin::new(&mut self.stream).poll_write(cx, refusal))? {
+                0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                written => refusal.advance(written),
+            }
+        }
+        self.refusal = None;
+        Poll::Ready(Ok(Some(buf.len())))
     }
 
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
@@ -133,7 +152,11 @@ impl<T: Stream> AsyncRead for Wire<T> {
 
 impl<T: Stream> AsyncWrite for Wire<T> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        let written = match self.poll_refusal(cx, buf) {
+            Poll::Ready(Ok(None)) => Pin::new(&mut self.stream).poll_write(cx, buf),
+            Poll::Ready(refused) => Poll::Ready(refused.map(Option::unwrap_or_default)),
+            Poll::Pending => Poll::Pending,
+        };
         self.activity.wrote(written.is_ready());
         written
     }

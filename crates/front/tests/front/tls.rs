@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use introspectd_front::{ClientAuth, Protocols, Tls, TlsFiles};
+use introspectd_front::{ClientAuth, Connections, Protocols, Tls, TlsFiles};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -15,6 +15,7 @@ use tokio_rustls::client::TlsStream;
 
 use crate::bench::{ACTIVE, Bench, soon};
 use crate::client::{Ask, exchange_on, http2_on, received};
+use crate::heads::{LIMITS, http1_head, http2_head, limit_holds, limited};
 
 const HOST: &str = "introspectd.internal";
 
@@ -222,6 +223,21 @@ async fn client_without_the_optional_certificate_goes_on_by_header() {
     let metadata = without.ask(&bench, &metadata).await.json();
     let methods = &metadata["revocation_endpoint_auth_methods_supported"];
     assert_eq!(*methods, serde_json::json!(["client_secret_basic", "tls_client_auth"]));
+}
+
+#[tokio::test]
+async fn limit_of_heads_holds_over_tls() {
+    let authority = Authority::new();
+    let folder = Folder::new(&authority.issue(&[HOST]));
+    for limit in LIMITS {
+        let tls = Some(Arc::new(folder.tls(false)));
+        let bench = Bench::start_on(|settings| Connections { tls, ..limited(settings, limit) }).await;
+        let one = Client::new(&authority, None, &["http/1.1"]);
+        limit_holds(limit, async |bytes| http1_head(one.connect(&bench).await.unwrap(), bytes).await).await;
+        let two = Client::new(&authority, None, &["h2"]).connect(&bench).await.unwrap();
+        let mut two = http2_on(two).await;
+        limit_holds(limit, async |bytes| http2_head(&mut two, bytes).await).await;
+    }
 }
 
 #[tokio::test]

@@ -1,3 +1,4 @@
+use bytesize::ByteSize;
 use introspectd_settings::Section;
 
 /// `[limits]`: what the front protects itself by.
@@ -5,13 +6,16 @@ use introspectd_settings::Section;
 pub struct Limits {
     /// Connections that are open at once, over all listeners but admin.
     pub connections: u32,
+    /// Head of a request, in bytes.
+    pub head: usize,
 }
 
 impl Limits {
     pub(super) fn read(root: &mut Section) -> Self {
         let mut section = root.section("limits");
         let connections = section.number("connections", 16_384, 1..=1_000_000);
+        let head = section.size("head", ByteSize::kib(32), ByteSize::kib(8)..=ByteSize::kib(128));
         section.finish();
-        Self { connections }
+        Self { connections, head: usize::try_from(head).unwrap_or(usize::MAX) }
     }
 }

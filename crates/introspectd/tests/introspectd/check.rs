@@ -245,6 +245,10 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         grpc = [{ address = "127.0.0.1:0", tls = { certificate = "no-such.pem", key = "no-such.key", ca = "x", client_ca = "no-such-ca.pem", client_auth = "maybe" } }]
         admin = { address = "127.0.0.1:0", caller = "edge", tls = { key = "no-such.key", client_auth = "optional" } }
         public_url = "http://introspect.example"
+        max_connection_age = "1ms"
+        [limits]
+        connections = 0
+        head = "1MiB"
         [cache]
         ttl = 30
         inactive_ttl = "soon"
@@ -330,6 +334,9 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         ("listen.admin[0].tls.certificate", "is missing", "PEM file"),
         ("listen.admin[0].tls.client_auth", "no use without client_ca", "Add client_ca"),
         ("listen.grpc[0].tls.client_auth", "not a known word", "\"optional\""),
+        ("listen.max_connection_age", "out of bounds", "\"1s\""),
+        ("limits.connections", "from 1 to 1000000", "without quotes"),
+        ("limits.head", "too large", "\"128KiB\" or less"),
         ("listen.public_url", "plain http", "https://introspect.example"),
         ("listen.api[1].caller_header", "of no use", "Leave one of the two out"),
         ("callers.edgy", "127.0.0.1:0 names it", "Did you mean `edge`?"),

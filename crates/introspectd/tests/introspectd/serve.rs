@@ -7,7 +7,7 @@ use introspectd_simulators::rfc7662::{ACTIVE, UNKNOWN};
 use rustix::process::Signal;
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::client::{ask_as_edge, exchange, get, question};
+use crate::client::{ask_as_edge, basic, exchange, get, question};
 use crate::program::{Ended, Folder, run};
 use crate::server::{BASE, Server};
 use crate::vendors::{sso, sso_config};
@@ -208,4 +208,22 @@ async fn ipv6_wildcard_alone_takes_ipv4_too() {
 async fn ipv6_wildcard_leaves_ipv4_to_an_address_with_its_port() {
     let port = free_port();
     answers_to_both_families(&format!("[\"[::]:{port}\", \"127.0.0.1:{port}\"]"), port).await;
+}
+
+#[tokio::test]
+async fn configured_limit_of_heads_holds_on_every_listener() {
+    let long = |mut request: http::Request<_>| {
+        request.headers_mut().insert("x-padding", "a".repeat(48 * 1024).parse().unwrap());
+        request
+    };
+    for (limits, api, admin) in [("", 431, 431), ("[limits]\nhead = \"64KiB\"\n", 200, 200)] {
+        let server = Server::start_with(limits).await;
+        let connect = async |kind| TcpStream::connect(&server.addresses(kind)[0]).await.unwrap();
+        let question = long(question(Some(&basic("edge", "edge-secret")), "token=x"));
+        let reply = exchange(connect("api").await, question).await;
+        assert_eq!(reply.status, api, "{reply:#?}");
+        let alive = http::Request::get("/livez").header("host", "introspectd").body(Default::default());
+        let reply = exchange(connect("admin").await, long(alive.unwrap())).await;
+        assert_eq!(reply.status, admin, "{reply:#?}");
+    }
 }

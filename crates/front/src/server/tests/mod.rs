@@ -57,7 +57,7 @@ impl Served {
         let Self { max_age, takes, tls, clock } = self.clone();
         tokio::spawn(async move {
             let place = Places::new(1).take().await;
-            let terms = Arc::new(Terms { tls, max_age, clock });
+            let terms = Arc::new(Terms { tls, max_age, max_head: 32 * 1024, clock });
             let (_running, stop) = Stop::new();
             let open = |_: &Arrival| {
                 move |_| async move {
