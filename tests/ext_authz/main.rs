@@ -10,6 +10,7 @@
 
 mod differential;
 mod envoy;
+mod ids;
 mod listeners;
 mod messages;
 mod passing;
