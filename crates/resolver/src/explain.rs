@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use introspectd_core::{Failure, ProviderName, TokenId, TokenValue};
+use introspectd_core::{Failure, Outage, ProviderName, TokenId, TokenValue};
 
 use crate::cache::Held;
 use crate::fact::{Keep, Resolution, Source};
@@ -54,6 +54,22 @@ pub enum NotAsked {
     Settled,
 }
 
+/// Answer of the provider in this place, with the newest purge there before it was asked for.
+struct Taken<'a, K> {
+    place: usize,
+    newest_purge: u64,
+    answer: Answer<'a, K>,
+}
+
+impl<K> Taken<'_, K> {
+    fn purged(mut self) -> Self {
+        let failure = Failure::outage(Outage::Purged);
+        self.answer.failure = Some(failure.clone());
+        self.answer.outcome = Err(failure);
+        self
+    }
+}
+
 impl<K: Keep> Resolver<K> {
     /// The providers that [`Resolver::introspect`] would ask about a token, unless it knows their answers.
     pub fn belongs_to(
@@ -93,10 +109,11 @@ impl<K: Keep> Resolver<K> {
 
         let held: Vec<_> = visible.iter().map(|place| self.held(*place, &subject)).collect();
         let answers = self.ask_all(asked, &subject).await;
+        let answers = self.judged_again(answers, &subject).await;
         let outcome = self.combined(&answers);
         let answer_of = |place: usize| {
-            let answer = answers.iter().find(|(of, _)| *of == place).map(|(_, answer)| answer.clone());
-            answer.ok_or(if able.contains(&place) { NotAsked::Settled } else { NotAsked::Unable })
+            let taken = answers.iter().find(|taken| taken.place == place).map(|taken| taken.answer.clone());
+            taken.ok_or(if able.contains(&place) { NotAsked::Settled } else { NotAsked::Unable })
         };
         let accounts = visible.iter().zip(held).filter_map(|(place, held)| {
             let provider = &self.provider_at(*place)?.name;
@@ -129,10 +146,55 @@ impl<K: Keep> Resolver<K> {
     }
 
     /// In the order in which they answer.
-    async fn ask_all(&self, places: &[usize], subject: &Subject) -> Vec<(usize, Answer<'_, K>)> {
-        let answers: FuturesUnordered<_> =
-            places.iter().map(async |place| (*place, self.ask_one(*place, subject).await)).collect();
+    async fn ask_all(&self, places: &[usize], subject: &Subject) -> Vec<Taken<'_, K>> {
+        let answers: FuturesUnordered<_> = places
+            .iter()
+            .map(async |&place| {
+                let newest_purge = self.newest_purge(place);
+                Taken { place, newest_purge, answer: self.ask_one(place, subject).await }
+            })
+            .collect();
         answers.collect().await
+    }
+
+    /// Asks once more about what may have been purged while the slowest provider was waited for. Purged again, it fails,
+    /// as it does for [`Resolver::introspect`].
+    async fn judged_again<'a>(&'a self, taken: Vec<Taken<'a, K>>, subject: &Subject) -> Vec<Taken<'a, K>> {
+        let (mut good, purged) = self.parted(taken, subject);
+        let places: Vec<usize> = purged.iter().map(|taken| taken.place).collect();
+        let (again, purged) = self.parted(self.ask_all(&places, subject).await, subject);
+        good.extend(again);
+        good.extend(purged.into_iter().map(Taken::purged));
+        good
+    }
+
+    /// Answers that hold, and those that a purge may mean.
+    fn parted<'a>(
+        &'a self,
+        taken: Vec<Taken<'a, K>>,
+        subject: &Subject,
+    ) -> (Vec<Taken<'a, K>>, Vec<Taken<'a, K>>) {
+        let (mut good, mut purged) = (Vec::new(), Vec::new());
+        for mut taken in taken {
+            let is_of_now = taken.newest_purge == self.newest_purge(taken.place);
+            match &mut taken.answer.outcome {
+                Ok(resolution) if !is_of_now => match self.known(taken.place, subject) {
+                    // No purge means what the cache has, which may be a later answer than this one.
+                    Some(hit) => resolution.fact = hit.fact,
+                    None => {
+                        purged.push(taken);
+                        continue;
+                    }
+                },
+                Ok(_) | Err(_) => {}
+            }
+            good.push(taken);
+        }
+        (good, purged)
+    }
+
+    fn newest_purge(&self, place: usize) -> u64 {
+        self.asked_at(place).map_or(0, |asked| asked.purges.newest())
     }
 
     async fn ask_one(&self, place: usize, subject: &Subject) -> Answer<'_, K> {
@@ -153,10 +215,10 @@ impl<K: Keep> Resolver<K> {
     }
 
     /// As side by side: one active answer wins; inactive only if every one of them said so; else the failure.
-    fn combined<'a>(&'a self, answers: &[(usize, Answer<'a, K>)]) -> Result<Resolution<'a, K>, Failure> {
-        let mut outcomes = answers.iter().map(|(_, answer)| &answer.outcome);
-        if let [(_, alone)] = answers {
-            return alone.outcome.clone();
+    fn combined<'a>(&'a self, answers: &[Taken<'a, K>]) -> Result<Resolution<'a, K>, Failure> {
+        let mut outcomes = answers.iter().map(|taken| &taken.answer.outcome);
+        if let [alone] = answers {
+            return alone.answer.outcome.clone();
         }
         let is_active = |outcome: &&Result<Resolution<'_, K>, _>| {
             outcome.as_ref().is_ok_and(|it| it.active(self.clock.now()).is_some())

@@ -72,6 +72,11 @@ impl ProviderPurges {
         self.newest.store(number, Release);
     }
 
+    /// Number of the newest purge; 0 before the first.
+    pub(crate) fn newest(&self) -> u64 {
+        self.newest.load(Acquire)
+    }
+
     /// Whether a purge newer than the fact means it. Where none is newer this is one comparison.
     #[inline]
     pub(crate) fn refuse(&self, key: &Key, stamp: &Stamp) -> bool {

@@ -1,12 +1,16 @@
 //! What is told of an answer is what the answer goes by.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use introspectd_core::{BadAnswer, Capabilities, Failure, Introspection, Token, TokenId};
+use introspectd_core::{
+    BadAnswer, Capabilities, Failure, Introspection, Outage, Selector, Target, Token, TokenId,
+};
 use introspectd_resolver::{Account, CacheLimits, Explanation, NotAsked, Rule, Source, Unmatched};
 
 use crate::harness::{
-    Bench, Fake, INACTIVE_TTL, LIMITS, TTL, TTL_AT_LEAST, good, jwt_of, name, prefix, regex, upstream, value,
+    Bench, Fake, INACTIVE_TTL, LIMITS, TTL, TTL_AT_LEAST, UNCACHED, at, good, jwt_of, name, poll_once,
+    prefix, regex, upstream, value,
 };
 use crate::routes::Deployment;
 
@@ -150,4 +154,96 @@ async fn an_id_is_explained_as_it_is_looked_up() {
     assert_eq!(second.outcome, Ok(bench.resolver.lookup(id(), &name("as")).await.unwrap()));
     assert!(only(&second).held.is_some());
     assert_eq!(only(&explain(&bench, "x").await).held, None, "a token of the same text is another matter");
+}
+
+/// Providers that are asked side by side.
+fn side_by_side<const N: usize>(limits: CacheLimits, names: [&str; N]) -> (Bench, [Arc<Fake>; N]) {
+    let fakes = names.map(|_| Fake::new());
+    let upstreams = names.iter().zip(&fakes).map(|(name, fake)| upstream(name, fake, Some(regex("t"))));
+    (Bench::new(upstreams.collect(), &Unmatched::Reject, limits), fakes)
+}
+
+/// Polls until so many questions have reached the slow provider, and the others have answered.
+async fn waits_for<F: Future + Unpin>(explaining: &mut F, slow: &Fake, questions: usize) {
+    while slow.questions() < questions {
+        assert!(poll_once(explaining).await.is_pending());
+        tokio::task::yield_now().await;
+    }
+    for _ in 0..8 {
+        assert!(poll_once(explaining).await.is_pending());
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn answer_that_is_purged_while_another_is_waited_for_is_not_shown() {
+    for limits in [LIMITS, UNCACHED] {
+        for target in [Target::Token(value("t")), Target::Provider(name("prompt")), Target::All] {
+            let (bench, [prompt, slow]) = side_by_side(limits, ["prompt", "slow"]);
+            prompt.script("t", good());
+            slow.hold();
+            let mut explaining = Box::pin(explain(&bench, "t"));
+            waits_for(&mut explaining, &slow, 1).await;
+            prompt.script("t", Introspection::Inactive);
+            bench.resolver.purge(&Selector::new(target));
+            slow.release();
+            let explanation = explaining.await;
+            let shown = |place: usize| explanation.accounts[place].answer.clone().unwrap().outcome.unwrap();
+            assert!(shown(0).active(at(0)).is_none(), "{explanation:#?}");
+            assert!(explanation.outcome.unwrap().active(at(0)).is_none());
+            assert_eq!(prompt.questions(), 2, "asked again");
+        }
+    }
+}
+
+#[tokio::test]
+async fn later_answer_of_the_cache_takes_the_place_of_one_that_is_purged() {
+    let (bench, [prompt, slow]) = side_by_side(LIMITS, ["prompt", "slow"]);
+    prompt.script("t", good());
+    slow.hold();
+    let mut explaining = Box::pin(explain(&bench, "t"));
+    waits_for(&mut explaining, &slow, 1).await;
+    prompt.script("t", Introspection::Inactive);
+    bench.resolver.purge(&Selector::new(Target::Provider(name("prompt"))));
+    bench.ask_only("t", "prompt").await;
+    slow.release();
+    assert!(explaining.await.outcome.unwrap().active(at(0)).is_none());
+    assert_eq!(prompt.questions(), 2);
+}
+
+#[tokio::test]
+async fn purge_of_another_token_leaves_an_answer_as_it_is() {
+    let (bench, [prompt, slow]) = side_by_side(LIMITS, ["prompt", "slow"]);
+    prompt.script("t", good());
+    slow.hold();
+    let mut explaining = Box::pin(explain(&bench, "t"));
+    waits_for(&mut explaining, &slow, 1).await;
+    bench.resolver.purge(&Selector::new(Target::Token(value("t2"))));
+    slow.release();
+    let explanation = explaining.await;
+    assert_eq!(source(&explanation.accounts[0]), Source::Miss);
+    assert!(explanation.outcome.unwrap().active(at(0)).is_some());
+    assert_eq!(prompt.questions(), 1);
+}
+
+#[tokio::test]
+async fn answer_that_is_purged_twice_is_a_failure() {
+    let (bench, [first, second, slow]) = side_by_side(LIMITS, ["first", "second", "slow"]);
+    first.script("t", good());
+    let purge = |provider| bench.resolver.purge(&Selector::new(Target::Provider(name(provider))));
+    slow.hold();
+    let mut explaining = Box::pin(explain(&bench, "t"));
+    waits_for(&mut explaining, &slow, 1).await;
+    purge("first");
+    purge("second");
+    second.hold();
+    slow.release();
+    waits_for(&mut explaining, &second, 2).await;
+    purge("first");
+    second.release();
+    let explanation = explaining.await;
+    let answer = explanation.accounts[0].answer.clone().unwrap();
+    let purged = Failure::outage(Outage::Purged);
+    assert_eq!((answer.outcome, answer.failure), (Err(purged.clone()), Some(purged.clone())));
+    assert_eq!(explanation.outcome, Err(purged));
 }
