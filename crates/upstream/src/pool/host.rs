@@ -1,3 +1,4 @@
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,8 +12,8 @@ use introspectd_core::DoubtHandler;
 
 use super::link::{Answers, Link, is_unasked};
 use super::question::{is_close, is_refused_stream, origin_form};
+use super::trust::Trust;
 use crate::connect::{Connected, Origin, Probe, Stream};
-use crate::outbound::Net;
 
 type Body = Full<Bytes>;
 
@@ -21,6 +22,7 @@ type Body = Full<Bytes>;
 pub(super) struct Host {
     pub(super) origin: Origin,
     keep_alive: bool,
+    trust: Arc<Trust>,
     shelf: Mutex<Shelf>,
     /// Held while a connection is opened that others are to share.
     pub(super) opening: tokio::sync::Mutex<()>,
@@ -28,12 +30,21 @@ pub(super) struct Host {
 
 #[derive(Debug, Default)]
 struct Shelf {
-    /// The one used last at the end, so that a few busy ones stay and the others end.
-    idle: Vec<(Link, Instant)>,
+    /// In the order of their last use.
+    resting: VecDeque<Resting>,
     http2: Option<Shared>,
     spoke_http2: bool,
     /// Of connections that were shared so far.
     count: u64,
+}
+
+/// An HTTP/1.1 connection between two requests.
+#[derive(Debug)]
+struct Resting {
+    link: Link,
+    since: Instant,
+    /// When it has been silent for long enough.
+    rested: Instant,
 }
 
 /// An HTTP/2 connection.
@@ -61,10 +72,15 @@ pub(super) enum Lost {
 
 /// Longest time that a connection is kept idle. Servers keep theirs longer, so that a request rarely meets a closing one.
 const IDLE: Duration = Duration::from_secs(15);
-/// Most idle connections to an origin.
+/// Most connections to an origin that wait for their next request.
 const MAX_IDLE: usize = 256;
+/// How many of them rest before those that rest longest are used early. Past some 1,200 requests a second each would else
+/// open a connection of its own, which takes 16 KiB and more.
+const CROWD: usize = 64;
 /// Least and longest silence before a connection is used again. A thousand requests a second rest some fifty connections.
 const REST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
+/// How many connections may turn out to have unread bytes before a new one is opened.
+const MAX_PROBED: usize = 3;
 /// Requests keep a shared connection from being idle, so that one whose other end has vanished would serve timeouts until
 /// the kernel gives it up, a quarter of an hour later.
 const PING: Duration = Duration::from_secs(5);
@@ -73,22 +89,29 @@ const MAX_HEAD: usize = 64 * 1024;
 
 impl Host {
     pub(super) fn new(origin: Origin, keep_alive: bool) -> Self {
-        Self { origin, keep_alive, shelf: Mutex::default(), opening: tokio::sync::Mutex::default() }
+        Self {
+            origin,
+            keep_alive,
+            trust: Arc::default(),
+            shelf: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+        }
     }
 
-    /// Returns a connection that is open, if there is one.
-    pub(super) fn idle(self: &Arc<Self>, net: &Net) -> Option<Way> {
-        loop {
-            let (link, _) = self.lock().idle.pop()?;
-            if !link.is_usable() {
-                continue;
-            }
+    /// Returns a connection that rested, if there is one, and the origin never said too much of late.
+    pub(super) fn idle(&self) -> Option<Way> {
+        if self.trust.is_lost() {
+            return None;
+        }
+        for _ in 0..MAX_PROBED {
+            let link = self.lock().take(Instant::now())?;
             if link.probe.is_silent() {
                 return Some(Way::Http1 { link, is_reused: true, keep_alive: true });
             }
             // Bytes that its driver has not seen yet, or the end. It looks while the connection rests.
-            net.spawn(Arc::clone(self).rest(link));
+            self.keep(link);
         }
+        None
     }
 
     /// Returns the connection that all share, if there is one.
@@ -120,7 +143,7 @@ impl Host {
         let Connected { stream, probe, is_http2 } = connected;
         self.lock().spoke_http2 = is_http2;
         if !is_http2 {
-            let link = greet_http1(stream, probe).await?;
+            let link = greet_http1(stream, probe, &self.trust).await?;
             return Ok(Way::Http1 { link, is_reused: false, keep_alive: self.keep_alive });
         }
         let sender = greet_http2(stream).await?;
@@ -138,25 +161,20 @@ impl Host {
 
     /// Keeps a connection for the next request, once it has been silent for as long as its slowest exchange took: an
     /// answer too many comes within about that time. What it brings meanwhile closes it.
-    pub(super) async fn rest(self: Arc<Self>, mut link: Link) {
-        let rest = link.slowest.clamp(REST.0, REST.1);
-        let ready = tokio::time::timeout(rest + REST.1, link.sender.ready()).await;
-        if !matches!(ready, Ok(Ok(()))) {
-            return;
-        }
-        tokio::time::sleep(rest).await;
-        if link.is_usable() {
-            let mut shelf = self.lock();
-            if shelf.idle.len() < MAX_IDLE {
-                shelf.idle.push((link, Instant::now()));
-            }
+    pub(super) fn keep(&self, link: Link) {
+        let since = Instant::now();
+        let rested = since + link.slowest.clamp(REST.0, REST.1);
+        let mut shelf = self.lock();
+        shelf.resting.push_back(Resting { link, since, rested });
+        if shelf.resting.len() > MAX_IDLE {
+            shelf.resting.pop_front();
         }
     }
 
     /// Closes what was not used for long.
     pub(super) fn close_idle(&self) {
         let mut shelf = self.lock();
-        shelf.idle.retain(|(link, since)| link.is_usable() && since.elapsed() < IDLE);
+        shelf.resting.retain(|resting| !resting.link.sender.is_closed() && resting.since.elapsed() < IDLE);
         let is_over = |shared: &Shared| shared.sender.is_closed() || shared.used.elapsed() >= IDLE;
         if shelf.http2.as_ref().is_some_and(is_over) {
             shelf.http2 = None;
@@ -168,12 +186,27 @@ impl Host {
     }
 }
 
-async fn greet_http1(stream: Stream, probe: Probe) -> hyper::Result<Link> {
+impl Shelf {
+    /// Takes the connection that rested and was used last, so that a few busy ones stay and the others end. In a crowd,
+    /// the one that rests longest.
+    fn take(&mut self, now: Instant) -> Option<Link> {
+        loop {
+            let rested = self.resting.iter().rposition(|resting| resting.rested <= now);
+            let place = rested.or_else(|| (self.resting.len() >= CROWD).then_some(0))?;
+            let link = self.resting.remove(place)?.link;
+            if link.is_usable() {
+                return Some(link);
+            }
+        }
+    }
+}
+
+async fn greet_http1(stream: Stream, probe: Probe, trust: &Arc<Trust>) -> hyper::Result<Link> {
     let mut builder = http1::Builder::new();
     // RFC 9112 section 5.2: what was folded is read as a space.
     builder.max_header_size(MAX_HEAD).allow_obsolete_multiline_headers_in_responses(true);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-    let answers = Arc::new(Answers::default());
+    let answers = Arc::new(Answers::new(Arc::clone(trust)));
     let watched = Arc::clone(&answers);
     tokio::spawn(async move {
         if let Err(error) = connection.await

@@ -8,6 +8,7 @@ use http_body_util::Full;
 use hyper::client::conn::http1;
 use introspectd_core::{Doubt, DoubtHandler};
 
+use super::trust::Trust;
 use crate::connect::Probe;
 
 /// An HTTP/1.1 connection, held by one exchange at a time.
@@ -21,8 +22,11 @@ pub(crate) struct Link {
 }
 
 /// Answers that came over a connection last, to be taken back should their place on it turn out to be wrong.
-#[derive(Debug, Default)]
-pub(crate) struct Answers(Mutex<Last>);
+#[derive(Debug)]
+pub(crate) struct Answers {
+    last: Mutex<Last>,
+    trust: Arc<Trust>,
+}
 
 #[derive(Debug, Default)]
 struct Last {
@@ -47,6 +51,10 @@ impl Link {
 }
 
 impl Answers {
+    pub(super) fn new(trust: Arc<Trust>) -> Self {
+        Self { last: Mutex::default(), trust }
+    }
+
     /// Notes who is to hear of a doubt about the answer that comes next.
     pub(super) fn expect(&self, handler: Option<DoubtHandler>) {
         let mut last = self.lock();
@@ -68,17 +76,21 @@ impl Answers {
     /// Takes back the answer before the one that did not begin as it should.
     pub(super) fn doubt_previous(&self) {
         let previous = self.lock().previous.take();
+        if previous.is_some() {
+            self.trust.lose();
+        }
         previous.iter().for_each(Answer::raise);
     }
 
     /// Takes back what came last.
     pub(super) fn doubt(&self) {
         let Last { current, previous, .. } = mem::take(&mut *self.lock());
+        self.trust.lose();
         current.iter().chain(&previous).for_each(Answer::raise);
     }
 
     fn lock(&self) -> MutexGuard<'_, Last> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

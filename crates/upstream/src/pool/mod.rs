@@ -1,6 +1,7 @@
 mod host;
 mod link;
 mod question;
+mod trust;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -30,7 +31,7 @@ pub(crate) const MAX_BODY: usize = 1024 * 1024;
 /// Connections to a provider, without the deadline over an exchange and without credentials.
 ///
 /// All of it runs on the outbound threads. An HTTP/1.1 connection is used again after it has been silent for a while
-/// ([`rest`]): an answer too many would else be taken for the next one.
+/// ([`Host::keep`]): an answer too many would else be taken for the next one.
 #[derive(Clone)]
 pub(crate) struct Pool(Arc<Inner>);
 
@@ -65,7 +66,6 @@ pub(crate) struct Received {
 /// An HTTP/1.1 connection on loan. Dropping it closes the connection.
 pub(crate) struct Lease {
     link: Link,
-    net: Net,
     host: Arc<Host>,
     began: Instant,
 }
@@ -132,8 +132,8 @@ impl Pool {
 
     fn reply(&self, response: Response<Incoming>, link: Option<(Link, Instant)>, host: Arc<Host>) -> Reply {
         let (head, body) = response.into_parts();
-        let (net, at) = (self.0.net.clone(), self.0.clock.now());
-        let lease = link.map(|(link, began)| Box::new(Lease { link, net, host, began }));
+        let at = self.0.clock.now();
+        let lease = link.map(|(link, began)| Box::new(Lease { link, host, began }));
         Reply { version: head.version, status: head.status, headers: head.headers, body, lease, at }
     }
 
@@ -147,7 +147,7 @@ impl Pool {
         if may_share && let Some(way) = host.shared() {
             return Ok(way);
         }
-        if may_reuse && let Some(way) = host.idle(&self.0.net) {
+        if may_reuse && let Some(way) = host.idle() {
             return Ok(way);
         }
         stage.connect();
@@ -232,9 +232,9 @@ impl Received {
 impl Lease {
     /// Gives the connection back, after its answer was read to the end.
     pub(crate) fn give_back(self) {
-        let Self { mut link, net, host, began } = self;
+        let Self { mut link, host, began } = self;
         link.slowest = link.slowest.max(began.elapsed());
-        net.spawn(host.rest(link));
+        host.keep(link);
     }
 }
 

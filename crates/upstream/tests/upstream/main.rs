@@ -10,6 +10,7 @@
 mod authority;
 mod configuration;
 mod credentials;
+mod crowd;
 mod exchange;
 mod expose;
 mod grant;

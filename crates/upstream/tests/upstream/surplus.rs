@@ -163,15 +163,20 @@ async fn bytes_on_an_idle_connection_close_it_and_take_back_what_came_last() {
     assert_eq!(connections.load(Ordering::SeqCst), 2);
 }
 
-/// The one way that is left for an answer to be another's. It lasts until the right answer comes.
+/// The one way that is left for an answer to be another's. It lasts until the right answer comes, and comes once.
 #[tokio::test]
-async fn an_answer_that_came_in_the_place_of_another_is_taken_back() {
-    let (base_url, _) = repeating(Repeats::WhenAskedAgain).await;
+async fn an_answer_that_came_in_the_place_of_another_is_taken_back_and_ends_reuse() {
+    let (base_url, connections) = repeating(Repeats::WhenAskedAgain).await;
     let (upstream, doubts) = (open(&base_url, ""), Doubts::default());
     assert_eq!(doubts.ask(&upstream, &base_url, "/a").await.unwrap().body, "/a");
     until_it_is_pooled().await;
     assert_eq!(doubts.ask(&upstream, &base_url, "/b").await.unwrap().body, "/a");
     doubts.include(&[("/b", Doubt::Misplaced)]).await;
+    for (path, expected) in [("/c", 2), ("/d", 3), ("/e", 4)] {
+        assert_eq!(doubts.ask(&upstream, &base_url, path).await.unwrap().body, path);
+        until_it_is_pooled().await;
+        assert_eq!(connections.load(Ordering::SeqCst), expected);
+    }
 }
 
 #[tokio::test]
