@@ -211,10 +211,19 @@ impl Credentials {
                 "Give --client-id and --secret-file, or --certificate and --key where it knows clients by these.",
             );
         }
+        let what =
+            format!("the server refuses our credentials{whom} ({}, status {status})", word(&self.kind));
         fault(
-            format!("the server refuses our credentials{whom} ({}, status {status})", word(&self.kind)),
-            "Compare id and secret with those of the client at the server; it must be confidential, and registered for \
-             this type of credentials.",
+            what,
+            match self.kind {
+                Type::Bearer | Type::ClientCredentials => {
+                    "Check that our own token is live, and good for introspection at the server."
+                }
+                Type::ClientSecretBasic | Type::ClientSecretPost | Type::Basic | Type::None => {
+                    "Compare id and secret with those of the client at the server; it must be confidential, and \
+                     registered for this type of credentials."
+                }
+            },
         )
     }
 

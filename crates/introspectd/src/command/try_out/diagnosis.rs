@@ -29,8 +29,8 @@ pub(super) struct Verdict {
     /// First line of the verdict.
     pub(super) headline: String,
     pub(super) findings: Vec<Finding>,
-    /// Set when the server answered about the token.
-    pub(super) is_definite: bool,
+    /// Set when there is a section to paste: the server answered about a token that is one.
+    pub(super) has_section: bool,
 }
 
 impl Case<'_> {
@@ -41,7 +41,7 @@ impl Case<'_> {
                 exit: Exit::Refused,
                 headline: "inactive: the server says so".to_owned(),
                 findings: self.of_inactive(),
-                is_definite: true,
+                has_section: token::faults(self.token).is_empty(),
             },
             Err(failure) => self.of_failure(failure, exchange),
         }
@@ -76,7 +76,7 @@ impl Case<'_> {
             State::Revoked | State::Unknown => (Exit::Refused, "inactive".to_owned(), Vec::new()),
         };
         findings.extend(token.exp().and_then(in_milliseconds));
-        Verdict { exit, headline, findings, is_definite: true }
+        Verdict { exit, headline, findings, has_section: true }
     }
 
     fn of_inactive(&self) -> Vec<Finding> {
@@ -125,9 +125,9 @@ impl Case<'_> {
             || is_about_client(&response);
         Verdict {
             exit: if is_refusal { Exit::Refused } else { Exit::Unreachable },
-            headline: format!("no answer about the token: {failure}"),
+            headline: format!("no answer about the token; the log of the service would say: {failure}"),
             findings,
-            is_definite: false,
+            has_section: false,
         }
     }
 

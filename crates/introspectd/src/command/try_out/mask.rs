@@ -18,11 +18,14 @@ const SECRET_MEMBER: &str = concat!(
     r#""(?:[^"\\]|\\.)*""#,
 );
 
+/// Credentials of HTTP that a server repeats, such as a token that was fetched for us.
+const SCHEME: &str = r"\b((?i-u:bearer|basic)[ +])[A-Za-z0-9._~+/-]{16,}=*";
+
 /// Token and credential, in the spellings in which a server may repeat them. Does not print.
 pub(super) struct Mask {
     whole: Vec<SecretString>,
     parts: HashSet<SecretPart>,
-    member: Option<Regex>,
+    patterns: Option<(Regex, Regex)>,
 }
 
 #[derive(PartialEq, Eq, Hash)]
@@ -31,8 +34,8 @@ struct SecretPart([char; PART]);
 impl Mask {
     /// Masks a token and the `secret` of `user`.
     pub(super) fn new(token: &str, user: Option<&str>, secret: Option<&SecretString>) -> Self {
-        let mut mask =
-            Self { whole: Vec::new(), parts: HashSet::new(), member: Regex::new(SECRET_MEMBER).ok() };
+        let patterns = Regex::new(SECRET_MEMBER).ok().zip(Regex::new(SCHEME).ok());
+        let mut mask = Self { whole: Vec::new(), parts: HashSet::new(), patterns };
         mask.add(token);
         if let Some(secret) = secret.map(ExposeSecret::expose_secret) {
             mask.add(secret);
@@ -62,8 +65,9 @@ impl Mask {
 
     /// Returns the text without any of them.
     pub(super) fn apply(&self, text: &str) -> String {
-        let Some(member) = &self.member else { return MASK.to_owned() };
-        let mut masked = member.replace_all(text, format!("$1\"{MASK}\"")).into_owned();
+        let Some((member, scheme)) = &self.patterns else { return MASK.to_owned() };
+        let masked = member.replace_all(text, format!("$1\"{MASK}\""));
+        let mut masked = scheme.replace_all(&masked, format!("${{1}}{MASK}")).into_owned();
         for secret in &self.whole {
             masked = masked.replace(secret.expose_secret(), MASK);
         }
@@ -133,6 +137,14 @@ mod tests {
             r#"{"active":true,"access_token":"a\"b","Client_Secret" : "c","x":{"id_token":"d"},"sub":"e"}"#;
         let masked = r#"{"active":true,"access_token":"***","Client_Secret" : "***","x":{"id_token":"***"},"sub":"e"}"#;
         assert_eq!(mask().apply(body), masked);
+    }
+
+    #[test]
+    fn credentials_of_http_are_masked_by_their_scheme() {
+        let echo = "authorization: Bearer c29tZWJvZHkncw.token_-~==, BASIC dXNlcjpwYXNzd29yZA==;";
+        assert_eq!(mask().apply(echo), "authorization: Bearer ***, BASIC ***;");
+        let challenge = r#"Bearer realm="api", error="invalid_token", Basic charset="UTF-8""#;
+        assert_eq!(mask().apply(challenge), challenge);
     }
 
     #[test]

@@ -22,7 +22,7 @@ use introspectd_settings::Environment;
 use introspectd_upstream::{Exchange, Outbound};
 use secrecy::ExposeSecret;
 
-use super::{Outcome, Stopped, block_on, environment, proxies, read_secret, say};
+use super::{Exit, Outcome, Stopped, block_on, environment, proxies, read_secret, say};
 use credentials::{CredentialArgs, Credentials};
 use diagnosis::Case;
 use mask::Mask;
@@ -135,9 +135,10 @@ impl Try {
         };
         let verdict = case.judge(&exchange);
         report.verdict(&verdict);
-        if verdict.is_definite {
+        if verdict.has_section {
             tell("Section for introspectd.toml:\n\n");
-            say(self.pasted(&credentials, token.expose(), &form).trim_end())?;
+            let (value, comment) = section::matching(token.expose(), &form, verdict.exit == Exit::Fine);
+            say(self.pasted(&credentials, &value, comment).trim_end())?;
         }
         Ok(verdict.exit)
     }
@@ -155,11 +156,10 @@ impl Try {
         provider.ok_or_else(|| Stopped::usage("the arguments describe no server"))
     }
 
-    fn pasted(&self, credentials: &Credentials, token: &str, form: &Form) -> String {
+    fn pasted(&self, credentials: &Credentials, matching: &str, comment: &str) -> String {
         let file = self.credentials.secret_file.as_deref();
         let source = file.map(|file| section::secret_source(file, &self.name)).unwrap_or_default();
-        let (value, comment) = section::matching(token, form);
-        self.section(credentials, &source).write(&self.name, Some((&value, comment)))
+        self.section(credentials, &source).write(&self.name, Some((matching, comment)))
     }
 
     fn section(&self, credentials: &Credentials, source: &str) -> Section {

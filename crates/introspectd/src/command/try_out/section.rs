@@ -75,8 +75,12 @@ fn variable(name: &str) -> String {
 }
 
 /// Value of `match` that this token fits, and what to know of it.
-pub(super) fn matching(token: &str, form: &Form) -> (String, &'static str) {
-    const READ_OFF: &str = "Read off one token: widen it if others look different.";
+pub(super) fn matching(token: &str, form: &Form, is_active: bool) -> (String, &'static str) {
+    let read_off = if is_active {
+        "Read off one token: widen it if others look different."
+    } else {
+        "Read off a token that is not active: run it again with a live one."
+    };
     match form {
         Form::Jwt(claims) => match &claims.iss {
             Some(iss) => (format!("{{ jwt_issuer = {} }}", text(iss)), ""),
@@ -85,7 +89,7 @@ pub(super) fn matching(token: &str, form: &Form) -> (String, &'static str) {
         Form::UnreadableJwt => (JWTS.to_owned(), NO_ISSUER),
         Form::Opaque => match PREFIXES.iter().find(|prefix| token.starts_with(**prefix)) {
             Some(prefix) => (format!("{{ prefix = {} }}", text(prefix)), ""),
-            None => (format!("{{ regex = {} }}", text(&pattern(token))), READ_OFF),
+            None => (format!("{{ regex = {} }}", text(&pattern(token))), read_off),
         },
     }
 }
@@ -134,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_documented_prefix_is_taken_and_no_other() {
-        let matching = |token: &str| matching(token, &Form::of(token)).0;
+        let matching = |token: &str| matching(token, &Form::of(token), true).0;
         assert_eq!(matching("ory_at_abc.def"), "{ prefix = \"ory_at_\" }");
         assert_eq!(matching("my_at_abc"), r#"{ regex = "^[A-Za-z0-9_-]{9}$" }"#);
         assert_eq!(matching("eyJhbGciOiJub25lIn0.eyJpc3MiOiJpXCJqIn0."), r#"{ jwt_issuer = "i\"j" }"#);

@@ -187,14 +187,15 @@ async fn request_and_response_are_shown_with_token_and_secrets_masked() {
 
 #[tokio::test]
 async fn definite_answers_have_a_section_and_the_exit_code_of_lookup() {
-    for (token, code, headline) in [
-        (ACTIVE, 0, "active for another "),
-        (UNKNOWN, 1, "inactive: the server says so"),
-        (STALE, 1, "inactive: the server says active, and `exp` was 10 min ago"),
+    let (live, other) = ("# Read off one token", "# Read off a token that is not active");
+    for (token, code, headline, comment) in [
+        (ACTIVE, 0, "active for another ", live),
+        (UNKNOWN, 1, "inactive: the server says so", other),
+        (STALE, 1, "inactive: the server says active, and `exp` was 10 min ago", other),
     ] {
         let sso = sso().await;
         let ended = Trial::of_client(introspect(&sso), CLIENT_SECRET).secretly(token).await.with(code);
-        assert!(ended.stderr.contains(headline), "{ended:#?}");
+        assert!(ended.stderr.contains(headline) && ended.stdout.contains(comment), "{ended:#?}");
         assert!(ended.stdout.starts_with("[providers.sso]\n"), "{ended:#?}");
     }
 }

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 
 use super::{SECRET, TOKEN, Trial, agreeable, introspect};
 
-async fn inactive(token: &str) -> String {
+async fn inactive(token: &str) -> (String, String) {
     let server = agreeable().await;
     server.next(Fault::Answer(Answer::json(200, json!({"active": false}))));
     let ended = Trial::of_client(introspect(&server), SECRET).secretly(token).await.with(1);
     assert!(ended.stderr.contains("possible cause: our client may not see the token"), "{ended:#?}");
-    ended.stderr
+    (ended.stdout, ended.stderr)
 }
 
 #[tokio::test]
@@ -27,8 +27,9 @@ async fn each_cause_that_can_be_seen_is_named() {
         (&quoted, "in quotes"),
         (r#"{"access_token":"of-a-whole-answer"}"#, "holds JSON"),
     ] {
-        let stderr = inactive(token).await;
+        let (section, stderr) = inactive(token).await;
         assert!(stderr.contains(what), "{what}: {stderr}");
+        assert_eq!(section, "", "nothing can be read off it");
     }
 }
 
@@ -61,9 +62,9 @@ async fn claims_of_a_jwt_say_why_it_may_be_inactive() {
         (json!({"iss": here, "typ": "ID"}), "looks like an ID token"),
         (json!({"iss": here, "typ": "Refresh"}), "looks like a refresh token"),
     ] {
-        let stderr = inactive(&jwt(&claims)).await;
+        let (_, stderr) = inactive(&jwt(&claims)).await;
         assert!(stderr.contains(what), "{what}: {stderr}");
     }
-    let stderr = inactive(&jwt(&json!({"iss": here, "aud": "introspectd"}))).await;
+    let (_, stderr) = inactive(&jwt(&json!({"iss": here, "aud": "introspectd"}))).await;
     assert!(!stderr.contains("`aud` does not name") && !stderr.contains("issuer is at"), "{stderr}");
 }
