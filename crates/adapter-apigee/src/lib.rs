@@ -10,7 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use introspectd_core::{
-    BadAnswer, Batch, Capabilities, Clock, Failure, Introspection, Listing, Place, Position, Provider,
+    BadAnswer, Batch, Capabilities, Clock, CreationKey, Failure, Introspection, Listing, Position, Provider,
     TokenValue, Window,
 };
 use introspectd_upstream::{Address, Outbound, Segment, Upstream};
@@ -83,7 +83,7 @@ impl Apigee {
         while let Some((handle, answer)) = answers.try_next().await? {
             match answer {
                 Introspection::Token(token) if search.means(&token) => {
-                    window.offer(Place { millis: millis(&token), handle }, *token);
+                    window.offer(CreationKey { millis: millis(&token), handle }, *token);
                 }
                 Introspection::Token(_) | Introspection::Inactive => {}
             }

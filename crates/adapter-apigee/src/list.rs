@@ -36,12 +36,12 @@ impl<'a> Search<'a> {
         let Filters { owner: _, user_id: _, client_id, account_id, grant_type, role } = filters;
         let app = client_id.as_deref().filter(|id| is_uuid(id));
         let user = filters.user();
-        if account_id.is_some() || role.is_some() || app.is_none() && user == User::Anyone {
+        if account_id.is_some() || role.is_some() || app.is_none() && user == User::Any {
             return Err(Failure::Unsupported);
         }
         let end_user = match user {
-            User::Anyone => None,
-            User::One("") | User::Nobody => return Ok(None),
+            User::Any => None,
+            User::One("") | User::Conflicting => return Ok(None),
             User::One(user) => Some(user),
         };
         let client_id = client_id.as_deref().filter(|_| app.is_none());

@@ -120,7 +120,7 @@ fn read_record(body: &[u8], asked: &TokenValue) -> Result<Token, BadAnswer> {
             token.details.insert(name.to_owned(), value);
         }
     }
-    Ok(token.without(asked))
+    Ok(token.redact(asked))
 }
 
 fn status(word: &str) -> Status {

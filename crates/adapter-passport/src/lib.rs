@@ -138,7 +138,7 @@ impl Provider for Passport {
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
         let Some(id) = self.find(token).await? else { return Ok(Introspection::Inactive) };
         Ok(match self.lookup(&id).await? {
-            Introspection::Token(record) => Introspection::Token(Box::new(record.without(token))),
+            Introspection::Token(record) => Introspection::Token(Box::new(record.redact(token))),
             Introspection::Inactive => Introspection::Inactive,
         })
     }
@@ -174,7 +174,7 @@ impl Provider for Passport {
         wire::is_id(id)
     }
 
-    fn is_never_a_token(&self, text: &TokenValue) -> bool {
+    fn spells_an_id(&self, text: &TokenValue) -> bool {
         wire::spells_an_id(text)
     }
 

@@ -72,9 +72,9 @@ impl<'a> Page<'a> {
             return Err(Failure::Unsupported);
         }
         let user = match filters.user() {
-            User::Anyone => None,
+            User::Any => None,
             User::One(user) => Some(user),
-            User::Nobody => return Ok(None),
+            User::Conflicting => return Ok(None),
         };
         let (number, taken, as_of) = match from {
             None => (1, 0, None),
@@ -209,7 +209,7 @@ fn read_record(record: &RawValue) -> Result<(Token, Undocumented), BadAnswer> {
         Some(Value::String(text)) => TokenValue::parse(text).ok(),
         Some(_) | None => None,
     };
-    Ok((secret.into_iter().fold(token, |token, secret| token.without(&secret)), told))
+    Ok((secret.into_iter().fold(token, |token, secret| token.redact(&secret)), told))
 }
 
 /// The vendor's name of a grant: by that of RFC 6749, which two of them have, or by its own. There are no more.

@@ -60,7 +60,7 @@ pub(crate) fn read(
         return Ok(Introspection::Inactive);
     }
     let token = read_record(members, reading, now)?;
-    Ok(Introspection::Token(Box::new(token.without(asked))))
+    Ok(Introspection::Token(Box::new(token.redact(asked))))
 }
 
 /// RFC 7009 section 2.2.1.

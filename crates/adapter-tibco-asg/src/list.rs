@@ -20,9 +20,9 @@ impl TibcoAsg {
         }
         let mut window = Window::after(from, listing.order)?;
         let owner = match listing.filters.user() {
-            User::Anyone => None,
+            User::Any => None,
             User::One(owner) => Some(owner),
-            User::Nobody => return Ok(Batch::default()),
+            User::Conflicting => return Ok(Batch::default()),
         };
         let client = listing.filters.client_id.as_deref();
         let mut elements = self.elements(owner).await?;

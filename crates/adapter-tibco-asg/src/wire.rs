@@ -115,7 +115,7 @@ fn read_record(body: &[u8], asked: &TokenValue) -> Result<Token, BadAnswer> {
     token.grant_type = record.grant_type.as_ref().and_then(Value::as_str).and_then(grant_type);
     token.details =
         Members::from_iter(record.classification.map(|it| ("classification".to_owned(), it.into())));
-    Ok(token.without(asked))
+    Ok(token.redact(asked))
 }
 
 /// `Active` is documented; the others are what such a server would say.

@@ -40,4 +40,4 @@ pub use token::{
     Audience, Expiry, Introspection, Object, State, Status, Token, Validity, bearer_or, grant_type,
 };
 pub use usage::{NotBearer, decides_use};
-pub use window::{Place, Window};
+pub use window::{CreationKey, Window};

@@ -34,11 +34,11 @@ pub struct Filters {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum User<'a> {
     /// Anybody's.
-    Anyone,
+    Any,
     /// Those of one.
     One(&'a str),
     /// Those of two at the same time, which are none.
-    Nobody,
+    Conflicting,
 }
 
 impl Filters {
@@ -46,10 +46,10 @@ impl Filters {
     /// Apigee's `enduser`. So one question finds a user's tokens at all of them.
     pub fn user(&self) -> User<'_> {
         match (self.owner.as_deref(), self.user_id.as_deref()) {
-            (None, None) => User::Anyone,
+            (None, None) => User::Any,
             (Some(one), None) | (None, Some(one)) => User::One(one),
             (Some(one), Some(other)) if one == other => User::One(one),
-            (Some(_), Some(_)) => User::Nobody,
+            (Some(_), Some(_)) => User::Conflicting,
         }
     }
 }
@@ -113,9 +113,9 @@ mod tests {
             let (owner, user_id) = (owner.map(str::to_owned), user.map(str::to_owned));
             let filters = Filters { owner, user_id, ..Filters::default() };
             match filters.user() {
-                User::Anyone => "anyone".to_owned(),
+                User::Any => "anyone".to_owned(),
                 User::One(one) => one.to_owned(),
-                User::Nobody => "nobody".to_owned(),
+                User::Conflicting => "nobody".to_owned(),
             }
         };
         assert_eq!(user(None, None), "anyone");

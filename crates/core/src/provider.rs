@@ -59,7 +59,7 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
 
     /// Whether the text is one of the provider's token ids, in whichever spelling. Such a text is never a token: ids are
     /// shown to many.
-    fn is_never_a_token(&self, text: &TokenValue) -> bool {
+    fn spells_an_id(&self, text: &TokenValue) -> bool {
         let _ = text;
         false
     }

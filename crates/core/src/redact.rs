@@ -20,7 +20,7 @@ impl Token {
     /// Providers echo what they were asked in places that no list of names foresees (`"Bearer …"`, a URL with the
     /// token in its query); whoever reads our answer must not learn a credential from it.
     #[must_use]
-    pub fn without(mut self, presented: &TokenValue) -> Self {
+    pub fn redact(mut self, presented: &TokenValue) -> Self {
         // A member that is dropped may be one that names the token's use.
         self.not_bearer = self.not_bearer();
         let presented = Presented::new(presented);
@@ -161,7 +161,7 @@ mod tests {
         token.details =
             json!({"a": [{"b": SECRET}, SECRET, 1], SECRET: 1}).as_object().unwrap().clone().into();
 
-        let kept = token.without(&presented(SECRET));
+        let kept = token.redact(&presented(SECRET));
 
         assert!(!format!("{kept:?}").contains(SECRET));
         assert_eq!(kept.scope.to_string(), "read");
@@ -181,7 +181,7 @@ mod tests {
             r"a/quite-secret\u002btoken",
         ] {
             let members = json!({"echo": echo, "deep": [{"request": echo}, "kept"], echo: true, "x": "kept"});
-            let kept = token(members).without(&presented(SECRET)).extensions;
+            let kept = token(members).redact(&presented(SECRET)).extensions;
             assert_eq!(Json::Object(kept), json!({"deep": [{}, "kept"], "x": "kept"}).into(), "{echo}");
         }
     }
@@ -190,7 +190,7 @@ mod tests {
     fn what_only_resembles_the_presented_token_is_kept() {
         let members = json!({"a": "a/quite-secret", "b": "A/QUITE-SECRET+TOKEN", "c": "100 % a", "d": "\\", "e": "\\u12", "f": ""});
         assert_eq!(
-            token(members.clone()).without(&presented(SECRET)).extensions,
+            token(members.clone()).redact(&presented(SECRET)).extensions,
             members.as_object().unwrap().clone().into()
         );
     }
@@ -198,16 +198,16 @@ mod tests {
     #[test]
     fn a_short_token_is_dropped_where_it_stands_as_a_word() {
         let members = json!({"a": "short12", "b": "Bearer short12", "c": "?token=short12&x", "short12": 1, "short123": 2});
-        let kept = token(members).without(&presented("short12")).extensions;
+        let kept = token(members).redact(&presented("short12")).extensions;
         assert_eq!(Json::Object(kept), json!({"short123": 2}).into());
         let members = json!({"jti": "id-of-short12", "name": "short12.example", "x": "nashort12"});
         assert_eq!(
-            token(members.clone()).without(&presented("short12")).extensions,
+            token(members.clone()).redact(&presented("short12")).extensions,
             members.as_object().unwrap().clone().into()
         );
         let members = json!({"sub": "alice", "scope_of": "read all"});
         assert_eq!(
-            token(members.clone()).without(&presented("a")).extensions,
+            token(members.clone()).redact(&presented("a")).extensions,
             members.as_object().unwrap().clone().into()
         );
     }
@@ -218,7 +218,7 @@ mod tests {
             let echo = format!("{around}{secret}{around}");
             let encoded: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
             let escaped: String = secret.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
-            let kept = token(json!({"a": echo, "b": encoded, "c": escaped})).without(&presented(&secret));
+            let kept = token(json!({"a": echo, "b": encoded, "c": escaped})).redact(&presented(&secret));
             prop_assert!(kept.extensions.is_empty());
         }
     }

@@ -72,7 +72,7 @@ pub enum Status {
     /// Any other word, or none where there should be one.
     Unknown,
     /// Left out, as in some vendors' lists. It is known to be no good past its end, and never known to be good.
-    Untold,
+    Unreported,
 }
 
 /// When a token ends.
@@ -190,8 +190,8 @@ impl Validity {
             Status::Revoked | Status::RevokedHere => State::Revoked,
             Status::Expired => State::Expired,
             Status::Unknown => State::Unknown,
-            Status::Good | Status::Untold if self.has_ended(now) => State::Expired,
-            Status::Untold => State::Unknown,
+            Status::Good | Status::Unreported if self.has_ended(now) => State::Expired,
+            Status::Unreported => State::Unknown,
             Status::Good if self.nbf.is_some_and(|start| now < start) => State::NotYetValid,
             Status::Good => State::Active,
         }
@@ -290,12 +290,12 @@ mod tests {
 
     #[test]
     fn without_a_status_time_can_only_end_a_token() {
-        let mut token = Token::new(Status::Untold, Expiry::At(at(200)));
+        let mut token = Token::new(Status::Unreported, Expiry::At(at(200)));
         token.nbf = Some(at(100));
         for (now, state) in [(99, State::Unknown), (199, State::Unknown), (200, State::Expired)] {
             assert_eq!(token.state(at(now)), state, "{now}");
         }
-        assert_eq!(Token::new(Status::Untold, Expiry::Never).state(Timestamp::MAX), State::Unknown);
+        assert_eq!(Token::new(Status::Unreported, Expiry::Never).state(Timestamp::MAX), State::Unknown);
     }
 
     #[test]

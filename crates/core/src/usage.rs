@@ -144,7 +144,7 @@ mod tests {
     fn dropping_the_presented_token_makes_no_bearer() {
         for (name, value) in [("token_type", "refresh_token"), ("token_use", "refresh_token")] {
             let presented = TokenValue::parse("refresh_token".to_owned()).unwrap();
-            let token = token(json!({name: value})).without(&presented);
+            let token = token(json!({name: value})).redact(&presented);
             assert!(token.token_type.is_none() && token.extensions.is_empty());
             assert!(token.not_bearer().is_some(), "{name}");
         }

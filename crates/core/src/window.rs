@@ -19,7 +19,7 @@ pub struct Window {
 
 /// Where a record stands in the list.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct CreationKey {
     /// When it was created, in milliseconds since 1970.
     pub millis: i64,
     /// What tells it from others of the same time. Two of one place are the same token, told twice.
@@ -38,8 +38,8 @@ const MOST: Room = Room { records: 200, bytes: 4 * 1024 * 1024 };
 /// Sorts as the list is ordered. Those of a window are all of one kind.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
-    Ascending(Place),
-    Descending(Reverse<Place>),
+    Ascending(CreationKey),
+    Descending(Reverse<CreationKey>),
 }
 
 impl Window {
@@ -51,20 +51,20 @@ impl Window {
         let after = match from {
             None => None,
             Some(Position::After { millis, handle }) => {
-                Some(Place { millis: *millis, handle: handle.clone() })
+                Some(CreationKey { millis: *millis, handle: handle.clone() })
             }
             Some(Position::Page { .. }) => return Err(Failure::Unsupported),
         };
         Ok(Self::with_room(order, after, MOST))
     }
 
-    fn with_room(order: Order, after: Option<Place>, most: Room) -> Self {
+    fn with_room(order: Order, after: Option<CreationKey>, most: Room) -> Self {
         let after = after.map(|place| Key::new(order, place));
         Self { order, after, kept: BTreeMap::new(), size: 0, left_out: None, most }
     }
 
     /// Keeps the record, if it is among the first.
-    pub fn offer(&mut self, place: Place, token: Token) {
+    pub fn offer(&mut self, place: CreationKey, token: Token) {
         let key = Key::new(self.order, place);
         if self.after.as_ref().is_some_and(|after| key <= *after)
             || self.left_out.as_ref().is_some_and(|left_out| key >= *left_out)
@@ -97,7 +97,7 @@ impl Window {
 }
 
 impl Key {
-    fn new(order: Order, place: Place) -> Self {
+    fn new(order: Order, place: CreationKey) -> Self {
         match order {
             Order::Ascending => Self::Ascending(place),
             Order::Descending => Self::Descending(Reverse(place)),
@@ -105,8 +105,8 @@ impl Key {
     }
 
     fn into_position(self) -> Position {
-        let (Self::Ascending(Place { millis, handle }) | Self::Descending(Reverse(Place { millis, handle }))) =
-            self;
+        let (Self::Ascending(CreationKey { millis, handle })
+        | Self::Descending(Reverse(CreationKey { millis, handle }))) = self;
         Position::After { millis, handle }
     }
 }
@@ -117,21 +117,21 @@ mod tests {
     use crate::{Expiry, Status};
     use proptest::prelude::*;
 
-    fn place(millis: i64, handle: &str) -> Place {
-        Place { millis, handle: handle.to_owned() }
+    fn place(millis: i64, handle: &str) -> CreationKey {
+        CreationKey { millis, handle: handle.to_owned() }
     }
 
     fn token(size: usize) -> Token {
-        let mut token = Token::new(Status::Untold, Expiry::Never);
+        let mut token = Token::new(Status::Unreported, Expiry::Never);
         token.sub = Some("x".repeat(size));
         token
     }
 
-    fn places(batch: &Batch) -> Vec<Place> {
+    fn places(batch: &Batch) -> Vec<CreationKey> {
         batch.records.iter().map(|(_, position)| read(position)).collect()
     }
 
-    fn read(position: &Position) -> Place {
+    fn read(position: &Position) -> CreationKey {
         match position {
             Position::After { millis, handle } => place(*millis, handle),
             Position::Page { .. } => panic!("{position:?}"),
@@ -139,7 +139,7 @@ mod tests {
     }
 
     /// From the list's start to its end, as a caller does who takes so many of each batch.
-    fn walk(list: &[(Place, usize)], order: Order, most: Room, taken: usize) -> Vec<Vec<Place>> {
+    fn walk(list: &[(CreationKey, usize)], order: Order, most: Room, taken: usize) -> Vec<Vec<CreationKey>> {
         let (mut seen, mut from) = (Vec::new(), None);
         loop {
             let mut window = Window::with_room(order, from, most);

@@ -25,7 +25,7 @@ impl<K: Keep> Resolver<K> {
             return Err(Failure::Unsupported);
         }
         // Before the provider is asked: an id that is taken for a token is known to many.
-        if entry.provider.is_never_a_token(token) {
+        if entry.provider.spells_an_id(token) {
             return Ok(Bound::IsId);
         }
         if asked.find(Revoked::Token(token)).is_some() {

@@ -126,8 +126,8 @@ mod tests {
     }
 
     fn status() -> impl Strategy<Value = Status> {
-        use Status::{Expired, Good, Revoked, RevokedHere, Unknown, Untold};
-        prop::sample::select(vec![Good, Revoked, RevokedHere, Expired, Unknown, Untold])
+        use Status::{Expired, Good, Revoked, RevokedHere, Unknown, Unreported};
+        prop::sample::select(vec![Good, Revoked, RevokedHere, Expired, Unknown, Unreported])
     }
 
     proptest! {

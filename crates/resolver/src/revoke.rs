@@ -42,8 +42,8 @@ impl<K: Keep> Resolver<K> {
     }
 
     /// Whether the text is one of the provider's token ids in some spelling, and so no token.
-    pub fn is_never_a_token(&self, text: &TokenValue, provider: &ProviderName) -> bool {
-        self.named(provider.as_str()).is_some_and(|(_, asked)| asked.entry.provider.is_never_a_token(text))
+    pub fn spells_an_id(&self, text: &TokenValue, provider: &ProviderName) -> bool {
+        self.named(provider.as_str()).is_some_and(|(_, asked)| asked.entry.provider.spells_an_id(text))
     }
 
     /// Whether this has the form of the provider's ids, so that it can be told: anything else may be a token.

@@ -1,5 +1,5 @@
 use super::*;
-use introspectd_core::{Expiry, Order, Place, Status, Timestamp, Window};
+use introspectd_core::{CreationKey, Expiry, Order, Status, Timestamp, Window};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -251,7 +251,7 @@ proptest! {
                 let mut token = record(Some(millis.div_euclid(1000)), json!(millis));
                 token.jti = Some(id.to_string());
                 let handle = handle(&value(&format!("token {id}")));
-                window.offer(Place { millis: super::millis(&token), handle }, token);
+                window.offer(CreationKey { millis: super::millis(&token), handle }, token);
             }
             let batch = window.into_batch();
             // Who reads takes all of it, or goes on in its middle.

@@ -1,5 +1,5 @@
 use introspectd_core::{
-    BadAnswer, Expiry, Json, Members, Place, ScopeSet, Status, Timestamp, Token, TokenValue, grant_type,
+    BadAnswer, CreationKey, Expiry, Json, Members, ScopeSet, Status, Timestamp, Token, TokenValue, grant_type,
 };
 use introspectd_upstream::described;
 use serde::Deserialize;
@@ -56,7 +56,7 @@ impl Record {
     ///
     /// # Errors
     /// [`BadAnswer::Member`] where nothing tells it from others.
-    pub(super) fn read(self) -> Result<(Place, Token), BadAnswer> {
+    pub(super) fn read(self) -> Result<(CreationKey, Token), BadAnswer> {
         let secrets: Vec<&str> =
             [&self.access_token, &self.rfc_access_token, &self.refresh_token, &self.secret, &self.saml_token]
                 .into_iter()
@@ -83,23 +83,23 @@ impl Record {
             told(&self.classification).map(|it| ("classification".to_owned(), Json::String(it)));
         token.details = Members::from_iter(classification);
         let secrets = secrets.iter().filter_map(|secret| TokenValue::parse((*secret).to_owned()).ok());
-        let token = secrets.fold(token, |token, secret| token.without(&secret));
+        let token = secrets.fold(token, |token, secret| token.redact(&secret));
         Ok((self.place()?, token))
     }
 
     fn status(&self) -> Status {
         match &self.status {
-            None => Status::Untold,
+            None => Status::Unreported,
             Some(status) => status.as_str().map_or(Status::Unknown, wire::status),
         }
     }
 
-    fn place(&self) -> Result<Place, BadAnswer> {
+    fn place(&self) -> Result<CreationKey, BadAnswer> {
         let created = time(&self.created_on).and_then(|_| integer(&self.created_on));
         let handle =
             handle(text(&self.id), text(&self.access_token)).ok_or_else(|| BadAnswer::member("id"))?;
         // No possible time is before this one.
-        Ok(Place { millis: created.unwrap_or(Timestamp::MIN.seconds() * 1000), handle })
+        Ok(CreationKey { millis: created.unwrap_or(Timestamp::MIN.seconds() * 1000), handle })
     }
 }
 
@@ -140,11 +140,11 @@ mod tests {
         list[0].clone()
     }
 
-    fn read(record: &str) -> Result<(Place, Token), BadAnswer> {
+    fn read(record: &str) -> Result<(CreationKey, Token), BadAnswer> {
         object::<Record>(record.as_bytes())?.read()
     }
 
-    fn read_with(change: impl FnOnce(&mut Value)) -> (Place, Token) {
+    fn read_with(change: impl FnOnce(&mut Value)) -> (CreationKey, Token) {
         let mut record = sample();
         change(&mut record);
         read(&record.to_string()).unwrap()
@@ -222,7 +222,7 @@ mod tests {
                     record[member] = odd.clone();
                 }
             });
-            let expected = Token::new(Status::Untold, Expiry::At(at(1_409_946_380)));
+            let expected = Token::new(Status::Unreported, Expiry::At(at(1_409_946_380)));
             assert_eq!(token, expected, "{odd}");
             assert_eq!(place.millis, -62_135_596_800_000);
         }

@@ -54,7 +54,7 @@ impl Session {
         let explanation = self.resolver().explain(token.clone(), only, |name| caller.may_ask(name)).await;
         let mut explained = Explained::new(&explanation, self.now());
         explained.fingerprint = Some(self.fingerprint(&token));
-        if explanation.accounts.iter().any(|it| self.resolver().is_never_a_token(&token, it.provider)) {
+        if explanation.accounts.iter().any(|it| self.resolver().spells_an_id(&token, it.provider)) {
             explained.is_an_id();
         }
         explained.name_stray_space(token.expose());

@@ -252,7 +252,7 @@ fn said(fact: &Fact<Rendered>, now: Timestamp) -> (&'static str, Option<Times>) 
         Status::Revoked => "revoked",
         Status::RevokedHere => "revoked_here",
         Status::Expired => "expired",
-        Status::Unknown | Status::Untold => "unknown",
+        Status::Unknown | Status::Unreported => "unknown",
     };
     let told: Option<Told> = serde_json::from_slice(record.kept.as_bytes()).ok();
     let (iat, nbf) = told.map(|told| (told.iat, told.nbf)).unwrap_or_default();
