@@ -4,14 +4,16 @@ use bytes::Bytes;
 
 use crate::{ProviderName, Timestamp, TokenId, TokenValue};
 
-/// Which token a provider's token id stands for, as a trusted caller said, or as was seen when the token was issued.
+/// Store of bindings: which record each token belongs to, as a trusted caller or the issuing
+/// response said.
 ///
-/// A store keeps no token, only a keyed hash of it. An entry ends with its token. Calls may wait for a disk.
+/// A store keeps a keyed hash in place of the token. An entry expires with its token. Calls may
+/// wait for a disk.
 pub trait Bindings: fmt::Debug + Send + Sync + 'static {
-    /// The id that is bound to this token.
+    /// Returns the id that is bound to this token.
     ///
     /// # Errors
-    /// [`BindingsFailed`]: whether there is one is not known.
+    /// [`BindingsFailed`] where the store cannot tell whether there is one.
     fn find(
         &self,
         provider: &ProviderName,
@@ -19,10 +21,10 @@ pub trait Bindings: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<TokenId>, BindingsFailed>;
 
-    /// Keeps a binding, which outlives a crash when this returns. Of several writers of one token, the first one wins.
+    /// Keeps a binding, durably once this returns. The first of several concurrent writers wins.
     ///
     /// # Errors
-    /// [`BindingsFailed`]: it may be bound or not. Others are found as before.
+    /// [`BindingsFailed`]: the token may be bound or not. Other bindings are unaffected.
     fn bind(
         &self,
         provider: &ProviderName,
@@ -31,16 +33,16 @@ pub trait Bindings: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Kept, BindingsFailed>;
 }
 
-/// A token and the record that it is to stand for.
+/// Request to bind a token to a record.
 #[derive(Debug, Clone, Copy)]
 pub struct Binding<'a> {
-    /// The token.
+    /// Token to bind.
     pub token: &'a TokenValue,
-    /// Id of the record.
+    /// Id of its record.
     pub id: &'a TokenId,
-    /// End of the token.
+    /// End of the token, and with it of the binding.
     pub end: Timestamp,
-    /// Whether it takes the place of a binding to another id.
+    /// Replaces a binding to another id.
     pub replace: bool,
 }
 
@@ -54,35 +56,35 @@ pub enum Kept {
     OtherId,
 }
 
-/// The store of bindings did not do what it was asked. Why, it has logged itself.
+/// Failure of the bindings store, which has logged the reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the store of bindings failed")]
+#[error("the bindings store failed")]
 pub struct BindingsFailed;
 
-/// What became of a wish to bind.
+/// Outcome of a bind request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bound {
-    /// It is bound.
+    /// The token is bound to the id.
     Done,
     /// The provider has no active token of this id, so there is nothing to bind to.
     NoSuchToken,
     /// The token is bound to another id, and stays so.
     OtherId,
-    /// The text is a spelling of one of the provider's token ids, which are no credentials.
+    /// The text spells one of the provider's token ids, which are not credentials.
     IsId,
     /// The token was revoked, and no binding makes it active again.
     Revoked,
 }
 
-/// A vendor's answer to the creation of a token, for whoever asked for it: it holds the token.
+/// Vendor's response to a request for a token. Holds the token, so it goes to the caller only.
 #[derive(Clone)]
 pub struct Issued {
-    /// The vendor's status, 200 to 499.
+    /// Status that the vendor sent, 200 to 499.
     pub status: u16,
-    /// The vendor's `Content-Type`.
+    /// `Content-Type` that the vendor sent.
     pub content_type: Option<String>,
-    /// At most 1 MiB.
+    /// Body that the vendor sent, at most 1 MiB.
     pub body: Bytes,
-    /// The token in it that was bound; `None` where the vendor issued none.
+    /// Token that was issued and bound; `None` where the vendor issued none.
     pub token: Option<TokenValue>,
 }

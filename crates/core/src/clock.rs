@@ -3,13 +3,13 @@ use std::num::NonZeroU64;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// A moment in whole seconds since 1970-01-01T00:00:00Z, within the years 1 to 9999 of RFC 3339.
+/// Moment in whole seconds since 1970-01-01T00:00:00Z, within the years 1 to 9999 of RFC 3339.
 ///
-/// What is outside of these years is no time that an authorization server can mean, so there is no
-/// value for it: the constructors return `None`.
+/// No authorization server can mean a time outside of these years, so no value exists for one: the
+/// constructors return `None`.
 ///
-/// Held as seconds since the last one before the year 1, which is never zero: a time that may be absent then
-/// takes no more room than one that is there, and a cache holds millions.
+/// The value is held as seconds since the last one before the year 1, which is never zero: an
+/// `Option` of it takes no more room, and a cache holds millions.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(NonZeroU64);
 
@@ -19,15 +19,15 @@ const ORIGIN: i64 = -62_135_596_801;
 const LAST: u64 = 253_402_300_799_u64.wrapping_sub_signed(ORIGIN);
 
 impl Timestamp {
-    /// 0001-01-01T00:00:00Z.
+    /// Earliest moment, 0001-01-01T00:00:00Z.
     pub const MIN: Self = Self(NonZeroU64::MIN);
-    /// 9999-12-31T23:59:59Z.
+    /// Latest moment, 9999-12-31T23:59:59Z.
     pub const MAX: Self = match NonZeroU64::new(LAST) {
         Some(last) => Self(last),
         None => Self::MIN,
     };
 
-    /// From seconds since the epoch.
+    /// Converts seconds since the epoch.
     pub const fn from_seconds(seconds: i64) -> Option<Self> {
         let Some(since) = seconds.checked_sub(ORIGIN) else { return None };
         if since <= 0 || since.cast_unsigned() > LAST {
@@ -39,18 +39,18 @@ impl Timestamp {
         }
     }
 
-    /// From milliseconds since the epoch, rounded down, so that an end is never late.
+    /// Converts milliseconds since the epoch, rounded down, so that an expiry is never late.
     pub const fn from_millis(millis: i64) -> Option<Self> {
         Self::from_seconds(millis.div_euclid(1000))
     }
 
-    /// Five bytes that hold every moment, none of them all zero: for what holds millions.
+    /// Compact form for caches: five bytes, never all zero.
     pub const fn to_bytes(self) -> [u8; 5] {
         let [a, b, c, d, e, ..] = self.0.get().to_le_bytes();
         [a, b, c, d, e]
     }
 
-    /// Reads [`Timestamp::to_bytes`]; `None` for what it never returns.
+    /// Reads the compact form of [`Timestamp::to_bytes`]; `None` for bytes that it never returns.
     #[inline]
     pub const fn from_bytes([a, b, c, d, e]: [u8; 5]) -> Option<Self> {
         match NonZeroU64::new(u64::from_le_bytes([a, b, c, d, e, 0, 0, 0])) {
@@ -64,7 +64,7 @@ impl Timestamp {
         self.0.get().cast_signed() + ORIGIN
     }
 
-    /// `seconds` later; `None` past the year 9999.
+    /// Adds seconds; `None` past the year 9999.
     pub const fn plus_seconds(self, seconds: i64) -> Option<Self> {
         match self.seconds().checked_add(seconds) {
             Some(sum) => Self::from_seconds(sum),
@@ -72,7 +72,7 @@ impl Timestamp {
         }
     }
 
-    /// How long until `later`; `None` where it is not in the future.
+    /// Time left until `later`; `None` where that is not in the future.
     pub fn until(self, later: Self) -> Option<Duration> {
         let seconds = later.0.get().checked_sub(self.0.get())?;
         (seconds > 0).then(|| Duration::from_secs(seconds))
@@ -85,21 +85,21 @@ impl fmt::Debug for Timestamp {
     }
 }
 
-/// Time, injected, so that both sides of every boundary can be tested.
+/// Source of time, injected so that both sides of every boundary can be tested.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Wall time, rounded down to the second: `now < exp` then holds until the very second of `exp`.
     fn now(&self) -> Timestamp;
 
-    /// Time since some fixed moment, which no adjustment of the wall clock moves, and which goes on while the machine
-    /// sleeps where the system can tell. For ages and reuse.
+    /// Time since a fixed moment, for ages and reuse. No adjustment of the wall clock moves it, and
+    /// it counts the machine's sleep where the system reports that.
     fn elapsed(&self) -> Duration;
 }
 
-/// The machine's clock.
+/// System clock of the machine.
 #[derive(Debug)]
 pub struct SystemClock {
     start: Instant,
-    /// [`since_boot`] at the start; `None` where the system does not tell.
+    /// [`since_boot`] at the start; `None` where the system does not report it.
     start_since_boot: Option<Duration>,
 }
 
@@ -109,10 +109,11 @@ impl Default for SystemClock {
     }
 }
 
-/// Time since the machine was started, its sleep included. [`Instant`] leaves that out, and a cache would go on using what
-/// it knew before a night.
+/// Time since boot, including sleep. [`Instant`] leaves sleep out, so a cache would still use in
+/// the morning what it knew the evening before.
 ///
-/// `CLOCK_BOOTTIME` is read in user space (vDSO), as `CLOCK_MONOTONIC` is, so a hit makes no system call.
+/// `CLOCK_BOOTTIME` is read in user space (vDSO), like `CLOCK_MONOTONIC`, so a hit makes no system
+/// call.
 #[cfg(any(target_os = "linux", target_os = "android"))]
 fn since_boot() -> Option<Duration> {
     use rustix::time::{DynamicClockId, clock_gettime_dynamic};
@@ -143,7 +144,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved: for tests.
+/// Test clock that moves on request only.
 #[derive(Debug)]
 pub struct ManualClock {
     now: AtomicI64,
@@ -151,18 +152,18 @@ pub struct ManualClock {
 }
 
 impl ManualClock {
-    /// Stands at `now`.
+    /// Creates a clock that shows `now`.
     pub fn at(now: Timestamp) -> Self {
         Self { now: AtomicI64::new(now.seconds()), elapsed_millis: AtomicU64::new(0) }
     }
 
-    /// Moves both wall time and elapsed time on by whole seconds.
+    /// Advances wall time and elapsed time by whole seconds.
     pub fn advance(&self, seconds: u32) {
         self.now.fetch_add(i64::from(seconds), Ordering::SeqCst);
         self.elapsed_millis.fetch_add(u64::from(seconds) * 1000, Ordering::SeqCst);
     }
 
-    /// Sets the wall clock, as a time server may, and leaves elapsed time alone.
+    /// Sets the wall clock, like a time server, without changing elapsed time.
     pub fn set(&self, now: Timestamp) {
         self.now.store(now.seconds(), Ordering::SeqCst);
     }
@@ -184,7 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_is_no_time_has_no_value() {
+    fn times_out_of_range_are_rejected() {
         assert_eq!(Timestamp::from_seconds(i64::MAX), None);
         assert_eq!(Timestamp::from_millis(i64::MIN), None);
         assert_eq!(Timestamp::MAX.plus_seconds(1), None);
@@ -192,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn both_ends_and_the_epoch_are_themselves() {
+    fn bounds_and_epoch_round_trip() {
         assert_eq!(Timestamp::MIN.seconds(), -62_135_596_800);
         assert_eq!(Timestamp::MAX.seconds(), 253_402_300_799);
         for seconds in [Timestamp::MIN.seconds(), -1, 0, 1, Timestamp::MAX.seconds()] {
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn elapsed_time_counts_the_machines_sleep() {
+    fn elapsed_time_includes_sleep() {
         let clock = SystemClock { start_since_boot: Some(Duration::ZERO), ..SystemClock::default() };
         // `/proc/uptime` has CLOCK_BOOTTIME in hundredths of a second.
         let Ok(uptime) = std::fs::read_to_string("/proc/uptime") else { return };
@@ -219,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn elapsed_time_begins_at_zero_and_goes_on() {
+    fn elapsed_time_starts_at_zero_and_advances() {
         let clock = SystemClock::default();
         let first = clock.elapsed();
         assert!(first < Duration::from_secs(60));
@@ -230,12 +231,12 @@ mod tests {
     }
 
     #[test]
-    fn an_absent_time_takes_no_more_room() {
+    fn optional_timestamps_take_eight_bytes() {
         assert_eq!(size_of::<Option<Timestamp>>(), 8);
     }
 
     #[test]
-    fn the_present_second_is_not_the_future() {
+    fn no_time_is_left_until_the_present_second() {
         let now = Timestamp::from_seconds(100).unwrap();
         assert_eq!(now.until(now), None);
         assert_eq!(now.until(Timestamp::from_seconds(99).unwrap()), None);
@@ -244,7 +245,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rounding_never_lengthens_a_life(millis: i64) {
+        fn rounding_never_extends_an_expiry(millis: i64) {
             if let Some(end) = Timestamp::from_millis(millis) {
                 prop_assert!(i128::from(end.seconds()) * 1000 <= i128::from(millis));
                 prop_assert!(i128::from(millis) - i128::from(end.seconds()) * 1000 < 1000);

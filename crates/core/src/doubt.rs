@@ -3,21 +3,21 @@ use std::sync::Arc;
 
 /// Reason to take back an answer after it was given.
 ///
-/// HTTP/1.1 does not say which request an answer belongs to but by its place on the connection. A connection that brings
-/// bytes which nothing asked for shows that places may have slipped.
+/// HTTP/1.1 matches responses to requests by order alone. Unsolicited bytes on a connection show
+/// that the order may have slipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Doubt {
-    /// Surplus bytes after the first answer of a connection. It can be no earlier request's; all the same it should not
-    /// be kept.
+    /// Surplus bytes after a connection's first response. It cannot belong to an earlier request,
+    /// but should not be kept either.
     Surplus,
-    /// Surplus bytes after a later answer, which may be an earlier request's.
+    /// Surplus bytes after a later response, which may belong to an earlier request.
     Misplaced,
 }
 
-/// Callback by which an exchange over a connection has its answer taken back.
+/// Callback through which an exchange withdraws its answer.
 ///
-/// [`DoubtHandler::scope`] hands it to whatever asks inside, without a parameter in each call between: most providers
-/// have no use for it.
+/// [`DoubtHandler::scope`] passes it to the code inside, without a parameter in every call between:
+/// most providers do not use it.
 #[derive(Clone)]
 pub struct DoubtHandler(Arc<dyn Fn(Doubt) + Send + Sync>);
 
@@ -26,7 +26,8 @@ tokio::task_local! {
 }
 
 impl DoubtHandler {
-    /// Wraps a callback, which may be called from any thread, long after the answer, and more than once.
+    /// Wraps a callback. It may be called from any thread, more than once, and long after the
+    /// answer.
     pub fn new(raised: impl Fn(Doubt) + Send + Sync + 'static) -> Self {
         Self(Arc::new(raised))
     }
@@ -41,7 +42,7 @@ impl DoubtHandler {
         CURRENT.try_with(Clone::clone).ok()
     }
 
-    /// Takes the answer back.
+    /// Withdraws the answer.
     pub fn raise(&self, doubt: Doubt) {
         (self.0)(doubt);
     }

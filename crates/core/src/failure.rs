@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::BindingsFailed;
 
-/// Why we do not know whether a token is good. Never an answer about the token, never cached.
+/// Reason why a token's state is unknown. Never an answer about the token, never cached.
 ///
 /// The variants are grouped by who must act. None of them can hold a token, a credential or a part
 /// of an upstream's body, so each may be logged as it is.
@@ -12,53 +12,53 @@ pub enum Failure {
     #[error("the provider gave no answer in time")]
     Timeout,
 
-    /// There was no connection to the provider before the deadline. Answered as 504.
+    /// No connection to the provider before the deadline. Answered as 504.
     #[error("no connection to the provider in time")]
     ConnectTimeout,
 
-    /// The provider, or we, cannot answer at present; later may go well. Answered as 503.
+    /// Temporary outage of the provider or of ours. Answered as 503.
     #[error("{outage}")]
     Unavailable {
-        /// What is out.
+        /// Reason for the outage.
         outage: Outage,
-        /// When the provider asks to be asked again.
+        /// The provider's `Retry-After`.
         retry_after: Option<Duration>,
     },
 
-    /// The provider answered, and its answer is none. Answered as 502.
+    /// The provider's response is invalid. Answered as 502.
     #[error("{0}")]
     BadAnswer(#[from] BadAnswer),
 
-    /// The provider cannot do what was asked at all. Answered as 501.
-    #[error("the provider has no such call")]
+    /// The provider does not support the operation. Answered as 501.
+    #[error("the provider does not support this operation")]
     Unsupported,
 }
 
-/// What is out of order for the moment.
+/// Reason for a temporary outage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Outage {
-    /// No connection.
+    /// No connection can be opened.
     #[error("the provider cannot be reached: {0}")]
     Unreachable(Unreachable),
     /// The connection ended before an answer began.
     #[error("the provider closed the connection without an answer")]
     Closed,
-    /// 429, 502, 503 or 504.
+    /// Status 429, 502, 503 or 504.
     #[error("the provider answered with status {0}")]
     Status(u16),
-    /// As many questions as the provider's configuration allows are under way.
-    #[error("too many questions to the provider are under way")]
+    /// The provider's limit of concurrent requests is reached.
+    #[error("too many concurrent requests to the provider")]
     Overloaded,
-    /// Purges removed what the provider answered, also when it was asked once more.
+    /// Purges removed the provider's answer, and that of the retry too.
     #[error("purges removed the provider's answer before it could be used")]
     Purged,
-    /// The process ends, or the question's task did.
-    #[error("the question was abandoned")]
+    /// The process is shutting down, or the request's task ended.
+    #[error("the request was abandoned")]
     Abandoned,
-    /// The store of bindings, so that nobody can tell which record is a token's.
+    /// The bindings store failed, so a token's record is unknown.
     #[error(transparent)]
     Bindings(#[from] BindingsFailed),
-    /// The store that keeps revocations over a restart, so that one holds until then only.
+    /// The revocations store failed, so a revocation lasts until the restart only.
     #[error("the revocation is confirmed, but could not be saved for a restart")]
     NotSaved,
 }
@@ -75,7 +75,7 @@ pub enum Unreachable {
     /// Nothing listens there, or a firewall says so.
     #[error("connection refused")]
     Refused,
-    /// There is no way to its network or host.
+    /// Neither network nor host can be reached.
     #[error("no route to it")]
     NoRoute,
     /// The connection ended by a reset.
@@ -84,19 +84,19 @@ pub enum Unreachable {
     /// No descriptor or port left on this machine, or no permission.
     #[error("this machine could not open a connection")]
     NotOpened,
-    /// No known authority vouches for its certificate.
+    /// Certificate from an unknown authority.
     #[error("its certificate is from an unknown authority")]
     UnknownAuthority,
     /// Certificate of another host.
     #[error("its certificate is for another name")]
     WrongName,
-    /// Certificate past its end.
+    /// Expired certificate.
     #[error("its certificate has expired")]
     Expired,
-    /// Certificate that begins in the future, by our clock.
+    /// Certificate that is not valid yet, by our clock.
     #[error("its certificate is not valid yet")]
     NotYetValid,
-    /// Certificate of an authority shown as a server's, as many self-signed ones are.
+    /// Certificate of an authority (CA:TRUE) used as a server's, as many self-signed ones are.
     #[error("its certificate is an authority's (CA:TRUE), not a server's")]
     AuthorityCertificate,
     /// Any other fault of the certificate.
@@ -105,7 +105,7 @@ pub enum Unreachable {
     /// Client certificate demanded, and none shown.
     #[error("it demands a client certificate")]
     CertificateDemanded,
-    /// Client certificate shown, and not accepted.
+    /// Client certificate refused.
     #[error("it refuses our client certificate")]
     CertificateRefused,
     /// Another protocol than TLS.
@@ -116,65 +116,65 @@ pub enum Unreachable {
     Tls,
 }
 
-/// What is wrong with an answer.
+/// Reason why a provider's response is invalid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum BadAnswer {
-    /// 401 or 403, which is about our credential and never about the token.
+    /// Status 401 or 403, which concerns our credentials, never the token.
     #[error("the provider refused our credentials with status {0}: check `credentials`")]
     Credentials(u16),
-    /// A status that the vendor does not document for this question.
+    /// Status that the vendor does not document for this request.
     #[error("the provider answered with the undocumented status {0}")]
     Status(u16),
-    /// A redirect, which is never followed: it would take our credential elsewhere.
+    /// Redirect, which is never followed: it would send our credentials elsewhere.
     #[error("the provider answered with a redirect, status {0}: check its address")]
     Redirect(u16),
-    /// Over the cap on bodies.
+    /// Body over the limit.
     #[error("the provider's answer is larger than 1 MiB")]
     TooLarge,
-    /// One element of a list is over that cap.
+    /// Element of a list over the limit of a body.
     #[error("a record of the provider's list is larger than 1 MiB")]
     ElementTooLarge,
-    /// What came back is not HTTP.
+    /// Bytes that are not HTTP.
     #[error("the provider does not answer in HTTP")]
     NotHttp,
-    /// The body ended early.
-    #[error("the provider's answer breaks off")]
+    /// Body that ended early.
+    #[error("the provider's answer is truncated")]
     Truncated,
-    /// Compressed, which we did not ask for, and in a way that cannot be undone.
+    /// Compression that was not requested and cannot be undone.
     #[error("the provider's answer is compressed and cannot be read")]
     Compressed,
-    /// Bytes that are no UTF-8, wherever in the answer.
+    /// Bytes that are not UTF-8, anywhere in the body.
     #[error("the provider's answer is not UTF-8")]
     NotUtf8,
-    /// Not JSON, or not a JSON object.
-    #[error("the provider's answer is no JSON object")]
+    /// Body that is not a JSON object.
+    #[error("the provider's answer is not a JSON object")]
     NotAnObject,
-    /// Not a list of JSON objects.
-    #[error("the provider's answer is no JSON array of objects")]
+    /// Body that is not a list of JSON objects.
+    #[error("the provider's answer is not a JSON array of objects")]
     NotAnArray,
-    /// A member that decides is missing, doubled, of the wrong type, or no possible value. The name is
-    /// one of the adapter's, never the provider's.
+    /// Deciding member that is missing, repeated, of the wrong type or out of range. The name comes
+    /// from the adapter, never from the provider.
     #[error("the provider's answer has no usable `{0}`")]
     Member(Box<str>),
-    /// The vendor's error body is none of the documented ones.
+    /// Error body that the vendor does not document.
     #[error("the provider's status {0} came without a documented error")]
     UndocumentedError(u16),
-    /// The answer is about another token than the one asked about.
+    /// Answer about another token than the requested one.
     #[error("the provider answered about another token")]
     OtherToken,
-    /// A list that can only be put in order whole has more records than this.
+    /// List of more records than this, which could only be sorted as a whole.
     #[error("the provider has more than {0} records of this kind: narrow the filters")]
     TooMany(usize),
     /// The token endpoint refused our client.
     #[error("the provider's token endpoint refused our client: check `credentials`")]
     Grant,
-    /// The token endpoint's answer is none that RFC 6749 section 5.1 knows. The name is one of ours.
+    /// Token response that RFC 6749 section 5.1 does not allow. The name is one of ours.
     #[error("the provider's token endpoint gave no usable `{0}`")]
     GrantMember(&'static str),
 }
 
 impl BadAnswer {
-    /// [`BadAnswer::Member`] of this name.
+    /// Creates a [`BadAnswer::Member`] of this name.
     pub fn member(name: &str) -> Self {
         Self::Member(name.into())
     }
@@ -187,15 +187,15 @@ impl From<BindingsFailed> for Failure {
 }
 
 impl Failure {
-    /// An outage that came without a hint when to ask again.
+    /// Creates a failure without `Retry-After`.
     pub const fn outage(outage: Outage) -> Self {
         Self::Unavailable { outage, retry_after: None }
     }
 
-    /// Whether the failure could not depend on which token was asked about.
+    /// Returns true if the failure cannot depend on the requested token.
     ///
-    /// Only such a failure may count against the provider as a whole, or let an older fact stand in:
-    /// otherwise whoever sends odd tokens would decide over the tokens of others.
+    /// Only such a failure may count against the provider as a whole, or let a stale fact be used:
+    /// otherwise a client that sends odd tokens would decide over the tokens of others.
     pub const fn is_about_provider(&self) -> bool {
         match self {
             Self::Timeout | Self::ConnectTimeout => true,

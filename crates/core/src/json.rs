@@ -1,5 +1,5 @@
-//! JSON as it was sent: `serde_json::Value` rounds numbers to 64 bits, and its `arbitrary_precision` breaks untagged and
-//! flattened structs in the whole program.
+//! JSON with numbers as they were sent: `serde_json::Value` rounds them to 64 bits, and its
+//! `arbitrary_precision` breaks untagged and flattened structs in the whole program.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -9,41 +9,42 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Deepest nesting that is read. An answer has a handful; each level is looked through once more.
+/// Deepest nesting that is read. Real responses nest a few levels; each costs another pass.
 const MAX_DEPTH: usize = 64;
 
-/// A JSON value.
+/// JSON value whose numbers keep their digits.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Json {
-    /// `null`.
+    /// The literal `null`.
     Null,
-    /// `true` or `false`.
+    /// The literal `true` or `false`.
     Bool(bool),
-    /// A number in the very digits that were sent.
+    /// A number, in the digits that were sent.
     Number(Box<str>),
-    /// A string.
+    /// A string, unescaped.
     String(String),
-    /// An array.
+    /// An array of values.
     Array(Vec<Self>),
-    /// An object.
+    /// An object, see [`Members`].
     Object(Members),
 }
 
-/// Members of a JSON object by their names. Of one that was sent twice the last counts.
+/// Members of a JSON object by name. The last one of a repeated name counts.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Members(BTreeMap<String, Json>);
 
-/// Members of a JSON object, each as the text that was sent and not yet read.
+/// Members of a JSON object as unparsed text.
 #[derive(Debug, Default)]
 pub struct RawMembers<'a> {
-    /// The last of each name. A name that is no Unicode (a lone surrogate) is left out with its member.
+    /// Last member of each name. A member whose name is not Unicode (a lone surrogate) is left out.
     pub members: BTreeMap<String, &'a RawValue>,
-    /// Names that stood there more than once.
+    /// Names that occur more than once.
     pub repeated: Vec<String>,
 }
 
 impl Json {
-    /// Reads a value; `None` where a string in it is no Unicode (a lone surrogate), or where it is nested too deep.
+    /// Reads a value; `None` if a string in it is not Unicode (a lone surrogate) or it is nested
+    /// too deep.
     pub fn read(raw: &RawValue) -> Option<Self> {
         Self::at(MAX_DEPTH, raw)
     }
@@ -70,7 +71,7 @@ impl Json {
         }
     }
 
-    /// The text of a string.
+    /// Returns the text of a string.
     pub fn as_str(&self) -> Option<&str> {
         match self {
             Self::String(text) => Some(text),
@@ -78,7 +79,7 @@ impl Json {
         }
     }
 
-    /// A whole number of 64 bits that is spelled without fraction and exponent.
+    /// Returns a 64-bit integer that is spelled without fraction and exponent.
     pub fn as_i64(&self) -> Option<i64> {
         match self {
             Self::Number(digits) => digits.parse().ok(),
@@ -86,7 +87,7 @@ impl Json {
         }
     }
 
-    /// Bytes on the heap, about.
+    /// Approximate heap size in bytes.
     pub(crate) fn size(&self) -> usize {
         size_of::<Self>()
             + match self {
@@ -100,7 +101,7 @@ impl Json {
 }
 
 impl Members {
-    /// Reads an object of ours, in which values that [`Json::read`] took stand at most two levels deeper.
+    /// Reads an object that we wrote, with values of [`Json::read`] at most two levels deeper.
     pub fn read_written(raw: &RawValue) -> Option<Self> {
         match Json::at(MAX_DEPTH + 2, raw)? {
             Json::Object(members) => Some(members),
@@ -108,32 +109,32 @@ impl Members {
         }
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no members.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The member of this name.
+    /// Returns the member of this name.
     pub fn get(&self, name: &str) -> Option<&Json> {
         self.0.get(name)
     }
 
-    /// Adds a member, in place of one of the same name.
+    /// Adds a member, replacing one of the same name.
     pub fn insert(&mut self, name: String, value: Json) {
         self.0.insert(name, value);
     }
 
-    /// Takes a member out.
+    /// Removes a member and returns it.
     pub fn remove(&mut self, name: &str) -> Option<Json> {
         self.0.remove(name)
     }
 
-    /// Keeps the members for which `keep` holds.
+    /// Keeps the members for which `keep` returns true.
     pub fn retain(&mut self, keep: impl FnMut(&String, &mut Json) -> bool) {
         self.0.retain(keep);
     }
 
-    /// All of them.
+    /// Iterates over the members, sorted by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Json)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value))
     }
@@ -159,7 +160,7 @@ impl IntoIterator for Members {
     }
 }
 
-/// For what a program made itself, whose numbers are exact.
+/// Conversion of values that the program made itself, whose numbers are exact.
 impl From<Value> for Json {
     fn from(value: Value) -> Self {
         match value {
@@ -207,7 +208,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
     }
 }
 
-/// A member's name, unless it is no Unicode.
+/// Name of a member; `None` if it is not Unicode.
 struct Name(Option<String>);
 
 impl<'de> Deserialize<'de> for Name {
@@ -230,12 +231,13 @@ impl<'de> Deserialize<'de> for Name {
             }
         }
 
-        // As bytes, since as text a lone surrogate would end the reading of all.
+        // As bytes: read as text, one lone surrogate would fail the whole object.
         deserializer.deserialize_bytes(Bytes)
     }
 }
 
-/// Whole seconds of a JSON number in any spelling, rounded down; `None` where it is no number or out of range.
+/// Whole seconds of a JSON number in any spelling, rounded down; `None` if it is not a number or
+/// out of range.
 pub fn whole_seconds(json: &str) -> Option<i64> {
     let (is_negative, digits) = json.strip_prefix('-').map_or((false, json), |digits| (true, digits));
     if !digits.starts_with(|first: char| first.is_ascii_digit()) {
@@ -250,7 +252,7 @@ pub fn whole_seconds(json: &str) -> Option<i64> {
         if fraction.is_empty() { whole.into() } else { [whole, fraction].concat().into() };
     let leading = digits.len() - digits.trim_start_matches('0').len();
     let significant = digits.get(leading..)?;
-    // Where the point stands among the significant digits.
+    // Position of the decimal point among the significant digits.
     let point = i64::try_from(whole.len()).ok()? - i64::try_from(leading).ok()? + i64::from(exponent);
     let places = usize::try_from(point.max(0)).ok()?;
     let (kept, dropped) = significant.split_at_checked(places).unwrap_or((significant, ""));
@@ -283,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lone_surrogate_makes_a_value_unreadable() {
+    fn lone_surrogates_are_rejected() {
         for text in [r#""\ud800""#, r#"["a",{"b":"\udc00x"}]"#, r#""\ud83d""#] {
             assert_eq!(read(text), None, "{text}");
         }
@@ -292,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn nesting_has_an_end() {
+    fn nesting_depth_is_limited() {
         let nested = |depth: usize| format!("{}1{}", "[".repeat(depth), "]".repeat(depth));
         assert!(read(&nested(MAX_DEPTH - 1)).is_some());
         assert_eq!(read(&nested(MAX_DEPTH)), None);
@@ -335,7 +337,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_integer_is_itself_however_it_is_spelled(number: i32, zeros in 0_usize..5) {
+        fn every_spelling_of_an_integer_reads_the_same(number: i32, zeros in 0_usize..5) {
             let tail = "0".repeat(zeros);
             let spellings = [format!("{number}"), format!("{number}.{tail}0"), format!("{number}{tail}e-{zeros}")];
             for text in spellings {
@@ -344,13 +346,13 @@ mod tests {
         }
 
         #[test]
-        fn a_fraction_is_rounded_down(number in -1e15_f64..1e15) {
+        fn fractions_are_rounded_down(number in -1e15_f64..1e15) {
             let floor = format!("{:.0}", number.floor()).parse().unwrap();
             prop_assert_eq!(whole_seconds(&format!("{number}")), Some(floor));
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "-?[0-9.eE+-]{0,40}|.{0,40}") {
+        fn whole_seconds_never_panics(text in "-?[0-9.eE+-]{0,40}|.{0,40}") {
             let _ = whole_seconds(&text);
         }
     }

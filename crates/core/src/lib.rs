@@ -1,9 +1,9 @@
-//! What tokens, scopes and providers mean: no IO, no wire format.
+//! Tokens, scopes, providers and their failures: meaning, without IO or wire formats.
 //!
-//! Everything else in introspectd is told in these words: a [`Provider`] is asked about a
-//! [`TokenValue`] (or a [`TokenId`]) and gives either a definite [`Introspection`] or a
-//! [`Failure`], which says nothing about the token. The two are different types, so that a failure
-//! can never be read as "inactive".
+//! All other crates use these types: a [`Provider`] is asked about a [`TokenValue`] (or a
+//! [`TokenId`]) and returns either a definite [`Introspection`] or a [`Failure`], which says
+//! nothing about the token. The two are different types, so that a failure can never be read as
+//! "inactive".
 
 mod binding;
 mod clock;

@@ -1,49 +1,50 @@
 use crate::{Timestamp, Token};
 
-/// Which records of a provider are wanted, and in which order.
+/// Request for a provider's records: filters and order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Listing {
-    /// Which of them.
+    /// Conditions that every record meets.
     pub filters: Filters,
-    /// By when they were created.
+    /// Order by creation time.
     pub order: Order,
 }
 
-/// What is asked of a record, all of it at once. Where the vendor's call takes a filter it is handed on, else it is
-/// applied to what comes back; a filter about something that the vendor's records do not tell is
-/// [`Failure::Unsupported`](crate::Failure::Unsupported), since nobody could say which records are meant.
+/// Conditions on a record, all of which must hold. A filter that the vendor's call takes is sent to
+/// it, any other is applied to the result. One about a value that the vendor's records do not have
+/// is [`Failure::Unsupported`](crate::Failure::Unsupported): matching records could not be told
+/// apart.
 ///
-/// The state is not among them: it changes with time, and whoever lists judges it.
+/// The state is no filter here: it changes with time, so the caller of the list applies it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Filters {
-    /// Whose tokens: the user or client that a token was issued for.
+    /// Owner: the user or client that a token was issued for.
     pub owner: Option<String>,
-    /// To which client they were issued.
+    /// Client that a token was issued to.
     pub client_id: Option<String>,
-    /// The end user. Vendors that tell owner and end user apart by one name only take either: see [`Filters::user`].
+    /// End user. Vendors with one name for owner and end user take either: see [`Filters::user`].
     pub user_id: Option<String>,
-    /// The account, as the vendor calls it.
+    /// Account, in the vendor's sense.
     pub account_id: Option<String>,
     /// RFC 6749 or 8693 name of the grant.
     pub grant_type: Option<String>,
-    /// One of a record's roles.
+    /// Role that the record has.
     pub role: Option<String>,
 }
 
-/// Whose tokens are wanted, of a vendor that has one name for it.
+/// User filter of a vendor with one name for owner and end user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum User<'a> {
-    /// Anybody's.
+    /// Tokens of any user.
     Any,
-    /// Those of one.
+    /// Tokens of one user.
     One(&'a str),
-    /// Those of two at the same time, which are none.
+    /// Tokens of two users at once, which do not exist.
     Conflicting,
 }
 
 impl Filters {
-    /// What `owner` and `user_id` mean to a vendor that has one name for both: Passport's `user_id`, TIBCO's `owner`,
-    /// Apigee's `enduser`. So one question finds a user's tokens at all of them.
+    /// Combines `owner` and `user_id` for a vendor with one name for both: Passport's `user_id`,
+    /// TIBCO's `owner`, Apigee's `enduser`. One request then finds a user's tokens at all of them.
     pub fn user(&self) -> User<'_> {
         match (self.owner.as_deref(), self.user_id.as_deref()) {
             (None, None) => User::Any,
@@ -54,52 +55,52 @@ impl Filters {
     }
 }
 
-/// By when records were created.
+/// Order of records by creation time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Order {
-    /// The oldest first.
+    /// Oldest first.
     #[default]
     Ascending,
-    /// The newest first.
+    /// Newest first.
     Descending,
 }
 
-/// Some records of a provider, in the order that was asked for.
+/// Batch of a provider's records, in the requested order.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Batch {
-    /// As many as its adapter takes at once, each with where the list goes on after it.
+    /// Records that the adapter reads at once, each with the position after it.
     pub records: Vec<(Token, Position)>,
-    /// Where it goes on after all of them, also after those that a filter left out. `None` at the end of the list.
+    /// Position after the last record, filtered ones included; `None` at the end of the list.
     pub next: Option<Position>,
 }
 
-/// Where a list goes on. It stands in a client's page token, so it never holds a token.
+/// Position in a list. Clients hold it in a page token, so it never contains a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Position {
-    /// In the pages of a vendor that counts them.
+    /// Position in numbered pages.
     Page {
-        /// From 1.
+        /// Page number, from 1.
         number: u32,
-        /// How many of its records were taken.
+        /// Number of its records already returned.
         taken: u32,
-        /// As of which moment the vendor lists, so that pages do not shift while tokens are issued.
+        /// Moment that the vendor lists as of, so that pages do not shift while tokens are issued.
         as_of: Instant,
     },
-    /// After a record, in the order of the list.
+    /// Position after a record, in the order of the list.
     After {
-        /// When it was created, in milliseconds since 1970.
+        /// Creation time in milliseconds since 1970.
         millis: i64,
-        /// What tells it from others of the same time: its id, or a hash of its token.
+        /// Tie-breaker of records of the same time: the id, or a hash of the token.
         handle: String,
     },
 }
 
-/// A moment as exact as a vendor gives it.
+/// Moment in the vendor's precision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Instant {
-    /// The whole seconds of it.
+    /// Whole seconds.
     pub second: Timestamp,
-    /// And the rest, below 1,000,000,000.
+    /// Nanoseconds within the second, below 1,000,000,000.
     pub nanos: u32,
 }
 
@@ -108,20 +109,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_owner_and_a_user_are_one_where_a_vendor_has_one_name() {
+    fn owner_and_user_filters_combine_to_one_user() {
         let user = |owner: Option<&str>, user: Option<&str>| {
             let (owner, user_id) = (owner.map(str::to_owned), user.map(str::to_owned));
             let filters = Filters { owner, user_id, ..Filters::default() };
             match filters.user() {
-                User::Any => "anyone".to_owned(),
+                User::Any => "any".to_owned(),
                 User::One(one) => one.to_owned(),
-                User::Conflicting => "nobody".to_owned(),
+                User::Conflicting => "conflicting".to_owned(),
             }
         };
-        assert_eq!(user(None, None), "anyone");
+        assert_eq!(user(None, None), "any");
         assert_eq!(user(Some("a"), None), "a");
         assert_eq!(user(None, Some("b")), "b");
         assert_eq!(user(Some("a"), Some("a")), "a");
-        assert_eq!(user(Some("a"), Some("b")), "nobody");
+        assert_eq!(user(Some("a"), Some("b")), "conflicting");
     }
 }

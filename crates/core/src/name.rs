@@ -1,17 +1,17 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// A provider's configured name: 1 to 64 of `A-Z a-z 0-9 _ -`. Safe in headers, logs and URLs.
+/// Provider's configured name: 1 to 64 of `A-Z a-z 0-9 _ -`. Safe in headers, logs and URLs.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProviderName(Arc<str>);
 
-/// The text is no provider name.
+/// Error for a text that is not a provider name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a name is 1 to 64 letters, digits, `_` or `-`")]
 pub struct InvalidName;
 
 impl ProviderName {
-    /// Reads a name.
+    /// Parses a provider name.
     ///
     /// # Errors
     /// [`InvalidName`] for any other text.
@@ -21,7 +21,7 @@ impl ProviderName {
         if fits { Ok(Self(text.into())) } else { Err(InvalidName) }
     }
 
-    /// The name.
+    /// Returns the name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

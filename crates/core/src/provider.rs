@@ -5,128 +5,129 @@ use bytes::Bytes;
 
 use crate::{Batch, Bound, Failure, Introspection, Issued, Listing, Position, TokenId, TokenValue};
 
-/// One authorization server, asked by its adapter.
+/// Client of one authorization server, implemented by its adapter.
 ///
-/// An implementation keeps no memory of answers (the resolver does) and takes care of its own
-/// deadline: each call ends in the provider's configured time. Dropping a call's future is safe: the
-/// question is abandoned, and nothing is left half done.
+/// An implementation caches nothing (the resolver does) and keeps its own deadline: each call ends
+/// within the provider's configured time. Calls are cancel-safe: a dropped future abandons the
+/// request and leaves nothing half done.
 #[async_trait]
 pub trait Provider: fmt::Debug + Send + Sync + 'static {
-    /// What this provider can be asked.
+    /// Operations that this provider supports.
     fn capabilities(&self) -> Capabilities;
 
-    /// Asks about the token that a client presented.
+    /// Introspects the token that a client presented.
     ///
     /// # Errors
-    /// A [`Failure`] wherever the provider did not say something definite about this very token.
+    /// A [`Failure`] unless the provider gave a definite answer about this very token.
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure>;
 
-    /// Asks for the record with this id. Holding an id proves nothing: who may ask is the caller's
+    /// Looks up the record with this id. Holding an id proves nothing: the caller needs the
     /// permission `lookup`.
     ///
     /// # Errors
-    /// As for [`Provider::introspect`], and [`Failure::Unsupported`] where the vendor has no such call.
+    /// Those of [`Provider::introspect`], and [`Failure::Unsupported`] if the vendor has no such
+    /// call.
     async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
         let _ = id;
         Err(Failure::Unsupported)
     }
 
-    /// Takes a token back, so that the provider does not call it active any more. One that it does not know, or that was
-    /// taken back before, is as good as done.
+    /// Revokes a token at the provider. Succeeds for a token that is unknown or already revoked.
     ///
     /// # Errors
-    /// A [`Failure`] wherever the provider did not say that it is done: it may be, all the same.
-    /// [`Failure::Unsupported`] where the vendor has no such call.
+    /// A [`Failure`] unless the provider confirmed the revocation, which may have happened all the
+    /// same. [`Failure::Unsupported`] if the vendor has no such call.
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
         let _ = token;
         Err(Failure::Unsupported)
     }
 
-    /// The same for the token of the record with this id.
+    /// Revokes the token of the record with this id.
     ///
     /// # Errors
-    /// As for [`Provider::revoke`].
+    /// Those of [`Provider::revoke`].
     async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure> {
         let _ = id;
         Err(Failure::Unsupported)
     }
 
-    /// Whether this has the form of the provider's token ids, and so can be no token that was taken for one.
+    /// Returns true if the id has the form of the provider's token ids, so that it cannot be a
+    /// token.
     fn is_id(&self, id: &TokenId) -> bool {
         let _ = id;
         false
     }
 
-    /// Whether the text is one of the provider's token ids, in whichever spelling. Such a text is never a token: ids are
-    /// shown to many.
+    /// Returns true if the text spells one of the provider's token ids in any way. Such a text is
+    /// never a token: ids are shown to many.
     fn spells_an_id(&self, text: &TokenValue) -> bool {
         let _ = text;
         false
     }
 
-    /// The record that a `jti` of the provider's, or an id in a request, names; in one spelling, so that it can be
-    /// compared. `None` where `jti` names no record of the provider's.
+    /// Normalizes a `jti`, or an id from a request, to the id of a record, so that ids can be
+    /// compared; `None` if it names no record of the provider's.
     fn record_id(&self, jti: &str) -> Option<TokenId> {
         let _ = jti;
         None
     }
 
-    /// The records that `listing` means, from a position of an earlier answer on. May take longer than the other
-    /// calls, and ends all the same. Memory stays bounded, whatever the provider sends.
+    /// Lists records, from a position of an earlier batch on. May take longer than the other calls,
+    /// but ends. Memory stays bounded whatever the provider sends.
     ///
     /// # Errors
-    /// A [`Failure`] where the provider gave no list. [`Failure::Unsupported`] where it has no such call, or none for
-    /// these filters: then nothing was asked.
+    /// A [`Failure`] if the provider gave no list. [`Failure::Unsupported`], without a request, if
+    /// it has no such call or none for these filters.
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
         let _ = (listing, from);
         Err(Failure::Unsupported)
     }
 
-    /// The id of the record that this token is known to be of, without asking the provider.
+    /// Returns the id of the record that the token is bound to, without a request to the provider.
     async fn bound(&self, token: &TokenValue) -> Option<TokenId> {
         let _ = token;
         None
     }
 
-    /// Has the token stand for the record with this id until it ends; in place of another one only with `replace`. A
-    /// token's holder cannot be believed, so who may do this is the caller's permission `bind`.
+    /// Binds the token to the record with this id until it ends; replaces another binding only with
+    /// `replace`. A token's holder is not trusted here: the caller needs the permission `bind`.
     ///
     /// # Errors
-    /// A [`Failure`] where the provider did not tell of the record, or the binding could not be kept.
-    /// [`Failure::Unsupported`] where tokens need none.
+    /// A [`Failure`] if the record could not be read or the binding not kept.
+    /// [`Failure::Unsupported`] if tokens need no binding.
     async fn bind(&self, token: &TokenValue, id: &TokenId, replace: bool) -> Result<Bound, Failure> {
         let _ = (token, id, replace);
         Err(Failure::Unsupported)
     }
 
-    /// Hands a request for a token on, with the credentials that are in it and none of ours, and binds what comes
-    /// back.
+    /// Relays a request for a token with the caller's credentials, none of ours, and binds the
+    /// issued token.
     ///
     /// # Errors
-    /// A [`Failure`] where the provider gave no answer, or the token that it issued could not be bound.
-    /// [`Failure::Unsupported`] where tokens need no binding.
+    /// A [`Failure`] if the provider did not answer, or the issued token could not be bound.
+    /// [`Failure::Unsupported`] if tokens need no binding.
     async fn issue(&self, request: Bytes) -> Result<Issued, Failure> {
         let _ = request;
         Err(Failure::Unsupported)
     }
 }
 
-/// What a provider can be asked, declared by its adapter. What is not asked of it is a clear "no", never an empty
-/// answer.
+/// Operations that a provider supports, declared by its adapter. An unsupported one is refused as
+/// such, never answered with an empty result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Capabilities {
-    /// By the token itself.
+    /// Introspection of a token.
     pub introspect: bool,
-    /// By token id.
+    /// Lookup by token id.
     pub lookup: bool,
-    /// To take a token back, by the token itself.
+    /// Revocation of a token.
     pub revoke: bool,
-    /// To take a token back, by token id.
+    /// Revocation by token id.
     pub revoke_by_id: bool,
-    /// For lists of its records.
+    /// Lists of records.
     pub list: bool,
-    /// To have a token stand for a record.
+    /// Binding of a token to a record.
     pub bind: bool,
-    /// To issue tokens, for a caller that brings the credentials.
+    /// Issuance of tokens with the caller's credentials.
     pub issue: bool,
 }

@@ -1,4 +1,4 @@
-//! Removal of the presented token from what a provider says.
+//! Removal of the presented token from a provider's record.
 
 use std::borrow::Cow;
 
@@ -7,21 +7,21 @@ use percent_encoding::percent_decode_str;
 
 use crate::{Audience, Json, Members, Token, TokenValue};
 
-/// Shortest token, in bytes, that is looked for inside of words.
+/// Shortest token, in bytes, that is also searched inside of words.
 ///
-/// A shorter one is little of a secret and a part of words by chance (a token `a` would empty every answer), so it is
-/// dropped where it stands as a word of its own.
+/// A shorter one is hardly a secret, and part of words by chance (a token `a` would empty every
+/// answer), so it is dropped where it is a word of its own.
 const MIN_WITHIN: usize = 16;
 
 impl Token {
-    /// Drops every string that contains the presented token, wherever it stands: as it is, percent-encoded, or with
-    /// the escapes of JSON. Names of members count as well.
+    /// Drops every string and member name that contains the presented token: plain,
+    /// percent-encoded, or with JSON escapes.
     ///
-    /// Providers echo what they were asked in places that no list of names foresees (`"Bearer …"`, a URL with the
-    /// token in its query); whoever reads our answer must not learn a credential from it.
+    /// Providers echo requests in places that no list of names foresees (`"Bearer …"`, a URL with
+    /// the token in its query), and a reader of our answer must not learn a credential from it.
     #[must_use]
     pub fn redact(mut self, presented: &TokenValue) -> Self {
-        // A member that is dropped may be one that names the token's use.
+        // Judged first: a dropped member may be the one that names the token's use.
         self.not_bearer = self.not_bearer();
         let presented = Presented::new(presented);
         let keep = |text: &String| !presented.is_in(text);
@@ -58,7 +58,7 @@ impl<'a> Presented<'a> {
         Self { token, finder: Finder::new(token.expose()) }
     }
 
-    /// Takes time in proportion to the text.
+    /// Runs in linear time.
     fn is_in(&self, text: &str) -> bool {
         self.is_within(text.as_bytes())
             || (text.contains('%') && self.is_within(&Cow::from(percent_decode_str(text))))
@@ -79,7 +79,7 @@ impl<'a> Presented<'a> {
         members.retain(|name, value| !self.is_in(name) && self.is_absent_from(value));
     }
 
-    /// Whether the value may stay, without what of it may not.
+    /// Drops the token from within the value; returns false if the value itself has to go.
     fn is_absent_from(&self, value: &mut Json) -> bool {
         match value {
             Json::String(text) => !self.is_in(text),
@@ -91,19 +91,19 @@ impl<'a> Presented<'a> {
                 self.drop_from(members);
                 true
             }
-            // A token may be all digits.
+            // A token may consist of digits.
             Json::Number(text) => !self.is_in(text),
             Json::Null | Json::Bool(_) => true,
         }
     }
 }
 
-/// The characters that a URL holds unescaped, of which identifiers are made.
+/// URL-unreserved characters, of which identifiers consist.
 fn is_of_a_word(byte: &u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~')
 }
 
-/// The text with the escapes of JSON undone that a token's characters can have: `\/`, `\"`, `\\` and `\uXXXX`.
+/// Undoes the JSON escapes that a token's characters can have: `\/`, `\"`, `\\` and `\uXXXX`.
 fn unescaped(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
@@ -118,7 +118,7 @@ fn unescaped(text: &str) -> String {
                 plain.push(character);
                 behind
             }
-            // The character behind stands for itself, and is no escape of its own.
+            // The escaped character is literal, and does not begin another escape.
             None => {
                 let mut characters = behind.chars();
                 plain.extend(characters.next());
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn the_presented_token_is_dropped_wherever_it_stands() {
+    fn the_presented_token_is_dropped_from_every_member() {
         let mut token = token(json!({"x": {"y": [SECRET]}, "z": SECRET}));
         token.scope = ScopeSet::from_spaced("read a/quite-secret+token x.a/quite-secret+token");
         token.sub = Some(SECRET.to_owned());
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_string_that_contains_the_presented_token_is_dropped() {
+    fn encoded_echoes_of_the_token_are_dropped() {
         for echo in [
             "Bearer a/quite-secret+token",
             "https://as.example/introspect?token=a%2Fquite-secret%2Btoken&x=1",
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_resembles_the_presented_token_is_kept() {
+    fn similar_strings_are_kept() {
         let members = json!({"a": "a/quite-secret", "b": "A/QUITE-SECRET+TOKEN", "c": "100 % a", "d": "\\", "e": "\\u12", "f": ""});
         assert_eq!(
             token(members.clone()).redact(&presented(SECRET)).extensions,
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_token_is_dropped_where_it_stands_as_a_word() {
+    fn short_tokens_are_dropped_as_whole_words_only() {
         let members = json!({"a": "short12", "b": "Bearer short12", "c": "?token=short12&x", "short12": 1, "short123": 2});
         let kept = token(members).redact(&presented("short12")).extensions;
         assert_eq!(Json::Object(kept), json!({"short123": 2}).into());
@@ -214,7 +214,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_text_makes_it_panic_and_no_echo_is_kept(secret in "[!-~]{16,40}", around in "\\PC{0,20}") {
+        fn random_echoes_are_dropped_without_panics(secret in "[!-~]{16,40}", around in "\\PC{0,20}") {
             let echo = format!("{around}{secret}{around}");
             let encoded: String = secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
             let escaped: String = secret.bytes().map(|byte| format!("\\u{byte:04x}")).collect();

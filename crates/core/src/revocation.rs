@@ -2,38 +2,40 @@ use std::fmt;
 
 use crate::{BindingsFailed, ProviderName, Timestamp, TokenId, TokenValue};
 
-/// Confirmed revocations, which count whatever the provider goes on showing.
+/// Store of confirmed revocations, which override what the provider still reports.
 ///
-/// Only keyed hashes are kept, in bounded memory. No call but [`Revocations::save`] waits for a disk: the others are
-/// made while requests wait.
+/// Keeps keyed hashes only, in bounded memory. Only [`Revocations::save`] waits for a disk:
+/// requests wait for the other calls.
 pub trait Revocations: fmt::Debug + Send + Sync + 'static {
-    /// Remembers a revocation until `end`; without one, until room is needed. A later end counts, never an earlier one.
+    /// Remembers a revocation until `end`; without one, until room is needed. The latest end
+    /// counts.
     ///
-    /// [`Revocations::find`] knows it when this returns.
+    /// [`Revocations::find`] finds it once this returns.
     fn remember(&self, provider: &ProviderName, revoked: Revoked<'_>, end: Option<Timestamp>, now: Timestamp);
 
-    /// The revocation of this token or record.
+    /// Returns the revocation of this token or record.
     fn find(&self, provider: &ProviderName, revoked: Revoked<'_>) -> Option<Remembered>;
 
-    /// Has the revocations survive a restart, where the store does so.
+    /// Saves the revocations for a restart, if the store is durable.
     ///
     /// # Errors
-    /// [`BindingsFailed`]: they are remembered until the process ends, and saved with the next ones.
+    /// [`BindingsFailed`]: they are remembered until the process ends, and saved with the next
+    /// call.
     fn save(&self, now: Timestamp) -> Result<(), BindingsFailed>;
 }
 
 /// Subject of a revocation.
 #[derive(Debug, Clone, Copy)]
 pub enum Revoked<'a> {
-    /// One token.
+    /// A single token.
     Token(&'a TokenValue),
-    /// A record, and with it every token that is bound to it.
+    /// A record, and every token that is bound to it.
     Record(&'a TokenId),
 }
 
-/// A revocation that is remembered.
+/// Remembered revocation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remembered {
-    /// End of the token, if it was ever seen.
+    /// End of the token, if known.
     pub end: Option<Timestamp>,
 }

@@ -1,31 +1,31 @@
 use std::fmt;
 
-/// One scope-token of RFC 6749 section 3.3: printable ASCII without space, `"` and `\`.
+/// Scope-token of RFC 6749 section 3.3: printable ASCII without space, `"` and `\`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Scope(Box<str>);
 
 impl Scope {
-    /// Reads one scope-token; `None` for any other text.
+    /// Parses one scope-token; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let is_token =
             !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
         is_token.then(|| Self(text.into()))
     }
 
-    /// The scope-token.
+    /// Returns the scope-token as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Whether this granted scope covers `required`: the same scope, or a grant that ends in `.*`
-    /// and a scope below its prefix (`iam.mfa.*` covers `iam.mfa.totp`, not `iam.mfa`).
+    /// Returns true if this granted scope covers `required`: the same scope, or a grant that ends
+    /// in `.*` and a scope below its prefix (`iam.mfa.*` covers `iam.mfa.totp`, not `iam.mfa`).
     ///
-    /// A grant is never a pattern in any other way, and a required scope never is one.
+    /// No other form of a grant is a pattern, and a required scope never is.
     pub fn covers(&self, required: &Self) -> bool {
         covers(&self.0, &required.0)
     }
 
-    /// Whether some scope of a `scope` string, separated by single spaces, covers this one.
+    /// Returns true if any scope of a `scope` string, separated by single spaces, covers this one.
     pub fn is_covered_by(&self, granted: &str) -> bool {
         granted.split(' ').any(|granted| covers(granted, &self.0))
     }
@@ -53,8 +53,8 @@ impl fmt::Debug for Scope {
 pub struct ScopeSet(Vec<Scope>);
 
 impl ScopeSet {
-    /// From single scope-tokens. What is no scope-token (a space inside, a quote, a letter beyond
-    /// ASCII) is left out: it could not be named in a `scope` string without becoming another scope.
+    /// Collects scope-tokens. Any other text (with a space, a quote, a letter beyond ASCII) is left
+    /// out: a `scope` string would turn it into another scope.
     pub fn from_tokens<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Self {
         let mut scopes = Vec::new();
         let mut seen = std::collections::HashSet::new();
@@ -68,32 +68,32 @@ impl ScopeSet {
         Self(scopes)
     }
 
-    /// From the space-separated `scope` string of RFC 6749 section 3.3.
+    /// Parses the space-separated `scope` string of RFC 6749 section 3.3.
     pub fn from_spaced(text: &str) -> Self {
         Self::from_tokens(text.split(|c: char| c.is_ascii_whitespace()))
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no scopes.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// The scopes in their order.
+    /// Iterates over the scopes in their order.
     pub fn iter(&self) -> impl Iterator<Item = &Scope> {
         self.0.iter()
     }
 
-    /// Whether some granted scope covers `required`.
+    /// Returns true if any granted scope covers `required`.
     pub fn covers(&self, required: &Scope) -> bool {
         self.0.iter().any(|granted| granted.covers(required))
     }
 
-    /// Keeps the scopes for which `keep` holds.
+    /// Keeps the scopes for which `keep` returns true.
     pub(crate) fn retain(&mut self, keep: impl Fn(&str) -> bool) {
         self.0.retain(|scope| keep(scope.as_str()));
     }
 
-    /// Bytes on the heap, about.
+    /// Approximate heap size in bytes.
     pub fn size(&self) -> usize {
         self.0.iter().map(|scope| size_of::<Scope>() + scope.0.len()).sum()
     }
@@ -126,13 +126,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_scope_token_is_left_out() {
+    fn invalid_scope_tokens_are_left_out() {
         let scopes = ScopeSet::from_tokens(["read", "a admin", "", "quo\"te", "l\u{e9}ger", "line\nbreak"]);
         assert_eq!(scopes.to_string(), "read");
     }
 
     #[test]
-    fn a_trailing_wildcard_covers_what_is_below_and_nothing_else() {
+    fn trailing_wildcard_covers_scopes_below_it_only() {
         let granted = scope("iam.mfa.*");
         for covered in ["iam.mfa.totp", "iam.mfa.totp.enroll", "iam.mfa.*"] {
             assert!(granted.covers(&scope(covered)), "{covered}");
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn no_other_star_is_a_pattern() {
+    fn other_stars_are_literal() {
         for granted in ["*", ".*", "iam*", "iam.*.get", "*.get"] {
             assert!(!scope(granted).covers(&scope("iam.users.get")), "{granted}");
             assert!(!scope(granted).covers(&scope(".iam")), "{granted}");
@@ -152,12 +152,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_grant_without_wildcard_covers_only_itself(granted in "[a-z.]{1,12}", required in "[a-z.*]{1,12}") {
+        fn grant_without_wildcard_covers_only_itself(granted in "[a-z.]{1,12}", required in "[a-z.*]{1,12}") {
             prop_assert_eq!(scope(&granted).covers(&scope(&required)), granted == required);
         }
 
         #[test]
-        fn written_and_read_again_a_set_is_the_same(text in "\\PC{0,80}") {
+        fn scope_sets_round_trip_as_text(text in "\\PC{0,80}") {
             let set = ScopeSet::from_spaced(&text);
             prop_assert_eq!(ScopeSet::from_spaced(&set.to_string()), set);
         }

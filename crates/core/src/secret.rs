@@ -3,41 +3,41 @@ use std::fmt;
 use secrecy::{ExposeSecret, SecretString};
 use subtle::ConstantTimeEq;
 
-/// A token as a client presented it: a secret, which neither prints nor serializes and is wiped when
+/// Token as a client presented it: a secret that neither prints nor serializes and is wiped when
 /// dropped.
 #[derive(Clone)]
 pub struct TokenValue(SecretString);
 
-/// Why a text can be no token.
+/// Reason why a text cannot be a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRejected {
-    /// It is empty.
+    /// Empty text.
     #[error("the token is empty")]
     Empty,
-    /// It is over [`TokenValue::MAX_BYTES`].
+    /// Text over [`TokenValue::MAX_BYTES`].
     #[error("the token is longer than 16 KiB")]
     TooLong,
 }
 
 impl TokenValue {
-    /// The longest token that is taken, in bytes.
+    /// Longest accepted token, in bytes.
     pub const MAX_BYTES: usize = 16 * 1024;
 
-    /// Takes 1 to [`Self::MAX_BYTES`] bytes of text.
+    /// Accepts 1 to [`Self::MAX_BYTES`] bytes of text.
     ///
     /// # Errors
-    /// [`TokenRejected`] outside of these bounds.
+    /// [`TokenRejected`] for any other length.
     pub fn parse(text: String) -> Result<Self, TokenRejected> {
         check(&text)?;
         Ok(Self(text.into()))
     }
 
-    /// The token itself. Whoever calls this answers for where it goes.
+    /// Exposes the secret. The caller is responsible for where it goes.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// Whether `text` is this token, in a time that does not tell where they differ.
+    /// Compares with `text` in constant time.
     pub fn is(&self, text: &str) -> bool {
         self.expose().as_bytes().ct_eq(text.as_bytes()).into()
     }
@@ -49,21 +49,22 @@ impl fmt::Debug for TokenValue {
     }
 }
 
-/// A provider's handle of a token. It may be shown and logged, and so is never taken as a credential.
+/// Provider's handle of a token. It may be shown and logged, so it is never accepted as a
+/// credential.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TokenId(Box<str>);
 
 impl TokenId {
-    /// Takes 1 to [`TokenValue::MAX_BYTES`] bytes of text.
+    /// Accepts 1 to [`TokenValue::MAX_BYTES`] bytes of text.
     ///
     /// # Errors
-    /// [`TokenRejected`] outside of these bounds.
+    /// [`TokenRejected`] for any other length.
     pub fn parse(text: String) -> Result<Self, TokenRejected> {
         check(&text)?;
         Ok(Self(text.into()))
     }
 
-    /// The id.
+    /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -84,13 +85,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_token_does_not_print() {
+    fn debug_hides_the_token() {
         let token = TokenValue::parse("hunter2".to_owned()).unwrap();
         assert_eq!(format!("{token:?}"), "TokenValue(***)");
     }
 
     #[test]
-    fn bounds() {
+    fn length_is_limited() {
         assert_eq!(TokenValue::parse(String::new()).unwrap_err(), TokenRejected::Empty);
         assert!(TokenValue::parse("a".repeat(TokenValue::MAX_BYTES)).is_ok());
         assert_eq!(
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn equality_is_of_the_whole() {
+    fn comparison_covers_the_whole_token() {
         let token = TokenValue::parse("abc".to_owned()).unwrap();
         assert!(token.is("abc"));
         assert!(!token.is("ab") && !token.is("abcd") && !token.is("ABC") && !token.is(""));

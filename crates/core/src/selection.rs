@@ -1,18 +1,18 @@
 use std::borrow::Borrow;
 use std::collections::BTreeSet;
 
-/// All of something, or only what is named.
+/// Choice of everything, or of named items only.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Selection<T> {
-    /// All of it, what later configurations add too.
+    /// Everything, including what later configurations add.
     #[default]
     All,
-    /// These.
+    /// Only these items.
     Only(BTreeSet<T>),
 }
 
 impl<T: Ord> Selection<T> {
-    /// Whether it is among them.
+    /// Returns true if the item is selected.
     pub fn contains<Q: Ord + ?Sized>(&self, one: &Q) -> bool
     where
         T: Borrow<Q>,

@@ -1,37 +1,38 @@
 use crate::{ProviderName, Selection, TokenId, TokenValue};
 
-/// Facts that a purge means: a value, so that it can be compared, remembered and sent to another replica.
+/// Facts that a purge covers, as a value that can be compared, remembered and sent to another
+/// replica.
 ///
-/// A fact without a record (its provider does not know the token) has no subject, client or record. It is meant
-/// by its token, by its provider and by [`Target::All`] only: any other purge would remove what cannot be about
-/// it, and each revocation would have every unknown token asked about again.
+/// A fact without a record (of a token that its provider does not know) has no subject, client or
+/// record id. Only its token, its provider and [`Target::All`] select it: any other purge would
+/// drop unrelated facts, so that each revocation repeated the requests for all unknown tokens.
 #[derive(Debug, Clone)]
 pub struct Selector {
-    /// What the facts are about.
+    /// Token, record, subject, client or provider of the facts.
     pub target: Target,
-    /// Providers whose facts are meant; for a confined caller those that it may see.
+    /// Providers whose facts are selected; for a confined caller those that it may see.
     pub providers: Selection<ProviderName>,
 }
 
-/// What the facts that a purge means are about.
+/// Property that the facts of a purge share.
 #[derive(Debug, Clone)]
 pub enum Target {
-    /// The token, at whichever provider.
+    /// Token, at any provider.
     Token(TokenValue),
-    /// A provider's record: asked about by its id, or by any token whose `jti` it is.
+    /// Record of a provider: looked up by its id, or by any token with it as `jti`.
     Record {
         /// Provider that has the record.
         provider: ProviderName,
-        /// The record's id.
+        /// Id of the record.
         id: TokenId,
     },
-    /// Tokens of this RFC 7662 `sub`.
+    /// Facts of tokens with this RFC 7662 `sub`.
     Subject(String),
-    /// Tokens of this RFC 7662 `client_id`.
+    /// Facts of tokens with this RFC 7662 `client_id`.
     Client(String),
     /// Every fact of one provider.
     Provider(ProviderName),
-    /// Every fact.
+    /// Every fact of every provider.
     All,
 }
 
@@ -41,13 +42,13 @@ impl Selector {
         Self { target, providers: Selection::All }
     }
 
-    /// Leaves out what is of other providers than these.
+    /// Restricts the selection to these providers.
     #[must_use]
     pub fn within(self, providers: Selection<ProviderName>) -> Self {
         Self { providers, ..self }
     }
 
-    /// Whether any fact of this provider can be meant.
+    /// Returns true if a fact of this provider can be selected.
     pub fn may_mean(&self, provider: &ProviderName) -> bool {
         let is_named = match &self.target {
             Target::Record { provider: named, .. } | Target::Provider(named) => named == provider,
@@ -66,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selection_of_providers_narrows_every_target_and_widens_none() {
+    fn confinement_narrows_every_target() {
         let id = TokenId::parse("id".to_owned()).unwrap();
         let token = TokenValue::parse("token".to_owned()).unwrap();
         for (target, at_a, at_b) in [
@@ -86,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_selector_does_not_print_its_token() {
+    fn debug_hides_the_token() {
         let token = TokenValue::parse("the-secret".to_owned()).unwrap();
         assert!(!format!("{:?}", Selector::new(Target::Token(token))).contains("the-secret"));
     }

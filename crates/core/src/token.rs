@@ -2,125 +2,125 @@ use serde_json::Value;
 
 use crate::{Members, NotBearer, ScopeSet, Timestamp};
 
-/// A JSON object, where numbers may be rounded.
+/// JSON object whose numbers may be rounded.
 pub type Object = serde_json::Map<String, Value>;
 
-/// What a provider definitely said about one token.
+/// Definite answer of a provider about one token.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Introspection {
-    /// It has a record of it, which may be good, revoked or past its end.
+    /// Record of the token, which may be good, revoked or expired.
     Token(Box<Token>),
-    /// It says that the token is not active, or that it has no such token.
+    /// The token is not active, or unknown to the provider.
     Inactive,
 }
 
-/// A provider's record of a token, normalized.
+/// Provider's record of a token, normalized.
 ///
-/// It says what the provider said; whether the token is active is judged at each use, by
-/// [`Token::state`]. It holds no secret: adapters drop them when they read the answer.
+/// The record holds what the provider said; [`Token::state`] judges at each use if the token is
+/// active. It holds no secret: adapters drop them when they read the answer.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Token {
-    /// What the provider says of it, apart from time.
+    /// Status at the provider, apart from time.
     pub status: Status,
-    /// When it ends.
+    /// End of the token.
     pub expiry: Expiry,
-    /// RFC 7662 `nbf`: not active before.
+    /// RFC 7662 `nbf`: the token is not active before.
     pub nbf: Option<Timestamp>,
-    /// How far `nbf` may lie ahead of our clock, in seconds.
+    /// Seconds that `nbf` may lie ahead of our clock.
     pub clock_skew: u32,
-    /// RFC 7662 `iat`: when it was issued.
+    /// RFC 7662 `iat`: time of issue.
     pub iat: Option<Timestamp>,
-    /// RFC 7662 `scope`.
+    /// RFC 7662 `scope`: granted scopes.
     pub scope: ScopeSet,
-    /// RFC 7662 `client_id`.
+    /// RFC 7662 `client_id`: client that the token was issued to.
     pub client_id: Option<String>,
-    /// RFC 7662 `username`.
+    /// RFC 7662 `username`: readable name of the resource owner.
     pub username: Option<String>,
-    /// RFC 7662 `sub`.
+    /// RFC 7662 `sub`: subject.
     pub sub: Option<String>,
-    /// RFC 7662 `aud`.
+    /// RFC 7662 `aud`: intended audience.
     pub aud: Option<Audience>,
-    /// RFC 7662 `iss`, as the provider or else its configuration says.
+    /// RFC 7662 `iss`, from the provider or else from its configuration.
     pub iss: Option<String>,
     /// RFC 7662 `jti`, or the vendor's token id. A handle, not a credential.
     pub jti: Option<String>,
     /// RFC 6749 name, see [`bearer_or`].
     pub token_type: Option<String>,
-    /// The provider's roles.
+    /// Roles in the provider's sense.
     pub roles: Vec<String>,
     /// RFC 6749 or 8693 name, see [`grant_type`].
     pub grant_type: Option<String>,
-    /// What else an adapter's allow-list lets through, in the vendor's names.
+    /// Other members that the adapter's allow-list keeps, under the vendor's names.
     pub details: Members,
-    /// Extension members of an RFC 7662 server, which stand beside the others in the answer.
+    /// Extension members of an RFC 7662 server, at the top level of our answer.
     pub extensions: Members,
-    /// What members that are not kept say against its use by a bearer, see [`Token::not_bearer`].
+    /// Objection to bearer use found in members that are not kept, see [`Token::not_bearer`].
     pub not_bearer: Option<NotBearer>,
 }
 
-/// What a provider says of a token apart from time.
+/// Status of a token at its provider, apart from time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// Good as far as the provider is concerned: time decides.
+    /// Good at the provider: only time decides.
     Good,
-    /// Taken back.
+    /// Revoked at the provider.
     Revoked,
-    /// Revoked by way of this server, whatever the provider says.
+    /// Revoked through this server, whatever the provider still reports.
     RevokedHere,
-    /// The provider itself calls it expired.
+    /// Expired according to the provider.
     Expired,
-    /// Any other word, or none where there should be one.
+    /// Any other status, or none where the vendor documents one.
     Unknown,
-    /// Left out, as in some vendors' lists. It is known to be no good past its end, and never known to be good.
+    /// Omitted by the vendor (some lists). Expired once past its end, otherwise unknown.
     Unreported,
 }
 
-/// When a token ends.
+/// End of a token's life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expiry {
-    /// It is active before this moment, and not at it.
+    /// Active before this moment, not at it.
     At(Timestamp),
-    /// The provider gives no end, and its configuration says that this is meant.
+    /// No end given, which the provider's configuration accepts.
     Never,
 }
 
-/// What decides whether a token may be used, apart from who asks and what for.
+/// Inputs of the decision if a token is active, apart from the caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Validity {
-    /// What the provider says of it, apart from time.
+    /// Status at the provider, apart from time.
     pub status: Status,
-    /// When it ends.
+    /// End of the token.
     pub expiry: Expiry,
-    /// When it begins, clock skew allowed for.
+    /// Start of the token, with clock skew subtracted.
     pub nbf: Option<Timestamp>,
 }
 
-/// Whether a token may be used now, and if not, why.
+/// State of a token at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
-    /// It may.
+    /// Usable now.
     Active,
-    /// Its time is over.
+    /// Past its end.
     Expired,
-    /// It was taken back.
+    /// Revoked.
     Revoked,
-    /// Its time has not come.
+    /// Before its start.
     NotYetValid,
-    /// The provider calls it something that is not good, or did not say.
+    /// Status that is not good, or none.
     Unknown,
 }
 
-/// RFC 7662 `aud`, one string or several: kept as it was sent.
+/// RFC 7662 `aud`, one string or several, kept as sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Audience {
-    /// A JSON string.
+    /// Sent as a JSON string.
     One(String),
-    /// A JSON array of strings.
+    /// Sent as a JSON array of strings.
     Many(Vec<String>),
 }
 
 impl Token {
-    /// A record of this status and end, and nothing else.
+    /// Creates a record with this status and end only.
     pub fn new(status: Status, expiry: Expiry) -> Self {
         Self {
             status,
@@ -144,23 +144,23 @@ impl Token {
         }
     }
 
-    /// What decides whether it may be used.
+    /// Returns the inputs of the decision if the token is active.
     pub fn validity(&self) -> Validity {
         let skewed = |nbf: Timestamp| nbf.plus_seconds(-i64::from(self.clock_skew)).unwrap_or(Timestamp::MIN);
         Validity { status: self.status, expiry: self.expiry, nbf: self.nbf.map(skewed) }
     }
 
-    /// What the token is at `now`: see [`Validity::state`].
+    /// Judges the token at `now`, see [`Validity::state`].
     pub fn state(&self, now: Timestamp) -> State {
         self.validity().state(now)
     }
 
-    /// RFC 7662 `exp`.
+    /// RFC 7662 `exp`: end of the token, if it has one.
     pub fn exp(&self) -> Option<Timestamp> {
         self.validity().exp()
     }
 
-    /// Bytes on the heap, about: what the cache weighs it with.
+    /// Approximate heap size in bytes, which the cache uses as weight.
     pub fn size(&self) -> usize {
         let texts = [
             &self.client_id,
@@ -184,7 +184,7 @@ impl Token {
 }
 
 impl Validity {
-    /// What the token is at `now`. Active is only: status good, and `nbf` ≤ now < `exp`.
+    /// Judges the token at `now`. Active is only: status good, and `nbf` ≤ now < `exp`.
     pub fn state(&self, now: Timestamp) -> State {
         match self.status {
             Status::Revoked | Status::RevokedHere => State::Revoked,
@@ -201,7 +201,7 @@ impl Validity {
         self.exp().is_some_and(|end| end <= now)
     }
 
-    /// When it ends, unless it never does.
+    /// Returns the end, if there is one.
     pub fn exp(&self) -> Option<Timestamp> {
         match self.expiry {
             Expiry::At(end) => Some(end),
@@ -211,7 +211,7 @@ impl Validity {
 }
 
 impl Audience {
-    /// The audiences, however they were sent.
+    /// Returns the audiences, however they were sent.
     pub fn as_slice(&self) -> &[String] {
         match self {
             Self::One(one) => std::slice::from_ref(one),
@@ -220,8 +220,8 @@ impl Audience {
     }
 }
 
-/// The RFC 6749 name of a vendor's token type: `Bearer` for `bearer` and Apigee's `BearerToken`,
-/// any other as it is.
+/// RFC 6749 name of a vendor's token type: `Bearer` for `bearer` and Apigee's `BearerToken`, any
+/// other unchanged.
 pub fn bearer_or(vendor: &str) -> String {
     if vendor.eq_ignore_ascii_case("bearer") || vendor.eq_ignore_ascii_case("BearerToken") {
         "Bearer".to_owned()
@@ -230,7 +230,7 @@ pub fn bearer_or(vendor: &str) -> String {
     }
 }
 
-/// The RFC 6749 or 8693 name of a vendor's grant type; `None` where it has none.
+/// RFC 6749 or 8693 name of a vendor's grant type; `None` where it has none.
 pub fn grant_type(vendor: &str) -> Option<String> {
     let name = match vendor.to_ascii_lowercase().replace([' ', '-'], "_").as_str() {
         "client_credentials" | "client_credential" | "client" | "grant_flow_client_credentials" => {
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_token_is_active_from_nbf_until_just_before_exp() {
+    fn good_token_is_active_from_nbf_until_just_before_exp() {
         let mut token = Token::new(Status::Good, Expiry::At(at(200)));
         token.nbf = Some(at(100));
         assert_eq!(token.state(at(99)), State::NotYetValid);
@@ -265,9 +265,10 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_skew_lets_nbf_lie_ahead_and_lengthens_no_life() {
+    fn clock_skew_applies_to_nbf_only() {
         let mut token = Token::new(Status::Good, Expiry::At(at(200)));
-        (token.nbf, token.clock_skew) = (Some(at(100)), 60);
+        token.nbf = Some(at(100));
+        token.clock_skew = 60;
         assert_eq!(token.state(at(39)), State::NotYetValid);
         assert_eq!(token.state(at(40)), State::Active);
         assert_eq!(token.state(at(199)), State::Active);
@@ -277,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn no_time_makes_a_bad_status_good() {
+    fn bad_status_is_never_active() {
         for (status, state) in [
             (Status::Revoked, State::Revoked),
             (Status::RevokedHere, State::Revoked),
@@ -289,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_status_time_can_only_end_a_token() {
+    fn unreported_status_is_expired_or_unknown() {
         let mut token = Token::new(Status::Unreported, Expiry::At(at(200)));
         token.nbf = Some(at(100));
         for (now, state) in [(99, State::Unknown), (199, State::Unknown), (200, State::Expired)] {
@@ -299,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn grants_and_types_get_their_standard_names() {
+    fn grant_and_token_types_get_standard_names() {
         assert_eq!(bearer_or("BearerToken"), "Bearer");
         assert_eq!(bearer_or("DPoP"), "DPoP");
         assert_eq!(grant_type("auth code").as_deref(), Some("authorization_code"));

@@ -1,27 +1,27 @@
-//! Use that a token is meant for, as far as its server's answer names one.
+//! Intended use of a token, as far as its server's answer names one.
 
 use crate::{Json, Members, Token, bearer_or};
 
-/// Reason why an active token does not authorize the requests of whoever shows it as a bearer (RFC 6750).
+/// Reason why an active token does not authorize requests as a bearer token (RFC 6750).
 ///
-/// RFC 7662 servers call refresh tokens, ID tokens and sender-constrained tokens active, too.
+/// RFC 7662 servers report refresh tokens, ID tokens and sender-constrained tokens as active, too.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotBearer {
-    /// A member names another use than that of an access token.
+    /// A member names another use than access.
     OtherUse,
     /// `token_type` names another scheme.
     OtherScheme,
-    /// `cnf` (RFC 7800) binds the token to a key, and no proof of it was seen.
+    /// `cnf` (RFC 7800) binds the token to a key whose possession was not proven.
     Unproved,
 }
 
-/// Members that name a token's use, and the values that mean an access token, compared without regard to case.
+/// Members that name a token's use, with the values that mean an access token, ignoring ASCII case.
 ///
-/// Values are allowed, not denied: a server may name a use that nobody here has heard of.
+/// An allow-list: a server may name a use that is unknown here.
 const USES: [(&str, &[&str]); 5] = [
     // Ory Hydra, Amazon Cognito.
     ("token_use", &["access_token", "access"]),
-    // Keycloak, and RFC 9068 section 2.1. `JWT` names a format and no use.
+    // Keycloak, and RFC 9068 section 2.1. `JWT` names a format, not a use.
     ("typ", &["Bearer", "at+jwt", "application/at+jwt", "JWT"]),
     // OpenIddict.
     ("token_usage", &["access_token"]),
@@ -31,19 +31,19 @@ const USES: [(&str, &[&str]); 5] = [
     ("tokenName", &["access_token"]),
 ];
 
-/// Whether a member of this name says what a token is good for, so that it must be readable.
+/// Returns true if a member of this name restricts a token's use, so that it must be readable.
 pub fn decides_use(name: &str) -> bool {
     name == "cnf" || USES.iter().any(|(known, _)| *known == name)
 }
 
 impl Token {
-    /// Reason why it authorizes no bearer; `None` where it does. Time and status do not count here.
+    /// Reason why the token is not a bearer token; `None` if it is one, time and status aside.
     pub fn not_bearer(&self) -> Option<NotBearer> {
         self.not_bearer.or_else(|| judge(self.token_type.as_deref(), &self.extensions))
     }
 
-    /// Takes over a provider's `token_type`: its text, where it has the member and that is text. Anything else is not
-    /// shown, and means no scheme that is known here.
+    /// Sets `token_type` from a provider's member, if present. A member that is not text is not
+    /// shown, and counts as an unknown scheme.
     pub fn read_token_type(&mut self, member: Option<Option<&str>>) {
         match member {
             None => {}
@@ -53,7 +53,7 @@ impl Token {
     }
 }
 
-/// Null is as good as absent, and a value of a type that names nothing is no name of an access token.
+/// Null counts as absent; a value that is not text never means an access token.
 fn judge(token_type: Option<&str>, members: &Members) -> Option<NotBearer> {
     let member = |name: &str| members.get(name).filter(|value| **value != Json::Null);
     let means = |value: &Json, names: &[&str]| {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn access_tokens_of_known_servers_authorize_their_bearer() {
+    fn access_tokens_of_known_servers_are_bearer_tokens() {
         for members in [
             json!({}),
             json!({"token_type": "Bearer"}),
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn another_use_scheme_or_binding_authorizes_nobody() {
+    fn other_uses_schemes_and_key_bindings_are_refused() {
         use NotBearer::{OtherScheme, OtherUse, Unproved};
         for (members, reason) in [
             (json!({"token_use": "refresh_token", "token_type": "Bearer"}), OtherUse),
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_another_type_authorize_nobody() {
+    fn use_members_of_a_wrong_type_are_refused() {
         for name in ["token_type", "token_use", "typ", "token_usage", "purpose", "tokenName", "cnf"] {
             for value in [json!(false), json!(0), json!([]), json!(["access_token", "Bearer"]), json!({})] {
                 let members = json!({name: value});
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn dropping_the_presented_token_makes_no_bearer() {
+    fn redaction_does_not_turn_a_token_into_a_bearer_token() {
         for (name, value) in [("token_type", "refresh_token"), ("token_use", "refresh_token")] {
             let presented = TokenValue::parse("refresh_token".to_owned()).unwrap();
             let token = token(json!({name: value})).redact(&presented);

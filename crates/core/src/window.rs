@@ -3,39 +3,41 @@ use std::collections::BTreeMap;
 
 use crate::{Batch, Failure, Order, Position, Token};
 
-/// The first records after a position, of a list that comes in any order and all at once. It holds no more than these,
-/// whatever comes.
+/// Bounded selection of the first records after a position, from a list that arrives whole and
+/// unsorted. Memory is limited to the records kept.
 #[derive(Debug)]
 pub struct Window {
     order: Order,
     after: Option<Key>,
     kept: BTreeMap<Key, Token>,
-    /// Of what is kept, in bytes, about.
+    /// Approximate size of the records kept, in bytes.
     size: usize,
-    /// The first record that there was no room for. What comes after it has none either, or there would be a gap.
+    /// First record that did not fit. Later ones are refused too, or the list would have a gap.
     left_out: Option<Key>,
-    most: Room,
+    limit: Limit,
 }
 
-/// Where a record stands in the list.
+/// Sort key of a record: creation time, then handle.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct CreationKey {
-    /// When it was created, in milliseconds since 1970.
+    /// Creation time in milliseconds since 1970.
     pub millis: i64,
-    /// What tells it from others of the same time. Two of one place are the same token, told twice.
+    /// Tie-breaker of records of the same time. Two records with equal keys are the same token,
+    /// sent twice.
     pub handle: String,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Room {
+struct Limit {
     records: usize,
     bytes: usize,
 }
 
-/// As many records as a caller may ask for at once, since each time costs a whole list. Fewer of those that are large.
-const MOST: Room = Room { records: 200, bytes: 4 * 1024 * 1024 };
+/// Limits of a window. Each window costs a whole list, so it holds as many records as a caller may
+/// request at once, and fewer large ones.
+const LIMIT: Limit = Limit { records: 200, bytes: 4 * 1024 * 1024 };
 
-/// Sorts as the list is ordered. Those of a window are all of one kind.
+/// Key in the order of the list. All keys of a window are of one variant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
     Ascending(CreationKey),
@@ -43,10 +45,11 @@ enum Key {
 }
 
 impl Window {
-    /// What comes after this position, or from the start.
+    /// Creates a window after this position, or at the start.
     ///
     /// # Errors
-    /// [`Failure::Unsupported`] where the position is one in counted pages, and so not of such a list.
+    /// [`Failure::Unsupported`] for a position in numbered pages, which belongs to another kind of
+    /// list.
     pub fn after(from: Option<&Position>, order: Order) -> Result<Self, Failure> {
         let after = match from {
             None => None,
@@ -55,15 +58,15 @@ impl Window {
             }
             Some(Position::Page { .. }) => return Err(Failure::Unsupported),
         };
-        Ok(Self::with_room(order, after, MOST))
+        Ok(Self::with_limit(order, after, LIMIT))
     }
 
-    fn with_room(order: Order, after: Option<CreationKey>, most: Room) -> Self {
+    fn with_limit(order: Order, after: Option<CreationKey>, limit: Limit) -> Self {
         let after = after.map(|place| Key::new(order, place));
-        Self { order, after, kept: BTreeMap::new(), size: 0, left_out: None, most }
+        Self { order, after, kept: BTreeMap::new(), size: 0, left_out: None, limit }
     }
 
-    /// Keeps the record, if it is among the first.
+    /// Keeps the record if it is among the first.
     pub fn offer(&mut self, place: CreationKey, token: Token) {
         let key = Key::new(self.order, place);
         if self.after.as_ref().is_some_and(|after| key <= *after)
@@ -82,12 +85,12 @@ impl Window {
         }
     }
 
-    /// A single record has room whatever its size, or the list would never go on.
+    /// A single record always fits, or the list would never advance.
     fn is_over(&self) -> bool {
-        self.kept.len() > self.most.records || self.kept.len() > 1 && self.size > self.most.bytes
+        self.kept.len() > self.limit.records || self.kept.len() > 1 && self.size > self.limit.bytes
     }
 
-    /// What was kept, in the list's order.
+    /// Returns the records kept, in the order of the list.
     pub fn into_batch(self) -> Batch {
         let records: Vec<_> =
             self.kept.into_iter().map(|(key, token)| (token, key.into_position())).collect();
@@ -138,11 +141,16 @@ mod tests {
         }
     }
 
-    /// From the list's start to its end, as a caller does who takes so many of each batch.
-    fn walk(list: &[(CreationKey, usize)], order: Order, most: Room, taken: usize) -> Vec<Vec<CreationKey>> {
+    /// Reads the list to its end, like a caller that takes `taken` records of each batch.
+    fn walk(
+        list: &[(CreationKey, usize)],
+        order: Order,
+        limit: Limit,
+        taken: usize,
+    ) -> Vec<Vec<CreationKey>> {
         let (mut seen, mut from) = (Vec::new(), None);
         loop {
-            let mut window = Window::with_room(order, from, most);
+            let mut window = Window::with_limit(order, from, limit);
             for (place, size) in list {
                 window.offer(place.clone(), token(*size));
             }
@@ -161,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_position_in_counted_pages_is_of_no_such_list() {
+    fn positions_in_numbered_pages_are_refused() {
         let as_of = crate::Instant { second: crate::Timestamp::MIN, nanos: 0 };
         let page = Position::Page { number: 1, taken: 0, as_of };
         let window = Window::after(Some(&page), Order::Ascending);
@@ -169,46 +177,46 @@ mod tests {
     }
 
     #[test]
-    fn the_first_of_the_order_are_kept() {
+    fn first_records_of_the_order_are_kept() {
         let list: Vec<_> =
             [3, 1, 2, 1].iter().zip(["a", "b", "c", "d"]).map(|(m, h)| (place(*m, h), 0)).collect();
-        let most = Room { records: 2, bytes: usize::MAX };
+        let limit = Limit { records: 2, bytes: usize::MAX };
         let two = |[a, b]: [(i64, &str); 2]| vec![place(a.0, a.1), place(b.0, b.1)];
         assert_eq!(
-            walk(&list, Order::Ascending, most, 9),
+            walk(&list, Order::Ascending, limit, 9),
             [two([(1, "b"), (1, "d")]), two([(2, "c"), (3, "a")])]
         );
         assert_eq!(
-            walk(&list, Order::Descending, most, 9),
+            walk(&list, Order::Descending, limit, 9),
             [two([(3, "a"), (2, "c")]), two([(1, "d"), (1, "b")])]
         );
     }
 
     #[test]
-    fn a_list_that_has_room_ends_with_it() {
-        let full = Room { records: 2, bytes: usize::MAX };
+    fn list_that_fits_ends_with_one_batch() {
+        let full = Limit { records: 2, bytes: usize::MAX };
         assert_eq!(walk(&[], Order::Ascending, full, 9), [vec![]]);
         let list = [(place(1, "a"), 0), (place(1, "b"), 0)];
         assert_eq!(walk(&list, Order::Ascending, full, 9).len(), 1);
     }
 
     #[test]
-    fn two_of_one_place_are_one() {
-        let most = Room { records: 1, bytes: usize::MAX };
+    fn records_with_equal_keys_are_merged() {
+        let limit = Limit { records: 1, bytes: usize::MAX };
         let list = [(place(1, "a"), 5), (place(1, "a"), 7), (place(2, "b"), 0), (place(1, "a"), 0)];
-        assert_eq!(walk(&list, Order::Ascending, most, 9).concat(), [place(1, "a"), place(2, "b")]);
+        assert_eq!(walk(&list, Order::Ascending, limit, 9).concat(), [place(1, "a"), place(2, "b")]);
     }
 
     #[test]
-    fn one_record_has_room_whatever_its_size() {
-        let most = Room { records: 9, bytes: 1 };
+    fn oversized_record_still_fits_alone() {
+        let limit = Limit { records: 9, bytes: 1 };
         let list = [(place(1, "a"), 1000), (place(2, "b"), 1000)];
-        assert_eq!(walk(&list, Order::Ascending, most, 9).len(), 2);
+        assert_eq!(walk(&list, Order::Ascending, limit, 9).len(), 2);
     }
 
     proptest! {
         #[test]
-        fn each_record_is_seen_once_in_order(
+        fn every_record_is_seen_once_in_order(
             list in prop::collection::vec(((0i64..5, "[a-c]{1,2}"), 0usize..3000), 0..60),
             records in 1usize..8,
             bytes in 1usize..10_000,
@@ -217,7 +225,7 @@ mod tests {
         ) {
             let list: Vec<_> = list.into_iter().map(|((m, h), size)| (place(m, &h), size)).collect();
             let order = if descending { Order::Descending } else { Order::Ascending };
-            let seen = walk(&list, order, Room { records, bytes }, taken);
+            let seen = walk(&list, order, Limit { records, bytes }, taken);
             prop_assert!(seen.iter().all(|batch| batch.len() <= records));
             let mut all: Vec<_> = list.into_iter().map(|(place, _)| place).collect();
             all.sort();
@@ -229,9 +237,9 @@ mod tests {
         }
 
         #[test]
-        fn no_more_is_held_than_has_room(sizes in prop::collection::vec(0usize..3000, 0..60)) {
-            let most = Room { records: 5, bytes: 6000 };
-            let mut window = Window::with_room(Order::Descending, None, most);
+        fn window_never_exceeds_its_limits(sizes in prop::collection::vec(0usize..3000, 0..60)) {
+            let limit = Limit { records: 5, bytes: 6000 };
+            let mut window = Window::with_limit(Order::Descending, None, limit);
             for (millis, size) in (0..).zip(sizes) {
                 window.offer(place(millis, "a"), token(size));
                 prop_assert!(window.kept.len() <= 5);
