@@ -9,8 +9,9 @@ use tokio::net::TcpStream;
 use crate::bench::{ACTIVE, Bench, soon};
 use crate::client::{Ask, Reply, exchange_on, http2_to, received};
 
-/// Limits that are told apart by a byte: the default, and the greatest that can be configured.
-pub(crate) const LIMITS: [usize; 2] = [DEFAULT, 128 * 1024];
+/// Limits that hold to the byte: the default, one that is no power of two, for which hyper's buffer has room to
+/// spare, and the greatest that can be configured.
+pub(crate) const LIMITS: [usize; 3] = [DEFAULT, 40 * 1024, 128 * 1024];
 
 const DEFAULT: usize = 32 * 1024;
 
