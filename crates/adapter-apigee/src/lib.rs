@@ -13,7 +13,7 @@ use introspectd_core::{
     BadAnswer, Batch, Capabilities, Clock, CreationKey, Failure, Introspection, Listing, Position, Provider,
     TokenValue, Window,
 };
-use introspectd_upstream::{Address, Outbound, Segment, Upstream};
+use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
 
 use list::{Search, Values, millis};
 
@@ -59,8 +59,8 @@ impl Apigee {
         loop {
             let uri = self.address.with_query(&self.search, &search.query(start.as_ref()));
             let unfit = || start.as_ref().map_or(Failure::Unsupported, |_| BadAnswer::member("next").into());
-            let answer = self.upstream.get(uri.map_err(|_| unfit())?).await?;
-            start = values.read(answer.status, &answer.body)?;
+            let response = self.upstream.send(Request::get(uri.map_err(|_| unfit())?)).await?;
+            start = values.read(response.status, &response.body)?;
             if start.is_none() {
                 return Ok(values);
             }
@@ -103,8 +103,8 @@ impl Provider for Apigee {
         let uri =
             Segment::parse(token.expose(), &[]).and_then(|it| self.address.with_segment(&self.tokens, &it));
         let Ok(uri) = uri else { return Ok(Introspection::Inactive) };
-        let answer = self.upstream.get(uri).await?;
-        Ok(wire::read(answer.status, &answer.body, token)?)
+        let response = self.upstream.send(Request::get(uri)).await?;
+        Ok(wire::read(response.status, &response.body, token)?)
     }
 
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
@@ -112,8 +112,8 @@ impl Provider for Apigee {
         let uri = Segment::parse(token.expose(), &[])
             .and_then(|it| self.address.with_segment_and_query(&self.tokens, &it, self.revocation));
         let Ok(uri) = uri else { return Ok(()) };
-        let answer = self.upstream.post_empty(uri, OCTETS).await?;
-        Ok(wire::read_revocation(answer.status, &answer.body, token)?)
+        let response = self.upstream.send(Request::post(uri).empty(OCTETS)).await?;
+        Ok(wire::read_revocation(response.status, &response.body, token)?)
     }
 
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {

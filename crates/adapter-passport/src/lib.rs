@@ -17,7 +17,7 @@ use introspectd_core::{
     BadAnswer, Batch, Binding, Bindings, BindingsFailed, Bound, Capabilities, Clock, Failure, Introspection,
     Issued, Kept, Listing, Outage, Position, Provider, ProviderName, State, Timestamp, TokenId, TokenValue,
 };
-use introspectd_upstream::{Address, Outbound, Segment, Upstream};
+use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -145,8 +145,8 @@ impl Provider for Passport {
 
     async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
         let Some(uri) = self.uri(id) else { return Ok(Introspection::Inactive) };
-        let answer = self.upstream.get(uri).await?;
-        Ok(wire::read(answer.status, &answer.body, id)?)
+        let response = self.upstream.send(Request::get(uri)).await?;
+        Ok(wire::read(response.status, &response.body, id)?)
     }
 
     /// Only with a binding. Without, the token may be as good as ever at Passport, and nobody here can name it there.
@@ -159,10 +159,10 @@ impl Provider for Passport {
         let Some(uri) = self.uri(id) else { return Ok(()) };
         let body = json!({ "token_id": id.as_str() });
         let exchanges = async {
-            let answer = self.upstream.delete(uri, Some(&body)).await?;
-            match wire::read_revocation(answer.status, &answer.body, id)? {
+            let response = self.upstream.send(Request::delete(uri).json(body.to_string())).await?;
+            match wire::read_revocation(response.status, &response.body, id)? {
                 Revocation::Conflict if self.is_active(id).await? => {
-                    Err(BadAnswer::Status(answer.status.as_u16()).into())
+                    Err(BadAnswer::Status(response.status.as_u16()).into())
                 }
                 Revocation::Conflict | Revocation::Done => Ok(()),
             }
@@ -188,8 +188,8 @@ impl Provider for Passport {
         // Filters that no URL can hold.
         let uri = self.address.with_query(TOKENS, &page.query()).map_err(|_| Failure::Unsupported)?;
         let asked_at = self.clock.now();
-        let answer = self.upstream.get(uri).await?;
-        Ok(page.read(&answer.ok()?, asked_at)?)
+        let response = self.upstream.send(Request::get(uri)).await?;
+        Ok(page.read(&response.ok()?, asked_at)?)
     }
 
     async fn bound(&self, token: &TokenValue) -> Option<TokenId> {
@@ -217,10 +217,10 @@ impl Provider for Passport {
 
     async fn issue(&self, request: Bytes) -> Result<Issued, Failure> {
         let uri = self.address.below(TOKENS).map_err(|_| Failure::Unsupported)?;
-        let answer = self.upstream.relay_json(uri, request).await?;
-        let token = match answer.status {
+        let response = self.upstream.send(Request::post(uri).json(request).relayed()).await?;
+        let token = match response.status {
             StatusCode::OK | StatusCode::CREATED => {
-                let wire::Created { token, id, end } = wire::read_created(&answer.body)?;
+                let wire::Created { token, id, end } = wire::read_created(&response.body)?;
                 // Which record is the token's, its server knows better than whoever bound it before.
                 match self.keep(&token, &id, end, true).await? {
                     Kept::Done => Some(token),
@@ -231,7 +231,7 @@ impl Provider for Passport {
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => None,
             other => return Err(BadAnswer::Status(other.as_u16()).into()),
         };
-        let (status, content_type) = (answer.status.as_u16(), answer.content_type);
-        Ok(Issued { status, content_type, body: answer.body, token })
+        let content_type = response.content_type().map(str::to_owned);
+        Ok(Issued { status: response.status.as_u16(), content_type, body: response.body, token })
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::Uri;
 use introspectd_core::{Capabilities, Clock, Failure, Introspection, Provider, Timestamp, TokenValue};
-use introspectd_upstream::{Answer, Exchange, Outbound, Upstream};
+use introspectd_upstream::{Exchange, Outbound, Request, Response, Upstream};
 
 pub use config::Config;
 pub use wire::MissingExp;
@@ -34,12 +34,18 @@ impl Rfc7662 {
     /// Asks as [`Provider::introspect`] does, but once, and leaves the exchange to be looked at.
     pub async fn expose(&self, token: &TokenValue) -> Exchange<Introspection> {
         let now = self.clock.now();
-        let exchange = self.upstream.expose_form(self.endpoint.clone(), &[("token", token.expose())]).await;
-        exchange.and_then(|answer| self.read(answer, token, now))
+        let exchange = self.upstream.expose(self.introspection(token)).await;
+        exchange.and_then(|response| self.read(response, token, now))
     }
 
-    fn read(&self, answer: Answer, token: &TokenValue, now: Timestamp) -> Result<Introspection, Failure> {
-        Ok(wire::read(&answer.ok()?, token, self.reading, now)?)
+    /// Request without a `token_type_hint`: a response that depended on the caller's hint could not be shared with the
+    /// next caller.
+    fn introspection(&self, token: &TokenValue) -> Request {
+        Request::post(self.endpoint.clone()).form(&[("token", token.expose())]).repeatable()
+    }
+
+    fn read(&self, response: Response, token: &TokenValue, now: Timestamp) -> Result<Introspection, Failure> {
+        Ok(wire::read(&response.ok()?, token, self.reading, now)?)
     }
 }
 
@@ -50,18 +56,16 @@ impl Provider for Rfc7662 {
         Capabilities { introspect: true, revoke, ..Capabilities::default() }
     }
 
-    /// Asks without a `token_type_hint`: an answer that depended on the caller's hint could not be
-    /// shared with the next caller.
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
-        // Before the question: what is left of a token then is less when the answer is here.
+        // Before the request: what is left of a token then is less when the response is here.
         let now = self.clock.now();
-        let answer = self.upstream.post_form(self.endpoint.clone(), &[("token", token.expose())]).await?;
-        self.read(answer, token, now)
+        let response = self.upstream.send(self.introspection(token)).await?;
+        self.read(response, token, now)
     }
 
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
         let endpoint = self.revocation_endpoint.clone().ok_or(Failure::Unsupported)?;
-        let answer = self.upstream.submit_form(endpoint, &[("token", token.expose())]).await?;
-        wire::read_revocation(answer.status, &answer.body)
+        let response = self.upstream.send(Request::post(endpoint).form(&[("token", token.expose())])).await?;
+        wire::read_revocation(response.status, &response.body)
     }
 }

@@ -11,7 +11,7 @@ use http::Uri;
 use introspectd_core::{
     Batch, Capabilities, Clock, Failure, Introspection, Listing, Position, Provider, TokenId, TokenValue,
 };
-use introspectd_upstream::{Address, Outbound, Segment, Upstream};
+use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
 
 pub use config::Config;
 
@@ -50,14 +50,14 @@ impl Provider for TibcoAsg {
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
         let Some(uri) = self.uri(token) else { return Ok(Introspection::Inactive) };
-        let answer = self.upstream.get(uri).await?;
-        Ok(wire::read(answer.status, &answer.body, token)?)
+        let response = self.upstream.send(Request::get(uri)).await?;
+        Ok(wire::read(response.status, &response.body, token)?)
     }
 
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
         let Some(uri) = self.uri(token) else { return Ok(()) };
-        let answer = self.upstream.delete(uri, None).await?;
-        Ok(wire::read_revocation(answer.status, &answer.body, token)?)
+        let response = self.upstream.send(Request::delete(uri)).await?;
+        Ok(wire::read_revocation(response.status, &response.body, token)?)
     }
 
     /// A record shows its `id`, in lists and with its token.

@@ -4,7 +4,7 @@ mod record;
 
 use http::StatusCode;
 use introspectd_core::{BadAnswer, Batch, Failure, Filters, Listing, Position, User, Window};
-use introspectd_upstream::{Elements, List, Segment};
+use introspectd_upstream::{Elements, List, Request, Segment};
 
 use crate::{RESERVED, TOKENS, TibcoAsg};
 use record::Record;
@@ -44,19 +44,21 @@ impl TibcoAsg {
         if let Some(owner) = owner.and_then(|owner| Segment::parse(owner, RESERVED).ok()) {
             for form in [OWNERS, TOKENS] {
                 let Ok(uri) = self.address.with_segment(form, &owner) else { break };
-                match self.upstream.list(uri).await? {
+                match self.upstream.send(Request::get(uri).streamed()).await?.into_list() {
                     List::Elements(elements) => return Ok(elements),
                     // No error of a list is documented: the server may not know the form, or not the owner.
-                    List::Answer(answer)
-                        if matches!(answer.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND) => {}
-                    List::Answer(answer) => return Err(BadAnswer::Status(answer.status.as_u16()).into()),
+                    List::Response(response)
+                        if matches!(response.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND) => {}
+                    List::Response(response) => {
+                        return Err(BadAnswer::Status(response.status.as_u16()).into());
+                    }
                 }
             }
         }
         let all = self.address.below(OWNERS).map_err(|_| Failure::Unsupported)?;
-        match self.upstream.list(all).await? {
+        match self.upstream.send(Request::get(all).streamed()).await?.into_list() {
             List::Elements(elements) => Ok(elements),
-            List::Answer(answer) => Err(BadAnswer::Status(answer.status.as_u16()).into()),
+            List::Response(response) => Err(BadAnswer::Status(response.status.as_u16()).into()),
         }
     }
 }

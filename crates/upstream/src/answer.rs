@@ -1,42 +1,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use introspectd_core::{BadAnswer, Failure, Outage, Timestamp};
 use serde::de::DeserializeOwned;
-
-/// A provider's answer that may say something about the token: no redirect, no refusal of our
-/// credentials, no 429 and no 5xx.
-pub struct Answer {
-    /// What is left: 2xx, and 4xx other than 401, 403, 429.
-    pub status: StatusCode,
-    /// At most 1 MiB. May hold secrets, so it neither prints nor leaves the adapter.
-    pub body: Bytes,
-}
-
-/// A provider's answer to whoever brought credentials of its own: no redirect, no 429 and no 5xx.
-pub struct Relayed {
-    /// What is left: 2xx, and 4xx other than 429.
-    pub status: StatusCode,
-    /// `Content-Type`, where it is text.
-    pub content_type: Option<String>,
-    /// At most 1 MiB. May hold secrets, as [`Answer::body`].
-    pub body: Bytes,
-}
-
-impl Answer {
-    /// The body of a 200.
-    ///
-    /// # Errors
-    /// [`BadAnswer::Status`] for any other status.
-    pub fn ok(self) -> Result<Bytes, BadAnswer> {
-        if self.status == StatusCode::OK {
-            Ok(self.body)
-        } else {
-            Err(BadAnswer::Status(self.status.as_u16()))
-        }
-    }
-}
 
 /// Reads a JSON object strictly into a vendor's struct: no array in its place, no member of the struct
 /// twice, nothing after it, and no byte anywhere that is not UTF-8, in members that are not read neither.

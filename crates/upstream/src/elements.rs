@@ -8,16 +8,8 @@ use introspectd_core::{BadAnswer, Failure};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
-use crate::answer::{Answer, object};
+use crate::answer::object;
 use crate::pool::{Lease, MAX_BODY, Reply};
-
-/// What came back where a list was asked for.
-pub enum List {
-    /// A 200: the list, as far as anybody knows before it is read.
-    Elements(Elements),
-    /// Any other status that may say something.
-    Answer(Answer),
-}
 
 /// The objects of a JSON array, read one by one as they arrive: an array of any length takes the room of one element, at
 /// most 1 MiB, and of what the connection has read ahead. May hold secrets, so it does not print.

@@ -11,7 +11,8 @@ use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use crate::grant_request::{GrantRequest, Issued};
-use crate::pool::{Pool, Stage};
+use crate::pool::Pool;
+use crate::stage::Stage;
 
 /// A bearer token of our own, by the grant `client_credentials` (RFC 6749 section 4.4).
 ///
@@ -129,9 +130,9 @@ impl Grant {
         tokio::spawn(flight.in_current_span())
     }
 
-    /// Returns true while a renewal has no connection to the token endpoint yet.
-    pub(crate) fn is_connecting(&self) -> bool {
-        self.stage.is_connecting()
+    /// Returns the stage of the renewal under way, or of the last one.
+    pub(crate) fn stage(&self) -> &Stage {
+        &self.stage
     }
 
     async fn renew(&self) -> Result<Arc<Held>, Failure> {

@@ -1,5 +1,4 @@
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::uri::Scheme;
@@ -14,8 +13,10 @@ use crate::address::Address;
 use crate::answer::object;
 use crate::authorization::{client_basic, read_client, read_encoding, renewed, sensitive};
 use crate::dialect::Dialect;
-use crate::pool::{Effect, Pool, Question, Stage};
+use crate::pool::Pool;
 use crate::renewed::Renewed;
+use crate::request::Request;
+use crate::stage::Stage;
 
 /// How a token of our own is asked for.
 pub(crate) struct GrantRequest {
@@ -77,9 +78,9 @@ impl GrantRequest {
     }
 
     pub(crate) async fn send(&self, pool: &Pool, stage: &Stage) -> Result<Issued, Failure> {
-        let (mut question, authorization) = self.question()?;
-        question.stage = stage.clone();
-        let received = pool.send(question, authorization.as_deref()).await?;
+        let mut request = self.request()?;
+        request.stage = stage.clone();
+        let received = pool.send(request).await?;
         let status = received.status;
         if matches!(status.as_u16(), 400 | 401 | 403) {
             return Err(BadAnswer::Grant.into());
@@ -91,21 +92,21 @@ impl GrantRequest {
         Ok(Issued::read(&received.body)?)
     }
 
-    fn question(&self) -> Result<(Question, Option<Arc<HeaderValue>>), Failure> {
+    fn request(&self) -> Result<Request, Failure> {
+        let request = Request::post(self.endpoint.clone());
         match &self.form {
             GrantForm::Urlencoded { scope, client } => {
                 let mut form = vec![("grant_type", "client_credentials")];
                 form.extend(scope.as_ref().map(|scope| ("scope", scope.as_str())));
-                let mut question = Question::form(self.endpoint.clone(), &form, Effect::Change);
-                let authorization = match client {
-                    ClientAuth::Basic(header) => Some(header.get()),
+                let mut request = request.form(&form);
+                match client {
+                    ClientAuth::Basic(header) => request.authorization = Some((*header.get()).clone()),
                     ClientAuth::Post(Client { id, secret }) => {
                         let secret = secret.get();
-                        question.add_to_form(&[("client_id", id), ("client_secret", secret.expose_secret())]);
-                        None
+                        request.add_to_form(&[("client_id", id), ("client_secret", secret.expose_secret())]);
                     }
-                };
-                Ok((question, authorization))
+                }
+                Ok(request)
             }
             GrantForm::Json(Client { id, secret }) => {
                 let secret = secret.get();
@@ -115,7 +116,7 @@ impl GrantRequest {
                     grant_type: "client_credentials",
                 };
                 let body = serde_json::to_vec(&body).map_err(|_| BadAnswer::Grant)?;
-                Ok((Question::json(self.endpoint.clone(), body, Effect::Change), None))
+                Ok(request.json(body))
             }
         }
     }

@@ -1,7 +1,8 @@
 //! The only outbound HTTP: pool, deadline, body cap, credentials, path safety.
 //!
-//! An adapter describes its question (an [`Address`], a [`Segment`], a form) and gets an [`Answer`]
-//! or a [`Failure`](introspectd_core::Failure). What is the same for every vendor is decided here:
+//! An adapter describes a [`Request`] (an [`Address`], a [`Segment`], a form) and gets a [`Response`]
+//! or a [`Failure`](introspectd_core::Failure). What is the same for every vendor is decided here, in one stack of layers
+//! (`stack.rs`):
 //!
 //! - one deadline over the whole exchange: the credential's renewal, the connection, head and body;
 //! - lists alone may be longer than memory: their elements are read one by one, in a longer deadline;
@@ -20,6 +21,7 @@ mod connection;
 mod credentials;
 mod dialect;
 mod elements;
+mod exchange;
 mod grant;
 mod grant_request;
 mod members;
@@ -27,15 +29,22 @@ mod outbound;
 mod pool;
 mod reason;
 mod renewed;
+mod request;
 mod resolve;
+mod response;
+mod stack;
+mod stage;
 mod tls;
 mod upstream;
 
 pub use address::{Address, InvalidAddress, Refused, Segment};
-pub use answer::{Answer, Relayed, object};
+pub use answer::object;
 pub use connection::Connection;
 pub use dialect::Dialect;
-pub use elements::{Elements, List};
+pub use elements::Elements;
+pub use exchange::{Exchange, Head, MASK, Sent};
 pub use members::{Unread, described};
 pub use outbound::Outbound;
-pub use upstream::{Exchange, Head, MASK, Sent, Upstream};
+pub use request::Request;
+pub use response::{List, Response};
+pub use upstream::Upstream;

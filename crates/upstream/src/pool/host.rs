@@ -10,10 +10,11 @@ use hyper::client::conn::{TrySendError, http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use introspectd_core::DoubtHandler;
 
+use super::fault::{is_close, is_refused_stream};
 use super::link::{Answers, Link, is_unasked};
-use super::question::{is_close, is_refused_stream, origin_form};
 use super::trust::Trust;
 use crate::connect::{Connected, Origin, Probe, Stream};
+use crate::request::origin_form;
 
 type Body = Full<Bytes>;
 

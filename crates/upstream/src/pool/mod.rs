@@ -1,19 +1,22 @@
+mod fault;
 mod host;
 mod link;
-mod question;
 mod trust;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, StatusCode, Version};
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Response, StatusCode, Version};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use introspectd_core::{BadAnswer, Clock, Failure, Outage, Timestamp, Unreachable};
 use rustls::ClientConfig;
+use tower::Service;
 
 use crate::answer::screen;
 use crate::coding;
@@ -21,10 +24,10 @@ use crate::connect::Origin;
 use crate::outbound::Net;
 use crate::reason;
 use crate::renewed::Renewed;
+use crate::request::{Effect, Request};
+use crate::stage::Stage;
 use host::{Host, Lost, Way};
 use link::Link;
-
-pub(crate) use question::{Effect, Question, Stage};
 
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
@@ -63,6 +66,13 @@ pub(crate) struct Received {
     at: Timestamp,
 }
 
+/// Reason why no response began.
+pub(crate) struct Unanswered {
+    pub(crate) failure: Failure,
+    /// The request was surely not processed, although it was sent.
+    pub(crate) is_unprocessed: bool,
+}
+
 /// An HTTP/1.1 connection on loan. Dropping it closes the connection.
 pub(crate) struct Lease {
     link: Link,
@@ -85,47 +95,45 @@ impl Pool {
         Self(Arc::new(Inner { net, tls, keep_alive, hosts: Mutex::default(), clock }))
     }
 
-    /// Asks, and reads all of the answer.
-    pub(crate) async fn send(
-        &self,
-        question: Question,
-        authorization: Option<&HeaderValue>,
-    ) -> Result<Received, Failure> {
-        self.open(question, authorization).await?.whole().await
+    /// Sends a request once, and reads all of the response.
+    pub(crate) async fn send(&self, request: Request) -> Result<Received, Failure> {
+        self.open(request).await.map_err(|unanswered| unanswered.failure)?.whole().await
     }
 
-    /// Asks, and leaves the answer's body to be read.
-    pub(crate) async fn open(
-        &self,
-        question: Question,
-        authorization: Option<&HeaderValue>,
-    ) -> Result<Reply, Failure> {
-        let host = self.host(Origin::of(&question.uri).ok_or(Failure::Unsupported)?);
-        let mut request = question.request(authorization);
+    /// Sends a request once, and leaves the response's body to be read.
+    ///
+    /// A kept connection that turns out to be closed before anything was sent over it is exchanged here: hyper gives the
+    /// request back, so this is no repetition. Whether a request that was sent was processed only the connection can say
+    /// (not a byte heard on a reused one, GOAWAY, REFUSED_STREAM): the pool says so, and the stack decides.
+    async fn open(&self, request: Request) -> Result<Reply, Unanswered> {
+        let host = self.host(Origin::of(&request.uri).ok_or(Failure::Unsupported)?);
+        let mut sent = request.to_http();
         // What changes something is sent over a connection of its own, once: it cannot be taken back should the answer
         // turn out to be another's.
-        let may_share = self.0.keep_alive && question.effect == Effect::None;
-        let (mut closed, mut may_repeat) = (0, question.effect == Effect::None);
+        let may_share = self.0.keep_alive && request.effect == Effect::None;
+        let mut closed = if request.is_repeat { MAX_CLOSED } else { 0 };
         loop {
             let may_reuse = may_share && closed < MAX_CLOSED;
-            let way = self.way(&host, may_reuse, may_share, &question.stage).await?;
+            let way = self.way(&host, may_reuse, may_share, &request.stage).await?;
             let (is_reused, number) = (way.is_reused(), way.number());
-            match way.send(request, question.doubt.clone()).await {
+            match way.send(sent, request.doubt.clone()).await {
                 Ok((response, link)) => return Ok(self.reply(response, link, host)),
                 Err(Lost::Unsent(unsent, _)) if is_reused => {
-                    request = *unsent;
+                    sent = *unsent;
                     closed += 1;
+                    retire(&host, number);
                 }
-                Err(Lost::Unprocessed(_)) if may_repeat => {
-                    request = question.request(authorization);
-                    (closed, may_repeat) = (MAX_CLOSED, false);
+                Err(Lost::Unprocessed(error)) => {
+                    // What a second connection refuses, too, is no matter of the connection.
+                    if !request.is_repeat {
+                        retire(&host, number);
+                    }
+                    let failure = self.completed(fault::failure(&error));
+                    return Err(Unanswered { failure, is_unprocessed: true });
                 }
-                Err(Lost::Unsent(_, error) | Lost::Unprocessed(error) | Lost::Sent(error)) => {
-                    return Err(self.completed(question::failure(&error)));
+                Err(Lost::Unsent(_, error) | Lost::Sent(error)) => {
+                    return Err(self.completed(fault::failure(&error)).into());
                 }
-            }
-            if let Some(number) = number {
-                host.retire(number);
             }
         }
     }
@@ -168,7 +176,7 @@ impl Pool {
             self.completed(reason::of_connecting(&error))
         })?;
         let greeted = host.greet(connected, may_share).await;
-        greeted.map_err(|error| self.completed(question::failure(&error)))
+        greeted.map_err(|error| self.completed(fault::failure(&error)))
     }
 
     /// Completes what a server says of certificates: before TLS 1.3 it could only complain of a bad one, also where it
@@ -190,6 +198,34 @@ impl Pool {
         self.0.net.spawn(sweep(Arc::downgrade(&host)));
         hosts.insert(origin, Arc::clone(&host));
         host
+    }
+}
+
+/// Shares this connection no more.
+fn retire(host: &Host, number: Option<u64>) {
+    if let Some(number) = number {
+        host.retire(number);
+    }
+}
+
+impl Service<Request> for Pool {
+    type Response = Reply;
+    type Error = Unanswered;
+    type Future = BoxFuture<'static, Result<Reply, Unanswered>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Unanswered>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request) -> Self::Future {
+        let pool = self.clone();
+        Box::pin(async move { pool.open(request).await })
+    }
+}
+
+impl From<Failure> for Unanswered {
+    fn from(failure: Failure) -> Self {
+        Self { failure, is_unprocessed: false }
     }
 }
 

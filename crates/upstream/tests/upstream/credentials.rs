@@ -4,7 +4,7 @@ use std::time::UNIX_EPOCH;
 
 use introspectd_simulators::rfc7662::{self, Rfc7662};
 use introspectd_simulators::{Recorded, Simulator};
-use introspectd_upstream::Dialect;
+use introspectd_upstream::{Dialect, Request};
 
 use crate::provider::{silent, upstream, uri};
 
@@ -12,7 +12,10 @@ async fn sent(credentials: &str) -> Recorded {
     let server = silent().await;
     let more = format!("credentials = {credentials}");
     let upstream = upstream(Dialect::FormEndpoint, &server.base_url(), &more);
-    upstream.post_form(uri(&server.base_url(), "/i"), &[("token", "t")]).await.unwrap();
+    upstream
+        .send(Request::post(uri(&server.base_url(), "/i")).form(&[("token", "t")]).repeatable())
+        .await
+        .unwrap();
     let [request] = &server.requests()[..] else { panic!("one request") };
     request.clone()
 }
@@ -83,7 +86,10 @@ async fn a_server_of_rfc_7662_takes_both_forms_of_a_client_secret() {
         );
         let upstream = upstream(Dialect::FormEndpoint, &server.base_url(), &more);
         let form = [("token", rfc7662::ACTIVE)];
-        let answer = upstream.post_form(uri(&server.base_url(), "/introspect"), &form).await.unwrap();
+        let answer = upstream
+            .send(Request::post(uri(&server.base_url(), "/introspect")).form(&form).repeatable())
+            .await
+            .unwrap();
         let body = answer.ok().unwrap();
         let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(body["active"], true, "{kind}");

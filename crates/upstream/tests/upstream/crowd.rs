@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use introspectd_upstream::Request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -43,7 +44,8 @@ async fn answer(mut stream: TcpStream) {
 async fn in_a_crowd_connections_are_used_before_they_have_rested() {
     let (base_url, connections) = slow_at_first().await;
     let upstream = open(&base_url, "");
-    let asked = stream::iter(0..6000).map(|_| async { upstream.get(uri(&base_url, "/a")).await.is_ok() });
+    let asked = stream::iter(0..6000)
+        .map(|_| async { upstream.send(Request::get(uri(&base_url, "/a"))).await.is_ok() });
     let answered = asked.buffer_unordered(AT_ONCE).filter(|is_ok| std::future::ready(*is_ok)).count().await;
     assert_eq!(answered, 6000);
     // Each rests half a second: without a bound they would be thousands.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use introspectd_core::{BadAnswer, Failure, Outage, Unreachable};
 use introspectd_simulators::{Answer as Said, Fault, Simulator};
-use introspectd_upstream::{Answer, Dialect, Segment, Upstream};
+use introspectd_upstream::{Dialect, Request, Response, Segment, Upstream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -15,8 +15,8 @@ use crate::provider::{Silent, authorizations, connected, connection, open, silen
 const MIB: usize = 1024 * 1024;
 const SHORT: &str = "timeout = \"50ms\"";
 
-async fn ask(server: &Simulator<Silent>, more: &str) -> Result<Answer, Failure> {
-    open(&server.base_url(), more).get(uri(&server.base_url(), "/x")).await
+async fn ask(server: &Simulator<Silent>, more: &str) -> Result<Response, Failure> {
+    open(&server.base_url(), more).send(Request::get(uri(&server.base_url(), "/x"))).await
 }
 
 async fn failure(server: &Simulator<Silent>, more: &str) -> Failure {
@@ -47,7 +47,7 @@ pub(crate) async fn raw<F: Future<Output = ()> + Send>(
 }
 
 async fn raw_failure(base_url: &str, more: &str) -> Failure {
-    open(base_url, more).get(uri(base_url, "/x")).await.err().expect("a failure")
+    open(base_url, more).send(Request::get(uri(base_url, "/x"))).await.err().expect("a failure")
 }
 
 #[tokio::test]
@@ -71,14 +71,17 @@ async fn what_changes_something_is_not_repeated() {
     for (fault, outage) in
         [(Fault::HangUp, Outage::Closed), (Fault::Reset, Outage::Unreachable(Unreachable::Reset))]
     {
-        assert!(upstream.get(uri()).await.is_ok());
+        assert!(upstream.send(Request::get(uri())).await.is_ok());
         server.forget();
         server.next(fault.clone());
         let failure = Some(Failure::outage(outage));
-        assert_eq!(upstream.delete(uri(), None).await.err(), failure);
-        assert!(upstream.get(uri()).await.is_ok());
+        assert_eq!(upstream.send(Request::delete(uri())).await.err(), failure);
+        assert!(upstream.send(Request::get(uri())).await.is_ok());
         server.next(fault);
-        assert_eq!(upstream.post_empty(uri(), "application/octet-stream").await.err(), failure);
+        assert_eq!(
+            upstream.send(Request::post(uri()).empty("application/octet-stream")).await.err(),
+            failure
+        );
         let methods: Vec<_> = server.requests().into_iter().map(|request| request.method).collect();
         assert_eq!(methods, ["DELETE", "GET", "POST"]);
     }
@@ -90,14 +93,14 @@ async fn several_exchanges_may_share_the_time_of_one() {
     let upstream = open(&server.base_url(), "");
     let uri = || uri(&server.base_url(), "/x");
     let both = async {
-        upstream.get(uri()).await?;
-        upstream.get(uri()).await
+        upstream.send(Request::get(uri())).await?;
+        upstream.send(Request::get(uri())).await
     };
     assert!(upstream.in_time(both).await.is_ok());
     let upstream = open(&server.base_url(), SHORT);
     let for_ever = async {
         loop {
-            upstream.get(uri()).await?;
+            upstream.send(Request::get(uri())).await?;
         }
     };
     assert_eq!(upstream.in_time::<()>(for_ever).await, Err(Failure::Timeout));
@@ -109,7 +112,7 @@ async fn many_exchanges_may_take_longer_than_one_and_end_all_the_same() {
     let upstream = open(&server.base_url(), "timeout = \"60s\"");
     let for_ever = async {
         loop {
-            upstream.get(uri(&server.base_url(), "/x")).await?;
+            upstream.send(Request::get(uri(&server.base_url(), "/x"))).await?;
         }
     };
     let ended = Upstream::within::<()>(Duration::from_millis(200), for_ever).await;
@@ -189,11 +192,14 @@ async fn a_redirect_is_not_followed_and_takes_the_credential_nowhere() {
         server.always(Fault::Answer(redirect));
         let credentials = "credentials = { type = \"bearer\", token = { literal = \"hunter2\" } }";
         let upstream = upstream(Dialect::FormEndpoint, &server.base_url(), credentials);
-        let got = upstream.get(uri(&server.base_url(), "/x")).await.err();
+        let got = upstream.send(Request::get(uri(&server.base_url(), "/x"))).await.err();
         assert_eq!(got, Some(BadAnswer::Redirect(status).into()));
-        let posted = upstream.post_form(uri(&server.base_url(), "/x"), &[("token", "t")]).await.err();
+        let posted = upstream
+            .send(Request::post(uri(&server.base_url(), "/x")).form(&[("token", "t")]).repeatable())
+            .await
+            .err();
         assert_eq!(posted, Some(BadAnswer::Redirect(status).into()));
-        let deleted = upstream.delete(uri(&server.base_url(), "/x"), None).await.err();
+        let deleted = upstream.send(Request::delete(uri(&server.base_url(), "/x"))).await.err();
         assert_eq!(deleted, Some(BadAnswer::Redirect(status).into()));
         assert_eq!(authorizations(&server), vec![Some("Bearer hunter2".to_owned()); 3]);
     }
@@ -260,8 +266,13 @@ async fn what_is_no_http_is_told() {
 async fn a_question_asks_for_json_and_says_who_we_are() {
     let server = silent().await;
     let upstream = open(&server.base_url(), "");
-    upstream.get(uri(&server.base_url(), "/x?y=z")).await.unwrap();
-    upstream.post_form(uri(&server.base_url(), "/i"), &[("token", "a+b &"), ("x", "")]).await.unwrap();
+    upstream.send(Request::get(uri(&server.base_url(), "/x?y=z"))).await.unwrap();
+    upstream
+        .send(
+            Request::post(uri(&server.base_url(), "/i")).form(&[("token", "a+b &"), ("x", "")]).repeatable(),
+        )
+        .await
+        .unwrap();
     let [got, posted] = &server.requests()[..] else { panic!("two requests") };
     for request in [got, posted] {
         assert_eq!(request.header("accept"), Some("application/json"));
@@ -280,9 +291,18 @@ async fn a_question_asks_for_json_and_says_who_we_are() {
 async fn what_changes_something_says_how_long_its_body_is_or_has_none() {
     let server = silent().await;
     let upstream = open(&server.base_url(), "");
-    upstream.delete(uri(&server.base_url(), "/d"), None).await.unwrap();
-    upstream.delete(uri(&server.base_url(), "/j"), Some(&serde_json::json!({"id": "a\"b"}))).await.unwrap();
-    upstream.post_empty(uri(&server.base_url(), "/p?a=b"), "application/octet-stream").await.unwrap();
+    upstream.send(Request::delete(uri(&server.base_url(), "/d"))).await.unwrap();
+    upstream
+        .send(
+            Request::delete(uri(&server.base_url(), "/j"))
+                .json(serde_json::json!({"id": "a\"b"}).to_string()),
+        )
+        .await
+        .unwrap();
+    upstream
+        .send(Request::post(uri(&server.base_url(), "/p?a=b")).empty("application/octet-stream"))
+        .await
+        .unwrap();
     let requests = server.requests();
     let sent: Vec<_> = requests
         .iter()
@@ -312,7 +332,7 @@ async fn a_segment_arrives_encoded_below_the_base_path() {
     );
     let segment = Segment::parse("a+b:c&d=e f", &[]).unwrap();
     let uri = connection.address.with_segment("/tokens", &segment).unwrap();
-    connected(connection).get(uri).await.unwrap();
+    connected(connection).send(Request::get(uri)).await.unwrap();
     assert_eq!(server.requests()[0].target, "/asg/tokens/a%2Bb%3Ac%26d%3De%20f");
 }
 
@@ -356,7 +376,7 @@ async fn a_folded_header_is_read_as_one_line() {
             pending().await
         });
         let base_url = base_url.await;
-        let answer = open(&base_url, "").get(uri(&base_url, "/x")).await.unwrap();
+        let answer = open(&base_url, "").send(Request::get(uri(&base_url, "/x"))).await.unwrap();
         assert_eq!(answer.body, "{}");
     }
 }

@@ -3,7 +3,7 @@
 use http::{StatusCode, Version};
 use introspectd_core::{BadAnswer, Failure, Outage, Unreachable};
 use introspectd_simulators::{Answer as Said, Fault};
-use introspectd_upstream::{Dialect, Exchange};
+use introspectd_upstream::{Dialect, Exchange, Request};
 use serde_json::json;
 
 use crate::provider::{authorizations, silent, upstream, uri};
@@ -13,9 +13,13 @@ const TOKEN: [(&str, &str); 1] = [("token", "tok")];
 async fn exposed<T>(
     base_url: &str,
     more: &str,
-    then: impl FnOnce(Exchange<introspectd_upstream::Answer>) -> T,
+    then: impl FnOnce(Exchange<introspectd_upstream::Response>) -> T,
 ) -> T {
-    then(upstream(Dialect::FormEndpoint, base_url, more).expose_form(uri(base_url, "/x?y"), &TOKEN).await)
+    then(
+        upstream(Dialect::FormEndpoint, base_url, more)
+            .expose(Request::post(uri(base_url, "/x?y")).form(&TOKEN))
+            .await,
+    )
 }
 
 #[tokio::test]
@@ -52,11 +56,11 @@ async fn question_is_sent_once_over_a_connection_of_its_own() {
     let server = silent().await;
     let base_url = server.base_url();
     let asked = upstream(Dialect::FormEndpoint, &base_url, "credentials = { type = \"none\" }");
-    asked.post_form(uri(&base_url, "/x"), &TOKEN).await.unwrap();
+    asked.send(Request::post(uri(&base_url, "/x")).form(&TOKEN).repeatable()).await.unwrap();
     for fault in [Fault::HangUp, Fault::Reset] {
         server.forget();
         server.always(fault);
-        let exchange = asked.expose_form(uri(&base_url, "/x"), &TOKEN).await;
+        let exchange = asked.expose(Request::post(uri(&base_url, "/x")).form(&TOKEN)).await;
         assert!(exchange.head.is_none() && exchange.body.is_none());
         let closed = [Outage::Closed, Outage::Unreachable(Unreachable::Reset)].map(Failure::outage);
         assert!(closed.contains(&exchange.outcome.err().unwrap()));

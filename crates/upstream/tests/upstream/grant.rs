@@ -9,7 +9,7 @@ use introspectd_core::{BadAnswer, Failure, ManualClock};
 use introspectd_simulators::passport::{self, Passport};
 use introspectd_simulators::rfc7662::{self, Rfc7662};
 use introspectd_simulators::{Answer as Said, Fault, Simulator};
-use introspectd_upstream::{Answer, Connection, Dialect, Upstream};
+use introspectd_upstream::{Connection, Dialect, Request, Response, Upstream};
 use serde_json::json;
 
 use crate::provider::{authorizations, clock, connected, connected_at, connection, silent, uri};
@@ -38,9 +38,11 @@ impl Provider {
         Self { vendor, tokens, api, clock, upstream }
     }
 
-    pub(crate) async fn ask(&self) -> Result<Answer, Failure> {
+    pub(crate) async fn ask(&self) -> Result<Response, Failure> {
         let form = [("token", rfc7662::ACTIVE)];
-        self.upstream.post_form(uri(&self.api.base_url(), "/introspect"), &form).await
+        self.upstream
+            .send(Request::post(uri(&self.api.base_url(), "/introspect")).form(&form).repeatable())
+            .await
     }
 
     pub(crate) async fn ask_many(&self, questions: usize) -> Vec<Option<Failure>> {
@@ -156,7 +158,7 @@ async fn an_end_may_be_any_number_or_a_string_and_need_not_be_told() {
         let clock = clock();
         let connection = configured(&api.base_url(), &tokens.base_url(), "", "");
         let upstream = connected_at(connection, &clock);
-        let ask = || upstream.get(uri(&api.base_url(), "/x"));
+        let ask = || upstream.send(Request::get(uri(&api.base_url(), "/x")));
         ask().await.unwrap();
         clock.advance(lasts);
         ask().await.unwrap();
@@ -179,7 +181,7 @@ async fn a_token_that_is_over_at_once_is_used_and_renewed_once_a_second() {
         let upstream = connected_at(configured(&api.base_url(), &tokens.base_url(), "", ""), &clock);
         for second in 1..4 {
             for _ in 0..20 {
-                upstream.get(uri(&api.base_url(), "/x")).await.unwrap();
+                upstream.send(Request::get(uri(&api.base_url(), "/x"))).await.unwrap();
             }
             assert_eq!(tokens.count(), second, "{expires_in}");
             clock.advance(1);
@@ -298,7 +300,10 @@ async fn the_client_authenticates_to_its_token_endpoint_as_configured() {
         let connection = configured(&server.base_url(), &server.base_url(), more, "");
         let upstream = connected(connection);
         let form = [("token", rfc7662::ACTIVE)];
-        upstream.post_form(uri(&server.base_url(), "/introspect"), &form).await.unwrap();
+        upstream
+            .send(Request::post(uri(&server.base_url(), "/introspect")).form(&form).repeatable())
+            .await
+            .unwrap();
         let [granted, asked] = &server.requests()[..] else { panic!("two requests") };
         assert_eq!((granted.method.as_str(), granted.target.as_str()), ("POST", "/token"));
         assert_eq!(granted.header("content-type"), Some("application/x-www-form-urlencoded"));
@@ -322,7 +327,7 @@ async fn passport_is_asked_for_a_token_in_json() {
     let record = format!("/v1/iam/oauth/tokens/{}", passport::ACTIVE);
     let uri = connection.address.below(&record).unwrap();
     let upstream = connected(connection);
-    assert!(upstream.get(uri).await.unwrap().ok().is_ok());
+    assert!(upstream.send(Request::get(uri)).await.unwrap().ok().is_ok());
     let [granted, asked] = &server.requests()[..] else { panic!("two requests") };
     assert_eq!((granted.method.as_str(), granted.target.as_str()), ("POST", "/v1/iam/oauth/tokens"));
     assert_eq!(granted.header("content-type"), Some("application/json"));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use introspectd_core::{BadAnswer, Failure, Outage, Unreachable};
 use introspectd_simulators::{Answer as Said, Fault};
+use introspectd_upstream::Request;
 use serde_json::json;
 
 use crate::grant::{Provider, configured};
@@ -148,7 +149,7 @@ async fn no_connection_to_the_token_endpoint_in_time_is_told_from_no_answer() {
     let (api, tokens) = (silent().await, format!("https://{}", listener.local_addr().unwrap()));
     let connection = configured(&api.base_url(), &tokens, "", "timeout = \"300ms\"");
     let upstream = connected_at(connection, &clock());
-    let asked = join_all((0..20).map(|_| upstream.get(uri(&api.base_url(), "/x")))).await;
+    let asked = join_all((0..20).map(|_| upstream.send(Request::get(uri(&api.base_url(), "/x"))))).await;
     assert!(asked.into_iter().all(|answer| answer.err() == Some(Failure::ConnectTimeout)));
     assert_eq!(api.count(), 0);
 }

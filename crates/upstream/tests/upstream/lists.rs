@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use introspectd_core::{BadAnswer, Failure, Object, Outage, Unreachable};
 use introspectd_simulators::{Answer as Said, Fault, Pieces, Recorded, Simulator, Vendor};
-use introspectd_upstream::{Elements, List, Upstream};
+use introspectd_upstream::{Elements, List, Request, Response, Upstream};
 use proptest::prelude::*;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
@@ -20,9 +20,9 @@ const MIB: usize = 1024 * 1024;
 const HEAD: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
 
 async fn begun(upstream: &Upstream, base_url: &str) -> Result<Elements, Failure> {
-    match upstream.list(uri(base_url, "/x")).await? {
+    match upstream.send(Request::get(uri(base_url, "/x")).streamed()).await?.into_list() {
         List::Elements(elements) => Ok(elements),
-        List::Answer(answer) => panic!("{}", answer.status),
+        List::Response(response) => panic!("{}", response.status),
     }
 }
 
@@ -194,7 +194,8 @@ async fn other_statuses_are_screened_or_answers() {
     let upstream = open(&server.base_url(), "");
     let list = async |said: Said| {
         server.next(Fault::Answer(said));
-        upstream.list(uri(&server.base_url(), "/x")).await
+        let request = Request::get(uri(&server.base_url(), "/x")).streamed();
+        upstream.send(request).await.map(Response::into_list)
     };
     for (said, failure) in [
         (Said::redirect("http://127.0.0.1:1"), BadAnswer::Redirect(302).into()),
@@ -207,7 +208,7 @@ async fn other_statuses_are_screened_or_answers() {
     }
     for status in [204, 400, 404] {
         match list(Said::text(status, "application/json", "[{}]")).await.unwrap() {
-            List::Answer(answer) => assert_eq!(answer.status.as_u16(), status),
+            List::Response(response) => assert_eq!(response.status.as_u16(), status),
             List::Elements(_) => panic!("{status}"),
         }
     }

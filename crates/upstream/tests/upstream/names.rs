@@ -11,7 +11,7 @@ use hickory_resolver::proto::rr::rdata::A;
 use hickory_resolver::proto::rr::{RData, Record, RecordType};
 use introspectd_core::{Failure, ManualClock, Outage, Unreachable};
 use introspectd_simulators::Simulator;
-use introspectd_upstream::{Answer, Dialect, Outbound, Upstream};
+use introspectd_upstream::{Dialect, Outbound, Request, Response, Upstream};
 use tokio::net::UdpSocket;
 
 use crate::provider::{Silent, clock, connection, silent, uri};
@@ -100,8 +100,8 @@ impl Named {
         Self { server, dns, clock, upstream }
     }
 
-    async fn ask(&self) -> Result<Answer, Failure> {
-        self.upstream.get(uri(&base_url(&self.server), "/x")).await
+    async fn ask(&self) -> Result<Response, Failure> {
+        self.upstream.send(Request::get(uri(&base_url(&self.server), "/x"))).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 
 use introspectd_core::{Failure, Outage, Unreachable};
 use introspectd_simulators::{Answer as Said, Fault};
-use introspectd_upstream::Dialect;
+use introspectd_upstream::{Dialect, Request};
 
 use crate::authority::Authority;
 use crate::provider::{authorizations, clock, connected_at, connection, open, silent, upstream, uri};
@@ -18,7 +18,7 @@ async fn new_connections_trust_a_renewed_authority() {
     let server = TlsServer::start(&new.issue(HOST), Terms::default()).await;
     let base_url = server.base_url(HOST);
     let upstream = open(&base_url, &format!("tls = {{ ca = {:?} }}", old.file()));
-    let ask = || upstream.get(uri(&base_url, "/x"));
+    let ask = || upstream.send(Request::get(uri(&base_url, "/x")));
     let unknown = Failure::outage(Outage::Unreachable(Unreachable::UnknownAuthority));
     assert_eq!(ask().await.err(), Some(unknown));
     fs::write(old.file(), new.pem()).unwrap();
@@ -36,7 +36,7 @@ async fn new_connections_show_a_renewed_certificate_and_never_half_of_one() {
     let tls = format!("tls = {{ ca = {ca:?}, certificate = {certificate:?}, key = {key:?} }}");
     let upstream = open(&base_url, &format!("keep_alive = false\n{tls}"));
     let shown = async || {
-        upstream.get(uri(&base_url, "/x")).await.unwrap();
+        upstream.send(Request::get(uri(&base_url, "/x"))).await.unwrap();
         server.seen().last().unwrap().client.clone().unwrap()
     };
     assert_eq!(shown().await, first.certificate);
@@ -72,7 +72,7 @@ async fn requests_bring_a_renewed_secret() {
             &server.base_url(),
             &format!("credentials = {{ {credentials} }}"),
         );
-        let ask = || upstream.get(uri(&server.base_url(), "/x"));
+        let ask = || upstream.send(Request::get(uri(&server.base_url(), "/x")));
         ask().await.unwrap();
         fs::write(&file, "second\n").unwrap();
         ask().await.unwrap();
@@ -96,7 +96,10 @@ async fn forms_bring_a_renewed_secret() {
     let upstream = upstream(Dialect::FormEndpoint, &server.base_url(), &more);
     for secret in ["o&e", "second"] {
         fs::write(&file, secret).unwrap();
-        upstream.post_form(uri(&server.base_url(), "/x"), &[("token", "t")]).await.unwrap();
+        upstream
+            .send(Request::post(uri(&server.base_url(), "/x")).form(&[("token", "t")]).repeatable())
+            .await
+            .unwrap();
     }
     let bodies: Vec<_> =
         server.requests().into_iter().map(|it| String::from_utf8(it.body).unwrap()).collect();
@@ -123,7 +126,7 @@ async fn a_grant_is_asked_for_with_a_renewed_secret() {
     let upstream = connected_at(connection, &clock);
     for secret in ["one", "second"] {
         fs::write(&file, secret).unwrap();
-        upstream.get(uri(&api.base_url(), "/x")).await.unwrap();
+        upstream.send(Request::get(uri(&api.base_url(), "/x"))).await.unwrap();
         clock.advance(61);
     }
     let bodies: Vec<_> =

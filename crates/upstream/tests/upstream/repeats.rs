@@ -7,7 +7,7 @@ use std::time::Duration;
 use h2::Reason;
 use introspectd_core::{Failure, Outage, Unreachable};
 use introspectd_simulators::Fault;
-use introspectd_upstream::{Dialect, Upstream};
+use introspectd_upstream::{Dialect, Request, Upstream};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
@@ -20,7 +20,7 @@ const REST: Duration = Duration::from_millis(1100);
 
 /// Asks once, so that a connection lies idle.
 async fn warm(base_url: &str, upstream: &Upstream) {
-    upstream.get(uri(base_url, "/warm")).await.unwrap();
+    upstream.send(Request::get(uri(base_url, "/warm"))).await.unwrap();
     tokio::time::sleep(REST).await;
 }
 
@@ -32,10 +32,15 @@ async fn a_request_on_an_idle_connection_that_ends_is_asked_again_once() {
         warm(&base_url, &upstream).await;
         server.forget();
         server.next(fault.clone());
-        assert!(upstream.get(uri(&base_url, "/x")).await.is_ok());
+        assert!(upstream.send(Request::get(uri(&base_url, "/x"))).await.is_ok());
         warm(&base_url, &upstream).await;
         server.next(fault);
-        assert!(upstream.post_form(uri(&base_url, "/x"), &[("token", "t")]).await.is_ok());
+        assert!(
+            upstream
+                .send(Request::post(uri(&base_url, "/x")).form(&[("token", "t")]).repeatable())
+                .await
+                .is_ok()
+        );
         let targets: Vec<_> = server.requests().into_iter().map(|request| request.target).collect();
         assert_eq!(targets, ["/x", "/x", "/warm", "/x", "/x"]);
     }
@@ -52,7 +57,7 @@ async fn the_second_end_is_told() {
         server.forget();
         server.next(fault.clone());
         server.next(fault);
-        let failure = upstream.get(uri(&base_url, "/x")).await.err();
+        let failure = upstream.send(Request::get(uri(&base_url, "/x"))).await.err();
         assert_eq!((failure, server.count()), (Some(Failure::outage(outage)), 2));
     }
 }
@@ -64,14 +69,14 @@ async fn the_repeat_has_what_is_left_of_the_time() {
     warm(&base_url, &upstream).await;
     server.next(Fault::HangUp);
     server.next(Fault::Hang);
-    assert_eq!(upstream.get(uri(&base_url, "/x")).await.err(), Some(Failure::Timeout));
+    assert_eq!(upstream.send(Request::get(uri(&base_url, "/x"))).await.err(), Some(Failure::Timeout));
 }
 
 #[tokio::test]
 async fn a_request_on_a_new_connection_is_not_repeated() {
     let server = silent().await;
     server.next(Fault::HangUp);
-    let failure = open(&server.base_url(), "").get(uri(&server.base_url(), "/x")).await.err();
+    let failure = open(&server.base_url(), "").send(Request::get(uri(&server.base_url(), "/x"))).await.err();
     assert_eq!((failure, server.count()), (Some(Failure::outage(Outage::Closed)), 1));
 }
 
@@ -82,7 +87,7 @@ async fn a_request_whose_answer_began_is_not_repeated() {
     warm(&base_url, &upstream).await;
     server.forget();
     server.next(Fault::Truncate);
-    assert!(upstream.get(uri(&base_url, "/x")).await.is_err());
+    assert!(upstream.send(Request::get(uri(&base_url, "/x"))).await.is_err());
     assert_eq!(server.count(), 1);
 }
 
@@ -136,7 +141,7 @@ async fn what_an_http2_server_did_not_process_is_asked_again_once() {
         let (base_url, authority, count) = http2(ends).await;
         let upstream = trusting(&base_url, &authority);
         warm(&base_url, &upstream).await;
-        assert!(upstream.get(uri(&base_url, "/x")).await.is_ok());
+        assert!(upstream.send(Request::get(uri(&base_url, "/x"))).await.is_ok());
         assert_eq!(count.load(Ordering::SeqCst), 3);
     }
 }
@@ -146,7 +151,7 @@ async fn what_an_http2_server_may_have_processed_is_not_repeated() {
     let (base_url, authority, count) = http2(Ends::Cancel).await;
     let upstream = trusting(&base_url, &authority);
     warm(&base_url, &upstream).await;
-    assert!(upstream.get(uri(&base_url, "/x")).await.is_err());
+    assert!(upstream.send(Request::get(uri(&base_url, "/x"))).await.is_err());
     assert_eq!(count.load(Ordering::SeqCst), 2);
 }
 
@@ -156,7 +161,7 @@ async fn what_changes_something_is_not_repeated_over_http2() {
         let (base_url, authority, count) = http2(ends).await;
         let upstream = trusting(&base_url, &authority);
         warm(&base_url, &upstream).await;
-        assert!(upstream.delete(uri(&base_url, "/x"), None).await.is_err());
+        assert!(upstream.send(Request::delete(uri(&base_url, "/x"))).await.is_err());
         assert_eq!(count.load(Ordering::SeqCst), 2);
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use introspectd_simulators::{Answer as Said, Fault, rfc7662};
-use introspectd_upstream::Dialect;
+use introspectd_upstream::{Dialect, Request};
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::authority::Authority;
@@ -110,8 +110,10 @@ async fn no_log_of_any_level_holds_a_token_or_a_credential() {
             if let Some(fault) = fault {
                 server.next(fault);
             }
-            let _ = upstream.get(target.clone()).await;
-            let _ = upstream.post_form(target.clone(), &[("token", rfc7662::ACTIVE)]).await;
+            let _ = upstream.send(Request::get(target.clone())).await;
+            let _ = upstream
+                .send(Request::post(target.clone()).form(&[("token", rfc7662::ACTIVE)]).repeatable())
+                .await;
         }
     }
 
@@ -131,7 +133,7 @@ async fn no_log_of_any_level_holds_a_token_or_a_credential() {
     );
     let upstream = upstream(Dialect::FormEndpoint, &server.base_url("localhost"), &more);
     let target = uri(&server.base_url("localhost"), &format!("/{}", rfc7662::ACTIVE));
-    upstream.post_form(target, &[("token", rfc7662::ACTIVE)]).await.unwrap();
+    upstream.send(Request::post(target).form(&[("token", rfc7662::ACTIVE)]).repeatable()).await.unwrap();
     let sent = server.seen()[0].authorization.clone();
     assert_eq!(sent, Some(format!("Bearer {SECRET}")));
 

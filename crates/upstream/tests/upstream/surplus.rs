@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use introspectd_core::{BadAnswer, Doubt, DoubtHandler, Failure};
 use introspectd_simulators::{Answer as Said, Fault};
-use introspectd_upstream::{Answer, Upstream};
+use introspectd_upstream::{Request, Response, Upstream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -79,10 +79,10 @@ async fn asked_for(reader: &mut (impl AsyncReadExt + Unpin)) -> Option<String> {
 struct Doubts(Arc<Mutex<Vec<(String, Doubt)>>>);
 
 impl Doubts {
-    async fn ask(&self, upstream: &Upstream, base_url: &str, path: &str) -> Result<Answer, Failure> {
+    async fn ask(&self, upstream: &Upstream, base_url: &str, path: &str) -> Result<Response, Failure> {
         let (noted, name) = (Arc::clone(&self.0), path.to_owned());
         let handler = DoubtHandler::new(move |doubt| noted.lock().unwrap().push((name.clone(), doubt)));
-        handler.scope(upstream.get(uri(base_url, path))).await
+        handler.scope(upstream.send(Request::get(uri(base_url, path)))).await
     }
 
     fn noted(&self) -> Vec<(String, Doubt)> {
@@ -184,12 +184,15 @@ async fn without_keep_alive_no_connection_serves_twice() {
     let (base_url, connections) = repeating(Repeats::WhenAskedAgain).await;
     let upstream = open(&base_url, "keep_alive = false");
     for path in ["/a", "/b", "/c"] {
-        assert_eq!(upstream.get(uri(&base_url, path)).await.unwrap().body, path);
+        assert_eq!(upstream.send(Request::get(uri(&base_url, path))).await.unwrap().body, path);
         until_it_is_pooled().await;
     }
     assert_eq!(connections.load(Ordering::SeqCst), 3);
     let server = silent().await;
-    open(&server.base_url(), "keep_alive = false").get(uri(&server.base_url(), "/x")).await.unwrap();
+    open(&server.base_url(), "keep_alive = false")
+        .send(Request::get(uri(&server.base_url(), "/x")))
+        .await
+        .unwrap();
     assert_eq!(server.requests()[0].header("connection"), Some("close"));
 }
 
@@ -197,9 +200,9 @@ async fn without_keep_alive_no_connection_serves_twice() {
 async fn what_changes_something_has_a_connection_that_nothing_was_asked_on() {
     let (base_url, connections) = repeating(Repeats::WhenAskedAgain).await;
     let upstream = open(&base_url, "");
-    upstream.get(uri(&base_url, "/a")).await.unwrap();
+    upstream.send(Request::get(uri(&base_url, "/a"))).await.unwrap();
     until_it_is_pooled().await;
-    assert_eq!(upstream.delete(uri(&base_url, "/b"), None).await.unwrap().body, "/b");
+    assert_eq!(upstream.send(Request::delete(uri(&base_url, "/b"))).await.unwrap().body, "/b");
     assert_eq!(connections.load(Ordering::SeqCst), 2);
 }
 

@@ -5,7 +5,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use introspectd_upstream::{Dialect, Outbound, Upstream};
+use introspectd_upstream::{Dialect, Outbound, Request, Upstream};
 
 use crate::provider::{clock, connection, silent, uri};
 
@@ -27,7 +27,7 @@ async fn a_blocked_worker_holds_up_no_answer_of_another() {
     let worker = thread::spawn(move || {
         runtime().block_on(async {
             // Its connection goes back to the pool, and the worker's thread turns no more.
-            first.get(target).await.unwrap();
+            first.send(Request::get(target)).await.unwrap();
             tokio::time::sleep(Duration::from_millis(100)).await;
             opened.send(()).unwrap();
             let _ = blocked.recv();
@@ -35,13 +35,14 @@ async fn a_blocked_worker_holds_up_no_answer_of_another() {
     });
     tokio::task::spawn_blocking(move || is_open.recv().unwrap()).await.unwrap();
     for _ in 0..3 {
-        let asked = tokio::time::timeout(Duration::from_secs(20), upstream.get(uri(&base_url, "/y")));
+        let asked =
+            tokio::time::timeout(Duration::from_secs(20), upstream.send(Request::get(uri(&base_url, "/y"))));
         assert!(asked.await.expect("an answer").is_ok());
     }
     drop(unblock);
     worker.join().unwrap();
     drop(outbound);
-    assert!(upstream.get(uri(&base_url, "/z")).await.is_err());
+    assert!(upstream.send(Request::get(uri(&base_url, "/z"))).await.is_err());
 }
 
 #[tokio::test]

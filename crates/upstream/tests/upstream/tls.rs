@@ -5,7 +5,7 @@ use std::process::Command;
 
 use http::Version;
 use introspectd_core::{BadAnswer, Failure, Outage, Unreachable};
-use introspectd_upstream::{Answer, Dialect};
+use introspectd_upstream::{Dialect, Request, Response};
 use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -24,9 +24,9 @@ fn showing(authority: &Authority, identity: &Identity) -> String {
     format!("tls = {{ ca = {ca:?}, certificate = {certificate:?}, key = {key:?} }}")
 }
 
-async fn ask(server: &TlsServer, host: &str, tls: &str) -> Result<Answer, Failure> {
+async fn ask(server: &TlsServer, host: &str, tls: &str) -> Result<Response, Failure> {
     let base_url = server.base_url(host);
-    open(&base_url, tls).get(uri(&base_url, "/x")).await
+    open(&base_url, tls).send(Request::get(uri(&base_url, "/x"))).await
 }
 
 fn unreachable(reason: Unreachable) -> Option<Failure> {
@@ -127,7 +127,7 @@ async fn a_server_that_complains_of_our_certificate_where_there_is_none_demands_
         let authority = Authority::new();
         let identity = authority.issue("introspectd");
         for (tls, reason) in [(trusting(&authority), without), (showing(&authority, &identity), with)] {
-            let answer = open(&base_url, &tls).get(uri(&base_url, "/x")).await;
+            let answer = open(&base_url, &tls).send(Request::get(uri(&base_url, "/x"))).await;
             assert_eq!(answer.err(), unreachable(reason), "{alert}");
         }
     }
@@ -138,7 +138,7 @@ async fn a_server_with_tls_asked_without_does_not_answer_in_http() {
     let authority = Authority::new();
     let server = TlsServer::start(&authority.issue(HOST), Terms::default()).await;
     let base_url = server.base_url(HOST).replace("https:", "http:");
-    let failure = open(&base_url, "").get(uri(&base_url, "/x")).await.err();
+    let failure = open(&base_url, "").send(Request::get(uri(&base_url, "/x"))).await.err();
     assert_eq!(failure, Some(BadAnswer::NotHttp.into()));
 }
 
@@ -148,7 +148,7 @@ async fn a_server_that_hangs_up_in_the_handshake_is_unreachable() {
     let base_url = format!("https://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { while listener.accept().await.is_ok() {} });
     let upstream = open(&base_url, &trusting(&Authority::new()));
-    assert_eq!(upstream.get(uri(&base_url, "/x")).await.err(), unreachable(Unreachable::Tls));
+    assert_eq!(upstream.send(Request::get(uri(&base_url, "/x"))).await.err(), unreachable(Unreachable::Tls));
 }
 
 #[tokio::test]
@@ -156,7 +156,10 @@ async fn a_server_without_tls_is_unreachable_by_https() {
     let server = silent().await;
     let base_url = server.base_url().replace("http:", "https:");
     let upstream = open(&base_url, &trusting(&Authority::new()));
-    assert_eq!(upstream.get(uri(&base_url, "/x")).await.err(), unreachable(Unreachable::NotTls));
+    assert_eq!(
+        upstream.send(Request::get(uri(&base_url, "/x"))).await.err(),
+        unreachable(Unreachable::NotTls)
+    );
     assert_eq!(server.count(), 0);
 }
 
@@ -200,7 +203,7 @@ async fn a_token_endpoint_is_trusted_as_the_provider_is() {
     let api = silent().await;
     let connection =
         connection(Dialect::Rest, &api.base_url(), &(grant(&tokens.base_url(HOST)) + &trusting(&authority)));
-    connected(connection).get(uri(&api.base_url(), "/x")).await.unwrap();
+    connected(connection).send(Request::get(uri(&api.base_url(), "/x"))).await.unwrap();
     assert_eq!(api.requests()[0].header("authorization"), Some("Bearer tls-tok"));
 }
 
@@ -220,7 +223,7 @@ async fn without_an_authority_of_its_own_the_systems_count() {
         let api = silent().await;
         let connection = connection(Dialect::Rest, &api.base_url(), &grant(&tokens));
         let upstream = connected(connection);
-        let answer = upstream.get(uri(&api.base_url(), "/x")).await;
+        let answer = upstream.send(Request::get(uri(&api.base_url(), "/x"))).await;
         // What the parent looks for.
         assert_eq!(answer.err(), None, "no answer");
         return;

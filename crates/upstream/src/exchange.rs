@@ -1,16 +1,15 @@
 //! Exchange in the open, to look for faults in it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
 use introspectd_core::Failure;
 
-use super::{Shared, Upstream};
-use crate::answer::Answer;
 use crate::credentials::Credentials;
-use crate::pool::{Effect, Question, Reply};
+use crate::pool::Reply;
+use crate::request::Request;
 
 /// Request and response of one form, before anything is screened, beside what the adapter makes of them.
 pub struct Exchange<T> {
@@ -51,7 +50,10 @@ pub struct Head {
 /// Stands for a secret.
 pub const MASK: &str = "***";
 
-/// Response so far.
+/// Shared view of an exchange, by which its response is kept as it came.
+#[derive(Clone, Default)]
+pub(crate) struct Exposure(Arc<Mutex<Seen>>);
+
 #[derive(Default)]
 struct Seen {
     head: Option<Head>,
@@ -66,27 +68,25 @@ impl<T> Exchange<T> {
     }
 }
 
-impl Upstream {
-    /// Asks with a form as [`Upstream::post_form`] does, but once and over a connection of its own.
-    pub async fn expose_form(&self, uri: Uri, form: &[(&str, &str)]) -> Exchange<Answer> {
-        let sent = self.0.masked(uri.clone(), form);
-        let seen = Arc::<Mutex<Seen>>::default();
-        let noted = Arc::clone(&seen);
-        let note = move |change: &dyn Fn(&mut Seen)| {
-            change(&mut noted.lock().unwrap_or_else(PoisonError::into_inner));
-        };
-        let question = Question::form(uri, form, Effect::Change);
-        let exchange = self.drive(question, |shared, question| async move {
-            let reply = shared.open_once(question).await?;
-            note(&|seen| seen.head = Some(Head::of(&reply)));
-            let received = reply.whole().await?;
-            note(&|seen| seen.body = Some(received.body.clone()));
-            received.screen()?;
-            Ok(Answer { status: received.status, body: received.body })
-        });
-        let outcome = exchange.await;
-        let Seen { head, body } = std::mem::take(&mut *seen.lock().unwrap_or_else(PoisonError::into_inner));
-        Exchange { sent, head, body, outcome }
+impl Exposure {
+    /// Keeps the head of the response.
+    pub(crate) fn note_head(&self, reply: &Reply) {
+        self.lock().head = Some(Head::of(reply));
+    }
+
+    /// Keeps the body of the response.
+    pub(crate) fn note_body(&self, body: &Bytes) {
+        self.lock().body = Some(body.clone());
+    }
+
+    /// Returns what has come so far.
+    pub(crate) fn take(&self) -> (Option<Head>, Option<Bytes>) {
+        let Seen { head, body } = std::mem::take(&mut *self.lock());
+        (head, body)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Seen> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,21 +96,12 @@ impl Head {
     }
 }
 
-impl Shared {
-    /// Sends a request. A grant that is refused is not fetched again.
-    async fn open_once(&self, question: Question) -> Result<Reply, Failure> {
-        if let Credentials::Grant(grant) = &self.credentials {
-            question.stage.renew(false);
-            let held = grant.bearer().await?;
-            question.stage.renew(true);
-            return self.pool.open(question, Some(held.header())).await;
-        }
-        self.open(question).await
-    }
-
-    fn masked(&self, uri: Uri, form: &[(&str, &str)]) -> Sent {
-        let mut shown: Vec<_> = form.iter().map(|(name, _)| format!("{name}={MASK}")).collect();
-        let scheme = match &self.credentials {
+impl Sent {
+    /// Shows a request as these credentials complete it.
+    pub(crate) fn masked(request: &Request, credentials: &Credentials) -> Self {
+        let names = request.form_names();
+        let mut shown: Vec<_> = names.iter().map(|name| format!("{name}={MASK}")).collect();
+        let scheme = match credentials {
             Credentials::None => None,
             Credentials::Header(header) => {
                 let header = header.get();
@@ -123,13 +114,12 @@ impl Shared {
             }
             Credentials::Grant(_) => Some("Bearer"),
         };
-        let question = Question::form(uri.clone(), form, Effect::Change);
-        let (head, _) = question.request(None).into_parts();
+        let (head, _) = request.to_http().into_parts();
         let mut headers = head.headers;
         // The length of a body tells that of the secrets in it.
         headers.remove(http::header::CONTENT_LENGTH);
         let masked = scheme.and_then(|scheme| HeaderValue::try_from(format!("{scheme} {MASK}")).ok());
         headers.extend(masked.map(|value| (AUTHORIZATION, value)));
-        Sent { method: head.method, uri, headers, form: shown.join("&") }
+        Self { method: head.method, uri: head.uri, headers, form: shown.join("&") }
     }
 }

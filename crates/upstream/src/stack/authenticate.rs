@@ -1,0 +1,103 @@
+use std::mem;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use http::StatusCode;
+use secrecy::ExposeSecret;
+use tower::{Layer, Service};
+
+use crate::credentials::Credentials;
+use crate::grant::Grant;
+use crate::pool::{Reply, Unanswered};
+use crate::request::Request;
+
+/// Credentials of our own, added to each request that brings none.
+#[derive(Clone)]
+pub(super) struct AuthenticateLayer(Arc<Credentials>);
+
+#[derive(Clone)]
+pub(super) struct Authenticate<S> {
+    inner: S,
+    credentials: Arc<Credentials>,
+}
+
+impl AuthenticateLayer {
+    pub(super) fn new(credentials: Arc<Credentials>) -> Self {
+        Self(credentials)
+    }
+}
+
+impl<S> Layer<S> for AuthenticateLayer {
+    type Service = Authenticate<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Authenticate { inner, credentials: Arc::clone(&self.0) }
+    }
+}
+
+impl<S> Service<Request> for Authenticate<S>
+where
+    S: Service<Request, Response = Reply, Error = Unanswered> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Reply;
+    type Error = Unanswered;
+    type Future = BoxFuture<'static, Result<Reply, Unanswered>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Unanswered>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request) -> Self::Future {
+        let credentials = Arc::clone(&self.credentials);
+        // The one that is ready serves this call.
+        let next = self.inner.clone();
+        let mut inner = mem::replace(&mut self.inner, next);
+        Box::pin(async move {
+            if request.is_relayed {
+                return inner.call(request).await;
+            }
+            match &*credentials {
+                Credentials::None => {}
+                Credentials::Header(header) => request.authorization = Some((*header.get()).clone()),
+                Credentials::Form { client_id, client_secret } => {
+                    let secret = client_secret.get();
+                    request
+                        .add_to_form(&[("client_id", client_id), ("client_secret", secret.expose_secret())]);
+                }
+                Credentials::Grant(grant) => return send_with_grant(grant, inner, request).await,
+            }
+            inner.call(request).await
+        })
+    }
+}
+
+/// Sends a request with a bearer token of our own. A 401 may mean that the token was taken back before its end: it is
+/// renewed once, unless the exchange is exposed.
+async fn send_with_grant<S>(
+    grant: &Arc<Grant>,
+    mut inner: S,
+    mut request: Request,
+) -> Result<Reply, Unanswered>
+where
+    S: Service<Request, Response = Reply, Error = Unanswered> + Clone,
+{
+    request.stage.renew(grant.stage());
+    let held = grant.bearer().await?;
+    request.stage.renewed();
+    request.authorization = Some(held.header().clone());
+    let mut again = inner.clone();
+    let reply = inner.call(request.clone()).await?;
+    if reply.status != StatusCode::UNAUTHORIZED || request.exposure.is_some() {
+        return Ok(reply);
+    }
+    // Read to its end, the refusal leaves the connection to others.
+    reply.whole().await?;
+    request.stage.renew(grant.stage());
+    let renewed = grant.after_refusal(&held).await?;
+    request.stage.renewed();
+    request.authorization = Some(renewed.header().clone());
+    std::future::poll_fn(|cx| again.poll_ready(cx)).await?;
+    again.call(request).await
+}
