@@ -25,13 +25,16 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (ADAPTER, &["introspectd-upstream", "introspectd-core", "introspectd-settings"]),
     ("introspectd-bindings", &["introspectd-core"]),
     ("introspectd-resolver", &["introspectd-core"]),
-    ("introspectd-front", &["introspectd-resolver", "introspectd-core", "introspectd-files"]),
-    ("introspectd-ext-authz", &["introspectd-front"]),
+    // Of core, the clock alone.
+    ("introspectd-server", &["introspectd-core", "introspectd-files"]),
+    ("introspectd-front", &["introspectd-server", "introspectd-resolver", "introspectd-core"]),
+    ("introspectd-ext-authz", &["introspectd-front", "introspectd-server"]),
     (
         "introspectd",
         &[
             "introspectd-ext-authz",
             "introspectd-front",
+            "introspectd-server",
             "introspectd-resolver",
             ADAPTER,
             "introspectd-bindings",
@@ -45,7 +48,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (SIMULATORS, &[]),
     ("introspectd-demo", &[SIMULATORS]),
     // Its program sees what it measures from outside; its `benches/` look at the parts.
-    ("introspectd-bench", &["introspectd-front", "introspectd-resolver", "introspectd-core"]),
+    (
+        "introspectd-bench",
+        &["introspectd-front", "introspectd-server", "introspectd-resolver", "introspectd-core"],
+    ),
     ("xtask", &[]),
 ];
 
@@ -110,6 +116,21 @@ fn meaning_knows_no_http() {
     };
     for innocent in ["introspectd-core", "introspectd-settings", "introspectd-resolver"] {
         assert!(!users_of(http).contains(&innocent.to_owned()), "{innocent}");
+    }
+}
+
+/// It serves whatever answers requests.
+#[test]
+fn server_takes_nothing_but_time_from_core() {
+    let time = ["Clock", "ManualClock", "SystemClock", "Timestamp"];
+    for file in tracked(".rs").iter().filter(|file| file.starts_with("crates/server/")) {
+        let text = read(&root().join(file));
+        for import in text.split("introspectd_core::").skip(1) {
+            let import = import.split([';', '(']).next().unwrap();
+            for name in import.split(['{', '}', ',', ' ', '\n']).filter(|name| !name.is_empty()) {
+                assert!(time.contains(&name), "{file} takes {name} from core");
+            }
+        }
     }
 }
 

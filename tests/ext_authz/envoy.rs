@@ -8,7 +8,7 @@ use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, 
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, DeniedHttpResponse, OkHttpResponse};
 use hyper_util::rt::TokioIo;
-use introspectd_front::ListenAddress;
+use introspectd_server::ListenAddress;
 use introspectd_simulators::{Simulator, rfc7662};
 use introspectd_tests::{EDGE_SECRET, Fixture, Gateway, Rfc7662, now};
 use serde_json::{Value, json};

@@ -1,6 +1,6 @@
 //! Where Envoy is listened to, who it is there, and health.
 
-use introspectd_front::ListenAddress;
+use introspectd_server::ListenAddress;
 use tonic::Code;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;

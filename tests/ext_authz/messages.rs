@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use introspectd_front::ListenAddress;
+use introspectd_server::ListenAddress;
 use introspectd_tests::EDGE_SECRET;
 use prost::Message;
 use tokio::net::TcpStream;

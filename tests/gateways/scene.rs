@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 use introspectd_core::{Clock, SystemClock};
-use introspectd_front::ListenAddress;
+use introspectd_server::ListenAddress;
 use introspectd_simulators::Simulator;
 use introspectd_simulators::rfc7662::{CLIENT_SECRET, Rfc7662};
 use introspectd_tests::{Gateway, Process, Reply, free_address};

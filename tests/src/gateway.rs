@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use introspectd::{App, Config};
 use introspectd_core::{Provider, Timestamp};
-use introspectd_front::{ListenAddress, Passed, Stop, Workers};
+use introspectd_server::{ListenAddress, Passed, Stop, Workers};
 use introspectd_upstream::Outbound;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;

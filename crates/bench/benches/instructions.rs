@@ -7,9 +7,8 @@ mod fixture;
 use std::sync::Arc;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use introspectd_front::{
-    Arrival, Connections, Entrance, ListenAddress, Listener, SocketAccess, Stop, Workers, run,
-};
+use introspectd_front::Entrance;
+use introspectd_server::{Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Workers, run};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};

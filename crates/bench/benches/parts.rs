@@ -10,9 +10,10 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use introspectd_core::{SystemClock, TokenValue};
-use introspectd_front::{Arrival, Entrance, Rendered, parts};
+use introspectd_front::{Entrance, Rendered, parts};
 use introspectd_resolver::Keep;
 use introspectd_resolver::parts::{Parts, Question};
+use introspectd_server::Arrival;
 
 use fixture::{BASIC, FORM, LIMITS, api, provider, record};
 

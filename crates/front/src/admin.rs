@@ -2,11 +2,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use http::{Method, Request, StatusCode};
+use introspectd_server::{Heartbeats, LongHead, names_one_host};
 
 use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
 use crate::reply::{Reply, text};
-use crate::server::{Heartbeats, LongHead, names_one_host};
 
 /// Whether new requests are welcome. Shared by whoever starts and drains the process.
 #[derive(Debug, Clone, Default)]
@@ -69,9 +69,9 @@ impl Admin {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::server::Workers;
     use http_body_util::BodyExt;
     use introspectd_core::{Clock, ManualClock, Timestamp};
+    use introspectd_server::Workers;
 
     async fn livez(admin: &Admin) -> (u16, String) {
         let reply = admin.answer(&Request::get("/livez").header("host", "x").body(()).unwrap());

@@ -8,13 +8,12 @@ use http::{HeaderMap, HeaderValue, Request, Version};
 use hyper::body::Body;
 use introspectd_core::{Clock, ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Resolver};
+use introspectd_server::{Arrival, LongHead, Origin, X_INTROSPECTD_ERROR, names_one_host};
 
 use crate::audit::{Asked, Audit, Call, Note, Outcome, Told};
 use crate::body::{drain, read_form};
 use crate::caller::{self, Caller, Callers, Peer, Permission};
-use crate::decision::{
-    Allowed, BadMessage, Policies, Policy, X_INTROSPECTD_ERROR, decide, named_in, refusal, shown,
-};
+use crate::decision::{Allowed, BadMessage, Policies, Policy, decide, named_in, refusal, shown};
 use crate::description::public_url::PublicUrl;
 use crate::description::way::Way;
 use crate::form::{IntrospectForm, Subject};
@@ -23,7 +22,6 @@ use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
 use crate::records::page_token::PageTokens;
 use crate::reply::{self, Rendered, Reply};
-use crate::server::{Arrival, LongHead, Origin, names_one_host};
 
 /// What callers ask: `POST /introspect`, proxies about their clients (`/forward-auth`), and operators (`/revoke`,
 /// `/v1`); and what programs read of it (`/openapi.json`).

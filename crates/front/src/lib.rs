@@ -1,11 +1,12 @@
-//! Inbound: listeners, caller authentication, handlers, replies, the one error table.
+//! Inbound requests: caller authentication, handlers, replies, the one error table.
 //!
 //! A request passes the layers in the order of [`Session::answer`]. Every inner layer returns a typed
 //! `Problem`; only the outermost one turns it into an answer, by one table. This
 //! crate knows no vendor: it hands tokens to the resolver and judges the facts that come back.
 //!
-//! `server` brings requests, `caller` knows who sends them, `api` and `admin` answer them, `decision` says whether
-//! a proxy may let its client's request pass, and `description` tells programs what is served.
+//! `introspectd_server` brings requests, `caller` knows who sends them, `api` and `admin` answer them,
+//! `decision` says whether a proxy may let its client's request pass, and `description` tells programs
+//! what is served.
 
 mod admin;
 mod api;
@@ -23,7 +24,6 @@ pub mod parts;
 mod problem;
 mod records;
 mod reply;
-mod server;
 
 pub use admin::{Admin, Readiness};
 pub use api::{Api, Entrance, Session};
@@ -36,8 +36,3 @@ pub use decision::{Allowed, BadMessage, DEFAULT_POLICY, Policies, Policy, Requir
 pub use description::{InvalidPublicUrl, PublicUrl};
 pub use introspectd_core::{Json, Members};
 pub use reply::{Content, Rendered, Reply};
-pub use server::{
-    Arrival, ClientAuth, Connections, Heartbeats, InvalidAddress, ListenAddress, Listener, LongHead, Origin,
-    Passed, Places, Protocols, SocketAccess, SocketListener, Standing, Stop, Tls, TlsFiles, TlsProblem,
-    Workers, run,
-};

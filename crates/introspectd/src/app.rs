@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use introspectd_core::Clock;
 use introspectd_ext_authz::ExtAuthz;
-use introspectd_front::{
-    Admin, Api, Arrival, Connections, Entrance, Heartbeats, ListenAddress, Listener, Passed, Places,
-    Readiness, Stop, Tls, Workers, run,
-};
+use introspectd_front::{Admin, Api, Entrance, Readiness};
 use introspectd_resolver::Resolver;
+use introspectd_server::{
+    Arrival, Connections, Heartbeats, ListenAddress, Listener, Passed, Places, Stop, Tls, Workers, run,
+};
 use introspectd_upstream::Outbound;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;

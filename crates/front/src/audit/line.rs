@@ -2,13 +2,13 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use introspectd_core::{ProviderName, Timestamp};
+use introspectd_server::Origin;
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::event::{Call, Note, Outcome};
 use super::fingerprint::Fingerprint;
-use crate::server::Origin;
 
 /// One line, but for what is the same of all calls of a request.
 pub(crate) struct Event<'a> {

@@ -1,4 +1,5 @@
 use introspectd_core::TokenId;
+use introspectd_server::Origin;
 use tracing::Level;
 
 use super::event::{Call, Note, Outcome};
@@ -6,7 +7,6 @@ use super::fingerprint::Fingerprint;
 use super::limit::LeftOut;
 use crate::caller::Caller;
 use crate::problem::Problem;
-use crate::server::Origin;
 
 /// Target of the log lines that anybody can cause, so that they can be kept from displacing others.
 pub const REFUSALS: &str = "introspectd_front::refusals";

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use introspectd_server::Stop;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use super::sink::{Destination, Sink};
-use crate::server::Stop;
 
 /// What a line that cannot be written means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

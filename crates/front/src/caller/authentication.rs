@@ -5,13 +5,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use introspectd_server::Standing;
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::caller::callers::{Caller, Callers};
 use crate::form;
 use crate::problem::Problem;
-use crate::server::Standing;
 
 /// Where a proxy shows who it is, since `Authorization` is its client's.
 const X_INTROSPECTD_CALLER: HeaderName = HeaderName::from_static("x-introspectd-caller");

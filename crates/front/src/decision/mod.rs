@@ -9,6 +9,7 @@ use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use introspectd_core::{BadAnswer, Clock, Failure, Members, Timestamp, TokenValue};
 use introspectd_resolver::{Resolver, Source};
+use introspectd_server::X_INTROSPECTD_ERROR;
 
 use crate::caller::Caller;
 use crate::inactive::Inactive;
@@ -19,9 +20,6 @@ use crate::reply::{self, Rendered, Reply};
 pub(crate) use claims::Claims;
 pub(crate) use policy::named_in;
 pub use policy::{DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
-
-/// Why a proxy is refused, for one that sees no more than 401 or 403 and no body.
-pub(crate) const X_INTROSPECTD_ERROR: HeaderName = HeaderName::from_static("x-introspectd-error");
 
 /// Reason why a proxy's message about its client's request could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

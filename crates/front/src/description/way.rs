@@ -1,4 +1,4 @@
-use crate::server::Arrival;
+use introspectd_server::Arrival;
 
 /// How a connection reached us.
 #[derive(Debug, Clone, Copy)]

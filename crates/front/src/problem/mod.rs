@@ -7,13 +7,13 @@ use std::time::Duration;
 use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_LANGUAGE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use introspectd_core::{Failure, Outage};
+use introspectd_server::{HEAD_TOO_LONG, HEAD_TOO_LONG_DESCRIPTION};
 use serde::Serialize;
 
 use crate::inactive::Inactive;
 use crate::lacking::Lacking;
 use crate::language::Language;
 use crate::reply::{Reply, json};
-use crate::server::{HEAD_TOO_LONG, HEAD_TOO_LONG_DESCRIPTION};
 
 pub(crate) use conflict::Conflict;
 pub(crate) use invalid_query::InvalidQuery;

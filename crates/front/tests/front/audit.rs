@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use introspectd_core::{BadAnswer, Expiry, Failure, Members, ScopeSet, Status, Timestamp, Token};
-use introspectd_front::{Arrival, Audit, Destination, Entrance, Fingerprints, OnFailure};
+use introspectd_front::{Audit, Destination, Entrance, Fingerprints, OnFailure};
+use introspectd_server::Arrival;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 

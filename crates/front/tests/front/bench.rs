@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use introspectd_core::{ManualClock, ProviderName, Scope, Timestamp};
 use introspectd_front::{
-    Api, Arrival, Audit, Caller, Callers, CertificateName, Connections, Entrance, Fingerprints,
-    ListenAddress, Listener, Permission, Policies, Policy, Requirements, SecretDigest, Selection,
-    SocketAccess, Stop, Tls, Unavailable, Workers, run,
+    Api, Audit, Caller, Callers, CertificateName, Entrance, Fingerprints, Permission, Policies, Policy,
+    Requirements, SecretDigest, Selection, Unavailable,
 };
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
+use introspectd_server::{
+    Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Tls, Workers, run,
+};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 

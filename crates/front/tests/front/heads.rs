@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use hyper::client::conn::http2::SendRequest;
-use introspectd_front::Connections;
+use introspectd_server::Connections;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 

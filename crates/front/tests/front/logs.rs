@@ -2,9 +2,8 @@ use std::io;
 use std::sync::{Arc, Mutex, Once};
 
 use introspectd_core::{BadAnswer, Failure};
-use introspectd_front::{
-    Arrival, Connections, Entrance, ListenAddress, Listener, SocketAccess, Stop, Workers, run,
-};
+use introspectd_front::Entrance;
+use introspectd_server::{Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Workers, run};
 use tokio::net::UnixStream;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;

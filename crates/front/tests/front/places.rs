@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use introspectd_front::{Connections, Places};
+use introspectd_server::{Connections, Places};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 

@@ -7,7 +7,8 @@ use futures_util::stream;
 use http::{Request, Version};
 use http_body_util::StreamBody;
 use hyper::body::{Body, Frame};
-use introspectd_front::{Arrival, Entrance};
+use introspectd_front::Entrance;
+use introspectd_server::Arrival;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

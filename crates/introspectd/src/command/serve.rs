@@ -7,7 +7,7 @@ use clap::Args;
 use introspectd::log::Log;
 use introspectd::{App, Bound, Config, descriptors};
 use introspectd_core::SystemClock;
-use introspectd_front::{Passed, Stop, Workers};
+use introspectd_server::{Passed, Stop, Workers};
 use introspectd_settings::Environment;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 

@@ -1,4 +1,4 @@
-use introspectd_front::{ListenAddress, SocketAccess};
+use introspectd_server::{ListenAddress, SocketAccess};
 use introspectd_settings::Section;
 use nix::unistd::{Group, User};
 

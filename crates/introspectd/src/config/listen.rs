@@ -4,9 +4,8 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use introspectd_front::{
-    ClientAuth, ListenAddress, Protocols, PublicUrl, SocketAccess, Tls, TlsFiles, TlsProblem,
-};
+use introspectd_front::PublicUrl;
+use introspectd_server::{ClientAuth, ListenAddress, Protocols, SocketAccess, Tls, TlsFiles, TlsProblem};
 use introspectd_settings::{Entry, Section};
 
 use super::access;

@@ -10,17 +10,19 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
 use introspectd_core::{ManualClock, Timestamp};
 use tokio::io::{AsyncBufRead, BufStream, DuplexStream, duplex};
 
-use crate::server::connection::{Raw, serve};
-use crate::server::connections::Terms;
-use crate::server::origin::{Arrival, Origin};
-use crate::server::places::Places;
-use crate::server::stop::Stop;
-use crate::server::tls::Tls;
-use crate::server::wire::Stream;
+use crate::connection::{Raw, serve};
+use crate::connections::Terms;
+use crate::origin::{Arrival, Origin};
+use crate::places::Places;
+use crate::stop::Stop;
+use crate::tls::Tls;
+use crate::wire::Stream;
 
 const GET: &[u8] = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n";
 
@@ -62,7 +64,7 @@ impl Served {
             let open = |_: &Arrival| {
                 move |_| async move {
                     tokio::time::sleep(takes).await;
-                    crate::reply::text(StatusCode::OK, LONG)
+                    Response::new(Full::<Bytes>::from(LONG))
                 }
             };
             serve(Memory(far), place, terms, open, stop).await;

@@ -16,10 +16,10 @@ use hyper::service::{HttpService, service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 
-use crate::server::activity::Activity;
-use crate::server::connection::GRACE;
-use crate::server::watch::{Close, Event, Watch};
-use crate::server::wire::{Stream, Wire};
+use crate::activity::Activity;
+use crate::connection::GRACE;
+use crate::watch::{Close, Event, Watch};
+use crate::wire::{Stream, Wire};
 
 /// Limit for saying goodbye on a connection at rest.
 const GOODBYE: Duration = Duration::from_secs(1);

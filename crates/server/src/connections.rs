@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use introspectd_core::{Clock, SystemClock, Timestamp};
 
-use crate::server::places::Places;
-use crate::server::tls::Tls;
-use crate::server::watch::Lifetime;
-use crate::server::workers::Workers;
+use crate::places::Places;
+use crate::tls::Tls;
+use crate::watch::Lifetime;
+use crate::workers::Workers;
 
 /// Settings of a listener's connections.
 #[derive(Debug, Clone)]

@@ -1,4 +1,5 @@
-//! Listeners and their connections.
+//! Listeners and their connections: sockets, socket activation, TLS, workers, HTTP, shutdown. Nothing here depends on
+//! tokens.
 
 mod activity;
 mod connection;
@@ -37,10 +38,9 @@ use tokio::time::Instant;
 
 use connection::{Raw, serve};
 pub use connections::Connections;
-pub use head::LongHead;
-pub(crate) use head::{HEAD_TOO_LONG, HEAD_TOO_LONG_DESCRIPTION};
-pub use heartbeat::Heartbeats;
-pub(crate) use host::names_one_host;
+pub use head::{HEAD_TOO_LONG, HEAD_TOO_LONG_DESCRIPTION, LongHead, X_INTROSPECTD_ERROR};
+pub use heartbeat::{Heartbeats, Stalled};
+pub use host::names_one_host;
 pub use listener::{InvalidAddress, ListenAddress, Listener};
 pub use origin::{Arrival, Origin};
 pub use passed::Passed;

@@ -14,13 +14,13 @@ use hyper::server::conn::http2;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
-use crate::server::activity::Activity;
-use crate::server::connection::GRACE;
-use crate::server::frames::Guarded;
-use crate::server::head::{EXCESS, LongHead};
-use crate::server::unsent::Metered;
-use crate::server::watch::{Close, Event, Watch};
-use crate::server::wire::{Stream, Wire};
+use crate::activity::Activity;
+use crate::connection::GRACE;
+use crate::frames::Guarded;
+use crate::head::{EXCESS, LongHead};
+use crate::unsent::Metered;
+use crate::watch::{Close, Event, Watch};
+use crate::wire::{Stream, Wire};
 
 /// HTTP/2 requests of one connection in flight.
 const MAX_STREAMS: u32 = 256;

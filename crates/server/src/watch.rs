@@ -4,8 +4,8 @@ use std::time::Duration;
 use introspectd_core::{Clock, Timestamp};
 use tokio::time::{Instant, sleep_until};
 
-use crate::server::activity::Activity;
-use crate::server::stop::Stop;
+use crate::activity::Activity;
+use crate::stop::Stop;
 
 /// Limit for a client that sends a head slowly, rests between two requests, or takes nothing of its answers.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);

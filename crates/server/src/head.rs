@@ -1,19 +1,20 @@
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE};
-use http::{Extensions, Request};
+use http::{Extensions, HeaderName, Request};
 
-use crate::decision::X_INTROSPECTD_ERROR;
+/// Why a proxy is refused, for one that sees no more than 401 or 403 and no body.
+pub const X_INTROSPECTD_ERROR: HeaderName = HeaderName::from_static("x-introspectd-error");
 
 /// Value of `error` and `X-Introspectd-Error` for a head over the limit.
-pub(crate) const HEAD_TOO_LONG: &str = "head_too_long";
+pub const HEAD_TOO_LONG: &str = "head_too_long";
 
 /// Description of [`HEAD_TOO_LONG`] in English.
-pub(crate) const HEAD_TOO_LONG_DESCRIPTION: &str = "The request's head is too long, or has too many fields.";
+pub const HEAD_TOO_LONG_DESCRIPTION: &str = "The request's head is too long, or has too many fields.";
 
 /// Excess of an HTTP/2 head, in bytes, up to which we refuse it ourselves.
 ///
 /// The h2 crate answers what is over its own limit with a bare 431.
-pub(super) const EXCESS: usize = 32 * 1024;
+pub(crate) const EXCESS: usize = 32 * 1024;
 
 /// Mark of an HTTP/2 request whose head is over the limit.
 #[derive(Debug, Clone, Copy)]
@@ -26,7 +27,7 @@ impl LongHead {
     }
 
     /// Marks a request whose head is longer than `limit` bytes.
-    pub(super) fn mark<B>(request: &mut Request<B>, limit: usize) {
+    pub(crate) fn mark<B>(request: &mut Request<B>, limit: usize) {
         if size(request) > limit {
             request.extensions_mut().insert(Self(()));
         }
@@ -49,7 +50,7 @@ fn size<B>(request: &Request<B>) -> usize {
 /// Completes hyper's own answer to an HTTP/1.1 head that is over the limit. `None` for anything else that is written.
 ///
 /// hyper answers before there is a request that a handler could refuse, and says nothing but the status.
-pub(super) fn completed(written: &[u8]) -> Option<Bytes> {
+pub(crate) fn completed(written: &[u8]) -> Option<Bytes> {
     const STATUS: usize = "HTTP/1.1 ".len();
     // First what tells it from an answer to a good request.
     if written.get(STATUS) != Some(&b'4') {

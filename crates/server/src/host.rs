@@ -3,7 +3,7 @@ use http::{HeaderMap, Uri, Version};
 
 /// Returns whether a request names its host once, as RFC 9112 section 3.2 and RFC 9113 section 8.3.1 demand: a proxy
 /// in front and we could otherwise each believe another one.
-pub(crate) fn names_one_host(version: Version, uri: &Uri, headers: &HeaderMap) -> bool {
+pub fn names_one_host(version: Version, uri: &Uri, headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {
         (_, Some(_)) => false,

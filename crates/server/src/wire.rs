@@ -9,8 +9,8 @@ use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf, Ready};
 use tokio::time::{Sleep, sleep};
 
-use crate::server::activity::Activity;
-use crate::server::head::completed;
+use crate::activity::Activity;
+use crate::head::completed;
 
 /// Limit for what a client goes on sending after its last answer.
 const LINGER: Duration = Duration::from_secs(1);

@@ -5,8 +5,8 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::server::activity::Activity;
-use crate::server::connection::PREFACE;
+use crate::activity::Activity;
+use crate::connection::PREFACE;
 
 /// Frames that cost us work and ask for nothing, a second, and at once.
 const IDLE_FRAMES: Allowance = Allowance { per_second: 100, at_once: 1000 };

@@ -13,15 +13,15 @@ use x509_cert::der::Decode;
 
 use introspectd_core::Timestamp;
 
-use crate::server::activity::Activity;
-use crate::server::connections::Terms;
-use crate::server::origin::{Arrival, Origin};
-use crate::server::places::Place;
-use crate::server::stop::Stop;
-use crate::server::tls::Tls;
-use crate::server::watch::Watch;
-use crate::server::wire::Stream;
-use crate::server::{http1, http2};
+use crate::activity::Activity;
+use crate::connections::Terms;
+use crate::origin::{Arrival, Origin};
+use crate::places::Place;
+use crate::stop::Stop;
+use crate::tls::Tls;
+use crate::watch::Watch;
+use crate::wire::Stream;
+use crate::{http1, http2};
 
 /// Time for the requests of a connection that closes to end.
 pub(crate) const GRACE: Duration = Duration::from_secs(5);

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Buf;
 use hyper::body::{Body, Frame, SizeHint};
 
-use crate::server::activity::Unsent;
+use crate::activity::Unsent;
 
 /// Body whose bytes count as unsent until the socket took them.
 pub(crate) struct Metered<B> {

@@ -14,7 +14,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::{GET, LONG, Served};
-use crate::server::tls::{ClientAuth, Protocols, Tls, TlsFiles};
+use crate::tls::{ClientAuth, Protocols, Tls, TlsFiles};
 
 /// End of the client's certificate, far enough for rustls, which asks the machine's clock.
 const END: i64 = 4_000_000_000;

@@ -6,8 +6,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, split};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{GET, LONG, Served};
-use crate::server::activity::MAX_UNSENT;
-use crate::server::connection::PREFACE;
+use crate::activity::MAX_UNSENT;
+use crate::connection::PREFACE;
 
 const SETTINGS: u8 = 4;
 const WINDOW_UPDATE: u8 = 8;

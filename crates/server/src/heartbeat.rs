@@ -23,7 +23,7 @@ pub struct Heartbeats {
 
 /// Worker that has not run a task for some seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Stalled {
+pub struct Stalled {
     number: usize,
     silence: Duration,
 }
@@ -46,7 +46,7 @@ impl Heartbeats {
     }
 
     /// The worker that has been silent for longest, if that is too long.
-    pub(crate) fn stalled(&self) -> Option<Stalled> {
+    pub fn stalled(&self) -> Option<Stalled> {
         let now = millis(self.clock.elapsed());
         let silence = |last: &AtomicU64| Duration::from_millis(now.saturating_sub(last.load(Relaxed)));
         let silent = self.last.iter().map(silence).enumerate();

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket};
 
-use crate::server::socket::{BACKLOG, SocketAccess, SocketListener};
+use crate::socket::{BACKLOG, SocketAccess, SocketListener};
 
 /// Where to listen: `127.0.0.1:8080`, `[::1]:8080` or `unix:/run/introspectd/api.sock`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

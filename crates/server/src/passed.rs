@@ -7,8 +7,8 @@ use listenfd::ListenFd;
 use socket2::SockRef;
 use tokio::net::TcpListener;
 
-use crate::server::listener::{ListenAddress, Listener};
-use crate::server::socket::{SocketAccess, SocketListener};
+use crate::listener::{ListenAddress, Listener};
+use crate::socket::{SocketAccess, SocketListener};
 
 /// The first descriptor that is passed (sd_listen_fds(3)).
 const FIRST: usize = 3;

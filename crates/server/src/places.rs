@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
 
-use crate::server::activity::Activity;
+use crate::activity::Activity;
 
 /// Age after which a connection that never authenticated makes room even while it is busy.
 const BUSY_STRANGER: Duration = Duration::from_secs(10);
@@ -117,8 +117,8 @@ impl Standing {
 }
 
 impl Standing {
-    /// Resolves once the client has hung up, see [`Activity::hung_up`]. Never where there is no connection. Cancel-safe.
-    pub(crate) async fn hung_up(&self) {
+    /// Resolves once the client has hung up. Never where there is no connection. Cancel-safe.
+    pub async fn hung_up(&self) {
         match &self.0 {
             Some(held) => held.activity.hung_up().await,
             None => std::future::pending().await,

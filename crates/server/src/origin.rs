@@ -1,7 +1,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use crate::server::places::Standing;
+use crate::places::Standing;
 
 /// Where a connection comes from, as the system says: for logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
