@@ -75,9 +75,9 @@ pub(super) enum Lost {
 const IDLE: Duration = Duration::from_secs(15);
 /// Most connections to an origin that wait for their next request.
 const MAX_IDLE: usize = 256;
-/// How many of them rest before those that rest longest are used early. Past some 1,200 requests a second each would else
+/// How many of them rest before those that rest longest are used early. Past some 600 requests a second each would else
 /// open a connection of its own, which takes 16 KiB and more.
-const CROWD: usize = 64;
+const CROWD: usize = 32;
 /// Least and longest silence before a connection is used again. A thousand requests a second rest some fifty connections.
 const REST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// How many connections may turn out to have unread bytes before a new one is opened.
