@@ -27,7 +27,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("introspectd-resolver", &["introspectd-core"]),
     // Of core, the clock alone.
     ("introspectd-server", &["introspectd-core", "introspectd-files"]),
-    ("introspectd-front", &["introspectd-server", "introspectd-resolver", "introspectd-core"]),
+    ("introspectd-audit", &["introspectd-core"]),
+    (
+        "introspectd-front",
+        &["introspectd-server", "introspectd-audit", "introspectd-resolver", "introspectd-core"],
+    ),
     ("introspectd-ext-authz", &["introspectd-front", "introspectd-server"]),
     (
         "introspectd",
@@ -35,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-ext-authz",
             "introspectd-front",
             "introspectd-server",
+            "introspectd-audit",
             "introspectd-resolver",
             ADAPTER,
             "introspectd-bindings",
@@ -50,7 +55,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // Its program sees what it measures from outside; its `benches/` look at the parts.
     (
         "introspectd-bench",
-        &["introspectd-front", "introspectd-server", "introspectd-resolver", "introspectd-core"],
+        &[
+            "introspectd-front",
+            "introspectd-server",
+            "introspectd-audit",
+            "introspectd-resolver",
+            "introspectd-core",
+        ],
     ),
     ("xtask", &[]),
 ];

@@ -6,11 +6,12 @@ use http::header::{CONNECTION, EXPECT};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Request, Version};
 use hyper::body::Body;
+use introspectd_audit::Audit;
 use introspectd_core::{Clock, ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Resolver};
 use introspectd_server::{Arrival, LongHead, Origin, X_INTROSPECTD_ERROR, names_one_host};
 
-use crate::audit::{Asked, Audit, Call, Note, Outcome, Told};
+use crate::audit::{Asked, Call, Note, Outcome, Told};
 use crate::body::{drain, read_form};
 use crate::caller::{self, Caller, Callers, Peer, Permission};
 use crate::decision::{Allowed, BadMessage, Policies, Policy, decide, named_in, refusal, shown};

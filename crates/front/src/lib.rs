@@ -27,7 +27,7 @@ mod reply;
 
 pub use admin::{Admin, Readiness};
 pub use api::{Api, Entrance, Session};
-pub use audit::{Audit, Destination, Fingerprints, OnFailure, REFUSALS};
+pub use audit::REFUSALS;
 pub use body::drain;
 pub use caller::{
     Caller, Callers, CertificateName, InvalidCertificateName, Permission, SecretDigest, Selection,

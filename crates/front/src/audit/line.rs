@@ -1,14 +1,11 @@
 use std::borrow::Cow;
-use std::fmt::Write;
 
+use introspectd_audit::{Fingerprint, brief, rfc3339};
 use introspectd_core::{ProviderName, Timestamp};
 use introspectd_server::Origin;
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::event::{Call, Note, Outcome};
-use super::fingerprint::Fingerprint;
 
 /// One line, but for what is the same of all calls of a request.
 pub(crate) struct Event<'a> {
@@ -57,7 +54,7 @@ impl Event<'_> {
     pub(crate) fn line(&self) -> Vec<u8> {
         let Self { time, request_id, origin, caller, call, note, fingerprint, outcome } = self;
         let selector = note.selector.as_ref();
-        let line = Line {
+        introspectd_audit::line(&Line {
             time: rfc3339(*time),
             event: call.event(*outcome),
             call: call.word(),
@@ -73,53 +70,18 @@ impl Event<'_> {
             count: note.count,
             outcome: outcome.word(),
             reason: outcome.reason(note),
-        };
-        // Fails for maps with keys that are no strings, and there is none.
-        let mut line = harmless(&serde_json::to_string(&line).unwrap_or_default());
-        line.push('\n');
-        line.into_bytes()
+        })
     }
-}
-
-/// JSON that stays on its line, and steers no terminal on which somebody reads it: not every reader breaks lines at a
-/// line feed alone, and serde writes only ASCII's own control characters out. Outside of strings JSON has none of these.
-fn harmless(json: &str) -> String {
-    let mut harmless = String::with_capacity(json.len() + 1);
-    for c in json.chars() {
-        let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}') {
-            let _ = write!(harmless, "\\u{:04x}", u32::from(c));
-        } else {
-            harmless.push(c);
-        }
-    }
-    harmless
-}
-
-pub(super) fn rfc3339(time: Timestamp) -> String {
-    let time = OffsetDateTime::from_unix_timestamp(time.seconds()).ok();
-    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
-}
-
-/// In bytes, so that the lines that wait take no more memory than they should.
-const LONGEST: usize = 256;
-
-fn brief(text: &str) -> Cow<'_, str> {
-    if text.len() <= LONGEST {
-        return text.into();
-    }
-    let kept = text.floor_char_boundary(LONGEST);
-    format!("{}…", text.get(..kept).unwrap_or_default()).into()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::Fingerprints;
     use crate::inactive::Inactive;
     use crate::lacking::Lacking;
     use crate::problem::Problem;
     use http::HeaderValue;
+    use introspectd_audit::Fingerprints;
     use introspectd_core::{Failure, TokenId, TokenValue};
 
     fn line(note: &Note, outcome: Outcome<'_>) -> String {

@@ -1,10 +1,11 @@
 use http::{HeaderMap, HeaderValue};
+use introspectd_audit::Fingerprint;
 use introspectd_core::{ProviderName, TokenId, TokenValue};
 
 use super::event::{Call, Note, Outcome, is_of_form};
 use super::line::Event;
 use super::request_id::{X_REQUEST_ID, request_id};
-use super::{Fingerprint, trace};
+use super::trace;
 use crate::api::Session;
 use crate::caller::Caller;
 use crate::form::{IntrospectForm, Subject};
@@ -34,7 +35,7 @@ pub(crate) struct Asked<'a> {
 impl Session {
     /// Of a token, in the log and in answers to operators.
     pub(crate) fn fingerprint(&self, token: &TokenValue) -> Fingerprint {
-        self.audit().fingerprints.of(token)
+        self.audit().fingerprints().of(token)
     }
 
     /// Queues an audit entry, if the limit on refusals admits it. `note` is not asked for what has no entry.
@@ -44,7 +45,9 @@ impl Session {
         note: impl FnOnce() -> Note,
         outcome: Outcome<'_>,
     ) -> Option<Told> {
-        self.audit().writer.as_ref()?;
+        if !self.audit().is_on() {
+            return None;
+        }
         let note = note();
         let call = note.call.filter(|call| call.is_told(outcome))?;
         if call.is_refusal(outcome) && !self.admits(asked, outcome) {
@@ -61,7 +64,7 @@ impl Session {
         note: impl FnOnce() -> Note,
         problem: &Problem,
     ) -> Option<Told> {
-        let is_audited = self.audit().writer.is_some() && !is_of_form(problem);
+        let is_audited = self.audit().is_on() && !is_of_form(problem);
         if !trace::is_logged(problem) && !is_audited {
             return None;
         }
@@ -75,15 +78,14 @@ impl Session {
     }
 
     fn admits(&self, asked: Asked<'_>, outcome: Outcome<'_>) -> bool {
-        self.audit().limit.admits(asked.caller.is_none(), outcome.word())
+        self.audit().admits(asked.caller.is_none(), outcome.word())
     }
 
     fn write(&self, asked: Asked<'_>, note: &Note, outcome: Outcome<'_>) -> Option<Told> {
-        let writer = self.audit().writer.as_ref()?;
         let (line, told) = self.line(asked, note, outcome)?;
         match note.call.is_some_and(|call| call.is_refusal(outcome)) {
-            true => writer.write_refusal(line),
-            false => writer.write(line),
+            true => self.audit().write_refusal(line),
+            false => self.audit().write(line),
         }
         Some(told)
     }
@@ -104,9 +106,8 @@ impl Session {
         if let Some(call) = note.call {
             trace::operated(self.origin(), asked.caller, call, &note, self.fingerprint_in(&note), outcome);
         }
-        let writer = self.audit().writer.as_ref()?;
         let (line, told) = self.line(asked, &note, outcome)?;
-        writer.write_through(line).await;
+        self.audit().write_through(line).await;
         Some(told)
     }
 
@@ -118,10 +119,13 @@ impl Session {
 
     fn fingerprint_in(&self, note: &Note) -> Option<Fingerprint> {
         let of_token = note.token.as_ref().map(|token| self.fingerprint(token));
-        of_token.or_else(|| note.hidden_value().map(|value| self.audit().fingerprints.of_text(value)))
+        of_token.or_else(|| note.hidden_value().map(|value| self.audit().fingerprints().of_text(value)))
     }
 
     fn line(&self, asked: Asked<'_>, note: &Note, outcome: Outcome<'_>) -> Option<(Vec<u8>, Told)> {
+        if !self.audit().is_on() {
+            return None;
+        }
         let call = note.call.filter(|call| call.is_told(outcome))?;
         let request_id = request_id(asked.headers, note);
         let event = Event {

@@ -1,10 +1,9 @@
+use introspectd_audit::Fingerprint;
 use introspectd_core::TokenId;
 use introspectd_server::Origin;
 use tracing::Level;
 
 use super::event::{Call, Note, Outcome};
-use super::fingerprint::Fingerprint;
-use super::limit::LeftOut;
 use crate::caller::Caller;
 use crate::problem::Problem;
 
@@ -29,12 +28,6 @@ pub(super) fn refused(origin: Origin, caller: Option<&Caller>, policy: Option<&s
     } else {
         tracing::debug!(target: REFUSALS, %origin, caller, policy, error, ?problem, "refused a request");
     }
-}
-
-/// Logs how many refusals of the last second had no lines.
-pub(super) fn left_out(left_out: &LeftOut) {
-    let (count, outcomes) = (left_out.total(), tracing::field::display(left_out));
-    tracing::warn!(count, outcomes, "too many refusals; further ones of this second have no lines");
 }
 
 /// An unknown caller, or one without the permission, is a mistake or an attack; bad tokens come all day.

@@ -2,12 +2,12 @@
 
 use std::borrow::Cow;
 
+use introspectd_audit::Fingerprint;
 use introspectd_core::{Failure, NotBearer, Outage, Status, Timestamp};
 use introspectd_resolver::{Account, Answer, Explanation, Fact, Held, NotAsked, Resolution, Rule, Source};
 use serde::{Deserialize, Serialize};
 
 use super::judged::Judged;
-use crate::audit::Fingerprint;
 use crate::inactive::Inactive;
 use crate::problem::Problem;
 use crate::reply::{self, Rendered};

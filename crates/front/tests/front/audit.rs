@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use introspectd_audit::{Audit, Destination, Fingerprints, OnFailure};
 use introspectd_core::{BadAnswer, Expiry, Failure, Members, ScopeSet, Status, Timestamp, Token};
-use introspectd_front::{Audit, Destination, Entrance, Fingerprints, OnFailure};
+use introspectd_front::Entrance;
 use introspectd_server::Arrival;
 use serde_json::{Value, json};
 use tempfile::TempDir;

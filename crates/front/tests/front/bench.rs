@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use introspectd_audit::{Audit, Fingerprints};
 use introspectd_core::{ManualClock, ProviderName, Scope, Timestamp};
 use introspectd_front::{
-    Api, Audit, Caller, Callers, CertificateName, Entrance, Fingerprints, Permission, Policies, Policy,
-    Requirements, SecretDigest, Selection, Unavailable,
+    Api, Caller, Callers, CertificateName, Entrance, Permission, Policies, Policy, Requirements,
+    SecretDigest, Selection, Unavailable,
 };
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
 use introspectd_server::{

@@ -1,7 +1,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use introspectd_front::{Audit, Destination, Fingerprints, OnFailure};
+use introspectd_audit::{Audit, Destination, Fingerprints, OnFailure};
 use introspectd_settings::Section;
 use secrecy::SecretString;
 

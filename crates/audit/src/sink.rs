@@ -20,7 +20,7 @@ pub enum Destination {
 
 /// An open destination. A line is handed to the system at once, in one piece where it takes it so; nothing here waits
 /// until a disk has it.
-pub(super) struct Sink {
+pub(crate) struct Sink {
     destination: Destination,
     file: File,
     /// The last line has come to lie there in part.
@@ -28,7 +28,7 @@ pub(super) struct Sink {
 }
 
 impl Sink {
-    pub(super) fn open(destination: Destination) -> io::Result<Self> {
+    pub(crate) fn open(destination: Destination) -> io::Result<Self> {
         let file = match &destination {
             // Not by way of `io::stdout`, which keeps what it could not write, and takes a closed one for a good one.
             Destination::Stdout => File::from(io::stdout().as_fd().try_clone_to_owned()?),
@@ -41,7 +41,7 @@ impl Sink {
     ///
     /// # Errors
     /// As the system says. A part of the line may lie there; the next one does not join it.
-    pub(super) fn write(&mut self, line: &[u8]) -> io::Result<()> {
+    pub(crate) fn write(&mut self, line: &[u8]) -> io::Result<()> {
         self.follow()?;
         if self.is_torn {
             self.file.write_all(b"\n")?;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use introspectd_core::Timestamp;
 use serde::{Serialize, Serializer};
 
-use super::line::rfc3339;
+use crate::line::{line, rfc3339};
 
 /// Refused requests that have lines, in a second. Each has two at most, one in the log and one in the audit log.
 const MAX_REFUSALS: u32 = 500;
@@ -30,18 +30,18 @@ const KINDS: [&str; 10] = [
 
 /// Refusals of the current second: how many had lines, and how many of which kind were left out.
 #[derive(Debug, Default)]
-pub(super) struct Limit {
+pub(crate) struct Limit {
     admitted: AtomicU32,
     left_out: [AtomicU64; KINDS.len()],
 }
 
 /// Refusals without lines, by kind.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct LeftOut([u64; KINDS.len()]);
+pub(crate) struct LeftOut([u64; KINDS.len()]);
 
 impl Limit {
     /// Whether a refused request may have lines; counts it if not. Waits for nothing.
-    pub(super) fn admits(&self, is_stranger: bool, kind: &str) -> bool {
+    pub(crate) fn admits(&self, is_stranger: bool, kind: &str) -> bool {
         let max = if is_stranger { MAX_OF_STRANGERS } else { MAX_REFUSALS };
         let admit = |admitted: u32| (admitted < max).then_some(admitted + 1);
         let is_admitted = self.admitted.fetch_update(Relaxed, Relaxed, admit).is_ok();
@@ -55,7 +55,7 @@ impl Limit {
     }
 
     /// Begins the next second. Returns what was left out of the last one, if anything was.
-    pub(super) fn begin_second(&self) -> Option<LeftOut> {
+    pub(crate) fn begin_second(&self) -> Option<LeftOut> {
         self.admitted.store(0, Relaxed);
         let left_out = LeftOut(std::array::from_fn(|place| {
             self.left_out.get(place).map_or(0, |count| count.swap(0, Relaxed))
@@ -74,18 +74,13 @@ struct Line<'a> {
 }
 
 impl LeftOut {
-    pub(super) fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.0.iter().sum()
     }
 
     /// A JSON object on a line.
-    pub(super) fn line(&self, time: Timestamp) -> Vec<u8> {
-        let line =
-            Line { time: rfc3339(time), event: "refusals_left_out", count: self.total(), outcomes: self };
-        // Fails for maps with keys that are no strings, and there is none.
-        let mut line = serde_json::to_vec(&line).unwrap_or_default();
-        line.push(b'\n');
-        line
+    pub(crate) fn line(&self, time: Timestamp) -> Vec<u8> {
+        line(&Line { time: rfc3339(time), event: "refusals_left_out", count: self.total(), outcomes: self })
     }
 
     fn kinds(&self) -> impl Iterator<Item = (&'static str, u64)> {

@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
-use introspectd_server::Stop;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
-use super::sink::{Destination, Sink};
+use crate::sink::{Destination, Sink};
 
 /// What a line that cannot be written means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,12 +21,11 @@ pub enum OnFailure {
 
 /// Hands lines to a thread that writes them: a slow disk holds no request up.
 #[derive(Debug)]
-pub(super) struct Writer {
+pub(crate) struct Writer {
     lines: mpsc::Sender<Line>,
     /// Places for lines that wait for room in the queue.
     waiting: Arc<Semaphore>,
     health: Arc<Health>,
-    failed: Stop,
 }
 
 struct Line {
@@ -64,7 +62,7 @@ const QUEUE_IS_FULL: &str = "audit queue full";
 const WRITER_IS_GONE: &str = "audit thread ended";
 
 impl Writer {
-    pub(super) fn start(destination: Destination, on_failure: OnFailure) -> io::Result<Self> {
+    pub(crate) fn start(destination: Destination, on_failure: OnFailure) -> io::Result<Self> {
         let sink = Sink::open(destination)?;
         let (writer, queue) = Self::with_queue(on_failure);
         let health = Arc::clone(&writer.health);
@@ -76,13 +74,13 @@ impl Writer {
 
     fn with_queue(on_failure: OnFailure) -> (Self, mpsc::Receiver<Line>) {
         let (lines, queue) = mpsc::channel(QUEUE);
-        let (fail, failed) = Stop::new();
+        let fail = watch::Sender::new(false);
         let health = Arc::new(Health { lost: AtomicU64::new(0), on_failure, fail });
-        (Self { lines, waiting: Arc::new(Semaphore::new(MAX_WAITING)), health, failed }, queue)
+        (Self { lines, waiting: Arc::new(Semaphore::new(MAX_WAITING)), health }, queue)
     }
 
     /// Queues a line about a refusal, which loses to those of operators where the queue fills up.
-    pub(super) fn write_refusal(&self, text: Vec<u8>) {
+    pub(crate) fn write_refusal(&self, text: Vec<u8>) {
         if self.lines.capacity() > RESERVED {
             self.write(text);
         } else {
@@ -91,13 +89,13 @@ impl Writer {
     }
 
     /// Queues a line.
-    pub(super) fn write(&self, text: Vec<u8>) {
+    pub(crate) fn write(&self, text: Vec<u8>) {
         self.hand_over(Line { text, over: None });
     }
 
     /// Queues a line, and waits until it is written, or has failed, or takes too long. Where the queue is full, it
     /// waits for a place there. Only the future waits, no thread.
-    pub(super) async fn write_through(&self, text: Vec<u8>) {
+    pub(crate) async fn write_through(&self, text: Vec<u8>) {
         let (over, is_over) = oneshot::channel();
         match self.lines.try_send(Line { text, over: Some(over) }) {
             Ok(()) => {}
@@ -111,7 +109,7 @@ impl Writer {
     }
 
     /// Waits until all lines so far are written or lost, for at most [`FLUSH`].
-    pub(super) async fn flush(&self) {
+    pub(crate) async fn flush(&self) {
         let (over, is_over) = oneshot::channel();
         let waits = async {
             let _ = self.lines.send(Line { text: Vec::new(), over: Some(over) }).await;
@@ -127,8 +125,8 @@ impl Writer {
     }
 
     /// Resolves once a line was lost, if that is to end the process.
-    pub(super) fn failed(&self) -> Stop {
-        self.failed.clone()
+    pub(crate) async fn failed(&self) {
+        let _ = self.health.fail.subscribe().wait_for(|failed| *failed).await;
     }
 
     fn hand_over(&self, line: Line) {
@@ -276,7 +274,7 @@ mod tests {
         for (on_failure, ends) in [(OnFailure::Exit, true), (OnFailure::Log, false)] {
             let (writer, _queue) = Writer::with_queue(on_failure);
             writer.write_through(b"operator".to_vec()).await;
-            let given = tokio::time::timeout(Duration::from_secs(1), writer.failed().given()).await;
+            let given = tokio::time::timeout(Duration::from_secs(1), writer.failed()).await;
             assert_eq!(given.is_ok(), ends, "{on_failure:?}");
         }
     }

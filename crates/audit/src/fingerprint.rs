@@ -39,7 +39,7 @@ impl Fingerprints {
     }
 
     /// Fingerprint of a text that may be a token.
-    pub(super) fn of_text(&self, text: &str) -> Fingerprint {
+    pub fn of_text(&self, text: &str) -> Fingerprint {
         let hash = blake3::keyed_hash(&self.0, text.as_bytes());
         let mut fingerprint = [0; 8];
         for (to, from) in fingerprint.iter_mut().zip(hash.as_bytes()) {
