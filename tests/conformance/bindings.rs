@@ -1,5 +1,7 @@
 //! Passport knows no token by its value: what a trusted caller binds, or has issued, is looked up by its id.
 
+use std::sync::Arc;
+
 use http::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_body_util::Full;
@@ -413,4 +415,20 @@ async fn who_is_asked_by_token_needs_no_binding() {
     bind(&room, TibcoAsg::ACTIVE, ACTIVE).await.assert_problem(501, "unsupported", None);
     issue(&room, &request()).await.assert_problem(501, "unsupported", None);
     assert_eq!(room.sent(), []);
+}
+
+#[tokio::test]
+async fn bindings_and_issuance_count_towards_the_limit_of_requests() {
+    let room = Arc::new(Room::<Passport>::open_with(&format!("{PATIENT}\nmax_in_flight = 1"), TRUSTED).await);
+    let gate = room.server.gate();
+    let held = Arc::clone(&room);
+    let held = tokio::spawn(async move { held.ask(ACTIVE).await });
+    gate.arrived(1).await;
+    for refused in [bind(&room, ACTIVE_ACCESS_TOKEN, ACTIVE).await, issue(&room, &request()).await] {
+        refused.assert_problem(503, "temporarily_unavailable", Some("1"));
+    }
+    gate.open();
+    held.await.unwrap().assert_active(&Passport::active(), "miss");
+    assert_bound(&bind(&room, ACTIVE_ACCESS_TOKEN, ACTIVE).await);
+    assert_eq!(issue(&room, &request()).await.status, 200);
 }

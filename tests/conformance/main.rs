@@ -94,6 +94,7 @@ macro_rules! conformance {
                     an_unconfirmed_revocation_does_not_hold,
                     what_is_gone_already_is_done,
                     what_the_vendor_does_not_confirm_is_told_and_out_of_the_cache,
+                    revocations_count_towards_the_limit_of_requests,
                     nothing_that_no_url_can_carry_is_sent,
                 }
                 adapter_revocations {

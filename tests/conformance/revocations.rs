@@ -1,5 +1,7 @@
 //! Taken back at the vendor, and forgotten here.
 
+use std::sync::Arc;
+
 use introspectd_simulators::{Answer, Fault};
 use introspectd_tests::{Fixture, Reply, Room};
 
@@ -73,6 +75,32 @@ pub(crate) async fn what_the_vendor_does_not_confirm_is_told_and_out_of_the_cach
         assert_eq!(room.sent(), [V::revocation(V::ACTIVE)], "once, and nowhere else");
     }
     room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+}
+
+/// The limit is of requests, whatever they are for; who waits for one under way, or needs none, takes no place.
+pub(crate) async fn revocations_count_towards_the_limit_of_requests<V: Fixture>() {
+    let room = Arc::new(Room::<V>::open_with("timeout = \"60s\"\nmax_in_flight = 1", "").await);
+    let ask = |identifier: &'static str| {
+        let room = Arc::clone(&room);
+        tokio::spawn(async move { room.ask(identifier).await })
+    };
+    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+    room.sent();
+    let gate = room.server.gate();
+    let asking = [ask(V::UNKNOWN), ask(V::UNKNOWN)];
+    gate.arrived(1).await;
+    room.ask(V::ACTIVE).await.assert_active(&V::active(), "hit");
+    for refused in [room.ask(V::STALE).await, room.revoke(V::REVOKED).await] {
+        let error = refused.json()["error"].clone();
+        assert_eq!((refused.status, error.as_str()), (503, Some("temporarily_unavailable")), "{refused:?}");
+        assert_eq!(refused.header("retry-after"), Some("1"));
+    }
+    gate.open();
+    for asking in asking {
+        asking.await.unwrap().assert_inactive();
+    }
+    assert_eq!(room.sent(), [V::question(V::UNKNOWN)]);
+    is_done(&room.revoke(V::REVOKED).await);
 }
 
 pub(crate) async fn nothing_that_no_url_can_carry_is_sent<V: Fixture>() {

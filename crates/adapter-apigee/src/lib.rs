@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
+use http::Uri;
 use introspectd_core::{
     BadAnswer, Batch, Capabilities, Clock, CreationKey, Failure, Introspection, Listing, Position, Provider,
     TokenValue, Window,
@@ -53,13 +54,27 @@ impl Apigee {
         Self { upstream, address, tokens, search, revocation }
     }
 
+    /// Returns the record of a token, asked for by a request to its address.
+    async fn record(
+        &self,
+        token: &TokenValue,
+        request: impl FnOnce(Uri) -> Request,
+    ) -> Result<Introspection, Failure> {
+        // An empty or climbing token would count the tokens, list live ones, or show a consumer's secret.
+        let uri =
+            Segment::parse(token.expose(), &[]).and_then(|it| self.address.with_segment(&self.tokens, &it));
+        let Ok(uri) = uri else { return Ok(Introspection::Inactive) };
+        let response = self.upstream.send(request(uri)).await?;
+        Ok(wire::read(response.status, &response.body, token)?)
+    }
+
     /// The tokens themselves, which is all that a search tells.
     async fn search(&self, search: &Search<'_>) -> Result<Values, Failure> {
         let (mut values, mut start) = (Values::default(), None);
         loop {
             let uri = self.address.with_query(&self.search, &search.query(start.as_ref()));
             let unfit = || start.as_ref().map_or(Failure::Unsupported, |_| BadAnswer::member("next").into());
-            let response = self.upstream.send(Request::get(uri.map_err(|_| unfit())?)).await?;
+            let response = self.upstream.send(Request::get(uri.map_err(|_| unfit())?).listing()).await?;
             start = values.read(response.status, &response.body)?;
             if start.is_none() {
                 return Ok(values);
@@ -76,7 +91,7 @@ impl Apigee {
         window: &mut Window,
     ) -> Result<(), Failure> {
         let questions = values.into_handled().map(async |(handle, value)| {
-            let answer = self.introspect(&value).await?;
+            let answer = self.record(&value, |uri| Request::get(uri).listing()).await?;
             Ok::<_, Failure>((handle, answer))
         });
         let mut answers = stream::iter(questions).buffer_unordered(LIST_WIDTH);
@@ -99,12 +114,7 @@ impl Provider for Apigee {
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
-        // An empty or climbing token would count the tokens, list live ones, or show a consumer's secret.
-        let uri =
-            Segment::parse(token.expose(), &[]).and_then(|it| self.address.with_segment(&self.tokens, &it));
-        let Ok(uri) = uri else { return Ok(Introspection::Inactive) };
-        let response = self.upstream.send(Request::get(uri)).await?;
-        Ok(wire::read(response.status, &response.body, token)?)
+        self.record(token, Request::get).await
     }
 
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {

@@ -188,7 +188,7 @@ impl Provider for Passport {
         // Filters that no URL can hold.
         let uri = self.address.with_query(TOKENS, &page.query()).map_err(|_| Failure::Unsupported)?;
         let asked_at = self.clock.now();
-        let response = self.upstream.send(Request::get(uri)).await?;
+        let response = self.upstream.send(Request::get(uri).listing()).await?;
         Ok(page.read(&response.ok()?, asked_at)?)
     }
 

@@ -44,7 +44,7 @@ impl TibcoAsg {
         if let Some(owner) = owner.and_then(|owner| Segment::parse(owner, RESERVED).ok()) {
             for form in [OWNERS, TOKENS] {
                 let Ok(uri) = self.address.with_segment(form, &owner) else { break };
-                match self.upstream.send(Request::get(uri).streamed()).await?.into_list() {
+                match self.upstream.send(Request::get(uri).listing().streamed()).await?.into_list() {
                     List::Elements(elements) => return Ok(elements),
                     // No error of a list is documented: the server may not know the form, or not the owner.
                     List::Response(response)
@@ -56,7 +56,7 @@ impl TibcoAsg {
             }
         }
         let all = self.address.below(OWNERS).map_err(|_| Failure::Unsupported)?;
-        match self.upstream.send(Request::get(all).streamed()).await?.into_list() {
+        match self.upstream.send(Request::get(all).listing().streamed()).await?.into_list() {
             List::Elements(elements) => Ok(elements),
             List::Response(response) => Err(BadAnswer::Status(response.status.as_u16()).into()),
         }

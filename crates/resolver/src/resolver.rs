@@ -37,8 +37,6 @@ pub struct ProviderEntry {
     pub matching: Option<Match>,
     /// `iss` of its tokens, where it does not say so itself.
     pub issuer: Option<String>,
-    /// How many questions may be under way; further ones fail at once.
-    pub max_in_flight: u32,
     /// How long one of its answers may take: its adapter's own deadline for each call.
     pub timeout: Duration,
 }
@@ -59,7 +57,6 @@ pub struct Resolver<K> {
 #[derive(Clone)]
 pub(crate) struct Asked {
     pub(crate) entry: Arc<ProviderEntry>,
-    places: Arc<Semaphore>,
     pub(crate) lists: Arc<Semaphore>,
     pub(crate) list_queue: Arc<Semaphore>,
     pub(crate) record: Arc<health::Record>,
@@ -94,7 +91,6 @@ impl<K: Keep> Resolver<K> {
         let log = Arc::new(PurgeLog::new(entries.len()));
         let asked = |(place, entry): (usize, ProviderEntry)| {
             Ok(Asked {
-                places: Arc::new(Semaphore::new(entry.max_in_flight as usize)),
                 lists: Arc::new(Semaphore::new(MOST_LISTS)),
                 list_queue: Arc::new(Semaphore::new(MOST_LISTS + MAX_WAITING_LISTS)),
                 entry: Arc::new(entry),
@@ -368,18 +364,15 @@ impl Asked {
         Ok((Fact::new(name, introspection), Stamp { number, place: self.place, tags }))
     }
 
-    /// Puts a question to the provider, if there is a place for one more, and notes and logs how it went.
+    /// Puts a question to the provider, and notes and logs how it went.
     pub(crate) async fn question<T>(
         &self,
         question: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        let Ok(_place) = self.places.try_acquire() else {
-            return Err(Failure::outage(Outage::Overloaded));
-        };
         let (name, started) = (&self.entry.name, Instant::now());
         let outcome = question.await;
         // The provider was not asked, so nothing is known of how it is.
-        if matches!(outcome, Err(Failure::Unsupported)) {
+        if let Err(Failure::Unsupported | Failure::Unavailable { outage: Outage::Overloaded, .. }) = outcome {
             return outcome;
         }
         self.record.note(outcome.as_ref().err(), self.clock.now());

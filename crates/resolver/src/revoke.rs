@@ -25,7 +25,8 @@ impl<K: Keep> Resolver<K> {
         let providers: Vec<_> = providers.filter(|it| may_ask(&it.entry.name)).collect();
         // Before it is revoked, which may end its binding.
         let ids = join_all(providers.iter().map(|it| it.entry.provider.bound(token))).await;
-        let outcomes = join_all(providers.iter().map(|it| it.entry.provider.revoke(token))).await;
+        let outcomes =
+            join_all(providers.iter().map(|it| it.question(it.entry.provider.revoke(token)))).await;
         let subject = Subject::Token(token.clone());
         let confirmed = providers.iter().zip(&ids).zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
         for ((asked, id), _) in confirmed {
@@ -58,7 +59,7 @@ impl<K: Keep> Resolver<K> {
     /// call.
     pub async fn revoke_by_id(&self, id: &TokenId, provider: &ProviderName) -> Result<(), Failure> {
         let Some((_, asked)) = self.named(provider.as_str()) else { return Ok(()) };
-        let outcome = asked.entry.provider.revoke_by_id(id).await;
+        let outcome = asked.question(asked.entry.provider.revoke_by_id(id)).await;
         if outcome.is_ok() {
             self.remember(asked, &Subject::Id(id.clone()), None);
         }

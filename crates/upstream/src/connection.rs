@@ -18,6 +18,8 @@ pub struct Connection {
     pub(crate) tls: Renewed<Arc<ClientConfig>>,
     pub(crate) timeout: Duration,
     pub(crate) keep_alive: bool,
+    /// Most concurrent requests; excess fails at once.
+    pub(crate) max_in_flight: u32,
     pub(crate) credentials: CredentialConfig,
 }
 
@@ -27,7 +29,8 @@ impl Connection {
         self.timeout
     }
 
-    /// Reads `address_key`, `allow_http`, `timeout`, `keep_alive`, `tls` and `credentials` of a provider's section.
+    /// Reads `address_key`, `allow_http`, `timeout`, `keep_alive`, `max_in_flight`, `tls` and `credentials` of a provider's
+    /// section.
     /// `None` where there was a problem, which the section's ledger holds.
     pub fn read(section: &mut Section, address_key: &str, dialect: Dialect) -> Option<Self> {
         Self::read_with_other(section, address_key, None, dialect).map(|(connection, _)| connection)
@@ -56,6 +59,7 @@ impl Connection {
             Duration::from_millis(1)..=Duration::from_secs(300),
         );
         let keep_alive = section.flag("keep_alive", true);
+        let max_in_flight = section.number("max_in_flight", 1024, 1..=1_000_000);
         let credentials = CredentialConfig::read(section, dialect, address.as_ref(), allow_http);
         let https = address.iter().chain(&other).any(Address::is_https)
             || credentials.as_ref().is_some_and(CredentialConfig::is_https);
@@ -63,6 +67,7 @@ impl Connection {
         if section.ledger().problem_count() > before {
             return None;
         }
-        Some((Self { address: address?, tls: tls?, timeout, keep_alive, credentials: credentials? }, other))
+        let (address, tls, credentials) = (address?, tls?, credentials?);
+        Some((Self { address, tls, timeout, keep_alive, max_in_flight, credentials }, other))
     }
 }

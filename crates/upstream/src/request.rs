@@ -23,6 +23,7 @@ pub struct Request {
     pub(crate) effect: Effect,
     /// The repetition of a request that was not processed.
     pub(crate) is_repeat: bool,
+    pub(crate) is_listing: bool,
     pub(crate) is_streamed: bool,
     pub(crate) is_relayed: bool,
     /// Credential in `Authorization`.
@@ -65,6 +66,7 @@ impl Request {
             body: None,
             effect,
             is_repeat: false,
+            is_listing: false,
             is_streamed: false,
             is_relayed: false,
             authorization: None,
@@ -96,6 +98,13 @@ impl Request {
     #[must_use]
     pub fn repeatable(mut self) -> Self {
         self.effect = Effect::None;
+        self
+    }
+
+    /// Marks a request of a list, which takes none of the places of requests about tokens.
+    #[must_use]
+    pub fn listing(mut self) -> Self {
+        self.is_listing = true;
         self
     }
 

@@ -2,6 +2,7 @@
 
 mod authenticate;
 mod deadline;
+mod limit;
 mod receive;
 mod repeat;
 mod threads;
@@ -22,6 +23,7 @@ use crate::response::Response;
 
 use authenticate::AuthenticateLayer;
 use deadline::DeadlineLayer;
+use limit::LimitLayer;
 use receive::ReceiveLayer;
 use repeat::RepeatOnce;
 use threads::ThreadsLayer;
@@ -33,10 +35,17 @@ pub(crate) type Stack = BoxCloneSyncService<Request, Response, Failure>;
 ///
 /// A cached hit never comes here. Grants of our own (`grant.rs`) enter at the pool: their renewal is no request of any
 /// adapter, and has a deadline of its own.
-pub(crate) fn stack(net: Net, timeout: Duration, credentials: Arc<Credentials>, pool: Pool) -> Stack {
+pub(crate) fn stack(
+    net: Net,
+    timeout: Duration,
+    max_in_flight: u32,
+    credentials: Arc<Credentials>,
+    pool: Pool,
+) -> Stack {
     let layers = ServiceBuilder::new()
         // Over all below, waiting and repetition included.
         .layer(DeadlineLayer::new(timeout))
+        .layer(LimitLayer::new(max_in_flight))
         // What is refused above costs the outbound threads nothing.
         .layer(ThreadsLayer::new(net))
         // Layers above see a failure for each response that says nothing about a token; layers below see its status.

@@ -30,11 +30,11 @@ struct Shared {
 impl Upstream {
     /// Creates the client of a provider, as its configuration says.
     pub fn new(connection: Connection, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
-        let Connection { tls, timeout, keep_alive, credentials, .. } = connection;
+        let Connection { tls, timeout, keep_alive, max_in_flight, credentials, .. } = connection;
         let net = outbound.net();
         let pool = Pool::new(net.clone(), tls, keep_alive, Arc::clone(&clock));
         let credentials = Arc::new(credentials.into_live(&pool, timeout, clock));
-        let stack = stack(net, timeout, Arc::clone(&credentials), pool);
+        let stack = stack(net, timeout, max_in_flight, Arc::clone(&credentials), pool);
         Self(Arc::new(Shared { stack, credentials, timeout }))
     }
 

@@ -201,7 +201,6 @@ fn upstream(called: &str, fake: &Arc<Fake>, prefix: Option<&str>) -> ProviderEnt
         provider: Arc::clone(fake) as _,
         matching: prefix.map(|prefix| Match::Prefix(prefix.to_owned())),
         issuer: None,
-        max_in_flight: 1000,
         timeout: LONG,
     }
 }

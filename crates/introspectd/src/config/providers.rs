@@ -22,7 +22,6 @@ pub struct ProviderConfig {
     vendor: Vendor,
     matching: Option<Match>,
     issuer: Option<String>,
-    max_in_flight: u32,
 }
 
 /// The vendors. This enum and the matches on it below are the only list of them.
@@ -99,10 +98,10 @@ impl ProviderConfig {
         bindings: &Arc<dyn Bindings>,
         outbound: &Outbound,
     ) -> ProviderEntry {
-        let Self { name, kind, vendor, matching, issuer, max_in_flight } = self;
+        let Self { name, kind, vendor, matching, issuer } = self;
         let timeout = vendor.timeout();
         let provider = vendor.into_provider(&name, clock, bindings, outbound);
-        ProviderEntry { name, kind, provider, matching, issuer, max_in_flight, timeout }
+        ProviderEntry { name, kind, provider, matching, issuer, timeout }
     }
 }
 
@@ -134,14 +133,13 @@ fn read_provider(
     taken: &mut HashMap<(&'static str, String), ProviderName>,
 ) -> Option<ProviderConfig> {
     let issuer = section.text("issuer");
-    let max_in_flight = section.number("max_in_flight", 1024, 1..=1_000_000);
     let matching = read_match(&mut section, &name, taken);
     let kind = section.required_text("kind", &format!("Kinds: {}.", KINDS.join(", ")))?;
     let vendor = Vendor::read(&kind, &mut section);
     // Which other keys belong here is known when the kind is.
     let kind = KINDS.into_iter().find(|known| *known == kind)?;
     section.finish();
-    Some(ProviderConfig { name, kind, vendor: vendor?, matching, issuer, max_in_flight })
+    Some(ProviderConfig { name, kind, vendor: vendor?, matching, issuer })
 }
 
 /// `match = { prefix | regex | jwt_issuer = "…" }`. Two providers with the same one are a mistake:

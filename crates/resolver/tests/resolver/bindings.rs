@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use introspectd_core::{
-    Bound, Capabilities, Failure, Introspection, Issued, Outage, Provider, TokenId, TokenValue,
-};
+use introspectd_core::{Bound, Capabilities, Failure, Introspection, Issued, Provider, TokenId, TokenValue};
 use introspectd_resolver::{ProviderEntry, Source, Unmatched};
 use tokio::sync::watch;
 
@@ -69,7 +67,7 @@ impl Provider for Bank {
     }
 }
 
-fn bench(max_in_flight: u32) -> (Bench, Arc<Bank>) {
+fn bench() -> (Bench, Arc<Bank>) {
     let bank = Arc::<Bank>::default();
     let entry = ProviderEntry {
         name: name("as"),
@@ -77,7 +75,6 @@ fn bench(max_in_flight: u32) -> (Bench, Arc<Bank>) {
         provider: Arc::clone(&bank) as _,
         matching: Some(prefix("")),
         issuer: None,
-        max_in_flight,
         timeout: TIMEOUT,
     };
     (Bench::new(vec![entry], &Unmatched::Reject, LIMITS), bank)
@@ -85,7 +82,7 @@ fn bench(max_in_flight: u32) -> (Bench, Arc<Bank>) {
 
 #[tokio::test]
 async fn a_bound_token_is_active_at_once() {
-    let (bench, _) = bench(9);
+    let (bench, _) = bench();
     assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Miss));
     assert_eq!(bench.resolver.bind(&value("t"), &id("i"), &name("as"), false).await, Ok(Bound::Done));
     assert_eq!(bench.ask("t").await, active(Source::Miss));
@@ -93,7 +90,7 @@ async fn a_bound_token_is_active_at_once() {
 
 #[tokio::test]
 async fn an_issued_token_is_active_at_once() {
-    let (bench, _) = bench(9);
+    let (bench, _) = bench();
     assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Miss));
     assert!(bench.resolver.issue(Bytes::from_static(b"t"), &name("as")).await.is_ok());
     assert_eq!(bench.ask("t").await, active(Source::Miss));
@@ -102,7 +99,7 @@ async fn an_issued_token_is_active_at_once() {
 /// Its answer was decided before the token was bound.
 #[tokio::test]
 async fn a_question_under_way_is_asked_again_when_the_token_is_bound() {
-    let (bench, bank) = bench(9);
+    let (bench, bank) = bench();
     bank.held.send_replace(true);
     let waiting = bench.asking("t").await;
     within(bank.asked.subscribe().wait_for(|asked| *asked == 1)).await.unwrap();
@@ -110,21 +107,6 @@ async fn a_question_under_way_is_asked_again_when_the_token_is_bound() {
     bank.held.send_replace(false);
     assert_eq!(waiting.await.unwrap(), active(Source::Miss));
     assert_eq!(bench.ask("t").await, active(Source::Hit));
-}
-
-#[tokio::test]
-async fn to_bind_and_to_issue_are_questions_that_may_be_too_many() {
-    let (bench, bank) = bench(1);
-    bank.held.send_replace(true);
-    let waiting = bench.asking("t").await;
-    within(bank.asked.subscribe().wait_for(|asked| *asked == 1)).await.unwrap();
-    let overloaded = Failure::outage(Outage::Overloaded);
-    let bound = bench.resolver.bind(&value("u"), &id("i"), &name("as"), false).await;
-    assert_eq!(bound, Err(overloaded.clone()));
-    let issued = bench.resolver.issue(Bytes::from_static(b"u"), &name("as")).await;
-    assert_eq!(issued.err(), Some(overloaded));
-    bank.held.send_replace(false);
-    waiting.await.unwrap();
 }
 
 #[tokio::test]
@@ -140,7 +122,7 @@ async fn who_needs_no_bindings_is_not_asked() {
 
 #[tokio::test]
 async fn the_record_of_a_revoked_token_is_forgotten_with_it() {
-    let (bench, _) = bench(9);
+    let (bench, _) = bench();
     bench.resolver.bind(&value("t"), &id("i"), &name("as"), false).await.unwrap();
     assert_eq!(bench.lookup("i", "as").await, active(Source::Miss));
     bench.resolver.revoke(&value("t"), None, |_| true).await.unwrap();

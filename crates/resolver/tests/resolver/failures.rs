@@ -1,12 +1,9 @@
 //! A failure says nothing about a token, and is forgotten at once.
 
-use introspectd_core::{Failure, Introspection, Outage};
-use introspectd_resolver::{ProviderEntry, Source, Unmatched};
+use introspectd_core::{Failure, Outage};
+use introspectd_resolver::Source;
 
-use crate::harness::{
-    Answer, Bench, Fake, LIMITS, Seen, active, failures_of_the_provider, good, other_failures, prefix,
-    upstream,
-};
+use crate::harness::{Answer, Bench, LIMITS, Seen, active, failures_of_the_provider, good, other_failures};
 
 #[tokio::test]
 async fn no_failure_is_cached() {
@@ -67,15 +64,4 @@ async fn whoever_saw_a_question_end_asks_anew() {
         }
         assert_eq!(provider.questions(), round + round.min(20));
     }
-}
-
-#[tokio::test]
-async fn a_panic_gives_its_place_in_flight_back() {
-    let provider = Fake::new();
-    let upstreams = vec![ProviderEntry { max_in_flight: 1, ..upstream("as", &provider, Some(prefix(""))) }];
-    let bench = Bench::new(upstreams, &Unmatched::Reject, LIMITS);
-    provider.script("t", Answer::Panics);
-    assert_eq!(bench.ask("t").await, Seen::Fails(Failure::outage(Outage::Abandoned)));
-    provider.script("t", Introspection::Inactive);
-    assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Miss));
 }

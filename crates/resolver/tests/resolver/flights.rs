@@ -5,17 +5,9 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use introspectd_core::{Failure, Outage};
-use introspectd_resolver::{ProviderEntry, Source, Unmatched};
+use introspectd_resolver::Source;
 
-use crate::harness::{
-    Bench, Fake, LIMITS, Seen, UNCACHED, Waiting, active, good, poll_once, prefix, upstream, value, within,
-};
-
-fn narrow(max_in_flight: u32) -> (Bench, std::sync::Arc<Fake>) {
-    let provider = Fake::new();
-    let upstreams = vec![ProviderEntry { max_in_flight, ..upstream("as", &provider, Some(prefix(""))) }];
-    (Bench::new(upstreams, &Unmatched::Reject, LIMITS), provider)
-}
+use crate::harness::{Bench, LIMITS, Seen, UNCACHED, Waiting, active, good, poll_once, value};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_requests_for_an_unknown_token_ask_once() {
@@ -96,72 +88,6 @@ async fn all_askers_go_away_and_the_fact_is_cached() {
     assert_eq!(later.await.unwrap(), active(Source::Coalesced));
     assert_eq!(bench.ask("t").await, active(Source::Hit));
     assert_eq!(provider.questions(), 1);
-}
-
-#[tokio::test]
-async fn one_question_more_than_allowed_fails_at_once_and_works_later() {
-    let (bench, provider) = narrow(2);
-    provider.script("three", good());
-    provider.hold();
-    let one = bench.asking("one").await;
-    let two = bench.asking("two").await;
-    provider.arrived(2).await;
-
-    // Held answers are still held: this does not wait for them.
-    assert_eq!(within(bench.ask("three")).await, Seen::Fails(Failure::outage(Outage::Overloaded)));
-    assert_eq!(provider.questions(), 2);
-
-    provider.release();
-    assert_eq!(one.await.unwrap(), Seen::Inactive(Source::Miss));
-    assert_eq!(two.await.unwrap(), Seen::Inactive(Source::Miss));
-    assert_eq!(bench.ask("three").await, active(Source::Miss));
-}
-
-#[tokio::test]
-async fn who_waits_for_a_question_under_way_takes_no_place() {
-    let (bench, provider) = narrow(1);
-    provider.hold();
-    let first = bench.asking("t").await;
-    provider.arrived(1).await;
-    let mut others = Vec::new();
-    for _ in 0..20 {
-        others.push(bench.asking("t").await);
-    }
-    provider.release();
-    assert_eq!(first.await.unwrap(), Seen::Inactive(Source::Miss));
-    for other in others {
-        assert_eq!(other.await.unwrap(), Seen::Inactive(Source::Coalesced));
-    }
-    assert_eq!(provider.questions(), 1);
-}
-
-#[tokio::test]
-async fn a_cached_fact_needs_no_place() {
-    let (bench, provider) = narrow(1);
-    provider.script("known", good());
-    assert_eq!(bench.ask("known").await, active(Source::Miss));
-    provider.hold();
-    let asking = bench.asking("other").await;
-    provider.arrived(2).await;
-    assert_eq!(bench.ask("known").await, active(Source::Hit));
-    provider.release();
-    assert_eq!(asking.await.unwrap(), Seen::Inactive(Source::Miss));
-}
-
-#[tokio::test]
-async fn a_place_is_one_providers_own() {
-    let (busy, idle) = (Fake::new(), Fake::new());
-    let narrow =
-        |called, fake, text| ProviderEntry { max_in_flight: 1, ..upstream(called, fake, Some(prefix(text))) };
-    let upstreams = vec![narrow("busy", &busy, "b"), narrow("idle", &idle, "i")];
-    let bench = Bench::new(upstreams, &Unmatched::Reject, LIMITS);
-    busy.hold();
-    let asking = bench.asking("b1").await;
-    busy.arrived(1).await;
-    assert_eq!(within(bench.ask("b2")).await, Seen::Fails(Failure::outage(Outage::Overloaded)));
-    assert_eq!(bench.ask("i1").await, Seen::Inactive(Source::Miss));
-    busy.release();
-    assert_eq!(asking.await.unwrap(), Seen::Inactive(Source::Miss));
 }
 
 /// A runtime that shuts down drops a spawned task on the spot, in the very call that spawns it.

@@ -320,7 +320,6 @@ pub(crate) fn upstream(called: &str, fake: &Arc<Fake>, matching: Option<Match>) 
         provider: Arc::clone(fake) as _,
         matching,
         issuer: None,
-        max_in_flight: 1000,
         timeout: TIMEOUT,
     }
 }

@@ -176,7 +176,6 @@ pub(crate) fn entry(called: char, lister: &Arc<Lister>) -> ProviderEntry {
         provider: Arc::clone(lister) as _,
         matching: None,
         issuer: None,
-        max_in_flight: 1000,
         timeout: TIMEOUT,
     }
 }

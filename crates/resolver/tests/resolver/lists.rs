@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use introspectd_core::{BadAnswer, Expiry, Failure, Filters, Outage, State, Status, Token};
+use introspectd_core::{BadAnswer, Expiry, Failure, Filters, State, Status, Token};
 use introspectd_resolver::{Health, Page, Positions, ProviderEntry};
 
 use crate::harness::{at, failures_of_the_provider, good, name};
@@ -174,19 +174,6 @@ async fn a_failure_counts_for_the_health_of_the_provider() {
     lists.page(9, &lists.beginning()).await;
     let status = lists.resolver.providers().next().unwrap();
     assert_eq!((status.health, status.last_failure), (Health::Failing, Some((Failure::Timeout, at(0)))));
-}
-
-#[tokio::test]
-async fn a_provider_is_not_asked_beyond_its_places() {
-    let lister = Arc::new(Lister::of(&[("a1", 1)], 9));
-    let busy = ProviderEntry { max_in_flight: 0, ..entry('a', &lister) };
-    let never = Arc::new(Lister::unable());
-    let never_and_busy = ProviderEntry { max_in_flight: 0, ..entry('b', &never) };
-    let lists = Lists::with_entries(vec![busy, never_and_busy], vec![lister, never]);
-    let page = lists.page(9, &lists.beginning()).await;
-    assert_eq!(page.failures, [(&name("a"), Failure::outage(Outage::Overloaded))]);
-    assert_eq!(page.unlisted, [&name("b")]);
-    assert_eq!(lists.listers[0].asked(), []);
 }
 
 #[tokio::test]

@@ -64,20 +64,6 @@ async fn who_cannot_look_up_is_not_asked() {
     assert_eq!(provider.questions(), 0);
 }
 
-/// "Never" must not be told as "later".
-#[tokio::test]
-async fn who_cannot_look_up_says_so_when_it_is_busy_too() {
-    let provider = Fake::capable(Capabilities { introspect: true, ..Capabilities::default() });
-    let upstreams = vec![ProviderEntry { max_in_flight: 1, ..upstream("as", &provider, Some(prefix(""))) }];
-    let bench = Bench::new(upstreams, &Unmatched::Reject, LIMITS);
-    provider.hold();
-    let asking = bench.asking("t").await;
-    provider.arrived(1).await;
-    assert_eq!(bench.lookup("id", "as").await, Seen::Fails(Failure::Unsupported));
-    provider.release();
-    assert_eq!(asking.await.unwrap(), Seen::Inactive(Source::Miss));
-}
-
 #[tokio::test]
 async fn who_can_only_look_up_is_shown_no_token() {
     let provider = Fake::capable(Capabilities { lookup: true, ..Capabilities::default() });

@@ -15,6 +15,7 @@ mod exchange;
 mod expose;
 mod grant;
 mod grant_failures;
+mod limits;
 mod lists;
 mod names;
 mod provider;
