@@ -2,16 +2,16 @@ use std::cell::RefCell;
 use std::fmt;
 use std::rc::Rc;
 
-/// One thing that is wrong in the configuration.
+/// Problem in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The file, or the environment variable.
+    /// File or environment variable.
     pub origin: String,
-    /// The key with its tables, as `cache.ttl`; empty where the whole file is meant.
+    /// Key with its tables, such as `cache.ttl`; empty for the file as a whole.
     pub key: String,
-    /// What is wrong.
+    /// Description of the problem.
     pub what: String,
-    /// What to do.
+    /// Remedy, one imperative sentence.
     pub remedy: String,
 }
 
@@ -25,7 +25,7 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Everything that is wrong in the configuration.
+/// All problems in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Problems(pub Vec<Problem>);
 
@@ -40,18 +40,18 @@ impl fmt::Display for Problems {
     }
 }
 
-/// One value in force.
+/// Effective value of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Setting {
-    /// The key with its tables.
+    /// Key with its tables, such as `cache.ttl`.
     pub key: String,
-    /// The value as TOML, masked where it is a secret.
+    /// Value as TOML, masked if it is a secret.
     pub value: String,
-    /// The file, the environment variable, or `default`.
+    /// File, environment variable, or `default`.
     pub origin: String,
 }
 
-/// What reading a configuration brought to light. Shared by all its sections.
+/// Problems and effective values found so far, shared by all sections.
 #[derive(Debug, Clone, Default)]
 pub struct Ledger(Rc<RefCell<Notes>>);
 
@@ -62,7 +62,7 @@ struct Notes {
 }
 
 impl Ledger {
-    /// Notes a problem.
+    /// Records a problem, once.
     pub fn problem(&self, problem: Problem) {
         let mut notes = self.0.borrow_mut();
         if !notes.problems.contains(&problem) {
@@ -70,7 +70,7 @@ impl Ledger {
         }
     }
 
-    /// Notes a value in force, once, however often it is asked for.
+    /// Records an effective value, once, however often it is read.
     pub fn setting(&self, setting: Setting) {
         let mut notes = self.0.borrow_mut();
         if !notes.settings.contains(&setting) {
@@ -78,15 +78,15 @@ impl Ledger {
         }
     }
 
-    /// How many problems there are so far.
+    /// Number of problems so far.
     pub fn problem_count(&self) -> usize {
         self.0.borrow().problems.len()
     }
 
-    /// The values in force.
+    /// Returns the effective values.
     ///
     /// # Errors
-    /// All problems, if there is one.
+    /// All problems, if there are any.
     pub fn close(self) -> Result<Vec<Setting>, Problems> {
         let notes = self.0.take();
         if notes.problems.is_empty() { Ok(notes.settings) } else { Err(Problems(notes.problems)) }

@@ -1,10 +1,10 @@
-//! Reads a configuration tree into valid types and reports every problem at once.
+//! Typed reading of a configuration tree that reports every problem at once.
 //!
-//! A [`Section`] is one table. Whoever owns a part of the configuration asks its section for typed
-//! values; a value that is missing, of the wrong type or out of bounds is noted in the [`Ledger`]
-//! with its file, key and remedy, and reading goes on. A key that nobody asked for is a problem too,
-//! with the nearest key that somebody did. What was read, defaults included, is noted as well: that
-//! is what `introspectd check` prints, with secrets masked.
+//! A [`Section`] is one table. The owner of a part of the configuration reads typed values from its
+//! section; a value that is missing, of the wrong type or out of bounds is recorded in the
+//! [`Ledger`] with its file, key and remedy, and reading goes on. A key that no owner read is a
+//! problem too, reported with the nearest known key. Values read, defaults included, are recorded
+//! as well: `introspectd check` prints them, with secrets masked.
 
 #![allow(
     clippy::wildcard_enum_match_arm,

@@ -1,4 +1,4 @@
-//! Environment variables over the tree of the file.
+//! Environment variables that override values of the file.
 
 use config::{Map, Value, ValueKind};
 
@@ -9,14 +9,14 @@ const PREFIX: &str = "INTROSPECTD__";
 /// Origin of a value, before the name of its variable.
 const ORIGIN: &str = "the environment variable ";
 
-/// Whether a value with this origin comes from the environment.
+/// Returns true if a value with this origin comes from the environment.
 pub(crate) fn is_environment(origin: &str) -> bool {
     origin.starts_with(ORIGIN)
 }
 
-/// Sets what variables such as `INTROSPECTD__CACHE__TTL` name, without regard to case. Tables in `named` hold sections
-/// whose names are the file's to choose: a variable makes no new one, since a misspelt name would silently be another
-/// caller or provider.
+/// Applies variables such as `INTROSPECTD__CACHE__TTL`, ignoring case. Tables in `named` hold
+/// sections whose names the file chooses: a variable cannot add one, since a misspelt name would
+/// silently become another caller or provider.
 pub(crate) fn apply(
     tree: &mut Map<String, Value>,
     environment: &Environment,
@@ -26,7 +26,7 @@ pub(crate) fn apply(
     let prefix_of = |variable: &str| variable.get(..PREFIX.len()).map(str::to_ascii_uppercase);
     let is_ours = |(variable, _): &(&String, &String)| prefix_of(variable).as_deref() == Some(PREFIX);
     let mut variables: Vec<_> = environment.iter().filter(is_ours).collect();
-    // In an order of their own, so that the same problems are found each time.
+    // Sorted, so that the same problems are found each time.
     variables.sort();
     for (variable, value) in variables {
         let names: Vec<_> = variable.get(PREFIX.len()..).unwrap_or_default().split("__").collect();
@@ -43,7 +43,7 @@ struct Variable<'a> {
 }
 
 impl Variable<'_> {
-    /// Sets the value that `names` lead to from `table`, which is at `path`.
+    /// Sets the value at `names` below `table`, which is at `path`.
     fn set(
         &self,
         table: &mut Map<String, Value>,
@@ -63,7 +63,7 @@ impl Variable<'_> {
         }
         let child = table.entry(key).or_insert_with(|| Value::new(None, ValueKind::Table(Map::new())));
         if !matches!(child.kind, ValueKind::Table(_)) {
-            // Whoever reads the key refuses the table, and names this variable.
+            // The reader of the key refuses the table, and names this variable.
             *child = Value::new(Some(&self.origin()), ValueKind::Table(Map::new()));
         }
         match &mut child.kind {
@@ -72,7 +72,7 @@ impl Variable<'_> {
         }
     }
 
-    /// The key of the table that is meant.
+    /// Finds the key of the table that the variable names.
     fn key(
         &self,
         table: &Map<String, Value>,
@@ -88,7 +88,7 @@ impl Variable<'_> {
             (Some(one), Some(other)) => Err(self.problem(
                 path,
                 name,
-                format!("`{one}` and `{other}` differ in case only, and a variable can mean either"),
+                format!("`{one}` and `{other}` differ only in case, so the variable is ambiguous"),
                 "Rename one of them, or set the value in the file.".to_owned(),
             )),
             (None, _) if is_section => {
@@ -100,7 +100,7 @@ impl Variable<'_> {
                 Err(self.problem(
                     path,
                     name,
-                    "is no section of the file, and a variable makes none".to_owned(),
+                    "is not a section of the file, and a variable cannot add one".to_owned(),
                     remedy,
                 ))
             }
@@ -109,7 +109,7 @@ impl Variable<'_> {
     }
 
     fn set_twice(&self, path: &[String], before: &str) -> Problem {
-        let what = format!("is set by {before}, too");
+        let what = format!("is also set by {before}");
         let remedy = "Unset one of the two variables.".to_owned();
         match path.split_last() {
             Some((key, path)) => self.problem(path, key, what, remedy),

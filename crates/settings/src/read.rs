@@ -10,7 +10,7 @@ use crate::overlay::is_environment;
 use crate::section::split_list;
 
 impl Section {
-    /// A string.
+    /// Reads a string.
     pub fn text(&mut self, key: &str) -> Option<String> {
         let value = self.take(key)?;
         let origin = self.origin_of(&value);
@@ -26,7 +26,7 @@ impl Section {
         }
     }
 
-    /// A string that must be there.
+    /// Reads a required string.
     pub fn required_text(&mut self, key: &str, remedy: &str) -> Option<String> {
         if !self.has(key) {
             self.take(key);
@@ -35,7 +35,7 @@ impl Section {
         self.text(key)
     }
 
-    /// A string read further by `parse`; what it refuses is a problem.
+    /// Reads a string and parses it; a parse error is a problem.
     pub fn parsed<T, E: Display>(
         &mut self,
         key: &str,
@@ -46,7 +46,7 @@ impl Section {
         self.judge(key, remedy, parse(&text))
     }
 
-    /// A string that must be there, read further by `parse`. Missing or refused, the remedy is the same.
+    /// Reads and parses a required string. The remedy is the same for a missing and an invalid one.
     pub fn required_parsed<T, E: Display>(
         &mut self,
         key: &str,
@@ -67,7 +67,7 @@ impl Section {
         }
     }
 
-    /// A string, or else `default`.
+    /// Reads a string, or else returns `default`.
     pub fn text_or(&mut self, key: &str, default: &str) -> String {
         if !self.has(key) {
             self.in_force(key, format!("{default:?}"), None);
@@ -75,7 +75,7 @@ impl Section {
         self.text(key).unwrap_or_else(|| default.to_owned())
     }
 
-    /// A boolean.
+    /// Reads a boolean.
     pub fn flag(&mut self, key: &str, default: bool) -> bool {
         let Some((origin, kind)) = self.value_or_default(key, default) else { return default };
         let flag = match kind {
@@ -89,7 +89,7 @@ impl Section {
         self.accept(key, &origin, flag).unwrap_or(default)
     }
 
-    /// A whole number within `bounds`.
+    /// Reads a whole number within `bounds`.
     pub fn number(&mut self, key: &str, default: u32, bounds: RangeInclusive<u32>) -> u32 {
         if !self.has(key) {
             self.in_force(key, default.to_string(), None);
@@ -97,7 +97,7 @@ impl Section {
         self.optional_number(key, bounds).unwrap_or(default)
     }
 
-    /// A whole number within `bounds`; `None` where the key is absent.
+    /// Reads a whole number within `bounds`; `None` if the key is absent.
     pub fn optional_number(&mut self, key: &str, bounds: RangeInclusive<u32>) -> Option<u32> {
         let value = self.take(key)?;
         let origin = self.origin_of(&value);
@@ -114,7 +114,7 @@ impl Section {
         self.accept(key, &origin, number)
     }
 
-    /// A duration such as `"1500ms"` within `bounds`.
+    /// Reads a duration such as `"1500ms"` within `bounds`.
     pub fn duration(&mut self, key: &str, default: Duration, bounds: RangeInclusive<Duration>) -> Duration {
         let shown = |duration: Duration| format!("\"{}\"", humantime::format_duration(duration));
         let Some((origin, kind)) = self.value_or_default(key, shown(default)) else { return default };
@@ -136,7 +136,7 @@ impl Section {
         duration
     }
 
-    /// A size such as `"256MiB"` within `bounds`. In bytes.
+    /// Reads a size such as `"256MiB"` within `bounds`, in bytes.
     pub fn size(&mut self, key: &str, default: ByteSize, bounds: RangeInclusive<ByteSize>) -> u64 {
         let shown = |size: ByteSize| format!("\"{}\"", size.display().iec()).replace(".0 ", "");
         let Some((origin, kind)) = self.value_or_default(key, shown(default)) else {
@@ -165,7 +165,8 @@ impl Section {
         size.as_u64()
     }
 
-    /// A list of strings; `None` where the key is absent. From the environment, commas separate.
+    /// Reads a list of strings; `None` if the key is absent. In the environment, commas separate
+    /// items.
     pub fn texts(&mut self, key: &str) -> Option<Vec<String>> {
         let value = self.take(key)?;
         let origin = self.origin_of(&value);
@@ -183,7 +184,7 @@ impl Section {
         texts
     }
 
-    /// The value's origin and kind, or else notes `default` as in force.
+    /// Returns the value's origin and kind; if absent, records `default` as the effective value.
     fn value_or_default(&mut self, key: &str, default: impl Display) -> Option<(String, ValueKind)> {
         let value = self.take(key);
         if value.is_none() {
@@ -200,7 +201,7 @@ impl Section {
     }
 
     fn wrong_type(&self, origin: &str, key: &str, found: &ValueKind, wanted: &str, remedy: &str) {
-        let what = format!("{wanted} belongs here, not {}", describe(found));
+        let what = format!("expected {wanted}, found {}", describe(found));
         self.problem_at(origin, key, what, remedy);
     }
 }
@@ -212,16 +213,16 @@ fn text_of(value: &Value) -> Option<String> {
     }
 }
 
-/// What was found. A string is not shown: it may be a secret in the wrong place.
+/// Description of a value of the wrong type. Strings are hidden: one may be a misplaced secret.
 fn describe(kind: &ValueKind) -> String {
     match kind {
         ValueKind::Nil => "nothing".to_owned(),
         ValueKind::Boolean(flag) => flag.to_string(),
         ValueKind::I64(number) => format!("the number {number}"),
         ValueKind::I128(_) | ValueKind::U64(_) | ValueKind::U128(_) | ValueKind::Float(_) => {
-            "such a number".to_owned()
+            "an unsupported number".to_owned()
         }
-        ValueKind::String(_) => "this string".to_owned(),
+        ValueKind::String(_) => "other text".to_owned(),
         ValueKind::Table(_) => "a table".to_owned(),
         ValueKind::Array(_) => "a list".to_owned(),
     }

@@ -11,20 +11,20 @@ const FORMS: &str = "Write { env = \"NAME\" }, { file = \"PATH\" } or { literal 
 const CALLER_FORMS: &str =
     "Write { env = \"NAME\" }, { file = \"PATH\" }, { literal = \"…\" } or { sha256 = \"hex\" }.";
 
-/// A secret of ours, and the file that it was read from, which may be renewed in place.
+/// Secret of ours, with the file that it was read from, which may be renewed in place.
 #[derive(Debug, Clone)]
 pub struct Secret {
-    /// Value when the configuration was read.
+    /// Value at the time the configuration was read.
     pub value: SecretString,
-    /// `None`: it stands in the environment, or in the configuration itself.
+    /// File of the secret; `None` if it is in the environment or the configuration itself.
     pub file: Option<PathBuf>,
 }
 
 impl Secret {
-    /// Reads a file that holds a secret again. Waits for no pipe.
+    /// Reads the file of a secret again. Does not wait for a pipe.
     ///
     /// # Errors
-    /// As the system says, and where the file is empty, too large, or not UTF-8.
+    /// Errors of the system, and those of a file that is empty, too large, or not UTF-8.
     pub fn read(file: &Path) -> io::Result<SecretString> {
         let text = introspectd_files::read_text(file, MAX_SECRET, Duration::ZERO)?;
         match without_line_break(&text) {
@@ -34,27 +34,27 @@ impl Secret {
     }
 }
 
-/// An editor, `echo` or a template ends a secret with a line break, which is no part of it.
+/// Strips the line break that an editor, `echo` or a template puts after a secret.
 fn without_line_break(text: &str) -> &str {
     text.trim_end_matches(['\r', '\n'])
 }
 
-/// What a caller's secret is compared with.
+/// Secret of a caller, as configured.
 #[derive(Debug)]
 pub enum CallerSecret {
-    /// The secret itself.
+    /// Plain secret.
     Plain(SecretString),
-    /// Its SHA-256, so that the configuration holds no secret.
+    /// SHA-256 of the secret, so that the configuration holds none.
     Sha256([u8; 32]),
 }
 
 impl Section {
-    /// A secret of ours, from the environment, a file, or the configuration itself.
+    /// Reads a secret of ours, from the environment, a file, or the configuration itself.
     pub fn secret(&mut self, key: &str) -> Option<SecretString> {
         self.renewable_secret(key).map(|secret| secret.value)
     }
 
-    /// The same, with the file that it comes from.
+    /// Reads a secret of ours, with the file that it comes from.
     fn renewable_secret(&mut self, key: &str) -> Option<Secret> {
         let mut source = self.source(key, FORMS)?;
         let secret = source.plain(FORMS);
@@ -62,12 +62,12 @@ impl Section {
         secret
     }
 
-    /// A secret that must be there.
+    /// Reads a required secret.
     pub fn required_secret(&mut self, key: &str) -> Option<SecretString> {
         self.required_renewable_secret(key).map(|secret| secret.value)
     }
 
-    /// The same, with the file that it comes from.
+    /// Reads a required secret, with the file that it comes from.
     pub fn required_renewable_secret(&mut self, key: &str) -> Option<Secret> {
         if !self.has(key) {
             self.take(key);
@@ -77,7 +77,7 @@ impl Section {
         self.renewable_secret(key)
     }
 
-    /// A caller's secret, which may also be given as its SHA-256.
+    /// Reads a caller's secret, which may also be given as its SHA-256.
     pub fn caller_secret(&mut self, key: &str) -> Option<CallerSecret> {
         let mut source = self.source(key, CALLER_FORMS)?;
         let secret = if source.has("sha256") {
@@ -93,7 +93,7 @@ impl Section {
     fn source(&mut self, key: &str, forms: &str) -> Option<Self> {
         let value = self.take(key)?;
         if !matches!(value.kind, config::ValueKind::Table(_)) {
-            self.problem(key, "a secret is never written as it is", forms);
+            self.problem(key, "a secret cannot be a plain string", forms);
             return None;
         }
         Some(self.section(key))
@@ -105,7 +105,7 @@ impl Section {
             for form in ["env", "file", "literal"] {
                 self.take(form);
             }
-            self.problem_at(&self.latest_origin(), "", "a secret has exactly one source", forms);
+            self.problem_at(&self.latest_origin(), "", "a secret needs exactly one source", forms);
             return None;
         };
         let text = match *form {
@@ -128,7 +128,7 @@ impl Section {
         Some(Secret { value: secret.into(), file })
     }
 
-    /// Read without [`Section::text`], which notes the value.
+    /// Reads without [`Section::text`], which records the value.
     fn table_text(&mut self, key: &str) -> Option<String> {
         match self.take(key)?.kind {
             config::ValueKind::String(text) => Some(text),
@@ -162,7 +162,7 @@ impl Section {
         }
     }
 
-    /// Read without [`Section::text`], which would note the secret as a value in force.
+    /// Reads without [`Section::text`], which would record the secret as an effective value.
     fn literal_secret(&mut self) -> Option<String> {
         let value = self.take("literal")?;
         let origin = self.origin_of(&value);
@@ -172,7 +172,7 @@ impl Section {
         };
         match &text {
             Some(_) => self.in_force("literal", "\"***\"".to_owned(), Some(&origin)),
-            None => self.problem("literal", "a string belongs here", "Put it in quotes."),
+            None => self.problem("literal", "expected a string", "Put it in quotes."),
         }
         text
     }
@@ -187,7 +187,7 @@ fn parse_sha256(hex: &str) -> Result<[u8; 32], &'static str> {
     for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
         let digit = |c: &u8| char::from(*c).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
         let (Some(high), Some(low)) = (digit(high), digit(low)) else {
-            return Err("only 0-9 and a-f are hexadecimal digits");
+            return Err("a SHA-256 has only the digits 0-9 and a-f");
         };
         *byte = high << 4 | low;
     }

@@ -6,12 +6,12 @@ use config::{Map, Value, ValueKind};
 use crate::overlay::is_environment;
 use crate::{Environment, Ledger, Problem, Setting};
 
-/// One table of the configuration, asked for its values by whoever owns their meaning.
+/// Table of the configuration, read by the owner of its meaning.
 #[derive(Debug)]
 pub struct Section {
-    /// The tables above and this one, as `providers.bank`; empty at the root.
+    /// Key of the table, such as `providers.bank`; empty at the root.
     path: String,
-    /// Where the table as a whole stands.
+    /// Origin of the table as a whole.
     origin: String,
     table: BTreeMap<String, Value>,
     asked: Vec<String>,
@@ -19,12 +19,12 @@ pub struct Section {
     ledger: Ledger,
 }
 
-/// One entry of a list that takes both short and long forms.
+/// Entry of a list that takes both short and long forms.
 #[derive(Debug)]
 pub enum Entry {
-    /// A string.
+    /// Short form, a string.
     Text(String),
-    /// A table.
+    /// Long form, a table.
     Section(Section),
 }
 
@@ -40,22 +40,22 @@ impl Section {
         Self { path: String::new(), origin, table, asked: Vec::new(), environment, ledger }
     }
 
-    /// Where problems and values in force are noted.
+    /// Returns the record of problems and effective values.
     pub fn ledger(&self) -> &Ledger {
         &self.ledger
     }
 
-    /// The section's own key.
+    /// Returns the section's own key.
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// Whether the key stands in the configuration. Does not count as asking.
+    /// Returns true if the key is present. Does not count as reading it.
     pub fn has(&self, key: &str) -> bool {
         self.table.contains_key(key)
     }
 
-    /// The table under `key`; an empty one where there is none.
+    /// Reads the table under `key`; an empty one if it is absent.
     pub fn section(&mut self, key: &str) -> Self {
         let (origin, table) = match self.take(key) {
             None => (self.origin.clone(), BTreeMap::new()),
@@ -64,7 +64,7 @@ impl Section {
         self.below(key, origin, table)
     }
 
-    /// The tables under `key` by their names, in the order of the names.
+    /// Reads the tables under `key` by name, in the order of the names.
     pub fn sections(&mut self, key: &str) -> Vec<(String, Self)> {
         let holder = self.section(key);
         let (path, origin) = (holder.path.clone(), holder.origin.clone());
@@ -81,7 +81,7 @@ impl Section {
                 }
                 _ => self.ledger.problem(Problem {
                     origin,
-                    what: "a table belongs here".to_owned(),
+                    what: "expected a table".to_owned(),
                     remedy: format!("Write [{path}] and its keys below."),
                     key: path,
                 }),
@@ -90,8 +90,8 @@ impl Section {
         sections
     }
 
-    /// The entries of a list under `key`, short forms and long ones. One string stands for a list of
-    /// one; from the environment, commas separate.
+    /// Reads a list under `key` of short and long forms. One string counts as a list of one; in the
+    /// environment, commas separate entries.
     pub fn entries(&mut self, key: &str) -> Vec<Entry> {
         let Some(value) = self.take(key) else { return Vec::new() };
         let origin = self.origin_of(&value);
@@ -114,25 +114,26 @@ impl Section {
                     let below = self.below(&place, origin.clone(), table.into_iter().collect());
                     entries.push(Entry::Section(below));
                 }
-                _ => self.problem(&place, "a string or a table belongs here", "Put it in quotes."),
+                _ => self.problem(&place, "expected a string or a table", "Put it in quotes."),
             }
         }
         entries
     }
 
-    /// Notes a problem with `key`, which may be empty for the section itself.
+    /// Records a problem with `key`, which may be empty for the section itself.
     pub fn problem(&self, key: &str, what: impl Into<String>, remedy: impl Into<String>) {
         let origin = self.table.get(key).map_or_else(|| self.origin.clone(), |value| self.origin_of(value));
         self.problem_at(&origin, key, what, remedy);
     }
 
-    /// Origin of a problem with several keys at once: a variable, if one of them comes from there.
+    /// Origin of a problem with several keys: a variable, if one of them comes from the
+    /// environment.
     pub(crate) fn latest_origin(&self) -> String {
         let mut origins = self.table.values().map(|value| self.origin_of(value));
         origins.find(|origin| is_environment(origin)).unwrap_or_else(|| self.origin.clone())
     }
 
-    /// Notes a default as in force, as TOML.
+    /// Records a default, as TOML, as the effective value.
     pub fn note_default(&self, key: &str, value: impl Into<String>) {
         self.in_force(key, value.into(), None);
     }
@@ -152,13 +153,13 @@ impl Section {
         });
     }
 
-    /// Notes what is in force under `key`; `origin` is `None` for a default.
+    /// Records the effective value of `key`; `origin` is `None` for a default.
     pub(crate) fn in_force(&self, key: &str, value: String, origin: Option<&str>) {
         let origin = origin.unwrap_or("default").to_owned();
         self.ledger.setting(Setting { key: self.key(key), value, origin });
     }
 
-    /// Notes every key that nobody asked for. Call it when all keys have been asked for.
+    /// Records every unknown key as a problem. To be called once all known keys were read.
     pub fn finish(self) {
         for (key, value) in &self.table {
             if self.asked.contains(key) {
@@ -166,9 +167,9 @@ impl Section {
             }
             let remedy = match resembling(key, self.asked.iter().map(String::as_str)) {
                 Some(nearest) => format!("Did you mean `{nearest}`?"),
-                None => format!("Remove it. Known here: {}.", self.known()),
+                None => format!("Remove it. Known keys: {}.", self.known()),
             };
-            self.problem_at(&self.origin_of(value), key, "is no key of the configuration", remedy);
+            self.problem_at(&self.origin_of(value), key, "is not a known key", remedy);
         }
     }
 
@@ -187,7 +188,7 @@ impl Section {
             ValueKind::Table(table) => Some((origin, table.into_iter().collect())),
             _ => {
                 let place = self.key(key);
-                self.problem_at(&origin, key, "a table belongs here", format!("Write [{place}]."));
+                self.problem_at(&origin, key, "expected a table", format!("Write [{place}]."));
                 None
             }
         }
@@ -220,7 +221,7 @@ impl Section {
     }
 }
 
-/// What a misspelt word was meant to be, of those that are known.
+/// Finds the known word that a misspelt one resembles most.
 pub fn resembling<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |candidate: &&str| strsim::jaro_winkler(word, candidate);
     known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|best| likeness(best) > 0.75)

@@ -6,30 +6,30 @@ use introspectd_files::{MAX_FILE, START};
 
 use crate::{Ledger, Problem, Problems, Section, overlay};
 
-/// The process's environment, or a made-up one.
+/// Environment of the process, or of a test.
 pub type Environment = HashMap<String, String>;
 
 /// Layers `environment` (`INTROSPECTD__CACHE__TTL=30s`) over the TOML file.
 ///
 /// # Errors
-/// One problem where the file cannot be read or is no TOML.
+/// One problem if the file cannot be read or is not TOML.
 pub fn load(file: &Path, environment: &Environment) -> Result<Section, Problems> {
     load_named(file, environment, &[])
 }
 
-/// Does what [`load`] does, for a file whose tables `named` hold sections that its author names, such as `callers`:
-/// a variable makes none there.
+/// Loads like [`load`] a file whose tables `named` hold sections that its author names, such as
+/// `callers`. Variables cannot add any there.
 ///
 /// # Errors
-/// As [`load`].
+/// Those of [`load`].
 pub fn load_named(file: &Path, environment: &Environment, named: &[&str]) -> Result<Section, Problems> {
     read_tree(read(file), file.display().to_string(), environment, named)
 }
 
-/// Does what [`load_named`] does, for a text that is in no file. `origin` stands for the file's name.
+/// Reads like [`load_named`] a text that is not in a file. `origin` replaces the file's name.
 ///
 /// # Errors
-/// One problem where the text is no TOML.
+/// One problem if the text is not TOML.
 pub fn parse_named(
     text: &str,
     origin: &str,
@@ -71,12 +71,12 @@ fn read_tree(
     }
 }
 
-/// The library shows the line that is wrong, and a secret may stand on it.
+/// Drops the excerpt of the invalid line, which may contain a secret.
 fn without_excerpt(error: &str) -> String {
     let is_excerpt =
         |line: &str| line.trim_start_matches(|c: char| c.is_ascii_digit() || c == ' ').starts_with('|');
-    let told: Vec<_> = error.lines().filter(|line| !is_excerpt(line)).collect();
-    told.join(": ")
+    let kept: Vec<_> = error.lines().filter(|line| !is_excerpt(line)).collect();
+    kept.join(": ")
 }
 
 fn read(file: &Path) -> Result<String, String> {
@@ -84,7 +84,7 @@ fn read(file: &Path) -> Result<String, String> {
     read.map_err(|error| format!("cannot be read: {error}"))
 }
 
-/// Gives the values of a file read by ourselves the file's name.
+/// Source that labels its values with the name of the file.
 #[derive(Debug, Clone)]
 struct Origin {
     inner: File<config::FileSourceString, FileFormat>,

@@ -1,6 +1,6 @@
-//! What a reader of a configuration is told.
+//! Values, problems and origins that reading a configuration yields.
 
-#![allow(clippy::unwrap_used, reason = "a test may end so")]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::time::Duration;
 
@@ -24,19 +24,19 @@ fn problems(section: Section) -> Vec<Problem> {
 const LONG: Duration = Duration::from_secs(3600);
 
 #[test]
-fn all_problems_are_told_at_once_with_file_key_and_remedy() {
+fn all_problems_are_reported_with_file_key_and_remedy() {
     let mut root = section("[cache]\nttl = 30\nmax_byte = \"1MiB\"\ncolour = 1\n", &[]);
     let mut cache = root.section("cache");
     cache.duration("ttl", LONG, Duration::ZERO..=LONG);
     cache.size("max_bytes", ByteSize::mib(1), ByteSize::kib(1)..=ByteSize::gib(1));
     cache.finish();
     let problems = problems(root);
-    let told: Vec<_> = problems.iter().map(|p| (p.key.as_str(), p.remedy.as_str())).collect();
+    let reported: Vec<_> = problems.iter().map(|p| (p.key.as_str(), p.remedy.as_str())).collect();
     assert_eq!(
-        told,
+        reported,
         [
             ("cache.ttl", "Write a number with its unit in quotes: \"1500ms\", \"2s\", \"5m\"."),
-            ("cache.colour", "Remove it. Known here: max_bytes, ttl."),
+            ("cache.colour", "Remove it. Known keys: max_bytes, ttl."),
             ("cache.max_byte", "Did you mean `max_bytes`?"),
         ]
     );
@@ -44,7 +44,7 @@ fn all_problems_are_told_at_once_with_file_key_and_remedy() {
 }
 
 #[test]
-fn the_environment_wins_over_the_file_and_is_named() {
+fn environment_overrides_the_file_and_is_named_as_origin() {
     let mut root = section(
         "[cache]\nttl = \"60s\"\n",
         &[("INTROSPECTD__CACHE__TTL", "30s"), ("INTROSPECTD__LISTEN__API", "127.0.0.1:0, unix:/tmp/x")],
@@ -57,7 +57,7 @@ fn the_environment_wins_over_the_file_and_is_named() {
 }
 
 #[test]
-fn a_typed_value_may_come_from_the_environment() {
+fn environment_sets_booleans_and_numbers() {
     let mut root =
         section("", &[("INTROSPECTD__A", "true"), ("INTROSPECTD__B", "7"), ("INTROSPECTD__C", "x")]);
     assert!(root.flag("a", false));
@@ -67,14 +67,14 @@ fn a_typed_value_may_come_from_the_environment() {
 }
 
 #[test]
-fn names_keep_their_case() {
+fn section_names_keep_their_case() {
     let mut root = section("[providers.Bank]\nx = 1\n", &[]);
     let names: Vec<_> = root.sections("providers").into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["Bank"]);
 }
 
 #[test]
-fn secrets_come_from_three_places_and_are_never_shown() {
+fn secrets_have_three_sources_and_are_masked() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "from-file\n").unwrap();
     let toml = format!(
@@ -90,7 +90,7 @@ fn secrets_come_from_three_places_and_are_never_shown() {
 }
 
 #[test]
-fn a_secret_that_is_not_there_is_a_problem() {
+fn missing_or_invalid_secrets_are_reported() {
     let toml = "a = { env = \"NO\" }\nb = { file = \"/no/such\" }\nc = \"plain\"\nd = { literal = \"\" }\n\
                 e = { env = \"A\", file = \"x\" }\nf = { sha256 = \"abc\" }\n";
     let mut root = section(toml, &[("A", "x")]);
@@ -105,7 +105,7 @@ fn a_secret_that_is_not_there_is_a_problem() {
 }
 
 #[test]
-fn a_caller_may_be_known_by_the_hash_of_its_secret() {
+fn caller_secret_can_be_given_as_a_hash() {
     let hex = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     let mut root = section(&format!("a = {{ sha256 = \"{hex}\" }}\n"), &[]);
     let Some(CallerSecret::Sha256(digest)) = root.caller_secret("a") else { panic!("no digest") };
@@ -113,26 +113,26 @@ fn a_caller_may_be_known_by_the_hash_of_its_secret() {
 }
 
 #[test]
-fn a_file_that_is_no_toml_is_told_with_its_line() {
+fn invalid_toml_is_reported_with_its_line() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "[cache\n").unwrap();
-    let told = load(file.path(), &Environment::new()).unwrap_err().to_string();
-    assert!(told.contains("line 1"), "{told}");
+    let reported = load(file.path(), &Environment::new()).unwrap_err().to_string();
+    assert!(reported.contains("line 1"), "{reported}");
 }
 
 #[test]
-fn a_line_that_is_no_toml_is_not_repeated() {
+fn invalid_lines_are_not_echoed() {
     let file = tempfile::NamedTempFile::new().unwrap();
     for line in ["secret = { literal = 'geheim", "secret = \"geheim\\q\"", "secret = geheim", "= | geheim"] {
         std::fs::write(file.path(), format!("{}{line}\n", "\n".repeat(120))).unwrap();
-        let told = load(file.path(), &Environment::new()).unwrap_err().to_string();
-        assert!(told.contains("line 12"), "{told}");
-        assert!(!told.contains("geheim"), "{told}");
+        let reported = load(file.path(), &Environment::new()).unwrap_err().to_string();
+        assert!(reported.contains("line 12"), "{reported}");
+        assert!(!reported.contains("geheim"), "{reported}");
     }
 }
 
 #[test]
-fn variables_name_sections_of_the_file_without_regard_to_case() {
+fn variables_match_section_names_ignoring_case() {
     let toml = "[providers.Bank.match]\nPrefix = \"x\"\n[providers.Bank]\nname = \"a\"\n[cache]\n";
     for variable in ["PROVIDERS__BANK", "providers__bank", "Providers__Bank"] {
         let (name, prefix) =
@@ -149,7 +149,7 @@ fn variables_name_sections_of_the_file_without_regard_to_case() {
 }
 
 #[test]
-fn variable_makes_no_section_and_guesses_between_none() {
+fn variables_cannot_add_or_guess_sections() {
     let toml = "[callers.edge]\n[callers.Edge]\n[providers.bank]\n";
     let mut root = section(
         toml,
@@ -166,30 +166,30 @@ fn variable_makes_no_section_and_guesses_between_none() {
     root.section("cache").text("ttl");
     let problems = problems(root);
     let variable = |name: &str| format!("the environment variable {name}");
-    let told: Vec<_> =
+    let reported: Vec<_> =
         problems.iter().map(|it| (it.origin.clone(), it.key.as_str(), it.what.as_str())).collect();
     assert_eq!(
-        told,
+        reported,
         [
             (
                 variable("INTROSPECTD__CALLERS__EDGE__SECRET__LITERAL"),
                 "callers.edge",
-                "`Edge` and `edge` differ in case only, and a variable can mean either"
+                "`Edge` and `edge` differ only in case, so the variable is ambiguous"
             ),
             (
                 variable("INTROSPECTD__PROVIDERS__BANKK__TIMEOUT"),
                 "providers.bankk",
-                "is no section of the file, and a variable makes none"
+                "is not a section of the file, and a variable cannot add one"
             ),
             (
                 variable("INTROSPECTD__PROVIDERS__SSO"),
                 "providers.sso",
-                "is no section of the file, and a variable makes none"
+                "is not a section of the file, and a variable cannot add one"
             ),
             (
                 variable("introspectd__cache__ttl"),
                 "cache.ttl",
-                "is set by the environment variable INTROSPECTD__CACHE__TTL, too"
+                "is also set by the environment variable INTROSPECTD__CACHE__TTL"
             ),
         ]
     );
@@ -198,7 +198,7 @@ fn variable_makes_no_section_and_guesses_between_none() {
 }
 
 #[test]
-fn line_break_at_the_end_of_a_secret_is_dropped_wherever_it_comes_from() {
+fn trailing_line_breaks_of_secrets_are_stripped() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "secret\r\n").unwrap();
     let toml = format!(
@@ -215,7 +215,7 @@ fn line_break_at_the_end_of_a_secret_is_dropped_wherever_it_comes_from() {
 }
 
 #[test]
-fn second_source_of_a_secret_names_the_variable_that_adds_it() {
+fn second_source_of_a_secret_is_reported_with_its_variable() {
     let mut root = section("a = { env = \"A\" }\n", &[("A", "x"), ("INTROSPECTD__A__FILE", "y")]);
     assert!(root.secret("a").is_none());
     assert_eq!(problems(root)[0].origin, "the environment variable INTROSPECTD__A__FILE");

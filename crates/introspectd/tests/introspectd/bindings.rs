@@ -172,7 +172,7 @@ async fn check_tells_what_it_can_see_without_opening() {
         ("path = \"/dev/null\"", "is no regular file"),
         ("key = { literal = \"0123456789abcdef0123456789abcdef\" }", "there is no path"),
         ("path = \"b\"\nkey = { literal = \"short\" }", "is shorter than 32 bytes"),
-        ("path = \"b\"\nkeys = 1", "is no key of the configuration"),
+        ("path = \"b\"\nkeys = 1", "is not a known key"),
     ] {
         let folder = Folder::with_config(&format!("[bindings]\n{section}\n"));
         let mut command = folder.command();

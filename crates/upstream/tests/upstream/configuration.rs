@@ -54,7 +54,7 @@ fn all_problems_are_told_at_once_with_key_and_remedy() {
             ("credentials.token_endpoint", https),
             ("credentials.client_auth", "Write \"basic\" or \"post\"."),
             ("tls.ca", "Name a PEM file of certificates."),
-            ("tls.verify", "Remove it. Known here: ca, certificate, key."),
+            ("tls.verify", "Remove it. Known keys: ca, certificate, key."),
             ("timeuot", "Did you mean `timeout`?"),
         ]
     );
@@ -68,7 +68,7 @@ fn an_address_and_credentials_are_required() {
     assert_told(
         REST,
         &credentials("type = 1"),
-        &[("credentials.type", "a string belongs here, not the number 1")],
+        &[("credentials.type", "expected a string, found the number 1")],
     );
 }
 
@@ -99,7 +99,7 @@ fn a_type_that_cannot_be_hides_no_key_behind_it() {
 #[test]
 fn a_key_of_another_type_is_told() {
     let table = "type = \"bearer\", token = { literal = \"x\" }, username = \"x\"";
-    let unknown = "is no key of the configuration";
+    let unknown = "is not a known key";
     assert_told(REST, &credentials(table), &[("credentials.username", unknown)]);
     // Passport has a grant of its own, whose address is known.
     let table = "type = \"client_credentials\", client_id = \"x\", client_secret = { literal = \"x\" }, \
@@ -166,7 +166,7 @@ fn a_timeout_has_bounds() {
 
 #[test]
 fn nothing_switches_verification_off() {
-    let unknown = "is no key of the configuration";
+    let unknown = "is not a known key";
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), crate::authority::Authority::new().pem()).unwrap();
     for key in ["verify", "insecure", "insecure_skip_verify", "skip_verify", "verify_hostname", "server_name"]
