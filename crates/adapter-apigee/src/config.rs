@@ -3,13 +3,13 @@ use std::time::Duration;
 use introspectd_settings::Section;
 use introspectd_upstream::{Connection, Dialect};
 
-/// An Apigee's part of the configuration: `base_url`, `organization`, `cascade` and what every provider has.
+/// Apigee keys of a provider's section: `base_url`, `organization`, `cascade` and the common ones.
 #[derive(Debug)]
 pub struct Config {
     pub(crate) connection: Connection,
-    /// Letters, digits, `-` and `_`: it stands in the path as it is.
+    /// Letters, digits, `-` and `_`, as it is not escaped in the path.
     pub(crate) organization: String,
-    /// Whether a revocation takes the refresh token as well.
+    /// Revokes the refresh token along with the access token.
     pub(crate) cascade: bool,
 }
 
@@ -19,7 +19,7 @@ impl Config {
         self.connection.timeout()
     }
 
-    /// Reads the vendor's keys of a provider's section. `None` where there was a problem.
+    /// Reads the vendor's keys of a provider's section; `None` if there is a problem.
     pub fn read(section: &mut Section) -> Option<Self> {
         let connection = Connection::read(section, "base_url", Dialect::Rest);
         let cascade = section.flag("cascade", false);
@@ -27,7 +27,7 @@ impl Config {
         let organization = section.required_text("organization", remedy)?;
         let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
         if organization.is_empty() || !organization.chars().all(plain) {
-            section.problem("organization", "is no organization's name", remedy);
+            section.problem("organization", "is not an organization name", remedy);
             return None;
         }
         Some(Self { connection: connection?, organization, cascade })

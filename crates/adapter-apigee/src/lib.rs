@@ -1,4 +1,4 @@
-//! Apigee Edge: how to ask about a token, for those of an app or user, and to take one back; how to read the answers.
+//! Apigee Edge adapter: introspects and revokes tokens, and lists those of an app or end user.
 
 mod config;
 mod list;
@@ -20,31 +20,32 @@ use list::{Search, Values, millis};
 
 pub use config::Config;
 
-/// One organization of an Apigee Edge.
+/// Organization of an Apigee Edge.
 #[derive(Debug)]
 pub struct Apigee {
     upstream: Upstream,
     address: Address,
-    /// "Get an access token", <http://apigee.com/docs/api/api_methods/109-get-an-access-token>.
+    /// Path of "Get an access token",
+    /// <http://apigee.com/docs/api/api_methods/109-get-an-access-token>.
     tokens: String,
-    /// Its neighbour, which finds tokens by app and end user.
+    /// Path of the search for tokens by app and end user.
     search: String,
-    /// What follows a token's address to revoke it.
+    /// Query that turns a token's address into its revocation.
     revocation: &'static str,
 }
 
-/// "Approve or revoke an access token", <http://apigee.com/docs/api/api_methods/115-approve-an-access-token>: no body,
-/// of this type.
+/// Content type of the empty body of "Approve or revoke an access token",
+/// <http://apigee.com/docs/api/api_methods/115-approve-an-access-token>.
 const OCTETS: &str = "application/octet-stream";
 
-/// How long a list may take, which is hundreds of exchanges.
+/// Deadline of a list, which is hundreds of requests.
 const LIST_TIME: Duration = Duration::from_secs(30);
 
-/// How many of these are under way at once.
+/// Concurrent requests of a list.
 const LIST_WIDTH: usize = 8;
 
 impl Apigee {
-    /// From what was read from the configuration.
+    /// Creates the provider from its configuration.
     pub fn new(config: Config, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
         let address = config.connection.address.clone();
         let tokens = format!("/v1/o/{}/oauth2/accesstokens", config.organization);
@@ -54,13 +55,14 @@ impl Apigee {
         Self { upstream, address, tokens, search, revocation }
     }
 
-    /// Returns the record of a token, asked for by a request to its address.
+    /// Reads the record of a token by a request to its address.
     async fn record(
         &self,
         token: &TokenValue,
         request: impl FnOnce(Uri) -> Request,
     ) -> Result<Introspection, Failure> {
-        // An empty or climbing token would count the tokens, list live ones, or show a consumer's secret.
+        // An empty token or one with `..` would count the tokens, list live ones, or show a
+        // consumer's secret.
         let uri =
             Segment::parse(token.expose(), &[]).and_then(|it| self.address.with_segment(&self.tokens, &it));
         let Ok(uri) = uri else { return Ok(Introspection::Inactive) };
@@ -68,7 +70,7 @@ impl Apigee {
         Ok(wire::read(response.status, &response.body, token)?)
     }
 
-    /// The tokens themselves, which is all that a search tells.
+    /// Finds token values, which is all that a search returns.
     async fn search(&self, search: &Search<'_>) -> Result<Values, Failure> {
         let (mut values, mut start) = (Values::default(), None);
         loop {
@@ -82,8 +84,8 @@ impl Apigee {
         }
     }
 
-    /// Adds the records of these tokens. One that is gone by now has none; nor has one that no URL can hold, and which
-    /// therefore is inactive whenever it is presented.
+    /// Adds the records of these tokens to the window. A token that has disappeared has none, nor
+    /// has one that does not fit in a URL, which therefore is inactive whenever presented.
     async fn add_records(
         &self,
         values: Values,
@@ -97,7 +99,7 @@ impl Apigee {
         let mut answers = stream::iter(questions).buffer_unordered(LIST_WIDTH);
         while let Some((handle, answer)) = answers.try_next().await? {
             match answer {
-                Introspection::Token(token) if search.means(&token) => {
+                Introspection::Token(token) if search.matches(&token) => {
                     window.offer(CreationKey { millis: millis(&token), handle }, *token);
                 }
                 Introspection::Token(_) | Introspection::Inactive => {}
@@ -118,7 +120,7 @@ impl Provider for Apigee {
     }
 
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
-        // A token with a query of its own could approve what was revoked.
+        // A token with a query of its own could approve a revoked one.
         let uri = Segment::parse(token.expose(), &[])
             .and_then(|it| self.address.with_segment_and_query(&self.tokens, &it, self.revocation));
         let Ok(uri) = uri else { return Ok(()) };

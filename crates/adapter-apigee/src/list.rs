@@ -6,32 +6,32 @@ use introspectd_upstream::object;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// How many tokens are found at once. Without a word it is 10; the server may cap it.
+/// Tokens per search request. The server's default is 10, and it may cap the number.
 const LIMIT: &str = "100";
 
-/// The longest list. It can only be put in order whole, and each token is a question of its own to an API that is asked
-/// at most 10,000 times a minute by all its clients together.
-const MOST_VALUES: usize = 500;
+/// Longest list. It is sorted as a whole, and each token costs one request to an API that is
+/// limited to 10,000 a minute for all its clients together.
+const MAX_VALUES: usize = 500;
 
-/// What is searched for by `GET …/oauth2/search`,
+/// Query of `GET …/oauth2/search`,
 /// <http://apigee.com/docs/management/apis/get/organizations/%7Borg_name%7D/oauth2/search>.
-/// The vendor lists the tokens of an app, of an end user, or of a user at an app, and no others.
+/// The vendor lists only the tokens of an app, of an end user, or of a user at an app.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Search<'a> {
-    /// A UUID.
+    /// App id, a UUID.
     app: Option<&'a str>,
     end_user: Option<&'a str>,
-    /// A consumer key, which the vendor does not search by.
+    /// Consumer key, which the vendor cannot search by.
     client_id: Option<&'a str>,
     grant_type: Option<&'a str>,
 }
 
 impl<'a> Search<'a> {
-    /// What the filters mean. `None` where no record can be meant: a token has one end user, whose name is not empty
-    /// (and a server may take an empty one for none at all).
+    /// Translates the filters; `None` if no record can match: a token has one end user, with a
+    /// non-empty name (and a server may ignore an empty one).
     ///
     /// # Errors
-    /// [`Failure::Unsupported`] where they name neither app nor user, or ask what records do not tell.
+    /// [`Failure::Unsupported`] for filters without app and user, or on members that records lack.
     pub(crate) fn of(filters: &'a Filters) -> Result<Option<Self>, Failure> {
         let Filters { owner: _, user_id: _, client_id, account_id, grant_type, role } = filters;
         let app = client_id.as_deref().filter(|id| is_uuid(id));
@@ -48,7 +48,7 @@ impl<'a> Search<'a> {
         Ok(Some(Self { app, end_user, client_id, grant_type: grant_type.as_deref() }))
     }
 
-    /// What is asked, by the vendor's names, from a token of the former answer on.
+    /// Query parameters in the vendor's names, continuing at the given token.
     pub(crate) fn query<'q>(&'q self, start: Option<&'q TokenValue>) -> Vec<(&'static str, &'q str)> {
         let asked = [
             ("app", self.app),
@@ -59,18 +59,19 @@ impl<'a> Search<'a> {
         asked.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
     }
 
-    /// Whether a record that was found is meant. Most do not tell the id of their app.
-    pub(crate) fn means(&self, token: &Token) -> bool {
+    /// Returns true if a record matches the filters. Most records lack the id of their app.
+    pub(crate) fn matches(&self, token: &Token) -> bool {
         let app_id = token.details.get("appId").and_then(Json::as_str);
-        let is_other_app = |app: &str| app_id.is_some_and(|told| !told.eq_ignore_ascii_case(app));
-        let is = |wanted: Option<&str>, told: &Option<String>| wanted.is_none() || told.as_deref() == wanted;
+        let is_other_app = |app: &str| app_id.is_some_and(|id| !id.eq_ignore_ascii_case(app));
+        let is =
+            |wanted: Option<&str>, found: &Option<String>| wanted.is_none() || found.as_deref() == wanted;
         !self.app.is_some_and(is_other_app)
             && is(self.client_id, &token.client_id)
             && is(self.grant_type, &token.grant_type)
     }
 }
 
-/// The form by which the vendor's apps are known, and its consumer keys are not.
+/// Form of the vendor's app ids, which its consumer keys do not have.
 fn is_uuid(text: &str) -> bool {
     let lengths = text
         .split('-')
@@ -78,7 +79,7 @@ fn is_uuid(text: &str) -> bool {
     lengths.eq([Some(8), Some(4), Some(4), Some(4), Some(12)])
 }
 
-/// The answer to a search: live tokens.
+/// Search response: live tokens.
 #[derive(Deserialize)]
 struct Found {
     list: Vec<String>,
@@ -87,8 +88,8 @@ struct Found {
 
 #[derive(Deserialize)]
 struct Meta {
-    /// The token where the next answer starts: with it or after it, which is not documented. Absent, null and empty:
-    /// this was the last.
+    /// Token at which the next response starts, inclusive or exclusive (undocumented). Absent, null
+    /// and empty: last response.
     next: Option<String>,
 }
 
@@ -97,16 +98,16 @@ struct Error {
     code: String,
 }
 
-/// In the vendor's list of codes of a search: an app that is not there has no tokens.
+/// Documented code of a search for an app that does not exist, and so has no tokens.
 const UNKNOWN_APP: &str = "keymanagement.service.app_id_not_found";
 
-/// Tokens that were found, each once.
+/// Distinct tokens that were found.
 #[derive(Default)]
 pub(crate) struct Values(BTreeMap<String, TokenValue>);
 
 impl Values {
-    /// Takes an answer in, and says where the next one starts. An answer with nothing new is the end: a search whose
-    /// `next` runs in circles would have none.
+    /// Adds a response and returns where the next one starts. A response with nothing new ends the
+    /// search, which could run in circles otherwise.
     pub(crate) fn read(&mut self, status: StatusCode, body: &[u8]) -> Result<Option<TokenValue>, BadAnswer> {
         let found: Found = match status {
             StatusCode::OK => object(body)?,
@@ -121,20 +122,20 @@ impl Values {
         for value in found.list {
             let value = TokenValue::parse(value).map_err(|_| BadAnswer::member("list"))?;
             self.0.insert(handle(&value), value);
-            if self.0.len() > MOST_VALUES {
-                return Err(BadAnswer::TooMany(MOST_VALUES));
+            if self.0.len() > MAX_VALUES {
+                return Err(BadAnswer::TooMany(MAX_VALUES));
             }
         }
         Ok(next.filter(|_| self.0.len() > before))
     }
 
-    /// Each token with its handle, which does not tell it.
+    /// Returns each token with its handle, which does not reveal it.
     pub(crate) fn into_handled(self) -> impl Iterator<Item = (String, TokenValue)> {
         self.0.into_iter()
     }
 }
 
-/// What stands for a token in a position.
+/// Handle of a token in a position: a hash.
 fn handle(value: &TokenValue) -> String {
     blake3::hash(value.expose().as_bytes()).to_hex().chars().take(32).collect()
 }
@@ -146,8 +147,8 @@ fn read_error(status: StatusCode, body: &[u8]) -> Result<(), BadAnswer> {
     }
 }
 
-/// `iat`, and within its second `createdAt`, which in the vendor's sample is the same moment. Where it is not told when
-/// the token was issued, when its record was made, or else before all others.
+/// Creation time in milliseconds: `iat`, refined by `createdAt` within the same second, as in the
+/// vendor's sample. Without `iat` it is `createdAt`, or else the earliest time.
 pub(crate) fn millis(token: &Token) -> i64 {
     let created = token.details.get("createdAt").and_then(Json::as_i64);
     match token.iat {

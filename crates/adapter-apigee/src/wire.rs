@@ -6,35 +6,36 @@ use introspectd_upstream::{Unread, described, object};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// "Get an access token", <http://apigee.com/docs/api/api_methods/109-get-an-access-token>.
+/// Response to "Get an access token",
+/// <http://apigee.com/docs/api/api_methods/109-get-an-access-token>.
 /// The record also holds `refreshToken`, which is not read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
-    /// The token that was asked about, a secret. Decides. An organization that hashes its tokens may
-    /// answer with a hash here, and then gets no answer from us.
+    /// Requested token, a secret. Decides. An organization that hashes its tokens may return a hash
+    /// here, which is then refused.
     token: String,
     /// `approved`, `revoked` or `expired`. Decides, together with time: an expired token may still
     /// read `approved`.
     status: String,
     /// Milliseconds since the epoch. Zero and less: ended. Decides.
     expires_at: i64,
-    /// Milliseconds since the epoch. Only described, so anything but an integer is as good as absent.
+    /// Milliseconds since the epoch. Descriptive: any other type is ignored.
     #[serde(default, deserialize_with = "described")]
     issued_at: Option<Value>,
     /// One string; the page says commas, servers send spaces. Absent, null and empty: none.
     scope: Option<String>,
     /// The consumer key. Absent and null: unknown.
     client_id: Option<String>,
-    /// `BearerToken`. Described, as above.
+    /// `BearerToken`. Descriptive: any other type is ignored.
     token_type: Option<Value>,
-    /// Described, as above.
+    /// Vendor's grant name. Descriptive: any other type is ignored.
     #[serde(default, deserialize_with = "described")]
     grant_type: Option<Value>,
 }
 
-/// The members that go into `details`. An allow-list: the record may grow secrets that we do not know.
-/// `attributes` are free names and values of the API's owner, so they stay below their own name.
+/// Members kept in `details`. An allow-list: the record may gain unknown secrets. `attributes` are
+/// free names and values of the API's owner, so they stay below their own name.
 const DETAILS: [&str; 9] = [
     "app",
     "appId",
@@ -47,14 +48,15 @@ const DETAILS: [&str; 9] = [
     "lastModifiedBy",
 ];
 
-/// The 404 of the same page, and the second spelling in its list of codes.
+/// Codes of that page's 404: the example's, and the second spelling in its list of codes.
 const UNKNOWN_TOKEN: [&str; 2] = [
     "keymanagement.service.AccessTokenDoesntExists",
     "keymanagement.service.oauth_access_token_doesnot_exist",
 ];
 
-/// The 404 of "Approve or revoke an access token", <http://apigee.com/docs/api/api_methods/115-approve-an-access-token>,
-/// as its example writes it, and as its list of codes does.
+/// Codes of the 404 of "Approve or revoke an access token",
+/// <http://apigee.com/docs/api/api_methods/115-approve-an-access-token>: the example's, and the one
+/// in its list of codes.
 const UNKNOWN_TO_REVOKE: [&str; 2] =
     ["keymanagement.service.invalid_accesstoken", "keymanagement.service.invalid_access_token"];
 
@@ -63,7 +65,7 @@ struct Error {
     code: String,
 }
 
-/// What the status and body say about this token.
+/// Reads an introspection response about the requested token.
 pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenValue) -> Result<Introspection, BadAnswer> {
     match status {
         StatusCode::OK => read_record(body, asked).map(|token| Introspection::Token(Box::new(token))),
@@ -72,7 +74,8 @@ pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenValue) -> Resul
     }
 }
 
-/// A 404 that says that there is no such token. A wrong organization or path is a 404 as well.
+/// Accepts a 404 with a documented code for an unknown token. A wrong organization or path is a 404
+/// too.
 fn read_unknown(body: &[u8], documented: &[[&str; 2]]) -> Result<(), BadAnswer> {
     match object::<Error>(body) {
         Ok(Error { code }) if documented.as_flattened().contains(&code.as_str()) => Ok(()),
@@ -80,14 +83,14 @@ fn read_unknown(body: &[u8], documented: &[[&str; 2]]) -> Result<(), BadAnswer> 
     }
 }
 
-/// The record that newer versions answer a revocation with. It says which token was meant; whether its status is the
-/// former or the new one is not documented.
+/// Record that newer versions answer a revocation with. It names the token; it is undocumented if
+/// its status is the old or the new one.
 #[derive(Deserialize)]
 struct Revoked {
     token: String,
 }
 
-/// What the status and body say about the revocation of this token.
+/// Reads a response to the revocation of the requested token.
 pub(crate) fn read_revocation(status: StatusCode, body: &[u8], asked: &TokenValue) -> Result<(), BadAnswer> {
     match status {
         StatusCode::NO_CONTENT => Ok(()),
@@ -162,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vendors_sample() {
+    fn vendors_sample_is_read() {
         let token = token(read_with(|_| {}));
         assert_eq!(token.exp().unwrap().seconds(), 1_343_038_340);
         assert_eq!(token.iat.unwrap().seconds(), 1_343_036_540);
@@ -191,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn approved_is_good_until_its_end_and_no_other_word_is() {
+    fn only_approved_is_active_and_only_until_its_end() {
         let state = |word: &str, now| {
             token(read_with(|record| record["status"] = json!(word)))
                 .state(Timestamp::from_seconds(now).unwrap())
@@ -206,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_of_zero_or_less_is_past() {
+    fn zero_and_negative_ends_are_expired() {
         for millis in [0, -1] {
             let token = token(read_with(|record| record["expiresAt"] = json!(millis)));
             assert_eq!(token.state(Timestamp::from_seconds(1).unwrap()), State::Expired);
@@ -225,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deciding_member_of_the_wrong_type_is_no_answer() {
+    fn deciding_members_of_a_wrong_type_are_refused() {
         for (member, wrong) in [
             ("token", json!(null)),
             ("status", json!(1)),
@@ -247,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doubled_member_is_no_answer() {
+    fn repeated_members_are_refused() {
         for member in ["token", "status", "expiresAt"] {
             let original: Value = serde_json::from_str(SAMPLE).unwrap();
             let open = SAMPLE.trim_end().strip_suffix('}').unwrap();
@@ -260,7 +263,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_about_another_token_or_a_count_is_none() {
+    fn answers_about_another_token_or_a_count_are_refused() {
         assert_eq!(read_with(|record| record["token"] = json!("other")), Err(BadAnswer::OtherToken));
         for count in ["42", "[\"25poPXCPOw43s0hJBn6tQYnUb5KF\"]", "\"25poPXCPOw43s0hJBn6tQYnUb5KF\""] {
             let read = read(StatusCode::OK, count.as_bytes(), &value(TOKEN));
@@ -269,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_two_documented_codes_say_that_there_is_no_such_token() {
+    fn only_documented_codes_mean_an_unknown_token() {
         let read = |body: &str| read(StatusCode::NOT_FOUND, body.as_bytes(), &value(TOKEN));
         assert_eq!(read(NOT_FOUND), Ok(Introspection::Inactive));
         let second = r#"{"code":"keymanagement.service.oauth_access_token_doesnot_exist","message":["x"]}"#;
@@ -282,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn other_statuses_say_nothing_about_the_token() {
+    fn other_statuses_are_refused() {
         for status in [201, 204, 400, 409, 410] {
             let code = StatusCode::from_u16(status).unwrap();
             assert_eq!(read(code, SAMPLE.as_bytes(), &value(TOKEN)), Err(BadAnswer::Status(status)));
@@ -290,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_about_a_revocation() {
+    fn revocation_responses_are_read() {
         let other = SAMPLE.replace(TOKEN, "other");
         let code = |code: &str| json!({"code": format!("keymanagement.service.{code}")}).to_string();
         let refused = || Err(BadAnswer::UndocumentedError(404));
@@ -319,13 +322,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>) {
+        fn reading_never_panics(status in 200u16..600, body: Vec<u8>) {
             let (status, asked) = (StatusCode::from_u16(status).unwrap(), value(TOKEN));
             let _ = (read(status, &body, &asked), read_revocation(status, &body, &asked));
         }
 
         #[test]
-        fn no_secret_is_kept(secret in "[A-Za-z0-9]{16,40}", echo in 0usize..4, name in "[a-z_]{1,12}") {
+        fn secrets_are_never_kept(secret in "[A-Za-z0-9]{16,40}", echo in 0usize..4, name in "[a-z_]{1,12}") {
             let token = token(read_with(|record| {
                 record["refreshToken"] = json!(secret);
                 record[format!("x_{name}")] = json!(secret);

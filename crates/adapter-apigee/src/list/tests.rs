@@ -27,7 +27,7 @@ fn some(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
 
-/// What is found after one answer, and where the next one starts.
+/// Reads one response: the tokens found, and the start of the next one.
 fn read(status: u16, body: &str) -> Result<(Vec<String>, Option<String>), BadAnswer> {
     let mut values = Values::default();
     let next = values.read(StatusCode::from_u16(status).unwrap(), body.as_bytes())?;
@@ -47,14 +47,14 @@ fn read_with(change: impl FnOnce(&mut Value)) -> Result<(Vec<String>, Option<Str
 }
 
 #[test]
-fn an_answer_after_the_vendors_sample() {
+fn vendors_sample_is_read() {
     let (found, next) = read_with(|_| {}).unwrap();
     assert_eq!(found, ["25poPXCPOw43s0hJBn6tQYnUb5KF", "Qw7eRt2yUi9oPa4sDf6gHj1kLz3x"]);
     assert_eq!(next.as_deref(), Some("Zx1cVb3nMq5wEr7tYu9iOp2aSd4f"));
 }
 
 #[test]
-fn what_filters_mean() {
+fn filters_translate_to_searches() {
     let key = "fGytmxA5UDajPMdOA5E3bebiBOBPikOT";
     let search = |app, end_user, client_id| {
         let grant_type = None;
@@ -88,7 +88,7 @@ fn what_filters_mean() {
 }
 
 #[test]
-fn what_is_asked() {
+fn query_has_the_vendors_parameters() {
     let filters = filters(|it| (it.client_id, it.user_id) = (some(APP), some("u v")));
     let search = Search::of(&filters).unwrap().unwrap();
     assert_eq!(search.query(None), [("app", APP), ("enduser", "u v"), ("limit", "100")]);
@@ -97,7 +97,7 @@ fn what_is_asked() {
 }
 
 #[test]
-fn only_uuids_are_apps() {
+fn only_uuids_are_app_ids() {
     for app in [APP, &APP.to_uppercase()] {
         assert!(is_uuid(app), "{app}");
     }
@@ -114,31 +114,31 @@ fn only_uuids_are_apps() {
 }
 
 #[test]
-fn a_record_that_tells_otherwise_is_not_meant() {
+fn records_that_contradict_the_filters_are_left_out() {
     let mut token = record(None, json!(null));
     token.client_id = some("key");
     token.grant_type = some("password");
-    let means = |change: fn(&mut Filters), token: &Token| {
+    let matches = |change: fn(&mut Filters), token: &Token| {
         let filters = filters(change);
-        Search::of(&filters).unwrap().unwrap().means(token)
+        Search::of(&filters).unwrap().unwrap().matches(token)
     };
     let of_app: fn(&mut Filters) = |it| it.client_id = some(APP);
     let of_client: fn(&mut Filters) = |it| (it.user_id, it.client_id) = (some("u"), some("key"));
     let of_other: fn(&mut Filters) = |it| (it.user_id, it.client_id) = (some("u"), some("KEY"));
     let of_grant: fn(&mut Filters) = |it| (it.user_id, it.grant_type) = (some("u"), some("password"));
-    for (filters, is_meant) in [(of_app, true), (of_client, true), (of_other, false), (of_grant, true)] {
-        assert_eq!(means(filters, &token), is_meant);
+    for (filters, expected) in [(of_app, true), (of_client, true), (of_other, false), (of_grant, true)] {
+        assert_eq!(matches(filters, &token), expected);
     }
     token.grant_type = None;
-    assert!(!means(of_grant, &token));
+    assert!(!matches(of_grant, &token));
     token.details.insert("appId".to_owned(), json!(APP.to_uppercase()).into());
-    assert!(means(of_app, &token));
+    assert!(matches(of_app, &token));
     token.details.insert("appId".to_owned(), json!("be053aee-f12d-4591-84ef-2e6ae0d4205d").into());
-    assert!(!means(of_app, &token));
+    assert!(!matches(of_app, &token));
 }
 
 #[test]
-fn what_is_no_list_is_no_answer() {
+fn invalid_lists_are_refused() {
     let member = |name| Err(BadAnswer::member(name));
     for (name, wrong, expected) in [
         ("list", json!(null), member("list")),
@@ -163,7 +163,7 @@ fn what_is_no_list_is_no_answer() {
 }
 
 #[test]
-fn an_app_that_is_not_there_has_no_tokens_and_no_other_error_says_so() {
+fn only_an_unknown_app_means_no_tokens() {
     let code = |code: &str| json!({"code": format!("keymanagement.service.{code}")}).to_string();
     let refused = |status| Err(BadAnswer::UndocumentedError(status));
     for (status, body, expected) in [
@@ -183,7 +183,7 @@ fn an_app_that_is_not_there_has_no_tokens_and_no_other_error_says_so() {
 }
 
 #[test]
-fn a_search_ends_where_nothing_new_comes() {
+fn search_ends_when_nothing_new_is_found() {
     for last in [json!({}), json!({"next": null}), json!({"next": ""})] {
         assert_eq!(read_with(|found| found["meta"] = last.clone()).unwrap().1, None, "{last}");
     }
@@ -193,7 +193,7 @@ fn a_search_ends_where_nothing_new_comes() {
         values.read(StatusCode::OK, body.as_bytes()).unwrap().is_some()
     };
     assert!(next(&["a", "b"], "c"));
-    // Whether a start comes again is not documented.
+    // It is undocumented if the start is repeated.
     assert!(next(&["b", "c"], "a"));
     assert!(!next(&["a", "b"], "c"));
     assert!(!next(&[], "c"));
@@ -201,7 +201,7 @@ fn a_search_ends_where_nothing_new_comes() {
 }
 
 #[test]
-fn more_than_can_be_put_in_order_are_too_many() {
+fn lists_over_the_limit_are_refused() {
     let list = |from: usize, to: usize| {
         let list: Vec<_> = (from..to).map(|n| n.to_string()).collect();
         json!({"list": list, "meta": {"next": "x"}}).to_string()
@@ -216,12 +216,12 @@ fn more_than_can_be_put_in_order_are_too_many() {
 }
 
 #[test]
-fn a_handle_does_not_tell_its_token() {
+fn handle_is_a_hash_of_its_token() {
     assert_eq!(handle(&value("a")), "17762fddd969a453925d65717ac3eea2");
 }
 
 #[test]
-fn times_are_as_exact_as_they_are_told() {
+fn creation_time_is_as_exact_as_the_record() {
     for (iat, created, expected) in [
         (Some(1_343_036_540), json!(1_343_036_540_877_i64), 1_343_036_540_877),
         (Some(1_343_036_540), json!(1_343_036_541_000_i64), 1_343_036_540_000),
@@ -236,7 +236,7 @@ fn times_are_as_exact_as_they_are_told() {
 
 proptest! {
     #[test]
-    fn each_record_is_seen_once_while_others_are_issued(
+    fn every_record_is_seen_once_while_others_are_issued(
         millis in prop::collection::vec(0i64..3000, 0..260),
         descending: bool,
         cuts in prop::collection::vec(1usize..200, 1..6),
@@ -254,14 +254,14 @@ proptest! {
                 window.offer(CreationKey { millis: super::millis(&token), handle }, token);
             }
             let batch = window.into_batch();
-            // Who reads takes all of it, or goes on in its middle.
+            // A reader takes the whole batch, or continues in its middle.
             let cut = cuts[step % cuts.len()];
             from = if cut < batch.records.len() { Some(batch.records[cut - 1].1.clone()) } else { batch.next };
             seen.extend(batch.records.into_iter().take(cut).map(|(token, _)| token.jti.unwrap()));
             if from.is_none() {
                 break;
             }
-            // Issued while the list is read: not for ever.
+            // Tokens issued during the list, for a limited number of steps.
             if step < 5 {
                 created.extend(vec![3000; issued]);
             }
@@ -279,7 +279,7 @@ proptest! {
     }
 
     #[test]
-    fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>, list in "\\PC{0,40}", meta in "\\PC{0,40}") {
+    fn reading_never_panics(status in 200u16..600, body: Vec<u8>, list in "\\PC{0,40}", meta in "\\PC{0,40}") {
         let shaped = format!(r#"{{"list": [{list}], "meta": {meta}}}"#);
         for body in [&body, shaped.as_bytes()] {
             let _ = Values::default().read(StatusCode::from_u16(status).unwrap(), body);
@@ -287,15 +287,15 @@ proptest! {
     }
 
     #[test]
-    fn no_token_is_told_by_an_error_or_a_position(token in "[A-Za-z0-9]{12,40}", place in 0usize..4) {
+    fn errors_and_positions_never_contain_a_token(token in "[A-Za-z0-9]{12,40}", place in 0usize..4) {
         let read = read_with(|found| match place {
             0 => found["list"] = json!([token, 5]),
             1 => found["list"] = json!({&token: token}),
             2 => found["meta"] = json!(token),
             _ => found["meta"]["next"] = json!([token]),
         });
-        let told = format!("{:?}", read.unwrap_err());
-        prop_assert!(!told.contains(&token));
+        let shown = format!("{:?}", read.unwrap_err());
+        prop_assert!(!shown.contains(&token));
         prop_assert!(!handle(&value(&token)).contains(&token));
     }
 }
