@@ -1,8 +1,8 @@
-//! Passport: how to ask about a token id, for a list, and to take a token back; how to read the answers.
+//! Passport adapter: looks up, lists, revokes and issues tokens, and binds them to their ids.
 //!
-//! Passport is asked by token id, and its answer holds no token: nothing in it proves which
-//! credential it is about. A bare token therefore is looked up by the id that it is bound to, by a
-//! trusted caller or because we saw both when it was issued. Without a binding it is inactive.
+//! Passport looks tokens up by id, and its response contains no token: nothing proves which
+//! credential it is about. A bare token is therefore looked up by the id that it is bound to, by a
+//! trusted caller or because both were seen when it was issued. Without a binding it is inactive.
 
 mod config;
 mod list;
@@ -26,27 +26,29 @@ use wire::Revocation;
 
 pub use config::Config;
 
-/// "Retrieve token information", <https://docs.passportfintech.com/EN/retrieve-token-information>, and its neighbours.
+/// Path of "Retrieve token information",
+/// <https://docs.passportfintech.com/EN/retrieve-token-information>, and its neighbours.
 const TOKENS: &str = "/v1/iam/oauth/tokens";
 
-/// One Passport.
+/// Passport provider.
 #[derive(Debug)]
 pub struct Passport {
     upstream: Upstream,
     address: Address,
     clock: Arc<dyn Clock>,
-    /// Under which its bindings are kept.
+    /// Name that its bindings are stored under.
     name: ProviderName,
     bindings: Arc<dyn Bindings>,
-    /// At [`AT_ONCE`] threads that may wait for a disk.
-    turns: Arc<Semaphore>,
+    /// Permits of the [`MAX_STORE_CALLS`] threads that may wait for a disk.
+    permits: Arc<Semaphore>,
 }
 
-/// How many questions the bindings are asked at once: those to a disk that hangs stay, also when nobody waits any more.
-const AT_ONCE: usize = 64;
+/// Most concurrent calls of the bindings store. Calls to a hanging disk remain after their caller
+/// has left.
+const MAX_STORE_CALLS: usize = 64;
 
 impl Passport {
-    /// From what was read from the configuration, with the bindings that are kept for the provider of this name.
+    /// Creates the provider from its configuration, with the store of its bindings.
     pub fn new(
         config: Config,
         clock: Arc<dyn Clock>,
@@ -56,24 +58,25 @@ impl Passport {
     ) -> Self {
         let address = config.connection.address.clone();
         let upstream = Upstream::new(config.connection, Arc::clone(&clock), outbound);
-        Self { upstream, address, clock, name, bindings, turns: Arc::new(Semaphore::new(AT_ONCE)) }
+        Self { upstream, address, clock, name, bindings, permits: Arc::new(Semaphore::new(MAX_STORE_CALLS)) }
     }
 
-    /// `None` for what can be no token id.
+    /// Address of a record; `None` for a text that cannot be a token id.
     fn uri(&self, id: &TokenId) -> Option<Uri> {
         let id = Segment::parse(id.as_str(), &[]).ok()?;
         self.address.with_segment(TOKENS, &id).ok()
     }
 
-    /// The id that this token is bound to. A disk may take its time, and a worker has other connections.
+    /// Finds the id that this token is bound to, on a blocking thread, since the store may wait for
+    /// a disk.
     ///
-    /// A token id is bound to nothing, whatever the store holds.
+    /// A token id is never bound, whatever the store contains.
     async fn find(&self, token: &TokenValue) -> Result<Option<TokenId>, Failure> {
         if wire::spells_an_id(token) {
             return Ok(None);
         }
         let (token, now) = (token.clone(), self.clock.now());
-        self.ask_bindings(move |bindings, name| bindings.find(name, &token, now)).await
+        self.call_store(move |bindings, name| bindings.find(name, &token, now)).await
     }
 
     async fn keep(
@@ -84,26 +87,26 @@ impl Passport {
         replace: bool,
     ) -> Result<Kept, Failure> {
         let (token, id, now) = (token.clone(), id.clone(), self.clock.now());
-        self.ask_bindings(move |bindings, name| {
+        self.call_store(move |bindings, name| {
             bindings.bind(name, &Binding { token: &token, id: &id, end, replace }, now)
         })
         .await
     }
 
-    async fn ask_bindings<T: Send + 'static>(
+    async fn call_store<T: Send + 'static>(
         &self,
-        question: impl FnOnce(&dyn Bindings, &ProviderName) -> Result<T, BindingsFailed> + Send + 'static,
+        call: impl FnOnce(&dyn Bindings, &ProviderName) -> Result<T, BindingsFailed> + Send + 'static,
     ) -> Result<T, Failure> {
         let (bindings, name) = (Arc::clone(&self.bindings), self.name.clone());
         let asked = async {
-            let turn = Arc::clone(&self.turns).acquire_owned().await;
-            let question = move || {
-                let _turn = turn;
-                question(&*bindings, &name)
+            let permit = Arc::clone(&self.permits).acquire_owned().await;
+            let call = move || {
+                let _permit = permit;
+                call(&*bindings, &name)
             };
-            Ok(tokio::task::spawn_blocking(question).await)
+            Ok(tokio::task::spawn_blocking(call).await)
         };
-        // A disk that hangs is waited for no longer than a provider.
+        // A hanging disk counts against the provider's deadline.
         match self.upstream.in_time(asked).await {
             Ok(Ok(answer)) => Ok(answer?),
             Ok(Err(_)) => Err(Failure::outage(Outage::Abandoned)),
@@ -111,8 +114,9 @@ impl Passport {
         }
     }
 
-    /// Whether a token that cannot be revoked is active still. Its record does not say that it was revoked; an active
-    /// token that Passport will not take back is the one thing which must not be told as done.
+    /// Returns true if a token that cannot be revoked is still active. Its record does not show a
+    /// revocation, and an active token that Passport refuses to revoke must not be reported as
+    /// revoked.
     async fn is_active(&self, id: &TokenId) -> Result<bool, Failure> {
         Ok(match self.lookup(id).await? {
             Introspection::Inactive => false,
@@ -149,7 +153,8 @@ impl Provider for Passport {
         Ok(wire::read(response.status, &response.body, id)?)
     }
 
-    /// Only with a binding. Without, the token may be as good as ever at Passport, and nobody here can name it there.
+    /// Requires a binding. Without one the token may still be active at Passport, and cannot be
+    /// named there.
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
         let id = self.find(token).await?.ok_or(Failure::Unsupported)?;
         self.revoke_by_id(&id).await
@@ -178,14 +183,14 @@ impl Provider for Passport {
         wire::spells_an_id(text)
     }
 
-    /// A revocation may name a record in another case than its answers do.
+    /// Lowers the case: a revocation may spell an id in another case than Passport's responses.
     fn record_id(&self, jti: &str) -> Option<TokenId> {
         TokenId::parse(jti.to_ascii_lowercase()).ok()
     }
 
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
         let Some(page) = Page::of(listing, from)? else { return Ok(Batch::default()) };
-        // Filters that no URL can hold.
+        // A filter may not fit in a URL.
         let uri = self.address.with_query(TOKENS, &page.query()).map_err(|_| Failure::Unsupported)?;
         let asked_at = self.clock.now();
         let response = self.upstream.send(Request::get(uri).listing()).await?;
@@ -200,8 +205,8 @@ impl Provider for Passport {
         if wire::spells_an_id(token) {
             return Ok(Bound::IsId);
         }
-        // What is no id may be a token, which belongs in no URL: one that has the two the wrong way round sends
-        // nothing.
+        // Any other text may be a token, which must not enter a URL: a caller that swapped the two
+        // sends nothing.
         if !self.is_id(id) {
             return Ok(Bound::NoSuchToken);
         }
@@ -221,13 +226,13 @@ impl Provider for Passport {
         let token = match response.status {
             StatusCode::OK | StatusCode::CREATED => {
                 let wire::Created { token, id, end } = wire::read_created(&response.body)?;
-                // Which record is the token's, its server knows better than whoever bound it before.
+                // The issuer knows the token's record better than an earlier binding.
                 match self.keep(&token, &id, end, true).await? {
                     Kept::Done => Some(token),
                     Kept::OtherId => None,
                 }
             }
-            // About the credentials that the caller brought, which are its own.
+            // These statuses concern the caller's own credentials.
             StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => None,
             other => return Err(BadAnswer::Status(other.as_u16()).into()),
         };

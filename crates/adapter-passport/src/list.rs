@@ -8,44 +8,46 @@ use serde_json::value::RawValue;
 
 use crate::wire;
 
-/// The vendor's maximum is not documented, so it is no more than we show on a page ourselves. A server that gives fewer
-/// at once is followed all the same; of this many, each may have 20 KiB before the answer is too large.
+/// Records per page. The vendor's maximum is undocumented, so this equals our own page size; fewer
+/// records are accepted. Each may have 20 KiB before the response is too large.
 const PAGE_SIZE: &str = "50";
 
-/// One page of "List token information", <https://docs.passportfintech.com/EN/list-token-information>.
+/// Page request of "List token information",
+/// <https://docs.passportfintech.com/EN/list-token-information>.
 #[derive(Debug)]
 pub(crate) struct Page<'a> {
     filters: &'a Filters,
     user: Option<&'a str>,
     grant_flow: Option<&'static str>,
     order: Order,
-    /// From 1.
+    /// Page number, from 1.
     number: u32,
-    /// How many of its records were taken before.
+    /// Number of its records already returned.
     taken: u32,
-    /// `None` for the beginning of a list: then the vendor says as of when it lists.
+    /// Moment of the list; `None` at its beginning, where the vendor chooses it.
     as_of: Option<Instant>,
 }
 
-/// The page. `tokens` are records as in "Retrieve token information": one that is no usable record makes the whole page
-/// no answer, since a list that silently lacks a token would be taken for all of them.
+/// Page response. `tokens` are records of "Retrieve token information": one invalid record makes
+/// the whole page invalid, since a list that silently lacks a token would be taken for complete.
 #[derive(Deserialize)]
 struct List {
     pagination_info: Box<RawValue>,
     tokens: Vec<Box<RawValue>>,
 }
 
-/// "Pagination", <https://docs.passportfintech.com/EN/pagination>. An older example has none of the members.
+/// Member of "Pagination", <https://docs.passportfintech.com/EN/pagination>. An older example has
+/// no members in it.
 #[derive(Deserialize)]
 struct PaginationInfo {
-    /// As `created_at`. The page's table of fields has it in the plural.
+    /// Time in the format of `created_at`. The page's table of fields has the name in the plural.
     #[serde(alias = "first_request_timestamps")]
     first_request_timestamp: Option<String>,
     total_pages: Option<u32>,
     current_page: Option<u32>,
 }
 
-/// What a record may say beyond that which becomes a [`Token`]. None of it is documented.
+/// Undocumented members of a record, beyond those of a [`Token`].
 #[derive(Deserialize)]
 struct Undocumented {
     #[serde(default, deserialize_with = "described")]
@@ -54,17 +56,18 @@ struct Undocumented {
     user_id: Option<Value>,
     #[serde(default, deserialize_with = "described")]
     grant_flow: Option<Value>,
-    /// A secret, known from the creation of tokens. Read to be recognized wherever else it stands.
+    /// Secret, known from the creation of tokens. Read to redact it everywhere else.
     #[serde(default, deserialize_with = "described")]
     access_token: Option<Value>,
 }
 
 impl<'a> Page<'a> {
-    /// The page that comes next. `None` where no record can be meant: of two users, or of an empty name (which a
-    /// server may take for no filter at all), and a grant that is none of the vendor's was never used.
+    /// Creates the request of the next page; `None` if no record can match: two users, an empty
+    /// name (which a server may ignore), or a grant that is not the vendor's.
     ///
     /// # Errors
-    /// [`Failure::Unsupported`] where records do not tell what is asked of them, or the position is of another kind.
+    /// [`Failure::Unsupported`] for a filter on a member that records lack, or a position of
+    /// another kind.
     pub(crate) fn of(listing: &'a Listing, from: Option<&Position>) -> Result<Option<Self>, Failure> {
         let filters = &listing.filters;
         let Filters { owner: _, user_id: _, client_id, account_id, grant_type, role } = filters;
@@ -92,7 +95,7 @@ impl<'a> Page<'a> {
         Ok(Some(Self { filters, user, grant_flow, order, number, taken, as_of }))
     }
 
-    /// What is asked, by the vendor's names.
+    /// Query parameters in the vendor's names.
     pub(crate) fn query(&self) -> Vec<(&'static str, String)> {
         let direction = match self.order {
             Order::Ascending => "ASC",
@@ -118,7 +121,7 @@ impl<'a> Page<'a> {
         query
     }
 
-    /// The records of the page that was asked for at this time.
+    /// Reads the page requested at `asked_at`.
     pub(crate) fn read(&self, body: &[u8], asked_at: Timestamp) -> Result<Batch, BadAnswer> {
         let list: List = object(body)?;
         let info: PaginationInfo = object(list.pagination_info.get().as_bytes())?;
@@ -127,30 +130,30 @@ impl<'a> Page<'a> {
         }
         let mut records = Vec::new();
         for (taken, record) in (1u32..).zip(&list.tokens) {
-            let (token, told) = read_record(record)?;
-            let is_meant = self.is_meant(&token, &told)?;
-            records.push((taken, token, is_meant));
+            let (token, members) = read_record(record)?;
+            let matches = self.matches(&token, &members)?;
+            records.push((taken, token, matches));
         }
         let as_of = self.as_of(&info, records.iter().map(|(_, token, _)| token), asked_at)?;
         let next = self.next(&info, list.tokens.is_empty(), as_of)?;
         let number = self.number;
         let records = records
             .into_iter()
-            .filter(|(taken, _, is_meant)| *is_meant && *taken > self.taken)
+            .filter(|(taken, _, matches)| *matches && *taken > self.taken)
             .map(|(taken, token, _)| (token, Position::Page { number, taken, as_of }))
             .collect();
         Ok(Batch { records, next })
     }
 
-    /// Whether the filters are about this record, as far as it tells: a server may ignore them.
-    fn is_meant(&self, token: &Token, told: &Undocumented) -> Result<bool, BadAnswer> {
+    /// Checks the filters against the record's members, if present: a server may ignore filters.
+    fn matches(&self, token: &Token, members: &Undocumented) -> Result<bool, BadAnswer> {
         if self.filters.role.as_ref().is_some_and(|role| !token.roles.contains(role)) {
             return Ok(false);
         }
         for (name, wanted, value) in [
-            ("account_id", self.filters.account_id.as_deref(), &told.account_id),
-            ("user_id", self.user, &told.user_id),
-            ("grant_flow", self.grant_flow, &told.grant_flow),
+            ("account_id", self.filters.account_id.as_deref(), &members.account_id),
+            ("user_id", self.user, &members.user_id),
+            ("grant_flow", self.grant_flow, &members.grant_flow),
         ] {
             let (Some(wanted), Some(value)) = (wanted, value) else { continue };
             if value.as_str().ok_or_else(|| BadAnswer::member(name))? != wanted {
@@ -160,8 +163,9 @@ impl<'a> Page<'a> {
         Ok(true)
     }
 
-    /// As of when the pages of this list are. Without a word of the vendor it is the time of our first question, or of
-    /// the newest record that is there already: to show a record of that second twice is better than to skip one.
+    /// Determines the moment of the list. If the vendor does not return it, it is the time of the
+    /// first request, or of the newest record: a record of that second shown twice is better than
+    /// one skipped.
     fn as_of<'t>(
         &self,
         info: &PaginationInfo,
@@ -178,22 +182,22 @@ impl<'a> Page<'a> {
         Ok(Instant { second, nanos: 999_999_999 })
     }
 
-    /// The page after this one. Without a number of pages it is the empty one that ends the list, since a server may
-    /// give fewer records at once than it was asked for.
+    /// Position of the next page. Without a page count an empty page ends the list, since a server
+    /// may return fewer records than requested.
     fn next(
         &self,
         info: &PaginationInfo,
         is_empty: bool,
         as_of: Instant,
     ) -> Result<Option<Position>, BadAnswer> {
-        let goes_on = match info.total_pages {
-            // It has a page that it does not count, and may have more of them.
+        let has_next = match info.total_pages {
+            // The count misses this page, and may miss more.
             Some(total) if total < self.number && !is_empty => return Err(BadAnswer::member("total_pages")),
-            // Pages are counted from the list's start: behind an empty one there is none, whatever the number says.
+            // Pages count from the start: none follows an empty one, whatever the count.
             Some(total) => self.number < total && !is_empty,
             None => !is_empty,
         };
-        if !goes_on {
+        if !has_next {
             return Ok(None);
         }
         let number = self.number.checked_add(1).ok_or_else(|| BadAnswer::member("total_pages"))?;
@@ -204,15 +208,15 @@ impl<'a> Page<'a> {
 fn read_record(record: &RawValue) -> Result<(Token, Undocumented), BadAnswer> {
     let body = record.get().as_bytes();
     let token = wire::read_listed(body)?;
-    let mut told: Undocumented = object(body)?;
-    let secret = match told.access_token.take() {
+    let mut members: Undocumented = object(body)?;
+    let secret = match members.access_token.take() {
         Some(Value::String(text)) => TokenValue::parse(text).ok(),
         Some(_) | None => None,
     };
-    Ok((secret.into_iter().fold(token, |token, secret| token.redact(&secret)), told))
+    Ok((secret.into_iter().fold(token, |token, secret| token.redact(&secret)), members))
 }
 
-/// The vendor's name of a grant: by that of RFC 6749, which two of them have, or by its own. There are no more.
+/// Vendor's name of a grant, from the RFC 6749 name (two have one) or from its own.
 fn grant_flow(grant_type: &str) -> Option<&'static str> {
     match grant_type {
         "client_credentials" | "GRANT_FLOW_CLIENT_CREDENTIALS" => Some("GRANT_FLOW_CLIENT_CREDENTIALS"),

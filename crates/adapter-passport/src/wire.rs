@@ -13,30 +13,32 @@ use time::format_description::well_known::Rfc3339;
 
 pub(crate) use id::{is_id, spells_an_id};
 
-/// "Retrieve token information", <https://docs.passportfintech.com/EN/retrieve-token-information>.
+/// Response to "Retrieve token information",
+/// <https://docs.passportfintech.com/EN/retrieve-token-information>.
 /// Members that are not named here, an `access_token` among them, are not read.
 #[derive(Deserialize)]
 struct Record {
-    /// The id that was asked for. Decides.
+    /// Requested id. Decides.
     token_id: String,
-    /// RFC 3339; other pages of the vendor show it without zone and with trimmed fractions, and we
-    /// read it as UTC then. Decides.
+    /// RFC 3339 time; other pages of the vendor omit the zone, then read as UTC, and trim the
+    /// fraction. Decides.
     created_at: String,
-    /// Seconds from `created_at` (never from now: a token would not end then). Zero and less: ended
-    /// at once. Decides.
+    /// Seconds from `created_at` (not from now: the token would never end). Zero and less: ended at
+    /// once. Decides.
     expires_in: i64,
-    /// Absent and null: none.
+    /// Strings. Absent and null: none.
     scopes: Option<Vec<String>>,
-    /// Absent and null: none.
+    /// Strings. Absent and null: none.
     roles: Option<Vec<String>>,
-    /// `Bearer`. Only described, so anything but a string is as good as absent.
+    /// `Bearer`. Descriptive: any other type is ignored.
     token_type: Option<Value>,
-    /// `GRANT_FLOW_…`, known from the filters of "List token information". Described as above.
+    /// `GRANT_FLOW_…`, known from the filters of "List token information". Descriptive: any other
+    /// type is ignored.
     #[serde(default, deserialize_with = "described")]
     grant_flow: Option<Value>,
 }
 
-/// What the status and body say about the token of this id.
+/// Reads a lookup response about the requested id.
 pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenId) -> Result<Introspection, BadAnswer> {
     match status {
         StatusCode::OK => read_record(body, asked).map(|token| Introspection::Token(Box::new(token))),
@@ -45,14 +47,14 @@ pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenId) -> Result<I
     }
 }
 
-/// The error's members are not documented, so any object will do, and nothing but an object.
+/// Accepts any JSON object as error, since its members are undocumented.
 fn read_error(status: StatusCode, body: &[u8]) -> Result<(), BadAnswer> {
     let read = object::<Object>(body);
     read.map(drop).map_err(|_| BadAnswer::UndocumentedError(status.as_u16()))
 }
 
-/// "Access tokens", <https://docs.passportfintech.com/EN/access-tokens>: what the creation of a token is answered with.
-/// The members are those of [`Record`], and the token itself.
+/// Response to "Access tokens", <https://docs.passportfintech.com/EN/access-tokens>, the creation
+/// of a token. Its members are those of [`Record`], and the token itself.
 #[derive(Deserialize)]
 struct CreatedRecord {
     access_token: String,
@@ -61,19 +63,19 @@ struct CreatedRecord {
     expires_in: i64,
 }
 
-/// A token that was created.
+/// Token that was created.
 pub(crate) struct Created {
     pub(crate) token: TokenValue,
     pub(crate) id: TokenId,
     pub(crate) end: Timestamp,
 }
 
-/// What the body of a success says about the token that was created.
+/// Reads the body of a successful creation.
 pub(crate) fn read_created(body: &[u8]) -> Result<Created, BadAnswer> {
     let CreatedRecord { access_token, token_id, created_at, expires_in } = object(body)?;
     let token = TokenValue::parse(access_token).map_err(|_| BadAnswer::member("access_token"))?;
     let id = TokenId::parse(token_id).map_err(|_| BadAnswer::member("token_id"))?;
-    // Ids are shown to many, so none can be a token.
+    // An id is public, so it cannot be a token.
     if spells_an_id(&token) || token.expose().eq_ignore_ascii_case(id.as_str()) {
         return Err(BadAnswer::member("access_token"));
     }
@@ -81,22 +83,22 @@ pub(crate) fn read_created(body: &[u8]) -> Result<Created, BadAnswer> {
     Ok(Created { token, id, end })
 }
 
-/// "Revoke access token", <https://docs.passportfintech.com/EN/revoke-access-token>.
+/// Outcome of "Revoke access token", <https://docs.passportfintech.com/EN/revoke-access-token>.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Revocation {
     /// The token is not active any more, or never was.
     Done,
-    /// It "is already revoked or in a non-revocable state". Which of them, the answer does not say.
+    /// The token "is already revoked or in a non-revocable state"; the response does not say which.
     Conflict,
 }
 
-/// A success is documented without a body. One that names a token must name the right one.
+/// Optional body of a success, documented as empty. One that names a token must name the right one.
 #[derive(Deserialize)]
 struct Revoked {
     token_id: Option<String>,
 }
 
-/// What the status and body say about the revocation of the token of this id.
+/// Reads a response to the revocation of the requested id.
 pub(crate) fn read_revocation(
     status: StatusCode,
     body: &[u8],
@@ -105,7 +107,7 @@ pub(crate) fn read_revocation(
     match status {
         StatusCode::NO_CONTENT => Ok(Revocation::Done),
         StatusCode::OK => read_revoked(body, asked).map(|()| Revocation::Done),
-        // It "does not exist or was already revoked".
+        // The token "does not exist or was already revoked".
         StatusCode::NOT_FOUND => read_error(status, body).map(|()| Revocation::Done),
         StatusCode::CONFLICT => read_error(status, body).map(|()| Revocation::Conflict),
         _ => Err(BadAnswer::Status(status.as_u16())),
@@ -132,7 +134,7 @@ fn read_record(body: &[u8], asked: &TokenId) -> Result<Token, BadAnswer> {
     token(record)
 }
 
-/// What a record in a list says of the token that it names itself.
+/// Reads a record of a list, which names its own token.
 pub(crate) fn read_listed(body: &[u8]) -> Result<Token, BadAnswer> {
     let record: Record = object(body)?;
     if TokenId::parse(record.token_id.clone()).is_err() {
@@ -154,19 +156,19 @@ fn token(record: Record) -> Result<Token, BadAnswer> {
     Ok(token)
 }
 
-/// When a token was created, and when it ends.
+/// Creation and end of a token.
 fn times(created_at: &str, expires_in: i64) -> Result<(Timestamp, Timestamp), BadAnswer> {
     let created = timestamp(created_at).ok_or_else(|| BadAnswer::member("created_at"))?;
     let end = created.plus_seconds(expires_in).ok_or_else(|| BadAnswer::member("expires_in"))?;
     Ok((created, end))
 }
 
-/// RFC 3339 with or without a zone, the fraction dropped.
+/// Parses RFC 3339 with or without a zone, without the fraction.
 fn timestamp(text: &str) -> Option<Timestamp> {
     instant(text).map(|instant| instant.second)
 }
 
-/// The same with the fraction.
+/// Parses RFC 3339 with or without a zone, with the fraction.
 pub(crate) fn instant(text: &str) -> Option<Instant> {
     let zoned = match text.get(19..) {
         Some(rest) if !rest.contains(['Z', 'z', '+', '-']) => &format!("{text}Z"),
@@ -203,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vendors_sample() {
+    fn vendors_sample_is_read() {
         let token = token(read_with(|_| {}));
         assert_eq!(token.iat.unwrap().seconds(), 1_757_542_970);
         assert_eq!(token.exp().unwrap().seconds(), 1_757_542_970 + 86400);
@@ -215,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn every_documented_form_of_time() {
+    fn every_documented_time_format_is_read() {
         for (text, seconds) in [
             ("2025-09-10T22:22:50Z", 1_757_542_970),
             ("2025-09-10T22:22:50", 1_757_542_970),
@@ -235,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_without_a_usable_end_is_none() {
+    fn answers_without_a_valid_end_are_refused() {
         for (member, value) in [
             ("created_at", json!(null)),
             ("created_at", json!(1_757_542_970)),
@@ -251,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_life_of_nothing_is_over() {
+    fn zero_and_negative_lives_are_expired() {
         for seconds in [0, -1, -86400] {
             let token = token(read_with(|record| record["expires_in"] = json!(seconds)));
             assert!(token.exp().unwrap() <= token.iat.unwrap());
@@ -259,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_about_another_id_or_about_a_list_is_none() {
+    fn answers_about_another_id_or_a_list_are_refused() {
         assert_eq!(
             read_with(|record| record["token_id"] = json!("349a0a2e-028a-4e15-a841-de9fd4e4cd84")),
             Err(BadAnswer::OtherToken)
@@ -280,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn other_statuses_say_nothing_about_the_token() {
+    fn other_statuses_are_refused() {
         for status in [201, 204, 400, 404 + 1, 409, 410] {
             let status = StatusCode::from_u16(status).unwrap();
             assert_eq!(read(status, SAMPLE.as_bytes(), &id(ID)), Err(BadAnswer::Status(status.as_u16())));
@@ -288,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_about_a_revocation() {
+    fn revocation_responses_are_read() {
         use Revocation::{Conflict, Done};
         let error = r#"{"message":"gone","http_code":404}"#;
         let refused = BadAnswer::UndocumentedError;
@@ -320,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_created_token_has_its_id_and_its_end() {
+    fn created_token_has_its_id_and_end() {
         const CREATED: &str = include_str!("../testdata/create.json");
         let created = read_created(CREATED.as_bytes()).unwrap();
         assert!(created.token.is("a41f6f0c2d7b4e9d8c3a5b6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809112"));
@@ -349,19 +351,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>) {
+        fn reading_never_panics(status in 200u16..600, body: Vec<u8>) {
             let status = StatusCode::from_u16(status).unwrap();
             let _ = (read(status, &body, &id(ID)), read_revocation(status, &body, &id(ID)));
             let _ = read_created(&body);
         }
 
         #[test]
-        fn no_time_makes_it_panic(text in "[0-9TZ:.+-]{0,40}|\\PC{0,40}") {
+        fn parsing_times_never_panics(text in "[0-9TZ:.+-]{0,40}|\\PC{0,40}") {
             let _ = timestamp(&text);
         }
 
         #[test]
-        fn an_access_token_is_never_kept(secret in "[a-f0-9]{16,64}") {
+        fn access_tokens_are_never_kept(secret in "[a-f0-9]{16,64}") {
             let token = token(read_with(|record| record["access_token"] = json!(secret)));
             let kept = format!("{token:?}");
             prop_assert!(!kept.contains(&secret));

@@ -1,4 +1,4 @@
-//! A store of bindings on a disk that hangs.
+//! Behaviour with a bindings store whose disk hangs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its own functions included")]
 
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -13,12 +13,12 @@ use introspectd_core::{
 use introspectd_settings::{Environment, load};
 use introspectd_upstream::Outbound;
 
-/// Answers when the other end is dropped.
+/// Bindings store that answers when the other end is dropped.
 #[derive(Debug)]
 struct Hanging(Mutex<Receiver<()>>);
 
 impl Hanging {
-    fn until_it_answers(&self) {
+    fn block(&self) {
         let _ = self.0.lock().unwrap().recv();
     }
 }
@@ -30,12 +30,12 @@ impl Bindings for Hanging {
         _: &TokenValue,
         _: Timestamp,
     ) -> Result<Option<TokenId>, BindingsFailed> {
-        self.until_it_answers();
+        self.block();
         Ok(None)
     }
 
     fn bind(&self, _: &ProviderName, _: &Binding<'_>, _: Timestamp) -> Result<Kept, BindingsFailed> {
-        self.until_it_answers();
+        self.block();
         Ok(Kept::Done)
     }
 }
@@ -56,20 +56,20 @@ fn passport() -> (Passport, Sender<()>) {
 }
 
 #[tokio::test]
-async fn a_question_waits_for_it_no_longer_than_for_the_provider() {
+async fn hanging_store_counts_against_the_provider_deadline() {
     let (passport, hung) = passport();
     let token = TokenValue::parse("t".to_owned()).unwrap();
     let outage = Failure::outage(Outage::Bindings(BindingsFailed));
     let asked = async {
         assert_eq!(passport.bound(&token).await, None);
         assert_eq!(passport.revoke(&token).await, Err(outage.clone()));
-        // More of them than threads may hang.
+        // More calls than threads may hang.
         for _ in 0..100 {
             assert_eq!(passport.introspect(&token).await, Err(outage.clone()));
         }
     };
     let ended = tokio::time::timeout(Duration::from_secs(30), asked).await;
     drop(hung);
-    assert!(ended.is_ok(), "it waits for the store");
+    assert!(ended.is_ok(), "the call waits for the store");
     assert_eq!(passport.revoke(&token).await, Err(Failure::Unsupported));
 }

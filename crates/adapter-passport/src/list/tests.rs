@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 const SAMPLE: &str = include_str!("../../testdata/list.json");
-/// The second of the sample's `first_request_timestamp`.
+/// Second of the sample's `first_request_timestamp`.
 const NOW: i64 = 1_757_542_990;
 
 fn at(second: i64, nanos: u32) -> Instant {
@@ -38,7 +38,7 @@ fn ids(batch: &Batch) -> Vec<&str> {
 }
 
 #[test]
-fn a_page_after_the_vendors_samples() {
+fn vendors_sample_is_read() {
     let batch = read_with(|_| {}).unwrap();
     assert_eq!(ids(&batch), ["249a0a2e-028a-4e15-a841-de9fd4e4cd84", "7c9e6679-7425-40de-944b-e07fc1f90ae7"]);
     let [(first, after_first), (_, after_second)] = &batch.records[..] else { panic!("two") };
@@ -49,7 +49,7 @@ fn a_page_after_the_vendors_samples() {
 }
 
 #[test]
-fn what_is_asked() {
+fn query_has_the_vendors_parameters() {
     let query = |listing: &Listing, from: Option<&Position>| {
         let pairs = Page::of(listing, from).unwrap().unwrap().query();
         pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
@@ -77,7 +77,7 @@ fn what_is_asked() {
 }
 
 #[test]
-fn what_can_be_asked() {
+fn filters_translate_to_page_requests() {
     let page = |listing: &Listing| Page::of(listing, None).map(|page| page.and_then(|it| it.grant_flow));
     let some = || Some("x".to_owned());
     let user = |listing: &Listing| Page::of(listing, None).unwrap().and_then(|it| it.user.map(str::to_owned));
@@ -108,7 +108,7 @@ fn what_can_be_asked() {
 }
 
 #[test]
-fn where_a_list_ends() {
+fn list_ends_at_the_last_or_an_empty_page() {
     let next = |number: u32, info: Value, tokens: usize| {
         let mut list: Value = serde_json::from_str(SAMPLE).unwrap();
         list["pagination_info"] = info;
@@ -133,7 +133,7 @@ fn where_a_list_ends() {
 }
 
 #[test]
-fn as_of_when_pages_are() {
+fn moment_of_the_list_comes_from_vendor_request_or_records() {
     let as_of = |info: Value| {
         let batch = read_with(|list| list["pagination_info"] = info)?;
         match batch.records.first().unwrap().1 {
@@ -141,10 +141,10 @@ fn as_of_when_pages_are() {
             Position::After { .. } => panic!("a page"),
         }
     };
-    let told = |text: &str| as_of(json!({"first_request_timestamp": text}));
-    assert_eq!(told("2023-03-29T02:12:15"), Ok(at(1_680_055_935, 0)));
-    assert_eq!(told("2025-10-09T18:02:18.706Z"), Ok(at(1_760_032_938, 706_000_000)));
-    assert_eq!(told("2025-10-10T07:51:36.8Z"), Ok(at(1_760_082_696, 800_000_000)));
+    let moment = |text: &str| as_of(json!({"first_request_timestamp": text}));
+    assert_eq!(moment("2023-03-29T02:12:15"), Ok(at(1_680_055_935, 0)));
+    assert_eq!(moment("2025-10-09T18:02:18.706Z"), Ok(at(1_760_032_938, 706_000_000)));
+    assert_eq!(moment("2025-10-10T07:51:36.8Z"), Ok(at(1_760_082_696, 800_000_000)));
     let plural = json!({"first_request_timestamps": "2025-10-10T07:51:36.8Z"});
     assert_eq!(as_of(plural), Ok(at(1_760_082_696, 800_000_000)));
     // Ours, to its last moment, or the newest record's where our clock is behind.
@@ -164,7 +164,7 @@ fn as_of_when_pages_are() {
 }
 
 #[test]
-fn records_that_were_taken_are_not_shown_again() {
+fn returned_records_are_not_repeated() {
     let listing = Listing::default();
     let shown = |taken| read_from(&listing, Some(&position(1, taken)), SAMPLE).unwrap();
     assert_eq!(ids(&shown(1)), ["7c9e6679-7425-40de-944b-e07fc1f90ae7"]);
@@ -175,10 +175,10 @@ fn records_that_were_taken_are_not_shown_again() {
 }
 
 #[test]
-fn a_record_that_tells_otherwise_is_left_out() {
+fn records_that_contradict_the_filters_are_left_out() {
     let mut list: Value = serde_json::from_str(SAMPLE).unwrap();
-    for (member, told) in [("account_id", "a"), ("user_id", "u"), ("grant_flow", "GRANT_FLOW_PASSWORD")] {
-        list["tokens"][0][member] = json!(told);
+    for (member, value) in [("account_id", "a"), ("user_id", "u"), ("grant_flow", "GRANT_FLOW_PASSWORD")] {
+        list["tokens"][0][member] = json!(value);
     }
     let shown = |listing: Listing| {
         let batch = read_from(&listing, None, &list.to_string()).unwrap();
@@ -205,7 +205,7 @@ fn a_record_that_tells_otherwise_is_left_out() {
 }
 
 #[test]
-fn what_is_no_list_is_no_answer() {
+fn invalid_lists_are_refused() {
     let member = |name| Err(BadAnswer::member(name));
     for (member_of, wrong, expected) in [
         ("pagination_info", json!(null), Err(BadAnswer::NotAnObject)),
@@ -236,13 +236,13 @@ fn what_is_no_list_is_no_answer() {
     assert_eq!(read_from(&Listing::default(), None, &doubled), member("tokens"));
 }
 
-/// A vendor as it would be by its documentation, which issues tokens while its list is read.
+/// Vendor by its documentation that issues tokens while its list is read.
 #[derive(Debug)]
 struct Vendor {
-    /// When each token was created, in milliseconds since 1970. Its index is its id.
+    /// Creation time of each token in milliseconds since 1970. Its index is its id.
     created: Vec<i64>,
     now: i64,
-    /// It gives no more records at once, whatever it is asked for.
+    /// Most records per response, whatever is requested.
     largest_page: usize,
     counts_pages: bool,
     tells_as_of: bool,
@@ -284,7 +284,7 @@ fn rfc3339(millis: i64) -> String {
 
 proptest! {
     #[test]
-    fn each_record_is_seen_once_while_others_are_issued(
+    fn every_record_is_seen_once_while_others_are_issued(
         ages in prop::collection::vec(0i64..4000, 0..140),
         largest_page in 1usize..60,
         counts_pages: bool,
@@ -312,7 +312,7 @@ proptest! {
             if from.is_none() {
                 break;
             }
-            // Where only our clock tells, it tells to the second.
+            // Our clock has a resolution of one second.
             vendor.now += if tells_as_of { 1 } else { 1000 };
             vendor.created.extend(vec![vendor.now; issued[step % issued.len()]]);
         }
@@ -327,7 +327,7 @@ proptest! {
     }
 
     #[test]
-    fn no_body_makes_it_panic(body: Vec<u8>, info in "\\PC{0,40}", record in "\\PC{0,40}") {
+    fn reading_never_panics(body: Vec<u8>, info in "\\PC{0,40}", record in "\\PC{0,40}") {
         let listing = Listing::default();
         let page = Page::of(&listing, None).unwrap().unwrap();
         let shaped = format!(r#"{{"pagination_info": {info}, "tokens": [{record}]}}"#);
@@ -337,7 +337,7 @@ proptest! {
     }
 
     #[test]
-    fn an_access_token_is_never_kept(secret in "[a-f0-9]{16,64}", place in 0usize..5) {
+    fn access_tokens_are_never_kept(secret in "[a-f0-9]{16,64}", place in 0usize..5) {
         let batch = read_with(|list| {
             let record = &mut list["tokens"][1];
             record["access_token"] = json!(secret);

@@ -1,11 +1,11 @@
 use introspectd_core::{TokenId, TokenValue};
 use percent_encoding::percent_decode_str;
 
-/// Whether the text is a UUID in any spelling that a reader might take for one: any case, with or without hyphens,
-/// braces, quotes, spaces or `urn:uuid:`, percent-encoded or not.
+/// Returns true for a UUID in any readable spelling: any case, with or without hyphens, braces,
+/// quotes, spaces or `urn:uuid:`, percent-encoded or not.
 ///
-/// The vendor shows ids with hyphens and tokens of 64 hexadecimal digits. Whoever reads an id can write it in another
-/// way, so none of these is a token.
+/// The vendor shows ids with hyphens, and tokens of 64 hexadecimal digits. A reader of an id can
+/// respell it, so none of the spellings is a token.
 pub(crate) fn spells_an_id(token: &TokenValue) -> bool {
     let text = percent_decode_str(token.expose()).decode_utf8_lossy().to_ascii_lowercase();
     let text = text.trim();
@@ -19,7 +19,7 @@ pub(crate) fn spells_an_id(token: &TokenValue) -> bool {
 /// Hexadecimal digits of a UUID.
 const ID_DIGITS: usize = 32;
 
-/// Whether it has the form of Passport's ids, a UUID's in lower case or upper.
+/// Returns true for the form of Passport's ids, a hyphenated UUID in any case.
 pub(crate) fn is_id(id: &TokenId) -> bool {
     let groups = id
         .as_str()
@@ -55,7 +55,7 @@ mod tests {
     }
 
     #[test]
-    fn no_spelling_of_an_id_is_a_token() {
+    fn every_spelling_of_an_id_is_recognized() {
         let spells = |text: &str| spells_an_id(&TokenValue::parse(text.to_owned()).unwrap());
         let bare = ID.replace('-', "");
         for text in [
