@@ -1,4 +1,4 @@
-//! Any RFC 7662 server: how to ask about a token, and to take it back (RFC 7009); how to read the answers.
+//! Adapter of any RFC 7662 server: introspects tokens and revokes them (RFC 7009).
 
 mod config;
 mod wire;
@@ -13,7 +13,7 @@ use introspectd_upstream::{Exchange, Outbound, Request, Response, Upstream};
 pub use config::Config;
 pub use wire::MissingExp;
 
-/// One RFC 7662 server.
+/// RFC 7662 provider.
 #[derive(Debug)]
 pub struct Rfc7662 {
     upstream: Upstream,
@@ -24,22 +24,23 @@ pub struct Rfc7662 {
 }
 
 impl Rfc7662 {
-    /// From what was read from the configuration.
+    /// Creates the provider from its configuration.
     pub fn new(config: Config, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
         let Config { connection, endpoint, revocation_endpoint, reading } = config;
         let upstream = Upstream::new(connection, Arc::clone(&clock), outbound);
         Self { upstream, endpoint, revocation_endpoint, reading, clock }
     }
 
-    /// Asks as [`Provider::introspect`] does, but once, and leaves the exchange to be looked at.
+    /// Introspects like [`Provider::introspect`], but without retry, and returns the exchange for
+    /// inspection.
     pub async fn expose(&self, token: &TokenValue) -> Exchange<Introspection> {
         let now = self.clock.now();
         let exchange = self.upstream.expose(self.introspection(token)).await;
         exchange.and_then(|response| self.read(response, token, now))
     }
 
-    /// Request without a `token_type_hint`: a response that depended on the caller's hint could not be shared with the
-    /// next caller.
+    /// Request without `token_type_hint`: a response that depended on the caller's hint could not be
+    /// shared with the next caller.
     fn introspection(&self, token: &TokenValue) -> Request {
         Request::post(self.endpoint.clone()).form(&[("token", token.expose())]).repeatable()
     }
@@ -57,7 +58,7 @@ impl Provider for Rfc7662 {
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
-        // Before the request: what is left of a token then is less when the response is here.
+        // Taken before the request: a remaining life (`expires_in`) counts from here at the latest.
         let now = self.clock.now();
         let response = self.upstream.send(self.introspection(token)).await?;
         self.read(response, token, now)

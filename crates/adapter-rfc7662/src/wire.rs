@@ -7,22 +7,22 @@ use introspectd_upstream::{Unread, object};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// What an active answer without `exp` is worth. RFC 7662 makes the member optional; peers that took
-/// its absence for "for ever" had an advisory each.
+/// Treatment of an active answer without `exp`. RFC 7662 makes the member optional; peers that took
+/// its absence for "never expires" each had an advisory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum MissingExp {
-    /// It is no answer.
+    /// The answer is invalid.
     #[default]
     Refuse,
-    /// The token is active, and asked about again when the cache's `ttl` is over.
+    /// The token is active, and introspected again once the cache's `ttl` is over.
     Accept,
 }
 
-/// How an operator has answers read.
+/// Operator's options for reading answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Reading {
     pub(crate) missing_exp: MissingExp,
-    /// How far `nbf` may lie ahead of our clock, in seconds.
+    /// Seconds that `nbf` may lie ahead of our clock.
     pub(crate) clock_skew: u32,
 }
 
@@ -33,22 +33,22 @@ enum StringOrList {
     Many(Vec<String>),
 }
 
-/// Names under which some servers put credentials into the answer; dropped at any depth.
+/// Member names that some servers use for credentials; dropped at any depth.
 const SECRETS: [&str; 2] = ["access_token", "refresh_token"];
 
-/// What a body with status 200 says about this token, asked for at `now`.
+/// Reads the body of a response with status 200 about the token requested at `now`.
 ///
-/// RFC 7662 section 2.2. Absent and null are the same for every member but `active`, and those that decide or say what a
-/// token is good for stand there once. Members:
+/// RFC 7662 section 2.2. Absent and null are the same for every member but `active`, and members
+/// that decide or restrict the token's use must not be repeated. Members:
 ///
-/// - `active` decides: JSON `true` or `false`, and no word that looks like it.
+/// - `active` decides: JSON `true` or `false`, never a string or number.
 /// - `exp` and `nbf` decide: seconds since the epoch, a number in any spelling, rounded down.
 /// - `scope`, `client_id`, `username`, `sub`, `aud`, `iss` decide: text, and `aud` a list of it, too.
-/// - `token_type` decides who may show the token, not whether it is active.
-/// - `iat` (seconds, as above) and `jti` (text) describe: anything else is as good as absent.
-/// - `roles` and `grant_type` are no members of RFC 7662. A list of strings and a string are ours, anything else an
-///   extension.
-/// - All others are extensions, handed on as they are but for [`SECRETS`].
+/// - `token_type` decides who may use the token, not if it is active.
+/// - `iat` (seconds, as above) and `jti` (text) describe: any other type is ignored.
+/// - `roles` and `grant_type` are not members of RFC 7662. A list of strings and a string are read
+///   as ours, anything else as an extension.
+/// - All others are extensions, kept as they are except for [`SECRETS`].
 pub(crate) fn read(
     body: &[u8],
     asked: &TokenValue,
@@ -63,14 +63,14 @@ pub(crate) fn read(
     Ok(Introspection::Token(Box::new(token.redact(asked))))
 }
 
-/// RFC 7009 section 2.2.1.
+/// Error response of RFC 7009 section 2.2.1.
 #[derive(Deserialize)]
 struct Error {
     error: String,
 }
 
-/// What the status and body say about a revocation. RFC 7009 section 2.2: also of a token that the server does not know
-/// it says 200, and a client ignores the body.
+/// Reads a revocation response. RFC 7009 section 2.2: an unknown token is 200 too, and a client
+/// ignores the body.
 pub(crate) fn read_revocation(status: StatusCode, body: &[u8]) -> Result<(), Failure> {
     match status {
         StatusCode::OK => Ok(()),
@@ -106,8 +106,8 @@ fn read_record(mut members: Unread<'_>, reading: Reading, now: Timestamp) -> Res
     });
     token.jti = jti.as_ref().and_then(Json::as_str).map(str::to_owned);
     token.read_token_type(token_type.as_ref().map(Value::as_str));
-    // Whatever else a server means by these names passes through as its own, and no policy of ours will find a role in
-    // it.
+    // Any other type under these names passes through as an extension, in which no policy finds a
+    // role.
     if let Some(roles) = rest.get("roles").and_then(strings) {
         token.roles = roles;
         rest.remove("roles");
@@ -120,14 +120,15 @@ fn read_record(mut members: Unread<'_>, reading: Reading, now: Timestamp) -> Res
     Ok(token)
 }
 
-/// A time that decides.
+/// Reads a deciding time.
 fn time(members: &mut Unread<'_>, name: &'static str) -> Result<Option<Timestamp>, BadAnswer> {
     let Some(raw) = members.raw(name)? else { return Ok(None) };
     let time = whole_seconds(raw.get()).and_then(Timestamp::from_seconds);
     time.map(Some).ok_or_else(|| BadAnswer::member(name))
 }
 
-/// An end that is missing and meant may still be told as what is left now.
+/// Determines the end. An accepted missing `exp` may still come as the remaining life,
+/// `expires_in`.
 fn expiry(
     exp: Option<Timestamp>,
     rest: &Members,

@@ -3,7 +3,7 @@ use introspectd_core::State;
 use proptest::prelude::*;
 use serde_json::json;
 
-/// The example of RFC 7662 section 2.2.
+/// Example of RFC 7662 section 2.2.
 const SAMPLE: &str = include_str!("../../testdata/active.json");
 const UNSUPPORTED: &str = include_str!("../../testdata/unsupported_token_type.json");
 const TOKEN: &str = "mF_9.B5f-4.1JqM";
@@ -20,7 +20,7 @@ fn accepting() -> Reading {
     Reading { missing_exp: MissingExp::Accept, ..Reading::default() }
 }
 
-/// The members that a value stands for.
+/// Members of a JSON object.
 fn members(value: &Value) -> Members {
     value.as_object().unwrap().clone().into()
 }
@@ -43,7 +43,7 @@ fn token(read: Result<Introspection, BadAnswer>) -> Token {
 }
 
 #[test]
-fn the_standards_example() {
+fn example_of_the_standard_is_read() {
     let token = token(read_with(|_| {}));
     assert_eq!(token.exp().unwrap().seconds(), 1_419_356_238);
     assert_eq!(token.iat.unwrap().seconds(), 1_419_350_238);
@@ -67,12 +67,12 @@ fn only_json_true_is_active() {
 }
 
 #[test]
-fn a_missing_end_is_no_answer_unless_it_is_meant() {
+fn missing_exp_is_refused_unless_accepted() {
     let endless = r#"{"active":true}"#;
     assert_eq!(read_text(endless), Err(BadAnswer::member("exp")));
     let accepted = |body: &str| token(read(body.as_bytes(), &presented(), accepting(), now())).expiry;
     assert_eq!(accepted(endless), Expiry::Never);
-    // What is left is an end as well.
+    // A remaining life is an end as well.
     let end = now().plus_seconds(60).unwrap();
     assert_eq!(accepted(r#"{"active":true,"expires_in":60.9}"#), Expiry::At(end));
     assert_eq!(accepted(r#"{"active":true,"expires_in":"60"}"#), Expiry::Never);
@@ -80,7 +80,7 @@ fn a_missing_end_is_no_answer_unless_it_is_meant() {
 }
 
 #[test]
-fn a_deciding_member_of_the_wrong_type_is_no_answer() {
+fn deciding_members_of_a_wrong_type_are_refused() {
     for (member, wrong) in [
         ("exp", json!("1419356238")),
         ("exp", json!(i64::MAX)),
@@ -103,7 +103,7 @@ fn a_deciding_member_of_the_wrong_type_is_no_answer() {
 }
 
 #[test]
-fn a_time_is_read_in_every_spelling_of_json() {
+fn times_are_read_in_every_json_spelling() {
     for spelling in ["1419356238", "1419356238.0", "1.419356238E9", "1419356238.999", "14193562389e-1"] {
         let body = format!(r#"{{"active":true,"exp":{spelling},"nbf":{spelling},"iat":{spelling}}}"#);
         let token = token(read_text(&body));
@@ -113,7 +113,7 @@ fn a_time_is_read_in_every_spelling_of_json() {
 }
 
 #[test]
-fn a_clock_skew_lets_nbf_lie_ahead_and_stays_out_of_the_answer() {
+fn clock_skew_applies_to_nbf_without_changing_it() {
     let reading = Reading { clock_skew: 30, ..Reading::default() };
     let body = r#"{"active":true,"exp":1419356238,"nbf":1419350330}"#;
     let token = token(read(body.as_bytes(), &presented(), reading, now()));
@@ -131,7 +131,7 @@ fn numbers_of_extensions_keep_their_digits() {
 }
 
 #[test]
-fn a_lone_surrogate_costs_no_more_than_a_member_that_describes() {
+fn lone_surrogates_drop_descriptive_members_only() {
     let with = |member: &str| read_text(&format!(r#"{{"active":true,"exp":1419356238,{member}}}"#));
     for member in [
         r#""name":"Jos\ud800""#,
@@ -163,7 +163,7 @@ fn a_lone_surrogate_costs_no_more_than_a_member_that_describes() {
 }
 
 #[test]
-fn a_doubled_member_that_says_what_a_token_is_good_for_is_no_answer() {
+fn repeated_members_that_restrict_use_are_refused() {
     for name in ["token_type", "cnf", "token_use", "typ", "purpose", "roles", "sub"] {
         let body = format!(r#"{{"active":true,"exp":1419356238,"{name}":["x"],"{name}":null}}"#);
         assert_eq!(read_text(&body), Err(BadAnswer::member(name)), "{name}");
@@ -171,13 +171,13 @@ fn a_doubled_member_that_says_what_a_token_is_good_for_is_no_answer() {
 }
 
 #[test]
-fn a_doubled_end_is_no_answer() {
+fn repeated_exp_is_refused() {
     let read = read_text(r#"{"active":true,"exp":1,"exp":9999999999}"#);
     assert_eq!(read, Err(BadAnswer::member("exp")));
 }
 
 #[test]
-fn roles_are_ours_only_as_a_list_of_strings() {
+fn roles_are_read_only_from_a_list_of_strings() {
     assert_eq!(token(read_with(|record| record["roles"] = json!(["a", "b"]))).roles, ["a", "b"]);
     let token = token(read_with(|record| record["roles"] = json!({"realm": ["a"]})));
     assert!(token.roles.is_empty());
@@ -185,7 +185,7 @@ fn roles_are_ours_only_as_a_list_of_strings() {
 }
 
 #[test]
-fn what_is_said_about_a_revocation() {
+fn revocation_responses_are_read() {
     let undocumented = || Err(BadAnswer::UndocumentedError(400).into());
     for (status, body, said) in [
         (200, "", Ok(())),
@@ -207,13 +207,13 @@ fn what_is_said_about_a_revocation() {
 
 proptest! {
     #[test]
-    fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>) {
+    fn reading_never_panics(status in 200u16..600, body: Vec<u8>) {
         let _ = read_revocation(StatusCode::from_u16(status).unwrap(), &body);
         let _ = read(&body, &presented(), accepting(), now());
     }
 
     #[test]
-    fn no_secret_is_kept(secret in "[A-Za-z0-9]{16,40}", echo in "[a-z]{1,12}") {
+    fn secrets_are_never_kept(secret in "[A-Za-z0-9]{16,40}", echo in "[a-z]{1,12}") {
         let token = token(read_with(|record| {
             record["access_token"] = json!(secret);
             record["nested"] = json!({"a": [{"refresh_token": secret}], "access_token": {"x": secret}});
@@ -226,7 +226,7 @@ proptest! {
     }
 
     #[test]
-    fn extensions_pass_as_they_were_sent(name in "x_[a-z]{1,12}", value in "\\PC{0,20}", number: i64) {
+    fn extensions_pass_unchanged(name in "x_[a-z]{1,12}", value in "\\PC{0,20}", number: i64) {
         let token = token(read_with(|record| record[&name] = json!({"v": [value, number, null]})));
         let sent = json!({"v": [value, number, null]}).into();
         prop_assert_eq!(token.extensions.get(&name), Some(&sent));
