@@ -3,7 +3,7 @@ use std::time::Duration;
 use introspectd_settings::Section;
 use introspectd_upstream::{Connection, Dialect};
 
-/// A TIBCO API Exchange Gateway's part of the configuration: `base_url` and what every provider has.
+/// TIBCO API Exchange Gateway keys of a provider's section: `base_url` and the common ones.
 #[derive(Debug)]
 pub struct Config {
     pub(crate) connection: Connection,
@@ -15,7 +15,7 @@ impl Config {
         self.connection.timeout()
     }
 
-    /// Reads the vendor's keys of a provider's section. `None` where there was a problem.
+    /// Reads the vendor's keys of a provider's section; `None` if there is a problem.
     pub fn read(section: &mut Section) -> Option<Self> {
         Connection::read(section, "base_url", Dialect::Rest).map(|connection| Self { connection })
     }

@@ -1,4 +1,4 @@
-//! TIBCO API Exchange Gateway: how to ask about a token, to take it back, and to list; how to read the answers.
+//! TIBCO API Exchange Gateway adapter: introspects, revokes and lists tokens.
 
 mod config;
 mod list;
@@ -15,13 +15,14 @@ use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
 
 pub use config::Config;
 
-/// "Retrieve Access Token Details" and "Revoke Token", user guide chapter 13.
+/// Path of "Retrieve Access Token Details" and "Revoke Token", user guide chapter 13.
 const TOKENS: &str = "/asg/oauth2/access_token";
 
-/// In the place of a token, `owners` lists every token of the server, secrets and all.
+/// Path segments that are not tokens: `owners` would list every token of the server with its
+/// secrets.
 const RESERVED: &[&str] = &["owners"];
 
-/// One TIBCO API Exchange Gateway.
+/// TIBCO API Exchange Gateway provider.
 #[derive(Debug)]
 pub struct TibcoAsg {
     upstream: Upstream,
@@ -29,13 +30,13 @@ pub struct TibcoAsg {
 }
 
 impl TibcoAsg {
-    /// From what was read from the configuration.
+    /// Creates the provider from its configuration.
     pub fn new(config: Config, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
         let address = config.connection.address.clone();
         Self { upstream: Upstream::new(config.connection, clock, outbound), address }
     }
 
-    /// `None` for what can be no token.
+    /// Address of a token; `None` for a text that cannot be one.
     fn uri(&self, token: &TokenValue) -> Option<Uri> {
         let token = Segment::parse(token.expose(), RESERVED).ok()?;
         self.address.with_segment(TOKENS, &token).ok()
@@ -60,7 +61,7 @@ impl Provider for TibcoAsg {
         Ok(wire::read_revocation(response.status, &response.body, token)?)
     }
 
-    /// A record shows its `id`, in lists and with its token.
+    /// Takes the `jti` as it is: a record shows the same `id` in lists and with its token.
     fn record_id(&self, jti: &str) -> Option<TokenId> {
         TokenId::parse(jti.to_owned()).ok()
     }

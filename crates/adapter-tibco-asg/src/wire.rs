@@ -6,14 +6,14 @@ use introspectd_upstream::{described, object};
 use serde::Deserialize;
 use serde_json::Value;
 
-/// "Retrieve Access Token Details", user guide chapter 13, 2.1.1 to 2.5.1. The record also holds
-/// `refreshToken`, `secret` and `samlToken`, which are not read.
+/// Response to "Retrieve Access Token Details", user guide chapter 13, 2.1.1 to 2.5.1. The record
+/// also holds `refreshToken`, `secret` and `samlToken`, which are not read.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Record {
-    /// The token that was asked about, a secret. Decides: the same URL answers for owners, too.
+    /// Requested token, a secret. Decides: the same URL answers for owners, too.
     access_token: String,
-    /// A second spelling of another answer's shape. Two that differ are no answer.
+    /// Spelling of another documented response. Two values that differ are refused.
     #[serde(rename = "access_token")]
     rfc_access_token: Option<String>,
     /// `Active` is the only good value that the vendor shows. Decides.
@@ -21,22 +21,22 @@ struct Record {
     /// Milliseconds since the epoch. Zero and less: ended. Decides, since a record stays readable,
     /// and `Active`, for up to a day past its end.
     expires_on: i64,
-    /// Milliseconds since the epoch. Only described, so anything but an integer is as good as absent.
+    /// Milliseconds since the epoch. Descriptive: any other type is ignored.
     #[serde(default, deserialize_with = "described")]
     created_on: Option<Value>,
-    /// A list, or one string of several; both are documented. Absent and null: none.
+    /// List, or one space-separated string; both are documented. Absent and null: none.
     scopes: Option<Scopes>,
-    /// Whose token it is: an id or an LDAP name. Absent and null: unknown.
+    /// Owner of the token: an id or an LDAP name. Absent and null: unknown.
     owner: Option<String>,
-    /// Absent and null: unknown.
+    /// Client id. Absent and null: unknown.
     client: Option<String>,
-    /// A handle. Described, as above.
+    /// Handle of the record. Descriptive: any other type is ignored.
     #[serde(default, deserialize_with = "described")]
     id: Option<Value>,
-    /// Described, as above.
+    /// Vendor's grant name. Descriptive: any other type is ignored.
     #[serde(default, deserialize_with = "described")]
     grant_type: Option<Value>,
-    /// The resource group; handed on as it is.
+    /// Resource group, kept as it is.
     #[serde(default, deserialize_with = "described")]
     classification: Option<Value>,
 }
@@ -48,13 +48,13 @@ enum Scopes {
     Spaced(String),
 }
 
-/// "Token Validation Error", user guide chapter 13.
+/// Body of "Token Validation Error", user guide chapter 13.
 #[derive(Deserialize)]
 struct Error {
     error: String,
 }
 
-/// What the status and body say about this token.
+/// Reads an introspection response about the requested token.
 pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenValue) -> Result<Introspection, BadAnswer> {
     match status {
         StatusCode::OK => read_record(body, asked).map(|token| Introspection::Token(Box::new(token))),
@@ -63,7 +63,7 @@ pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenValue) -> Resul
     }
 }
 
-/// A 400 that says that there is no such token.
+/// Accepts a 400 with the documented error of an unknown token.
 fn read_unknown(body: &[u8]) -> Result<(), BadAnswer> {
     match object::<Error>(body) {
         Ok(Error { error }) if error == "invalid_grant" => Ok(()),
@@ -71,8 +71,8 @@ fn read_unknown(body: &[u8]) -> Result<(), BadAnswer> {
     }
 }
 
-/// "Revoke Token", user guide chapter 13: the record as it was, `Active` and all. It says which token was revoked, and
-/// nothing else that counts any more.
+/// Response to "Revoke Token", user guide chapter 13: the record as it was, `Active` included. Only
+/// the token it names matters.
 #[derive(Deserialize)]
 struct Revoked {
     #[serde(rename = "accessToken")]
@@ -81,7 +81,7 @@ struct Revoked {
     rfc_access_token: Option<String>,
 }
 
-/// What the status and body say about the revocation of this token.
+/// Reads a response to the revocation of the requested token.
 pub(crate) fn read_revocation(status: StatusCode, body: &[u8], asked: &TokenValue) -> Result<(), BadAnswer> {
     match status {
         StatusCode::OK => {
@@ -118,7 +118,7 @@ fn read_record(body: &[u8], asked: &TokenValue) -> Result<Token, BadAnswer> {
     Ok(token.redact(asked))
 }
 
-/// `Active` is documented; the others are what such a server would say.
+/// Maps a status. `Active` is documented; the others are the likely words.
 pub(crate) fn status(word: &str) -> Status {
     match word {
         "Active" => Status::Good,
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vendors_sample() {
+    fn vendors_sample_is_read() {
         let token = token(read_with(|_| {}));
         assert_eq!(token.exp().unwrap().seconds(), 1_409_946_380);
         assert_eq!(token.iat.unwrap().seconds(), 1_409_942_780);
@@ -170,13 +170,13 @@ mod tests {
     }
 
     #[test]
-    fn scopes_may_be_one_string() {
+    fn scopes_can_be_one_string() {
         let token = token(read_with(|record| record["scopes"] = json!("public  reviews public")));
         assert_eq!(token.scope.to_string(), "public reviews");
     }
 
     #[test]
-    fn only_active_is_good() {
+    fn only_the_word_active_is_active() {
         for (word, state) in [
             ("Active", State::Active),
             ("active", State::Unknown),
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn an_end_of_zero_or_less_is_past() {
+    fn zero_and_negative_ends_are_expired() {
         for millis in [0, -1, -1_409_946_380_427_i64] {
             let token = token(read_with(|record| record["expiresOn"] = json!(millis)));
             assert_eq!(token.state(Timestamp::from_seconds(1).unwrap()), State::Expired);
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deciding_member_of_the_wrong_type_is_no_answer() {
+    fn deciding_members_of_a_wrong_type_are_refused() {
         for (member, wrong) in [
             ("accessToken", json!(null)),
             ("accessToken", json!(7)),
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_described_member_of_the_wrong_type_is_absent() {
+    fn descriptive_members_of_a_wrong_type_are_ignored() {
         let token = token(read_with(|record| {
             record["createdOn"] = json!("then");
             record["id"] = json!(5);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doubled_member_is_no_answer() {
+    fn repeated_members_are_refused() {
         for member in ["accessToken", "status", "expiresOn"] {
             let doubled = SAMPLE.trim_end().strip_suffix('}').unwrap().to_owned();
             let original: Value = serde_json::from_str(SAMPLE).unwrap();
@@ -245,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_about_another_token_is_none() {
+    fn answers_about_another_token_are_refused() {
         let other = "T1amGR21.IdKM.8a7420fe5079ab1b3bd24b4de1d5fe2";
         assert_eq!(read_with(|record| record["accessToken"] = json!(other)), Err(BadAnswer::OtherToken));
         assert_eq!(read_with(|record| record["access_token"] = json!(other)), Err(BadAnswer::OtherToken));
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn only_invalid_grant_says_that_there_is_no_such_token() {
+    fn only_invalid_grant_means_an_unknown_token() {
         let read = |body: &str| read(StatusCode::BAD_REQUEST, body.as_bytes(), &value(TOKEN));
         assert_eq!(read(r#"{"error":"invalid_grant"}"#), Ok(Introspection::Inactive));
         assert_eq!(
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn other_statuses_say_nothing_about_the_token() {
+    fn other_statuses_are_refused() {
         for status in [201, 204, 404, 409, 410] {
             let code = StatusCode::from_u16(status).unwrap();
             assert_eq!(read(code, SAMPLE.as_bytes(), &value(TOKEN)), Err(BadAnswer::Status(status)));
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_about_a_revocation() {
+    fn revocation_responses_are_read() {
         let other = SAMPLE.replace(TOKEN, "T1amGT21.Idup.0000");
         let both = SAMPLE.replacen('{', "{\"access_token\": \"T1amGT21.Idup.0000\",", 1);
         let doubled = SAMPLE.replacen('{', "{\"accessToken\": \"T1amGT21.Idup.0000\",", 1);
@@ -310,13 +310,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_body_makes_it_panic(status in 200u16..600, body: Vec<u8>) {
+        fn reading_never_panics(status in 200u16..600, body: Vec<u8>) {
             let (status, asked) = (StatusCode::from_u16(status).unwrap(), value(TOKEN));
             let _ = (read(status, &body, &asked), read_revocation(status, &body, &asked));
         }
 
         #[test]
-        fn no_secret_is_kept(secret in "[A-Za-z0-9]{16,40}", echo in 0usize..6) {
+        fn secrets_are_never_kept(secret in "[A-Za-z0-9]{16,40}", echo in 0usize..6) {
             let token = token(read_with(|record| {
                 for member in ["refreshToken", "secret", "samlToken"] {
                     record[member] = json!(secret);

@@ -7,16 +7,17 @@ use serde_json::Value;
 
 use crate::wire;
 
-/// One token of a list. The documented members are those of a record, see [`wire`], without `status`, `secret`,
-/// `grantType`, `classification` and `samlToken`, and with `callback`, `contact` and `email`, which are about persons
-/// and not read.
+/// Token of a list. The documented members are those of a record, see [`wire`], without `status`,
+/// `secret`, `grantType`, `classification` and `samlToken`, and with `callback`, `contact` and
+/// `email`, which are about persons and not read.
 ///
-/// Nobody is let in by a list, so nothing in it decides: a value of the wrong type is as good as absent, and one odd
-/// record hides none of the others. A member that stands twice is no answer, since one of the two could be a secret.
+/// A list authorizes no request, so nothing in it decides: a value of the wrong type is ignored,
+/// and one malformed record hides none of the others. A repeated member is refused, since one of
+/// the two could be a secret.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Record {
-    /// The token, a secret. This and the next four are read to be dropped wherever else they stand.
+    /// Token, a secret. This and the next four members are read to redact them everywhere else.
     #[serde(default, deserialize_with = "described")]
     access_token: Option<Value>,
     #[serde(rename = "access_token")]
@@ -28,15 +29,15 @@ pub(super) struct Record {
     secret: Option<Value>,
     #[serde(default, deserialize_with = "described")]
     saml_token: Option<Value>,
-    /// Absent and null: not told.
+    /// Status. Absent and null: unreported.
     status: Option<Value>,
-    /// Milliseconds since the epoch. Absent, null and no possible time: it is not known whether the token has ended.
+    /// Milliseconds since the epoch. Absent, null and out of range: the end is unknown.
     #[serde(default, deserialize_with = "described")]
     expires_on: Option<Value>,
-    /// Milliseconds since the epoch. Absent, null and no possible time: before all others.
+    /// Milliseconds since the epoch. Absent, null and out of range: sorted before all others.
     #[serde(default, deserialize_with = "described")]
     created_on: Option<Value>,
-    /// One string of several, or a list.
+    /// One space-separated string, or a list.
     #[serde(default, deserialize_with = "described")]
     scopes: Option<Value>,
     #[serde(default, deserialize_with = "described")]
@@ -52,10 +53,10 @@ pub(super) struct Record {
 }
 
 impl Record {
-    /// The token, without any secret, and where it stands in the order of all.
+    /// Returns the token, without secrets, and its sort key.
     ///
     /// # Errors
-    /// [`BadAnswer::Member`] where nothing tells it from others.
+    /// [`BadAnswer::Member`] if the record has neither an id nor a token.
     pub(super) fn read(self) -> Result<(CreationKey, Token), BadAnswer> {
         let secrets: Vec<&str> =
             [&self.access_token, &self.rfc_access_token, &self.refresh_token, &self.secret, &self.saml_token]
@@ -63,7 +64,7 @@ impl Record {
                 .filter_map(text)
                 .collect();
         let is_fit = |text: &&str| !secrets.contains(text);
-        let told = |member| text(member).filter(is_fit).map(str::to_owned);
+        let kept = |member| text(member).filter(is_fit).map(str::to_owned);
 
         let end = time(&self.expires_on);
         let mut token = Token::new(self.status(), end.map_or(Expiry::Never, Expiry::At));
@@ -75,16 +76,16 @@ impl Record {
             self.scopes.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
         let spaced = text(&self.scopes).into_iter().flat_map(str::split_ascii_whitespace);
         token.scope = ScopeSet::from_tokens(list.chain(spaced).filter(is_fit));
-        token.sub = told(&self.owner);
-        token.client_id = told(&self.client);
-        token.jti = told(&self.id);
-        token.grant_type = told(&self.grant_type).as_deref().and_then(grant_type);
+        token.sub = kept(&self.owner);
+        token.client_id = kept(&self.client);
+        token.jti = kept(&self.id);
+        token.grant_type = kept(&self.grant_type).as_deref().and_then(grant_type);
         let classification =
-            told(&self.classification).map(|it| ("classification".to_owned(), Json::String(it)));
+            kept(&self.classification).map(|it| ("classification".to_owned(), Json::String(it)));
         token.details = Members::from_iter(classification);
         let secrets = secrets.iter().filter_map(|secret| TokenValue::parse((*secret).to_owned()).ok());
         let token = secrets.fold(token, |token, secret| token.redact(&secret));
-        Ok((self.place()?, token))
+        Ok((self.sort_key()?, token))
     }
 
     fn status(&self) -> Status {
@@ -94,17 +95,17 @@ impl Record {
         }
     }
 
-    fn place(&self) -> Result<CreationKey, BadAnswer> {
+    fn sort_key(&self) -> Result<CreationKey, BadAnswer> {
         let created = time(&self.created_on).and_then(|_| integer(&self.created_on));
         let handle =
             handle(text(&self.id), text(&self.access_token)).ok_or_else(|| BadAnswer::member("id"))?;
-        // No possible time is before this one.
+        // The earliest time that a vendor can send.
         Ok(CreationKey { millis: created.unwrap_or(Timestamp::MIN.seconds() * 1000), handle })
     }
 }
 
-/// Tells a token from others of the same time. A hash even of the id, which could be of any length or, by a mistake of
-/// the vendor's, the token.
+/// Tie-breaker of tokens of the same time. Hashes even the id, which could be of any length or, by
+/// the vendor's mistake, the token.
 fn handle(id: Option<&str>, token: Option<&str>) -> Option<String> {
     let known = id.or(token)?;
     let mut hasher = blake3::Hasher::new();
@@ -155,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn the_vendors_sample() {
+    fn vendors_sample_is_read() {
         let (place, token) = read_with(|_| {});
         assert_eq!(token.exp(), Some(at(1_409_946_380)));
         assert_eq!(token.iat, Some(at(1_409_942_780)));
@@ -170,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_read_where_there_is_one() {
+    fn status_is_read_if_present() {
         for (status, state) in [
             (json!("Active"), State::Active),
             (json!("active"), State::Unknown),
@@ -185,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_a_single_tokens_record_are_read_too() {
+    fn members_of_a_single_record_are_read_too() {
         let (_, token) = read_with(|record| {
             record["grantType"] = json!("password");
             record["classification"] = json!("reviews");
@@ -197,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_possible_end_nobody_knows_whether_it_is_good() {
+    fn token_without_a_valid_end_is_never_active() {
         for end in [json!(null), json!("1409946380427"), json!(1.5e12), json!(i64::MAX), json!({})] {
             for (status, state) in [
                 (json!(null), State::Unknown),
@@ -214,7 +215,7 @@ mod tests {
     }
 
     #[test]
-    fn an_odd_value_is_as_good_as_absent() {
+    fn values_of_a_wrong_type_are_ignored() {
         for odd in [json!(null), json!(5.5), json!([]), json!({"a": "b"}), json!(true)] {
             let (place, token) = read_with(|record| {
                 for member in ["owner", "client", "id", "grantType", "classification", "scopes", "createdOn"]
@@ -229,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nothing_tells_from_others_is_no_record() {
+    fn records_without_id_and_token_are_refused() {
         for record in
             ["{}", r#"{"id":5,"accessToken":null}"#, r#"{"owner":"john","expiresOn":1409946380427}"#]
         {
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn a_doubled_member_is_no_answer() {
+    fn repeated_members_are_refused() {
         for member in SECRETS.iter().chain(&["owner", "id", "expiresOn"]) {
             let doubled = format!(r#"{{"id":"a","{member}":"b","{member}":"c"}}"#);
             let doubled = doubled.replacen(r#""id":"a","id""#, r#""id""#, 1);
@@ -248,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn tokens_of_one_id_or_without_one_are_told_apart() {
+    fn handles_distinguish_tokens_with_equal_or_missing_ids() {
         let handle = |id: Option<&str>, token: Option<&str>| {
             read(&json!({"id": id, "accessToken": token}).to_string()).unwrap().0.handle
         };
@@ -266,7 +267,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_secret_is_kept(
+        fn secrets_are_never_kept(
             secrets in prop::array::uniform5("[A-Za-z0-9.]{16,40}"),
             echo in 0usize..5,
             places in prop::collection::vec(0usize..8, 0..8),
@@ -295,7 +296,7 @@ mod tests {
         }
 
         #[test]
-        fn no_record_makes_it_panic(text: Vec<u8>) {
+        fn reading_never_panics(text: Vec<u8>) {
             let _ = object::<Record>(&text).and_then(Record::read);
         }
     }
