@@ -1,4 +1,4 @@
-//! The file below the database, which a full disk does not take away.
+//! Storage below the database that survives a full disk.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind};
@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redb::backends::FileBackend;
 use redb::{BackendError, StorageBackend};
 
-/// A file whose writes wait in memory while there is no room for them.
+/// File whose writes are queued in memory while the disk is full.
 ///
-/// redb answers nothing more after a failed write, reads neither. Here a write that finds no room is kept, with all that
-/// come after it, in their order and with the points at which they have to be durable; what is read includes them.
-/// [`Disk::flush`] catches up. The file meanwhile is as after a crash at the first of these writes: redb's last commit
-/// is whole.
+/// redb refuses everything after a failed write, reads included. Here a write to a full disk is
+/// queued with all later ones, in order and with their sync points, and reads include the queue.
+/// [`Disk::flush`] catches up. Meanwhile the file is as after a crash at the first queued write:
+/// redb's last commit is whole.
 #[derive(Debug, Clone)]
 pub(crate) struct Disk(Arc<Inner>);
 
@@ -22,7 +22,7 @@ pub(crate) struct Disk(Arc<Inner>);
 struct Inner {
     file: FileBackend,
     waiting: Mutex<Waiting>,
-    /// Whether anything waits, so that reads take no lock else.
+    /// Set while writes are queued; reads take the lock only then.
     is_behind: AtomicBool,
 }
 
@@ -30,13 +30,13 @@ struct Inner {
 struct Waiting {
     steps: VecDeque<Step>,
     bytes: usize,
-    /// Length of the file once all steps are done.
+    /// Length of the file after all steps.
     length: u64,
-    /// Whether a sync failed, after which nobody knows which writes before it are on the disk.
+    /// Set after a failed sync, when earlier writes may or may not be on the disk.
     is_broken: bool,
 }
 
-/// Why the file is not up to date.
+/// Reason why the file is not up to date.
 #[derive(Debug)]
 pub(crate) enum FlushFailed {
     NoRoom(io::Error),
@@ -50,24 +50,25 @@ enum Step {
     Sync,
 }
 
-/// Bytes that may wait: those of a few transactions, of which the next begins only when the last is on the disk. Beyond
-/// it the disk's error is the database's.
-const MOST_WAITING: usize = 16 * 1024 * 1024;
+/// Limit of queued bytes, a few transactions: the next begins only once the last is on the disk.
+/// Over the limit the disk's error becomes the database's.
+const MAX_QUEUED: usize = 16 * 1024 * 1024;
 
 impl Disk {
     pub(crate) fn new(file: FileBackend) -> Self {
         Self(Arc::new(Inner { file, waiting: Mutex::default(), is_behind: AtomicBool::new(false) }))
     }
 
-    /// Whether the file lacks writes.
+    /// Returns true while writes are queued.
     pub(crate) fn is_behind(&self) -> bool {
         self.0.is_behind.load(Acquire)
     }
 
-    /// Brings the file up to date.
+    /// Writes the queue to the file.
     ///
     /// # Errors
-    /// [`FlushFailed::NoRoom`] where there still is none. After any other error the file has to be opened anew.
+    /// [`FlushFailed::NoRoom`] while the disk is full. After any other error the file has to be
+    /// reopened.
     pub(crate) fn flush(&self) -> Result<(), FlushFailed> {
         if !self.is_behind() {
             return Ok(());
@@ -100,7 +101,7 @@ impl Disk {
                 Err(error) if step.can_wait(&error) => waiting.length = length,
                 done => return done,
             }
-        } else if waiting.bytes + step.size() > MOST_WAITING {
+        } else if waiting.bytes + step.size() > MAX_QUEUED {
             return Err(ErrorKind::StorageFull.into());
         }
         match &step {
@@ -134,7 +135,8 @@ impl Apply for FileBackend {
 }
 
 impl Step {
-    /// Whether it may be done later. A sync is not: what failed in it is lost, and the next one would not say so.
+    /// Returns true if the step can be queued. A failed sync cannot: it loses writes, and the next
+    /// one would not report that.
     fn can_wait(&self, error: &io::Error) -> bool {
         match self {
             Self::Write(..) | Self::SetLength(_) => {
@@ -153,7 +155,7 @@ impl Step {
         data + size_of::<Self>()
     }
 
-    /// Does to a part of the file, which begins at `from`, what the step does to the file.
+    /// Applies the step to a part of the file that begins at `from`.
     fn apply_to(&self, part: &mut [u8], from: u64) {
         let place = |offset: u64| usize::try_from(offset.saturating_sub(from)).unwrap_or(usize::MAX);
         match self {
@@ -196,7 +198,7 @@ impl StorageBackend for Disk {
         self.step(Step::SetLength(length))
     }
 
-    /// Where writes wait, it does so behind them: whoever needs it to be done calls [`Disk::flush`].
+    /// Queued behind queued writes; [`Disk::flush`] performs it.
     fn sync_data(&self) -> io::Result<()> {
         self.step(Step::Sync)
     }
@@ -206,7 +208,7 @@ impl StorageBackend for Disk {
     }
 
     fn close(&self) -> io::Result<()> {
-        // What still finds no room was acknowledged to nobody.
+        // Writes that still do not fit were never acknowledged.
         let _ = self.flush();
         self.0.file.close()
     }

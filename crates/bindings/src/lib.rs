@@ -1,13 +1,15 @@
-//! Which token id a token stands for, for a provider that is asked by id alone; and which tokens were revoked.
+//! Stores of bindings (which record each token of a lookup-by-id provider belongs to) and of
+//! revocations.
 //!
-//! [`StoredBindings`] keeps both in a file, over restarts and crashes; [`MemoryBindings`] until the process ends. Neither
-//! holds a token: what is kept is a keyed hash of it. Both forget a binding at the end of its token.
+//! [`StoredBindings`] keeps both in a file that survives restarts and crashes, [`MemoryBindings`]
+//! until the process ends. Neither holds a token, only keyed hashes. A binding expires with its
+//! token.
 
 mod disk;
 mod keys;
 mod memory;
 mod open;
-mod remembered;
+mod revocation_map;
 mod store;
 mod stored;
 

@@ -4,43 +4,44 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use introspectd_core::{
-    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered as Found, Revocations, Revoked,
-    Timestamp, TokenId, TokenValue,
+    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered, Revocations, Revoked, Timestamp,
+    TokenId, TokenValue,
 };
 
-use crate::keys::{Keys, Place, random_root};
-use crate::remembered::Remembered;
+use crate::keys::{EntryKey, Keys, random_root};
+use crate::revocation_map::RevocationMap;
 
-/// Bindings until the process ends, in at most 32 MiB: some hundred thousand of them. Beyond that, those that end first
-/// go, and their tokens are inactive; a warning says so.
+/// In-memory store, at most 32 MiB or some hundred thousand bindings. Over the limit those that end
+/// first are dropped with a warning, and their tokens are inactive.
 ///
-/// Revocations likewise: at most 150,000, beyond which those that end first go, and hold at their provider only.
+/// At most 150,000 revocations: over the limit those that end first are dropped, and hold at their
+/// provider only.
 pub struct MemoryBindings {
     keys: Keys,
     held: Mutex<Held>,
-    remembered: Remembered,
+    revocations: RevocationMap,
 }
 
 const MAX_BYTES: usize = 32 * 1024 * 1024;
-/// What an entry takes beside its id: its place in the map and in the order of ends, as measured by their sizes.
+/// Bytes of an entry apart from its id, in the map and in the order of ends, by measured sizes.
 const OVERHEAD: usize = 256;
 
 #[derive(Default)]
 struct Held {
-    bindings: HashMap<Place, (TokenId, Timestamp)>,
-    by_end: BTreeSet<(Timestamp, Place)>,
+    bindings: HashMap<EntryKey, (TokenId, Timestamp)>,
+    by_end: BTreeSet<(Timestamp, EntryKey)>,
     bytes: usize,
     is_warned: bool,
 }
 
 impl MemoryBindings {
-    /// None yet.
+    /// Creates an empty store.
     ///
     /// # Errors
-    /// Where the system gives no random bytes.
+    /// Fails if the system provides no random bytes.
     pub fn new() -> io::Result<Self> {
-        let keys = Keys::of(&random_root()?);
-        Ok(Self { keys, held: Mutex::default(), remembered: Remembered::default() })
+        let keys = Keys::derive(&random_root()?);
+        Ok(Self { keys, held: Mutex::default(), revocations: RevocationMap::default() })
     }
 }
 
@@ -52,7 +53,7 @@ impl Bindings for MemoryBindings {
         now: Timestamp,
     ) -> Result<Option<TokenId>, BindingsFailed> {
         let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let binding = held.bindings.get(&self.keys.place(provider, token));
+        let binding = held.bindings.get(&self.keys.entry_key(provider, token));
         Ok(binding.filter(|(_, end)| now < *end).map(|(id, _)| id.clone()))
     }
 
@@ -62,17 +63,17 @@ impl Bindings for MemoryBindings {
         binding: &Binding<'_>,
         now: Timestamp,
     ) -> Result<Kept, BindingsFailed> {
-        let place = self.keys.place(provider, binding.token);
+        let key = self.keys.entry_key(provider, binding.token);
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
         let is_bound = |end: Timestamp| now == Timestamp::MAX || now < end;
-        if let Some((id, end)) = held.bindings.get(&place)
+        if let Some((id, end)) = held.bindings.get(&key)
             && id != binding.id
             && !binding.replace
             && is_bound(*end)
         {
             return Ok(Kept::OtherId);
         }
-        held.put(place, binding.id.clone(), binding.end);
+        held.put(key, binding.id.clone(), binding.end);
         held.sweep(now);
         Ok(Kept::Done)
     }
@@ -86,16 +87,16 @@ impl Revocations for MemoryBindings {
         end: Option<Timestamp>,
         now: Timestamp,
     ) {
-        self.remembered.remember(self.keys.revoked_place(provider, revoked), end, now);
-        // No file lacks them.
-        drop(self.remembered.take_changes());
+        self.revocations.remember(self.keys.revocation_key(provider, revoked), end, now);
+        // There is no file to save them to.
+        drop(self.revocations.take_changes());
     }
 
-    fn find(&self, provider: &ProviderName, revoked: Revoked<'_>) -> Option<Found> {
-        if self.remembered.is_empty() {
+    fn find(&self, provider: &ProviderName, revoked: Revoked<'_>) -> Option<Remembered> {
+        if self.revocations.is_empty() {
             return None;
         }
-        self.remembered.find(&self.keys.revoked_place(provider, revoked))
+        self.revocations.find(&self.keys.revocation_key(provider, revoked))
     }
 
     fn save(&self, _: Timestamp) -> Result<(), BindingsFailed> {
@@ -104,31 +105,31 @@ impl Revocations for MemoryBindings {
 }
 
 impl Held {
-    fn put(&mut self, place: Place, id: TokenId, end: Timestamp) {
-        self.remove(&place);
+    fn put(&mut self, key: EntryKey, id: TokenId, end: Timestamp) {
+        self.remove(&key);
         self.bytes += weight(&id);
-        self.by_end.insert((end, place));
-        self.bindings.insert(place, (id, end));
+        self.by_end.insert((end, key));
+        self.bindings.insert(key, (id, end));
     }
 
-    fn remove(&mut self, place: &Place) {
-        if let Some((id, end)) = self.bindings.remove(place) {
+    fn remove(&mut self, key: &EntryKey) {
+        if let Some((id, end)) = self.bindings.remove(key) {
             self.bytes -= weight(&id);
-            self.by_end.remove(&(end, *place));
+            self.by_end.remove(&(end, *key));
         }
     }
 
     fn sweep(&mut self, now: Timestamp) {
-        // A clock that has no idea of the time says so.
+        // `Timestamp::MAX` means the wall clock is unusable; expire nothing.
         let has_ended = |end| end <= now && now != Timestamp::MAX;
-        while let Some((end, place)) = self.by_end.first().copied()
+        while let Some((end, key)) = self.by_end.first().copied()
             && (has_ended(end) || self.bytes > MAX_BYTES)
         {
-            self.remove(&place);
+            self.remove(&key);
             if !has_ended(end) && !self.is_warned {
                 self.is_warned = true;
                 tracing::warn!(
-                    "no room for more bindings: those that end first are dropped; configure [bindings] path"
+                    "bindings limit reached; dropping those that end first; configure [bindings] path"
                 );
             }
         }

@@ -10,12 +10,12 @@ use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableError};
 
 use crate::disk::Disk;
-use crate::keys::{Keys, Place, equal, random_root};
+use crate::keys::{EntryKey, Keys, equal, random_root};
 use crate::store::{ABOUT, BINDINGS, REVOKED, Store, sweep, write};
 
-/// The file of bindings cannot be used. What it holds is as it was: it is never emptied, and never replaced.
+/// Failure to open a bindings file, whose content is left as it was: never emptied, never replaced.
 #[derive(Debug, thiserror::Error)]
-#[error("the store of bindings {file} {reason}", file = file.display())]
+#[error("bindings store {file} {reason}", file = file.display())]
 pub struct OpenFailed {
     file: PathBuf,
     reason: Reason,
@@ -23,63 +23,64 @@ pub struct OpenFailed {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Reason {
-    #[error("cannot be made, since there is no folder {}. Make the folder, or name another path", .0.display())]
+    #[error("cannot be created: directory {} does not exist. Create it, or configure another path", .0.display())]
     NoFolder(PathBuf),
-    #[error("cannot be opened: {0}. Mend that, or name another path")]
+    #[error("cannot be opened: {0}. Correct that, or configure another path")]
     Io(#[from] io::Error),
     #[error(
-        "may be written by everybody on this machine, who could bind any token to any record. See who has, then \
+        "is world-writable, so that any local user could bind any token to any record. Check who wrote it, then \
          `chmod 600` it"
     )]
     Exposed,
-    #[error("is in use by another process. Give each process a path of its own")]
+    #[error("is in use by another process. Configure a separate path for each process")]
     InUse,
     #[error(
-        "is damaged, or no store of bindings. Restore a copy of it, or move it away to begin without bindings: \
+        "is damaged, or not a bindings store. Restore a copy of it, or move it away to start without bindings: \
          tokens bound before are then inactive until they are bound again"
     )]
     Damaged,
     #[error(
-        "is of version {0}, which this program does not know. Run the program that wrote it, or move it away to \
-         begin without bindings"
+        "is of version {0}, unknown to this program. Run the program that wrote it, or move it away to \
+         start without bindings"
     )]
     Version(u32),
     #[error(
-        "was written with another key. Configure that one as [bindings] key, or move the file away to begin without \
+        "was written with another key. Configure that one as [bindings] key, or move the file away to start without \
          bindings"
     )]
     OtherKey,
     #[error(
-        "was written with a configured key. Configure it as [bindings] key, or move the file away to begin without \
+        "was written with a configured key. Configure it as [bindings] key, or move the file away to start without \
          bindings"
     )]
     KeyNeeded,
     #[error(
-        "has a key of its own. Leave [bindings] key out, or move the file away to begin without bindings"
+        "has a key of its own. Leave [bindings] key out, or move the file away to start without bindings"
     )]
     OwnKey,
 }
 
-/// Of what the file holds, not of the library that keeps it.
+/// Version of our tables, not of redb's format.
 const VERSION: u32 = 1;
 
 const VERSION_ENTRY: &str = "version";
 const CHECK_ENTRY: &str = "check";
-/// Absent where the key is configured.
+/// Absent if the key is configured.
 const KEY_ENTRY: &str = "key";
 
-/// The library would take 1 GiB. Bindings are few, and a miss asks a provider anyway.
+/// Page cache of the database. redb's default is 1 GiB; bindings are few, and a miss costs a
+/// provider request anyway.
 const CACHE_BYTES: usize = 16 * 1024 * 1024;
 
-/// How many ended bindings one transaction takes out while the file is opened.
+/// Most ended bindings that one transaction removes on opening.
 const SWEEP_AT_OPEN: usize = 10_000;
 
-/// Makes the file unless it is there, and opens it; with the revocations in it.
-pub(crate) fn open_or_make(
+/// Opens the file, creating it if missing, and reads its revocations.
+pub(crate) fn open_or_create(
     file: &Path,
     key: Option<&[u8]>,
     now: Timestamp,
-) -> Result<(Store, Vec<(Place, Timestamp)>), OpenFailed> {
+) -> Result<(Store, Vec<(EntryKey, Timestamp)>), OpenFailed> {
     let failed = |reason| OpenFailed { file: file.to_owned(), reason };
     guarded(|| if file.try_exists()? { Ok(()) } else { create(file, key) }).map_err(failed)?;
     let store = open(file, key, now)?;
@@ -87,7 +88,7 @@ pub(crate) fn open_or_make(
     Ok((store, revocations))
 }
 
-/// The file's database, whole and swept, and its keys.
+/// Opens, verifies and sweeps the database, and reads its keys.
 pub(crate) fn open(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<Store, OpenFailed> {
     let opened = guarded(|| {
         check_mode(file)?;
@@ -101,7 +102,7 @@ pub(crate) fn open(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<St
             == SWEEP_AT_OPEN
             && !disk.is_behind()
         {}
-        // A full disk is no reason to begin without bindings, but one to leave the rest for later.
+        // On a full disk the rest is left for later.
         if disk.flush().is_ok() {
             database.compact().map_err(reason)?;
         }
@@ -110,7 +111,7 @@ pub(crate) fn open(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<St
     opened.map_err(|reason| OpenFailed { file: file.to_owned(), reason })
 }
 
-/// The library would make a database of an empty file.
+/// Opens the file, refusing an empty one, which redb would initialize.
 fn disk(file: &Path) -> Result<Disk, Reason> {
     let file = OpenOptions::new().read(true).write(true).open(file)?;
     if file.metadata()?.len() == 0 {
@@ -119,14 +120,14 @@ fn disk(file: &Path) -> Result<Disk, Reason> {
     Ok(Disk::new(FileBackend::new(file).map_err(reason)?))
 }
 
-/// Where the key lies in the file, whoever can write it can seal entries of its own. A group may be meant: it is how a
-/// volume is handed to a container's user.
+/// Refuses a world-writable file: its own key would let any local user seal entries. Group access
+/// is allowed, since volumes are handed to a container's user that way.
 fn check_mode(file: &Path) -> Result<(), Reason> {
     let mode = file.metadata()?.permissions().mode();
     if mode & 0o002 == 0 { Ok(()) } else { Err(Reason::Exposed) }
 }
 
-/// The library trusts parts of a file, and panics where they are wrong.
+/// Turns redb's panics on damaged files into errors.
 fn guarded<T>(open: impl FnOnce() -> Result<T, Reason>) -> Result<T, Reason> {
     catch_unwind(AssertUnwindSafe(open)).unwrap_or(Err(Reason::Damaged))
 }
@@ -137,8 +138,8 @@ fn settings() -> Builder {
     builder
 }
 
-/// Under another name first: who is killed meanwhile leaves no half of a store at `file`. And linked, not renamed: one
-/// that another process has made meanwhile stays.
+/// Creates the file under a temporary name, so that a kill leaves no partial store at `file`, and
+/// links it, so that one created concurrently is not replaced.
 fn create(file: &Path, key: Option<&[u8]>) -> Result<(), Reason> {
     let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !folder.is_dir() {
@@ -148,7 +149,7 @@ fn create(file: &Path, key: Option<&[u8]>) -> Result<(), Reason> {
     let mut name = file.as_os_str().to_owned();
     name.push(format!(".{}.new", blake3::hash(&random_root()?).to_hex().as_str().split_at(16).0));
     let unfinished = PathBuf::from(name);
-    let made = fill(&unfinished, key.is_none().then_some(&root), &Keys::of(key.unwrap_or(&root)));
+    let made = fill(&unfinished, key.is_none().then_some(&root), &Keys::derive(key.unwrap_or(&root)));
     let linked = made.and_then(|()| match std::fs::hard_link(&unfinished, file) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(Reason::Io(error)),
         Ok(()) | Err(_) => Ok(()),
@@ -157,7 +158,7 @@ fn create(file: &Path, key: Option<&[u8]>) -> Result<(), Reason> {
     linked?;
     removed?;
     File::open(folder)?.sync_all()?;
-    tracing::info!(file = %file.display(), "made a store of bindings, which holds none yet");
+    tracing::info!(file = %file.display(), "created an empty bindings store");
     Ok(())
 }
 
@@ -165,7 +166,7 @@ fn fill(file: &Path, own_key: Option<&[u8; 32]>, keys: &Keys) -> Result<(), Reas
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(file)?;
     let database = settings().create_with_backend(FileBackend::new(file).map_err(reason)?).map_err(reason)?;
     let written = write(&database, |transaction| {
-        // That they are there, although nothing is in them.
+        // Creates the empty tables.
         transaction.open_table(BINDINGS)?;
         transaction.open_table(REVOKED)?;
         let mut about = transaction.open_table(ABOUT)?;
@@ -191,8 +192,8 @@ fn read_keys(database: &Database, configured: Option<&[u8]>) -> Result<Keys, Rea
     }
     let own = about.get(KEY_ENTRY).map_err(reason)?;
     let keys = match (own, configured) {
-        (Some(own), None) => Keys::of(own.value()),
-        (None, Some(configured)) => Keys::of(configured),
+        (Some(own), None) => Keys::derive(own.value()),
+        (None, Some(configured)) => Keys::derive(configured),
         (None, None) => return Err(Reason::KeyNeeded),
         (Some(_), Some(_)) => return Err(Reason::OwnKey),
     };
@@ -201,34 +202,34 @@ fn read_keys(database: &Database, configured: Option<&[u8]>) -> Result<Keys, Rea
     if equal(check, *keys.check()) { Ok(keys) } else { Err(Reason::OtherKey) }
 }
 
-/// The library's own checksums are no secret, so whoever can write the file can make them fit.
+/// Verifies the seals: redb's own checksums are not keyed, so a writer of the file can forge them.
 fn check_seals(database: &Database, keys: &Keys) -> Result<(), Reason> {
     let transaction = database.begin_read().map_err(reason)?;
     for entry in transaction.open_table(BINDINGS).map_err(reason)?.iter().map_err(reason)? {
-        let (place, binding) = entry.map_err(reason)?;
+        let (key, binding) = entry.map_err(reason)?;
         let (end, seal, id) = binding.value();
         let id = TokenId::parse(id.to_owned()).map_err(|_| Reason::Damaged)?;
-        if !equal(seal, keys.seal(&place.value(), end, &id)) {
+        if !equal(seal, keys.seal(&key.value(), end, &id)) {
             return Err(Reason::Damaged);
         }
     }
     let revoked = match transaction.open_table(REVOKED) {
         Ok(revoked) => revoked,
-        // A file of a former version.
+        // A file of an earlier version.
         Err(TableError::TableDoesNotExist(_)) => return Ok(()),
         Err(error) => return Err(reason(error)),
     };
     for entry in revoked.iter().map_err(reason)? {
-        let (place, entry) = entry.map_err(reason)?;
+        let (key, entry) = entry.map_err(reason)?;
         let (end, seal) = entry.value();
-        if !equal(seal, keys.revocation_seal(&place.value(), end)) {
+        if !equal(seal, keys.revocation_seal(&key.value(), end)) {
             return Err(Reason::Damaged);
         }
     }
     Ok(())
 }
 
-/// What an error of the library means to whoever has to act.
+/// Translates an error of redb to one that an operator can act on.
 fn reason(error: impl Into<redb::Error>) -> Reason {
     let error = error.into();
     if let redb::Error::DatabaseAlreadyOpen = error {

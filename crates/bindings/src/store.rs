@@ -7,30 +7,30 @@ use redb::{
 };
 
 use crate::disk::{Disk, FlushFailed};
-use crate::keys::{Keys, Place, equal};
-use crate::remembered::Changes;
+use crate::keys::{EntryKey, Keys, equal};
+use crate::revocation_map::Changes;
 
-/// What the file is: its version, and the key or what tells the configured one from others.
+/// Version of the file, and its own key or the check value of the configured one.
 pub(crate) const ABOUT: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
-/// From a token's place to its end in seconds since 1970, the entry's seal, and the id.
-pub(crate) const BINDINGS: TableDefinition<'_, Place, (i64, [u8; 32], &str)> =
+/// Entry key of a token → end in seconds since 1970, seal of the entry, and id.
+pub(crate) const BINDINGS: TableDefinition<'_, EntryKey, (i64, [u8; 32], &str)> =
     TableDefinition::new("bindings");
-/// The places by their ends.
-const BY_END: TableDefinition<'_, (i64, Place), ()> = TableDefinition::new("by_end");
-/// From a revocation's place to the end of its token, the latest possible where that is not known, and the entry's seal.
-/// Files of former versions have none.
-pub(crate) const REVOKED: TableDefinition<'_, Place, (i64, [u8; 32])> = TableDefinition::new("revoked");
+/// Entry keys by end.
+const BY_END: TableDefinition<'_, (i64, EntryKey), ()> = TableDefinition::new("by_end");
+/// Entry key of a revocation → end of its token (the latest possible if unknown), and seal of the
+/// entry. Files of earlier versions have no such table.
+pub(crate) const REVOKED: TableDefinition<'_, EntryKey, (i64, [u8; 32])> = TableDefinition::new("revoked");
 
-/// An open file.
+/// Open bindings file.
 pub(crate) struct Store {
     pub(crate) database: Database,
     pub(crate) disk: Disk,
     pub(crate) keys: Arc<Keys>,
 }
 
-/// Why something was not written.
+/// Reason why a write failed.
 pub(crate) enum WriteFailed {
-    /// The disk has no room. The store goes on.
+    /// The disk is full. The store stays usable.
     NoRoom(io::Error),
     Database(redb::Error),
 }
@@ -44,10 +44,10 @@ impl From<FlushFailed> for WriteFailed {
     }
 }
 
-/// How many ended bindings a new one takes out at most: more than come in, and few enough for none to wait.
+/// Most ended bindings that a new one removes: more than come in, and few enough not to delay it.
 const SWEEP_AT_BIND: usize = 16;
 
-/// Seconds.
+/// Seconds of a day.
 const DAY: i64 = 24 * 60 * 60;
 
 impl Store {
@@ -58,14 +58,15 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<TokenId>, redb::Error> {
         let Self { database, keys, .. } = self;
-        let place = keys.place(provider, token);
+        let key = keys.entry_key(provider, token);
         let bindings = database.begin_read()?.open_table(BINDINGS)?;
-        let Some(binding) = bindings.get(place)? else { return Ok(None) };
-        let (id, end) = opened(keys, &place, binding.value())?;
+        let Some(binding) = bindings.get(key)? else { return Ok(None) };
+        let (id, end) = opened(keys, &key, binding.value())?;
         Ok((now.seconds() < end).then_some(id))
     }
 
-    /// Keeps a binding unless the token is bound to another id, decided where nobody else writes.
+    /// Keeps a binding unless the token is bound to another id, decided within one write
+    /// transaction.
     pub(crate) fn bind(
         &self,
         provider: &ProviderName,
@@ -74,13 +75,14 @@ impl Store {
         now: Timestamp,
     ) -> Result<Kept, WriteFailed> {
         let keys = &*self.keys;
-        let (place, end) = (keys.place(provider, binding.token), binding.end.seconds());
-        let seal = keys.seal(&place, end, binding.id);
+        let key = keys.entry_key(provider, binding.token);
+        let end = binding.end.seconds();
+        let seal = keys.seal(&key, end, binding.id);
         self.write(changes, |transaction| {
             sweep(transaction, now, SWEEP_AT_BIND)?;
             let mut bindings = transaction.open_table(BINDINGS)?;
-            let former = match bindings.get(place)? {
-                Some(former) => Some(opened(keys, &place, former.value())?),
+            let former = match bindings.get(key)? {
+                Some(former) => Some(opened(keys, &key, former.value())?),
                 None => None,
             };
             if let Some((id, end)) = &former
@@ -92,17 +94,17 @@ impl Store {
             }
             let mut by_end = transaction.open_table(BY_END)?;
             if let Some((_, end)) = former {
-                by_end.remove((end, place))?;
+                by_end.remove((end, key))?;
             }
-            bindings.insert(place, (end, seal, binding.id.as_str()))?;
-            by_end.insert((end, place), ())?;
+            bindings.insert(key, (end, seal, binding.id.as_str()))?;
+            by_end.insert((end, key), ())?;
             Ok(Kept::Done)
         })
     }
 
-    /// Writes what the file lacks of revocations, and this change, so that both outlive a crash when this returns.
+    /// Writes unsaved revocations and this change, both durable once this returns.
     ///
-    /// One writer at a time: what waits for room in the end is this one's.
+    /// For one writer at a time, so that pending writes on a full disk are this one's.
     pub(crate) fn write<T>(
         &self,
         changes: &Changes,
@@ -119,8 +121,8 @@ impl Store {
         Ok(changed)
     }
 
-    /// All revocations in the file, whose seals were checked when it was opened.
-    pub(crate) fn revocations(&self) -> Result<Vec<(Place, Timestamp)>, redb::Error> {
+    /// Returns all revocations of the file, whose seals were checked on opening.
+    pub(crate) fn revocations(&self) -> Result<Vec<(EntryKey, Timestamp)>, redb::Error> {
         let revoked = match self.database.begin_read()?.open_table(REVOKED) {
             Ok(revoked) => revoked,
             Err(TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
@@ -128,20 +130,20 @@ impl Store {
         };
         let mut found = Vec::new();
         for entry in revoked.iter()? {
-            let (place, entry) = entry?;
+            let (key, entry) = entry?;
             let (end, _) = entry.value();
-            found.push((place.value(), Timestamp::from_seconds(end).unwrap_or(Timestamp::MAX)));
+            found.push((key.value(), Timestamp::from_seconds(end).unwrap_or(Timestamp::MAX)));
         }
         Ok(found)
     }
 }
 
-/// The id and the end in an entry that is as it was written.
-fn opened(keys: &Keys, place: &Place, entry: (i64, [u8; 32], &str)) -> Result<(TokenId, i64), StorageError> {
+/// Verifies an entry's seal and returns its id and end.
+fn opened(keys: &Keys, key: &EntryKey, entry: (i64, [u8; 32], &str)) -> Result<(TokenId, i64), StorageError> {
     let (end, seal, id) = entry;
-    let damaged = || StorageError::Corrupted("an entry is not as it was written".to_owned());
+    let damaged = || StorageError::Corrupted("the seal of an entry does not match".to_owned());
     let id = TokenId::parse(id.to_owned()).map_err(|_| damaged())?;
-    if equal(seal, keys.seal(place, end, &id)) { Ok((id, end)) } else { Err(damaged()) }
+    if equal(seal, keys.seal(key, end, &id)) { Ok((id, end)) } else { Err(damaged()) }
 }
 
 fn put(transaction: &WriteTransaction, keys: &Keys, changes: &Changes) -> Result<(), redb::Error> {
@@ -149,19 +151,19 @@ fn put(transaction: &WriteTransaction, keys: &Keys, changes: &Changes) -> Result
         return Ok(());
     }
     let mut revoked = transaction.open_table(REVOKED)?;
-    for (place, end) in changes {
+    for (key, end) in changes {
         match end.map(Timestamp::seconds) {
-            Some(end) => drop(revoked.insert(place, (end, keys.revocation_seal(place, end)))?),
-            None => drop(revoked.remove(place)?),
+            Some(end) => drop(revoked.insert(key, (end, keys.revocation_seal(key, end)))?),
+            None => drop(revoked.remove(key)?),
         }
     }
     Ok(())
 }
 
-/// Makes a change that outlives a crash when this returns.
+/// Commits a change, durable once this returns.
 ///
-/// Twice over, the second time without a change: the file has two states, the last and the one before, and opens with
-/// the one before where the last is damaged. So both hold the change.
+/// Commits twice, the second time without a change: the file has two states, the last and the
+/// previous one, and opens with the previous one if the last is damaged. Both then hold the change.
 pub(crate) fn write<T>(
     database: &Database,
     change: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
@@ -175,13 +177,13 @@ pub(crate) fn write<T>(
     Ok(changed)
 }
 
-/// Takes out bindings that ended a day ago, at most so many. How many they were.
+/// Removes up to `at_most` bindings that ended a day ago, and returns their number.
 pub(crate) fn sweep(
     transaction: &WriteTransaction,
     now: Timestamp,
     at_most: usize,
 ) -> Result<usize, redb::Error> {
-    // A clock that has no idea of the time says so.
+    // `Timestamp::MAX` means the wall clock is unusable; expire nothing.
     if now == Timestamp::MAX {
         return Ok(0);
     }
@@ -189,12 +191,12 @@ pub(crate) fn sweep(
     let mut bindings = transaction.open_table(BINDINGS)?;
     let mut swept = 0;
     while swept < at_most {
-        let Some((end, place)) = by_end.first()?.map(|(first, _)| first.value()) else { break };
+        let Some((end, key)) = by_end.first()?.map(|(first, _)| first.value()) else { break };
         if end > now.seconds() - DAY {
             break;
         }
-        by_end.remove((end, place))?;
-        bindings.remove(place)?;
+        by_end.remove((end, key))?;
+        bindings.remove(key)?;
         swept += 1;
     }
     Ok(swept)

@@ -5,52 +5,53 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use introspectd_core::{
-    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered as Found, Revocations, Revoked,
-    Timestamp, TokenId, TokenValue,
+    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered, Revocations, Revoked, Timestamp,
+    TokenId, TokenValue,
 };
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::keys::Keys;
-use crate::open::{OpenFailed, open, open_or_make};
-use crate::remembered::{Changes, Remembered};
+use crate::open::{OpenFailed, open, open_or_create};
+use crate::revocation_map::{Changes, RevocationMap};
 use crate::store::{Store, WriteFailed};
 
-/// Bindings and revocations in a file, which one process at a time may have open.
+/// Durable store in a file, which one process at a time can open.
 ///
-/// What was bound is there after a crash. Ended bindings are taken out a day after their end, so that a clock that was
-/// wrong for a moment takes none: a few at each [`Bindings::bind`], all of them when the file is opened, after which it
-/// is compacted. Opening reads the whole file. While the disk is full, new bindings fail and those that are there are
-/// found; after another failure of the disk the file is opened anew.
+/// Bindings survive a crash. They are removed a day after their end, so that a clock that is
+/// briefly wrong drops none: a few at each [`Bindings::bind`], all of them on opening, after which
+/// the file is compacted. Opening reads the whole file. While the disk is full, new bindings fail
+/// and known ones are found; after any other disk error the file is reopened.
 ///
-/// Revocations are in memory, too, and looked for there alone: at most 150,000, beyond which those that end first go.
+/// Revocations are also held in memory, where alone they are searched: at most 150,000, over which
+/// those that end first are dropped.
 pub struct StoredBindings {
     file: PathBuf,
     key: Option<SecretString>,
     held: RwLock<Held>,
-    /// Held by whoever writes.
+    /// Lock of the one writer.
     writing: Mutex<()>,
     is_full: AtomicBool,
     keys: Arc<Keys>,
-    remembered: Remembered,
+    revocations: RevocationMap,
 }
 
 enum Held {
     Open(Store),
-    /// When it failed.
+    /// Failed at this time.
     Failed(Timestamp),
 }
 
-/// Seconds until a file that failed is opened anew, which reads all of it.
-const REST: i64 = 5;
+/// Seconds before a failed file is reopened, which reads all of it.
+const REOPEN_DELAY: i64 = 5;
 
 impl StoredBindings {
-    /// Opens the file, or makes it. With a `key` of at least 32 bytes the file alone does not tell whether it holds a
-    /// token in hand; without, the file has a random key of its own.
+    /// Opens the file, or creates it. With a `key` of at least 32 bytes the file alone cannot be
+    /// matched to a token; without one the file has a random key of its own.
     ///
     /// # Errors
-    /// [`OpenFailed`] names the file, what is wrong with it, and what to do.
+    /// [`OpenFailed`] with the file, the problem and the remedy.
     pub fn open(file: &Path, key: Option<&SecretString>, now: Timestamp) -> Result<Self, OpenFailed> {
-        let (store, revocations) = open_or_make(file, key.map(bytes), now)?;
+        let (store, revocations) = open_or_create(file, key.map(bytes), now)?;
         Ok(Self {
             file: file.to_owned(),
             key: key.cloned(),
@@ -58,113 +59,115 @@ impl StoredBindings {
             keys: Arc::clone(&store.keys),
             held: RwLock::new(Held::Open(store)),
             writing: Mutex::default(),
-            remembered: Remembered::of_file(revocations, now),
+            revocations: RevocationMap::from_file(revocations, now),
         })
     }
 
-    /// Writes together with the revocations that the file lacks.
+    /// Writes a change together with unsaved revocations.
     fn write<T>(
         &self,
         now: Timestamp,
         change: impl FnOnce(&Store, &Changes) -> Result<T, WriteFailed>,
     ) -> Result<T, BindingsFailed> {
-        let _turn = self.turn();
-        self.write_in_turn(now, change)
+        let _writing = self.lock_writing();
+        self.write_locked(now, change)
     }
 
-    fn turn(&self) -> MutexGuard<'_, ()> {
+    fn lock_writing(&self) -> MutexGuard<'_, ()> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write_in_turn<T>(
+    fn write_locked<T>(
         &self,
         now: Timestamp,
         change: impl FnOnce(&Store, &Changes) -> Result<T, WriteFailed>,
     ) -> Result<T, BindingsFailed> {
-        let changes = self.remembered.take_changes();
-        let written = self.ask(now, |store| match change(store, &changes) {
+        let changes = self.revocations.take_changes();
+        let written = self.with_store(now, |store| match change(store, &changes) {
             Ok(written) => Ok(Ok(written)),
             Err(WriteFailed::NoRoom(error)) => Ok(Err(error)),
             Err(WriteFailed::Database(error)) => Err(error),
         });
         match written {
             Ok(Ok(written)) => {
-                self.remembered.saved(&changes);
+                self.revocations.saved(&changes);
                 if self.is_full.swap(false, Relaxed) {
-                    tracing::info!(file = %self.file.display(), "store of bindings is writable again");
+                    tracing::info!(file = %self.file.display(), "bindings store writable again");
                 }
                 Ok(written)
             }
             Ok(Err(error)) => {
-                self.remembered.give_back(changes);
+                self.revocations.give_back(changes);
                 if !self.is_full.swap(true, Relaxed) {
                     tracing::error!(
                         file = %self.file.display(), %error,
-                        "no room for the store of bindings: new bindings fail until there is, known ones are found"
+                        "disk full: bindings store rejects new bindings and still finds known ones"
                     );
                 }
                 Err(BindingsFailed)
             }
             Err(failed) => {
-                self.remembered.give_back(changes);
+                self.revocations.give_back(changes);
                 Err(failed)
             }
         }
     }
 
-    /// Logs why it failed: to a caller it is an outage, whatever it was.
-    fn ask<T>(
+    /// Runs a request on the store, reopening it if due, and logs the reason of a failure: for a
+    /// caller any failure is an outage.
+    fn with_store<T>(
         &self,
         now: Timestamp,
-        question: impl FnOnce(&Store) -> Result<T, redb::Error>,
+        request: impl FnOnce(&Store) -> Result<T, redb::Error>,
     ) -> Result<T, BindingsFailed> {
         let held = self.held.read().unwrap_or_else(PoisonError::into_inner);
         let held = match &*held {
-            Held::Failed(at) if rests(*at, now) => return Err(BindingsFailed),
+            Held::Failed(at) if is_resting(*at, now) => return Err(BindingsFailed),
             Held::Failed(_) => {
                 drop(held);
-                self.open_anew(now);
+                self.reopen(now);
                 self.held.read().unwrap_or_else(PoisonError::into_inner)
             }
             Held::Open(_) => held,
         };
         let Held::Open(store) = &*held else { return Err(BindingsFailed) };
-        // The library panics where a page that was good when the file was opened is not any more.
-        let error = match catch_unwind(AssertUnwindSafe(|| question(store))) {
+        // redb panics on a page that was damaged after the file was opened.
+        let error = match catch_unwind(AssertUnwindSafe(|| request(store))) {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "a page is damaged".to_owned(),
         };
         drop(held);
-        tracing::error!(file = %self.file.display(), error, "the store of bindings failed");
-        // The library would answer nothing more after an error of the disk.
+        tracing::error!(file = %self.file.display(), error, "bindings store failed");
+        // redb answers nothing after a disk error.
         *self.held.write().unwrap_or_else(PoisonError::into_inner) = Held::Failed(now);
         Err(BindingsFailed)
     }
 
-    /// Unless somebody else has, or has tried. It is not made anew: a file that is gone holds what was bound, wherever it is.
-    fn open_anew(&self, now: Timestamp) {
+    /// Reopens the file unless another thread has, or has tried. Never creates it: a file that was
+    /// moved away still holds the bindings.
+    fn reopen(&self, now: Timestamp) {
         let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
         match &*held {
-            Held::Failed(at) if !rests(*at, now) => {}
+            Held::Failed(at) if !is_resting(*at, now) => {}
             Held::Failed(_) | Held::Open(_) => return,
         }
         *held = match open(&self.file, self.key.as_ref().map(bytes), now) {
             Ok(store) => {
-                tracing::info!(file = %self.file.display(), "the store of bindings is open again");
+                tracing::info!(file = %self.file.display(), "bindings store reopened");
                 Held::Open(store)
             }
             Err(error) => {
-                tracing::error!(%error, "the store of bindings cannot be opened again");
+                tracing::error!(%error, "bindings store cannot be reopened");
                 Held::Failed(now)
             }
         };
     }
 }
 
-/// A clock may also have been put back.
-fn rests(failed: Timestamp, now: Timestamp) -> bool {
-    (0..REST).contains(&(now.seconds() - failed.seconds()))
+/// Returns true within the delay after a failure. A clock set back ends the delay.
+fn is_resting(failed: Timestamp, now: Timestamp) -> bool {
+    (0..REOPEN_DELAY).contains(&(now.seconds() - failed.seconds()))
 }
 
 fn bytes(key: &SecretString) -> &[u8] {
@@ -178,7 +181,7 @@ impl Bindings for StoredBindings {
         token: &TokenValue,
         now: Timestamp,
     ) -> Result<Option<TokenId>, BindingsFailed> {
-        self.ask(now, |store| store.find(provider, token, now))
+        self.with_store(now, |store| store.find(provider, token, now))
     }
 
     fn bind(
@@ -199,23 +202,23 @@ impl Revocations for StoredBindings {
         end: Option<Timestamp>,
         now: Timestamp,
     ) {
-        self.remembered.remember(self.keys.revoked_place(provider, revoked), end, now);
+        self.revocations.remember(self.keys.revocation_key(provider, revoked), end, now);
     }
 
-    fn find(&self, provider: &ProviderName, revoked: Revoked<'_>) -> Option<Found> {
-        if self.remembered.is_empty() {
+    fn find(&self, provider: &ProviderName, revoked: Revoked<'_>) -> Option<Remembered> {
+        if self.revocations.is_empty() {
             return None;
         }
-        self.remembered.find(&self.keys.revoked_place(provider, revoked))
+        self.revocations.find(&self.keys.revocation_key(provider, revoked))
     }
 
     fn save(&self, now: Timestamp) -> Result<(), BindingsFailed> {
-        // Whoever writes at the moment may have taken changes, and may fail.
-        let _turn = self.turn();
-        if !self.remembered.has_changes() {
+        // A concurrent writer may have taken changes, and may fail.
+        let _writing = self.lock_writing();
+        if !self.revocations.has_changes() {
             return Ok(());
         }
-        self.write_in_turn(now, |store, changes| store.write(changes, |_| Ok(())))
+        self.write_locked(now, |store, changes| store.write(changes, |_| Ok(())))
     }
 }
 

@@ -1,4 +1,4 @@
-//! A process that is killed while it binds.
+//! Processes that are killed, or run out of disk, while they bind.
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader};
@@ -12,14 +12,14 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::given::{NONE, NOW, Place, at, bank, bind, keep, missing, pair};
 
-/// Where a process that is to be killed binds, and from which number on. It is this program, told to run one test.
+/// File and first number for a child process: this program, running one test.
 const FILE: &str = "INTROSPECTD_TEST_BINDINGS";
 const FROM: &str = "INTROSPECTD_TEST_FROM";
 
 const ROUNDS: u32 = 50;
 
 #[test]
-fn what_was_acknowledged_before_a_kill_is_there() {
+fn acknowledged_bindings_survive_a_kill() {
     if let (Some(file), Ok(from)) = (std::env::var_os(FILE), std::env::var(FROM)) {
         let bindings = StoredBindings::open(file.as_ref(), None, at(NOW)).unwrap();
         for number in from.parse().unwrap().. {
@@ -31,7 +31,7 @@ fn what_was_acknowledged_before_a_kill_is_there() {
     let mut next = 0;
     for round in 0..ROUNDS {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "crashes::what_was_acknowledged_before_a_kill_is_there", "--nocapture"])
+            .args(["--exact", "crashes::acknowledged_bindings_survive_a_kill", "--nocapture"])
             .env(FILE, place.file())
             .env(FROM, next.to_string())
             .stdout(Stdio::piped())
@@ -39,7 +39,8 @@ fn what_was_acknowledged_before_a_kill_is_there() {
             .unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
         let mut acknowledged = || lines.find_map(|line| line.strip_prefix("bound ")?.parse::<u32>().ok());
-        // Each round at another moment: in its first opening, after none, one or some bindings, and a little later.
+        // Kills at another moment each round: while opening, after none, one or some bindings, and
+        // a little later.
         for _ in 0..round % 7 {
             acknowledged().unwrap();
         }
@@ -56,55 +57,57 @@ fn what_was_acknowledged_before_a_kill_is_there() {
     assert!(leftovers <= 1, "{leftovers}");
 }
 
-/// How large a file may be: the system refuses what is beyond, as a full disk does.
-const MOST_BYTES: u64 = 150_000;
+/// File size limit, over which the system refuses writes like a full disk.
+const MAX_BYTES: u64 = 150_000;
 
 #[test]
-fn a_file_that_may_not_grow_takes_bindings_again_and_has_the_former_ones_all_the_time() {
-    const NAME: &str =
-        "crashes::a_file_that_may_not_grow_takes_bindings_again_and_has_the_former_ones_all_the_time";
+fn size_limited_file_keeps_bindings_and_recovers() {
+    const NAME: &str = "crashes::size_limited_file_keeps_bindings_and_recovers";
     if let Some(file) = std::env::var_os(FILE) {
         let limit = |current| setrlimit(Resource::Fsize, Rlimit { current, maximum: None }).unwrap();
-        println!("went on after {}", fill_and_go_on(&file, || limit(Some(MOST_BYTES)), || limit(None)));
+        println!("recovered after {}", fill_and_recover(&file, || limit(Some(MAX_BYTES)), || limit(None)));
         return;
     }
     let place = Place::new();
-    // A signal that is ignored stays so.
+    // An ignored signal stays ignored across exec.
     let limited = "trap '' XFSZ; exec \"$0\" \"$@\"";
-    went_on(Command::new("sh").args(["-c", limited]).env(FILE, place.file()), NAME);
+    recovers(Command::new("sh").args(["-c", limited]).env(FILE, place.file()), NAME);
 }
 
 #[test]
-fn a_full_disk_takes_bindings_again_and_has_the_former_ones_all_the_time() {
-    const NAME: &str = "crashes::a_full_disk_takes_bindings_again_and_has_the_former_ones_all_the_time";
+fn full_disk_keeps_bindings_and_recovers() {
+    const NAME: &str = "crashes::full_disk_keeps_bindings_and_recovers";
     if let Some(file) = std::env::var_os(FILE) {
         let filler = Path::new(&file).with_file_name("filler");
         let fill = || drop(std::fs::write(&filler, vec![b'x'; 64 * 1024 * 1024]).unwrap_err());
-        println!("went on after {}", fill_and_go_on(&file, fill, || std::fs::remove_file(&filler).unwrap()));
+        println!(
+            "recovered after {}",
+            fill_and_recover(&file, fill, || std::fs::remove_file(&filler).unwrap())
+        );
         return;
     }
     let place = Place::new();
-    // A disk of its own, which ends with the process.
+    // A file system of its own, which ends with the process.
     let mounted = "mount -t tmpfs -o size=2m tmpfs \"$FOLDER\" && exec \"$0\" \"$@\"";
     let mut command = Command::new("unshare");
     if !rustix::process::geteuid().is_root() {
         command.arg("--map-root-user");
     }
     command.args(["--mount", "sh", "-c", mounted]).env("FOLDER", place.folder()).env(FILE, place.file());
-    went_on(&mut command, NAME);
+    recovers(&mut command, NAME);
 }
 
-/// Runs this program's test of this name in such a process.
+/// Runs the test of this name in a child process.
 #[track_caller]
-fn went_on(command: &mut Command, name: &str) {
+fn recovers(command: &mut Command, name: &str) {
     command.arg(std::env::current_exe().unwrap()).args(["--exact", name, "--nocapture"]);
     let output = command.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && said.contains("went on after"), "{output:#?}");
+    let output_text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && output_text.contains("recovered after"), "{output:#?}");
 }
 
-/// How many were bound before the disk was full.
-fn fill_and_go_on(file: &OsStr, fill: impl Fn(), make_room: impl Fn()) -> u32 {
+/// Fills the disk, makes room again, and returns the number of bindings before it was full.
+fn fill_and_recover(file: &OsStr, fill: impl Fn(), make_room: impl Fn()) -> u32 {
     let open = || StoredBindings::open(file.as_ref(), None, at(NOW)).unwrap();
     let try_to_bind = |bindings: &StoredBindings, number: u32| {
         let (token, id) = pair(number);
@@ -134,7 +137,7 @@ fn fill_and_go_on(file: &OsStr, fill: impl Fn(), make_room: impl Fn()) -> u32 {
 
     fill();
     let full = (bound + 1..).find(|number| try_to_bind(&bindings, *number).is_err()).unwrap();
-    // As after a crash, and with no room for what opening writes.
+    // Like after a crash, with no room for the writes of opening.
     drop(bindings);
     let bindings = open();
     assert_eq!(missing(&bindings, 0..full), NONE, "opened on a full disk");
@@ -143,7 +146,7 @@ fn fill_and_go_on(file: &OsStr, fill: impl Fn(), make_room: impl Fn()) -> u32 {
     bound
 }
 
-/// Shorter than a system lets a process rest.
+/// Waits for less than the shortest sleep of the system.
 fn spin(time: Duration) {
     let start = Instant::now();
     while start.elapsed() < time {

@@ -1,4 +1,4 @@
-//! Files that are not what they were: each is refused, or says all that it was told.
+//! Damaged files: each is refused, or still has all its bindings.
 
 use std::sync::LazyLock;
 
@@ -9,7 +9,7 @@ use crate::given::{NONE, Place, bind, missing};
 
 const BOUND: u32 = 40;
 
-/// A store's bytes, as a crash leaves them and after it was closed.
+/// Bytes of a store, after a crash and after closing.
 static FILLED: LazyLock<[Vec<u8>; 2]> = LazyLock::new(|| {
     let place = Place::new();
     let bindings = place.open();
@@ -23,7 +23,8 @@ fn filled(closed: bool) -> Vec<u8> {
     FILLED[usize::from(closed)].clone()
 }
 
-/// Opens a file of these bytes. Whether it was refused; if not, all must be there.
+/// Opens a file of these bytes and returns true if it is refused; otherwise all bindings must be
+/// there.
 fn is_refused(bytes: &[u8]) -> (bool, Vec<u8>) {
     let place = Place::new();
     std::fs::write(place.file(), bytes).unwrap();
@@ -33,15 +34,15 @@ fn is_refused(bytes: &[u8]) -> (bool, Vec<u8>) {
             (false, Vec::new())
         }
         Err(refusal) => {
-            let told = refusal.to_string();
-            assert!(told.contains("is damaged") && told.contains("move it away"), "{told}");
+            let reason = refusal.to_string();
+            assert!(reason.contains("is damaged") && reason.contains("move it away"), "{reason}");
             (true, place.bytes())
         }
     }
 }
 
 #[test]
-fn a_closed_file_with_one_bit_changed_is_refused_as_it_is_or_whole() {
+fn closed_file_with_a_flipped_bit_is_refused_untouched_or_complete() {
     let whole = filled(true);
     let mut refused = 0;
     // The head, where one bit says which state is the last, and steps that meet all parts of pages.
@@ -58,7 +59,7 @@ fn a_closed_file_with_one_bit_changed_is_refused_as_it_is_or_whole() {
 }
 
 #[test]
-fn the_file_of_a_crash_with_one_bit_changed_is_refused_or_whole() {
+fn crashed_file_with_a_flipped_bit_is_refused_or_complete() {
     let whole = filled(false);
     let places = (9..10).chain((0..320).step_by(5)).chain((512..whole.len()).step_by(509));
     let mut refused = 0;
@@ -74,7 +75,7 @@ fn the_file_of_a_crash_with_one_bit_changed_is_refused_or_whole() {
 }
 
 #[test]
-fn a_file_that_breaks_off_is_refused() {
+fn truncated_file_is_refused() {
     for whole in [filled(true), filled(false)] {
         for length in (0..whole.len()).step_by(whole.len() / 23) {
             assert!(is_refused(&whole[..length]).0, "{length} of {}", whole.len());
@@ -82,9 +83,9 @@ fn a_file_that_breaks_off_is_refused() {
     }
 }
 
-/// The library's checksums are no secret: these are right.
+/// Forges entries with valid checksums of redb, which are not keyed.
 #[test]
-fn an_entry_that_somebody_else_wrote_is_refused() {
+fn forged_entries_are_refused() {
     let table: TableDefinition<'_, [u8; 32], (i64, [u8; 32], &str)> = TableDefinition::new("bindings");
     type Entry = (i64, [u8; 32], String);
     let changes: [fn(&mut Entry, &Entry); 4] = [
@@ -125,7 +126,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 
     #[test]
-    fn bytes_of_any_kind_are_refused_or_whole(
+    fn random_damage_is_refused_or_harmless(
         closed: bool,
         changes in prop::collection::vec((0usize..80_000, any::<u8>(), 1usize..600), 1..4),
     ) {

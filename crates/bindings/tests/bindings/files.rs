@@ -1,4 +1,4 @@
-//! Which files are opened, and what is said of the others.
+//! Files that are opened, and reasons why others are refused.
 
 use std::os::unix::fs::PermissionsExt;
 
@@ -20,7 +20,7 @@ fn refusal_with(place: &Place, key: Option<&str>) -> String {
 }
 
 #[test]
-fn only_its_owner_may_read_it_and_nothing_else_is_left_beside_it() {
+fn new_file_is_private_and_alone_in_its_folder() {
     let place = Place::new();
     drop(place.open());
     let mode = place.file().metadata().unwrap().permissions().mode();
@@ -29,7 +29,7 @@ fn only_its_owner_may_read_it_and_nothing_else_is_left_beside_it() {
 }
 
 #[test]
-fn a_file_that_everybody_may_write_is_refused_and_left_as_it_is() {
+fn world_writable_file_is_refused_untouched() {
     let place = Place::new();
     bind(&place.open(), 1);
     let (bytes, allow) = (place.bytes(), |mode| {
@@ -38,7 +38,7 @@ fn a_file_that_everybody_may_write_is_refused_and_left_as_it_is() {
     for mode in [0o666, 0o602] {
         allow(mode);
         let refusal = place.refusal();
-        assert!(refusal.contains("everybody") && refusal.contains("chmod 600"), "{refusal}");
+        assert!(refusal.contains("world-writable") && refusal.contains("chmod 600"), "{refusal}");
     }
     assert_eq!(place.bytes(), bytes);
     allow(0o660);
@@ -46,7 +46,7 @@ fn a_file_that_everybody_may_write_is_refused_and_left_as_it_is() {
 }
 
 #[test]
-fn one_process_at_a_time_has_it_open() {
+fn second_process_is_refused() {
     let place = Place::new();
     let bindings = place.open();
     let refusal = place.refusal();
@@ -57,15 +57,15 @@ fn one_process_at_a_time_has_it_open() {
 }
 
 #[test]
-fn a_missing_folder_is_named() {
+fn missing_folder_is_named() {
     let place = Place::new();
     let file = place.folder().join("no/such/bindings.redb");
     let refusal = StoredBindings::open(&file, None, at(NOW)).expect_err("no folder").to_string();
-    assert!(refusal.contains("no folder") && refusal.contains("no/such"), "{refusal}");
+    assert!(refusal.contains("does not exist") && refusal.contains("no/such"), "{refusal}");
 }
 
 #[test]
-fn what_is_no_store_is_refused_and_left_as_it_is() {
+fn other_files_are_refused_untouched() {
     let mut of_redb = Vec::new();
     for (what, bytes) in [
         ("text", &b"path = \"bindings\"\n"[..]),
@@ -76,7 +76,10 @@ fn what_is_no_store_is_refused_and_left_as_it_is() {
         let place = Place::new();
         std::fs::write(place.file(), bytes).unwrap();
         let refusal = place.refusal();
-        assert!(refusal.contains("damaged, or no store") && refusal.contains("move it away"), "{refusal}");
+        assert!(
+            refusal.contains("damaged, or not a bindings store") && refusal.contains("move it away"),
+            "{refusal}"
+        );
         assert_eq!(place.bytes(), bytes, "{what}");
     }
     let place = Place::new();
@@ -90,11 +93,11 @@ fn what_is_no_store_is_refused_and_left_as_it_is() {
     let place = Place::new();
     std::fs::create_dir(place.file()).unwrap();
     assert!(place.refusal().contains("cannot be opened"));
-    assert!(of_redb[0].contains("no store of bindings"), "{of_redb:?}");
+    assert!(of_redb[0].contains("not a bindings store"), "{of_redb:?}");
 }
 
 #[test]
-fn another_version_is_not_touched() {
+fn unknown_version_is_refused_untouched() {
     let place = Place::new();
     bind(&place.open(), 1);
     let about: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("about");
@@ -112,22 +115,22 @@ fn another_version_is_not_touched() {
 }
 
 #[test]
-fn a_configured_key_is_needed_again_and_is_not_in_the_file() {
+fn configured_key_is_required_again_and_not_stored() {
     let place = Place::new();
     bind(&open_with(&place, Some(KEY)).unwrap(), 1);
     assert!(!place.bytes().windows(KEY.len()).any(|part| part == KEY.as_bytes()));
-    for (key, told) in
+    for (key, reason) in
         [(None, "was written with a configured key"), (Some("another key"), "with another key")]
     {
         let refusal = refusal_with(&place, key);
-        assert!(refusal.contains(told) && refusal.contains("[bindings] key"), "{refusal}");
+        assert!(refusal.contains(reason) && refusal.contains("[bindings] key"), "{refusal}");
         assert!(!refusal.contains("another key") || key.is_some());
     }
     assert_eq!(missing(&open_with(&place, Some(KEY)).unwrap(), 1..2), NONE);
 }
 
 #[test]
-fn a_store_with_a_key_of_its_own_takes_no_other() {
+fn store_with_its_own_key_refuses_a_configured_one() {
     let place = Place::new();
     bind(&place.open(), 1);
     let refusal = refusal_with(&place, Some(KEY));
@@ -136,7 +139,7 @@ fn a_store_with_a_key_of_its_own_takes_no_other() {
 }
 
 #[test]
-fn two_stores_keep_the_same_token_differently() {
+fn two_stores_hash_the_same_token_differently() {
     let (one, other) = (Place::new(), Place::new());
     bind(&one.open(), 1);
     bind(&other.open(), 1);

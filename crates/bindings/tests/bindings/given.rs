@@ -1,4 +1,4 @@
-//! What the tests bind, and where.
+//! Tokens, ids and store files of the tests.
 
 use std::path::{Path, PathBuf};
 
@@ -27,7 +27,7 @@ pub(crate) fn id(text: &str) -> TokenId {
     TokenId::parse(text.to_owned()).unwrap()
 }
 
-/// The token of this number and its id.
+/// Token of this number and its id.
 pub(crate) fn pair(number: u32) -> (TokenValue, TokenId) {
     (token(&format!("secret-of-{number}")), id(&format!("249a0a2e-028a-4e15-a841-{number:012}")))
 }
@@ -38,7 +38,7 @@ pub(crate) fn bind(bindings: &dyn Bindings, number: u32) {
     assert_eq!(keep(bindings, &token, &id, at(NOW + 3600), at(NOW)), Ok(Kept::Done));
 }
 
-/// Binds a token, in place of any other binding.
+/// Binds a token, replacing any other binding.
 pub(crate) fn keep(
     bindings: &dyn Bindings,
     token: &TokenValue,
@@ -49,7 +49,7 @@ pub(crate) fn keep(
     bindings.bind(&bank(), &Binding { token, id, end, replace: true }, now)
 }
 
-/// Which of these pairs are not as they were bound.
+/// Numbers whose pairs are not bound as they were.
 pub(crate) fn missing(bindings: &dyn Bindings, numbers: impl Iterator<Item = u32>) -> Vec<u32> {
     let is_there = |number: &u32| {
         let (token, id) = pair(*number);
@@ -58,10 +58,10 @@ pub(crate) fn missing(bindings: &dyn Bindings, numbers: impl Iterator<Item = u32
     numbers.filter(|number| !is_there(number)).collect()
 }
 
-/// No pair.
+/// Empty list of numbers.
 pub(crate) const NONE: [u32; 0] = [];
 
-/// A folder with room for a store.
+/// Temporary folder for a store.
 pub(crate) struct Place {
     folder: TempDir,
 }
@@ -91,7 +91,7 @@ impl Place {
         StoredBindings::open(&self.file(), None, at(NOW))
     }
 
-    /// What is said of a file that is refused.
+    /// Reason why the file is refused.
     pub(crate) fn refusal(&self) -> String {
         let refusal = self.try_open().expect_err("a file that is refused").to_string();
         assert!(refusal.contains(self.file().to_str().unwrap()), "{refusal}");

@@ -1,4 +1,4 @@
-//! What both stores do alike, and what only one of them does.
+//! Behaviour of both stores, and of each alone.
 
 use introspectd_bindings::{MemoryBindings, StoredBindings};
 use introspectd_core::{Binding, Bindings, Kept, ProviderName, Timestamp};
@@ -11,7 +11,7 @@ fn each(check: impl Fn(&dyn Bindings)) {
 }
 
 #[test]
-fn a_bound_token_has_its_id_and_no_other_token_has() {
+fn only_the_bound_token_finds_its_id() {
     each(|bindings| {
         bind(bindings, 1);
         bind(bindings, 2);
@@ -34,7 +34,7 @@ fn a_bound_token_has_its_id_and_no_other_token_has() {
 }
 
 #[test]
-fn a_binding_ends_with_its_token() {
+fn binding_expires_with_its_token() {
     each(|bindings| {
         bind(bindings, 1);
         let (token, id) = pair(1);
@@ -46,7 +46,7 @@ fn a_binding_ends_with_its_token() {
 }
 
 #[test]
-fn a_clock_that_has_no_idea_of_the_time_takes_no_binding() {
+fn unusable_clock_expires_no_binding() {
     each(|bindings| {
         bind(bindings, 1);
         let (token, id) = pair(2);
@@ -56,7 +56,7 @@ fn a_clock_that_has_no_idea_of_the_time_takes_no_binding() {
 }
 
 #[test]
-fn the_last_binding_of_a_token_counts() {
+fn last_binding_of_a_token_wins() {
     each(|bindings| {
         let (token, first) = pair(1);
         bind(bindings, 1);
@@ -64,14 +64,14 @@ fn the_last_binding_of_a_token_counts() {
         assert_eq!(bindings.find(&bank(), &token, at(NOW + 59)), Ok(Some(id("other"))));
         assert_eq!(bindings.find(&bank(), &token, at(NOW + 60)), Ok(None));
         let _ = keep(bindings, &token, &first, at(NOW + 5 * DAY), at(NOW)).unwrap();
-        // When the former one would be swept.
+        // At a time when the previous one would be swept.
         let _ = keep(bindings, &pair(2).0, &id("2"), at(NOW + 9 * DAY), at(NOW + 2 * DAY)).unwrap();
         assert_eq!(bindings.find(&bank(), &token, at(NOW + 4 * DAY)), Ok(Some(first)));
     });
 }
 
 #[test]
-fn another_id_for_a_bound_token_needs_to_say_that_it_replaces() {
+fn rebinding_to_another_id_requires_replace() {
     each(|bindings| {
         bind(bindings, 1);
         let (token, first) = pair(1);
@@ -87,12 +87,12 @@ fn another_id_for_a_bound_token_needs_to_say_that_it_replaces() {
         assert_eq!(try_to(&first, false, at(NOW)), Kept::Done);
         assert_eq!(try_to(&second, true, at(NOW)), Kept::Done);
         assert_eq!(found().as_ref(), Some(&second));
-        assert_eq!(try_to(&first, false, at(NOW + 7200)), Kept::Done, "what has ended binds nothing");
+        assert_eq!(try_to(&first, false, at(NOW + 7200)), Kept::Done, "an expired binding does not block");
     });
 }
 
 #[test]
-fn of_two_writers_that_race_for_a_token_one_wins() {
+fn one_of_several_racing_writers_wins() {
     each(|bindings| {
         for round in 0..20 {
             let (token, _) = pair(round);
@@ -113,7 +113,7 @@ fn of_two_writers_that_race_for_a_token_one_wins() {
 }
 
 #[test]
-fn what_was_bound_is_there_when_the_file_is_opened_again() {
+fn bindings_survive_reopening() {
     let place = Place::new();
     for round in 0..5 {
         let bindings = place.open();
@@ -122,9 +122,9 @@ fn what_was_bound_is_there_when_the_file_is_opened_again() {
     }
 }
 
-/// Looked for at a time when it was good: whether it is kept shows only so.
+/// Searches at a time before the end, since an expired binding is never found.
 #[test]
-fn what_ended_a_day_ago_is_taken_out_and_nothing_else() {
+fn opening_removes_bindings_a_day_after_their_end() {
     let kept = |opened: Timestamp| {
         let place = Place::new();
         bind(&place.open(), 1);
@@ -133,11 +133,11 @@ fn what_ended_a_day_ago_is_taken_out_and_nothing_else() {
     };
     assert!(kept(at(NOW + 3600 + DAY - 1)));
     assert!(!kept(at(NOW + 3600 + DAY)));
-    assert!(kept(Timestamp::MAX), "a clock that does not know the time takes nothing");
+    assert!(kept(Timestamp::MAX), "an unusable clock expires nothing");
 }
 
 #[test]
-fn a_new_binding_takes_out_what_ended_a_day_ago() {
+fn binding_removes_some_that_ended_a_day_ago() {
     let place = Place::new();
     let bindings = place.open();
     (0..20).for_each(|number| bind(&bindings, number));
@@ -151,7 +151,7 @@ fn a_new_binding_takes_out_what_ended_a_day_ago() {
 }
 
 #[test]
-fn the_file_does_not_grow_with_what_has_ended() {
+fn file_does_not_grow_with_ended_bindings() {
     let place = Place::new();
     let fill = |from: u32, now: i64| {
         let bindings = StoredBindings::open(&place.file(), None, at(now)).unwrap();
@@ -167,9 +167,9 @@ fn the_file_does_not_grow_with_what_has_ended() {
     assert!(sizes.iter().all(|size| *size <= first * 3 / 2), "{first} and then {sizes:?}");
 }
 
-/// An id may have 16 KiB.
+/// Uses ids of the largest size, 16 KiB.
 #[test]
-fn memory_is_bounded_and_what_ends_first_goes_first() {
+fn memory_limit_drops_the_first_to_end() {
     let bindings = MemoryBindings::new().unwrap();
     let long = id(&"x".repeat(16 * 1024));
     let bound = 2500;
@@ -184,18 +184,15 @@ fn memory_is_bounded_and_what_ends_first_goes_first() {
 }
 
 #[test]
-fn no_token_is_in_the_file_or_printed() {
+fn tokens_are_neither_stored_nor_printed() {
     let place = Place::new();
     let bindings = place.open();
     bind(&bindings, 1);
     let contains = |text: &str| place.bytes().windows(text.len()).any(|part| part == text.as_bytes());
-    assert!(contains(pair(1).1.as_str()), "the id is, or this test would find nothing");
+    assert!(contains(pair(1).1.as_str()), "the id is stored, or this test would prove nothing");
     assert!(!contains("secret-of-1"));
     let bare = blake3::hash(b"secret-of-1");
-    assert!(
-        !place.bytes().windows(32).any(|part| part == bare.as_bytes()),
-        "nor a hash that anybody can make"
-    );
+    assert!(!place.bytes().windows(32).any(|part| part == bare.as_bytes()), "an unkeyed hash is stored");
     for printed in [format!("{bindings:?}"), format!("{:?}", MemoryBindings::new().unwrap())] {
         assert!(!printed.contains("secret") && !printed.contains('['), "{printed}");
     }

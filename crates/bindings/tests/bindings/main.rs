@@ -1,4 +1,4 @@
-//! Bindings as their users meet them: what was bound is there, or the file says that it is not what it was.
+//! Durability of the stores: a binding is found again, or its file is refused as damaged.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

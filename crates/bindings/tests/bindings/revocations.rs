@@ -1,4 +1,4 @@
-//! Revocations that are remembered, in both stores, and over a restart in one.
+//! Revocations in both stores, and across a restart in the durable one.
 
 use introspectd_bindings::{MemoryBindings, StoredBindings};
 use introspectd_core::{ProviderName, Remembered, Revocations, Revoked, Timestamp};
@@ -17,7 +17,7 @@ fn find(revocations: &dyn Revocations, text: &str) -> Option<Option<Timestamp>> 
 }
 
 #[test]
-fn a_revocation_is_of_one_token_or_record_of_one_provider() {
+fn revocation_covers_one_token_or_record_of_one_provider() {
     let memory = MemoryBindings::new().unwrap();
     let place = Place::new();
     let stored = place.open();
@@ -36,7 +36,7 @@ fn a_revocation_is_of_one_token_or_record_of_one_provider() {
 }
 
 #[test]
-fn a_revocation_survives_a_restart_until_a_day_after_its_end() {
+fn revocation_survives_a_restart_until_a_day_after_its_end() {
     let place = Place::new();
     let stored = place.open();
     remember(&stored, "ends", Some(NOW + 60));
@@ -47,7 +47,7 @@ fn a_revocation_survives_a_restart_until_a_day_after_its_end() {
     assert_eq!(find(&stored, "ends"), Some(Some(at(NOW + 60))));
     assert_eq!(find(&stored, "never ends"), Some(None));
     remember(&stored, "never ends", Some(NOW + 9 * DAY));
-    // With the next that is written, whatever it is.
+    // Saved with the next write of any kind.
     bind(&stored, 1);
     drop(stored);
     let open = |now| StoredBindings::open(&place.file(), None, at(now)).unwrap();
@@ -58,11 +58,11 @@ fn a_revocation_survives_a_restart_until_a_day_after_its_end() {
     remember(&stored, "another", None);
     stored.save(at(NOW)).unwrap();
     drop(stored);
-    assert_eq!(find(&open(NOW), "ends"), None, "it is out of the file, too");
+    assert_eq!(find(&open(NOW), "ends"), None, "the file has lost it, too");
 }
 
 #[test]
-fn no_token_is_in_the_file_of_revocations() {
+fn revoked_tokens_are_not_stored() {
     let place = Place::new();
     let stored = place.open();
     remember(&stored, "secret-of-1", None);
@@ -75,7 +75,7 @@ fn no_token_is_in_the_file_of_revocations() {
 }
 
 #[test]
-fn a_changed_revocation_is_refused() {
+fn forged_revocation_is_refused() {
     let place = Place::new();
     let stored = place.open();
     remember(&stored, "t", Some(NOW + 60));
@@ -97,7 +97,7 @@ fn a_changed_revocation_is_refused() {
 }
 
 #[test]
-fn a_file_of_a_version_without_revocations_is_opened() {
+fn file_of_a_version_without_revocations_is_opened() {
     let place = Place::new();
     bind(&place.open(), 1);
     let database = Database::open(place.file()).unwrap();

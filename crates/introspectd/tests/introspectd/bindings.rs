@@ -133,9 +133,9 @@ async fn on_a_full_disk_bound_tokens_stay_active_and_new_bindings_wait_for_room(
     std::fs::remove_file(&filler).unwrap();
     assert_eq!(bind(&token(bound)).await, 204);
     assert!(ask_as_edge(&address, &token(bound)).await.is_active());
-    server.logged("no room for the store of bindings").await;
-    server.logged("store of bindings is writable again").await;
-    let failures = server.log().into_iter().filter(|line| line.contains("no room for the store")).count();
+    server.logged("disk full: bindings store").await;
+    server.logged("bindings store writable again").await;
+    let failures = server.log().into_iter().filter(|line| line.contains("disk full: bindings store")).count();
     assert_eq!(failures, 1, "it is said once");
 }
 
@@ -147,7 +147,7 @@ async fn a_file_that_is_no_good_is_2_and_named_with_what_to_do() {
     let mut command = folder.command();
     command.args(SERVE);
     let ended = run(command, "").await.with(2);
-    for text in ["bindings.redb", "is damaged, or no store of bindings", "move it away"] {
+    for text in ["bindings.redb", "is damaged, or not a bindings store", "move it away"] {
         assert!(ended.stderr.contains(text), "{text}: {ended:#?}");
     }
     assert_eq!(std::fs::read(file).unwrap(), b"no store");
