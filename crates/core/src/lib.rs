@@ -5,6 +5,8 @@
 //! nothing about the token. The two are different types, so that a failure can never be read as
 //! "inactive".
 
+#![warn(missing_docs)]
+
 mod binding;
 mod clock;
 mod doubt;

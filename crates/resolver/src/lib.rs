@@ -4,6 +4,8 @@
 //! and asks where it knows nothing. Facts are cached, decisions never: what comes out is what a
 //! provider said, and whoever uses it judges it against the time and the caller of each request.
 
+#![warn(missing_docs)]
+
 mod bind;
 mod cache;
 mod doubt;

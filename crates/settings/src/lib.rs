@@ -6,6 +6,7 @@
 //! problem too, reported with the nearest known key. Values read, defaults included, are recorded
 //! as well: `introspectd check` prints them, with secrets masked.
 
+#![warn(missing_docs)]
 #![allow(
     clippy::wildcard_enum_match_arm,
     reason = "the values of `config` have eleven kinds, of which a reader wants one"

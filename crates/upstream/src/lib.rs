@@ -12,6 +12,8 @@
 //! - TLS certificates are always verified: there is no switch for it;
 //! - nothing of a URL, a body or a credential is logged, since vendors put tokens into all three.
 
+#![warn(missing_docs)]
+
 mod address;
 mod answer;
 mod authorization;
