@@ -1,7 +1,7 @@
 //! Bounded reads of the files that configuration names.
 //!
-//! Whatever a path turns out to be (a named pipe, a device, a directory, something huge), the read ends, takes no more
-//! memory than its limit, and says what is wrong.
+//! The read of any path (a named pipe, a device, a directory, a huge file) ends, uses no more
+//! memory than its limit, and reports the problem.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -21,13 +21,14 @@ pub const MAX_SECRET: usize = 64 * 1024;
 /// Longest wait for the writer of a pipe, such as a shell's `<(command)`, while a process starts.
 pub const START: Duration = Duration::from_secs(5);
 
-/// Pause before a pipe without data is looked at again.
+/// Pause before a pipe without data is read again.
 const POLL: Duration = Duration::from_millis(5);
 
 /// Reads at most `limit` bytes, and waits at most `wait` for the writer of a pipe.
 ///
 /// # Errors
-/// As the system says; where there is more than `limit`; where a pipe has no writer, or gives no end in time.
+/// Errors of the system; more than `limit` bytes; a pipe without a writer, or without an end in
+/// time.
 pub fn read(path: &Path, limit: usize, wait: Duration) -> io::Result<Vec<u8>> {
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     // An ordinary open of a named pipe waits for a writer.
@@ -61,10 +62,10 @@ pub fn read(path: &Path, limit: usize, wait: Duration) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Reads text, as [`read`] does.
+/// Reads text like [`read`].
 ///
 /// # Errors
-/// As [`read`], and where the content is not UTF-8.
+/// Those of [`read`], and content that is not UTF-8.
 pub fn read_text(path: &Path, limit: usize, wait: Duration) -> io::Result<String> {
     let content = read(path, limit, wait)?;
     // Its own error would hold the content, which may be a secret.
@@ -111,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_no_file_ends_the_read_and_is_named() {
+    fn reading_devices_and_pipes_ends_with_a_reason() {
         assert_eq!(refusal(Path::new("/dev/zero")), "it has more than 64 KiB");
         assert!(refusal(Path::new("/dev")).starts_with("Is a directory"));
         let (_folder, path) = pipe();
