@@ -1,16 +1,15 @@
-//! What a vendor says to one request.
+//! HTTP response of a vendor.
 
 use bytes::Bytes;
 use serde_json::Value;
 
-/// One HTTP answer: status, headers and the whole body. Content-Length is added on the way out.
+/// HTTP response: status, headers and the whole body. Content-Length is added on the way out.
 #[derive(Clone, Debug)]
 pub struct Answer {
     /// The HTTP status code.
     pub status: u16,
     /// Header names and values, in the order in which they are sent.
     pub headers: Vec<(String, String)>,
-    /// The body.
     pub body: Bytes,
 }
 
@@ -31,7 +30,7 @@ impl Answer {
         Self { status, headers: Vec::new(), body: Bytes::new() }
     }
 
-    /// The page of a proxy or servlet container that stands in front of the vendor.
+    /// Creates the page of a proxy or servlet container in front of the vendor.
     pub fn html(status: u16) -> Self {
         let page = format!("<html><body><h1>Error {status}</h1></body></html>");
         Self::text(status, "text/html; charset=utf-8", page)
@@ -52,7 +51,7 @@ impl Answer {
         Self::empty(status).with_header("retry-after", &seconds.to_string())
     }
 
-    /// With this header in place of any of the same name. To send a header twice, push to `headers`.
+    /// Sets a header, replacing any of the same name. To send a header twice, push to `headers`.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.retain(|(present, _)| !present.eq_ignore_ascii_case(name));

@@ -14,7 +14,7 @@ pub(crate) struct Bearers {
 
 struct Bearer {
     handle: String,
-    /// None: too far away to be told.
+    /// End of the token; `None` if it is out of range.
     until: Option<Instant>,
 }
 
@@ -23,12 +23,12 @@ impl Bearers {
         Self { lifetime: Mutex::new(lifetime), live: Mutex::default(), issued: AtomicUsize::new(0) }
     }
 
-    /// How long tokens issued from now on live.
+    /// Sets the lifetime of tokens issued from now on.
     pub(crate) fn set_lifetime(&self, lifetime: Duration) {
         *self.lifetime.lock().unwrap_or_else(PoisonError::into_inner) = lifetime;
     }
 
-    /// Accepts `token` from now on, and says for how long.
+    /// Accepts `token` from now on, and returns its lifetime.
     pub(crate) fn issue(&self, token: &str, handle: &str) -> Duration {
         let lifetime = *self.lifetime.lock().unwrap_or_else(PoisonError::into_inner);
         let bearer = Bearer { handle: handle.to_owned(), until: Instant::now().checked_add(lifetime) };
@@ -46,12 +46,12 @@ impl Bearers {
         self.live().retain(|_, bearer| bearer.handle != handle);
     }
 
-    /// Accepts none of the tokens issued so far any more.
+    /// Rejects all tokens issued so far.
     pub(crate) fn expire(&self) {
         self.live().clear();
     }
 
-    /// How many were ever issued.
+    /// Number of tokens ever issued.
     pub(crate) fn issued(&self) -> usize {
         self.issued.load(Ordering::Relaxed)
     }

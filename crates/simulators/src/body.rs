@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::{Body, Frame, SizeHint};
 
-/// What goes out after the head of an answer.
+/// Body of a response.
 pub(crate) enum Payload {
     /// The whole body; its length is known.
     Whole(Full<Bytes>),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 
-/// Tells the time without asking the system for it, so that a test can put a vendor anywhere in time.
+/// Clock that never asks the system for the time, so that a test can put a vendor anywhere in time.
 pub(crate) struct Clock {
     start: SystemTime,
     since: Instant,

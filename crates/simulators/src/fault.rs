@@ -1,10 +1,10 @@
-//! What can go wrong between a vendor and its client.
+//! Faults between a vendor and its client.
 
 use std::time::Duration;
 
 use crate::{Answer, Pieces};
 
-/// What a request gets in place of the vendor's normal answer.
+/// Reaction to a request in place of the vendor's normal response.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// Waits this long, then gives the normal answer.

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 static SERIAL: AtomicU64 = AtomicU64::new(0);
 
-/// So many hexadecimal digits.
+/// Generates hexadecimal digits.
 pub(crate) fn hex(digits: usize) -> String {
     let mut text = String::with_capacity(digits + 15);
     while text.len() < digits {
@@ -15,7 +15,7 @@ pub(crate) fn hex(digits: usize) -> String {
     text
 }
 
-/// In the form of a UUID of version 4.
+/// Generates a UUID of version 4.
 pub(crate) fn uuid() -> String {
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     let high = mixed(serial);

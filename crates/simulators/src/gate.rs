@@ -23,7 +23,7 @@ impl Gate {
         Self { hold }
     }
 
-    /// How many requests are held now. One whose client went away no longer counts.
+    /// Number of requests held now. One whose client went away no longer counts.
     pub fn waiting(&self) -> usize {
         *self.hold.waiting.borrow()
     }

@@ -21,7 +21,7 @@ pub(crate) fn resolved(path: &str) -> Vec<String> {
     segments
 }
 
-/// Without the `;name=value` parameters of each segment, as a servlet container matches it.
+/// Removes the `;name=value` parameters of each segment, like a servlet container.
 pub(crate) fn without_parameters(path: &str) -> String {
     let bare = path.split('/').map(|segment| segment.split_once(';').map_or(segment, |(name, _)| name));
     bare.collect::<Vec<_>>().join("/")
@@ -36,7 +36,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_identifier_is_one_segment_decoded_once() {
+    fn identifier_is_one_segment_decoded_once() {
         assert_eq!(identifier("/tokens/a%2Fb", "/tokens").as_deref(), Some("a/b"));
         assert_eq!(identifier("/tokens/a%252Fb", "/tokens").as_deref(), Some("a%2Fb"));
         assert_eq!(identifier("/tokens/a/b", "/tokens"), None);

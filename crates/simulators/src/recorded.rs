@@ -1,17 +1,14 @@
-//! What a client sent, as it arrived.
+//! Requests as they arrived.
 
 /// One request as it was on the wire. Nothing in it is decoded or normalised.
 #[derive(Clone, Debug)]
 pub struct Recorded {
-    /// The method.
     pub method: String,
     /// The raw request target with its query (`:path` in HTTP/2). A fragment is never part of it.
     pub target: String,
     /// Header names in lower case, and values, in the order of arrival.
     pub headers: Vec<(String, String)>,
-    /// The whole body.
     pub body: Vec<u8>,
-    /// The protocol version.
     pub version: http::Version,
 }
 

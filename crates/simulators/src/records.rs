@@ -8,14 +8,14 @@ use serde_json::Value;
 
 use crate::Answer;
 
-/// What a vendor keeps under one identifier.
+/// Entry of a vendor under one identifier.
 #[derive(Clone)]
 pub(crate) enum Entry {
     /// The token's record, served as it is.
     Record(Value),
     /// A token that was revoked, as it was before.
     Revoked(Value),
-    /// Exactly this answer.
+    /// Fixed response.
     Exactly(Answer),
 }
 
@@ -54,7 +54,7 @@ impl Records {
         }
     }
 
-    /// From now on confirmed revocations change nothing, as at a vendor whose records lag or have no state.
+    /// Ignores confirmed revocations, like a vendor whose records lag or have no state.
     pub(crate) fn show_revoked(&self) {
         self.shows_revoked.store(true, Relaxed);
     }

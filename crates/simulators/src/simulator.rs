@@ -22,7 +22,7 @@ pub struct Simulator<V> {
     accepting: AbortHandle,
 }
 
-/// What the listener and the simulator share.
+/// State shared by the listener and the simulator.
 struct Shared<V> {
     stage: Arc<Stage<V>>,
     listener: Mutex<Option<TcpListener>>,
@@ -54,7 +54,7 @@ impl<V: Vendor> Simulator<V> {
         Ok(Self { address, shared, accepting })
     }
 
-    /// Where it listens.
+    /// Address of the listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -74,7 +74,7 @@ impl<V: Vendor> Simulator<V> {
         self.shared.stage.script().recorded.clone()
     }
 
-    /// How many requests [`requests`](Self::requests) would return.
+    /// Number of requests that [`requests`](Self::requests) would return.
     pub fn count(&self) -> usize {
         self.shared.stage.script().recorded.len()
     }

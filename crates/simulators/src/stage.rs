@@ -1,4 +1,4 @@
-//! What every connection of a simulator asks: the vendor, and the script of faults.
+//! State of a simulator shared by its connections: the vendor, and the script of faults.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::gate::Hold;
 use crate::{Answer, Fault, Recorded};
 
-/// What a server knows about its vendor's protocol and records. Connections and faults are not its business.
+/// Vendor's protocol and records, without connections and faults.
 pub trait Vendor: Send + Sync + 'static {
     /// The vendor's normal answer.
     fn answer(&self, request: &Recorded) -> Answer;
@@ -24,7 +24,7 @@ pub(crate) struct Stage<V> {
     script: Mutex<Script>,
 }
 
-/// What was asked so far, and what the next ones meet.
+/// Requests so far, and faults of the next ones.
 #[derive(Default)]
 pub(crate) struct Script {
     pub(crate) recorded: Vec<Recorded>,
@@ -33,7 +33,7 @@ pub(crate) struct Script {
     pub(crate) hold: Option<Arc<Hold>>,
 }
 
-/// What one request meets before the vendor sees it.
+/// Faults that one request meets before the vendor sees it.
 pub(crate) struct Treatment {
     pub(crate) hold: Option<Arc<Hold>>,
     pub(crate) fault: Option<Fault>,

@@ -42,7 +42,7 @@ async fn details(server: &Simulator<Apigee>, token: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn the_documented_sample_is_served_under_both_forms_of_the_organization() {
+async fn documented_sample_is_served_under_both_organization_paths() {
     let server = apigee().await;
     let sample: Value = serde_json::from_str(SAMPLE).expect("the sample");
     let reply = details(&server, ACTIVE).await;
@@ -53,7 +53,7 @@ async fn the_documented_sample_is_served_under_both_forms_of_the_organization() 
 }
 
 #[tokio::test]
-async fn the_cast_is_as_announced() {
+async fn sample_tokens_have_their_documented_states() {
     let server = apigee().await;
     for token in [ACTIVE, EXPIRED, STATUS_EXPIRED, REVOKED, ATTRIBUTES, NEVER_EXPIRES, UNKNOWN] {
         assert!(token.len() == 28 && token.bytes().all(|byte| byte.is_ascii_alphanumeric()), "{token}");
@@ -70,7 +70,7 @@ async fn the_cast_is_as_announced() {
 }
 
 #[tokio::test]
-async fn an_unknown_token_is_404_with_the_documented_body() {
+async fn unknown_token_is_404_with_the_documented_body() {
     let server = apigee().await;
     let reply = details(&server, UNKNOWN).await;
     assert_eq!(reply.status, 404);
@@ -82,7 +82,7 @@ async fn an_unknown_token_is_404_with_the_documented_body() {
 }
 
 #[tokio::test]
-async fn our_own_credential_is_checked() {
+async fn credentials_are_checked() {
     let server = apigee().await;
     let target = format!("/v1/o/{ORGANIZATION}/oauth2/accesstokens/{ACTIVE}");
     let request = || Wire::new(server.address(), "GET", &target);
@@ -103,7 +103,7 @@ async fn another_organization_is_404_with_html() {
 }
 
 #[tokio::test]
-async fn no_token_counts_them_all() {
+async fn missing_token_counts_all_tokens() {
     let server = apigee().await;
     for empty in ["", "/", "/.", "/x/.."] {
         let reply = request(&server, "GET", &format!("/oauth2/accesstokens{empty}")).reply().await;
@@ -125,7 +125,7 @@ async fn dots_in_a_token_reach_live_tokens_and_secrets() {
 }
 
 #[tokio::test]
-async fn a_search_has_pages() {
+async fn search_is_paged() {
     let server = apigee().await;
     let first = request(&server, "GET", &format!("/oauth2/search?app={APP_ID}&limit=2")).reply().await.json();
     assert_eq!(first["list"].as_array().map(Vec::len), Some(2));
@@ -146,7 +146,7 @@ async fn a_search_has_pages() {
 }
 
 #[tokio::test]
-async fn a_token_is_revoked_and_approved_again() {
+async fn token_can_be_revoked_and_approved_again() {
     let server = apigee().await;
     let post = |query: &str| request(&server, "POST", &format!("/oauth2/accesstokens/{ACTIVE}?{query}"));
     assert_eq!(post("action=revoke&cascade=true").reply().await.status, 204);
@@ -170,7 +170,7 @@ async fn deleting_answers_the_record_as_it_was() {
 }
 
 #[tokio::test]
-async fn the_tokens_of_an_app_are_revoked_together() {
+async fn tokens_of_an_app_are_revoked_together() {
     let server = apigee().await;
     let reply = request(&server, "POST", &format!("/oauth2/revoke?app={APP_ID}")).reply().await;
     assert_eq!(reply.status, 202);
@@ -178,7 +178,7 @@ async fn the_tokens_of_an_app_are_revoked_together() {
 }
 
 #[tokio::test]
-async fn xml_is_for_those_who_accept_nothing_else() {
+async fn xml_is_sent_only_if_json_is_not_accepted() {
     let server = apigee().await;
     let accepting = |accept: &str, token: &str| {
         request(&server, "GET", &format!("/oauth2/accesstokens/{token}")).header("accept", accept).reply()
@@ -193,7 +193,7 @@ async fn xml_is_for_those_who_accept_nothing_else() {
 }
 
 #[tokio::test]
-async fn records_can_be_changed_under_way() {
+async fn records_can_be_changed_while_running() {
     let server = apigee().await;
     let mut record = server.vendor().record(ACTIVE).expect("the sample");
     record["token"] = json!("a hash");

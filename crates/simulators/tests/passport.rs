@@ -23,7 +23,7 @@ const TOKENS: &str = "/v1/iam/oauth/tokens";
 const SAMPLE: &str = r#"{"token_id":"249a0a2e-028a-4e15-a841-de9fd4e4cd84","created_at":"2025-09-10T22:22:50.337Z",
 "roles":["entity.client_credentials"],"expires_in":86400,"token_type":"Bearer"}"#;
 
-/// When the sample was created, and half a millisecond.
+/// Creation time of the sample, and half a millisecond.
 fn documented() -> SystemTime {
     UNIX_EPOCH + Duration::new(1_757_542_970, 337_500_000)
 }
@@ -51,7 +51,7 @@ async fn delete(server: &Simulator<Passport>, id: &str, body: &Value) -> u16 {
 }
 
 #[tokio::test]
-async fn the_documented_sample_is_served() {
+async fn documented_sample_is_served() {
     let server = passport().await;
     let reply = retrieve(&server, ACTIVE).await;
     assert_eq!(reply.status, 200);
@@ -66,7 +66,7 @@ async fn the_documented_sample_is_served() {
 }
 
 #[tokio::test]
-async fn the_cast_is_as_announced() {
+async fn sample_tokens_have_their_documented_states() {
     let server = passport().await;
     assert_eq!(retrieve(&server, READER).await.json()["scopes"].as_array().map(Vec::len), Some(2));
     let expired = retrieve(&server, EXPIRED).await;
@@ -80,7 +80,7 @@ async fn the_cast_is_as_announced() {
 }
 
 #[tokio::test]
-async fn our_own_credential_is_checked() {
+async fn credentials_are_checked() {
     let server = passport().await;
     let target = format!("{TOKENS}/{ACTIVE}");
     let request = || Wire::new(server.address(), "GET", &target);
@@ -92,7 +92,7 @@ async fn our_own_credential_is_checked() {
 }
 
 #[tokio::test]
-async fn a_created_token_is_a_bearer_and_a_record() {
+async fn created_token_is_a_bearer_and_a_record() {
     let server = passport().await;
     assert_eq!(create(&server, "wrong").await.status, 401);
     server.vendor().token_lifetime(Duration::from_secs(90));
@@ -125,7 +125,7 @@ async fn a_created_token_is_a_bearer_and_a_record() {
 }
 
 #[tokio::test]
-async fn a_bearer_ends_with_its_lifetime() {
+async fn bearer_expires_with_its_lifetime() {
     let server = passport().await;
     server.vendor().token_lifetime(Duration::ZERO);
     let created = create(&server, CLIENT_SECRET).await.json();
@@ -135,7 +135,7 @@ async fn a_bearer_ends_with_its_lifetime() {
 }
 
 #[tokio::test]
-async fn creating_needs_json_and_the_one_grant() {
+async fn creation_requires_json_and_the_one_grant() {
     let server = passport().await;
     let form = format!("client_id={CLIENT_ID}&client_secret={CLIENT_SECRET}&grant_type=client_credentials");
     let request =
@@ -147,7 +147,7 @@ async fn creating_needs_json_and_the_one_grant() {
 }
 
 #[tokio::test]
-async fn revoking_wants_the_id_twice() {
+async fn revocation_requires_the_id_twice() {
     let server = passport().await;
     assert_eq!(delete(&server, ACTIVE, &json!({})).await, 400);
     assert_eq!(delete(&server, ACTIVE, &json!({"token_id": READER})).await, 400);
@@ -161,7 +161,7 @@ async fn revoking_wants_the_id_twice() {
 }
 
 #[tokio::test]
-async fn an_empty_id_lists_and_dots_climb() {
+async fn empty_id_lists_and_dots_are_resolved() {
     let server = passport().await;
     for target in [TOKENS.to_owned(), format!("{TOKENS}/"), format!("{TOKENS}/."), format!("{TOKENS}/x/..")] {
         let reply = get(&server, &target).await;
@@ -174,7 +174,7 @@ async fn an_empty_id_lists_and_dots_climb() {
 }
 
 #[tokio::test]
-async fn the_list_has_pages_order_and_filters() {
+async fn list_has_pages_order_and_filters() {
     let server = passport().await;
     let page =
         get(&server, &format!("{TOKENS}?page_params.page_size=2&page_params.page_number=2")).await.json();
@@ -210,7 +210,7 @@ async fn the_list_has_pages_order_and_filters() {
 }
 
 #[tokio::test]
-async fn refusals_speak_the_languages_of_the_documentation() {
+async fn refusals_have_the_documented_languages() {
     let server = passport().await;
     let target = format!("{TOKENS}/{UNKNOWN}");
     let request = || Wire::new(server.address(), "GET", &target).bearer(BEARER);
@@ -222,7 +222,7 @@ async fn refusals_speak_the_languages_of_the_documentation() {
 }
 
 #[tokio::test]
-async fn records_can_be_changed_under_way() {
+async fn records_can_be_changed_while_running() {
     let server = passport().await;
     let mut record = server.vendor().record(ACTIVE).expect("the sample");
     record["expires_in"] = json!("86400");

@@ -37,7 +37,7 @@ async fn introspect(server: &Simulator<Rfc7662>, token: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn the_cast_is_as_announced() {
+async fn sample_tokens_have_their_documented_states() {
     let server = sso().await;
     for token in [ACTIVE, ACTIVE_JWT] {
         let record = introspect(&server, token).await.json();
@@ -57,7 +57,7 @@ async fn the_cast_is_as_announced() {
 }
 
 #[tokio::test]
-async fn the_client_authenticates_in_one_of_three_ways() {
+async fn client_authenticates_in_one_of_three_ways() {
     let server = sso().await;
     let token = format!("token={ACTIVE}");
     let anonymous = post(&server, "/introspect", &token).reply().await;
@@ -77,7 +77,7 @@ async fn the_client_authenticates_in_one_of_three_ways() {
 }
 
 #[tokio::test]
-async fn an_issued_token_is_good_until_it_ends() {
+async fn issued_token_is_active_until_its_end() {
     let server = sso().await;
     server.vendor().token_lifetime(Duration::from_secs(60));
     let form = "grant_type=client_credentials&scope=introspect";
@@ -97,7 +97,7 @@ async fn an_issued_token_is_good_until_it_ends() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_inactive() {
+async fn revoked_token_is_inactive() {
     let server = sso().await;
     for token in [ACTIVE, UNKNOWN] {
         let revocation = post(&server, "/revoke", &format!("token={token}")).basic(CLIENT_ID, CLIENT_SECRET);
@@ -107,7 +107,7 @@ async fn a_revoked_token_is_inactive() {
 }
 
 #[tokio::test]
-async fn a_request_must_be_a_post_of_one_token() {
+async fn only_a_post_of_one_token_is_accepted() {
     let server = sso().await;
     let get = Wire::new(server.address(), "GET", &format!("/introspect?token={ACTIVE}"));
     assert_eq!(get.basic(CLIENT_ID, CLIENT_SECRET).reply().await.status, 405);
@@ -120,7 +120,7 @@ async fn a_request_must_be_a_post_of_one_token() {
 }
 
 #[tokio::test]
-async fn records_can_be_changed_under_way() {
+async fn records_can_be_changed_while_running() {
     let server = sso().await;
     let token = jwt("https://other.example.com", "alice");
     server.vendor().put(&token, json!({"active": true, "sub": "alice"}));

@@ -1,4 +1,4 @@
-//! What every simulator does, whatever its vendor: record, fail, hold, stop.
+//! Behaviour of every simulator: record, fail, hold, stop.
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -18,7 +18,7 @@ use serde_json::json;
 use tokio::net::TcpStream;
 use wire::Wire;
 
-/// Says the path back.
+/// Vendor that returns the path.
 struct Echo;
 
 impl Vendor for Echo {
@@ -36,7 +36,7 @@ fn get(server: &Simulator<Echo>, target: &str) -> Wire {
 }
 
 #[tokio::test]
-async fn a_request_is_recorded_as_it_was_on_the_wire() {
+async fn request_is_recorded_as_on_the_wire() {
     let server = echo().await;
     let target = "/a/../b;x/%2e%2E/c%2Fd//?q=%31&q=a+b";
     let request = Wire::new(server.address(), "POST", target).header("X-Case", "Kept");
@@ -69,7 +69,7 @@ async fn http2_with_prior_knowledge_is_served_and_recorded_alike() {
 }
 
 #[tokio::test]
-async fn faults_are_taken_in_turn_before_the_standing_one() {
+async fn queued_faults_precede_the_permanent_one() {
     let server = echo().await;
     server.always(Fault::Answer(Answer::empty(500)));
     server.next(Fault::Answer(Answer::retry_after(429, 7)));
@@ -91,7 +91,7 @@ async fn faults_are_taken_in_turn_before_the_standing_one() {
 }
 
 #[tokio::test]
-async fn a_delayed_answer_is_the_normal_one() {
+async fn delayed_answer_is_the_normal_one() {
     let server = echo().await;
     server.next(Fault::Delay(Duration::from_millis(30)));
     let start = Instant::now();
@@ -100,7 +100,7 @@ async fn a_delayed_answer_is_the_normal_one() {
 }
 
 #[tokio::test]
-async fn hanging_up_ends_the_connection_without_an_answer() {
+async fn closing_fault_ends_the_connection_without_an_answer() {
     let server = echo().await;
     server.next(Fault::HangUp);
     // Nothing was read before the orderly end.
@@ -110,7 +110,7 @@ async fn hanging_up_ends_the_connection_without_an_answer() {
 }
 
 #[tokio::test]
-async fn a_reset_is_a_reset() {
+async fn reset_fault_resets_the_connection() {
     let server = echo().await;
     server.next(Fault::Reset);
     assert_eq!(get(&server, "/").send().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
@@ -118,7 +118,7 @@ async fn a_reset_is_a_reset() {
 }
 
 #[tokio::test]
-async fn a_hanging_request_is_recorded_and_never_answered() {
+async fn hanging_request_is_recorded_and_never_answered() {
     let server = echo().await;
     server.next(Fault::Hang);
     let waited = tokio::time::timeout(Duration::from_millis(50), get(&server, "/").send()).await;
@@ -127,7 +127,7 @@ async fn a_hanging_request_is_recorded_and_never_answered() {
 }
 
 #[tokio::test]
-async fn a_truncated_answer_claims_more_than_its_first_half() {
+async fn truncated_answer_claims_more_than_its_first_half() {
     let server = echo().await;
     let whole = get(&server, "/").reply().await.body;
     server.next(Fault::Truncate);
@@ -138,7 +138,7 @@ async fn a_truncated_answer_claims_more_than_its_first_half() {
 }
 
 #[tokio::test]
-async fn an_oversized_body_is_json_of_exactly_that_size() {
+async fn oversized_body_is_json_of_exactly_that_size() {
     let server = echo().await;
     for bytes in [13, 14, 100_000, 2 * 1024 * 1024 + 1] {
         server.next(Fault::Oversize(bytes));
@@ -173,7 +173,7 @@ async fn garbage_claims_to_be_json_and_html_does_not() {
 }
 
 #[tokio::test]
-async fn a_gate_holds_requests_until_it_opens() {
+async fn gate_holds_requests_until_it_opens() {
     let server = echo().await;
     let gate = server.gate();
     let requests = [get(&server, "/1"), get(&server, "/2")].map(|request| tokio::spawn(request.reply()));
@@ -189,7 +189,7 @@ async fn a_gate_holds_requests_until_it_opens() {
 }
 
 #[tokio::test]
-async fn a_dropped_gate_is_open() {
+async fn dropped_gate_is_open() {
     let server = echo().await;
     let gate = server.gate();
     let request = tokio::spawn(get(&server, "/").reply());
@@ -199,7 +199,7 @@ async fn a_dropped_gate_is_open() {
 }
 
 #[tokio::test]
-async fn a_stopped_server_refuses_connections_and_ends_those_it_had() {
+async fn stopped_server_refuses_and_ends_connections() {
     let server = echo().await;
     let gate = server.gate();
     let held = tokio::spawn(get(&server, "/").send());
@@ -213,7 +213,7 @@ async fn a_stopped_server_refuses_connections_and_ends_those_it_had() {
 }
 
 #[tokio::test]
-async fn a_dropped_server_refuses_connections() {
+async fn dropped_server_refuses_connections() {
     let server = echo().await;
     let address = server.address();
     drop(server);

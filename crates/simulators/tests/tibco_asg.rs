@@ -49,7 +49,7 @@ async fn listed(server: &Simulator<TibcoAsg>, token: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn the_documented_sample_is_served_without_a_credential() {
+async fn documented_sample_is_served_without_credentials() {
     let server = tibco().await;
     let reply = validate(&server, ACTIVE).await;
     assert_eq!(reply.status, 200);
@@ -61,7 +61,7 @@ async fn the_documented_sample_is_served_without_a_credential() {
 }
 
 #[tokio::test]
-async fn the_cast_is_as_announced() {
+async fn sample_tokens_have_their_documented_states() {
     let server = tibco().await;
     let expired = validate(&server, EXPIRED).await.json();
     assert_eq!(expired["status"], "Active");
@@ -77,7 +77,7 @@ async fn the_cast_is_as_announced() {
 }
 
 #[tokio::test]
-async fn owners_in_any_disguise_lists_every_token() {
+async fn every_spelling_of_owners_lists_all_tokens() {
     let server = tibco().await;
     let disguises = [
         "owners",
@@ -106,7 +106,7 @@ async fn owners_in_any_disguise_lists_every_token() {
 }
 
 #[tokio::test]
-async fn an_owner_in_the_tokens_place_lists_the_owners_tokens() {
+async fn owner_in_place_of_the_token_lists_its_tokens() {
     let server = tibco().await;
     let johns = "uid%3Djohn,ou=owner,dc=tibco,dc=com";
     for target in [johns.to_owned(), format!("owners/{johns}"), format!("owners%2F{johns}")] {
@@ -122,7 +122,7 @@ async fn an_owner_in_the_tokens_place_lists_the_owners_tokens() {
 }
 
 #[tokio::test]
-async fn a_long_list_has_the_members_of_a_list_and_secrets() {
+async fn long_list_has_the_members_of_a_list_and_secrets() {
     let server = tibco().await;
     server.next(Fault::Pieces(long_list(100_000)));
     let reply = request(&server, "GET", "owners").http10().reply().await;
@@ -178,7 +178,7 @@ async fn created_and_refreshed_tokens_are_valid() {
 }
 
 #[tokio::test]
-async fn records_can_be_changed_under_way() {
+async fn records_can_be_changed_while_running() {
     let server = tibco().await;
     let mut record = server.vendor().record(ACTIVE).expect("the sample");
     record["expiresOn"] = Value::Null;

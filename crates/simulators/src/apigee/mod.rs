@@ -63,7 +63,8 @@ pub struct Apigee {
 }
 
 impl Apigee {
-    /// With the documented sample, issued at `now`, and tokens in the other states.
+    /// Creates a vendor with the documented sample, issued at `now`, and tokens in the other
+    /// states.
     pub fn new(now: SystemTime) -> Self {
         let records = Records::default();
         sample::fill(&records, now);
@@ -80,7 +81,7 @@ impl Apigee {
         self.records.put(token, Entry::Exactly(answer));
     }
 
-    /// Forgets `token`: 404 from now on.
+    /// Removes `token`: 404 from now on.
     pub fn remove(&self, token: &str) {
         self.records.remove(token);
     }
@@ -90,7 +91,7 @@ impl Apigee {
         self.set_status(token, "revoked");
     }
 
-    /// From now on tokens are shown as before although their revocation is confirmed.
+    /// Keeps showing tokens as before after their revocation is confirmed.
     pub fn show_revoked(&self) {
         self.records.show_revoked();
     }
@@ -208,7 +209,7 @@ impl Vendor for Apigee {
             }
             _ => Answer::html(404),
         };
-        xml::as_accepted(request, answer)
+        xml::in_accepted_format(request, answer)
     }
 }
 

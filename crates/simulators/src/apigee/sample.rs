@@ -14,14 +14,14 @@ pub const ACTIVE: &str = "25poPXCPOw43s0hJBn6tQYnUb5KF";
 pub const EXPIRED: &str = "8kQ2mZr5TxW0bN7cVh3LgYp1DsJf";
 /// Expired ten minutes ago, with the status `expired`.
 pub const STATUS_EXPIRED: &str = "Hs4vB9nE1qUo6XyKt0RjMw8ZaC2d";
-/// In its lifetime, with the status `revoked`.
+/// Unexpired token with the status `revoked`.
 pub const REVOKED: &str = "p3LxG7uWf5TqA0sDk9RnVbY2hMzC";
 /// Alive, with all optional members: `appId`, `apiProducts`, `attributes` (two of them named `status` and `scope`) and
 /// the scopes `read`, `write` and `admin`, separated by comma and by space.
 pub const ATTRIBUTES: &str = "Qw7eRt2yUi9oPa4sDf6gHj1kLz3x";
 /// Approved, with `expiresAt` -1 (assumed to mean never; documented for keys and refresh tokens).
 pub const NEVER_EXPIRES: &str = "Zx1cVb3nMq5wEr7tYu9iOp2aSd4f";
-/// Never existed: 404.
+/// Token that never existed: 404.
 pub const UNKNOWN: &str = "000000000000000000000000aaaa";
 /// The UUID of the app `app1`, which all these tokens belong to.
 pub const APP_ID: &str = "ae053aee-f12d-4591-84ef-2e6ae0d4205d";

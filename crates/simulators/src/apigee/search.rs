@@ -8,7 +8,7 @@ use crate::{Answer, Recorded};
 /// The server's `oauth_max_search_limit` (assumed): more are not given at once, whatever is asked for.
 const LARGEST_LIMIT: usize = 100;
 
-/// Whose tokens are asked for. At least one of the two is given.
+/// Filters of a search. At least one of the two is given.
 pub(super) struct Wanted {
     app: Option<String>,
     end_user: Option<String>,

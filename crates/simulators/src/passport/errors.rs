@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{Answer, Recorded, fresh};
 
-/// Why a request is refused.
+/// Reason for a refusal.
 #[derive(Clone, Copy)]
 pub(super) enum Refusal {
     Malformed,

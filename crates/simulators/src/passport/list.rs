@@ -15,10 +15,10 @@ const LARGEST_PAGE: usize = 100;
 const GRANT_FLOWS: [&str; 4] =
     ["GRANT_FLOW_CLIENT_CREDENTIALS", "GRANT_FLOW_PASSWORD", "GRANT_FLOW_ENTITY_SETUP", "GRANT_FLOW_LOGIN"];
 
-/// What the query asks for.
+/// Page requested by the query.
 struct Page {
     size: usize,
-    /// From 1.
+    /// Page number, from 1.
     number: usize,
     /// Tokens created later are left out.
     snapshot: SystemTime,
@@ -102,7 +102,7 @@ fn created_at(record: &Value) -> &str {
     record.get("created_at").and_then(Value::as_str).unwrap_or_default()
 }
 
-/// Without the zeros at the end of the fraction, as the vendor writes times in its lists.
+/// Trims the zeros at the end of the fraction, like the vendor's lists.
 fn trimmed(timestamp: &str) -> String {
     format!("{}Z", timestamp.trim_end_matches('Z').trim_end_matches('0').trim_end_matches('.'))
 }
@@ -112,7 +112,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fractions_are_trimmed_and_seconds_are_not() {
+    fn only_fractions_are_trimmed() {
         assert_eq!(trimmed("2025-10-10T07:51:36.800Z"), "2025-10-10T07:51:36.8Z");
         assert_eq!(trimmed("2025-10-10T07:51:30.000Z"), "2025-10-10T07:51:30Z");
     }

@@ -52,7 +52,8 @@ pub struct Passport {
 }
 
 impl Passport {
-    /// With the documented sample, created at `now`, and tokens in the other states.
+    /// Creates a vendor with the documented sample, created at `now`, and tokens in the other
+    /// states.
     pub fn new(now: SystemTime) -> Self {
         let records = Records::default();
         sample::fill(&records, now);
@@ -86,7 +87,7 @@ impl Passport {
         self.bearers.revoke(token_id);
     }
 
-    /// From now on tokens are shown as before although their revocation is confirmed.
+    /// Keeps showing tokens as before after their revocation is confirmed.
     pub fn show_revoked(&self) {
         self.records.show_revoked();
     }
@@ -96,12 +97,12 @@ impl Passport {
         self.records.record(token_id)
     }
 
-    /// How long tokens created from now on live. At first [`LIFETIME`].
+    /// Sets the lifetime of tokens created from now on, initially [`LIFETIME`].
     pub fn token_lifetime(&self, lifetime: Duration) {
         self.bearers.set_lifetime(lifetime);
     }
 
-    /// How many tokens were created over HTTP.
+    /// Number of tokens created over HTTP.
     pub fn issued(&self) -> usize {
         self.bearers.issued()
     }

@@ -1,4 +1,4 @@
-//! Who may introspect: the one registered client, by either of two methods, or the bearer of a token it was issued.
+//! Authentication of the one registered client, by either of two methods or a token issued to it.
 
 use serde_json::json;
 
@@ -7,7 +7,7 @@ use crate::authorization::{basic, bearer};
 use crate::bearers::Bearers;
 use crate::{Answer, Recorded};
 
-/// The registered client.
+/// Id of the registered client.
 pub const CLIENT_ID: &str = "introspectd";
 /// The secret of [`CLIENT_ID`].
 pub const CLIENT_SECRET: &str = "sso-demo-secret";

@@ -26,7 +26,7 @@ pub use sample::{
     UNKNOWN, jwt,
 };
 
-/// The authorization server.
+/// RFC 7662 authorization server.
 pub struct Rfc7662 {
     records: Records,
     bearers: Bearers,
@@ -34,7 +34,7 @@ pub struct Rfc7662 {
 }
 
 impl Rfc7662 {
-    /// With live tokens, issued at `now`, and tokens in the other states.
+    /// Creates a vendor with live tokens, issued at `now`, and tokens in the other states.
     pub fn new(now: SystemTime) -> Self {
         let records = Records::default();
         sample::fill(&records, now);
@@ -63,7 +63,7 @@ impl Rfc7662 {
         self.bearers.revoke(token);
     }
 
-    /// From now on tokens are shown as before although their revocation is confirmed.
+    /// Keeps showing tokens as before after their revocation is confirmed.
     pub fn show_revoked(&self) {
         self.records.show_revoked();
     }
@@ -73,12 +73,12 @@ impl Rfc7662 {
         self.records.record(token)
     }
 
-    /// How long tokens issued from now on live. At first [`LIFETIME`].
+    /// Sets the lifetime of tokens issued from now on, initially [`LIFETIME`].
     pub fn token_lifetime(&self, lifetime: Duration) {
         self.bearers.set_lifetime(lifetime);
     }
 
-    /// How many tokens `POST /token` has issued.
+    /// Number of tokens that `POST /token` has issued.
     pub fn issued(&self) -> usize {
         self.bearers.issued()
     }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::clock::epoch_seconds;
 use crate::records::{Entry, Records};
 
-/// Alive.
+/// Live opaque token.
 pub const ACTIVE: &str = "sso_2fT9vQmZc7Lx4RkWb8NpYh3D";
 /// Alive, and in the form of a JWT whose `iss` is [`ISSUER`]. Its signature is none.
 pub const ACTIVE_JWT: &str = "eyJhbGciOiJSUzI1NiIsInR5cCI6ImF0K2p3dCJ9.eyJpc3MiOiJodHRwczovL3Nzby5leGFtcGxlLmNvbSIsInN1YiI6IjI0ODI4OTc2MTAwMSJ9.bm90IGEgc2lnbmF0dXJl";
@@ -19,9 +19,9 @@ pub const EXPIRED: &str = "sso_Kd6uHs1WgE0jXn5BtVoA9yMq";
 pub const STALE: &str = "sso_r8PzCfL2aQx7JvU4eTbN0kGw";
 /// Called active, with an `nbf` an hour ahead.
 pub const NOT_YET: &str = "sso_M3hYd5ZwSnR1oKpV6gXtE9cB";
-/// Revoked: inactive.
+/// Revoked token: inactive.
 pub const REVOKED: &str = "sso_bW4qJ0xFiT8uLyAe7DmGs2Hk";
-/// Never existed: inactive.
+/// Token that never existed: inactive.
 pub const UNKNOWN: &str = "sso_000000000000000000000000";
 /// The `iss` of all records.
 pub const ISSUER: &str = "https://sso.example.com";
@@ -31,7 +31,7 @@ pub const AUDIENCE: &str = "https://api.example.com";
 pub const SUBJECT: &str = "248289761001";
 /// The `scope` of all records.
 pub const SCOPE: &str = "read write";
-/// How long a token lives.
+/// Lifetime of a token.
 pub const LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The cast. All live ones were issued at `now`.
@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_jwt_is_made_of_the_claims_it_claims() {
+    fn jwt_contains_its_claims() {
         assert_eq!(ACTIVE_JWT, jwt(ISSUER, SUBJECT));
     }
 }

@@ -1,4 +1,4 @@
-//! A list longer than anybody wants to hold.
+//! Lists too long to be held in memory.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::Pieces;
 
-/// In every secret of a [`long_list`], and nowhere else in it.
+/// Part of every secret of a [`long_list`], and of nothing else in it.
 pub const LONG_LIST_SECRET: &str = "T1amG-long-list-secret";
 
 const RECORDS_IN_A_PIECE: usize = 100;

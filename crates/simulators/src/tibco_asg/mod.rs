@@ -46,7 +46,8 @@ pub struct TibcoAsg {
 }
 
 impl TibcoAsg {
-    /// With the documented sample, created at `now`, and tokens in the other states.
+    /// Creates a vendor with the documented sample, created at `now`, and tokens in the other
+    /// states.
     pub fn new(now: SystemTime) -> Self {
         let records = Records::default();
         sample::fill(&records, now);
@@ -63,7 +64,7 @@ impl TibcoAsg {
         self.records.put(token, Entry::Exactly(answer));
     }
 
-    /// Forgets `token`: `invalid_grant` from now on.
+    /// Removes `token`: `invalid_grant` from now on.
     pub fn remove(&self, token: &str) {
         self.records.remove(token);
     }
@@ -73,7 +74,7 @@ impl TibcoAsg {
         self.records.revoke(token);
     }
 
-    /// From now on tokens are shown as before although their revocation is confirmed.
+    /// Keeps showing tokens as before after their revocation is confirmed.
     pub fn show_revoked(&self) {
         self.records.show_revoked();
     }

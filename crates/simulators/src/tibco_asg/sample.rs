@@ -13,7 +13,7 @@ pub const ACTIVE: &str = "T1amGT21.Idup.3446d8984b48a7c0c531267317334ea7";
 pub const EXPIRED: &str = "T1amGT21.Idup.7b1f0c2d3e4a5968778695a4b3c2d1e0";
 /// Revoked by DELETE: 400 `invalid_grant`.
 pub const REVOKED: &str = "T1amGT21.Idup.91d2c3b4a5f6e7d8c9b0a1f2e3d4c5b";
-/// In its lifetime, with the status `Inactive` (assumed: the documentation shows no status but `Active`).
+/// Unexpired token with the status `Inactive` (assumed: the documentation shows only `Active`).
 pub const INACTIVE: &str = "T1amGT21.Idup.c0ffee00aa11bb22cc33dd44ee55ff66";
 /// Alive, of the owner [`OWNER_DN`], with `scopes` as one string: `reviews public`.
 pub const SCOPE_STRING: &str = "T1amGT21.Idup.5a0e1f2d3c4b5a69788796a5b4c3d2e1";

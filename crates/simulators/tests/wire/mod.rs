@@ -18,10 +18,9 @@ pub(crate) struct Wire {
     body: String,
 }
 
-/// What came back before the end of the connection.
+/// Response up to the end of the connection.
 #[derive(Debug)]
 pub(crate) struct Reply {
-    /// The status.
     pub(crate) status: u16,
     /// The status line and the headers, names in lower case.
     pub(crate) head: String,
@@ -36,33 +35,33 @@ impl Wire {
         Self { address, version: "HTTP/1.1", line, headers: Vec::new(), body: String::new() }
     }
 
-    /// In HTTP/1.0, which has no chunks.
+    /// Uses HTTP/1.0, which has no chunks.
     #[allow(dead_code, reason = "not every test binary needs it")]
     pub(crate) fn http10(mut self) -> Self {
         self.version = "HTTP/1.0";
         self
     }
 
-    /// With a header.
+    /// Adds a header.
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push(format!("{name}: {value}"));
         self
     }
 
-    /// With Basic credentials.
+    /// Adds Basic credentials.
     #[allow(dead_code, reason = "not every test binary needs it")]
     pub(crate) fn basic(self, name: &str, password: &str) -> Self {
         let encoded = STANDARD.encode(format!("{name}:{password}"));
         self.header("authorization", &format!("Basic {encoded}"))
     }
 
-    /// With a bearer token.
+    /// Adds a bearer token.
     #[allow(dead_code, reason = "not every test binary needs it")]
     pub(crate) fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    /// With a body.
+    /// Sets the body.
     #[allow(dead_code, reason = "not every test binary needs it")]
     pub(crate) fn body(mut self, content_type: &str, body: &str) -> Self {
         self.body = body.to_owned();
