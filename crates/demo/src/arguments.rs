@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line of the demo.
 
 use crate::ports::Ports;
 
@@ -20,9 +20,9 @@ Examples:
   cargo demo -- --once
   cargo demo -- --port-base 18080
 
-Exit codes: 0 all is well, 1 an answer is not as documented or the demo cannot run, 2 wrong usage.";
+Exit codes: 0 success, 1 an answer is not as documented or the demo cannot run, 2 wrong usage.";
 
-/// What was asked for.
+/// Parsed command line.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Command {
     Help,
@@ -43,7 +43,7 @@ impl Command {
                 "--port-base" => ports = Ports::parse(words.next().unwrap_or_default())?,
                 _ => match word.strip_prefix("--port-base=") {
                     Some(base) => ports = Ports::parse(base)?,
-                    None => return Err(format!("there is no option {word:?}")),
+                    None => return Err(format!("unknown option {word:?}")),
                 },
             }
         }
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn options_in_any_order() {
+    fn options_are_accepted_in_any_order() {
         assert_eq!(parsed(""), Ok(Command::Run { once: false, ports: Ports::default() }));
         let moved = Command::Run { once: true, ports: Ports::parse("18080").unwrap() };
         assert_eq!(parsed("--once --port-base 18080"), Ok(moved));
@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_named() {
+    fn invalid_options_are_named() {
         for (line, named) in
             [("--twice", "--twice"), ("--port-base", "--port-base"), ("--port-base 65530", "65530")]
         {

@@ -13,7 +13,7 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// What to ask.
+/// Request of a step.
 pub(crate) struct Ask {
     pub(crate) caller: Caller,
     pub(crate) question: Question,
@@ -21,17 +21,17 @@ pub(crate) struct Ask {
 }
 
 pub(crate) enum Question {
-    /// At this path, with names and values that are the same when they are form-encoded, and to a shell.
+    /// Form posted to this path. Its names and values need no encoding and no quoting.
     Form { path: &'static str, form: Form },
     /// The same as a query.
     Query { path: &'static str, form: Form },
-    /// At `/forward-auth`, as a gateway whose client shows this token, or none.
+    /// Request to `/forward-auth`, like a gateway whose client shows this token, or none.
     ForwardAuth { policy: &'static str, token: Option<&'static str> },
 }
 
 type Form = Vec<(&'static str, String)>;
 
-/// Who asks.
+/// Caller of a request.
 #[derive(Clone, Copy)]
 pub(crate) struct Caller {
     pub(crate) name: &'static str,
@@ -47,30 +47,30 @@ pub(crate) const OPS: Caller = Caller { name: "ops", secret: "ops-demo-secret" }
 const DEADLINE: Duration = Duration::from_secs(10);
 
 impl Ask {
-    /// About this token, as the gateway.
+    /// Introspects this token, as the gateway.
     pub(crate) fn token(token: &str) -> Self {
         Self::introspect(EDGE, vec![("token", token.to_owned())])
     }
 
-    /// About the token with this id.
+    /// Looks up the token with this id.
     pub(crate) fn token_id(caller: Caller, token_id: &str, provider: &str) -> Self {
         let hint = ("token_type_hint", "token_id".to_owned());
         let form = vec![("token", token_id.to_owned()), hint, ("provider", provider.to_owned())];
         Self::introspect(caller, form)
     }
 
-    /// Whether a client that shows this token may pass, as the gateway.
+    /// Decides if a client that shows this token may pass, as the gateway.
     pub(crate) fn forward_auth(policy: &'static str, token: Option<&'static str>) -> Self {
         Self { caller: EDGE, question: Question::ForwardAuth { policy, token }, language: None }
     }
 
-    /// For the records of this user's tokens, as the operator.
+    /// Lists the records of this user's tokens, as the operator.
     pub(crate) fn list(user: &str) -> Self {
         let question = Question::Query { path: "/v1/tokens", form: vec![("user_id", user.to_owned())] };
         Self { caller: OPS, question, language: None }
     }
 
-    /// To take this token back, as the operator.
+    /// Revokes this token, as the operator.
     pub(crate) fn revoke(token: &str) -> Self {
         let question = Question::Form { path: "/revoke", form: vec![("token", token.to_owned())] };
         Self { caller: OPS, question, language: None }
@@ -153,7 +153,7 @@ fn encoded(form: &Form) -> String {
     pairs.join("&")
 }
 
-/// Whether introspectd takes requests, asked at its admin listener.
+/// Asks the admin listener if introspectd is ready.
 pub(crate) async fn is_ready(admin: SocketAddr) -> bool {
     let request = Request::builder().uri("/readyz").header(HOST, admin.to_string());
     let answer = in_time(async { exchange(admin, request.body(Full::default())?).await }).await;
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_curl_line_says_all_of_the_question() {
+    fn curl_line_contains_the_whole_request() {
         let ask = Ask::token_id(OPS, "7c9e", "bank").in_language("es");
         assert_eq!(
             ask.curl(([127, 0, 0, 1], 8080).into()),
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_written_by_curl() {
+    fn curl_encodes_queries() {
         assert_eq!(
             Ask::list("jdoe").curl(([127, 0, 0, 1], 8080).into()),
             r"curl -i -w '\n' http://127.0.0.1:8080/v1/tokens -u ops:ops-demo-secret -G -d user_id=jdoe"
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gateway_shows_itself_beside_its_clients_token() {
+    fn gateway_authenticates_beside_its_clients_token() {
         assert_eq!(
             Ask::forward_auth("reviews", Some("T1am")).curl(([127, 0, 0, 1], 8080).into()),
             r"curl -i -w '\n' http://127.0.0.1:8080/forward-auth/reviews -H 'X-Introspectd-Caller: Bearer edge-demo-secret' -H 'Authorization: Bearer T1am'"

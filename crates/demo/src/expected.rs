@@ -1,4 +1,4 @@
-//! What is documented of an answer, and in what an answer differs from it.
+//! Documented answers, and differences from them.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Response;
 use serde_json::{Map, Value, json};
 
-/// What is documented of an answer.
+/// Documented answer.
 pub(crate) struct Expected {
     pub(crate) status: u16,
     /// `X-Cache`, where the answer is one about a token.
@@ -19,15 +19,16 @@ pub(crate) struct Expected {
 pub(crate) enum Body {
     /// `{"active":false}`, byte for byte.
     Inactive,
-    /// These members, and no others.
+    /// Exactly these members.
     Active(Value),
-    /// These records and no others, in this order; these providers cannot list them; and nothing failed.
+    /// Exactly these records, in this order, these providers that cannot list them, and no
+    /// failures.
     List { records: Vec<Value>, unlisted: Vec<&'static str> },
     /// None: it is done.
     Done,
     /// None, and these headers, which tell the application who its client is.
     Identity(Vec<(&'static str, String)>),
-    /// This `error`, described in this language, and nothing else.
+    /// Exactly this `error`, described in this language.
     Error { error: &'static str, language: &'static str },
 }
 
@@ -69,7 +70,7 @@ impl Expected {
         Self { body: Body::Error { error, language }, ..self }
     }
 
-    /// In what an answer differs from this, a line for each; none where it does not.
+    /// Lists the differences between an answer and this, one a line.
     pub(crate) fn differences(&self, answer: &Response<Bytes>) -> Vec<String> {
         let mut found = Differences::default();
         found.compare("status", &self.status, &answer.status().as_u16());
@@ -109,7 +110,7 @@ impl Expected {
     }
 }
 
-/// As a reader is told before asking.
+/// Text that announces the answer to a reader.
 impl fmt::Display for Expected {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.body {
@@ -143,7 +144,7 @@ fn object(answer: &Response<Bytes>) -> Map<String, Value> {
 struct Differences(Vec<String>);
 
 impl Differences {
-    /// As texts: a JSON string has its quotes, so that it differs from a number.
+    /// Compares as texts: a JSON string keeps its quotes, so that it differs from a number.
     fn compare(&mut self, what: &str, expected: &impl ToString, got: &impl ToString) {
         let (expected, got) = (expected.to_string(), got.to_string());
         self.ensure(expected == got, || {
@@ -158,11 +159,11 @@ impl Differences {
         for (name, value) in expected {
             match got.get(name) {
                 Some(got) => self.compare(name, value, got),
-                None => self.0.push(format!("{name}: expected {value}, got no such member")),
+                None => self.0.push(format!("{name}: expected {value}, got none")),
             }
         }
         for (name, value) in got.iter().filter(|(name, _)| !expected.contains_key(*name)) {
-            self.0.push(format!("{name}: expected no such member, got {value}"));
+            self.0.push(format!("{name}: expected none, got {value}"));
         }
     }
 
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn inactive_is_exact_to_the_byte() {
+    fn inactive_answer_is_exact_to_the_byte() {
         let expected = Expected::inactive();
         assert!(expected.differences(&answer(200, "miss", r#"{"active":false}"#)).is_empty());
         for other in [r#"{"active": false}"#, r#"{"active":false,"x":1}"#, "{\"active\":false}\n", ""] {
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn every_difference_is_told() {
+    fn every_difference_is_reported() {
         let expected = Expected::active(json!({"active": true, "exp": 2, "sub": "s"})).cached();
         let got = answer(503, "miss", r#"{"active":true,"exp":3,"extra":1}"#);
         assert_eq!(
@@ -217,14 +218,14 @@ mod tests {
                 "status: expected 200, got 503",
                 "X-Cache: expected hit, got miss",
                 "exp: expected 2, got 3",
-                "sub: expected \"s\", got no such member",
-                "extra: expected no such member, got 1",
+                "sub: expected \"s\", got none",
+                "extra: expected none, got 1",
             ]
         );
     }
 
     #[test]
-    fn what_is_no_json_has_no_members() {
+    fn invalid_json_has_no_members() {
         assert!(!Expected::error(503, "e").differences(&answer(503, "", "<html>")).is_empty());
     }
 }

@@ -26,14 +26,14 @@ use crate::scene::Scene;
 use crate::server::Build;
 use crate::steps::{Group, groups};
 
-/// How a demo ends that nobody interrupts.
+/// Outcome of a demo that was not interrupted.
 enum Verdict {
     AsDocumented,
     Different,
 }
 
 const WRONG_USAGE: u8 = 2;
-/// What a shell says of a program that Ctrl-C ended.
+/// Exit code of a program that Ctrl-C ended, as in a shell.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
@@ -65,7 +65,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// From the build to the end; no verdict where somebody interrupts.
+/// Runs the demo from the build to the end; no verdict if it is interrupted.
 fn demo(once: bool, ports: Ports) -> Result<Option<Verdict>, String> {
     // A taken port should not cost a build's wait. The build comes before any signal is caught, so that
     // Ctrl-C simply ends it.

@@ -1,4 +1,4 @@
-//! What is said: answers on standard output, everything else beside it.
+//! Output: answers on standard output, everything else on standard error.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ pub(crate) fn remark(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Why it ends early.
+/// Prints the reason of an early end.
 pub(crate) fn complain(what: &str) {
     remark(&format!("introspectd-demo: {what}"));
 }

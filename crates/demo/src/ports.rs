@@ -1,4 +1,4 @@
-//! Which port is whose.
+//! Ports of all servers.
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -8,11 +8,11 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 pub(crate) struct Ports {
     api: u16,
     admin: u16,
-    /// Of the first provider: the others follow it.
+    /// Port of the first provider: the others follow it.
     providers: u16,
 }
 
-/// The providers in the order of their ports: `bank`, `legacy`, `apis`, `sso`, and `down`, where nobody
+/// Providers in the order of their ports: `bank`, `legacy`, `apis`, `sso`, and `down`, which never
 /// listens.
 pub(crate) const PROVIDERS: [&str; 5] = ["bank", "legacy", "apis", "sso", "down"];
 
@@ -28,7 +28,7 @@ impl Ports {
         match base.parse::<u16>() {
             Ok(base @ 1..=LAST_BASE) => Ok(Self { api: base, admin: base + 1, providers: base + 2 }),
             Ok(_) | Err(_) => {
-                Err(format!("--port-base takes a number from 1 to {LAST_BASE}, which {base:?} is not"))
+                Err(format!("--port-base must be a number from 1 to {LAST_BASE}, not {base:?}"))
             }
         }
     }
@@ -41,12 +41,12 @@ impl Ports {
         local(self.admin)
     }
 
-    /// Where the providers are, in the order of [`PROVIDERS`].
+    /// Addresses of the providers, in the order of [`PROVIDERS`].
     pub(crate) fn providers(self) -> [SocketAddr; 5] {
         [0, 1, 2, 3, 4].map(|offset| local(self.providers + offset))
     }
 
-    /// Whether all of them are free. The error names the first that is not.
+    /// Checks that all ports are free. The error names the first that is not.
     pub(crate) fn check(self) -> Result<(), String> {
         let listeners = [("api", self.api()), ("admin", self.admin())];
         let providers = PROVIDERS.into_iter().zip(self.providers());
@@ -54,13 +54,14 @@ impl Ports {
             if let Err(error) = TcpListener::bind(address) {
                 let taken = error.kind() == ErrorKind::AddrInUse;
                 let why = if taken {
-                    "is taken by another program".to_owned()
+                    "is in use by another program".to_owned()
                 } else {
                     format!("cannot be used: {error}")
                 };
                 let other = if self.api == 18080 { 28080 } else { 18080 };
                 return Err(format!(
-                    "port {}, meant for `{whose}`, {why}.\nMove all ports of the demo: cargo demo -- --port-base {other}",
+                    "port {} of `{whose}` {why}.
+Move all ports of the demo: cargo demo -- --port-base {other}",
                     address.port()
                 ));
             }
@@ -80,14 +81,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_base_moves_them_all() {
+    fn base_port_moves_all() {
         let ports = Ports::parse("18080").unwrap();
         assert_eq!((ports.api().port(), ports.admin().port()), (18080, 18081));
         assert_eq!(ports.providers().map(|address| address.port()), [18082, 18083, 18084, 18085, 18086]);
     }
 
     #[test]
-    fn a_base_leaves_room_for_all() {
+    fn base_port_leaves_room_for_all() {
         assert_eq!(Ports::parse("65529").unwrap().providers()[4].port(), 65535);
         for bad in ["0", "65530", "70000", "-1", "x", ""] {
             assert!(Ports::parse(bad).is_err(), "{bad}");
@@ -95,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_taken_port_is_named_with_a_way_out() {
+    fn occupied_port_is_reported_with_a_remedy() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
         let message = Ports { api: port, ..Ports::default() }.check().unwrap_err();

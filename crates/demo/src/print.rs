@@ -1,4 +1,4 @@
-//! What the demo looks like.
+//! Layout of the demo's output.
 
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
@@ -33,7 +33,7 @@ impl Voice {
         Self { colours: io::stdout().is_terminal() && !set("NO_COLOR") && !dumb }
     }
 
-    /// What runs where.
+    /// Prints the servers and their addresses.
     pub(crate) fn opening(&self, scene: &Scene) {
         say("\nintrospectd is up, in front of a simulator of each vendor:\n");
         let row = |name: &str, kind: &str, url: &str| format!("  {name:<8}{kind:<13}{url}");
@@ -45,7 +45,7 @@ impl Voice {
         say(&format!("  log            {}", scene.server.log()));
     }
 
-    /// Everything to paste.
+    /// Prints the lines to paste.
     pub(crate) fn lines(&self, scene: &Scene, groups: &[Group]) {
         say("\nPaste these lines into another terminal, one after the other.");
         let mut number = 0;
@@ -58,7 +58,7 @@ impl Voice {
             }
         }
         say("\nThe sample tokens were issued just now. The first to end is Apigee's, in half an hour.");
-        say(&format!("{} ends all of this.", self.paint(Style::Bold, "Ctrl-C")));
+        say(&format!("{} stops everything.", self.paint(Style::Bold, "Ctrl-C")));
     }
 
     pub(crate) fn heading(&self, group: &Group) {
@@ -126,7 +126,7 @@ impl Voice {
     }
 }
 
-/// In lines that a terminal of eighty columns does not break.
+/// Wraps text for a terminal of eighty columns.
 fn wrapped(text: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {

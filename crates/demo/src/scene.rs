@@ -1,4 +1,4 @@
-//! What runs during a demo, and where.
+//! Servers of a demo, and their addresses.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -22,14 +22,14 @@ const TEMPLATE: &str = include_str!("introspectd.template.toml");
 pub(crate) struct Scene {
     pub(crate) server: Server,
     pub(crate) ports: Ports,
-    /// When the sample tokens were issued.
+    /// Issue time of the sample tokens.
     pub(crate) now: SystemTime,
     /// The configuration's path, as it is shown.
     pub(crate) configuration: String,
     _simulators: Simulators,
 }
 
-/// Whose tokens are listed: one at each vendor that can list.
+/// User whose tokens are listed: one at each vendor that can list.
 pub(crate) const USER: &str = "jdoe";
 
 struct Simulators {
@@ -37,7 +37,8 @@ struct Simulators {
     _legacy: Simulator<TibcoAsg>,
     _apis: Simulator<Apigee>,
     _sso: Simulator<Rfc7662>,
-    /// Bound, so that nobody else takes the port, and not listening, so that it refuses connections.
+    /// Socket that is bound, so that no other program takes the port, but does not listen, so that
+    /// it refuses connections.
     _down: TcpSocket,
 }
 
@@ -155,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_configuration_has_no_place_left_to_fill() {
+    fn configuration_template_is_fully_filled() {
         let text = configuration(Ports::default());
         // `{64}` and `{28}` are the regexes', `{ literal = … }` has its space.
         let left: Vec<&str> = text

@@ -9,7 +9,7 @@ use crate::ask;
 use crate::output::remark;
 use crate::ports::Ports;
 
-/// Where cargo put the binary.
+/// Binary that cargo built.
 pub(crate) struct Build {
     pub(crate) binary: PathBuf,
     /// `target/demo`, for what a demo leaves to be read.
@@ -19,7 +19,8 @@ pub(crate) struct Build {
 impl Build {
     /// Runs `cargo build` for the profile that this program was built with. Cargo shows its own progress.
     pub(crate) fn run() -> Result<Self, String> {
-        let own = std::env::current_exe().map_err(|error| format!("cannot find myself: {error}"))?;
+        let own = std::env::current_exe()
+            .map_err(|error| format!("cannot find the path of this program: {error}"))?;
         let (Some(folder), Some(target)) = (own.parent(), own.ancestors().nth(2)) else {
             return Err(format!("{} is not in cargo's target folder", own.display()));
         };
@@ -37,22 +38,22 @@ impl Build {
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null());
         for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(told_by_cargo_run) {
+            if name.to_str().is_some_and(set_by_cargo_run) {
                 cargo.env_remove(name);
             }
         }
         match cargo.status() {
             Ok(status) if status.success() => {}
-            Ok(_) => return Err("introspectd does not build: cargo says why above".to_owned()),
+            Ok(_) => return Err("introspectd does not build; see cargo's errors above".to_owned()),
             Err(error) => return Err(format!("cannot run cargo: {error}")),
         }
         Ok(Self { binary, folder: target.join("demo") })
     }
 }
 
-/// What `cargo run` tells about this package. A cargo that inherits it builds the crates again whose
-/// build scripts look at these variables (ring).
-fn told_by_cargo_run(name: &str) -> bool {
+/// Returns true for variables that `cargo run` sets about this package. A cargo that inherits them
+/// rebuilds the crates whose build scripts depend on them (ring).
+fn set_by_cargo_run(name: &str) -> bool {
     name.starts_with("CARGO_PKG_") || matches!(name, "CARGO_MANIFEST_DIR" | "CARGO_MANIFEST_PATH")
 }
 
@@ -88,7 +89,7 @@ impl Server {
                 return Ok(());
             }
             if self.has_ended() {
-                return Err(self.obituary());
+                return Err(self.last_lines());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
@@ -102,7 +103,7 @@ impl Server {
         }
         // Ctrl-C reaches both of us. Then its end is no news, and ours is a moment away.
         tokio::time::sleep(Duration::from_millis(250)).await;
-        self.obituary()
+        self.last_lines()
     }
 
     pub(crate) fn log(&self) -> String {
@@ -113,12 +114,16 @@ impl Server {
         !matches!(self.process.try_wait(), Ok(None))
     }
 
-    /// With the last lines of its log.
-    fn obituary(&self) -> String {
+    /// Appends the last lines of the log.
+    fn last_lines(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().rev().take(10).collect();
         let last: Vec<String> = lines.into_iter().rev().map(|line| format!("  {line}")).collect();
-        format!("introspectd has ended. The end of its log:\n{}", last.join("\n"))
+        format!(
+            "introspectd exited. Last lines of its log:
+{}",
+            last.join("\n")
+        )
     }
 }
 
@@ -130,7 +135,7 @@ impl Drop for Server {
     }
 }
 
-/// As a reader finds it from where the demo was started.
+/// Path relative to the directory where the demo was started.
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(here).unwrap_or(path).display().to_string()

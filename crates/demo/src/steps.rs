@@ -14,15 +14,15 @@ use crate::scene::{self, with};
 /// Questions that belong together.
 pub(crate) struct Group {
     pub(crate) heading: &'static str,
-    /// What they have in common.
+    /// Summary of the steps.
     pub(crate) shows: &'static str,
     pub(crate) steps: Vec<Step>,
 }
 
-/// One question.
+/// One request and its answer.
 pub(crate) struct Step {
     pub(crate) title: &'static str,
-    /// One sentence or two for somebody who knows none of this.
+    /// One sentence or two for a reader new to all this.
     pub(crate) shows: &'static str,
     pub(crate) ask: Ask,
     pub(crate) expected: Expected,
@@ -72,13 +72,13 @@ fn vendors(now: SystemTime) -> Group {
 
 fn cache(now: SystemTime) -> Group {
     let step = Step {
-        title: "The first question again",
-        shows: "Within [cache] ttl, here a minute, TIBCO is not asked a second time: see the header X-Cache.",
+        title: "The first request again",
+        shows: "Within [cache] ttl, here a minute, TIBCO gets no second request: see the header X-Cache.",
         ask: Ask::token(tibco_asg::ACTIVE),
         expected: Expected::active(tibco(now)).cached(),
     };
     let shows =
-        "What a server said is kept. Whether that makes the token active now is judged at every request.";
+        "The server's answer is cached. If it makes the token active now is decided at every request.";
     Group { heading: "The cache", shows, steps: vec![step] }
 }
 
@@ -103,39 +103,39 @@ fn gateways(now: SystemTime) -> Group {
             expected: Expected::error(401, "missing_token").with_header("WWW-Authenticate"),
         },
     ];
-    let shows = "nginx, Traefik, Caddy, HAProxy and Envoy ask about each request of their clients. What a token needs stands in the configuration, as a policy.";
-    Group { heading: "What an API gateway asks", shows, steps }
+    let shows = "nginx, Traefik, Caddy, HAProxy and Envoy ask about each request of their clients. The requirements on a token are a policy of the configuration.";
+    Group { heading: "Requests of an API gateway", shows, steps }
 }
 
 fn inactive() -> Group {
     let steps = vec![
         Step {
             title: "Expired",
-            shows: "TIBCO still calls this token Active, ten minutes after its end. introspectd looks at the clock, too.",
+            shows: "TIBCO still calls this token Active, ten minutes after its end. introspectd checks the clock as well.",
             ask: Ask::token(tibco_asg::EXPIRED),
             expected: Expected::inactive(),
         },
         Step {
             title: "Revoked",
-            shows: "Its time is not over, but Apigee's status is revoked.",
+            shows: "It has not expired, but Apigee's status is revoked.",
             ask: Ask::token(apigee::REVOKED),
             expected: Expected::inactive(),
         },
         Step {
             title: "Unknown",
-            shows: "TIBCO says so with a 400 and invalid_grant, which is an answer and no error.",
+            shows: "TIBCO says so with a 400 and invalid_grant, which is an answer, not an error.",
             ask: Ask::token(tibco_asg::UNKNOWN),
             expected: Expected::inactive(),
         },
         Step {
-            title: "Of no provider",
-            shows: "No `match` names it, so it is shown to no server at all.",
+            title: "No provider matches",
+            shows: "No `match` covers it, so no server ever sees it.",
             ask: Ask::token("who-issued-this"),
             expected: Expected::inactive(),
         },
     ];
-    let shows = r#"All get the same {"active":false}, so that nobody learns from the difference."#;
-    Group { heading: "Tokens that are no good", shows, steps }
+    let shows = r#"All get the same {"active":false}, so that nothing can be learned from the difference."#;
+    Group { heading: "Inactive tokens", shows, steps }
 }
 
 fn errors() -> Group {
@@ -143,13 +143,13 @@ fn errors() -> Group {
     let steps = vec![
         Step {
             title: "A provider that is down",
-            shows: "Nobody knows whether the token is good. Retry-After says when to ask again.",
+            shows: "The state of the token is unknown. Retry-After says when to retry.",
             ask: Ask::token("down_some-token"),
             expected: Expected::error(503, "temporarily_unavailable").with_header("Retry-After"),
         },
         Step {
             title: "A wrong caller secret",
-            shows: "Who asks must show who they are, before a token is looked at.",
+            shows: "Callers authenticate before a token is looked at.",
             ask: Ask::token(tibco_asg::ACTIVE).by(wrong),
             expected: Expected::error(401, "invalid_client").with_header("WWW-Authenticate"),
         },
@@ -188,13 +188,13 @@ fn records(now: SystemTime) -> Group {
         },
         Step {
             title: "Revoke it",
-            shows: "RFC 7009: taken back at Apigee, and out of the cache.",
+            shows: "RFC 7009: revoked at Apigee, and purged from the cache.",
             ask: Ask::revoke(apigee::ATTRIBUTES),
             expected: Expected::done(),
         },
         Step {
             title: "It took effect",
-            shows: "At once, and not only when the cache would have forgotten it.",
+            shows: "At once, and not only when the cache entry would have expired.",
             ask: Ask::token(apigee::ATTRIBUTES),
             expected: Expected::inactive(),
         },
@@ -210,7 +210,7 @@ fn records(now: SystemTime) -> Group {
     Group { heading: "Tokens as records", shows, steps }
 }
 
-/// What is made of the documented sample of each vendor, issued at `now`.
+/// Active answer from the documented sample of each vendor, issued at `now`.
 fn tibco(now: SystemTime) -> Value {
     let end = now + Duration::from_millis(tibco_asg::LIFETIME_MILLIS);
     json!({
@@ -309,7 +309,7 @@ fn listed(active: Value) -> Value {
     record
 }
 
-/// Rounded down.
+/// Seconds since the epoch, rounded down.
 fn seconds(time: SystemTime) -> u64 {
     since_1970(time).as_secs()
 }
@@ -324,7 +324,7 @@ mod tests {
     use crate::ask::Question;
 
     #[test]
-    fn a_form_needs_no_encoding_and_no_quotes() {
+    fn forms_need_no_encoding_or_quotes() {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-._~".contains(c);
         for step in groups(UNIX_EPOCH + Duration::from_secs(1_800_000_000)).iter().flat_map(|it| &it.steps) {
             let values: Vec<&str> = match &step.ask.question {
