@@ -32,10 +32,10 @@ pub(crate) fn inside(name: &str) -> Result<(), Failure> {
     Line::new("cargo", &["bench", "-p", "introspectd-bench", "--bench", name]).run()
 }
 
-/// Where cargo puts it: beside the folder that we are in.
+/// Path of the binary: beside the folder of this program.
 fn built() -> Result<PathBuf, Failure> {
-    let own =
-        std::env::current_exe().map_err(|error| Failure::new(format!("cannot find myself: {error}")))?;
+    let own = std::env::current_exe()
+        .map_err(|error| Failure::new(format!("cannot find the path of this program: {error}")))?;
     let target = own.ancestors().nth(2);
     let target =
         target.ok_or_else(|| Failure::new(format!("{} is not in cargo's target folder", own.display())))?;

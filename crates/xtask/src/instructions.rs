@@ -11,7 +11,7 @@ use crate::tools;
 /// The committed counts: the total and each function that takes a thousandth of it.
 const COMMITTED: &str = "crates/bench/instructions.txt";
 
-/// Where the counts of one run are left.
+/// File with the counts of one run.
 const COUNTED: &str =
     "target/gungraun/introspectd-bench/instructions/hit/thousand_hits/callgrind.thousand_hits.out";
 
@@ -51,7 +51,7 @@ fn install_runner() -> Result<(), Failure> {
     if version.is_some_and(|version| version.contains(RUNNER)) {
         return Ok(());
     }
-    println!("    gungraun-runner {RUNNER} is missing and is built now: that takes minutes");
+    println!("    gungraun-runner {RUNNER} is missing; building it takes minutes");
     Line::new("cargo", &["install", "gungraun-runner", "--version", RUNNER, "--locked"]).run()
 }
 
@@ -63,7 +63,7 @@ struct Counts {
 }
 
 impl Counts {
-    /// From what `callgrind_annotate` prints: `1,542,000 ( 8.70%)  file:function [object]`.
+    /// Parses the output of `callgrind_annotate`: `1,542,000 ( 8.70%)  file:function [object]`.
     fn annotated(text: &str) -> Option<Self> {
         let mut counts = Self::default();
         for line in text.lines() {
@@ -114,7 +114,7 @@ impl Counts {
             println!("    {:>6} → {:>6}  {name}", before / HITS, now / HITS);
         }
         Err(Failure::new(format!("a hit takes over {SLACK} % more instructions than were committed"))
-            .repeated_by("cargo xtask bench --instructions --accept, if it is meant"))
+            .repeated_by("cargo xtask bench --instructions --accept, if that is intended"))
     }
 
     /// The functions that take at least one more for each hit, the most grown first.
@@ -127,7 +127,7 @@ impl Counts {
     }
 }
 
-/// Without the object, which has a hash in its name, and without the file, which only C code has. A function
+/// Strips the object, whose name has a hash, and the file, which only C code has. A function
 /// without a name has an address, which every build changes.
 fn function(place: &str) -> String {
     let name = place.split(" [").next().unwrap_or(place);
@@ -161,7 +161,7 @@ Ir                  file:function
     }
 
     #[test]
-    fn what_callgrind_annotate_prints_is_read() {
+    fn output_of_callgrind_annotate_is_read() {
         let functions = [
             ("<a::B<C> as d::E>::parse", 1_542_000),
             ("memmove.S:__memcpy_avx", 802_337),
@@ -172,13 +172,13 @@ Ir                  file:function
     }
 
     #[test]
-    fn what_is_written_is_read_again() {
+    fn counts_round_trip() {
         let counted = counts(1_000_000, &[("a::<b c>", 600), ("d", 7000)]);
         assert_eq!(Counts::read(&counted.written()), counted);
     }
 
     #[test]
-    fn more_is_a_failure_and_names_what_grew() {
+    fn growth_is_a_failure_and_names_functions() {
         let committed = counts(1_000_000, &[("a", 400_000), ("b", 300_000)]);
         for (total, fails) in [(900_000, false), (1_020_000, false), (1_020_001, true)] {
             assert_eq!(counts(total, &[]).judge(&committed).is_err(), fails, "{total}");
@@ -188,7 +188,7 @@ Ir                  file:function
     }
 
     #[test]
-    fn a_hit_is_written_down() {
+    fn committed_counts_are_complete() {
         let committed = Counts::read(&fs::read_to_string(root().join(COMMITTED)).unwrap());
         assert!(committed.total / HITS > 1000 && committed.functions.len() > 20, "{committed:?}");
     }

@@ -41,7 +41,7 @@ Examples:
   cargo xtask audit
   cargo xtask bench --quick
 
-Exit codes: 0 all is well, 1 a step failed (the last line names it), 2 wrong usage.";
+Exit codes: 0 success, 1 a step failed (the last line names it), 2 wrong usage.";
 
 const WRONG_USAGE: u8 = 2;
 
@@ -53,15 +53,17 @@ fn main() -> ExitCode {
             println!("{HELP}");
             ExitCode::SUCCESS
         }
-        ["test"] | ["test", "--"] => ended("test", test::everything().map(|()| "all is well")),
-        ["test", "--", filters @ ..] => ended("test", test::only(filters).map(|()| "all is well")),
+        ["test"] | ["test", "--"] => ended("test", test::everything().map(|()| "all checks passed")),
+        ["test", "--", filters @ ..] => ended("test", test::only(filters).map(|()| "all checks passed")),
         ["audit"] => ended("audit", audit::dependencies()),
-        ["bench", "--instructions"] => ended("bench", instructions::compare(false).map(|()| "all is well")),
-        ["bench", "--instructions", "--accept"] => {
-            ended("bench", instructions::compare(true).map(|()| "all is well"))
+        ["bench", "--instructions"] => {
+            ended("bench", instructions::compare(false).map(|()| "all checks passed"))
         }
-        ["bench", "--parts"] => ended("bench", bench::parts().map(|()| "all is well")),
-        ["bench", arguments @ ..] => ended("bench", bench::figures(arguments).map(|()| "all is well")),
+        ["bench", "--instructions", "--accept"] => {
+            ended("bench", instructions::compare(true).map(|()| "all checks passed"))
+        }
+        ["bench", "--parts"] => ended("bench", bench::parts().map(|()| "all checks passed")),
+        ["bench", arguments @ ..] => ended("bench", bench::figures(arguments).map(|()| "all checks passed")),
         _ => {
             eprintln!("{HELP}");
             ExitCode::from(WRONG_USAGE)

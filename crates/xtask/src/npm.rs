@@ -11,7 +11,7 @@ use crate::run::{Failure, Line, root};
 /// The folders of `tests/` that are installed: a server to introspect at, and a client that introspects.
 pub(crate) const PEERS: [&str; 2] = ["interop/oidc-provider", "interop/oauth4webapi"];
 
-/// Written last, so that an installation that was interrupted is begun anew.
+/// Stamp that is written last, so that an interrupted installation starts over.
 const STAMP: &str = ".installed";
 
 /// Brings `target/{peer}` up to date with `tests/{peer}`. Does nothing where it is.

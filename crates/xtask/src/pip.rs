@@ -10,7 +10,7 @@ use crate::run::{Failure, Line, root};
 /// and the servers and clients of `tests/interop`.
 pub(crate) const PEERS: [&str; 3] = ["gateways", "openapi", "interop"];
 
-/// Written last, so that an installation that was interrupted is begun anew.
+/// Stamp that is written last, so that an interrupted installation starts over.
 const STAMP: &str = ".installed";
 
 /// Brings `target/{peers}-venv` up to date with `tests/{peers}/requirements.txt`. Does nothing where it is.

@@ -27,7 +27,7 @@ pub(crate) fn step(name: &'static str, work: impl FnOnce() -> Result<(), Failure
     }
 }
 
-/// Why a chore ended early. Its text is one line, the last that a reader sees.
+/// Reason for the early end of a chore. Its text is one line, the last that a reader sees.
 #[derive(Debug)]
 pub(crate) struct Failure {
     step: Option<&'static str>,
@@ -72,7 +72,7 @@ pub(crate) struct Line {
 }
 
 impl Line {
-    /// In the repository's root.
+    /// Creates a command to run in the repository's root.
     pub(crate) fn new(program: &str, arguments: &[&str]) -> Self {
         Self {
             program: program.to_owned(),
@@ -119,7 +119,7 @@ impl Line {
             command.env("PATH", path);
         }
         for (name, _) in env::vars_os() {
-            if name.to_str().is_some_and(told_by_cargo_run) {
+            if name.to_str().is_some_and(set_by_cargo_run) {
                 command.env_remove(name);
             }
         }
@@ -165,13 +165,14 @@ fn search_path() -> Option<std::ffi::OsString> {
     env::join_paths(folders).ok()
 }
 
-/// What `cargo run` tells about this package. A cargo that inherits it rebuilds the crates whose build
-/// scripts look at these variables (ring), each time that a developer changes between `cargo test` and us.
-fn told_by_cargo_run(name: &str) -> bool {
+/// Returns true for variables that `cargo run` sets about this package. A cargo that inherits them
+/// rebuilds the crates whose build scripts depend on them (ring), each time that a developer
+/// alternates between `cargo test` and this program.
+fn set_by_cargo_run(name: &str) -> bool {
     name.starts_with("CARGO_PKG_") || matches!(name, "CARGO_MANIFEST_DIR" | "CARGO_MANIFEST_PATH")
 }
 
-/// As a shell reads it back.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=./:,@+".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
@@ -185,31 +186,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_shown_as_one_types_it() {
+    fn line_is_shown_as_typed() {
         let line = Line::new("cargo", &["test", "it's", ""]).with("RUSTDOCFLAGS", "-D warnings");
         assert_eq!(line.to_string(), r"RUSTDOCFLAGS='-D warnings' cargo test 'it'\''s' ''");
     }
 
     #[test]
-    fn a_line_elsewhere_says_where() {
+    fn line_in_another_folder_names_it() {
         let line = Line::new("npm", &["ci"]).within(Path::new("/nowhere/else"));
         assert_eq!(line.to_string(), "cd /nowhere/else && npm ci");
     }
 
     #[test]
-    fn a_failure_names_the_step_and_how_to_repeat_it() {
+    fn failure_names_its_step_and_command() {
         let failure = Line::new("false", &[]).run().map_err(|failure| failure.of("nothing")).unwrap_err();
         assert_eq!(failure.to_string(), "step `nothing` failed: exit status: 1; run: false");
     }
 
     #[test]
-    fn a_program_that_is_missing_is_a_failure() {
+    fn missing_program_is_a_failure() {
         assert!(Line::new("no-such-program-anywhere", &[]).run().is_err());
         assert_eq!(Line::new("no-such-program-anywhere", &[]).output(), None);
     }
 
     #[test]
-    fn the_root_is_where_the_workspace_is() {
+    fn root_is_the_workspace() {
         assert!(root().join("rust-toolchain.toml").is_file());
     }
 }

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::run::{Failure, Line};
 
-/// What the tests need. A new one is a line here.
+/// Tools of the tests. A new one is a line here.
 pub(crate) const TESTS: &[Tool] = &[
     Tool { name: "node", version: &["node", "--version"], at_least: 18, package: "nodejs" },
     Tool { name: "npm", version: &["npm", "--version"], at_least: 8, package: "npm" },
@@ -39,7 +39,7 @@ pub(crate) const TESTS: &[Tool] = &[
     },
 ];
 
-/// What only the benchmarks need. wrk and what nginx loads do not tell their version: Debian does.
+/// Tools of the benchmarks alone. wrk and nginx's modules do not print their version: Debian does.
 pub(crate) const BENCHMARKS: &[Tool] = &[
     NGINX,
     Tool {
@@ -67,7 +67,7 @@ pub(crate) const BENCHMARKS: &[Tool] = &[
 
 const NGINX: Tool = Tool { name: "nginx", version: &["nginx", "-v"], at_least: 1, package: "nginx-light" };
 
-/// What counting instructions needs.
+/// Tools that count instructions.
 pub(crate) const INSTRUCTIONS: &[Tool] =
     &[Tool { name: "valgrind", version: &["valgrind", "--version"], at_least: 3, package: "valgrind" }];
 
@@ -77,7 +77,7 @@ pub(crate) struct Tool {
     version: &'static [&'static str],
     /// The oldest major version that will do.
     at_least: u32,
-    /// Its name in Debian and its descendants.
+    /// Package in Debian and its descendants.
     package: &'static str,
 }
 
@@ -100,7 +100,7 @@ pub(crate) fn install_missing(tools: &'static [Tool]) -> Result<(), Failure> {
     let packages: Vec<&str> = lacking.iter().map(|(tool, _)| tool.package).collect();
     let failed = |why: &str| Failure::new(format!("{}, and {why}", listed(&lacking)));
     if Line::new("apt-get", &["--version"]).output().is_none() {
-        return Err(failed("there is no apt-get to install it with: install it in this system's own way"));
+        return Err(failed("there is no apt-get: install it with this system's package manager"));
     }
     let by_hand = [&["apt-get", "install", "--no-install-recommends"], packages.as_slice()].concat();
     install(&packages).map_err(|why| failed(why).repeated_by(Line::new("sudo", &by_hand).to_string()))?;
@@ -123,7 +123,7 @@ fn install(packages: &[&str]) -> Result<(), &'static str> {
     } else if Line::new("sudo", &["-n", "true"]).output().is_some() {
         Line::new("sudo", &[&["-n", "sh"], script.as_slice()].concat())
     } else {
-        return Err("this is neither root nor may it use sudo without a password");
+        return Err("this user is not root and cannot use sudo without a password");
     };
     line.run().map_err(|_| "its installation failed (see above)")
 }
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_major_version_is_found_in_what_programs_print() {
+    fn major_version_is_found_in_program_output() {
         let printed = [
             ("v20.20.2\n", Some(20)),
             ("9.2.0\n", Some(9)),
@@ -202,14 +202,14 @@ mod tests {
     }
 
     #[test]
-    fn a_program_that_is_not_there_is_missing() {
+    fn unknown_program_is_missing() {
         let tool =
             Tool { name: "none", version: &["no-such-program-anywhere"], at_least: 0, package: "none" };
         assert!(matches!(tool.lack(), Some(Lack::Missing)));
     }
 
     #[test]
-    fn an_old_program_is_too_old() {
+    fn old_program_is_too_old() {
         let tool = Tool { name: "echo", version: &["echo", "v16.1.0"], at_least: 18, package: "none" };
         assert!(matches!(tool.lack(), Some(Lack::TooOld(18))));
         assert!(Tool { at_least: 16, ..tool }.lack().is_none());
