@@ -1,6 +1,6 @@
-//! How many instructions a hit takes, from the bytes of a request to those of its answer: the same number each
-//! time, on whatever machine. A client that reads and writes is part of it.
-#![allow(missing_docs, clippy::expect_used, reason = "a benchmark that cannot begin has nothing to handle")]
+//! Instructions of a hit, from the bytes of a request to those of its answer: the same number each
+//! time, on any machine. A client that reads and writes is part of it.
+#![allow(clippy::expect_used, reason = "a benchmark that cannot begin has nothing to handle")]
 
 mod fixture;
 
@@ -16,7 +16,7 @@ use tokio::sync::watch;
 
 use fixture::{BASIC, FORM, api};
 
-/// As it is shipped.
+/// Allocator of the shipped binary.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,5 +1,5 @@
-//! How long the parts of a hit take, one by one.
-#![allow(missing_docs, clippy::expect_used, reason = "a benchmark that cannot begin has nothing to handle")]
+//! Times of the parts of a hit.
+#![allow(clippy::expect_used, reason = "a benchmark that cannot begin has nothing to handle")]
 
 mod fixture;
 

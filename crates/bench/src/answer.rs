@@ -1,14 +1,14 @@
-//! What is asked and what is answered: the same bytes for every subject.
+//! Requests and answers: the same bytes for every subject.
 
 /// Caller and client alike, so that nginx may hand on what it was given.
 pub(crate) const CALLER: &str = "gw";
 pub(crate) const SECRET: &str = "secret";
-/// Of the two above.
+/// Basic credentials of the two above.
 pub(crate) const BASIC: &str = "Basic Z3c6c2VjcmV0";
 /// Caller that may revoke and purge, where there is one.
 pub(crate) const OPERATOR: &str = "ops";
 pub(crate) const OPERATOR_SECRET: &str = "operator";
-/// Of the two above.
+/// Basic credentials of the two above.
 pub(crate) const OPERATOR_BASIC: &str = "Basic b3BzOm9wZXJhdG9y";
 /// Provider whose records that caller revokes by id.
 pub(crate) const RECORDS: &str = "records";
@@ -21,14 +21,14 @@ pub(crate) const AUDIENCE: &str = "https://api.example.org/orders";
 
 /// Every active answer on the wire, in bytes.
 pub(crate) const BODY: usize = 489;
-/// How every active answer begins.
+/// Start of every active answer.
 pub(crate) const ACTIVE: &[u8] = br#"{"active":true,"#;
 
 /// Tokens that begin so end by themselves, this many seconds after they were first asked about.
 pub(crate) const BRIEF: &str = "brief";
 pub(crate) const BRIEF_SECONDS: u64 = 4;
 
-/// Who asks the authorization server.
+/// Client of the authorization server.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Reader {
     /// Hands the answer on as it is.
@@ -88,12 +88,12 @@ pub(crate) fn token(prefix: &str, number: u64) -> String {
     format!("{prefix}{reversed}_aZ3xK9qLw7RtYu2{digits}")
 }
 
-/// What is asked about a token.
+/// Kind of request about a token.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Question {
-    /// What it is, in a body: `POST /introspect`.
+    /// Introspection in a body: `POST /introspect`.
     Introspect,
-    /// Whether the request that shows it may pass, by way of `/forward-auth`.
+    /// Decision about the request that carries it, at `/forward-auth`.
     ForwardAuth,
 }
 
@@ -102,7 +102,7 @@ impl Question {
         [&*self.before(), token, self.after()].concat().into_bytes()
     }
 
-    /// What stands before the token.
+    /// Bytes before the token.
     pub(crate) fn before(self) -> String {
         match self {
             Self::Introspect => format!(
@@ -117,7 +117,7 @@ impl Question {
         }
     }
 
-    /// What stands behind it.
+    /// Bytes after the token.
     pub(crate) fn after(self) -> &'static str {
         match self {
             Self::Introspect => "",
@@ -145,13 +145,13 @@ mod tests {
     }
 
     #[test]
-    fn every_token_has_what_the_policy_asks_for() {
+    fn every_token_meets_the_policy() {
         let answer = active(&token("w00000006", 7), 1_800_000_000, Reader::Introspectd);
         assert!(answer.contains(&format!(" {SCOPE} ")) && answer.contains(&format!("\"{AUDIENCE}\"")));
     }
 
     #[test]
-    fn a_question_is_whole() {
+    fn requests_are_complete() {
         let text = |question: Question| String::from_utf8(question.about(&token("w00000006", 7))).unwrap();
         let (head, body) = text(Question::Introspect).split_once("\r\n\r\n").map(owned).unwrap();
         assert!(head.ends_with(&format!("Content-Length: {}", body.len())), "{head}");
@@ -164,12 +164,12 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_what_the_script_makes() {
+    fn script_generates_the_same_tokens() {
         assert_eq!(token("w00000006", 1234), "w00000006432100000_aZ3xK9qLw7RtYu2000001234");
     }
 
     #[test]
-    fn a_brief_token_ends_soon() {
+    fn short_lived_token_ends_soon() {
         assert!(active("brief1", 1_800_000_000, Reader::Peer).contains(r#""exp":1800000004"#));
     }
 }

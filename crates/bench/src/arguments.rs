@@ -1,4 +1,4 @@
-//! The command line.
+//! Command line of the benchmarks.
 
 use crate::group::Group;
 
@@ -32,19 +32,19 @@ Examples:
 
 Exit codes: 0 every figure that was measured is met, 1 one is not met or void, 2 wrong usage.";
 
-/// What was asked for.
+/// Parsed command line.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Wish {
     Help,
     Measure(Scope),
 }
 
-/// How much is measured.
+/// Extent of a measurement.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Scope {
     pub(crate) quick: bool,
     pub(crate) plot: bool,
-    /// Empty: all.
+    /// Selected groups; empty for all.
     pub(crate) only: Vec<Group>,
 }
 
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn options_in_any_order() {
+    fn options_are_accepted_in_any_order() {
         assert_eq!(parsed(""), Ok(Wish::Measure(Scope::default())));
         let some = Scope { quick: true, plot: false, only: vec![Group::Hits, Group::Herd] };
         assert_eq!(parsed("--only hits --quick --only=herd"), Ok(Wish::Measure(some)));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_makes_no_sense_is_named() {
+    fn invalid_options_are_named() {
         for (line, named) in [
             ("--fast", "--fast"),
             ("--only", "hits, million"),
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_names_every_group() {
+    fn help_names_every_group() {
         assert!(Group::ALL.into_iter().all(|group| HELP.contains(group.name())));
     }
 }

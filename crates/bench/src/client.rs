@@ -14,7 +14,7 @@ use crate::exchange::{self, Answer};
 use crate::failure::{Failure, Result, Tried};
 use crate::number::whole;
 
-/// What to send.
+/// Load of a run.
 pub(crate) struct Plan<'a> {
     pub(crate) port: u16,
     pub(crate) question: Question,
@@ -23,23 +23,23 @@ pub(crate) struct Plan<'a> {
     /// Requests a second, sent when they are due, whether earlier ones were answered or not. `None`: the next one
     /// as soon as a connection is free.
     pub(crate) rate: Option<f64>,
-    /// What is not answered by then is not waited for.
+    /// Deadline of an answer.
     pub(crate) patience: Duration,
     /// The token of each request.
     pub(crate) token: &'a dyn Fn(u64) -> String,
 }
 
-/// What came back.
+/// Results of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     /// Active answers of the right length.
     pub(crate) active: u64,
     /// All answers, by status; 0 is a connection that broke.
     pub(crate) statuses: BTreeMap<u16, u64>,
-    /// From when each request was due, whether or not it could be sent then: a server that stalls does not escape
-    /// by keeping the client from asking.
+    /// Latencies from the time each request was due, even if it could not be sent then: a server
+    /// that stalls cannot hide by keeping the client from sending.
     pub(crate) latencies: Vec<Duration>,
-    /// From the first request to the last answer.
+    /// Time from the first request to the last answer.
     pub(crate) elapsed: Duration,
 }
 
@@ -140,7 +140,7 @@ impl Run<'_> {
         self.due(self.sent).saturating_duration_since(Instant::now()).min(longest)
     }
 
-    /// Whether an answer is complete.
+    /// Reads, and returns true once an answer is complete.
     fn receive(&mut self, number: usize) -> Result<bool> {
         let Some(connection) = self.connections.get_mut(number) else { return Ok(false) };
         let mut chunk = [0; 4096];
@@ -248,7 +248,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_percentile_is_one_of_the_latencies() {
+    fn percentile_is_one_of_the_latencies() {
         let latencies = (1..=100).rev().map(Duration::from_millis).collect();
         let mut report = Report { latencies, ..Report::default() };
         assert_eq!(report.percentile(0.5), Duration::from_millis(50));
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_active_is_counted() {
+    fn inactive_answers_are_counted() {
         let report = Report { active: 1, statuses: [(200, 1), (503, 2)].into(), ..Report::default() };
         assert_eq!(report.all_active(3).unwrap_err().to_string(), "1 of 3 were active (1 × 200, 2 × 503)");
         assert!(report.all_active(1).is_ok());

@@ -9,12 +9,12 @@ use crate::ledger::{Key, Ledger, Load, Metric};
 use crate::running::Running;
 use crate::wrk::{self, Kind, Said, Tokens};
 
-/// How often the authority must have been asked.
+/// Expected number of requests to the authority.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Asked {
     /// Not once: every answer was cached.
     Never,
-    /// For this share of the requests, or a little more.
+    /// Requests for this share of all, or a little more.
     About(f64),
 }
 
@@ -115,7 +115,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_run_that_cannot_be_relied_on_is_told() {
+    fn unreliable_run_is_reported() {
         let fine = Said {
             requests: 100_000,
             elapsed: Duration::from_secs(1),
@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn every_round_begins_with_another_one() {
+    fn every_round_starts_with_another_subject() {
         let begin = |round| turn(&['a', 'b', 'c'], round).copied().collect::<String>();
         assert_eq!([0, 1, 2, 3].map(begin), ["abc", "bca", "cab", "abc"]);
         assert_eq!(turn::<char>(&[], 1).count(), 0);

@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_frame_says_how_long_its_message_is() {
+    fn frame_contains_its_message_length() {
         let frame = frame(&request());
         assert_eq!(frame[0], 0);
         let length = u32::from_be_bytes(frame[1..5].try_into().unwrap());

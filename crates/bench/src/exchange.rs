@@ -6,10 +6,10 @@ use crate::answer::{ACTIVE, BODY};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// Whether it says that the token is active: in a body of the length that all have, or in the headers that a
-    /// proxy hands on.
+    /// Set if the token is active: by a body of the common length, or by the headers that a proxy
+    /// hands on.
     pub(crate) active: bool,
-    /// Head and body.
+    /// Bytes of head and body.
     pub(crate) bytes: usize,
 }
 
@@ -43,7 +43,7 @@ mod tests {
     use crate::answer::{Reader, active};
 
     #[test]
-    fn an_active_answer_is_known_when_it_is_whole() {
+    fn complete_active_answer_is_recognized() {
         let body = active("t", 1_800_000_000, Reader::Peer);
         let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {BODY}\r\nDate: x\r\n\r\n{body}");
         let bytes = answer.as_bytes();
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_may_pass_has_a_subject() {
+    fn allowed_request_has_a_subject() {
         let active = |answer: &str| read(answer.as_bytes()).unwrap().active;
         assert!(active("HTTP/1.1 200 OK\r\nx-auth-subject: s\r\ncontent-length: 0\r\n\r\n"));
         assert!(!active("HTTP/1.1 200 OK\r\nx-auth-subject: \r\ncontent-length: 0\r\n\r\n"));
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_active_is_told_apart() {
+    fn inactive_answers_are_recognized() {
         let inactive = b"HTTP/1.1 200 OK\r\nContent-Length: 16\r\n\r\n{\"active\":false}";
         assert_eq!(read(inactive), Some(Answer { status: 200, active: false, bytes: inactive.len() }));
         let refused = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";

@@ -1,4 +1,4 @@
-//! Why something could not be measured, in one line.
+//! Reasons why a measurement failed, in one line.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Which figures there are, what they should reach, and how each is computed.
+//! Figures, their targets, and how each is computed.
 
 mod all;
 
@@ -36,23 +36,23 @@ pub(crate) enum Unit {
     Microseconds,
     PerSecond,
     Calls,
-    /// Of the answers, from 0 to 1.
+    /// Share of the answers, from 0 to 1.
     Share,
 }
 
 enum Value {
     Plain(Key),
-    /// Of two keys, round by round.
+    /// Ratio of two keys, round by round.
     Ratio(Key, Key),
-    /// Of a key to that of the others whose median is the least. One for all rounds: the luckiest of several in
-    /// each would be better than any of them is.
+    /// Ratio of a key to that of the others with the least median. The same one for all rounds: the
+    /// luckiest of several in each would be better than any of them is.
     ToLeast(Key, [Key; 3]),
-    /// What a hit costs while a tenth of the requests miss, to what it costs alone: the share of the misses, as
-    /// they cost when there is nothing else, is taken off.
+    /// Cost of a hit while a tenth of the requests miss, relative to its cost alone. The share of
+    /// the misses, at their cost without other load, is subtracted.
     HitAmongMisses,
 }
 
-/// What became of a figure.
+/// Outcome of a figure.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Outcome {
     Measured {
@@ -130,7 +130,7 @@ impl Reach {
         }
     }
 
-    /// How much of the reach is used, if there is one: up to 1 it is met.
+    /// Share of the target that is used, if there is one: up to 1 it is met.
     pub(crate) fn used(self, value: f64) -> Option<f64> {
         match self {
             // Nothing at all is asked for: any of it is too much.
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_the_median_of_the_rounds() {
+    fn ratio_is_the_median_of_the_rounds() {
         let figure = figure("hit, 1 token: CPU to bare");
         let mut ledger = ledger(&[
             (own(Hits(1), Cpu), &[12.0, 11.0, 30.0]),
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_peer_is_one_for_all_rounds() {
+    fn best_peer_is_the_same_in_all_rounds() {
         let ledger = ledger(&[
             (own(Load::Paced, P99), &[100.0, 100.0, 100.0]),
             (Key(ProxyCache, Load::Paced, P99), &[50.0, 400.0, 400.0]),
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn the_misses_are_taken_off_a_mixed_load() {
+    fn misses_are_subtracted_from_a_mixed_load() {
         let ledger = ledger(&[
             (own(Load::FullHits, Cpu), &[10.0]),
             (own(Load::FullMixed, Cpu), &[13.5]),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn up_to_its_reach_a_figure_is_met() {
+    fn figure_is_met_up_to_its_target() {
         assert!(AtMost(1.2).is_met(1.2) && !AtMost(1.2).is_met(1.21));
         assert!(AtLeast(0.85).is_met(0.85) && !AtLeast(0.85).is_met(0.84));
         assert_eq!((AtMost(2.0).used(1.0), AtLeast(0.5).used(1.0)), (Some(0.5), Some(0.5)));
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_figures_have_one_name() {
+    fn figure_names_are_unique() {
         let mut names: Vec<_> = FIGURES.iter().map(|figure| figure.name).collect();
         names.sort_unstable();
         names.dedup();

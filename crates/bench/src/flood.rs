@@ -24,7 +24,7 @@ const PIPELINED: usize = 8;
 /// Different ones, so that no two that follow each other on a connection show the same secrets.
 const BATCHES: usize = 509;
 
-/// What came of it.
+/// Results of a flood.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(crate) struct Flooded {
     /// Requests that were answered 401.
@@ -191,7 +191,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_counted_when_they_are_whole() {
+    fn only_complete_answers_are_counted() {
         let refused = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\n{}";
         let other = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
         let (mut flooded, (stream, _server)) = (Flooded::default(), pair());
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn no_secret_of_a_batch_is_shown_twice() {
+    fn secrets_of_a_batch_are_distinct() {
         let text = String::from_utf8((0..BATCHES).flat_map(batch).collect()).unwrap();
         let mut shown: Vec<_> = text.lines().filter(|line| line.starts_with("Authorization")).collect();
         assert_eq!(shown.len(), BATCHES * PIPELINED);

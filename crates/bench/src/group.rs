@@ -1,6 +1,6 @@
 //! The groups of figures, by name.
 
-/// What is measured together.
+/// Measurements that run together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
     Hits,

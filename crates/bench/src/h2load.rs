@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result, Tried};
 use crate::lab::Lab;
 use crate::process::Process;
 
-/// What it says at its end.
+/// Summary that it prints.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Said {
     /// Answered with a status of success.
@@ -66,13 +66,13 @@ mod tests {
         traffic: 64.50MB (67633152) total, 2.10MB (2202009) headers (space savings 92.31%), 60.00MB (62914560) data\n";
 
     #[test]
-    fn its_report_is_read() {
+    fn report_is_read() {
         let expected = Said { requests: 90_368, failed: 2, data: 62_914_560 };
         assert_eq!(parse(OUTPUT), Some(expected));
     }
 
     #[test]
-    fn what_is_cut_off_is_no_result() {
+    fn truncated_output_is_no_result() {
         assert_eq!(parse("requests: 1 total"), None);
         assert_eq!(parse(""), None);
     }

@@ -1,4 +1,4 @@
-//! Where the measuring is done: what is driven, for how long, and where files are.
+//! Environment of the measurements: load generators, duration, and files.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -13,26 +13,27 @@ use crate::failure::{Failure, Result, Tried};
 use crate::process::Process;
 use crate::role::{free_port, role, wait_until_open};
 
-/// How scratch folders are called, before the number of their process.
+/// Prefix of scratch folders, before the number of their process.
 const FOLDERS: &str = "introspectd-bench-";
 
-/// The scratch folder, for whoever has to end the program.
+/// Scratch folder, removed by whatever ends the program.
 static FOLDER: OnceLock<PathBuf> = OnceLock::new();
 
 /// Everything that a group needs to know.
 pub(crate) struct Lab {
     pub(crate) introspectd: PathBuf,
     pub(crate) rounds: usize,
-    /// Of one run of one subject.
+    /// Duration of one run of one subject.
     pub(crate) seconds: u64,
-    /// Whether sets of a million tokens are left out.
+    /// Leaves out sets of a million tokens.
     pub(crate) quick: bool,
     folder: PathBuf,
     names: AtomicU32,
 }
 
 impl Lab {
-    /// In memory where the system has a place for that: it is kind to the peers, which keep files.
+    /// Creates the scratch folder, in memory if the system has a place for that: it favours the
+    /// peers, which keep files.
     pub(crate) fn set_up(scope: &Scope) -> Result<Self> {
         let own = std::env::current_exe().tried("cannot find myself")?;
         let introspectd = own.with_file_name("introspectd");
@@ -66,7 +67,7 @@ impl Lab {
         Ok(folder)
     }
 
-    /// The beginning of tokens that nobody was asked about before: nine bytes.
+    /// Prefix of tokens that were never requested before: nine bytes.
     pub(crate) fn prefix(&self) -> String {
         format!("p{:07}_", self.names.fetch_add(1, Relaxed))
     }
@@ -116,7 +117,7 @@ impl Authority {
         Ok(Self { port, _process: process })
     }
 
-    /// How often it was asked about a token.
+    /// Number of requests about a token.
     pub(crate) fn count(&self) -> Result<u64> {
         self.say("GET /count")?.trim().parse().tried("the authority's count")
     }

@@ -1,10 +1,10 @@
-//! What was measured, round by round, and what made it void.
+//! Measured values, round by round, and faults that void them.
 
 use std::collections::BTreeMap;
 
 use crate::subject::Subject;
 
-/// What a subject was put to.
+/// Load on a subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Load {
     /// Cached hits on so many tokens.
@@ -61,7 +61,7 @@ pub(crate) enum Disturbance {
     QuietBeforeFlood,
     /// Wrong secrets, sent to bare hyper: what they cost by sharing the machine alone.
     FloodElsewhere,
-    /// Wrong secrets.
+    /// Flood of wrong secrets.
     Flood,
 }
 
@@ -69,9 +69,9 @@ pub(crate) enum Disturbance {
 pub(crate) enum Metric {
     /// User and system time, in microseconds for each request.
     Cpu,
-    /// Requests a second.
+    /// Rate of requests, a second.
     Rate,
-    /// Of the latency, in microseconds.
+    /// Median latency, in microseconds.
     Median,
     P99,
     /// The one thing that there is to measure, in the unit of its figure.
@@ -81,7 +81,7 @@ pub(crate) enum Metric {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(pub(crate) Subject, pub(crate) Load, pub(crate) Metric);
 
-/// All of it.
+/// All measured values and faults.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     rounds: BTreeMap<Key, Vec<f64>>,
@@ -93,7 +93,7 @@ impl Ledger {
         self.rounds.entry(key).or_default().push(value);
     }
 
-    /// What stands to reason of introspectd alone.
+    /// Records a value of introspectd.
     pub(crate) fn note(&mut self, load: Load, value: f64) {
         self.add(Key(Subject::Introspectd, load, Metric::Value), value);
     }
@@ -112,7 +112,7 @@ impl Ledger {
         }
     }
 
-    /// Who was put to what, and can be relied on.
+    /// Subjects and loads without faults.
     pub(crate) fn driven(&self) -> impl Iterator<Item = (Load, Subject)> {
         let rates = self.rounds.keys().filter(|Key(_, _, metric)| *metric == Metric::Rate);
         let mut driven: Vec<_> = rates.map(|Key(subject, load, _)| (*load, *subject)).collect();
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_voids_all_rounds() {
+    fn fault_voids_all_rounds() {
         let mut ledger = Ledger::default();
         let key = Key(Subject::Lua, Load::Hits(1), Metric::Cpu);
         assert_eq!(ledger.rounds(key), Ok(&[][..]));

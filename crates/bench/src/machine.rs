@@ -1,4 +1,4 @@
-//! What a reader needs to know of where the figures come from.
+//! Description of the machine that the figures come from.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use crate::lab::Lab;
 
 const LOCK: &str = include_str!("../../../Cargo.lock");
 
-/// What, and what it is.
+/// Names and values of the description.
 pub(crate) fn describe(lab: &Lab) -> Vec<(String, String)> {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let processor = field(&read("/proc/cpuinfo"), "model name").unwrap_or_default();
@@ -37,7 +37,7 @@ pub(crate) fn describe(lab: &Lab) -> Vec<(String, String)> {
     rows.map(|(what, is)| (what.to_owned(), is)).to_vec()
 }
 
-/// What the working tree is, too, if it is not what was committed.
+/// Commit of the working tree, marked if it has changes.
 fn commit() -> String {
     let folder = env!("CARGO_MANIFEST_DIR");
     let hash = said("git", &["-C", folder, "rev-parse", "--short", "HEAD"]);
@@ -56,7 +56,7 @@ fn read(file: &str) -> String {
     fs::read_to_string(file).unwrap_or_default()
 }
 
-/// Of `name : value` lines, the first that has this name.
+/// Finds the first `name : value` line of this name.
 fn field(text: &str, name: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let (key, value) = line.split_once(':')?;
@@ -75,20 +75,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn fields_are_found_by_their_whole_name() {
+    fn fields_are_found_by_full_name() {
         let text = "model\t\t: 6\nmodel name\t: Some CPU @ 2.00GHz\nmodel name\t: Another\n";
         assert_eq!(field(text, "model name").as_deref(), Some("Some CPU @ 2.00GHz"));
         assert_eq!(field(text, "name"), None);
     }
 
     #[test]
-    fn the_lock_file_knows_hyper() {
+    fn lock_file_contains_hyper() {
         assert!(locked("hyper").starts_with("1."));
         assert_eq!(locked("no-such-package"), "");
     }
 
     #[test]
-    fn a_program_that_is_missing_says_nothing() {
+    fn missing_program_has_no_output() {
         assert_eq!(said("no-such-program-anywhere", &[]), "");
     }
 }

@@ -46,7 +46,7 @@ use crate::output::{complain, say};
 use crate::page::Page;
 
 const WRONG_USAGE: u8 = 2;
-/// What a shell says of a program that Ctrl-C ended.
+/// Exit code of a program that Ctrl-C ended, as in a shell.
 const INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
@@ -76,7 +76,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether every figure that was measured is met, and none is void.
+/// Measures, and returns true if every figure is met and none is void.
 fn measure(scope: &Scope) -> Result<bool> {
     let lab = Lab::set_up(scope)?;
     let mut ledger = Ledger::default();

@@ -75,7 +75,7 @@ mod tests {
     const ALL: [Subject; 4] = [Subject::ProxyCache, Subject::OpenFileCache, Subject::Lua, Subject::Njs];
 
     #[test]
-    fn every_blank_is_filled() {
+    fn template_is_fully_filled() {
         for subject in ALL {
             let configuration = configuration(subject, "/x", 1, 2, 20_000);
             assert!(!configuration.contains('@'), "{configuration}");
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn files_are_kept_open_where_that_is_meant() {
+    fn files_are_kept_open_if_configured() {
         let keeps =
             |subject| configuration(subject, "/x", 1, 2, 20_000).contains("open_file_cache max=15000 ");
         assert_eq!(ALL.map(keeps), [false, true, false, true]);

@@ -24,7 +24,7 @@ pub(crate) fn ratios(top: &[f64], bottom: &[f64]) -> Vec<f64> {
     top.iter().zip(bottom).map(|(top, bottom)| top / bottom).collect()
 }
 
-/// Without its fraction. Below zero it is zero.
+/// Truncates to a whole number; negative ones to zero.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "this is what the cast does")]
 pub(crate) fn whole(number: f64) -> u64 {
     number as u64

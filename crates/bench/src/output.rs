@@ -1,4 +1,4 @@
-//! What is said: results on standard output, everything else beside it.
+//! Output: results on standard output, everything else on standard error.
 
 use std::io::{self, Write};
 
@@ -12,7 +12,7 @@ pub(crate) fn remark(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// What went wrong.
+/// Prints a failure.
 pub(crate) fn complain(what: &str) {
     remark(&format!("introspectd-bench: {what}"));
 }

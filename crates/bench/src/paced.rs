@@ -19,7 +19,7 @@ pub(crate) struct Paced<'a> {
     pub(crate) authority: &'a Authority,
     pub(crate) prefix: &'a str,
     pub(crate) tokens: u64,
-    /// Requests a second.
+    /// Rate of requests, a second.
     pub(crate) rate: f64,
 }
 
@@ -54,7 +54,7 @@ impl Paced<'_> {
         crate::output::remark(&format!("  {load:?}  {name:<35} p50 {median:>6} µs  p99 {p99:>6} µs"));
         let right = report.all_active(requests).and_then(|()| {
             let fault = || Failure::new(format!("asked the authority {asked} times"));
-            if asked <= most_asked(load, requests) { Ok(()) } else { Err(fault()) }
+            if asked <= max_requests(load, requests) { Ok(()) } else { Err(fault()) }
         });
         if let Err(fault) = right {
             ledger.fault(running.subject, load, format!("{name}: {fault}"));
@@ -63,9 +63,9 @@ impl Paced<'_> {
     }
 }
 
-/// How often a run of hits may ask the authority all the same. A purge may also mean a fact whose claim has the same hash
-/// of 24 bits.
-fn most_asked(load: Load, requests: u64) -> u64 {
+/// Most requests to the authority that a run of hits may cause. A purge may also cover a fact whose
+/// claim has the same hash of 24 bits.
+fn max_requests(load: Load, requests: u64) -> u64 {
     let is_purged =
         matches!(load, Load::Beside(Disturbance::Quiet | Disturbance::Revocations | Disturbance::Purges));
     if is_purged { requests / 10_000 } else { 0 }

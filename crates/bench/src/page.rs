@@ -1,8 +1,8 @@
-//! `docs/benchmarks.md`.
+//! Page `docs/benchmarks.md`.
 
 use crate::table::{Rows, markdown};
 
-/// What the page says beside its figures.
+/// Content of the page beside its figures.
 pub(crate) struct Page<'a> {
     pub(crate) machine: &'a [(String, String)],
     pub(crate) figures: &'a Rows,
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_page_names_its_command() {
+    fn page_names_its_command() {
         let rows = vec![vec!["figure".to_owned()]];
         let machine = [("cores".to_owned(), "2".to_owned())];
         let page = |plotted| {

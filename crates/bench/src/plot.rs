@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::figures::{Figure, Outcome, Reach};
 
 const WIDTH: f64 = 860.0;
-/// Where bars begin, and how long one is that uses all of its reach.
+/// Left end of the bars, and length of one that uses its whole target.
 const LEFT: f64 = 400.0;
 const FULL: f64 = 260.0;
 const ROW: f64 = 24.0;
@@ -60,7 +60,7 @@ mod tests {
     use crate::figures::FIGURES;
 
     #[test]
-    fn a_bar_ends_at_the_line_where_the_reach_is_used_up() {
+    fn bar_ends_at_the_line_of_a_used_up_target() {
         let figure = FIGURES.first().unwrap();
         let outcome = Outcome::Measured { median: 1.2, least: 0.6, most: 9.0, rounds: 5, met: true };
         let picture = svg(&[(figure, outcome), (figure, Outcome::NotMeasured)]);
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn names_are_text() {
+    fn subject_names_are_text() {
         assert_eq!(escaped("a < b & c"), "a &lt; b &amp; c");
     }
 }

@@ -1,4 +1,4 @@
-//! What the kernel tells about a process and its descendants.
+//! Kernel's figures of a process and its descendants.
 
 use std::fs;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(crate) fn memory(root: u32) -> Memory {
     })
 }
 
-/// How many descriptors this process has open.
+/// Number of open descriptors of the process.
 pub(crate) fn descriptors(process: u32) -> usize {
     fs::read_dir(format!("/proc/{process}/fd")).map_or(0, Iterator::count)
 }
@@ -74,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_with_parentheses_hides_no_field() {
+    fn process_name_with_parentheses_is_skipped() {
         let stat = "4242 (a (b) c) S 1 4242 4242 0 -1 4194560 900 0 0 0 123 45 0 0 20 0 3 0 5000 1 2";
         assert_eq!(ticks(stat), Some(168));
         assert_eq!(ticks("4242 (cut off) S 1"), None);
@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_told_in_bytes() {
+    fn memory_is_reported_in_bytes() {
         let smaps = "5581-7ffd ---p 00000000 00:00 0    [rollup]\n\
                      Rss:                2048 kB\nPss:                1024 kB\nPss_Dirty:           512 kB\n";
         assert_eq!(rollup(smaps), Some(Memory { resident: 2_097_152, proportional: 1_048_576 }));
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn this_process_has_both() {
+    fn own_process_has_memory_and_descriptors() {
         assert!(memory(std::process::id()).proportional > 0);
         assert!(descriptors(std::process::id()) > 0);
         assert_eq!(family(std::process::id()).first(), Some(&std::process::id()));

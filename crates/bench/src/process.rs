@@ -34,7 +34,7 @@ struct Pipe {
 static GROUPS: Mutex<Vec<Pid>> = Mutex::new(Vec::new());
 
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Of a pipe, what is kept in the file: enough for what a server says at its start.
+/// Bytes of a pipe that are kept in the file: enough for the first lines of a server.
 const KEPT: usize = 1 << 16;
 
 impl Process {
@@ -99,7 +99,7 @@ impl Process {
         self.pipe.lines.load(Relaxed)
     }
 
-    /// What it printed so far.
+    /// Output so far.
     pub(crate) fn output(&self) -> String {
         std::fs::read_to_string(&self.log).unwrap_or_default()
     }
@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dropped_process_has_ended() {
+    fn dropped_process_has_ended() {
         let log = std::env::temp_dir().join(format!("introspectd-bench-test-{}", std::process::id()));
         let mut command = Command::new("sleep");
         command.arg("60");
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pipe_is_read_to_its_end_and_its_beginning_is_kept() {
+    fn pipe_is_drained_and_its_beginning_kept() {
         let (pipe, mut kept) = (Pipe::default(), Vec::new());
         let text = "a line\n".repeat(100_000);
         pipe.drain(text.as_bytes(), &mut kept);

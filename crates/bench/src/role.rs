@@ -1,4 +1,4 @@
-//! This program, started again to play a server.
+//! This program, started again as a server.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;
@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use crate::failure::{Failure, Result, Tried};
 use crate::process::Process;
 
-/// This program in a role of its own.
+/// Command that runs this program in a role.
 pub(crate) fn role(name: &str, port: u16) -> Result<Command> {
     let mut command = Command::new(std::env::current_exe().tried("cannot find myself")?);
     command.arg(name).arg(port.to_string());
     Ok(command)
 }
 
-/// One that nobody listens on now.
+/// Finds a port that is free now.
 pub(crate) fn free_port() -> Result<u16> {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).tried("no free port")?;
     Ok(listener.local_addr().tried("no free port")?.port())

@@ -19,17 +19,18 @@ use crate::role::{free_port, role, wait_until_open};
 use crate::subject::Subject;
 use crate::tls::TlsListener;
 
-/// How introspectd departs from its defaults, beside the reuse of half an hour that the peers have, too.
+/// Settings of introspectd that differ from its defaults, beside the reuse of half an hour that the
+/// peers have, too.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Room {
     pub(crate) mebibytes: u64,
-    /// Whether there is a second caller, which may revoke and purge, and a provider whose records it revokes.
+    /// Adds a second caller, which may revoke and purge, and a provider whose records it revokes.
     pub(crate) operated: bool,
-    /// Whether its log goes into a pipe, as under a service manager, and not into a file.
+    /// Sends the log to a pipe, as under a service manager, not to a file.
     pub(crate) piped: bool,
-    /// Whether load comes over TLS, to a listener beside the plain one.
+    /// Sends load over TLS, to a listener beside the plain one.
     pub(crate) tls: bool,
-    /// Whether Envoy may ask it, at a port of its own.
+    /// Adds a port for Envoy.
     pub(crate) grpc: bool,
 }
 
@@ -49,7 +50,7 @@ impl Room {
 pub(crate) struct Running {
     pub(crate) subject: Subject,
     pub(crate) port: u16,
-    /// What it is asked.
+    /// Kind of request.
     pub(crate) question: Question,
     tls: Option<TlsListener>,
     grpc: Option<u16>,
@@ -93,12 +94,12 @@ impl Running {
         self
     }
 
-    /// Where Envoy asks it.
+    /// Port for Envoy.
     pub(crate) fn grpc_port(&self) -> u16 {
         self.grpc.unwrap_or(self.port)
     }
 
-    /// Where load comes in.
+    /// URL for load.
     pub(crate) fn url(&self) -> String {
         match &self.tls {
             Some(tls) => format!("https://127.0.0.1:{}/", tls.port),
@@ -114,7 +115,7 @@ impl Running {
         proc::memory(self.process.id())
     }
 
-    /// How many descriptors the server has open.
+    /// Number of open descriptors of the server.
     pub(crate) fn descriptors(&self) -> usize {
         proc::descriptors(self.process.id())
     }
@@ -170,7 +171,7 @@ fn floor(port: u16, tls: Option<&TlsListener>) -> Result<Command> {
     Ok(command)
 }
 
-/// What introspectd is started with.
+/// Command that starts introspectd.
 pub(crate) fn introspectd(
     lab: &Lab,
     port: u16,

@@ -1,6 +1,6 @@
 //! The servers that are compared.
 
-/// Who is measured.
+/// Measured server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Subject {
     /// Bare hyper with one constant answer.
@@ -19,7 +19,7 @@ pub(crate) enum Subject {
 }
 
 impl Subject {
-    /// Those that answer `POST /introspect`.
+    /// Peers that answer `POST /introspect`.
     pub(crate) const PEERS: [Self; 3] = [Self::ProxyCache, Self::OpenFileCache, Self::Lua];
 
     pub(crate) fn name(self) -> &'static str {
@@ -34,7 +34,7 @@ impl Subject {
         }
     }
 
-    /// Whether it has to be told a token before it can answer without asking.
+    /// Returns true if the subject needs to have seen a token to answer from its cache.
     pub(crate) fn caches(self) -> bool {
         !matches!(self, Self::Floor | Self::Tonic)
     }

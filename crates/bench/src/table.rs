@@ -41,7 +41,7 @@ pub(crate) fn figures<'a>(results: impl Iterator<Item = &'a (&'static Figure, Ou
     rows
 }
 
-/// What each subject did under each load, as medians.
+/// Medians of each subject under each load.
 pub(crate) fn loads(ledger: &Ledger) -> Rows {
     let mut rows = vec![words(["load", "subject", "requests/s", "CPU µs", "p50 µs", "p99 µs"])];
     for (load, subject) in ledger.driven() {
@@ -125,7 +125,7 @@ impl Unit {
     }
 }
 
-/// For a terminal: columns as wide as their widest cell.
+/// Formats for a terminal: columns as wide as their widest cell.
 pub(crate) fn plain(rows: &Rows) -> String {
     let mut widths: Vec<usize> = Vec::new();
     for row in rows {
@@ -144,7 +144,7 @@ pub(crate) fn plain(rows: &Rows) -> String {
     text
 }
 
-/// For a page.
+/// Formats as Markdown.
 pub(crate) fn markdown(rows: &Rows) -> String {
     let line = |row: &Vec<String>| format!("| {} |\n", row.join(" | "));
     let mut text = String::new();
@@ -173,21 +173,21 @@ mod tests {
     }
 
     #[test]
-    fn a_figure_shows_its_median_between_its_extremes() {
+    fn figure_shows_its_median_between_its_extremes() {
         let measured = Outcome::Measured { median: 1.234, least: 1.1, most: 1.5, rounds: 5, met: false };
         assert_eq!(cells(measured)[1..], ["1.23 ×", "1.10–1.50", "5", "≤ 1.20 ×", "NO"]);
         assert_eq!(cells(Outcome::Void("why".to_owned()))[4..], ["≤ 1.20 ×", "void: why"]);
     }
 
     #[test]
-    fn columns_line_up() {
+    fn columns_are_aligned() {
         let rows = vec![words(["a", "b"]), words(["long µ", "c"])];
         assert_eq!(plain(&rows), "a       b\nlong µ  c\n");
         assert_eq!(markdown(&rows), "| a | b |\n| --- | --- |\n| long µ | c |\n");
     }
 
     #[test]
-    fn a_void_load_is_not_shown() {
+    fn void_load_is_not_shown() {
         let mut ledger = Ledger::default();
         for subject in [Subject::Floor, Subject::Lua] {
             ledger.add(Key(subject, Load::Hits(1), Metric::Rate), 9_000.0);

@@ -12,7 +12,7 @@ use crate::running::Running;
 
 const SCRIPT: &str = include_str!("wrk.lua");
 
-/// Which tokens it asks about: see `wrk.lua`.
+/// Tokens to request: see `wrk.lua`.
 #[derive(Debug, Clone)]
 pub(crate) struct Tokens {
     pub(crate) kind: Kind,
@@ -39,7 +39,7 @@ impl Kind {
     }
 }
 
-/// What it says at its end.
+/// Summary that it prints.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Said {
     pub(crate) requests: u64,
@@ -53,7 +53,7 @@ pub(crate) struct Said {
     pub(crate) broken: u64,
 }
 
-/// Drives this server.
+/// Loads a server.
 pub(crate) fn run(lab: &Lab, running: &Running, tokens: &Tokens, seconds: u64) -> Result<Said> {
     let folder = lab.folder("wrk")?;
     let script = folder.join("wrk.lua");
@@ -98,14 +98,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_script_asks_its_question() {
+    fn script_sends_its_request() {
         let script = script_for(Question::ForwardAuth);
         assert!(script.contains(r#"= "GET /forward-auth/orders HTTP/1.1\r\nHost"#), "{script}");
         assert!(script.contains(r#"Bearer ", "\r\n\r\n""#) && !script.contains('@'), "{script}");
     }
 
     #[test]
-    fn its_last_line_is_read() {
+    fn last_line_is_read() {
         let output = "Running 2s test @ http://127.0.0.1:1/\n  2 threads and 64 connections\n\
                       RESULT requests=200000 us=2000100 bytes=123800000 p50=301 p99=4100 refused=3 broken=0\n";
         let said = parse(output).unwrap();
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_is_no_result() {
+    fn truncated_output_is_no_result() {
         assert_eq!(parse("RESULT requests=1 us=2"), None);
         assert_eq!(parse("unable to connect"), None);
     }

@@ -10,7 +10,7 @@ use crate::wrk::{Kind, Tokens};
 const SMALL: Room = Room { mebibytes: 64, ..Room::DEFAULT };
 const HOT: u64 = 1_000;
 
-/// What new tokens cost those who ask about old ones, in a cache that has no room left.
+/// Cost of new tokens for requests about old ones, in a full cache.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
     let running = Running::start(lab, Subject::Introspectd, authority.port, SMALL)?;

@@ -9,7 +9,7 @@ use crate::subject::Subject;
 /// Small enough to be filled three times over in seconds.
 const SMALL: Room = Room { mebibytes: 64, ..Room::DEFAULT };
 
-/// What cached tokens take, and whether a full cache keeps to its bound.
+/// Memory of cached tokens, and of a full cache at its limit.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
     let prefix = lab.prefix();
@@ -41,7 +41,7 @@ fn warmed(lab: &Lab, authority: &Authority, room: Room) -> Result<(Running, u64)
     Ok((running, before))
 }
 
-/// After the work that a cache puts off.
+/// Memory after the work that a cache defers.
 fn settled(running: &Running) -> u64 {
     std::thread::sleep(Duration::from_secs(1));
     running.memory().proportional

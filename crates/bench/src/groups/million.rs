@@ -6,8 +6,8 @@ use crate::running::{Room, Running};
 use crate::subject::Subject;
 use crate::wrk::{Kind, Tokens};
 
-/// What a hit costs in a cache of a million. One server for both sets, and a client that does the same work for
-/// both.
+/// Cost of a hit in a cache of a million. One server for both sets, and a client that does the same
+/// work for both.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
     let running = Running::start(lab, Subject::Introspectd, authority.port, Room::AMPLE)?;

@@ -1,4 +1,4 @@
-//! What is measured together: the same servers, the same caches, in turns.
+//! Groups of measurements: the same servers, the same caches, in turns.
 
 mod connections;
 mod down;

@@ -111,7 +111,7 @@ impl Revoker {
         Ok(Self { lines, prefix: prefix.to_owned(), done: 0 })
     }
 
-    /// Voids this load alone where calls failed, and connects again: answers may still be under way.
+    /// Voids only this load if calls failed, and connects again: answers may still arrive.
     fn unless_void(
         &mut self,
         done: Result<()>,
@@ -178,7 +178,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn purged_subjects_are_those_of_cached_tokens_that_are_not_hit() {
+    fn purged_subjects_have_cached_tokens_without_hits() {
         for number in [0, 19_999, 20_000, 1_000_000] {
             let request = String::from_utf8(Call::PurgeSubject.request("w00000006", number)).unwrap();
             let (head, body) = request.split_once("\r\n\r\n").unwrap();

@@ -10,7 +10,8 @@ use crate::process::Process;
 use crate::role::free_port;
 use crate::running::{Beside, Room, introspectd};
 
-/// From the start of the process to an answer that it had to fetch; and what it takes before anybody asks.
+/// Time from the start of the process to an answer that had to be fetched, and memory before the
+/// first request.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
     for _ in 0..lab.rounds.max(5) {

@@ -11,7 +11,7 @@ use crate::running::{Room, Running};
 use crate::subject::Subject;
 
 const TOKENS: u64 = 100_000;
-/// Hits a second.
+/// Rate of hits, a second.
 const RATE: f64 = 10_000.0;
 /// Wrong secrets a second: a little more than those that are to be answered, since a run begins and ends.
 const FLOOD: f64 = 50_500.0;
@@ -49,7 +49,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     Ok(())
 }
 
-/// What a flood did at introspectd, each second.
+/// Observations of a flood at introspectd, each second.
 struct Seen {
     refused: f64,
     lines: f64,

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_token_is_found_among_other_fields() {
+    fn token_is_found_among_other_fields() {
         assert_eq!(form_token(b"token_type_hint=access_token&token=abc"), Some("abc"));
         assert_eq!(form_token(b"mytoken=abc"), None);
     }

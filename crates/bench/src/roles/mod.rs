@@ -1,5 +1,4 @@
-//! What this program is when it starts itself: processes of their own, so that their time and memory are their
-//! own, too.
+//! Roles of this program: processes of their own, so that their time and memory are their own, too.
 
 mod authority;
 mod floor;
@@ -80,7 +79,7 @@ fn runtime() -> Result<Runtime> {
     runtime.tried("cannot start a runtime")
 }
 
-/// As bare as hyper comes, with its own default for slow heads.
+/// Serves with hyper alone, with its own default for slow heads.
 async fn serve<S, F>(port: u16, tls: Option<TlsAcceptor>, answer: S) -> Result<()>
 where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
