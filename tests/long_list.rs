@@ -1,5 +1,5 @@
-//! How much memory a list takes that is longer than anybody wants to hold. A test binary of its own, with one test,
-//! since it looks at the memory of its whole process.
+//! Memory of a list too long to be held. A test binary of its own with one test, since it measures
+//! its whole process.
 
 #![allow(
     clippy::unwrap_used,
@@ -15,7 +15,7 @@ use introspectd_tests::{Adapter, TibcoAsg};
 const MIB: usize = 1024 * 1024;
 
 #[tokio::test]
-async fn a_list_of_two_hundred_mebibytes_takes_a_few() {
+async fn list_of_two_hundred_mebibytes_uses_little_memory() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     let listing = Listing { order: Order::Descending, ..Listing::default() };
     adapter.server.next(Fault::Pieces(long_list(MIB)));

@@ -58,7 +58,7 @@ fn question(target: &str) -> Sent {
 }
 
 #[tokio::test]
-async fn all_tokens_are_listed_with_what_is_told_of_them() {
+async fn all_tokens_are_listed_with_their_members() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     assert!(adapter.provider.capabilities().list);
     let batch = list_all(&adapter).await.unwrap();
@@ -76,7 +76,7 @@ async fn all_tokens_are_listed_with_what_is_told_of_them() {
 }
 
 #[tokio::test]
-async fn no_secret_is_in_a_list() {
+async fn lists_contain_no_secrets() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     let kept = format!("{:?}", list_all(&adapter).await.unwrap());
     for secret in [ACTIVE, EXPIRED, INACTIVE, SCOPE_STRING, REFRESH_TOKEN, CLIENT_SECRET] {
@@ -85,7 +85,7 @@ async fn no_secret_is_in_a_list() {
 }
 
 #[tokio::test]
-async fn one_owners_tokens_are_asked_for_by_either_form() {
+async fn owner_lists_use_either_documented_form() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     let johns = ids(&adapter, &[SCOPE_STRING]);
     let (form_a, form_b) = (format!("{ALL}/{JOHNS}"), format!("/asg/oauth2/access_token/{JOHNS}"));
@@ -106,7 +106,7 @@ async fn one_owners_tokens_are_asked_for_by_either_form() {
 }
 
 #[tokio::test]
-async fn a_user_is_an_owner() {
+async fn user_filter_is_the_owner_filter() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     let user = |owner: Option<&str>, user: &str| Filters {
         owner: owner.map(str::to_owned),
@@ -124,7 +124,7 @@ async fn a_user_is_an_owner() {
 }
 
 #[tokio::test]
-async fn an_owner_of_nothing_has_an_empty_list() {
+async fn owner_without_tokens_has_an_empty_list() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     assert_eq!(list(&adapter, owned_by("nobody"), None).await, Ok(Batch::default()));
     // Also where the server does not know how to list one owner's: the whole list has none of theirs.
@@ -134,7 +134,7 @@ async fn an_owner_of_nothing_has_an_empty_list() {
 }
 
 #[tokio::test]
-async fn an_owner_that_no_url_may_hold_is_looked_for_among_all() {
+async fn owner_unfit_for_a_url_is_filtered_from_all() {
     for owner in
         [r"CN=Doe\, John,OU=Users", "a/../b", "x;y", "owners", "OWNERS.", "..", "", "a%2Fb", "a\r\nb"]
     {
@@ -149,7 +149,7 @@ async fn an_owner_that_no_url_may_hold_is_looked_for_among_all() {
 }
 
 #[tokio::test]
-async fn tokens_of_others_in_an_owners_list_are_left_out() {
+async fn foreign_tokens_in_an_owners_list_are_left_out() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     let everybodys = json!([
         {"id": "a", "owner": "john"}, {"id": "b", "owner": "John"}, {"id": "c"}, {"id": "d", "owner": ["john"]},
@@ -160,7 +160,7 @@ async fn tokens_of_others_in_an_owners_list_are_left_out() {
 }
 
 #[tokio::test]
-async fn a_token_in_an_owners_place_is_no_record() {
+async fn token_in_place_of_an_owner_is_not_a_record() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     adapter.server.next(Fault::Answer(Answer::html(404)));
     let got = list(&adapter, owned_by(ACTIVE), None).await;
@@ -168,7 +168,7 @@ async fn a_token_in_an_owners_place_is_no_record() {
 }
 
 #[tokio::test]
-async fn records_of_one_client_are_told_here() {
+async fn client_filter_is_applied_locally() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     let mut record = adapter.server.vendor().record(INACTIVE).unwrap();
     record["client"] = json!("reviews-app");
@@ -180,7 +180,7 @@ async fn records_of_one_client_are_told_here() {
 }
 
 #[tokio::test]
-async fn what_the_vendor_does_not_tell_is_not_asked() {
+async fn unsupported_filters_send_no_request() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     let word = || Some("x".to_owned());
     for filters in [
@@ -197,7 +197,7 @@ async fn what_the_vendor_does_not_tell_is_not_asked() {
 }
 
 #[tokio::test]
-async fn a_failure_is_no_empty_list() {
+async fn failed_list_is_not_an_empty_list() {
     let unknown = json!({"error": "invalid_grant"});
     for (fault, failure) in [
         (Fault::Answer(Answer::json(200, json!({}))), BadAnswer::NotAnArray.into()),
@@ -232,7 +232,7 @@ async fn a_failure_is_no_empty_list() {
 }
 
 #[tokio::test]
-async fn a_walk_meets_each_record_once_in_order() {
+async fn paging_meets_each_record_once_in_order() {
     const RECORDS: i64 = 450;
     let server = Simulator::start(tibco_asg::TibcoAsg::new(now())).await.unwrap();
     let provider = provider(&format!("{}\ntimeout = \"60s\"", section(&server)));

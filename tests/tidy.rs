@@ -121,7 +121,7 @@ fn only_the_upstream_opens_connections_to_providers() {
 
 /// They would have no HTTP to be tested without.
 #[test]
-fn meaning_knows_no_http() {
+fn crates_of_meaning_use_no_http() {
     let http = |dependency: &Value| {
         ["http", "hyper", "hyper-util", "http-body-util", "tower"].contains(&name(dependency))
     };
@@ -194,7 +194,7 @@ fn no_test_is_ignored_or_sleeps() {
 }
 
 #[test]
-fn nothing_escapes_the_compilers_checks() {
+fn no_file_has_unsafe_code() {
     let word = concat!("uns", "afe");
     for file in tracked(".rs") {
         let text = read(&root().join(&file));
@@ -242,7 +242,7 @@ fn no_file_names_another_registry() {
 
 /// A promise without a test that fails is a wish, and a test that was renamed or went leaves it one.
 #[test]
-fn every_test_that_the_threat_model_names_is_in_the_tree() {
+fn every_test_named_by_the_threat_model_exists() {
     let text = read(&root().join("SECURITY.md"));
     let (_, model) = text.split_once("\n## Threat model\n").expect("SECURITY.md has a threat model");
     let model = model.split("\n## ").next().unwrap();

@@ -29,7 +29,7 @@ impl Scene {
         Self::open_with("").await
     }
 
-    /// With further keys of the listener's TLS.
+    /// Opens a server with further keys of the listener's TLS.
     async fn open_with(keys: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::new(folder.path());
@@ -70,7 +70,8 @@ impl Scene {
         Self { gateway, folder, _server: server }
     }
 
-    /// What curl prints, and the status, or else its exit code. `client` is whose certificate it shows.
+    /// Output and status of curl, or else its exit code. `client` names the certificate that it
+    /// shows.
     async fn curl(
         &self,
         client: Option<&str>,
@@ -132,7 +133,7 @@ impl<'a> Authority<'a> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_certificate_is_all_that_a_caller_needs() {
+async fn certificate_alone_authenticates_a_caller() {
     let scene = Scene::open().await;
     let token = format!("token={}", rfc7662::ACTIVE);
     for (version, expected) in [("--http1.1", "200 1.1"), ("--http2", "200 2")] {
@@ -169,7 +170,7 @@ async fn optional_certificate_leaves_the_caller_to_a_header() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proxy_known_by_its_certificate_is_confined_to_its_policies() {
+async fn proxy_with_a_certificate_is_confined_to_its_policies() {
     let scene = Scene::open().await;
     let bearer = format!("Authorization: Bearer {}", rfc7662::ACTIVE);
     let forged = "X-Introspectd-Caller: Bearer forged";

@@ -69,7 +69,7 @@ fn passport_record(id: &str, millis: i64) -> Value {
     })
 }
 
-/// Of many tokens, with as many of each age as of another.
+/// Passport with this many tokens, as many of each age.
 async fn full_passport(count: usize) -> Adapter<Passport> {
     let adapter = Adapter::<Passport>::open().await;
     for cast in [passport::ACTIVE, passport::READER, passport::EXPIRED, passport::REVOKED] {
@@ -84,7 +84,7 @@ async fn full_passport(count: usize) -> Adapter<Passport> {
 }
 
 #[tokio::test]
-async fn what_passport_is_asked() {
+async fn passport_list_requests_are_exact() {
     let adapter = Adapter::<Passport>::open().await;
     let batch = adapter.provider.list(&Listing::default(), None).await.unwrap();
     assert_eq!(ids(&batch), [passport::EXPIRED, passport::ACTIVE, passport::READER]);
@@ -111,7 +111,7 @@ async fn what_passport_is_asked() {
 }
 
 #[tokio::test]
-async fn passports_tokens_are_each_seen_once_while_others_are_issued() {
+async fn passport_tokens_are_each_listed_once_while_others_are_issued() {
     for listing in [Listing::default(), descending(Listing::default())] {
         let adapter = full_passport(1000).await;
         let issue = |step: usize, next: &Position| {
@@ -137,7 +137,7 @@ async fn passports_tokens_are_each_seen_once_while_others_are_issued() {
 }
 
 #[tokio::test]
-async fn passports_list_goes_on_in_the_middle_of_a_page() {
+async fn passport_list_continues_within_a_page() {
     let adapter = full_passport(120).await;
     let whole = walk(&adapter, &Listing::default(), |_, _| {}).await;
     for taken in [1, 49, 50, 51, 100, 119] {
@@ -155,7 +155,7 @@ async fn passports_list_goes_on_in_the_middle_of_a_page() {
 
 /// The record is the same that a look at it by its id shows.
 #[tokio::test]
-async fn a_listed_record_is_the_record() {
+async fn listed_record_equals_the_looked_up_one() {
     let adapter = Adapter::<Passport>::open().await;
     let [_, listed, _] = &tokens(adapter.provider.list(&Listing::default(), None).await.unwrap())[..] else {
         panic!("three")
@@ -168,7 +168,7 @@ async fn a_listed_record_is_the_record() {
 }
 
 #[tokio::test]
-async fn passports_filters_hold_even_if_it_ignores_them() {
+async fn passport_filters_hold_even_if_the_server_ignores_them() {
     let adapter = Adapter::<Passport>::open().await;
     let mut record = adapter.server.vendor().record(passport::ACTIVE).unwrap();
     (record["user_id"], record["roles"]) = (json!("ana"), json!(["auditor"]));
@@ -198,7 +198,7 @@ async fn passports_filters_hold_even_if_it_ignores_them() {
 }
 
 #[tokio::test]
-async fn what_passport_cannot_be_asked_sends_nothing() {
+async fn unsupported_passport_filters_send_no_request() {
     let adapter = Adapter::<Passport>::open().await;
     assert!(adapter.provider.capabilities().list);
     let long = "ñ".repeat(20_000);
@@ -218,7 +218,7 @@ async fn what_passport_cannot_be_asked_sends_nothing() {
 }
 
 #[tokio::test]
-async fn a_page_that_fails_is_asked_for_again_without_loss() {
+async fn failed_page_is_retried_without_loss() {
     let adapter = full_passport(120).await;
     let first = adapter.provider.list(&Listing::default(), None).await.unwrap();
     for (fault, failure) in [
@@ -245,7 +245,7 @@ async fn a_page_that_fails_is_asked_for_again_without_loss() {
 }
 
 #[tokio::test]
-async fn one_record_that_is_none_spoils_its_page() {
+async fn invalid_record_invalidates_its_page() {
     let adapter = Adapter::<Passport>::open().await;
     adapter.server.vendor().put("odd", json!({"token_id": "odd", "created_at": "2027-01-15T08:00:00.000Z"}));
     let listed = adapter.provider.list(&Listing::default(), None).await;
@@ -253,7 +253,7 @@ async fn one_record_that_is_none_spoils_its_page() {
 }
 
 #[tokio::test]
-async fn an_access_token_in_passports_list_is_not_shown() {
+async fn access_token_in_passports_list_is_not_shown() {
     let adapter = Adapter::<Passport>::open().await;
     let secret = passport::ACTIVE_ACCESS_TOKEN;
     let mut record = adapter.server.vendor().record(passport::ACTIVE).unwrap();
@@ -271,7 +271,7 @@ fn apigee_search(query: &str) -> Sent {
     Sent::get(target, basic(USERNAME, PASSWORD))
 }
 
-/// Of so many tokens of an end user, none of whom is of the known app.
+/// Apigee with this many tokens of an end user, none of the known app.
 async fn full_apigee(count: usize) -> Adapter<Apigee> {
     let adapter = Adapter::<Apigee>::open().await;
     for n in 0..count {
@@ -301,7 +301,7 @@ fn put(adapter: &Adapter<Apigee>, token: &str, end_user: &str, age: i64) {
 }
 
 #[tokio::test]
-async fn what_apigee_is_asked() {
+async fn apigee_search_requests_are_exact() {
     let adapter = Adapter::<Apigee>::open().await;
     let batch = adapter.provider.list(&filtered(|it| it.client_id = some(APP_ID)), None).await.unwrap();
     assert_eq!((batch.records.len(), batch.next), (3, None));
@@ -321,7 +321,7 @@ async fn what_apigee_is_asked() {
 }
 
 #[tokio::test]
-async fn apigees_tokens_are_each_seen_once_while_others_are_issued() {
+async fn apigee_tokens_are_each_listed_once_while_others_are_issued() {
     for listing in [Listing::default(), descending(Listing::default())] {
         let listing = Listing { filters: filtered(|it| it.user_id = some("ana")).filters, ..listing };
         let adapter = full_apigee(250).await;
@@ -348,7 +348,7 @@ async fn apigees_tokens_are_each_seen_once_while_others_are_issued() {
 }
 
 #[tokio::test]
-async fn what_apigee_cannot_be_asked_sends_nothing() {
+async fn unsupported_apigee_filters_send_no_request() {
     let adapter = Adapter::<Apigee>::open().await;
     assert!(adapter.provider.capabilities().list);
     let long = "ñ".repeat(20_000);
@@ -376,7 +376,7 @@ async fn what_apigee_cannot_be_asked_sends_nothing() {
 }
 
 #[tokio::test]
-async fn apigees_other_filters_are_applied_here() {
+async fn other_apigee_filters_are_applied_locally() {
     let adapter = full_apigee(3).await;
     let vendor = adapter.server.vendor();
     let mut record = vendor.record(&apigee_token(1)).unwrap();
@@ -398,7 +398,7 @@ async fn apigees_other_filters_are_applied_here() {
 }
 
 #[tokio::test]
-async fn more_of_apigees_tokens_than_can_be_put_in_order_are_refused_before_they_are_asked_for() {
+async fn too_many_apigee_tokens_are_refused_before_their_lookup() {
     let adapter = full_apigee(501).await;
     let of_user = filtered(|it| it.user_id = some("ana"));
     let listed = adapter.provider.list(&of_user, None).await;
@@ -409,7 +409,7 @@ async fn more_of_apigees_tokens_than_can_be_put_in_order_are_refused_before_they
 }
 
 #[tokio::test]
-async fn a_search_that_runs_in_circles_ends() {
+async fn circular_search_ends() {
     let adapter = full_apigee(2).await;
     let of_user = filtered(|it| it.user_id = some("ana"));
     let circle = json!({"list": [apigee_token(0), apigee_token(1)], "meta": {"next": apigee_token(0)}});
@@ -424,7 +424,7 @@ async fn a_search_that_runs_in_circles_ends() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_gone_by_now_is_left_out_and_any_other_failure_fails_the_list() {
+async fn vanished_token_is_left_out_and_any_other_failure_fails_the_list() {
     let adapter = full_apigee(20).await;
     let of_user = filtered(|it| it.user_id = some("ana"));
     let found = |next: &str| {
@@ -463,7 +463,7 @@ async fn a_token_that_is_gone_by_now_is_left_out_and_any_other_failure_fails_the
 }
 
 #[tokio::test]
-async fn what_is_no_answer_to_a_search_is_no_empty_list() {
+async fn invalid_search_response_is_not_an_empty_list() {
     let code = |code: &str| json!({"code": format!("keymanagement.service.{code}"), "contexts": []});
     for (answer, failure) in [
         (Answer::json(400, code("UnsupportedOperationSearch")), BadAnswer::UndocumentedError(400)),
@@ -484,7 +484,7 @@ async fn what_is_no_answer_to_a_search_is_no_empty_list() {
 }
 
 #[tokio::test]
-async fn no_token_is_in_apigees_list_or_in_its_positions() {
+async fn apigee_lists_and_positions_contain_no_tokens() {
     let adapter = full_apigee(120).await;
     let mut record = adapter.server.vendor().record(&apigee_token(5)).unwrap();
     for member in ["createdBy", "app", "clientId", "scope"] {
@@ -503,7 +503,7 @@ async fn no_token_is_in_apigees_list_or_in_its_positions() {
 }
 
 #[tokio::test]
-async fn a_list_is_asked_for_a_few_at_once() {
+async fn concurrent_lists_are_limited() {
     let adapter = full_apigee(40).await;
     let of_user = filtered(|it| it.user_id = some("ana"));
     let listing = adapter.provider.list(&of_user, None);

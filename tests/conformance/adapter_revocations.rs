@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::paths::NEVER_SENT;
 
-pub(crate) async fn taken_back_and_not_active_any_more<V: Fixture>() {
+pub(crate) async fn revoked_token_is_inactive_at_the_vendor<V: Fixture>() {
     let adapter = Adapter::<V>::open().await;
     assert!(is_active(&adapter).await);
     adapter.sent();
@@ -19,7 +19,7 @@ pub(crate) async fn taken_back_and_not_active_any_more<V: Fixture>() {
     assert!(!is_active(&adapter).await);
 }
 
-pub(crate) async fn taken_back_twice<V: Fixture>() {
+pub(crate) async fn second_revocation_succeeds<V: Fixture>() {
     let adapter = Adapter::<V>::open().await;
     for identifier in [V::ACTIVE, V::ACTIVE, V::REVOKED] {
         assert_eq!(adapter.revoke(identifier).await, Ok(()), "{identifier}");
@@ -27,19 +27,19 @@ pub(crate) async fn taken_back_twice<V: Fixture>() {
     }
 }
 
-pub(crate) async fn unknown_is_as_good_as_done<V: Fixture>() {
+pub(crate) async fn revocation_of_an_unknown_token_succeeds<V: Fixture>() {
     let adapter = Adapter::<V>::open().await;
     assert_eq!(adapter.revoke(V::UNKNOWN).await, Ok(()));
     assert_eq!(adapter.sent(), [V::revocation(V::UNKNOWN)]);
 }
 
-pub(crate) async fn documented_answers_are_done<V: Fixture>() {
+pub(crate) async fn documented_revocation_responses_succeed<V: Fixture>() {
     for answer in V::revoked() {
         assert_eq!(after::<V>(Fault::Answer(answer.clone())).await, Ok(()), "{answer:?}");
     }
 }
 
-pub(crate) async fn undocumented_answers_are_not_done<V: Fixture>() {
+pub(crate) async fn undocumented_revocation_responses_fail<V: Fixture>() {
     let usual = [201, 202, 206, 405, 410, 418].map(Answer::empty);
     for answer in V::not_revoked().into_iter().chain(usual) {
         let revoked = after::<V>(Fault::Answer(answer.clone())).await;
@@ -47,7 +47,7 @@ pub(crate) async fn undocumented_answers_are_not_done<V: Fixture>() {
     }
 }
 
-pub(crate) async fn a_refusal_is_not_done<V: Fixture>() {
+pub(crate) async fn refused_revocation_is_an_error<V: Fixture>() {
     let refused = |status| BadAnswer::Credentials(status).into();
     for (status, failure) in [
         (401, refused(401)),
@@ -65,14 +65,14 @@ pub(crate) async fn a_refusal_is_not_done<V: Fixture>() {
 }
 
 /// A 200 is enough for RFC 7009, whatever the page says.
-pub(crate) async fn html_of_a_wrong_address_is_not_done<V: Fixture>() {
+pub(crate) async fn html_response_is_not_a_revocation<V: Fixture>() {
     for status in [200, 400, 404, 409].into_iter().filter(|status| V::PROVIDER != "sso" || *status != 200) {
         let revoked = after::<V>(Fault::Answer(Answer::html(status))).await;
         assert!(matches!(revoked, Err(Failure::BadAnswer(_))), "{revoked:?} to {status}");
     }
 }
 
-pub(crate) async fn a_redirect_is_not_followed<V: Fixture>() {
+pub(crate) async fn redirect_of_a_revocation_is_not_followed<V: Fixture>() {
     let target = Adapter::<V>::open().await;
     for status in [301, 302, 303, 307, 308] {
         let redirect = Answer::empty(status).with_header("location", &target.server.base_url());
@@ -82,7 +82,7 @@ pub(crate) async fn a_redirect_is_not_followed<V: Fixture>() {
     assert_eq!(target.sent(), []);
 }
 
-pub(crate) async fn a_broken_exchange_is_not_repeated<V: Fixture>() {
+pub(crate) async fn failed_revocation_requests_are_not_retried<V: Fixture>() {
     assert_eq!(after::<V>(Fault::HangUp).await, Err(Failure::outage(Outage::Closed)));
     assert_eq!(after::<V>(Fault::Reset).await, Err(Failure::outage(Outage::Unreachable(Unreachable::Reset))));
     assert_eq!(after::<V>(Fault::Oversize(1024 * 1024 + 1)).await, Err(BadAnswer::TooLarge.into()));
@@ -97,7 +97,7 @@ pub(crate) async fn a_broken_exchange_is_not_repeated<V: Fixture>() {
     assert_eq!(adapter.revoke(V::ACTIVE).await, Err(refused));
 }
 
-pub(crate) async fn hostile_identifiers_are_done_without_asking<V: Fixture>() {
+pub(crate) async fn hostile_identifiers_are_revoked_without_a_request<V: Fixture>() {
     let adapter = Adapter::<V>::open().await;
     let reserved =
         if V::PROVIDER == "legacy" { &["owners", "OWNERS", "Owners.", "owners "][..] } else { &[] };
@@ -120,7 +120,7 @@ pub(crate) async fn hostile_identifiers_are_done_without_asking<V: Fixture>() {
 }
 
 /// The vendor that is asked by id knows a token by what it is bound to alone.
-pub(crate) async fn only_the_one_way_is_there<V: Fixture>() {
+pub(crate) async fn unsupported_revocations_are_refused<V: Fixture>() {
     let adapter = Adapter::<V>::open().await;
     let capabilities = adapter.provider.capabilities();
     assert!(capabilities.revoke && capabilities.bind == capabilities.revoke_by_id);
@@ -133,7 +133,7 @@ pub(crate) async fn only_the_one_way_is_there<V: Fixture>() {
     assert_eq!(adapter.sent(), []);
 }
 
-/// What a revocation comes to that meets this. It is sent once, as it should be, and no more.
+/// Outcome of a revocation that meets this fault. It must be sent exactly once.
 async fn after<V: Fixture>(fault: Fault) -> Result<(), Failure> {
     let adapter = Adapter::<V>::open().await;
     // On a connection that was used before, where repeating is a temptation.
@@ -167,7 +167,7 @@ fn id(text: &str) -> TokenId {
 
 /// "Already revoked or in a non-revocable state", says Passport's 409, and the record tells which.
 #[tokio::test]
-async fn a_conflict_at_passport_is_done_only_if_the_token_is_not_active() {
+async fn passport_conflict_counts_as_revoked_only_if_inactive() {
     let conflict = || Fault::Answer(Answer::json(409, json!({"code": "CONFLICT", "http_code": 409})));
     for (identifier, revoked) in [
         (passport::REVOKED, Ok(())),
@@ -187,7 +187,7 @@ async fn a_conflict_at_passport_is_done_only_if_the_token_is_not_active() {
 }
 
 #[tokio::test]
-async fn passport_may_say_204_as_well() {
+async fn passport_204_is_a_revocation() {
     let adapter = Adapter::<Passport>::open().await;
     adapter.server.vendor().revocation_status(204);
     assert_eq!(adapter.revoke(passport::ACTIVE).await, Ok(()));
@@ -195,7 +195,7 @@ async fn passport_may_say_204_as_well() {
 }
 
 #[tokio::test]
-async fn apigee_takes_the_refresh_token_along_if_it_is_told_to() {
+async fn apigee_cascades_to_the_refresh_token_if_configured() {
     let adapter = Adapter::<Apigee>::open_with("cascade = true").await;
     assert_eq!(adapter.revoke(apigee::ACTIVE).await, Ok(()));
     let plain = Apigee::revocation(apigee::ACTIVE);
@@ -204,14 +204,14 @@ async fn apigee_takes_the_refresh_token_along_if_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn a_server_that_revokes_no_such_tokens_has_no_such_call() {
+async fn unsupported_token_type_is_an_unsupported_call() {
     let answer = Answer::json(400, json!({"error": "unsupported_token_type"}));
     assert_eq!(after::<Rfc7662>(Fault::Answer(answer)).await, Err(Failure::Unsupported));
 }
 
 /// The endpoints are addresses of their own, and so may be on different servers.
 #[tokio::test]
-async fn credentials_in_the_form_stand_in_that_of_a_revocation_too() {
+async fn revocation_form_contains_form_credentials() {
     let [introspecting, revoking] = [sso().await, sso().await];
     let endpoint = format!("revocation_endpoint = \"{}/revoke?realm=a\"", revoking.base_url());
     let sso = provider(&post_section(&introspecting, &endpoint));
@@ -225,7 +225,7 @@ async fn credentials_in_the_form_stand_in_that_of_a_revocation_too() {
 }
 
 #[tokio::test]
-async fn without_an_endpoint_there_is_no_such_call() {
+async fn revocation_without_an_endpoint_is_unsupported() {
     let server = sso().await;
     let sso = provider(&post_section(&server, ""));
     assert!(!sso.capabilities().revoke && !sso.capabilities().revoke_by_id);
@@ -235,7 +235,7 @@ async fn without_an_endpoint_there_is_no_such_call() {
 
 /// A credential that was taken back before its end is renewed: the 401 says that nothing was done.
 #[tokio::test]
-async fn a_refused_credential_of_our_own_is_renewed_once() {
+async fn refused_provider_credential_is_renewed_once() {
     let server = Simulator::start(passport::Passport::new(now())).await.unwrap();
     let bank = provider(&format!(
         r#"

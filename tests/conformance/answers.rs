@@ -1,4 +1,4 @@
-//! What a vendor definitely said.
+//! Definite answers of a vendor.
 
 use std::time::Duration;
 
@@ -32,14 +32,14 @@ pub(crate) async fn null_is_absent<V: Fixture>() {
 }
 
 /// A body of 1 MiB is not yet too large.
-pub(crate) async fn of_any_length_that_is_allowed<V: Fixture>() {
+pub(crate) async fn active_token_of_any_allowed_length<V: Fixture>() {
     let room = Room::<V>::open().await;
     let body = padded(&V::record(), 1024 * 1024);
     room.server.next(Fault::Answer(Answer::text(200, "application/json", body)));
     room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
 }
 
-/// Each time asked anew, on both sides of the end.
+/// Introspects on both sides of the end, without the cache.
 pub(crate) async fn ends_at_its_second<V: Fixture>() {
     let room = Room::<V>::open_with("", UNCACHED).await;
     room.server.always(Fault::Answer(Answer::json(200, V::minimal(NOW + 10))));
@@ -65,7 +65,7 @@ pub(crate) async fn ends_at_its_second_in_the_cache<V: Fixture>() {
     room.ask(V::ACTIVE).await.assert_inactive();
 }
 
-pub(crate) async fn past_its_end_in_a_good_state<V: Fixture>() {
+pub(crate) async fn expired_token_in_a_good_state<V: Fixture>() {
     is_inactive::<V>(V::STALE).await;
 }
 
@@ -83,7 +83,7 @@ pub(crate) async fn not_good<V: Fixture>() {
     }
 }
 
-pub(crate) async fn asked_again_within_the_reuse_is_a_hit<V: Fixture>() {
+pub(crate) async fn repeated_request_within_the_ttl_is_a_hit<V: Fixture>() {
     let room = Room::<V>::open().await;
     room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
     room.gateway.clock().advance(50);
@@ -94,14 +94,14 @@ pub(crate) async fn asked_again_within_the_reuse_is_a_hit<V: Fixture>() {
     assert_eq!(room.sent(), [V::question(V::ACTIVE)]);
 }
 
-pub(crate) async fn slow_is_waited_for<V: Fixture>() {
+pub(crate) async fn slow_response_is_awaited<V: Fixture>() {
     let room = Room::<V>::open().await;
     room.server.next(Fault::Delay(Duration::from_millis(50)));
     room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
     assert_eq!(room.sent().len(), 1);
 }
 
-pub(crate) async fn formatting_and_unknown_members_mean_nothing<V: Fixture>() {
+pub(crate) async fn formatting_and_unknown_members_are_ignored<V: Fixture>() {
     let room = Room::<V>::open().await;
     let mut record = V::minimal(NOW + 60);
     if V::PROVIDER != "sso" {

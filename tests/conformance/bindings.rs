@@ -73,7 +73,7 @@ async fn ask(room: &Room<Passport>, token: &str) -> Reply {
 }
 
 #[tokio::test]
-async fn a_bound_token_is_active_at_once() {
+async fn bound_token_is_active_at_once() {
     let room = room().await;
     ask(&room, ACTIVE_ACCESS_TOKEN).await.assert_inactive();
     assert_eq!(room.sent(), []);
@@ -84,7 +84,7 @@ async fn a_bound_token_is_active_at_once() {
 }
 
 #[tokio::test]
-async fn a_binding_ends_with_its_token() {
+async fn binding_expires_with_its_token() {
     let room = room_without_cache().await;
     assert_bound(&bind(&room, ACTIVE_ACCESS_TOKEN, ACTIVE).await);
     room.gateway.clock().set(NOW + 86_399);
@@ -96,7 +96,7 @@ async fn a_binding_ends_with_its_token() {
 }
 
 #[tokio::test]
-async fn a_bound_token_is_what_its_record_says() {
+async fn bound_token_has_the_members_of_its_record() {
     let room = room_without_cache().await;
     assert_bound(&bind(&room, ACTIVE_ACCESS_TOKEN, ACTIVE).await);
     room.server.next(Fault::Answer(Answer::html(500)));
@@ -106,7 +106,7 @@ async fn a_bound_token_is_what_its_record_says() {
 }
 
 #[tokio::test]
-async fn a_record_that_repeats_the_token_does_not_show_it() {
+async fn token_repeated_in_its_record_is_not_shown() {
     let room = room().await;
     let mut record = Passport::record();
     record["roles"] = json!(["clerk", ACTIVE_ACCESS_TOKEN]);
@@ -118,7 +118,7 @@ async fn a_record_that_repeats_the_token_does_not_show_it() {
 }
 
 #[tokio::test]
-async fn only_to_an_active_record_a_token_is_bound() {
+async fn binding_requires_an_active_record() {
     let room = room_without_cache().await;
     for id in [passport::UNKNOWN, passport::REVOKED, passport::EXPIRED] {
         bind(&room, ACTIVE_ACCESS_TOKEN, id).await.assert_problem(404, "not_found", None);
@@ -137,7 +137,7 @@ async fn only_to_an_active_record_a_token_is_bound() {
 }
 
 #[tokio::test]
-async fn what_the_provider_does_not_tell_is_not_bound() {
+async fn record_without_an_answer_is_not_bound() {
     let room = room_without_cache().await;
     room.server.next(Fault::Answer(Answer::html(500)));
     bind(&room, ACTIVE_ACCESS_TOKEN, ACTIVE).await.assert_problem(502, "upstream_error", None);
@@ -149,7 +149,7 @@ async fn what_the_provider_does_not_tell_is_not_bound() {
 }
 
 #[tokio::test]
-async fn a_body_is_exactly_the_pair() {
+async fn bind_body_contains_exactly_token_and_id() {
     let room = room().await;
     for body in [
         "",
@@ -175,7 +175,7 @@ async fn a_body_is_exactly_the_pair() {
 }
 
 #[tokio::test]
-async fn only_who_may_binds_and_has_tokens_issued() {
+async fn binding_and_issuing_require_the_permission() {
     let narrow = "[callers.narrow]\nsecret = { literal = \"narrow-secret-55\" }\nproviders = []\n\
                   permissions = [\"bind\", \"issue\"]";
     let room = Room::<Passport>::open_with(PATIENT, narrow).await;
@@ -192,7 +192,7 @@ async fn only_who_may_binds_and_has_tokens_issued() {
 }
 
 #[tokio::test]
-async fn who_presents_a_token_cannot_say_which_record_it_is() {
+async fn token_holder_cannot_bind_its_token() {
     let room = room().await;
     let forged = [("token", ACTIVE_ACCESS_TOKEN), ("token_id", ACTIVE), ("provider", "bank")];
     room.gateway.post_introspect(&forged).await.assert_inactive();
@@ -203,7 +203,7 @@ async fn who_presents_a_token_cannot_say_which_record_it_is() {
 }
 
 #[tokio::test]
-async fn an_id_is_no_credential_although_its_token_is_bound() {
+async fn id_of_a_bound_token_is_not_a_credential() {
     let room = room().await;
     assert_bound(&bind(&room, ACTIVE_ACCESS_TOKEN, ACTIVE).await);
     ask(&room, ACTIVE_ACCESS_TOKEN).await.assert_active(&Passport::active(), "miss");
@@ -220,7 +220,7 @@ async fn an_id_is_no_credential_although_its_token_is_bound() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_issued_by_way_of_us_is_active_at_once() {
+async fn token_issued_through_introspectd_is_active_at_once() {
     let room = room().await;
     let reply = issue(&room, &request()).await;
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
@@ -239,7 +239,7 @@ async fn a_token_that_is_issued_by_way_of_us_is_active_at_once() {
 
 /// A vendor may hand out again what it issued before.
 #[tokio::test]
-async fn a_token_that_was_asked_about_before_it_was_issued_is_active_at_once() {
+async fn token_introspected_before_its_issue_is_active_at_once() {
     let room = room().await;
     ask(&room, ACTIVE_ACCESS_TOKEN).await.assert_inactive();
     let mut created = Passport::record();
@@ -250,7 +250,7 @@ async fn a_token_that_was_asked_about_before_it_was_issued_is_active_at_once() {
 }
 
 #[tokio::test]
-async fn what_is_said_of_the_callers_own_credentials_is_handed_on() {
+async fn refusal_of_the_callers_credentials_is_relayed() {
     let room = room().await;
     let mut wrong = request();
     wrong["client_secret"] = json!("x");
@@ -265,7 +265,7 @@ async fn what_is_said_of_the_callers_own_credentials_is_handed_on() {
 }
 
 #[tokio::test]
-async fn what_is_no_issued_token_is_a_failure() {
+async fn response_without_a_valid_issued_token_is_a_failure() {
     let room = room().await;
     for (answer, status, error) in [
         (Answer::html(200), 502, "upstream_error"),
@@ -289,7 +289,7 @@ async fn what_is_no_issued_token_is_a_failure() {
 }
 
 #[tokio::test]
-async fn a_bound_token_is_revoked_by_its_value_and_its_record_is_forgotten() {
+async fn revoking_a_bound_token_purges_its_record() {
     let room = room().await;
     assert_bound(&bind(&room, ACTIVE_ACCESS_TOKEN, ACTIVE).await);
     ask(&room, ACTIVE_ACCESS_TOKEN).await.assert_active(&Passport::active(), "miss");
@@ -308,7 +308,7 @@ async fn a_bound_token_is_revoked_by_its_value_and_its_record_is_forgotten() {
 
 /// Bound by mistake first, and then rightly.
 #[tokio::test]
-async fn with_a_revoked_token_others_of_its_record_are_forgotten() {
+async fn revoking_a_token_purges_others_of_its_record() {
     let room = room().await;
     for token in [passport::BEARER, ACTIVE_ACCESS_TOKEN] {
         assert_bound(&bind(&room, token, ACTIVE).await);
@@ -320,7 +320,7 @@ async fn with_a_revoked_token_others_of_its_record_are_forgotten() {
 
 /// Ids are shown in lists and audit logs, to those who hold no token.
 #[tokio::test]
-async fn no_spelling_of_an_id_is_a_credential() {
+async fn every_spelling_of_an_id_is_refused_as_credential() {
     let room = room_without_cache().await;
     let bare = passport::READER.replace('-', "");
     for id in [
@@ -348,7 +348,7 @@ async fn no_spelling_of_an_id_is_a_credential() {
 }
 
 #[tokio::test]
-async fn an_issued_token_that_spells_an_id_is_not_bound() {
+async fn issued_token_that_spells_an_id_is_not_bound() {
     let room = room().await;
     for token in [passport::READER.to_uppercase(), passport::READER.replace('-', "")] {
         let mut created = Passport::record();
@@ -360,7 +360,7 @@ async fn an_issued_token_that_spells_an_id_is_not_bound() {
 }
 
 #[tokio::test]
-async fn another_id_for_a_bound_token_is_a_conflict_unless_it_replaces() {
+async fn rebinding_without_replace_is_a_conflict() {
     let room = room_without_cache().await;
     let pair = |id: &str, replace: Value| {
         json!({"token": ACTIVE_ACCESS_TOKEN, "token_id": id, "replace": replace}).to_string()
@@ -382,7 +382,7 @@ async fn another_id_for_a_bound_token_is_a_conflict_unless_it_replaces() {
 }
 
 #[tokio::test]
-async fn of_callers_that_race_to_bind_a_token_one_wins() {
+async fn one_of_several_racing_binders_wins() {
     let room = room_without_cache().await;
     for round in 0..10 {
         let token = format!("token-{round}");
@@ -399,7 +399,7 @@ async fn of_callers_that_race_to_bind_a_token_one_wins() {
 
 /// The vendor itself says which record an issued token is of.
 #[tokio::test]
-async fn an_issued_token_is_of_the_record_that_its_server_names() {
+async fn issued_token_belongs_to_the_record_its_server_names() {
     let room = room_without_cache().await;
     assert_bound(&bind(&room, ACTIVE_ACCESS_TOKEN, passport::READER).await);
     let mut created = Passport::record();
@@ -410,7 +410,7 @@ async fn an_issued_token_is_of_the_record_that_its_server_names() {
 }
 
 #[tokio::test]
-async fn who_is_asked_by_token_needs_no_binding() {
+async fn vendors_introspecting_by_token_need_no_binding() {
     let room = Room::<TibcoAsg>::open_with(PATIENT, TRUSTED).await;
     bind(&room, TibcoAsg::ACTIVE, ACTIVE).await.assert_problem(501, "unsupported", None);
     issue(&room, &request()).await.assert_problem(501, "unsupported", None);

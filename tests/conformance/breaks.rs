@@ -10,7 +10,7 @@ use crate::answers::padded;
 pub(crate) type Problem = (u16, &'static str, Option<&'static str>);
 
 pub(crate) const UPSTREAM_ERROR: Problem = (502, "upstream_error", None);
-/// Where the vendor did not say when to come back.
+/// Problem without the vendor's `Retry-After`.
 pub(crate) const SOON: Problem = (503, "temporarily_unavailable", Some("1"));
 pub(crate) const TIMEOUT: Problem = (504, "upstream_timeout", None);
 
@@ -101,8 +101,8 @@ pub(crate) async fn one_byte_too_many<V: Fixture>() {
     fails_with::<V>([answer(padded(&V::record(), 1024 * 1024 + 1))]).await;
 }
 
-/// The fault is told as this problem, the vendor is asked once and no more, and nothing of it is kept:
-/// asked again at once, the vendor is asked again, and what it then says counts.
+/// Asserts that the fault is reported as this problem after exactly one request, and that nothing
+/// is cached: the next request reaches the vendor, and its answer counts.
 pub(crate) async fn fails<V: Fixture>(fault: Fault, problem: Problem) {
     let room = Room::<V>::open().await;
     room.server.next(fault);

@@ -1,4 +1,4 @@
-//! What every adapter must do, whichever vendor it speaks to: one suite, instantiated for each.
+//! Requirements on every adapter: one suite, instantiated for each vendor.
 //!
 //! Each case asks the real gateway over a real socket, in front of a simulator of the vendor, and looks at
 //! both ends: exactly what was answered, and exactly what was and was not sent. A new adapter is one
@@ -33,16 +33,16 @@ macro_rules! conformance {
                     active,
                     minimal,
                     null_is_absent,
-                    of_any_length_that_is_allowed,
+                    active_token_of_any_allowed_length,
                     ends_at_its_second,
                     ends_at_its_second_in_the_cache,
-                    past_its_end_in_a_good_state,
+                    expired_token_in_a_good_state,
                     revoked,
                     unknown,
                     not_good,
-                    asked_again_within_the_reuse_is_a_hit,
-                    slow_is_waited_for,
-                    formatting_and_unknown_members_mean_nothing,
+                    repeated_request_within_the_ttl_is_a_hit,
+                    slow_response_is_awaited,
+                    formatting_and_unknown_members_are_ignored,
                 }
                 refusals {
                     status_401,
@@ -78,42 +78,42 @@ macro_rules! conformance {
                     one_byte_too_many,
                 }
                 malformed {
-                    a_required_member_is_missing,
-                    a_deciding_member_is_of_the_wrong_type,
-                    a_deciding_member_stands_twice,
+                    missing_required_member,
+                    deciding_member_of_a_wrong_type,
+                    repeated_deciding_member,
                     about_another_token,
                 }
                 secrets {
                     secret_members_are_never_answered,
-                    the_presented_token_is_never_answered,
-                    our_credential_is_never_answered,
+                    presented_token_is_never_answered,
+                    provider_credential_is_never_answered,
                 }
                 revocations {
-                    a_revoked_token_is_inactive_at_once,
-                    a_confirmed_revocation_holds_although_the_vendor_goes_on_showing_it,
-                    an_unconfirmed_revocation_does_not_hold,
-                    what_is_gone_already_is_done,
-                    what_the_vendor_does_not_confirm_is_told_and_out_of_the_cache,
+                    revoked_token_is_inactive_at_once,
+                    confirmed_revocation_holds_while_the_vendor_still_shows_the_token,
+                    unconfirmed_revocation_does_not_hold,
+                    revocation_of_a_vanished_token_succeeds,
+                    failed_revocation_is_an_error_and_still_purges,
                     revocations_count_towards_the_limit_of_requests,
-                    nothing_that_no_url_can_carry_is_sent,
+                    identifiers_unfit_for_a_url_are_not_sent,
                 }
                 adapter_revocations {
-                    taken_back_and_not_active_any_more,
-                    taken_back_twice,
-                    unknown_is_as_good_as_done,
-                    documented_answers_are_done,
-                    undocumented_answers_are_not_done,
-                    a_refusal_is_not_done,
-                    html_of_a_wrong_address_is_not_done,
-                    a_redirect_is_not_followed,
-                    a_broken_exchange_is_not_repeated,
-                    hostile_identifiers_are_done_without_asking,
-                    only_the_one_way_is_there,
+                    revoked_token_is_inactive_at_the_vendor,
+                    second_revocation_succeeds,
+                    revocation_of_an_unknown_token_succeeds,
+                    documented_revocation_responses_succeed,
+                    undocumented_revocation_responses_fail,
+                    refused_revocation_is_an_error,
+                    html_response_is_not_a_revocation,
+                    redirect_of_a_revocation_is_not_followed,
+                    failed_revocation_requests_are_not_retried,
+                    hostile_identifiers_are_revoked_without_a_request,
+                    unsupported_revocations_are_refused,
                 }
                 paths {
-                    hostile_identifiers_stay_in_their_place,
-                    identifiers_out_of_the_ordinary_arrive_as_they_are,
-                    nothing_empty_or_too_long_is_sent,
+                    hostile_identifiers_stay_one_path_segment,
+                    unusual_identifiers_arrive_unchanged,
+                    empty_and_oversized_identifiers_are_not_sent,
                 }
             }
         }

@@ -1,4 +1,4 @@
-//! Records that nobody should believe.
+//! Malformed records of vendors.
 
 use introspectd_simulators::{Answer, Fault};
 use introspectd_tests::{Fixture, NOW, Room};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::breaks::{answer, fails_with};
 
-pub(crate) async fn a_required_member_is_missing<V: Fixture>() {
+pub(crate) async fn missing_required_member<V: Fixture>() {
     fails_with::<V>(V::REQUIRED.iter().map(|member| {
         let mut record = V::record();
         record.as_object_mut().expect("an object").remove(*member).expect("a member of the sample");
@@ -15,7 +15,7 @@ pub(crate) async fn a_required_member_is_missing<V: Fixture>() {
     .await;
 }
 
-pub(crate) async fn a_deciding_member_is_of_the_wrong_type<V: Fixture>() {
+pub(crate) async fn deciding_member_of_a_wrong_type<V: Fixture>() {
     fails_with::<V>(V::wrong().into_iter().map(|(member, value)| {
         let mut record = V::record();
         record[member] = value;
@@ -24,9 +24,9 @@ pub(crate) async fn a_deciding_member_is_of_the_wrong_type<V: Fixture>() {
     .await;
 }
 
-/// The same twice, two that differ, and a second one that is written in another way: whoever stands
-/// between us and the vendor may have read the other one.
-pub(crate) async fn a_deciding_member_stands_twice<V: Fixture>() {
+/// Repeats members: equal, different, and spelled another way. A server between us and the vendor
+/// may have read the other one.
+pub(crate) async fn repeated_deciding_member<V: Fixture>() {
     for member in V::DECIDING {
         let mut sample = V::record();
         let value = sample.get(*member).cloned().unwrap_or_else(|| json!(["other"]));

@@ -1,4 +1,4 @@
-//! What only one vendor does.
+//! Behaviour of single vendors.
 
 use introspectd_simulators::{Answer, Fault, apigee, passport, rfc7662, tibco_asg};
 use introspectd_tests::{Apigee, Fixture, NOW, Passport, Rfc7662, Room, TibcoAsg};
@@ -6,7 +6,7 @@ use serde_json::json;
 
 /// Nothing in an answer of Passport proves which token it is about, so without a binding nothing is asked.
 #[tokio::test]
-async fn a_bare_token_of_passport_is_inactive_and_shown_to_nobody() {
+async fn unbound_passport_token_is_inactive_and_never_sent() {
     let room = Room::<Passport>::open().await;
     // The record of an id that is known is none of a token that is spelled the same.
     room.ask(passport::ACTIVE).await.assert_active(&Passport::active(), "miss");
@@ -37,7 +37,7 @@ async fn only_passport_looks_up_by_id() {
 }
 
 #[tokio::test]
-async fn tibco_may_write_scopes_as_one_string() {
+async fn tibco_scopes_can_be_one_string() {
     let room = Room::<TibcoAsg>::open().await;
     let reply = room.ask(tibco_asg::SCOPE_STRING).await.json();
     assert_eq!(reply["scope"], "reviews public");
@@ -45,9 +45,9 @@ async fn tibco_may_write_scopes_as_one_string() {
     assert_eq!(reply["grant_type"], "password");
 }
 
-/// In the token's place it lists the owner's tokens.
+/// Sends the owner in place of the token, which lists the owner's tokens.
 #[tokio::test]
-async fn an_owner_of_tibco_is_no_token() {
+async fn tibco_owner_is_not_a_token() {
     let room = Room::<TibcoAsg>::open().await;
     for owner in [tibco_asg::OWNER, tibco_asg::OWNER_DN] {
         let reply = room.ask(owner).await;
@@ -57,7 +57,7 @@ async fn an_owner_of_tibco_is_no_token() {
 }
 
 #[tokio::test]
-async fn only_one_word_of_tibco_is_good() {
+async fn only_the_tibco_status_active_is_active() {
     let room = Room::<TibcoAsg>::open_with("", "[cache]\ninactive_ttl = \"0s\"").await;
     for word in ["active", "ACTIVE", " Active", "Active ", "Activ\u{435}", "Inactive", "Revoked", ""] {
         let mut record = TibcoAsg::minimal(NOW + 60);
@@ -69,7 +69,7 @@ async fn only_one_word_of_tibco_is_good() {
 }
 
 #[tokio::test]
-async fn only_one_word_of_apigee_is_good() {
+async fn only_the_apigee_status_approved_is_active() {
     let room = Room::<Apigee>::open_with("", "[cache]\ninactive_ttl = \"0s\"").await;
     for word in ["Approved", "APPROVED", " approved", "approved ", "active", "revoked", "expired", ""] {
         let mut record = Apigee::minimal(NOW + 60);
@@ -82,7 +82,7 @@ async fn only_one_word_of_apigee_is_good() {
 
 /// Their names are the API owner's to choose, so a `status` or `scope` among them is none.
 #[tokio::test]
-async fn attributes_of_apigee_stay_below_their_name() {
+async fn apigee_attributes_stay_below_their_name() {
     let room = Room::<Apigee>::open().await;
     let reply = room.ask(apigee::ATTRIBUTES).await.json();
     assert_eq!(reply["scope"], "read write admin");
@@ -100,7 +100,7 @@ async fn attributes_of_apigee_stay_below_their_name() {
 }
 
 #[tokio::test]
-async fn both_spellings_of_apigees_404_say_that_there_is_no_such_token() {
+async fn both_apigee_404_codes_mean_an_unknown_token() {
     for code in [apigee::NOT_FOUND_CODE, apigee::OTHER_NOT_FOUND_CODE] {
         let room = Room::<Apigee>::open().await;
         room.server.next(Fault::Answer(apigee::not_found(code)));
@@ -109,7 +109,7 @@ async fn both_spellings_of_apigees_404_say_that_there_is_no_such_token() {
 }
 
 #[tokio::test]
-async fn an_rfc7662_token_without_an_end_is_active_only_where_that_is_meant() {
+async fn rfc7662_token_without_exp_is_active_only_if_accepted() {
     let endless = Answer::json(200, json!({"active": true}));
     let room = Room::<Rfc7662>::open().await;
     room.server.next(Fault::Answer(endless.clone()));
@@ -121,7 +121,7 @@ async fn an_rfc7662_token_without_an_end_is_active_only_where_that_is_meant() {
 }
 
 #[tokio::test]
-async fn an_rfc7662_token_begins_at_its_second() {
+async fn rfc7662_token_starts_at_its_nbf_second() {
     let room = Room::<Rfc7662>::open_with("", "[cache]\nttl = \"0s\"\ninactive_ttl = \"0s\"").await;
     room.gateway.clock().set(NOW + 3599);
     room.ask(rfc7662::NOT_YET).await.assert_inactive();
@@ -136,7 +136,7 @@ async fn an_rfc7662_token_begins_at_its_second() {
 
 /// Not even by the server that is asked: the answer could then be about anything.
 #[tokio::test]
-async fn an_extension_takes_no_name_of_ours() {
+async fn extensions_never_replace_our_members() {
     let room = Room::<Rfc7662>::open().await;
     let mut record = Rfc7662::record();
     record["provider"] = json!("bank");
@@ -155,7 +155,7 @@ async fn an_extension_takes_no_name_of_ours() {
 }
 
 #[tokio::test]
-async fn a_configured_issuer_stands_where_the_vendor_names_none() {
+async fn configured_issuer_replaces_a_missing_one() {
     let room = Room::<TibcoAsg>::open_with("issuer = \"https://asg.example\"", "").await;
     assert_eq!(room.ask(TibcoAsg::ACTIVE).await.json()["iss"], "https://asg.example");
     let room = Room::<Rfc7662>::open_with("issuer = \"https://other.example\"", "").await;

@@ -49,10 +49,10 @@ pub(crate) const NEVER_SENT: &[&str] = &[
     ". .",
 ];
 
-/// What TIBCO's server, or a careless one before it, would take for the list of all tokens.
+/// Identifiers that TIBCO's server, or a careless proxy, would take for the list of all tokens.
 const NAMES_OF_LISTS: &[&str] = &["owners", "OWNERS", "Owners", "oWnErS", "Owners.", "owners ", "owners. ."];
 
-pub(crate) async fn hostile_identifiers_stay_in_their_place<V: Fixture>() {
+pub(crate) async fn hostile_identifiers_stay_one_path_segment<V: Fixture>() {
     let room = Room::<V>::open().await;
     for identifier in NEVER_SENT {
         room.ask(identifier).await.assert_inactive();
@@ -73,7 +73,7 @@ pub(crate) async fn hostile_identifiers_stay_in_their_place<V: Fixture>() {
     }
 }
 
-pub(crate) async fn identifiers_out_of_the_ordinary_arrive_as_they_are<V: Fixture>() {
+pub(crate) async fn unusual_identifiers_arrive_unchanged<V: Fixture>() {
     let room = Room::<V>::open().await;
     let long = "a".repeat(16 * 1024);
     let long_and_wide = "\u{f1}".repeat(8 * 1024);
@@ -102,7 +102,7 @@ pub(crate) async fn identifiers_out_of_the_ordinary_arrive_as_they_are<V: Fixtur
     }
 }
 
-pub(crate) async fn nothing_empty_or_too_long_is_sent<V: Fixture>() {
+pub(crate) async fn empty_and_oversized_identifiers_are_not_sent<V: Fixture>() {
     let room = Room::<V>::open().await;
     for identifier in ["", &"a".repeat(16 * 1024 + 1), &"\u{f1}".repeat(8 * 1024 + 1)] {
         room.ask(identifier).await.assert_problem(400, "invalid_request", None);

@@ -73,7 +73,7 @@ pub(crate) async fn undocumented_answers_of_the_vendor<V: Fixture>() {
     fails_with::<V>(V::undocumented()).await;
 }
 
-/// Never followed: it would take our credential, and the token, to whoever it names.
+/// Answers with a redirect, which would send our credentials and the token elsewhere.
 pub(crate) async fn redirect<V: Fixture>() {
     let room = Room::<V>::open().await;
     let elsewhere = Simulator::start(V::server(now())).await.expect("a free port");

@@ -10,7 +10,7 @@ fn is_done(reply: &Reply) {
     assert_eq!((reply.status, &reply.body[..]), (200, &b""[..]), "{reply:?}");
 }
 
-pub(crate) async fn a_revoked_token_is_inactive_at_once<V: Fixture>() {
+pub(crate) async fn revoked_token_is_inactive_at_once<V: Fixture>() {
     let room = Room::<V>::open().await;
     room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
     room.sent();
@@ -24,7 +24,7 @@ pub(crate) async fn a_revoked_token_is_inactive_at_once<V: Fixture>() {
     assert_eq!(room.sent(), if is_asked_by_id { vec![V::question(V::ACTIVE)] } else { vec![] });
 }
 
-pub(crate) async fn a_confirmed_revocation_holds_although_the_vendor_goes_on_showing_it<V: Fixture>() {
+pub(crate) async fn confirmed_revocation_holds_while_the_vendor_still_shows_the_token<V: Fixture>() {
     for is_cached in [true, false] {
         let room = Room::<V>::open().await;
         V::show_revoked(room.server.vendor());
@@ -40,7 +40,7 @@ pub(crate) async fn a_confirmed_revocation_holds_although_the_vendor_goes_on_sho
     }
 }
 
-pub(crate) async fn an_unconfirmed_revocation_does_not_hold<V: Fixture>() {
+pub(crate) async fn unconfirmed_revocation_does_not_hold<V: Fixture>() {
     let room = Room::<V>::open().await;
     for fault in [Fault::Answer(Answer::empty(503)), Fault::HangUp, Fault::Answer(Answer::html(500))] {
         room.server.next(fault);
@@ -49,7 +49,7 @@ pub(crate) async fn an_unconfirmed_revocation_does_not_hold<V: Fixture>() {
     }
 }
 
-pub(crate) async fn what_is_gone_already_is_done<V: Fixture>() {
+pub(crate) async fn revocation_of_a_vanished_token_succeeds<V: Fixture>() {
     let room = Room::<V>::open().await;
     for identifier in [V::ACTIVE, V::ACTIVE, V::REVOKED, V::UNKNOWN] {
         is_done(&room.revoke(identifier).await);
@@ -57,7 +57,7 @@ pub(crate) async fn what_is_gone_already_is_done<V: Fixture>() {
     room.ask(V::ACTIVE).await.assert_inactive();
 }
 
-pub(crate) async fn what_the_vendor_does_not_confirm_is_told_and_out_of_the_cache<V: Fixture>() {
+pub(crate) async fn failed_revocation_is_an_error_and_still_purges<V: Fixture>() {
     let room = Room::<V>::open().await;
     for (fault, status, error) in [
         (Fault::Answer(Answer::retry_after(503, 9)), 503, "temporarily_unavailable"),
@@ -77,7 +77,7 @@ pub(crate) async fn what_the_vendor_does_not_confirm_is_told_and_out_of_the_cach
     room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
 }
 
-/// The limit is of requests, whatever they are for; who waits for one under way, or needs none, takes no place.
+/// Revocations count like any request; a waiter for an in-flight one, or a hit, takes no permit.
 pub(crate) async fn revocations_count_towards_the_limit_of_requests<V: Fixture>() {
     let room = Arc::new(Room::<V>::open_with("timeout = \"60s\"\nmax_in_flight = 1", "").await);
     let ask = |identifier: &'static str| {
@@ -103,7 +103,7 @@ pub(crate) async fn revocations_count_towards_the_limit_of_requests<V: Fixture>(
     is_done(&room.revoke(V::REVOKED).await);
 }
 
-pub(crate) async fn nothing_that_no_url_can_carry_is_sent<V: Fixture>() {
+pub(crate) async fn identifiers_unfit_for_a_url_are_not_sent<V: Fixture>() {
     let room = Room::<V>::open().await;
     for hostile in ["..", "%2e%2e", "a%2Fb", "a%3Fb", "a%00b"] {
         // As it stands in a path; in a form it is another text, and as hostile.

@@ -1,4 +1,4 @@
-//! What was revoked by way of the gateway is so wherever one looks, although its vendor goes on showing it.
+//! Revocations through the gateway hold everywhere, although the vendor still shows the token.
 
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{Request, request};
@@ -93,7 +93,7 @@ async fn assert_revoked_at_the_bank(room: &Room<Passport>) {
 }
 
 #[tokio::test]
-async fn by_its_id_with_all_tokens_that_are_bound_to_it() {
+async fn revocation_by_id_covers_all_bound_tokens() {
     let room = room::<Passport>().await;
     bind_two(&room).await;
     assert_eq!(decide(&room, BEARER).await, 200);
@@ -103,7 +103,7 @@ async fn by_its_id_with_all_tokens_that_are_bound_to_it() {
 }
 
 #[tokio::test]
-async fn by_the_value_of_one_token_with_all_others_of_its_record() {
+async fn revocation_by_value_covers_all_tokens_of_the_record() {
     let room = room::<Passport>().await;
     bind_two(&room).await;
     assert_eq!(post(&room, "/revoke", &[("token", BEARER)]).await.status, 200);
@@ -116,7 +116,7 @@ async fn by_the_value_of_one_token_with_all_others_of_its_record() {
 
 /// A server may read ids in any case.
 #[tokio::test]
-async fn by_an_id_in_another_case() {
+async fn revocation_by_an_id_in_another_case_holds() {
     let room = room::<Passport>().await;
     bind_two(&room).await;
     room.server.next(Fault::Answer(Answer::empty(204)));
@@ -124,9 +124,9 @@ async fn by_an_id_in_another_case() {
     assert_revoked_at_the_bank(&room).await;
 }
 
-/// What the cache has of it names it as its provider does.
+/// Names the cached token by its id, as its provider does.
 #[tokio::test]
-async fn by_an_id_in_another_case_while_it_is_cached() {
+async fn revocation_by_an_id_in_another_case_purges_the_cache() {
     let room: Room<Passport> = Room::open_with(PATIENT, "").await;
     Passport::show_revoked(room.server.vendor());
     bind_two(&room).await;
@@ -138,7 +138,7 @@ async fn by_an_id_in_another_case_while_it_is_cached() {
 }
 
 #[tokio::test]
-async fn a_list_shows_what_was_revoked_by_its_value() {
+async fn list_shows_tokens_revoked_by_value() {
     let cached: Room<TibcoAsg> = Room::open_with(PATIENT, "").await;
     TibcoAsg::show_revoked(cached.server.vendor());
     let id = cached.server.vendor().record(tibco_asg::ACTIVE).unwrap()["id"].as_str().unwrap().to_owned();
@@ -176,14 +176,14 @@ async fn asked_about_until_its_end_is_known<V: Fixture>() {
 }
 
 #[tokio::test]
-async fn a_revoked_token_is_asked_about_until_its_end_is_known() {
+async fn revoked_token_is_introspected_until_its_end_is_known() {
     asked_about_until_its_end_is_known::<TibcoAsg>().await;
     asked_about_until_its_end_is_known::<Apigee>().await;
     asked_about_until_its_end_is_known::<Rfc7662>().await;
 }
 
 #[tokio::test]
-async fn a_revocation_of_unknown_end_holds_while_the_provider_fails() {
+async fn revocation_of_unknown_end_holds_while_the_provider_fails() {
     let room = room::<Rfc7662>().await;
     assert_eq!(post(&room, "/revoke", &[("token", Rfc7662::ACTIVE)]).await.status, 200);
     for fault in [Fault::HangUp, Fault::Answer(Answer::html(500)), Fault::Answer(Answer::empty(429))] {
@@ -194,7 +194,7 @@ async fn a_revocation_of_unknown_end_holds_while_the_provider_fails() {
 
 /// A provider may find another end for it, as one does that counts from the moment of its answer.
 #[tokio::test]
-async fn an_end_that_moves_on_takes_the_revocation_along() {
+async fn later_end_extends_the_revocation() {
     let room = room::<Passport>().await;
     bind_two(&room).await;
     revoke_by_id(&room, ACTIVE).await;

@@ -1,4 +1,4 @@
-//! What no answer may hold.
+//! Values that no response may contain.
 
 use introspectd_simulators::{Answer, Fault};
 use introspectd_tests::{EDGE_SECRET, Fixture, Room};
@@ -6,7 +6,7 @@ use serde_json::json;
 
 const SECRET: &str = "a-secret-of-the-vendor-2718281828";
 
-/// At the top, and where the vendor may put anything.
+/// Puts secrets at the top level, and into members of free content.
 pub(crate) async fn secret_members_are_never_answered<V: Fixture>() {
     let room = Room::<V>::open().await;
     let mut record = V::record();
@@ -30,7 +30,7 @@ pub(crate) async fn secret_members_are_never_answered<V: Fixture>() {
     reply.assert_active(&expected, "miss");
 }
 
-pub(crate) async fn the_presented_token_is_never_answered<V: Fixture>() {
+pub(crate) async fn presented_token_is_never_answered<V: Fixture>() {
     for member in V::ECHOES {
         for echo in [
             json!(V::ACTIVE),
@@ -48,7 +48,7 @@ pub(crate) async fn the_presented_token_is_never_answered<V: Fixture>() {
     }
 }
 
-pub(crate) async fn our_credential_is_never_answered<V: Fixture>() {
+pub(crate) async fn provider_credential_is_never_answered<V: Fixture>() {
     let room = Room::<V>::open().await;
     for identifier in [V::ACTIVE, V::UNKNOWN, V::CREDENTIAL, "owners"] {
         let answer = room.ask(identifier).await.everything();

@@ -112,7 +112,7 @@ fn is_the_same(reply: &Reply, response: CheckResponse, case: &str) {
 }
 
 #[tokio::test]
-async fn what_is_no_bearers_access_token_is_refused_both_ways_and_introspected_as_it_is() {
+async fn non_bearer_token_is_denied_both_ways_and_introspected_unchanged() {
     let scene = Scene::open().await;
     let envoy: Envoy = scene.envoy().await;
     let callers = [format!("Bearer {EDGE_SECRET}")];
@@ -129,7 +129,7 @@ async fn what_is_no_bearers_access_token_is_refused_both_ways_and_introspected_a
 }
 
 #[tokio::test]
-async fn envoy_gets_what_forward_auth_answers_whatever_is_asked() {
+async fn envoy_and_forward_auth_decide_alike() {
     let scene = Scene::open().await;
     let envoy: Envoy = scene.envoy().await;
     let (mut allowed, mut statuses) = (0, std::collections::BTreeSet::new());

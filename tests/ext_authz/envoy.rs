@@ -75,12 +75,12 @@ const CALLERS_AND_POLICIES: &str = r#"
 "#;
 
 impl Scene {
-    /// On TCP, with the caller in its metadata.
+    /// Opens it on TCP, with the caller in its metadata.
     pub(crate) async fn open() -> Self {
         Self::open_at(r#"["127.0.0.1:0"]"#, "").await
     }
 
-    /// On these listeners for gRPC, with further sections.
+    /// Opens it on these gRPC listeners, with further sections.
     pub(crate) async fn open_at(grpc: &str, sections: &str) -> Self {
         let server = Simulator::start(Rfc7662::server(now())).await.unwrap();
         fill(server.vendor());
@@ -142,7 +142,7 @@ impl Client {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Form {
     Plain,
-    /// `encode_raw_headers: true`.
+    /// Headers with `encode_raw_headers: true`.
     Raw,
 }
 

@@ -11,7 +11,7 @@ use serde_json::json;
 use crate::envoy::{Client, Form, Scene, denied, ok};
 
 #[tokio::test]
-async fn no_spelling_of_a_vendors_id_passes() {
+async fn every_spelling_of_a_vendor_id_is_denied() {
     let server = Simulator::start(Passport::server(now())).await.unwrap();
     let provider = Passport::section(&server.base_url());
     let sections = format!(

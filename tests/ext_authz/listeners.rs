@@ -1,4 +1,4 @@
-//! Where Envoy is listened to, who it is there, and health.
+//! Listeners for Envoy, their callers, and health.
 
 use introspectd_server::ListenAddress;
 use tonic::Code;
@@ -9,7 +9,7 @@ use tonic_health::pb::health_client::HealthClient;
 use crate::envoy::{Client, ENOUGH, Envoy, Form, Scene, denied, ok};
 
 #[tokio::test]
-async fn on_a_unix_socket_the_listener_names_the_caller() {
+async fn unix_socket_listener_names_the_caller() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("grpc.sock");
     let listen =
@@ -28,14 +28,14 @@ async fn on_a_unix_socket_the_listener_names_the_caller() {
 }
 
 #[tokio::test]
-async fn a_listener_may_refuse_callers_in_metadata() {
+async fn listener_can_refuse_callers_in_metadata() {
     let scene = Scene::open_at(r#"[{ address = "127.0.0.1:0", caller_header = false }]"#, "").await;
     let refused = denied(scene.envoy().await.check("orders", &Client::showing(ENOUGH)).await);
     assert_eq!(refused.status.unwrap().code, 401);
 }
 
 #[tokio::test]
-async fn health_is_told_of_the_process_and_of_its_service() {
+async fn health_covers_process_and_service() {
     let scene = Scene::open().await;
     let mut health = HealthClient::new(scene.envoy().await.channel());
     for service in ["", "envoy.service.auth.v3.Authorization"] {
@@ -50,7 +50,7 @@ async fn health_is_told_of_the_process_and_of_its_service() {
 }
 
 #[tokio::test]
-async fn the_listener_for_grpc_ends_with_the_others() {
+async fn grpc_listener_stops_with_the_others() {
     let scene = Scene::open().await;
     let envoy = scene.envoy().await;
     ok(envoy.check("default", &Client::showing(ENOUGH)).await);

@@ -36,7 +36,7 @@ impl Raw {
         Self(sender)
     }
 
-    /// What a call is answered with. Every answer must be a success of gRPC.
+    /// Sends a check. Every response must be a gRPC success.
     async fn check(&mut self, headers: &[(&str, &str)], body: Body) -> CheckResponse {
         let mut request = Request::post("http://introspectd/envoy.service.auth.v3.Authorization/Check")
             .header("content-type", "application/grpc")
@@ -111,7 +111,7 @@ fn refused(response: CheckResponse, status: i32, error: &str) {
 
 /// A gRPC error in its place is what Envoy may be configured to let pass.
 #[tokio::test]
-async fn head_over_the_limit_is_refused_and_no_grpc_error() {
+async fn head_over_the_limit_is_denied_without_a_grpc_error() {
     let scene = Scene::open().await;
     let mut raw = Raw::to(&scene).await;
     let padding = "a".repeat(40 * 1024);
@@ -121,7 +121,7 @@ async fn head_over_the_limit_is_refused_and_no_grpc_error() {
 }
 
 #[tokio::test]
-async fn a_message_that_cannot_be_read_is_refused_and_no_grpc_error() {
+async fn unreadable_message_is_denied_without_a_grpc_error() {
     let scene = Scene::open().await;
     let mut raw = Raw::to(&scene).await;
     let not_utf8 = {
@@ -158,7 +158,7 @@ async fn a_message_that_cannot_be_read_is_refused_and_no_grpc_error() {
 }
 
 #[tokio::test]
-async fn a_message_over_64_kib_is_refused_and_no_grpc_error() {
+async fn message_over_64_kib_is_denied_without_a_grpc_error() {
     let scene = Scene::open().await;
     let mut raw = Raw::to(&scene).await;
     let fitting = padded(64 * 1024 - good().len() - 40);
@@ -176,7 +176,7 @@ async fn a_message_over_64_kib_is_refused_and_no_grpc_error() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_refused_before_its_message() {
+async fn unknown_caller_is_denied_before_its_message() {
     let scene = Scene::open().await;
     let mut raw = Raw::to(&scene).await;
     let begun = Instant::now();
@@ -192,7 +192,7 @@ async fn a_stranger_is_refused_before_its_message() {
 }
 
 #[tokio::test]
-async fn a_message_that_does_not_end_is_refused_in_time() {
+async fn unfinished_message_is_denied_in_time() {
     let scene = Scene::open().await;
     let mut raw = Raw::to(&scene).await;
     let begun = Instant::now();
@@ -209,7 +209,7 @@ async fn a_message_that_does_not_end_is_refused_in_time() {
 }
 
 #[tokio::test]
-async fn a_connection_gathers_no_more_than_a_mebibyte_of_messages() {
+async fn messages_of_a_connection_are_limited_to_a_mebibyte() {
     let scene = Scene::open().await;
     let raw = Raw::to(&scene).await;
     // Sixteen announce 64 KiB each, which is all that there is to be had, and send no more.
@@ -239,7 +239,7 @@ async fn a_connection_gathers_no_more_than_a_mebibyte_of_messages() {
 }
 
 #[tokio::test]
-async fn a_large_question_about_health_is_not_gathered() {
+async fn large_health_request_is_not_buffered() {
     let scene = Scene::open().await;
     let mut raw = Raw::to(&scene).await;
     let request = Request::post("http://introspectd/grpc.health.v1.Health/Check")

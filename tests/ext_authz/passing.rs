@@ -1,4 +1,4 @@
-//! What Envoy does with a request that may pass.
+//! Envoy's treatment of allowed requests.
 
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{Struct, Value as Protobuf};
@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use crate::envoy::{Client, ENOUGH, Form, Scene, headers, ok};
 
 #[tokio::test]
-async fn the_application_gets_the_identity() {
+async fn application_gets_the_identity() {
     let scene = Scene::open().await;
     let response = ok(scene.envoy().await.check("orders", &Client::showing(ENOUGH)).await);
     let expected = [
@@ -27,7 +27,7 @@ async fn the_application_gets_the_identity() {
 }
 
 #[tokio::test]
-async fn whatever_reads_like_an_identity_header_and_is_none_of_ours_is_removed() {
+async fn lookalike_identity_headers_are_removed() {
     let scene = Scene::open().await;
     let envoy = scene.envoy().await;
     let ours = ["x-auth-subject", "X-Auth-Roles"];
@@ -50,7 +50,7 @@ async fn whatever_reads_like_an_identity_header_and_is_none_of_ours_is_removed()
 }
 
 #[tokio::test]
-async fn the_metadata_is_the_answer_to_introspect() {
+async fn metadata_equals_the_introspection_response() {
     let scene = Scene::open().await;
     let response = scene.envoy().await.check("orders", &Client::showing(ENOUGH)).await;
     let metadata = json(response.dynamic_metadata.unwrap());
@@ -89,7 +89,7 @@ fn numbers_as_floats(value: Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_question_without_a_request_is_refused() {
+async fn check_without_a_request_is_denied() {
     let scene = Scene::open().await;
     let response = scene.envoy().await.check("default", &Client::default()).await;
     assert_eq!(crate::envoy::denied(response).status.unwrap().code, 401);

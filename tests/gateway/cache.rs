@@ -39,7 +39,7 @@ fn from(replies: &[Reply], cache: &str) -> usize {
 }
 
 #[tokio::test]
-async fn two_hundred_callers_with_one_unknown_token_ask_once() {
+async fn two_hundred_callers_with_an_unknown_token_cause_one_request() {
     let room = open().await;
     let gate = room.server.gate();
     let mut asking = vec![ask(&room, tibco_asg::UNKNOWN)];
@@ -58,9 +58,9 @@ async fn two_hundred_callers_with_one_unknown_token_ask_once() {
     assert_eq!(room.sent(), []);
 }
 
-/// However they arrive.
+/// Lets the callers arrive in any order.
 #[tokio::test(flavor = "multi_thread")]
-async fn two_hundred_callers_in_a_race_ask_once() {
+async fn two_hundred_racing_callers_cause_one_request() {
     let room = open().await;
     let gate = room.server.gate();
     let asking = (0..CALLERS).map(|_| ask(&room, tibco_asg::ACTIVE)).collect();
@@ -74,7 +74,7 @@ async fn two_hundred_callers_in_a_race_ask_once() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_to_all_who_wait_and_to_nobody_after_them() {
+async fn failure_reaches_all_waiters_and_no_later_request() {
     let room = open().await;
     room.server.next(Fault::Answer(Answer::retry_after(503, 9)));
     let gate = room.server.gate();
@@ -91,7 +91,7 @@ async fn a_failure_is_told_to_all_who_wait_and_to_nobody_after_them() {
 }
 
 #[tokio::test]
-async fn other_tokens_do_not_wait_for_one_that_is_slow() {
+async fn slow_token_does_not_delay_others() {
     let room = open().await;
     let gate = room.server.gate();
     let slow = ask(&room, tibco_asg::UNKNOWN);
@@ -104,7 +104,7 @@ async fn other_tokens_do_not_wait_for_one_that_is_slow() {
 }
 
 #[tokio::test]
-async fn the_first_client_goes_away_and_the_others_are_served() {
+async fn departure_of_the_first_client_does_not_affect_others() {
     let room = open().await;
     let gate = room.server.gate();
     let first = Client::ask(&room.gateway, TibcoAsg::ACTIVE).await;
@@ -121,7 +121,7 @@ async fn the_first_client_goes_away_and_the_others_are_served() {
 }
 
 #[tokio::test]
-async fn the_only_client_goes_away_and_what_was_asked_is_kept() {
+async fn answer_is_cached_although_its_only_client_left() {
     let room = open().await;
     let gate = room.server.gate();
     let only = Client::ask(&room.gateway, TibcoAsg::ACTIVE).await;
@@ -135,7 +135,7 @@ async fn the_only_client_goes_away_and_what_was_asked_is_kept() {
 }
 
 #[tokio::test]
-async fn a_client_that_only_listens_any_more_is_answered() {
+async fn half_closed_client_is_answered() {
     let room = open().await;
     let gate = room.server.gate();
     let mut client = Client::ask(&room.gateway, TibcoAsg::ACTIVE).await;
@@ -148,7 +148,7 @@ async fn a_client_that_only_listens_any_more_is_answered() {
 
 /// Neither by age nor by its own end, however often it is asked about.
 #[tokio::test]
-async fn nothing_is_served_past_its_end() {
+async fn expired_facts_are_never_served() {
     let room = Room::<TibcoAsg>::open_with("", "[cache]\nttl = \"1h\"\nstale_if_error = \"1d\"").await;
     room.server.next(Fault::Answer(Answer::json(200, TibcoAsg::minimal(NOW + 100))));
     room.ask(TibcoAsg::ACTIVE).await.assert_active(&TibcoAsg::minimal_active(NOW + 100), "miss");
@@ -163,7 +163,7 @@ async fn nothing_is_served_past_its_end() {
 }
 
 #[tokio::test]
-async fn a_fact_stands_in_for_a_provider_out_of_order_only_where_that_is_meant() {
+async fn stale_fact_replaces_a_failure_only_if_configured() {
     for (stale_if_error, stands_in) in [("0s", false), ("5m", true)] {
         let cache = format!("[cache]\nttl = \"60s\"\nstale_if_error = \"{stale_if_error}\"");
         let room = Room::<TibcoAsg>::open_with("", &cache).await;
@@ -181,7 +181,7 @@ async fn a_fact_stands_in_for_a_provider_out_of_order_only_where_that_is_meant()
 }
 
 #[tokio::test]
-async fn what_is_revoked_is_known_when_the_reuse_is_over() {
+async fn revocation_elsewhere_is_seen_after_the_ttl() {
     let room = Room::<TibcoAsg>::open_with("", "[cache]\nttl = \"10s\"").await;
     room.ask(TibcoAsg::ACTIVE).await.assert_active(&TibcoAsg::active(), "miss");
     room.server.vendor().revoke(TibcoAsg::ACTIVE);

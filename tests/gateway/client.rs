@@ -30,7 +30,7 @@ impl Client {
         self.0.shutdown().await.unwrap();
     }
 
-    /// What is answered until the gateway ends the connection.
+    /// Reads until the gateway ends the connection.
     pub(crate) async fn rest(mut self) -> String {
         let mut answer = Vec::new();
         self.0.read_to_end(&mut answer).await.unwrap();

@@ -37,7 +37,7 @@ fn retrieve(id: &str) -> String {
 }
 
 #[tokio::test]
-async fn one_credential_serves_many_questions() {
+async fn provider_credential_is_reused() {
     let (server, gateway) = bank().await;
     let ids = [passport::ACTIVE, passport::READER, passport::UNKNOWN, passport::REVOKED];
     let forms = ids.map(Passport::form);
@@ -48,7 +48,7 @@ async fn one_credential_serves_many_questions() {
 }
 
 #[tokio::test]
-async fn a_credential_that_was_taken_back_is_renewed_at_once() {
+async fn revoked_provider_credential_is_renewed_at_once() {
     let (server, gateway) = bank().await;
     gateway.post_introspect(&Passport::form(passport::UNKNOWN)).await.assert_inactive();
     assert_eq!(paths(&server), [CREATE, &retrieve(passport::UNKNOWN)]);
@@ -59,7 +59,7 @@ async fn a_credential_that_was_taken_back_is_renewed_at_once() {
 }
 
 #[tokio::test]
-async fn a_refusal_that_stays_is_ours_and_is_not_tried_for_ever() {
+async fn permanent_refusal_of_our_credential_is_retried_once() {
     let (server, gateway) = bank().await;
     gateway.post_introspect(&Passport::form(passport::UNKNOWN)).await.assert_inactive();
     paths(&server);
@@ -73,7 +73,7 @@ async fn a_refusal_that_stays_is_ours_and_is_not_tried_for_ever() {
 }
 
 #[tokio::test]
-async fn a_credential_is_renewed_before_it_ends() {
+async fn provider_credential_is_renewed_before_its_end() {
     let (server, gateway) = bank().await;
     gateway.post_introspect(&Passport::form(passport::UNKNOWN)).await.assert_inactive();
     gateway.clock().advance(86_400);
@@ -82,7 +82,7 @@ async fn a_credential_is_renewed_before_it_ends() {
 }
 
 #[tokio::test]
-async fn a_token_endpoint_out_of_order_is_no_answer_about_a_token() {
+async fn failing_token_endpoint_is_not_an_answer_about_a_token() {
     let (server, gateway) = bank().await;
     for (fault, status) in [
         (Fault::Answer(Answer::empty(400)), 502),
@@ -100,7 +100,7 @@ async fn a_token_endpoint_out_of_order_is_no_answer_about_a_token() {
 }
 
 #[tokio::test]
-async fn a_server_of_rfc7662_takes_credentials_in_the_form_and_as_a_bearer() {
+async fn rfc7662_credentials_go_in_the_form_or_as_a_bearer() {
     let server = Simulator::start(Rfc7662::server(now())).await.unwrap();
     let client = format!(
         "client_id = \"{}\", client_secret = {{ literal = \"{}\" }}",

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use crate::client::Client;
 
 #[tokio::test]
-async fn a_provider_that_was_restarted_is_asked_again() {
+async fn restarted_provider_is_reached_again() {
     let room = Room::<TibcoAsg>::open().await;
     room.ask(TibcoAsg::UNKNOWN).await.assert_inactive();
     room.server.stop();
@@ -17,9 +17,9 @@ async fn a_provider_that_was_restarted_is_asked_again() {
     assert_eq!(server.count(), 1);
 }
 
-/// Between two questions, so that the pool still holds a connection to what is gone.
+/// Restarts the provider between two requests, so that the pool still holds a dead connection.
 #[tokio::test]
-async fn a_restart_that_nobody_noticed_costs_nothing() {
+async fn unnoticed_restart_fails_no_request() {
     let room = Room::<TibcoAsg>::open().await;
     room.ask(TibcoAsg::UNKNOWN).await.assert_inactive();
     room.server.stop();
@@ -29,7 +29,7 @@ async fn a_restart_that_nobody_noticed_costs_nothing() {
 }
 
 #[tokio::test]
-async fn a_request_under_way_is_answered_before_the_gateway_ends() {
+async fn in_flight_request_is_answered_before_shutdown() {
     let room = Room::<TibcoAsg>::open().await;
     let gate = room.server.gate();
     let client = Client::ask(&room.gateway, TibcoAsg::ACTIVE).await;
@@ -45,7 +45,7 @@ async fn a_request_under_way_is_answered_before_the_gateway_ends() {
 }
 
 #[tokio::test]
-async fn a_request_that_outlasts_the_drain_is_cut_off() {
+async fn request_longer_than_the_drain_is_cut_off() {
     let room = Room::<TibcoAsg>::open_with("timeout = \"60s\"", "[shutdown]\ndrain = \"50ms\"").await;
     let gate = room.server.gate();
     let _client = Client::ask(&room.gateway, TibcoAsg::ACTIVE).await;

@@ -3,7 +3,7 @@
 use introspectd_simulators::{Simulator, apigee, passport, rfc7662, tibco_asg};
 use introspectd_tests::{Apigee, Fixture, Gateway, Passport, Rfc7662, Sent, TibcoAsg, now};
 
-/// As in the documentation.
+/// Match rules of the documentation.
 pub(crate) const MATCHES: [(&str, &str); 4] = [
     ("bank", r#"match = { regex = "^[0-9a-f]{64}$" }"#),
     ("legacy", r#"match = { prefix = "T1am" }"#),
@@ -50,7 +50,7 @@ impl Four {
         Self { bank, legacy, apis, sso, gateway }
     }
 
-    /// What reached each of them since the start or the last call, by their names.
+    /// Requests to each provider since the start or the last call, by name.
     pub(crate) fn sent(&self) -> Vec<(&'static str, Sent)> {
         fn taken<V: introspectd_simulators::Vendor>(
             name: &'static str,

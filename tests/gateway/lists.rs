@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::four::Four;
 
-/// Whose tokens are at three vendors.
+/// User with tokens at three vendors.
 const USER: &str = "jdoe";
 
 impl Four {
@@ -28,7 +28,7 @@ impl Four {
         self.bank.vendor().put(&bank_id(number), record);
     }
 
-    /// As a client of the bank's would, at the bank's time.
+    /// Issues a token at the bank, like one of its clients, at the bank's time.
     async fn issue_at_the_bank(&self) {
         let credentials = json!({
             "grant_type": "client_credentials",
@@ -78,7 +78,7 @@ fn ids(reply: &Reply) -> Vec<(String, String)> {
 }
 
 #[tokio::test]
-async fn a_thousand_tokens_are_each_seen_once_while_others_are_issued() {
+async fn thousand_tokens_are_each_listed_once_while_others_are_issued() {
     for order in ["created_at", "-created_at"] {
         let four = Four::open().await;
         for number in 0..1000 {
@@ -109,7 +109,7 @@ async fn a_thousand_tokens_are_each_seen_once_while_others_are_issued() {
 }
 
 #[tokio::test]
-async fn one_question_finds_a_users_tokens_at_three_vendors() {
+async fn one_request_finds_a_users_tokens_at_three_vendors() {
     let four = Four::open().await;
     four.give_the_user_tokens();
     for query in ["user_id=jdoe", "owner=jdoe", "owner=jdoe&user_id=jdoe", "user_id=jdoe&page_size=2"] {
@@ -127,7 +127,7 @@ async fn one_question_finds_a_users_tokens_at_three_vendors() {
 }
 
 #[tokio::test]
-async fn one_of_three_that_fails_at_its_second_page_is_named_and_asked_again() {
+async fn provider_that_fails_at_its_second_page_is_named_and_retried() {
     let four = Four::open().await;
     four.give_the_user_tokens();
     for number in 0..250 {
@@ -164,7 +164,7 @@ async fn one_of_three_that_fails_at_its_second_page_is_named_and_asked_again() {
 }
 
 #[tokio::test]
-async fn a_limited_caller_is_told_nothing_of_others() {
+async fn confined_caller_sees_no_failures_of_other_providers() {
     let four = Four::open().await;
     four.give_the_user_tokens();
     for server_is_down in [false, true] {
@@ -190,7 +190,7 @@ async fn a_limited_caller_is_told_nothing_of_others() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_listed_is_told() {
+async fn unlisted_providers_are_named() {
     let four = Four::open().await;
     let reply = four.list("").await;
     assert_eq!(reply.json()["unlisted"], json!(["apis", "sso"]), "Apigee needs an app or an end user");
@@ -199,9 +199,9 @@ async fn what_cannot_be_listed_is_told() {
     }
 }
 
-/// Ids stand in lists, so whoever reads one could present them.
+/// Presents an id from a list as a token.
 #[tokio::test]
-async fn a_listed_id_is_no_credential() {
+async fn listed_id_is_not_a_credential() {
     let four = Four::open().await;
     let listed = ids(&four.list("page_size=200").await);
     assert!(listed.len() > 5);
@@ -214,9 +214,9 @@ async fn a_listed_id_is_no_credential() {
     }
 }
 
-/// What vendors' lists hold beside the records is in no answer and in no page token.
+/// Searches responses and page tokens for secrets that vendors' lists contain.
 #[tokio::test]
-async fn no_secret_is_listed() {
+async fn secrets_are_never_listed() {
     let four = Four::open().await;
     four.give_the_user_tokens();
     let mut answers = Vec::new();

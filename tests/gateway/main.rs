@@ -1,4 +1,4 @@
-//! What a gateway does with more than one caller, token, moment or provider.
+//! Behaviour of a gateway with several callers, tokens, moments or providers.
 
 #![allow(
     clippy::unwrap_used,

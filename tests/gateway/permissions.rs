@@ -88,7 +88,7 @@ async fn each_call_is_refused_without_its_permission() {
 }
 
 #[tokio::test]
-async fn everybody_sees_its_own_providers() {
+async fn each_caller_sees_its_own_providers() {
     let four = Four::open_with(MATCHES, &callers()).await;
     for permission in PERMISSIONS {
         let reply = four.call(&format!("only-{permission}"), ("", "GET", "/v1/providers", "", "")).await;

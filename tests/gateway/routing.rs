@@ -1,4 +1,4 @@
-//! Which provider a token is shown to, with all four behind one gateway.
+//! Routing of tokens to four providers behind one gateway.
 
 use introspectd_simulators::{Simulator, apigee, passport, rfc7662, tibco_asg};
 use introspectd_tests::{Apigee, Fixture, Gateway, Passport, Rfc7662, Sent, TibcoAsg, now};
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::four::{Four, MATCHES};
 
 #[tokio::test]
-async fn each_token_is_shown_to_its_own_provider_only() {
+async fn each_token_is_sent_to_its_own_provider_only() {
     let four = Four::open().await;
     let ask = async |token| four.gateway.post_introspect(&[("token", token)]).await;
     ask(tibco_asg::ACTIVE).await.assert_active(&TibcoAsg::active(), "miss");
@@ -22,7 +22,7 @@ async fn each_token_is_shown_to_its_own_provider_only() {
 }
 
 #[tokio::test]
-async fn a_token_that_nobody_matches_is_shown_to_nobody() {
+async fn unmatched_token_is_sent_to_no_provider() {
     let four = Four::open().await;
     for token in [
         "unheard-of",
@@ -46,7 +46,7 @@ async fn a_token_that_nobody_matches_is_shown_to_nobody() {
 }
 
 #[tokio::test]
-async fn the_parameter_provider_narrows_and_never_widens() {
+async fn provider_parameter_narrows_but_never_widens() {
     let four = Four::open().await;
     let ask = async |token, provider| {
         four.gateway.post_introspect(&[("token", token), ("provider", provider)]).await
@@ -65,7 +65,7 @@ async fn the_parameter_provider_narrows_and_never_widens() {
 }
 
 #[tokio::test]
-async fn a_provider_without_a_match_is_asked_by_its_name_only() {
+async fn provider_without_match_is_reached_by_name_only() {
     let mut matches = MATCHES;
     matches[3].1 = "";
     let four = Four::open_with(matches, "").await;
@@ -77,7 +77,7 @@ async fn a_provider_without_a_match_is_asked_by_its_name_only() {
 }
 
 #[tokio::test]
-async fn a_token_id_goes_to_the_named_provider_whatever_tokens_it_matches() {
+async fn token_id_goes_to_the_named_provider_whatever_it_matches() {
     let four = Four::open().await;
     four.gateway
         .post_introspect(&Passport::form(passport::ACTIVE))
@@ -86,9 +86,9 @@ async fn a_token_id_goes_to_the_named_provider_whatever_tokens_it_matches() {
     assert_eq!(four.sent(), [("bank", Passport::question(passport::ACTIVE))]);
 }
 
-/// Neither asked for it nor told what others were: not even from the cache.
+/// Asks as a confined caller, which gets no answer of other providers, not even from the cache.
 #[tokio::test]
-async fn a_limited_caller_learns_nothing_of_other_providers() {
+async fn confined_caller_learns_nothing_of_other_providers() {
     let four = Four::open().await;
     let ask = async |form: &[(&str, &str)]| {
         four.gateway.post_introspect_as("limited", "limited-secret", form).await
@@ -117,9 +117,10 @@ async fn a_limited_caller_learns_nothing_of_other_providers() {
     ask(&by_id).await.assert_problem(403, "access_denied", None);
 }
 
-/// Of several regexes the operator has named all: one active answer wins, wherever it comes from.
+/// Matches several regexes, all of which the operator named: one active answer wins, from any of
+/// them.
 #[tokio::test]
-async fn several_that_match_are_asked_side_by_side() {
+async fn several_matching_providers_are_asked_concurrently() {
     let mut matches = MATCHES;
     matches[3].1 = r#"match = { regex = "^[A-Z0-9a-z]{28}$" }"#;
     let four = Four::open_with(matches, "").await;
@@ -135,7 +136,7 @@ async fn several_that_match_are_asked_side_by_side() {
 
 /// "They said no" is not known while one of them has said nothing.
 #[tokio::test]
-async fn one_that_fails_leaves_it_open() {
+async fn failed_provider_makes_the_answer_an_error() {
     let mut matches = MATCHES;
     matches[3].1 = r#"match = { regex = "^[A-Z0-9a-z]{28}$" }"#;
     let four = Four::open_with(matches, "").await;
@@ -146,7 +147,7 @@ async fn one_that_fails_leaves_it_open() {
 }
 
 #[tokio::test]
-async fn a_prefix_goes_before_a_regex_and_the_issuer_of_a_jwt_before_both() {
+async fn jwt_issuer_precedes_prefix_and_prefix_precedes_regex() {
     let matches = [
         ("bank", ""),
         ("legacy", r#"match = { regex = "" }"#),
@@ -168,7 +169,7 @@ async fn a_prefix_goes_before_a_regex_and_the_issuer_of_a_jwt_before_both() {
 }
 
 #[tokio::test]
-async fn the_unmatched_go_where_the_configuration_says() {
+async fn unmatched_tokens_go_to_the_configured_provider() {
     let four = Four::open_with(MATCHES, "[routing]\nunmatched = \"sso\"").await;
     four.gateway
         .post_introspect(&[("token", rfc7662::ACTIVE)])
@@ -184,7 +185,7 @@ async fn the_unmatched_go_where_the_configuration_says() {
 }
 
 #[tokio::test]
-async fn a_wrong_request_reaches_no_provider() {
+async fn invalid_request_reaches_no_provider() {
     let four = Four::open().await;
     let token = ("token", tibco_asg::ACTIVE);
     for (caller, secret) in [("edge", "wrong"), ("nobody", "limited-secret"), ("limited", "")] {
@@ -204,7 +205,7 @@ fn is_about(sent: &Sent, token: &str) -> bool {
 }
 
 #[tokio::test]
-async fn an_endpoint_is_asked_byte_for_byte_as_it_is_configured() {
+async fn endpoint_is_requested_byte_for_byte_as_configured() {
     for path in ["/o/introspect/", "//i//", "/Realms/%7Eacme%2fx/?realm=/x/&Y=%20a+b"] {
         let server = Simulator::start(Rfc7662::server(now())).await.unwrap();
         let endpoint = format!("{}{path}", server.base_url());

@@ -71,7 +71,7 @@ async fn form(reader: &mut BufReader<OwnedReadHalf>) -> Option<String> {
     String::from_utf8(form).ok()
 }
 
-/// How many of all tokens are not answered about as they should: fresh from the server, and from the cache.
+/// Counts the tokens with a wrong answer: fresh from the server, and from the cache.
 async fn wrong(gateway: &Gateway) -> (usize, usize) {
     let asked = stream::iter(0..TOKENS).map(|number| async move {
         let token = format!("t{number}");
@@ -98,7 +98,7 @@ async fn in_front_of(endpoint: &str) -> Gateway {
 }
 
 #[tokio::test]
-async fn no_answer_is_anothers_where_each_is_repeated_late() {
+async fn late_duplicate_responses_are_never_attributed_to_another_token() {
     for delay in [Duration::from_millis(1), Duration::from_millis(5)] {
         let (endpoint, mut connections) = repeating(delay).await;
         let gateway = in_front_of(&endpoint).await;

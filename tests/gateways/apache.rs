@@ -14,7 +14,7 @@ struct Apache;
 
 const SCRIPT: &str = "introspectd.lua";
 
-/// What Debian's `apache2.conf` says, with the modules that it enables and that the page does.
+/// Settings of Debian's `apache2.conf`, with the modules that it and the page enable.
 const AROUND: &str = "
 ServerRoot FOLDER
 DefaultRuntimeDir FOLDER
@@ -54,7 +54,7 @@ impl Edge for Apache {
     }
 }
 
-/// Where root runs the test, Apache's workers are another user still.
+/// Gives Apache's workers, another user if root runs the test, access to the folder.
 fn open_to_workers(folder: &Path) {
     fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
     let socket = folder.join("edge.sock");
@@ -67,7 +67,7 @@ instantiate!(Apache);
 instantiate!(Apache: no_other_header_of_that_name_reaches_the_application);
 
 #[tokio::test]
-async fn a_mistake_in_the_script_lets_nothing_pass() {
+async fn script_mistake_lets_nothing_pass() {
     for (before, mistake) in [
         ("local http ", "error('x')\n"),
         ("local http ", "if then\n"),

@@ -10,7 +10,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::AbortHandle;
 
-/// A server on loopback. It reads what stands on the wire by itself, so that no library tidies it.
+/// Server on loopback that reads raw bytes itself, so that no library normalizes them.
 pub(crate) struct Application {
     address: SocketAddr,
     requests: Arc<AtomicUsize>,
@@ -20,9 +20,7 @@ pub(crate) struct Application {
 /// A request as it reached the application.
 #[derive(Debug)]
 pub(crate) struct Received {
-    /// The raw target.
     pub(crate) target: String,
-    /// The whole body.
     pub(crate) body: String,
     headers: Vec<(String, String)>,
 }
@@ -43,12 +41,12 @@ impl Application {
         self.address
     }
 
-    /// How many requests reached it, since the start or [`forget`](Self::forget).
+    /// Number of requests since the start or [`forget`](Self::forget).
     pub(crate) fn requests(&self) -> usize {
         self.requests.load(Relaxed)
     }
 
-    /// Counts from nothing.
+    /// Resets the count.
     pub(crate) fn forget(&self) {
         self.requests.store(0, Relaxed);
     }
@@ -61,7 +59,7 @@ impl Drop for Application {
 }
 
 impl Received {
-    /// What the application said it had received.
+    /// Request as the application received it.
     #[track_caller]
     pub(crate) fn told_by(reply: &Reply) -> Self {
         assert_eq!(reply.status, 200, "{reply:?}");
@@ -81,7 +79,7 @@ impl Received {
         named.map(|(_, value)| value.as_str()).collect()
     }
 
-    /// Whether this stands in any header.
+    /// Returns true if any header contains this.
     pub(crate) fn holds(&self, text: &str) -> bool {
         self.headers.iter().any(|(_, value)| value.contains(text))
     }

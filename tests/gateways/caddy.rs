@@ -41,7 +41,7 @@ instantiate!(Caddy);
 instantiate!(Caddy: no_other_header_of_that_name_reaches_the_application);
 
 #[tokio::test]
-async fn a_mistake_in_the_configuration_lets_nothing_pass() {
+async fn configuration_mistake_lets_nothing_pass() {
     for (written, mistaken, status) in [
         (SECRET, "another-secret", 401),
         ("/forward-auth/orders", "/forward-auth/default", 403),

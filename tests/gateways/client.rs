@@ -45,20 +45,20 @@ impl Request {
         request.header("Content-Type", "application/x-www-form-urlencoded").header("Content-Length", &length)
     }
 
-    /// With this header, beside any others of the same name. The value may be any bytes.
+    /// Adds a header, beside any others of the same name. The value may be any bytes.
     #[must_use]
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.fields.extend([name.as_bytes(), b": ", value.as_ref(), b"\r\n"].concat());
         self
     }
 
-    /// With this token.
+    /// Adds a bearer token.
     #[must_use]
     pub(crate) fn bearer(self, token: &str) -> Self {
         self.header("Authorization", format!("Bearer {token}"))
     }
 
-    /// With these further words in `Connection`.
+    /// Adds these options to `Connection`.
     #[must_use]
     pub(crate) fn connection(mut self, words: &str) -> Self {
         self.connection = format!("close, {words}");
@@ -87,7 +87,7 @@ async fn answer(address: SocketAddr, request: &Request) -> Vec<u8> {
     answer
 }
 
-/// Exactly one answer: what stands behind it would be another one, smuggled in.
+/// Parses exactly one response: bytes behind it would be a smuggled one.
 fn parsed(answer: &[u8]) -> Reply {
     let text = || String::from_utf8_lossy(answer);
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n");

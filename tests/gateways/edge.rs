@@ -1,4 +1,4 @@
-//! What differs between gateways.
+//! Differences between gateways.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,19 +7,20 @@ use crate::page::Files;
 
 /// An API gateway, as the scenarios need to know it.
 pub(crate) trait Edge: 'static {
-    /// Its page in `docs/gateways`.
+    /// File name of its page in `docs/gateways`.
     const PAGE: &'static str;
 
     /// Beginnings of paths on its page that a test replaces by a folder of its own.
     const PLACES: &'static [&'static str];
 
-    /// Whether it answers preflights itself, for the origin `https://app.example`, in place of the application.
+    /// Set if it answers preflights itself, for the origin `https://app.example`.
     const ANSWERS_PREFLIGHTS: bool = false;
 
     /// Starts it, in the foreground, on the files of its page in this folder.
     fn command(folder: &Path) -> Command;
 
-    /// What a test run without root needs beyond the page. Nothing that decides anything.
+    /// Changes that a test run without root needs beyond the page, none of which affects a
+    /// decision.
     fn adapted(file: &str, text: String, folder: &Path) -> String {
         let _ = (file, folder);
         text
@@ -28,13 +29,13 @@ pub(crate) trait Edge: 'static {
     /// Takes its patience with introspectd from seconds to a fraction of one.
     fn hurry(files: &mut Files);
 
-    /// What its client sees.
+    /// Response that its client gets.
     fn answer(refusal: Refusal) -> Answer {
         refusal.by_introspectd()
     }
 }
 
-/// Why a request does not reach the application.
+/// Reason why a request does not reach the application.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Refusal {
     NoToken,
@@ -56,14 +57,14 @@ pub(crate) enum Refusal {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// `WWW-Authenticate`.
+    /// Value of `WWW-Authenticate`.
     pub(crate) challenge: Option<String>,
     /// `error` of a JSON body; none where the body is not said to be JSON.
     pub(crate) error: Option<String>,
 }
 
 impl Refusal {
-    /// As introspectd says it, and in its absence, as a gateway should.
+    /// Response of introspectd, or in its absence of a well-behaved gateway.
     pub(crate) fn by_introspectd(self) -> Answer {
         let (status, challenge, error) = match self {
             Self::NoToken => (401, Some("Bearer"), "missing_token"),

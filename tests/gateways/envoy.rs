@@ -8,7 +8,7 @@ use crate::scenarios::instantiate;
 use crate::scene::{INTROSPECTD, SECRET, Scene};
 use crate::tokens::{GOOD, LACKS_SCOPE};
 
-/// Asks over gRPC.
+/// Envoy with gRPC checks.
 struct Envoy;
 
 /// Asks over HTTP, with the other file of the same page.
@@ -48,7 +48,7 @@ impl Edge for EnvoyOverHttp {
         files.replace("envoy-http.yaml", "timeout: 5s", "timeout: 0.2s");
     }
 
-    /// Of a 5xx, Envoy hands nothing on.
+    /// Drops the details of a 5xx, which Envoy does not forward.
     fn answer(refusal: Refusal) -> Answer {
         let over_grpc = Envoy::answer(refusal);
         if over_grpc.status >= 500 { Answer::bare(503) } else { over_grpc }
@@ -73,7 +73,7 @@ mod over_http {
 }
 
 #[tokio::test]
-async fn a_mistake_in_the_configuration_lets_nothing_pass() {
+async fn configuration_mistake_lets_nothing_pass() {
     for (written, mistaken, status) in [
         (SECRET, "another-secret", 401),
         ("{ context_extensions: { policy: orders } }", "{}", 403),
@@ -88,7 +88,7 @@ async fn a_mistake_in_the_configuration_lets_nothing_pass() {
 
 /// `failure_mode_allow` is about errors of introspectd's, which a message that it cannot read is none of.
 #[tokio::test]
-async fn a_message_that_introspectd_does_not_read_passes_nobody_though_failures_are_allowed() {
+async fn unreadable_message_allows_nothing_even_with_failure_mode_allow() {
     let scene = Scene::<Envoy>::open_with(|files| {
         files.replace("envoy.yaml", "failure_mode_allow: false", "failure_mode_allow: true");
         let wide = "stat_prefix: api\n                max_request_headers_kb: 96";
@@ -102,7 +102,7 @@ async fn a_message_that_introspectd_does_not_read_passes_nobody_though_failures_
 }
 
 #[tokio::test]
-async fn what_the_token_says_is_in_envoys_metadata() {
+async fn envoy_metadata_contains_the_claims() {
     let scene = Scene::<Envoy>::open_with(|files| {
         let hosts = "                      domains: [\"*\"]\n";
         let header = "{ key: x-roles, value: \"%DYNAMIC_METADATA(envoy.filters.http.ext_authz:roles)%\" }";
@@ -116,7 +116,7 @@ async fn what_the_token_says_is_in_envoys_metadata() {
 
 /// The mistake that the page warns of: the client's own path names the policy.
 #[tokio::test]
-async fn a_confined_caller_gets_its_own_policy_or_none() {
+async fn confined_caller_gets_its_own_policy_only() {
     let scene = Scene::<EnvoyOverHttp>::open_with(|files| {
         files.replace("envoy-http.yaml", "path_prefix: /forward-auth/orders", "path_prefix: /forward-auth");
         files.append(INTROSPECTD, "\n[policies.lax]\n");

@@ -22,7 +22,7 @@ impl Edge for Haproxy {
         haproxy
     }
 
-    /// It stays who runs the test, and may open what that one may: its folder, its socket.
+    /// Keeps the user that runs the test, who can open its folder and socket.
     fn adapted(_: &str, text: String, _: &Path) -> String {
         let text = text.replace("    user  haproxy\n    group haproxy\n", "");
         text.replace("log  /dev/log local0", "log stderr format raw local0")
@@ -38,7 +38,7 @@ instantiate!(Haproxy: no_other_header_of_that_name_reaches_the_application);
 
 /// HAProxy goes on to the next rule when a script fails.
 #[tokio::test]
-async fn a_mistake_in_the_script_lets_nothing_pass() {
+async fn script_mistake_lets_nothing_pass() {
     for (before, mistake) in [
         ("    local headers = {", "error('x')\n"),
         ("    if answer.status == 200", "error('x')\n"),

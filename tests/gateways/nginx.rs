@@ -17,8 +17,8 @@ impl Edge for Nginx {
         nginx
     }
 
-    /// Its workers run as whoever runs the test, and may open what that one may: its folder, its socket.
-    /// And without root, nginx cannot write where its package says.
+    /// Keeps the user that runs the test, who can open its folder and socket. Without root, nginx
+    /// cannot write to the paths of its package.
     fn adapted(_: &str, text: String, folder: &Path) -> String {
         let folder = folder.display();
         let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
@@ -32,7 +32,7 @@ impl Edge for Nginx {
         files.replace("nginx.conf", "proxy_read_timeout    5s;", "proxy_read_timeout 200ms;");
     }
 
-    /// Of those of introspectd it knows 401 and 403; all else is a 503.
+    /// Maps statuses: nginx forwards introspectd's 401 and 403, anything else becomes a 503.
     fn answer(refusal: Refusal) -> Answer {
         let by_introspectd = refusal.by_introspectd();
         let status = if by_introspectd.status > 403 { 503 } else { by_introspectd.status };

@@ -26,11 +26,11 @@ struct Block {
     text: String,
 }
 
-/// Where the pages are.
+/// Folder of the pages.
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/gateways");
 
 impl Page {
-    /// Of `docs/gateways`.
+    /// Reads a page of `docs/gateways`.
     pub(crate) fn read(name: &str) -> Self {
         let path = Path::new(FOLDER).join(name);
         let text =
@@ -76,7 +76,7 @@ impl Files {
         self.0.remove(file).unwrap_or_else(|| panic!("the page shows no {file}"))
     }
 
-    /// Whether any of them holds this.
+    /// Returns true if any file contains this.
     pub(crate) fn hold(&self, text: &str) -> bool {
         self.0.values().any(|file| file.contains(text))
     }
@@ -140,7 +140,7 @@ fn run<'a>(lines: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>, sign:
 }
 
 #[test]
-fn every_page_stands_in_the_table_of_the_first() {
+fn every_page_is_in_the_index_table() {
     let first = std::fs::read_to_string(Path::new(FOLDER).join("README.md")).unwrap();
     let names = std::fs::read_dir(FOLDER).unwrap().map(|file| file.unwrap().file_name());
     for name in names.filter(|name| name != "README.md") {
@@ -149,18 +149,18 @@ fn every_page_stands_in_the_table_of_the_first() {
 }
 
 #[test]
-fn a_change_is_made_where_it_says() {
+fn changes_apply_where_they_say() {
     assert_eq!(changed("x", "a\n  b\nc\n", "-  b\n+  d\n+  e\n\n-c\n"), "a\n  d\n  e\n");
 }
 
 #[test]
 #[should_panic(expected = "does not stand once")]
-fn a_change_of_what_is_not_there_is_a_mistake() {
+fn change_of_missing_text_panics() {
     changed("x", "a\n", "-b\n+c\n");
 }
 
 #[test]
-fn a_block_is_a_file_where_it_has_a_name() {
+fn named_blocks_become_files() {
     let page = "# t\n```toml a.toml\nx = 1\n```\n\n```sh\nls\n```\n```diff a.toml\n-x = 1\n+x = 2\n```\n\
                 ```diff a.toml preflight\n-x = 1\n+x = 3\n```\n";
     let page = Page { blocks: blocks(page) };

@@ -1,4 +1,4 @@
-//! What is asked of every gateway.
+//! Scenarios of every gateway.
 
 use std::time::Duration;
 
@@ -18,28 +18,28 @@ use crate::tokens::{self, EXPIRED, GOOD, INACTIVE, LACKS_SCOPE, NO_AUDIENCE, OTH
 macro_rules! instantiate {
     ($edge:ty) => {
         crate::scenarios::instantiate! { $edge:
-            a_good_token_reaches_the_application_with_its_identity
-            a_body_reaches_the_application_as_it_was_sent
-            an_answer_of_the_application_is_left_alone
-            without_a_token_the_client_is_asked_for_one
-            a_token_that_is_not_active_is_refused
-            a_token_that_lacks_scope_or_audience_is_refused
-            a_forged_identity_header_never_reaches_the_application
-            a_client_cannot_have_an_identity_header_removed
+            active_token_reaches_the_application_with_its_identity
+            request_body_reaches_the_application_unchanged
+            response_of_the_application_is_unchanged
+            missing_token_is_challenged
+            inactive_token_is_refused
+            token_without_scope_or_audience_is_refused
+            forged_identity_header_never_reaches_the_application
+            client_cannot_remove_an_identity_header
             nothing_passes_while_introspectd_is_down
-            nothing_passes_while_introspectd_says_nothing
+            nothing_passes_while_introspectd_hangs
             nothing_passes_while_the_provider_is_down
-            nothing_passes_while_the_provider_says_nothing
-            a_slow_provider_is_waited_for
-            two_hundred_clients_with_one_cold_token_ask_the_provider_once
-            a_hostile_path_never_changes_the_decision
-            a_hostile_header_never_changes_the_decision
-            a_token_is_taken_from_one_authorization_header_and_nowhere_else
-            a_value_of_the_provider_never_breaks_a_header
-            letters_beyond_ascii_are_handed_on_as_they_are
-            long_values_are_handed_on_whole
-            a_socket_that_names_the_caller_needs_no_secret
-            a_preflight_passes_without_a_token_and_nothing_else_does
+            nothing_passes_while_the_provider_hangs
+            slow_provider_is_awaited
+            two_hundred_clients_with_a_cold_token_cause_one_request
+            hostile_path_never_changes_the_decision
+            hostile_header_never_changes_the_decision
+            token_is_taken_only_from_a_single_authorization_header
+            provider_value_never_breaks_a_header
+            non_ascii_letters_are_forwarded_unchanged
+            long_values_are_forwarded_whole
+            socket_with_a_caller_needs_no_secret
+            only_a_preflight_passes_without_a_token
         }
     };
     ($edge:ty: $($scenario:ident)*) => {
@@ -65,7 +65,7 @@ const IDENTITY: [&str; 8] = [
     "x-auth-token-id",
 ];
 
-/// What a forger writes.
+/// Forged value.
 const FORGED: &str = "forged";
 
 /// Policies that ask for less than the page's, and a caller that may use them.
@@ -74,7 +74,7 @@ fn add_lax_policies(files: &mut Files) {
     files.append(INTROSPECTD, "\n[policies.lax]\naud = [\"https://orders\"]\n\n[policies.default]\n");
 }
 
-pub(crate) async fn a_good_token_reaches_the_application_with_its_identity<E: Edge>() {
+pub(crate) async fn active_token_reaches_the_application_with_its_identity<E: Edge>() {
     let scene = Scene::<E>::open().await;
     for cache in ["miss", "hit"] {
         let received = scene.pass(Request::get("/orders?page=2").bearer(GOOD)).await;
@@ -98,13 +98,13 @@ pub(crate) async fn a_good_token_reaches_the_application_with_its_identity<E: Ed
     assert_eq!(scene.provider.count(), 1);
 }
 
-pub(crate) async fn a_body_reaches_the_application_as_it_was_sent<E: Edge>() {
+pub(crate) async fn request_body_reaches_the_application_unchanged<E: Edge>() {
     let scene = Scene::<E>::open().await;
     let received = scene.pass(Request::post("/orders", "item=1&item=2").bearer(GOOD)).await;
     assert_eq!(received.body, "item=1&item=2");
 }
 
-pub(crate) async fn an_answer_of_the_application_is_left_alone<E: Edge>() {
+pub(crate) async fn response_of_the_application_is_unchanged<E: Edge>() {
     let scene = Scene::<E>::open().await;
     for status in [401, 403, 404, 500, 503] {
         let reply = scene.send(Request::get(&format!("/answer/{status}")).bearer(GOOD)).await;
@@ -113,13 +113,13 @@ pub(crate) async fn an_answer_of_the_application_is_left_alone<E: Edge>() {
     }
 }
 
-pub(crate) async fn without_a_token_the_client_is_asked_for_one<E: Edge>() {
+pub(crate) async fn missing_token_is_challenged<E: Edge>() {
     let scene = Scene::<E>::open().await;
     scene.refuse(Request::get("/orders"), Refusal::NoToken).await;
     assert_eq!(scene.provider.count(), 0);
 }
 
-pub(crate) async fn a_token_that_is_not_active_is_refused<E: Edge>() {
+pub(crate) async fn inactive_token_is_refused<E: Edge>() {
     let scene = Scene::<E>::open().await;
     for token in [INACTIVE, EXPIRED, "token-made-up"] {
         for _ in ["miss", "hit"] {
@@ -128,7 +128,7 @@ pub(crate) async fn a_token_that_is_not_active_is_refused<E: Edge>() {
     }
 }
 
-pub(crate) async fn a_token_that_lacks_scope_or_audience_is_refused<E: Edge>() {
+pub(crate) async fn token_without_scope_or_audience_is_refused<E: Edge>() {
     let scene = Scene::<E>::open().await;
     for token in [LACKS_SCOPE, OTHER_AUDIENCE, NO_AUDIENCE] {
         for _ in ["miss", "hit"] {
@@ -137,7 +137,7 @@ pub(crate) async fn a_token_that_lacks_scope_or_audience_is_refused<E: Edge>() {
     }
 }
 
-pub(crate) async fn a_forged_identity_header_never_reaches_the_application<E: Edge>() {
+pub(crate) async fn forged_identity_header_never_reaches_the_application<E: Edge>() {
     let scene = Scene::<E>::open().await;
     for token in [GOOD, SPARSE] {
         let honest = scene.pass(Request::get("/orders").bearer(token)).await;
@@ -151,7 +151,7 @@ pub(crate) async fn a_forged_identity_header_never_reaches_the_application<E: Ed
     }
 }
 
-/// What an application may take for this name.
+/// Spellings that an application may accept for this name.
 fn spellings(name: &str) -> Vec<String> {
     let mixed = name.replacen('-', "_", 2).replacen('_', "-", 1);
     let last = name.rsplit_once('-').map(|(start, end)| format!("{start}_{end}")).unwrap();
@@ -173,7 +173,7 @@ pub(crate) async fn no_other_header_of_that_name_reaches_the_application<E: Edge
 }
 
 /// A proxy takes out what `Connection` names, and may do so after it has put the identity in.
-pub(crate) async fn a_client_cannot_have_an_identity_header_removed<E: Edge>() {
+pub(crate) async fn client_cannot_remove_an_identity_header<E: Edge>() {
     let scene = Scene::<E>::open().await;
     let honest = scene.pass(Request::get("/orders").bearer(GOOD)).await;
     for name in IDENTITY {
@@ -196,7 +196,7 @@ pub(crate) async fn nothing_passes_while_introspectd_is_down<E: Edge>() {
     join_all(refused).await;
 }
 
-pub(crate) async fn nothing_passes_while_introspectd_says_nothing<E: Edge>() {
+pub(crate) async fn nothing_passes_while_introspectd_hangs<E: Edge>() {
     let scene = Scene::<E>::open_with(E::hurry).await;
     let gate = scene.provider.gate();
     scene.refuse(Request::get("/orders").bearer(GOOD), Refusal::IntrospectdSilent).await;
@@ -218,8 +218,8 @@ pub(crate) async fn nothing_passes_while_the_provider_is_down<E: Edge>() {
     scene.pass(Request::get("/orders").bearer(GOOD)).await;
 }
 
-/// It is introspectd who gives up first, and says so.
-pub(crate) async fn nothing_passes_while_the_provider_says_nothing<E: Edge>() {
+/// Lets introspectd time out first, and report it.
+pub(crate) async fn nothing_passes_while_the_provider_hangs<E: Edge>() {
     let change = |files: &mut Files| files.replace(INTROSPECTD, "\"2s\"", "\"1s\"");
     let scene = Scene::<E>::open_with(change).await;
     scene.provider.next(Fault::Hang);
@@ -228,13 +228,13 @@ pub(crate) async fn nothing_passes_while_the_provider_says_nothing<E: Edge>() {
 }
 
 /// Envoy by itself gives up after 200 ms.
-pub(crate) async fn a_slow_provider_is_waited_for<E: Edge>() {
+pub(crate) async fn slow_provider_is_awaited<E: Edge>() {
     let scene = Scene::<E>::open().await;
     scene.provider.next(Fault::Delay(Duration::from_secs(1)));
     scene.pass(Request::get("/orders").bearer(GOOD)).await;
 }
 
-pub(crate) async fn two_hundred_clients_with_one_cold_token_ask_the_provider_once<E: Edge>() {
+pub(crate) async fn two_hundred_clients_with_a_cold_token_cause_one_request<E: Edge>() {
     let scene = Scene::<E>::open().await;
     let gate = scene.provider.gate();
     let asking = (0..CLIENTS).map(|_| tokio::spawn(scene.send(Request::get("/orders").bearer(GOOD))));
@@ -249,7 +249,7 @@ pub(crate) async fn two_hundred_clients_with_one_cold_token_ask_the_provider_onc
     assert_eq!(scene.provider.count(), 1);
 }
 
-pub(crate) async fn a_hostile_path_never_changes_the_decision<E: Edge>() {
+pub(crate) async fn hostile_path_never_changes_the_decision<E: Edge>() {
     let scene = Scene::<E>::open_with(add_lax_policies).await;
     for target in [
         "/forward-auth/lax",
@@ -281,7 +281,7 @@ pub(crate) async fn a_hostile_path_never_changes_the_decision<E: Edge>() {
     }
 }
 
-pub(crate) async fn a_hostile_header_never_changes_the_decision<E: Edge>() {
+pub(crate) async fn hostile_header_never_changes_the_decision<E: Edge>() {
     let scene = Scene::<E>::open_with(add_lax_policies).await;
     let target = "/forward-auth/lax";
     for (name, value) in [
@@ -316,7 +316,7 @@ pub(crate) async fn a_hostile_header_never_changes_the_decision<E: Edge>() {
     }
 }
 
-pub(crate) async fn a_token_is_taken_from_one_authorization_header_and_nowhere_else<E: Edge>() {
+pub(crate) async fn token_is_taken_only_from_a_single_authorization_header<E: Edge>() {
     let scene = Scene::<E>::open().await;
     let orders = || Request::get("/orders");
     let authorized = |value: &str| orders().header("Authorization", value);
@@ -349,7 +349,7 @@ pub(crate) async fn a_token_is_taken_from_one_authorization_header_and_nowhere_e
     }
 }
 
-pub(crate) async fn a_value_of_the_provider_never_breaks_a_header<E: Edge>() {
+pub(crate) async fn provider_value_never_breaks_a_header<E: Edge>() {
     let scene = Scene::<E>::open().await;
     let many = (0..8192).map(|n| format!("s{n:06}")).collect::<Vec<_>>().join(" ");
     for (hostile, changes) in [
@@ -379,7 +379,7 @@ pub(crate) async fn a_value_of_the_provider_never_breaks_a_header<E: Edge>() {
     }
 }
 
-pub(crate) async fn letters_beyond_ascii_are_handed_on_as_they_are<E: Edge>() {
+pub(crate) async fn non_ascii_letters_are_forwarded_unchanged<E: Edge>() {
     let scene = Scene::<E>::open().await;
     let changes = json!({"sub": "jörg", "username": "日本語", "roles": ["büro", "clerk"]});
     scene.provider.vendor().put("token-letters", tokens::record(scene.now, &changes));
@@ -391,7 +391,7 @@ pub(crate) async fn letters_beyond_ascii_are_handed_on_as_they_are<E: Edge>() {
     assert_eq!(received.all("x-auth-roles"), [bytes("büro,clerk")]);
 }
 
-pub(crate) async fn long_values_are_handed_on_whole<E: Edge>() {
+pub(crate) async fn long_values_are_forwarded_whole<E: Edge>() {
     let scene = Scene::<E>::open().await;
     let long = "a".repeat(2000);
     let changes = json!({"sub": long, "client_id": long, "username": long, "jti": long, "roles": [long],
@@ -406,7 +406,7 @@ pub(crate) async fn long_values_are_handed_on_whole<E: Edge>() {
     assert_eq!(received.all("x-auth-scope"), [format!("orders.read {long}")]);
 }
 
-pub(crate) async fn a_socket_that_names_the_caller_needs_no_secret<E: Edge>() {
+pub(crate) async fn socket_with_a_caller_needs_no_secret<E: Edge>() {
     let scene = Scene::<E>::open_on_a_socket().await;
     let received = scene.pass(Request::get("/orders").bearer(GOOD)).await;
     assert_eq!(received.all("x-auth-subject"), ["alice"]);
@@ -417,7 +417,7 @@ pub(crate) async fn a_socket_that_names_the_caller_needs_no_secret<E: Edge>() {
 }
 
 /// The lines of the page for browsers of another origin open nothing but a preflight, which has no identity.
-pub(crate) async fn a_preflight_passes_without_a_token_and_nothing_else_does<E: Edge>() {
+pub(crate) async fn only_a_preflight_passes_without_a_token<E: Edge>() {
     let scene = Scene::<E>::open_to_preflights().await;
     let (origin, method) = (("Origin", "https://app.example"), ("Access-Control-Request-Method", "POST"));
     let with = |request: Request, headers: &[(&str, &str)]| {

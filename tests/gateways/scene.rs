@@ -1,4 +1,5 @@
-//! What a page describes, running: a provider, introspectd, the gateway, the application behind it.
+//! Processes that a page describes: a provider, introspectd, the gateway, the application behind
+//! it.
 
 use std::collections::HashMap;
 use std::fs;
@@ -26,15 +27,13 @@ pub(crate) const SECRET: &str = "edge-secret-to-change";
 /// introspectd's own file on each page.
 pub(crate) const INTROSPECTD: &str = "introspectd.toml";
 
-/// A gateway and all that stands around it.
+/// Gateway with everything around it.
 pub(crate) struct Scene<E> {
-    /// The authorization server.
     pub(crate) provider: Simulator<Rfc7662>,
     /// None once it was stopped.
     pub(crate) introspectd: Option<Gateway>,
-    /// The gateway's upstream.
     pub(crate) application: Application,
-    /// When it began, in seconds since 1970.
+    /// Start time in seconds since 1970.
     pub(crate) now: i64,
     address: SocketAddr,
     _process: Process,
@@ -43,26 +42,26 @@ pub(crate) struct Scene<E> {
 }
 
 impl<E: Edge> Scene<E> {
-    /// As the page shows it.
+    /// Opens the scene of the page.
     pub(crate) async fn open() -> Self {
         Self::open_with(|_| ()).await
     }
 
-    /// As the page shows it, with these changes.
+    /// Opens the scene of the page, with these changes.
     pub(crate) async fn open_with(change: impl FnOnce(&mut Files)) -> Self {
         let mut files = Page::read(E::PAGE).files();
         change(&mut files);
         Self::start(files).await
     }
 
-    /// As the page shows its alternative: a Unix socket that names the caller.
+    /// Opens the page's alternative: a Unix socket that names the caller.
     pub(crate) async fn open_on_a_socket() -> Self {
         let files = Page::read(E::PAGE).files_of(SOCKET);
         assert!(!files.hold(SECRET), "the secret still stands there");
         Self::start(files).await
     }
 
-    /// As the page shows its alternative for browsers of another origin.
+    /// Opens the page's alternative for browsers of another origin.
     pub(crate) async fn open_to_preflights() -> Self {
         Self::start(Page::read(E::PAGE).files_of(PREFLIGHT)).await
     }
@@ -166,7 +165,7 @@ fn on_tcp(listeners: &[ListenAddress]) -> Option<SocketAddr> {
     })
 }
 
-/// With another port of loopback, in the spellings of all gateways.
+/// Replaces a port of loopback, in the spellings of all gateways.
 fn readdressed(text: &str, shown: u16, real: u16) -> String {
     let spellings = |port| {
         [format!("127.0.0.1:{port}"), format!("127.0.0.1, port_value: {port}"), format!("http://:{port}")]
@@ -175,7 +174,7 @@ fn readdressed(text: &str, shown: u16, real: u16) -> String {
     pairs.fold(text.to_owned(), |text, (shown, real)| text.replace(&shown, &real))
 }
 
-/// With the test's folder in place of the page's.
+/// Replaces the page's folder by the test's.
 fn moved<E: Edge>(text: &str, folder: &Path) -> String {
     let here = format!("{}/", folder.display());
     E::PLACES.iter().fold(text.to_owned(), |text, place| text.replace(place, &here))

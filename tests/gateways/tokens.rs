@@ -11,7 +11,7 @@ pub(crate) const SPARSE: &str = "token-sparse";
 pub(crate) const LACKS_SCOPE: &str = "token-lacks-scope";
 /// Active, with the scope, for another audience.
 pub(crate) const OTHER_AUDIENCE: &str = "token-other-audience";
-/// Active, with the scope, for nobody in particular.
+/// Active token with the scope, but without audience.
 pub(crate) const NO_AUDIENCE: &str = "token-no-audience";
 /// Called active, and past its end.
 pub(crate) const EXPIRED: &str = "token-expired";

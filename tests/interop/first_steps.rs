@@ -47,7 +47,7 @@ async fn try_out(folder: &TempDir, server: &str, token: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_first_steps_lead_to_a_cached_answer_through_nginx() {
+async fn first_steps_lead_to_a_cached_answer_through_nginx() {
     let peer = Peer::node("oidc-provider", "server.mjs", json!({})).await;
     let server = format!("http://127.0.0.1:{}", peer.port);
 

@@ -10,7 +10,7 @@ use crate::servers;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/providers");
 
-/// What a page says whose section a test runs, and what the others say.
+/// Sentence of a page whose section is tested.
 const RUN: &str = "The tests run this section against";
 const READ: &str = "From their documentation";
 
@@ -60,7 +60,7 @@ fn every_pasted_section_passes_check() {
 }
 
 #[test]
-fn every_page_says_whether_its_section_is_run() {
+fn every_page_states_if_its_section_is_tested() {
     for page in pages() {
         let text = text(&page);
         let (run, read) = (text.contains(RUN), text.contains(READ));
@@ -81,7 +81,7 @@ fn every_page_links_a_public_page_and_names_what_goes_wrong() {
 }
 
 #[test]
-fn the_index_names_every_page_and_how_it_is_tested() {
+fn index_names_every_page_and_its_test() {
     let index = text("README.md");
     for page in pages() {
         let row = index.lines().find(|line| line.contains(&format!("]({page})")));

@@ -1,4 +1,4 @@
-//! A peer's process.
+//! Process of a peer.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;

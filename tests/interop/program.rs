@@ -1,4 +1,4 @@
-//! The program itself, as whoever has one would run it.
+//! The introspectd program, run as by a user.
 
 use std::fs;
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use introspectd_tests::Gateway;
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 
 #[tokio::test]
-async fn a_configured_issuer_is_told_wherever_we_were_reached() {
+async fn configured_issuer_is_published_at_every_address() {
     let gateway = Gateway::start_bare(
         r#"
         [listen]

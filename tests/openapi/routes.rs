@@ -1,4 +1,4 @@
-//! What the source routes, what the server answers, and what the document says are the same.
+//! Agreement of the source's routes, the server's answers and the document.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -44,7 +44,7 @@ fn routed() -> BTreeSet<String> {
 }
 
 #[tokio::test]
-async fn every_path_that_is_routed_is_described_and_the_reverse() {
+async fn routed_and_described_paths_are_the_same() {
     let document = Scene::open().await.document().await;
     let described: BTreeSet<_> = paths(&document).into_iter().map(|path| nameless(path)).collect();
     let served = routed().into_iter().chain(OTHERWISE.iter().map(|path| (*path).to_owned()));
@@ -52,7 +52,7 @@ async fn every_path_that_is_routed_is_described_and_the_reverse() {
 }
 
 #[tokio::test]
-async fn a_stranger_is_refused_with_the_id_of_a_line_wherever_a_caller_is_needed() {
+async fn unknown_caller_gets_the_id_of_an_audit_line_at_every_endpoint() {
     let scene = Scene::open().await;
     let document = scene.document().await;
     // Proxies are refused without.
@@ -70,7 +70,7 @@ async fn a_stranger_is_refused_with_the_id_of_a_line_wherever_a_caller_is_needed
 }
 
 #[tokio::test]
-async fn the_methods_of_a_path_are_those_that_the_server_allows() {
+async fn described_methods_are_those_that_the_server_allows() {
     let scene = Scene::open().await;
     let document = scene.document().await;
     for path in paths(&document) {

@@ -18,14 +18,14 @@ pub(crate) struct Scene {
 
 pub(crate) const CALLER_SECRET: &str = "all-secret-7f0a5c1e";
 
-/// As the document's examples call them.
+/// Provider names of the document's examples.
 pub(crate) const PROVIDERS: [&str; 4] =
     [Passport::PROVIDER, TibcoAsg::PROVIDER, Apigee::PROVIDER, Rfc7662::PROVIDER];
 
 /// One that every active token meets, and one that none does.
 pub(crate) const POLICIES: [&str; 2] = ["default", "orders"];
 
-/// With `ask-all`, made-up tokens reach every vendor.
+/// Configuration with `ask-all`, so that made-up tokens reach every vendor.
 const CONFIGURATION: &str = r#"
 [listen]
 api   = ["127.0.0.1:0"]

@@ -37,7 +37,7 @@ impl Document {
     }
 }
 
-/// Where `cargo xtask test` puts it.
+/// Path where `cargo xtask test` installs the program.
 fn installed(program: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/openapi-venv/bin").join(program)
 }
@@ -51,7 +51,7 @@ fn words(words: &[&str]) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_document_is_valid_and_so_are_its_examples() {
+async fn document_and_examples_are_valid() {
     let document = Document::new(&Scene::open().await.document().await);
     document.run("python", &[beside("valid.py"), "openapi.json".to_owned()]).await;
 }
@@ -71,7 +71,7 @@ fn say_what_no_schema_can(document: &mut Value) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_answer_is_one_that_the_document_describes() {
+async fn every_response_is_described_by_the_document() {
     let scene = Scene::open().await;
     let mut document = scene.document().await;
     say_what_no_schema_can(&mut document);

@@ -29,7 +29,7 @@ struct Scene {
 }
 
 impl Scene {
-    /// With these further lines in the provider's section.
+    /// Opens a gateway with these further lines in the provider's section.
     async fn open(more: &str) -> Self {
         let server = Simulator::start(Rfc7662::server(now())).await.unwrap();
         let section = Rfc7662::section(&server.base_url());
@@ -72,7 +72,7 @@ fn members(value: &Value) -> &Map<String, Value> {
 }
 
 #[tokio::test]
-async fn every_server_that_people_run_is_understood() {
+async fn responses_of_common_servers_are_read() {
     let scene = Scene::open("").await;
     let files = files();
     assert!(files.len() >= 16, "{}", files.len());

@@ -1,4 +1,4 @@
-//! How an RFC 7662 server's answer is read, over sockets.
+//! Reading of RFC 7662 responses over sockets.
 
 use introspectd_simulators::Answer;
 use introspectd_tests::NOW;
@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::Scene;
 
 impl Scene {
-    /// What is answered about a token of which the server says this.
+    /// Answer for a token about which the server returns this body.
     async fn answer_to(&self, token: &str, body: impl Into<String>) -> introspectd_tests::Reply {
         self.server.vendor().put_answer(token, Answer::text(200, "application/json", body.into()));
         self.introspect(token).await
@@ -15,7 +15,7 @@ impl Scene {
 }
 
 #[tokio::test]
-async fn expires_in_is_of_the_moment_of_the_answer() {
+async fn expires_in_counts_from_the_answer() {
     let scene = Scene::open("").await;
     let record = json!({"active": true, "exp": NOW + 3600, "expires_in": 3599, "nested": {"expires_in": 7}});
     scene.server.vendor().put("counting-token", record);
@@ -32,7 +32,7 @@ async fn expires_in_is_of_the_moment_of_the_answer() {
 }
 
 #[tokio::test]
-async fn without_an_end_that_is_meant_what_is_left_is_the_end() {
+async fn accepted_missing_exp_uses_expires_in() {
     let scene = Scene::open("missing_exp = \"accept\"").await;
     let answer = scene.answer_to("endless-token", r#"{"active":true,"expires_in":60}"#).await.json();
     assert_eq!((&answer["exp"], &answer["expires_in"]), (&json!(NOW + 60), &json!(60)));
@@ -42,7 +42,7 @@ async fn without_an_end_that_is_meant_what_is_left_is_the_end() {
 }
 
 #[tokio::test]
-async fn times_are_numbers_in_every_spelling_and_text_is_none() {
+async fn times_are_numbers_in_every_spelling_but_never_text() {
     let scene = Scene::open("").await;
     for (number, spelling) in
         ["1800003600.0", "1.8000036E9", "18000036e+2", "1800003600.999"].iter().enumerate()
@@ -62,7 +62,7 @@ async fn times_are_numbers_in_every_spelling_and_text_is_none() {
 }
 
 #[tokio::test]
-async fn numbers_of_extensions_pass_digit_by_digit() {
+async fn extension_numbers_keep_their_digits() {
     let scene = Scene::open("").await;
     let numbers = "[123456789012345678901234567890,-0.12345678901234567890123,1E400,0.0]";
     let body =
@@ -77,7 +77,7 @@ async fn numbers_of_extensions_pass_digit_by_digit() {
 }
 
 #[tokio::test]
-async fn a_lone_surrogate_costs_the_member_that_describes_and_not_the_token() {
+async fn lone_surrogate_drops_the_descriptive_member_only() {
     let scene = Scene::open("").await;
     let body = r#"{"active":true,"exp":1800003600,"sub":"alice","name":"Jos\ud800","address":{"street":"\udc00"},"ok":"\ud83d\ude00"}"#;
     let expected =
@@ -91,7 +91,7 @@ async fn a_lone_surrogate_costs_the_member_that_describes_and_not_the_token() {
 }
 
 #[tokio::test]
-async fn a_clock_skew_lets_nbf_and_iat_lie_ahead_and_never_lengthens_exp() {
+async fn clock_skew_applies_to_nbf_and_iat_but_not_exp() {
     let ahead = format!(r#"{{"active":true,"exp":{},"nbf":{},"iat":{}}}"#, NOW + 60, NOW + 30, NOW + 30);
     let strict = Scene::open("").await;
     strict.answer_to("early-token", ahead.clone()).await.assert_inactive();

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::watch::{MARK, Watch};
 
 /// Strangers, and callers that do it wrong.
-pub(crate) async fn whatever_a_client_does(watch: &mut Watch) {
+pub(crate) async fn secrets_of_clients_stay_hidden(watch: &mut Watch) {
     let room = Room::<TibcoAsg>::open_with("timeout = \"60s\"", &watch.audit()).await;
     let at = |path: &str| format!("http://{}{path}", room.gateway.api());
     let form = "application/x-www-form-urlencoded";

@@ -11,16 +11,16 @@ use serde_json::{Value, json};
 
 use crate::watch::{MARK, Watch};
 
-/// In all secrets of lists.
+/// Mark in all secrets of lists.
 const LISTED: &str = "do-not-list-me-16180339887";
 
 /// A vendor that lists.
 pub(crate) trait Lister: Fixture {
-    /// With which it does.
+    /// Filter that the vendor supports.
     const FILTER: &'static str;
     /// Members of its records that hold secrets, be they documented or not.
     const SECRETS_OF_LISTS: &'static [&'static str];
-    /// Those of which no other member may repeat the value.
+    /// Members whose value no other member may repeat.
     const NOT_REPEATED: &'static [&'static str];
     /// Members that are read.
     const READ: &'static [&'static str];
@@ -120,7 +120,7 @@ impl Lister for Apigee {
     }
 }
 
-pub(crate) async fn whatever_a_list_holds<V: Lister>(watch: &mut Watch) {
+pub(crate) async fn secrets_of_lists_stay_hidden<V: Lister>(watch: &mut Watch) {
     let room = Room::<V>::open_with("timeout = \"500ms\"", &watch.audit()).await;
     watch.secret(LISTED);
     watch.credential("ops", OPS_SECRET);
@@ -133,7 +133,7 @@ pub(crate) async fn whatever_a_list_holds<V: Lister>(watch: &mut Watch) {
     watch.stop(room.gateway).await;
 }
 
-/// `GET /v1/tokens`.
+/// Sends `GET /v1/tokens`.
 async fn asked<V: Lister>(watch: &mut Watch, room: &Room<V>, query: &str) -> Reply {
     let request = Request::get(format!("http://{}/v1/tokens?{query}", room.gateway.api()))
         .header(AUTHORIZATION, basic("ops", OPS_SECRET));
@@ -142,7 +142,7 @@ async fn asked<V: Lister>(watch: &mut Watch, room: &Room<V>, query: &str) -> Rep
     reply
 }
 
-/// With a secret in each place for one.
+/// Record with a secret in each possible member.
 fn loud<V: Lister>() -> Value {
     let mut record = V::record();
     for member in V::SECRETS_OF_LISTS {

@@ -1,4 +1,4 @@
-//! What must never be written anywhere: tokens, credentials, and what vendors keep beside them.
+//! Values that must never be written: tokens, credentials, and other secrets of vendors.
 //!
 //! A test binary of its own, since it listens to everything that this process traces: the gateways, their
 //! HTTP libraries, and the simulators and clients as well.
@@ -23,14 +23,14 @@ use std::sync::LazyLock;
 use introspectd_simulators::{apigee, passport, rfc7662, tibco_asg};
 use introspectd_tests::{Apigee, Fixture, Passport, Rfc7662, TibcoAsg, basic};
 
-use clients::whatever_a_client_does;
-use lists::whatever_a_list_holds;
-use operators::{whatever_a_binding_is, whatever_an_operator_asks};
-use vendors::{whatever_a_token_endpoint_does, whatever_a_vendor_does};
+use clients::secrets_of_clients_stay_hidden;
+use lists::secrets_of_lists_stay_hidden;
+use operators::{secrets_of_bindings_stay_hidden, secrets_of_operators_stay_hidden};
+use vendors::{secrets_of_token_endpoints_stay_hidden, secrets_of_vendors_stay_hidden};
 use watch::{LOGS, MARK, Watch};
 
 #[tokio::test]
-async fn nothing_secret_is_logged_or_answered() {
+async fn secrets_are_never_logged_or_answered() {
     LazyLock::force(&LOGS);
     let mut watch = Watch::new();
     watch.secret(MARK);
@@ -43,20 +43,20 @@ async fn nothing_secret_is_logged_or_answered() {
     ] {
         watch.secret(secret);
     }
-    whatever_a_vendor_does::<Passport>(&mut watch).await;
-    whatever_a_vendor_does::<TibcoAsg>(&mut watch).await;
-    whatever_a_vendor_does::<Apigee>(&mut watch).await;
-    whatever_a_vendor_does::<Rfc7662>(&mut watch).await;
-    whatever_a_client_does(&mut watch).await;
-    whatever_a_token_endpoint_does(&mut watch).await;
-    whatever_a_list_holds::<Passport>(&mut watch).await;
-    whatever_a_list_holds::<TibcoAsg>(&mut watch).await;
-    whatever_a_list_holds::<Apigee>(&mut watch).await;
-    whatever_an_operator_asks::<Passport>(&mut watch).await;
-    whatever_an_operator_asks::<TibcoAsg>(&mut watch).await;
-    whatever_an_operator_asks::<Apigee>(&mut watch).await;
-    whatever_an_operator_asks::<Rfc7662>(&mut watch).await;
-    whatever_a_binding_is(&mut watch).await;
+    secrets_of_vendors_stay_hidden::<Passport>(&mut watch).await;
+    secrets_of_vendors_stay_hidden::<TibcoAsg>(&mut watch).await;
+    secrets_of_vendors_stay_hidden::<Apigee>(&mut watch).await;
+    secrets_of_vendors_stay_hidden::<Rfc7662>(&mut watch).await;
+    secrets_of_clients_stay_hidden(&mut watch).await;
+    secrets_of_token_endpoints_stay_hidden(&mut watch).await;
+    secrets_of_lists_stay_hidden::<Passport>(&mut watch).await;
+    secrets_of_lists_stay_hidden::<TibcoAsg>(&mut watch).await;
+    secrets_of_lists_stay_hidden::<Apigee>(&mut watch).await;
+    secrets_of_operators_stay_hidden::<Passport>(&mut watch).await;
+    secrets_of_operators_stay_hidden::<TibcoAsg>(&mut watch).await;
+    secrets_of_operators_stay_hidden::<Apigee>(&mut watch).await;
+    secrets_of_operators_stay_hidden::<Rfc7662>(&mut watch).await;
+    secrets_of_bindings_stay_hidden(&mut watch).await;
     watch.assert_nothing_is_out();
 
     // All this was logged, though, and for an operator to understand.
@@ -82,7 +82,7 @@ async fn nothing_secret_is_logged_or_answered() {
 /// Libraries below us write what they send and receive. That none of it is logged is the filter's doing,
 /// and not their reticence.
 #[tokio::test]
-async fn what_libraries_trace_is_kept_out_by_the_filter() {
+async fn traces_of_libraries_are_filtered_out() {
     const LEAK: &str = "what-a-library-received-27182818";
     LazyLock::force(&LOGS);
     tracing::trace!(target: "hyper::proto::h1", body = LEAK, "received");
@@ -99,7 +99,7 @@ async fn what_libraries_trace_is_kept_out_by_the_filter() {
 
 /// A configuration is printed by `introspectd check`, and where something goes wrong.
 #[test]
-fn a_configuration_prints_without_its_secrets() {
+fn configuration_is_printed_without_secrets() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("introspectd.toml");
     let text = [

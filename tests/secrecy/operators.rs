@@ -1,4 +1,4 @@
-//! Secrets in what operators ask, and in what they are told.
+//! Secrets in operators' requests and responses.
 
 use http::Request;
 use http::header::AUTHORIZATION;
@@ -13,10 +13,10 @@ use crate::watch::{MARK, Watch};
 const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
-/// A token of nobody's.
+/// Token that no provider knows.
 const TOKEN: &str = "5ec2e70000000000000000000000000000000000000000000000000000005ec2";
 
-/// As `ops`, with a token or secret in the place of the request's id.
+/// Sends a request as `ops`, with a token or secret in place of the request id.
 async fn ask(gateway: &Gateway, method: &str, path: &str, kind: &str, body: &str, secret: &str) -> Reply {
     let request = Request::builder()
         .method(method)
@@ -38,7 +38,7 @@ fn faults() -> Vec<Fault> {
 }
 
 /// Explained, looked up, taken back, forgotten.
-pub(crate) async fn whatever_an_operator_asks<V: Fixture>(watch: &mut Watch) {
+pub(crate) async fn secrets_of_operators_stay_hidden<V: Fixture>(watch: &mut Watch) {
     let sections = format!("{}\n[policies.orders]\nscope = [\"none\"]", watch.audit());
     let room = Room::<V>::open_with("timeout = \"500ms\"", &sections).await;
     let provider = V::PROVIDER;
@@ -106,7 +106,7 @@ pub(crate) async fn whatever_an_operator_asks<V: Fixture>(watch: &mut Watch) {
 }
 
 /// Told which token is which, and what is issued by way of us.
-pub(crate) async fn whatever_a_binding_is(watch: &mut Watch) {
+pub(crate) async fn secrets_of_bindings_stay_hidden(watch: &mut Watch) {
     let room = Room::<Passport>::open_with("timeout = \"500ms\"", &watch.audit()).await;
     watch.credential(CLIENT_ID, CLIENT_SECRET);
     bound(watch, &room).await;

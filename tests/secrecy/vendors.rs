@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::watch::{MARK, Watch};
 
 /// Everything that conformance looks at, with secrets wherever a vendor could put them.
-pub(crate) async fn whatever_a_vendor_does<V: Fixture>(watch: &mut Watch) {
+pub(crate) async fn secrets_of_vendors_stay_hidden<V: Fixture>(watch: &mut Watch) {
     let room = Room::<V>::open_with("timeout = \"500ms\"", &watch.audit()).await;
     watch.credential("edge", EDGE_SECRET);
     watch.secret(V::CREDENTIAL);
@@ -65,7 +65,7 @@ pub(crate) async fn whatever_a_vendor_does<V: Fixture>(watch: &mut Watch) {
 }
 
 /// Credentials that we fetch ourselves.
-pub(crate) async fn whatever_a_token_endpoint_does(watch: &mut Watch) {
+pub(crate) async fn secrets_of_token_endpoints_stay_hidden(watch: &mut Watch) {
     let server = Simulator::start(Passport::server(now())).await.unwrap();
     watch.credential(passport::CLIENT_ID, passport::CLIENT_SECRET);
     let gateway = Gateway::start(&format!(

@@ -1,4 +1,4 @@
-//! What is secret, and everything that is said.
+//! Secrets, and everything that is written.
 
 use std::collections::BTreeSet;
 use std::io::{self, Write};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// In bodies and headers of vendors, and in what strangers send.
+/// Mark in bodies and headers of vendors, and in requests of unknown callers.
 pub(crate) const MARK: &str = "do-not-write-me-31415926535";
 
 /// Lines that were written.

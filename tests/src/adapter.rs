@@ -8,19 +8,17 @@ use crate::{Fixture, Sent, now};
 
 /// An adapter before its vendor's simulator, without a gateway.
 pub struct Adapter<V: Fixture> {
-    /// The vendor.
     pub server: Simulator<V::Server>,
-    /// The adapter.
     pub provider: Arc<dyn Provider>,
 }
 
 impl<V: Fixture> Adapter<V> {
-    /// With the vendor's usual configuration.
+    /// Opens an adapter with the vendor's usual configuration.
     pub async fn open() -> Self {
         Self::open_with("timeout = \"60s\"").await
     }
 
-    /// With these further lines of the provider's section.
+    /// Opens an adapter with further lines in the provider's section.
     pub async fn open_with(lines: &str) -> Self {
         let server = Simulator::start(V::server(now())).await.expect("a free port");
         let provider = provider(&format!("{}\n{lines}", V::section(&server.base_url())));
@@ -38,7 +36,7 @@ impl<V: Fixture> Adapter<V> {
         self.provider.revoke(&token(identifier)).await
     }
 
-    /// What reached the vendor since the start or the last call.
+    /// Requests to the vendor since the start or the last call.
     pub fn sent(&self) -> Vec<Sent> {
         let sent = self.server.requests().iter().map(Sent::from).collect();
         self.server.forget();

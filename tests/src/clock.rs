@@ -26,8 +26,8 @@ impl Time {
         self.clock.set(Timestamp::from_seconds(now).expect("a time within the years of RFC 3339"));
     }
 
-    /// How often elapsed time was read. To look into the cache reads it, and nothing a request does before
-    /// that: so a test can wait until a number of requests are inside.
+    /// Number of reads of elapsed time. A cache lookup is a request's first one, so a test can wait
+    /// until that many requests are inside.
     pub fn looks(&self) -> usize {
         *self.looks.borrow()
     }

@@ -21,10 +21,9 @@ use tokio::task::JoinHandle;
 
 use crate::{Reply, Time};
 
-/// Environment variables.
 type Environment = HashMap<String, String>;
 
-/// Where a gateway's clock starts: 2027-01-15T08:00:00Z.
+/// Start of a gateway's clock: 2027-01-15T08:00:00Z.
 pub const NOW: i64 = 1_800_000_000;
 
 /// The secret of the caller `edge`.
@@ -48,12 +47,12 @@ permissions = ["lookup", "list", "revoke", "purge", "explain", "bind", "issue"]
 /// The secret of the caller `ops`, who may do all that operators do, and not introspect.
 pub const OPS_SECRET: &str = "ops-secret-91d0c7a25e";
 
-/// Where a simulator's clock starts: [`NOW`] and a fraction, which nothing may round up.
+/// Start of a simulator's clock: [`NOW`] and a fraction, which must not be rounded up.
 pub fn now() -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(NOW.unsigned_abs()) + Duration::from_millis(337)
 }
 
-/// A gateway that runs in this process. It stops when it is dropped, or when it is told to.
+/// Gateway in this process. Stops when dropped, or on request.
 pub struct Gateway {
     api: SocketAddr,
     admin: SocketAddr,
@@ -88,22 +87,22 @@ impl Gateway {
         Self { api, admin, grpc, clock, client, end, serving }
     }
 
-    /// Where callers are listened to.
+    /// Address of the API listener.
     pub fn api(&self) -> SocketAddr {
         self.api
     }
 
-    /// Where the operator's machinery is.
+    /// Address of the admin listener.
     pub fn admin(&self) -> SocketAddr {
         self.admin
     }
 
-    /// Where Envoy is listened to.
+    /// Addresses of the gRPC listeners.
     pub fn grpc(&self) -> &[ListenAddress] {
         &self.grpc
     }
 
-    /// Its time.
+    /// Clock of the gateway.
     pub fn clock(&self) -> &Time {
         &self.clock
     }
@@ -130,7 +129,7 @@ impl Gateway {
         Reply { status: head.status.as_u16(), headers: head.headers, body }
     }
 
-    /// Stops, and tells whether all requests under way ended within the drain.
+    /// Stops, and returns true if all in-flight requests ended within the drain.
     pub async fn stop(self) -> bool {
         let Self { end, serving, .. } = self;
         drop(end);
@@ -148,7 +147,7 @@ pub fn form_body(form: &[(&str, &str)]) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
 }
 
-/// The provider of this section, built as the gateway would, with a clock that stands at [`NOW`].
+/// Builds the provider of this section like a gateway, with a clock at [`NOW`].
 pub fn provider(section: &str) -> Arc<dyn Provider> {
     let config = load(&Environment::new(), &format!("{PRELUDE}\n[providers.alone]\n{section}"));
     let provider = config.providers.into_iter().next().expect("one provider");

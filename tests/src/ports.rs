@@ -1,8 +1,8 @@
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering::Relaxed};
 
-/// Below those that the system gives to whoever asks for any: a connection of another test could
-/// take the port before the process does.
+/// Lowest port, below the system's ephemeral ones: a connection of another test could take such a
+/// port before the process does.
 const FIRST: u16 = 20_000;
 const COUNT: u16 = 10_000;
 

@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::net::TcpStream;
 use tokio::time::interval;
 
-/// How often a process is looked at that is about to listen.
+/// Interval of checks for a listening process.
 const TICK: Duration = Duration::from_millis(20);
 /// So often at most: half a minute.
 const LOOKS: usize = 1500;
@@ -64,7 +64,7 @@ impl Drop for Process {
 }
 
 impl Process {
-    /// Those that it writes itself, too.
+    /// Prints the process's own log files as well.
     fn show_logs(&self) {
         let files = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
         for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "log")) {
@@ -74,7 +74,7 @@ impl Process {
     }
 }
 
-/// With the folder into which `cargo xtask test` installs what Debian does not have. And Debian keeps servers in
+/// Search path with the folder into which `cargo xtask test` installs what Debian lacks, and
 /// `/usr/sbin`, which an ordinary user's `PATH` leaves out.
 fn search_path() -> String {
     let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/gateways-venv/bin");

@@ -5,11 +5,8 @@ use serde_json::Value;
 /// A gateway's answer, whole.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// The status code.
     pub status: u16,
-    /// All headers.
     pub headers: HeaderMap,
-    /// The whole body.
     pub body: Bytes,
 }
 
@@ -22,7 +19,7 @@ impl Reply {
         Some(value)
     }
 
-    /// `X-Cache`.
+    /// Value of `X-Cache`.
     pub fn cache(&self) -> Option<&str> {
         self.header("x-cache")
     }

@@ -9,36 +9,30 @@ const PATIENT: &str = "timeout = \"60s\"";
 
 /// A gateway before one vendor's simulator.
 pub struct Room<V: Fixture> {
-    /// The vendor.
     pub server: Simulator<V::Server>,
-    /// The gateway, which asks it and nobody else.
+    /// The gateway, with this vendor as its only provider.
     pub gateway: Gateway,
 }
 
 /// A request as it reached a vendor.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sent {
-    /// The method.
     pub method: &'static str,
-    /// The raw target.
     pub target: String,
     /// The names of all headers, sorted.
     pub headers: Vec<String>,
-    /// `Authorization`.
     pub authorization: Option<String>,
-    /// `Content-Type`.
     pub content_type: Option<String>,
-    /// The whole body.
     pub body: String,
 }
 
 impl<V: Fixture> Room<V> {
-    /// With the vendor's usual configuration.
+    /// Opens a room with the vendor's usual configuration.
     pub async fn open() -> Self {
         Self::open_with(PATIENT, "").await
     }
 
-    /// With these further lines of the provider's section, and further sections.
+    /// Opens a room with further lines in the provider's section, and further sections.
     pub async fn open_with(lines: &str, sections: &str) -> Self {
         let server = Simulator::start(V::server(now())).await.expect("a free port");
         let provider = V::section(&server.base_url());
@@ -62,7 +56,7 @@ impl<V: Fixture> Room<V> {
         self.gateway.send(request.body(Full::from(form)).expect("a request")).await
     }
 
-    /// What reached the vendor since the start or the last call.
+    /// Requests to the vendor since the start or the last call.
     pub fn sent(&self) -> Vec<Sent> {
         let sent = self.server.requests().iter().map(Sent::from).collect();
         self.server.forget();

@@ -70,7 +70,7 @@ impl Apache {
 }
 
 #[tokio::test]
-async fn mod_oauth2_judges_by_what_introspectd_says() {
+async fn mod_oauth2_follows_introspectd() {
     let scene = Scene::open().await;
     let apache = Apache::start(&scene, SECRET).await;
     for (token, status) in [(GOOD, 200), (LACKS_SCOPE, 401), (REVOKED, 401), (UNKNOWN, 401), (GOOD, 200)] {
@@ -84,7 +84,7 @@ async fn mod_oauth2_judges_by_what_introspectd_says() {
 }
 
 #[tokio::test]
-async fn mod_oauth2_lets_nothing_through_with_a_wrong_secret() {
+async fn mod_oauth2_refuses_everything_with_a_wrong_secret() {
     let scene = Scene::open().await;
     let apache = Apache::start(&scene, "another secret").await;
     assert_eq!(apache.ask(&scene, GOOD).await.status, 401);

@@ -31,7 +31,7 @@ impl Scene {
         Self { provider, gateway: Gateway::start(&configuration).await }
     }
 
-    /// What the library makes of the answers about these tokens.
+    /// The library's results for these tokens.
     async fn introspect(&self, secret: &str, tokens: &[&str]) -> Vec<Value> {
         let issuer = format!("http://{}", self.gateway.api());
         let question = json!({
@@ -57,7 +57,7 @@ async fn run(question: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn an_active_token_has_its_claims_and_an_inactive_one_has_none() {
+async fn active_token_has_claims_and_inactive_one_has_none() {
     let scene = Scene::open().await;
     let results = scene.introspect(SECRET, &[Rfc7662::ACTIVE, Rfc7662::REVOKED, Rfc7662::UNKNOWN]).await;
     let inactive = json!({ "claims": { "active": false } });
@@ -65,7 +65,7 @@ async fn an_active_token_has_its_claims_and_an_inactive_one_has_none() {
 }
 
 #[tokio::test]
-async fn a_wrong_secret_is_an_error_of_the_client() {
+async fn wrong_secret_is_an_error_of_the_client() {
     let scene = Scene::open().await;
     let results = scene.introspect("other", &[Rfc7662::ACTIVE]).await;
     assert_eq!(results[0]["thrown"], "WWWAuthenticateChallengeError", "{results:?}");
@@ -73,7 +73,7 @@ async fn a_wrong_secret_is_an_error_of_the_client() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_down_is_an_error_and_not_an_inactive_token() {
+async fn unreachable_provider_is_an_error_not_an_inactive_token() {
     let scene = Scene::open().await;
     scene.provider.stop();
     let results = scene.introspect(SECRET, &[Rfc7662::ACTIVE]).await;

@@ -7,13 +7,13 @@ use introspectd_tests::Reply;
 use super::scene::{GOOD, LACKS_SCOPE, REVOKED, SECRET, Scene, UNKNOWN};
 use crate::peer::Peer;
 
-/// How a library is asked, and how it refuses.
+/// Library of a resource server, and its refusals.
 struct Library {
     script: &'static str,
     method: Method,
     path: &'static str,
     body: &'static str,
-    /// Statuses for a token that lacks the scope, one that is not active, and when nobody knows.
+    /// Statuses for a token without the scope, for an inactive one, and for a failure.
     lacks_scope: u16,
     inactive: u16,
     unavailable: u16,
@@ -86,31 +86,31 @@ const FASTMCP: Library = Library {
 };
 
 #[tokio::test]
-async fn authlib_judges_by_what_introspectd_says() {
+async fn authlib_follows_introspectd() {
     AUTHLIB.judges_by_what_introspectd_says().await;
 }
 
 #[tokio::test]
-async fn authlib_lets_nothing_through_with_a_wrong_secret() {
+async fn authlib_refuses_everything_with_a_wrong_secret() {
     AUTHLIB.lets_nothing_through_with_a_wrong_secret().await;
 }
 
 #[tokio::test]
-async fn django_oauth_toolkit_judges_by_what_introspectd_says() {
+async fn django_oauth_toolkit_follows_introspectd() {
     DJANGO.judges_by_what_introspectd_says().await;
 }
 
 #[tokio::test]
-async fn django_oauth_toolkit_lets_nothing_through_with_a_wrong_secret() {
+async fn django_oauth_toolkit_refuses_everything_with_a_wrong_secret() {
     DJANGO.lets_nothing_through_with_a_wrong_secret().await;
 }
 
 #[tokio::test]
-async fn an_mcp_server_judges_by_what_introspectd_says() {
+async fn mcp_server_follows_introspectd() {
     FASTMCP.judges_by_what_introspectd_says().await;
 }
 
 #[tokio::test]
-async fn an_mcp_server_lets_nothing_through_with_a_wrong_secret() {
+async fn mcp_server_refuses_everything_with_a_wrong_secret() {
     FASTMCP.lets_nothing_through_with_a_wrong_secret().await;
 }

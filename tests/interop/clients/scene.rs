@@ -13,8 +13,8 @@ use serde_json::{Value, json};
 
 /// The caller on introspectd's side.
 pub(crate) const CALLER: &str = "app";
-/// Its secret. Each of its characters means something else where RFC 6749 section 2.3.1's encoding is left
-/// out, as many clients do, or is made.
+/// Secret whose characters each mean something else without the encoding of RFC 6749 section 2.3.1,
+/// which many clients omit.
 pub(crate) const SECRET: &str = "s3cr:t/+ %&ñ";
 
 /// A second caller, for clients that send what is beyond ASCII in Latin-1.
@@ -49,7 +49,7 @@ impl Scene {
         format!("http://{}/introspect", self.gateway.api())
     }
 
-    /// What each client is given.
+    /// Configuration of each client.
     pub(crate) fn wanted(&self, secret: &str) -> Value {
         json!({"introspection_url": self.introspection_url(), "client_id": CALLER, "client_secret": secret})
     }

@@ -55,7 +55,7 @@ fn basic(credentials: String) -> String {
 }
 
 #[tokio::test]
-async fn the_requests_of_spring_security_are_understood() {
+async fn requests_of_spring_security_are_understood() {
     let scene = Scene::open().await;
     for fields in [REST_TEMPLATE, JDK_CLIENT, WEB_CLIENT] {
         for authorization in authorizations() {
@@ -73,7 +73,7 @@ async fn the_requests_of_spring_security_are_understood() {
 }
 
 #[tokio::test]
-async fn spring_security_hears_that_its_secret_is_wrong() {
+async fn spring_security_sees_a_wrong_secret_as_such() {
     let scene = Scene::open().await;
     let wrong = basic(format!("{CALLER}:another"));
     let (status, body) = exchange(&scene, REST_TEMPLATE, &wrong, GOOD).await;

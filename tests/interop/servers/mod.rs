@@ -1,4 +1,4 @@
-//! Authorization servers whose answers nobody here wrote.
+//! Authorization servers written by others.
 
 mod canaille;
 mod django_oauth_toolkit;

@@ -1,4 +1,4 @@
-//! What is asked of every server.
+//! Scenarios of every server.
 
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
@@ -9,23 +9,20 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::server::{AWKWARD_ID, CLIENT_ID, SECRET, Scene, Server, TTL_SECONDS};
-pub(crate) use super::trial::{
-    trying_it_gives_a_section_with_which_the_service_answers_active,
-    trying_it_with_a_wrong_secret_names_the_credentials,
-};
+pub(crate) use super::trial::{try_prints_a_working_section, try_with_a_wrong_secret_names_the_credentials};
 
 /// Writes a test for each scenario, named after it.
 macro_rules! instantiate {
     ($server:ty) => {
         super::scenarios::instantiate! { $server:
-            a_real_token_has_the_claims_of_its_server_until_it_is_revoked_there_and_ttl_is_over
-            a_token_that_was_never_minted_is_inactive
-            a_token_is_inactive_at_the_end_that_its_server_gave_it
-            wrong_credentials_of_ours_are_an_error_that_names_them
-            credentials_that_need_the_form_encoding_are_understood
-            a_server_that_is_stopped_under_load_never_makes_its_token_inactive
-            trying_it_gives_a_section_with_which_the_service_answers_active
-            trying_it_with_a_wrong_secret_names_the_credentials
+            real_token_is_active_until_revoked_and_the_ttl_passed
+            unknown_token_is_inactive
+            token_is_inactive_at_its_end
+            refused_provider_credentials_are_named_in_the_log
+            form_encoded_credentials_are_understood
+            stopping_a_server_under_load_never_makes_a_token_inactive
+            try_prints_a_working_section
+            try_with_a_wrong_secret_names_the_credentials
         }
     };
     ($server:ty: $($scenario:ident)*) => {
@@ -37,9 +34,7 @@ macro_rules! instantiate {
 }
 pub(crate) use instantiate;
 
-pub(crate) async fn a_real_token_has_the_claims_of_its_server_until_it_is_revoked_there_and_ttl_is_over<
-    S: Server,
->() {
+pub(crate) async fn real_token_is_active_until_revoked_and_the_ttl_passed<S: Server>() {
     let scene = Scene::<S>::open().await;
     let token = scene.mint().await;
     let claims = scene.introspect_there(&token).await;
@@ -69,7 +64,7 @@ fn with_whole_seconds(mut claims: Value, provider: Value) -> Value {
     claims
 }
 
-pub(crate) async fn a_token_that_was_never_minted_is_inactive<S: Server>() {
+pub(crate) async fn unknown_token_is_inactive<S: Server>() {
     let scene = Scene::<S>::open().await;
     // In the form of the server's own, so that it is asked.
     let token = scene.mint().await;
@@ -78,7 +73,7 @@ pub(crate) async fn a_token_that_was_never_minted_is_inactive<S: Server>() {
     assert_eq!(scene.explain(&made_up).await["route"]["rule"], "regex");
 }
 
-pub(crate) async fn a_token_is_inactive_at_the_end_that_its_server_gave_it<S: Server>() {
+pub(crate) async fn token_is_inactive_at_its_end<S: Server>() {
     let scene = Scene::<S>::open().await;
     let token = scene.mint().await;
     let end = scene.introspect(&token).await.json()["exp"].as_i64().unwrap();
@@ -88,7 +83,7 @@ pub(crate) async fn a_token_is_inactive_at_the_end_that_its_server_gave_it<S: Se
     scene.introspect(&token).await.assert_inactive();
 }
 
-pub(crate) async fn wrong_credentials_of_ours_are_an_error_that_names_them<S: Server>() {
+pub(crate) async fn refused_provider_credentials_are_named_in_the_log<S: Server>() {
     let token = Scene::<S>::open().await.mint().await;
     let scene = Scene::<S>::open_with(|toml| toml, "another secret").await;
     scene.introspect(&token).await.assert_problem(502, "upstream_error", None);
@@ -98,7 +93,7 @@ pub(crate) async fn wrong_credentials_of_ours_are_an_error_that_names_them<S: Se
     assert!(failure.contains(&S::REFUSAL.to_string()), "{explained}");
 }
 
-pub(crate) async fn credentials_that_need_the_form_encoding_are_understood<S: Server>() {
+pub(crate) async fn form_encoded_credentials_are_understood<S: Server>() {
     let (usual, awkward) = (format!("\"{CLIENT_ID}\""), format!("\"{AWKWARD_ID}\""));
     let scene = Scene::<S>::open_with(|toml| toml.replace(&usual, &awkward), SECRET).await;
     let token = scene.mint().await;
@@ -110,7 +105,7 @@ const ENOUGH: usize = 30;
 const CLIENTS: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(crate) async fn a_server_that_is_stopped_under_load_never_makes_its_token_inactive<S: Server>() {
+pub(crate) async fn stopping_a_server_under_load_never_makes_a_token_inactive<S: Server>() {
     let folder = tempfile::tempdir().unwrap();
     let wanted = |port: u16| json!({ "port": port, "folder": folder.path() });
     let peer = S::start(wanted(0)).await;
@@ -135,7 +130,7 @@ pub(crate) async fn a_server_that_is_stopped_under_load_never_makes_its_token_in
     timeout(PATIENCE, join(stop_and_start, clients)).await.expect("the server's return");
 }
 
-/// Counted answers.
+/// Number of answers.
 #[derive(Default)]
 struct Load {
     active: AtomicUsize,

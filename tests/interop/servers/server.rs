@@ -1,4 +1,4 @@
-//! A server before which introspectd stands, as its page says.
+//! Server with introspectd in front, configured by its page.
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
@@ -28,11 +28,11 @@ pub(crate) const AWKWARD_ID: &str = "intro spectd:1";
 /// Longest reuse of an active answer.
 pub(crate) const TTL_SECONDS: u32 = 30;
 
-/// A server's peculiarities.
+/// Differences between servers.
 pub(crate) trait Server {
-    /// Its page in `docs/providers`.
+    /// File name of its page in `docs/providers`.
     const PAGE: &'static str;
-    /// Its address there.
+    /// Address of the server on the page.
     const PLACE: &'static str;
     /// Paths of RFC 6749, RFC 7662 and RFC 7009.
     const TOKEN: &'static str;
@@ -105,12 +105,12 @@ impl<S: Server> Scene<S> {
         assert_eq!(revoked.status, 200, "{revoked:?}");
     }
 
-    /// Introspectd's answer.
+    /// Introspects a token through introspectd.
     pub(crate) async fn introspect(&self, token: &str) -> Reply {
         self.gateway.post_introspect(&[("token", token)]).await
     }
 
-    /// Introspectd's explanation.
+    /// Explains a token through introspectd.
     pub(crate) async fn explain(&self, token: &str) -> Value {
         let path = format!("http://{}/v1/explain", self.gateway.api());
         self.send(path, &basic("edge", EDGE_SECRET), &[("token", token)]).await.json()

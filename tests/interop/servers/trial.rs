@@ -1,4 +1,4 @@
-//! `introspectd try` at a server: the program itself, as whoever has one would run it.
+//! The command `introspectd try` against a server.
 
 use std::collections::HashMap;
 use std::fs;
@@ -32,7 +32,7 @@ async fn try_out<S: Server>(
     (status.code(), stdout, stderr)
 }
 
-pub(crate) async fn trying_it_gives_a_section_with_which_the_service_answers_active<S: Server>() {
+pub(crate) async fn try_prints_a_working_section<S: Server>() {
     let scene = Scene::<S>::open().await;
     let (token, folder) = (scene.mint().await, tempfile::tempdir().unwrap());
     let (code, section, report) = try_out(&scene, &folder, SECRET, &token).await;
@@ -52,7 +52,7 @@ pub(crate) async fn trying_it_gives_a_section_with_which_the_service_answers_act
     assert!(report.contains("inactive: the server says so"), "{report}");
 }
 
-pub(crate) async fn trying_it_with_a_wrong_secret_names_the_credentials<S: Server>() {
+pub(crate) async fn try_with_a_wrong_secret_names_the_credentials<S: Server>() {
     let scene = Scene::<S>::open().await;
     let (token, folder) = (scene.mint().await, tempfile::tempdir().unwrap());
     let (code, section, report) = try_out(&scene, &folder, "another secret", &token).await;

@@ -9,7 +9,7 @@ use crate::{Fixture, NOW, Sent, basic, now};
 /// Apigee Edge, asked by token.
 pub struct Apigee;
 
-/// The fraction of a second at which simulators start stands in what is handed on as it is.
+/// Issue time, with the fraction of a second at which simulators start: it is forwarded unchanged.
 const ISSUED_MILLIS: i64 = NOW * 1000 + 337;
 
 impl Fixture for Apigee {

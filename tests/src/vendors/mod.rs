@@ -1,4 +1,4 @@
-//! What differs between vendors: one file each, all with the same parts.
+//! Differences between vendors: one file each, all with the same parts.
 
 mod apigee;
 mod passport;
@@ -24,7 +24,7 @@ pub use tibco_asg::TibcoAsg;
 ///
 /// An identifier is what a client has in hand: a token, or for a vendor that is asked by id, an id.
 pub trait Fixture: Send + Sync + 'static {
-    /// Its simulator.
+    /// Simulator of the vendor.
     type Server: Vendor;
 
     /// The name that its provider is given.
@@ -33,11 +33,11 @@ pub trait Fixture: Send + Sync + 'static {
     const ACTIVE: &'static str;
     /// Past its end, and still in a good state.
     const STALE: &'static str;
-    /// Taken back.
+    /// Revoked token.
     const REVOKED: &'static str;
-    /// Never existed.
+    /// Token that never existed.
     const UNKNOWN: &'static str;
-    /// In any other state that is not good.
+    /// Tokens in other states that are not good.
     const NOT_GOOD: &'static [&'static str];
     /// Members of the record without which it is no answer.
     const REQUIRED: &'static [&'static str];
@@ -45,7 +45,7 @@ pub trait Fixture: Send + Sync + 'static {
     const DECIDING: &'static [&'static str];
     /// Members without which, or with null in their place, the answer says less.
     const OPTIONAL: &'static [&'static str];
-    /// Where in the record an echo of the presented token must be dropped.
+    /// Members of the record in which an echo of the presented token must be dropped.
     const ECHOES: &'static [&'static str];
     /// Members that hold secrets.
     const SECRETS: &'static [&'static str];
@@ -61,7 +61,7 @@ pub trait Fixture: Send + Sync + 'static {
     /// The form that asks the gateway.
     fn form(identifier: &str) -> Vec<(&str, &str)>;
 
-    /// What the gateway sends, exactly, where the identifier is fit to be sent.
+    /// Exact request of the gateway for an identifier that is fit to be sent.
     fn question(identifier: &str) -> Sent;
 
     /// The call of the gateway's that takes it back: with a form, unless its vendor is asked by id.
@@ -71,10 +71,10 @@ pub trait Fixture: Send + Sync + 'static {
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
     }
 
-    /// What an adapter sends, exactly, to take a token back.
+    /// Exact request of an adapter to revoke a token.
     fn revocation(identifier: &str) -> Sent;
 
-    /// From now on it goes on showing tokens as before although it confirms their revocation.
+    /// Keeps showing tokens as before after their revocation is confirmed.
     fn show_revoked(server: &Self::Server);
 
     /// Documented answers to that which mean that it is done, be it long ago.
@@ -86,13 +86,13 @@ pub trait Fixture: Send + Sync + 'static {
     /// The record of [`Self::ACTIVE`].
     fn record() -> Value;
 
-    /// What the gateway says to that.
+    /// Response of the gateway to that record.
     fn active() -> Value;
 
     /// A record of [`Self::ACTIVE`] with nothing that is not needed, which ends there.
     fn minimal(end: i64) -> Value;
 
-    /// What the gateway says to that.
+    /// Response of the gateway to that record.
     fn minimal_active(end: i64) -> Value;
 
     /// Members of a wrong type or without possible meaning, each enough to make a record no answer.
