@@ -1,4 +1,5 @@
-//! Lists of TIBCO's: what is asked, whose tokens come back, and in which order. The adapter is called directly.
+//! Lists of TIBCO's: what is asked, whose tokens come back, and in which order. The adapter is
+//! called directly.
 
 #![allow(
     clippy::unwrap_used,
@@ -88,7 +89,8 @@ async fn lists_contain_no_secrets() {
 async fn owner_lists_use_either_documented_form() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     let johns = ids(&adapter, &[SCOPE_STRING]);
-    let (form_a, form_b) = (format!("{ALL}/{JOHNS}"), format!("/asg/oauth2/access_token/{JOHNS}"));
+    let form_a = format!("{ALL}/{JOHNS}");
+    let form_b = format!("/asg/oauth2/access_token/{JOHNS}");
     let unknown = || Answer::json(400, json!({"error": "invalid_grant"}));
     for (refusals, asked) in [
         (vec![], vec![&form_a]),
@@ -127,7 +129,8 @@ async fn user_filter_is_the_owner_filter() {
 async fn owner_without_tokens_has_an_empty_list() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     assert_eq!(list(&adapter, owned_by("nobody"), None).await, Ok(Batch::default()));
-    // Also where the server does not know how to list one owner's: the whole list has none of theirs.
+    // Also where the server does not know how to list one owner's: the whole list has none of
+    // theirs.
     adapter.server.next(Fault::Answer(Answer::html(404)));
     assert_eq!(list(&adapter, owned_by("nobody"), None).await, Ok(Batch::default()));
     assert_eq!(adapter.sent().len(), 1 + 3);
@@ -218,7 +221,7 @@ async fn failed_list_is_not_an_empty_list() {
         adapter.server.always(fault.clone());
         assert_eq!(list_all(&adapter).await, Err(failure), "{fault:?}");
     }
-    // One owner's: whatever is not about the form is told at once.
+    // Any other error of an owner's list is reported at once.
     for (answer, failure) in [
         (Answer::html(403), BadAnswer::Credentials(403).into()),
         (Answer::empty(204), BadAnswer::Status(204).into()),
@@ -245,7 +248,9 @@ async fn paging_meets_each_record_once_in_order() {
     server.always(Fault::Answer(Answer::json(200, records.collect())));
     for order in [Order::Ascending, Order::Descending] {
         let listing = Listing { filters: Filters::default(), order };
-        let (mut from, mut numbers, mut batches) = (None, Vec::new(), 0);
+        let mut from = None;
+        let mut numbers = Vec::new();
+        let mut batches = 0;
         loop {
             let batch = provider.list(&listing, from.as_ref()).await.unwrap();
             assert!(!format!("{batch:?}").contains("hidden"));

@@ -1,5 +1,5 @@
-//! Lists of two vendors that give them quite differently: Passport in pages that it counts, Apigee as what a search
-//! finds, of which each is asked about.
+//! Lists of two vendors that give them quite differently: Passport in pages that it counts, Apigee
+//! as what a search finds, of which each is asked about.
 
 use std::collections::BTreeSet;
 
@@ -41,7 +41,8 @@ async fn walk<V: Fixture>(
     listing: &Listing,
     mut between: impl FnMut(usize, &Position),
 ) -> Vec<(Token, Position)> {
-    let (mut records, mut from) = (Vec::new(), None);
+    let mut records = Vec::new();
+    let mut from = None;
     for step in 0.. {
         let batch = adapter.provider.list(listing, from.as_ref()).await.unwrap();
         records.extend(batch.records);
@@ -59,8 +60,12 @@ fn passport_list(query: &str) -> Sent {
 /// One that was created so many milliseconds after 2027-01-15T08:00:00Z.
 fn passport_record(id: &str, millis: i64) -> Value {
     let since_midnight = 8 * 3_600_000 + millis;
-    let (minutes, millis) = (since_midnight / 60_000, since_midnight % 60_000);
-    let (hour, minute, second, milli) = (minutes / 60, minutes % 60, millis / 1000, millis % 1000);
+    let minutes = since_midnight / 60_000;
+    let millis = since_midnight % 60_000;
+    let hour = minutes / 60;
+    let minute = minutes % 60;
+    let second = millis / 1000;
+    let milli = millis % 1000;
     json!({
         "token_id": id,
         "created_at": format!("2027-01-15T{hour:02}:{minute:02}:{second:02}.{milli:03}Z"),
@@ -94,8 +99,10 @@ async fn passport_list_requests_are_exact() {
     assert_eq!(adapter.sent(), [passport_list(&format!("{pages}1&{order}=ASC"))]);
 
     let listing = descending(filtered(|it| {
-        (it.account_id, it.user_id) = (some(ACCOUNT_ID), some("María & co"));
-        (it.role, it.grant_type) = (some("entity.*"), some("password"));
+        it.account_id = some(ACCOUNT_ID);
+        it.user_id = some("María & co");
+        it.role = some("entity.*");
+        it.grant_type = some("password");
     }));
     let as_of = Instant { second: Timestamp::from_seconds(NOW).unwrap(), nanos: 706_000_000 };
     let from = Position::Page { number: 3, taken: 7, as_of };
@@ -179,7 +186,7 @@ async fn passport_filters_hold_even_if_the_server_ignores_them() {
             [passport::ACTIVE, passport::READER].map(|id| adapter.server.vendor().record(id).unwrap());
         json!({"pagination_info": {"total_pages": 1}, "tokens": records})
     });
-    // A record that does not tell cannot be told to be another's.
+    // A record without the member cannot be recognized as another user's.
     let both = vec![passport::ACTIVE, passport::READER];
     for (listing, asked, ignored) in [
         (filtered(|it| it.user_id = some("ana")), vec![passport::ACTIVE], both.clone()),
@@ -325,7 +332,8 @@ async fn apigee_tokens_are_each_listed_once_while_others_are_issued() {
     for listing in [Listing::default(), descending(Listing::default())] {
         let listing = Listing { filters: filtered(|it| it.user_id = some("ana")).filters, ..listing };
         let adapter = full_apigee(250).await;
-        // The search goes on where it ended, with a token in its query, since the vendor knows no other way.
+        // The search goes on where it ended, with a token in its query, since the vendor knows no
+        // other way.
         let first = adapter.provider.list(&listing, None).await.unwrap();
         let sent = adapter.sent();
         let searches: Vec<_> = sent.into_iter().filter(|sent| sent.target.contains("search")).collect();
@@ -448,7 +456,8 @@ async fn vanished_token_is_left_out_and_any_other_failure_fails_the_list() {
         (Answer::json(200, Apigee::record()), BadAnswer::OtherToken.into()),
         (Answer::json(200, json!({"count": 42})), BadAnswer::member("token").into()),
     ] {
-        // A server of its own: questions that a failed list gave up may still arrive, and would take the next answer.
+        // A server of its own: questions that a failed list gave up may still arrive, and would
+        // take the next answer.
         let adapter = full_apigee(20).await;
         adapter.server.vendor().put_answer(&apigee_token(7), answer);
         adapter.server.next(found(""));

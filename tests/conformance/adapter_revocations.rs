@@ -1,4 +1,5 @@
-//! Taking tokens back. An adapter is called directly, since what the gateway makes of it is the same for all.
+//! Taking tokens back. An adapter is called directly, since what the gateway makes of it is the
+//! same for all.
 
 use introspectd_core::{
     BadAnswer, Failure, Introspection, Outage, State, Timestamp, TokenId, TokenValue, Unreachable,

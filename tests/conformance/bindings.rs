@@ -1,4 +1,5 @@
-//! Passport knows no token by its value: what a trusted caller binds, or has issued, is looked up by its id.
+//! Passport knows no token by its value: what a trusted caller binds, or has issued, is looked up
+//! by its id.
 
 use std::sync::Arc;
 
@@ -225,7 +226,8 @@ async fn token_issued_through_introspectd_is_active_at_once() {
     let reply = issue(&room, &request()).await;
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
     assert_eq!(reply.header("cache-control"), Some("no-store"));
-    let (issued, sent) = (reply.json(), room.sent());
+    let issued = reply.json();
+    let sent = room.sent();
     assert_eq!(issued["token_type"], "Bearer", "the answer is the vendor's");
     let [sent] = &sent[..] else { panic!("{sent:?}") };
     assert_eq!((sent.method, &*sent.target, &sent.authorization), ("POST", "/v1/iam/oauth/tokens", &None));
@@ -301,7 +303,7 @@ async fn revoking_a_bound_token_purges_its_record() {
     ask(&room, ACTIVE_ACCESS_TOKEN).await.assert_inactive();
     room.ask(ACTIVE).await.assert_inactive();
     room.sent();
-    // Nobody here can say which token at Passport this is, so it is not told as revoked.
+    // The token's record at Passport is unknown, so it is not reported as revoked.
     revoke(passport::BEARER).await.assert_problem(501, "unsupported", None);
     assert_eq!(room.sent(), []);
 }

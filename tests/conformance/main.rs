@@ -1,8 +1,8 @@
 //! Requirements on every adapter: one suite, instantiated for each vendor.
 //!
-//! Each case asks the real gateway over a real socket, in front of a simulator of the vendor, and looks at
-//! both ends: exactly what was answered, and exactly what was and was not sent. A new adapter is one
-//! [`Fixture`](introspectd_tests::Fixture) and one line at the end of this file.
+//! Each case asks the real gateway over a real socket, in front of a simulator of the vendor, and
+//! looks at both ends: exactly what was answered, and exactly what was and was not sent. A new
+//! adapter is one [`Fixture`](introspectd_tests::Fixture) and one line at the end of this file.
 
 #![allow(
     clippy::unwrap_used,

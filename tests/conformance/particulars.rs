@@ -4,7 +4,8 @@ use introspectd_simulators::{Answer, Fault, apigee, passport, rfc7662, tibco_asg
 use introspectd_tests::{Apigee, Fixture, NOW, Passport, Rfc7662, Room, TibcoAsg};
 use serde_json::json;
 
-/// Nothing in an answer of Passport proves which token it is about, so without a binding nothing is asked.
+/// Nothing in an answer of Passport proves which token it is about, so without a binding nothing is
+/// asked.
 #[tokio::test]
 async fn unbound_passport_token_is_inactive_and_never_sent() {
     let room = Room::<Passport>::open().await;
@@ -80,7 +81,7 @@ async fn only_the_apigee_status_approved_is_active() {
     room.ask(Apigee::ACTIVE).await.assert_active(&Apigee::active(), "miss");
 }
 
-/// Their names are the API owner's to choose, so a `status` or `scope` among them is none.
+/// Uses attributes named `status` and `scope`, which are the API owner's and neither of the two.
 #[tokio::test]
 async fn apigee_attributes_stay_below_their_name() {
     let room = Room::<Apigee>::open().await;

@@ -1,8 +1,8 @@
 //! Identifiers that would be something else than one segment of a path.
 //!
 //! Three of the vendors take the identifier in the URL, with our administrator's credential on the
-//! request. Their simulators resolve dots, decode slashes and list everything for `owners`, as the real
-//! ones may.
+//! request. Their simulators resolve dots, decode slashes and list everything for `owners`, as the
+//! real ones may.
 
 use introspectd_tests::{Fixture, Room};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -122,7 +122,7 @@ async fn is_one_segment<V: Fixture>(room: &Room<V>, identifier: &str) {
     assert_eq!(room.sent(), [V::question(&encoded)], "{identifier:?}");
     match reply.status {
         200 => reply.assert_inactive(),
-        // A vendor that finds the identifier malformed, or that has a list under it, has told us nothing
+        // A vendor that finds the identifier malformed, or that has a list under it, says nothing
         // about a token.
         _ => reply.assert_problem(502, "upstream_error", None),
     }

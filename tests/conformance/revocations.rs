@@ -19,7 +19,8 @@ pub(crate) async fn revoked_token_is_inactive_at_once<V: Fixture>() {
     let after = room.ask(V::ACTIVE).await;
     after.assert_inactive();
     assert_eq!(after.cache(), Some("miss"));
-    // A record is still looked up, so that its state can be shown. A token's end is known, and nothing else matters.
+    // A record is still looked up, so that its state can be shown. A token's end is known, and
+    // nothing else matters.
     let is_asked_by_id = V::form(V::ACTIVE).len() > 1;
     assert_eq!(room.sent(), if is_asked_by_id { vec![V::question(V::ACTIVE)] } else { vec![] });
 }

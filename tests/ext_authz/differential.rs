@@ -33,7 +33,8 @@ fn callers() -> Vec<Vec<String>> {
     ]
 }
 
-/// Their messages are not read, so neither policy nor language counts.
+/// Credentials of unknown callers. Their messages are not read, so neither policy nor language
+/// counts.
 fn strangers() -> Vec<Vec<String>> {
     let bearer = |secret: &str| format!("Bearer {secret}");
     vec![vec![bearer("wrong")], vec![], vec![bearer(EDGE_SECRET), bearer(EDGE_SECRET)]]
@@ -132,7 +133,8 @@ async fn non_bearer_token_is_denied_both_ways_and_introspected_unchanged() {
 async fn envoy_and_forward_auth_decide_alike() {
     let scene = Scene::open().await;
     let envoy: Envoy = scene.envoy().await;
-    let (mut allowed, mut statuses) = (0, std::collections::BTreeSet::new());
+    let mut allowed = 0;
+    let mut statuses = std::collections::BTreeSet::new();
     for policy in POLICIES {
         for callers in callers() {
             for client in clients() {

@@ -22,7 +22,7 @@ async fn unix_socket_listener_names_the_caller() {
         let other = denied(envoy.check_as(&callers, Some("default"), &client, Form::Plain).await);
         assert_eq!(other.status.unwrap().code, 403);
     }
-    // The other listener names nobody.
+    // The other listener names no caller.
     let nobody = scene.envoy().await.check_as(&[], Some("orders"), &client, Form::Plain).await;
     assert_eq!(denied(nobody).status.unwrap().code, 401);
 }

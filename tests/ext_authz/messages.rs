@@ -1,4 +1,5 @@
-//! Messages that no honest Envoy sends, over HTTP/2 by hand: whatever they are, the answer refuses, and is no gRPC error.
+//! Messages that no honest Envoy sends, over HTTP/2 by hand: whatever they are, the answer refuses,
+//! and is no gRPC error.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -226,7 +227,7 @@ async fn messages_of_a_connection_are_limited_to_a_mebibyte() {
         let answered = waiting.check(&known(), whole(framed(0, &good()))).await;
         (answered, begun.elapsed())
     });
-    // On another connection nobody waits for these.
+    // Other connections do not wait for these.
     ok(Raw::to(&scene).await.check(&known(), whole(framed(0, &good()))).await);
     // When their time is over, it is refused as they are, or answered in their place.
     for held in &mut holding {

@@ -86,7 +86,9 @@ async fn thousand_tokens_are_each_listed_once_while_others_are_issued() {
             let created = format!("2027-01-15T08:00:00.{:03}Z", 336 - number / 3);
             four.put_at_the_bank(number, &json!({"created_at": created}));
         }
-        let (mut seen, mut token, mut issued) = (Vec::new(), String::new(), 0);
+        let mut seen = Vec::new();
+        let mut token = String::new();
+        let mut issued = 0;
         loop {
             let query = format!("provider=bank&order={order}&page_size=37{token}");
             let page = four.list(&query).await;
@@ -133,7 +135,9 @@ async fn provider_that_fails_at_its_second_page_is_named_and_retried() {
     for number in 0..250 {
         four.put_at_the_bank(number, &json!({"user_id": USER}));
     }
-    let (mut seen, mut token, mut failed) = (Vec::new(), String::new(), 0);
+    let mut seen = Vec::new();
+    let mut token = String::new();
+    let mut failed = 0;
     for page in 0.. {
         assert!(page < 20, "it ends");
         // The second question to the bank, whichever page of ours it is for, and the next one.

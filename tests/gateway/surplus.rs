@@ -14,8 +14,8 @@ use tokio::sync::{Mutex, watch};
 
 const TOKENS: usize = 2000;
 
-/// An RFC 7662 server over HTTP/1.1 that calls every token active, and names its user in `sub`. Says its answer again after
-/// this time.
+/// An RFC 7662 server over HTTP/1.1 that calls every token active, and names its user in `sub`.
+/// Says its answer again after this time.
 ///
 /// With how many connections to it are open.
 async fn repeating(delay: Duration) -> (String, watch::Receiver<usize>) {
@@ -37,7 +37,8 @@ async fn repeating(delay: Duration) -> (String, watch::Receiver<usize>) {
 
 async fn serve(stream: TcpStream, delay: Duration) {
     let (reader, writer) = stream.into_split();
-    let (mut reader, writer) = (BufReader::new(reader), Arc::new(Mutex::new(writer)));
+    let mut reader = BufReader::new(reader);
+    let writer = Arc::new(Mutex::new(writer));
     while let Some(form) = form(&mut reader).await {
         let number = form.strip_prefix("token=t").unwrap();
         let body = json!({"active": true, "sub": format!("user-{number}"), "exp": NOW + 3600}).to_string();
@@ -56,7 +57,8 @@ async fn serve(stream: TcpStream, delay: Duration) {
 }
 
 async fn form(reader: &mut BufReader<OwnedReadHalf>) -> Option<String> {
-    let (mut length, mut line) = (0, String::new());
+    let mut length = 0;
+    let mut line = String::new();
     while line != "\r\n" {
         line.clear();
         if reader.read_line(&mut line).await.ok()? == 0 {
@@ -105,8 +107,8 @@ async fn late_duplicate_responses_are_never_attributed_to_another_token() {
         for _ in 0..2 {
             let (fresh, cached) = wrong(&gateway).await;
             assert_eq!(cached, 0);
-            // A repetition that a busy machine makes later than a connection rests may still be taken for the next answer.
-            // What it said is dropped when the right one comes.
+            // A repetition that a busy machine makes later than a connection rests may still be
+            // taken for the next answer. What it said is dropped when the right one comes.
             assert!(fresh <= TOKENS / 400, "{fresh}");
             // Each was closed for what it brought.
             let closed = connections.wait_for(|open| *open == 0);

@@ -97,7 +97,8 @@ impl Received {
     }
 }
 
-/// All servers ignore case; some make `_` of `-`, and a few of all that is neither letter nor digit.
+/// All servers ignore case; some make `_` of `-`, and a few of all that is neither letter nor
+/// digit.
 fn taken_for(name: &str) -> String {
     let known = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
     name.chars().map(known).collect()
@@ -131,7 +132,8 @@ async fn serve(stream: TcpStream, requests: Arc<AtomicUsize>) -> Option<()> {
     stream.shutdown().await.ok()
 }
 
-/// Up to the empty line, which is left out. Each byte becomes the character of its number: none is lost.
+/// Up to the empty line, which is left out. Each byte becomes the character of its number: none is
+/// lost.
 async fn read_head(stream: &mut BufReader<TcpStream>) -> Option<String> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

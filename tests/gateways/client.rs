@@ -92,7 +92,8 @@ fn parsed(answer: &[u8]) -> Reply {
     let text = || String::from_utf8_lossy(answer);
     let end = answer.windows(4).position(|window| window == b"\r\n\r\n");
     let end = end.unwrap_or_else(|| panic!("no whole head in {:?}", text()));
-    let (head, body) = (&answer[..end], &answer[end + 4..]);
+    let head = &answer[..end];
+    let body = &answer[end + 4..];
     let mut lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end);
     let status = String::from_utf8_lossy(lines.next().unwrap()).split(' ').nth(1).unwrap().parse().unwrap();
     let headers: HeaderMap = lines.map(field).collect();
@@ -108,7 +109,8 @@ fn parsed(answer: &[u8]) -> Reply {
 
 fn field(line: &[u8]) -> (HeaderName, HeaderValue) {
     let colon = line.iter().position(|&byte| byte == b':').expect("a header");
-    let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+    let name = &line[..colon];
+    let value = line[colon + 1..].trim_ascii();
     (HeaderName::from_bytes(name).unwrap(), HeaderValue::from_bytes(value).unwrap())
 }
 

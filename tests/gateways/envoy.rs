@@ -86,7 +86,8 @@ async fn configuration_mistake_lets_nothing_pass() {
     }
 }
 
-/// `failure_mode_allow` is about errors of introspectd's, which a message that it cannot read is none of.
+/// `failure_mode_allow` is about errors of introspectd's, which a message that it cannot read is
+/// none of.
 #[tokio::test]
 async fn unreadable_message_allows_nothing_even_with_failure_mode_allow() {
     let scene = Scene::<Envoy>::open_with(|files| {

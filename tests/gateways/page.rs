@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// A page whose fenced blocks are files: the second word after the fence is the name (` ```nginx nginx.conf `).
+/// A page whose fenced blocks are files: the second word after the fence is the name (` ```nginx
+/// nginx.conf `).
 ///
-/// A block in `diff` changes a file of the page to an alternative that the page describes: a Unix socket that names the
-/// caller, or, with the third word `preflight`, one that lets browsers of another origin ask before they send a token.
+/// A block in `diff` changes a file of the page to an alternative that the page describes: a Unix
+/// socket that names the caller, or, with the third word `preflight`, one that lets browsers of
+/// another origin ask before they send a token.
 pub(crate) struct Page {
     blocks: Vec<Block>,
 }
@@ -113,7 +115,8 @@ fn blocks(text: &str) -> Vec<Block> {
     blocks
 }
 
-/// Each run of `-` lines must stand in the text exactly once; the `+` lines after it take its place.
+/// Each run of `-` lines must stand in the text exactly once; the `+` lines after it take its
+/// place.
 fn changed(name: &str, text: &str, diff: &str) -> String {
     let mut text = text.to_owned();
     let mut lines = diff.lines().peekable();

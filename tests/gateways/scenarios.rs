@@ -214,7 +214,7 @@ pub(crate) async fn nothing_passes_while_the_provider_is_down<E: Edge>() {
         scene.provider.next(fault);
         scene.refuse(Request::get("/orders").bearer(GOOD), refusal).await;
     }
-    // The failure was told, and not kept.
+    // The failure was reported, and not cached.
     scene.pass(Request::get("/orders").bearer(GOOD)).await;
 }
 
@@ -416,10 +416,12 @@ pub(crate) async fn socket_with_a_caller_needs_no_secret<E: Edge>() {
     scene.pass(forged.bearer(GOOD)).await;
 }
 
-/// The lines of the page for browsers of another origin open nothing but a preflight, which has no identity.
+/// The lines of the page for browsers of another origin open nothing but a preflight, which has no
+/// identity.
 pub(crate) async fn only_a_preflight_passes_without_a_token<E: Edge>() {
     let scene = Scene::<E>::open_to_preflights().await;
-    let (origin, method) = (("Origin", "https://app.example"), ("Access-Control-Request-Method", "POST"));
+    let origin = ("Origin", "https://app.example");
+    let method = ("Access-Control-Request-Method", "POST");
     let with = |request: Request, headers: &[(&str, &str)]| {
         headers.iter().fold(request, |request, (name, value)| request.header(name, value))
     };

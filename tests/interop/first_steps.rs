@@ -73,7 +73,8 @@ async fn first_steps_lead_to_a_cached_answer_through_nginx() {
     let printed = printed.replace("# Read off one token: widen it if others look different.\n", "");
     assert_eq!(printed.trim(), format!("[providers.op]{shown}").trim());
 
-    let (front, application) = (free_address(), free_address());
+    let front = free_address();
+    let application = free_address();
     let conf = page::block(PAGE, "nginx nginx.conf")
         .replace("127.0.0.1:8000", &front.to_string())
         .replace("127.0.0.1:3001", &application.to_string())

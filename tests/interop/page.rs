@@ -21,7 +21,8 @@ pub(crate) fn section(page: &str) -> String {
 
 /// Text of all blocks of a page behind this fence.
 pub(crate) fn block(page: &str, fence: &str) -> String {
-    let (text, fence) = (text(page), format!("```{fence}\n"));
+    let text = text(page);
+    let fence = format!("```{fence}\n");
     let blocks: Vec<_> = text.split(&fence).skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
     assert!(!blocks.is_empty(), "{page} shows no {fence}");
     blocks.concat()
@@ -63,7 +64,8 @@ fn every_pasted_section_passes_check() {
 fn every_page_states_if_its_section_is_tested() {
     for page in pages() {
         let text = text(&page);
-        let (run, read) = (text.contains(RUN), text.contains(READ));
+        let run = text.contains(RUN);
+        let read = text.contains(READ);
         assert_eq!(run, servers::PAGES.contains(&page.as_str()), "{page}");
         assert_ne!(run, read, "{page} says both or neither");
     }

@@ -1,4 +1,5 @@
-//! `/openapi.json` says what is served, and nothing else; and clients find us by our metadata (RFC 8414).
+//! `/openapi.json` says what is served, and nothing else; and clients find us by our metadata (RFC
+//! 8414).
 
 #![allow(
     clippy::unwrap_used,

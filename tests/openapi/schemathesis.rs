@@ -56,11 +56,11 @@ async fn document_and_examples_are_valid() {
     document.run("python", &[beside("valid.py"), "openapi.json".to_owned()]).await;
 }
 
-/// A request that is as it must be is not to be refused as malformed, which takes more than a document for everybody can
-/// say.
+/// A request that is as it must be is not to be refused as malformed, which takes more than a
+/// document for everybody can say.
 fn say_what_no_schema_can(document: &mut Value) {
     let schemas = &mut document["components"]["schemas"];
-    // Of an unknown name the caller is told that it is at fault.
+    // An unknown name is the caller's error.
     schemas["ProviderName"] = json!({ "enum": PROVIDERS });
     schemas["PolicyName"] = json!({ "enum": POLICIES });
     // Other than the token.

@@ -1,7 +1,9 @@
-//! Answers in the shapes of servers that people run, written from their documentation, and what we make of each.
+//! Answers in the shapes of servers that people run, written from their documentation, and what we
+//! make of each.
 //!
-//! Each file of `testdata/real` names its page, has the server's answer, the members that we drop or change with the
-//! reason, and what a gateway is answered. All others pass as they are. Personal details are made up.
+//! Each file of `testdata/real` names its page, has the server's answer, the members that we drop
+//! or change with the reason, and what a gateway is answered. All others pass as they are. Personal
+//! details are made up.
 
 #![allow(
     clippy::unwrap_used,

@@ -162,7 +162,7 @@ async fn repeated_in_any_member<V: Lister>(watch: &mut Watch, room: &Room<V>) {
                 json!([{"name": secret, "value": secret}]),
                 json!({"read": secret}),
             ] {
-                // Two words are a scope and a secret there, and a text of somebody's elsewhere.
+                // Two words are a scope and a secret there, and ordinary text elsewhere.
                 let is_text = repeated.as_str().is_some_and(|text| text.contains(' '));
                 if is_text && !member.starts_with("scope") {
                     continue;
@@ -187,7 +187,8 @@ async fn page_by_page<V: Lister>(watch: &mut Watch, room: &Room<V>) {
     };
     V::list(room, (0..4).map(numbered).collect());
     for query in ["page_size=1".to_owned(), format!("page_size=1&client_id={MARK}")] {
-        let (mut token, mut pages) = (String::new(), 0);
+        let mut token = String::new();
+        let mut pages = 0;
         loop {
             pages += 1;
             assert!(pages < 20, "it ends");

@@ -1,7 +1,7 @@
 //! Values that must never be written: tokens, credentials, and other secrets of vendors.
 //!
-//! A test binary of its own, since it listens to everything that this process traces: the gateways, their
-//! HTTP libraries, and the simulators and clients as well.
+//! A test binary of its own, since it listens to everything that this process traces: the gateways,
+//! their HTTP libraries, and the simulators and clients as well.
 
 #![allow(
     clippy::unwrap_used,
@@ -79,8 +79,8 @@ async fn secrets_are_never_logged_or_answered() {
     }
 }
 
-/// Libraries below us write what they send and receive. That none of it is logged is the filter's doing,
-/// and not their reticence.
+/// Libraries below us write what they send and receive. That none of it is logged is the filter's
+/// doing, and not their reticence.
 #[tokio::test]
 async fn traces_of_libraries_are_filtered_out() {
     const LEAK: &str = "what-a-library-received-27182818";

@@ -36,8 +36,8 @@ impl Lines {
     }
 }
 
-/// The product's log in both its forms, at the most talkative level that an operator can choose, and
-/// everything that there is to log.
+/// The product's log in both its forms, at the most talkative level that an operator can choose,
+/// and everything that there is to log.
 pub(crate) struct Logs {
     pub(crate) json: Lines,
     pub(crate) human: Lines,
@@ -102,7 +102,7 @@ impl Watch {
         self.secret(basic(name, secret).trim_start_matches("Basic "));
     }
 
-    /// Whatever the gateway authenticated itself with is a secret.
+    /// Adds the credentials that the gateway sent to a vendor to the secrets.
     pub(crate) fn sent<V: Vendor>(&mut self, server: &Simulator<V>) {
         for request in server.requests() {
             let header = request.header("authorization").unwrap_or_default().to_owned();

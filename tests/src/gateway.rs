@@ -79,7 +79,8 @@ impl Gateway {
         let clock = Arc::new(Time::at(NOW));
         let app = App::new(load(environment, toml), Arc::<Time>::clone(&clock)).expect("random bytes");
         let bound = app.bind(Passed::default()).await.expect("free ports");
-        let (api, admin) = (first(&bound.api_addresses()), first(&bound.admin_addresses()));
+        let api = first(&bound.api_addresses());
+        let admin = first(&bound.admin_addresses());
         let grpc = bound.grpc_addresses();
         let (end, stop) = Stop::new();
         let serving = tokio::spawn(bound.run(Workers::here(), stop));
@@ -151,7 +152,8 @@ pub fn form_body(form: &[(&str, &str)]) -> String {
 pub fn provider(section: &str) -> Arc<dyn Provider> {
     let config = load(&Environment::new(), &format!("{PRELUDE}\n[providers.alone]\n{section}"));
     let provider = config.providers.into_iter().next().expect("one provider");
-    let (clock, now) = (Arc::new(Time::at(NOW)), Timestamp::from_seconds(NOW).expect("a time"));
+    let clock = Arc::new(Time::at(NOW));
+    let now = Timestamp::from_seconds(NOW).expect("a time");
     let outbound = Outbound::here(Arc::<Time>::clone(&clock));
     let bindings = config.bindings.open(now).expect("a store").bindings;
     provider.into_entry(clock, &bindings, &outbound).provider

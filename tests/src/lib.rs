@@ -1,8 +1,8 @@
 //! Runs the gateways and their peers for the end-to-end tests.
 //!
-//! A [`Gateway`] is the real one, on real sockets, with a clock that stands still: a test moves time
-//! instead of waiting for it. A [`Room`] is a gateway before one simulated vendor; what differs between
-//! vendors is told by a [`Fixture`].
+//! A [`Gateway`] is the real one, on real sockets, with a clock that stands still: a test moves
+//! time instead of waiting for it. A [`Room`] is a gateway before one simulated vendor; what
+//! differs between vendors is given by a [`Fixture`].
 //!
 //! ```no_run
 //! # async fn example() {

@@ -8,7 +8,8 @@ const COUNT: u16 = 10_000;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 
-/// Address of loopback on which nothing listens, for a process that cannot take a free port itself and say which.
+/// Address of loopback on which nothing listens, for a process that cannot take a free port itself
+/// and say which.
 pub fn free_address() -> SocketAddr {
     // Another run of the tests at the same time begins elsewhere.
     let start = u16::try_from(std::process::id() % u32::from(COUNT)).unwrap();

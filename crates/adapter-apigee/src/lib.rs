@@ -72,7 +72,8 @@ impl Apigee {
 
     /// Finds token values, which is all that a search returns.
     async fn search(&self, search: &Search<'_>) -> Result<Values, Failure> {
-        let (mut values, mut start) = (Values::default(), None);
+        let mut values = Values::default();
+        let mut start = None;
         loop {
             let uri = self.address.with_query(&self.search, &search.query(start.as_ref()));
             let unfit = || start.as_ref().map_or(Failure::Unsupported, |_| BadAnswer::member("next").into());

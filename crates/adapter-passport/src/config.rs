@@ -17,7 +17,8 @@ impl Config {
 
     /// Reads the vendor's keys of a provider's section; `None` if there is a problem.
     pub fn read(section: &mut Section) -> Option<Self> {
-        // "Access tokens", https://docs.passportfintech.com/EN/access-tokens: credentials in a JSON body.
+        // "Access tokens", https://docs.passportfintech.com/EN/access-tokens: credentials in a JSON
+        // body.
         let connection = Connection::read(section, "base_url", Dialect::RestWithJsonGrant(crate::TOKENS))?;
         Some(Self { connection })
     }

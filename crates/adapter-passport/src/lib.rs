@@ -75,7 +75,8 @@ impl Passport {
         if wire::spells_an_id(token) {
             return Ok(None);
         }
-        let (token, now) = (token.clone(), self.clock.now());
+        let token = token.clone();
+        let now = self.clock.now();
         self.call_store(move |bindings, name| bindings.find(name, &token, now)).await
     }
 
@@ -86,7 +87,9 @@ impl Passport {
         end: Timestamp,
         replace: bool,
     ) -> Result<Kept, Failure> {
-        let (token, id, now) = (token.clone(), id.clone(), self.clock.now());
+        let token = token.clone();
+        let id = id.clone();
+        let now = self.clock.now();
         self.call_store(move |bindings, name| {
             bindings.bind(name, &Binding { token: &token, id: &id, end, replace }, now)
         })
@@ -97,7 +100,8 @@ impl Passport {
         &self,
         call: impl FnOnce(&dyn Bindings, &ProviderName) -> Result<T, BindingsFailed> + Send + 'static,
     ) -> Result<T, Failure> {
-        let (bindings, name) = (Arc::clone(&self.bindings), self.name.clone());
+        let bindings = Arc::clone(&self.bindings);
+        let name = self.name.clone();
         let asked = async {
             let permit = Arc::clone(&self.permits).acquire_owned().await;
             let call = move || {

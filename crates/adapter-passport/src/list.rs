@@ -36,7 +36,7 @@ struct List {
     tokens: Vec<Box<RawValue>>,
 }
 
-/// Member of "Pagination", <https://docs.passportfintech.com/EN/pagination>. An older example has
+/// Response part "Pagination", <https://docs.passportfintech.com/EN/pagination>. An older example has
 /// no members in it.
 #[derive(Deserialize)]
 struct PaginationInfo {
@@ -91,7 +91,8 @@ impl<'a> Page<'a> {
         {
             return Ok(None);
         }
-        let (grant_flow, order) = (grant_flow.flatten(), listing.order);
+        let grant_flow = grant_flow.flatten();
+        let order = listing.order;
         Ok(Some(Self { filters, user, grant_flow, order, number, taken, as_of }))
     }
 

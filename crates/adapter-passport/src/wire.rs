@@ -114,8 +114,7 @@ pub(crate) fn read_revocation(
     }
 }
 
-/// Nothing, or an object, as which such APIs often write nothing. What is neither, say the page of a server that is no
-/// Passport, has revoked nothing.
+/// Accepts an empty body or an object. Anything else, such as another server's page, confirms nothing.
 fn read_revoked(body: &[u8], asked: &TokenId) -> Result<(), BadAnswer> {
     if body.trim_ascii().is_empty() {
         return Ok(());

@@ -39,8 +39,8 @@ impl Rfc7662 {
         exchange.and_then(|response| self.read(response, token, now))
     }
 
-    /// Request without `token_type_hint`: a response that depended on the caller's hint could not be
-    /// shared with the next caller.
+    /// Request without `token_type_hint`: a response that depended on the caller's hint could not
+    /// be shared with the next caller.
     fn introspection(&self, token: &TokenValue) -> Request {
         Request::post(self.endpoint.clone()).form(&[("token", token.expose())]).repeatable()
     }

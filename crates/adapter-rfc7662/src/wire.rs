@@ -83,12 +83,15 @@ pub(crate) fn read_revocation(status: StatusCode, body: &[u8]) -> Result<(), Fai
 }
 
 fn read_record(mut members: Unread<'_>, reading: Reading, now: Timestamp) -> Result<Token, BadAnswer> {
-    let (exp, nbf) = (time(&mut members, "exp")?, time(&mut members, "nbf")?);
+    let exp = time(&mut members, "exp")?;
+    let nbf = time(&mut members, "nbf")?;
     let iat = members.raw("iat")?.and_then(|raw| whole_seconds(raw.get()));
     let scope: Option<String> = members.take("scope")?;
     let text = |members: &mut Unread<'_>, name| members.take::<String>(name);
-    let (client_id, username) = (text(&mut members, "client_id")?, text(&mut members, "username")?);
-    let (sub, iss) = (text(&mut members, "sub")?, text(&mut members, "iss")?);
+    let client_id = text(&mut members, "client_id")?;
+    let username = text(&mut members, "username")?;
+    let sub = text(&mut members, "sub")?;
+    let iss = text(&mut members, "iss")?;
     let aud: Option<StringOrList> = members.take("aud")?;
     let jti = members.describing("jti")?;
     let token_type: Option<Value> = members.take("token_type")?;
@@ -96,10 +99,14 @@ fn read_record(mut members: Unread<'_>, reading: Reading, now: Timestamp) -> Res
     drop_secrets(&mut rest);
 
     let mut token = Token::new(Status::Good, expiry(exp, &rest, reading.missing_exp, now)?);
-    (token.nbf, token.clock_skew) = (nbf, reading.clock_skew);
+    token.nbf = nbf;
+    token.clock_skew = reading.clock_skew;
     token.iat = iat.and_then(Timestamp::from_seconds);
     token.scope = scope.as_deref().map(ScopeSet::from_spaced).unwrap_or_default();
-    (token.client_id, token.username, token.sub, token.iss) = (client_id, username, sub, iss);
+    token.client_id = client_id;
+    token.username = username;
+    token.sub = sub;
+    token.iss = iss;
     token.aud = aud.map(|aud| match aud {
         StringOrList::One(one) => Audience::One(one),
         StringOrList::Many(many) => Audience::Many(many),

@@ -311,7 +311,8 @@ mod tests {
     proptest! {
         #[test]
         fn reading_never_panics(status in 200u16..600, body: Vec<u8>) {
-            let (status, asked) = (StatusCode::from_u16(status).unwrap(), value(TOKEN));
+            let status = StatusCode::from_u16(status).unwrap();
+            let asked = value(TOKEN);
             let _ = (read(status, &body, &asked), read_revocation(status, &body, &asked));
         }
 

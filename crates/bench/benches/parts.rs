@@ -31,7 +31,8 @@ fn token(number: usize) -> Question {
 fn all(criterion: &mut Criterion) {
     criterion.bench_function("form parse", |bench| bench.iter(|| parts::form(black_box(FORM))));
 
-    let (api, headers) = (api(), headers());
+    let api = api();
+    let headers = headers();
     criterion.bench_function("caller check, first of a connection", |bench| {
         bench.iter_batched_ref(
             || api.session(&Entrance::default(), &Arrival::default()),

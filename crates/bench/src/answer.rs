@@ -78,8 +78,9 @@ fn id(token: &str) -> u64 {
 /// Every token, in bytes.
 const TOKEN: usize = 43;
 
-/// The token of this number: [`TOKEN`] bytes. The digits stand where LuaJIT's sparse string hash looks, middle and end
-/// of a request: tokens that differ elsewhere collide, and wrk takes minutes to build its requests.
+/// The token of this number: [`TOKEN`] bytes. The digits stand where LuaJIT's sparse string hash
+/// looks, middle and end of a request: tokens that differ elsewhere collide, and wrk takes minutes
+/// to build its requests.
 ///
 /// `wrk.lua` builds the same.
 pub(crate) fn token(prefix: &str, number: u64) -> String {

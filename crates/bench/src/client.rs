@@ -1,4 +1,5 @@
-//! A client that looks at every answer: for filling caches, for herds, and for an arrival rate that does not wait.
+//! A client that looks at every answer: for filling caches, for herds, and for an arrival rate that
+//! does not wait.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{ErrorKind, Read, Write};
@@ -20,8 +21,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) question: Question,
     pub(crate) connections: usize,
     pub(crate) requests: u64,
-    /// Requests a second, sent when they are due, whether earlier ones were answered or not. `None`: the next one
-    /// as soon as a connection is free.
+    /// Requests a second, sent when they are due, whether earlier ones were answered or not.
+    /// `None`: the next one as soon as a connection is free.
     pub(crate) rate: Option<f64>,
     /// Deadline of an answer.
     pub(crate) patience: Duration,
@@ -57,8 +58,9 @@ impl Plan<'_> {
         for number in 0..self.connections {
             connections.push(connect(self.port, number as u64, &epoll)?);
         }
-        // Against 50 microseconds that a sleep may be longer than asked for. Not to have the file costs only that.
-        // No higher priority: it would push a server's worker off a processor that the worker's connections wait for.
+        // Against 50 microseconds that a sleep may be longer than asked for. Not to have the file
+        // costs only that. No higher priority: it would push a server's worker off a processor that
+        // the worker's connections wait for.
         let _ = std::fs::write("/proc/self/timerslack_ns", "1");
         let mut run = Run {
             plan: self,
@@ -126,7 +128,8 @@ impl Run<'_> {
             connection.due = due;
             let question = self.plan.question.about(&(self.plan.token)(self.sent));
             self.sent += 1;
-            // Its buffer is empty, so that it takes all of it or is broken; the latter is met when it is read.
+            // Its buffer is empty, so that it takes all of it or is broken; the latter is met when
+            // it is read.
             let _ = connection.stream.write_all(&question);
         }
     }

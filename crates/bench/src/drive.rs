@@ -52,19 +52,24 @@ impl Drive<'_> {
         if !sample.active {
             return Err(Failure::new(format!("{} answers {}", running.subject.name(), sample.status)));
         }
-        let (asked, spent) = (self.authority.count()?, running.cpu());
+        let asked = self.authority.count()?;
+        let spent = running.cpu();
         let said = wrk::run(self.lab, running, tokens, self.lab.seconds)?;
-        let (asked, spent) = (self.authority.count()? - asked, running.cpu().saturating_sub(spent));
+        let asked = self.authority.count()? - asked;
+        let spent = running.cpu().saturating_sub(spent);
 
         let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
         let requests = said.requests.max(1) as f64;
-        let (cpu, rate) = (micros(spent) / requests, requests / said.elapsed.as_secs_f64());
+        let cpu = micros(spent) / requests;
+        let rate = requests / said.elapsed.as_secs_f64();
         let mut add = |metric, value| ledger.add(Key(running.subject, self.load, metric), value);
         add(Metric::Cpu, cpu);
         add(Metric::Rate, rate);
         add(Metric::Median, micros(said.median));
         add(Metric::P99, micros(said.p99));
-        let (round, rounds, name) = (round + 1, self.lab.rounds, running.subject.name());
+        let round = round + 1;
+        let rounds = self.lab.rounds;
+        let name = running.subject.name();
         let load = self.load;
         crate::output::remark(&format!(
             "  {load:?} {round}/{rounds}  {name:<35} {rate:>8.0}/s  {cpu:>6.2} µs"
@@ -78,8 +83,8 @@ impl Drive<'_> {
 }
 
 impl Asked {
-    /// wrk counts statuses; that the bodies were whole and active shows in the bytes, and that they were cached
-    /// in what the authority was asked.
+    /// wrk counts statuses; that the bodies were whole and active shows in the bytes, and that they
+    /// were cached in what the authority was asked.
     fn fault(self, said: &Said, bytes: usize, asked: u64) -> Option<String> {
         if said.requests < 100 {
             return Some(format!("only {} answers", said.requests));
@@ -95,7 +100,7 @@ impl Asked {
         match self {
             Self::Never => (asked > 0).then(|| format!("asked the authority {asked} times")),
             Self::About(expected) => {
-                // Those under way when the clock stopped were asked about and not answered.
+                // Requests in flight when the clock stopped were sent but not answered.
                 let off = share < expected * 0.99 || share > expected * 1.05 + 0.002;
                 off.then(|| {
                     format!("asked the authority for {share:.3} of the requests instead of {expected}")

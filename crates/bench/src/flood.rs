@@ -17,8 +17,9 @@ use crate::failure::{Failure, Result, Tried};
 
 const CONNECTIONS: usize = 64;
 
-/// Requests that are sent at once on a connection, and answered one after the other. On a machine that the client shares
-/// with the server, this is what makes the client cheap: what is measured is the server.
+/// Requests that are sent at once on a connection, and answered one after the other. On a machine
+/// that the client shares with the server, this is what makes the client cheap: what is measured is
+/// the server.
 const PIPELINED: usize = 8;
 
 /// Different ones, so that no two that follow each other on a connection show the same secrets.
@@ -53,12 +54,13 @@ struct Flood {
     flooded: Flooded,
 }
 
-/// Sends wrong secrets to this port at this rate until it is stopped. It does not catch up on what a busy server did not
-/// let it send within a tenth of a second.
+/// Sends wrong secrets to this port at this rate until it is stopped. It does not catch up on what
+/// a busy server did not let it send within a tenth of a second.
 pub(crate) fn run(port: u16, rate: f64, stop: &AtomicBool) -> Result<Flooded> {
     crate::process::give_way();
     let mut flood = Flood::new(port)?;
-    let (start, pause) = (Instant::now(), Duration::from_secs_f64(PIPELINED as f64 / rate));
+    let start = Instant::now();
+    let pause = Duration::from_secs_f64(PIPELINED as f64 / rate);
     let mut due = start;
     while !stop.load(Relaxed) {
         due = due.max(Instant::now() - Duration::from_millis(100));

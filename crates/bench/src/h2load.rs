@@ -45,7 +45,9 @@ fn parse(output: &str) -> Option<Said> {
         let part = text.split(", ").map(str::trim).find_map(|part| part.strip_suffix(what))?;
         part.trim().parse::<u64>().ok()
     };
-    let (requests, statuses, traffic) = (line("requests:")?, line("status codes:")?, line("traffic:")?);
+    let requests = line("requests:")?;
+    let statuses = line("status codes:")?;
+    let traffic = line("traffic:")?;
     let failed = ["failed", "errored", "timeout"].map(|what| count(requests, what));
     let failed = failed.into_iter().sum::<Option<u64>>()?;
     let others = ["3xx", "4xx", "5xx"].map(|what| count(statuses, what));

@@ -9,7 +9,8 @@ use crate::subject::Subject;
 pub(crate) enum Load {
     /// Cached hits on so many tokens.
     Hits(u64),
-    /// The same, from a client that builds each request when it sends it, so that a million of them fit.
+    /// The same, from a client that builds each request when it sends it, so that a million of them
+    /// fit.
     Wide(u64),
     /// Cached hits at a fixed arrival rate.
     Paced,

@@ -86,7 +86,8 @@ fn measure(scope: &Scope) -> Result<bool> {
     let chosen = FIGURES.iter().filter(|figure| scope.includes(figure.group));
     let results: Vec<(&'static Figure, Outcome)> =
         chosen.map(|figure| (figure, figure.outcome(&ledger))).collect();
-    let (figures, loads) = (table::figures(results.iter()), table::loads(&ledger));
+    let figures = table::figures(results.iter());
+    let loads = table::loads(&ledger);
     let machine = machine::describe(&lab);
     say(&format!("\n{}\n{}", table::plain(&figures), table::plain(&loads)));
     for (what, is) in &machine {

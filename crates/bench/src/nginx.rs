@@ -1,4 +1,5 @@
-//! nginx as the peers that a cached answer is compared with: two workers, no access log, caches in memory.
+//! nginx as the peers that a cached answer is compared with: two workers, no access log, caches in
+//! memory.
 
 use std::fs;
 use std::path::Path;

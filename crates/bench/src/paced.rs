@@ -10,7 +10,8 @@ use crate::ledger::{Disturbance, Key, Ledger, Load, Metric};
 use crate::number::whole;
 use crate::running::Running;
 
-/// A moment in which the machine does something else is in the p99 of a run. Many short runs keep it out of most.
+/// A moment in which the machine does something else is in the p99 of a run. Many short runs keep
+/// it out of most.
 pub(crate) const RUNS_A_ROUND: usize = 3;
 pub(crate) const SECONDS: u64 = 2;
 
@@ -24,7 +25,8 @@ pub(crate) struct Paced<'a> {
 }
 
 impl Paced<'_> {
-    /// One run of one subject, on 64 connections. A miss or an answer that is not active voids the load.
+    /// One run of one subject, on 64 connections. A miss or an answer that is not active voids the
+    /// load.
     pub(crate) fn once(&self, running: &Running, load: Load, ledger: &mut Ledger) -> Result<()> {
         let Self { authority, prefix, tokens, rate } = *self;
         let requests = whole(rate * SECONDS as f64);
@@ -38,10 +40,13 @@ impl Paced<'_> {
             // The stride of wrk.lua.
             token: &|number| token(prefix, number.wrapping_mul(7919) % tokens),
         };
-        let (asked, spent) = (authority.count()?, running.cpu());
+        let asked = authority.count()?;
+        let spent = running.cpu();
         let mut report = plan.run()?;
-        let (asked, spent) = (authority.count()? - asked, running.cpu().saturating_sub(spent));
-        let (median, p99) = (report.percentile(0.5), report.percentile(0.99));
+        let asked = authority.count()? - asked;
+        let spent = running.cpu().saturating_sub(spent);
+        let median = report.percentile(0.5);
+        let p99 = report.percentile(0.99);
         let mut add = |metric, value| ledger.add(Key(running.subject, load, metric), value);
         add(Metric::Rate, requests as f64 / report.elapsed.as_secs_f64());
         if !matches!(load, Load::Beside(_)) {
@@ -50,7 +55,9 @@ impl Paced<'_> {
         }
         add(Metric::Median, median.as_secs_f64() * 1e6);
         add(Metric::P99, p99.as_secs_f64() * 1e6);
-        let (name, median, p99) = (running.subject.name(), median.as_micros(), p99.as_micros());
+        let name = running.subject.name();
+        let median = median.as_micros();
+        let p99 = p99.as_micros();
         crate::output::remark(&format!("  {load:?}  {name:<35} p50 {median:>6} µs  p99 {p99:>6} µs"));
         let right = report.all_active(requests).and_then(|()| {
             let fault = || Failure::new(format!("asked the authority {asked} times"));

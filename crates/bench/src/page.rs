@@ -19,7 +19,8 @@ impl Page<'_> {
         let plot =
             if *plotted { "\n![How much of its reach each figure uses](benchmarks.svg)\n" } else { "" };
         let machine: String = machine.iter().map(|(what, is)| format!("| {what} | {is} |\n")).collect();
-        let (figures, loads) = (markdown(figures), markdown(loads));
+        let figures = markdown(figures);
+        let loads = markdown(loads);
         format!(
             "\
 # What a cached answer costs

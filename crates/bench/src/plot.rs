@@ -11,7 +11,8 @@ const FULL: f64 = 260.0;
 const ROW: f64 = 24.0;
 const TOP: f64 = 44.0;
 
-/// A bar for each figure that was measured and has a reach, to the line at which its reach ends; thin lines show the spread.
+/// A bar for each figure that was measured and has a reach, to the line at which its reach ends;
+/// thin lines show the spread.
 pub(crate) fn svg(results: &[(&'static Figure, Outcome)]) -> String {
     let mut rows = String::new();
     let mut at = TOP;
@@ -40,7 +41,8 @@ pub(crate) fn svg(results: &[(&'static Figure, Outcome)]) -> String {
         );
         at += ROW;
     }
-    let (height, line) = (at + 16.0, LEFT + FULL);
+    let height = at + 16.0;
+    let line = LEFT + FULL;
     format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {WIDTH} {height}\" \
          font-family=\"system-ui, sans-serif\" font-size=\"12\" dominant-baseline=\"middle\">\n\

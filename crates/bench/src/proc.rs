@@ -18,7 +18,8 @@ pub(crate) fn cpu(root: u32) -> Duration {
         .into_iter()
         .filter_map(|process| ticks(&fs::read_to_string(format!("/proc/{process}/stat")).ok()?))
         .sum();
-    // In milliseconds first, so that nothing is lost to rounding: a tick is ten of them nearly everywhere.
+    // In milliseconds first, so that nothing is lost to rounding: a tick is ten of them nearly
+    // everywhere.
     Duration::from_millis(ticks * 1000 / rustix::param::clock_ticks_per_second().max(1))
 }
 
@@ -52,7 +53,8 @@ fn family(root: u32) -> Vec<u32> {
     found
 }
 
-/// Fields 14 and 15 of `/proc/PID/stat`. The second, the program's name, may hold spaces and parentheses.
+/// Fields 14 and 15 of `/proc/PID/stat`. The second, the program's name, may hold spaces and
+/// parentheses.
 fn ticks(stat: &str) -> Option<u64> {
     let (_, rest) = stat.rsplit_once(')')?;
     let mut fields = rest.split_whitespace().skip(11);

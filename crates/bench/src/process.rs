@@ -1,8 +1,8 @@
 //! Processes that end with us, whatever ends us.
 //!
-//! Each is the head of a group of its own, which is ended when its [`Process`] is dropped, and by [`end_all`]
-//! when a signal ends the program. Against a kill that cannot be caught, the system tells it (see
-//! the role `guard`).
+//! Each is the head of a group of its own, which is ended when its [`Process`] is dropped, and by
+//! [`end_all`] when a signal ends the program. Against a kill that cannot be caught, the system
+//! tells it (see the role `guard`).
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -43,7 +43,8 @@ impl Process {
         Self::start_bare(guarded(command)?, log)
     }
 
-    /// Starts it through the guard, with standard error in a pipe that a thread empties. The file gets the beginning.
+    /// Starts it through the guard, with standard error in a pipe that a thread empties. The file
+    /// gets the beginning.
     pub(crate) fn start_piped(command: &Command, log: &Path) -> Result<Self> {
         let mut command = guarded(command)?;
         let file = File::create(log).tried(log.display())?;
@@ -141,14 +142,15 @@ fn guarded(command: &Command) -> Result<Command> {
     Ok(guarded)
 }
 
-/// Lets every other thread go first that wants to run: for a client whose own work is not what is measured, and which
-/// would be on another machine.
+/// Lets every other thread go first that wants to run: for a client whose own work is not what is
+/// measured, and which would be on another machine.
 pub(crate) fn give_way() {
     // Refused or not: without it the client costs more.
     let _ = nice(19);
 }
 
-/// Raises the limit of descriptors, of this process and of those that it starts, as far as the system allows.
+/// Raises the limit of descriptors, of this process and of those that it starts, as far as the
+/// system allows.
 pub(crate) fn allow_descriptors(wanted: u64) -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     if limit.maximum.is_some_and(|most| most < wanted) {
@@ -203,7 +205,8 @@ mod tests {
 
     #[test]
     fn pipe_is_drained_and_its_beginning_kept() {
-        let (pipe, mut kept) = (Pipe::default(), Vec::new());
+        let pipe = Pipe::default();
+        let mut kept = Vec::new();
         let text = "a line\n".repeat(100_000);
         pipe.drain(text.as_bytes(), &mut kept);
         assert_eq!(pipe.lines.load(Relaxed), 100_000);

@@ -1,4 +1,4 @@
-//! This program, started again as a server.
+//! Second start of this program, as a server.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Command;

@@ -59,8 +59,8 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Starts it in front of this authority and waits until it takes connections. What repeats another server's answer
-    /// has its port in the authority's place.
+    /// Starts it in front of this authority and waits until it takes connections. What repeats
+    /// another server's answer has its port in the authority's place.
     pub(crate) fn start(lab: &Lab, subject: Subject, authority: u16, room: Room) -> Result<Self> {
         let port = free_port()?;
         let folder = lab.folder(subject.name())?;

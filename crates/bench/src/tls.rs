@@ -17,7 +17,8 @@ pub(crate) struct TlsListener {
 impl TlsListener {
     /// Makes a certificate in this folder. wrk verifies none.
     pub(crate) fn create(folder: &Path) -> Result<Self> {
-        let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
+        let certificate = folder.join("certificate.pem");
+        let key = folder.join("key.pem");
         let mut command = Command::new("openssl");
         command.args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
         command.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);

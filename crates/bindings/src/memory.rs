@@ -11,7 +11,7 @@ use introspectd_core::{
 use crate::keys::{EntryKey, Keys, random_root};
 use crate::revocation_map::RevocationMap;
 
-/// In-memory store, at most 32 MiB or some hundred thousand bindings. Over the limit those that end
+/// Store in memory, at most 32 MiB or some hundred thousand bindings. Over the limit those that end
 /// first are dropped with a warning, and their tokens are inactive.
 ///
 /// At most 150,000 revocations: over the limit those that end first are dropped, and hold at their

@@ -87,7 +87,8 @@ impl fmt::Debug for Timestamp {
 
 /// Source of time, injected so that both sides of every boundary can be tested.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// Wall time, rounded down to the second: `now < exp` then holds until the very second of `exp`.
+    /// Wall time, rounded down to the second: `now < exp` then holds until the very second of
+    /// `exp`.
     fn now(&self) -> Timestamp;
 
     /// Time since a fixed moment, for ages and reuse. No adjustment of the wall clock moves it, and

@@ -11,8 +11,8 @@ pub struct Listing {
 
 /// Conditions on a record, all of which must hold. A filter that the vendor's call takes is sent to
 /// it, any other is applied to the result. One about a value that the vendor's records do not have
-/// is [`Failure::Unsupported`](crate::Failure::Unsupported): matching records could not be told
-/// apart.
+/// is [`Failure::Unsupported`](crate::Failure::Unsupported): matches could not be
+/// determined.
 ///
 /// The state is no filter here: it changes with time, so the caller of the list applies it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -111,7 +111,8 @@ mod tests {
     #[test]
     fn owner_and_user_filters_combine_to_one_user() {
         let user = |owner: Option<&str>, user: Option<&str>| {
-            let (owner, user_id) = (owner.map(str::to_owned), user.map(str::to_owned));
+            let owner = owner.map(str::to_owned);
+            let user_id = user.map(str::to_owned);
             let filters = Filters { owner, user_id, ..Filters::default() };
             match filters.user() {
                 User::Any => "any".to_owned(),

@@ -104,7 +104,7 @@ pub enum State {
     Expired,
     /// Revoked.
     Revoked,
-    /// Before its start.
+    /// Not started yet.
     NotYetValid,
     /// Status that is not good, or none.
     Unknown,

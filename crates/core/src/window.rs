@@ -148,7 +148,8 @@ mod tests {
         limit: Limit,
         taken: usize,
     ) -> Vec<Vec<CreationKey>> {
-        let (mut seen, mut from) = (Vec::new(), None);
+        let mut seen = Vec::new();
+        let mut from = None;
         loop {
             let mut window = Window::with_limit(order, from, limit);
             for (place, size) in list {

@@ -32,7 +32,8 @@ pub(crate) enum Command {
 impl Command {
     /// Reads the words after the program's name. The error is one line for the reader.
     pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
-        let (mut once, mut ports) = (false, Ports::default());
+        let mut once = false;
+        let mut ports = Ports::default();
         let mut words = words.iter().map(String::as_str);
         while let Some(word) = words.next() {
             match word {

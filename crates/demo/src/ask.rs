@@ -119,7 +119,8 @@ impl Ask {
             request = request.header(ACCEPT_LANGUAGE, language);
         }
         let basic = format!("Basic {}", STANDARD.encode(format!("{name}:{secret}")));
-        let (mut target, mut body) = (self.path(), String::new());
+        let mut target = self.path();
+        let mut body = String::new();
         match &self.question {
             Question::Form { form, .. } => {
                 body = encoded(form);

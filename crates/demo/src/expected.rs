@@ -146,7 +146,8 @@ struct Differences(Vec<String>);
 impl Differences {
     /// Compares as texts: a JSON string keeps its quotes, so that it differs from a number.
     fn compare(&mut self, what: &str, expected: &impl ToString, got: &impl ToString) {
-        let (expected, got) = (expected.to_string(), got.to_string());
+        let expected = expected.to_string();
+        let got = got.to_string();
         self.ensure(expected == got, || {
             let named = |text: String| if text.is_empty() { "none".to_owned() } else { text };
             format!("{what}: expected {}, got {}", named(expected.clone()), named(got.clone()))

@@ -2,8 +2,10 @@
 
 /// Breaks JSON into indented lines. What is no JSON comes out as no JSON.
 pub(crate) fn lines(text: &str) -> String {
-    let (mut lines, mut depth) = (String::new(), 0);
-    let (mut quoted, mut escaped) = (false, false);
+    let mut lines = String::new();
+    let mut depth = 0;
+    let mut quoted = false;
+    let mut escaped = false;
     for c in text.chars() {
         if quoted {
             quoted = escaped || c != '"';

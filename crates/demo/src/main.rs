@@ -67,8 +67,8 @@ fn main() -> ExitCode {
 
 /// Runs the demo from the build to the end; no verdict if it is interrupted.
 fn demo(once: bool, ports: Ports) -> Result<Option<Verdict>, String> {
-    // A taken port should not cost a build's wait. The build comes before any signal is caught, so that
-    // Ctrl-C simply ends it.
+    // A taken port should not cost a build's wait. The build comes before any signal is caught, so
+    // that Ctrl-C simply ends it.
     ports.check()?;
     let build = Build::run()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
@@ -96,7 +96,8 @@ async fn play(once: bool, build: &Build, ports: Ports) -> Result<Verdict, String
 
 async fn ask_all(voice: &Voice, scene: &Scene, groups: &[Group]) -> Verdict {
     let api = scene.ports.api();
-    let (mut right, mut count) = (0, 0);
+    let mut right = 0;
+    let mut count = 0;
     for group in groups {
         voice.heading(group);
         for step in &group.steps {

@@ -17,7 +17,8 @@ pub(crate) struct Build {
 }
 
 impl Build {
-    /// Runs `cargo build` for the profile that this program was built with. Cargo shows its own progress.
+    /// Runs `cargo build` for the profile that this program was built with. Cargo shows its own
+    /// progress.
     pub(crate) fn run() -> Result<Self, String> {
         let own = std::env::current_exe()
             .map_err(|error| format!("cannot find the path of this program: {error}"))?;

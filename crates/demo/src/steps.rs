@@ -249,7 +249,8 @@ fn apigee(now: SystemTime) -> Value {
 }
 
 fn sso(now: SystemTime) -> Value {
-    let (issued, subject) = (seconds(now), rfc7662::SUBJECT);
+    let issued = seconds(now);
+    let subject = rfc7662::SUBJECT;
     json!({
         "active": true, "provider": "sso", "scope": rfc7662::SCOPE, "client_id": "l238j323ds-23ij4",
         "username": "jdoe", "token_type": "Bearer", "iat": issued, "nbf": issued,
@@ -269,7 +270,8 @@ fn bank(now: SystemTime) -> Value {
     })
 }
 
-/// The records of [`scene::USER`] as they are listed: all were issued at the same time, so in the order of the providers.
+/// The records of [`scene::USER`] as they are listed: all were issued at the same time, so in the
+/// order of the providers.
 fn users(now: SystemTime) -> Vec<Value> {
     let bank =
         with(bank(now), json!({"jti": passport::READER, "scope": "iam.users.get paas.core.qrcodes.get"}));

@@ -10,8 +10,8 @@ use tonic::Code;
 
 use crate::metadata;
 
-/// The request may pass, with the client's identity in its headers and its claims in Envoy's dynamic metadata.
-/// `sent` are the names of the headers that the client sent.
+/// The request may pass, with the client's identity in its headers and its claims in Envoy's
+/// dynamic metadata. `sent` are the names of the headers that the client sent.
 pub(crate) fn allowed<'a>(allowed: &Allowed, sent: impl Iterator<Item = &'a str>) -> CheckResponse {
     let headers = allowed.identity().map(|(name, value)| header(name.as_str(), value)).collect();
     let forged = sent.filter(|name| is_forged(name, allowed)).map(str::to_owned).collect();
@@ -23,15 +23,15 @@ pub(crate) fn allowed<'a>(allowed: &Allowed, sent: impl Iterator<Item = &'a str>
     }
 }
 
-/// Whether an application could take a header for one of identity that we did not set. Those that we set are
-/// overwritten, and to remove them would remove ours.
+/// Returns true if an application could take a header for an identity header that we did not set.
+/// Those that we set are overwritten; removing them would remove ours.
 fn is_forged(name: &str, allowed: &Allowed) -> bool {
     let name = name.to_ascii_lowercase();
     reads_as_identity(&name) && !allowed.identity().any(|(ours, _)| ours.as_str() == name)
 }
 
-/// Many applications make a variable of a header's name, and `_` of `-`; some make `_` of all that is neither letter nor
-/// digit, so that `x.auth.subject` is theirs, too.
+/// Many applications make a variable of a header's name, and `_` of `-`; some make `_` of all that
+/// is neither letter nor digit, so that `x.auth.subject` is theirs, too.
 fn reads_as_identity(name: &str) -> bool {
     let letter_or_dash = |byte: u8| if byte.is_ascii_alphanumeric() { byte } else { b'-' };
     name.bytes().map(letter_or_dash).take(7).eq(*b"x-auth-")

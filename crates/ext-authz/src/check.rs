@@ -4,18 +4,20 @@ use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use introspectd_front::DEFAULT_POLICY;
 
-/// The policy that Envoy's configuration names in `context_extensions`, or else the one of `/forward-auth` alone.
+/// The policy that Envoy's configuration names in `context_extensions`, or else the one of
+/// `/forward-auth` alone.
 pub(crate) fn policy(attributes: &AttributeContext) -> &str {
     attributes.context_extensions.get("policy").map_or(DEFAULT_POLICY, String::as_str)
 }
 
 const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Of the client's headers, those that are looked at: its token, its language, and the id that Envoy gave the request,
-/// for the audit log.
+/// Selects the client's headers that are read: its token, its language, and the id that Envoy gave
+/// the request, for the audit log.
 ///
-/// Envoy sends them in one of two forms. In the plain one it has joined several of one name by commas, so that two
-/// tokens look like one that is malformed; in the raw one they come as they are.
+/// Envoy sends them in one of two forms. In the plain one it has joined several of one name by
+/// commas, so that two tokens look like one that is malformed; in the raw one they come as they
+/// are.
 pub(crate) fn client_headers(attributes: &AttributeContext) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in pairs(attributes) {
@@ -45,7 +47,7 @@ fn pairs(attributes: &AttributeContext) -> impl Iterator<Item = (&str, &[u8])> {
     plain.chain(raw)
 }
 
-/// What no header could hold becomes one that is no token, rather than none: it was sent.
+/// Reads a value. Bytes that a header cannot hold become an invalid token, not a missing one.
 fn read_value(value: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(value).unwrap_or(HeaderValue::from_static("Bearer \"\""))
 }

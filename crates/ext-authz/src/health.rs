@@ -4,7 +4,7 @@ use tonic::{Request, Response, Status, async_trait};
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::{HealthCheckRequest, HealthCheckResponse, health_server};
 
-/// What `/readyz` says, over gRPC.
+/// Readiness of `/readyz`, over gRPC.
 pub(crate) struct Health(pub(crate) Readiness);
 
 /// The process as a whole, and the one service that it has here.
@@ -25,7 +25,8 @@ impl health_server::Health for Health {
 
     type WatchStream = tokio_stream::Empty<Result<HealthCheckResponse, Status>>;
 
-    /// Whoever watched would keep its connection, and with it the drain, for nothing: one asks now and then.
+    /// Refuses watches, which would hold their connection, and with it the drain; Envoy polls
+    /// instead.
     async fn watch(&self, _: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
         Err(Status::unimplemented("ask with Check"))
     }

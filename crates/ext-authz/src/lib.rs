@@ -1,8 +1,8 @@
 //! Envoy's external authorization over gRPC: the decision of `/forward-auth` in other words.
 //!
-//! `envoy.service.auth.v3.Authorization/Check` brings a client's request as a message; what is decided, and what the
-//! client gets where it is refused, is `introspectd_front`'s to say. Beside it, `grpc.health.v1.Health/Check` tells
-//! whether new requests are welcome.
+//! `envoy.service.auth.v3.Authorization/Check` brings a client's request as a message; what is
+//! decided, and what the client gets where it is refused, is `introspectd_front`'s to say. Beside
+//! it, `grpc.health.v1.Health/Check` tells whether new requests are welcome.
 
 mod answer;
 mod check;
@@ -44,7 +44,7 @@ pub struct ExtAuthz {
 }
 
 impl ExtAuthz {
-    /// For a connection, in a process of this readiness.
+    /// Creates the service of one connection.
     pub fn new(session: Arc<Session>, readiness: Readiness) -> Self {
         let health = HealthServer::new(Health(readiness)).max_decoding_message_size(MAX_HEALTH);
         Self { session, health, gathered: Arc::new(Semaphore::new(message::MAX_GATHERED)) }

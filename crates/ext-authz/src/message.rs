@@ -1,5 +1,5 @@
-//! The one message of a unary gRPC call, read without tonic: whatever is wrong with it must become an answer that
-//! refuses, and no gRPC status, which Envoy's `failure_mode_allow` lets pass.
+//! The one message of a unary gRPC call, read without tonic: whatever is wrong with it must become
+//! an answer that refuses, and no gRPC status, which Envoy's `failure_mode_allow` lets pass.
 
 use std::error::Error;
 use std::pin::Pin;
@@ -10,16 +10,18 @@ use hyper::body::{Body, Bytes};
 use introspectd_front::BadMessage;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-/// Largest message, in bytes. A client's head as Envoy takes it (60 KiB), and what Envoy says of the connection.
+/// Largest message, in bytes. A client's head as Envoy takes it (60 KiB), and what Envoy says of
+/// the connection.
 pub(crate) const MAX_MESSAGE: usize = 64 * 1024;
 
-/// Most bytes of messages that one connection has gathered at a time. Further messages wait, within [`DEADLINE`].
+/// Most bytes of messages that one connection has gathered at a time. Further messages wait, within
+/// [`DEADLINE`].
 pub(crate) const MAX_GATHERED: usize = 1024 * 1024;
 
 /// Deadline for a whole message, as for the bodies of forms.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Length of what stands before a message: a flag, and the message's length in four bytes.
+/// Length of a message's prefix: a flag, and the message's length in four bytes.
 const PREFIX: usize = 5;
 
 /// A message, and its share of what its connection may gather.
@@ -48,7 +50,8 @@ where
         pending.extend_from_slice(&next(body.as_mut()).await?.ok_or(BadMessage::Malformed)?);
     }
     let (length, begun) = parse(&pending)?;
-    // At once for all of it: two messages that wait for the rest of each other's share would wait for ever.
+    // At once for all of it: two messages that wait for the rest of each other's share would wait
+    // for ever.
     let share = gathered.acquire_many(length).await.map_err(|_| BadMessage::TooSlow)?;
     let length = usize::try_from(length).map_err(|_| BadMessage::TooLarge)?;
     let mut message = Vec::with_capacity(length);
@@ -79,7 +82,7 @@ fn parse(pending: &[u8]) -> Result<(u32, &[u8]), BadMessage> {
     Ok((length, begun))
 }
 
-/// The next data, not empty. `None` at the end; what stands behind data (trailers) says nothing.
+/// Next non-empty data; `None` at the end. Trailers are ignored.
 async fn next<B>(mut body: Pin<&mut B>) -> Result<Option<Bytes>, BadMessage>
 where
     B: Body<Data = Bytes, Error: Error>,

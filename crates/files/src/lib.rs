@@ -34,7 +34,8 @@ pub fn read(path: &Path, limit: usize, wait: Duration) -> io::Result<Vec<u8>> {
     // An ordinary open of a named pipe waits for a writer.
     let mut file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
     let deadline = Instant::now() + wait;
-    let (mut content, mut piece) = (Vec::new(), [0; 8192]);
+    let mut content = Vec::new();
+    let mut piece = [0; 8192];
     loop {
         match file.read(&mut piece) {
             Ok(0) if content.is_empty() && is_pipe(&file)? => {

@@ -67,7 +67,8 @@ impl Section {
     /// Reads the tables under `key` by name, in the order of the names.
     pub fn sections(&mut self, key: &str) -> Vec<(String, Self)> {
         let holder = self.section(key);
-        let (path, origin) = (holder.path.clone(), holder.origin.clone());
+        let path = holder.path.clone();
+        let origin = holder.origin.clone();
         let mut sections = Vec::new();
         for (name, value) in holder.table {
             let origin = value.origin().unwrap_or(&origin).to_owned();
@@ -75,7 +76,8 @@ impl Section {
             match value.kind {
                 ValueKind::Table(table) => {
                     let table = table.into_iter().collect();
-                    let (environment, ledger) = (Rc::clone(&self.environment), self.ledger.clone());
+                    let environment = Rc::clone(&self.environment);
+                    let ledger = self.ledger.clone();
                     sections
                         .push((name, Self { path, origin, table, asked: Vec::new(), environment, ledger }));
                 }

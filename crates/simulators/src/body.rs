@@ -20,7 +20,8 @@ pub(crate) enum Payload {
     Pieces(Pieces, usize),
 }
 
-/// A body of any length, made up while it is sent: piece after piece, from number 0 on, until there is none.
+/// A body of any length, made up while it is sent: piece after piece, from number 0 on, until there
+/// is none.
 #[derive(Clone)]
 pub struct Pieces(Arc<dyn Fn(usize) -> Option<Bytes> + Send + Sync>);
 
@@ -77,7 +78,8 @@ impl Body for Payload {
             Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
             Self::FirstHalf { half: half @ Some(_), .. } => data(half.take()),
             Self::FirstHalf { flushed: flushed @ false, .. } => {
-                // The server flushes what it has when a body is not ready; an error would discard it.
+                // The server flushes what it has when a body is not ready; an error would discard
+                // it.
                 *flushed = true;
                 context.waker().wake_by_ref();
                 Poll::Pending

@@ -97,7 +97,8 @@ async fn respond<V: Vendor>(
 async fn recorded(request: Request<Incoming>) -> Result<Recorded, hyper::Error> {
     let (head, body) = request.into_parts();
     let target = match head.version {
-        // hyper puts scheme and authority back into the URI; on the wire they are fields of their own.
+        // hyper puts scheme and authority back into the URI; on the wire they are fields of their
+        // own.
         Version::HTTP_2 => head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         _ => head.uri.to_string(),
     };
@@ -139,7 +140,8 @@ fn pieces(pieces: Pieces) -> Response<Payload> {
     with_head(&Answer::text(200, "application/json", ""), Payload::Pieces(pieces, 0))
 }
 
-/// A status or header that HTTP cannot carry is a mistake in a test: 599 says so, and nothing else does.
+/// A status or header that HTTP cannot carry is a mistake in a test: 599 says so, and nothing else
+/// does.
 fn with_head(answer: &Answer, body: Payload) -> Response<Payload> {
     let mut response = Response::builder().status(answer.status);
     for (name, value) in &answer.headers {

@@ -17,11 +17,11 @@ pub enum Fault {
     Reset,
     /// Never answers. Ends with the connection.
     Hang,
-    /// The normal answer's status, headers and Content-Length, the first half of its body, then the end of the
-    /// connection. A 204 becomes a 200.
+    /// The normal answer's status, headers and Content-Length, the first half of its body, then the
+    /// end of the connection. A 204 becomes a 200.
     Truncate,
-    /// A 200 `application/json` body of this many bytes, without Content-Length: an object with one long string. At
-    /// least the 13 bytes that such an object takes.
+    /// A 200 `application/json` body of this many bytes, without Content-Length: an object with one
+    /// long string. At least the 13 bytes that such an object takes.
     Oversize(usize),
     /// A 200 `application/json` with this body, without Content-Length.
     Pieces(Pieces),

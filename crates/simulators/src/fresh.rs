@@ -20,8 +20,11 @@ pub(crate) fn uuid() -> String {
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
     let high = mixed(serial);
     let low = mixed(!serial);
-    let (a, b, c) = (high >> 32, (high >> 16) & 0xffff, high & 0x0fff);
-    let (d, e) = ((low >> 48) & 0x3fff | 0x8000, low & 0xffff_ffff_ffff);
+    let a = high >> 32;
+    let b = (high >> 16) & 0xffff;
+    let c = high & 0x0fff;
+    let d = (low >> 48) & 0x3fff | 0x8000;
+    let e = low & 0xffff_ffff_ffff;
     format!("{a:08x}-{b:04x}-4{c:03x}-{d:04x}-{e:012x}")
 }
 

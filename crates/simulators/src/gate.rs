@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Holds every request that arrived after [`Simulator::gate`](crate::Simulator::gate), until opened or dropped.
+/// Holds every request that arrived after [`Simulator::gate`](crate::Simulator::gate), until opened
+/// or dropped.
 ///
 /// A held request is recorded and its fault, if any, is chosen; the vendor has not seen it yet.
 pub struct Gate {

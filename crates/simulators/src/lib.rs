@@ -1,11 +1,13 @@
 //! Vendor authorization servers on loopback, with their documented answers and scripted faults.
 //!
-//! A [`Simulator`] serves one [`Vendor`]: [`passport::Passport`], [`tibco_asg::TibcoAsg`], [`apigee::Apigee`] or
-//! [`rfc7662::Rfc7662`]. It keeps a [`Recorded`] of every request, answers a [`Fault`] where one was asked for, and
-//! holds requests at a [`Gate`], so that tests need no sleeps.
+//! A [`Simulator`] serves one [`Vendor`]: [`passport::Passport`], [`tibco_asg::TibcoAsg`],
+//! [`apigee::Apigee`] or [`rfc7662::Rfc7662`]. It keeps a [`Recorded`] of every request, answers a
+//! [`Fault`] where one was asked for, and holds requests at a [`Gate`], so that tests need no
+//! sleeps.
 //!
-//! This crate imports none of introspectd's others: what produces an answer and what reads it must not be able to be
-//! wrong together. Behaviour for which the vendor's documentation is silent is marked "assumed".
+//! This crate imports none of introspectd's others: what produces an answer and what reads it must
+//! not be able to be wrong together. Behaviour for which the vendor's documentation is silent is
+//! marked "assumed".
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> std::io::Result<()> {

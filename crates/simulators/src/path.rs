@@ -8,7 +8,8 @@ pub(crate) fn identifier(path: &str, prefix: &str) -> Option<String> {
     (!segment.is_empty() && !segment.contains('/')).then(|| decoded(segment))
 }
 
-/// The path's segments after decoding: `%2F` has become a separator, dot segments are resolved, empty ones merged.
+/// The path's segments after decoding: `%2F` has become a separator, dot segments are resolved,
+/// empty ones merged.
 pub(crate) fn resolved(path: &str) -> Vec<String> {
     let mut segments = Vec::new();
     for segment in decoded(path).split('/') {

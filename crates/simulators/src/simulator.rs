@@ -69,7 +69,8 @@ impl<V: Vendor> Simulator<V> {
         &self.shared.stage.vendor
     }
 
-    /// Every request since the start or [`forget`](Self::forget), in order of arrival, whatever came of it.
+    /// Every request since the start or [`forget`](Self::forget), in order of arrival, whatever
+    /// came of it.
     pub fn requests(&self) -> Vec<Recorded> {
         self.shared.stage.script().recorded.clone()
     }

@@ -44,7 +44,8 @@ impl<V> Stage<V> {
         Self { vendor, script: Mutex::default() }
     }
 
-    /// Records a request and says what it meets. One lock, so that the order of arrival is also that of the faults.
+    /// Records a request and says what it meets. One lock, so that the order of arrival is also
+    /// that of the faults.
     pub(crate) fn received(&self, request: Recorded) -> Treatment {
         let mut script = self.script();
         script.recorded.push(request);

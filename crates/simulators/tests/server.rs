@@ -205,7 +205,7 @@ async fn stopped_server_refuses_and_ends_connections() {
     let held = tokio::spawn(get(&server, "/").send());
     gate.arrived(1).await;
     server.stop();
-    let refused = std::net::TcpStream::connect(server.address()).expect_err("nobody listens");
+    let refused = std::net::TcpStream::connect(server.address()).expect_err("no listener");
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     assert!(held.await.expect("no panic").is_err());
     let again = Simulator::bind(Echo, server.address()).await.expect("the port is free again");

@@ -127,7 +127,8 @@ async fn long_list_has_the_members_of_a_list_and_secrets() {
     server.next(Fault::Pieces(long_list(100_000)));
     let reply = request(&server, "GET", "owners").http10().reply().await;
     assert!(reply.body.len() > 100_000);
-    let (tokens, documented) = (reply.json(), listed(&server, "owners").await.json());
+    let tokens = reply.json();
+    let documented = listed(&server, "owners").await.json();
     let members = documented[0].as_object().expect("a record").keys();
     let mut times = Vec::new();
     for token in tokens.as_array().expect("an array") {

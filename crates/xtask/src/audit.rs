@@ -8,7 +8,8 @@ use crate::run::{Failure, Line, step};
 /// Returns the last line to print.
 ///
 /// # Errors
-/// cargo-deny cannot be installed, or a rule is broken, or an advisory names one of our dependencies.
+/// cargo-deny cannot be installed, or a rule is broken, or an advisory names one of our
+/// dependencies.
 pub(crate) fn dependencies() -> Result<&'static str, Failure> {
     step("cargo-deny", installed)?;
     step("licenses bans sources", || {

@@ -1,11 +1,13 @@
-//! `cargo xtask bench`: what a cached answer costs. The measuring is a program of its own, `crates/bench`.
+//! `cargo xtask bench`: what a cached answer costs. The measuring is a program of its own,
+//! `crates/bench`.
 
 use std::path::PathBuf;
 
 use crate::run::{Failure, Line, step};
 use crate::tools;
 
-/// Builds introspectd as it is shipped, and the program that measures it, and runs that with these arguments.
+/// Builds introspectd as it is shipped, and the program that measures it, and runs that with these
+/// arguments.
 ///
 /// # Errors
 /// The tools are missing, something does not build, or a figure is not met.
@@ -15,7 +17,8 @@ pub(crate) fn figures(arguments: &[&str]) -> Result<(), Failure> {
         Line::new("cargo", &["build", "--release", "-p", "introspectd", "-p", "introspectd-bench"]).run()
     })?;
     let bench = built()?;
-    // Not through `cargo run`: it would choose features for this package alone, and build all of it again.
+    // Not through `cargo run`: it would choose features for this package alone, and build all of it
+    // again.
     step("bench", || Line::new(&bench.to_string_lossy(), arguments).run())
 }
 

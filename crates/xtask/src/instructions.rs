@@ -1,4 +1,5 @@
-//! `cargo xtask bench --instructions`: how many instructions a hit takes, against the committed number.
+//! `cargo xtask bench --instructions`: how many instructions a hit takes, against the committed
+//! number.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -18,7 +19,8 @@ const COUNTED: &str =
 /// Requests of one run.
 const HITS: u64 = 1000;
 
-/// A hit may take so many hundredths more before it is a failure: another processor's copy routines may do that.
+/// A hit may take so many hundredths more before it is a failure: another processor's copy routines
+/// may do that.
 const SLACK: u64 = 2;
 
 /// The version must be that of the library in `Cargo.toml`.
@@ -27,7 +29,8 @@ const RUNNER: &str = "0.20.0";
 /// Counts and compares, or with `accept` writes down what was counted.
 ///
 /// # Errors
-/// A tool is missing, something does not build, or a hit takes more than it did; says which functions grew.
+/// A tool is missing, something does not build, or a hit takes more than it did; says which
+/// functions grew.
 pub(crate) fn compare(accept: bool) -> Result<(), Failure> {
     step("tools", || tools::install_missing(tools::INSTRUCTIONS).and_then(|()| install_runner()))?;
     step("count", || bench::inside("instructions"))?;

@@ -1,6 +1,7 @@
 //! Test peers written for Node: installs a folder of `tests/` that has a `package-lock.json`.
 //!
-//! It is installed into a copy under `target/`, where the tests find it: the source tree stays clean.
+//! It is installed into a copy under `target/`, where the tests find it: the source tree stays
+//! clean.
 
 use std::fs;
 use std::io;
@@ -8,7 +9,8 @@ use std::path::Path;
 
 use crate::run::{Failure, Line, root};
 
-/// The folders of `tests/` that are installed: a server to introspect at, and a client that introspects.
+/// The folders of `tests/` that are installed: a server to introspect at, and a client that
+/// introspects.
 pub(crate) const PEERS: [&str; 2] = ["interop/oidc-provider", "interop/oauth4webapi"];
 
 /// Stamp that is written last, so that an interrupted installation starts over.
@@ -39,7 +41,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
     fs::create_dir_all(to)?;
     for file in fs::read_dir(from)? {
         let file = file?;
-        // Where somebody has run npm by hand, there is a folder of modules.
+        // A manual run of npm leaves a folder of modules.
         if file.file_type()?.is_file() {
             fs::copy(file.path(), to.join(file.file_name()))?;
         }

@@ -1,19 +1,21 @@
 //! Test peers that PyPI has: installs a `requirements.txt` of `tests/`.
 //!
-//! It is installed into an environment of its own under `target/`, where the tests find its programs.
+//! It is installed into an environment of its own under `target/`, where the tests find its
+//! programs.
 
 use std::fs;
 
 use crate::run::{Failure, Line, root};
 
-/// The folders of `tests/` that have one: gateways, a client that knows us by our description alone,
-/// and the servers and clients of `tests/interop`.
+/// The folders of `tests/` that have one: gateways, a client that knows us by our description
+/// alone, and the servers and clients of `tests/interop`.
 pub(crate) const PEERS: [&str; 3] = ["gateways", "openapi", "interop"];
 
 /// Stamp that is written last, so that an interrupted installation starts over.
 const STAMP: &str = ".installed";
 
-/// Brings `target/{peers}-venv` up to date with `tests/{peers}/requirements.txt`. Does nothing where it is.
+/// Brings `target/{peers}-venv` up to date with `tests/{peers}/requirements.txt`. Does nothing
+/// where it is.
 ///
 /// # Errors
 /// A file cannot be read or written, or `pip install` failed.
@@ -32,7 +34,8 @@ pub(crate) fn install(peers: &str) -> Result<(), Failure> {
 
     println!("    installing {}", to.display());
     let _ = fs::remove_file(&stamp);
-    let (place, list) = (to.to_string_lossy(), requirements.to_string_lossy());
+    let place = to.to_string_lossy();
+    let list = requirements.to_string_lossy();
     Line::new("python3", &["-m", "venv", "--clear", &place]).run()?;
     let pip = to.join("bin/pip");
     let exactly =

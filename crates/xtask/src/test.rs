@@ -23,14 +23,16 @@ pub(crate) fn everything() -> Result<(), Failure> {
     step("tests", || Line::new("cargo", &["test", "--workspace", "--lib", "--bins", "--tests"]).run())
 }
 
-/// The tests that `filters`, arguments of `cargo test`, select. The tools are looked at first: it takes no
-/// time where they are there, and without them the tests would fail for a reason that is hard to see.
+/// The tests that `filters`, arguments of `cargo test`, select. The tools are looked at first: it
+/// takes no time where they are there, and without them the tests would fail for a reason that is
+/// hard to see.
 ///
 /// # Errors
 /// The tools are missing, or a test failed.
 pub(crate) fn only(filters: &[&str]) -> Result<(), Failure> {
     needed()?;
-    // Without `--workspace`, which would overrule a `-p` among the filters; at the root it is the default.
+    // Without `--workspace`, which would overrule a `-p` among the filters; at the root it is the
+    // default.
     let arguments = [&["test"], filters].concat();
     step("tests", || Line::new("cargo", &arguments).run())
 }

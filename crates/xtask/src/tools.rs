@@ -86,7 +86,8 @@ enum Lack {
     TooOld(u32),
 }
 
-/// Installs the programs that are not there, as root or through `sudo` where it asks for no password.
+/// Installs the programs that are not there, as root or through `sudo` where it asks for no
+/// password.
 ///
 /// # Errors
 /// One is missing or too old and could not be installed; says which, and what to type.
@@ -112,8 +113,8 @@ pub(crate) fn install_missing(tools: &'static [Tool]) -> Result<(), Failure> {
     Err(Failure::new(format!("after the installation of {}: {}", packages.join(", "), listed(&lacking))))
 }
 
-/// Debian's own way: lists refreshed once if they are stale, nothing beyond what is needed, no service
-/// started by its package.
+/// Debian's own way: lists refreshed once if they are stale, nothing beyond what is needed, no
+/// service started by its package.
 const INSTALL: &str = include_str!("install.sh");
 
 fn install(packages: &[&str]) -> Result<(), &'static str> {

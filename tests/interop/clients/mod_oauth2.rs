@@ -10,8 +10,8 @@ use tempfile::TempDir;
 
 use super::scene::{CALLER, GOOD, LACKS_SCOPE, REVOKED, SECRET, Scene, UNKNOWN};
 
-/// The module's own options (`/etc/apache2/mods-available/oauth2.conf`); `sub` becomes the remote user. It compares a
-/// claim as a whole.
+/// The module's own options (`/etc/apache2/mods-available/oauth2.conf`); `sub` becomes the remote
+/// user. It compares a claim as a whole.
 const CONFIGURATION: &str = r#"
 ServerRoot FOLDER
 ServerName 127.0.0.1

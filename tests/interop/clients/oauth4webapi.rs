@@ -1,5 +1,5 @@
-//! A client that was written for RFC 7662 and RFC 8414 and not for us, npm's `oauth4webapi`, finds introspectd by its
-//! issuer and introspects through it unchanged.
+//! A client that was written for RFC 7662 and RFC 8414 and not for us, npm's `oauth4webapi`, finds
+//! introspectd by its issuer and introspects through it unchanged.
 
 use std::process::Stdio;
 

@@ -1,5 +1,5 @@
-//! Libraries that protect an API by introspection: each lets through what is active and has the scope, and
-//! nothing else, whatever is out of order.
+//! Libraries that protect an API by introspection: each lets through what is active and has the
+//! scope, and nothing else, whatever is out of order.
 
 use http::Method;
 use introspectd_tests::Reply;

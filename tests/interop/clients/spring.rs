@@ -44,7 +44,8 @@ const JDK_CLIENT: &str = "Connection: Upgrade, HTTP2-Settings\r\n\
 const WEB_CLIENT: &str = "user-agent: ReactorNetty/1.2.0\r\naccept: application/json\r\n\
     content-type: application/x-www-form-urlencoded;charset=UTF-8\r\n";
 
-/// Since 6.5 the credentials are form-encoded as `URLEncoder` does it; before, they were sent as they are.
+/// Since 6.5 the credentials are form-encoded as `URLEncoder` does it; before, they were sent as
+/// they are.
 fn authorizations() -> [String; 2] {
     let encoded: String = form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
     [format!("{CALLER}:{encoded}"), format!("{ASCII_CALLER}:{ASCII_SECRET}")].map(basic)

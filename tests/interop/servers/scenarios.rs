@@ -94,7 +94,8 @@ pub(crate) async fn refused_provider_credentials_are_named_in_the_log<S: Server>
 }
 
 pub(crate) async fn form_encoded_credentials_are_understood<S: Server>() {
-    let (usual, awkward) = (format!("\"{CLIENT_ID}\""), format!("\"{AWKWARD_ID}\""));
+    let usual = format!("\"{CLIENT_ID}\"");
+    let awkward = format!("\"{AWKWARD_ID}\"");
     let scene = Scene::<S>::open_with(|toml| toml.replace(&usual, &awkward), SECRET).await;
     let token = scene.mint().await;
     assert_eq!(scene.introspect(&token).await.json()["active"], true);

@@ -14,8 +14,8 @@ use tokio::sync::OnceCell;
 use crate::page;
 use crate::peer::Peer;
 
-/// Secret of both clients that may introspect. Each of its characters means something else where RFC 6749
-/// section 2.3.1's encoding is left out.
+/// Secret of both clients that may introspect. Each of its characters means something else where
+/// RFC 6749 section 2.3.1's encoding is left out.
 pub(crate) const SECRET: &str = "s3cr:t/+ %&";
 
 /// The same, encoded as that section says.

@@ -34,7 +34,8 @@ async fn try_out<S: Server>(
 
 pub(crate) async fn try_prints_a_working_section<S: Server>() {
     let scene = Scene::<S>::open().await;
-    let (token, folder) = (scene.mint().await, tempfile::tempdir().unwrap());
+    let token = scene.mint().await;
+    let folder = tempfile::tempdir().unwrap();
     let (code, section, report) = try_out(&scene, &folder, SECRET, &token).await;
     assert_eq!(code, Some(0), "{report}");
     assert!(report.contains("active for another "), "{report}");
@@ -54,7 +55,8 @@ pub(crate) async fn try_prints_a_working_section<S: Server>() {
 
 pub(crate) async fn try_with_a_wrong_secret_names_the_credentials<S: Server>() {
     let scene = Scene::<S>::open().await;
-    let (token, folder) = (scene.mint().await, tempfile::tempdir().unwrap());
+    let token = scene.mint().await;
+    let folder = tempfile::tempdir().unwrap();
     let (code, section, report) = try_out(&scene, &folder, "another secret", &token).await;
     assert_eq!((code, &*section), (Some(1), ""), "{report}");
     let refusal =

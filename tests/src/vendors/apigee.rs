@@ -20,7 +20,7 @@ impl Fixture for Apigee {
     const STALE: &'static str = apigee::EXPIRED;
     const REVOKED: &'static str = apigee::REVOKED;
     const UNKNOWN: &'static str = apigee::UNKNOWN;
-    // An end of -1 means never for keys; for a token nobody says so, and it has ended.
+    // An end of -1 is documented as "never" for keys only, so a token with it has expired.
     const NOT_GOOD: &'static [&'static str] = &[apigee::STATUS_EXPIRED, apigee::NEVER_EXPIRES];
     const REQUIRED: &'static [&'static str] = &["token", "status", "expiresAt"];
     const DECIDING: &'static [&'static str] = &["token", "status", "expiresAt", "scope", "clientId"];

@@ -98,7 +98,8 @@ pub trait Fixture: Send + Sync + 'static {
     /// Members of a wrong type or without possible meaning, each enough to make a record no answer.
     fn wrong() -> Vec<(&'static str, Value)>;
 
-    /// Records that are not about [`Self::ACTIVE`]. None where nothing in an answer says which it is about.
+    /// Records that are not about [`Self::ACTIVE`]. None where nothing in an answer says which it
+    /// is about.
     fn about_another() -> Vec<Value>;
 
     /// Answers of its own that say nothing about the token.

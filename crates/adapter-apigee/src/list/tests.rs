@@ -244,7 +244,8 @@ proptest! {
     ) {
         let order = if descending { Order::Descending } else { Order::Ascending };
         let mut created = millis.clone();
-        let (mut from, mut seen) = (None, Vec::new());
+        let mut from = None;
+        let mut seen = Vec::new();
         for step in 0.. {
             let mut window = Window::after(from.as_ref(), order).unwrap();
             for (id, millis) in created.iter().enumerate() {

@@ -185,7 +185,8 @@ fn records_that_contradict_the_filters_are_left_out() {
         assert_eq!(batch.next, Some(position(2, 0)));
         batch.records.into_iter().map(|(_, position)| position).collect::<Vec<_>>()
     };
-    let (first, second) = (position(1, 1), position(1, 2));
+    let first = position(1, 1);
+    let second = position(1, 2);
     let some = |text: &str| Some(text.to_owned());
     for (listing, expected) in [
         (filtered(|it| it.account_id = some("a")), vec![&first, &second]),
@@ -300,7 +301,8 @@ proptest! {
         if descending {
             listing.order = Order::Descending;
         }
-        let (mut from, mut seen) = (None, Vec::new());
+        let mut from = None;
+        let mut seen = Vec::new();
         for step in 0.. {
             let page = Page::of(&listing, from.as_ref()).unwrap().unwrap();
             let asked_at = Timestamp::from_millis(now).unwrap();

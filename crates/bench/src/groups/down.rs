@@ -13,7 +13,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
     let running = Running::start(lab, Subject::Introspectd, authority.port, Room::DEFAULT)?;
-    let (kept, new) = (lab.prefix(), lab.prefix());
+    let kept = lab.prefix();
+    let new = lab.prefix();
     running.fill(&kept, 0..100)?;
     let brief = |number: u64| format!("{BRIEF}{number:038}");
     let asked = Instant::now();
@@ -26,7 +27,8 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     for number in 0..100 {
         cached.push(running.ask(&token(&kept, number), PATIENCE)?.0.active);
     }
-    // Their clock counts whole seconds: until one before the end, they are answered whatever the fraction.
+    // Their clock counts whole seconds: until one before the end, they are answered whatever the
+    // fraction.
     if asked.elapsed() < Duration::from_secs(BRIEF_SECONDS - 1) {
         for number in 0..20 {
             cached.push(running.ask(&brief(number), PATIENCE)?.0.active);

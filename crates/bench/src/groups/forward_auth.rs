@@ -11,7 +11,8 @@ const TOKENS: u64 = 1_000;
 
 /// Cached hits of a proxy's clients. Each round has servers of its own, as hits have.
 ///
-/// Ours decides, and is asked by the proxy; the peer is the proxy, decides by itself, and answers its client.
+/// Ours decides, and is asked by the proxy; the peer is the proxy, decides by itself, and answers
+/// its client.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     (0..lab.rounds).try_for_each(|round| one_round(lab, round, ledger))
 }
@@ -26,7 +27,7 @@ fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
         let before = authority.count()?;
         running.fill(&prefix, 0..TOKENS)?;
         let asked = authority.count()? - before;
-        // A file is answered, whoever lets the request pass: only this tells that the token was looked at.
+        // The response is a file in any case: only this header shows that the token was checked.
         if asked != TOKENS {
             let name = subject.name();
             return Err(Failure::new(format!("{name} asked about {TOKENS} new tokens {asked} times")));

@@ -9,7 +9,8 @@ use crate::ledger::{Key, Ledger, Load, Metric};
 use crate::running::{Room, Running};
 use crate::subject::Subject;
 
-/// One cached token, asked about as Envoy asks. Each round has servers of its own; the peer repeats what ours answered.
+/// One cached token, asked about as Envoy asks. Each round has servers of its own; the peer repeats
+/// what ours answered.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     (0..lab.rounds).try_for_each(|round| one_round(lab, round, ledger))
 }
@@ -24,14 +25,17 @@ fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
 }
 
 fn once(lab: &Lab, authority: &Authority, running: &Running, ledger: &mut Ledger) -> Result<()> {
-    let (name, port) = (running.subject.name(), running.grpc_port());
+    let name = running.subject.name();
+    let port = running.grpc_port();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::new(format!("no runtime: {error}")))?;
     let sample = runtime.block_on(envoy::ask(port))?;
     let length = envoy::frame(&sample).len();
-    let (asked, spent) = (authority.count()?, running.cpu());
+    let asked = authority.count()?;
+    let spent = running.cpu();
     let said = h2load::run(lab, port, &envoy::frame(&envoy::request()), lab.seconds)?;
-    let (asked, spent) = (authority.count()? - asked, running.cpu().saturating_sub(spent));
+    let asked = authority.count()? - asked;
+    let spent = running.cpu().saturating_sub(spent);
     let cpu = spent.as_secs_f64() * 1e6 / said.requests.max(1) as f64;
     let rate = said.requests as f64 / Duration::from_secs(lab.seconds).as_secs_f64();
     crate::output::remark(&format!("  {name:<35} {rate:>8.0}/s  {cpu:>6.2} µs"));

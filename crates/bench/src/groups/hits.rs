@@ -12,8 +12,8 @@ const SETS: [(u64, Subject); 3] =
 
 /// Cached hits, as many as the machine gives.
 ///
-/// Each round has servers of its own: which pages of the machine's memory a process got moves what a large set costs
-/// by a quarter, for as long as it lives.
+/// Each round has servers of its own: which pages of the machine's memory a process got moves what
+/// a large set costs by a quarter, for as long as it lives.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     for (count, best) in SETS {
         for round in 0..lab.rounds {

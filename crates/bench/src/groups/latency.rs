@@ -9,7 +9,8 @@ use crate::wrk::{self, Kind, Tokens};
 
 const TOKENS: u64 = 100_000;
 
-/// Latency of cached hits at an arrival rate that every peer bears: half of what the slowest can do.
+/// Latency of cached hits at an arrival rate that every peer bears: half of what the slowest can
+/// do.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
     let prefix = lab.prefix();

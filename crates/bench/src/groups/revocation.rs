@@ -149,7 +149,9 @@ impl Revoker {
 
     /// CPU microseconds of the server for each call, when it has nothing else to do.
     fn cost(&mut self, running: &Running, call: Call, time: Duration) -> Result<f64> {
-        let (end, before, spent) = (Instant::now() + time, self.done, running.cpu());
+        let end = Instant::now() + time;
+        let before = self.done;
+        let spent = running.cpu();
         while Instant::now() < end {
             self.burst(call)?;
         }

@@ -8,7 +8,8 @@ use crate::wrk::{Kind, Tokens};
 
 const TOKENS: u64 = 1_000;
 
-/// Cached hits over TLS. Each round has servers of its own, as hits have, with the same TLS library.
+/// Cached hits over TLS. Each round has servers of its own, as hits have, with the same TLS
+/// library.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     (0..lab.rounds).try_for_each(|round| one_round(lab, round, ledger))
 }

@@ -13,12 +13,14 @@ use crate::subject::Subject;
 const TOKENS: u64 = 100_000;
 /// Rate of hits, a second.
 const RATE: f64 = 10_000.0;
-/// Wrong secrets a second: a little more than those that are to be answered, since a run begins and ends.
+/// Wrong secrets a second: a little more than those that are to be answered, since a run begins and
+/// ends.
 const FLOOD: f64 = 50_500.0;
 
 /// Latency of cached hits while strangers try out secrets, with the log in a pipe that is read.
 ///
-/// The same flood at bare hyper, in place of introspectd, shows what of it the machine alone is to blame for.
+/// The same flood at bare hyper, in place of introspectd, shows what of it the machine alone is to
+/// blame for.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
     let running = Running::start(lab, Subject::Introspectd, authority.port, Room::PIPED)?;
@@ -66,7 +68,8 @@ impl Seen {
 }
 
 fn flooded(running: &Running, hits: &mut dyn FnMut() -> Result<()>) -> Result<Seen> {
-    let (start, logged) = (Instant::now(), running.log_lines());
+    let start = Instant::now();
+    let logged = running.log_lines();
     let Flooded { refused, other, ended, elapsed } = beside_flood(running.port, hits)?;
     let lines = (running.log_lines() - logged) as f64 / start.elapsed().as_secs_f64();
     if other > 0 {

@@ -20,9 +20,9 @@ struct Authority {
 
 /// A fake authorization server: every token is active.
 ///
-/// `POST /introspect` for those who hand its answer on, `POST /facts` for introspectd (see [`Reader`]);
-/// `DELETE` of anything revokes it; `GET /count` tells how often either was asked, `POST /delay?MILLISECONDS` makes it slow, `POST /reset` undoes
-/// both.
+/// `POST /introspect` for those who hand its answer on, `POST /facts` for introspectd (see
+/// [`Reader`]); `DELETE` of anything revokes it; `GET /count` tells how often either was asked,
+/// `POST /delay?MILLISECONDS` makes it slow, `POST /reset` undoes both.
 pub(super) fn service()
 -> impl Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Clone + Send + 'static {
     let authority = Arc::new(Authority::default());
@@ -80,7 +80,7 @@ fn form_token(body: &[u8]) -> Option<&str> {
         .and_then(|token| std::str::from_utf8(token).ok())
 }
 
-#[allow(clippy::disallowed_methods, reason = "a server of its own, whose time nobody injects")]
+#[allow(clippy::disallowed_methods, reason = "a server of its own, without an injected clock")]
 fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }

@@ -7,7 +7,8 @@ use tonic::{Request, Response, Status};
 use crate::envoy;
 use crate::failure::{Failure, Result, Tried};
 
-/// gRPC itself: tonic's own server, and one constant answer, which it has from the server at the second port.
+/// gRPC itself: tonic's own server, and one constant answer, which it has from the server at the
+/// second port.
 pub(super) fn run(words: &[String]) -> Result<()> {
     let port = |word: &String| word.parse::<u16>().tried("a port");
     let [own, other] = words else { return Err(Failure::new("a peer takes two ports")) };

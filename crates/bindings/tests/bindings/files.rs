@@ -32,9 +32,10 @@ fn new_file_is_private_and_alone_in_its_folder() {
 fn world_writable_file_is_refused_untouched() {
     let place = Place::new();
     bind(&place.open(), 1);
-    let (bytes, allow) = (place.bytes(), |mode| {
+    let bytes = place.bytes();
+    let allow = |mode| {
         std::fs::set_permissions(place.file(), std::fs::Permissions::from_mode(mode)).unwrap();
-    });
+    };
     for mode in [0o666, 0o602] {
         allow(mode);
         let refusal = place.refusal();
@@ -140,7 +141,8 @@ fn store_with_its_own_key_refuses_a_configured_one() {
 
 #[test]
 fn two_stores_hash_the_same_token_differently() {
-    let (one, other) = (Place::new(), Place::new());
+    let one = Place::new();
+    let other = Place::new();
     bind(&one.open(), 1);
     bind(&other.open(), 1);
     let place = |store: &Place| {

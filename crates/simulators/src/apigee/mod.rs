@@ -1,7 +1,8 @@
-//! Apigee Edge management API: tokens are looked up by their value, in the path, with an administrator's credential.
+//! Apigee Edge management API: tokens are looked up by their value, in the path, with an
+//! administrator's credential.
 //!
-//! <http://apigee.com/docs/api/api_methods/109-get-an-access-token>, and its neighbours 114 (delete) and 115 (approve).
-//! Under `/v1/o/{org}` or `/v1/organizations/{org}`:
+//! <http://apigee.com/docs/api/api_methods/109-get-an-access-token>, and its neighbours 114
+//! (delete) and 115 (approve). Under `/v1/o/{org}` or `/v1/organizations/{org}`:
 //!
 //! | request | answer |
 //! |---|---|
@@ -14,8 +15,9 @@
 //! | `POST /oauth2/revoke?app=…&enduser=…` | 202; done at once here |
 //! | `GET /apps/{id}`, `GET /developers/{d}/apps/{a}` | an app with its `consumerSecret` |
 //!
-//! Dots and `%2F` in a path are resolved before it is matched, as the infrastructure in front of the API does, so that
-//! `accesstokens/../search` is a search. Without JSON in `Accept`, `application/xml` is honoured.
+//! Dots and `%2F` in a path are resolved before it is matched, as the infrastructure in front of
+//! the API does, so that `accesstokens/../search` is a search. Without JSON in `Accept`,
+//! `application/xml` is honoured.
 
 mod record;
 mod sample;

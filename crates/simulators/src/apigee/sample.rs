@@ -16,8 +16,9 @@ pub const EXPIRED: &str = "8kQ2mZr5TxW0bN7cVh3LgYp1DsJf";
 pub const STATUS_EXPIRED: &str = "Hs4vB9nE1qUo6XyKt0RjMw8ZaC2d";
 /// Unexpired token with the status `revoked`.
 pub const REVOKED: &str = "p3LxG7uWf5TqA0sDk9RnVbY2hMzC";
-/// Alive, with all optional members: `appId`, `apiProducts`, `attributes` (two of them named `status` and `scope`) and
-/// the scopes `read`, `write` and `admin`, separated by comma and by space.
+/// Alive, with all optional members: `appId`, `apiProducts`, `attributes` (two of them named
+/// `status` and `scope`) and the scopes `read`, `write` and `admin`, separated by comma and by
+/// space.
 pub const ATTRIBUTES: &str = "Qw7eRt2yUi9oPa4sDf6gHj1kLz3x";
 /// Approved, with `expiresAt` -1 (assumed to mean never; documented for keys and refresh tokens).
 pub const NEVER_EXPIRES: &str = "Zx1cVb3nMq5wEr7tYu9iOp2aSd4f";

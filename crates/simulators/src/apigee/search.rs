@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use super::{APP_ID, refused};
 use crate::{Answer, Recorded};
 
-/// The server's `oauth_max_search_limit` (assumed): more are not given at once, whatever is asked for.
+/// The server's `oauth_max_search_limit` (assumed): more are not given at once, whatever is asked
+/// for.
 const LARGEST_LIMIT: usize = 100;
 
 /// Filters of a search. At least one of the two is given.
@@ -16,7 +17,8 @@ pub(super) struct Wanted {
 
 impl Wanted {
     pub(super) fn asked(request: &Recorded) -> Option<Self> {
-        let (app, end_user) = (parameter(request, "app"), parameter(request, "enduser"));
+        let app = parameter(request, "app");
+        let end_user = parameter(request, "enduser");
         (app.is_some() || end_user.is_some()).then_some(Self { app, end_user })
     }
 

@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use crate::{Answer, Recorded};
 
-/// The answer, in XML if it is JSON and the request accepts XML but not JSON. Only the error's form is documented.
+/// The answer, in XML if it is JSON and the request accepts XML but not JSON. Only the error's form
+/// is documented.
 pub(super) fn in_accepted_format(request: &Recorded, answer: Answer) -> Answer {
     let accept = request.header("accept").unwrap_or_default();
     let refuses_json =

@@ -1,4 +1,5 @@
-//! Passport's refusals, in English and Spanish. The shape of the body is assumed; every member is optional to clients.
+//! Passport's refusals, in English and Spanish. The shape of the body is assumed; every member is
+//! optional to clients.
 
 use serde_json::json;
 

@@ -52,7 +52,8 @@ impl Page {
     fn asked(request: &Recorded, now: SystemTime) -> Option<Self> {
         let mut page =
             Self { size: PAGE_SIZE, number: 1, snapshot: now, descending: false, filters: Vec::new() };
-        let (mut second, mut nanos) = (None, 0);
+        let mut second = None;
+        let mut nanos = 0;
         for (name, value) in request.query() {
             match name.as_str() {
                 "page_params.page_size" => {
@@ -85,7 +86,8 @@ impl Page {
     }
 }
 
-/// Records have the six documented members; one that was put here may name account, user and flow as well.
+/// Records have the six documented members; one that was put here may name account, user and flow
+/// as well.
 fn matches(record: &Value, filter: &str, wanted: &str) -> bool {
     let member = |name: &str| record.get(name).and_then(Value::as_str);
     match filter {

@@ -2,7 +2,8 @@
 //!
 //! <https://docs.passportfintech.com/EN/retrieve-token-information>,
 //! <https://docs.passportfintech.com/EN/list-token-information>,
-//! <https://docs.passportfintech.com/EN/revoke-access-token>, <https://docs.passportfintech.com/EN/access-tokens>.
+//! <https://docs.passportfintech.com/EN/revoke-access-token>,
+//! <https://docs.passportfintech.com/EN/access-tokens>.
 //!
 //! | request | answer |
 //! |---|---|
@@ -107,7 +108,8 @@ impl Passport {
         self.bearers.issued()
     }
 
-    /// Accepts none of the created tokens as bearer any more; [`BEARER`] stays good. Their records stay.
+    /// Accepts none of the created tokens as bearer any more; [`BEARER`] stays good. Their records
+    /// stay.
     pub fn expire_credentials(&self) {
         self.bearers.expire();
     }

@@ -17,7 +17,8 @@ pub const EXPIRED: &str = "0b9f7d44-52c8-4a3e-8f6b-5f1d2c3b4a59";
 pub const REVOKED: &str = "f47ac10b-58cc-4372-a567-0e02b2c3d479";
 /// Token that never existed: 404.
 pub const UNKNOWN: &str = "11111111-2222-4333-8444-555555555555";
-/// The secret of [`ACTIVE`], which retrieving it never shows. Accepted as a bearer token while it is not revoked.
+/// The secret of [`ACTIVE`], which retrieving it never shows. Accepted as a bearer token while it
+/// is not revoked.
 pub const ACTIVE_ACCESS_TOKEN: &str = "a41f6f0c2d7b4e9d8c3a5b6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809112";
 /// The documented lifetime: a day.
 pub const LIFETIME: Duration = Duration::from_secs(86_400);

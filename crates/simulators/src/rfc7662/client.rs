@@ -22,7 +22,8 @@ pub(super) fn by_bearer(request: &Recorded, bearers: &Bearers) -> Option<Result<
     Some(if bearers.accepts(token) { Ok(()) } else { refusal() })
 }
 
-/// Judges `client_secret_basic` and `client_secret_post`; both at once are refused (RFC 6749, section 2.3).
+/// Judges `client_secret_basic` and `client_secret_post`; both at once are refused (RFC 6749,
+/// section 2.3).
 pub(super) fn by_secret(request: &Recorded, form: &[(String, String)]) -> Result<(), Answer> {
     let posted = only(form, "client_secret").map(|secret| {
         let id = only(form, "client_id").unwrap_or_default();

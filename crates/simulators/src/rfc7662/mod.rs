@@ -1,4 +1,5 @@
-//! An authorization server with introspection (RFC 7662), revocation (RFC 7009) and client credentials (RFC 6749).
+//! An authorization server with introspection (RFC 7662), revocation (RFC 7009) and client
+//! credentials (RFC 6749).
 //!
 //! | request, all with a form | answer |
 //! |---|---|
@@ -6,7 +7,8 @@
 //! | `POST /revoke` `token=…` | 200, also for unknown tokens |
 //! | `POST /token` `grant_type=client_credentials` | a bearer token, good for the two above |
 //!
-//! Clients authenticate by `client_secret_basic`, by `client_secret_post`, or with such a bearer token.
+//! Clients authenticate by `client_secret_basic`, by `client_secret_post`, or with such a bearer
+//! token.
 
 mod client;
 mod sample;
@@ -83,7 +85,8 @@ impl Rfc7662 {
         self.bearers.issued()
     }
 
-    /// Accepts none of the issued tokens as bearer any more. Introspecting them says what it said before.
+    /// Accepts none of the issued tokens as bearer any more. Introspecting them says what it said
+    /// before.
     pub fn expire_credentials(&self) {
         self.bearers.expire();
     }

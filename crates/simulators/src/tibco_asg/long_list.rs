@@ -11,8 +11,9 @@ pub const LONG_LIST_SECRET: &str = "T1amG-long-list-secret";
 
 const RECORDS_IN_A_PIECE: usize = 100;
 
-/// A list of all tokens, of at least this many bytes, in no order of time. Beside the documented members each record has
-/// the secrets that the record of a single token has; the creation times are all different below a million records.
+/// A list of all tokens, of at least this many bytes, in no order of time. Beside the documented
+/// members each record has the secrets that the record of a single token has; the creation times
+/// are all different below a million records.
 pub fn long_list(bytes: usize) -> Pieces {
     let pieces = bytes.div_ceil(records(0).len());
     Pieces::new(move |piece| match piece {

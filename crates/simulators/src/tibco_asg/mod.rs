@@ -1,18 +1,20 @@
 //! TIBCO API Exchange Gateway, OAuth server: tokens are looked up by their value, in the path.
 //!
-//! User guide, chapter 13, under <https://docs.tibco.com/pub/api-exchange-gateway/>: "Retrieve Access Token Details",
-//! "Retrieve List of Tokens", "Token Validation API", "Revoke Token", "Access Token Persistence".
+//! User guide, chapter 13, under <https://docs.tibco.com/pub/api-exchange-gateway/>: "Retrieve
+//! Access Token Details", "Retrieve List of Tokens", "Token Validation API", "Revoke Token",
+//! "Access Token Persistence".
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /asg/oauth2/access_token/{token}` | the record; open to anybody, as in every example |
+//! | `GET /asg/oauth2/access_token/{token}` | the record; no credentials needed, as in every example |
 //! | `GET …/access_token/owners` | an array of all tokens with their secrets; Basic |
 //! | `GET …/access_token/owners/{owner}` and `…/access_token/{owner}` | an array of one owner's tokens; Basic |
 //! | `DELETE …/access_token/{token}` | revokes, and answers the record as it was; Basic |
 //! | `POST …/access_token?grant_type=client\|refresh_token&client_id=…&client_secret=…` | creates a token |
 //!
-//! Like a servlet container it cuts `;parameters` from segments, decodes `%2F` and resolves dots before it looks for
-//! `owners`, in any case (assumed). Expired records stay, and still say `Active`.
+//! Like a servlet container it cuts `;parameters` from segments, decodes `%2F` and resolves dots
+//! before it looks for `owners`, in any case (assumed). Expired records stay, and still say
+//! `Active`.
 
 mod long_list;
 mod sample;
@@ -123,7 +125,8 @@ impl TibcoAsg {
         }
     }
 
-    /// Client credentials (the documented `grant_type` is `client`) or refresh. All parameters are in the query.
+    /// Client credentials (the documented `grant_type` is `client`) or refresh. All parameters are
+    /// in the query.
     fn create(&self, request: &Recorded) -> Answer {
         let query = request.query();
         let parameter = |name: &str| {
@@ -185,7 +188,7 @@ impl Vendor for TibcoAsg {
     }
 }
 
-/// Whatever the case, and with dots or spaces at the end, as file systems match names (assumed).
+/// Matches `owners` in any case, and with dots or spaces at the end, like file systems (assumed).
 fn is_owners(segment: &str) -> bool {
     segment.trim_end_matches(['.', ' ']).eq_ignore_ascii_case("owners")
 }
