@@ -33,9 +33,11 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["introspectd-server", "introspectd-audit", "introspectd-resolver", "introspectd-core"],
     ),
     ("introspectd-ext-authz", &["introspectd-front", "introspectd-server"]),
+    ("introspectd-cli", &["introspectd-core", "introspectd-settings", "introspectd-files"]),
     (
         "introspectd",
         &[
+            "introspectd-cli",
             "introspectd-ext-authz",
             "introspectd-front",
             "introspectd-server",

@@ -1,6 +1,5 @@
 //! The command line of introspectd.
 
-mod client;
 mod command;
 
 use std::io::{self, Write};
@@ -8,11 +7,9 @@ use std::process::{self, ExitCode};
 
 use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
+use introspectd_cli::{Explain, Health, Lookup, Purge, Revoke, Tokens};
 
-use command::{
-    Exit, check, completions, explain, hash_secret, health, lookup, man, purge, revoke, serve, tokens,
-    try_out,
-};
+use command::{check, completions, hash_secret, man, serve, try_out};
 
 /// A full cache is hundreds of thousands of small pieces among the short-lived ones of every request. The system's
 /// allocator keeps holes between them, a fifth of the whole.
@@ -34,13 +31,13 @@ enum Command {
     Serve(serve::Serve),
     Check(check::Check),
     Try(try_out::Try),
-    Lookup(lookup::Lookup),
-    Tokens(tokens::Tokens),
-    Revoke(revoke::Revoke),
-    Purge(purge::Purge),
-    Explain(explain::Explain),
+    Lookup(Lookup),
+    Tokens(Tokens),
+    Revoke(Revoke),
+    Purge(Purge),
+    Explain(Explain),
     HashSecret(hash_secret::HashSecret),
-    Health(health::Health),
+    Health(Health),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -113,16 +110,5 @@ fn exit_after(error: &clap::Error) -> ! {
             process::exit(2)
         }
         Ok(()) | Err(_) => process::exit(error.exit_code()),
-    }
-}
-
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
-        Self::from(match exit {
-            Exit::Fine => 0,
-            Exit::Refused => 1,
-            Exit::Usage => 2,
-            Exit::Unreachable => 3,
-        })
     }
 }

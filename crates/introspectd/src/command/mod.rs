@@ -1,104 +1,17 @@
-//! One file a command, and what those share that ask a running server: [`connection`], [`consent`] and [`screen`].
+//! One file a command. Those that ask a running server are `introspectd_cli`'s, as is what all of them share.
 
 pub(crate) mod check;
 pub(crate) mod completions;
-pub(crate) mod explain;
 pub(crate) mod hash_secret;
-pub(crate) mod health;
-pub(crate) mod lookup;
 pub(crate) mod man;
-pub(crate) mod purge;
-pub(crate) mod revoke;
 pub(crate) mod serve;
-pub(crate) mod tokens;
 pub(crate) mod try_out;
-
-mod client_file;
-mod connection;
-mod consent;
-mod screen;
-
-use std::future::Future;
-use std::io::{self, IsTerminal, Read, Write};
 
 use introspectd_settings::Environment;
 
-/// How a command ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Exit {
-    /// 0: as hoped.
-    Fine,
-    /// 1: the server refused, or the token is inactive.
-    Refused,
-    /// 2: wrong usage or configuration.
-    Usage,
-    /// 3: the server cannot be reached, or has an error of its own.
-    Unreachable,
-}
-
-/// Why a command could not do its work.
-#[derive(Debug)]
-pub(crate) struct Stopped {
-    pub(crate) exit: Exit,
-    /// Empty where there is nothing to say.
-    pub(crate) message: String,
-}
-
-pub(crate) type Outcome = Result<Exit, Stopped>;
-
-impl Stopped {
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: message.into() }
-    }
-
-    /// There is nothing left to do, and nobody to tell.
-    pub(crate) fn silently() -> Self {
-        Self { exit: Exit::Fine, message: String::new() }
-    }
-
-    pub(crate) fn unreachable(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Unreachable, message: message.into() }
-    }
-}
-
-/// Writes a line to standard output. A reader that has gone away (`| head`) is no error, and the exit is as with one.
-pub(crate) fn say(line: &str) -> Result<(), Stopped> {
-    written(format!("{line}\n").as_bytes()).map(drop)
-}
-
-/// Writes to standard output. A reader that has gone away (`| head`) is no error, and the end of the work.
-pub(crate) fn print(text: &[u8]) -> Result<(), Stopped> {
-    if written(text)? { Ok(()) } else { Err(Stopped::silently()) }
-}
-
-/// Whether the text still had a reader.
-fn written(text: &[u8]) -> Result<bool, Stopped> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(text).and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Stopped::usage(format!("cannot write to standard output: {error}"))),
-    }
-}
-
-/// Writes a line to standard error.
-pub(crate) fn complain(line: &str) {
-    if !line.is_empty() {
-        let _ = io::stderr().write_all(complaint(line).as_bytes());
-    }
-}
-
-/// Line for standard error, where a terminal may be: it may hold what somebody else wrote.
-fn complaint(line: &str) -> String {
-    format!("introspectd: {}\n", screen::harmless(line.trim_end()))
-}
-
-/// Variables whose names or values are no text are left out: none of ours is like that.
-pub(crate) fn environment() -> Environment {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-        .collect()
-}
+pub(crate) use introspectd_cli::{
+    Exit, Outcome, Stopped, block_on, complain, complaint, environment, print, read_secret, say, screen,
+};
 
 /// Variables that many HTTP clients take a proxy from. Ours asks providers directly: a proxy would see tokens, and which
 /// hosts it is for is often set for the whole machine.
@@ -108,32 +21,4 @@ const PROXIES: [&str; 6] =
 /// Those of them that are set.
 pub(crate) fn proxies(environment: &Environment) -> Vec<&'static str> {
     PROXIES.into_iter().filter(|name| environment.get(*name).is_some_and(|it| !it.is_empty())).collect()
-}
-
-/// Most bytes of a token or secret on standard input.
-const MAX_SECRET: u64 = 64 * 1024;
-
-/// A secret from standard input, where neither the process list nor the shell's history shows it. The
-/// line break at its end is none of it.
-pub(crate) fn read_secret(what: &str) -> Result<String, Stopped> {
-    if io::stdin().is_terminal() {
-        complain(&format!("type the {what}, then Enter and Ctrl-D"));
-    }
-    let mut text = String::new();
-    let read = io::stdin().take(MAX_SECRET + 1).read_to_string(&mut text);
-    read.map_err(|error| Stopped::usage(format!("cannot read the {what} from standard input: {error}")))?;
-    if text.len() as u64 > MAX_SECRET {
-        return Err(Stopped::usage(format!("the {what} on standard input has more than 64 KiB")));
-    }
-    let text = text.trim_end_matches(['\r', '\n']);
-    if text.is_empty() {
-        return Err(Stopped::usage(format!("give the {what} on standard input")));
-    }
-    Ok(text.to_owned())
-}
-
-/// Runs a client command to its end.
-pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Stopped>>) -> Result<T, Stopped> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| Stopped::unreachable(error.to_string()))?.block_on(work)
 }

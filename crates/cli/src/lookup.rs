@@ -13,7 +13,7 @@ use crate::client::Content;
 /// refuses, 3 if the server cannot be reached or has an error of its own.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Lookup {
+pub struct Lookup {
     #[command(flatten)]
     of: OfProvider,
     /// Standard input holds a token id; needs --provider and the permission `lookup`
@@ -36,7 +36,7 @@ struct Verdict {
 }
 
 impl Lookup {
-    pub(crate) fn run(self) -> Outcome {
+    pub fn run(self) -> Outcome {
         let client = self.connection.client()?;
         let token = read_secret(if self.token_id { "token id" } else { "token" })?;
         let hint = self.token_id.then_some("token_id");

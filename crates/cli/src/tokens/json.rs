@@ -3,8 +3,8 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::page::{End, Form, Page};
-use crate::command::Stopped;
-use crate::command::screen::harmless;
+use crate::Stopped;
+use crate::screen::harmless;
 
 /// All pages as one object, of the shape of one answer, with a line for each record.
 pub(super) struct Json {

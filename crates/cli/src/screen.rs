@@ -9,17 +9,17 @@ use std::iter::repeat_n;
 use super::{Stopped, say};
 
 /// A text of several lines. What a terminal would obey is written as JSON writes it (`\u001b`), so that JSON stays JSON.
-pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
+pub fn harmless(text: &str) -> Cow<'_, str> {
     escaped(text, |c| is_obeyed(c) && !matches!(c, '\n' | '\t'))
 }
 
 /// As [`harmless`], of a text that must stay on its line.
-pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+pub fn one_line(text: &str) -> Cow<'_, str> {
     escaped(text, is_obeyed)
 }
 
 /// An answer in JSON: as it came, or, at a terminal, indented and [`harmless`].
-pub(crate) fn say_json(body: &[u8]) -> Result<(), Stopped> {
+pub fn say_json(body: &[u8]) -> Result<(), Stopped> {
     let body = String::from_utf8_lossy(body);
     if io::stdout().is_terminal() { say(&harmless(&indented(&body))) } else { say(&body) }
 }
@@ -47,7 +47,7 @@ fn escaped(text: &str, is_bad: impl Fn(char) -> bool) -> Cow<'_, str> {
 }
 
 /// JSON with a line for each member. Members keep their order and numbers their digits, since nothing is read.
-pub(crate) fn indented(json: &str) -> String {
+pub fn indented(json: &str) -> String {
     let mut text = String::with_capacity(json.len() * 2);
     let (mut depth, mut in_string, mut after_backslash) = (0_usize, false, false);
     for c in json.chars() {

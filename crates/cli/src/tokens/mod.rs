@@ -35,7 +35,7 @@ use crate::client::Content;
 /// is written as \u001b is.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Tokens {
+pub struct Tokens {
     #[command(flatten)]
     filter: Filter,
     #[command(flatten)]
@@ -129,7 +129,7 @@ list, 3 if the server cannot be reached, has an error of its own, or a provider 
 records are missing.";
 
 impl Tokens {
-    pub(crate) fn run(self) -> Outcome {
+    pub fn run(self) -> Outcome {
         let client = self.connection.client()?;
         let terminal = io::stdout().is_terminal();
         let format = self.format.unwrap_or(if terminal { Format::Table } else { Format::Json });

@@ -3,8 +3,8 @@ use serde_json::{Map, Value};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::command::Stopped;
-use crate::command::connection::strange;
+use crate::Stopped;
+use crate::connection::strange;
 
 /// One token as the server describes it, read as text.
 pub(super) struct Record(Map<String, Value>);

@@ -8,7 +8,7 @@ use crate::client::{Ask, Server};
 /// there is no shell and no curl.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Health {
+pub struct Health {
     /// The admin listener: HOST:PORT or unix:PATH
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     admin: String,
@@ -25,7 +25,7 @@ Examples:
 Exits with 0 if the server is alive (with --ready: and ready), 3 if it is not.";
 
 impl Health {
-    pub(crate) fn run(self) -> Outcome {
+    pub fn run(self) -> Outcome {
         let url = match self.admin.starts_with("unix:") {
             true => self.admin,
             false => format!("http://{}", self.admin),

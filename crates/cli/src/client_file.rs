@@ -92,7 +92,7 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::command::connection::DEFAULT_SERVER;
+    use crate::connection::DEFAULT_SERVER;
 
     fn environment(variables: &[(&str, &str)]) -> Environment {
         variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -168,7 +168,7 @@ mod tests {
         assert_eq!(file.caller.as_deref(), Some("admin"));
     }
 
-    const REFERENCE: &str = include_str!("../../../../config/client.toml");
+    const REFERENCE: &str = include_str!("../../../config/client.toml");
 
     #[test]
     fn the_reference_says_what_holds_without_it() {

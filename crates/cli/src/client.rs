@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
-use crate::command::Stopped;
+use crate::Stopped;
 
 /// Longer than any provider's usual deadline, so that the server's own answer arrives.
 const DEADLINE: Duration = Duration::from_secs(60);

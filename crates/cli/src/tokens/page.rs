@@ -3,7 +3,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::command::Stopped;
+use crate::Stopped;
 
 /// One answer of `GET /v1/tokens`.
 #[derive(Debug, Default, Deserialize)]

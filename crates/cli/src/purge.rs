@@ -16,7 +16,7 @@ use crate::client::Content;
 /// Needs the permission `purge`. On a terminal it asks before --provider and --all.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Purge {
+pub struct Purge {
     #[command(flatten)]
     what: What,
     #[command(flatten)]
@@ -63,7 +63,7 @@ struct Purged {
 }
 
 impl Purge {
-    pub(crate) fn run(self) -> Outcome {
+    pub fn run(self) -> Outcome {
         let client = self.connection.client()?;
         if let Some(question) = self.what.question() {
             self.consent.ask(&question)?;

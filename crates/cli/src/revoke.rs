@@ -14,7 +14,7 @@ use crate::client::{Answer, Content};
 /// A token that no provider knows is as good as revoked.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Revoke {
+pub struct Revoke {
     #[command(flatten)]
     of: OfProvider,
     /// The token of this id, in place of the one on standard input; needs --provider
@@ -37,7 +37,7 @@ Exits with 0 if the token is revoked, 1 if the server refuses or the provider ca
 the server cannot be reached or the provider did not confirm: the token may be good there still.";
 
 impl Revoke {
-    pub(crate) fn run(self) -> Outcome {
+    pub fn run(self) -> Outcome {
         let client = self.connection.client()?;
         let provider = self.of.provider.as_deref();
         match (provider, self.token_id.as_deref()) {

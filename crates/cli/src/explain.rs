@@ -14,7 +14,7 @@ use crate::client::Content;
 /// the provider said, and the decision with its reason. The token is not in it. Needs the permission `explain`.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct Explain {
+pub struct Explain {
     #[command(flatten)]
     of: OfProvider,
     /// Standard input holds a token id; needs --provider and the permission `lookup`
@@ -62,7 +62,7 @@ struct Judged {
 }
 
 impl Explain {
-    pub(crate) fn run(self) -> Outcome {
+    pub fn run(self) -> Outcome {
         let client = self.connection.client()?;
         let token = read_secret(if self.token_id { "token id" } else { "token" })?;
         let form = [
