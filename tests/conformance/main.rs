@@ -17,6 +17,7 @@ mod adapter_revocations;
 mod answers;
 mod bindings;
 mod breaks;
+mod health;
 mod malformed;
 mod particulars;
 mod paths;
@@ -87,6 +88,10 @@ macro_rules! conformance {
                     secret_members_are_never_answered,
                     presented_token_is_never_answered,
                     provider_credential_is_never_answered,
+                }
+                health {
+                    refused_credentials_are_unhealthy_until_they_are_accepted,
+                    revocations_count_for_health,
                 }
                 revocations {
                     revoked_token_is_inactive_at_once,

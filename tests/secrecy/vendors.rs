@@ -90,7 +90,14 @@ pub(crate) async fn secrets_of_token_endpoints_stay_hidden(watch: &mut Watch) {
         server.next(fault);
         watch.answered(&gateway.post_introspect(&form).await);
     }
-    watch.answered(&gateway.post_introspect(&form).await);
+    // A request that meets the end of a renewal shares its outcome, which leaves a fault for the next one.
+    for _ in 0..2 {
+        let reply = gateway.post_introspect(&form).await;
+        watch.answered(&reply);
+        if reply.status == 200 {
+            break;
+        }
+    }
     server.vendor().expire_credentials();
     watch.answered(&gateway.post_introspect(&Passport::form(passport::READER)).await);
     assert_eq!(server.vendor().issued(), 3);

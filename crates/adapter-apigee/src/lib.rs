@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Uri;
 use introspectd_core::{
-    BadAnswer, Batch, Capabilities, Clock, CreationKey, Failure, Introspection, Listing, Position, Provider,
-    TokenValue, Window,
+    BadAnswer, Batch, Capabilities, Clock, CreationKey, Failure, Health, Introspection, Listing, Position,
+    Provider, TokenValue, Window,
 };
 use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
 
@@ -114,6 +114,10 @@ impl Apigee {
 impl Provider for Apigee {
     fn capabilities(&self) -> Capabilities {
         Capabilities { introspect: true, revoke: true, list: true, ..Capabilities::default() }
+    }
+
+    fn health(&self) -> Health {
+        self.upstream.health()
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

@@ -14,8 +14,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{StatusCode, Uri};
 use introspectd_core::{
-    BadAnswer, Batch, Binding, Bindings, BindingsFailed, Bound, Capabilities, Clock, Failure, Introspection,
-    Issued, Kept, Listing, Outage, Position, Provider, ProviderName, State, Timestamp, TokenId, TokenValue,
+    BadAnswer, Batch, Binding, Bindings, BindingsFailed, Bound, Capabilities, Clock, Failure, Health,
+    Introspection, Issued, Kept, Listing, Outage, Position, Provider, ProviderName, State, Timestamp,
+    TokenId, TokenValue,
 };
 use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
 use serde_json::json;
@@ -141,6 +142,10 @@ impl Provider for Passport {
             bind: true,
             issue: true,
         }
+    }
+
+    fn health(&self) -> Health {
+        self.upstream.health()
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Uri;
-use introspectd_core::{Capabilities, Clock, Failure, Introspection, Provider, Timestamp, TokenValue};
+use introspectd_core::{
+    Capabilities, Clock, Failure, Health, Introspection, Provider, Timestamp, TokenValue,
+};
 use introspectd_upstream::{Exchange, Outbound, Request, Response, Upstream};
 
 pub use config::Config;
@@ -55,6 +57,10 @@ impl Provider for Rfc7662 {
     fn capabilities(&self) -> Capabilities {
         let revoke = self.revocation_endpoint.is_some();
         Capabilities { introspect: true, revoke, ..Capabilities::default() }
+    }
+
+    fn health(&self) -> Health {
+        self.upstream.health()
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::Uri;
 use introspectd_core::{
-    Batch, Capabilities, Clock, Failure, Introspection, Listing, Position, Provider, TokenId, TokenValue,
+    Batch, Capabilities, Clock, Failure, Health, Introspection, Listing, Position, Provider, TokenId,
+    TokenValue,
 };
 use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
 
@@ -47,6 +48,10 @@ impl TibcoAsg {
 impl Provider for TibcoAsg {
     fn capabilities(&self) -> Capabilities {
         Capabilities { introspect: true, revoke: true, list: true, ..Capabilities::default() }
+    }
+
+    fn health(&self) -> Health {
+        self.upstream.health()
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

@@ -192,11 +192,11 @@ impl Failure {
         Self::Unavailable { outage, retry_after: None }
     }
 
-    /// Returns true if the failure cannot depend on the requested token.
+    /// Returns true if the failure counts against the provider as a whole.
     ///
-    /// Only such a failure may count against the provider as a whole, or let a stale fact be used:
-    /// otherwise a client that sends odd tokens would decide over the tokens of others.
-    pub const fn is_about_provider(&self) -> bool {
+    /// Only what cannot depend on the requested token may: otherwise a client that sends odd tokens would decide over
+    /// the tokens of others.
+    pub const fn trips_breaker(&self) -> bool {
         match self {
             Self::Timeout | Self::ConnectTimeout => true,
             Self::Unavailable { outage, .. } => match outage {
@@ -210,5 +210,21 @@ impl Failure {
             Self::BadAnswer(BadAnswer::Status(status)) => *status >= 500,
             Self::BadAnswer(_) | Self::Unsupported => false,
         }
+    }
+
+    /// Returns true if a stale fact may be used in place of the failure, as long as it cannot depend on the token.
+    pub const fn allows_stale(&self) -> bool {
+        self.trips_breaker()
+    }
+
+    /// Returns true if the failure shows a provider that needs an operator. Refused credentials do, although they count
+    /// for no breaker: some servers refuse single tokens with 403.
+    pub const fn is_unhealthy(&self) -> bool {
+        self.trips_breaker() || self.refuses_credentials()
+    }
+
+    /// Returns true if the provider or its token endpoint refused our credentials.
+    pub const fn refuses_credentials(&self) -> bool {
+        matches!(self, Self::BadAnswer(BadAnswer::Credentials(_) | BadAnswer::Grant))
     }
 }

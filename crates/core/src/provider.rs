@@ -3,7 +3,7 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Batch, Bound, Failure, Introspection, Issued, Listing, Position, TokenId, TokenValue};
+use crate::{Batch, Bound, Failure, Health, Introspection, Issued, Listing, Position, TokenId, TokenValue};
 
 /// Client of one authorization server, implemented by its adapter.
 ///
@@ -14,6 +14,9 @@ use crate::{Batch, Bound, Failure, Introspection, Issued, Listing, Position, Tok
 pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// Operations that this provider supports.
     fn capabilities(&self) -> Capabilities;
+
+    /// Health by the last request that was sent to the provider.
+    fn health(&self) -> Health;
 
     /// Introspects the token that a client presented.
     ///

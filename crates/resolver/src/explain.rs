@@ -206,7 +206,7 @@ impl<K: Keep> Resolver<K> {
             Err(failure) => Some(failure.clone()),
             // What stood in does not say for what, and that has just been noted.
             Ok(Resolution { source: Source::Stale, .. }) => {
-                self.asked_at(place).and_then(|asked| asked.record.look().1).map(|(failure, _)| failure)
+                self.asked_at(place).and_then(|asked| asked.last_failure.get()).map(|(failure, _)| failure)
             }
             Ok(Resolution { source: Source::Hit | Source::Coalesced | Source::Miss, .. }) => None,
         };

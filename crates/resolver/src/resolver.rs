@@ -14,7 +14,6 @@ use crate::cache::{Cached, FactCache};
 use crate::doubt::Doubted;
 use crate::fact::{Fact, Keep, Resolution, Source};
 use crate::flight::{Boarding, Flight, Flights, Outcome, Turn};
-use crate::health::{self, ProviderStatus};
 use crate::key::{Key, KeyMaker, Subject};
 use crate::limits::{CacheLimits, MAX_WAITING_LISTS, MOST_LISTS};
 use crate::log_limit::LogLimit;
@@ -22,6 +21,7 @@ use crate::purge_log::{ProviderPurges, PurgeLog};
 use crate::revoked::MOST_SAVES;
 use crate::router::{Match, Routed, Router, Rule, Unmatched};
 use crate::stamp::{Stamp, Tags};
+use crate::status::{LastFailure, ProviderStatus};
 use crate::sweep::Sweeper;
 
 /// A provider as it is configured.
@@ -59,7 +59,7 @@ pub(crate) struct Asked {
     pub(crate) entry: Arc<ProviderEntry>,
     pub(crate) lists: Arc<Semaphore>,
     pub(crate) list_queue: Arc<Semaphore>,
-    pub(crate) record: Arc<health::Record>,
+    pub(crate) last_failure: Arc<LastFailure>,
     log_limit: Arc<LogLimit>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) keys: Arc<KeyMaker>,
@@ -94,7 +94,7 @@ impl<K: Keep> Resolver<K> {
                 lists: Arc::new(Semaphore::new(MOST_LISTS)),
                 list_queue: Arc::new(Semaphore::new(MOST_LISTS + MAX_WAITING_LISTS)),
                 entry: Arc::new(entry),
-                record: Arc::default(),
+                last_failure: Arc::default(),
                 log_limit: Arc::default(),
                 clock: Arc::clone(&clock),
                 keys: Arc::new(KeyMaker::random().map_err(io::Error::other)?),
@@ -126,10 +126,10 @@ impl<K: Keep> Resolver<K> {
 
     /// All of them, in the order of their configuration.
     pub fn providers(&self) -> impl Iterator<Item = ProviderStatus<'_>> {
-        self.providers.iter().map(|Asked { entry, record, .. }| {
-            let (health, last_failure) = record.look();
+        self.providers.iter().map(|Asked { entry, last_failure, .. }| {
             let ProviderEntry { name, kind, provider, .. } = &**entry;
-            ProviderStatus { name, kind, capabilities: provider.capabilities(), health, last_failure }
+            let (capabilities, health) = (provider.capabilities(), provider.health());
+            ProviderStatus { name, kind, capabilities, health, last_failure: last_failure.get() }
         })
     }
 
@@ -331,7 +331,7 @@ impl<K: Keep> Resolver<K> {
         failure: Failure,
     ) -> Result<Resolution<'a, K>, Failure> {
         match self.cache.get(key, &asked.purges) {
-            Cached::Stale(fact) if failure.is_about_provider() && fact.active(self.clock.now()).is_some() => {
+            Cached::Stale(fact) if failure.allows_stale() && fact.active(self.clock.now()).is_some() => {
                 Ok(asked.says(fact, Source::Stale))
             }
             Cached::Stale(_) | Cached::Fresh(_) | Cached::Nothing => Err(failure),
@@ -375,10 +375,12 @@ impl Asked {
         if let Err(Failure::Unsupported | Failure::Unavailable { outage: Outage::Overloaded, .. }) = outcome {
             return outcome;
         }
-        self.record.note(outcome.as_ref().err(), self.clock.now());
         match &outcome {
             Ok(_) => tracing::debug!(provider = %name, after = ?started.elapsed(), "the provider answered"),
-            Err(failure) => self.log_limit.log(name, failure, started.elapsed(), self.clock.elapsed()),
+            Err(failure) => {
+                self.last_failure.note(failure, self.clock.now());
+                self.log_limit.log(name, failure, started.elapsed(), self.clock.elapsed());
+            }
         }
         outcome
     }

@@ -1,10 +1,11 @@
 use std::mem;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use introspectd_core::{BadAnswer, Failure};
+use introspectd_core::{BadAnswer, Failure, HealthRecord};
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
@@ -24,6 +25,7 @@ pub struct Elements {
     /// How long the provider may be silent.
     silence: Duration,
     end: Instant,
+    health: Option<Arc<HealthRecord>>,
 }
 
 /// How many times a provider's timeout a whole list may take. By default this is half a minute, which leaves our caller,
@@ -34,7 +36,20 @@ impl Elements {
     pub(crate) fn new(reply: Reply, timeout: Duration) -> Self {
         let end = Instant::now() + timeout * LONGEST;
         let Reply { body, lease, .. } = reply;
-        Self { body, lease, piece: Bytes::new(), cutter: Cutter::default(), silence: timeout, end }
+        Self {
+            body,
+            lease,
+            piece: Bytes::new(),
+            cutter: Cutter::default(),
+            silence: timeout,
+            end,
+            health: None,
+        }
+    }
+
+    /// Lets failures of reading count for the provider's health.
+    pub(crate) fn observed_by(&mut self, health: Arc<HealthRecord>) {
+        self.health = Some(health);
     }
 
     /// The next object, read strictly like [`object`]; `None` at the array's end, behind which there was nothing.
@@ -44,6 +59,14 @@ impl Elements {
     /// [`BadAnswer::Truncated`], [`BadAnswer::ElementTooLarge`], [`BadAnswer::NotAnArray`], or [`BadAnswer::Member`] of
     /// an object. After an error there is nothing more to read.
     pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Failure> {
+        let element = self.read().await;
+        if let (Err(failure), Some(health)) = (&element, &self.health) {
+            health.observe(Err(failure));
+        }
+        element
+    }
+
+    async fn read<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Failure> {
         // A long piece must not keep others from this thread.
         tokio::task::coop::consume_budget().await;
         loop {

@@ -3,6 +3,7 @@
 mod authenticate;
 mod deadline;
 mod limit;
+mod observe;
 mod receive;
 mod repeat;
 mod threads;
@@ -10,7 +11,7 @@ mod threads;
 use std::sync::Arc;
 use std::time::Duration;
 
-use introspectd_core::Failure;
+use introspectd_core::{Failure, HealthRecord};
 use tower::ServiceBuilder;
 use tower::retry::RetryLayer;
 use tower::util::BoxCloneSyncService;
@@ -24,6 +25,7 @@ use crate::response::Response;
 use authenticate::AuthenticateLayer;
 use deadline::DeadlineLayer;
 use limit::LimitLayer;
+use observe::ObserveLayer;
 use receive::ReceiveLayer;
 use repeat::RepeatOnce;
 use threads::ThreadsLayer;
@@ -37,12 +39,15 @@ pub(crate) type Stack = BoxCloneSyncService<Request, Response, Failure>;
 /// adapter, and has a deadline of its own.
 pub(crate) fn stack(
     net: Net,
+    health: Arc<HealthRecord>,
     timeout: Duration,
     max_in_flight: u32,
     credentials: Arc<Credentials>,
     pool: Pool,
 ) -> Stack {
     let layers = ServiceBuilder::new()
+        // Outermost, so that it sees what the adapter gets: timeouts and excess, too.
+        .layer(ObserveLayer::new(health))
         // Over all below, waiting and repetition included.
         .layer(DeadlineLayer::new(timeout))
         .layer(LimitLayer::new(max_in_flight))

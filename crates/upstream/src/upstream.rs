@@ -2,7 +2,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use introspectd_core::{Clock, DoubtHandler, Failure};
+use introspectd_core::{Clock, DoubtHandler, Failure, Health, HealthRecord};
 use tower::ServiceExt as _;
 
 use crate::connection::Connection;
@@ -24,6 +24,7 @@ pub struct Upstream(Arc<Shared>);
 struct Shared {
     stack: Stack,
     credentials: Arc<Credentials>,
+    health: Arc<HealthRecord>,
     timeout: Duration,
 }
 
@@ -34,8 +35,14 @@ impl Upstream {
         let net = outbound.net();
         let pool = Pool::new(net.clone(), tls, keep_alive, Arc::clone(&clock));
         let credentials = Arc::new(credentials.into_live(&pool, timeout, clock));
-        let stack = stack(net, timeout, max_in_flight, Arc::clone(&credentials), pool);
-        Self(Arc::new(Shared { stack, credentials, timeout }))
+        let health = Arc::<HealthRecord>::default();
+        let stack = stack(net, Arc::clone(&health), timeout, max_in_flight, Arc::clone(&credentials), pool);
+        Self(Arc::new(Shared { stack, credentials, health, timeout }))
+    }
+
+    /// Health by the last request.
+    pub fn health(&self) -> Health {
+        self.0.health.current()
     }
 
     /// Sends a request.

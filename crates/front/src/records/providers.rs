@@ -1,6 +1,6 @@
 use http::{HeaderMap, StatusCode};
-use introspectd_core::{Capabilities, Failure, Timestamp};
-use introspectd_resolver::{Health, ProviderStatus};
+use introspectd_core::{Capabilities, Failure, Health, Timestamp};
+use introspectd_resolver::ProviderStatus;
 use serde::Serialize;
 
 use crate::api::Session;
@@ -18,7 +18,7 @@ struct Provider<'a> {
     kind: &'a str,
     /// What can be asked of it: the names of the calls.
     capabilities: Vec<&'static str>,
-    /// `good`, `failing` or, before it was asked, `unknown`.
+    /// `good`, `failing`, `credentials_refused` or, before the first request, `unknown`.
     health: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<LastError>,
@@ -50,6 +50,7 @@ impl<'a> From<ProviderStatus<'a>> for Provider<'a> {
             Health::Unknown => "unknown",
             Health::Good => "good",
             Health::Failing => "failing",
+            Health::CredentialsRefused => "credentials_refused",
         };
         let last_error = last_failure.map(LastError::from);
         Self { name: name.as_str(), kind, capabilities: names(capabilities), health, last_error }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use introspectd_core::{
-    Batch, Bound, Capabilities, Expiry, Failure, Introspection, Issued, Listing, Order, Position, Provider,
-    Status, Token, TokenId, TokenValue,
+    Batch, Bound, Capabilities, Expiry, Failure, Health, HealthRecord, Introspection, Issued, Listing, Order,
+    Position, Provider, Status, Token, TokenId, TokenValue,
 };
 use tokio::sync::watch;
 
@@ -25,6 +25,7 @@ pub(crate) struct Fake {
     /// How its next lists fail, one after the other.
     list_failures: Mutex<VecDeque<Option<Failure>>>,
     listed: watch::Sender<Vec<Listing>>,
+    health: HealthRecord,
 }
 
 impl Fake {
@@ -44,6 +45,7 @@ impl Fake {
             held: watch::Sender::default(),
             records: Mutex::default(),
             list_failures: Mutex::default(),
+            health: HealthRecord::default(),
             listed: watch::Sender::default(),
         })
     }
@@ -116,7 +118,9 @@ impl Fake {
         let answer = self.script.lock().unwrap().get(text).cloned();
         self.asked.send_modify(|asked| asked.push(question));
         self.held.subscribe().wait_for(|held| !held).await.unwrap();
-        answer.unwrap_or(Ok(Introspection::Inactive))
+        let answer = answer.unwrap_or(Ok(Introspection::Inactive));
+        self.health.observe(answer.as_ref().map(|_| ()));
+        answer
     }
 }
 
@@ -124,6 +128,10 @@ impl Fake {
 impl Provider for Fake {
     fn capabilities(&self) -> Capabilities {
         Capabilities { list: self.records.lock().unwrap().is_some(), ..self.capabilities }
+    }
+
+    fn health(&self) -> Health {
+        self.health.current()
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

@@ -274,6 +274,14 @@ async fn a_caller_sees_its_providers_with_what_they_can_and_how_they_are() {
              "health": "unknown"},
         ]})
     );
+    bench.plain.fails("p_y", BadAnswer::Credentials(401));
+    Ask::token("p_y").at(&bench).await;
+    let refused = at("GET", "/v1/providers").by("Bearer idle-secret").at(&bench).await.json();
+    let plain = &refused["providers"][1];
+    assert_eq!(
+        (&plain["health"], &plain["last_error"]["error"]),
+        (&json!("credentials_refused"), &json!("upstream_error"))
+    );
     let own = at("GET", "/v1/providers").by(NARROW).at(&bench).await.json();
     assert_eq!(own["providers"].as_array().unwrap().len(), 1);
     at("GET", "/v1/providers").by("Bearer wrong").at(&bench).await.refuses(401, "invalid_client");

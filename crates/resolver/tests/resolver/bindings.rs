@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use introspectd_core::{Bound, Capabilities, Failure, Introspection, Issued, Provider, TokenId, TokenValue};
+use introspectd_core::{
+    Bound, Capabilities, Failure, Health, Introspection, Issued, Provider, TokenId, TokenValue,
+};
 use introspectd_resolver::{ProviderEntry, Source, Unmatched};
 use tokio::sync::watch;
 
@@ -33,6 +35,10 @@ fn found(is_bound: bool) -> Introspection {
 impl Provider for Bank {
     fn capabilities(&self) -> Capabilities {
         Capabilities { introspect: true, lookup: true, bind: true, issue: true, ..Capabilities::default() }
+    }
+
+    fn health(&self) -> Health {
+        Health::Good
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use introspectd_core::{
-    Capabilities, Doubt, DoubtHandler, Failure, Introspection, Outage, Provider, TokenValue,
+    Capabilities, Doubt, DoubtHandler, Failure, Health, Introspection, Outage, Provider, TokenValue,
 };
 use introspectd_resolver::{Source, Unmatched};
 
@@ -21,6 +21,10 @@ struct Doubtful {
 impl Provider for Doubtful {
     fn capabilities(&self) -> Capabilities {
         self.fake.capabilities()
+    }
+
+    fn health(&self) -> Health {
+        Health::Good
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use introspectd_core::{
-    BadAnswer, Capabilities, Clock, Expiry, Failure, Introspection, ManualClock, Outage, Provider,
+    BadAnswer, Capabilities, Clock, Expiry, Failure, Health, Introspection, ManualClock, Outage, Provider,
     ProviderName, Status, Timestamp, Token, TokenId, TokenValue, Unreachable,
 };
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolution, Resolver, Source, Unmatched};
@@ -153,6 +153,10 @@ impl Fake {
 impl Provider for Fake {
     fn capabilities(&self) -> Capabilities {
         self.capabilities
+    }
+
+    fn health(&self) -> Health {
+        Health::Good
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use introspectd_core::{
-    Batch, Capabilities, Failure, Introspection, Listing, ManualClock, Order, Position, Provider,
+    Batch, Capabilities, Failure, Health, Introspection, Listing, ManualClock, Order, Position, Provider,
     ProviderName, State, Token, TokenValue,
 };
 use introspectd_resolver::{Page, Positions, ProviderEntry, Resolver, Unmatched, Wanted};
@@ -68,6 +68,10 @@ impl Lister {
 impl Provider for Lister {
     fn capabilities(&self) -> Capabilities {
         Capabilities { list: self.lists, ..Capabilities::default() }
+    }
+
+    fn health(&self) -> Health {
+        Health::Good
     }
 
     async fn introspect(&self, _: &TokenValue) -> Result<Introspection, Failure> {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use introspectd_core::{BadAnswer, Expiry, Failure, Filters, State, Status, Token};
-use introspectd_resolver::{Health, Page, Positions, ProviderEntry};
+use introspectd_resolver::{Page, Positions, ProviderEntry};
 
 use crate::harness::{at, failures_of_the_provider, good, name};
 use crate::listers::{Lister, Lists, after, entry, ids, names, record};
@@ -164,16 +164,16 @@ async fn who_cannot_list_is_named_on_every_page_and_keeps_none_alive() {
     assert_eq!(second.next, Positions::new());
     assert_eq!((first.failures, second.failures), (vec![], vec![]));
     assert_eq!(lists.listers[1].asked(), []);
-    let healths: Vec<_> = lists.resolver.providers().map(|it| (it.health, it.last_failure)).collect();
-    assert_eq!(healths, [(Health::Good, None), (Health::Unknown, None), (Health::Unknown, None)]);
+    let failures: Vec<_> = lists.resolver.providers().map(|it| it.last_failure).collect();
+    assert_eq!(failures, [None, None, None]);
 }
 
 #[tokio::test]
-async fn a_failure_counts_for_the_health_of_the_provider() {
+async fn failed_list_is_the_last_failure_of_its_provider() {
     let lists = Lists::new(vec![Lister::of(&[], 9).that_fails([Some(Failure::Timeout)])]);
     lists.page(9, &lists.beginning()).await;
     let status = lists.resolver.providers().next().unwrap();
-    assert_eq!((status.health, status.last_failure), (Health::Failing, Some((Failure::Timeout, at(0)))));
+    assert_eq!(status.last_failure, Some((Failure::Timeout, at(0))));
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use introspectd_core::{Capabilities, Failure, Introspection, Outage, TokenId, Un
 use introspectd_resolver::{Source, Unmatched};
 
 use crate::harness::{
-    Bench, Fake, LIMITS, Question, Seen, active, active_by, good, name, prefix, upstream, value,
+    Bench, Fake, LIMITS, Question, Seen, active, active_by, at, good, name, prefix, upstream, value,
 };
 
 fn revoking() -> Arc<Fake> {
@@ -53,7 +53,9 @@ async fn a_failure_is_told_and_the_token_is_forgotten_all_the_same() {
     bench.ask("a_t").await;
     let down = Failure::outage(Outage::Unreachable(Unreachable::Refused));
     a.script("a_t", down.clone());
-    assert_eq!(bench.resolver.revoke(&value("a_t"), None, |_| true).await, Err(down));
+    assert_eq!(bench.resolver.revoke(&value("a_t"), None, |_| true).await, Err(down.clone()));
+    let last_failures: Vec<_> = bench.resolver.providers().map(|it| it.last_failure).collect();
+    assert_eq!(last_failures, [Some((down, at(0))), None]);
     a.script("a_t", Introspection::Inactive);
     assert_eq!(bench.ask("a_t").await, Seen::Inactive(Source::Miss));
 }

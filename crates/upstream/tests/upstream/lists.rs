@@ -4,7 +4,7 @@ use std::future::pending;
 use std::time::Duration;
 
 use bytes::Bytes;
-use introspectd_core::{BadAnswer, Failure, Object, Outage, Unreachable};
+use introspectd_core::{BadAnswer, Failure, Health, Object, Outage, Unreachable};
 use introspectd_simulators::{Answer as Said, Fault, Pieces, Recorded, Simulator, Vendor};
 use introspectd_upstream::{Elements, List, Request, Response, Upstream};
 use proptest::prelude::*;
@@ -132,6 +132,22 @@ async fn silence_is_a_timeout() {
         });
         assert_eq!(read(&base_url.await, "timeout = \"50ms\"").await, Err(Failure::Timeout));
     }
+}
+
+#[tokio::test]
+async fn silence_within_a_list_counts_for_health() {
+    let base_url = raw(|mut stream| async move {
+        stream.write_all(format!("{HEAD}[{{}},").as_bytes()).await.unwrap();
+        pending().await
+    })
+    .await;
+    let upstream = open(&base_url, "timeout = \"50ms\"");
+    assert_eq!(upstream.health(), Health::Unknown);
+    let mut elements = begun(&upstream, &base_url).await.unwrap();
+    assert_eq!(upstream.health(), Health::Good);
+    assert!(elements.next::<Object>().await.unwrap().is_some());
+    assert_eq!(elements.next::<Object>().await.err(), Some(Failure::Timeout));
+    assert_eq!(upstream.health(), Health::Failing);
 }
 
 #[tokio::test]
