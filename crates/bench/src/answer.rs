@@ -91,14 +91,14 @@ pub(crate) fn token(prefix: &str, number: u64) -> String {
 
 /// Kind of request about a token.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Question {
+pub(crate) enum Endpoint {
     /// Introspection in a body: `POST /introspect`.
     Introspect,
     /// Decision about the request that carries it, at `/forward-auth`.
     ForwardAuth,
 }
 
-impl Question {
+impl Endpoint {
     pub(crate) fn about(self, token: &str) -> Vec<u8> {
         [&*self.before(), token, self.after()].concat().into_bytes()
     }
@@ -153,10 +153,10 @@ mod tests {
 
     #[test]
     fn requests_are_complete() {
-        let text = |question: Question| String::from_utf8(question.about(&token("w00000006", 7))).unwrap();
-        let (head, body) = text(Question::Introspect).split_once("\r\n\r\n").map(owned).unwrap();
+        let text = |endpoint: Endpoint| String::from_utf8(endpoint.about(&token("w00000006", 7))).unwrap();
+        let (head, body) = text(Endpoint::Introspect).split_once("\r\n\r\n").map(owned).unwrap();
         assert!(head.ends_with(&format!("Content-Length: {}", body.len())), "{head}");
-        let (head, body) = text(Question::ForwardAuth).split_once("\r\n\r\n").map(owned).unwrap();
+        let (head, body) = text(Endpoint::ForwardAuth).split_once("\r\n\r\n").map(owned).unwrap();
         assert!(head.ends_with("000000007") && body.is_empty(), "{head}");
     }
 

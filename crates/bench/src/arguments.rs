@@ -34,7 +34,7 @@ Exit codes: 0 every figure that was measured is met, 1 one is not met or void, 2
 
 /// Parsed command line.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Wish {
+pub(crate) enum Action {
     Help,
     Measure(Scope),
 }
@@ -59,7 +59,7 @@ impl Scope {
     }
 }
 
-impl Wish {
+impl Action {
     /// Reads the words after the program's name. The error is one line for the reader.
     pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
         let mut scope = Scope::default();
@@ -96,16 +96,16 @@ fn group(name: &str) -> Result<Group, String> {
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> Result<Wish, String> {
-        Wish::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    fn parsed(line: &str) -> Result<Action, String> {
+        Action::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
     }
 
     #[test]
     fn options_are_accepted_in_any_order() {
-        assert_eq!(parsed(""), Ok(Wish::Measure(Scope::default())));
+        assert_eq!(parsed(""), Ok(Action::Measure(Scope::default())));
         let some = Scope { quick: true, plot: false, only: vec![Group::Hits, Group::Herd] };
-        assert_eq!(parsed("--only hits --quick --only=herd"), Ok(Wish::Measure(some)));
-        assert_eq!(parsed("--quick --help"), Ok(Wish::Help));
+        assert_eq!(parsed("--only hits --quick --only=herd"), Ok(Action::Measure(some)));
+        assert_eq!(parsed("--quick --help"), Ok(Action::Help));
     }
 
     #[test]

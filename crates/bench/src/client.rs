@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
-use crate::answer::Question;
+use crate::answer::Endpoint;
 use crate::exchange::{self, Answer};
 use crate::failure::{Failure, Result, Tried};
 use crate::number::whole;
@@ -18,14 +18,14 @@ use crate::number::whole;
 /// Load of a run.
 pub(crate) struct Plan<'a> {
     pub(crate) port: u16,
-    pub(crate) question: Question,
+    pub(crate) endpoint: Endpoint,
     pub(crate) connections: usize,
     pub(crate) requests: u64,
     /// Requests a second, sent when they are due, whether earlier ones were answered or not.
     /// `None`: the next one as soon as a connection is free.
     pub(crate) rate: Option<f64>,
     /// Deadline of an answer.
-    pub(crate) patience: Duration,
+    pub(crate) timeout: Duration,
     /// The token of each request.
     pub(crate) token: &'a dyn Fn(u64) -> String,
 }
@@ -88,7 +88,7 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn finish(&mut self) -> Result<()> {
-        let end = self.start + self.plan.patience;
+        let end = self.start + self.plan.timeout;
         let mut answered = 0;
         let mut events = Vec::with_capacity(256);
         while answered < self.plan.requests && Instant::now() < end {
@@ -126,11 +126,11 @@ impl Run<'_> {
                 return;
             };
             connection.due = due;
-            let question = self.plan.question.about(&(self.plan.token)(self.sent));
+            let request = self.plan.endpoint.about(&(self.plan.token)(self.sent));
             self.sent += 1;
             // Its buffer is empty, so that it takes all of it or is broken; the latter is met when
             // it is read.
-            let _ = connection.stream.write_all(&question);
+            let _ = connection.stream.write_all(&request);
         }
     }
 
@@ -202,16 +202,16 @@ impl Report {
     }
 }
 
-/// One question on a connection of its own: its answer and how long it took.
+/// One request on a connection of its own: its answer and how long it took.
 pub(crate) fn ask(
     port: u16,
-    question: Question,
+    endpoint: Endpoint,
     token: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Result<(Answer, Duration)> {
     let start = Instant::now();
-    let mut line = Line::open(port, patience)?;
-    line.send(&question.about(token))?;
+    let mut line = Line::open(port, timeout)?;
+    line.send(&endpoint.about(token))?;
     Ok((line.receive()?, start.elapsed()))
 }
 
@@ -219,11 +219,11 @@ pub(crate) fn ask(
 pub(crate) struct Line(TcpStream);
 
 impl Line {
-    /// Connects. An answer that takes longer than `patience` is an error.
-    pub(crate) fn open(port: u16, patience: Duration) -> Result<Self> {
+    /// Connects. An answer that takes longer than `timeout` is an error.
+    pub(crate) fn open(port: u16, timeout: Duration) -> Result<Self> {
         let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).tried("cannot connect")?;
         stream.set_nodelay(true).tried("TCP_NODELAY")?;
-        stream.set_read_timeout(Some(patience)).tried("a socket")?;
+        stream.set_read_timeout(Some(timeout)).tried("a socket")?;
         Ok(Self(stream))
     }
 

@@ -7,11 +7,11 @@ use crate::failure::{Failure, Result};
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Key, Ledger, Load, Metric};
 use crate::running::Running;
-use crate::wrk::{self, Kind, Said, Tokens};
+use crate::wrk::{self, Kind, Summary, Tokens};
 
 /// Expected number of requests to the authority.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) enum Asked {
+pub(crate) enum ExpectedRequests {
     /// Not once: every answer was cached.
     Never,
     /// Requests for this share of all, or a little more.
@@ -23,7 +23,7 @@ pub(crate) struct Drive<'a> {
     pub(crate) lab: &'a Lab,
     pub(crate) authority: &'a Authority,
     pub(crate) load: Load,
-    pub(crate) asked: Asked,
+    pub(crate) asked: ExpectedRequests,
 }
 
 impl Drive<'_> {
@@ -54,49 +54,52 @@ impl Drive<'_> {
         }
         let asked = self.authority.count()?;
         let spent = running.cpu();
-        let said = wrk::run(self.lab, running, tokens, self.lab.seconds)?;
+        let summary = wrk::run(self.lab, running, tokens, self.lab.seconds)?;
         let asked = self.authority.count()? - asked;
         let spent = running.cpu().saturating_sub(spent);
 
         let micros = |duration: Duration| duration.as_secs_f64() * 1e6;
-        let requests = said.requests.max(1) as f64;
+        let requests = summary.requests.max(1) as f64;
         let cpu = micros(spent) / requests;
-        let rate = requests / said.elapsed.as_secs_f64();
+        let rate = requests / summary.elapsed.as_secs_f64();
         let mut add = |metric, value| ledger.add(Key(running.subject, self.load, metric), value);
         add(Metric::Cpu, cpu);
         add(Metric::Rate, rate);
-        add(Metric::Median, micros(said.median));
-        add(Metric::P99, micros(said.p99));
+        add(Metric::Median, micros(summary.median));
+        add(Metric::P99, micros(summary.p99));
         let round = round + 1;
         let rounds = self.lab.rounds;
         let name = running.subject.name();
         let load = self.load;
-        crate::output::remark(&format!(
+        crate::output::print_status(&format!(
             "  {load:?} {round}/{rounds}  {name:<35} {rate:>8.0}/s  {cpu:>6.2} µs"
         ));
-        if let Some(fault) = self.asked.fault(&said, sample.bytes, asked) {
-            crate::output::remark(&format!("  void: {name}: {fault}"));
+        if let Some(fault) = self.asked.fault(&summary, sample.bytes, asked) {
+            crate::output::print_status(&format!("  void: {name}: {fault}"));
             ledger.fault(running.subject, self.load, format!("{name}: {fault}"));
         }
         Ok(())
     }
 }
 
-impl Asked {
+impl ExpectedRequests {
     /// wrk counts statuses; that the bodies were whole and active shows in the bytes, and that they
     /// were cached in what the authority was asked.
-    fn fault(self, said: &Said, bytes: usize, asked: u64) -> Option<String> {
-        if said.requests < 100 {
-            return Some(format!("only {} answers", said.requests));
+    fn fault(self, summary: &Summary, bytes: usize, asked: u64) -> Option<String> {
+        if summary.requests < 100 {
+            return Some(format!("only {} answers", summary.requests));
         }
-        if said.refused + said.broken > 0 {
-            return Some(format!("{} answers refused, {} connections broken", said.refused, said.broken));
+        if summary.refused + summary.broken > 0 {
+            return Some(format!(
+                "{} answers refused, {} connections broken",
+                summary.refused, summary.broken
+            ));
         }
-        let mean = said.bytes as f64 / said.requests as f64;
+        let mean = summary.bytes as f64 / summary.requests as f64;
         if (mean / bytes as f64 - 1.0).abs() > 0.01 {
             return Some(format!("{mean:.0} bytes an answer instead of {bytes}"));
         }
-        let share = asked as f64 / said.requests as f64;
+        let share = asked as f64 / summary.requests as f64;
         match self {
             Self::Never => (asked > 0).then(|| format!("asked the authority {asked} times")),
             Self::About(expected) => {
@@ -121,7 +124,7 @@ mod tests {
 
     #[test]
     fn unreliable_run_is_reported() {
-        let fine = Said {
+        let fine = Summary {
             requests: 100_000,
             elapsed: Duration::from_secs(1),
             bytes: 62_000_000,
@@ -130,25 +133,25 @@ mod tests {
             refused: 0,
             broken: 0,
         };
-        let fault = |asked: Asked, said: Said, times| asked.fault(&said, 620, times);
-        assert_eq!(fault(Asked::Never, fine.clone(), 0), None);
-        assert_eq!(fault(Asked::About(1.0), fine.clone(), 100_064), None);
-        assert_eq!(fault(Asked::About(0.1), fine.clone(), 10_006), None);
-        for (asked, said, times, told) in [
-            (Asked::Never, fine.clone(), 1, "asked the authority 1 times"),
-            (Asked::Never, Said { refused: 1, ..fine.clone() }, 0, "1 answers refused"),
-            (Asked::Never, Said { broken: 1, ..fine.clone() }, 0, "1 connections broken"),
+        let fault = |asked: ExpectedRequests, summary: Summary, times| asked.fault(&summary, 620, times);
+        assert_eq!(fault(ExpectedRequests::Never, fine.clone(), 0), None);
+        assert_eq!(fault(ExpectedRequests::About(1.0), fine.clone(), 100_064), None);
+        assert_eq!(fault(ExpectedRequests::About(0.1), fine.clone(), 10_006), None);
+        for (asked, summary, times, told) in [
+            (ExpectedRequests::Never, fine.clone(), 1, "asked the authority 1 times"),
+            (ExpectedRequests::Never, Summary { refused: 1, ..fine.clone() }, 0, "1 answers refused"),
+            (ExpectedRequests::Never, Summary { broken: 1, ..fine.clone() }, 0, "1 connections broken"),
             (
-                Asked::Never,
-                Said { bytes: 60_000_000, ..fine.clone() },
+                ExpectedRequests::Never,
+                Summary { bytes: 60_000_000, ..fine.clone() },
                 0,
                 "600 bytes an answer instead of 620",
             ),
-            (Asked::Never, Said { requests: 9, ..fine.clone() }, 0, "only 9 answers"),
-            (Asked::About(1.0), fine.clone(), 90_000, "0.900 of the requests"),
-            (Asked::About(0.1), fine, 20_000, "0.200 of the requests"),
+            (ExpectedRequests::Never, Summary { requests: 9, ..fine.clone() }, 0, "only 9 answers"),
+            (ExpectedRequests::About(1.0), fine.clone(), 90_000, "0.900 of the requests"),
+            (ExpectedRequests::About(0.1), fine, 20_000, "0.200 of the requests"),
         ] {
-            assert!(fault(asked, said, times).is_some_and(|fault| fault.contains(told)), "{told}");
+            assert!(fault(asked, summary, times).is_some_and(|fault| fault.contains(told)), "{told}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Envoy's question over gRPC, and its answer.
+//! Envoy's request over gRPC, and its answer.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,6 @@ use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, 
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use prost::Message;
 use tonic::metadata::AsciiMetadataValue;
-use tonic::transport::Endpoint;
 
 use crate::answer::{BASIC, POLICY, token};
 use crate::failure::{Failure, Result, Tried};
@@ -56,11 +55,12 @@ pub(crate) fn frame(message: &impl Message) -> Vec<u8> {
 
 /// Asks once, and returns the answer if it lets the request pass.
 pub(crate) async fn ask(port: u16) -> Result<CheckResponse> {
-    let endpoint = Endpoint::from_shared(format!("http://127.0.0.1:{port}")).tried("gRPC")?;
+    let endpoint =
+        tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{port}")).tried("gRPC")?;
     let channel = endpoint.connect().await.tried("gRPC")?;
-    let mut question = tonic::Request::new(request());
-    question.metadata_mut().insert(PROXY, AsciiMetadataValue::from_static(BASIC));
-    let answer = AuthorizationClient::new(channel).check(question).await;
+    let mut request = tonic::Request::new(self::request());
+    request.metadata_mut().insert(PROXY, AsciiMetadataValue::from_static(BASIC));
+    let answer = AuthorizationClient::new(channel).check(request).await;
     let answer = answer.tried("gRPC")?.into_inner();
     match &answer.http_response {
         Some(HttpResponse::OkResponse(_)) => Ok(answer),

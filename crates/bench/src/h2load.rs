@@ -1,4 +1,4 @@
-//! h2load: 64 connections over HTTP/2 that ask one question, again as soon as they are answered.
+//! h2load: 64 connections over HTTP/2 that repeat one request as soon as it is answered.
 
 use std::fs;
 use std::process::Command;
@@ -12,7 +12,7 @@ use crate::process::Process;
 
 /// Summary that it prints.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Said {
+pub(crate) struct Summary {
     /// Answered with a status of success.
     pub(crate) requests: u64,
     /// Answered otherwise, or not at all.
@@ -22,7 +22,7 @@ pub(crate) struct Said {
 }
 
 /// Sends this gRPC frame for so long.
-pub(crate) fn run(lab: &Lab, port: u16, frame: &[u8], seconds: u64) -> Result<Said> {
+pub(crate) fn run(lab: &Lab, port: u16, frame: &[u8], seconds: u64) -> Result<Summary> {
     let folder = lab.folder("h2load")?;
     let data = folder.join("data");
     fs::write(&data, frame).tried(data.display())?;
@@ -32,14 +32,14 @@ pub(crate) fn run(lab: &Lab, port: u16, frame: &[u8], seconds: u64) -> Result<Sa
     command.args(["-H", &format!("{PROXY}: {BASIC}"), &format!("http://127.0.0.1:{port}/{CHECK}")]);
     let mut process = Process::start(&command, &folder.join("log"))?;
     process.wait(Duration::from_secs(seconds + 60)).map_err(|why| Failure::new(format!("h2load: {why}")))?;
-    let said = parse(&process.output());
-    let said = said.ok_or_else(|| Failure::new(format!("h2load said: {}", process.last_words())));
+    let summary = parse(&process.output());
+    let summary = summary.ok_or_else(|| Failure::new(format!("h2load said: {}", process.last_words())));
     drop(process);
     let _ = fs::remove_dir_all(folder);
-    said
+    summary
 }
 
-fn parse(output: &str) -> Option<Said> {
+fn parse(output: &str) -> Option<Summary> {
     let line = |name: &str| output.lines().find_map(|line| line.strip_prefix(name));
     let count = |text: &str, what: &str| {
         let part = text.split(", ").map(str::trim).find_map(|part| part.strip_suffix(what))?;
@@ -55,7 +55,7 @@ fn parse(output: &str) -> Option<Said> {
     // "1.50MB (1572864) data": the number that is exact.
     let (_, data) = traffic.rsplit_once('(')?;
     let data = data.strip_suffix(") data")?.parse().ok()?;
-    Some(Said { requests: count(statuses, "2xx")?, failed: failed.max(others), data })
+    Some(Summary { requests: count(statuses, "2xx")?, failed: failed.max(others), data })
 }
 
 #[cfg(test)]
@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn report_is_read() {
-        let expected = Said { requests: 90_368, failed: 2, data: 62_914_560 };
+        let expected = Summary { requests: 90_368, failed: 2, data: 62_914_560 };
         assert_eq!(parse(OUTPUT), Some(expected));
     }
 

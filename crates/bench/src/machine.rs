@@ -16,7 +16,7 @@ pub(crate) fn describe(lab: &Lab) -> Vec<(String, String)> {
     let memory =
         memory.split(' ').next().and_then(|kibibytes| kibibytes.parse::<u64>().ok()).unwrap_or_default();
     let system = field(&read("/etc/os-release").replace('=', ":"), "PRETTY_NAME").unwrap_or_default();
-    let packaged = |name| said("dpkg-query", &["--show", "--showformat=${Version}", name]);
+    let packaged = |name| output_of("dpkg-query", &["--show", "--showformat=${Version}", name]);
     let rows = [
         ("processor", format!("{cores} × {processor}")),
         ("memory", format!("{} GiB", memory.div_ceil(1 << 20))),
@@ -24,15 +24,15 @@ pub(crate) fn describe(lab: &Lab) -> Vec<(String, String)> {
             "system",
             format!("{}, Linux {}", system.trim_matches('"'), read("/proc/sys/kernel/osrelease").trim()),
         ),
-        ("introspectd", format!("{} ({})", said(&lab.introspectd, &["--version"]), commit())),
+        ("introspectd", format!("{} ({})", output_of(&lab.introspectd, &["--version"]), commit())),
         ("hyper", locked("hyper")),
         ("tonic", locked("tonic")),
-        ("rustc", said("rustc", &["--version"])),
-        ("nginx", said("nginx", &["-v"]).replace("nginx version: ", "")),
+        ("rustc", output_of("rustc", &["--version"])),
+        ("nginx", output_of("nginx", &["-v"]).replace("nginx version: ", "")),
         ("nginx's Lua module", packaged("libnginx-mod-http-lua")),
         ("nginx's JavaScript module", packaged("libnginx-mod-http-js")),
-        ("h2load", said("h2load", &["--version"])),
-        ("wrk", said("wrk", &["--version"])),
+        ("h2load", output_of("h2load", &["--version"])),
+        ("wrk", output_of("wrk", &["--version"])),
     ];
     rows.map(|(what, is)| (what.to_owned(), is)).to_vec()
 }
@@ -40,13 +40,13 @@ pub(crate) fn describe(lab: &Lab) -> Vec<(String, String)> {
 /// Commit of the working tree, marked if it has changes.
 fn commit() -> String {
     let folder = env!("CARGO_MANIFEST_DIR");
-    let hash = said("git", &["-C", folder, "rev-parse", "--short", "HEAD"]);
-    let changes = said("git", &["-C", folder, "status", "--porcelain", "--untracked-files=no"]);
+    let hash = output_of("git", &["-C", folder, "rev-parse", "--short", "HEAD"]);
+    let changes = output_of("git", &["-C", folder, "status", "--porcelain", "--untracked-files=no"]);
     if changes.is_empty() { hash } else { format!("{hash} and changes") }
 }
 
 /// The first line that it prints, on either stream, whatever it exits with.
-fn said(program: impl AsRef<Path>, arguments: &[&str]) -> String {
+fn output_of(program: impl AsRef<Path>, arguments: &[&str]) -> String {
     let Ok(output) = Command::new(program.as_ref()).args(arguments).output() else { return String::new() };
     let text = [output.stdout, output.stderr].concat();
     String::from_utf8_lossy(&text).lines().next().unwrap_or_default().trim().to_owned()
@@ -89,6 +89,6 @@ mod tests {
 
     #[test]
     fn missing_program_has_no_output() {
-        assert_eq!(said("no-such-program-anywhere", &[]), "");
+        assert_eq!(output_of("no-such-program-anywhere", &[]), "");
     }
 }

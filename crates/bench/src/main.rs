@@ -36,13 +36,13 @@ use std::process::ExitCode;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::arguments::{HELP, Scope, Wish};
+use crate::arguments::{Action, HELP, Scope};
 use crate::failure::{Result, Tried};
 use crate::figures::{FIGURES, Figure, Outcome};
 use crate::group::Group;
 use crate::lab::Lab;
 use crate::ledger::Ledger;
-use crate::output::{complain, say};
+use crate::output::{print_error, say};
 use crate::page::Page;
 
 const WRONG_USAGE: u8 = 2;
@@ -55,14 +55,14 @@ fn main() -> ExitCode {
     if let Some(played) = roles::play(&words) {
         return played;
     }
-    let scope = match Wish::parse(&words) {
-        Ok(Wish::Help) => {
+    let scope = match Action::parse(&words) {
+        Ok(Action::Help) => {
             say(HELP);
             return ExitCode::SUCCESS;
         }
-        Ok(Wish::Measure(scope)) => scope,
+        Ok(Action::Measure(scope)) => scope,
         Err(mistake) => {
-            complain(&format!("{mistake}\n\n{HELP}"));
+            print_error(&format!("{mistake}\n\n{HELP}"));
             return ExitCode::from(WRONG_USAGE);
         }
     };
@@ -70,7 +70,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(failure) => {
-            complain(&failure.to_string());
+            print_error(&failure.to_string());
             ExitCode::FAILURE
         }
     }
@@ -146,7 +146,7 @@ fn end_with_a_signal() -> Result<()> {
         });
         process::end_all();
         lab::clear();
-        complain("interrupted: all that it started has ended");
+        print_error("interrupted: all that it started has ended");
         std::process::exit(INTERRUPTED);
     });
     Ok(())

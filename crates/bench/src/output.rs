@@ -8,11 +8,11 @@ pub(crate) fn say(line: &str) {
 }
 
 /// Beside the output: how far we are.
-pub(crate) fn remark(line: &str) {
+pub(crate) fn print_status(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Prints a failure.
-pub(crate) fn complain(what: &str) {
-    remark(&format!("introspectd-bench: {what}"));
+pub(crate) fn print_error(what: &str) {
+    print_status(&format!("introspectd-bench: {what}"));
 }

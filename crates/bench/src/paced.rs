@@ -32,11 +32,11 @@ impl Paced<'_> {
         let requests = whole(rate * SECONDS as f64);
         let plan = Plan {
             port: running.port,
-            question: running.question,
+            endpoint: running.endpoint,
             connections: 64,
             requests,
             rate: Some(rate),
-            patience: Duration::from_secs(SECONDS + 10),
+            timeout: Duration::from_secs(SECONDS + 10),
             // The stride of wrk.lua.
             token: &|number| token(prefix, number.wrapping_mul(7919) % tokens),
         };
@@ -58,7 +58,7 @@ impl Paced<'_> {
         let name = running.subject.name();
         let median = median.as_micros();
         let p99 = p99.as_micros();
-        crate::output::remark(&format!("  {load:?}  {name:<35} p50 {median:>6} µs  p99 {p99:>6} µs"));
+        crate::output::print_status(&format!("  {load:?}  {name:<35} p50 {median:>6} µs  p99 {p99:>6} µs"));
         let right = report.all_active(requests).and_then(|()| {
             let fault = || Failure::new(format!("asked the authority {asked} times"));
             if asked <= max_requests(load, requests) { Ok(()) } else { Err(fault()) }

@@ -82,13 +82,13 @@ impl Process {
     }
 
     /// Waits for its end, so long at most.
-    pub(crate) fn wait(&mut self, patience: Duration) -> Result<ExitStatus> {
-        let end = Instant::now() + patience;
+    pub(crate) fn wait(&mut self, timeout: Duration) -> Result<ExitStatus> {
+        let end = Instant::now() + timeout;
         loop {
             match self.child.try_wait().tried("cannot wait for a process")? {
                 Some(status) => return Ok(status),
                 None if Instant::now() > end => {
-                    return Err(Failure::new(format!("no end after {} s", patience.as_secs())));
+                    return Err(Failure::new(format!("no end after {} s", timeout.as_secs())));
                 }
                 None => std::thread::sleep(Duration::from_millis(5)),
             }

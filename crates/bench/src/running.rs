@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::answer::{
-    AUDIENCE, CALLER, OPERATOR, OPERATOR_SECRET, POLICY, PROVIDER, Question, RECORDS, SCOPE, SECRET,
+    AUDIENCE, CALLER, Endpoint, OPERATOR, OPERATOR_SECRET, POLICY, PROVIDER, RECORDS, SCOPE, SECRET,
 };
 use crate::client::{self, Plan};
 use crate::exchange::Answer;
@@ -51,7 +51,7 @@ pub(crate) struct Running {
     pub(crate) subject: Subject,
     pub(crate) port: u16,
     /// Kind of request.
-    pub(crate) question: Question,
+    pub(crate) endpoint: Endpoint,
     tls: Option<TlsListener>,
     grpc: Option<u16>,
     process: Process,
@@ -85,12 +85,12 @@ impl Running {
             if room.piped { Process::start_piped(&command, &log)? } else { Process::start(&command, &log)? };
         wait_until_open(port, &mut process)
             .map_err(|why| Failure::new(format!("{}: {why}", subject.name())))?;
-        Ok(Self { subject, port, question: Question::Introspect, tls, grpc, process, folder })
+        Ok(Self { subject, port, endpoint: Endpoint::Introspect, tls, grpc, process, folder })
     }
 
     /// The same, asked something else.
-    pub(crate) fn answering(mut self, question: Question) -> Self {
-        self.question = question;
+    pub(crate) fn answering(mut self, endpoint: Endpoint) -> Self {
+        self.endpoint = endpoint;
         self
     }
 
@@ -125,9 +125,9 @@ impl Running {
         self.process.lines()
     }
 
-    /// One question on a connection of its own: its answer and how long it took.
-    pub(crate) fn ask(&self, token: &str, patience: Duration) -> Result<(Answer, Duration)> {
-        client::ask(self.port, self.question, token, patience)
+    /// One request on a connection of its own: its answer and how long it took.
+    pub(crate) fn ask(&self, token: &str, timeout: Duration) -> Result<(Answer, Duration)> {
+        client::ask(self.port, self.endpoint, token, timeout)
     }
 
     /// Asks about each token once. Every answer must be an active one.
@@ -135,11 +135,11 @@ impl Running {
         let requests = tokens.end - tokens.start;
         let plan = Plan {
             port: self.port,
-            question: self.question,
+            endpoint: self.endpoint,
             connections: 64,
             requests,
             rate: None,
-            patience: Duration::from_secs(30 + requests / 2000),
+            timeout: Duration::from_secs(30 + requests / 2000),
             token: &|number| crate::answer::token(prefix, tokens.start + number),
         };
         let report = plan.run()?;

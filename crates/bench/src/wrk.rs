@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::answer::Question;
+use crate::answer::Endpoint;
 use crate::failure::{Failure, Result, Tried};
 use crate::lab::Lab;
 use crate::process::Process;
@@ -41,7 +41,7 @@ impl Kind {
 
 /// Summary that it prints.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Said {
+pub(crate) struct Summary {
     pub(crate) requests: u64,
     pub(crate) elapsed: Duration,
     pub(crate) bytes: u64,
@@ -54,35 +54,35 @@ pub(crate) struct Said {
 }
 
 /// Loads a server.
-pub(crate) fn run(lab: &Lab, running: &Running, tokens: &Tokens, seconds: u64) -> Result<Said> {
+pub(crate) fn run(lab: &Lab, running: &Running, tokens: &Tokens, seconds: u64) -> Result<Summary> {
     let folder = lab.folder("wrk")?;
     let script = folder.join("wrk.lua");
-    fs::write(&script, script_for(running.question)).tried(script.display())?;
+    fs::write(&script, script_for(running.endpoint)).tried(script.display())?;
     let mut command = Command::new("wrk");
     command.args(["-t2", "-c64", &format!("-d{seconds}s"), "--latency", "-s"]).arg(script);
     command.args([&running.url(), "--", &tokens.prefix]);
     command.args([&tokens.count.to_string(), tokens.kind.name(), &lab.prefix()]);
     let mut process = Process::start(&command, &folder.join("log"))?;
     process.wait(Duration::from_secs(seconds + 60)).map_err(|why| Failure::new(format!("wrk: {why}")))?;
-    let said = parse(&process.output());
-    let said = said.ok_or_else(|| Failure::new(format!("wrk said: {}", process.last_words())));
+    let summary = parse(&process.output());
+    let summary = summary.ok_or_else(|| Failure::new(format!("wrk said: {}", process.last_words())));
     drop(process);
     let _ = fs::remove_dir_all(folder);
-    said
+    summary
 }
 
-fn script_for(question: Question) -> String {
+fn script_for(endpoint: Endpoint) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.escape_default());
-    SCRIPT.replace("@BEFORE@", &quoted(&question.before())).replace("@AFTER@", &quoted(question.after()))
+    SCRIPT.replace("@BEFORE@", &quoted(&endpoint.before())).replace("@AFTER@", &quoted(endpoint.after()))
 }
 
-fn parse(output: &str) -> Option<Said> {
+fn parse(output: &str) -> Option<Summary> {
     let line = output.lines().find_map(|line| line.strip_prefix("RESULT "))?;
     let field = |name: &str| {
         let word = line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))?;
         word.parse::<u64>().ok()
     };
-    Some(Said {
+    Some(Summary {
         requests: field("requests")?,
         elapsed: Duration::from_micros(field("us")?),
         bytes: field("bytes")?,
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn script_sends_its_request() {
-        let script = script_for(Question::ForwardAuth);
+        let script = script_for(Endpoint::ForwardAuth);
         assert!(script.contains(r#"= "GET /forward-auth/orders HTTP/1.1\r\nHost"#), "{script}");
         assert!(script.contains(r#"Bearer ", "\r\n\r\n""#) && !script.contains('@'), "{script}");
     }
@@ -108,10 +108,13 @@ mod tests {
     fn last_line_is_read() {
         let output = "Running 2s test @ http://127.0.0.1:1/\n  2 threads and 64 connections\n\
                       RESULT requests=200000 us=2000100 bytes=123800000 p50=301 p99=4100 refused=3 broken=0\n";
-        let said = parse(output).unwrap();
-        assert_eq!((said.requests, said.bytes, said.refused, said.broken), (200_000, 123_800_000, 3, 0));
-        assert_eq!(said.elapsed, Duration::from_micros(2_000_100));
-        assert_eq!(said.p99, Duration::from_micros(4100));
+        let summary = parse(output).unwrap();
+        assert_eq!(
+            (summary.requests, summary.bytes, summary.refused, summary.broken),
+            (200_000, 123_800_000, 3, 0)
+        );
+        assert_eq!(summary.elapsed, Duration::from_micros(2_000_100));
+        assert_eq!(summary.p99, Duration::from_micros(4100));
     }
 
     #[test]

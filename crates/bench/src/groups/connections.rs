@@ -24,7 +24,7 @@ fn one_round(lab: &Lab, authority: &Authority, ledger: &mut Ledger) -> Result<()
     let prefix = lab.prefix();
     running.fill(&prefix, 0..640)?;
     let before = settled(&running);
-    let request = running.question.about(&token(&prefix, 0));
+    let request = running.endpoint.about(&token(&prefix, 0));
     let mut lines = Vec::with_capacity(CONNECTIONS);
     for number in 0..CONNECTIONS {
         let mut line = Line::open(running.port, PATIENCE)?;
@@ -40,7 +40,7 @@ fn one_round(lab: &Lab, authority: &Authority, ledger: &mut Ledger) -> Result<()
         return Err(Failure::new(format!("the server has {open} descriptors for {} of us", lines.len())));
     }
     let each = growth as f64 / CONNECTIONS as f64 / 1024.0;
-    crate::output::remark(&format!("  {CONNECTIONS} idle connections: {each:.1} KiB each"));
+    crate::output::print_status(&format!("  {CONNECTIONS} idle connections: {each:.1} KiB each"));
     ledger.note(Load::IdleConnection, each);
     Ok(())
 }

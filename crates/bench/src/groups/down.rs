@@ -51,7 +51,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         ended.push(running.ask(&brief(number), PATIENCE)?.0.active);
     }
     ledger.note(Load::DownEnded, share(&ended));
-    crate::output::remark(&format!(
+    crate::output::print_status(&format!(
         "  {:.2} of cached answered, {:.2} after their end",
         share(&cached),
         share(&ended)

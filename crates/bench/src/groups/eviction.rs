@@ -1,4 +1,4 @@
-use crate::drive::{Asked, Drive};
+use crate::drive::{Drive, ExpectedRequests};
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
@@ -15,7 +15,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
     let running = Running::start(lab, Subject::Introspectd, authority.port, SMALL)?;
     let hot = lab.prefix();
-    crate::output::remark("  filling until it is full");
+    crate::output::print_status("  filling until it is full");
     running.fill(&hot, 0..HOT)?;
     running.fill(&lab.prefix(), 0..200_000)?;
     // Some of them may have had to go: now they are used again and again, as hot tokens are.
@@ -28,7 +28,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
             (Load::FullMixed, Kind::Mixed, 0.1),
             (Load::FullMisses, Kind::New, 1.0),
         ] {
-            let asked = if share > 0.0 { Asked::About(share) } else { Asked::Never };
+            let asked = if share > 0.0 { ExpectedRequests::About(share) } else { ExpectedRequests::Never };
             let drive = Drive { lab, authority: &authority, load, asked };
             drive.once(round, &running, &Tokens { kind, prefix: hot.clone(), count: HOT }, ledger)?;
         }

@@ -1,5 +1,5 @@
-use crate::answer::Question;
-use crate::drive::{Asked, Drive};
+use crate::answer::Endpoint;
+use crate::drive::{Drive, ExpectedRequests};
 use crate::failure::{Failure, Result};
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
@@ -23,7 +23,7 @@ fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
     let mut subjects = Vec::new();
     for subject in [Subject::Introspectd, Subject::Njs] {
         let running = Running::start(lab, subject, authority.port, Room::DEFAULT)?;
-        let running = running.answering(Question::ForwardAuth);
+        let running = running.answering(Endpoint::ForwardAuth);
         let before = authority.count()?;
         running.fill(&prefix, 0..TOKENS)?;
         let asked = authority.count()? - before;
@@ -34,6 +34,6 @@ fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
         }
         subjects.push(running);
     }
-    let drive = Drive { lab, authority: &authority, load: Load::ForwardAuth, asked: Asked::Never };
+    let drive = Drive { lab, authority: &authority, load: Load::ForwardAuth, asked: ExpectedRequests::Never };
     drive.round(round, &subjects, &Tokens { kind: Kind::Kept, prefix, count: TOKENS }, ledger)
 }

@@ -33,24 +33,24 @@ fn once(lab: &Lab, authority: &Authority, running: &Running, ledger: &mut Ledger
     let length = envoy::frame(&sample).len();
     let asked = authority.count()?;
     let spent = running.cpu();
-    let said = h2load::run(lab, port, &envoy::frame(&envoy::request()), lab.seconds)?;
+    let summary = h2load::run(lab, port, &envoy::frame(&envoy::request()), lab.seconds)?;
     let asked = authority.count()? - asked;
     let spent = running.cpu().saturating_sub(spent);
-    let cpu = spent.as_secs_f64() * 1e6 / said.requests.max(1) as f64;
-    let rate = said.requests as f64 / Duration::from_secs(lab.seconds).as_secs_f64();
-    crate::output::remark(&format!("  {name:<35} {rate:>8.0}/s  {cpu:>6.2} µs"));
+    let cpu = spent.as_secs_f64() * 1e6 / summary.requests.max(1) as f64;
+    let rate = summary.requests as f64 / Duration::from_secs(lab.seconds).as_secs_f64();
+    crate::output::print_status(&format!("  {name:<35} {rate:>8.0}/s  {cpu:>6.2} µs"));
     ledger.add(Key(running.subject, Load::Grpc, Metric::Cpu), cpu);
     ledger.add(Key(running.subject, Load::Grpc, Metric::Rate), rate);
-    let mean = said.data as f64 / said.requests.max(1) as f64;
-    let fault = if said.requests < 100 || said.failed > 0 {
-        Some(format!("{} answers, {} failed", said.requests, said.failed))
+    let mean = summary.data as f64 / summary.requests.max(1) as f64;
+    let fault = if summary.requests < 100 || summary.failed > 0 {
+        Some(format!("{} answers, {} failed", summary.requests, summary.failed))
     } else if (mean / length as f64 - 1.0).abs() > 0.01 {
         Some(format!("{mean:.0} bytes an answer instead of {length}"))
     } else {
         (asked > 0).then(|| format!("asked the authority {asked} times"))
     };
     if let Some(fault) = fault {
-        crate::output::remark(&format!("  void: {name}: {fault}"));
+        crate::output::print_status(&format!("  void: {name}: {fault}"));
         ledger.fault(running.subject, Load::Grpc, format!("{name}: {fault}"));
     }
     Ok(())

@@ -22,20 +22,20 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         let before = authority.count()?;
         let plan = Plan {
             port: running.port,
-            question: running.question,
+            endpoint: running.endpoint,
             connections: 200,
             requests: CALLERS,
             rate: None,
-            patience: Duration::from_secs(10),
+            timeout: Duration::from_secs(10),
             token: &|_| token(&prefix, 0),
         };
         let report = plan.run()?;
         report.all_active(CALLERS)?;
-        // A question too many might still be on its way.
+        // A surplus request might still arrive.
         std::thread::sleep(DELAY);
         let calls = authority.count()? - before;
         let after = report.elapsed.saturating_sub(DELAY).as_secs_f64() * 1e3;
-        crate::output::remark(&format!(
+        crate::output::print_status(&format!(
             "  {calls} upstream calls, the last answer {after:.1} ms after the provider's"
         ));
         ledger.note(Load::HerdCalls, calls as f64);

@@ -1,4 +1,4 @@
-use crate::drive::{Asked, Drive};
+use crate::drive::{Drive, ExpectedRequests};
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
@@ -35,6 +35,6 @@ fn one_round(lab: &Lab, round: usize, count: u64, best: Subject, ledger: &mut Le
         }
         subjects.push(running);
     }
-    let drive = Drive { lab, authority: &authority, load: Load::Hits(count), asked: Asked::Never };
+    let drive = Drive { lab, authority: &authority, load: Load::Hits(count), asked: ExpectedRequests::Never };
     drive.round(round, &subjects, &Tokens { kind: Kind::Kept, prefix, count }, ledger)
 }

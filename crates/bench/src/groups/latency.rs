@@ -23,12 +23,12 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         }
         if Subject::PEERS.contains(&subject) {
             let tokens = Tokens { kind: Kind::Kept, prefix: prefix.clone(), count: TOKENS };
-            let said = wrk::run(lab, &running, &tokens, SECONDS)?;
-            rate = rate.min(said.requests as f64 / said.elapsed.as_secs_f64() / 2.0);
+            let summary = wrk::run(lab, &running, &tokens, SECONDS)?;
+            rate = rate.min(summary.requests as f64 / summary.elapsed.as_secs_f64() / 2.0);
         }
         subjects.push(running);
     }
-    crate::output::remark(&format!("  {rate:.0} requests/s"));
+    crate::output::print_status(&format!("  {rate:.0} requests/s"));
     let paced = Paced { authority: &authority, prefix: &prefix, tokens: TOKENS, rate };
     for round in 0..lab.rounds * RUNS_A_ROUND {
         for running in turn(&subjects, round) {

@@ -20,7 +20,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         running.fill(&prefix, filled..size)?;
         filled = size;
         let each = settled(&running).saturating_sub(before) as f64 / size as f64;
-        crate::output::remark(&format!("  {size} tokens: {each:.0} bytes each"));
+        crate::output::print_status(&format!("  {size} tokens: {each:.0} bytes each"));
         ledger.note(Load::Growth(size), each);
     }
     drop(running);
@@ -28,7 +28,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let (running, before) = warmed(lab, &authority, SMALL)?;
     running.fill(&lab.prefix(), 0..300_000)?;
     let growth = settled(&running).saturating_sub(before) as f64 / (SMALL.mebibytes << 20) as f64;
-    crate::output::remark(&format!("  full: {growth:.2} of max_bytes"));
+    crate::output::print_status(&format!("  full: {growth:.2} of max_bytes"));
     ledger.note(Load::FullGrowth, growth);
     Ok(())
 }

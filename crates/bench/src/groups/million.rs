@@ -1,4 +1,4 @@
-use crate::drive::{Asked, Drive};
+use crate::drive::{Drive, ExpectedRequests};
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
@@ -12,11 +12,12 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
     let running = Running::start(lab, Subject::Introspectd, authority.port, Room::AMPLE)?;
     let prefix = lab.prefix();
-    crate::output::remark("  filling with 1,000,000 tokens");
+    crate::output::print_status("  filling with 1,000,000 tokens");
     running.fill(&prefix, 0..1_000_000)?;
     for round in 0..lab.rounds {
         for count in [1_000, 1_000_000] {
-            let drive = Drive { lab, authority: &authority, load: Load::Wide(count), asked: Asked::Never };
+            let drive =
+                Drive { lab, authority: &authority, load: Load::Wide(count), asked: ExpectedRequests::Never };
             drive.once(
                 round,
                 &running,

@@ -25,9 +25,9 @@ use crate::subject::Subject;
 
 /// Measures a group. What goes wrong voids its figures, and no others.
 pub(crate) fn run(group: Group, lab: &Lab, ledger: &mut Ledger) {
-    crate::output::remark(&format!("{}:", group.name()));
+    crate::output::print_status(&format!("{}:", group.name()));
     if let Err(failure) = measure(group, lab, ledger) {
-        crate::output::remark(&format!("  void: {failure}"));
+        crate::output::print_status(&format!("  void: {failure}"));
         for figure in FIGURES.iter().filter(|figure| figure.group == group) {
             for load in figure.loads() {
                 ledger.fault(Subject::Introspectd, load, failure.to_string());
@@ -40,7 +40,7 @@ fn measure(group: Group, lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     match group {
         Group::Hits => hits::run(lab, ledger),
         Group::Million if lab.quick => {
-            crate::output::remark("  left out by --quick");
+            crate::output::print_status("  left out by --quick");
             Ok(())
         }
         Group::Million => million::run(lab, ledger),

@@ -52,7 +52,7 @@ fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
     for call in [Call::Delete, Call::PurgeSubject] {
         let load = Load::Cost(call.disturbance());
         let cost = revoker.cost(&running, call, Duration::from_secs(lab.seconds)).map(|cost| {
-            crate::output::remark(&format!("  {call:?}: {cost:.0} µs of CPU each"));
+            crate::output::print_status(&format!("  {call:?}: {cost:.0} µs of CPU each"));
             ledger.note(load, cost);
         });
         revoker.unless_void(cost, load, &running, ledger)?;
@@ -120,7 +120,7 @@ impl Revoker {
         ledger: &mut Ledger,
     ) -> Result<()> {
         if let Err(fault) = done {
-            crate::output::remark(&format!("  void: {load:?}: {fault}"));
+            crate::output::print_status(&format!("  void: {load:?}: {fault}"));
             ledger.fault(running.subject, load, fault.to_string());
             self.lines = Self::new(running, &self.prefix)?.lines;
         }

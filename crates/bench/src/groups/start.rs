@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use crate::answer::{Question, token};
+use crate::answer::{Endpoint, token};
 use crate::client;
 use crate::failure::{Failure, Result};
 use crate::lab::{Authority, Lab};
@@ -25,7 +25,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         std::thread::sleep(Duration::from_millis(500));
         let idle = proc::memory(process.id()).resident as f64 / f64::from(1 << 20);
         ledger.note(Load::Idle, idle);
-        crate::output::remark(&format!(
+        crate::output::print_status(&format!(
             "  first answer after {:.1} ms, idle {idle:.1} MiB",
             after.as_secs_f64() * 1e3
         ));
@@ -41,7 +41,7 @@ fn first_answer(lab: &Lab, authority: &Authority) -> Result<(Process, Duration)>
     let start = Instant::now();
     let mut process = Process::start_bare(command, &folder.join("log"))?;
     loop {
-        if let Ok((answer, _)) = client::ask(port, Question::Introspect, &token, Duration::from_secs(5)) {
+        if let Ok((answer, _)) = client::ask(port, Endpoint::Introspect, &token, Duration::from_secs(5)) {
             let after = start.elapsed();
             return if answer.active {
                 Ok((process, after))

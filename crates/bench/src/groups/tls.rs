@@ -1,4 +1,4 @@
-use crate::drive::{Asked, Drive};
+use crate::drive::{Drive, ExpectedRequests};
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
@@ -25,6 +25,6 @@ fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
         }
         subjects.push(running);
     }
-    let drive = Drive { lab, authority: &authority, load: Load::Tls, asked: Asked::Never };
+    let drive = Drive { lab, authority: &authority, load: Load::Tls, asked: ExpectedRequests::Never };
     drive.round(round, &subjects, &Tokens { kind: Kind::Kept, prefix, count: TOKENS }, ledger)
 }

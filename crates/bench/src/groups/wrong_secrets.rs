@@ -37,7 +37,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
                 Disturbance::FloodElsewhere => {
                     let Flooded { other, elapsed, .. } = beside_flood(floor.port, &mut hits)?;
                     let rate = other as f64 / elapsed.as_secs_f64();
-                    crate::output::remark(&format!("  {rate:.0} of them/s answered by bare hyper"));
+                    crate::output::print_status(&format!("  {rate:.0} of them/s answered by bare hyper"));
                 }
                 Disturbance::Flood => flooded(&running, &mut || paced.once(&running, load, ledger))
                     .and_then(|seen| seen.note(ledger))?,
@@ -52,22 +52,24 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
 }
 
 /// Observations of a flood at introspectd, each second.
-struct Seen {
+struct Observation {
     refused: f64,
     lines: f64,
 }
 
-impl Seen {
+impl Observation {
     fn note(self, ledger: &mut Ledger) -> Result<()> {
         let Self { refused, lines } = self;
-        crate::output::remark(&format!("  {refused:.0} wrong secrets/s answered, {lines:.0} log lines/s"));
+        crate::output::print_status(&format!(
+            "  {refused:.0} wrong secrets/s answered, {lines:.0} log lines/s"
+        ));
         ledger.note(Load::Flooded, refused);
         ledger.note(Load::FloodLines, lines);
         Ok(())
     }
 }
 
-fn flooded(running: &Running, hits: &mut dyn FnMut() -> Result<()>) -> Result<Seen> {
+fn flooded(running: &Running, hits: &mut dyn FnMut() -> Result<()>) -> Result<Observation> {
     let start = Instant::now();
     let logged = running.log_lines();
     let Flooded { refused, other, ended, elapsed } = beside_flood(running.port, hits)?;
@@ -76,9 +78,9 @@ fn flooded(running: &Running, hits: &mut dyn FnMut() -> Result<()>) -> Result<Se
         return Err(Failure::new(format!("{other} wrong secrets were answered other than 401")));
     }
     if ended > 0 {
-        crate::output::remark(&format!("  {ended} connections were ended by the server"));
+        crate::output::print_status(&format!("  {ended} connections were ended by the server"));
     }
-    Ok(Seen { refused: refused as f64 / elapsed.as_secs_f64(), lines })
+    Ok(Observation { refused: refused as f64 / elapsed.as_secs_f64(), lines })
 }
 
 fn beside_flood(port: u16, work: &mut dyn FnMut() -> Result<()>) -> Result<Flooded> {

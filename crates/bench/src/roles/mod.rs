@@ -42,7 +42,7 @@ pub(crate) fn play(words: &[String]) -> Option<ExitCode> {
     Some(match played {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            crate::complain(&failure.to_string());
+            crate::print_error(&failure.to_string());
             ExitCode::FAILURE
         }
     })
