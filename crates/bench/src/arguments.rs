@@ -3,13 +3,13 @@
 use crate::group::Group;
 
 pub(crate) const HELP: &str = "\
-What a cached answer costs, beside bare HTTP and beside nginx, measured on this machine.
+Measures the cost of a cached answer on this machine, beside bare HTTP and nginx.
 
 Usage: cargo xtask bench [OPTIONS]
 
 Starts a fake authorization server, bare hyper (the floor), four nginx peers and introspectd on loopback, drives
 them in turns, prints one table, and writes it to docs/benchmarks.md. Ends every process that it started. Best on
-an idle machine: what else runs shows in the spread. About half an hour.
+an idle machine: other load shows in the spread. About half an hour.
 
 Options:
   --quick      2 rounds of 2 seconds, at most 100,000 tokens; does not write the page (about 7 minutes)
@@ -20,7 +20,7 @@ Options:
 
 Alone:
   --instructions [--accept]
-               Instructions of a hit, against the committed number; with --accept writes them down
+               Instructions of a hit, against the committed number; with --accept writes them
   --parts      Times of the parts of a hit
 
   -h, --help   This text

@@ -239,7 +239,7 @@ impl Line {
             received.extend_from_slice(chunk.get(..length).unwrap_or_default());
             match exchange::read(&received) {
                 Some(answer) => return Ok(answer),
-                None if length == 0 => return Err(Failure::new("half an answer")),
+                None if length == 0 => return Err(Failure::new("truncated answer")),
                 None => {}
             }
         }

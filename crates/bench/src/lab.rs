@@ -35,10 +35,10 @@ impl Lab {
     /// Creates the scratch folder, in memory if the system has a place for that: it favours the
     /// peers, which keep files.
     pub(crate) fn set_up(scope: &Scope) -> Result<Self> {
-        let own = std::env::current_exe().tried("cannot find myself")?;
+        let own = std::env::current_exe().tried("cannot find the path of this program")?;
         let introspectd = own.with_file_name("introspectd");
         if !introspectd.is_file() {
-            return Err(Failure::new("introspectd is not built: run it by `cargo xtask bench`"));
+            return Err(Failure::new("introspectd is not built; run `cargo xtask bench`"));
         }
         for program in ["nginx", "wrk", "h2load", "openssl"] {
             if !is_installed(program) {
@@ -135,6 +135,6 @@ impl Authority {
         let mut answer = String::new();
         stream.read_to_string(&mut answer).tried("the authority")?;
         let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
-        body.ok_or_else(|| Failure::new("the authority did not answer"))
+        body.ok_or_else(|| Failure::new("the authority sent no answer"))
     }
 }

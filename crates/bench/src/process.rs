@@ -50,7 +50,8 @@ impl Process {
         let file = File::create(log).tried(log.display())?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
         let mut process = Self::spawn(command, log)?;
-        let errors = process.child.stderr.take().ok_or_else(|| Failure::new("there is no pipe"))?;
+        let errors =
+            process.child.stderr.take().ok_or_else(|| Failure::new("standard error is not piped"))?;
         let pipe = Arc::clone(&process.pipe);
         std::thread::spawn(move || pipe.drain(errors, file));
         Ok(process)
@@ -88,7 +89,7 @@ impl Process {
             match self.child.try_wait().tried("cannot wait for a process")? {
                 Some(status) => return Ok(status),
                 None if Instant::now() > end => {
-                    return Err(Failure::new(format!("no end after {} s", timeout.as_secs())));
+                    return Err(Failure::new(format!("still running after {} s", timeout.as_secs())));
                 }
                 None => std::thread::sleep(Duration::from_millis(5)),
             }
@@ -130,7 +131,7 @@ impl Pipe {
 
 /// The same command, which ends when we do.
 fn guarded(command: &Command) -> Result<Command> {
-    let own = std::env::current_exe().tried("cannot find myself")?;
+    let own = std::env::current_exe().tried("cannot find the path of this program")?;
     let mut guarded = Command::new(own);
     guarded.arg("guard").arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {

@@ -1,6 +1,6 @@
 //! Runs vendor simulators until Ctrl-C, to try introspectd, or a client of the vendor, by hand.
 #![allow(clippy::print_stdout, reason = "a program for the terminal: what it prints is what it is for")]
-#![allow(clippy::print_stderr, reason = "the same, for what went wrong")]
+#![allow(clippy::print_stderr, reason = "a program for the terminal reports errors there")]
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -29,7 +29,7 @@ Examples:
   introspectd-simulators tibco-asg --port 9322
   introspectd-simulators all --port 9501
 
-Each prints where it listens, tokens to try, its credentials and a curl line. Ctrl-C ends them.";
+Each prints its address, sample tokens, its credentials and a curl line. Ctrl-C stops them.";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -51,7 +51,7 @@ async fn main() -> ExitCode {
     }
 }
 
-/// The vendors to run and the first port; none when the arguments make no sense.
+/// The vendors to run and the first port; `None` for invalid arguments.
 fn parsed(arguments: &[String]) -> Option<(Vec<&str>, u16)> {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let (vendor, port) = match arguments.as_slice() {

@@ -1,6 +1,6 @@
 //! The project's chores, for developers and for the machine that checks their commits.
 #![allow(clippy::print_stdout, reason = "a program for the terminal: what it prints is what it is for")]
-#![allow(clippy::print_stderr, reason = "the same, for what went wrong")]
+#![allow(clippy::print_stderr, reason = "a program for the terminal reports errors there")]
 
 mod audit;
 mod bench;
@@ -26,11 +26,11 @@ Commands:
   test -- ARGS    Only the tests, with ARGS handed to `cargo test`
   audit           Licences, bans, sources and advisories of the dependencies (cargo-deny).
                   Installs cargo-deny when it is missing, which takes minutes
-  bench ARGS      What a cached answer costs beside bare HTTP and nginx, into docs/benchmarks.md.
-                  Installs nginx and wrk when they are missing; `bench --help` tells the rest
+  bench ARGS      Cost of a cached answer beside bare HTTP and nginx, into docs/benchmarks.md.
+                  Installs nginx and wrk when they are missing; see `bench --help`
   bench --instructions [--accept]
-                  Instructions of a hit, against the committed number; says which function grew.
-                  With --accept writes them down. Installs valgrind and gungraun-runner
+                  Instructions of a hit, against the committed number; names functions that grew.
+                  With --accept writes them. Installs valgrind and gungraun-runner
   bench --parts   Times of the parts of a hit: form, caller, key, cache, reply (criterion)
   help, --help    This text
 
