@@ -512,7 +512,7 @@ async fn apigee_lists_and_positions_contain_no_tokens() {
 }
 
 #[tokio::test]
-async fn concurrent_lists_are_limited() {
+async fn records_of_a_list_are_requested_eight_at_once() {
     let adapter = full_apigee(40).await;
     let of_user = filtered(|it| it.user_id = some("ana"));
     let listing = adapter.provider.list(&of_user, None);

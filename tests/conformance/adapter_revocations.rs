@@ -120,7 +120,7 @@ pub(crate) async fn hostile_identifiers_are_revoked_without_a_request<V: Fixture
     }
 }
 
-/// The vendor that is asked by id knows a token by what it is bound to alone.
+/// A vendor that revokes by id finds a token only by its binding.
 pub(crate) async fn unsupported_revocations_are_refused<V: Fixture>() {
     let adapter = Adapter::<V>::open().await;
     let capabilities = adapter.provider.capabilities();

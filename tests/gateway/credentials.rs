@@ -59,7 +59,7 @@ async fn revoked_provider_credential_is_renewed_at_once() {
 }
 
 #[tokio::test]
-async fn permanent_refusal_of_our_credential_is_retried_once() {
+async fn repeated_refusal_of_our_credential_is_not_retried_again() {
     let (server, gateway) = bank().await;
     gateway.post_introspect(&Passport::form(passport::UNKNOWN)).await.assert_inactive();
     paths(&server);

@@ -168,7 +168,7 @@ async fn provider_that_fails_at_its_second_page_is_named_and_retried() {
 }
 
 #[tokio::test]
-async fn confined_caller_sees_no_failures_of_other_providers() {
+async fn confined_list_never_mentions_other_providers() {
     let four = Four::open().await;
     four.give_the_user_tokens();
     for server_is_down in [false, true] {

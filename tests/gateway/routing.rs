@@ -134,9 +134,9 @@ async fn several_matching_providers_are_asked_concurrently() {
     );
 }
 
-/// "They said no" is not known while one of them has said nothing.
+/// An inactive answer needs all providers, an active one needs only one.
 #[tokio::test]
-async fn failed_provider_makes_the_answer_an_error() {
+async fn one_failed_provider_prevents_an_inactive_answer() {
     let mut matches = MATCHES;
     matches[3].1 = r#"match = { regex = "^[A-Z0-9a-z]{28}$" }"#;
     let four = Four::open_with(matches, "").await;
