@@ -38,7 +38,7 @@ pub fn rfc3339(time: Timestamp) -> String {
 /// In bytes, so that the lines that wait take no more memory than they should.
 const LONGEST: usize = 256;
 
-/// At most [`LONGEST`] bytes of a text, and an ellipsis where it is cut.
+/// At most 256 bytes of a text, and an ellipsis where it is cut.
 pub fn brief(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST {
         return text.into();
