@@ -16,6 +16,7 @@ use std::future::Future;
 use std::io::{self, IsTerminal, Read, Write};
 use std::process::ExitCode;
 
+use introspectd_core::text::harmless;
 use introspectd_settings::Environment;
 
 pub use explain::Explain;
@@ -87,7 +88,7 @@ pub fn print(text: &[u8]) -> Result<(), Stopped> {
     if written(text)? { Ok(()) } else { Err(Stopped::silently()) }
 }
 
-/// Whether the text still had a reader.
+/// Writes all of it. Returns whether it still had a reader.
 fn written(text: &[u8]) -> Result<bool, Stopped> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text).and_then(|()| stdout.flush()) {
@@ -106,7 +107,7 @@ pub fn complain(line: &str) {
 
 /// Line for standard error, where a terminal may be: it may hold what somebody else wrote.
 pub fn complaint(line: &str) -> String {
-    format!("introspectd: {}\n", screen::harmless(line.trim_end()))
+    format!("introspectd: {}\n", harmless(line.trim_end()))
 }
 
 /// Variables whose names or values are no text are left out: none of ours is like that.

@@ -1,49 +1,16 @@
-//! What a terminal is shown. Names and texts come from upstream, where somebody may have chosen them so that a terminal
-//! obeys them: clears the screen, types, or shows the letters in another order than they stand.
+//! JSON at a terminal: a line for each member, and nothing that the terminal obeys.
 
-use std::borrow::Cow;
-use std::fmt::Write as _;
 use std::io::{self, IsTerminal};
 use std::iter::repeat_n;
 
+use introspectd_core::text::harmless;
+
 use super::{Stopped, say};
-
-/// A text of several lines. What a terminal would obey is written as JSON writes it (`\u001b`), so that JSON stays JSON.
-pub fn harmless(text: &str) -> Cow<'_, str> {
-    escaped(text, |c| is_obeyed(c) && !matches!(c, '\n' | '\t'))
-}
-
-/// As [`harmless`], of a text that must stay on its line.
-pub fn one_line(text: &str) -> Cow<'_, str> {
-    escaped(text, is_obeyed)
-}
 
 /// An answer in JSON: as it came, or, at a terminal, indented and [`harmless`].
 pub fn say_json(body: &[u8]) -> Result<(), Stopped> {
     let body = String::from_utf8_lossy(body);
     if io::stdout().is_terminal() { say(&harmless(&indented(&body))) } else { say(&body) }
-}
-
-/// Control characters, and those that turn the direction of writing or break a line.
-fn is_obeyed(c: char) -> bool {
-    let turns =
-        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
-}
-
-fn escaped(text: &str, is_bad: impl Fn(char) -> bool) -> Cow<'_, str> {
-    if !text.contains(&is_bad) {
-        return Cow::Borrowed(text);
-    }
-    let mut escaped = String::with_capacity(text.len() + 5);
-    for c in text.chars() {
-        if is_bad(c) {
-            let _ = write!(escaped, "\\u{:04x}", u32::from(c));
-        } else {
-            escaped.push(c);
-        }
-    }
-    Cow::Owned(escaped)
 }
 
 /// JSON with a line for each member. Members keep their order and numbers their digits, since nothing is read.
@@ -95,18 +62,11 @@ fn start_line(text: &mut String, depth: usize) {
 
 #[cfg(test)]
 mod tests {
+    use introspectd_core::text::steers_terminal;
     use proptest::prelude::*;
     use serde_json::Value;
 
     use super::*;
-
-    #[test]
-    fn what_a_terminal_would_obey_is_written_out() {
-        assert_eq!(harmless("a\u{1b}[2J\u{9b}m\u{7f}\rb"), "a\\u001b[2J\\u009bm\\u007f\\u000db");
-        assert_eq!(harmless("user\u{202e}nimda \u{2066}\u{200f}"), "user\\u202enimda \\u2066\\u200f");
-        assert_eq!(harmless("two\n\tlines, é 日本"), "two\n\tlines, é 日本");
-        assert_eq!(one_line("two\n\tlines\u{2028}"), "two\\u000a\\u0009lines\\u2028");
-    }
 
     #[test]
     fn json_has_a_line_for_each_member() {
@@ -138,7 +98,7 @@ mod tests {
             let value = serde_json::json!({"a": [&text, {&text: number}], "b": {}});
             let shown = harmless(&indented(&value.to_string())).into_owned();
             prop_assert_eq!(serde_json::from_str::<Value>(&shown).unwrap(), value);
-            prop_assert!(!shown.chars().any(|c| is_obeyed(c) && c != '\n'));
+            prop_assert!(!shown.chars().any(|c| steers_terminal(c) && c != '\n'));
         }
     }
 }

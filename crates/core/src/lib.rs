@@ -22,6 +22,7 @@ mod scope;
 mod secret;
 mod selection;
 mod selector;
+pub mod text;
 mod token;
 mod usage;
 mod window;

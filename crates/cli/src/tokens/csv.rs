@@ -1,7 +1,7 @@
 use super::page::{End, Form, Page};
 use super::record::Record;
 use crate::Stopped;
-use crate::screen::one_line;
+use introspectd_core::text::one_line;
 
 /// For spreadsheets and scripts: the same columns always, times in UTC.
 pub(super) struct Csv {

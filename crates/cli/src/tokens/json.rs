@@ -4,7 +4,7 @@ use serde_json::value::RawValue;
 
 use super::page::{End, Form, Page};
 use crate::Stopped;
-use crate::screen::harmless;
+use introspectd_core::text::harmless;
 
 /// All pages as one object, of the shape of one answer, with a line for each record.
 pub(super) struct Json {

@@ -24,9 +24,9 @@ use self::paging::{Extent, Source, follow};
 use self::progress::Progress;
 use self::table::Table;
 use super::connection::{Client, Connection, refusal, strange};
-use super::screen::one_line;
 use super::{Exit, Outcome, Stopped, complain, print};
 use crate::client::Content;
+use introspectd_core::text::one_line;
 
 /// List the tokens that the providers know, active or not, as records without any secret.
 ///

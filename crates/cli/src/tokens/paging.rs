@@ -1,6 +1,6 @@
 use super::page::{End, Page};
-use crate::screen::one_line;
 use crate::{Exit, Stopped};
+use introspectd_core::text::one_line;
 
 /// Most retries in a row that bring no records, of the providers that failed once no other has more.
 const RETRIES: u32 = 3;

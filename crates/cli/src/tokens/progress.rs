@@ -4,7 +4,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::page::Page;
 use super::paging::Extent;
-use crate::screen::one_line;
+use introspectd_core::text::one_line;
 
 /// How far it is, on standard error, if that is a terminal and there is more than one page. How many records there are
 /// nobody knows before the end.

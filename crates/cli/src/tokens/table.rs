@@ -7,7 +7,7 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use super::page::{End, Form, Page};
 use super::record::Record;
 use crate::Stopped;
-use crate::screen::one_line;
+use introspectd_core::text::one_line;
 
 /// For eyes: what fits beside each other. The first page settles how wide the columns are, since it is printed before the
 /// next one is known.
