@@ -49,17 +49,17 @@ impl Audit {
         Ok(Self { fingerprints, limit: Limit::default(), writer })
     }
 
-    /// Whether lines are written at all.
+    /// Returns whether there is an audit log.
     pub fn is_on(&self) -> bool {
         self.writer.is_some()
     }
 
-    /// What makes fingerprints of tokens.
+    /// Returns the maker of fingerprints.
     pub fn fingerprints(&self) -> &Fingerprints {
         &self.fingerprints
     }
 
-    /// Whether a refused request may have lines, in the log and here; counts it if not. Waits for nothing.
+    /// Returns whether a refused request may have lines, in the log and here, and counts it if not. Does not block.
     pub fn admits(&self, is_stranger: bool, kind: &str) -> bool {
         self.limit.admits(is_stranger, kind)
     }

@@ -8,7 +8,7 @@ pub(crate) enum Conflict {
 }
 
 impl Conflict {
-    /// In English and in Spanish.
+    /// Returns the description in English and in Spanish.
     pub(super) fn descriptions(self) -> (&'static str, &'static str) {
         match self {
             Self::OtherId => (

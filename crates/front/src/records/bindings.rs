@@ -19,7 +19,7 @@ use crate::reply::{self, Reply};
 struct Asked {
     token: String,
     token_id: String,
-    /// Whether it may take the place of another id.
+    /// Permission to take the place of another id.
     #[serde(default)]
     replace: bool,
 }

@@ -152,7 +152,7 @@ impl<'a> Explained<'a> {
         }
     }
 
-    /// Says why what looks like an id is inactive.
+    /// Sets the decision on a token that is spelled as an id.
     pub(super) fn is_an_id(&mut self) {
         if self.decision.active == Some(false) {
             self.decision.reason = "token_id";
@@ -242,7 +242,7 @@ fn said(fact: &Fact<Rendered>, now: Timestamp) -> (&'static str, Option<Times>) 
     #[derive(Deserialize)]
     struct Told {
         iat: Option<i64>,
-        /// As it was sent: what is judged may be earlier by a clock skew.
+        /// `nbf` as sent: the one that is judged may be earlier by a clock skew.
         nbf: Option<i64>,
     }
     let Some(record) = &fact.record else { return ("inactive", None) };

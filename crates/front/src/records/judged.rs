@@ -27,7 +27,7 @@ pub(super) struct Judged<'a> {
     lacks: Option<Lacks<'a>>,
 }
 
-/// What would have to be there.
+/// Requirements of the policy that the token does not meet.
 #[derive(Serialize)]
 struct Lacks<'a> {
     /// All of these.
@@ -61,7 +61,7 @@ impl<'a> Judged<'a> {
     }
 }
 
-/// What the explanation's `decision` does not say: that the token is active or not is said there.
+/// Returns the reason that the explanation's `decision` does not give, which says only whether the token is active.
 fn apart_from_activity(problem: &Problem) -> Option<Inactive> {
     let Problem::InvalidToken(why) = problem else { return None };
     matches!(why, Inactive::Malformed | Inactive::NotBearer(_)).then_some(*why)
