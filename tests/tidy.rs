@@ -219,6 +219,36 @@ fn first_doc_lines_open_with_a_noun_or_a_verb() {
     assert!(offending.is_empty(), "these first doc lines do not stand alone:\n{}", offending.join("\n"));
 }
 
+/// Holds the bird's eye view to a size that is read in one sitting.
+#[test]
+fn architecture_stays_under_200_lines_of_100_columns() {
+    let text = read(&root().join("ARCHITECTURE.md"));
+    assert!(text.lines().count() < 200, "{} lines", text.lines().count());
+    let long = text.lines().position(|line| line.chars().count() > 100);
+    assert_eq!(long, None, "a line is over 100 columns");
+}
+
+#[test]
+fn every_decision_is_one_page_and_in_the_index() {
+    let index = read(&root().join("ARCHITECTURE.md"));
+    let pages: Vec<_> =
+        tracked(".md").into_iter().filter(|file| file.starts_with("docs/decisions/")).collect();
+    for (position, page) in pages.iter().enumerate() {
+        let text = read(&root().join(page));
+        let number = format!("{:03}", position + 1);
+        let title = text.lines().next().and_then(|line| line.strip_prefix(&format!("# {number}. ")));
+        assert!(page.starts_with(&format!("docs/decisions/{number}-")), "{page} is not number {number}");
+        let title = title.unwrap_or_else(|| panic!("{page} has no title with its number"));
+        let entry = format!("- [{number}]({page}) {title}");
+        let index = index.replace("\n  ", " ");
+        assert!(index.lines().any(|line| line == entry), "ARCHITECTURE.md lacks: {entry}");
+        let headings: Vec<_> = text.lines().filter(|line| line.starts_with("## ")).collect();
+        assert_eq!(headings, ["## Context", "## Decision", "## Consequences"], "{page}");
+        assert!(text.lines().count() <= 60, "{page} is longer than a page");
+    }
+    assert!(!pages.is_empty());
+}
+
 /// A test that is not run is no test, and one that sleeps is slow today and fails tomorrow.
 #[test]
 fn no_test_is_ignored_or_sleeps() {

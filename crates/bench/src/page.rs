@@ -26,6 +26,7 @@ impl Page<'_> {
 # What a cached answer costs
 
 Written by `{command}`, which repeats it. Do not edit: change `crates/bench`.
+What each choice in the code gained: [hot path](hot-path.md).
 
 {figures}{plot}
 Medians of {rounds} rounds of {seconds} seconds. A ratio is taken within each round, in which the servers are driven one
