@@ -118,7 +118,7 @@ impl App {
         listener: CallerListener,
         passed: &mut Passed,
     ) -> io::Result<(BoundEndpoint, Entrance)> {
-        let CallerListener { endpoint, caller, takes_caller_header } = listener;
+        let CallerListener { endpoint, caller, takes_caller_header, .. } = listener;
         let caller = caller.and_then(|name| api.caller(&name).cloned());
         Ok((bind(endpoint, passed).await?, Entrance { caller, takes_caller_header }))
     }

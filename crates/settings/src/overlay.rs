@@ -2,17 +2,10 @@
 
 use config::{Map, Value, ValueKind};
 
+use crate::environment::{is_environment, origin_of};
 use crate::{Environment, Ledger, Problem};
 
 const PREFIX: &str = "INTROSPECTD__";
-
-/// Origin of a value, before the name of its variable.
-const ORIGIN: &str = "the environment variable ";
-
-/// Returns true if a value with this origin comes from the environment.
-pub(crate) fn is_environment(origin: &str) -> bool {
-    origin.starts_with(ORIGIN)
-}
 
 /// Applies variables such as `INTROSPECTD__CACHE__TTL`, ignoring case. Tables in `named` hold
 /// sections whose names the file chooses: a variable cannot add one, since a misspelt name would
@@ -56,7 +49,7 @@ impl Variable<'_> {
         let key = self.key(table, name, path, is_section)?;
         path.push(key.clone());
         if below.is_empty() {
-            let value = Value::new(Some(&self.origin()), self.value);
+            let value = Value::new(Some(&origin_of(self.name)), self.value);
             let replaced = table.insert(key, value);
             let before = replaced.as_ref().and_then(Value::origin).filter(|origin| is_environment(origin));
             return before.map_or(Ok(()), |before| Err(self.set_twice(path, before)));
@@ -64,7 +57,7 @@ impl Variable<'_> {
         let child = table.entry(key).or_insert_with(|| Value::new(None, ValueKind::Table(Map::new())));
         if !matches!(child.kind, ValueKind::Table(_)) {
             // The reader of the key refuses the table, and names this variable.
-            *child = Value::new(Some(&self.origin()), ValueKind::Table(Map::new()));
+            *child = Value::new(Some(&origin_of(self.name)), ValueKind::Table(Map::new()));
         }
         match &mut child.kind {
             ValueKind::Table(table) => self.set(table, below, path, named),
@@ -119,10 +112,6 @@ impl Variable<'_> {
 
     fn problem(&self, path: &[String], name: &str, what: String, remedy: String) -> Problem {
         let key = path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
-        Problem { origin: self.origin(), key: key.to_ascii_lowercase(), what, remedy }
-    }
-
-    fn origin(&self) -> String {
-        format!("{ORIGIN}{}", self.name)
+        Problem { origin: origin_of(self.name), key: key.to_ascii_lowercase(), what, remedy }
     }
 }

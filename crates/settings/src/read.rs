@@ -6,7 +6,7 @@ use bytesize::ByteSize;
 use config::{Value, ValueKind};
 
 use crate::Section;
-use crate::overlay::is_environment;
+use crate::environment::is_environment;
 use crate::section::split_list;
 
 impl Section {
@@ -108,8 +108,12 @@ impl Section {
         };
         let number = number.filter(|number| bounds.contains(number));
         if number.is_none() {
-            let wanted = format!("a whole number from {} to {}", bounds.start(), bounds.end());
-            self.wrong_type(&origin, key, &value.kind, &wanted, "Write it without quotes.");
+            let bounds = format!("from {} to {}", bounds.start(), bounds.end());
+            let remedy = match value.kind {
+                ValueKind::String(_) if !is_environment(&origin) => "Write it without quotes.".to_owned(),
+                _ => format!("Choose a number {bounds}."),
+            };
+            self.wrong_type(&origin, key, &value.kind, &format!("a whole number {bounds}"), &remedy);
         }
         self.accept(key, &origin, number)
     }
@@ -170,18 +174,31 @@ impl Section {
     pub fn texts(&mut self, key: &str) -> Option<Vec<String>> {
         let value = self.take(key)?;
         let origin = self.origin_of(&value);
-        let texts = match &value.kind {
-            ValueKind::Array(items) => items.iter().map(text_of).collect::<Option<Vec<_>>>(),
-            ValueKind::String(text) if is_environment(&origin) => Some(split_list(text).collect()),
-            _ => None,
+        let texts = match value.kind {
+            ValueKind::Array(items) => self.texts_of(key, &items),
+            ValueKind::String(text) if is_environment(&origin) => Some(split_list(&text).collect()),
+            other => {
+                self.wrong_type(&origin, key, &other, "a list of strings", "Write [\"…\", \"…\"].");
+                None
+            }
         };
-        if texts.is_none() {
-            self.wrong_type(&origin, key, &value.kind, "a list of strings", "Write [\"…\", \"…\"].");
-        }
         if let Some(texts) = &texts {
             self.in_force(key, format!("{texts:?}"), Some(&origin));
         }
         texts
+    }
+
+    fn texts_of(&self, key: &str, items: &[Value]) -> Option<Vec<String>> {
+        let mut texts = Vec::new();
+        for (index, item) in items.iter().enumerate() {
+            let ValueKind::String(text) = &item.kind else {
+                let key = format!("{key}[{index}]");
+                self.wrong_type(&self.origin_of(item), &key, &item.kind, "a string", "Put it in quotes.");
+                return None;
+            };
+            texts.push(text.clone());
+        }
+        Some(texts)
     }
 
     /// Returns the value's origin and kind; if absent, records `default` as the effective value.
@@ -203,13 +220,6 @@ impl Section {
     fn wrong_type(&self, origin: &str, key: &str, found: &ValueKind, wanted: &str, remedy: &str) {
         let what = format!("expected {wanted}, found {}", describe(found));
         self.problem_at(origin, key, what, remedy);
-    }
-}
-
-fn text_of(value: &Value) -> Option<String> {
-    match &value.kind {
-        ValueKind::String(text) => Some(text.clone()),
-        _ => None,
     }
 }
 

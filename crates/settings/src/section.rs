@@ -3,7 +3,7 @@ use std::rc::Rc;
 
 use config::{Map, Value, ValueKind};
 
-use crate::overlay::is_environment;
+use crate::environment::is_environment;
 use crate::{Environment, Ledger, Problem, Setting};
 
 /// Table of the configuration, read by the owner of its meaning.
@@ -107,25 +107,41 @@ impl Section {
         let mut entries = Vec::new();
         for (index, value) in values.into_iter().enumerate() {
             let place = format!("{key}[{index}]");
+            let origin = self.origin_of(&value);
             match value.kind {
                 ValueKind::String(text) => {
                     self.in_force(&place, format!("{text:?}"), Some(&origin));
                     entries.push(Entry::Text(text));
                 }
                 ValueKind::Table(table) => {
-                    let below = self.below(&place, origin.clone(), table.into_iter().collect());
+                    let below = self.below(&place, origin, table.into_iter().collect());
                     entries.push(Entry::Section(below));
                 }
-                _ => self.problem(&place, "expected a string or a table", "Put it in quotes."),
+                _ => self.problem_at(&origin, &place, "expected a string or a table", "Put it in quotes."),
             }
         }
         entries
     }
 
-    /// Records a problem with `key`, which may be empty for the section itself.
+    /// Records a problem with `key`, which may be empty for the section itself, or a path below it
+    /// (`secret.literal`, `api[0]`).
     pub fn problem(&self, key: &str, what: impl Into<String>, remedy: impl Into<String>) {
-        let origin = self.table.get(key).map_or_else(|| self.origin.clone(), |value| self.origin_of(value));
+        let found = find(&self.table, key);
+        let origin = found.map_or_else(|| self.origin.clone(), |value| self.origin_of(value));
         self.problem_at(&origin, key, what, remedy);
+    }
+
+    /// Records a problem with the list under `key`, at the line of `item`.
+    pub fn item_problem(&self, key: &str, item: &str, what: impl Into<String>, remedy: impl Into<String>) {
+        let items = match self.table.get(key).map(|value| &value.kind) {
+            Some(ValueKind::Array(items)) => items.as_slice(),
+            _ => &[],
+        };
+        let is_meant = |value: &&Value| matches!(&value.kind, ValueKind::String(text) if text == item);
+        match items.iter().find(is_meant) {
+            Some(value) => self.problem_at(&self.origin_of(value), key, what, remedy),
+            None => self.problem(key, what, remedy),
+        }
     }
 
     /// Origin of a problem with several keys: a variable, if one of them comes from the
@@ -220,6 +236,32 @@ impl Section {
         known.sort_unstable();
         known.dedup();
         known.join(", ")
+    }
+}
+
+/// Finds the value at a path such as `match.prefix` or `api[1].tls`. A key may hold dots itself.
+fn find<'a>(table: &'a BTreeMap<String, Value>, path: &str) -> Option<&'a Value> {
+    find_by(&|key| table.get(key), path)
+}
+
+fn find_by<'a>(get: &dyn Fn(&str) -> Option<&'a Value>, path: &str) -> Option<&'a Value> {
+    let keys = path.match_indices('.').map(|(at, _)| path.split_at(at));
+    let below = keys.filter_map(|(key, below)| {
+        let ValueKind::Table(table) = &item_of(get, key)?.kind else { return None };
+        find_by(&|key| table.get(key), below.trim_start_matches('.'))
+    });
+    item_of(get, path).or_else(|| { below }.next())
+}
+
+/// Finds the value of a key, which may name an item of a list (`api[1]`).
+fn item_of<'a>(get: &dyn Fn(&str) -> Option<&'a Value>, key: &str) -> Option<&'a Value> {
+    let Some((list, index)) = key.strip_suffix(']').and_then(|key| key.split_once('[')) else {
+        return get(key);
+    };
+    let value = get(list)?;
+    match &value.kind {
+        ValueKind::Array(items) => items.get(index.parse::<usize>().ok()?),
+        _ => Some(value),
     }
 }
 

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use introspectd_settings::{CallerSecret, Environment, Problem, Section, load, load_named};
+use introspectd_settings::{CallerSecret, Entry, Environment, Problem, Section, load_named, parse_named};
 use secrecy::ExposeSecret;
 
 fn section(toml: &str, environment: &[(&str, &str)]) -> Section {
@@ -40,7 +40,8 @@ fn all_problems_are_reported_with_file_key_and_remedy() {
             ("cache.max_byte", "Did you mean `max_bytes`?"),
         ]
     );
-    assert!(problems.iter().all(|problem| problem.origin.ends_with(".toml")));
+    let lines: Vec<_> = problems.iter().map(|it| it.origin.rsplit_once(".toml:").unwrap().1).collect();
+    assert_eq!(lines, ["2", "4", "3"]);
 }
 
 #[test]
@@ -112,21 +113,157 @@ fn caller_secret_can_be_given_as_a_hash() {
     assert_eq!(digest[..2], [0x9f, 0x86]);
 }
 
+/// Problems as an operator sees them, in a file called `app.toml`.
+fn printed(toml: &str, environment: &[(&str, &str)], read: impl FnOnce(&mut Section)) -> String {
+    let environment: Environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    let mut root = match parse_named(toml, "app.toml", &environment, &["providers"]) {
+        Ok(root) => root,
+        Err(problems) => return problems.to_string(),
+    };
+    read(&mut root);
+    let ledger = root.ledger().clone();
+    root.finish();
+    ledger.close().map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
+}
+
+#[test]
+fn value_of_the_wrong_type_or_out_of_bounds_names_its_line() {
+    let toml = "[cache]\n\nttl = 30\nmax = \"9GiB\"\nmany = 11\nlong = \"2h\"\non = \"yes\"\n";
+    let printed = printed(toml, &[("INTROSPECTD__CACHE__SHORT", "x")], |root| {
+        let mut cache = root.section("cache");
+        cache.duration("ttl", LONG, Duration::ZERO..=LONG);
+        cache.size("max", ByteSize::mib(1), ByteSize::kib(1)..=ByteSize::gib(1));
+        cache.number("many", 1, 1..=10);
+        cache.duration("long", LONG, Duration::ZERO..=LONG);
+        cache.flag("on", false);
+        cache.duration("short", LONG, Duration::ZERO..=LONG);
+        cache.required_text("name", "Give it a name.");
+    });
+    let expected = r#"the configuration has 7 problems:
+  app.toml:3: cache.ttl: expected a duration, found the number 30
+    Write a number with its unit in quotes: "1500ms", "2s", "5m".
+  app.toml:4: cache.max: is too large
+    Choose "1GiB" or less.
+  app.toml:5: cache.many: expected a whole number from 1 to 10, found the number 11
+    Choose a number from 1 to 10.
+  app.toml:6: cache.long: is out of bounds
+    Choose from "0s" to "1h".
+  app.toml:7: cache.on: expected true or false, found other text
+    Write true or false, without quotes.
+  the environment variable INTROSPECTD__CACHE__SHORT: cache.short: expected a duration, found other text
+    Write a number with its unit in quotes: "1500ms", "2s", "5m".
+  app.toml:1: cache.name: is missing
+    Give it a name.
+"#;
+    assert_eq!(printed, expected);
+}
+
+#[test]
+fn unknown_key_or_table_names_its_line() {
+    let toml = "colour = 1\n[cache]\nttl = \"1s\"\nttll = \"1s\"\n\n[chache]\nttl = \"1s\"\n[a.b]\n";
+    let printed = printed(toml, &[], |root| {
+        let mut cache = root.section("cache");
+        cache.text("ttl");
+        cache.finish();
+    });
+    let expected = "the configuration has 4 problems:
+  app.toml:4: cache.ttll: is not a known key
+    Did you mean `ttl`?
+  app.toml:8: a: is not a known key
+    Remove it. Known keys: cache.
+  app.toml:6: chache: is not a known key
+    Did you mean `cache`?
+  app.toml:1: colour: is not a known key
+    Remove it. Known keys: cache.
+";
+    assert_eq!(printed, expected);
+}
+
+#[test]
+fn secret_that_cannot_be_read_names_the_line_of_its_source() {
+    let toml = "[providers.bank]\nname = \"x\"\nsecret = { file = \"/no/such\" }\n\
+                [providers.bank.other]\nenv = \"NO\"\n[providers.empty]\n";
+    let printed = printed(toml, &[], |root| {
+        for (_, mut provider) in root.sections("providers") {
+            provider.required_secret("secret");
+            if provider.has("other") {
+                provider.secret("other");
+            }
+        }
+    });
+    let forms = "Write { env = \"NAME\" }, { file = \"PATH\" } or { literal = \"…\" }.";
+    let expected = format!(
+        "the configuration has 3 problems:
+  app.toml:3: providers.bank.secret.file: the file /no/such cannot be read: No such file or directory (os error 2)
+    Name a readable file; a relative path counts from the working directory.
+  app.toml:5: providers.bank.other.env: the environment variable NO is not set
+    Set NO for this process, or name another source.
+  app.toml:6: providers.empty.secret: is missing
+    {forms}
+"
+    );
+    assert_eq!(printed, expected);
+}
+
+#[test]
+fn problem_in_a_list_names_the_line_of_its_item() {
+    let toml = "[[listen]]\naddress = \"a\"\n\n[[listen]]\naddress = 5\n\
+                [roles]\nall = [\n  \"a\",\n  7,\n]\nany = [\n  \"x\",\n  \"y\",\n]\nmixed = [\"a\",\n3]\n";
+    let printed = printed(toml, &[], |root| {
+        for entry in root.entries("listen") {
+            let Entry::Section(mut entry) = entry else { panic!("a table") };
+            entry.text("address");
+        }
+        root.problem("listen[1].address", "is taken", "Choose another.");
+        root.problem("roles.any[1]", "is odd", "Choose another.");
+        let mut roles = root.section("roles");
+        assert_eq!(roles.texts("all"), None);
+        roles.texts("any");
+        roles.item_problem("any", "y", "\"y\" is no role", "Choose another.");
+        roles.entries("mixed");
+    });
+    let expected = "the configuration has 6 problems:
+  app.toml:5: listen[1].address: expected a string, found the number 5
+    Put it in quotes.
+  app.toml:5: listen[1].address: is taken
+    Choose another.
+  app.toml:13: roles.any[1]: is odd
+    Choose another.
+  app.toml:9: roles.all[1]: expected a string, found the number 7
+    Put it in quotes.
+  app.toml:13: roles.any: \"y\" is no role
+    Choose another.
+  app.toml:16: roles.mixed[1]: expected a string or a table
+    Put it in quotes.
+";
+    assert_eq!(printed, expected);
+}
+
+#[test]
+fn effective_value_names_its_line() {
+    let mut root = section("[cache]\nttl = \"60s\"\n", &[]);
+    root.section("cache").text("ttl");
+    let settings = root.ledger().clone().close().unwrap();
+    assert!(settings[0].origin.ends_with(".toml:2"), "{settings:?}");
+}
+
 #[test]
 fn invalid_toml_is_reported_with_its_line() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), "[cache\n").unwrap();
-    let reported = load(file.path(), &Environment::new()).unwrap_err().to_string();
-    assert!(reported.contains("line 1"), "{reported}");
+    for (toml, what) in [
+        ("a = 1\n[cache\n", "app.toml:2: is not valid TOML: unclosed table, expected `]`"),
+        ("a = 1\n\na = 2\n", "app.toml:3: is not valid TOML: duplicate key"),
+        ("a = 1\nb = 99999999999999999999\n", "app.toml:2: is a number out of range"),
+    ] {
+        let reported = printed(toml, &[], |_| ());
+        assert!(reported.contains(what), "{reported}");
+    }
 }
 
 #[test]
 fn invalid_lines_are_not_echoed() {
-    let file = tempfile::NamedTempFile::new().unwrap();
     for line in ["secret = { literal = 'geheim", "secret = \"geheim\\q\"", "secret = geheim", "= | geheim"] {
-        std::fs::write(file.path(), format!("{}{line}\n", "\n".repeat(120))).unwrap();
-        let reported = load(file.path(), &Environment::new()).unwrap_err().to_string();
-        assert!(reported.contains("line 12"), "{reported}");
+        let reported = printed(&format!("{}{line}\n", "\n".repeat(120)), &[], |_| ());
+        assert!(reported.contains("app.toml:12"), "{reported}");
         assert!(!reported.contains("geheim"), "{reported}");
     }
 }

@@ -45,15 +45,15 @@ pub(super) fn read(
         section.finish();
         callers.push(caller);
     }
-    for CallerListener { endpoint, caller, .. } in listen.for_callers() {
+    for CallerListener { key, caller, .. } in listen.for_callers() {
         let Some(name) = caller else { continue };
         if callers.iter().any(|caller| caller.name == *name) {
             continue;
         }
         if let Some(meant) = resembling(name, callers.iter().map(|caller| caller.name.as_str())) {
-            let what = format!("has no section, and {} names it", endpoint.address);
+            let what = format!("names callers.{name}, which has no section");
             let remedy = format!("Did you mean `{meant}`? If not, write [callers.{name}].");
-            root.problem(&format!("callers.{name}"), what, remedy);
+            root.problem(&format!("{key}.caller"), what, remedy);
         }
         callers.push(named_by_a_listener(root, name));
     }
@@ -126,7 +126,12 @@ fn read_permissions(section: &mut Section) -> BTreeSet<Permission> {
             Some(permission) => drop(permissions.insert(permission)),
             None => {
                 let known = Permission::ALL.into_iter().map(Permission::as_str);
-                section.problem("permissions", format!("{word:?} is no permission"), nearest(&word, known));
+                section.item_problem(
+                    "permissions",
+                    &word,
+                    format!("{word:?} is no permission"),
+                    nearest(&word, known),
+                );
             }
         }
     }

@@ -32,7 +32,9 @@ pub struct Listen {
 pub struct CallerListener {
     /// Where.
     pub endpoint: Endpoint,
-    /// Who everybody is that comes in here.
+    /// Key of its entry, such as `listen.api[0]`; empty for a plain address.
+    pub(super) key: String,
+    /// Caller of every connection.
     pub caller: Option<String>,
     /// Whether, where the connection does not say it, a proxy may show who it is in the header
     /// `X-Introspectd-Caller`.
@@ -159,7 +161,7 @@ fn read_all<T>(
                     access::note_default(section, &format!("{key}[{index}]."), &address);
                     listeners.push(plain(address));
                 }
-                Err(error) => section.problem(key, format!("{text:?} {error}"), REMEDY),
+                Err(error) => section.item_problem(key, &text, format!("{text:?} {error}"), REMEDY),
             },
             Entry::Section(mut entry) => {
                 let address = entry.required_parsed("address", REMEDY, ListenAddress::parse);
@@ -184,7 +186,7 @@ fn read_all<T>(
 
 fn read_caller_listener(section: Option<&mut Section>, endpoint: Endpoint) -> CallerListener {
     let Some(section) = section else {
-        return CallerListener { endpoint, caller: None, takes_caller_header: true };
+        return CallerListener { endpoint, key: String::new(), caller: None, takes_caller_header: true };
     };
     let caller = section.text("caller");
     let takes_caller_header = section.flag("caller_header", caller.is_none());
@@ -192,7 +194,7 @@ fn read_caller_listener(section: Option<&mut Section>, endpoint: Endpoint) -> Ca
         let remedy = "What the listener says wins. Leave one of the two out.";
         section.problem("caller_header", "is of no use where the listener names the caller", remedy);
     }
-    CallerListener { endpoint, caller, takes_caller_header }
+    CallerListener { endpoint, key: section.path().to_owned(), caller, takes_caller_header }
 }
 
 /// `client_auth`: whether clients without a certificate of `client_ca` are let in.

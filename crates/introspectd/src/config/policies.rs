@@ -47,7 +47,7 @@ fn read_scopes(section: &mut Section) -> Vec<Scope> {
             Some(scope) => scopes.push(scope),
             None => {
                 let remedy = "Write each scope as a string of its own: [\"orders.read\", \"orders.write\"].";
-                section.problem("scope", format!("{word:?} is no scope"), remedy);
+                section.item_problem("scope", &word, format!("{word:?} is no scope"), remedy);
             }
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn read<'a>(
         return Selection::All;
     };
     for word in words.iter().filter(|word| *word != "*" && !known.clone().any(|name| name == *word)) {
-        section.problem(key, format!("{word:?} is no {kind}"), nearest(word, known.clone()));
+        section.item_problem(key, word, format!("{word:?} is no {kind}"), nearest(word, known.clone()));
     }
     if words.iter().any(|word| word == "*") {
         Selection::All

@@ -113,7 +113,9 @@ async fn the_documented_example_is_good() {
         ("providers.apis.credentials.username", "\"ops@acme\""),
         ("providers.sso.match.jwt_issuer", "\"https://sso.example\""),
     ] {
-        assert_eq!(in_force(&ended, key), (value, "introspectd.toml"), "{key}");
+        let (found, origin) = in_force(&ended, key);
+        assert_eq!(found, value, "{key}");
+        assert!(origin.starts_with("introspectd.toml:"), "{key}: {origin}");
     }
     assert_eq!(in_force(&ended, "callers.sidecar.permissions"), ("[\"introspect\"]", "default"));
 }
@@ -194,7 +196,7 @@ async fn the_environment_wins_and_is_named() {
         in_force(&ended, "log.level"),
         ("\"debug\"", "the environment variable INTROSPECTD__LOG__LEVEL")
     );
-    assert_eq!(in_force(&ended, "cache.inactive_ttl"), ("\"5s\"", "introspectd.toml"));
+    assert_eq!(in_force(&ended, "cache.inactive_ttl"), ("\"5s\"", "introspectd.toml:12"));
 }
 
 #[tokio::test]
@@ -215,6 +217,21 @@ pub(crate) struct Told {
     pub(crate) key: String,
     pub(crate) what: String,
     pub(crate) remedy: String,
+}
+
+impl Told {
+    /// Asserts that the problem names a line of the file that has its key, or that should have.
+    #[track_caller]
+    pub(crate) fn assert_line(&self, toml: &str) {
+        let number =
+            self.origin.strip_prefix("introspectd.toml:").and_then(|line| line.parse::<usize>().ok());
+        let number = number.unwrap_or_else(|| panic!("no line: {self:#?}"));
+        let line = toml.lines().nth(number - 1).unwrap();
+        let (parent, key) = self.key.rsplit_once('.').unwrap_or(("", &self.key));
+        let parent = parent.rsplit(['.', '[']).next().unwrap();
+        let has = |key: &str| line.contains(key.split('[').next().unwrap());
+        assert!(has(key) || self.what.contains("is missing") && has(parent), "{self:#?}: {line}");
+    }
 }
 
 pub(crate) fn problems(ended: &Ended) -> Vec<Told> {
@@ -335,11 +352,11 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         ("listen.admin[0].tls.client_auth", "no use without client_ca", "Add client_ca"),
         ("listen.grpc[0].tls.client_auth", "not a known word", "\"optional\""),
         ("listen.max_connection_age", "out of bounds", "\"1s\""),
-        ("limits.connections", "from 1 to 1000000", "without quotes"),
+        ("limits.connections", "from 1 to 1000000", "Choose a number"),
         ("limits.head", "too large", "\"128KiB\" or less"),
         ("listen.public_url", "plain http", "https://introspect.example"),
         ("listen.api[1].caller_header", "of no use", "Leave one of the two out"),
-        ("callers.edgy", "127.0.0.1:0 names it", "Did you mean `edge`?"),
+        ("listen.api[1].caller", "names callers.edgy", "Did you mean `edge`?"),
         ("cache.ttl", "the number 30", "\"2s\""),
         ("cache.inactive_ttl", "a duration", "\"2s\""),
         ("cache.max_byte", "not a known key", "Did you mean `max_bytes`?"),
@@ -374,7 +391,7 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         assert_eq!(told.len(), 1, "{key}: {problems:#?}");
         assert!(told[0].what.contains(what), "{told:#?}");
         assert!(told[0].remedy.contains(remedy), "{told:#?}");
-        assert_eq!(told[0].origin, "introspectd.toml", "{told:#?}");
+        told[0].assert_line(toml);
     }
     let surplus: Vec<_> =
         problems.iter().filter(|problem| !expected.iter().any(|(key, ..)| *key == problem.key)).collect();
@@ -451,7 +468,7 @@ async fn a_file_that_cannot_be_read_is_told_by_its_name() {
 #[tokio::test]
 async fn what_is_no_toml_is_told_with_its_line() {
     let ended = check("[cache]\nttl = = 1\n", &[]).await.with(2);
-    assert!(ended.stderr.contains("line 2"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("introspectd.toml:2: is not valid TOML"), "{}", ended.stderr);
     let folder = Folder::new();
     folder.write("introspectd.toml", [0xff, 0xfe]);
     check_in(&folder, &[]).await.with(2);

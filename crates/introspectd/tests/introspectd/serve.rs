@@ -25,7 +25,7 @@ async fn a_bad_configuration_ends_it_before_a_port_is_bound() {
     let toml =
         format!("colour = 1\n[listen]\napi = \"{}\"\nadmin = \"127.0.0.1:0\"\n", taken.local_addr().unwrap());
     let ended = failed(&Folder::with_config(&toml)).await.with(2);
-    assert!(ended.stderr.contains("introspectd.toml: colour: is not a known key"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("introspectd.toml:1: colour: is not a known key"), "{}", ended.stderr);
     assert!(!ended.stderr.contains("listen on"), "{}", ended.stderr);
     failed(&Folder::new()).await.with(2);
 }

@@ -45,9 +45,9 @@ async fn what_is_in_force_is_told() {
     let ended = check(toml, &[]).await.with(0);
     for (key, value, origin) in [
         ("listen.api[1].mode", "\"660\"", "default"),
-        ("listen.api[2].mode", "\"0600\"", "introspectd.toml"),
-        ("listen.api[2].owner", "\"root\"", "introspectd.toml"),
-        ("listen.api[2].group", "\"0\"", "introspectd.toml"),
+        ("listen.api[2].mode", "\"0600\"", "introspectd.toml:5"),
+        ("listen.api[2].owner", "\"root\"", "introspectd.toml:5"),
+        ("listen.api[2].group", "\"0\"", "introspectd.toml:5"),
         ("listen.admin[0].mode", "\"660\"", "default"),
     ] {
         assert_eq!(in_force(&ended, key), (value, origin), "{key}");
@@ -81,7 +81,7 @@ async fn all_that_is_wrong_with_a_sockets_access_is_told_at_once() {
         let told =
             problems.iter().find(|told| told.key == key).unwrap_or_else(|| panic!("{key}: {problems:#?}"));
         assert!(told.what.contains(what) && told.remedy.contains(remedy), "{told:#?}");
-        assert_eq!(told.origin, "introspectd.toml");
+        told.assert_line(toml);
     }
     assert_eq!(problems.len(), expected.len(), "{problems:#?}");
 }
