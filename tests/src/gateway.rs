@@ -14,7 +14,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use introspectd::{App, Config};
 use introspectd_core::{Provider, Timestamp};
-use introspectd_server::{ListenAddress, Passed, Stop, Workers};
+use introspectd_server::{Activation, ListenAddress, Stop, Workers};
 use introspectd_upstream::Outbound;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -78,7 +78,7 @@ impl Gateway {
     pub async fn start_in(environment: &Environment, toml: &str) -> Self {
         let clock = Arc::new(Time::at(NOW));
         let app = App::new(load(environment, toml), Arc::<Time>::clone(&clock)).expect("random bytes");
-        let bound = app.bind(Passed::default()).await.expect("free ports");
+        let bound = app.bind(Activation::default()).await.expect("free ports");
         let api = first(&bound.api_addresses());
         let admin = first(&bound.admin_addresses());
         let grpc = bound.grpc_addresses();

@@ -8,7 +8,7 @@ use introspectd_ext_authz::ExtAuthz;
 use introspectd_front::{Admin, Api, Entrance, Readiness};
 use introspectd_resolver::Resolver;
 use introspectd_server::{
-    Arrival, Connections, Heartbeats, ListenAddress, Listener, Passed, Places, Stop, Tls, Workers, run,
+    Activation, Arrival, Connections, Heartbeats, ListenAddress, Listener, Places, Stop, Tls, Workers, run,
 };
 use introspectd_upstream::Outbound;
 use tokio::task::JoinSet;
@@ -83,7 +83,7 @@ impl App {
     ///
     /// # Errors
     /// The first address that cannot be bound, with the system's reason.
-    pub async fn bind(self, mut passed: Passed) -> io::Result<Bound> {
+    pub async fn bind(self, mut passed: Activation) -> io::Result<Bound> {
         let Self { api, clock, listen, limits, drain, outbound } = self;
         passed.check(&listen.endpoints().map(|endpoint| &endpoint.address).collect::<Vec<_>>())?;
         let mut apis = Vec::new();
@@ -116,7 +116,7 @@ impl App {
     async fn bind_for_callers(
         api: &Arc<Api>,
         listener: CallerListener,
-        passed: &mut Passed,
+        passed: &mut Activation,
     ) -> io::Result<(BoundEndpoint, Entrance)> {
         let CallerListener { endpoint, caller, takes_caller_header, .. } = listener;
         let caller = caller.and_then(|name| api.caller(&name).cloned());
@@ -124,7 +124,7 @@ impl App {
     }
 }
 
-async fn bind(endpoint: Endpoint, passed: &mut Passed) -> io::Result<BoundEndpoint> {
+async fn bind(endpoint: Endpoint, passed: &mut Activation) -> io::Result<BoundEndpoint> {
     let Endpoint { address, access, tls, is_beside_ipv4 } = endpoint;
     let listener = match passed.claim(&address, access).transpose() {
         Some(claimed) => claimed,

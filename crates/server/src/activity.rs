@@ -8,11 +8,11 @@ use tokio::time::Instant;
 /// Unsent answers of one connection, in bytes. A client that does not read gets no further answers.
 pub(crate) const MAX_UNSENT: usize = 4 << 20;
 
-/// Interval at which a request that may be given up looks for a client that has hung up. Each look wakes the
-/// connection, which then sees whether it is closed.
+/// Interval at which a cancellable request checks whether its client has hung up. Each check wakes
+/// the connection, which then notices that it is closed.
 const HANGUP_CHECK: Duration = Duration::from_millis(100);
 
-/// Generations of unsent answers that are told apart. Each is one [`GENERATION`] of ticks.
+/// Number of distinct generations of unsent answers, each of [`GENERATION`] ticks.
 const GENERATIONS: usize = 16;
 
 /// Ticks of one generation.
@@ -42,7 +42,8 @@ pub(crate) struct Activity {
 /// Request whose head has arrived and whose answer is not ready.
 pub(crate) struct InFlight(Arc<Activity>);
 
-/// Answer, or a piece of one, that the client has not taken. Dropped when it was sent, or never will be.
+/// Answer, or a piece of one, that the client has not taken. Dropped when it was sent, or never
+/// will be.
 #[derive(Debug)]
 pub(crate) struct Unsent {
     activity: Arc<Activity>,
@@ -69,7 +70,7 @@ impl Activity {
         })
     }
 
-    /// Whether a request wants to know when the client hangs up.
+    /// Returns true if a request waits for the client to hang up.
     pub(crate) fn is_watched(&self) -> bool {
         self.is_watched.load(Relaxed)
     }
@@ -79,9 +80,11 @@ impl Activity {
         self.has_hung_up.store(true, Relaxed);
     }
 
-    /// Resolves once the client has closed its sending half; looks every [`HANGUP_CHECK`]. Cancel-safe.
+    /// Resolves once the client has closed its sending half; checks every [`HANGUP_CHECK`].
+    /// Cancel-safe.
     ///
-    /// Over TCP that cannot be told from a client that still listens, so it is only for what may be given up then.
+    /// Over TCP a client that still listens looks the same, so only work that may be cancelled uses
+    /// it.
     pub(crate) async fn hung_up(&self) {
         self.is_watched.store(true, Relaxed);
         while !self.has_hung_up.load(Relaxed) {
@@ -94,17 +97,17 @@ impl Activity {
         InFlight(Arc::clone(self))
     }
 
-    /// Requests so far.
+    /// Number of requests begun on this connection.
     pub(crate) fn begun(&self) -> usize {
         self.begun.load(Relaxed)
     }
 
-    /// Whether no request is in flight.
+    /// Returns true if no request is in flight.
     pub(crate) fn is_idle(&self) -> bool {
         self.begun() == self.ended.load(Relaxed)
     }
 
-    /// Whether a caller has authenticated on this connection.
+    /// Returns true if a caller has authenticated on this connection.
     pub(crate) fn is_recognized(&self) -> bool {
         self.recognized.load(Relaxed)
     }
@@ -141,7 +144,7 @@ impl Activity {
         self.is_blocked.store(!all, Relaxed);
     }
 
-    /// Whether bytes wait for the client to take them.
+    /// Returns true if bytes wait for the client to take them.
     pub(crate) fn has_unsent(&self) -> bool {
         self.is_blocked.load(Relaxed) || self.unsent.load(Relaxed) > 0
     }
@@ -151,7 +154,7 @@ impl Activity {
         self.taken.load(Relaxed)
     }
 
-    /// Ticks so far.
+    /// Number of ticks since the connection was accepted.
     pub(crate) fn tick(&self) -> u32 {
         self.tick.load(Relaxed)
     }

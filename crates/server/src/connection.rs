@@ -15,6 +15,7 @@ use introspectd_core::Timestamp;
 
 use crate::activity::Activity;
 use crate::connections::Terms;
+use crate::frames::PREFACE;
 use crate::origin::{Arrival, Origin};
 use crate::places::Place;
 use crate::stop::Stop;
@@ -23,18 +24,12 @@ use crate::watch::Watch;
 use crate::wire::Stream;
 use crate::{http1, http2};
 
-/// Time for the requests of a connection that closes to end.
-pub(crate) const GRACE: Duration = Duration::from_secs(5);
-
-/// First bytes of HTTP/2 (RFC 9113 section 3.4).
-pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-
-/// TLS handshake deadline.
+/// Deadline of a TLS handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 
 /// Accepted socket, not yet registered with a runtime.
 pub(crate) trait Raw: Send + 'static {
-    /// Registers it with the runtime that this is called in.
+    /// Registers the socket with the current runtime.
     fn register(self) -> io::Result<(impl Stream, Origin)>;
 }
 
@@ -58,8 +53,8 @@ impl Raw for std::os::unix::net::UnixStream {
     }
 }
 
-/// Serves one connection with the handler that `open` makes for it, until it ends, `stop` is given, or its
-/// limits say so.
+/// Serves one connection with the handler that `open` makes for it, until it ends, `stop` is given,
+/// or its limits say so.
 pub(crate) async fn serve<O, S, F, B>(stream: impl Raw, place: Place, terms: Arc<Terms>, open: O, stop: Stop)
 where
     O: FnOnce(&Arrival) -> S + Send,
@@ -82,7 +77,7 @@ where
             let watch = Watch::new(Arc::clone(&activity), stop, terms.lifetime(None));
             serve_http(stream, open(&arrival), activity, watch, terms.max_head).await;
         }
-        // Boxed, as is HTTP/2 below: what is rare takes no room in what there may be thousands of.
+        // Boxed, as is HTTP/2 below: rare state takes no room in thousands of plain connections.
         Some(tls) => {
             let (tls, terms) = (Arc::clone(tls), Arc::clone(&terms));
             Box::pin(async move {

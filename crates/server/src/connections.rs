@@ -12,13 +12,14 @@ use crate::workers::Workers;
 /// Settings of a listener's connections.
 #[derive(Debug, Clone)]
 pub struct Connections {
-    /// TLS, where it is spoken.
+    /// TLS of the listener, if it has any.
     pub tls: Option<Arc<Tls>>,
-    /// Threads that serve them.
+    /// Threads that serve the connections.
     pub workers: Workers,
-    /// Limit of how many are open at once.
+    /// Limit of connections open at once.
     pub places: Arc<Places>,
-    /// Age at which each of them ends, up to a tenth earlier, so that those of one moment do not end together.
+    /// Age at which a connection ends, up to a tenth earlier, so that those of one moment do not
+    /// end together.
     pub max_age: Duration,
     /// Limit of a request's head, in bytes, at least 8 KiB.
     pub max_head: usize,
@@ -29,7 +30,7 @@ pub struct Connections {
 }
 
 impl Connections {
-    /// Connections in the clear that live an hour at most, 16384 at once, with heads of 32 KiB, on these workers.
+    /// Creates settings without TLS: an hour at most, 16384 connections, heads of 32 KiB.
     pub fn new(workers: Workers) -> Self {
         Self {
             tls: None,
@@ -42,7 +43,8 @@ impl Connections {
         }
     }
 
-    /// What each connection needs of it: no workers, which end with the last who holds them.
+    /// Returns the part that each connection holds. It has no workers, which end with their last
+    /// holder.
     pub(crate) fn terms(&self) -> Arc<Terms> {
         let Self { max_age, max_head, .. } = *self;
         // hyper takes no less.

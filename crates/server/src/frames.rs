@@ -6,18 +6,20 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use crate::activity::Activity;
-use crate::connection::PREFACE;
 
-/// Frames that cost us work and ask for nothing, a second, and at once.
+/// First bytes of HTTP/2 (RFC 9113 section 3.4).
+pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// Allowance of frames that cost work and request nothing.
 const IDLE_FRAMES: Allowance = Allowance { per_second: 100, at_once: 1000 };
 
-/// Cancelled requests, likewise.
+/// Allowance of cancelled requests.
 const RESETS: Allowance = Allowance { per_second: 100, at_once: 500 };
 
-/// Frames that come along with a request: pings that measure the bandwidth, windows that are opened again.
+/// Frames that accompany a request: pings that measure the bandwidth, and window updates.
 const PER_REQUEST: u32 = 8;
 
-/// Allowances of a client that has authenticated are so many times as large.
+/// Factor by which the allowances of an authenticated client are larger.
 const RECOGNIZED: u32 = 10;
 
 /// Bytes of a frame's head (RFC 9113 section 4.1): length (24 bits), type, flags, stream.
@@ -25,9 +27,10 @@ const HEAD: usize = 9;
 
 /// HTTP/2 stream that fails once its client sends too many frames that only cost.
 ///
-/// The h2 crate bounds what such frames hold in memory, endless CONTINUATION, empty and tiny DATA, streams reset
-/// before they were accepted and its own error resets. It does not bound how many PING, SETTINGS, PRIORITY,
-/// WINDOW_UPDATE and unknown frames it answers or reads, nor requests that are cancelled once they run.
+/// The h2 crate bounds what such frames hold in memory, endless CONTINUATION, empty and tiny DATA,
+/// streams reset before they were accepted and its own error resets. It does not bound how many
+/// PING, SETTINGS, PRIORITY, WINDOW_UPDATE and unknown frames it answers or reads, nor requests
+/// that are cancelled once they run.
 pub(crate) struct Guarded<T> {
     stream: T,
     activity: Arc<Activity>,

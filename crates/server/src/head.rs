@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE};
 use http::{Extensions, HeaderName, Request};
 
-/// Why a proxy is refused, for one that sees no more than 401 or 403 and no body.
+/// Reason of a refusal, for proxies that see a status and headers but no body.
 pub const X_INTROSPECTD_ERROR: HeaderName = HeaderName::from_static("x-introspectd-error");
 
 /// Value of `error` and `X-Introspectd-Error` for a head over the limit.
@@ -21,7 +21,7 @@ pub(crate) const EXCESS: usize = 32 * 1024;
 pub struct LongHead(());
 
 impl LongHead {
-    /// Whether a request bears the mark.
+    /// Returns true if a request bears the mark.
     pub fn marks(extensions: &Extensions) -> bool {
         extensions.get::<Self>().is_some()
     }
@@ -47,12 +47,13 @@ fn size<B>(request: &Request<B>) -> usize {
     method + scheme + authority + path + fields.sum::<usize>()
 }
 
-/// Completes hyper's own answer to an HTTP/1.1 head that is over the limit. `None` for anything else that is written.
+/// Completes hyper's own answer to an HTTP/1.1 head that is over the limit. `None` for any other
+/// bytes.
 ///
-/// hyper answers before there is a request that a handler could refuse, and says nothing but the status.
+/// hyper answers before there is a request that a handler could refuse, with a bare status.
 pub(crate) fn completed(written: &[u8]) -> Option<Bytes> {
     const STATUS: usize = "HTTP/1.1 ".len();
-    // First what tells it from an answer to a good request.
+    // First the byte that differs from an answer to a valid request.
     if written.get(STATUS) != Some(&b'4') {
         return None;
     }

@@ -5,19 +5,19 @@ use std::time::Duration;
 
 use introspectd_core::Clock;
 
-use super::Workers;
+use crate::workers::Workers;
 
-/// Pause between two signs of life of a worker.
+/// Pause between two heartbeats of a worker.
 const BEAT: Duration = Duration::from_millis(500);
 
 /// Silence after which a worker counts as stalled.
 const STALLED: Duration = Duration::from_secs(5);
 
-/// Signs of life of the workers, behind `/livez`. A worker that is blocked gives none.
+/// Heartbeats of the workers, behind `/livez`. A blocked worker has none.
 #[derive(Debug, Clone)]
 pub struct Heartbeats {
     clock: Arc<dyn Clock>,
-    /// Time of the last one of each, in milliseconds of [`Clock::elapsed`].
+    /// Time of each worker's last heartbeat, in milliseconds of [`Clock::elapsed`].
     last: Arc<[AtomicU64]>,
 }
 
@@ -29,7 +29,7 @@ pub struct Stalled {
 }
 
 impl Heartbeats {
-    /// Starts a task on each of these workers, which ends with it.
+    /// Starts a heartbeat task on each worker.
     pub fn start(workers: &Workers, clock: Arc<dyn Clock>) -> Self {
         let now = millis(clock.elapsed());
         let last: Arc<[AtomicU64]> = workers.runtimes().map(|_| AtomicU64::new(now)).collect();
@@ -45,7 +45,7 @@ impl Heartbeats {
         Self { clock, last }
     }
 
-    /// The worker that has been silent for longest, if that is too long.
+    /// Returns the worker that has been silent for longest, if that is too long.
     pub fn stalled(&self) -> Option<Stalled> {
         let now = millis(self.clock.elapsed());
         let silence = |last: &AtomicU64| Duration::from_millis(now.saturating_sub(last.load(Relaxed)));
@@ -80,14 +80,14 @@ mod tests {
         let heartbeats = Heartbeats::start(&workers, Arc::clone(&clock) as Arc<dyn Clock>);
         assert_eq!(heartbeats.stalled(), None);
 
-        // Connections are dealt out in some order: the one that blocks says where it is.
-        let (tell, told) = mpsc::channel();
+        // Connections are distributed in some order: the one that blocks reports its worker.
+        let (sender, receiver) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
         workers.spawn(async move {
-            tell.send(std::thread::current().name().map(str::to_owned)).unwrap();
+            sender.send(std::thread::current().name().map(str::to_owned)).unwrap();
             released.recv().unwrap();
         });
-        let name = told.recv().unwrap().unwrap();
+        let name = receiver.recv().unwrap().unwrap();
         clock.advance(5);
         let stalled = until(|| heartbeats.stalled().filter(|stalled| stalled.to_string().starts_with(&name)));
         assert_eq!(stalled.to_string(), format!("{name} has not run for 5 s"));

@@ -1,8 +1,8 @@
 use http::header::HOST;
 use http::{HeaderMap, Uri, Version};
 
-/// Returns whether a request names its host once, as RFC 9112 section 3.2 and RFC 9113 section 8.3.1 demand: a proxy
-/// in front and we could otherwise each believe another one.
+/// Returns true if a request names exactly one host, as RFC 9112 section 3.2 and RFC 9113 section
+/// 8.3.1 demand: otherwise a proxy in front and this server could each believe another one.
 pub fn names_one_host(version: Version, uri: &Uri, headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     match (hosts.next(), hosts.next()) {

@@ -17,17 +17,16 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 
 use crate::activity::Activity;
-use crate::connection::GRACE;
-use crate::watch::{Close, Event, Watch};
+use crate::watch::{CLOSE_GRACE, Close, Event, Watch};
 use crate::wire::{Stream, Wire};
 
-/// Limit for saying goodbye on a connection at rest.
-const GOODBYE: Duration = Duration::from_secs(1);
+/// Deadline of closing a connection at rest.
+const SHUTDOWN: Duration = Duration::from_secs(1);
 
 /// Serves HTTP/1.1 until the connection ends or is to close.
 ///
-/// A connection that is idle is taken apart, since hyper keeps two buffers of 8 KiB for it, and put together
-/// again when its client sends something.
+/// An idle connection is taken apart, since hyper keeps two buffers of 8 KiB for it, and rebuilt
+/// when its client sends something.
 pub(crate) async fn serve<T, S, F, B>(
     stream: T,
     read: Bytes,
@@ -58,14 +57,14 @@ where
     let http = builder(max_head);
     watch.may_rest = true;
     loop {
-        // Before a request is read: one that came meanwhile is not answered any more.
+        // Before a request is read: one that arrived meanwhile is no longer answered.
         if watch.has_expired() {
-            let _ = tokio::time::timeout(GOODBYE, wire.shutdown()).await;
+            let _ = tokio::time::timeout(SHUTDOWN, wire.shutdown()).await;
             return Ok(());
         }
         let mut connection = http.serve_connection(TokioIo::new(wire), service);
         loop {
-            // In a set of its own, since that polls it when it has something to say, and not for every request.
+            // In a set of its own, which polls it only when it is woken, and not for every request.
             let mut events: FuturesUnordered<_> = [watch.next()].into_iter().collect();
             let event = match future::select(&mut connection, events.next()).await {
                 Either::Left((ended, _)) => return ended,
@@ -81,7 +80,7 @@ where
                 }
                 Some(Event::Rest | Event::Close(Close::Idle | Close::Overdue | Close::Certificate)) => {
                     Pin::new(&mut connection).graceful_shutdown();
-                    return tokio::time::timeout(GRACE, &mut connection).await.unwrap_or(Ok(()));
+                    return tokio::time::timeout(CLOSE_GRACE, &mut connection).await.unwrap_or(Ok(()));
                 }
             }
         }
@@ -97,13 +96,13 @@ where
             close = watch.close_at_rest() => Some(close),
         };
         if close.is_some() {
-            let _ = tokio::time::timeout(GOODBYE, wire.shutdown()).await;
+            let _ = tokio::time::timeout(SHUTDOWN, wire.shutdown()).await;
             return Ok(());
         }
     }
 }
 
-/// Stream, handler and what was read of a next request. The buffers are freed.
+/// Returns stream, handler and the bytes read of a next request. The buffers are freed.
 fn take_apart<T, S, B>(connection: http1::Connection<TokioIo<Wire<T>>, S>) -> (Wire<T>, S, Option<Bytes>)
 where
     T: Stream,
@@ -119,13 +118,13 @@ where
 fn builder(max_head: usize) -> http1::Builder {
     let mut http = http1::Builder::new();
     http.max_buf_size(max_head)
-        // What is read at once may be more than the buffer is meant to hold.
+        // One read may bring more than the buffer is meant to hold.
         .max_header_size(max_head)
         .header_read_timeout(None)
-        // A client may be done with sending before it is answered. And to look for its end, in the middle of a
-        // request, would take a new buffer for each.
+        // A client may stop sending before it is answered. Looking for its end in the middle of a
+        // request would also allocate a new buffer each time.
         .half_close(true)
-        // An answer is short: to copy it behind its head costs less than to have the kernel gather it.
+        // Answers are short: copying one behind its head costs less than a gathering write.
         .writev(false);
     http
 }

@@ -15,21 +15,21 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 
 use crate::activity::Activity;
-use crate::connection::GRACE;
 use crate::frames::Guarded;
 use crate::head::{EXCESS, LongHead};
 use crate::unsent::Metered;
-use crate::watch::{Close, Event, Watch};
+use crate::watch::{CLOSE_GRACE, Close, Event, Watch};
 use crate::wire::{Stream, Wire};
 
-/// HTTP/2 requests of one connection in flight.
+/// Limit of requests in flight on one connection.
 const MAX_STREAMS: u32 = 256;
 
-/// Bytes that a client may send ahead of being read: the longest form in a stream, four in a connection.
+/// Bytes that a client may send before they are read: the longest form in a stream, four in a
+/// connection.
 const STREAM_WINDOW: u32 = 64 * 1024;
 const CONNECTION_WINDOW: u32 = 256 * 1024;
 
-/// Bytes of one answer that are handed to a client's connection ahead of being taken.
+/// Bytes of one answer that are buffered before the client takes them.
 const SEND_BUFFER: usize = 64 * 1024;
 
 /// Serves HTTP/2 until the connection ends or is to close.
@@ -78,7 +78,7 @@ where
             }
             Some(Event::Close(Close::Idle | Close::Overdue | Close::Certificate)) => {
                 connection.as_mut().graceful_shutdown();
-                return tokio::time::timeout(GRACE, connection).await.unwrap_or(Ok(()));
+                return tokio::time::timeout(CLOSE_GRACE, connection).await.unwrap_or(Ok(()));
             }
         }
     }
@@ -96,7 +96,7 @@ fn builder(max_head: usize) -> http2::Builder<TokioExecutor> {
     http
 }
 
-/// The client takes too little of its answers to get another one: its stream is reset.
+/// Error of a stream that is reset because its client leaves too much unsent.
 #[derive(Debug)]
 struct TooMuchUnsent;
 

@@ -1,6 +1,7 @@
-//! Listeners and their connections: sockets, socket activation, TLS, workers, HTTP, shutdown. Nothing here depends on
-//! tokens.
+//! Listeners and their connections: sockets, socket activation, TLS, workers, HTTP, shutdown.
+//! Nothing here depends on tokens.
 
+mod activation;
 mod activity;
 mod connection;
 mod connections;
@@ -12,7 +13,6 @@ mod http1;
 mod http2;
 mod listener;
 mod origin;
-mod passed;
 mod places;
 mod socket;
 mod stop;
@@ -36,6 +36,7 @@ use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
+pub use activation::Activation;
 use connection::{Raw, serve};
 pub use connections::Connections;
 pub use head::{HEAD_TOO_LONG, HEAD_TOO_LONG_DESCRIPTION, LongHead, X_INTROSPECTD_ERROR};
@@ -43,7 +44,6 @@ pub use heartbeat::{Heartbeats, Stalled};
 pub use host::names_one_host;
 pub use listener::{InvalidAddress, ListenAddress, Listener};
 pub use origin::{Arrival, Origin};
-pub use passed::Passed;
 pub use places::{Places, Standing};
 pub use socket::{SocketAccess, SocketListener};
 pub use stop::Stop;
@@ -53,10 +53,10 @@ pub use workers::Workers;
 /// Pause after a connection could not be accepted.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
-/// Serves HTTP/1.1 and HTTP/2 until `stop`, then lets requests in flight end, for at most the connections'
-/// `drain`. Returns whether all of them did.
+/// Serves HTTP/1.1 and HTTP/2 until `stop`, then drains requests in flight for at most the
+/// connections' `drain`. Returns true if all of them ended.
 ///
-/// Each connection is answered by what `open` makes for it, and stays with one worker.
+/// Each connection is answered by the handler that `open` makes for it, and remains on one worker.
 pub async fn run<O, S, F, B>(listener: Listener, connections: Connections, open: O, stop: Stop) -> bool
 where
     O: Fn(&Arrival) -> S + Clone + Send + 'static,
@@ -78,7 +78,7 @@ where
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
-    // Each connection holds a sender: when all are gone, so are they.
+    // Each connection holds a sender: the channel closes with the last connection.
     let (open_still, mut ended) = mpsc::channel::<Infallible>(1);
     let terms = connections.terms();
     loop {
@@ -91,8 +91,8 @@ where
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => continue,
             Err(error) => {
                 report(&error);
-                // Out of descriptors, most likely: an idle stranger's would do. To try again at once would only burn
-                // the processor.
+                // Out of descriptors, most likely: one of an idle, unauthenticated connection
+                // helps. An immediate retry would only burn the processor.
                 connections.places.make_room();
                 tokio::time::sleep(ACCEPT_RETRY).await;
                 continue;
@@ -124,7 +124,7 @@ fn report(error: &io::Error) {
     }
 }
 
-/// What TCP and Unix listeners have in common.
+/// Common interface of TCP and Unix listeners.
 trait Accept: Send {
     fn accept(&self) -> impl Future<Output = io::Result<impl Raw>> + Send;
 }
@@ -132,7 +132,7 @@ trait Accept: Send {
 impl Accept for TcpListener {
     async fn accept(&self) -> io::Result<impl Raw> {
         let (stream, _) = TcpListener::accept(self).await?;
-        // Fails on a connection that is gone already, which is no reason to accept less.
+        // Fails on a connection that is closed already, which must not stop the listener.
         let _ = stream.set_nodelay(true);
         stream.into_std()
     }

@@ -3,21 +3,20 @@ use std::net::SocketAddr;
 
 use crate::places::Standing;
 
-/// Where a connection comes from, as the system says: for logs.
+/// Peer of a connection, as the system reports it, for logs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Origin {
-    /// Over TCP.
     Tcp(SocketAddr),
-    /// Over a Unix socket: a process of this machine.
+    /// Process of this machine, over a Unix socket.
     Unix {
-        /// Its user, when it connected.
+        /// User when it connected.
         uid: u32,
-        /// Its group.
+        /// Group when it connected.
         gid: u32,
-        /// Its number, where the system tells.
+        /// Process id, if the system reports it.
         pid: Option<i32>,
     },
-    /// The system does not say.
+    /// Not reported by the system.
     #[default]
     Unknown,
 }
@@ -33,16 +32,15 @@ impl fmt::Display for Origin {
     }
 }
 
-/// What a connection tells of who is at its other end.
+/// Facts about the client of a connection, from before its first request.
 #[derive(Debug, Clone, Default)]
 pub struct Arrival {
-    /// Where it comes from.
     pub origin: Origin,
-    /// The certificate that the client showed and we verified, in DER.
+    /// Verified certificate of the client, in DER.
     pub certificate: Option<Vec<u8>>,
-    /// Whether the listener asks for certificates.
+    /// Set if the listener requests certificates.
     pub is_asked_for_certificate: bool,
-    /// Whether it speaks TLS with us.
+    /// Set if the connection uses TLS.
     pub tls: bool,
     /// Mark by which an authenticated connection keeps its place.
     pub standing: Standing,

@@ -48,12 +48,12 @@ struct Held {
 }
 
 impl Places {
-    /// Room for so many connections, at least one.
+    /// Creates room for `limit` connections, at least one.
     pub fn new(limit: usize) -> Arc<Self> {
         Arc::new(Self { limit: limit.max(1), open: Mutex::default(), freed: Notify::new() })
     }
 
-    /// Takes a place, as soon as there is one. Cancel-safe.
+    /// Takes a place, as soon as one is free. Cancel-safe.
     pub(crate) async fn take(self: &Arc<Self>) -> Place {
         loop {
             if let Some(place) = self.try_take() {
@@ -117,7 +117,7 @@ impl Standing {
 }
 
 impl Standing {
-    /// Resolves once the client has hung up. Never where there is no connection. Cancel-safe.
+    /// Resolves once the client has hung up; never without a connection. Cancel-safe.
     pub async fn hung_up(&self) {
         match &self.0 {
             Some(held) => held.activity.hung_up().await,

@@ -5,19 +5,19 @@ use std::path::{Path, PathBuf};
 
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
-/// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`). A proxy opens one for
-/// each of its clients when they come all at once: one too many waits for a second over TCP, and is refused
-/// on a Unix socket.
+/// Connections that wait to be accepted; the system may allow fewer (`net.core.somaxconn`). A proxy
+/// opens one for each of its clients when they arrive at once: one too many waits for a second over
+/// TCP, and is refused on a Unix socket.
 pub(crate) const BACKLOG: u32 = 4096;
 
-/// Who may connect to a Unix socket, told by its file: to connect takes the right to write.
+/// Access to a Unix socket. Connecting requires write permission on its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SocketAccess {
-    /// Its mode, at most `0o777`.
+    /// Mode of the file, at most `0o777`.
     pub mode: u32,
-    /// The id of its owner, else that of this process.
+    /// User id of the owner; by default that of this process.
     pub owner: Option<u32>,
-    /// The id of its group, else that of this process or of the folder.
+    /// Group id; by default that of this process or of the directory.
     pub group: Option<u32>,
 }
 
@@ -27,19 +27,19 @@ impl Default for SocketAccess {
     }
 }
 
-/// A Unix socket that is listened on.
+/// Unix socket that accepts connections.
 #[derive(Debug)]
 pub struct SocketListener {
     path: PathBuf,
-    // Before the listener, since fields are dropped in their order: while we listen, no successor takes
-    // the file for one that was left behind, and no other file gets its inode.
+    // Before the listener, since fields are dropped in their order: while we listen, no successor
+    // mistakes the file for a stale one, and no other file gets its inode.
     _file: Option<SocketFile>,
     listener: UnixListener,
 }
 
 impl SocketListener {
-    /// Binds. A file left by a process that is gone is taken over; one that is answered on is not, nor is
-    /// one that is no socket.
+    /// Binds a path. A stale socket file is replaced; a socket in use, or any other file, is an
+    /// error.
     pub(crate) async fn bind(path: &Path, access: SocketAccess) -> io::Result<Self> {
         make_room(path).await?;
         let (socket, file) = prepare(path, access)?;
@@ -47,10 +47,11 @@ impl SocketListener {
         Ok(Self { path: path.to_owned(), _file: Some(file), listener })
     }
 
-    /// One that another process bound for us. Its file is not ours to remove.
+    /// Adopts a socket that the service manager bound. Its file is not ours to remove.
     pub(crate) fn passed(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        let path = address.as_pathname().ok_or_else(|| io::Error::other("it has no path"))?.to_owned();
+        let path =
+            address.as_pathname().ok_or_else(|| io::Error::other("the socket has no path"))?.to_owned();
         listener.set_nonblocking(true)?;
         Ok(Self { path, _file: None, listener: UnixListener::from_std(listener)? })
     }
@@ -64,8 +65,8 @@ impl SocketListener {
     }
 }
 
-/// Bound, with its rights in place. Until it listens, the system refuses every connection: at no moment may
-/// anybody come in whom the final rights keep out.
+/// Binds a socket and sets its permissions. Until it listens, the system refuses every connection,
+/// so no connection predates the permissions.
 fn prepare(path: &Path, access: SocketAccess) -> io::Result<(UnixSocket, SocketFile)> {
     let SocketAccess { mode, owner, group } = access;
     let socket = UnixSocket::new_stream()?;
@@ -73,8 +74,8 @@ fn prepare(path: &Path, access: SocketAccess) -> io::Result<(UnixSocket, SocketF
     let file = SocketFile::at(path)?;
     if owner.is_some() || group.is_some() {
         chown(path, owner, group).map_err(|error| {
-            let why = "only root gives a file away, and others only to a group of their own";
-            io::Error::new(error.kind(), format!("cannot set its owner or group: {error} ({why})"))
+            let why = "only root changes the owner, and others choose only one of their own groups";
+            io::Error::new(error.kind(), format!("cannot set owner or group: {error} ({why})"))
         })?;
     }
     fs::set_permissions(path, Permissions::from_mode(mode))?;
@@ -84,13 +85,13 @@ fn prepare(path: &Path, access: SocketAccess) -> io::Result<(UnixSocket, SocketF
 async fn make_room(path: &Path) -> io::Result<()> {
     let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
     if !metadata.file_type().is_socket() {
-        let why = "a file that is no socket is in its place: move it away, or choose another path";
+        let why = "the path is a file that is not a socket: move it away, or choose another path";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
     }
     match UnixStream::connect(path).await {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Ok(_) => Err(in_use("another process answers on it: stop that one, or choose another path")),
-        Err(error) => Err(in_use(&format!("whether another process answers on it is not known: {error}"))),
+        Ok(_) => Err(in_use("another process listens on it: stop that process, or choose another path")),
+        Err(error) => Err(in_use(&format!("cannot find out if another process listens on it: {error}"))),
     }
 }
 
@@ -98,7 +99,7 @@ fn in_use(why: &str) -> io::Error {
     io::Error::new(io::ErrorKind::AddrInUse, why)
 }
 
-/// The file of a Unix socket that we made. Removed when it is dropped, unless another one is in its place.
+/// File of a Unix socket that we made. Removed when dropped, unless another file has replaced it.
 #[derive(Debug)]
 struct SocketFile {
     path: PathBuf,
@@ -149,7 +150,7 @@ mod tests {
             SocketListener::bind(&self.path, SocketAccess::default()).await
         }
 
-        async fn is_answered_on(&self) -> bool {
+        async fn accepts(&self) -> bool {
             UnixStream::connect(&self.path).await.is_ok()
         }
     }
@@ -159,29 +160,29 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_socket_left_behind_is_taken_over() {
+    async fn stale_socket_is_replaced() {
         let place = Place::new();
         drop(StdListener::bind(&place.path).unwrap());
         assert!(place.path.exists());
 
         let listener = place.bind().await.unwrap();
-        assert!(place.is_answered_on().await);
+        assert!(place.accepts().await);
         drop(listener);
         assert!(!place.path.exists());
     }
 
     #[tokio::test]
-    async fn a_socket_that_is_answered_on_is_left_alone() {
+    async fn socket_in_use_is_left_alone() {
         let place = Place::new();
         let _live = StdListener::bind(&place.path).unwrap();
         let error = place.bind().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
-        assert!(error.to_string().contains("another process answers"), "{error}");
-        assert!(place.is_answered_on().await);
+        assert!(error.to_string().contains("another process listens"), "{error}");
+        assert!(place.accepts().await);
     }
 
     #[tokio::test]
-    async fn a_socket_of_another_kind_is_left_alone() {
+    async fn datagram_socket_is_left_alone() {
         let place = Place::new();
         let _live = std::os::unix::net::UnixDatagram::bind(&place.path).unwrap();
         assert_eq!(place.bind().await.unwrap_err().kind(), ErrorKind::AddrInUse);
@@ -189,16 +190,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_is_no_socket_is_left_alone() {
+    async fn file_that_is_not_a_socket_is_left_alone() {
         let place = Place::new();
         fs::write(&place.path, "precious").unwrap();
         let error = place.bind().await.unwrap_err();
-        assert!(error.to_string().contains("no socket"), "{error}");
+        assert!(error.to_string().contains("not a socket"), "{error}");
         assert_eq!(fs::read_to_string(&place.path).unwrap(), "precious");
     }
 
     #[tokio::test]
-    async fn a_link_is_not_followed_to_a_socket() {
+    async fn link_is_not_followed_to_a_socket() {
         let (place, elsewhere) = (Place::new(), Place::new());
         drop(StdListener::bind(&elsewhere.path).unwrap());
         symlink(&elsewhere.path, &place.path).unwrap();
@@ -207,7 +208,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_file_has_its_rights_before_anybody_can_connect() {
+    async fn socket_has_its_permissions_before_it_accepts() {
         let place = Place::new();
         let access = SocketAccess { mode: 0o604, ..SocketAccess::default() };
         let (socket, file) = prepare(&place.path, access).unwrap();
@@ -216,13 +217,13 @@ mod tests {
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
 
         let _listener = socket.listen(1).unwrap();
-        assert!(place.is_answered_on().await);
+        assert!(place.accepts().await);
         drop(file);
     }
 
-    /// Whoever is not root may still name what is its own.
+    /// Names its own user and group where the test does not run as root.
     #[tokio::test]
-    async fn the_file_is_given_to_its_owner_and_group() {
+    async fn socket_gets_its_owner_and_group() {
         let place = Place::new();
         let own = fs::metadata(place.path.parent().unwrap()).unwrap();
         let (owner, group) = if own.uid() == 0 { (54_321, 54_322) } else { (own.uid(), own.gid()) };
@@ -233,17 +234,17 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_file_of_a_successor_is_not_removed() {
+    async fn socket_of_a_successor_is_not_removed() {
         let place = Place::new();
         let old = place.bind().await.unwrap();
         fs::remove_file(&place.path).unwrap();
         let _new = place.bind().await.unwrap();
         drop(old);
-        assert!(place.is_answered_on().await);
+        assert!(place.accepts().await);
     }
 
     #[tokio::test]
-    async fn a_passed_socket_keeps_its_file() {
+    async fn passed_socket_keeps_its_file() {
         let place = Place::new();
         let passed = SocketListener::passed(StdListener::bind(&place.path).unwrap()).unwrap();
         assert_eq!(passed.path(), place.path);

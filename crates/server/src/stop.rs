@@ -1,11 +1,11 @@
 use tokio::sync::watch;
 
-/// The signal to stop, to be waited for by any number of listeners.
+/// Signal to stop, which any number of listeners await.
 #[derive(Debug, Clone)]
 pub struct Stop(watch::Receiver<bool>);
 
 impl Stop {
-    /// The signal, and what gives it: `send(true)`, or dropping it.
+    /// Creates the signal with its sender, which gives it by `send(true)` or by being dropped.
     pub fn new() -> (watch::Sender<bool>, Self) {
         let (sender, receiver) = watch::channel(false);
         (sender, Self(receiver))

@@ -13,16 +13,16 @@ use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
 
-/// The files of a TLS listener, in PEM.
+/// Files of a TLS listener, in PEM.
 #[derive(Debug, Clone)]
 pub struct TlsFiles {
-    /// Our certificate, with those above it.
+    /// Our certificate with its chain.
     pub certificate: PathBuf,
-    /// Its key.
+    /// Private key of the certificate.
     pub key: PathBuf,
-    /// The authorities of the certificates that clients must show; without it they show none.
+    /// Authorities of the clients' certificates; without it none are requested.
     pub client_ca: Option<PathBuf>,
-    /// Whether clients need a certificate, where `client_ca` is there.
+    /// Demand for certificates, if `client_ca` is set.
     pub client_auth: ClientAuth,
 }
 
@@ -32,21 +32,22 @@ pub enum ClientAuth {
     /// A client without a certificate is refused.
     #[default]
     Required,
-    /// A client without a certificate goes on by listener or header. A bad certificate is refused all the same.
+    /// A client without a certificate is identified by listener or header. An invalid certificate
+    /// is still refused.
     Optional,
 }
 
-/// What is spoken behind TLS, offered by ALPN.
+/// Protocols of a TLS listener, offered by ALPN.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Protocols {
-    /// HTTP/2 and HTTP/1.1.
+    /// Both HTTP/2 and HTTP/1.1.
     Http,
-    /// HTTP/2 alone, as gRPC needs it.
+    /// HTTP/2 only, as gRPC needs it.
     Grpc,
 }
 
-/// The TLS of a listener. Its files are looked at when a connection comes: changed ones hold from that connection on,
-/// and where these are no good, the former ones do.
+/// TLS of a listener. Its files are checked on each new connection: changed ones apply from that
+/// connection on, and invalid ones leave the previous ones in force.
 pub struct Tls {
     files: TlsFiles,
     protocols: Protocols,
@@ -54,17 +55,17 @@ pub struct Tls {
 }
 
 struct Loaded {
-    /// Of the files that were read last, be they good or not.
+    /// Stamp of the files that were read last, valid or not.
     stamp: Stamp,
     acceptor: TlsAcceptor,
 }
 
-/// Why a listener can have no TLS.
+/// Problem with a file of a TLS listener.
 #[derive(Debug)]
 pub struct TlsProblem {
-    /// The key of the configuration whose file is at fault.
+    /// Configuration key whose file is at fault.
     pub key: &'static str,
-    /// What is wrong with it.
+    /// Description of the problem.
     pub what: String,
 }
 
@@ -83,36 +84,36 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// From these files.
+    /// Loads the files.
     ///
     /// # Errors
-    /// The file that is at fault.
+    /// The key whose file is missing, unreadable or invalid.
     pub fn load(files: TlsFiles, protocols: Protocols) -> Result<Self, TlsProblem> {
         let stamp = files.stamp();
         let acceptor = files.acceptor(protocols)?;
         Ok(Self { files, protocols, current: ArcSwap::from_pointee(Loaded { stamp, acceptor }) })
     }
 
-    /// Whether clients are asked for a certificate.
+    /// Returns true if certificates of clients are requested.
     pub fn asks_for_certificates(&self) -> bool {
         self.files.client_ca.is_some()
     }
 
-    /// For a connection that has come.
+    /// Returns the acceptor for a new connection, after checking the files.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         let current = self.current.load();
-        // Taken before the files are read: what is written meanwhile is seen the next time.
+        // Taken before the files are read: a change in between is noticed the next time.
         let stamp = self.files.stamp();
         if stamp == current.stamp {
             return current.acceptor.clone();
         }
         let acceptor = match self.files.acceptor(self.protocols) {
             Ok(acceptor) => {
-                tracing::info!(certificate = %self.files.certificate.display(), "the certificate was read anew");
+                tracing::info!(certificate = %self.files.certificate.display(), "TLS certificate reloaded");
                 acceptor
             }
             Err(problem) => {
-                tracing::warn!(%problem, "the certificate's files changed and are no good: the former ones hold");
+                tracing::warn!(%problem, "TLS files changed but are invalid; keeping the previous certificate");
                 current.acceptor.clone()
             }
         };
@@ -121,7 +122,7 @@ impl Tls {
     }
 }
 
-/// By which a changed file is known: when it was written, its length and its inode.
+/// Identity of each file's content: modification time, length and inode.
 type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
 
 impl TlsFiles {
@@ -156,7 +157,7 @@ impl TlsFiles {
         let mut config =
             builder.with_single_cert(chain, key).map_err(|error| at("key", &self.key, &error))?;
         if self.client_ca.is_some() {
-            // A session that is taken up again is not verified again, however long ago its certificate ended.
+            // A resumed session is not verified again, however long ago its certificate expired.
             config.session_storage = Arc::new(NoServerSessionStorage {});
         }
         config.alpn_protocols = protocols.names();
@@ -189,7 +190,7 @@ fn stamp(file: &Path) -> io::Result<(SystemTime, u64, u64)> {
     Ok((file.modified()?, file.len(), file.ino()))
 }
 
-/// Waits for no pipe: the files are read again by the threads that serve.
+/// Reads a file without waiting for a pipe: the serving threads read the files again.
 fn pem(key: &'static str, file: &Path) -> Result<Vec<u8>, TlsProblem> {
     introspectd_files::read(file, MAX_FILE, Duration::ZERO).map_err(|error| at(key, file, &error))
 }
@@ -197,7 +198,7 @@ fn pem(key: &'static str, file: &Path) -> Result<Vec<u8>, TlsProblem> {
 fn read_certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {
     let pem = pem(key, file)?;
     match CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>() {
-        Ok(found) if found.is_empty() => Err(at(key, file, &"no certificate inside")),
+        Ok(found) if found.is_empty() => Err(at(key, file, &"the file has no certificate")),
         Ok(found) => Ok(found),
         Err(error) => Err(at(key, file, &error)),
     }

@@ -7,24 +7,28 @@ use tokio::time::{Instant, sleep_until};
 use crate::activity::Activity;
 use crate::stop::Stop;
 
-/// Limit for a client that sends a head slowly, rests between two requests, or takes nothing of its answers.
+/// Limit for a client that sends a head slowly, is idle between requests, or takes nothing of its
+/// answers.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Interval at which a connection is checked. A timer that every request sets again would be exact, and
+/// Interval at which a connection is checked. A timer that every request resets would be exact, but
 /// cost each of them more than finding its answer does.
-const TICK: Duration = Duration::from_secs(1);
+const IDLE_CHECK: Duration = Duration::from_secs(1);
 
-/// Time in which a connection that is too old may find a good moment to end.
+/// Time after its greatest age in which a connection ends between two requests.
 const AGE_GRACE: Duration = Duration::from_secs(30);
+
+/// Time for the requests in flight of a connection that closes.
+pub(crate) const CLOSE_GRACE: Duration = Duration::from_secs(5);
 
 /// Reason why a connection is to change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
-    /// No request came for a tick, and nothing is unsent: its buffers can go.
+    /// No request for a tick and nothing unsent: the buffers can be freed.
     Rest,
-    /// It reached its greatest age: it ends as soon as no request is hurt by that.
+    /// Greatest age reached: the connection ends between two requests.
     Aged,
-    /// It has to close.
+    /// The connection has to close.
     Close(Close),
 }
 
@@ -37,9 +41,9 @@ pub(crate) enum Close {
     Idle,
     /// The client takes nothing of what is unsent.
     Stalled,
-    /// Its greatest age is past, and the time to end well, too.
+    /// Greatest age and [`AGE_GRACE`] are past.
     Overdue,
-    /// The client's certificate is past its end.
+    /// The client's certificate has expired.
     Certificate,
     /// Another connection needs its place.
     Evicted,
@@ -58,10 +62,10 @@ pub(crate) struct Watch {
     activity: Arc<Activity>,
     stop: Stop,
     lifetime: Lifetime,
-    /// Whether [`Event::Rest`] is of use.
+    /// Set if [`Event::Rest`] is wanted.
     pub(crate) may_rest: bool,
     is_aged: bool,
-    /// Count of requests at which the connection has no rest, since part of a further one has arrived.
+    /// Count of requests at which buffers are kept, because part of a further request has arrived.
     restless: Option<usize>,
     begun: usize,
     taken: usize,
@@ -98,7 +102,7 @@ impl Watch {
             if let Some(event) = self.overdue(now) {
                 return event;
             }
-            let tick = now + TICK;
+            let tick = now + IDLE_CHECK;
             if let Some(event) = self.wait_until(tick.min(self.end(now))).await {
                 return event;
             }
@@ -143,7 +147,7 @@ impl Watch {
         left.and_then(|left| now.checked_add(left)).map_or(age, |end| age.min(end))
     }
 
-    /// Whether the client's certificate is past its end.
+    /// Returns true if the client's certificate has expired.
     pub(crate) fn has_expired(&self) -> bool {
         let Lifetime { certificate_ends, clock, .. } = &self.lifetime;
         certificate_ends.is_some_and(|end| clock.now() >= end)

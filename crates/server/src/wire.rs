@@ -12,16 +12,17 @@ use tokio::time::{Sleep, sleep};
 use crate::activity::Activity;
 use crate::head::completed;
 
-/// Limit for what a client goes on sending after its last answer.
+/// Deadline for draining bytes that a client sends after its last answer.
 const LINGER: Duration = Duration::from_secs(1);
+/// Limit of these bytes.
 const LINGER_BYTES: usize = 1 << 20;
 
 /// Socket, with or without TLS.
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
-    /// Ready once there is something to read.
+    /// Polls whether bytes can be read.
     fn poll_read_ready(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Whether the client has closed its sending half, by what the system has said so far.
+    /// Returns true if the client is known to have closed its sending half.
     fn is_closed_by_client(&self) -> bool;
 }
 
@@ -59,8 +60,8 @@ impl<T: Stream> Stream for tokio_rustls::server::TlsStream<T> {
     }
 }
 
-/// Stream of one connection, beginning with what was already read of it. Notes whether the client takes
-/// what is written.
+/// Stream of one connection, preceded by the bytes already read from it. Notes whether the client
+/// takes the bytes written.
 pub(crate) struct Wire<T> {
     prefix: Bytes,
     stream: T,
@@ -70,8 +71,8 @@ pub(crate) struct Wire<T> {
     refusal: Option<Bytes>,
 }
 
-/// Discards what a client sends after its last answer: to close a socket with unread data resets it, and
-/// takes the answer away that the client has not read yet.
+/// Discards bytes that a client sends after its last answer: closing a socket with unread data
+/// resets it, and the client loses an answer that it has not read yet.
 #[derive(Default)]
 struct Lingering {
     bytes: usize,
@@ -88,7 +89,7 @@ impl<T: Stream> Wire<T> {
         self.prefix = bytes;
     }
 
-    /// Resolves once there is something to read. Cancel-safe.
+    /// Resolves once bytes can be read. Cancel-safe.
     pub(crate) async fn readable(&mut self) {
         let stream = &mut self.stream;
         let _ = std::future::poll_fn(move |cx| stream.poll_read_ready(cx)).await;

@@ -7,9 +7,11 @@ use std::thread;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
-/// Runtimes to which connections are dealt out: each to the one with the fewest, whichever listener they came by.
+/// Runtimes that serve connections: each connection goes to the one with the fewest, across all
+/// listeners.
 ///
-/// Each is one thread with its own poll of the kernel: a request wakes no other thread and moves between none.
+/// Each is one thread with its own poll of the kernel: a request wakes no other thread and never
+/// migrates.
 #[derive(Debug, Clone)]
 pub struct Workers {
     workers: Arc<[Worker]>,
@@ -40,10 +42,10 @@ impl Drop for Counted {
 }
 
 impl Workers {
-    /// Starts so many threads.
+    /// Starts `count` threads.
     ///
     /// # Errors
-    /// As the system says.
+    /// System errors.
     pub fn start(count: NonZeroUsize) -> io::Result<Self> {
         let (running, end) = watch::channel(());
         let workers = (0..count.get()).map(|number| {
@@ -51,9 +53,9 @@ impl Workers {
             let handle = runtime.handle().clone();
             let mut end = end.clone();
             thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-                // Never sent to, so this is the end of the sender.
+                // Never sent to, so this resolves when the sender is dropped.
                 let _ = runtime.block_on(end.changed());
-                // To drop it would wait for threads that resolve a provider's name.
+                // Dropping it would wait for blocking threads.
                 runtime.shutdown_background();
             })?;
             Ok(Worker::new(handle))
@@ -62,7 +64,7 @@ impl Workers {
         Ok(Self { workers, turn: Arc::default(), _running: Arc::new(running) })
     }
 
-    /// The runtime that this is called in, and no thread: for tests, which move its time.
+    /// Uses the current runtime in place of threads: for tests, which control its time.
     pub fn here() -> Self {
         let workers = Arc::new([Worker::new(Handle::current())]);
         Self { workers, turn: Arc::default(), _running: Arc::new(watch::channel(()).0) }
@@ -99,13 +101,13 @@ mod tests {
 
     /// Name of the worker on which a connection runs that stays open as long as the sender.
     fn open(workers: &Workers) -> (String, watch::Sender<()>) {
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let (opened, mut closed) = watch::channel(());
         workers.spawn(async move {
-            tell.send(thread::current().name().unwrap().to_owned()).unwrap();
+            sender.send(thread::current().name().unwrap().to_owned()).unwrap();
             let _ = closed.changed().await;
         });
-        (told.recv().unwrap(), opened)
+        (receiver.recv().unwrap(), opened)
     }
 
     fn wait_for_connections(workers: &Workers, count: usize) {
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn short_connections_are_dealt_out_in_turns_and_end_with_their_worker() {
+    fn short_connections_are_distributed_in_turns_and_end_with_their_worker() {
         let workers = two();
         let mut names: Vec<_> = (0..4)
             .map(|_| {

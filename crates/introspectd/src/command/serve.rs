@@ -7,7 +7,7 @@ use clap::Args;
 use introspectd::log::Log;
 use introspectd::{App, Bound, Config, descriptors};
 use introspectd_core::SystemClock;
-use introspectd_server::{Passed, Stop, Workers};
+use introspectd_server::{Activation, Stop, Workers};
 use introspectd_settings::Environment;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -80,7 +80,7 @@ const AUDIT_FAILED: &str =
 
 async fn serve(config: Config) -> io::Result<Why> {
     let workers = config.listen.workers;
-    let passed = Passed::take()?;
+    let passed = Activation::take()?;
     // Before anybody can learn that we run: a signal that came earlier would end us without a drain.
     let signals = Signals::new()?;
     let bound = App::new(config, Arc::new(SystemClock::default()))?.bind(passed).await?;

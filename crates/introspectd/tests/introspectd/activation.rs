@@ -97,10 +97,7 @@ async fn a_passed_socket_that_no_listener_names_is_told() {
     config(&folder, &api, &admin.local_addr().unwrap().to_string());
     let command = activated(&folder, [unix_socket(&path).into(), admin.into()]);
     let ended = failed(command).await.with(2);
-    assert!(
-        ended.stderr.contains(&format!("unix:{}, which no listener names", path.display())),
-        "{ended:#?}"
-    );
+    assert!(ended.stderr.contains(&format!("unix:{}, which no listener uses", path.display())), "{ended:#?}");
     assert!(ended.stderr.contains("ListenStream="), "{ended:#?}");
     assert!(!folder.path("api.sock").exists(), "and nothing is bound");
     assert!(path.exists());
@@ -126,7 +123,7 @@ async fn what_is_passed_and_cannot_be_listened_on_is_told() {
     config(&folder, "127.0.0.1:0", "127.0.0.1:0");
     let connected = || UnixStream::pair().unwrap().0.into();
     let datagrams = || UnixDatagram::unbound().unwrap().into();
-    for (socket, why) in [(connected(), "nobody listens on it"), (datagrams(), "no stream socket")] {
+    for (socket, why) in [(connected(), "not a listening socket"), (datagrams(), "not a stream socket")] {
         let ended = failed(activated(&folder, [socket, tcp_socket().into()])).await.with(2);
         assert!(ended.stderr.contains("descriptor 3"), "{ended:#?}");
         assert!(ended.stderr.contains(why), "{ended:#?}");

@@ -92,7 +92,7 @@ async fn a_file_that_is_no_socket_stops_the_start_and_is_left_alone() {
     folder.write("introspectd.toml", listening(&folder, ""));
     let precious = folder.write("api.sock", "precious");
     let ended = failed(&folder).await.with(2);
-    assert!(ended.stderr.contains("api.sock: a file that is no socket is in its place"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("api.sock: the path is a file that is not a socket"), "{}", ended.stderr);
     assert_eq!(fs::read_to_string(precious).unwrap(), "precious");
 }
 
@@ -102,6 +102,6 @@ async fn a_socket_that_is_answered_on_stops_the_start_and_says_why() {
     folder.write("introspectd.toml", listening(&folder, ""));
     let server = Server::start_in(folder, &[]).await;
     let ended = failed(&server.folder).await.with(2);
-    assert!(ended.stderr.contains("api.sock: another process answers on it"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("api.sock: another process listens on it"), "{}", ended.stderr);
     assert!(server.socket().exists());
 }

@@ -67,7 +67,7 @@ async fn connect(served: &Served, client: &TlsConnector) -> TlsStream<DuplexStre
     client.connect(ServerName::try_from("server").unwrap(), served.connect()).await.unwrap()
 }
 
-/// Whether the connection answers.
+/// Returns true if the connection answers.
 async fn is_answered(stream: &mut TlsStream<DuplexStream>) -> bool {
     let mut answer = vec![0; LONG.len()];
     let is_answered = stream.write_all(GET).await.is_ok() && stream.read_exact(&mut answer).await.is_ok();
@@ -100,7 +100,7 @@ async fn connection_at_rest_ends_with_the_certificate_of_its_client() {
     assert!(is_answered(&mut stream).await);
     sleep(Duration::from_secs(10)).await;
     served.clock.advance(15);
-    // It is looked at by the next request at the latest, which is not answered.
+    // The next request at the latest checks it, and is not answered.
     assert!(!is_answered(&mut stream).await);
 }
 

@@ -1,4 +1,4 @@
-//! How long connections live: silence, unsent answers, and their greatest age.
+//! Lifetimes of connections: idle ones, unsent answers, and the greatest age.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::{GET, Served};
 
 /// Seconds after which a client that sends this, and then nothing, is closed.
-async fn patience_with(first: &[u8]) -> u64 {
+async fn seconds_until_closed(first: &[u8]) -> u64 {
     let mut client = Served::default().connect();
     let start = Instant::now();
     client.write_all(first).await.unwrap();
@@ -28,8 +28,8 @@ async fn silent_client_is_closed_wherever_it_stopped() {
         b"GET / HTTP/1.1\r\nhost: x\r\n\r\nGET / HT",
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
     ] {
-        let patience = patience_with(first).await;
-        assert!((30..=36).contains(&patience), "{patience} s for {first:?}");
+        let seconds = seconds_until_closed(first).await;
+        assert!((30..=36).contains(&seconds), "{seconds} s for {first:?}");
     }
 }
 

@@ -1,4 +1,5 @@
-//! Connections in memory, on a clock that tests move: a socket's bytes would come late where time does not wait.
+//! Connections in memory, on a clock that tests move. The bytes of a real socket would arrive late
+//! on a paused clock.
 
 mod certificates;
 mod lifetimes;

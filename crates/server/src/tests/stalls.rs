@@ -7,7 +7,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::{GET, LONG, Served};
 use crate::activity::MAX_UNSENT;
-use crate::connection::PREFACE;
+use crate::frames::PREFACE;
 
 const SETTINGS: u8 = 4;
 const WINDOW_UPDATE: u8 = 8;
@@ -30,8 +30,8 @@ async fn connect(window: u32) -> DuplexStream {
     stream
 }
 
-/// Seconds until a client is closed that asks for as many documents as it may, with a window of so many bytes,
-/// and for another one every 20 s, and takes none.
+/// Seconds until a client is closed that asks for as many documents as it may, with a window of so
+/// many bytes, and for another one every 20 s, and takes none.
 async fn stalled(window: u32) -> u64 {
     let (mut reading, mut writing) = split(connect(window).await);
     let start = Instant::now();
@@ -52,8 +52,8 @@ async fn stalled(window: u32) -> u64 {
 #[tokio::test(start_paused = true)]
 async fn client_that_takes_nothing_is_closed_although_it_goes_on_asking() {
     for window in [0, 100] {
-        let patience = stalled(window).await;
-        assert!((30..=40).contains(&patience), "{patience} s with a window of {window}");
+        let seconds = stalled(window).await;
+        assert!((30..=40).contains(&seconds), "{seconds} s with a window of {window}");
     }
 }
 
@@ -75,8 +75,8 @@ async fn answer_that_is_taken_drop_by_drop_ends_within_two_minutes() {
         }
     });
     let _ = reading.read_to_end(&mut Vec::new()).await;
-    let patience = start.elapsed().as_secs();
-    assert!((110..=135).contains(&patience), "{patience} s");
+    let seconds = start.elapsed().as_secs();
+    assert!((110..=135).contains(&seconds), "{seconds} s");
 }
 
 #[tokio::test(start_paused = true)]
@@ -89,8 +89,8 @@ async fn http_1_client_that_reads_nothing_is_closed_although_it_goes_on_asking()
         }
         start.elapsed().as_secs()
     });
-    let patience = asking.await.unwrap();
-    assert!((30..=40).contains(&patience), "{patience} s");
+    let seconds = asking.await.unwrap();
+    assert!((30..=40).contains(&seconds), "{seconds} s");
     reading.read_to_end(&mut Vec::new()).await.unwrap();
 }
 
