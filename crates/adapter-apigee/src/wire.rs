@@ -1,8 +1,6 @@
 use http::StatusCode;
-use introspectd_core::{
-    BadAnswer, Expiry, Introspection, ScopeSet, Status, Timestamp, Token, TokenValue, grant_type,
-};
-use introspectd_upstream::{Unread, described, object};
+use introspectd_core::{BadAnswer, Expiry, Introspection, ScopeSet, Status, Timestamp, Token, TokenValue};
+use introspectd_upstream::{Unread, described, grant_type, object, read_token_type};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -115,7 +113,7 @@ fn read_record(body: &[u8], asked: &TokenValue) -> Result<Token, BadAnswer> {
     let scope = record.scope.unwrap_or_default();
     token.scope = ScopeSet::from_tokens(scope.split(|c: char| c == ',' || c.is_whitespace()));
     token.client_id = record.client_id;
-    token.read_token_type(record.token_type.as_ref().map(Value::as_str));
+    read_token_type(&mut token, record.token_type.as_ref().map(Value::as_str));
     token.grant_type = record.grant_type.as_ref().and_then(Value::as_str).and_then(grant_type);
     let mut members = Unread::of(body)?;
     for name in DETAILS {

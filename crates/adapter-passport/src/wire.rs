@@ -3,9 +3,9 @@ mod id;
 use http::StatusCode;
 use introspectd_core::{
     BadAnswer, Expiry, Instant, Introspection, Object, ScopeSet, Status, Timestamp, Token, TokenId,
-    TokenValue, grant_type,
+    TokenValue,
 };
-use introspectd_upstream::{described, object};
+use introspectd_upstream::{described, grant_type, object, read_token_type};
 use serde::Deserialize;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -150,7 +150,7 @@ fn token(record: Record) -> Result<Token, BadAnswer> {
     token.jti = Some(record.token_id);
     token.scope = ScopeSet::from_tokens(record.scopes.iter().flatten().map(String::as_str));
     token.roles = record.roles.unwrap_or_default();
-    token.read_token_type(record.token_type.as_ref().map(Value::as_str));
+    read_token_type(&mut token, record.token_type.as_ref().map(Value::as_str));
     token.grant_type = record.grant_flow.as_ref().and_then(Value::as_str).and_then(grant_type);
     Ok(token)
 }

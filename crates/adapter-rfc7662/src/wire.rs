@@ -3,7 +3,7 @@ use introspectd_core::{
     Audience, BadAnswer, Expiry, Failure, Introspection, Json, Members, ScopeSet, Status, Timestamp, Token,
     TokenValue, decides_use, whole_seconds,
 };
-use introspectd_upstream::{Unread, object};
+use introspectd_upstream::{Unread, object, read_token_type};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -112,7 +112,7 @@ fn read_record(mut members: Unread<'_>, reading: Reading, now: Timestamp) -> Res
         StringOrList::Many(many) => Audience::Many(many),
     });
     token.jti = jti.as_ref().and_then(Json::as_str).map(str::to_owned);
-    token.read_token_type(token_type.as_ref().map(Value::as_str));
+    read_token_type(&mut token, token_type.as_ref().map(Value::as_str));
     // Any other type under these names passes through as an extension, in which no policy finds a
     // role.
     if let Some(roles) = rest.get("roles").and_then(strings) {

@@ -1,8 +1,8 @@
 use http::StatusCode;
 use introspectd_core::{
-    BadAnswer, Expiry, Introspection, Members, ScopeSet, Status, Timestamp, Token, TokenValue, grant_type,
+    BadAnswer, Expiry, Introspection, Members, ScopeSet, Status, Timestamp, Token, TokenValue,
 };
-use introspectd_upstream::{described, object};
+use introspectd_upstream::{described, grant_type, object};
 use serde::Deserialize;
 use serde_json::Value;
 

@@ -42,7 +42,7 @@ pub use secret::{TokenId, TokenRejected, TokenValue};
 pub use selection::Selection;
 pub use selector::{Selector, Target};
 pub use token::{
-    Audience, Expiry, Introspection, Object, State, Status, Token, Validity, bearer_or, grant_type,
+    Audience, Expiry, Introspection, Object, State, Status, Token, Validity,
 };
 pub use usage::{NotBearer, decides_use};
 pub use window::{CreationKey, Window};

@@ -43,8 +43,8 @@ pub enum User<'a> {
 }
 
 impl Filters {
-    /// Combines `owner` and `user_id` for a vendor with one name for both: Passport's `user_id`,
-    /// TIBCO's `owner`, Apigee's `enduser`. One request then finds a user's tokens at all of them.
+    /// Combines `owner` and `user_id` for a vendor with one name for both, so that one request finds
+    /// a user's tokens at every vendor.
     pub fn user(&self) -> User<'_> {
         match (self.owner.as_deref(), self.user_id.as_deref()) {
             (None, None) => User::Any,

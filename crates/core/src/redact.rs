@@ -222,4 +222,18 @@ mod tests {
             prop_assert!(kept.extensions.is_empty());
         }
     }
+
+    #[test]
+    fn redaction_does_not_turn_a_token_into_a_bearer_token() {
+        let presented = TokenValue::parse("refresh_token".to_owned()).unwrap();
+        let mut by_scheme = Token::new(Status::Good, Expiry::Never);
+        by_scheme.token_type = Some("refresh_token".to_owned());
+        let mut by_use = Token::new(Status::Good, Expiry::Never);
+        by_use.extensions = json!({"token_use": "refresh_token"}).as_object().unwrap().clone().into();
+        for token in [by_scheme, by_use] {
+            let token = token.redact(&presented);
+            assert!(token.token_type.is_none() && token.extensions.is_empty());
+            assert!(token.not_bearer().is_some());
+        }
+    }
 }

@@ -1,6 +1,7 @@
 use serde_json::Value;
 
-use crate::{Members, NotBearer, ScopeSet, Timestamp};
+use crate::usage::{NotBearer, objection};
+use crate::{Members, ScopeSet, Timestamp};
 
 /// JSON object whose numbers may be rounded.
 pub type Object = serde_json::Map<String, Value>;
@@ -44,11 +45,11 @@ pub struct Token {
     pub iss: Option<String>,
     /// RFC 7662 `jti`, or the vendor's token id. A handle, not a credential.
     pub jti: Option<String>,
-    /// RFC 6749 name, see [`bearer_or`].
+    /// RFC 6749 name of the scheme, `Bearer` in this spelling.
     pub token_type: Option<String>,
     /// Roles in the provider's sense.
     pub roles: Vec<String>,
-    /// RFC 6749 or 8693 name, see [`grant_type`].
+    /// RFC 6749 or 8693 name of the grant.
     pub grant_type: Option<String>,
     /// Other members that the adapter's allow-list keeps, under the vendor's names.
     pub details: Members,
@@ -160,6 +161,11 @@ impl Token {
         self.validity().exp()
     }
 
+    /// Reason why the token is not a bearer token; `None` if it is one, time and status aside.
+    pub fn not_bearer(&self) -> Option<NotBearer> {
+        self.not_bearer.or_else(|| objection(self.token_type.as_deref(), &self.extensions))
+    }
+
     /// Approximate heap size in bytes, which the cache uses as weight.
     pub fn size(&self) -> usize {
         let texts = [
@@ -180,6 +186,28 @@ impl Token {
             + self.aud.as_ref().map_or(0, |aud| strings(aud.as_slice()))
             + self.details.size()
             + self.extensions.size()
+    }
+}
+
+impl Status {
+    /// Every status.
+    pub const ALL: [Self; 6] =
+        [Self::Good, Self::Revoked, Self::RevokedHere, Self::Expired, Self::Unknown, Self::Unreported];
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 5] = [Self::Active, Self::Expired, Self::Revoked, Self::NotYetValid, Self::Unknown];
+
+    /// Returns the state's name in requests and responses.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+            Self::Revoked => "revoked",
+            Self::NotYetValid => "not_yet_valid",
+            Self::Unknown => "unknown",
+        }
     }
 }
 
@@ -218,32 +246,6 @@ impl Audience {
             Self::Many(many) => many,
         }
     }
-}
-
-/// RFC 6749 name of a vendor's token type: `Bearer` for `bearer` and Apigee's `BearerToken`, any
-/// other unchanged.
-pub fn bearer_or(vendor: &str) -> String {
-    if vendor.eq_ignore_ascii_case("bearer") || vendor.eq_ignore_ascii_case("BearerToken") {
-        "Bearer".to_owned()
-    } else {
-        vendor.to_owned()
-    }
-}
-
-/// RFC 6749 or 8693 name of a vendor's grant type; `None` where it has none.
-pub fn grant_type(vendor: &str) -> Option<String> {
-    let name = match vendor.to_ascii_lowercase().replace([' ', '-'], "_").as_str() {
-        "client_credentials" | "client_credential" | "client" | "grant_flow_client_credentials" => {
-            "client_credentials"
-        }
-        "authorization_code" | "auth_code" | "code" => "authorization_code",
-        "refresh_token" | "refresh" => "refresh_token",
-        "password" | "grant_flow_password" => "password",
-        "implicit" | "token" => "implicit",
-        _ if vendor.starts_with("urn:") => vendor,
-        _ => return None,
-    };
-    Some(name.to_owned())
 }
 
 #[cfg(test)]
@@ -300,13 +302,15 @@ mod tests {
     }
 
     #[test]
-    fn grant_and_token_types_get_standard_names() {
-        assert_eq!(bearer_or("BearerToken"), "Bearer");
-        assert_eq!(bearer_or("DPoP"), "DPoP");
-        assert_eq!(grant_type("auth code").as_deref(), Some("authorization_code"));
-        assert_eq!(grant_type("client_credential").as_deref(), Some("client_credentials"));
-        assert_eq!(grant_type("GRANT_FLOW_LOGIN"), None);
-        let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
-        assert_eq!(grant_type(exchange).as_deref(), Some(exchange));
+    fn every_state_has_a_word_of_its_own() {
+        let words: std::collections::BTreeSet<_> = State::ALL.map(State::as_str).into();
+        assert_eq!(words.len(), State::ALL.len());
+        for status in Status::ALL {
+            for now in [0, 99, 100, 300] {
+                let mut token = Token::new(status, Expiry::At(at(200)));
+                token.nbf = Some(at(100));
+                assert!(State::ALL.contains(&token.state(at(now))), "{status:?} at {now}");
+            }
+        }
     }
 }

@@ -38,6 +38,7 @@ mod stack;
 mod stage;
 mod tls;
 mod upstream;
+mod vocabulary;
 
 pub use address::{Address, InvalidAddress, Refused, Segment};
 pub use answer::object;
@@ -50,3 +51,4 @@ pub use outbound::Outbound;
 pub use request::Request;
 pub use response::{List, Response};
 pub use upstream::Upstream;
+pub use vocabulary::{grant_type, read_token_type};

@@ -1,7 +1,7 @@
 use introspectd_core::{
-    BadAnswer, CreationKey, Expiry, Json, Members, ScopeSet, Status, Timestamp, Token, TokenValue, grant_type,
+    BadAnswer, CreationKey, Expiry, Json, Members, ScopeSet, Status, Timestamp, Token, TokenValue,
 };
-use introspectd_upstream::described;
+use introspectd_upstream::{described, grant_type};
 use serde::Deserialize;
 use serde_json::Value;
 

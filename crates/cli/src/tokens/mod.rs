@@ -15,7 +15,7 @@ use std::time::Duration;
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Args, ValueEnum};
 use http::{Method, StatusCode};
-use introspectd_core::{Clock, SystemClock};
+use introspectd_core::{Clock, State, SystemClock};
 
 use self::csv::Csv;
 use self::json::{Json, Lines};
@@ -71,7 +71,7 @@ struct Filter {
     #[arg(long, value_name = "ROLE", value_parser = NonEmptyStringValueParser::new())]
     role: Option<String>,
     /// In this state
-    #[arg(long, value_name = "STATE", value_parser = PossibleValuesParser::new(STATES))]
+    #[arg(long, value_name = "STATE", value_parser = PossibleValuesParser::new(State::ALL.map(State::as_str)))]
     state: Option<String>,
 }
 
@@ -113,8 +113,6 @@ enum Format {
     /// One record a line
     Jsonl,
 }
-
-const STATES: [&str; 5] = ["active", "expired", "revoked", "not_yet_valid", "unknown"];
 
 const EXAMPLES: &str = "\
 Examples:

@@ -4,7 +4,6 @@ use introspectd_core::{Filters, Listing, Order, State};
 
 use crate::form;
 use crate::problem::{InvalidQuery, InvalidRequest, Problem};
-use crate::reply;
 
 /// What a request says of the list that it wants, by the parameters' names. A page token holds the same, so that it is
 /// enough to go on.
@@ -124,10 +123,7 @@ impl<'a> List<'a> {
 }
 
 fn state(word: &str) -> Result<State, InvalidQuery> {
-    [State::Active, State::Expired, State::Revoked, State::NotYetValid, State::Unknown]
-        .into_iter()
-        .find(|state| reply::word(*state) == word)
-        .ok_or(InvalidQuery::State)
+    State::ALL.into_iter().find(|state| state.as_str() == word).ok_or(InvalidQuery::State)
 }
 
 #[cfg(test)]

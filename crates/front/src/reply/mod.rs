@@ -170,13 +170,7 @@ pub(crate) fn record(state: State, rendered: &Rendered, source: Source, now: Tim
 
 /// What a state is called.
 pub(crate) const fn word(state: State) -> &'static str {
-    match state {
-        State::Active => "active",
-        State::Expired => "expired",
-        State::Revoked => "revoked",
-        State::NotYetValid => "not_yet_valid",
-        State::Unknown => "unknown",
-    }
+    state.as_str()
 }
 
 /// That what was asked for is done: 200 and nothing else.
