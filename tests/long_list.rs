@@ -19,11 +19,11 @@ async fn list_of_two_hundred_mebibytes_uses_little_memory() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     let listing = Listing { order: Order::Descending, ..Listing::default() };
     adapter.server.next(Fault::Pieces(long_list(MIB)));
-    adapter.provider.list(&listing, None).await.unwrap();
+    adapter.list(&listing, None).await.unwrap();
     adapter.server.next(Fault::Pieces(long_list(200 * MIB)));
 
     let before = peak_since_now();
-    let batch = adapter.provider.list(&listing, None).await.unwrap();
+    let batch = adapter.list(&listing, None).await.unwrap();
     let grown = peak() - before;
 
     assert!(grown < 16 * MIB, "{} KiB", grown / 1024);

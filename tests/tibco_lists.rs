@@ -27,7 +27,7 @@ async fn list(
     filters: Filters,
     from: Option<&Position>,
 ) -> Result<Batch, Failure> {
-    adapter.provider.list(&Listing { filters, order: Order::Ascending }, from).await
+    adapter.list(&Listing { filters, order: Order::Ascending }, from).await
 }
 
 async fn list_all(adapter: &Adapter<TibcoAsg>) -> Result<Batch, Failure> {
@@ -61,7 +61,7 @@ fn question(target: &str) -> Sent {
 #[tokio::test]
 async fn all_tokens_are_listed_with_their_members() {
     let adapter = Adapter::<TibcoAsg>::open().await;
-    assert!(adapter.provider.capabilities().list);
+    assert!(adapter.provider.lists().is_some());
     let batch = list_all(&adapter).await.unwrap();
     assert_eq!(adapter.sent(), [question(ALL)]);
     assert_eq!(batch.next, None);
@@ -252,13 +252,13 @@ async fn paging_meets_each_record_once_in_order() {
         let mut numbers = Vec::new();
         let mut batches = 0;
         loop {
-            let batch = provider.list(&listing, from.as_ref()).await.unwrap();
+            let batch = provider.lists().unwrap().list(&listing, from.as_ref()).await.unwrap();
             assert!(!format!("{batch:?}").contains("hidden"));
             numbers.extend(batch.records.iter().map(|(token, _)| jti(token)));
             batches += 1;
             // Each record's position is where the list goes on after it.
             let (_, middle) = &batch.records[batch.records.len() / 2];
-            let rest = provider.list(&listing, Some(middle)).await.unwrap();
+            let rest = provider.lists().unwrap().list(&listing, Some(middle)).await.unwrap();
             assert_eq!(rest.records[0], batch.records[batch.records.len() / 2 + 1]);
             from = batch.next;
             if from.is_none() {

@@ -44,7 +44,7 @@ async fn walk<V: Fixture>(
     let mut records = Vec::new();
     let mut from = None;
     for step in 0.. {
-        let batch = adapter.provider.list(listing, from.as_ref()).await.unwrap();
+        let batch = adapter.list(listing, from.as_ref()).await.unwrap();
         records.extend(batch.records);
         let Some(next) = batch.next else { break };
         between(step, &next);
@@ -91,7 +91,7 @@ async fn full_passport(count: usize) -> Adapter<Passport> {
 #[tokio::test]
 async fn passport_list_requests_are_exact() {
     let adapter = Adapter::<Passport>::open().await;
-    let batch = adapter.provider.list(&Listing::default(), None).await.unwrap();
+    let batch = adapter.list(&Listing::default(), None).await.unwrap();
     assert_eq!(ids(&batch), [passport::EXPIRED, passport::ACTIVE, passport::READER]);
     assert_eq!(batch.next, None);
     let pages = "page_params.page_size=50&page_params.page_number=";
@@ -106,7 +106,7 @@ async fn passport_list_requests_are_exact() {
     }));
     let as_of = Instant { second: Timestamp::from_seconds(NOW).unwrap(), nanos: 706_000_000 };
     let from = Position::Page { number: 3, taken: 7, as_of };
-    assert_eq!(adapter.provider.list(&listing, Some(&from)).await, Ok(Batch::default()));
+    assert_eq!(adapter.list(&listing, Some(&from)).await, Ok(Batch::default()));
     let snapshot = "page_params.first_request_timestamp";
     assert_eq!(
         adapter.sent(),
@@ -149,14 +149,14 @@ async fn passport_list_continues_within_a_page() {
     let whole = walk(&adapter, &Listing::default(), |_, _| {}).await;
     for taken in [1, 49, 50, 51, 100, 119] {
         let from = Some(&whole[taken - 1].1);
-        let rest = adapter.provider.list(&Listing::default(), from).await.unwrap();
+        let rest = adapter.list(&Listing::default(), from).await.unwrap();
         let rest: Vec<_> = match rest.records.is_empty() {
-            true => adapter.provider.list(&Listing::default(), rest.next.as_ref()).await.unwrap().records,
+            true => adapter.list(&Listing::default(), rest.next.as_ref()).await.unwrap().records,
             false => rest.records,
         };
         assert_eq!(rest[0], whole[taken], "{taken}");
     }
-    let end = adapter.provider.list(&Listing::default(), Some(&whole[119].1)).await;
+    let end = adapter.list(&Listing::default(), Some(&whole[119].1)).await;
     assert_eq!(end, Ok(Batch::default()));
 }
 
@@ -164,13 +164,13 @@ async fn passport_list_continues_within_a_page() {
 #[tokio::test]
 async fn listed_record_equals_the_looked_up_one() {
     let adapter = Adapter::<Passport>::open().await;
-    let [_, listed, _] = &tokens(adapter.provider.list(&Listing::default(), None).await.unwrap())[..] else {
+    let [_, listed, _] = &tokens(adapter.list(&Listing::default(), None).await.unwrap())[..] else {
         panic!("three")
     };
     let answer = Answer::json(200, adapter.server.vendor().record(passport::ACTIVE).unwrap());
     adapter.server.next(Fault::Answer(answer));
     let id = introspectd_core::TokenId::parse(passport::ACTIVE.to_owned()).unwrap();
-    let looked_up = adapter.provider.lookup(&id).await.unwrap();
+    let looked_up = adapter.provider.records().unwrap().lookup(&id).await.unwrap();
     assert_eq!(looked_up, introspectd_core::Introspection::Token(Box::new(listed.clone())));
 }
 
@@ -196,10 +196,10 @@ async fn passport_filters_hold_even_if_the_server_ignores_them() {
         (filtered(|it| it.grant_type = some("password")), vec![], vec![passport::READER]),
         (filtered(|it| it.account_id = some("other")), vec![], both),
     ] {
-        let batch = adapter.provider.list(&listing, None).await.unwrap();
+        let batch = adapter.list(&listing, None).await.unwrap();
         assert_eq!(ids(&batch), asked, "{listing:?}");
         adapter.server.next(Fault::Answer(everything.clone()));
-        let batch = adapter.provider.list(&listing, None).await.unwrap();
+        let batch = adapter.list(&listing, None).await.unwrap();
         assert_eq!(ids(&batch), ignored, "{listing:?}");
     }
 }
@@ -207,27 +207,27 @@ async fn passport_filters_hold_even_if_the_server_ignores_them() {
 #[tokio::test]
 async fn unsupported_passport_filters_send_no_request() {
     let adapter = Adapter::<Passport>::open().await;
-    assert!(adapter.provider.capabilities().list);
+    assert!(adapter.provider.lists().is_some());
     let long = "ñ".repeat(20_000);
     for listing in [filtered(|it| it.client_id = some("gateway")), filtered(|it| it.user_id = some(&long))] {
-        assert_eq!(adapter.provider.list(&listing, None).await, Err(Failure::Unsupported));
+        assert_eq!(adapter.list(&listing, None).await, Err(Failure::Unsupported));
     }
     for listing in [
         filtered(|it| it.grant_type = some("refresh_token")),
         filtered(|it| it.user_id = some("")),
         filtered(|it| it.role = some("")),
     ] {
-        assert_eq!(adapter.provider.list(&listing, None).await, Ok(Batch::default()));
+        assert_eq!(adapter.list(&listing, None).await, Ok(Batch::default()));
     }
     let after = Position::After { millis: 0, handle: "x".to_owned() };
-    assert_eq!(adapter.provider.list(&Listing::default(), Some(&after)).await, Err(Failure::Unsupported));
+    assert_eq!(adapter.list(&Listing::default(), Some(&after)).await, Err(Failure::Unsupported));
     assert_eq!(adapter.sent(), []);
 }
 
 #[tokio::test]
 async fn failed_page_is_retried_without_loss() {
     let adapter = full_passport(120).await;
-    let first = adapter.provider.list(&Listing::default(), None).await.unwrap();
+    let first = adapter.list(&Listing::default(), None).await.unwrap();
     for (fault, failure) in [
         (Fault::Answer(Answer::empty(503)), Failure::outage(Outage::Status(503))),
         (Fault::Answer(Answer::html(200)), BadAnswer::NotAnObject.into()),
@@ -242,10 +242,10 @@ async fn failed_page_is_retried_without_loss() {
         (Fault::Oversize(1024 * 1024 + 1), BadAnswer::TooLarge.into()),
     ] {
         adapter.server.next(fault);
-        let second = adapter.provider.list(&Listing::default(), first.next.as_ref()).await;
+        let second = adapter.list(&Listing::default(), first.next.as_ref()).await;
         assert_eq!(second, Err(failure));
     }
-    let second = adapter.provider.list(&Listing::default(), first.next.as_ref()).await.unwrap();
+    let second = adapter.list(&Listing::default(), first.next.as_ref()).await.unwrap();
     assert_eq!((first.records.len(), second.records.len()), (50, 50));
     let seen: BTreeSet<_> = ids(&first).into_iter().chain(ids(&second)).collect();
     assert_eq!(seen.len(), 100);
@@ -255,7 +255,7 @@ async fn failed_page_is_retried_without_loss() {
 async fn invalid_record_invalidates_its_page() {
     let adapter = Adapter::<Passport>::open().await;
     adapter.server.vendor().put("odd", json!({"token_id": "odd", "created_at": "2027-01-15T08:00:00.000Z"}));
-    let listed = adapter.provider.list(&Listing::default(), None).await;
+    let listed = adapter.list(&Listing::default(), None).await;
     assert_eq!(listed, Err(BadAnswer::member("expires_in").into()));
 }
 
@@ -267,7 +267,7 @@ async fn access_token_in_passports_list_is_not_shown() {
     (record["access_token"], record["roles"]) = (json!(secret), json!(["admin", secret]));
     record["scopes"] = json!(["a", secret]);
     adapter.server.vendor().put(passport::ACTIVE, record);
-    let batch = adapter.provider.list(&Listing::default(), None).await.unwrap();
+    let batch = adapter.list(&Listing::default(), None).await.unwrap();
     assert!(!format!("{batch:?}").contains(secret));
     let shown = tokens(batch).into_iter().find(|token| token.jti.as_deref() == Some(passport::ACTIVE));
     assert_eq!(shown.unwrap().roles, ["admin"]);
@@ -310,7 +310,7 @@ fn put(adapter: &Adapter<Apigee>, token: &str, end_user: &str, age: i64) {
 #[tokio::test]
 async fn apigee_search_requests_are_exact() {
     let adapter = Adapter::<Apigee>::open().await;
-    let batch = adapter.provider.list(&filtered(|it| it.client_id = some(APP_ID)), None).await.unwrap();
+    let batch = adapter.list(&filtered(|it| it.client_id = some(APP_ID)), None).await.unwrap();
     assert_eq!((batch.records.len(), batch.next), (3, None));
     let live = [apigee::ACTIVE, apigee::ATTRIBUTES, apigee::NEVER_EXPIRES];
     let mut sent = adapter.sent();
@@ -322,7 +322,7 @@ async fn apigee_search_requests_are_exact() {
     put(&adapter, "a+b", "Ana & Eva", 0);
     let listing = filtered(|it| it.owner = some("Ana & Eva"));
     // What no URL can hold cannot be asked for, and is inactive whenever it is presented.
-    assert_eq!(adapter.provider.list(&listing, None).await.unwrap().records.len(), 1);
+    assert_eq!(adapter.list(&listing, None).await.unwrap().records.len(), 1);
     let search = apigee_search("enduser=Ana%20%26%20Eva&limit=100");
     assert_eq!(adapter.sent(), [search, Apigee::question("a%2Bb")]);
 }
@@ -334,7 +334,7 @@ async fn apigee_tokens_are_each_listed_once_while_others_are_issued() {
         let adapter = full_apigee(250).await;
         // The search goes on where it ended, with a token in its query, since the vendor knows no
         // other way.
-        let first = adapter.provider.list(&listing, None).await.unwrap();
+        let first = adapter.list(&listing, None).await.unwrap();
         let sent = adapter.sent();
         let searches: Vec<_> = sent.into_iter().filter(|sent| sent.target.contains("search")).collect();
         let start = |n: usize| apigee_search(&format!("enduser=ana&limit=100&start={}", apigee_token(n)));
@@ -358,7 +358,7 @@ async fn apigee_tokens_are_each_listed_once_while_others_are_issued() {
 #[tokio::test]
 async fn unsupported_apigee_filters_send_no_request() {
     let adapter = Adapter::<Apigee>::open().await;
-    assert!(adapter.provider.capabilities().list);
+    assert!(adapter.provider.lists().is_some());
     let long = "ñ".repeat(20_000);
     for listing in [
         Listing::default(),
@@ -368,18 +368,18 @@ async fn unsupported_apigee_filters_send_no_request() {
         filtered(|it| (it.user_id, it.account_id) = (some("ana"), some("1"))),
         filtered(|it| it.user_id = some(&long)),
     ] {
-        assert_eq!(adapter.provider.list(&listing, None).await, Err(Failure::Unsupported), "{listing:?}");
+        assert_eq!(adapter.list(&listing, None).await, Err(Failure::Unsupported), "{listing:?}");
     }
     for listing in [
         filtered(|it| (it.user_id, it.owner) = (some("ana"), some("eva"))),
         filtered(|it| (it.client_id, it.user_id) = (some(APP_ID), some(""))),
     ] {
-        assert_eq!(adapter.provider.list(&listing, None).await, Ok(Batch::default()));
+        assert_eq!(adapter.list(&listing, None).await, Ok(Batch::default()));
     }
     let as_of = Instant { second: Timestamp::MIN, nanos: 0 };
     let page = Position::Page { number: 1, taken: 0, as_of };
     let of_user = filtered(|it| it.user_id = some("ana"));
-    assert_eq!(adapter.provider.list(&of_user, Some(&page)).await, Err(Failure::Unsupported));
+    assert_eq!(adapter.list(&of_user, Some(&page)).await, Err(Failure::Unsupported));
     assert_eq!(adapter.sent(), []);
 }
 
@@ -400,7 +400,7 @@ async fn other_apigee_filters_are_applied_locally() {
         (filtered(|it| it.client_id = some("00000000-0000-0000-0000-000000000000")), 0),
         (filtered(|it| it.owner = some("eva")), 0),
     ] {
-        let batch = adapter.provider.list(&listing, None).await.unwrap();
+        let batch = adapter.list(&listing, None).await.unwrap();
         assert_eq!((batch.records.len(), batch.next), (found, None), "{listing:?}");
     }
 }
@@ -409,7 +409,7 @@ async fn other_apigee_filters_are_applied_locally() {
 async fn too_many_apigee_tokens_are_refused_before_their_lookup() {
     let adapter = full_apigee(501).await;
     let of_user = filtered(|it| it.user_id = some("ana"));
-    let listed = adapter.provider.list(&of_user, None).await;
+    let listed = adapter.list(&of_user, None).await;
     assert_eq!(listed, Err(BadAnswer::TooMany(500).into()));
     assert_eq!(adapter.sent().len(), 6);
     adapter.server.vendor().remove(&apigee_token(7));
@@ -424,11 +424,11 @@ async fn circular_search_ends() {
     for _ in 0..3 {
         adapter.server.next(Fault::Answer(Answer::json(200, circle.clone())));
     }
-    let listed = adapter.provider.list(&of_user, None).await;
+    let listed = adapter.list(&of_user, None).await;
     // The third one would have been taken for a record's.
     assert_eq!(listed, Err(BadAnswer::member("token").into()));
     adapter.server.clear();
-    assert_eq!(adapter.provider.list(&of_user, None).await.unwrap().records.len(), 2);
+    assert_eq!(adapter.list(&of_user, None).await.unwrap().records.len(), 2);
 }
 
 #[tokio::test]
@@ -441,7 +441,7 @@ async fn vanished_token_is_left_out_and_any_other_failure_fails_the_list() {
     };
     adapter.server.vendor().remove(&apigee_token(7));
     adapter.server.next(found(""));
-    assert_eq!(adapter.provider.list(&of_user, None).await.unwrap().records.len(), 19);
+    assert_eq!(adapter.list(&of_user, None).await.unwrap().records.len(), 19);
     for (answer, failure) in [
         (Answer::html(404), BadAnswer::UndocumentedError(404).into()),
         (Answer::empty(403), BadAnswer::Credentials(403).into()),
@@ -461,13 +461,13 @@ async fn vanished_token_is_left_out_and_any_other_failure_fails_the_list() {
         let adapter = full_apigee(20).await;
         adapter.server.vendor().put_answer(&apigee_token(7), answer);
         adapter.server.next(found(""));
-        assert_eq!(adapter.provider.list(&of_user, None).await, Err(failure));
+        assert_eq!(adapter.list(&of_user, None).await, Err(failure));
     }
     adapter.server.next(found(&apigee_token(3)));
     // Over a connection that was used before, the question is asked again once.
     adapter.server.next(Fault::HangUp);
     adapter.server.next(Fault::HangUp);
-    let listed = adapter.provider.list(&of_user, None).await;
+    let listed = adapter.list(&of_user, None).await;
     assert_eq!(listed, Err(Failure::outage(Outage::Closed)));
 }
 
@@ -486,7 +486,7 @@ async fn invalid_search_response_is_not_an_empty_list() {
     ] {
         let adapter = Adapter::<Apigee>::open().await;
         adapter.server.next(Fault::Answer(answer));
-        let listed = adapter.provider.list(&filtered(|it| it.user_id = some("ana")), None).await;
+        let listed = adapter.list(&filtered(|it| it.user_id = some("ana")), None).await;
         assert_eq!(listed, Err(failure.into()));
         assert_eq!(adapter.sent().len(), 1);
     }
@@ -515,7 +515,7 @@ async fn apigee_lists_and_positions_contain_no_tokens() {
 async fn records_of_a_list_are_requested_eight_at_once() {
     let adapter = full_apigee(40).await;
     let of_user = filtered(|it| it.user_id = some("ana"));
-    let listing = adapter.provider.list(&of_user, None);
+    let listing = adapter.list(&of_user, None);
     tokio::pin!(listing);
     let list: Vec<_> = (0..40).map(apigee_token).collect();
     adapter.server.next(Fault::Answer(Answer::json(200, json!({"list": list, "meta": {}}))));

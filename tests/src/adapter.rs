@@ -1,6 +1,6 @@
 use std::sync::Arc;
 
-use introspectd_core::{Failure, Provider, TokenId, TokenValue};
+use introspectd_core::{Batch, Failure, Listing, Position, Provider, TokenId, TokenValue};
 use introspectd_simulators::Simulator;
 
 use crate::gateway::provider;
@@ -30,10 +30,26 @@ impl<V: Fixture> Adapter<V> {
     /// # Errors
     /// As the adapter says.
     pub async fn revoke(&self, identifier: &str) -> Result<(), Failure> {
-        if self.provider.capabilities().revoke_by_id {
-            return self.provider.revoke_by_id(&id(identifier)).await;
+        match self.provider.revocation_by_id() {
+            Some(revocation) => revocation.revoke_by_id(&id(identifier)).await,
+            None => self.revoke_by_value(identifier).await,
         }
-        self.provider.revoke(&token(identifier)).await
+    }
+
+    /// Takes a token back by its value.
+    ///
+    /// # Errors
+    /// As the adapter says.
+    pub async fn revoke_by_value(&self, text: &str) -> Result<(), Failure> {
+        self.provider.revocation().expect("a revocation").revoke(&token(text)).await
+    }
+
+    /// Lists records, as the adapter says.
+    ///
+    /// # Errors
+    /// As the adapter says.
+    pub async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
+        self.provider.lists().expect("a list").list(listing, from).await
     }
 
     /// Requests to the vendor since the start or the last call.

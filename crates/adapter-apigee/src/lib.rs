@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Uri;
 use introspectd_core::{
-    BadAnswer, Batch, Capabilities, Clock, CreationKey, Failure, Health, Introspection, Listing, Position,
-    Provider, TokenValue, Window,
+    BadAnswer, Batch, Clock, CreationKey, Failure, Health, Introspection, Listing, Lists, Position, Provider,
+    Revocation, TokenValue, Window,
 };
 use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
 
@@ -112,10 +112,6 @@ impl Apigee {
 
 #[async_trait]
 impl Provider for Apigee {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { introspect: true, revoke: true, list: true, ..Capabilities::default() }
-    }
-
     fn health(&self) -> Health {
         self.upstream.health()
     }
@@ -124,6 +120,17 @@ impl Provider for Apigee {
         self.record(token, Request::get).await
     }
 
+    fn lists(&self) -> Option<&dyn Lists> {
+        Some(self)
+    }
+
+    fn revocation(&self) -> Option<&dyn Revocation> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Revocation for Apigee {
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
         // A token with a query of its own could approve a revoked one.
         let uri = Segment::parse(token.expose(), &[])
@@ -132,7 +139,10 @@ impl Provider for Apigee {
         let response = self.upstream.send(Request::post(uri).empty(OCTETS)).await?;
         Ok(wire::read_revocation(response.status, &response.body, token)?)
     }
+}
 
+#[async_trait]
+impl Lists for Apigee {
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
         let mut window = Window::after(from, listing.order)?;
         let Some(search) = Search::of(&listing.filters)? else { return Ok(Batch::default()) };

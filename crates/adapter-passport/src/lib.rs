@@ -14,16 +14,15 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{StatusCode, Uri};
 use introspectd_core::{
-    BadAnswer, Batch, Binding, Bindings, BindingsFailed, Bound, Capabilities, Clock, Failure, Health,
-    Introspection, Issued, Kept, Listing, Outage, Position, Provider, ProviderName, State, Timestamp,
-    TokenId, TokenValue,
+    BadAnswer, Batch, Binding, Bindings, BindingsFailed, Bound, Clock, Failure, Health, Introspection,
+    Issuance, Issued, Kept, Listing, Lists, Outage, Position, Provider, ProviderName, Records, Revocation,
+    RevocationById, State, Timestamp, TokenId, TokenValue,
 };
 use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
 use list::Page;
-use wire::Revocation;
 
 pub use config::Config;
 
@@ -132,18 +131,6 @@ impl Passport {
 
 #[async_trait]
 impl Provider for Passport {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
-            introspect: true,
-            lookup: true,
-            revoke: true,
-            revoke_by_id: true,
-            list: true,
-            bind: true,
-            issue: true,
-        }
-    }
-
     fn health(&self) -> Health {
         self.upstream.health()
     }
@@ -156,32 +143,38 @@ impl Provider for Passport {
         })
     }
 
+    /// Lowers the case: a revocation may spell an id in another case than Passport's responses.
+    fn record_id(&self, jti: &str) -> Option<TokenId> {
+        TokenId::parse(jti.to_ascii_lowercase()).ok()
+    }
+
+    fn records(&self) -> Option<&dyn Records> {
+        Some(self)
+    }
+
+    fn lists(&self) -> Option<&dyn Lists> {
+        Some(self)
+    }
+
+    fn revocation(&self) -> Option<&dyn Revocation> {
+        Some(self)
+    }
+
+    fn revocation_by_id(&self) -> Option<&dyn RevocationById> {
+        Some(self)
+    }
+
+    fn issuance(&self) -> Option<&dyn Issuance> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Records for Passport {
     async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
         let Some(uri) = self.uri(id) else { return Ok(Introspection::Inactive) };
         let response = self.upstream.send(Request::get(uri)).await?;
         Ok(wire::read(response.status, &response.body, id)?)
-    }
-
-    /// Requires a binding. Without one the token may still be active at Passport, and cannot be
-    /// named there.
-    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
-        let id = self.find(token).await?.ok_or(Failure::Unsupported)?;
-        self.revoke_by_id(&id).await
-    }
-
-    async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure> {
-        let Some(uri) = self.uri(id) else { return Ok(()) };
-        let body = json!({ "token_id": id.as_str() });
-        let exchanges = async {
-            let response = self.upstream.send(Request::delete(uri).json(body.to_string())).await?;
-            match wire::read_revocation(response.status, &response.body, id)? {
-                Revocation::Conflict if self.is_active(id).await? => {
-                    Err(BadAnswer::Status(response.status.as_u16()).into())
-                }
-                Revocation::Conflict | Revocation::Done => Ok(()),
-            }
-        };
-        self.upstream.in_time(exchanges).await
     }
 
     fn is_id(&self, id: &TokenId) -> bool {
@@ -191,12 +184,10 @@ impl Provider for Passport {
     fn spells_an_id(&self, text: &TokenValue) -> bool {
         wire::spells_an_id(text)
     }
+}
 
-    /// Lowers the case: a revocation may spell an id in another case than Passport's responses.
-    fn record_id(&self, jti: &str) -> Option<TokenId> {
-        TokenId::parse(jti.to_ascii_lowercase()).ok()
-    }
-
+#[async_trait]
+impl Lists for Passport {
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
         let Some(page) = Page::of(listing, from)? else { return Ok(Batch::default()) };
         // A filter may not fit in a URL.
@@ -205,7 +196,38 @@ impl Provider for Passport {
         let response = self.upstream.send(Request::get(uri).listing()).await?;
         Ok(page.read(&response.ok()?, asked_at)?)
     }
+}
 
+#[async_trait]
+impl Revocation for Passport {
+    /// Requires a binding. Without one the token may still be active at Passport, and cannot be
+    /// named there.
+    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
+        let id = self.find(token).await?.ok_or(Failure::Unsupported)?;
+        self.revoke_by_id(&id).await
+    }
+}
+
+#[async_trait]
+impl RevocationById for Passport {
+    async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure> {
+        let Some(uri) = self.uri(id) else { return Ok(()) };
+        let body = json!({ "token_id": id.as_str() });
+        let exchanges = async {
+            let response = self.upstream.send(Request::delete(uri).json(body.to_string())).await?;
+            match wire::read_revocation(response.status, &response.body, id)? {
+                wire::Revocation::Conflict if self.is_active(id).await? => {
+                    Err(BadAnswer::Status(response.status.as_u16()).into())
+                }
+                wire::Revocation::Conflict | wire::Revocation::Done => Ok(()),
+            }
+        };
+        self.upstream.in_time(exchanges).await
+    }
+}
+
+#[async_trait]
+impl Issuance for Passport {
     async fn bound(&self, token: &TokenValue) -> Option<TokenId> {
         self.find(token).await.ok().flatten()
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use introspectd_adapter_passport::{Config, Passport};
 use introspectd_core::{
-    Binding, Bindings, BindingsFailed, Failure, Kept, Outage, Provider, ProviderName, SystemClock, Timestamp,
-    TokenId, TokenValue,
+    Binding, Bindings, BindingsFailed, Failure, Issuance, Kept, Outage, Provider, ProviderName, Revocation,
+    SystemClock, Timestamp, TokenId, TokenValue,
 };
 use introspectd_settings::{Environment, load};
 use introspectd_upstream::Outbound;

@@ -7,9 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Uri;
-use introspectd_core::{
-    Capabilities, Clock, Failure, Health, Introspection, Provider, Timestamp, TokenValue,
-};
+use introspectd_core::{Clock, Failure, Health, Introspection, Provider, Revocation, Timestamp, TokenValue};
 use introspectd_upstream::{Exchange, Outbound, Request, Response, Upstream};
 
 pub use config::Config;
@@ -20,9 +18,16 @@ pub use wire::MissingExp;
 pub struct Rfc7662 {
     upstream: Upstream,
     endpoint: Uri,
-    revocation_endpoint: Option<Uri>,
+    revocation: Option<Rfc7009>,
     reading: wire::Reading,
     clock: Arc<dyn Clock>,
+}
+
+/// Revocation endpoint of the same server.
+#[derive(Debug)]
+struct Rfc7009 {
+    upstream: Upstream,
+    endpoint: Uri,
 }
 
 impl Rfc7662 {
@@ -30,7 +35,8 @@ impl Rfc7662 {
     pub fn new(config: Config, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
         let Config { connection, endpoint, revocation_endpoint, reading } = config;
         let upstream = Upstream::new(connection, Arc::clone(&clock), outbound);
-        Self { upstream, endpoint, revocation_endpoint, reading, clock }
+        let revocation = revocation_endpoint.map(|endpoint| Rfc7009 { upstream: upstream.clone(), endpoint });
+        Self { upstream, endpoint, revocation, reading, clock }
     }
 
     /// Introspects like [`Provider::introspect`], but without retry, and returns the exchange for
@@ -54,11 +60,6 @@ impl Rfc7662 {
 
 #[async_trait]
 impl Provider for Rfc7662 {
-    fn capabilities(&self) -> Capabilities {
-        let revoke = self.revocation_endpoint.is_some();
-        Capabilities { introspect: true, revoke, ..Capabilities::default() }
-    }
-
     fn health(&self) -> Health {
         self.upstream.health()
     }
@@ -70,9 +71,16 @@ impl Provider for Rfc7662 {
         self.read(response, token, now)
     }
 
+    fn revocation(&self) -> Option<&dyn Revocation> {
+        self.revocation.as_ref().map(|it| it as _)
+    }
+}
+
+#[async_trait]
+impl Revocation for Rfc7009 {
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
-        let endpoint = self.revocation_endpoint.clone().ok_or(Failure::Unsupported)?;
-        let response = self.upstream.send(Request::post(endpoint).form(&[("token", token.expose())])).await?;
+        let request = Request::post(self.endpoint.clone()).form(&[("token", token.expose())]);
+        let response = self.upstream.send(request).await?;
         wire::read_revocation(response.status, &response.body)
     }
 }

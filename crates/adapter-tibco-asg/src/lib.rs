@@ -9,7 +9,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::Uri;
 use introspectd_core::{
-    Batch, Capabilities, Clock, Failure, Health, Introspection, Listing, Position, Provider, TokenId,
+    Batch, Clock, Failure, Health, Introspection, Listing, Lists, Position, Provider, Revocation, TokenId,
     TokenValue,
 };
 use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
@@ -46,10 +46,6 @@ impl TibcoAsg {
 
 #[async_trait]
 impl Provider for TibcoAsg {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { introspect: true, revoke: true, list: true, ..Capabilities::default() }
-    }
-
     fn health(&self) -> Health {
         self.upstream.health()
     }
@@ -60,17 +56,31 @@ impl Provider for TibcoAsg {
         Ok(wire::read(response.status, &response.body, token)?)
     }
 
-    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
-        let Some(uri) = self.uri(token) else { return Ok(()) };
-        let response = self.upstream.send(Request::delete(uri)).await?;
-        Ok(wire::read_revocation(response.status, &response.body, token)?)
-    }
-
     /// Takes the `jti` as it is: a record shows the same `id` in lists and with its token.
     fn record_id(&self, jti: &str) -> Option<TokenId> {
         TokenId::parse(jti.to_owned()).ok()
     }
 
+    fn lists(&self) -> Option<&dyn Lists> {
+        Some(self)
+    }
+
+    fn revocation(&self) -> Option<&dyn Revocation> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Revocation for TibcoAsg {
+    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
+        let Some(uri) = self.uri(token) else { return Ok(()) };
+        let response = self.upstream.send(Request::delete(uri)).await?;
+        Ok(wire::read_revocation(response.status, &response.body, token)?)
+    }
+}
+
+#[async_trait]
+impl Lists for TibcoAsg {
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
         self.records(listing, from).await
     }

@@ -7,7 +7,6 @@
 
 #![warn(missing_docs)]
 
-mod binding;
 mod clock;
 mod doubt;
 mod failure;
@@ -17,7 +16,6 @@ mod listing;
 mod name;
 mod provider;
 mod redact;
-mod revocation;
 mod scope;
 mod secret;
 mod selection;
@@ -27,7 +25,6 @@ mod token;
 mod usage;
 mod window;
 
-pub use binding::{Binding, Bindings, BindingsFailed, Bound, Issued, Kept};
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use doubt::{Doubt, DoubtHandler};
 pub use failure::{BadAnswer, Failure, Outage, Unreachable};
@@ -35,14 +32,14 @@ pub use health::{Health, HealthRecord};
 pub use json::{Json, Members, RawMembers, whole_seconds};
 pub use listing::{Batch, Filters, Instant, Listing, Order, Position, User};
 pub use name::{InvalidName, ProviderName};
-pub use provider::{Capabilities, Provider};
-pub use revocation::{Remembered, Revocations, Revoked};
+pub use provider::{
+    Binding, Bindings, BindingsFailed, Bound, Capabilities, Issuance, Issued, Kept, Lists, Provider, Records,
+    Remembered, Revocation, RevocationById, Revocations, Revoked,
+};
 pub use scope::{Scope, ScopeSet};
 pub use secret::{TokenId, TokenRejected, TokenValue};
 pub use selection::Selection;
 pub use selector::{Selector, Target};
-pub use token::{
-    Audience, Expiry, Introspection, Object, State, Status, Token, Validity,
-};
+pub use token::{Audience, Expiry, Introspection, Object, State, Status, Token, Validity};
 pub use usage::{NotBearer, decides_use};
 pub use window::{CreationKey, Window};

@@ -21,11 +21,9 @@ impl<K: Keep> Resolver<K> {
     ) -> Result<Bound, Failure> {
         let Some((_, asked)) = self.named(provider.as_str()) else { return Ok(Bound::NoSuchToken) };
         let Asked { entry, .. } = asked;
-        if !entry.provider.capabilities().bind {
-            return Err(Failure::Unsupported);
-        }
+        let issuance = entry.provider.issuance().ok_or(Failure::Unsupported)?;
         // Before the provider is asked: an id that is taken for a token is known to many.
-        if entry.provider.spells_an_id(token) {
+        if entry.provider.records().is_some_and(|records| records.spells_an_id(token)) {
             return Ok(Bound::IsId);
         }
         if asked.find(Revoked::Token(token)).is_some() {
@@ -35,7 +33,7 @@ impl<K: Keep> Resolver<K> {
         if record.is_some_and(|record| asked.find(Revoked::Record(&record)).is_some()) {
             return Ok(Bound::NoSuchToken);
         }
-        let outcome = asked.question(entry.provider.bind(token, id, replace)).await;
+        let outcome = asked.question(issuance.bind(token, id, replace)).await;
         // What failed may be bound all the same.
         self.purge_token(token);
         outcome
@@ -49,10 +47,8 @@ impl<K: Keep> Resolver<K> {
     pub async fn issue(&self, request: Bytes, provider: &ProviderName) -> Result<Issued, Failure> {
         let Some((_, asked)) = self.named(provider.as_str()) else { return Err(Failure::Unsupported) };
         let Asked { entry, .. } = asked;
-        if !entry.provider.capabilities().issue {
-            return Err(Failure::Unsupported);
-        }
-        let issued = asked.question(entry.provider.issue(request)).await?;
+        let issuance = entry.provider.issuance().ok_or(Failure::Unsupported)?;
+        let issued = asked.question(issuance.issue(request)).await?;
         // A provider may hand out again what it issued before, and somebody may have asked about that.
         if let Some(token) = &issued.token {
             self.purge_token(token);

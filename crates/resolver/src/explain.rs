@@ -80,7 +80,7 @@ impl<K: Keep> Resolver<K> {
     ) -> Vec<&ProviderName> {
         let routed = self.candidates(token, only);
         let entries = routed.places().iter().filter_map(|place| self.provider_at(*place));
-        let asked = entries.filter(|it| may_ask(&it.name) && it.provider.capabilities().introspect);
+        let asked = entries.filter(|it| may_ask(&it.name));
         asked.map(|it| &it.name).collect()
     }
 
@@ -97,15 +97,12 @@ impl<K: Keep> Resolver<K> {
         let visible = routed.retain(|place| self.provider_at(place).is_some_and(|it| may_ask(&it.name)));
         let visible = visible.places();
         let rule = (!visible.is_empty()).then_some(rule);
-        let able =
-            |place: usize| self.provider_at(place).is_some_and(|it| it.provider.capabilities().introspect);
-        let able: Vec<usize> = visible.iter().copied().filter(|place| able(*place)).collect();
         let is_active = |hit: Resolution<'_, K>| hit.active(self.clock.now()).is_some();
-        let settles = match able.as_slice() {
+        let settles = match visible {
             [] | [_] => None,
             several => several.iter().find(|place| self.known(**place, &subject).is_some_and(is_active)),
         };
-        let asked = settles.map_or(able.as_slice(), std::slice::from_ref);
+        let asked = settles.map_or(visible, std::slice::from_ref);
 
         let held: Vec<_> = visible.iter().map(|place| self.held(*place, &subject)).collect();
         let answers = self.ask_all(asked, &subject).await;
@@ -113,7 +110,7 @@ impl<K: Keep> Resolver<K> {
         let outcome = self.combined(&answers);
         let answer_of = |place: usize| {
             let taken = answers.iter().find(|taken| taken.place == place).map(|taken| taken.answer.clone());
-            taken.ok_or(if able.contains(&place) { NotAsked::Settled } else { NotAsked::Unable })
+            taken.ok_or(NotAsked::Settled)
         };
         let accounts = visible.iter().zip(held).filter_map(|(place, held)| {
             let provider = &self.provider_at(*place)?.name;
@@ -129,7 +126,7 @@ impl<K: Keep> Resolver<K> {
         };
         let subject = Subject::Id(id);
         let held = self.held(place, &subject);
-        let (answer, outcome) = if entry.provider.capabilities().lookup {
+        let (answer, outcome) = if entry.provider.records().is_some() {
             let answer = self.ask_one(place, &subject).await;
             let outcome = answer.outcome.clone();
             (Ok(answer), outcome)

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use introspectd_core::{
-    Clock, Failure, Introspection, Outage, Provider, ProviderName, Revocations, Token, TokenId, TokenValue,
+    Capabilities, Clock, Failure, Introspection, Outage, Provider, ProviderName, Revocations, Token, TokenId,
+    TokenValue,
 };
 use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
@@ -128,7 +129,7 @@ impl<K: Keep> Resolver<K> {
     pub fn providers(&self) -> impl Iterator<Item = ProviderStatus<'_>> {
         self.providers.iter().map(|Asked { entry, last_failure, .. }| {
             let ProviderEntry { name, kind, provider, .. } = &**entry;
-            let (capabilities, health) = (provider.capabilities(), provider.health());
+            let (capabilities, health) = (Capabilities::of(&**provider), provider.health());
             ProviderStatus { name, kind, capabilities, health, last_failure: last_failure.get() }
         })
     }
@@ -147,10 +148,9 @@ impl<K: Keep> Resolver<K> {
         only: Option<&ProviderName>,
         may_ask: impl Fn(&ProviderName) -> bool,
     ) -> Result<Resolution<'_, K>, Failure> {
-        let routed = self.candidates(&token, only).retain(|place| {
-            let candidate = self.providers.get(place).map(|it| &it.entry);
-            candidate.is_some_and(|it| may_ask(&it.name) && it.provider.capabilities().introspect)
-        });
+        let routed = self
+            .candidates(&token, only)
+            .retain(|place| self.provider_at(place).is_some_and(|it| may_ask(&it.name)));
         let subject = Subject::Token(token);
         match routed {
             Routed::Nobody => Ok(Resolution::NOBODY),
@@ -169,7 +169,7 @@ impl<K: Keep> Resolver<K> {
             None => Ok(Resolution::NOBODY),
             // At once, and not by way of a question: it would take a place, or find none and be told as
             // an overload, which is over some time.
-            Some((_, it)) if !it.entry.provider.capabilities().lookup => Err(Failure::Unsupported),
+            Some((_, it)) if it.entry.provider.records().is_none() => Err(Failure::Unsupported),
             Some((place, _)) => self.resolve(place, &Subject::Id(id)).await,
         }
     }
@@ -353,7 +353,10 @@ impl Asked {
         }
         let answer = match subject {
             Subject::Token(token) => self.question(provider.introspect(token)).await,
-            Subject::Id(id) => self.question(provider.lookup(id)).await,
+            Subject::Id(id) => {
+                let records = provider.records().ok_or(Failure::Unsupported)?;
+                self.question(records.lookup(id)).await
+            }
         };
         let mut introspection = self.judge(subject, answer)?;
         let mut tags = Tags::default();

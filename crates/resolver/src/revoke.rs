@@ -1,9 +1,9 @@
 use futures_util::future::join_all;
-use introspectd_core::{Failure, ProviderName, TokenId, TokenValue};
+use introspectd_core::{Failure, ProviderName, Records, TokenId, TokenValue};
 
 use crate::fact::Keep;
 use crate::key::Subject;
-use crate::resolver::Resolver;
+use crate::resolver::{Asked, Resolver};
 
 /// Both purge in all cases: what the provider did not confirm, it may have done. The order is that of the promise:
 /// revoked there first, then remembered here where that was confirmed, then purged, so that nothing older can come back.
@@ -24,9 +24,8 @@ impl<K: Keep> Resolver<K> {
         let providers = routed.places().iter().filter_map(|place| self.asked_at(*place));
         let providers: Vec<_> = providers.filter(|it| may_ask(&it.entry.name)).collect();
         // Before it is revoked, which may end its binding.
-        let ids = join_all(providers.iter().map(|it| it.entry.provider.bound(token))).await;
-        let outcomes =
-            join_all(providers.iter().map(|it| it.question(it.entry.provider.revoke(token)))).await;
+        let ids = join_all(providers.iter().map(|it| it.bound(token))).await;
+        let outcomes = join_all(providers.iter().map(|it| it.revoke(token))).await;
         let subject = Subject::Token(token.clone());
         let confirmed = providers.iter().zip(&ids).zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
         for ((asked, id), _) in confirmed {
@@ -44,12 +43,16 @@ impl<K: Keep> Resolver<K> {
 
     /// Whether the text is one of the provider's token ids in some spelling, and so no token.
     pub fn spells_an_id(&self, text: &TokenValue, provider: &ProviderName) -> bool {
-        self.named(provider.as_str()).is_some_and(|(_, asked)| asked.entry.provider.spells_an_id(text))
+        self.records_of(provider).is_some_and(|records| records.spells_an_id(text))
     }
 
     /// Whether this has the form of the provider's ids, so that it can be told: anything else may be a token.
     pub fn is_id(&self, id: &TokenId, provider: &ProviderName) -> bool {
-        self.named(provider.as_str()).is_some_and(|(_, asked)| asked.entry.provider.is_id(id))
+        self.records_of(provider).is_some_and(|records| records.is_id(id))
+    }
+
+    fn records_of(&self, provider: &ProviderName) -> Option<&dyn Records> {
+        self.named(provider.as_str()).and_then(|(_, asked)| asked.entry.provider.records())
     }
 
     /// Takes back the token of the provider's record with this id. Who may is the caller's business.
@@ -59,7 +62,10 @@ impl<K: Keep> Resolver<K> {
     /// call.
     pub async fn revoke_by_id(&self, id: &TokenId, provider: &ProviderName) -> Result<(), Failure> {
         let Some((_, asked)) = self.named(provider.as_str()) else { return Ok(()) };
-        let outcome = asked.question(asked.entry.provider.revoke_by_id(id)).await;
+        let outcome = match asked.entry.provider.revocation_by_id() {
+            Some(revocation) => asked.question(revocation.revoke_by_id(id)).await,
+            None => Err(Failure::Unsupported),
+        };
         if outcome.is_ok() {
             self.remember(asked, &Subject::Id(id.clone()), None);
         }
@@ -70,5 +76,17 @@ impl<K: Keep> Resolver<K> {
         }
         outcome?;
         self.save_revocations().await
+    }
+}
+
+impl Asked {
+    /// Id of the record that the token is bound to, where the provider's tokens are.
+    async fn bound(&self, token: &TokenValue) -> Option<TokenId> {
+        self.entry.provider.issuance()?.bound(token).await
+    }
+
+    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
+        let revocation = self.entry.provider.revocation().ok_or(Failure::Unsupported)?;
+        self.question(revocation.revoke(token)).await
     }
 }

@@ -107,14 +107,11 @@ impl<'a> Strand<'a> {
 
 impl Asked {
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
-        let provider = &self.entry.provider;
         // At once, as for other calls: "never" must not be told as "later" where no place is free.
-        if !provider.capabilities().list {
-            return Err(Failure::Unsupported);
-        }
+        let lists = self.entry.provider.lists().ok_or(Failure::Unsupported)?;
         let _place = self.list_place().await?;
         let question = async {
-            let batch = provider.list(listing, from).await?;
+            let batch = lists.list(listing, from).await?;
             check(&batch, from)?;
             Ok(batch)
         };

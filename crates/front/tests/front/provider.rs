@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use introspectd_core::{
-    Batch, Bound, Capabilities, Expiry, Failure, Health, HealthRecord, Introspection, Issued, Listing, Order,
-    Position, Provider, Status, Token, TokenId, TokenValue,
+    Batch, Bound, Expiry, Failure, Health, HealthRecord, Introspection, Issuance, Issued, Listing, Lists,
+    Order, Position, Provider, Records, Revocation, RevocationById, Status, Token, TokenId, TokenValue,
 };
 use tokio::sync::watch;
 
@@ -16,7 +16,8 @@ use crate::bench::soon;
 /// Inactive for what is not in the script. Records every question and can hold its answers back.
 #[derive(Debug)]
 pub(crate) struct Fake {
-    capabilities: Capabilities,
+    /// Looks up, revokes, binds and issues.
+    does_more: bool,
     script: Mutex<HashMap<String, Result<Introspection, Failure>>>,
     asked: watch::Sender<Vec<String>>,
     held: watch::Sender<bool>,
@@ -29,17 +30,9 @@ pub(crate) struct Fake {
 }
 
 impl Fake {
-    pub(crate) fn new(lookup: bool) -> Arc<Self> {
+    pub(crate) fn new(does_more: bool) -> Arc<Self> {
         Arc::new(Self {
-            capabilities: Capabilities {
-                introspect: true,
-                lookup,
-                revoke: lookup,
-                revoke_by_id: lookup,
-                bind: lookup,
-                issue: lookup,
-                ..Capabilities::default()
-            },
+            does_more,
             script: Mutex::default(),
             asked: watch::Sender::default(),
             held: watch::Sender::default(),
@@ -105,10 +98,7 @@ impl Fake {
     }
 
     /// Fails where its script does; else the text is inactive from now on.
-    async fn take_back(&self, text: &str, can: bool) -> Result<(), Failure> {
-        if !can {
-            return Err(Failure::Unsupported);
-        }
+    async fn take_back(&self, text: &str) -> Result<(), Failure> {
         self.answer(text, format!("revoke {text}")).await?;
         self.script(text, Ok(Introspection::Inactive));
         Ok(())
@@ -126,10 +116,6 @@ impl Fake {
 
 #[async_trait]
 impl Provider for Fake {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { list: self.records.lock().unwrap().is_some(), ..self.capabilities }
-    }
-
     fn health(&self) -> Health {
         self.health.current()
     }
@@ -138,22 +124,58 @@ impl Provider for Fake {
         self.answer(token.expose(), token.expose().to_owned()).await
     }
 
+    fn records(&self) -> Option<&dyn Records> {
+        self.does_more.then_some(self)
+    }
+
+    fn revocation(&self) -> Option<&dyn Revocation> {
+        self.does_more.then_some(self)
+    }
+
+    fn revocation_by_id(&self) -> Option<&dyn RevocationById> {
+        self.does_more.then_some(self)
+    }
+
+    fn issuance(&self) -> Option<&dyn Issuance> {
+        self.does_more.then_some(self)
+    }
+
+    fn lists(&self) -> Option<&dyn Lists> {
+        self.records.lock().unwrap().is_some().then_some(self)
+    }
+}
+
+#[async_trait]
+impl Records for Fake {
     async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
         self.answer(id.as_str(), format!("id {}", id.as_str())).await
-    }
-
-    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
-        self.take_back(token.expose(), self.capabilities.revoke).await
-    }
-
-    async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure> {
-        self.take_back(id.as_str(), self.capabilities.revoke_by_id).await
     }
 
     fn is_id(&self, id: &TokenId) -> bool {
         id.as_str().ends_with("-id")
     }
 
+    fn spells_an_id(&self, _: &TokenValue) -> bool {
+        false
+    }
+}
+
+#[async_trait]
+impl Revocation for Fake {
+    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
+        self.take_back(token.expose()).await
+    }
+}
+
+#[async_trait]
+impl RevocationById for Fake {
+    async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure> {
+        self.take_back(id.as_str()).await
+    }
+}
+
+#[async_trait]
+impl Lists for Fake {
     /// Two at once.
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
         self.listed.send_modify(|listed| listed.push(listing.clone()));
@@ -177,6 +199,13 @@ impl Provider for Fake {
         let records: Vec<_> = batch.map(|(place, token)| (token, after(place + 1))).collect();
         let end = begin + records.len();
         Ok(Batch { records, next: (end < all).then(|| after(end)) })
+    }
+}
+
+#[async_trait]
+impl Issuance for Fake {
+    async fn bound(&self, _: &TokenValue) -> Option<TokenId> {
+        None
     }
 
     /// To a record of the script; the token is good from now on.

@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use introspectd_core::{
-    Bound, Capabilities, Failure, Health, Introspection, Issued, Provider, TokenId, TokenValue,
+    Bound, Failure, Health, Introspection, Issuance, Issued, Provider, Records, Revocation, TokenId,
+    TokenValue,
 };
 use introspectd_resolver::{ProviderEntry, Source, Unmatched};
 use tokio::sync::watch;
@@ -33,10 +34,6 @@ fn found(is_bound: bool) -> Introspection {
 
 #[async_trait]
 impl Provider for Bank {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { introspect: true, lookup: true, bind: true, issue: true, ..Capabilities::default() }
-    }
-
     fn health(&self) -> Health {
         Health::Good
     }
@@ -48,15 +45,44 @@ impl Provider for Bank {
         Ok(answer)
     }
 
+    fn records(&self) -> Option<&dyn Records> {
+        Some(self)
+    }
+
+    fn revocation(&self) -> Option<&dyn Revocation> {
+        Some(self)
+    }
+
+    fn issuance(&self) -> Option<&dyn Issuance> {
+        Some(self)
+    }
+}
+
+#[async_trait]
+impl Records for Bank {
     async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
         Ok(found(self.bound.lock().unwrap().values().any(|bound| bound == id)))
     }
 
+    fn is_id(&self, _: &TokenId) -> bool {
+        false
+    }
+
+    fn spells_an_id(&self, _: &TokenValue) -> bool {
+        false
+    }
+}
+
+#[async_trait]
+impl Revocation for Bank {
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
         self.bound.lock().unwrap().remove(token.expose());
         Ok(())
     }
+}
 
+#[async_trait]
+impl Issuance for Bank {
     async fn bound(&self, token: &TokenValue) -> Option<TokenId> {
         self.bound.lock().unwrap().get(token.expose()).cloned()
     }

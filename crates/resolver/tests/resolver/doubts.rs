@@ -3,9 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use introspectd_core::{
-    Capabilities, Doubt, DoubtHandler, Failure, Health, Introspection, Outage, Provider, TokenValue,
-};
+use introspectd_core::{Doubt, DoubtHandler, Failure, Health, Introspection, Outage, Provider, TokenValue};
 use introspectd_resolver::{Source, Unmatched};
 
 use crate::harness::{Bench, Fake, LIMITS, Seen, active, good, upstream, within};
@@ -19,10 +17,6 @@ struct Doubtful {
 
 #[async_trait]
 impl Provider for Doubtful {
-    fn capabilities(&self) -> Capabilities {
-        self.fake.capabilities()
-    }
-
     fn health(&self) -> Health {
         Health::Good
     }

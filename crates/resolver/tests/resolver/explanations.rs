@@ -3,13 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use introspectd_core::{
-    BadAnswer, Capabilities, Failure, Introspection, Outage, Selector, Target, Token, TokenId,
-};
+use introspectd_core::{BadAnswer, Failure, Introspection, Outage, Selector, Target, Token, TokenId};
 use introspectd_resolver::{Account, CacheLimits, Explanation, NotAsked, Rule, Source, Unmatched};
 
 use crate::harness::{
-    Bench, Fake, INACTIVE_TTL, LIMITS, TTL, TTL_AT_LEAST, UNCACHED, at, good, jwt_of, name, poll_once,
+    Bench, Can, Fake, INACTIVE_TTL, LIMITS, TTL, TTL_AT_LEAST, UNCACHED, at, good, jwt_of, name, poll_once,
     prefix, regex, upstream, value,
 };
 use crate::routes::Deployment;
@@ -130,12 +128,9 @@ async fn of_providers_that_may_not_be_asked_there_is_no_trace() {
 }
 
 #[tokio::test]
-async fn what_a_provider_cannot_is_told_and_not_asked() {
-    let fake = Fake::capable(Capabilities::default());
+async fn id_at_a_provider_without_lookup_is_explained_as_unable() {
+    let fake = Fake::that(Can::default());
     let bench = Bench::new(vec![upstream("as", &fake, Some(prefix("")))], &Unmatched::Reject, LIMITS);
-    let explanation = explain(&bench, "t").await;
-    assert_eq!(only(&explanation).answer, Err(NotAsked::Unable));
-    assert!(explanation.outcome.unwrap().fact.is_none());
     let id = TokenId::parse("x".to_owned()).unwrap();
     let explanation = bench.resolver.explain_id(id, &name("as")).await;
     assert_eq!(only(&explanation).answer, Err(NotAsked::Unable));

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use introspectd_core::{
-    BadAnswer, Capabilities, Clock, Expiry, Failure, Health, Introspection, ManualClock, Outage, Provider,
-    ProviderName, Status, Timestamp, Token, TokenId, TokenValue, Unreachable,
+    BadAnswer, Clock, Expiry, Failure, Health, Introspection, ManualClock, Outage, Provider, ProviderName,
+    Records, Revocation, RevocationById, Status, Timestamp, Token, TokenId, TokenValue, Unreachable,
 };
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolution, Resolver, Source, Unmatched};
 use regex::Regex;
@@ -56,7 +56,7 @@ pub(crate) enum Question {
 /// question and can hold its answers back.
 #[derive(Debug)]
 pub(crate) struct Fake {
-    capabilities: Capabilities,
+    can: Can,
     script: Mutex<HashMap<String, Answer>>,
     asked: watch::Sender<Vec<Question>>,
     /// How many of the questions, in their order, may be answered.
@@ -64,14 +64,21 @@ pub(crate) struct Fake {
     shows_revoked: AtomicBool,
 }
 
+/// Operations of a scripted provider beside introspection.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Can {
+    pub(crate) lookup: bool,
+    pub(crate) revoke: bool,
+}
+
 impl Fake {
     pub(crate) fn new() -> Arc<Self> {
-        Self::capable(Capabilities { introspect: true, lookup: true, ..Capabilities::default() })
+        Self::that(Can { lookup: true, ..Can::default() })
     }
 
-    pub(crate) fn capable(capabilities: Capabilities) -> Arc<Self> {
+    pub(crate) fn that(can: Can) -> Arc<Self> {
         Arc::new(Self {
-            capabilities,
+            can,
             script: Mutex::default(),
             asked: watch::Sender::default(),
             answerable: watch::Sender::new(usize::MAX),
@@ -121,10 +128,7 @@ impl Fake {
     }
 
     /// Fails where its script does; else the text is inactive from now on.
-    async fn take_back(&self, text: &str, can: bool) -> Result<(), Failure> {
-        if !can {
-            return Err(Failure::Unsupported);
-        }
+    async fn take_back(&self, text: &str) -> Result<(), Failure> {
         self.answer(text, Question::Revoke(text.to_owned())).await?;
         if !self.shows_revoked.load(Relaxed) {
             self.script(text, Introspection::Inactive);
@@ -151,10 +155,6 @@ impl Fake {
 
 #[async_trait]
 impl Provider for Fake {
-    fn capabilities(&self) -> Capabilities {
-        self.capabilities
-    }
-
     fn health(&self) -> Health {
         Health::Good
     }
@@ -163,20 +163,49 @@ impl Provider for Fake {
         self.answer(token.expose(), Question::Token(token.expose().to_owned())).await
     }
 
+    fn record_id(&self, jti: &str) -> Option<TokenId> {
+        TokenId::parse(jti.to_owned()).ok()
+    }
+
+    fn records(&self) -> Option<&dyn Records> {
+        self.can.lookup.then_some(self)
+    }
+
+    fn revocation(&self) -> Option<&dyn Revocation> {
+        self.can.revoke.then_some(self)
+    }
+
+    fn revocation_by_id(&self) -> Option<&dyn RevocationById> {
+        self.can.revoke.then_some(self)
+    }
+}
+
+#[async_trait]
+impl Records for Fake {
     async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
         self.answer(id.as_str(), Question::Id(id.as_str().to_owned())).await
     }
 
+    fn is_id(&self, _: &TokenId) -> bool {
+        false
+    }
+
+    fn spells_an_id(&self, _: &TokenValue) -> bool {
+        false
+    }
+}
+
+#[async_trait]
+impl Revocation for Fake {
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
-        self.take_back(token.expose(), self.capabilities.revoke).await
+        self.take_back(token.expose()).await
     }
+}
 
+#[async_trait]
+impl RevocationById for Fake {
     async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure> {
-        self.take_back(id.as_str(), self.capabilities.revoke_by_id).await
-    }
-
-    fn record_id(&self, jti: &str) -> Option<TokenId> {
-        TokenId::parse(jti.to_owned()).ok()
+        self.take_back(id.as_str()).await
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use introspectd_core::{
-    Batch, Capabilities, Failure, Health, Introspection, Listing, ManualClock, Order, Position, Provider,
+    Batch, Failure, Health, Introspection, Listing, Lists, ManualClock, Order, Position, Provider,
     ProviderName, State, Token, TokenValue,
 };
 use introspectd_resolver::{Page, Positions, ProviderEntry, Resolver, Unmatched, Wanted};
@@ -66,10 +66,6 @@ impl Lister {
 
 #[async_trait]
 impl Provider for Lister {
-    fn capabilities(&self) -> Capabilities {
-        Capabilities { list: self.lists, ..Capabilities::default() }
-    }
-
     fn health(&self) -> Health {
         Health::Good
     }
@@ -78,6 +74,13 @@ impl Provider for Lister {
         panic!("nobody asks about a token");
     }
 
+    fn lists(&self) -> Option<&dyn Lists> {
+        self.lists.then_some(self)
+    }
+}
+
+#[async_trait]
+impl Lists for Lister {
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
         self.asked.lock().unwrap().push((listing.clone(), from.cloned()));
         if !self.takes.is_zero() {
@@ -111,7 +114,7 @@ pub(crate) fn record(id: &str, created: i64) -> Token {
 }
 
 /// Providers, and who has asked them for lists.
-pub(crate) struct Lists {
+pub(crate) struct ListBench {
     pub(crate) resolver: Resolver<Token>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) listers: Vec<Arc<Lister>>,
@@ -119,7 +122,7 @@ pub(crate) struct Lists {
     pub(crate) state: Option<State>,
 }
 
-impl Lists {
+impl ListBench {
     /// Of these providers, called `a`, `b` and so on.
     pub(crate) fn new(listers: Vec<Lister>) -> Self {
         let listers: Vec<_> = listers.into_iter().map(Arc::new).collect();

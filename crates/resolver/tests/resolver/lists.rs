@@ -6,7 +6,7 @@ use introspectd_core::{BadAnswer, Expiry, Failure, Filters, State, Status, Token
 use introspectd_resolver::{Page, Positions, ProviderEntry};
 
 use crate::harness::{at, failures_of_the_provider, good, name};
-use crate::listers::{Lister, Lists, after, entry, ids, names, record};
+use crate::listers::{ListBench, Lister, after, entry, ids, names, record};
 
 #[tokio::test]
 async fn records_of_several_providers_come_by_when_they_were_created() {
@@ -16,7 +16,7 @@ async fn records_of_several_providers_come_by_when_they_were_created() {
             Lister::of(&[("b2", 2), ("b5", 5), ("b9", 9)], 1),
         ]
     };
-    let lists = Lists::new(listers());
+    let lists = ListBench::new(listers());
     let page = lists.page(200, &lists.beginning()).await;
     assert_eq!(ids(&page), ["a1", "b2", "a5", "a5-later", "b5", "b9"]);
     assert_eq!(page.next, Positions::new());
@@ -26,7 +26,7 @@ async fn records_of_several_providers_come_by_when_they_were_created() {
         lister.places.reverse();
         lister
     };
-    let lists = Lists::new(listers().into_iter().map(reversed).collect()).descending();
+    let lists = ListBench::new(listers().into_iter().map(reversed).collect()).descending();
     let page = lists.page(200, &lists.beginning()).await;
     assert_eq!(ids(&page), ["b9", "a5-later", "a5", "b5", "b2", "a1"]);
 }
@@ -34,7 +34,7 @@ async fn records_of_several_providers_come_by_when_they_were_created() {
 #[tokio::test]
 async fn a_record_without_a_time_counts_as_the_oldest() {
     let untimed = |id: &str| Some(Token { iat: None, ..record(id, 0) });
-    let lists = Lists::new(vec![
+    let lists = ListBench::new(vec![
         Lister::of(&[("a1", 1), ("a2", 2)], 9),
         Lister::new(vec![untimed("b"), Some(record("b1", 1))], 9),
     ]);
@@ -44,7 +44,7 @@ async fn a_record_without_a_time_counts_as_the_oldest() {
 #[tokio::test]
 async fn the_next_page_goes_on_behind_what_was_delivered() {
     let lists =
-        Lists::new(vec![Lister::of(&[("a1", 1), ("a3", 3), ("a4", 4)], 9), Lister::of(&[("b2", 2)], 9)]);
+        ListBench::new(vec![Lister::of(&[("a1", 1), ("a3", 3), ("a4", 4)], 9), Lister::of(&[("b2", 2)], 9)]);
     let first = lists.page(2, &lists.beginning()).await;
     assert_eq!(ids(&first), ["a1", "b2"]);
     assert_eq!(first.next, Positions::from([(name("a"), Some(after(1)))]), "the list of b has ended");
@@ -56,7 +56,7 @@ async fn the_next_page_goes_on_behind_what_was_delivered() {
 
 #[tokio::test]
 async fn a_full_page_asks_nobody_for_more() {
-    let lists = Lists::new(vec![Lister::of(&[("a1", 1), ("a2", 2)], 1)]);
+    let lists = ListBench::new(vec![Lister::of(&[("a1", 1), ("a2", 2)], 1)]);
     let page = lists.page(1, &lists.beginning()).await;
     assert_eq!(ids(&page), ["a1"]);
     assert_eq!(page.next, Positions::from([(name("a"), Some(after(1)))]));
@@ -67,7 +67,8 @@ async fn a_full_page_asks_nobody_for_more() {
 
 #[tokio::test]
 async fn only_the_named_providers_are_asked_and_for_what_was_meant() {
-    let mut lists = Lists::new(vec![Lister::of(&[("a1", 1)], 9), Lister::of(&[("b1", 1)], 9)]).descending();
+    let mut lists =
+        ListBench::new(vec![Lister::of(&[("a1", 1)], 9), Lister::of(&[("b1", 1)], 9)]).descending();
     lists.listing.filters = Filters { owner: Some("alice".to_owned()), ..Filters::default() };
     let from = Positions::from([(name("b"), None), (name("gone"), Some(after(7)))]);
     let page = lists.page(9, &from).await;
@@ -86,7 +87,7 @@ async fn a_state_is_judged_by_our_clock_and_counts_for_the_position() {
         Token { nbf: Some(at(10)), ..record("begins", 4) },
         Token { status: Status::Unknown, ..record("odd", 5) },
     ];
-    let mut lists = Lists::new(vec![Lister::new(places.into_iter().map(Some).collect(), 2)]);
+    let mut lists = ListBench::new(vec![Lister::new(places.into_iter().map(Some).collect(), 2)]);
     let states = |page: &Page<'_>| -> Vec<_> { page.records.iter().map(|listed| listed.state).collect() };
     use State::{Active, Expired, NotYetValid, Revoked, Unknown};
     let page = lists.page(9, &lists.beginning()).await;
@@ -106,7 +107,7 @@ async fn a_state_is_judged_by_our_clock_and_counts_for_the_position() {
 #[tokio::test]
 async fn a_provider_that_fails_is_told_and_hides_nothing_of_the_others() {
     for failure in failures_of_the_provider() {
-        let lists = Lists::new(vec![
+        let lists = ListBench::new(vec![
             Lister::of(&[("a1", 1), ("a4", 4)], 1).that_fails([None, Some(failure.clone())]),
             Lister::of(&[("b2", 2), ("b3", 3), ("b5", 5)], 1),
         ]);
@@ -124,7 +125,7 @@ async fn a_provider_that_fails_is_told_and_hides_nothing_of_the_others() {
 #[tokio::test]
 async fn where_all_fail_there_is_no_next_page_and_a_retry_asks_again() {
     let down = || Lister::of(&[("x", 1)], 9).that_fails([Some(Failure::Timeout)]);
-    let lists = Lists::new(vec![down(), down()]);
+    let lists = ListBench::new(vec![down(), down()]);
     let page = lists.page(9, &lists.beginning()).await;
     assert_eq!((page.records, page.failures.len()), (vec![], 2));
     assert_eq!((page.next, &page.retry), (Positions::new(), &lists.beginning()));
@@ -136,7 +137,8 @@ async fn where_all_fail_there_is_no_next_page_and_a_retry_asks_again() {
 #[tokio::test]
 async fn a_list_with_one_provider_down_comes_to_an_end() {
     let down = Lister::of(&[("a1", 1)], 9).that_fails([(); 9].map(|()| Some(Failure::Timeout)));
-    let lists = Lists::new(vec![down, Lister::of(&[("b1", 1), ("b2", 2), ("b3", 3)], 1), Lister::unable()]);
+    let lists =
+        ListBench::new(vec![down, Lister::of(&[("b1", 1), ("b2", 2), ("b3", 3)], 1), Lister::unable()]);
     let next = |page: &Page<'_>| Some(page.next.clone()).filter(|next| !next.is_empty());
     let pages = lists.followed(std::iter::repeat(1), 9, next).await;
     assert_eq!(pages.iter().flat_map(ids).collect::<Vec<_>>(), ["b1", "b2", "b3"]);
@@ -156,7 +158,7 @@ async fn a_list_with_one_provider_down_comes_to_an_end() {
 #[tokio::test]
 async fn who_cannot_list_is_named_on_every_page_and_keeps_none_alive() {
     let not_so = Lister::of(&[("c1", 1)], 9).that_fails([(); 3].map(|()| Some(Failure::Unsupported)));
-    let lists = Lists::new(vec![Lister::of(&[("a1", 1), ("a2", 2)], 9), Lister::unable(), not_so]);
+    let lists = ListBench::new(vec![Lister::of(&[("a1", 1), ("a2", 2)], 9), Lister::unable(), not_so]);
     let first = lists.page(1, &lists.beginning()).await;
     assert_eq!((ids(&first), names(first.unlisted)), (vec!["a1".to_owned()], ["b", "c"].into()));
     let second = lists.page(1, &first.next).await;
@@ -170,7 +172,7 @@ async fn who_cannot_list_is_named_on_every_page_and_keeps_none_alive() {
 
 #[tokio::test]
 async fn failed_list_is_the_last_failure_of_its_provider() {
-    let lists = Lists::new(vec![Lister::of(&[], 9).that_fails([Some(Failure::Timeout)])]);
+    let lists = ListBench::new(vec![Lister::of(&[], 9).that_fails([Some(Failure::Timeout)])]);
     lists.page(9, &lists.beginning()).await;
     let status = lists.resolver.providers().next().unwrap();
     assert_eq!(status.last_failure, Some((Failure::Timeout, at(0))));
@@ -182,7 +184,7 @@ async fn the_issuer_is_the_records_own_or_else_the_configured_one() {
     let lister = Arc::new(Lister::new(vec![Some(own), Some(good())], 9));
     let issuer = Some("configured".to_owned());
     let entries = vec![ProviderEntry { issuer, ..entry('a', &lister) }];
-    let lists = Lists::with_entries(entries, vec![lister]);
+    let lists = ListBench::with_entries(entries, vec![lister]);
     let page = lists.page(9, &lists.beginning()).await;
     let issuers: Vec<_> = page.records.iter().map(|it| it.token.iss.as_deref().unwrap()).collect();
     assert_eq!(issuers, ["own", "configured"]);
@@ -190,7 +192,7 @@ async fn the_issuer_is_the_records_own_or_else_the_configured_one() {
 
 #[tokio::test]
 async fn a_page_that_takes_too_many_questions_is_short() {
-    let mut lists = Lists::new(vec![Lister::new(vec![Some(record("a", 1)); 50], 1)]);
+    let mut lists = ListBench::new(vec![Lister::new(vec![Some(record("a", 1)); 50], 1)]);
     lists.state = Some(State::Revoked);
     let first = lists.page(9, &lists.beginning()).await;
     assert_eq!((first.records, lists.listers[0].asked().len()), (vec![], 20));
@@ -201,7 +203,7 @@ async fn a_page_that_takes_too_many_questions_is_short() {
 #[tokio::test]
 async fn a_list_that_goes_on_where_it_began_is_no_answer() {
     let stuck = Lister::new(vec![None; 5], 0);
-    let lists = Lists::new(vec![stuck, Lister::of(&[("b1", 1)], 9)]);
+    let lists = ListBench::new(vec![stuck, Lister::of(&[("b1", 1)], 9)]);
     let from = Positions::from([(name("a"), Some(after(3))), (name("b"), None)]);
     let page = lists.page(9, &from).await;
     assert_eq!(page.failures, [(&name("a"), BadAnswer::member("next page").into())]);
@@ -213,7 +215,7 @@ async fn a_list_that_goes_on_where_it_began_is_no_answer() {
 async fn a_position_that_fits_into_no_page_token_is_no_answer() {
     for (length, failures) in [(256, 0), (257, 1)] {
         for lister in [Lister::of(&[("a1", 1)], 9), Lister::new(vec![None; 2], 1)] {
-            let lists = Lists::new(vec![lister.with_handles("h".repeat(length))]);
+            let lists = ListBench::new(vec![lister.with_handles("h".repeat(length))]);
             assert_eq!(lists.page(1, &lists.beginning()).await.failures.len(), failures);
         }
     }

@@ -1,9 +1,9 @@
 //! Records by id: apart from tokens, only where the provider can, and with its issuer.
 
-use introspectd_core::{Capabilities, Failure, Introspection, TokenId};
+use introspectd_core::{Failure, Introspection, TokenId};
 use introspectd_resolver::{ProviderEntry, Source, Unmatched};
 
-use crate::harness::{Bench, Fake, LIMITS, Question, Seen, active, good, name, prefix, upstream, value};
+use crate::harness::{Bench, Can, Fake, LIMITS, Question, Seen, active, good, name, prefix, upstream, value};
 
 #[tokio::test]
 async fn a_record_by_id_and_one_by_token_are_never_the_same_fact() {
@@ -56,24 +56,12 @@ async fn a_lookup_at_an_unknown_provider_asks_nobody() {
 
 #[tokio::test]
 async fn who_cannot_look_up_is_not_asked() {
-    let provider = Fake::capable(Capabilities { introspect: true, ..Capabilities::default() });
+    let provider = Fake::that(Can::default());
     let bench = Bench::new(vec![upstream("as", &provider, None)], &Unmatched::Reject, LIMITS);
     for _ in 0..2 {
         assert_eq!(bench.lookup("id", "as").await, Seen::Fails(Failure::Unsupported));
     }
     assert_eq!(provider.questions(), 0);
-}
-
-#[tokio::test]
-async fn who_can_only_look_up_is_shown_no_token() {
-    let provider = Fake::capable(Capabilities { lookup: true, ..Capabilities::default() });
-    let upstreams = vec![upstream("as", &provider, Some(prefix("")))];
-    let bench = Bench::new(upstreams, &Unmatched::AskAll, LIMITS);
-    provider.script("x", good());
-    assert_eq!(bench.ask("x").await, Seen::Inactive(Source::Miss));
-    assert_eq!(bench.ask_only("x", "as").await, Seen::Inactive(Source::Miss));
-    assert_eq!(provider.questions(), 0);
-    assert_eq!(bench.lookup("x", "as").await, active(Source::Miss));
 }
 
 #[tokio::test]

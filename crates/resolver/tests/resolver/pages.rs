@@ -4,7 +4,7 @@ use introspectd_core::{Failure, Token};
 use introspectd_resolver::Page;
 use proptest::prelude::*;
 
-use crate::listers::{Lister, Lists, ids, record};
+use crate::listers::{ListBench, Lister, ids, record};
 
 /// What one provider has, and how it behaves.
 #[derive(Debug, Clone)]
@@ -45,7 +45,7 @@ impl Scripted {
 /// The ids on all pages, in their order. A page may be short, so there may be one for each question.
 fn walk(providers: &[Scripted], sizes: &[usize], descending: bool) -> Vec<String> {
     let listers = providers.iter().enumerate().map(|(called, it)| it.lister(called)).collect();
-    let mut lists = Lists::new(listers);
+    let mut lists = ListBench::new(listers);
     if descending {
         lists = lists.descending();
     }
@@ -84,7 +84,7 @@ proptest! {
             let lister = it.lister(called);
             if *is_down { lister.that_fails([(); 1000].map(|()| Some(Failure::Timeout))) } else { lister }
         };
-        let lists = Lists::new(providers.iter().enumerate().map(lister).collect());
+        let lists = ListBench::new(providers.iter().enumerate().map(lister).collect());
         let scripts: Vec<_> = providers.iter().map(|(it, _)| it.clone()).collect();
         let next = |page: &Page<'_>| Some(page.next.clone()).filter(|next| !next.is_empty());
         let walking = async {

@@ -5,12 +5,14 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
 use introspectd_core::{
-    BindingsFailed, Capabilities, Expiry, Failure, ManualClock, Outage, ProviderName, Remembered,
-    Revocations, Revoked, Status, Timestamp, Token, TokenId, Unreachable,
+    BindingsFailed, Expiry, Failure, ManualClock, Outage, ProviderName, Remembered, Revocations, Revoked,
+    Status, Timestamp, Token, TokenId, Unreachable,
 };
 use introspectd_resolver::{Resolver, Source, Unmatched};
 
-use crate::harness::{Bench, Fake, LIMITS, Question, Seen, active, at, good, name, prefix, upstream, value};
+use crate::harness::{
+    Bench, Can, Fake, LIMITS, Question, Seen, active, at, good, name, prefix, upstream, value,
+};
 
 /// Revocations in a map.
 #[derive(Debug, Default)]
@@ -43,13 +45,7 @@ impl Revocations for Store {
 }
 
 fn bench() -> (Bench, Arc<Fake>, Arc<Store>) {
-    let fake = Fake::capable(Capabilities {
-        introspect: true,
-        lookup: true,
-        revoke: true,
-        revoke_by_id: true,
-        ..Capabilities::default()
-    });
+    let fake = Fake::that(Can { lookup: true, revoke: true });
     fake.show_revoked();
     let (clock, store) = (Arc::new(ManualClock::at(at(0))), Arc::<Store>::default());
     let upstreams = vec![upstream("as", &fake, Some(prefix("")))];

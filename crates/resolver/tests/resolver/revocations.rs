@@ -2,21 +2,15 @@
 
 use std::sync::Arc;
 
-use introspectd_core::{Capabilities, Failure, Introspection, Outage, TokenId, Unreachable};
+use introspectd_core::{Failure, Introspection, Outage, TokenId, Unreachable};
 use introspectd_resolver::{Source, Unmatched};
 
 use crate::harness::{
-    Bench, Fake, LIMITS, Question, Seen, active, active_by, at, good, name, prefix, upstream, value,
+    Bench, Can, Fake, LIMITS, Question, Seen, active, active_by, at, good, name, prefix, upstream, value,
 };
 
 fn revoking() -> Arc<Fake> {
-    Fake::capable(Capabilities {
-        introspect: true,
-        lookup: true,
-        revoke: true,
-        revoke_by_id: true,
-        ..Capabilities::default()
-    })
+    Fake::that(Can { lookup: true, revoke: true })
 }
 
 fn bench() -> (Bench, [Arc<Fake>; 2]) {

@@ -1,6 +1,29 @@
 use std::fmt;
 
-use crate::{BindingsFailed, ProviderName, Timestamp, TokenId, TokenValue};
+use async_trait::async_trait;
+
+use crate::{BindingsFailed, Failure, ProviderName, Timestamp, TokenId, TokenValue};
+
+/// Revocation of tokens by their values.
+#[async_trait]
+pub trait Revocation: Send + Sync {
+    /// Revokes a token at the provider. Succeeds for a token that is unknown or already revoked.
+    ///
+    /// # Errors
+    /// A [`Failure`] unless the provider confirmed the revocation, which may have happened all the
+    /// same. [`Failure::Unsupported`], without a request, if this token cannot be named there.
+    async fn revoke(&self, token: &TokenValue) -> Result<(), Failure>;
+}
+
+/// Revocation of tokens by the ids of their records.
+#[async_trait]
+pub trait RevocationById: Send + Sync {
+    /// Revokes the token of the record with this id.
+    ///
+    /// # Errors
+    /// Those of [`Revocation::revoke`].
+    async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure>;
+}
 
 /// Store of confirmed revocations, which override what the provider still reports.
 ///

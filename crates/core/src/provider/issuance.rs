@@ -1,8 +1,30 @@
 use std::fmt;
 
+use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{ProviderName, Timestamp, TokenId, TokenValue};
+use crate::{Failure, ProviderName, Timestamp, TokenId, TokenValue};
+
+/// Issuance of tokens that only their issuance, or a trusted caller, connects with their records.
+#[async_trait]
+pub trait Issuance: Send + Sync {
+    /// Returns the id of the record that the token is bound to, without a request to the provider.
+    async fn bound(&self, token: &TokenValue) -> Option<TokenId>;
+
+    /// Binds the token to the record with this id until it ends; replaces another binding only with
+    /// `replace`. A token's holder is not trusted here: the caller needs the permission `bind`.
+    ///
+    /// # Errors
+    /// A [`Failure`] if the record could not be read or the binding not kept.
+    async fn bind(&self, token: &TokenValue, id: &TokenId, replace: bool) -> Result<Bound, Failure>;
+
+    /// Relays a request for a token with the caller's credentials, none of ours, and binds the
+    /// issued token.
+    ///
+    /// # Errors
+    /// A [`Failure`] if the provider did not answer, or the issued token could not be bound.
+    async fn issue(&self, request: Bytes) -> Result<Issued, Failure>;
+}
 
 /// Store of bindings: which record each token belongs to, as a trusted caller or the issuing
 /// response said.
