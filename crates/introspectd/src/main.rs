@@ -1,5 +1,6 @@
 //! The command line of introspectd.
 
+mod allocator;
 mod command;
 
 use std::io::{self, Write};
@@ -10,11 +11,6 @@ use clap::{CommandFactory, Parser, Subcommand};
 use introspectd_cli::{Explain, Health, Lookup, Purge, Revoke, Tokens};
 
 use command::{check, completions, hash_secret, man, serve, try_out};
-
-/// A full cache is hundreds of thousands of small pieces among the short-lived ones of every request. The system's
-/// allocator keeps holes between them, a fifth of the whole.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// One endpoint that answers "is this OAuth token good, and what may it do?" for the tokens of many
 /// authorization servers.

@@ -12,6 +12,7 @@ use introspectd_settings::Environment;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Outcome, Stopped, complaint, environment, proxies};
+use crate::allocator::return_freed_memory;
 
 /// Run the server until SIGTERM or SIGINT, then let requests under way end.
 #[derive(Args)]
@@ -89,6 +90,7 @@ async fn serve(config: Config) -> io::Result<Why> {
     let workers = Workers::start(workers)?;
     let audit_failed = bound.audit_failed();
     let serving = tokio::spawn(bound.run(workers, stop));
+    tokio::spawn(return_freed_memory());
     tell_service_manager("READY=1");
     let why = tokio::select! {
         () = signals.end() => Why::Signal,
