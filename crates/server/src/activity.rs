@@ -196,6 +196,16 @@ impl Unsent {
 }
 
 impl InFlight {
+    /// Lets all other connections of the worker go first, where no caller has authenticated on this one.
+    ///
+    /// A stranger may send hundreds of requests at once: a caller then waits for one of each stranger, not for all.
+    /// Cancel-safe.
+    pub(crate) async fn give_way(&self) {
+        if !self.0.is_recognized() {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Ends the request. Returns whether its answer is the last one of its connection.
     pub(crate) fn end(self) -> bool {
         self.0.is_last()

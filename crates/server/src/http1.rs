@@ -48,6 +48,7 @@ where
         let reply = answer(request);
         async move {
             let mut reply = reply.await;
+            in_flight.give_way().await;
             if in_flight.end() {
                 reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }

@@ -55,6 +55,7 @@ where
         let activity = Arc::clone(&activity);
         async move {
             let reply = reply.await;
+            in_flight.give_way().await;
             in_flight.end();
             let bytes = usize::try_from(reply.body().size_hint().lower()).unwrap_or(usize::MAX);
             let unsent = activity.owe(bytes).ok_or(TooMuchUnsent)?;

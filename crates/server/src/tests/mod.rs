@@ -2,12 +2,14 @@
 //! on a paused clock.
 
 mod certificates;
+mod fairness;
 mod lifetimes;
 mod memory;
 mod stalls;
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -33,12 +35,15 @@ static LONG: &str = match std::str::from_utf8(&[b'x'; 80 * 1024]) {
     Err(_) => "",
 };
 
-/// Listener in memory, whose every answer is [`LONG`].
+/// Listener in memory, with one and the same answer to all.
 #[derive(Clone)]
 struct Served {
     max_age: Duration,
     /// Time that an answer takes.
     takes: Duration,
+    says: &'static str,
+    /// Requests so far.
+    asked: Arc<AtomicUsize>,
     tls: Option<Arc<Tls>>,
     clock: Arc<ManualClock>,
 }
@@ -48,6 +53,8 @@ impl Default for Served {
         Self {
             max_age: Duration::from_secs(1_000_000),
             takes: Duration::ZERO,
+            says: LONG,
+            asked: Arc::default(),
             tls: None,
             clock: Arc::new(ManualClock::at(Timestamp::from_seconds(1_700_000_000).unwrap())),
         }
@@ -57,15 +64,20 @@ impl Default for Served {
 impl Served {
     fn connect(&self) -> DuplexStream {
         let (near, far) = duplex(64 * 1024);
-        let Self { max_age, takes, tls, clock } = self.clone();
+        let Self { max_age, takes, says, asked, tls, clock } = self.clone();
         tokio::spawn(async move {
             let place = Places::new(1).take().await;
             let terms = Arc::new(Terms { tls, max_age, max_head: 32 * 1024, clock });
             let (_running, stop) = Stop::new();
             let open = |_: &Arrival| {
-                move |_| async move {
-                    tokio::time::sleep(takes).await;
-                    Response::new(Full::<Bytes>::from(LONG))
+                move |_| {
+                    asked.fetch_add(1, Relaxed);
+                    async move {
+                        if !takes.is_zero() {
+                            tokio::time::sleep(takes).await;
+                        }
+                        Response::new(Full::<Bytes>::from(says))
+                    }
                 }
             };
             serve(Memory(far), place, terms, open, stop).await;
