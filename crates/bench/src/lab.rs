@@ -110,6 +110,21 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
+    /// Starts one that gives way to every other process: for loads in which the work at the authority is not what
+    /// is measured, and which would be on another machine.
+    pub(crate) fn start_aside(lab: &Lab) -> Result<Self> {
+        // A process inherits the priority of the thread that starts it.
+        let started = std::thread::scope(|scope| {
+            scope
+                .spawn(|| {
+                    crate::process::give_way();
+                    Self::start(lab)
+                })
+                .join()
+        });
+        started.unwrap_or_else(|_| Err(Failure::new("the thread that starts the authority failed")))
+    }
+
     pub(crate) fn start(lab: &Lab) -> Result<Self> {
         let port = free_port()?;
         let mut process = Process::start(&role("authority", port)?, &lab.folder("authority")?.join("log"))?;

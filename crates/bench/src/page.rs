@@ -65,16 +65,16 @@ Medians. CPU is user and system time of all the server's processes, for each req
 - Memory is the growth of the process (proportional set size), from after a few hundred tokens.
 - Revocations: a cache of 120,000 tokens, and hits on 100,000 of them at 10,000/s, in turns quiet, beside `DELETE`s of
   records that their provider confirms, and beside purges of subjects, each of which one of the other tokens has. A
-  hash of 24 bits makes a purge mean another token now and then: one question in 10,000 may reach the authorization
+  hash of 24 bits makes a purge mean another token now and then: one question in 2,000 may reach the authorization
   server. They come 64 at once on connections of their own, every 50 ms or, where that is later, as soon as all are answered. Their
   CPU is the server's, asked for nothing else.
-- Idle connections have asked once, and got an active answer. Memory is the growth of the resident set; what the kernel
-  keeps for a socket is not in it.
+- Idle connections have asked once, got an active answer, and rested for five seconds. Memory is the growth of the
+  resident set; what the kernel keeps for a socket is not in it.
 - Wrong secrets come on 64 connections of their own, eight requests at a time, each with another secret of a caller that
   is known; `[log]` is at its default, and standard error a pipe that is read. Hits are on 100,000 tokens at 10,000/s.
   The same flood at bare hyper, in place of introspectd, shows what sharing the machine costs alone.
-- Clients that revoke or show wrong secrets run at the lowest priority (nice 19), since they would be on other machines;
-  those whose latency is measured do not.
+- Clients that revoke or show wrong secrets run at the lowest priority (nice 19), as does the authorization server that
+  confirms revocations, since they would be on other machines; clients whose latency is measured do not.
 - Over gRPC h2load asks `Check` about one token, one call at a time on each of 64 connections, and shows no percentiles.
   Bare tonic is tonic's own server with a constant answer, which it had from introspectd.
 - Over TLS both have the same library (rustls) and a P-256 certificate, and connections stay open: what is measured is

@@ -45,8 +45,9 @@ fn one_round(lab: &Lab, authority: &Authority, ledger: &mut Ledger) -> Result<()
     Ok(())
 }
 
-/// Resident memory, after the work that is put off.
+/// Resident memory at rest: buffers go after two seconds without a request, and their memory is returned within
+/// two more.
 fn settled(running: &Running) -> u64 {
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(5));
     running.memory().resident
 }

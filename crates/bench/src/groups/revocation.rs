@@ -31,7 +31,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
 }
 
 fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
-    let authority = Authority::start(lab)?;
+    let authority = Authority::start_aside(lab)?;
     let running = Running::start(lab, Subject::Introspectd, authority.port, Room::OPERATED)?;
     let prefix = lab.prefix();
     running.fill(&prefix, 0..CACHED)?;
