@@ -10,7 +10,7 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use introspectd_core::{SystemClock, TokenValue};
-use introspectd_front::{Entrance, Rendered, parts};
+use introspectd_front::{Entrance, KeptAnswer, parts};
 use introspectd_resolver::Keep;
 use introspectd_resolver::parts::{Parts, Question};
 use introspectd_server::Arrival;
@@ -45,7 +45,7 @@ fn all(criterion: &mut Criterion) {
         bench.iter(|| parts::caller(&session, black_box(&headers)));
     });
 
-    let cache = Parts::<Rendered>::new(LIMITS, Arc::new(SystemClock::default())).expect("random bytes");
+    let cache = Parts::<KeptAnswer>::new(LIMITS, Arc::new(SystemClock::default())).expect("random bytes");
     let question = token(0);
     criterion.bench_function("key", |bench| bench.iter(|| cache.key(black_box(&question))));
 
@@ -63,12 +63,12 @@ fn all(criterion: &mut Criterion) {
         });
     }
 
-    let rendered = Rendered::keep(&provider(), record());
+    let rendered = KeptAnswer::keep(&provider(), record());
     criterion.bench_function("reply", |bench| {
         bench.iter_batched(|| headers.clone(), |room| parts::reply(room, &rendered), BatchSize::SmallInput);
     });
     criterion.bench_function("write a reply, once for each fact", |bench| {
-        bench.iter_batched(record, |token| Rendered::keep(&provider(), token), BatchSize::SmallInput);
+        bench.iter_batched(record, |token| KeptAnswer::keep(&provider(), token), BatchSize::SmallInput);
     });
 }
 

@@ -12,24 +12,26 @@ use introspectd_resolver::{Resolution, Resolver};
 use introspectd_server::{Arrival, LongHead, Origin, X_INTROSPECTD_ERROR, names_one_host};
 
 use crate::audit::{Asked, Call, Note, Outcome, Told};
+use crate::authentication::Peer;
 use crate::body::{drain, read_form};
-use crate::caller::{self, Caller, Callers, Peer, Permission};
-use crate::decision::{Allowed, BadMessage, Policies, Policy, decide, named_in, refusal, shown};
+use crate::decision::{Allowed, BadMessage, decide, named_in, refusal, shown};
 use crate::description::public_url::PublicUrl;
 use crate::description::way::Way;
 use crate::form::{IntrospectForm, Subject};
-use crate::inactive::Inactive;
 use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
 use crate::records::page_token::PageTokens;
-use crate::reply::{self, Rendered, Reply};
+use crate::reply::{self, Reply};
+use introspectd_service::refusal::Inactive;
+use introspectd_service::{
+    Caller, Callers, KeptAnswer, Permission, Policies, Policy, Rules, certificate_names,
+};
 
 /// What callers ask: `POST /introspect`, proxies about their clients (`/forward-auth`), and operators (`/revoke`,
 /// `/v1`); and what programs read of it (`/openapi.json`).
 pub struct Api {
-    callers: Callers,
-    policies: Policies,
-    resolver: Arc<Resolver<Rendered>>,
+    rules: Arc<Rules>,
+    resolver: Arc<Resolver<KeptAnswer>>,
     clock: Arc<dyn Clock>,
     page_tokens: PageTokens,
     public_url: Option<PublicUrl>,
@@ -61,12 +63,13 @@ impl Api {
     pub fn new(
         callers: Callers,
         policies: Policies,
-        resolver: Arc<Resolver<Rendered>>,
+        resolver: Arc<Resolver<KeptAnswer>>,
         clock: Arc<dyn Clock>,
         audit: Audit,
     ) -> io::Result<Self> {
         let page_tokens = PageTokens::new()?;
-        Ok(Self { callers, policies, resolver, clock, page_tokens, public_url: None, audit })
+        let rules = Arc::new(Rules { callers, policies });
+        Ok(Self { rules, resolver, clock, page_tokens, public_url: None, audit })
     }
 
     /// Tells clients that they reach it there. Otherwise each is told where its request says that it did.
@@ -88,14 +91,14 @@ impl Api {
 
     /// The caller of this name.
     pub fn caller(&self, name: &str) -> Option<&Arc<Caller>> {
-        self.callers.named(name)
+        self.rules.callers.named(name)
     }
 
     /// For a connection that came in by this entrance. Who its certificate says that it is counts before what the
     /// listener says of everybody.
     pub fn session(self: &Arc<Self>, entrance: &Entrance, arrival: &Arrival) -> Arc<Session> {
-        let certificate = arrival.certificate.as_deref().map(caller::names).unwrap_or_default();
-        let caller = self.callers.with_certificate(&certificate).or(entrance.caller.as_ref());
+        let certificate = arrival.certificate.as_deref().map(certificate_names).unwrap_or_default();
+        let caller = self.rules.callers.with_certificate(&certificate).or(entrance.caller.as_ref());
         let peer = Peer::new(caller.cloned(), entrance.takes_caller_header, arrival.standing.clone());
         Arc::new(Session { api: Arc::clone(self), origin: arrival.origin, way: Way::of(arrival), peer })
     }
@@ -169,7 +172,7 @@ impl Session {
         proxy: &HeaderMap,
         client: &HeaderMap,
     ) -> Result<Allowed, Reply> {
-        let policy = self.api.policies.named(policy);
+        let policy = self.api.rules.policies.named(policy);
         self.judge(policy, proxy, client).await.map_err(|problem| {
             self.tell_of_denial(policy, proxy, client, &problem);
             refusal(&problem, policy.map(|(_, policy)| policy), Language::of(client))
@@ -178,7 +181,7 @@ impl Session {
 
     /// The refusal, if a proxy is unknown: to be asked before anything of its message is read.
     pub fn refuse_stranger(&self, proxy: &HeaderMap) -> Option<Reply> {
-        let known = self.peer.proxy(&self.api.callers, proxy);
+        let known = self.peer.proxy(&self.api.rules.callers, proxy);
         known.err().map(|problem| self.refuse_unread(proxy, &problem))
     }
 
@@ -201,11 +204,11 @@ impl Session {
         client: &HeaderMap,
         problem: &Problem,
     ) {
-        let caller = self.peer.proxy(&self.api.callers, proxy).ok().map(|caller| &**caller);
+        let caller = self.peer.proxy(&self.api.rules.callers, proxy).ok().map(|caller| &**caller);
         let note = || {
             let may_ask = |name: &ProviderName| {
                 caller.is_some_and(|caller| caller.may_ask(name))
-                    && policy.is_some_and(|(_, policy)| policy.takes(name))
+                    && policy.is_some_and(|(_, policy)| policy.accepts(name))
             };
             let token = shown(client);
             let note = token.map(|token| self.note_of_token(Call::ForwardAuth, &token, None, may_ask));
@@ -223,7 +226,7 @@ impl Session {
         client: &HeaderMap,
     ) -> Result<Allowed, Problem> {
         let (name, policy) = policy.ok_or(Problem::NoPolicy)?;
-        let caller = self.peer.proxy(&self.api.callers, proxy)?;
+        let caller = self.peer.proxy(&self.api.rules.callers, proxy)?;
         caller.must_have(&[Permission::Introspect])?;
         if !caller.may_use(name) {
             return Err(Problem::AccessDenied);
@@ -237,7 +240,7 @@ impl Session {
     }
 
     pub(crate) fn caller(&self, headers: &HeaderMap) -> Result<&Arc<Caller>, Problem> {
-        self.peer.caller(&self.api.callers, headers)
+        self.peer.caller(&self.api.rules.callers, headers)
     }
 
     /// The caller, if it has this permission.
@@ -251,7 +254,7 @@ impl Session {
         Ok(caller)
     }
 
-    pub(crate) fn resolver(&self) -> &Arc<Resolver<Rendered>> {
+    pub(crate) fn resolver(&self) -> &Arc<Resolver<KeptAnswer>> {
         &self.api.resolver
     }
 
@@ -273,7 +276,7 @@ impl Session {
     }
 
     pub(crate) fn policy(&self, name: &str) -> Option<(&str, &Policy)> {
-        self.api.policies.named(name)
+        self.api.rules.policies.named(name)
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
@@ -336,7 +339,7 @@ impl Api {
         &self,
         caller: &Caller,
         form: IntrospectForm,
-    ) -> Result<Resolution<'_, Rendered>, Problem> {
+    ) -> Result<Resolution<'_, KeptAnswer>, Problem> {
         let provider = form.provider.as_deref().map(|name| self.provider(caller, name)).transpose()?;
         match form.subject {
             Subject::Token(token) => self.by_token(caller, token, provider).await,
@@ -349,7 +352,7 @@ impl Api {
         caller: &Caller,
         token: TokenValue,
         provider: Option<&ProviderName>,
-    ) -> Result<Resolution<'_, Rendered>, Problem> {
+    ) -> Result<Resolution<'_, KeptAnswer>, Problem> {
         caller.must_have(&[Permission::Introspect])?;
         Ok(self.resolver.introspect(token, provider, |name| caller.may_ask(name)).await?)
     }
@@ -361,7 +364,7 @@ impl Api {
         caller: &Caller,
         id: TokenId,
         provider: Option<&ProviderName>,
-    ) -> Result<Resolution<'_, Rendered>, Problem> {
+    ) -> Result<Resolution<'_, KeptAnswer>, Problem> {
         caller.must_have(&[Permission::Lookup])?;
         let provider = provider.ok_or(InvalidRequest::ProviderNeeded)?;
         Ok(self.resolver.lookup(id, provider).await?)

@@ -4,20 +4,18 @@
 //! `Problem`; only the outermost one turns it into an answer, by one table. This
 //! crate knows no vendor: it hands tokens to the resolver and judges the facts that come back.
 //!
-//! `introspectd_server` brings requests, `caller` knows who sends them, `api` and `admin` answer them,
+//! `introspectd_server` brings requests, `authentication` knows who sends them, `api` and `admin` answer them,
 //! `decision` says whether a proxy may let its client's request pass, and `description` tells programs
 //! what is served.
 
 mod admin;
 mod api;
 mod audit;
+mod authentication;
 mod body;
-mod caller;
 mod decision;
 mod description;
 mod form;
-mod inactive;
-mod lacking;
 mod language;
 #[cfg(feature = "parts")]
 pub mod parts;
@@ -29,10 +27,11 @@ pub use admin::{Admin, Readiness};
 pub use api::{Api, Entrance, Session};
 pub use audit::REFUSALS;
 pub use body::drain;
-pub use caller::{
-    Caller, Callers, CertificateName, InvalidCertificateName, Permission, SecretDigest, Selection,
-};
-pub use decision::{Allowed, BadMessage, DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
+pub use decision::{Allowed, BadMessage};
 pub use description::{InvalidPublicUrl, PublicUrl};
 pub use introspectd_core::{Json, Members};
-pub use reply::{Content, Rendered, Reply};
+pub use introspectd_service::{
+    Caller, Callers, CertificateName, DEFAULT_POLICY, InvalidCertificateName, KeptAnswer, Permission,
+    Policies, Policy, Requirements, SecretDigest, Selection, Unavailable,
+};
+pub use reply::{Content, Reply};

@@ -6,7 +6,8 @@ use introspectd_resolver::Source;
 
 use crate::api::Session;
 use crate::form::IntrospectForm;
-use crate::reply::{self, Rendered, Reply};
+use crate::reply::{self, Reply};
+use introspectd_service::KeptAnswer;
 
 /// Reads a form. Whether it is one.
 pub fn form(body: &[u8]) -> bool {
@@ -19,6 +20,6 @@ pub fn caller(session: &Session, headers: &HeaderMap) -> bool {
 }
 
 /// Writes the answer of a hit.
-pub fn reply(room: HeaderMap, rendered: &Rendered) -> Reply {
+pub fn reply(room: HeaderMap, rendered: &KeptAnswer) -> Reply {
     reply::introspection(room, Some(rendered), Source::Hit, Timestamp::MIN)
 }

@@ -2,8 +2,8 @@ use std::borrow::Cow;
 
 use introspectd_core::{ProviderName, TokenId, TokenValue};
 
-use crate::inactive::Inactive;
 use crate::problem::{Conflict, InvalidRequest, Problem};
+use introspectd_service::refusal::Inactive;
 
 /// What was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -173,9 +173,9 @@ impl Outcome<'_> {
             Self::Inactive(Inactive::NotKnown) | Self::Problem(Problem::InvalidToken(Inactive::NotKnown))
                 if note.is_nobodys =>
             {
-                Some(Inactive::NoProvider.word().into())
+                Some(Inactive::NoProvider.as_str().into())
             }
-            Self::Inactive(why) => Some(why.word().into()),
+            Self::Inactive(why) => Some(why.as_str().into()),
             Self::Problem(problem) => reason(problem),
             Self::Done | Self::Abandoned => None,
         }
@@ -212,14 +212,14 @@ pub(super) fn is_of_form(problem: &Problem) -> bool {
 /// What the answer's `error` leaves open.
 fn reason(problem: &Problem) -> Option<Cow<'static, str>> {
     match problem {
-        Problem::InvalidToken(why) => Some(why.word().into()),
-        Problem::InsufficientScope { lacking, .. } => Some(lacking.to_string().into()),
+        Problem::InvalidToken(why) => Some(why.as_str().into()),
+        Problem::InsufficientScope { missing, .. } => Some(missing.to_string().into()),
         Problem::Failure(failure) | Problem::NotRevoked(failure) | Problem::NotBound(failure) => {
             Some(failure.to_string().into())
         }
         Problem::NoPolicy => Some("no_policy".into()),
         Problem::Conflict(Conflict::OtherId) => Some("bound_to_another_id".into()),
-        Problem::Conflict(Conflict::Revoked) => Some(Inactive::Revoked.word().into()),
+        Problem::Conflict(Conflict::Revoked) => Some(Inactive::Revoked.as_str().into()),
         Problem::InvalidRequest(InvalidRequest::TokenIsId | InvalidRequest::TokenSpellsId) => {
             Some("token_is_an_id".into())
         }

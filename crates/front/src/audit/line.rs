@@ -77,12 +77,11 @@ impl Event<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::inactive::Inactive;
-    use crate::lacking::Lacking;
     use crate::problem::Problem;
-    use http::HeaderValue;
     use introspectd_audit::Fingerprints;
     use introspectd_core::{Failure, TokenId, TokenValue};
+    use introspectd_service::refusal::Inactive;
+    use introspectd_service::refusal::Missing;
 
     fn line(note: &Note, outcome: Outcome<'_>) -> String {
         let key = Fingerprints::keyed(&"a key".to_owned().into());
@@ -156,8 +155,8 @@ mod tests {
                 r#""outcome":"upstream_timeout","reason":"the provider gave no answer in time""#
             )
         );
-        let lacking = Lacking { scope: true, role: false, aud: true };
-        let insufficient = Problem::InsufficientScope { challenge: HeaderValue::from_static("x"), lacking };
+        let missing = Missing { scope: true, role: false, aud: true };
+        let insufficient = Problem::InsufficientScope { challenge: "x".into(), missing };
         let note = Note { policy: Some("orders".to_owned()), ..Note::of(Call::ForwardAuth) };
         assert_eq!(
             told(&note, Outcome::Problem(&insufficient)),

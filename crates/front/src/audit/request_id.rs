@@ -5,7 +5,7 @@ use introspectd_core::TokenValue;
 use secrecy::ExposeSecret;
 
 use super::event::Note;
-use crate::caller::credentials;
+use crate::authentication::credentials;
 
 /// By which a caller finds what was told of its request.
 pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");

@@ -7,11 +7,11 @@ use super::line::Event;
 use super::request_id::{X_REQUEST_ID, request_id};
 use super::trace;
 use crate::api::Session;
-use crate::caller::Caller;
 use crate::form::{IntrospectForm, Subject};
 use crate::language::Language;
 use crate::problem::Problem;
 use crate::reply::Reply;
+use introspectd_service::Caller;
 
 /// The id of a request that a line was written about. Its answer bears it.
 pub(crate) struct Told(HeaderValue);

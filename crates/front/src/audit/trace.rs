@@ -4,8 +4,8 @@ use introspectd_server::Origin;
 use tracing::Level;
 
 use super::event::{Call, Note, Outcome};
-use crate::caller::Caller;
 use crate::problem::Problem;
+use introspectd_service::Caller;
 
 /// Target of the log lines that anybody can cause, so that they can be kept from displacing others.
 pub const REFUSALS: &str = "introspectd_front::refusals";

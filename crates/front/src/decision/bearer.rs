@@ -2,7 +2,8 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use introspectd_core::TokenValue;
 
-use crate::inactive::Inactive;
+use introspectd_service::refusal::Inactive;
+
 use crate::problem::Problem;
 
 /// The token that a client shows: RFC 6750 section 2.1, in its one `Authorization` header and nowhere else.

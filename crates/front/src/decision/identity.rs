@@ -1,6 +1,6 @@
 use http::{HeaderName, HeaderValue};
 
-use crate::decision::claims::Claims;
+use introspectd_service::Claims;
 
 /// The headers that tell an application who its client is. All of them, always: a proxy that copies them overwrites
 /// what the client forged.

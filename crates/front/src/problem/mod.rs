@@ -2,6 +2,7 @@ mod conflict;
 mod invalid_query;
 mod invalid_request;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{ACCEPT_ENCODING, ALLOW, CONTENT_LANGUAGE, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
@@ -10,10 +11,9 @@ use introspectd_core::{Failure, Outage};
 use introspectd_server::{HEAD_TOO_LONG, HEAD_TOO_LONG_DESCRIPTION};
 use serde::Serialize;
 
-use crate::inactive::Inactive;
-use crate::lacking::Lacking;
 use crate::language::Language;
 use crate::reply::{Reply, json};
+use introspectd_service::refusal::{CallerFault, Inactive, Missing};
 
 pub(crate) use conflict::Conflict;
 pub(crate) use invalid_query::InvalidQuery;
@@ -43,8 +43,9 @@ pub(crate) enum Problem {
     InvalidToken(Inactive),
     /// With the challenge of the policy that it does not meet.
     InsufficientScope {
-        challenge: HeaderValue,
-        lacking: Lacking,
+        /// Scopes that the policy requires.
+        challenge: Arc<str>,
+        missing: Missing,
     },
     // The caller is.
     InvalidClient,
@@ -256,7 +257,7 @@ impl Problem {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer error=\"invalid_token\""));
             }
             Self::InsufficientScope { challenge, .. } => {
-                headers.insert(WWW_AUTHENTICATE, challenge.clone());
+                headers.insert(WWW_AUTHENTICATE, insufficient_scope(challenge));
             }
             Self::InvalidProxy => {
                 // No scheme that the proxy's client would know: a browser would ask its user for our secret.
@@ -288,6 +289,26 @@ impl Problem {
             | Self::NotCounted => {}
         }
         response
+    }
+}
+
+/// Challenge of RFC 6750 section 3. Scope-tokens have no quote and no backslash, so they need no
+/// escape inside the quotes.
+fn insufficient_scope(scopes: &str) -> HeaderValue {
+    let plain = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");
+    if scopes.is_empty() {
+        return plain;
+    }
+    let text = format!("Bearer error=\"insufficient_scope\", scope=\"{scopes}\"");
+    HeaderValue::try_from(text).unwrap_or(plain)
+}
+
+impl From<CallerFault> for Problem {
+    fn from(fault: CallerFault) -> Self {
+        match fault {
+            CallerFault::Unauthenticated => Self::InvalidClient,
+            CallerFault::AccessDenied => Self::AccessDenied,
+        }
     }
 }
 

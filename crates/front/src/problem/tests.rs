@@ -9,8 +9,8 @@ fn outage(outage: Outage, seconds: Option<u64>) -> Problem {
 #[test]
 fn every_problem_has_its_status_and_error() {
     let mut answered = BTreeSet::new();
-    let challenge = HeaderValue::from_static("x");
-    let insufficient = Problem::InsufficientScope { challenge, lacking: Lacking::default() };
+    let challenge = "x".into();
+    let insufficient = Problem::InsufficientScope { challenge, missing: Missing::default() };
     for (problem, status, error) in [
         (InvalidRequest::NoToken.into(), 400, "invalid_request"),
         (Problem::MissingToken, 401, "missing_token"),
@@ -60,4 +60,10 @@ fn the_headers_that_a_status_needs() {
     assert_eq!(reply(outage(Outage::Status(429), Some(17))).headers()["retry-after"], "17");
     assert_eq!(reply(outage(Outage::Closed, Some(0))).headers()["retry-after"], "1");
     assert_eq!(reply(outage(Outage::Closed, None)).headers()["retry-after"], "1");
+}
+
+#[test]
+fn the_challenge_names_the_scopes() {
+    assert_eq!(insufficient_scope("a b.c"), "Bearer error=\"insufficient_scope\", scope=\"a b.c\"");
+    assert_eq!(insufficient_scope(""), "Bearer error=\"insufficient_scope\"");
 }

@@ -9,9 +9,9 @@ use super::to_its_end;
 use crate::api::Session;
 use crate::audit::Note;
 use crate::body::{read_json, read_object};
-use crate::caller::Permission;
 use crate::problem::{Conflict, InvalidRequest, Problem};
 use crate::reply::{self, Reply};
+use introspectd_service::Permission;
 
 /// Which token is to stand for which record.
 #[derive(Deserialize)]

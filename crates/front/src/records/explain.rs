@@ -7,12 +7,13 @@ use super::judged::Judged;
 use crate::api::Session;
 use crate::audit::{Call, Note};
 use crate::body::read_form;
-use crate::caller::{Caller, Permission};
-use crate::decision::{Policy, judge_text, refusal};
+use crate::decision::{judge_text, refusal};
 use crate::form::{IntrospectForm, Subject, value_of};
 use crate::language::Language;
 use crate::problem::{InvalidRequest, Problem};
 use crate::reply::{self, Reply};
+use introspectd_service::Policy;
+use introspectd_service::{Caller, Permission};
 
 impl Session {
     /// `POST /v1/explain`: why `/introspect` answers what it does, and with `policy`, why `/forward-auth` would.

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use introspectd_audit::Fingerprint;
 use introspectd_core::{Failure, NotBearer, Outage, Status, Timestamp};
 use introspectd_resolver::{Account, Answer, Explanation, Fact, Held, NotAsked, Resolution, Rule, Source};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::judged::Judged;
-use crate::inactive::Inactive;
 use crate::problem::Problem;
-use crate::reply::{self, Rendered};
+use introspectd_service::KeptAnswer;
+use introspectd_service::refusal::Inactive;
 
 /// Never with the token itself. What is unknown is absent.
 #[derive(Serialize)]
@@ -116,7 +116,7 @@ struct Decision<'a> {
 }
 
 impl<'a> Explained<'a> {
-    pub(super) fn new(explanation: &'a Explanation<'a, Rendered>, now: Timestamp) -> Self {
+    pub(super) fn new(explanation: &'a Explanation<'a, KeptAnswer>, now: Timestamp) -> Self {
         let Explanation { rule, accounts, outcome: _ } = explanation;
         let (rule, value) = match rule {
             Some(Rule::JwtIssuer(issuer)) => ("jwt_issuer", Some(*issuer)),
@@ -168,7 +168,7 @@ impl<'a> Explained<'a> {
 }
 
 impl<'a> Provider<'a> {
-    fn new(account: &'a Account<'_, Rendered>, now: Timestamp) -> Self {
+    fn new(account: &'a Account<'_, KeptAnswer>, now: Timestamp) -> Self {
         let Account { provider, held, answer } = account;
         let upstream = match answer {
             Ok(answer) => Upstream::new(answer, now),
@@ -202,7 +202,7 @@ impl Upstream {
         Self { asked: "no", because: Some(because), ..Self::default() }
     }
 
-    fn new(answer: &Answer<'_, Rendered>, now: Timestamp) -> Self {
+    fn new(answer: &Answer<'_, KeptAnswer>, now: Timestamp) -> Self {
         let Answer { outcome, failure, took, is_remembered } = answer;
         let (fact, asked) = match outcome {
             Ok(Resolution { fact, source: _ }) if *is_remembered => {
@@ -238,13 +238,7 @@ fn asked(source: Source) -> Upstream {
     }
 }
 
-fn said(fact: &Fact<Rendered>, now: Timestamp) -> (&'static str, Option<Times>) {
-    #[derive(Deserialize)]
-    struct Told {
-        iat: Option<i64>,
-        /// `nbf` as sent: the one that is judged may be earlier by a clock skew.
-        nbf: Option<i64>,
-    }
+fn said(fact: &Fact<KeptAnswer>, now: Timestamp) -> (&'static str, Option<Times>) {
     let Some(record) = &fact.record else { return ("inactive", None) };
     let validity = &record.validity;
     let status = match validity.status {
@@ -254,19 +248,15 @@ fn said(fact: &Fact<Rendered>, now: Timestamp) -> (&'static str, Option<Times>) 
         Status::Expired => "expired",
         Status::Unknown | Status::Unreported => "unknown",
     };
-    let told: Option<Told> = serde_json::from_slice(record.kept.as_bytes()).ok();
-    let (iat, nbf) = told.map(|told| (told.iat, told.nbf)).unwrap_or_default();
-    let times = Times {
-        state: reply::word(validity.state(now)),
-        exp: validity.exp().map(Timestamp::seconds),
-        iat,
-        nbf,
-    };
+    // `nbf` as sent: the one that is judged may be earlier by a clock skew.
+    let (iat, nbf) = record.kept.times();
+    let times =
+        Times { state: validity.state(now).as_str(), exp: validity.exp().map(Timestamp::seconds), iat, nbf };
     (status, Some(times))
 }
 
 impl<'a> Decision<'a> {
-    fn new(explanation: &'a Explanation<'a, Rendered>, now: Timestamp) -> Self {
+    fn new(explanation: &'a Explanation<'a, KeptAnswer>, now: Timestamp) -> Self {
         let resolution = match &explanation.outcome {
             Ok(resolution) => resolution,
             Err(failure) => {
@@ -287,7 +277,7 @@ impl<'a> Decision<'a> {
 }
 
 /// Of several that call it inactive, the one that says most.
-fn why_not(explanation: &Explanation<'_, Rendered>, now: Timestamp) -> (&'static str, &'static str) {
+fn why_not(explanation: &Explanation<'_, KeptAnswer>, now: Timestamp) -> (&'static str, &'static str) {
     let accounts = &explanation.accounts;
     if !accounts.is_empty() && accounts.iter().all(|it| matches!(it.answer, Err(NotAsked::Unable))) {
         return (
@@ -298,7 +288,7 @@ fn why_not(explanation: &Explanation<'_, Rendered>, now: Timestamp) -> (&'static
     let answers = accounts.iter().filter_map(|it| it.answer.as_ref().ok()?.outcome.as_ref().ok());
     let reasons = answers.map(|resolution| Inactive::of(resolution, now));
     let why = reasons.min_by_key(|why| *why == Inactive::NotKnown).unwrap_or(Inactive::NoProvider);
-    (why.word(), describe(why))
+    (why.as_str(), describe(why))
 }
 
 pub(super) fn describe(why: Inactive) -> &'static str {

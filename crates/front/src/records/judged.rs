@@ -6,10 +6,10 @@ use introspectd_resolver::{Account, Explanation};
 use serde::Serialize;
 
 use super::explained::describe;
-use crate::decision::{Claims, Policy};
-use crate::inactive::Inactive;
 use crate::problem::Problem;
-use crate::reply::Rendered;
+use introspectd_service::KeptAnswer;
+use introspectd_service::Policy;
+use introspectd_service::refusal::Inactive;
 
 /// Verdict of a policy, as `/forward-auth` would answer.
 #[derive(Serialize)]
@@ -50,12 +50,12 @@ impl<'a> Judged<'a> {
         policy: &'a Policy,
         status: StatusCode,
         problem: Option<&Problem>,
-        explanation: &Explanation<'_, Rendered>,
+        explanation: &Explanation<'_, KeptAnswer>,
         now: Timestamp,
     ) -> Self {
         let error = problem.map(Problem::error);
         let why = problem.and_then(apart_from_activity);
-        let (reason, description) = why.map(|why| (why.word(), describe(why))).unzip();
+        let (reason, description) = why.map(|why| (why.as_str(), describe(why))).unzip();
         let lacks = problem.and_then(|problem| Lacks::new(policy, problem, explanation, now));
         Self { name, status: status.as_u16(), error, reason, description, lacks }
     }
@@ -71,24 +71,24 @@ impl<'a> Lacks<'a> {
     fn new(
         policy: &'a Policy,
         problem: &Problem,
-        explanation: &Explanation<'_, Rendered>,
+        explanation: &Explanation<'_, KeptAnswer>,
         now: Timestamp,
     ) -> Option<Self> {
-        let active = |account: &Account<'_, Rendered>| {
+        let active = |account: &Account<'_, KeptAnswer>| {
             let answer = account.answer.as_ref().ok()?;
             answer.outcome.as_ref().ok()?.active(now).map(|(_, rendered)| rendered.clone())
         };
         let mut vouching = explanation.accounts.iter().filter(|it| active(it).is_some());
         if matches!(problem, Problem::InvalidToken(_)) {
-            let provider = vouching.next().is_some_and(|it| !policy.takes(it.provider));
+            let provider = vouching.next().is_some_and(|it| !policy.accepts(it.provider));
             return provider.then_some(Self { scope: Vec::new(), role: &[], aud: &[], provider });
         }
-        let Problem::InsufficientScope { lacking, .. } = problem else { return None };
-        let rendered = vouching.find(|it| policy.takes(it.provider)).and_then(active)?;
-        let claims = Claims::read(rendered.as_bytes())?;
-        let scope = policy.scopes_lacking(&claims).map(str::to_owned).collect();
-        let role = if lacking.role { policy.roles() } else { &[] };
-        let aud = if lacking.aud { policy.audiences() } else { &[] };
+        let Problem::InsufficientScope { missing, .. } = problem else { return None };
+        let rendered = vouching.find(|it| policy.accepts(it.provider)).and_then(active)?;
+        let claims = rendered.claims()?;
+        let scope = policy.missing_scopes(&claims).map(str::to_owned).collect();
+        let role = if missing.role { policy.roles() } else { &[] };
+        let aud = if missing.aud { policy.audiences() } else { &[] };
         Some(Self { scope, role, aud, provider: false })
     }
 }

@@ -1,16 +1,17 @@
 use http::{HeaderMap, StatusCode};
 use introspectd_core::{Failure, Outage, ProviderName};
-use introspectd_resolver::{self as resolver, Listed, Positions, Wanted};
+use introspectd_resolver::{self as resolver, Positions, Wanted};
 use serde::Serialize;
 
 use super::page_token::Bookmark;
 use super::query::{List, Parameters};
 use crate::api::Session;
 use crate::audit::Note;
-use crate::caller::{Caller, Permission};
 use crate::language::Language;
 use crate::problem::{InvalidQuery, Problem};
-use crate::reply::{self, Record, Reply};
+use crate::reply::{self, Reply};
+use introspectd_service::Record;
+use introspectd_service::{Caller, Permission};
 
 #[derive(Serialize)]
 struct Page<'a> {
@@ -87,13 +88,6 @@ impl Session {
         let Bookmark { parameters, positions } =
             self.page_tokens().open(&caller.name, &token).ok_or(InvalidQuery::PageToken)?;
         Ok((given.of_the_same_list(&parameters)?, positions))
-    }
-}
-
-impl<'a> From<&'a Listed<'a>> for Record<'a> {
-    fn from(listed: &'a Listed<'a>) -> Self {
-        let Listed { provider, token, state } = listed;
-        Self { provider, token, state: Some(*state) }
     }
 }
 

@@ -3,9 +3,9 @@ use http::HeaderMap;
 use super::id;
 use crate::api::Session;
 use crate::audit::Note;
-use crate::caller::Permission;
 use crate::problem::Problem;
 use crate::reply::{self, Reply};
+use introspectd_service::Permission;
 
 impl Session {
     /// `GET /v1/providers/{provider}/tokens/{token_id}`: one record, active or not.

@@ -21,10 +21,10 @@ use percent_encoding::percent_decode_str;
 
 use crate::api::Session;
 use crate::audit::{Call, Note, Outcome, Told};
-use crate::caller::{Caller, Permission};
 use crate::language::Language;
 use crate::problem::Problem;
 use crate::reply::Reply;
+use introspectd_service::{Caller, Permission};
 
 impl Session {
     /// Answers at `/revoke` and below `/v1`, and tells of it.

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::api::Session;
 use crate::audit::Note;
 use crate::body::read_json;
-use crate::caller::Permission;
 use crate::problem::{InvalidRequest, Problem};
 use crate::reply::{self, Reply};
+use introspectd_service::Permission;
 
 /// What to forget: exactly one of these.
 #[derive(Deserialize)]

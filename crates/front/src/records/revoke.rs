@@ -8,10 +8,10 @@ use super::{id, to_its_end};
 use crate::api::Session;
 use crate::audit::{Call, Note};
 use crate::body::read_form;
-use crate::caller::Permission;
 use crate::form::{IntrospectForm, Subject};
 use crate::problem::{InvalidRequest, Problem};
 use crate::reply::{self, Reply};
+use introspectd_service::Permission;
 
 impl Session {
     /// `POST /revoke` (RFC 7009): a token that is unknown, or belongs to nobody, is as good as revoked.

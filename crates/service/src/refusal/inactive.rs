@@ -1,31 +1,32 @@
 use introspectd_core::{NotBearer, State, Timestamp};
 use introspectd_resolver::Resolution;
 
-/// Reason why a token is not active, or authorizes no bearer, as far as is known. For operators: its client learns
-/// nothing from it.
+/// Reason why a token is inactive, or does not authorize its bearer, as far as is known.
+///
+/// It is for operators; the client does not get it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Inactive {
-    /// It could not be in a header.
+pub enum Inactive {
+    /// Characters that a header cannot carry.
     Malformed,
-    /// It belongs to no provider that the caller may ask.
+    /// No provider that the caller may ask.
     NoProvider,
-    /// Its provider has no such token, or says no more.
+    /// Unknown to its provider, or inactive for a reason that the provider does not give.
     NotKnown,
-    /// See [`State::Expired`].
+    /// [`State::Expired`].
     Expired,
-    /// See [`State::Revoked`].
+    /// [`State::Revoked`].
     Revoked,
-    /// See [`State::NotYetValid`].
+    /// [`State::NotYetValid`].
     NotYetValid,
-    /// See [`State::Unknown`].
+    /// [`State::Unknown`].
     Unknown,
-    /// The token is active, and its bearer is not let pass all the same.
+    /// Active, but not an access token for a bearer.
     NotBearer(NotBearer),
 }
 
 impl Inactive {
-    /// Of a token that is not active at `now`.
-    pub(crate) fn of<K>(resolution: &Resolution<'_, K>, now: Timestamp) -> Self {
+    /// Returns the reason of a token that is not active at `now`.
+    pub fn of<K>(resolution: &Resolution<'_, K>, now: Timestamp) -> Self {
         let record = resolution.fact.as_ref().and_then(|(_, fact)| fact.record.as_ref());
         match record.map(|record| record.validity.state(now)) {
             None => Self::NotKnown,
@@ -36,7 +37,8 @@ impl Inactive {
         }
     }
 
-    pub(crate) fn word(self) -> &'static str {
+    /// Returns the word for it in logs and answers.
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
             Self::NoProvider => "no_provider",

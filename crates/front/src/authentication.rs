@@ -6,10 +6,10 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use introspectd_server::Standing;
+use introspectd_service::{Caller, Callers};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use subtle::ConstantTimeEq;
 
-use crate::caller::callers::{Caller, Callers};
 use crate::form;
 use crate::problem::Problem;
 
@@ -146,9 +146,9 @@ fn basic<'a>(callers: &'a Callers, credentials: &str) -> Option<&'a Arc<Caller>>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::caller::callers::SecretDigest;
     use http::HeaderValue;
     use introspectd_core::Selection;
+    use introspectd_service::SecretDigest;
 
     fn caller(name: &str, secret: Option<&str>) -> Caller {
         Caller {

@@ -3,47 +3,54 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-/// What an answer says of an active token, as far as policies and identity headers need it. What is unknown is
-/// empty.
+/// Claims of a token that policies and identity headers need. An unknown one is empty.
 ///
-/// It is read again from the body that was written for `/introspect`: to keep it apart for each token would
-/// cost every cache more memory than to read it costs those who ask here.
+/// They are read from the body that is kept for `/introspect`: a copy of their own would cost every
+/// cache more memory than reading them costs.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Claims<'a> {
+pub struct Claims<'a> {
+    /// `sub`.
     #[serde(borrow)]
-    pub(crate) sub: Cow<'a, str>,
+    pub sub: Cow<'a, str>,
+    /// `client_id`.
     #[serde(borrow)]
-    pub(crate) client_id: Cow<'a, str>,
+    pub client_id: Cow<'a, str>,
+    /// `username`.
     #[serde(borrow)]
-    pub(crate) username: Cow<'a, str>,
-    /// Separated by single spaces.
+    pub username: Cow<'a, str>,
+    /// Scopes, separated by single spaces.
     #[serde(borrow)]
-    pub(crate) scope: Cow<'a, str>,
+    pub scope: Cow<'a, str>,
+    /// Roles, in the order of the provider.
     #[serde(borrow, deserialize_with = "list")]
-    pub(crate) roles: Vec<Cow<'a, str>>,
+    pub roles: Vec<Cow<'a, str>>,
+    /// Audiences.
     #[serde(borrow, deserialize_with = "one_or_list")]
-    pub(crate) aud: Vec<Cow<'a, str>>,
+    pub aud: Vec<Cow<'a, str>>,
+    /// Name of the provider.
     #[serde(borrow)]
-    pub(crate) provider: Cow<'a, str>,
+    pub provider: Cow<'a, str>,
+    /// `jti`.
     #[serde(borrow)]
-    pub(crate) jti: Cow<'a, str>,
-    pub(crate) exp: Option<i64>,
+    pub jti: Cow<'a, str>,
+    /// Expiry in seconds since 1970.
+    pub exp: Option<i64>,
 }
 
 impl<'a> Claims<'a> {
-    /// From the body of an answer. `None` where it is none of ours.
-    pub(crate) fn read(body: &'a [u8]) -> Option<Self> {
+    /// Reads them from the body of an answer; `None` if it is not one of ours.
+    pub fn read(body: &'a [u8]) -> Option<Self> {
         serde_json::from_slice(body).ok()
     }
 }
 
-/// A list of strings. Anything else under this name is a server's own member, and means nothing here.
+/// Reads a list of strings. Any other value is a server's own member without meaning here.
 fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Cow<'de, str>>, D::Error> {
     Ok(texts(<&RawValue>::deserialize(deserializer)?.get()).unwrap_or_default())
 }
 
-/// RFC 7662 `aud`: one string stands for a list of one.
+/// Reads RFC 7662 `aud`: a string is a list of one.
 fn one_or_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Cow<'de, str>>, D::Error> {
     let json = <&RawValue>::deserialize(deserializer)?.get();
     let one = || serde_json::from_str(json).ok().map(|Text(one)| vec![one]);

@@ -8,35 +8,35 @@ use x509_cert::ext::pkix::SubjectAltName;
 use x509_cert::ext::pkix::name::GeneralName;
 use x509_cert::name::Name;
 
-/// One name in a client's certificate, by which a caller is known.
+/// Name in a client certificate that identifies a caller.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CertificateName {
-    /// The whole subject, as RFC 4514 writes it.
+    /// Whole subject, as RFC 4514 writes it.
     Subject(String),
-    /// A subject alternative name (RFC 5280 section 4.2.1.6) of type dNSName.
+    /// Subject alternative name (RFC 5280 section 4.2.1.6) of type dNSName.
     Dns(String),
-    /// Of type uniformResourceIdentifier.
+    /// Subject alternative name of type uniformResourceIdentifier.
     Uri(String),
-    /// Of type rfc822Name.
+    /// Subject alternative name of type rfc822Name.
     Email(String),
-    /// Of type iPAddress.
+    /// Subject alternative name of type iPAddress.
     Ip(IpAddr),
 }
 
-/// The text is no name of a certificate.
+/// Text that is no name of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InvalidCertificateName;
 
 impl fmt::Display for InvalidCertificateName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("is no name that a certificate could have")
+        f.write_str("is not a name that a certificate could have")
     }
 }
 
 impl std::error::Error for InvalidCertificateName {}
 
 impl CertificateName {
-    /// A subject such as `CN=edge,O=Acme`.
+    /// Parses a subject such as `CN=edge,O=Acme`.
     ///
     /// # Errors
     /// [`InvalidCertificateName`] for what is no RFC 4514 name, and for an empty one.
@@ -46,8 +46,8 @@ impl CertificateName {
         if name.is_empty() { Err(InvalidCertificateName) } else { Ok(Self::Subject(name.to_string())) }
     }
 
-    /// A subject alternative name. Its type follows from its form: an IP address, a URI with its scheme, an address
-    /// with `@`, else a host name. It is compared exactly and with names of that type alone.
+    /// Parses a subject alternative name. The type follows from the form: an IP address, a URI with
+    /// a scheme, an address with `@`, else a host name. It equals names of that type only.
     ///
     /// # Errors
     /// [`InvalidCertificateName`] for what is empty, or holds anything but printable ASCII.
@@ -64,8 +64,8 @@ impl CertificateName {
     }
 }
 
-/// All names in a client's certificate, in DER. None where it cannot be read.
-pub(crate) fn names(certificate: &[u8]) -> Vec<CertificateName> {
+/// Lists all names in a client certificate (DER). An unreadable one has none.
+pub fn certificate_names(certificate: &[u8]) -> Vec<CertificateName> {
     let Ok(certificate) = Certificate::from_der(certificate) else { return Vec::new() };
     let certificate = certificate.tbs_certificate();
     let subject = certificate.subject();
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn a_certificate_has_the_names_that_a_configuration_says() {
-        let found = names(&certificate());
+        let found = certificate_names(&certificate());
         let expected = [
             CertificateName::subject("CN=edge,O=Acme\\, Inc."),
             CertificateName::san("edge.internal"),
@@ -134,7 +134,8 @@ mod tests {
     #[test]
     fn the_order_of_a_subject_counts() {
         assert!(
-            !names(&certificate()).contains(&CertificateName::subject("O=Acme\\, Inc.,CN=edge").unwrap())
+            !certificate_names(&certificate())
+                .contains(&CertificateName::subject("O=Acme\\, Inc.,CN=edge").unwrap())
         );
     }
 
@@ -150,7 +151,7 @@ mod tests {
 
     #[test]
     fn what_is_no_certificate_has_no_names() {
-        assert_eq!(names(b""), []);
-        assert_eq!(names(b"edge.internal"), []);
+        assert_eq!(certificate_names(b""), []);
+        assert_eq!(certificate_names(b"edge.internal"), []);
     }
 }

@@ -6,32 +6,32 @@ use introspectd_core::{ProviderName, Selection};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
-use crate::caller::certificate::CertificateName;
-use crate::problem::Problem;
+use super::certificate::CertificateName;
+use crate::refusal::CallerFault;
 
 /// An authenticated client of introspectd: an API gateway, a sidecar, an operator.
 #[derive(Debug)]
 pub struct Caller {
-    /// Its configured name, which is its id in HTTP Basic.
+    /// Configured name, which is its id in HTTP Basic.
     pub name: String,
-    /// What it may do.
+    /// Permitted operations.
     pub permissions: BTreeSet<Permission>,
-    /// Whose tokens it may see.
+    /// Providers whose tokens it may see.
     pub providers: Selection<ProviderName>,
-    /// The policies by which it may have tokens judged, by their names.
+    /// Names of the policies that it may have tokens judged by.
     pub policies: Selection<String>,
-    /// What its secret is compared with; `None` where it shows none.
+    /// Digest of its secret; `None` if it has none.
     pub secret: Option<SecretDigest>,
-    /// A name in the certificate that it shows.
+    /// Name in its client certificate.
     pub certificate: Option<CertificateName>,
 }
 
-/// What a caller may do.
+/// Permission of a caller.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Permission {
-    /// Ask about tokens.
+    /// Introspect tokens, and decide about them.
     Introspect,
-    /// Ask about records by token id.
+    /// Look records up by token id.
     Lookup,
     /// List records.
     List,
@@ -39,26 +39,26 @@ pub enum Permission {
     Revoke,
     /// Purge the cache.
     Purge,
-    /// Learn why an answer is what it is.
+    /// Explain answers.
     Explain,
     /// Bind tokens to token ids.
     Bind,
-    /// Have tokens issued.
+    /// Issue tokens.
     Issue,
 }
 
-/// The SHA-256 of a caller's secret.
+/// SHA-256 of a caller's secret.
 #[derive(Clone, Copy)]
 pub struct SecretDigest([u8; 32]);
 
-/// All callers by their names.
+/// Callers by name.
 #[derive(Debug, Default)]
 pub struct Callers {
     by_name: HashMap<String, Arc<Caller>>,
 }
 
 impl Permission {
-    /// All of them, in the order of the documentation.
+    /// All permissions, in the order of the documentation.
     pub const ALL: [Self; 8] = [
         Self::Introspect,
         Self::Lookup,
@@ -70,7 +70,7 @@ impl Permission {
         Self::Issue,
     ];
 
-    /// Its name in the configuration.
+    /// Returns the name in the configuration.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Introspect => "introspect",
@@ -86,40 +86,43 @@ impl Permission {
 }
 
 impl Caller {
-    /// Whether it has this permission.
+    /// Returns true if it has this permission.
     pub fn may(&self, permission: Permission) -> bool {
         self.permissions.contains(&permission)
     }
 
-    /// That it has one of these permissions.
-    pub(crate) fn must_have(&self, any_of: &[Permission]) -> Result<(), Problem> {
+    /// Checks that it has one of these permissions.
+    ///
+    /// # Errors
+    /// [`CallerFault::AccessDenied`] if it has none of them.
+    pub fn must_have(&self, any_of: &[Permission]) -> Result<(), CallerFault> {
         let has_one = any_of.iter().any(|permission| self.may(*permission));
-        if has_one { Ok(()) } else { Err(Problem::AccessDenied) }
+        if has_one { Ok(()) } else { Err(CallerFault::AccessDenied) }
     }
 
-    /// Whether it may see this provider's tokens.
+    /// Returns true if it may see this provider's tokens.
     pub fn may_ask(&self, provider: &ProviderName) -> bool {
         self.providers.contains(provider)
     }
 
-    /// Whether it may have tokens judged by the policy of this name.
-    pub(crate) fn may_use(&self, policy: &str) -> bool {
+    /// Returns true if it may have tokens judged by the policy of this name.
+    pub fn may_use(&self, policy: &str) -> bool {
         self.policies.contains(policy)
     }
 }
 
 impl SecretDigest {
-    /// Of a secret.
+    /// Hashes a secret.
     pub fn of(secret: &str) -> Self {
         Self(Sha256::digest(secret.as_bytes()).into())
     }
 
-    /// Given as such.
+    /// Takes a digest as configured.
     pub const fn from_sha256(digest: [u8; 32]) -> Self {
         Self(digest)
     }
 
-    /// Whether both are of the same secret, in constant time.
+    /// Returns true if both are of the same secret, in constant time.
     pub fn matches(&self, other: &Self) -> bool {
         self.0.ct_eq(&other.0).into()
     }
@@ -132,32 +135,32 @@ impl fmt::Debug for SecretDigest {
 }
 
 impl Callers {
-    /// From their list. Names are taken to be unique, as keys of the configuration are.
+    /// Collects callers. Names are assumed to be unique, as keys of the configuration are.
     pub fn new(callers: impl IntoIterator<Item = Caller>) -> Self {
         let by_name = callers.into_iter().map(|caller| (caller.name.clone(), Arc::new(caller))).collect();
         Self { by_name }
     }
 
-    /// Whether there is none.
+    /// Returns true if there are no callers.
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
     }
 
-    /// The caller of this name.
+    /// Returns the caller of this name.
     pub fn named(&self, name: &str) -> Option<&Arc<Caller>> {
         self.by_name.get(name)
     }
 
-    /// The caller of this name, if the secret is its own. Takes as long for a name that nobody has.
-    pub(crate) fn with_name_and_secret(&self, name: &str, secret: &str) -> Option<&Arc<Caller>> {
+    /// Returns the caller of this name, if the secret is its own. An unknown name takes as long.
+    pub fn with_name_and_secret(&self, name: &str, secret: &str) -> Option<&Arc<Caller>> {
         let given = SecretDigest::of(secret);
         let caller = self.named(name);
         let expected = caller.and_then(|caller| caller.secret).unwrap_or(SecretDigest([0; 32]));
         caller.filter(|_| given.matches(&expected))
     }
 
-    /// The caller who is known by one of these names of a certificate. One that two callers are known by is nobody's.
-    pub(crate) fn with_certificate(&self, names: &[CertificateName]) -> Option<&Arc<Caller>> {
+    /// Returns the caller with one of these names of a certificate, unless two callers have one.
+    pub fn with_certificate(&self, names: &[CertificateName]) -> Option<&Arc<Caller>> {
         let is_named =
             |caller: &&Arc<Caller>| caller.certificate.as_ref().is_some_and(|name| names.contains(name));
         let mut found = self.by_name.values().filter(is_named);
@@ -167,8 +170,8 @@ impl Callers {
         }
     }
 
-    /// The caller whose secret this is. Looks at all of them, whoever it is.
-    pub(crate) fn with_secret(&self, secret: &str) -> Option<&Arc<Caller>> {
+    /// Returns the caller with this secret. Every caller is compared, whichever it is.
+    pub fn with_secret(&self, secret: &str) -> Option<&Arc<Caller>> {
         let given = SecretDigest::of(secret);
         let mut found = None;
         for caller in self.by_name.values() {

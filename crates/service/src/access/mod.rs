@@ -1,0 +1,18 @@
+//! Callers, their permissions, and the policies that decide about tokens.
+
+mod caller;
+mod certificate;
+mod policy;
+
+pub use caller::{Caller, Callers, Permission, SecretDigest};
+pub use certificate::{CertificateName, InvalidCertificateName, certificate_names};
+pub use policy::{DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
+
+/// All access rules of a configuration: one value, which is replaced as a whole.
+#[derive(Debug)]
+pub struct Rules {
+    /// Callers that may send requests.
+    pub callers: Callers,
+    /// Policies that decisions are made by.
+    pub policies: Policies,
+}
