@@ -1,29 +1,37 @@
 //! Command line of the benchmarks.
 
+use clap::Parser;
+
 use crate::group::Group;
 
-pub(crate) const HELP: &str = "\
-Measures the cost of a cached answer on this machine, beside bare HTTP and nginx.
+/// Measures the cost of a cached answer on this machine, beside bare HTTP and nginx
+///
+/// Starts a fake authorization server, bare hyper (the floor), four nginx peers and introspectd on
+/// loopback, drives them in turns, prints one table, and writes it to docs/benchmarks.md. Ends every
+/// process that it started. Best on an idle machine: other load shows in the spread. About half an
+/// hour.
+#[derive(Debug, Clone, PartialEq, Default, Parser)]
+#[command(name = "cargo xtask bench", bin_name = "cargo xtask bench", after_help = AFTER)]
+pub(crate) struct Scope {
+    /// Run 2 rounds of 2 seconds, at most 100,000 tokens (about 7 minutes); the page is not written
+    #[arg(long)]
+    pub(crate) quick: bool,
 
-Usage: cargo xtask bench [OPTIONS]
+    /// Draw docs/benchmarks.svg as well
+    #[arg(long, conflicts_with_all = ["quick", "only"])]
+    pub(crate) plot: bool,
 
-Starts a fake authorization server, bare hyper (the floor), four nginx peers and introspectd on loopback, drives
-them in turns, prints one table, and writes it to docs/benchmarks.md. Ends every process that it started. Best on
-an idle machine: other load shows in the spread. About half an hour.
+    /// Run one group, may be repeated; the page is not written
+    #[arg(long, value_name = "GROUP")]
+    pub(crate) only: Vec<Group>,
+}
 
-Options:
-  --quick      2 rounds of 2 seconds, at most 100,000 tokens; does not write the page (about 7 minutes)
-  --only NAME  One group, may be repeated; does not write the page
-               hits, million, latency, memory, misses, herd, down, eviction, start, forward-auth,
-               revocation, connections, wrong-secrets, tls, grpc
-  --plot       Draws docs/benchmarks.svg, too
-
+const AFTER: &str = "\
 Alone:
   --instructions [--accept]
-               Instructions of a hit, against the committed number; with --accept writes them
-  --parts      Times of the parts of a hit
-
-  -h, --help   This text
+      Instructions of a hit, against the committed number; with --accept writes them
+  --parts
+      Times of the parts of a hit
 
 Examples:
   cargo xtask bench
@@ -31,22 +39,6 @@ Examples:
   cargo xtask bench --quick --only hits
 
 Exit codes: 0 every figure that was measured is met, 1 one is not met or void, 2 wrong usage.";
-
-/// Parsed command line.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Action {
-    Help,
-    Measure(Scope),
-}
-
-/// Extent of a measurement.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub(crate) struct Scope {
-    pub(crate) quick: bool,
-    pub(crate) plot: bool,
-    /// Selected groups; empty for all.
-    pub(crate) only: Vec<Group>,
-}
 
 impl Scope {
     pub(crate) fn includes(&self, group: Group) -> bool {
@@ -59,69 +51,37 @@ impl Scope {
     }
 }
 
-impl Action {
-    /// Reads the words after the program's name. The error is one line for the reader.
-    pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
-        let mut scope = Scope::default();
-        let mut words = words.iter().map(String::as_str);
-        while let Some(word) = words.next() {
-            match word {
-                "--help" | "-h" => return Ok(Self::Help),
-                "--" => {}
-                "--quick" => scope.quick = true,
-                "--plot" => scope.plot = true,
-                "--only" => scope.only.push(group(words.next().unwrap_or_default())?),
-                _ => match word.strip_prefix("--only=") {
-                    Some(name) => scope.only.push(group(name)?),
-                    None => return Err(format!("there is no option {word:?}")),
-                },
-            }
-        }
-        if scope.plot && !scope.is_whole() {
-            return Err("--plot draws the whole of it: leave --quick and --only out".to_owned());
-        }
-        Ok(Self::Measure(scope))
-    }
-}
-
-fn group(name: &str) -> Result<Group, String> {
-    let known = || Group::ALL.map(Group::name).join(", ");
-    Group::ALL
-        .into_iter()
-        .find(|group| group.name() == name)
-        .ok_or_else(|| format!("--only takes one of {}; {name:?} is none of them", known()))
-}
-
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
-    fn parsed(line: &str) -> Result<Action, String> {
-        Action::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    fn parsed(line: &str) -> Result<Scope, String> {
+        let words = std::iter::once("bench").chain(line.split_whitespace());
+        Scope::try_parse_from(words).map_err(|error| error.to_string())
     }
 
     #[test]
     fn options_are_accepted_in_any_order() {
-        assert_eq!(parsed(""), Ok(Action::Measure(Scope::default())));
+        assert_eq!(parsed(""), Ok(Scope::default()));
         let some = Scope { quick: true, plot: false, only: vec![Group::Hits, Group::Herd] };
-        assert_eq!(parsed("--only hits --quick --only=herd"), Ok(Action::Measure(some)));
-        assert_eq!(parsed("--quick --help"), Ok(Action::Help));
+        assert_eq!(parsed("--only hits --quick --only=herd"), Ok(some));
     }
 
     #[test]
     fn invalid_options_are_named() {
-        for (line, named) in [
-            ("--fast", "--fast"),
-            ("--only", "hits, million"),
-            ("--only x", "\"x\""),
-            ("--quick --plot", "--plot"),
-        ] {
+        for (line, named) in
+            [("--fast", "--fast"), ("--only x", "hits, million"), ("--quick --plot", "--plot")]
+        {
             assert!(parsed(line).unwrap_err().contains(named), "{line}");
         }
     }
 
     #[test]
-    fn help_names_every_group() {
-        assert!(Group::ALL.into_iter().all(|group| HELP.contains(group.name())));
+    fn help_shows_every_group_and_examples() {
+        let help = Scope::command().render_help().to_string();
+        assert!(Group::ALL.into_iter().all(|group| help.contains(group.name())), "{help}");
+        assert!(help.contains("cargo xtask bench --quick --only hits"), "{help}");
     }
 }

@@ -1,5 +1,8 @@
 //! The groups of figures, by name.
 
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+
 /// Measurements that run together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Group {
@@ -57,5 +60,15 @@ impl Group {
             Self::Tls => "tls",
             Self::Grpc => "grpc",
         }
+    }
+}
+
+impl ValueEnum for Group {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.name()))
     }
 }

@@ -34,9 +34,10 @@ mod wrk;
 use std::path::Path;
 use std::process::ExitCode;
 
+use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::arguments::{Action, HELP, Scope};
+use crate::arguments::Scope;
 use crate::failure::{Result, Tried};
 use crate::figures::{FIGURES, Figure, Outcome};
 use crate::group::Group;
@@ -45,7 +46,6 @@ use crate::ledger::Ledger;
 use crate::output::{print_error, say};
 use crate::page::Page;
 
-const WRONG_USAGE: u8 = 2;
 /// Exit code of a program that Ctrl-C ended, as in a shell.
 const INTERRUPTED: i32 = 130;
 
@@ -55,17 +55,7 @@ fn main() -> ExitCode {
     if let Some(played) = roles::play(&words) {
         return played;
     }
-    let scope = match Action::parse(&words) {
-        Ok(Action::Help) => {
-            say(HELP);
-            return ExitCode::SUCCESS;
-        }
-        Ok(Action::Measure(scope)) => scope,
-        Err(mistake) => {
-            print_error(&format!("{mistake}\n\n{HELP}"));
-            return ExitCode::from(WRONG_USAGE);
-        }
-    };
+    let scope = Scope::parse();
     match end_with_a_signal().and_then(|()| measure(&scope)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

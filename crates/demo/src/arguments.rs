@@ -1,20 +1,30 @@
 //! Command line of the demo.
 
+use clap::Parser;
+
 use crate::ports::Ports;
 
-pub(crate) const HELP: &str = "\
-introspectd in front of a simulator of each vendor, for a first look.
+/// Runs introspectd in front of a simulator of each vendor, for a first look
+///
+/// Builds and starts introspectd, prints curl lines to paste, and runs until Ctrl-C.
+#[derive(Debug, Parser, PartialEq)]
+#[command(
+    name = "cargo demo",
+    bin_name = "cargo demo",
+    override_usage = "cargo demo [-- OPTIONS]",
+    after_help = EXAMPLES
+)]
+pub(crate) struct Arguments {
+    /// Send the requests, print the answers, check each against what is documented, and end
+    #[arg(long)]
+    pub(crate) once: bool,
 
-Usage: cargo demo [-- OPTIONS]
+    /// Port of api; admin follows, then the providers [default: api 8080, admin 9090, providers 9501 to 9505]
+    #[arg(long = "port-base", value_name = "N", value_parser = Ports::parse)]
+    ports: Option<Ports>,
+}
 
-Builds and starts introspectd, prints curl lines to paste, and runs until Ctrl-C.
-
-Options:
-  --once         Send the requests itself, print the answers, check each against what is documented, and end
-  --port-base N  api on port N, admin on N+1, the providers on N+2 to N+6
-                 (without it: api 8080, admin 9090, the providers 9501 to 9505)
-  -h, --help     This text
-
+const EXAMPLES: &str = "\
 Examples:
   cargo demo
   cargo demo -- --once
@@ -22,51 +32,40 @@ Examples:
 
 Exit codes: 0 success, 1 an answer is not as documented or the demo cannot run, 2 wrong usage.";
 
-/// Parsed command line.
-#[derive(Debug, PartialEq)]
-pub(crate) enum Command {
-    Help,
-    Run { once: bool, ports: Ports },
+impl Arguments {
+    pub(crate) fn ports(&self) -> Ports {
+        self.ports.unwrap_or_default()
+    }
+
+    /// Parses the program's arguments; prints help or an error and exits if there are no others.
+    pub(crate) fn parse_or_exit() -> Self {
+        Self::parse_from(without_separator(std::env::args_os()))
+    }
 }
 
-impl Command {
-    /// Reads the words after the program's name. The error is one line for the reader.
-    pub(crate) fn parse(words: &[String]) -> Result<Self, String> {
-        let mut once = false;
-        let mut ports = Ports::default();
-        let mut words = words.iter().map(String::as_str);
-        while let Some(word) = words.next() {
-            match word {
-                "--help" | "-h" => return Ok(Self::Help),
-                // The alias has one of its own before it, so that the reader's arrives here.
-                "--" => {}
-                "--once" => once = true,
-                "--port-base" => ports = Ports::parse(words.next().unwrap_or_default())?,
-                _ => match word.strip_prefix("--port-base=") {
-                    Some(base) => ports = Ports::parse(base)?,
-                    None => return Err(format!("unknown option {word:?}")),
-                },
-            }
-        }
-        Ok(Self::Run { once, ports })
-    }
+/// Drops `--`: the alias has one of its own before it, so that the reader's arrives here.
+fn without_separator<T: AsRef<std::ffi::OsStr>>(words: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+    words.filter(|word| word.as_ref() != "--")
 }
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory;
+
     use super::*;
 
-    fn parsed(line: &str) -> Result<Command, String> {
-        Command::parse(&line.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+    fn parsed(line: &str) -> Result<Arguments, String> {
+        let words = std::iter::once("demo").chain(line.split_whitespace());
+        Arguments::try_parse_from(without_separator(words.map(str::to_owned)))
+            .map_err(|error| error.to_string())
     }
 
     #[test]
     fn options_are_accepted_in_any_order() {
-        assert_eq!(parsed(""), Ok(Command::Run { once: false, ports: Ports::default() }));
-        let moved = Command::Run { once: true, ports: Ports::parse("18080").unwrap() };
+        assert_eq!(parsed(""), Ok(Arguments { once: false, ports: None }));
+        let moved = Arguments { once: true, ports: Some(Ports::parse("18080").unwrap()) };
         assert_eq!(parsed("--once --port-base 18080"), Ok(moved));
         assert_eq!(parsed("-- --port-base=18080 --once"), parsed("--once --port-base 18080"));
-        assert_eq!(parsed("--once --help"), Ok(Command::Help));
     }
 
     #[test]
@@ -75,6 +74,14 @@ mod tests {
             [("--twice", "--twice"), ("--port-base", "--port-base"), ("--port-base 65530", "65530")]
         {
             assert!(parsed(line).unwrap_err().contains(named), "{line}");
+        }
+    }
+
+    #[test]
+    fn help_shows_examples() {
+        let help = Arguments::command().render_help().to_string();
+        for line in ["Usage: cargo demo", "--once", "--port-base <N>", "cargo demo -- --port-base 18080"] {
+            assert!(help.contains(line), "{help}");
         }
     }
 }

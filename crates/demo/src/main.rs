@@ -18,7 +18,7 @@ use std::time::SystemTime;
 
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::arguments::{Command, HELP};
+use crate::arguments::Arguments;
 use crate::output::{complain, say};
 use crate::ports::Ports;
 use crate::print::Voice;
@@ -32,24 +32,12 @@ enum Verdict {
     Different,
 }
 
-const WRONG_USAGE: u8 = 2;
 /// Exit code of a program that Ctrl-C ended, as in a shell.
 const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> =
-        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
-    let (once, ports) = match Command::parse(&arguments) {
-        Ok(Command::Help) => {
-            say(HELP);
-            return ExitCode::SUCCESS;
-        }
-        Ok(Command::Run { once, ports }) => (once, ports),
-        Err(mistake) => {
-            complain(&format!("{mistake}\n\n{HELP}"));
-            return ExitCode::from(WRONG_USAGE);
-        }
-    };
+    let arguments = Arguments::parse_or_exit();
+    let (once, ports) = (arguments.once, arguments.ports());
     match demo(once, ports) {
         Ok(Some(Verdict::AsDocumented)) => ExitCode::SUCCESS,
         Ok(Some(Verdict::Different)) => ExitCode::FAILURE,

@@ -27,9 +27,7 @@ impl Ports {
     pub(crate) fn parse(base: &str) -> Result<Self, String> {
         match base.parse::<u16>() {
             Ok(base @ 1..=LAST_BASE) => Ok(Self { api: base, admin: base + 1, providers: base + 2 }),
-            Ok(_) | Err(_) => {
-                Err(format!("--port-base must be a number from 1 to {LAST_BASE}, not {base:?}"))
-            }
+            Ok(_) | Err(_) => Err(format!("must be a number from 1 to {LAST_BASE}")),
         }
     }
 
