@@ -1,7 +1,7 @@
 use std::io;
-use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use introspectd::log::Log;
@@ -9,6 +9,7 @@ use introspectd::{App, Bound, Config, descriptors};
 use introspectd_core::SystemClock;
 use introspectd_server::{Activation, Stop, Workers};
 use introspectd_settings::Environment;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Exit, Outcome, Stopped, complaint, environment, proxies};
@@ -31,6 +32,9 @@ Examples:
 Logs go to standard error. Exits with 2 if the configuration is wrong, an address is taken or the audit log cannot be
 written, and with 3 if that is to end it later. Under systemd, sockets that
 its .socket unit passes stand for the addresses that they are bound to, and Type=notify is understood.";
+
+/// Deadline of a notification, after which start and drain go on without it.
+const NOTIFY_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Serve {
     pub(crate) fn run(self) -> Outcome {
@@ -91,12 +95,12 @@ async fn serve(config: Config) -> io::Result<Why> {
     let audit_failed = bound.audit_failed();
     let serving = tokio::spawn(bound.run(workers, stop));
     tokio::spawn(return_freed_memory());
-    tell_service_manager("READY=1");
+    notify(NotifyState::Ready).await;
     let why = tokio::select! {
         () = signals.end() => Why::Signal,
         () = audit_failed => Why::Audit,
     };
-    tell_service_manager("STOPPING=1");
+    notify(NotifyState::Stopping).await;
     tracing::info!("stopping: requests under way may end");
     let _ = end.send(true);
     let all_ended = serving.await.map_err(io::Error::other)?;
@@ -120,16 +124,17 @@ fn announce(bound: &Bound) {
     }
 }
 
-/// sd_notify(3), for a unit of `Type=notify`: it has started when we listen, and failed when we cannot.
-fn tell_service_manager(state: &str) {
-    let Some(socket) = std::env::var_os("NOTIFY_SOCKET") else { return };
-    let told = UnixDatagram::unbound().and_then(|own| {
-        // A manager that reads nothing must not hold up the start or the drain.
-        own.set_nonblocking(true)?;
-        own.send_to(state.as_bytes(), socket)
-    });
-    if let Err(error) = told {
-        tracing::warn!(%error, state, "cannot tell the service manager");
+/// Notifies the service manager of a unit with `Type=notify`. Waits for at most [`NOTIFY_TIMEOUT`].
+async fn notify(state: NotifyState<'static>) {
+    let name = state.to_string();
+    // On a thread: a manager that reads nothing blocks the sender.
+    let sent = tokio::task::spawn_blocking(move || sd_notify::notify(&[state]));
+    let result = match tokio::time::timeout(NOTIFY_TIMEOUT, sent).await {
+        Ok(sent) => sent.map_err(io::Error::other).flatten(),
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    };
+    if let Err(error) = result {
+        tracing::warn!(%error, state = name, "cannot notify the service manager");
     }
 }
 

@@ -138,7 +138,7 @@ async fn sockets_that_were_passed_to_another_process_are_not_ours() {
 }
 
 #[tokio::test]
-async fn the_service_manager_is_told_of_the_start_and_of_the_stop() {
+async fn service_manager_is_notified_of_start_and_stop() {
     let folder = Folder::with_config(BASE);
     let path = folder.path("notify.sock");
     let manager = tokio::net::UnixDatagram::bind(&path).unwrap();
@@ -150,14 +150,29 @@ async fn the_service_manager_is_told_of_the_start_and_of_the_stop() {
 }
 
 #[tokio::test]
-async fn a_service_manager_that_is_gone_ends_nothing() {
+async fn missing_service_manager_ends_nothing() {
     let server = Server::start_in(Folder::with_config(BASE), &[("NOTIFY_SOCKET", "/no/such")]).await;
-    server.logged("cannot tell the service manager").await;
+    server.logged("cannot notify the service manager").await;
     assert_eq!(ask_as_edge(&server.api(), "x").await.status, 200);
+}
+
+#[tokio::test]
+async fn service_manager_that_reads_nothing_holds_up_neither_start_nor_stop() {
+    let folder = Folder::with_config(BASE);
+    let path = folder.path("notify.sock");
+    let _manager = std::os::unix::net::UnixDatagram::bind(&path).unwrap();
+    let filler = std::os::unix::net::UnixDatagram::unbound().unwrap();
+    filler.set_nonblocking(true).unwrap();
+    while filler.send_to(b"x", &path).is_ok() {}
+    let mut server = Server::start_in(folder, &[("NOTIFY_SOCKET", path.to_str().unwrap())]).await;
+    assert_eq!(ask_as_edge(&server.api(), "x").await.status, 200);
+    server.logged("cannot notify the service manager").await;
+    server.signal(Signal::TERM);
+    server.ended().await;
 }
 
 async fn next(manager: &tokio::net::UnixDatagram) -> String {
     let mut word = [0; 64];
     let length = soon("a word", manager.recv(&mut word)).await.unwrap();
-    String::from_utf8(word[..length].to_vec()).unwrap()
+    String::from_utf8(word[..length].to_vec()).unwrap().trim_end().to_owned()
 }
