@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 /// A JSON object on a line of its own, which no value breaks.
-pub fn line(object: &impl Serialize) -> Vec<u8> {
+pub(crate) fn line(object: &impl Serialize) -> Vec<u8> {
     // Fails for maps with keys that are no strings, and there is none.
     let json = serde_json::to_string(object).unwrap_or_default();
     // Not every reader breaks lines at a line feed alone, and serde writes only ASCII's own control characters out.
@@ -18,7 +18,7 @@ pub fn line(object: &impl Serialize) -> Vec<u8> {
 }
 
 /// A time as RFC 3339 writes it, in UTC.
-pub fn rfc3339(time: Timestamp) -> String {
+pub(crate) fn rfc3339(time: Timestamp) -> String {
     let time = OffsetDateTime::from_unix_timestamp(time.seconds()).ok();
     time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
 }
@@ -27,7 +27,7 @@ pub fn rfc3339(time: Timestamp) -> String {
 const LONGEST: usize = 256;
 
 /// Cuts a text after 256 bytes at most, with an ellipsis.
-pub fn brief(text: &str) -> Cow<'_, str> {
+pub(crate) fn brief(text: &str) -> Cow<'_, str> {
     if text.len() <= LONGEST {
         return text.into();
     }

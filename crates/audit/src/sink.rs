@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
 
-/// Where lines go.
+/// Destination of the lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
     /// Standard output.
@@ -65,8 +65,8 @@ impl Sink {
         Ok(())
     }
 
-    /// What rotates logs renames the file: lines go to the one that has the name. One that is emptied in place needs
-    /// nothing, since lines are appended.
+    /// Reopens a file that was renamed, as log rotation does: lines go to the one that has the name.
+    /// One that is emptied in place needs nothing, since lines are appended.
     fn follow(&mut self) -> io::Result<()> {
         let Destination::File(path) = &self.destination else { return Ok(()) };
         let ours = self.file.metadata()?;

@@ -9,13 +9,13 @@ use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 use crate::sink::{Destination, Sink};
 
-/// What a line that cannot be written means.
+/// Reaction to a line that cannot be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFailure {
-    /// It is told in the log, and lost.
+    /// Logs the loss.
     #[default]
     Log,
-    /// The process is to end, too: better no decision than one that nobody can audit.
+    /// Ends the process, too: better no decision than one that cannot be audited.
     Exit,
 }
 
@@ -137,7 +137,7 @@ impl Writer {
         }
     }
 
-    /// As a task of its own: the operator may go away, and its line must not go with it.
+    /// Waits in a task of its own: the operator may go away, and its line must not go with it.
     fn hand_over_in_turn(&self, line: Line) {
         let (lines, health) = (self.lines.clone(), Arc::clone(&self.health));
         let Ok(place) = Arc::clone(&self.waiting).try_acquire_owned() else {

@@ -7,7 +7,7 @@ mod fixture;
 use std::sync::Arc;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
-use introspectd_front::Entrance;
+use introspectd_front::ListenerIdentity;
 use introspectd_server::{Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Workers, run};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -54,8 +54,8 @@ fn warm() -> Hits {
         let Ok(ListenAddress::Tcp(address)) = listener.address() else { unreachable!("bound on TCP") };
         let api = api();
         let open = move |arrival: &Arrival| {
-            let session = api.session(&Entrance::default(), arrival);
-            move |request| Arc::clone(&session).answer(request)
+            let handler = api.handler(&ListenerIdentity::default(), arrival);
+            move |request| Arc::clone(&handler).answer(request)
         };
         tokio::spawn(run(listener, Connections::new(Workers::here()), open, stop));
         TcpStream::connect(address).await.expect("a listener")

@@ -10,10 +10,11 @@ use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::HeaderMap;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
 use introspectd_core::{SystemClock, TokenValue};
-use introspectd_front::{Entrance, KeptAnswer, parts};
+use introspectd_front::{ListenerIdentity, parts};
 use introspectd_resolver::Keep;
 use introspectd_resolver::parts::{Parts, Question};
 use introspectd_server::Arrival;
+use introspectd_service::KeptAnswer;
 
 use fixture::{BASIC, FORM, LIMITS, api, provider, record};
 
@@ -35,14 +36,14 @@ fn all(criterion: &mut Criterion) {
     let headers = headers();
     criterion.bench_function("caller check, first of a connection", |bench| {
         bench.iter_batched_ref(
-            || api.session(&Entrance::default(), &Arrival::default()),
-            |session| parts::caller(session, black_box(&headers)),
+            || api.handler(&ListenerIdentity::default(), &Arrival::default()),
+            |handler| parts::caller(handler, black_box(&headers)),
             BatchSize::SmallInput,
         );
     });
-    let session = api.session(&Entrance::default(), &Arrival::default());
+    let handler = api.handler(&ListenerIdentity::default(), &Arrival::default());
     criterion.bench_function("caller check, later ones", |bench| {
-        bench.iter(|| parts::caller(&session, black_box(&headers)));
+        bench.iter(|| parts::caller(&handler, black_box(&headers)));
     });
 
     let cache = Parts::<KeptAnswer>::new(LIMITS, Arc::new(SystemClock::default())).expect("random bytes");

@@ -2,7 +2,7 @@ use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use introspectd_front::DEFAULT_POLICY;
+use introspectd_service::DEFAULT_POLICY;
 
 /// The policy that Envoy's configuration names in `context_extensions`, or else the one of
 /// `/forward-auth` alone.

@@ -21,7 +21,7 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes};
-use introspectd_front::{BadMessage, Readiness, Session, drain};
+use introspectd_front::{BadMessage, Handler, Readiness, drain};
 use introspectd_server::LongHead;
 use prost::Message as _;
 use tokio::sync::Semaphore;
@@ -37,7 +37,7 @@ const MAX_HEALTH: usize = 1024;
 /// Handler of the calls of one connection.
 #[derive(Clone)]
 pub struct ExtAuthz {
-    session: Arc<Session>,
+    handler: Arc<Handler>,
     health: HealthServer<Health>,
     /// A permit for each byte that the connection may have gathered of messages.
     gathered: Arc<Semaphore>,
@@ -45,9 +45,9 @@ pub struct ExtAuthz {
 
 impl ExtAuthz {
     /// Creates the service of one connection.
-    pub fn new(session: Arc<Session>, readiness: Readiness) -> Self {
+    pub fn new(handler: Arc<Handler>, readiness: Readiness) -> Self {
         let health = HealthServer::new(Health(readiness)).max_decoding_message_size(MAX_HEALTH);
-        Self { session, health, gathered: Arc::new(Semaphore::new(message::MAX_GATHERED)) }
+        Self { handler, health, gathered: Arc::new(Semaphore::new(message::MAX_GATHERED)) }
     }
 
     /// Answers one call. The caller comes before the message: nothing is gathered for a stranger.
@@ -72,19 +72,19 @@ impl ExtAuthz {
         B: Body<Data = Bytes, Error: Error>,
     {
         let proxy = &head.headers;
-        if let Some(refusal) = self.session.refuse_stranger(proxy) {
+        if let Some(refusal) = self.handler.refuse_stranger(proxy) {
             return answer::refused(refusal).await;
         }
         if LongHead::marks(&head.extensions) {
-            return answer::refused(self.session.refuse_message(proxy, BadMessage::HeadTooLong)).await;
+            return answer::refused(self.handler.refuse_message(proxy, BadMessage::HeadTooLong)).await;
         }
         let request = match self.read(body).await {
             Ok(request) => request,
-            Err(bad) => return answer::refused(self.session.refuse_message(proxy, bad)).await,
+            Err(bad) => return answer::refused(self.handler.refuse_message(proxy, bad)).await,
         };
         let attributes = request.attributes.unwrap_or_default();
         let client = check::client_headers(&attributes);
-        match self.session.decide(check::policy(&attributes), proxy, &client).await {
+        match self.handler.decide(check::policy(&attributes), proxy, &client).await {
             Ok(allowed) => answer::allowed(&allowed, check::header_names(&attributes)),
             Err(refusal) => answer::refused(refusal).await,
         }

@@ -1,6 +1,6 @@
 use envoy_types::pb::google::protobuf::value::Kind;
 use envoy_types::pb::google::protobuf::{ListValue, Struct, Value};
-use introspectd_front::{Json, Members};
+use introspectd_core::{Json, Members};
 
 /// A JSON object as protobuf has it, where all numbers are doubles.
 pub(crate) fn of_object(object: Members) -> Struct {

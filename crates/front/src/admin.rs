@@ -1,24 +1,26 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::{Method, Request, StatusCode};
+use http::header::ALLOW;
+use http::{HeaderValue, Method, Request, StatusCode};
 use introspectd_server::{Heartbeats, LongHead, names_one_host};
+use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
 
 use crate::language::Language;
-use crate::problem::{InvalidRequest, Problem};
+use crate::problem;
 use crate::reply::{Reply, text};
 
-/// Whether new requests are welcome. Shared by whoever starts and drains the process.
+/// Readiness flag behind `/readyz`, shared by all that start and drain the process.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness(Arc<AtomicBool>);
 
 impl Readiness {
-    /// Says so.
+    /// Sets the flag.
     pub fn set(&self, ready: bool) {
         self.0.store(ready, Ordering::Release);
     }
 
-    /// Whether they are.
+    /// Returns true if the process is ready.
     pub fn is_ready(&self) -> bool {
         self.0.load(Ordering::Acquire)
     }
@@ -45,15 +47,14 @@ impl Admin {
     pub fn answer<B>(&self, request: &Request<B>) -> Reply {
         let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
         let has_host = names_one_host(request.version(), request.uri(), request.headers());
+        let refuse = |refusal: Refusal| problem::reply(&refusal, Language::of(request.headers()));
         match request.uri().path() {
-            _ if LongHead::marks(request.extensions()) => {
-                Problem::HeadTooLong.reply(Language::of(request.headers()))
-            }
-            _ if !has_host => {
-                Problem::from(InvalidRequest::NotOneHost).reply(Language::of(request.headers()))
-            }
+            _ if LongHead::marks(request.extensions()) => refuse(RequestFault::HeadTooLong.into()),
+            _ if !has_host => refuse(InvalidRequest::NotOneHost.into()),
             "/livez" | "/readyz" if !is_read => {
-                Problem::MethodNotAllowed { allow: "GET, HEAD" }.reply(Language::of(request.headers()))
+                let mut reply = refuse(RequestFault::MethodNotAllowed.into());
+                reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+                reply
             }
             "/livez" => match self.heartbeats.stalled() {
                 None => text(StatusCode::OK, "alive\n"),
@@ -61,7 +62,7 @@ impl Admin {
             },
             "/readyz" if self.readiness.is_ready() => text(StatusCode::OK, "ready\n"),
             "/readyz" => text(StatusCode::SERVICE_UNAVAILABLE, "not ready\n"),
-            _ => Problem::NotFound.reply(Language::of(request.headers())),
+            _ => refuse(RequestFault::NotFound.into()),
         }
     }
 }

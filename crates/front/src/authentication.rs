@@ -6,25 +6,25 @@ use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use introspectd_server::Standing;
+use introspectd_service::refusal::CallerFault;
 use introspectd_service::{Caller, Callers};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::form;
-use crate::problem::Problem;
 
-/// Where a proxy shows who it is, since `Authorization` is its client's.
+/// Header of a proxy's own credentials, since `Authorization` is its client's.
 const X_INTROSPECTD_CALLER: HeaderName = HeaderName::from_static("x-introspectd-caller");
 
-/// The other end of one connection.
+/// Peer of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Peer {
-    /// Who it is, if the connection itself says so.
+    /// Caller, if the connection itself identifies it.
     caller: Option<Arc<Caller>>,
-    /// Whether a proxy may show who it is in a header of its own.
+    /// True if a proxy may authenticate in a header of its own.
     takes_header: bool,
-    /// The first header here that was a caller's, and whose. A gateway sends the same one with every request: it is
-    /// compared, and not decoded and hashed again.
+    /// First valid header of the connection, and its caller. A gateway sends the same one with every
+    /// request: it is compared, and not decoded and hashed again.
     recognized: OnceLock<(SecretSlice<u8>, Arc<Caller>)>,
     /// Mark by which the connection keeps its place, once it has shown whose it is.
     standing: Standing,
@@ -38,33 +38,35 @@ impl Peer {
         Self { caller, takes_header, recognized: OnceLock::new(), standing }
     }
 
-    /// Resolves once the other end has hung up. Cancel-safe.
+    /// Resolves once the peer has hung up, as far as that can be detected. Cancel-safe.
     pub(crate) async fn hung_up(&self) {
         self.standing.hung_up().await;
     }
 
-    /// Who sent a request: the caller that its connection names, else the one whose secret it shows in its
-    /// one `Authorization` header, by HTTP Basic or as a bearer.
+    /// Returns the caller of a request: the one that its connection identifies, else the one whose
+    /// secret is in its one `Authorization` header, by HTTP Basic or as a bearer.
     ///
-    /// What the connection says wins: a header is what a proxy may have handed on from a client. The callers
-    /// must be the same each time.
+    /// The connection wins: a proxy may have forwarded the header of a client. The callers must be
+    /// the same each time.
     pub(crate) fn caller<'a>(
         &'a self,
         callers: &'a Callers,
         headers: &HeaderMap,
-    ) -> Result<&'a Arc<Caller>, Problem> {
-        self.named_or_shown(callers, headers, &AUTHORIZATION).ok_or(Problem::InvalidClient)
+    ) -> Result<&'a Arc<Caller>, CallerFault> {
+        self.named_or_shown(callers, headers, &AUTHORIZATION).ok_or(CallerFault::Unauthenticated)
     }
 
-    /// Which proxy sent a request about a client of its own: the same, but for the header.
+    /// Returns the proxy that sent a request about a client of its own, by a header of its own.
     pub(crate) fn proxy<'a>(
         &'a self,
         callers: &'a Callers,
         headers: &HeaderMap,
-    ) -> Result<&'a Arc<Caller>, Problem> {
+    ) -> Result<&'a Arc<Caller>, CallerFault> {
         match &self.caller {
-            None if !self.takes_header => Err(Problem::InvalidProxy),
-            _ => self.named_or_shown(callers, headers, &X_INTROSPECTD_CALLER).ok_or(Problem::InvalidProxy),
+            None if !self.takes_header => Err(CallerFault::UnauthenticatedProxy),
+            _ => self
+                .named_or_shown(callers, headers, &X_INTROSPECTD_CALLER)
+                .ok_or(CallerFault::UnauthenticatedProxy),
         }
     }
 
@@ -90,7 +92,7 @@ impl Peer {
     }
 }
 
-/// Of two headers, a proxy and we might each believe another one.
+/// Returns the only value. Given two, a proxy and we might each believe another one.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
@@ -111,7 +113,8 @@ fn by_header<'a>(callers: &'a Callers, header: &HeaderValue) -> Option<&'a Arc<C
     }
 }
 
-/// All that a request shows as credentials, be they good or not: each as it was sent, and the secret inside HTTP Basic.
+/// Lists all credentials of a request, valid or not: each as it was sent, and the secret inside
+/// HTTP Basic.
 pub(crate) fn credentials(headers: &HeaderMap) -> Vec<SecretString> {
     let values = [AUTHORIZATION, X_INTROSPECTD_CALLER].into_iter().flat_map(|name| headers.get_all(name));
     let mut shown = Vec::new();
@@ -131,7 +134,8 @@ pub(crate) fn credentials(headers: &HeaderMap) -> Vec<SecretString> {
     shown
 }
 
-/// RFC 6749 section 2.3.1 form-encodes name and secret inside; most clients do not. Both are taken.
+/// Reads HTTP Basic. RFC 6749 section 2.3.1 form-encodes name and secret; most clients do not. Both
+/// are accepted.
 fn basic<'a>(callers: &'a Callers, credentials: &str) -> Option<&'a Arc<Caller>> {
     let decoded = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
     let (name, secret) = decoded.split_once(':')?;
@@ -248,8 +252,14 @@ mod tests {
         let (own, others) = (header(X_INTROSPECTD_CALLER), header(AUTHORIZATION));
         let who = |peer: &Peer, headers| peer.proxy(&callers, headers).map(|caller| caller.name.clone());
         assert_eq!(who(&Peer::new(None, true, Standing::default()), &own).as_deref(), Ok("a b"));
-        assert_eq!(who(&Peer::new(None, false, Standing::default()), &own), Err(Problem::InvalidProxy));
-        assert_eq!(who(&Peer::new(None, true, Standing::default()), &others), Err(Problem::InvalidProxy));
+        assert_eq!(
+            who(&Peer::new(None, false, Standing::default()), &own),
+            Err(CallerFault::UnauthenticatedProxy)
+        );
+        assert_eq!(
+            who(&Peer::new(None, true, Standing::default()), &others),
+            Err(CallerFault::UnauthenticatedProxy)
+        );
         let sidecar = Peer::new(callers.named("sidecar").cloned(), false, Standing::default());
         assert_eq!(who(&sidecar, &own).as_deref(), Ok("sidecar"));
         assert!(

@@ -8,41 +8,51 @@ use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body;
+use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use crate::problem::{InvalidRequest, Problem};
-
-/// A token of 16 KiB with every byte percent-encoded, and room for the other parameters.
+/// Largest body: a token of 16 KiB with every byte percent-encoded, and the other parameters.
 const MAX_BODY: usize = 64 * 1024;
 
-/// A client that sends its form byte by byte holds a connection, and no longer than this.
+/// Deadline for a body. A client that sends it byte by byte holds a connection for so long.
 const DEADLINE: Duration = Duration::from_secs(10);
 
-/// The body of a form: its declared type, at most [`MAX_BODY`] bytes, within [`DEADLINE`].
-pub(crate) fn read_form<B>(headers: &HeaderMap, body: B) -> impl Future<Output = Result<Bytes, Problem>>
+/// Body that an endpoint reads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum BodyType {
+    None,
+    Form,
+    /// JSON object.
+    Object,
+}
+
+/// Reads the body of an endpoint: its declared type, at most [`MAX_BODY`] bytes, within [`DEADLINE`].
+pub(crate) async fn read<B>(body_type: BodyType, headers: &HeaderMap, body: B) -> Result<Bytes, Refusal>
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
-    read((!is_form(headers) || is_encoded(headers)).then_some(Problem::NotForm), body)
+    match body_type {
+        BodyType::None => Ok(Bytes::new()),
+        BodyType::Form => read_form(headers, body).await,
+        BodyType::Object => read_object(headers, body).await,
+    }
 }
 
-/// A JSON object of this shape: its declared type, and the same limits.
-pub(crate) async fn read_json<T, B>(headers: &HeaderMap, body: B) -> Result<T, Problem>
+/// Reads the body of a form.
+pub(crate) fn read_form<B>(headers: &HeaderMap, body: B) -> impl Future<Output = Result<Bytes, Refusal>>
 where
-    T: DeserializeOwned,
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
-    let body = read_object(headers, body).await?;
-    serde_json::from_slice(&body).map_err(|_| InvalidRequest::NotTheObject.into())
+    gather((!is_form(headers) || is_encoded(headers)).then_some(RequestFault::NotForm), body)
 }
 
-/// A JSON object as it was sent: its declared type, and the same limits.
-pub(crate) async fn read_object<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Problem>
+/// Reads a JSON object, as it was sent.
+async fn read_object<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Refusal>
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
     let is_json = essence(headers).eq_ignore_ascii_case(b"application/json");
-    let body = read((!is_json || is_encoded(headers)).then_some(Problem::NotJson), body).await?;
+    let body = gather((!is_json || is_encoded(headers)).then_some(RequestFault::NotJson), body).await?;
     // Serde would also fill a struct from an array.
     let begins = body.trim_ascii_start().first() == Some(&b'{');
     if begins && serde_json::from_slice::<IgnoredAny>(&body).is_ok() {
@@ -52,16 +62,21 @@ where
     }
 }
 
-/// The body, unless its type is a problem.
-async fn read<B>(problem: Option<Problem>, body: B) -> Result<Bytes, Problem>
+/// Parses an object that was read.
+pub(crate) fn parse_object<T: DeserializeOwned>(body: &[u8]) -> Result<T, InvalidRequest> {
+    serde_json::from_slice(body).map_err(|_| InvalidRequest::NotTheObject)
+}
+
+/// Gathers a body, unless its type is at fault.
+async fn gather<B>(fault: Option<RequestFault>, body: B) -> Result<Bytes, Refusal>
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
-    if let Some(problem) = problem {
-        return Err(problem);
+    if let Some(fault) = fault {
+        return Err(fault.into());
     }
     if body.size_hint().lower() > MAX_BODY as u64 {
-        return Err(Problem::TooLarge);
+        return Err(RequestFault::TooLarge.into());
     }
     let mut body = pin!(Limited::new(body, MAX_BODY).collect());
     // Most bodies come with their head, and need no timer.
@@ -71,9 +86,9 @@ where
     };
     match collected {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(Problem::TooLarge),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(RequestFault::TooLarge.into()),
         Ok(Err(_)) => Err(InvalidRequest::Unreadable.into()),
-        Err(_) => Err(Problem::TooSlow),
+        Err(_) => Err(RequestFault::TooSlow.into()),
     }
 }
 
@@ -104,14 +119,15 @@ where
 fn is_form(headers: &HeaderMap) -> bool {
     const FORM: &[u8] = b"application/x-www-form-urlencoded";
     let value = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
-    // As nearly everybody writes it.
+    // Fast path: the usual spelling.
     if value == FORM {
         return true;
     }
     essence(headers).eq_ignore_ascii_case(FORM)
 }
 
-/// Whether the body has a content coding: read as it is, a compressed form would be one without a token, or with another.
+/// Returns true if the body has a content coding. Read as it is, a compressed form would be one
+/// without a token, or with another.
 fn is_encoded(headers: &HeaderMap) -> bool {
     headers
         .get_all(CONTENT_ENCODING)

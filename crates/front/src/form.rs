@@ -1,73 +1,56 @@
 use std::borrow::Cow;
 
 use introspectd_core::{TokenId, TokenRejected, TokenValue};
+use introspectd_service::operation::{Subject, TokenQuery};
+use introspectd_service::refusal::InvalidRequest;
 use memchr::{memchr, memchr2};
 
-use crate::problem::InvalidRequest;
-
-/// The parameters of `POST /introspect`.
-#[derive(Debug)]
-pub(crate) struct IntrospectForm {
-    pub(crate) subject: Subject,
-    pub(crate) provider: Option<String>,
-}
-
-/// What `token` holds.
-#[derive(Debug)]
-pub(crate) enum Subject {
-    Token(TokenValue),
-    /// With `token_type_hint=token_id`: a handle, which proves nothing.
-    Id(TokenId),
-}
-
-impl IntrospectForm {
-    /// Reads a body of `application/x-www-form-urlencoded`.
-    ///
-    /// No parameter may be given twice (RFC 6749 section 3.1); unknown ones and unknown hints are
-    /// ignored (RFC 7662 section 2.1).
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, InvalidRequest> {
-        let (mut token, mut hint, mut provider) = (None, None, None);
-        let mut unknown: Vec<Cow<'_, str>> = Vec::new();
-        for pair in pairs(body) {
-            let (name, value) = pair?;
-            let twice = match &*name {
-                "token" => token.replace(value).is_some(),
-                "token_type_hint" => hint.replace(value).is_some(),
-                "provider" => provider.replace(value).is_some(),
-                _ if unknown.contains(&name) => true,
-                _ if unknown.len() == MAX_UNKNOWN => return Err(InvalidRequest::NotAForm),
-                _ => {
-                    unknown.push(name);
-                    false
-                }
-            };
-            if twice {
-                return Err(InvalidRequest::Repeated);
+/// Reads a body of `application/x-www-form-urlencoded` that asks about a token.
+///
+/// A parameter may be given once (RFC 6749 section 3.1); unknown ones and unknown hints are ignored
+/// (RFC 7662 section 2.1).
+pub(crate) fn token_query(body: &[u8]) -> Result<TokenQuery, InvalidRequest> {
+    let (mut token, mut hint, mut provider) = (None, None, None);
+    let mut unknown: Vec<Cow<'_, str>> = Vec::new();
+    for pair in pairs(body) {
+        let (name, value) = pair?;
+        let twice = match &*name {
+            "token" => token.replace(value).is_some(),
+            "token_type_hint" => hint.replace(value).is_some(),
+            "provider" => provider.replace(value).is_some(),
+            _ if unknown.contains(&name) => true,
+            _ if unknown.len() == MAX_UNKNOWN => return Err(InvalidRequest::NotAForm),
+            _ => {
+                unknown.push(name);
+                false
             }
-        }
-        let token = token.ok_or(InvalidRequest::NoToken)?.into_owned();
-        let subject = match hint.as_deref() {
-            Some("token_id") => TokenId::parse(token).map(Subject::Id),
-            Some(_) | None => TokenValue::parse(token).map(Subject::Token),
         };
-        let subject = subject.map_err(|rejected| match rejected {
-            TokenRejected::Empty => InvalidRequest::NoToken,
-            TokenRejected::TooLong => InvalidRequest::TokenTooLong,
-        })?;
-        Ok(Self { subject, provider: provider.map(Cow::into_owned) })
+        if twice {
+            return Err(InvalidRequest::Repeated);
+        }
     }
+    let token = token.ok_or(InvalidRequest::NoToken)?.into_owned();
+    let subject = match hint.as_deref() {
+        Some("token_id") => TokenId::parse(token).map(Subject::Id),
+        Some(_) | None => TokenValue::parse(token).map(Subject::Token),
+    };
+    let subject = subject.map_err(|rejected| match rejected {
+        TokenRejected::Empty => InvalidRequest::NoToken,
+        TokenRejected::TooLong => InvalidRequest::TokenTooLong,
+    })?;
+    Ok(TokenQuery { subject, provider: provider.map(Cow::into_owned) })
 }
 
-/// The value of one parameter of a form that was parsed before.
+/// Returns the value of one parameter of a form that was parsed before.
 pub(crate) fn value_of(body: &[u8], name: &str) -> Option<String> {
     let mut values = pairs(body).filter_map(Result::ok);
     values.find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
 }
 
-/// Far above any client; the search for repeated names is quadratic.
+/// Most unknown parameters. The search for repeated ones is quadratic.
 const MAX_UNKNOWN: usize = 32;
 
-/// Names and values, decoded.
+/// Lists names and values, decoded.
 pub(crate) fn pairs<'a>(
     mut rest: &'a [u8],
 ) -> impl Iterator<Item = Result<(Cow<'a, str>, Cow<'a, str>), InvalidRequest>> {
@@ -84,14 +67,15 @@ pub(crate) fn pairs<'a>(
     })
 }
 
-/// What is before the first `mark`, and what is behind it.
+/// Cuts bytes at the first `mark`.
 fn cut(bytes: &[u8], mark: u8) -> (&[u8], &[u8]) {
     memchr(mark, bytes)
         .and_then(|place| bytes.split_at_checked(place))
         .map_or((bytes, &[]), |(before, behind)| (before, behind.get(1..).unwrap_or_default()))
 }
 
-/// Undoes form encoding strictly: a `%` without two digits, or bytes that are no UTF-8, are no form.
+/// Decodes form encoding strictly: a `%` without two digits, or bytes that are not UTF-8, are not a
+/// form.
 pub(crate) fn decode(raw: &[u8]) -> Result<Cow<'_, str>, InvalidRequest> {
     if memchr2(b'%', b'+', raw).is_none() {
         return std::str::from_utf8(raw).map(Cow::Borrowed).map_err(|_| InvalidRequest::NotAForm);
@@ -121,7 +105,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn token(body: &str) -> Result<String, InvalidRequest> {
-        IntrospectForm::parse(body.as_bytes()).map(|form| match form.subject {
+        token_query(body.as_bytes()).map(|form| match form.subject {
             Subject::Token(token) => token.expose().to_owned(),
             Subject::Id(id) => format!("id {}", id.as_str()),
         })
@@ -160,7 +144,7 @@ mod tests {
     proptest! {
         #[test]
         fn no_body_makes_it_panic(body: Vec<u8>) {
-            let _ = IntrospectForm::parse(&body);
+            let _ = token_query(&body);
         }
 
         #[test]

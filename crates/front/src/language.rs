@@ -1,7 +1,7 @@
 use http::HeaderMap;
 use http::header::ACCEPT_LANGUAGE;
 
-/// The languages of `error_description`.
+/// Language of `error_description`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Language {
     English,
@@ -9,7 +9,7 @@ pub(crate) enum Language {
 }
 
 impl Language {
-    /// RFC 9110 section 12.5.4: Spanish where it is preferred, else English.
+    /// Reads RFC 9110 section 12.5.4: Spanish if it is preferred, else English.
     pub(crate) fn of(headers: &HeaderMap) -> Self {
         let (mut english, mut spanish) = (None, None);
         let ranges = headers.get_all(ACCEPT_LANGUAGE).iter().filter_map(|value| value.to_str().ok());
@@ -40,7 +40,7 @@ impl Language {
     }
 }
 
-/// A range and its quality in thousandths.
+/// Splits a range into its tag and its quality in thousandths.
 fn weighed(range: &str) -> (&str, u16) {
     let mut parts = range.split(';').map(str::trim);
     let tag = parts.next().unwrap_or_default();

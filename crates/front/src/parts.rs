@@ -1,25 +1,24 @@
-//! What a hit is made of here, for benchmarks alone.
+//! Parts of a hit, for benchmarks only.
 
 use http::HeaderMap;
 use introspectd_core::Timestamp;
-use introspectd_resolver::Source;
+use introspectd_service::{KeptAnswer, Source};
 
-use crate::api::Session;
-use crate::form::IntrospectForm;
+use crate::form;
+use crate::handler::Handler;
 use crate::reply::{self, Reply};
-use introspectd_service::KeptAnswer;
 
-/// Reads a form. Whether it is one.
+/// Reads a form. Returns true if it is valid.
 pub fn form(body: &[u8]) -> bool {
-    IntrospectForm::parse(body).is_ok()
+    form::token_query(body).is_ok()
 }
 
-/// Checks the caller. Whether it is known.
-pub fn caller(session: &Session, headers: &HeaderMap) -> bool {
-    session.knows(headers)
+/// Authenticates the caller. Returns true if it is known.
+pub fn caller(handler: &Handler, headers: &HeaderMap) -> bool {
+    handler.knows(headers)
 }
 
-/// Writes the answer of a hit.
-pub fn reply(room: HeaderMap, rendered: &KeptAnswer) -> Reply {
-    reply::introspection(room, Some(rendered), Source::Hit, Timestamp::MIN)
+/// Writes the reply of a hit.
+pub fn reply(reused: HeaderMap, kept: &KeptAnswer) -> Reply {
+    reply::introspection(reused, Some(kept), Source::Hit, Timestamp::MIN)
 }

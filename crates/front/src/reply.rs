@@ -6,23 +6,22 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
-use introspectd_core::{State, Timestamp};
-use introspectd_resolver::Source;
-use introspectd_service::KeptAnswer;
+use introspectd_core::Timestamp;
+use introspectd_service::{KeptAnswer, Source};
 use serde::Serialize;
 
-/// Whether and how the cache served.
+/// Header that says whether and how the cache served.
 pub(crate) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
 
-/// An answer.
+/// HTTP reply.
 pub type Reply = Response<Content>;
 
-/// Body of an answer, which never waits for anything.
+/// Body of a reply, which never waits for anything.
 #[derive(Debug, Default)]
 pub struct Content(Bytes);
 
-/// Bytes of one frame of a [`Content`]: a longer one is handed on as its client takes it, and not copied
-/// whole into the buffer of its connection.
+/// Longest frame of a [`Content`], in bytes. A longer body is sent as its client takes it, and not
+/// copied whole into the buffer of its connection.
 const FRAME: usize = 16 * 1024;
 
 impl Body for Content {
@@ -50,26 +49,26 @@ impl Body for Content {
     }
 }
 
-/// An RFC 7662 answer. Without an active token it is `{"active":false}`, whatever the reason: who may
-/// not know more learns nothing from the difference.
+/// Replies with an RFC 7662 answer. Without an active token it is `{"active":false}`, whatever the
+/// reason: a caller that may not know more learns nothing from a difference.
 ///
-/// Its headers are written into `room`, the map of the request's, so that a hit allocates none.
+/// Its headers are written into `reused`, the map of the request's, so that a hit allocates none.
 pub(crate) fn introspection(
-    room: HeaderMap,
+    reused: HeaderMap,
     active: Option<&KeptAnswer>,
     source: Source,
     now: Timestamp,
 ) -> Reply {
     let inactive = || Bytes::from_static(br#"{"active":false}"#);
-    let body = active.map_or_else(inactive, |rendered| rendered.body(now).into());
-    let mut headers = room;
+    let body = active.map_or_else(inactive, |kept| kept.body(now).into());
+    let mut headers = reused;
     headers.clear();
-    headers.insert(X_CACHE, how(source));
-    of_type("application/json", headers, body)
+    headers.insert(X_CACHE, cache_status(source));
+    with_content_type("application/json", headers, body)
 }
 
-/// The value of [`X_CACHE`].
-pub(crate) fn how(source: Source) -> HeaderValue {
+/// Returns the value of [`X_CACHE`].
+pub(crate) fn cache_status(source: Source) -> HeaderValue {
     HeaderValue::from_static(match source {
         Source::Hit => "hit",
         Source::Coalesced => "coalesced",
@@ -78,36 +77,35 @@ pub(crate) fn how(source: Source) -> HeaderValue {
     })
 }
 
-/// An answer of these headers alone.
+/// Replies with these headers alone.
 pub(crate) fn empty(headers: HeaderMap) -> Reply {
     let mut reply = Response::new(Content::default());
     *reply.headers_mut() = headers;
     reply
 }
 
-/// One record, active or not: the members of an active token's answer, with its state in place of `active`.
-pub(crate) fn record(state: State, rendered: &KeptAnswer, source: Source, now: Timestamp) -> Reply {
-    let body = rendered.record(state, now);
+/// Replies with one record.
+pub(crate) fn record(body: Vec<u8>, source: Source) -> Reply {
     let mut headers = HeaderMap::new();
-    headers.insert(X_CACHE, how(source));
-    of_type("application/json", headers, body.into())
+    headers.insert(X_CACHE, cache_status(source));
+    with_content_type("application/json", headers, body.into())
 }
 
-/// That what was asked for is done: 200 and nothing else.
-pub(crate) fn done() -> Reply {
+/// Replies that an operation is done: 200 and nothing else.
+pub(crate) fn empty_ok() -> Reply {
     let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     empty(headers)
 }
 
-/// The same, of what has nothing to show: 204.
+/// Replies that an operation is done and has nothing to show: 204.
 pub(crate) fn no_content() -> Reply {
-    let mut reply = done();
+    let mut reply = empty_ok();
     *reply.status_mut() = StatusCode::NO_CONTENT;
     reply
 }
 
-/// Another server's answer, which nobody on the way may keep.
+/// Relays another server's answer, which no cache on the way may keep.
 pub(crate) fn relayed(status: StatusCode, media_type: Option<HeaderValue>, body: &[u8]) -> Reply {
     let mut headers = HeaderMap::new();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -117,37 +115,31 @@ pub(crate) fn relayed(status: StatusCode, media_type: Option<HeaderValue>, body:
     reply
 }
 
-/// An answer of this JSON, which nobody on the way may keep.
+/// Replies with JSON, which no cache on the way may keep.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
-    let mut reply = of_type("application/json", HeaderMap::new(), body(value).into());
+    // Only a map with keys that are not strings could fail, and there is none.
+    let body = serde_json::to_vec(value).unwrap_or_else(|_| br#"{"error":"server_error"}"#.to_vec());
+    let mut reply = with_content_type("application/json", HeaderMap::new(), body.into());
     *reply.status_mut() = status;
     reply
 }
 
-/// An answer of this text, which is JSON and shared by all who ask for it, likewise.
-pub(crate) fn written(json: &'static str) -> Reply {
-    of_type("application/json", HeaderMap::new(), Bytes::from_static(json.as_bytes()))
+/// Replies with a document of JSON.
+pub(crate) fn raw_json(json: &'static str) -> Reply {
+    with_content_type("application/json", HeaderMap::new(), Bytes::from_static(json.as_bytes()))
 }
 
-/// An answer of this text, likewise.
+/// Replies with text.
 pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
-    let mut reply = of_type("text/plain; charset=utf-8", HeaderMap::new(), text.into());
+    let mut reply = with_content_type("text/plain; charset=utf-8", HeaderMap::new(), text.into());
     *reply.status_mut() = status;
     reply
 }
 
-fn of_type(media_type: &'static str, mut headers: HeaderMap, body: Bytes) -> Reply {
+fn with_content_type(media_type: &'static str, mut headers: HeaderMap, body: Bytes) -> Reply {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     let mut reply = Response::new(Content(body));
     *reply.headers_mut() = headers;
     reply
-}
-
-fn body(value: &impl Serialize) -> Box<[u8]> {
-    match serde_json::to_vec(value) {
-        Ok(body) => body.into(),
-        // Only a map with keys that are no strings could bring this about, and there is none.
-        Err(_) => br#"{"error":"server_error"}"#[..].into(),
-    }
 }

@@ -3,13 +3,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use introspectd_audit::Audit;
 use introspectd_core::Clock;
 use introspectd_ext_authz::ExtAuthz;
-use introspectd_front::{Admin, Api, Entrance, Readiness};
+use introspectd_front::{Admin, Api, ListenerIdentity, Readiness};
 use introspectd_resolver::Resolver;
 use introspectd_server::{
     Activation, Arrival, Connections, Heartbeats, ListenAddress, Listener, Places, Stop, Tls, Workers, run,
 };
+use introspectd_service::{Log, Observer, Rules, Service};
 use introspectd_upstream::Outbound;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
@@ -19,7 +21,9 @@ use crate::descriptors::{self, ADMIN_CONNECTIONS};
 
 /// What the configuration describes, built and not yet listening.
 pub struct App {
+    service: Arc<Service>,
     api: Arc<Api>,
+    audit: Option<Audit>,
     clock: Arc<dyn Clock>,
     listen: Listen,
     limits: Limits,
@@ -29,9 +33,11 @@ pub struct App {
 
 /// An app whose listeners are bound.
 pub struct Bound {
+    service: Arc<Service>,
     api: Arc<Api>,
-    apis: Vec<(BoundEndpoint, Entrance)>,
-    grpcs: Vec<(BoundEndpoint, Entrance)>,
+    audit: Option<Audit>,
+    apis: Vec<(BoundEndpoint, ListenerIdentity)>,
+    grpcs: Vec<(BoundEndpoint, ListenerIdentity)>,
     admins: Vec<BoundEndpoint>,
     readiness: Readiness,
     clock: Arc<dyn Clock>,
@@ -74,9 +80,12 @@ impl App {
         let entries = providers.into_iter().map(entry).collect();
         let resolver = Resolver::new(entries, &unmatched, cache, Arc::clone(&clock))?;
         let resolver = resolver.with_revocations(&revocations);
-        let api = Api::new(callers, policies, Arc::new(resolver), Arc::clone(&clock), audit.start()?)?;
-        let api = Arc::new(api.with_public_url(listen.public_url.clone()));
-        Ok(Self { api, clock, listen, limits, drain, outbound })
+        let (fingerprints, audit) = audit.start()?;
+        let rules = Rules { callers, policies };
+        let service = Service::new(rules, Arc::new(resolver), Arc::clone(&clock), fingerprints)?;
+        let service = Arc::new(service.with_observers(observers(audit.as_ref())));
+        let api = Arc::new(Api::new(Arc::clone(&service), listen.public_url.clone()));
+        Ok(Self { service, api, audit, clock, listen, limits, drain, outbound })
     }
 
     /// Binds all listeners but those that were `passed`, each of which must be among them.
@@ -84,22 +93,24 @@ impl App {
     /// # Errors
     /// The first address that cannot be bound, with the system's reason.
     pub async fn bind(self, mut passed: Activation) -> io::Result<Bound> {
-        let Self { api, clock, listen, limits, drain, outbound } = self;
+        let Self { service, api, audit, clock, listen, limits, drain, outbound } = self;
         passed.check(&listen.endpoints().map(|endpoint| &endpoint.address).collect::<Vec<_>>())?;
         let mut apis = Vec::new();
         for listener in listen.api {
-            apis.push(Self::bind_for_callers(&api, listener, &mut passed).await?);
+            apis.push(bind_for_callers(&service, listener, &mut passed).await?);
         }
         let mut grpcs = Vec::new();
         for listener in listen.grpc {
-            grpcs.push(Self::bind_for_callers(&api, listener, &mut passed).await?);
+            grpcs.push(bind_for_callers(&service, listener, &mut passed).await?);
         }
         let mut admins = Vec::new();
         for endpoint in listen.admin {
             admins.push(bind(endpoint, &mut passed).await?);
         }
         Ok(Bound {
+            service,
             api,
+            audit,
             apis,
             grpcs,
             admins,
@@ -112,16 +123,23 @@ impl App {
             outbound,
         })
     }
+}
 
-    async fn bind_for_callers(
-        api: &Arc<Api>,
-        listener: CallerListener,
-        passed: &mut Activation,
-    ) -> io::Result<(BoundEndpoint, Entrance)> {
-        let CallerListener { endpoint, caller, takes_caller_header, .. } = listener;
-        let caller = caller.and_then(|name| api.caller(&name).cloned());
-        Ok((bind(endpoint, passed).await?, Entrance { caller, takes_caller_header }))
-    }
+/// Observers of all events.
+fn observers(audit: Option<&Audit>) -> Vec<Arc<dyn Observer>> {
+    let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::new(Log)];
+    observers.extend(audit.map(|audit| Arc::new(audit.clone()) as _));
+    observers
+}
+
+async fn bind_for_callers(
+    service: &Service,
+    listener: CallerListener,
+    passed: &mut Activation,
+) -> io::Result<(BoundEndpoint, ListenerIdentity)> {
+    let CallerListener { endpoint, caller, takes_caller_header, .. } = listener;
+    let caller = caller.and_then(|name| service.rules().callers.named(&name).cloned());
+    Ok((bind(endpoint, passed).await?, ListenerIdentity { caller, takes_caller_header }))
 }
 
 async fn bind(endpoint: Endpoint, passed: &mut Activation) -> io::Result<BoundEndpoint> {
@@ -159,14 +177,19 @@ impl Bound {
 
     /// Resolves once the audit log could not be written, where that is to end the process; else never.
     pub fn audit_failed(&self) -> impl Future<Output = ()> + Send + use<> {
-        let api = Arc::clone(&self.api);
-        async move { api.audit().failed().await }
+        let audit = self.audit.clone();
+        async move {
+            match audit {
+                Some(audit) => audit.failed().await,
+                None => std::future::pending().await,
+            }
+        }
     }
 
     /// Serves callers on these workers until `stop`, then lets requests under way end, for at most the configured drain. Whether
     /// all of them did. The admin listeners answer until the others are done.
     pub async fn run(self, workers: Workers, stop: Stop) -> bool {
-        let Self { api, apis, grpcs, admins, readiness, clock, places, outbound, .. } = self;
+        let Self { service, api, audit, apis, grpcs, admins, readiness, clock, places, outbound, .. } = self;
         let Self { max_connection_age, max_head, drain, .. } = self;
         let connections = Connections {
             places,
@@ -196,19 +219,19 @@ impl Bound {
             administering.spawn(run(listener, connections, open, admin_stop.clone()));
         }
         let mut answering = JoinSet::new();
-        for (BoundEndpoint { listener, tls }, entrance) in apis {
+        for (BoundEndpoint { listener, tls }, identity) in apis {
             let api = Arc::clone(&api);
             let open = move |arrival: &Arrival| {
-                let session = api.session(&entrance, arrival);
-                move |request| Arc::clone(&session).answer(request)
+                let handler = api.handler(&identity, arrival);
+                move |request| Arc::clone(&handler).answer(request)
             };
             let connections = Connections { tls, ..connections.clone() };
             answering.spawn(run(listener, connections, open, stop.clone()));
         }
-        for (BoundEndpoint { listener, tls }, entrance) in grpcs {
+        for (BoundEndpoint { listener, tls }, identity) in grpcs {
             let (api, readiness) = (Arc::clone(&api), readiness.clone());
             let open = move |arrival: &Arrival| {
-                let calls = ExtAuthz::new(api.session(&entrance, arrival), readiness.clone());
+                let calls = ExtAuthz::new(api.handler(&identity, arrival), readiness.clone());
                 move |request| calls.clone().answer(request)
             };
             let connections = Connections { tls, ..connections.clone() };
@@ -219,11 +242,13 @@ impl Bound {
             stop.given().await;
             readiness.set(false);
         });
-        let limiting = tokio::spawn(limit_refusals(Arc::clone(&api)));
+        let limiting = tokio::spawn(limit_refusals(Arc::clone(&service)));
         let all_ended = answering.join_all().await.into_iter().all(|ended| ended);
         limiting.abort();
-        api.begin_second();
-        api.audit().flush().await;
+        service.begin_second();
+        if let Some(audit) = audit {
+            audit.flush().await;
+        }
         unready.abort();
         let _ = end_admin.send(true);
         administering.join_all().await;
@@ -233,11 +258,11 @@ impl Bound {
 }
 
 /// Renews the limit on the lines about refusals each second. Where this thread is late, fewer lines are written.
-async fn limit_refusals(api: Arc<Api>) {
+async fn limit_refusals(service: Arc<Service>) {
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         seconds.tick().await;
-        api.begin_second();
+        service.begin_second();
     }
 }

@@ -1,17 +1,40 @@
 //! Operations on tokens, without HTTP: who may ask, what is answered, why a request is refused.
 //!
-//! A presentation (HTTP, gRPC) reads a request, and calls an operation with the caller and the
-//! request. What comes back is an answer or a [`refusal`], grouped by who is at fault.
+//! A presentation (HTTP, gRPC) authenticates a caller, reads a request, and calls an [`operation`].
+//! What comes back is an answer or a [`refusal`], grouped by who is at fault. What happened is
+//! published once, as an [`Event`], to every [`Observer`].
 
 #![warn(missing_docs)]
 
 mod access;
 mod answer;
+mod event;
+mod fingerprint;
+mod limit;
+mod log;
+mod observer;
+pub mod operation;
+mod page_token;
+mod parameters;
 pub mod refusal;
+mod request_id;
+mod service;
 
 pub use access::{
     Caller, Callers, CertificateName, DEFAULT_POLICY, InvalidCertificateName, Permission, Policies, Policy,
     Requirements, Rules, SecretDigest, Unavailable, certificate_names,
 };
-pub use answer::{Claims, KeptAnswer, Record};
+pub use answer::{Claims, KeptAnswer, Record, SharedAnswer};
+pub use event::{Details, Event, Headline, Operation, Outcome, RequestContext};
+pub use fingerprint::{Fingerprint, Fingerprints};
 pub use introspectd_core::Selection;
+pub use introspectd_resolver::{
+    Account, Answer, Fact, Held, NotAsked, ProviderStatus, Resolution, Rule, Source,
+};
+pub use limit::LeftOut;
+pub use log::{Log, REFUSALS};
+pub use observer::{Observed, Observer, Pending, Published};
+pub use parameters::{LIST_PARAMETERS, Parameters};
+pub use refusal::Refusal;
+pub use request_id::RequestIds;
+pub use service::Service;

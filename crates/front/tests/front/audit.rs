@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use introspectd_audit::{Audit, Destination, Fingerprints, OnFailure};
+use introspectd_audit::{Audit, Destination, OnFailure};
 use introspectd_core::{BadAnswer, Expiry, Failure, Members, ScopeSet, Status, Timestamp, Token};
-use introspectd_front::Entrance;
+use introspectd_front::ListenerIdentity;
 use introspectd_server::Arrival;
+use introspectd_service::Fingerprints;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -18,6 +19,7 @@ const ADMIN: &str = "Bearer admin-secret";
 /// A bench whose audit log is a file.
 struct Audited {
     bench: Bench,
+    audit: Audit,
     path: PathBuf,
     _folder: TempDir,
 }
@@ -27,8 +29,9 @@ impl Audited {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.log");
         let fingerprints = Fingerprints::keyed(&"a key".to_owned().into());
-        let audit = Audit::start(Destination::File(path.clone()), OnFailure::Log, fingerprints).unwrap();
-        Self { bench: Bench::start_audited(audit).await, path, _folder: folder }
+        let audit = Audit::start(Destination::File(path.clone()), OnFailure::Log).unwrap();
+        let bench = Bench::start_audited(audit.clone(), fingerprints).await;
+        Self { bench, audit, path, _folder: folder }
     }
 
     async fn ask(&self, ask: Ask) -> Reply {
@@ -36,7 +39,7 @@ impl Audited {
     }
 
     async fn text(&self) -> String {
-        self.bench.api.audit().flush().await;
+        self.audit.flush().await;
         std::fs::read_to_string(&self.path).unwrap()
     }
 
@@ -255,9 +258,9 @@ async fn what_an_operator_began_is_told_though_it_goes_away() {
     let mine = fingerprint(&audited, UNKNOWN).await;
     let Audited { bench, .. } = &audited;
     bench.bank.hold();
-    let entrance = Entrance { caller: None, takes_caller_header: true };
-    let session = bench.api.session(&entrance, &Arrival::default());
-    let asking = tokio::spawn(session.answer(revoke(UNKNOWN).request()));
+    let identity = ListenerIdentity { caller: None, takes_caller_header: true };
+    let handler = bench.api.handler(&identity, &Arrival::default());
+    let asking = tokio::spawn(handler.answer(revoke(UNKNOWN).request()));
     bench.bank.arrived(2).await;
     asking.abort();
     assert!(asking.await.unwrap_err().is_cancelled());
@@ -305,7 +308,7 @@ async fn strangers_who_call_operators_endpoints_are_limited_and_operators_are_no
     let lines = audited.lines().await;
     let count = |event: &str| lines.iter().filter(|line| line["event"] == event).count();
     assert_eq!((count("refused"), count("purged")), (250, 300));
-    audited.bench.api.begin_second();
+    audited.bench.service.begin_second();
     let summed = audited.lines().await.pop().unwrap();
     assert_eq!(summed["event"], "refusals_left_out");
     assert_eq!(summed["outcomes"], json!({"invalid_client": 950}));
@@ -374,7 +377,7 @@ async fn a_request_id_that_tells_a_secret_is_neither_written_nor_answered() {
     }
 }
 
-/// It goes to a client of somebody else, and says nothing but the decision.
+/// The refusal goes to a client of somebody else, and says nothing but the decision.
 #[tokio::test]
 async fn a_refusal_by_way_of_a_proxy_bears_no_id() {
     let audited = Audited::start().await;
@@ -424,9 +427,9 @@ async fn no_secret_is_written() {
 async fn a_line_that_cannot_be_written_is_told_to_who_waits_for_that() {
     let fingerprints = Fingerprints::random().unwrap();
     let full = Destination::File("/dev/full".into());
-    let audit = Audit::start(full, OnFailure::Exit, fingerprints).unwrap();
-    let bench = Bench::start_audited(audit).await;
+    let audit = Audit::start(full, OnFailure::Exit).unwrap();
+    let bench = Bench::start_audited(audit.clone(), fingerprints).await;
     let is_done = revoke(ACTIVE).at(&bench).await;
     assert_eq!(is_done.status, 200, "the answer goes out all the same");
-    crate::bench::soon("the failure", bench.api.audit().failed()).await;
+    crate::bench::soon("the failure", audit.failed()).await;
 }

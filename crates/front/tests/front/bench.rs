@@ -4,15 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use introspectd_audit::{Audit, Fingerprints};
+use introspectd_audit::Audit;
 use introspectd_core::{ManualClock, ProviderName, Scope, Timestamp};
-use introspectd_front::{
-    Api, Caller, Callers, CertificateName, Entrance, Permission, Policies, Policy, Requirements,
-    SecretDigest, Selection, Unavailable,
-};
+use introspectd_front::{Api, ListenerIdentity};
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
 use introspectd_server::{
     Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Tls, Workers, run,
+};
+use introspectd_service::{
+    Caller, Callers, CertificateName, Fingerprints, Log, Observer, Permission, Policies, Policy,
+    Requirements, Rules, SecretDigest, Selection, Service, Unavailable,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -25,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 const LONG: Duration = Duration::from_secs(60);
 
-/// Where the clock starts, in seconds.
+/// Start of the clock, in seconds.
 pub(crate) const START: i64 = 1_700_000_000;
 pub(crate) const TTL: u32 = 600;
 
@@ -36,52 +37,54 @@ pub(crate) const UNKNOWN: &str = "b_unknown-token";
 
 pub(crate) struct Bench {
     pub(crate) address: SocketAddr,
+    pub(crate) service: Arc<Service>,
     pub(crate) api: Arc<Api>,
-    /// Whose tokens begin with `b_`. Can look up by id.
+    /// Provider of tokens that begin with `b_`. It can look up by id.
     pub(crate) bank: Arc<Fake>,
-    /// Whose tokens begin with `p_`. Cannot.
+    /// Provider of tokens that begin with `p_`. It cannot look up by id.
     pub(crate) plain: Arc<Fake>,
     /// Asked by name only.
     pub(crate) loose: Arc<Fake>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) stop: watch::Sender<bool>,
-    /// Whether all requests under way ended.
+    /// Resolves to true if all requests in flight ended.
     pub(crate) served: JoinHandle<bool>,
 }
 
 impl Bench {
     pub(crate) async fn start() -> Self {
-        Self::start_with(None, |connections| connections, unaudited()).await
+        Self::start_with(None, |connections| connections, None, random()).await
     }
 
-    /// On a listener that names this caller.
+    /// Starts a bench on a listener that names this caller.
     pub(crate) async fn start_for(caller: &str) -> Self {
-        Self::start_with(Some(caller), |connections| connections, unaudited()).await
+        Self::start_with(Some(caller), |connections| connections, None, random()).await
     }
 
     pub(crate) async fn start_tls(tls: Tls) -> Self {
         Self::start_on(|connections| Connections { tls: Some(Arc::new(tls)), ..connections }).await
     }
 
-    /// Which lets requests under way end for so long.
+    /// Starts a bench that drains for so long.
     pub(crate) async fn start_draining(drain: Duration) -> Self {
         Self::start_on(|connections| Connections { drain, ..connections }).await
     }
 
-    /// With connections of these settings.
+    /// Starts a bench with these settings of connections.
     pub(crate) async fn start_on(settings: impl FnOnce(Connections) -> Connections) -> Self {
-        Self::start_with(None, settings, unaudited()).await
+        Self::start_with(None, settings, None, random()).await
     }
 
-    /// With this audit log.
-    pub(crate) async fn start_audited(audit: Audit) -> Self {
-        Self::start_with(None, |connections| connections, audit).await
+    /// Starts a bench with this audit log.
+    pub(crate) async fn start_audited(audit: Audit, fingerprints: Fingerprints) -> Self {
+        Self::start_with(None, |connections| connections, Some(audit), fingerprints).await
     }
 
     async fn start_with(
         caller: Option<&str>,
         settings: impl FnOnce(Connections) -> Connections,
-        audit: Audit,
+        audit: Option<Audit>,
+        fingerprints: Fingerprints,
     ) -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(START).unwrap()));
         let (bank, plain, loose) = (Fake::new(true), Fake::new(false), Fake::new(true));
@@ -98,24 +101,27 @@ impl Bench {
             stale_if_error: Duration::from_secs(TTL.into()),
         };
         let resolver = Resolver::new(upstreams, &Unmatched::Reject, limits, Arc::clone(&clock) as _).unwrap();
-        let api = Arc::new(
-            Api::new(callers(), policies(), Arc::new(resolver), Arc::clone(&clock) as _, audit).unwrap(),
-        );
+        let rules = Rules { callers: callers(), policies: policies() };
+        let service = Service::new(rules, Arc::new(resolver), Arc::clone(&clock) as _, fingerprints).unwrap();
+        let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::new(Log)];
+        observers.extend(audit.map(|audit| Arc::new(audit) as _));
+        let service = Arc::new(service.with_observers(observers));
+        let api = Arc::new(Api::new(Arc::clone(&service), None));
         let address = ListenAddress::parse("127.0.0.1:0").unwrap();
         let listener = Listener::bind(&address, SocketAccess::default()).await.unwrap();
         let Ok(ListenAddress::Tcp(address)) = listener.address() else { panic!("not on TCP") };
-        let caller = caller.map(|name| Arc::clone(api.caller(name).unwrap()));
-        let entrance = Entrance { takes_caller_header: caller.is_none(), caller };
+        let caller = caller.map(|name| Arc::clone(service.rules().callers.named(name).unwrap()));
+        let identity = ListenerIdentity { takes_caller_header: caller.is_none(), caller };
         let (stop, stopped) = Stop::new();
         let answering = Arc::clone(&api);
         let open = move |arrival: &Arrival| {
-            let session = answering.session(&entrance, arrival);
-            move |request| Arc::clone(&session).answer(request)
+            let handler = answering.handler(&identity, arrival);
+            move |request| Arc::clone(&handler).answer(request)
         };
         let connections =
             Connections { clock: Arc::clone(&clock) as _, drain: LONG, ..Connections::new(Workers::here()) };
         let served = tokio::spawn(run(listener, settings(connections), open, stopped));
-        Self { address, api, bank, plain, loose, clock, stop, served }
+        Self { address, service, api, bank, plain, loose, clock, stop, served }
     }
 }
 
@@ -190,8 +196,8 @@ fn caller(
     }
 }
 
-fn unaudited() -> Audit {
-    Audit::off(Fingerprints::random().unwrap())
+fn random() -> Fingerprints {
+    Fingerprints::random().unwrap()
 }
 
 fn upstream(called: &str, fake: &Arc<Fake>, prefix: Option<&str>) -> ProviderEntry {

@@ -34,7 +34,7 @@ async fn a_store_that_fails_is_an_outage_of_ours() {
     bench.bank.fails("b_t", failed());
     bench.bank.fails("{}", failed());
     for reply in [Ask::token("b_t").at(&bench).await, bind("b_t", "i").at(&bench).await] {
-        tells(&reply, 503, "temporarily_unavailable", "The service cannot answer at present");
+        tells(&reply, 503, "temporarily_unavailable", "Temporarily unavailable; retry later.");
     }
     tells(&issue().at(&bench).await, 503, "temporarily_unavailable", "was issued but could not be bound");
     let spanish = issue().header("accept-language", "es").at(&bench).await;
@@ -47,12 +47,12 @@ async fn what_has_no_active_record_is_said_apart_from_what_has_no_path() {
     let bench = Bench::start().await;
     tells(&bind("b_t", "i").at(&bench).await, 404, "not_found", "no active token with this token_id");
     let path = ask("PUT", "/v1/providers/nobody/bindings", &json!({"token": "t", "token_id": "i"}));
-    tells(&path.at(&bench).await, 404, "not_found", "nothing at this path");
+    tells(&path.at(&bench).await, 404, "not_found", "Not found.");
     tells(&bind("i", "i").at(&bench).await, 400, "invalid_request", "are the same");
     assert_eq!(bench.bank.asked(), ["bind i"]);
 }
 
-/// It was begun, and a vendor may have done its part.
+/// The request was begun, and a vendor may have done its part.
 #[tokio::test]
 async fn what_was_begun_ends_although_its_client_goes_away() {
     let bench = Bench::start().await;

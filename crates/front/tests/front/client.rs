@@ -10,7 +10,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Body;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use introspectd_front::Entrance;
+use introspectd_front::ListenerIdentity;
 use introspectd_server::Arrival;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -112,7 +112,7 @@ where
     exchange_on(TcpStream::connect(address).await.unwrap(), request).await
 }
 
-/// On one that is open.
+/// Sends a request over HTTP/1.1 on an open connection.
 pub(crate) async fn exchange_on<T, B>(stream: T, request: Request<B>) -> Reply
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -130,7 +130,7 @@ pub(crate) async fn http2_to(address: SocketAddr) -> http2::SendRequest<Full<Byt
     http2_on(TcpStream::connect(address).await.unwrap()).await
 }
 
-/// On a connection that is open.
+/// Sends a request over HTTP/2 on an open connection.
 pub(crate) async fn http2_on<T>(stream: T) -> http2::SendRequest<Full<Bytes>>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -152,7 +152,7 @@ pub(crate) struct Ask {
 pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 impl Ask {
-    /// With this form as body.
+    /// Creates a request with this form as body.
     pub(crate) fn form(body: impl Into<Bytes>) -> Self {
         let ask =
             Self { method: "POST", target: "/introspect".to_owned(), headers: Vec::new(), body: body.into() };
@@ -163,7 +163,7 @@ impl Ask {
         Self::form(format!("token={token}"))
     }
 
-    /// In place of any of the same name.
+    /// Replaces any header of the same name.
     pub(crate) fn header(self, name: &str, value: &str) -> Self {
         self.without(name).and(name, value)
     }
@@ -199,7 +199,7 @@ impl Ask {
         request.body(Full::new(self.body.clone())).unwrap()
     }
 
-    /// Over HTTP/2, where the authority takes the place of `Host`.
+    /// Builds the request for HTTP/2, where the authority replaces `Host`.
     pub(crate) fn http2_request(&self, address: SocketAddr) -> Request<Full<Bytes>> {
         let mut request = self.request();
         request.headers_mut().remove("host");
@@ -214,9 +214,9 @@ impl Ask {
 
     /// Past the sockets.
     pub(crate) async fn past_sockets(&self, bench: &Bench) -> Reply {
-        let entrance = Entrance { caller: None, takes_caller_header: true };
-        let session = bench.api.session(&entrance, &Arrival::default());
-        received(session.answer(self.request()).await, false).await
+        let identity = ListenerIdentity { caller: None, takes_caller_header: true };
+        let handler = bench.api.handler(&identity, &Arrival::default());
+        received(handler.answer(self.request()).await, false).await
     }
 }
 

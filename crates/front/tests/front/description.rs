@@ -1,4 +1,4 @@
-//! What tells programs about us: `/openapi.json` and `/.well-known/oauth-authorization-server`.
+//! Documents for programs: `/openapi.json` and `/.well-known/oauth-authorization-server`.
 
 use serde_json::json;
 

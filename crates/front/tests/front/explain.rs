@@ -142,7 +142,7 @@ async fn a_provider_that_cannot_look_up_is_told_as_such() {
     assert_eq!(bench.plain.asked().len(), 0);
 }
 
-/// Somebody may take a token for an id.
+/// A token may be taken for an id.
 #[tokio::test]
 async fn what_is_no_records_id_is_told_by_its_fingerprint() {
     let bench = Bench::start().await;
@@ -255,7 +255,7 @@ async fn a_confined_caller_learns_nothing_of_the_others() {
     assert_eq!(bench.bank.asked().len(), asked);
 }
 
-/// What one of two alike benches answers about a question, and the other one explains of it.
+/// Answer of one of two equal benches, and explanation of the other one.
 struct Pair {
     answering: Bench,
     explaining: Bench,

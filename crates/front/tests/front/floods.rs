@@ -45,7 +45,7 @@ fn get(path: &str) -> Vec<u8> {
     .concat()
 }
 
-/// Whether the connection ends when these frames are sent ten thousand times.
+/// Returns true if the connection ends when these frames are sent ten thousand times.
 async fn is_ended_by(bench: &Bench, flood: impl Fn(u32) -> Vec<u8>) -> bool {
     let (mut reading, mut writing) = TcpStream::connect(bench.address).await.unwrap().into_split();
     writing.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()).await.unwrap();

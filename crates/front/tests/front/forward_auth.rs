@@ -19,7 +19,7 @@ fn ask(policy: &str, token: &str) -> Ask {
     bare(policy).header("authorization", &format!("Bearer {token}"))
 }
 
-/// About a client that shows none.
+/// Asks about a client that presents none.
 fn bare(policy: &str) -> Ask {
     let ask = Ask::form("").to("GET", &format!("/forward-auth/{policy}"));
     ask.without("authorization").without("content-type").header(CALLER, PROXY)
@@ -379,7 +379,7 @@ async fn refusals_speak_the_clients_language() {
     assert_eq!(reply.header("content-language"), Some("es"));
 }
 
-/// Whoever asked before, and by whichever policy: what is cached is what a provider said.
+/// Former callers and policies do not count: the cache holds what a provider said.
 #[tokio::test]
 async fn a_hit_is_decided_as_a_miss_would_be() {
     let start = || async {

@@ -21,7 +21,7 @@ async fn lister(bench: &Bench) -> TcpStream {
     stream
 }
 
-/// Whose lists are held back.
+/// Starts a bench whose lists are held back.
 async fn slow() -> Bench {
     let bench = Bench::start().await;
     bench.bank.lists([]);

@@ -146,7 +146,7 @@ async fn long_target_is_refused_with_the_reason() {
     }
 }
 
-/// By the h2 crate, which names no reason.
+/// The h2 crate refuses it, and names no reason.
 #[tokio::test]
 async fn http_2_head_far_over_the_limit_is_refused() {
     let bench = Bench::start().await;

@@ -251,8 +251,8 @@ async fn what_cannot_be_meant_is_refused_with_what_can() {
         ("ownr=a", "client_id"),
         ("owner=%zz", "form-encoded"),
         ("provider=nobody", "no provider"),
-        ("page_token=", "begin the list anew"),
-        ("page_token=abc", "begin the list anew"),
+        ("page_token=", "restart the listing"),
+        ("page_token=abc", "restart the listing"),
     ] {
         let reply = list(query).at(&bench).await;
         reply.refuses(400, "invalid_request");

@@ -2,7 +2,7 @@ use std::io;
 use std::sync::{Arc, Mutex, Once};
 
 use introspectd_core::{BadAnswer, Failure};
-use introspectd_front::Entrance;
+use introspectd_front::ListenerIdentity;
 use introspectd_server::{Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Workers, run};
 use tokio::net::UnixStream;
 use tracing::subscriber::DefaultGuard;
@@ -161,8 +161,8 @@ async fn a_process_that_came_by_a_unix_socket_is_told_by_its_credentials() {
     let (_end, stop) = Stop::new();
     let api = Arc::clone(&bench.api);
     let open = move |arrival: &Arrival| {
-        let session = api.session(&Entrance::default(), arrival);
-        move |request| Arc::clone(&session).answer(request)
+        let handler = api.handler(&ListenerIdentity::default(), arrival);
+        move |request| Arc::clone(&handler).answer(request)
     };
     tokio::spawn(run(listener, Connections::new(Workers::here()), open, stop));
     let stream = UnixStream::connect(path).await.unwrap();

@@ -2,7 +2,7 @@ use crate::bench::{ACTIVE, Bench, UNKNOWN};
 use crate::client::Ask;
 use crate::provider::good;
 
-/// What proxies add, and clients forge.
+/// Headers that proxies add, and clients forge.
 const HEADERS: [(&str, &str); 20] = [
     ("x-forwarded-for", "127.0.0.1"),
     ("x-forwarded-host", "localhost"),

@@ -21,9 +21,9 @@ pub(crate) struct Fake {
     script: Mutex<HashMap<String, Result<Introspection, Failure>>>,
     asked: watch::Sender<Vec<String>>,
     held: watch::Sender<bool>,
-    /// Its records, the oldest first; `None` where it cannot list.
+    /// Records, oldest first; `None` if it cannot list.
     records: Mutex<Option<Vec<Token>>>,
-    /// How its next lists fail, one after the other.
+    /// Failures of the next lists, in order.
     list_failures: Mutex<VecDeque<Option<Failure>>>,
     listed: watch::Sender<Vec<Listing>>,
     health: HealthRecord,
@@ -43,7 +43,7 @@ impl Fake {
         })
     }
 
-    /// From now on `text`, as a token and as an id, is this.
+    /// Sets what `text` is, as a token and as an id.
     pub(crate) fn knows(&self, text: &str, token: Token) {
         self.script(text, Ok(Introspection::Token(Box::new(token))));
     }
@@ -71,22 +71,22 @@ impl Fake {
         soon("questions", asked.wait_for(|asked| asked.len() >= questions)).await.unwrap();
     }
 
-    /// What it was asked about, ids after `id `.
+    /// Lists what it was asked about, ids after `id `.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.borrow().clone()
     }
 
-    /// From now on it can list, and has these records, the oldest first.
+    /// Makes it list these records, oldest first.
     pub(crate) fn lists(&self, records: impl IntoIterator<Item = Token>) {
         *self.records.lock().unwrap() = Some(records.into_iter().collect());
     }
 
-    /// Its next answers to a list: so they fail, or not.
+    /// Sets whether its next lists fail.
     pub(crate) fn fails_to_list(&self, failures: impl IntoIterator<Item = Option<Failure>>) {
         self.list_failures.lock().unwrap().extend(failures);
     }
 
-    /// What lists it was asked for.
+    /// Returns the lists that it was asked for.
     pub(crate) fn listed(&self) -> Vec<Listing> {
         self.listed.borrow().clone()
     }
@@ -208,7 +208,7 @@ impl Issuance for Fake {
         None
     }
 
-    /// To a record of the script; the token is good from now on.
+    /// Binds to a record of the script; the token is good afterwards.
     async fn bind(&self, token: &TokenValue, id: &TokenId, _: bool) -> Result<Bound, Failure> {
         match self.answer(id.as_str(), format!("bind {}", id.as_str())).await? {
             Introspection::Inactive => Ok(Bound::NoSuchToken),
@@ -227,7 +227,7 @@ impl Issuance for Fake {
     }
 }
 
-/// In each of its positions, and nowhere else.
+/// Handle in each of its positions, and nowhere else.
 pub(crate) const HANDLE: &str = "a-handle-of-the-provider";
 
 /// A good token without an end.

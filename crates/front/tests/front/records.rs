@@ -228,7 +228,7 @@ async fn a_purge_is_for_those_who_may_and_says_exactly_one_thing() {
     purge(&json!({"provider": "bank"})).by(NARROW).at(&bench).await.refuses(400, "invalid_request");
 }
 
-/// What a caller may not see, it cannot purge; what it may, whatever the provider said of it.
+/// A caller cannot purge what it may not see, and can purge the rest, active or not.
 #[tokio::test]
 async fn a_confined_caller_purges_all_facts_of_its_own_providers_and_no_other() {
     let bench = Bench::start().await;

@@ -7,7 +7,7 @@ use futures_util::stream;
 use http::{Request, Version};
 use http_body_util::StreamBody;
 use hyper::body::{Body, Frame};
-use introspectd_front::Entrance;
+use introspectd_front::ListenerIdentity;
 use introspectd_server::Arrival;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -200,7 +200,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
     let before = tokio::time::Instant::now();
     let response = bench
         .api
-        .session(&Entrance::default(), &Arrival::default())
+        .handler(&ListenerIdentity::default(), &Arrival::default())
         .answer(Ask::form("").request().map(|_| Silent))
         .await;
     received(response, false).await.refuses(408, "request_timeout");
@@ -214,8 +214,8 @@ async fn unread_body_may_end_before_the_answer_or_ends_the_connection() {
         let before = tokio::time::Instant::now();
         let mut request = Ask::form("").by("Bearer wrong").request().map(|_| Silent);
         *request.version_mut() = version;
-        let session = bench.api.session(&Entrance::default(), &Arrival::default());
-        let reply = received(session.answer(request).await, false).await;
+        let handler = bench.api.handler(&ListenerIdentity::default(), &Arrival::default());
+        let reply = received(handler.answer(request).await, false).await;
         reply.refuses(401, "invalid_client");
         assert_eq!(before.elapsed().as_secs(), 1, "{version:?}");
         assert_eq!(reply.header("connection"), close);

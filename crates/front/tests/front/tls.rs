@@ -35,7 +35,7 @@ impl Authority {
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
 
-    /// For these host names.
+    /// Creates a certificate for these host names.
     fn issue(&self, names: &[&str]) -> Identity {
         self.issue_to(names, DistinguishedName::new())
     }
@@ -67,7 +67,7 @@ impl Folder {
         self.folder.path().join(name)
     }
 
-    /// As those do that renew certificates: a new file takes the place of the old one.
+    /// Replaces a file as renewal of certificates does: by renaming a new one.
     fn install(&self, server: &Identity) {
         replace(&self.path("key.pem"), &server.key.serialize_pem());
         replace(&self.path("certificate.pem"), &server.pem);
@@ -130,7 +130,7 @@ impl Client {
         soon("a handshake", connector.connect(ServerName::try_from(HOST).unwrap(), stream)).await
     }
 
-    /// Whether the server lets it speak. With TLS 1.3 a client learns only from the first answer that its certificate
+    /// Returns true if the server lets it speak. With TLS 1.3 a client learns only from the first answer that its certificate
     /// is refused.
     async fn is_let_in(&self, bench: &Bench) -> bool {
         let Ok(mut stream) = self.connect(bench).await else { return false };

@@ -1,7 +1,8 @@
 use std::io;
 use std::path::PathBuf;
 
-use introspectd_audit::{Audit, Destination, Fingerprints, OnFailure};
+use introspectd_audit::{Audit, Destination, OnFailure};
+use introspectd_service::Fingerprints;
 use introspectd_settings::Section;
 use secrecy::SecretString;
 
@@ -42,17 +43,17 @@ pub(super) fn read(root: &mut Section) -> AuditConfig {
 }
 
 impl AuditConfig {
-    /// Starts it.
+    /// Starts the audit log, if there is one, and creates the maker of fingerprints.
     ///
     /// # Errors
     /// Where lines cannot be written, or the system gives no random bytes.
-    pub fn start(self) -> io::Result<Audit> {
+    pub fn start(self) -> io::Result<(Fingerprints, Option<Audit>)> {
         let Self { to, on_failure, key } = self;
         let fingerprints = match key {
             Some(key) => Fingerprints::keyed(&key),
             None => Fingerprints::random()?,
         };
-        let Some(to) = to else { return Ok(Audit::off(fingerprints)) };
+        let Some(to) = to else { return Ok((fingerprints, None)) };
         let name = match &to {
             Destination::Stdout => "standard output".to_owned(),
             Destination::File(path) => path.display().to_string(),
@@ -60,6 +61,7 @@ impl AuditConfig {
         let refused = |error: io::Error| {
             io::Error::new(error.kind(), format!("cannot write the audit log {name}: {error}"))
         };
-        Audit::start(to, on_failure, fingerprints).map_err(refused)
+        let audit = Audit::start(to, on_failure).map_err(refused)?;
+        Ok((fingerprints, Some(audit)))
     }
 }

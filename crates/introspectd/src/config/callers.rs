@@ -1,8 +1,8 @@
 use std::collections::BTreeSet;
 
 use introspectd_core::ProviderName;
-use introspectd_front::{Caller, Callers, CertificateName, Permission, Policies, SecretDigest, Selection};
 use introspectd_server::Tls;
+use introspectd_service::{Caller, Callers, CertificateName, Permission, Policies, SecretDigest, Selection};
 use introspectd_settings::{CallerSecret, Section, resembling};
 use secrecy::ExposeSecret;
 

@@ -15,8 +15,8 @@ mod selection;
 use std::path::Path;
 use std::time::Duration;
 
-use introspectd_front::{Callers, Policies};
 use introspectd_resolver::{CacheLimits, Unmatched};
+use introspectd_service::{Callers, Policies};
 use introspectd_settings::{Environment, Problems, Section, Setting, resembling};
 use tracing_subscriber::EnvFilter;
 

@@ -1,5 +1,5 @@
 use introspectd_core::{ProviderName, Scope};
-use introspectd_front::{Policies, Policy, Requirements, Selection, Unavailable};
+use introspectd_service::{Policies, Policy, Requirements, Selection, Unavailable};
 use introspectd_settings::Section;
 
 use super::selection;

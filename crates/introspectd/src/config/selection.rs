@@ -1,5 +1,5 @@
 use introspectd_core::ProviderName;
-use introspectd_front::Selection;
+use introspectd_service::Selection;
 use introspectd_settings::Section;
 
 use super::nearest;

@@ -5,7 +5,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use introspectd_front::REFUSALS;
+use introspectd_service::REFUSALS;
 use tracing::Metadata;
 use tracing_subscriber::fmt::MakeWriter;
 

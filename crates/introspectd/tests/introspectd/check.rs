@@ -373,7 +373,7 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         ("policies.a/b", "cannot stand in a path", "letters, digits"),
         ("policies.a/b.unavailable", "500", "401, 403 or 503"),
         ("policies.a/b.scopes", "not a known key", "Did you mean `scope`?"),
-        ("callers.certified.certificate.subject", "no name", "RFC 4514"),
+        ("callers.certified.certificate.subject", "not a name", "RFC 4514"),
         ("callers.twice.certificate", "exactly one", "san"),
         ("callers.unasked.certificate", "no listener asks", "client_ca"),
         ("callers.plain.secret", "plain string", "{ env = \"NAME\" }"),

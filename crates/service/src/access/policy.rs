@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -68,25 +69,19 @@ impl Policy {
         self.providers.contains(provider)
     }
 
-    /// Returns true if an active token meets all requirements.
-    pub fn is_met_by(&self, claims: &Claims<'_>) -> bool {
-        self.missing(claims) == Missing::default()
-    }
-
     /// Returns the requirements that an active token does not meet.
     pub fn missing(&self, claims: &Claims<'_>) -> Missing {
-        let none =
-            |wanted: &[String], held: &[_]| !wanted.is_empty() && !wanted.iter().any(|it| holds(held, it));
         Missing {
             scope: self.missing_scopes(claims).next().is_some(),
-            role: none(&self.role, &claims.roles),
-            aud: none(&self.aud, &claims.aud),
+            role: has_none(&self.role, claims.roles()),
+            aud: has_none(&self.aud, claims.aud()),
         }
     }
 
     /// Lists the required scopes that an active token does not have.
-    pub fn missing_scopes<'a>(&'a self, claims: &'a Claims<'_>) -> impl Iterator<Item = &'a str> {
-        self.scope.iter().filter(|scope| !scope.is_covered_by(&claims.scope)).map(Scope::as_str)
+    pub fn missing_scopes(&self, claims: &Claims<'_>) -> impl Iterator<Item = &str> {
+        let granted = if self.scope.is_empty() { Cow::Borrowed("") } else { claims.scope() };
+        self.scope.iter().filter(move |scope| !scope.is_covered_by(&granted)).map(Scope::as_str)
     }
 
     /// Returns the roles of which a token must have one.
@@ -110,8 +105,9 @@ impl Policy {
     }
 }
 
-fn holds(held: &[std::borrow::Cow<'_, str>], wanted: &str) -> bool {
-    held.iter().any(|it| it == wanted)
+/// Returns true if something is wanted, and nothing of it is held.
+fn has_none<'a>(wanted: &[String], mut held: impl Iterator<Item = Cow<'a, str>>) -> bool {
+    !wanted.is_empty() && !held.any(|held| wanted.iter().any(|wanted| *wanted == held))
 }
 
 impl Policies {
@@ -137,6 +133,7 @@ impl Policies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::SharedAnswer;
 
     fn policy(scope: &[&str], role: &[&str], aud: &[&str]) -> Policy {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
@@ -145,7 +142,8 @@ mod tests {
     }
 
     fn meets(policy: &Policy, claims: &str) -> bool {
-        policy.is_met_by(&Claims::read(claims.as_bytes()).unwrap())
+        let answer = SharedAnswer::read(claims.to_owned()).unwrap();
+        !policy.missing(&answer.claims()).is_any()
     }
 
     #[test]

@@ -1,11 +1,12 @@
 use std::borrow::Cow;
 
+use bytes::Bytes;
 use introspectd_core::{Members, NotBearer, ProviderName, State, Timestamp, Token};
 use introspectd_resolver::Keep;
 use memchr::memmem;
 use serde::Deserialize;
 
-use super::claims::Claims;
+use super::claims::{Claims, Positions, is_claim};
 use super::record::Record;
 
 /// Body of the answer about an active token, as the cache keeps it: written once, when the provider
@@ -18,6 +19,15 @@ pub struct KeptAnswer {
     not_bearer: Option<NotBearer>,
     /// True if the body ends in [`COUNTDOWN`], where the rest of the token's life is filled in.
     counts_down: bool,
+    /// True if no member after `roles` is a claim.
+    ends_at_roles: bool,
+}
+
+/// Kept answer whose claims are found. Its parts can be shared without a copy.
+pub struct SharedAnswer {
+    body: Bytes,
+    claims_at: Positions,
+    counts_down: bool,
 }
 
 /// Last member of a body whose server reports a remaining lifetime. The zero is valid JSON and no
@@ -26,8 +36,9 @@ const COUNTDOWN: &[u8] = br#","expires_in":0}"#;
 
 impl KeptAnswer {
     /// Returns the body of an answer at `now`.
+    #[inline]
     pub fn body(&self, now: Timestamp) -> Box<[u8]> {
-        if self.counts_down { self.counted_down(now) } else { self.body.clone() }
+        if self.counts_down { counted_down(&self.body, now) } else { self.body.clone() }
     }
 
     /// Returns the record with its state in place of `active`, at `now`.
@@ -38,14 +49,10 @@ impl KeptAnswer {
         [br#"{"state":""#, state.as_str().as_bytes(), b"\"", rest].concat()
     }
 
-    /// Returns the members of an answer at `now`; `None` if the body is not one of ours.
-    pub fn members(&self, now: Timestamp) -> Option<Members> {
-        Members::read_written(serde_json::from_slice(&self.body(now)).ok()?)
-    }
-
-    /// Returns the claims that decisions need; `None` if the body is not one of ours.
-    pub fn claims(&self) -> Option<Claims<'_>> {
-        Claims::read(&self.body)
+    /// Finds the claims; `None` if the body is not one of ours.
+    pub fn share(self) -> Option<SharedAnswer> {
+        let claims_at = Positions::find(&self.body, self.ends_at_roles)?;
+        Some(SharedAnswer { body: self.body.into(), claims_at, counts_down: self.counts_down })
     }
 
     /// Returns `iat` and `nbf` as the provider sent them, in seconds since 1970.
@@ -63,35 +70,68 @@ impl KeptAnswer {
     pub fn not_bearer(&self) -> Option<NotBearer> {
         self.not_bearer
     }
+}
 
-    /// Returns the body with `expires_in` as of the moment of the answer, hit or miss.
-    fn counted_down(&self, now: Timestamp) -> Box<[u8]> {
-        let left = self.end().map_or(0, |end| end.saturating_sub(now.seconds()).max(0));
-        let fixed = self.body.strip_suffix(b"0}").unwrap_or(&self.body);
-        [fixed, left.to_string().as_bytes(), b"}"].concat().into()
+impl SharedAnswer {
+    /// Reads a body without white space; `None` if it is not an answer's.
+    pub fn read(body: impl Into<Bytes>) -> Option<Self> {
+        let body = body.into();
+        let claims_at = Positions::find(&body, false)?;
+        Some(Self { body, claims_at, counts_down: false })
     }
 
-    /// Returns `exp` from the body. Its quoted name cannot be part of a string, where quotes are
-    /// escaped; nested members of a server come after it.
-    fn end(&self) -> Option<i64> {
-        const EXP: &[u8] = br#","exp":"#;
-        let begin = memmem::find(&self.body, EXP)?.checked_add(EXP.len())?;
-        let digits = self.body.get(begin..)?.split(|byte| matches!(byte, b',' | b'}')).next()?;
-        std::str::from_utf8(digits).ok()?.parse().ok()
+    /// Returns the claims that decisions need.
+    #[inline]
+    pub fn claims(&self) -> Claims<'_> {
+        Claims::new(&self.body, self.claims_at)
     }
+
+    /// Shares a part of the body, such as a borrowed claim, without a copy.
+    ///
+    /// # Panics
+    /// If the text is not a part of this body.
+    #[inline]
+    pub fn share(&self, part: &str) -> Bytes {
+        self.body.slice_ref(part.as_bytes())
+    }
+
+    /// Returns the members of an answer at `now`; `None` if the body is not one of ours.
+    pub fn members(&self, now: Timestamp) -> Option<Members> {
+        let counted = self.counts_down.then(|| counted_down(&self.body, now));
+        let body = counted.as_deref().unwrap_or(&self.body);
+        Members::read_written(serde_json::from_slice(body).ok()?)
+    }
+}
+
+/// Returns a body with `expires_in` as of the moment of the answer, hit or miss.
+fn counted_down(body: &[u8], now: Timestamp) -> Box<[u8]> {
+    let left = end(body).map_or(0, |end| end.saturating_sub(now.seconds()).max(0));
+    let fixed = body.strip_suffix(b"0}").unwrap_or(body);
+    [fixed, left.to_string().as_bytes(), b"}"].concat().into()
+}
+
+/// Returns `exp` from a body. Its quoted name cannot be part of a string, where quotes are escaped;
+/// nested members of a server come after it.
+fn end(body: &[u8]) -> Option<i64> {
+    const EXP: &[u8] = br#","exp":"#;
+    let begin = memmem::find(body, EXP)?.checked_add(EXP.len())?;
+    let digits = body.get(begin..)?.split(|byte| matches!(byte, b',' | b'}')).next()?;
+    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 impl Keep for KeptAnswer {
     fn keep(provider: &ProviderName, token: Token) -> Self {
         let not_bearer = token.not_bearer();
+        let ends_at_roles = !token.extensions.iter().any(|(name, _)| is_claim(name));
         let body = serde_json::to_vec(&Record { provider, token: &token, state: None });
         // Only a map with keys that are not strings could fail, and there is none.
         let body: Box<[u8]> = body.unwrap_or_else(|_| br#"{"error":"server_error"}"#.to_vec()).into();
-        Self { counts_down: body.ends_with(COUNTDOWN), body, not_bearer }
+        Self { counts_down: body.ends_with(COUNTDOWN), body, not_bearer, ends_at_roles }
     }
 
     fn jti(&self) -> Option<Cow<'_, str>> {
-        self.claims().map(|claims| claims.jti).filter(|jti| !jti.is_empty())
+        let found = Positions::find(&self.body, self.ends_at_roles)?;
+        Some(Claims::new(&self.body, found).jti()).filter(|jti| !jti.is_empty())
     }
 
     fn size(&self) -> usize {

@@ -5,5 +5,5 @@ mod kept;
 mod record;
 
 pub use claims::Claims;
-pub use kept::KeptAnswer;
+pub use kept::{KeptAnswer, SharedAnswer};
 pub use record::Record;

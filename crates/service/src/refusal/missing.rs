@@ -11,6 +11,14 @@ pub struct Missing {
     pub aud: bool,
 }
 
+impl Missing {
+    /// Returns true if any requirement is not met.
+    pub fn is_any(self) -> bool {
+        let Self { scope, role, aud } = self;
+        scope || role || aud
+    }
+}
+
 /// Writes `scope`, `role` and `aud`, separated by commas.
 impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,16 +1,259 @@
 //! Reasons for a refusal, grouped by who is at fault.
+//!
+//! Each has a `code`, which callers, log and audit log get alike. A presentation adds the status
+//! and the words.
 
 mod inactive;
 mod missing;
+mod request;
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use introspectd_core::{Failure, Outage};
 
 pub use inactive::Inactive;
 pub use missing::Missing;
+pub use request::{InvalidQuery, InvalidRequest, RequestFault};
 
-/// Fault of the caller.
+/// Reason why a request gets no answer.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Refusal {
+    /// The request: it cannot be read, or names nothing that exists.
+    Request(RequestFault),
+    /// The caller.
+    Caller(CallerFault),
+    /// The client of a proxy, which asks whether to let it pass.
+    Client(ClientFault),
+    /// The record that the request names.
+    Record(RecordFault),
+    /// A provider, or what stands between it and us.
+    Provider(ProviderFault),
+    /// Service itself.
+    Service(ServiceFault),
+}
+
+/// Fault of the caller: a mistake in its configuration, or an attack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CallerFault {
     /// Unknown caller, or a wrong secret.
     Unauthenticated,
+    /// Unknown proxy, or a wrong secret. Its own client reads the answer.
+    UnauthenticatedProxy,
     /// Missing permission.
     AccessDenied,
+}
+
+/// Fault of what a proxy has to have decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientFault {
+    /// Unknown policy.
+    NoPolicy,
+    /// No bearer token.
+    MissingToken,
+    /// Token that is inactive, or does not authorize its bearer.
+    InvalidToken(Inactive),
+    /// Active token that does not meet the policy.
+    InsufficientScope {
+        /// Scopes that the policy requires, separated by spaces.
+        scope: Arc<str>,
+        /// Requirements that are not met.
+        missing: Missing,
+    },
+}
+
+/// Fault of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordFault {
+    /// No active token that another token could be bound to.
+    NoSuchToken,
+    /// Bound to another record, which the request does not replace.
+    BoundToOtherId,
+    /// Revoked token: no binding makes it active again.
+    Revoked,
+}
+
+/// Fault of a provider.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ProviderFault {
+    /// No definite answer.
+    Failed(Failure),
+    /// Revocation that the provider did not confirm. The token is out of the cache.
+    NotRevoked(Failure),
+    /// Token that was issued and could not be bound, so that it stays inactive here.
+    NotBound(Failure),
+}
+
+/// Fault of this service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ServiceFault {
+    /// Purge that is in force, of which the removed entries could not be counted.
+    NotCounted,
+}
+
+impl Refusal {
+    /// Returns the `error` of RFC 6749, or a word of ours.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Request(fault) => fault.code(),
+            Self::Caller(fault) => fault.code(),
+            Self::Client(fault) => fault.code(),
+            Self::Record(fault) => fault.code(),
+            Self::Provider(fault) => fault.code(),
+            Self::Service(ServiceFault::NotCounted) => "server_error",
+        }
+    }
+
+    /// Returns what the code leaves open. It is for operators only.
+    pub fn reason(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::Request(fault) => fault.reason().map(Cow::Borrowed),
+            Self::Client(fault) => fault.reason(),
+            Self::Record(fault) => fault.reason().map(Cow::Borrowed),
+            Self::Provider(fault) => Some(fault.failure().to_string().into()),
+            Self::Caller(_) | Self::Service(_) => None,
+        }
+    }
+
+    /// Returns true if the caller is at fault.
+    pub fn is_of_caller(&self) -> bool {
+        matches!(self, Self::Caller(_))
+    }
+
+    /// Returns true if the request is at fault, before it asks about any token.
+    pub fn is_of_request(&self) -> bool {
+        matches!(self, Self::Request(_))
+    }
+
+    /// Returns why the token is invalid, if that is the reason.
+    pub fn inactive(&self) -> Option<Inactive> {
+        if let Self::Client(ClientFault::InvalidToken(why)) = self { Some(*why) } else { None }
+    }
+}
+
+impl CallerFault {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Unauthenticated | Self::UnauthenticatedProxy => "invalid_client",
+            Self::AccessDenied => "access_denied",
+        }
+    }
+}
+
+impl ClientFault {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::NoPolicy => "not_found",
+            Self::MissingToken => "missing_token",
+            Self::InvalidToken(_) => "invalid_token",
+            Self::InsufficientScope { .. } => "insufficient_scope",
+        }
+    }
+
+    fn reason(&self) -> Option<Cow<'static, str>> {
+        match self {
+            Self::NoPolicy => Some("no_policy".into()),
+            Self::MissingToken => None,
+            Self::InvalidToken(why) => Some(why.as_str().into()),
+            Self::InsufficientScope { missing, .. } => Some(missing.to_string().into()),
+        }
+    }
+}
+
+impl RecordFault {
+    fn code(self) -> &'static str {
+        match self {
+            Self::NoSuchToken => "not_found",
+            Self::BoundToOtherId | Self::Revoked => "conflict",
+        }
+    }
+
+    fn reason(self) -> Option<&'static str> {
+        match self {
+            Self::NoSuchToken => None,
+            Self::BoundToOtherId => Some("bound_to_another_id"),
+            Self::Revoked => Some(Inactive::Revoked.as_str()),
+        }
+    }
+}
+
+impl ProviderFault {
+    /// Returns the failure behind it.
+    pub fn failure(&self) -> &Failure {
+        match self {
+            Self::Failed(failure) | Self::NotRevoked(failure) | Self::NotBound(failure) => failure,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        failure_code(self.failure())
+    }
+}
+
+/// Returns the code of a provider's failure.
+pub fn failure_code(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Timeout | Failure::ConnectTimeout => "upstream_timeout",
+        Failure::Unavailable { .. } => "temporarily_unavailable",
+        Failure::BadAnswer(_) => "upstream_error",
+        Failure::Unsupported => "unsupported",
+    }
+}
+
+/// Returns true if this service is the cause of an outage, and not the provider.
+pub fn is_ours(outage: Outage) -> bool {
+    match outage {
+        Outage::Overloaded | Outage::Purged | Outage::Abandoned | Outage::Bindings(_) | Outage::NotSaved => {
+            true
+        }
+        Outage::Unreachable(_) | Outage::Closed | Outage::Status(_) => false,
+    }
+}
+
+impl From<RequestFault> for Refusal {
+    fn from(fault: RequestFault) -> Self {
+        Self::Request(fault)
+    }
+}
+
+impl From<InvalidRequest> for Refusal {
+    fn from(invalid: InvalidRequest) -> Self {
+        Self::Request(RequestFault::Invalid(invalid))
+    }
+}
+
+impl From<InvalidQuery> for Refusal {
+    fn from(invalid: InvalidQuery) -> Self {
+        InvalidRequest::Query(invalid).into()
+    }
+}
+
+impl From<CallerFault> for Refusal {
+    fn from(fault: CallerFault) -> Self {
+        Self::Caller(fault)
+    }
+}
+
+impl From<ClientFault> for Refusal {
+    fn from(fault: ClientFault) -> Self {
+        Self::Client(fault)
+    }
+}
+
+impl From<RecordFault> for Refusal {
+    fn from(fault: RecordFault) -> Self {
+        Self::Record(fault)
+    }
+}
+
+impl From<ProviderFault> for Refusal {
+    fn from(fault: ProviderFault) -> Self {
+        Self::Provider(fault)
+    }
+}
+
+impl From<Failure> for Refusal {
+    fn from(failure: Failure) -> Self {
+        Self::Provider(ProviderFault::Failed(failure))
+    }
 }

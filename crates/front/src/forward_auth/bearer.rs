@@ -1,0 +1,80 @@
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use introspectd_core::TokenValue;
+use introspectd_service::operation::bearer_token;
+use introspectd_service::refusal::{ClientFault, Inactive};
+
+const MALFORMED: ClientFault = ClientFault::InvalidToken(Inactive::Malformed);
+
+/// Reads the token that a client presents: RFC 6750 section 2.1, in its one `Authorization` header
+/// and nowhere else.
+///
+/// Given several headers, or several tokens in one, the proxy, the application and we might each
+/// believe another.
+pub(crate) fn presented_token(client: &HeaderMap) -> Result<TokenValue, ClientFault> {
+    let mut values = client.get_all(AUTHORIZATION).iter();
+    let value = match (values.next(), values.next()) {
+        (None, _) => return Err(ClientFault::MissingToken),
+        (Some(value), None) => value.as_bytes(),
+        (Some(_), Some(_)) => return Err(MALFORMED),
+    };
+    let (scheme, token) = match value.iter().position(|byte| *byte == b' ') {
+        Some(place) => value.split_at(place),
+        None => (value, &[][..]),
+    };
+    if !scheme.eq_ignore_ascii_case(b"bearer") {
+        return Err(ClientFault::MissingToken);
+    }
+    bearer_token(std::str::from_utf8(token.trim_ascii()).map_err(|_| MALFORMED)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn presented(values: &[&[u8]]) -> Result<String, ClientFault> {
+        let headers =
+            values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_bytes(value).unwrap())).collect();
+        presented_token(&headers).map(|token| token.expose().to_owned())
+    }
+
+    #[test]
+    fn scheme_is_read_in_any_case() {
+        for value in ["Bearer abc", "bearer abc", "BEARER   abc", "Bearer abc "] {
+            assert_eq!(presented(&[value.as_bytes()]).as_deref(), Ok("abc"), "{value}");
+        }
+        assert_eq!(presented(&[b"Bearer 1|a.b-_~+/="]).as_deref(), Ok("1|a.b-_~+/="));
+    }
+
+    #[test]
+    fn other_scheme_presents_no_token() {
+        for value in
+            ["", "Basic YTpi", "abc", "Bearerabc", "DPoP abc", "Basic YTpi, Bearer abc", "Bearer\tabc"]
+        {
+            assert_eq!(presented(&[value.as_bytes()]), Err(ClientFault::MissingToken), "{value}");
+        }
+        assert_eq!(presented(&[]), Err(ClientFault::MissingToken));
+    }
+
+    #[test]
+    fn anything_but_one_token_is_malformed() {
+        for value in [
+            "Bearer",
+            "Bearer ",
+            "Bearer Bearer abc",
+            "Bearer abc Bearer abc",
+            "Bearer abc,Bearer def",
+            "Bearer abc, def",
+            "Bearer \"abc\"",
+            "Bearer a\tb",
+            "Bearer l\u{e9}ger",
+        ] {
+            assert_eq!(presented(&[value.as_bytes()]), Err(MALFORMED), "{value}");
+        }
+        assert_eq!(presented(&[b"Bearer \xff"]), Err(MALFORMED));
+        assert_eq!(presented(&[b"Bearer abc", b"Bearer abc"]), Err(MALFORMED));
+        assert_eq!(presented(&[b"Basic YTpi", b"Bearer abc"]), Err(MALFORMED));
+        assert_eq!(presented(&[&[b"Bearer ".as_slice(), &[b'a'; 16 * 1024 + 1]].concat()]), Err(MALFORMED));
+    }
+}

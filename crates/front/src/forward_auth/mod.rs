@@ -1,0 +1,156 @@
+//! Decisions for proxies: the client's token, the identity headers, and refusals.
+
+mod bearer;
+mod identity;
+
+use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use introspectd_core::Members;
+use introspectd_server::X_INTROSPECTD_ERROR;
+use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
+use introspectd_service::{DEFAULT_POLICY, Policy, Unavailable, operation};
+
+use crate::language::Language;
+use crate::problem;
+use crate::reply::{self, Reply};
+
+pub(crate) use bearer::presented_token;
+
+/// Reason why a proxy's message about its client's request could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadMessage {
+    /// Message over the limit.
+    TooLarge,
+    /// Head over the limit of the request that brings the message.
+    HeadTooLong,
+    /// Message that did not arrive within the deadline.
+    TooSlow,
+    /// Anything but one message of the protocol, or a compressed one.
+    Malformed,
+}
+
+impl From<BadMessage> for Refusal {
+    fn from(bad: BadMessage) -> Self {
+        match bad {
+            BadMessage::TooLarge => RequestFault::TooLarge.into(),
+            BadMessage::HeadTooLong => RequestFault::HeadTooLong.into(),
+            BadMessage::TooSlow => RequestFault::TooSlow.into(),
+            BadMessage::Malformed => InvalidRequest::Unreadable.into(),
+        }
+    }
+}
+
+/// Request of a proxy's client that may pass.
+pub struct Allowed {
+    allowed: operation::Allowed,
+    identity: [HeaderValue; 8],
+}
+
+impl Allowed {
+    pub(crate) fn new(allowed: operation::Allowed) -> Self {
+        let identity = identity::values(&allowed.answer);
+        Self { allowed, identity }
+    }
+
+    /// Lists names and values of the headers that tell the application who its client is.
+    pub fn identity(&self) -> impl Iterator<Item = (HeaderName, &HeaderValue)> {
+        identity::NAMES.into_iter().zip(&self.identity)
+    }
+
+    /// Returns the members of the answer to `/introspect` about the same token.
+    pub fn claims(&self) -> Option<Members> {
+        self.allowed.members()
+    }
+
+    /// Replies to `/forward-auth`, in the map of the request's headers.
+    pub(crate) fn reply(self, reused: HeaderMap) -> Reply {
+        let mut headers = reused;
+        headers.clear();
+        for (name, value) in identity::NAMES.into_iter().zip(self.identity) {
+            headers.insert(name, value);
+        }
+        headers.insert(reply::X_CACHE, reply::cache_status(self.allowed.source));
+        // A proxy that kept it would let a token pass that is revoked or expired.
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        reply::empty(headers)
+    }
+}
+
+/// Returns the policy that a path names: its first raw segment after `/forward-auth`, since the rest
+/// may be a client's. `None` for any other path.
+pub(crate) fn policy_in_path(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("/forward-auth")?;
+    match rest.strip_prefix('/') {
+        Some(path) => path.split('/').next(),
+        None => rest.is_empty().then_some(DEFAULT_POLICY),
+    }
+}
+
+/// Replies to a client that may not pass, in its language.
+pub(crate) fn refusal(refusal: &Refusal, policy: Option<&Policy>, language: Language) -> Reply {
+    let mut reply = problem::reply(refusal, language);
+    if let Some(instead) = policy.and_then(|policy| instead_of(reply.status(), policy.unavailable())) {
+        *reply.status_mut() = instead;
+        if instead == StatusCode::UNAUTHORIZED {
+            reply.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+    }
+    reply.headers_mut().insert(X_INTROSPECTD_ERROR, HeaderValue::from_static(refusal.code()));
+    reply
+}
+
+/// Returns the status of a refusal by a policy.
+pub(crate) fn refused_status(refusal: &Refusal, unavailable: Option<Unavailable>) -> StatusCode {
+    let status = problem::status(refusal);
+    instead_of(status, unavailable).unwrap_or(status)
+}
+
+/// Returns the status that replaces a transient one, if the policy names one.
+fn instead_of(status: StatusCode, unavailable: Option<Unavailable>) -> Option<StatusCode> {
+    let is_transient = matches!(
+        status,
+        StatusCode::TOO_MANY_REQUESTS
+            | StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT
+    );
+    unavailable.filter(|_| is_transient).map(|unavailable| match unavailable {
+        Unavailable::Unauthorized => StatusCode::UNAUTHORIZED,
+        Unavailable::Forbidden => StatusCode::FORBIDDEN,
+        Unavailable::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use introspectd_service::{Policies, Requirements};
+
+    #[test]
+    fn only_the_first_raw_segment_names_a_policy() {
+        let policies = Policies::new([("orders".to_owned(), Policy::new(Requirements::default()))]);
+        let found = |path| policy_in_path(path).and_then(|name| policies.named(name)).map(|(name, _)| name);
+        for (path, expected) in [
+            ("/forward-auth", Some("default")),
+            ("/forward-auth/default", Some("default")),
+            ("/forward-auth/orders", Some("orders")),
+            ("/forward-auth/orders/", Some("orders")),
+            ("/forward-auth/orders/../default", Some("orders")),
+            ("/forward-auth/orders//x", Some("orders")),
+            ("/forward-auth/", None),
+            ("/forward-auth//orders", None),
+            ("/forward-auth/../forward-auth/orders", None),
+            ("/forward-auth/./orders", None),
+            ("/forward-auth/Orders", None),
+            ("/forward-auth/orders%2f..", None),
+            ("/forward-auth/%6frders", None),
+            ("/forward-auth/orders;x", None),
+            ("/forward-authorders", None),
+            ("//forward-auth/orders", None),
+            ("/x/forward-auth/orders", None),
+            ("/", None),
+        ] {
+            assert_eq!(found(path), expected, "{path}");
+        }
+    }
+}

@@ -1,0 +1,375 @@
+use std::pin::pin;
+use std::sync::Arc;
+
+use http::header::{ALLOW, CONNECTION, EXPECT};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Request, Version};
+use hyper::body::Body;
+use introspectd_core::ProviderName;
+use introspectd_server::{Arrival, LongHead, Origin, X_INTROSPECTD_ERROR, names_one_host};
+use introspectd_service::operation;
+use introspectd_service::refusal::{CallerFault, ClientFault, InvalidRequest, Refusal, RequestFault};
+use introspectd_service::{
+    Caller, Details, Headline, Operation, Outcome, Permission, Policy, Published, RequestContext, Service,
+    certificate_names,
+};
+
+use crate::authentication::Peer;
+use crate::body::{self, drain, read_form};
+use crate::call::{Call, Captures, Place};
+use crate::context::{HeaderIds, with_request_id};
+use crate::discovery::{Discovery, Document, PublicUrl};
+use crate::form;
+use crate::forward_auth::{self, Allowed, BadMessage};
+use crate::language::Language;
+use crate::problem;
+use crate::reply::{self, Reply};
+use crate::routes::{Endpoint, Match, Route, allowed_methods, find};
+
+/// HTTP API: `POST /introspect`, `/forward-auth` for proxies, `/revoke` and `/v1` for operators, and
+/// the documents that describe it.
+pub struct Api {
+    service: Arc<Service>,
+    discovery: Discovery,
+}
+
+/// Caller identity that a listener gives its connections.
+#[derive(Debug, Clone, Default)]
+pub struct ListenerIdentity {
+    /// Caller of every connection.
+    pub caller: Option<Arc<Caller>>,
+    /// True if a proxy may authenticate with `X-Introspectd-Caller`, if the connection does not
+    /// identify it.
+    pub takes_caller_header: bool,
+}
+
+/// Request handler of one connection.
+pub struct Handler {
+    api: Arc<Api>,
+    origin: Origin,
+    peer: Peer,
+    is_tls: bool,
+    asks_for_certificate: bool,
+}
+
+impl Api {
+    /// Creates the API of a service. Clients are told `public_url` as its address, or else the one
+    /// that their request names.
+    pub fn new(service: Arc<Service>, public_url: Option<PublicUrl>) -> Self {
+        Self { service, discovery: Discovery::new(public_url) }
+    }
+
+    /// Returns the handler of a connection that arrived by a listener. The caller that its
+    /// certificate names wins over that of the listener.
+    pub fn handler(self: &Arc<Self>, identity: &ListenerIdentity, arrival: &Arrival) -> Arc<Handler> {
+        let names = arrival.certificate.as_deref().map(certificate_names).unwrap_or_default();
+        let callers = &self.service.rules().callers;
+        let caller = callers.with_certificate(&names).or(identity.caller.as_ref()).cloned();
+        Arc::new(Handler {
+            api: Arc::clone(self),
+            origin: arrival.origin,
+            peer: Peer::new(caller, identity.takes_caller_header, arrival.standing.clone()),
+            is_tls: arrival.tls,
+            asks_for_certificate: arrival.is_asked_for_certificate,
+        })
+    }
+}
+
+impl Handler {
+    /// Answers one request.
+    ///
+    /// This and [`Self::perform`] are the whole order of layers: route, caller, permission, body,
+    /// operation, event, reply. The caller comes before the body, so that a stranger cannot make us
+    /// read one; the route comes before the caller, so that a mistyped URL does not look like a
+    /// wrong secret.
+    pub async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Reply
+    where
+        B: Body<Error: std::error::Error + Send + Sync + 'static>,
+    {
+        let (mut head, body) = request.into_parts();
+        let mut body = pin!(body);
+        let mut operation = Operation::Unknown;
+        let outcome = match find(head.uri.path(), &head.method, &self.api.discovery) {
+            _ if LongHead::marks(&head.extensions) => Err(RequestFault::HeadTooLong.into()),
+            _ if !names_one_host(head.version, &head.uri, &head.headers) => {
+                Err(InvalidRequest::NotOneHost.into())
+            }
+            Match::Introspect => {
+                operation = Operation::Introspect;
+                self.introspect(&mut head, body.as_mut()).await
+            }
+            Match::Decide(policy) => Ok(self.forward_auth(policy, &mut head.headers).await),
+            // Boxed: what operators ask now and then takes no room in what gateways ask all the time.
+            Match::Route(route, captures) => {
+                Box::pin(self.perform(route, captures, &head, body.as_mut())).await
+            }
+            Match::NotAllowed => Err(RequestFault::MethodNotAllowed.into()),
+            Match::NotFound => Err(RequestFault::NotFound.into()),
+        };
+        // A client that waits for our word before it sends its body keeps it, and one that was too
+        // slow stays so.
+        let is_too_slow = || matches!(outcome, Err(Refusal::Request(RequestFault::TooSlow)));
+        let is_hopeless = || head.headers.contains_key(EXPECT) || is_too_slow();
+        let is_unread = !body.is_end_stream() && (is_hopeless() || !drain(body).await);
+        let mut reply = match outcome {
+            Ok(reply) => reply,
+            Err(refusal) => self.refuse(operation, &head, &refusal),
+        };
+        if is_unread && head.version != Version::HTTP_2 {
+            reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        }
+        reply
+    }
+
+    /// Answers `POST /introspect`. An active token is answered without an event.
+    async fn introspect<B>(&self, head: &mut Parts, body: B) -> Result<Reply, Refusal>
+    where
+        B: Body<Error: std::error::Error + Send + Sync + 'static>,
+    {
+        let service = &*self.api.service;
+        let caller = self.peer.caller(&service.rules().callers, &head.headers)?;
+        // Which of the two is needed depends on the body.
+        caller.must_have(&[Permission::Introspect, Permission::Lookup])?;
+        let body = read_form(&head.headers, body).await?;
+        let query = form::token_query(&body)?;
+        let operation = query.operation();
+        let answered = operation::introspect(service, caller, query).await;
+        let context = RequestContext { origin: &self.origin, caller: Some(caller), policy: None };
+        let headline = |outcome| Headline { operation, outcome, context };
+        let publish = |outcome, has_record| {
+            // The token went to the resolver: an event reads its form again.
+            let details = || match form::token_query(&body) {
+                Ok(query) => query.details(service, caller, has_record),
+                Err(_) => Details::default(),
+            };
+            service.publish(headline(outcome), &HeaderIds(&head.headers), details).request_id
+        };
+        let answer = match answered {
+            Ok(answer) => answer,
+            Err(refusal) => {
+                let request_id = publish(Outcome::Refused(&refusal), false);
+                let reply = problem::reply(&refusal, Language::of(&head.headers));
+                return Ok(with_request_id(reply, request_id));
+            }
+        };
+        let active = answer.active();
+        let request_id = match active {
+            Some(_) if operation == Operation::Introspect => {
+                service.count(|| headline(Outcome::Done));
+                None
+            }
+            Some(_) => publish(Outcome::Done, true),
+            None => publish(Outcome::Inactive(answer.inactive()), answer.has_record()),
+        };
+        let reused = std::mem::take(&mut head.headers);
+        let reply = reply::introspection(reused, active, answer.source(), answer.now());
+        Ok(with_request_id(reply, request_id))
+    }
+
+    /// Answers a request of any other route: caller, permission, body, operation, event, reply.
+    async fn perform<B>(
+        &self,
+        route: &Route,
+        captures: Captures<'_>,
+        head: &Parts,
+        body: B,
+    ) -> Result<Reply, Refusal>
+    where
+        B: Body<Error: std::error::Error + Send + Sync + 'static>,
+    {
+        let (operation, body_type, handler) = match route.endpoint {
+            Endpoint::Operation(operation, body_type, handler) => (operation, body_type, handler),
+            Endpoint::Document(document) => return Ok(self.document(document, head)),
+            // These have functions of their own above.
+            Endpoint::Introspect | Endpoint::Decide => return Err(RequestFault::NotFound.into()),
+        };
+        let caller = self.peer.caller(&self.api.service.rules().callers, &head.headers);
+        let context = RequestContext {
+            origin: &self.origin,
+            caller: caller.ok().map(|caller| &**caller),
+            policy: None,
+        };
+        let mut event = Unpublished { service: &self.api.service, operation, context, head, details: None };
+        let details = event.details.insert(Details::default());
+        let outcome = async {
+            let caller = caller?;
+            if !route.permissions.is_empty() {
+                caller.must_have(route.permissions)?;
+            }
+            let place = Place::find(&self.api.service, caller, captures)?;
+            details.provider = place.known_provider().cloned();
+            let body = body::read(body_type, &head.headers, body).await?;
+            let (service, peer) = (&*self.api.service, &self.peer);
+            handler(Call { service, caller, peer, head, place, body, details }).await
+        };
+        let outcome = outcome.await;
+        let request_id = event.publish(&outcome).completed().await;
+        let reply = outcome.unwrap_or_else(|refusal| problem::reply(&refusal, Language::of(&head.headers)));
+        Ok(with_request_id(reply, request_id))
+    }
+
+    #[cfg(feature = "parts")]
+    pub(crate) fn knows(&self, headers: &HeaderMap) -> bool {
+        self.peer.caller(&self.api.service.rules().callers, headers).is_ok()
+    }
+
+    fn document(&self, document: Document, head: &Parts) -> Reply {
+        self.api.discovery.reply(document, head, self.is_tls, self.asks_for_certificate)
+    }
+
+    /// Refuses a request that no operation took up.
+    fn refuse(&self, operation: Operation, head: &Parts, refusal: &Refusal) -> Reply {
+        let (service, headers) = (&self.api.service, &head.headers);
+        let caller = self.peer.caller(&service.rules().callers, headers).ok().map(|caller| &**caller);
+        let context = RequestContext { origin: &self.origin, caller, policy: None };
+        let headline = Headline { operation, outcome: Outcome::Refused(refusal), context };
+        let published = service.publish(headline, &HeaderIds(headers), Details::default);
+        let mut reply = problem::reply(refusal, Language::of(headers));
+        if *refusal == Refusal::Request(RequestFault::MethodNotAllowed) {
+            let methods = allowed_methods(head.uri.path(), &self.api.discovery);
+            reply.headers_mut().extend(HeaderValue::try_from(methods).ok().map(|methods| (ALLOW, methods)));
+        }
+        if *refusal == Refusal::Request(RequestFault::HeadTooLong) {
+            // At every path, since over HTTP/1.1 it is not known.
+            reply.headers_mut().insert(X_INTROSPECTD_ERROR, HeaderValue::from_static(refusal.code()));
+        }
+        with_request_id(reply, published.request_id)
+    }
+}
+
+/// Event of a request until it is published. A caller that goes away before leaves one behind, too:
+/// what was begun continues.
+struct Unpublished<'a> {
+    service: &'a Service,
+    operation: Operation,
+    context: RequestContext<'a>,
+    head: &'a Parts,
+    /// `None` once it is published.
+    details: Option<Details>,
+}
+
+impl Unpublished<'_> {
+    fn publish(&mut self, outcome: &Result<Reply, Refusal>) -> Published {
+        self.publish_as(match outcome {
+            Ok(_) => Outcome::Done,
+            Err(refusal) => Outcome::Refused(refusal),
+        })
+    }
+
+    fn publish_as(&mut self, outcome: Outcome<'_>) -> Published {
+        let details = self.details.take().unwrap_or_default();
+        let headline = Headline { operation: self.operation, outcome, context: self.context };
+        self.service.publish(headline, &HeaderIds(&self.head.headers), || details)
+    }
+}
+
+impl Drop for Unpublished<'_> {
+    fn drop(&mut self) {
+        // A stranger is refused before there is anything to wait for.
+        if self.details.is_some() && self.context.caller.is_some() {
+            self.publish_as(Outcome::Abandoned);
+        }
+    }
+}
+
+/// Decisions for proxies, over HTTP and gRPC alike.
+impl Handler {
+    /// Answers whatever request a proxy has at hand, by its client's headers.
+    async fn forward_auth(&self, policy: &str, headers: &mut HeaderMap) -> Reply {
+        match self.decide(policy, headers, headers).await {
+            Ok(allowed) => allowed.reply(std::mem::take(headers)),
+            Err(refusal) => refusal,
+        }
+    }
+
+    /// Decides whether a proxy may let its client's request pass: the one decision behind
+    /// `/forward-auth` and Envoy's `Check`.
+    ///
+    /// In `proxy`, the headers of the proxy's own request, only the caller is read; in `client`,
+    /// those of its client's, only the token, the language of a refusal, and the request's id for
+    /// the audit log.
+    ///
+    /// # Errors
+    /// The refusal, as the client is to get it.
+    pub async fn decide(
+        &self,
+        policy: &str,
+        proxy: &HeaderMap,
+        client: &HeaderMap,
+    ) -> Result<Allowed, Reply> {
+        let service = &*self.api.service;
+        let policy = service.rules().policies.named(policy);
+        match self.decide_by(policy, proxy, client).await {
+            Ok((caller, allowed)) => {
+                let (origin, policy) = (&self.origin, policy.map(|(name, _)| name));
+                let context = RequestContext { origin, caller: Some(caller), policy };
+                let (operation, outcome) = (Operation::Decide, Outcome::Done);
+                service.count(|| Headline { operation, outcome, context });
+                Ok(Allowed::new(allowed))
+            }
+            Err(refusal) => {
+                self.publish_denial(policy, proxy, client, &refusal);
+                let policy = policy.map(|(_, policy)| policy);
+                Err(forward_auth::refusal(&refusal, policy, Language::of(client)))
+            }
+        }
+    }
+
+    async fn decide_by(
+        &self,
+        policy: Option<(&str, &Policy)>,
+        proxy: &HeaderMap,
+        client: &HeaderMap,
+    ) -> Result<(&Caller, operation::Allowed), Refusal> {
+        let service = &*self.api.service;
+        let (name, policy) = policy.ok_or(ClientFault::NoPolicy)?;
+        let caller = self.peer.proxy(&service.rules().callers, proxy)?;
+        caller.must_have(&[Permission::Introspect])?;
+        if !caller.may_use(name) {
+            return Err(CallerFault::AccessDenied.into());
+        }
+        let token = forward_auth::presented_token(client)?;
+        Ok((caller, operation::decide(service, caller, policy, token).await?))
+    }
+
+    /// Returns the refusal of an unknown proxy. Call it before anything of its message is read.
+    pub fn refuse_stranger(&self, proxy: &HeaderMap) -> Option<Reply> {
+        let known = self.peer.proxy(&self.api.service.rules().callers, proxy);
+        known.err().map(|fault| self.refuse_unread(proxy, &fault.into()))
+    }
+
+    /// Returns the refusal of a client about whom its proxy's message could not be read.
+    pub fn refuse_message(&self, proxy: &HeaderMap, bad: BadMessage) -> Reply {
+        self.refuse_unread(proxy, &bad.into())
+    }
+
+    /// Refuses in English: the language that the client prefers is part of the message.
+    fn refuse_unread(&self, proxy: &HeaderMap, refusal: &Refusal) -> Reply {
+        self.publish_denial(None, proxy, &HeaderMap::new(), refusal);
+        forward_auth::refusal(refusal, None, Language::English)
+    }
+
+    /// Publishes a denial. The client's answer does not bear the request's id: nothing changes it
+    /// but the decision.
+    fn publish_denial(
+        &self,
+        policy: Option<(&str, &Policy)>,
+        proxy: &HeaderMap,
+        client: &HeaderMap,
+        refusal: &Refusal,
+    ) {
+        let service = &*self.api.service;
+        let caller = self.peer.proxy(&service.rules().callers, proxy).ok().map(|caller| &**caller);
+        let may_ask = |name: &ProviderName| {
+            caller.is_some_and(|caller| caller.may_ask(name))
+                && policy.is_some_and(|(_, policy)| policy.accepts(name))
+        };
+        let details = || match forward_auth::presented_token(client) {
+            Ok(token) => service.details_within(&token, None, may_ask),
+            Err(_) => Details::default(),
+        };
+        let context = RequestContext { origin: &self.origin, caller, policy: policy.map(|(name, _)| name) };
+        let headline = Headline { operation: Operation::Decide, outcome: Outcome::Refused(refusal), context };
+        service.publish(headline, &HeaderIds(client), details);
+    }
+}

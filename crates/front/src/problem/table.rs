@@ -1,0 +1,289 @@
+use http::StatusCode;
+use introspectd_core::{Failure, Outage};
+use introspectd_server::HEAD_TOO_LONG_DESCRIPTION;
+use introspectd_service::refusal::{
+    CallerFault, ClientFault, InvalidQuery, InvalidRequest, ProviderFault, RecordFault, Refusal,
+    RequestFault, ServiceFault, is_ours,
+};
+
+/// Row of the table: status, and description in both languages.
+pub(super) struct Row {
+    pub(super) status: StatusCode,
+    pub(super) text: Text,
+}
+
+/// Text in English and in Spanish.
+#[derive(Clone, Copy)]
+pub(super) struct Text {
+    pub(super) english: &'static str,
+    pub(super) spanish: &'static str,
+}
+
+const fn row(status: StatusCode, english: &'static str, spanish: &'static str) -> Row {
+    Row { status, text: text(english, spanish) }
+}
+
+const fn text(english: &'static str, spanish: &'static str) -> Text {
+    Text { english, spanish }
+}
+
+/// Returns the row of a refusal.
+pub(super) fn find(refusal: &Refusal) -> Row {
+    match refusal {
+        Refusal::Request(fault) => of_request(*fault),
+        Refusal::Caller(fault) => of_caller(*fault),
+        Refusal::Client(fault) => of_client(fault),
+        Refusal::Record(fault) => of_record(*fault),
+        Refusal::Provider(fault) => of_provider(fault),
+        Refusal::Service(fault) => of_service(*fault),
+    }
+}
+
+fn of_request(fault: RequestFault) -> Row {
+    match fault {
+        RequestFault::Invalid(invalid) => Row { status: StatusCode::BAD_REQUEST, text: of_invalid(invalid) },
+        RequestFault::NotFound => row(StatusCode::NOT_FOUND, "Not found.", "No encontrado."),
+        RequestFault::MethodNotAllowed => row(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "This path does not allow this method; see the Allow header.",
+            "Esta ruta no admite este método; consulte el encabezado Allow.",
+        ),
+        RequestFault::TooLarge => row(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "The request is larger than 64 KiB.",
+            "La petición supera los 64 KiB.",
+        ),
+        RequestFault::HeadTooLong => row(
+            StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            HEAD_TOO_LONG_DESCRIPTION,
+            "La cabecera de la petición es demasiado larga o tiene demasiados campos.",
+        ),
+        RequestFault::TooSlow => row(
+            StatusCode::REQUEST_TIMEOUT,
+            "The request did not arrive in time.",
+            "La petición no llegó a tiempo.",
+        ),
+        RequestFault::NotForm => row(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "The body must be application/x-www-form-urlencoded, without a Content-Encoding.",
+            "El cuerpo debe ser application/x-www-form-urlencoded, sin Content-Encoding.",
+        ),
+        RequestFault::NotJson => row(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "The body must be application/json, without a Content-Encoding.",
+            "El cuerpo debe ser application/json, sin Content-Encoding.",
+        ),
+    }
+}
+
+fn of_invalid(invalid: InvalidRequest) -> Text {
+    match invalid {
+        InvalidRequest::NoToken => {
+            text("The parameter token is missing or empty.", "Falta el parámetro token o está vacío.")
+        }
+        InvalidRequest::TokenTooLong => {
+            text("The token is longer than 16 KiB.", "El token supera los 16 KiB.")
+        }
+        InvalidRequest::Repeated => {
+            text("A parameter is given more than once.", "Un parámetro aparece más de una vez.")
+        }
+        InvalidRequest::NotAForm => {
+            text("The body is not form-encoded.", "El cuerpo no está codificado como formulario.")
+        }
+        InvalidRequest::UnknownProvider => {
+            text("There is no provider of this name.", "No existe un proveedor con este nombre.")
+        }
+        InvalidRequest::ProviderNeeded => text(
+            "The hint token_id needs the parameter provider.",
+            "La indicación token_id requiere el parámetro provider.",
+        ),
+        InvalidRequest::NotByHint => text(
+            "A token is revoked by its id at /v1/providers/{provider}/tokens/{token_id}.",
+            "Un token se revoca por su identificador en /v1/providers/{provider}/tokens/{token_id}.",
+        ),
+        InvalidRequest::UnknownPolicy => {
+            text("There is no policy of this name.", "No existe una política con este nombre.")
+        }
+        InvalidRequest::NotByPolicy => text(
+            "A policy applies to tokens, not token ids.",
+            "Una política se aplica a tokens, no a identificadores.",
+        ),
+        InvalidRequest::NotTheObject => text(
+            "The body is not the JSON object that this call takes.",
+            "El cuerpo no es el objeto JSON que esta llamada admite.",
+        ),
+        InvalidRequest::NotOneToPurge => text(
+            "The body must have exactly one of token, provider, sub, client_id, none of them empty, and all with the value true.",
+            "El cuerpo debe tener exactamente uno de token, provider, sub, client_id, no vacío, y all con el valor true.",
+        ),
+        InvalidRequest::Query(invalid) => of_query(invalid),
+        InvalidRequest::TokenIsId => {
+            text("The token and its token_id are the same.", "El token y su token_id son iguales.")
+        }
+        InvalidRequest::TokenSpellsId => text(
+            "The token has the form of this provider's token ids. An id is no credential.",
+            "El token tiene la forma de los identificadores de este proveedor. Un identificador no es una credencial.",
+        ),
+        InvalidRequest::Unreadable => {
+            text("The request's body could not be read.", "No se pudo leer el cuerpo de la petición.")
+        }
+        InvalidRequest::NotOneHost => text(
+            "The request must name its host exactly once.",
+            "La petición debe indicar su host exactamente una vez.",
+        ),
+    }
+}
+
+pub(super) fn of_query(invalid: InvalidQuery) -> Text {
+    match invalid {
+        InvalidQuery::NotEncoded => {
+            text("The query is not form-encoded.", "La consulta no está codificada como formulario.")
+        }
+        InvalidQuery::Unknown => text(
+            "The parameters of a list are provider, owner, client_id, user_id, account_id, grant_type, role, state, order, page_size and page_token.",
+            "Los parámetros de una lista son provider, owner, client_id, user_id, account_id, grant_type, role, state, order, page_size y page_token.",
+        ),
+        InvalidQuery::Filter => text("A filter takes 1 to 512 bytes.", "Un filtro admite de 1 a 512 bytes."),
+        InvalidQuery::State => text(
+            "The parameter state is one of active, expired, revoked, not_yet_valid and unknown.",
+            "El parámetro state es active, expired, revoked, not_yet_valid o unknown.",
+        ),
+        InvalidQuery::Order => text(
+            "The parameter order is created_at or -created_at.",
+            "El parámetro order es created_at o -created_at.",
+        ),
+        InvalidQuery::PageSize => text(
+            "The parameter page_size is a number from 1 to 200.",
+            "El parámetro page_size es un número del 1 al 200.",
+        ),
+        InvalidQuery::PageToken => text(
+            "The page_token is invalid or expired; restart the listing.",
+            "El page_token no es válido o caducó; empiece la lista de nuevo.",
+        ),
+        InvalidQuery::OtherList => text(
+            "The page_token is of a list with other parameters: repeat those, or leave them out.",
+            "El page_token es de una lista con otros parámetros: repita aquellos u omítalos.",
+        ),
+    }
+}
+
+fn of_caller(fault: CallerFault) -> Row {
+    match fault {
+        CallerFault::Unauthenticated | CallerFault::UnauthenticatedProxy => row(
+            StatusCode::UNAUTHORIZED,
+            "The caller is unknown, or its secret is wrong.",
+            "El cliente es desconocido o su secreto es incorrecto.",
+        ),
+        CallerFault::AccessDenied => row(
+            StatusCode::FORBIDDEN,
+            "The caller does not have the permission that this needs.",
+            "El cliente no tiene el permiso necesario.",
+        ),
+    }
+}
+
+fn of_client(fault: &ClientFault) -> Row {
+    match fault {
+        ClientFault::NoPolicy => row(
+            StatusCode::NOT_FOUND,
+            "There is no policy of this name.",
+            "No existe una política con este nombre.",
+        ),
+        ClientFault::MissingToken => row(
+            StatusCode::UNAUTHORIZED,
+            "The request has no bearer token in its Authorization header.",
+            "La petición no lleva un token en el encabezado Authorization.",
+        ),
+        ClientFault::InvalidToken(_) => row(
+            StatusCode::UNAUTHORIZED,
+            "The token is malformed, expired, revoked or unknown, or not a bearer's access token.",
+            "El token está mal formado, vencido o revocado, es desconocido o no es un token de acceso al portador.",
+        ),
+        ClientFault::InsufficientScope { .. } => row(
+            StatusCode::FORBIDDEN,
+            "The token lacks a scope, role or audience that this needs.",
+            "Al token le falta un alcance, un rol o una audiencia.",
+        ),
+    }
+}
+
+fn of_record(fault: RecordFault) -> Row {
+    match fault {
+        RecordFault::NoSuchToken => row(
+            StatusCode::NOT_FOUND,
+            "The provider has no active token with this token_id.",
+            "El proveedor no tiene ningún token activo con este token_id.",
+        ),
+        RecordFault::BoundToOtherId => row(
+            StatusCode::CONFLICT,
+            "The token is bound to another token_id. To replace that one, send \"replace\": true.",
+            "El token está vinculado a otro token_id. Para reemplazarlo, envíe \"replace\": true.",
+        ),
+        RecordFault::Revoked => row(
+            StatusCode::CONFLICT,
+            "The token was revoked. Bind another one.",
+            "El token fue revocado. Vincule otro.",
+        ),
+    }
+}
+
+fn of_provider(fault: &ProviderFault) -> Row {
+    let Row { status, text: plain } = of_failure(fault.failure());
+    let is_unsaved = matches!(fault.failure(), Failure::Unavailable { outage: Outage::NotSaved, .. });
+    let text = match fault {
+        ProviderFault::Failed(_) => plain,
+        ProviderFault::NotRevoked(_) if is_unsaved => text(
+            "The token is revoked, but that could not be saved for a restart of this service. Try again.",
+            "El token está revocado, pero no se pudo guardar para un reinicio del servicio. Inténtelo de nuevo.",
+        ),
+        ProviderFault::NotRevoked(_) => text(
+            "The token is out of the cache, but its authorization server did not confirm the revocation.",
+            "El token ya no está en la caché, pero el servidor de autorización no confirmó la revocación.",
+        ),
+        ProviderFault::NotBound(_) => text(
+            "A token was issued but could not be bound, so it is inactive here. Ask for another one.",
+            "Se emitió un token pero no se pudo vincular, por lo que aquí está inactivo. Solicite otro.",
+        ),
+    };
+    Row { status, text }
+}
+
+fn of_failure(failure: &Failure) -> Row {
+    match failure {
+        Failure::Timeout | Failure::ConnectTimeout => row(
+            StatusCode::GATEWAY_TIMEOUT,
+            "The authorization server did not respond in time.",
+            "El servidor de autorización no respondió a tiempo.",
+        ),
+        Failure::Unavailable { outage, .. } if is_ours(*outage) => row(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Temporarily unavailable; retry later.",
+            "No disponible por el momento; inténtelo de nuevo más tarde.",
+        ),
+        Failure::Unavailable { .. } => row(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The authorization server is temporarily unreachable; retry later.",
+            "El servidor de autorización no está disponible por el momento; inténtelo de nuevo más tarde.",
+        ),
+        Failure::BadAnswer(_) => row(
+            StatusCode::BAD_GATEWAY,
+            "The authorization server returned an invalid response.",
+            "El servidor de autorización devolvió una respuesta no válida.",
+        ),
+        Failure::Unsupported => row(
+            StatusCode::NOT_IMPLEMENTED,
+            "The provider does not support this operation.",
+            "El proveedor no admite esta operación.",
+        ),
+    }
+}
+
+fn of_service(fault: ServiceFault) -> Row {
+    match fault {
+        ServiceFault::NotCounted => row(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The purge is in force, but what it removed could not be freed and counted; see the server's log.",
+            "La purga está en vigor, pero no se pudo liberar ni contar lo eliminado; consulte el registro.",
+        ),
+    }
+}

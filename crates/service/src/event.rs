@@ -1,0 +1,251 @@
+use std::borrow::Cow;
+use std::fmt::Display;
+
+use introspectd_core::{ProviderName, Timestamp, TokenId, TokenValue};
+
+use crate::access::Caller;
+use crate::fingerprint::Fingerprint;
+use crate::refusal::{Inactive, Refusal};
+
+/// Operation that a request asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    /// Introspect a token.
+    Introspect,
+    /// Introspect a record by its token id, which takes the permission to look it up.
+    IntrospectById,
+    /// Decide whether a proxy's client may pass.
+    Decide,
+    /// Look one record up.
+    Lookup,
+    /// List records.
+    List,
+    /// Revoke a token.
+    Revoke,
+    /// Purge the cache.
+    Purge,
+    /// Bind a token to its id.
+    Bind,
+    /// Issue a token.
+    Issue,
+    /// Explain an answer.
+    Explain,
+    /// List the caller's providers.
+    Providers,
+    /// None: the request matches no route.
+    Unknown,
+}
+
+/// Result of a request.
+#[derive(Debug, Clone, Copy)]
+pub enum Outcome<'a> {
+    /// Answered: an active token, or an operation that is done.
+    Done,
+    /// Answered: the token is inactive.
+    Inactive(Inactive),
+    /// Refused.
+    Refused(&'a Refusal),
+    /// Abandoned: the caller went away before the answer. The operation may continue.
+    Abandoned,
+}
+
+/// Details of a request, filled in as they become known.
+#[derive(Debug, Default)]
+pub struct Details {
+    /// Provider that the request is about.
+    pub provider: Option<ProviderName>,
+    /// Token that the request is about. Observers get its fingerprint.
+    pub token: Option<TokenValue>,
+    /// Id of a record that exists.
+    pub token_id: Option<TokenId>,
+    /// Purge selector: its name, and its value if it has one.
+    pub selector: Option<(&'static str, Option<String>)>,
+    /// Number of records or entries.
+    pub count: Option<usize>,
+    /// True if the token belongs to no provider that the caller may ask.
+    pub is_unrouted: bool,
+}
+
+/// Sender of a request, as far as observers may know it.
+#[derive(Clone, Copy)]
+pub struct RequestContext<'a> {
+    /// Address or socket that the request came from.
+    pub origin: &'a (dyn Display + Send + Sync),
+    /// Caller, if authenticated.
+    pub caller: Option<&'a Caller>,
+    /// Policy that decides, by its configured name.
+    pub policy: Option<&'a str>,
+}
+
+/// First lines of an event: known without reading the request again.
+#[derive(Clone, Copy)]
+pub struct Headline<'a> {
+    /// Operation that was asked for.
+    pub operation: Operation,
+    /// Result of the request.
+    pub outcome: Outcome<'a>,
+    /// Sender of the request.
+    pub context: RequestContext<'a>,
+}
+
+/// Event: what happened with one request, built once at its end.
+pub struct Event<'a> {
+    /// Operation, outcome and sender.
+    pub headline: Headline<'a>,
+    /// Subject of the request.
+    pub details: &'a Details,
+    /// Fingerprint of the token, or of a selector's value that may be one.
+    pub fingerprint: Option<Fingerprint>,
+    /// Id of the request, which its reply bears if the event is recorded.
+    pub request_id: &'a str,
+    /// Time of the event.
+    pub time: Timestamp,
+}
+
+/// Selector that names a provider.
+const PROVIDER: &str = "provider";
+
+impl Operation {
+    /// Returns the name of the operation in log and audit log.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Introspect => "introspect",
+            Self::IntrospectById | Self::Lookup => "lookup",
+            Self::Decide => "forward_auth",
+            Self::List => "list",
+            Self::Revoke => "revoke",
+            Self::Purge => "purge",
+            Self::Bind => "bind",
+            Self::Issue => "issue",
+            Self::Explain => "explain",
+            Self::Providers => "providers",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    /// Returns true if the operation is a question whose answer changes nothing and shows no record.
+    /// Only refusals of these are recorded.
+    pub const fn is_question(self) -> bool {
+        match self {
+            Self::Introspect | Self::Decide | Self::Providers | Self::Unknown => true,
+            Self::IntrospectById
+            | Self::Lookup
+            | Self::List
+            | Self::Revoke
+            | Self::Purge
+            | Self::Bind
+            | Self::Issue
+            | Self::Explain => false,
+        }
+    }
+
+    /// Returns true if the operation is an operator's, whose reply waits until it is recorded.
+    pub const fn is_operators(self) -> bool {
+        !self.is_question() && !matches!(self, Self::IntrospectById)
+    }
+}
+
+impl Outcome<'_> {
+    /// Returns `done`, `inactive`, `abandoned`, or the code of the refusal.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Inactive(_) => "inactive",
+            Self::Refused(refusal) => refusal.code(),
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+impl Headline<'_> {
+    /// Returns true for a refusal that anyone can cause, as opposed to what an operator did. Lines
+    /// about these are limited.
+    pub fn is_refusal(&self) -> bool {
+        let is_of_caller = matches!(self.outcome, Outcome::Refused(refusal) if refusal.is_of_caller());
+        is_of_caller || self.operation.is_question()
+    }
+
+    /// Returns true if a record of security-relevant decisions has the event.
+    pub fn is_recorded(&self) -> bool {
+        match self.outcome {
+            _ if self.operation.is_operators() => true,
+            Outcome::Done | Outcome::Abandoned => !self.operation.is_question(),
+            Outcome::Inactive(_) => true,
+            Outcome::Refused(refusal) => !refusal.is_of_request(),
+        }
+    }
+
+    /// Returns true if the reply waits until the event is recorded: operators rely on the record.
+    pub fn is_awaited(&self) -> bool {
+        let is_abandoned = matches!(self.outcome, Outcome::Abandoned);
+        self.operation.is_operators() && !is_abandoned && !self.is_refusal()
+    }
+}
+
+impl Event<'_> {
+    /// Returns the reason behind the outcome, if there is more to say.
+    pub fn reason(&self) -> Option<Cow<'static, str>> {
+        let inactive = match self.headline.outcome {
+            Outcome::Inactive(why) => Some(why),
+            Outcome::Refused(refusal) => refusal.inactive(),
+            Outcome::Done | Outcome::Abandoned => None,
+        };
+        match (inactive, self.headline.outcome) {
+            (Some(Inactive::NotKnown), _) if self.details.is_unrouted => {
+                Some(Inactive::NoProvider.as_str().into())
+            }
+            (Some(why), _) => Some(why.as_str().into()),
+            (None, Outcome::Refused(refusal)) => refusal.reason(),
+            (None, Outcome::Done | Outcome::Inactive(_) | Outcome::Abandoned) => None,
+        }
+    }
+}
+
+impl Details {
+    /// Notes an id. Unless a record of it is known, it may be a token in the wrong place.
+    pub fn note_id(&mut self, id: &TokenId, is_known: bool) {
+        self.token = (!is_known).then(|| TokenValue::parse(id.as_str().to_owned()).ok()).flatten();
+        self.token_id = is_known.then(|| id.clone());
+    }
+
+    /// Returns the value of the selector, if it is the configured name of a provider. Any other may
+    /// be a token that was sent by mistake, which no rule can tell for sure.
+    pub fn shown_value(&self) -> Option<&str> {
+        self.selected().filter(|(name, _)| *name == PROVIDER).map(|(_, value)| value)
+    }
+
+    /// Returns the value of the selector that only its fingerprint may stand for.
+    pub fn hidden_value(&self) -> Option<&str> {
+        self.selected().filter(|(name, _)| *name != PROVIDER).map(|(_, value)| value)
+    }
+
+    fn selected(&self) -> Option<(&'static str, &str)> {
+        let (name, value) = self.selector.as_ref()?;
+        Some((name, value.as_deref()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::refusal::{CallerFault, ClientFault, RequestFault};
+
+    fn is_recorded(operation: Operation, outcome: Outcome<'_>) -> bool {
+        let context = RequestContext { origin: &"test", caller: None, policy: None };
+        Headline { operation, outcome, context }.is_recorded()
+    }
+
+    #[test]
+    fn only_security_relevant_events_are_recorded() {
+        let of_request = RequestFault::TooLarge.into();
+        let of_caller = CallerFault::Unauthenticated.into();
+        let of_client = ClientFault::MissingToken.into();
+        assert!(!is_recorded(Operation::Introspect, Outcome::Done));
+        assert!(!is_recorded(Operation::Decide, Outcome::Done));
+        assert!(!is_recorded(Operation::Introspect, Outcome::Refused(&of_request)));
+        assert!(is_recorded(Operation::Introspect, Outcome::Refused(&of_caller)));
+        assert!(is_recorded(Operation::Decide, Outcome::Refused(&of_client)));
+        assert!(is_recorded(Operation::Purge, Outcome::Refused(&of_request)));
+        assert!(is_recorded(Operation::IntrospectById, Outcome::Done));
+    }
+}

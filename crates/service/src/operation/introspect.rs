@@ -1,0 +1,127 @@
+use introspectd_core::{ProviderName, Timestamp, TokenId, TokenValue};
+use introspectd_resolver::{Resolution, Source};
+
+use crate::access::{Caller, Permission};
+use crate::answer::KeptAnswer;
+use crate::event::{Details, Operation};
+use crate::refusal::{Inactive, InvalidRequest, Refusal};
+use crate::service::Service;
+
+/// Token, or token id, that a request is about.
+#[derive(Debug)]
+pub enum Subject {
+    /// Token that a client presented.
+    Token(TokenValue),
+    /// Token id (`token_type_hint=token_id`): a handle, which proves nothing.
+    Id(TokenId),
+}
+
+/// Question about a token.
+#[derive(Debug)]
+pub struct TokenQuery {
+    /// Token or token id.
+    pub subject: Subject,
+    /// Name of the only provider to ask.
+    pub provider: Option<String>,
+}
+
+impl TokenQuery {
+    /// Returns the operation that the query asks for at `/introspect`.
+    #[inline]
+    pub fn operation(&self) -> Operation {
+        match self.subject {
+            Subject::Token(_) => Operation::Introspect,
+            Subject::Id(_) => Operation::IntrospectById,
+        }
+    }
+
+    /// Collects the details of an introspection. `has_record` says whether a record is known.
+    pub fn details(&self, service: &Service, caller: &Caller, has_record: bool) -> Details {
+        let only = self.provider.as_deref().and_then(|name| service.resolver.provider(name)).cloned();
+        match &self.subject {
+            Subject::Token(token) => service.token_details(caller, token, only.as_ref()),
+            Subject::Id(id) => {
+                let mut details = Details { provider: only, ..Details::default() };
+                details.note_id(id, has_record);
+                details
+            }
+        }
+    }
+}
+
+/// Answer about a token, judged at the time of the request.
+pub struct Introspected<'a> {
+    resolution: Resolution<'a, KeptAnswer>,
+    now: Timestamp,
+}
+
+impl Introspected<'_> {
+    /// Returns the answer, if the token is active.
+    #[inline]
+    pub fn active(&self) -> Option<&KeptAnswer> {
+        self.resolution.active(self.now).map(|(_, kept)| kept)
+    }
+
+    /// Returns why the token is inactive.
+    pub fn inactive(&self) -> Inactive {
+        Inactive::of(&self.resolution, self.now)
+    }
+
+    /// Returns true if a provider has a record of the token, active or not.
+    pub fn has_record(&self) -> bool {
+        self.resolution.has_record()
+    }
+
+    /// Returns where the answer comes from.
+    #[inline]
+    pub fn source(&self) -> Source {
+        self.resolution.source
+    }
+
+    /// Returns the time of judgement.
+    #[inline]
+    pub fn now(&self) -> Timestamp {
+        self.now
+    }
+}
+
+/// Introspects a token (RFC 7662), or a record by its id.
+///
+/// # Errors
+/// [`Refusal`] without the permission that the kind of subject takes, and if no provider gives a
+/// definite answer.
+pub async fn introspect<'a>(
+    service: &'a Service,
+    caller: &Caller,
+    query: TokenQuery,
+) -> Result<Introspected<'a>, Refusal> {
+    let only = query.provider.as_deref().map(|name| service.known_provider(caller, name)).transpose()?;
+    let resolution = match query.subject {
+        Subject::Token(token) => by_token(service, caller, token, only).await,
+        Subject::Id(id) => by_id(service, caller, id, only).await,
+    };
+    Ok(Introspected { resolution: resolution?, now: service.now() })
+}
+
+async fn by_token<'a>(
+    service: &'a Service,
+    caller: &Caller,
+    token: TokenValue,
+    only: Option<&ProviderName>,
+) -> Result<Resolution<'a, KeptAnswer>, Refusal> {
+    caller.must_have(&[Permission::Introspect])?;
+    Ok(service.resolver.introspect(token, only, |name| caller.may_ask(name)).await?)
+}
+
+/// Answers by id, for callers that may look records up. Ids are shown in lists and logs, so knowing
+/// one proves nothing.
+async fn by_id<'a>(
+    service: &'a Service,
+    caller: &Caller,
+    id: TokenId,
+    provider: Option<&ProviderName>,
+) -> Result<Resolution<'a, KeptAnswer>, Refusal> {
+    caller.must_have(&[Permission::Lookup])?;
+    let provider = provider.ok_or(InvalidRequest::ProviderNeeded)?;
+    Ok(service.resolver.lookup(id, provider).await?)
+}
