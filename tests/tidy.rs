@@ -55,7 +55,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     // What produces an answer and what reads it must not be able to be wrong together.
     (SIMULATORS, &[]),
-    ("introspectd-demo", &[SIMULATORS]),
+    // Of core, the text that it prints.
+    ("introspectd-demo", &[SIMULATORS, "introspectd-core"]),
     // Its program sees what it measures from outside; its `benches/` look at the parts.
     (
         "introspectd-bench",
@@ -394,6 +395,54 @@ fn every_decision_is_one_page_and_in_the_index() {
         assert!(text.lines().count() <= 60, "{page} is longer than a page");
     }
     assert!(!pages.is_empty());
+}
+
+/// Each in one crate of the product: simulators, which share nothing with it, have their own.
+#[test]
+fn small_shared_functions_have_one_home() {
+    let homes = [
+        ("is_uuid", "crates/core/src/text.rs"),
+        ("is_loopback", "crates/core/src/text.rs"),
+        ("indented", "crates/core/src/text.rs"),
+        ("rfc3339", "crates/core/src/text.rs"),
+        ("harmless", "crates/core/src/text.rs"),
+        ("one_line", "crates/core/src/text.rs"),
+        ("steers_terminal", "crates/core/src/text.rs"),
+        ("read_certificates", "crates/files/src/pem.rs"),
+        ("read_key", "crates/files/src/pem.rs"),
+        ("resembling", "crates/settings/src/section.rs"),
+        ("parse_sha256", "crates/settings/src/secret.rs"),
+    ];
+    let is_product = |file: &&String| {
+        file.starts_with("crates/")
+            && file.contains("/src/")
+            && !file.ends_with("tests.rs")
+            && !file.starts_with("crates/simulators/")
+    };
+    let sources: Vec<_> = tracked(".rs")
+        .iter()
+        .filter(is_product)
+        .map(|file| (file.clone(), read(&root().join(file))))
+        .collect();
+    for (function, home) in homes {
+        let forms = [format!("fn {function}("), format!("fn {function}<")];
+        let found: Vec<_> = sources
+            .iter()
+            .filter(|(_, text)| forms.iter().any(|form| text.contains(form)))
+            .map(|(file, _)| file.as_str())
+            .collect();
+        assert_eq!(found, [home], "{function} has its home in {home}");
+    }
+    // The same under another name: a UUID's groups, and a PEM file.
+    for (text, homes) in [
+        ("8, 4, 4, 4, 12", ["crates/core/src/text.rs"]),
+        ("pem_slice_iter", ["crates/files/src/pem.rs"]),
+        ("from_pem_slice", ["crates/files/src/pem.rs"]),
+    ] {
+        let found: Vec<_> =
+            sources.iter().filter(|(_, it)| it.contains(text)).map(|(file, _)| file.as_str()).collect();
+        assert_eq!(found, homes, "{text}");
+    }
 }
 
 /// A test that is not run is no test, and one that sleeps is slow today and fails tomorrow.

@@ -1,6 +1,7 @@
 use std::collections::BTreeMap;
 
 use http::StatusCode;
+use introspectd_core::text::is_uuid;
 use introspectd_core::{BadAnswer, Failure, Filters, Json, Token, TokenValue, User};
 use introspectd_upstream::object;
 use serde::Deserialize;
@@ -69,14 +70,6 @@ impl<'a> Search<'a> {
             && is(self.client_id, &token.client_id)
             && is(self.grant_type, &token.grant_type)
     }
-}
-
-/// Form of the vendor's app ids, which its consumer keys do not have.
-fn is_uuid(text: &str) -> bool {
-    let lengths = text
-        .split('-')
-        .map(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(group.len()));
-    lengths.eq([Some(8), Some(4), Some(4), Some(4), Some(12)])
 }
 
 /// Search response: live tokens.

@@ -1,10 +1,11 @@
 use std::borrow::Cow;
 
 use introspectd_core::ProviderName;
+use introspectd_core::text::rfc3339;
 use introspectd_service::{Event, Fingerprint, Headline, Operation};
 use serde::Serialize;
 
-use crate::line::{brief, line, rfc3339};
+use crate::line::{brief, line};
 
 /// Line as it is written. `docs/audit.md` describes the members; operators search for them.
 #[derive(Serialize)]

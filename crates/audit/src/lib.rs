@@ -12,6 +12,7 @@ use std::io;
 use std::sync::Arc;
 
 use introspectd_core::Timestamp;
+use introspectd_core::text::rfc3339;
 use introspectd_service::{Event, Headline, LeftOut, Observed, Observer};
 use serde::Serialize;
 
@@ -19,7 +20,7 @@ pub use sink::Destination;
 pub use writer::OnFailure;
 
 use event::event_line;
-use line::{line, rfc3339};
+use line::line;
 use writer::Writer;
 
 /// Audit log: a JSON object on a line for each security-relevant event, as `docs/audit.md`

@@ -1,10 +1,7 @@
 use std::borrow::Cow;
 
-use introspectd_core::Timestamp;
 use introspectd_core::text::one_line;
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 /// A JSON object on a line of its own, which no value breaks.
 pub(crate) fn line(object: &impl Serialize) -> Vec<u8> {
@@ -15,12 +12,6 @@ pub(crate) fn line(object: &impl Serialize) -> Vec<u8> {
     let mut line = one_line(&json).into_owned();
     line.push('\n');
     line.into_bytes()
-}
-
-/// A time as RFC 3339 writes it, in UTC.
-pub(crate) fn rfc3339(time: Timestamp) -> String {
-    let time = OffsetDateTime::from_unix_timestamp(time.seconds()).ok();
-    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
 }
 
 /// Longest text of a line, in bytes, so that the lines that wait take no more memory than they should.

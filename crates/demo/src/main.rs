@@ -3,7 +3,6 @@
 mod arguments;
 mod ask;
 mod expected;
-mod json;
 mod output;
 mod ports;
 mod print;

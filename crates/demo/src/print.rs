@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 
 use bytes::Bytes;
 use http::Response;
+use introspectd_core::text::indented;
 
 use crate::expected::{Body, Expected, header};
-use crate::json;
 use crate::output::say;
 use crate::scene::Scene;
 use crate::steps::{Group, Step};
@@ -89,7 +89,7 @@ impl Voice {
         }
         let body = String::from_utf8_lossy(answer.body());
         // What is short, {"active":false} above all, is shown to the byte.
-        let shown = if body.len() < 40 { body.into_owned() } else { json::lines(&body) };
+        let shown = if body.len() < 40 { body.into_owned() } else { indented(&body) };
         for line in shown.lines() {
             say(&format!("    {line}"));
         }

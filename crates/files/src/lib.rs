@@ -3,6 +3,8 @@
 //! The read of any path (a named pipe, a device, a directory, a huge file) ends, uses no more
 //! memory than its limit, and reports the problem.
 
+pub mod pem;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};

@@ -6,9 +6,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use introspectd_files::MAX_FILE;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use introspectd_files::pem;
+use rustls::pki_types::CertificateDer;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
@@ -132,9 +131,8 @@ impl TlsFiles {
     }
 
     fn acceptor(&self, protocols: Protocols) -> Result<TlsAcceptor, TlsProblem> {
-        let chain = read_certificates("certificate", &self.certificate)?;
-        let key = pem("key", &self.key)?;
-        let key = PrivateKeyDer::from_pem_slice(&key).map_err(|error| at("key", &self.key, &error))?;
+        let chain = read_chain("certificate", &self.certificate)?;
+        let key = pem::read_key(&self.key, Duration::ZERO).map_err(|error| at("key", &self.key, &error))?;
         let roots = self.client_ca.as_ref().map(|file| read_roots(file)).transpose()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let versions =
@@ -190,23 +188,14 @@ fn stamp(file: &Path) -> io::Result<(SystemTime, u64, u64)> {
     Ok((file.modified()?, file.len(), file.ino()))
 }
 
-/// Reads a file without waiting for a pipe: the serving threads read the files again.
-fn pem(key: &'static str, file: &Path) -> Result<Vec<u8>, TlsProblem> {
-    introspectd_files::read(file, MAX_FILE, Duration::ZERO).map_err(|error| at(key, file, &error))
-}
-
-fn read_certificates(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {
-    let pem = pem(key, file)?;
-    match CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>() {
-        Ok(found) if found.is_empty() => Err(at(key, file, &"the file has no certificate")),
-        Ok(found) => Ok(found),
-        Err(error) => Err(at(key, file, &error)),
-    }
+/// Reads certificates without waiting for a pipe: the serving threads read the files again.
+fn read_chain(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsProblem> {
+    pem::read_certificates(file, Duration::ZERO).map_err(|error| at(key, file, &error))
 }
 
 fn read_roots(file: &Path) -> Result<RootCertStore, TlsProblem> {
     let mut roots = RootCertStore::empty();
-    for certificate in read_certificates("client_ca", file)? {
+    for certificate in read_chain("client_ca", file)? {
         roots.add(certificate).map_err(|error| at("client_ca", file, &error))?;
     }
     Ok(roots)

@@ -1,7 +1,6 @@
-use std::net::IpAddr;
-
 use http::Uri;
 use http::uri::Scheme;
+use introspectd_core::text::is_loopback;
 use introspectd_settings::Section;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -143,11 +142,6 @@ impl Address {
             .collect();
         self.below(&format!("{path}?{}", pairs.join("&")))
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// An identifier fit to be one segment of a vendor's URL, percent-encoded.

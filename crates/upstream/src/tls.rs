@@ -1,9 +1,8 @@
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use introspectd_files::{MAX_FILE, START};
+use introspectd_files::{START, pem};
 use introspectd_settings::Section;
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, RootCertStore};
 
@@ -121,7 +120,7 @@ fn system_roots() -> Result<Arc<RootCertStore>, Problem> {
 
 fn read_roots(path: &str, patience: Duration) -> Result<RootCertStore, Problem> {
     let mut roots = RootCertStore::empty();
-    for certificate in read_certificates("ca", path, patience)? {
+    for certificate in read_chain("ca", path, patience)? {
         let added = roots.add(certificate);
         added.map_err(|error| {
             let remedy = "Name a PEM file of certificate authorities.";
@@ -132,9 +131,8 @@ fn read_roots(path: &str, patience: Duration) -> Result<RootCertStore, Problem> 
 }
 
 fn read_identity(certificate: &str, key: &str, patience: Duration) -> Result<Identity, Vec<Problem>> {
-    let chain = read_certificates("certificate", certificate, patience);
-    let read =
-        pem(key, patience).and_then(|pem| PrivateKeyDer::from_pem_slice(&pem).map_err(|it| it.to_string()));
+    let chain = read_chain("certificate", certificate, patience);
+    let read = pem::read_key(key.as_ref(), patience);
     let key = read.map_err(|error| {
         let remedy = "Name a PEM file with one private key.";
         Problem { key: "key", what: format!("{key}: {error}"), remedy }
@@ -145,19 +143,12 @@ fn read_identity(certificate: &str, key: &str, patience: Duration) -> Result<Ide
     }
 }
 
-fn pem(path: &str, patience: Duration) -> Result<Vec<u8>, String> {
-    introspectd_files::read(path.as_ref(), MAX_FILE, patience).map_err(|error| error.to_string())
-}
-
-fn read_certificates(
+fn read_chain(
     key: &'static str,
     path: &str,
     patience: Duration,
 ) -> Result<Vec<CertificateDer<'static>>, Problem> {
-    let parse = |pem: Vec<u8>| CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
-    let read = pem(path, patience)
-        .and_then(|pem| parse(pem).map_err(|error| error.to_string()))
-        .and_then(|found| if found.is_empty() { Err("no certificate inside".to_owned()) } else { Ok(found) });
+    let read = pem::read_certificates(path.as_ref(), patience);
     read.map_err(|error| Problem {
         key,
         what: format!("{path}: {error}"),

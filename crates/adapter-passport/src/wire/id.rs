@@ -1,3 +1,4 @@
+use introspectd_core::text::is_uuid;
 use introspectd_core::{TokenId, TokenValue};
 use percent_encoding::percent_decode_str;
 
@@ -21,11 +22,7 @@ const ID_DIGITS: usize = 32;
 
 /// Returns true for the form of Passport's ids, a hyphenated UUID in any case.
 pub(crate) fn is_id(id: &TokenId) -> bool {
-    let groups = id
-        .as_str()
-        .split('-')
-        .map(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(group.len()));
-    groups.eq([8, 4, 4, 4, 12].map(Some))
+    is_uuid(id.as_str())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
+use introspectd_core::Timestamp;
+use introspectd_core::text::rfc3339;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::Stopped;
 use crate::connection::strange;
@@ -21,9 +21,7 @@ impl Record {
 
     /// A time in UTC (RFC 3339); as it came where it is no time of our calendar.
     pub(super) fn time(&self, member: &str) -> String {
-        let formatted = self
-            .seconds(member)
-            .and_then(|seconds| OffsetDateTime::from_unix_timestamp(seconds).ok()?.format(&Rfc3339).ok());
+        let formatted = self.seconds(member).and_then(Timestamp::from_seconds).map(rfc3339);
         formatted.unwrap_or_else(|| self.text(member))
     }
 

@@ -1,10 +1,11 @@
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use http::Uri;
 use http::header::HOST;
 use http::request::Parts;
 use http::uri::Authority;
+use introspectd_core::text::is_loopback;
 
 /// Address that clients reach us by, as configured: the `issuer` of RFC 8414.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,11 +111,6 @@ fn is_plain(authority: &Authority) -> bool {
 
 fn bracketed(host: &str) -> Option<&str> {
     host.strip_prefix('[')?.strip_suffix(']')
-}
-
-fn is_loopback(host: &str) -> bool {
-    let address = bracketed(host).unwrap_or(host).parse::<IpAddr>();
-    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ pub(crate) mod try_out;
 use introspectd_settings::Environment;
 
 pub(crate) use introspectd_cli::{
-    Exit, Outcome, Stopped, block_on, complain, complaint, environment, print, read_secret, say, screen,
+    Exit, Outcome, Stopped, block_on, complain, complaint, environment, print, read_secret, say,
 };
 
 /// Variables that many HTTP clients take a proxy from. Ours asks providers directly: a proxy would see tokens, and which

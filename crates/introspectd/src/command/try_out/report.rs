@@ -8,9 +8,9 @@ use http::header::{HOST, SET_COOKIE};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use introspectd_upstream::{Head, MASK, Sent};
 
+use introspectd_core::text::indented;
 use introspectd_core::text::{harmless, one_line};
 
-use super::super::screen::indented;
 use super::diagnosis::Verdict;
 use super::finding::Weight;
 use super::mask::Mask;
