@@ -45,6 +45,7 @@ fn configuration(subject: Subject, folder: &str, port: u16, authority: u16, desc
         | Subject::OpenFileCache
         | Subject::Floor
         | Subject::Introspectd
+        | Subject::Mirror
         | Subject::Tonic => (&[], PROXY_CACHE),
     };
     let modules: Vec<String> =
@@ -54,9 +55,12 @@ fn configuration(subject: Subject, folder: &str, port: u16, authority: u16, desc
         Subject::OpenFileCache | Subject::Njs => {
             format!("open_file_cache max={} inactive=30m;", (descriptors / 4 * 3).min(150_000))
         }
-        Subject::ProxyCache | Subject::Lua | Subject::Floor | Subject::Introspectd | Subject::Tonic => {
-            String::new()
-        }
+        Subject::ProxyCache
+        | Subject::Lua
+        | Subject::Floor
+        | Subject::Introspectd
+        | Subject::Mirror
+        | Subject::Tonic => String::new(),
     };
     format!("{HEAD}{rest}")
         .replace("@MODULES@", &modules.join("\n"))

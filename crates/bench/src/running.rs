@@ -71,8 +71,9 @@ impl Running {
             Subject::Introspectd => {
                 introspectd(lab, port, authority, room, Beside { tls: tls.as_ref(), grpc }, &folder)?
             }
-            Subject::Tonic => {
-                let mut command = role("tonic", port)?;
+            Subject::Mirror | Subject::Tonic => {
+                let name = if subject == Subject::Mirror { "mirror" } else { "tonic" };
+                let mut command = role(name, port)?;
                 command.arg(authority.to_string());
                 command
             }

@@ -14,6 +14,8 @@ pub(crate) enum Subject {
     Lua,
     /// nginx `auth_request` with njs, before a file.
     Njs,
+    /// Bare hyper with one constant decision, which it has from introspectd.
+    Mirror,
     /// tonic with one constant answer to Envoy.
     Tonic,
 }
@@ -30,12 +32,13 @@ impl Subject {
             Self::OpenFileCache => "nginx proxy_cache, open_file_cache",
             Self::Lua => "nginx lua_shared_dict",
             Self::Njs => "nginx njs auth_request",
+            Self::Mirror => "bare hyper, same headers",
             Self::Tonic => "bare tonic",
         }
     }
 
     /// Returns true if the subject needs to have seen a token to answer from its cache.
     pub(crate) fn caches(self) -> bool {
-        !matches!(self, Self::Floor | Self::Tonic)
+        !matches!(self, Self::Floor | Self::Mirror | Self::Tonic)
     }
 }

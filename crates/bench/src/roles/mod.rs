@@ -3,6 +3,7 @@
 mod authority;
 mod floor;
 mod guard;
+mod mirror;
 mod peer;
 
 use std::convert::Infallible;
@@ -36,6 +37,7 @@ pub(crate) fn play(words: &[String]) -> Option<ExitCode> {
         "guard" => guard::run(rest),
         "authority" => listen(rest, authority::service()),
         "floor" => listen(rest, floor::service()),
+        "mirror" => mirror(rest),
         "tonic" => peer::run(rest),
         _ => return None,
     };
@@ -49,6 +51,11 @@ pub(crate) fn play(words: &[String]) -> Option<ExitCode> {
 }
 
 type Reply = Response<Full<Bytes>>;
+
+fn mirror(words: &[String]) -> Result<()> {
+    let (other, own) = words.split_last().ok_or_else(|| Failure::new("a mirror takes two ports"))?;
+    listen(own, mirror::service(other.parse().tried("a port")?)?)
+}
 
 fn listen<S, F>(words: &[String], answer: S) -> Result<()>
 where
