@@ -34,6 +34,7 @@ pub(crate) enum Unit {
     Mebibytes,
     Kibibytes,
     Microseconds,
+    Nanoseconds,
     PerSecond,
     Calls,
     /// Share of the answers, from 0 to 1.
@@ -166,10 +167,10 @@ mod tests {
     fn ratio_is_the_median_of_the_rounds() {
         let figure = figure("hit, 1 token: CPU to bare");
         let mut ledger = ledger(&[
-            (own(Hits(1), Cpu), &[12.0, 11.0, 30.0]),
+            (own(Hits(1), Cpu), &[11.0, 10.5, 30.0]),
             (Key(Floor, Hits(1), Cpu), &[10.0, 10.0, 20.0]),
         ]);
-        let expected = Outcome::Measured { median: 1.2, least: 1.1, most: 1.5, rounds: 3, met: true };
+        let expected = Outcome::Measured { median: 1.1, least: 1.05, most: 1.5, rounds: 3, met: true };
         assert_eq!(figure.outcome(&ledger), expected);
         ledger.fault(Floor, Hits(1), "3 answers were refused");
         assert_eq!(figure.outcome(&ledger), Outcome::Void("3 answers were refused".to_owned()));

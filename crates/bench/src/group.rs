@@ -21,10 +21,11 @@ pub(crate) enum Group {
     WrongSecrets,
     Tls,
     Grpc,
+    Maps,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Hits,
         Self::Million,
         Self::Latency,
@@ -40,6 +41,7 @@ impl Group {
         Self::WrongSecrets,
         Self::Tls,
         Self::Grpc,
+        Self::Maps,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -59,6 +61,7 @@ impl Group {
             Self::WrongSecrets => "wrong-secrets",
             Self::Tls => "tls",
             Self::Grpc => "grpc",
+            Self::Maps => "maps",
         }
     }
 }

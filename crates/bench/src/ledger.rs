@@ -47,6 +47,10 @@ pub(crate) enum Load {
     /// Resident memory of each idle connection, in KiB.
     IdleConnection,
     Start,
+    /// Reads of a cache alone that holds so many entries, in nanoseconds each.
+    Get(u64),
+    /// Memory of an entry of a cache alone, in bytes.
+    Entry,
 }
 
 /// Something else that happens while hits are measured at a fixed rate.

@@ -46,7 +46,9 @@ fn configuration(subject: Subject, folder: &str, port: u16, authority: u16, desc
         | Subject::Floor
         | Subject::Introspectd
         | Subject::Mirror
-        | Subject::Tonic => (&[], PROXY_CACHE),
+        | Subject::Tonic
+        | Subject::QuickCache
+        | Subject::Moka => (&[], PROXY_CACHE),
     };
     let modules: Vec<String> =
         modules.iter().map(|name| format!("load_module modules/{name}_module.so;")).collect();
@@ -60,7 +62,9 @@ fn configuration(subject: Subject, folder: &str, port: u16, authority: u16, desc
         | Subject::Floor
         | Subject::Introspectd
         | Subject::Mirror
-        | Subject::Tonic => String::new(),
+        | Subject::Tonic
+        | Subject::QuickCache
+        | Subject::Moka => String::new(),
     };
     format!("{HEAD}{rest}")
         .replace("@MODULES@", &modules.join("\n"))

@@ -79,6 +79,8 @@ Medians. CPU is user and system time of all the server's processes, for each req
   Bare tonic is tonic's own server with a constant answer, which it had from introspectd.
 - Over TLS both have the same library (rustls) and a P-256 certificate, and connections stay open: what is measured is
   records, not handshakes.
+- The caches alone hold entries as large as introspectd's, under keys that are hashes already, read by one thread that
+  copies the body; each in a process of its own.
 - A full cache has `max_bytes = \"64MiB\"`. The cost of a hit among new tokens is that of the mixed load less a tenth of a
   load of new tokens only.
 

@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn bar_ends_at_the_line_of_a_used_up_target() {
         let figure = FIGURES.first().unwrap();
-        let outcome = Outcome::Measured { median: 1.2, least: 0.6, most: 9.0, rounds: 5, met: true };
+        let outcome = Outcome::Measured { median: 1.1, least: 0.55, most: 9.0, rounds: 5, met: true };
         let picture = svg(&[(figure, outcome), (figure, Outcome::NotMeasured)]);
         assert!(picture.contains("width=\"260.0\" height=\"14\" fill=\"#2a7f5f\""), "{picture}");
         // What is far beyond stays in the picture.

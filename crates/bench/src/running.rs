@@ -80,6 +80,9 @@ impl Running {
             Subject::ProxyCache | Subject::OpenFileCache | Subject::Lua | Subject::Njs => {
                 nginx::command(subject, port, authority, &folder)?
             }
+            Subject::QuickCache | Subject::Moka => {
+                return Err(Failure::new(format!("{} is no server", subject.name())));
+            }
         };
         let log = folder.join("log");
         let mut process =

@@ -18,6 +18,10 @@ pub(crate) enum Subject {
     Mirror,
     /// tonic with one constant answer to Envoy.
     Tonic,
+    /// Cache that introspectd has its facts in, alone.
+    QuickCache,
+    /// Cache that logs each read for later, alone.
+    Moka,
 }
 
 impl Subject {
@@ -34,11 +38,13 @@ impl Subject {
             Self::Njs => "nginx njs auth_request",
             Self::Mirror => "bare hyper, same headers",
             Self::Tonic => "bare tonic",
+            Self::QuickCache => "quick_cache",
+            Self::Moka => "moka",
         }
     }
 
-    /// Returns true if the subject needs to have seen a token to answer from its cache.
+    /// Returns true if the subject is a server that needs to have seen a token to answer from its cache.
     pub(crate) fn caches(self) -> bool {
-        !matches!(self, Self::Floor | Self::Mirror | Self::Tonic)
+        !matches!(self, Self::Floor | Self::Mirror | Self::Tonic | Self::QuickCache | Self::Moka)
     }
 }

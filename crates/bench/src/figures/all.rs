@@ -4,7 +4,9 @@ use crate::group::Group;
 use crate::ledger::Load::{self, Growth, Hits, Wide};
 use crate::ledger::Metric::{self, Cpu, P99, Rate};
 use crate::ledger::{Disturbance, Key};
-use crate::subject::Subject::{self, Floor, Lua, Mirror, Njs, OpenFileCache, ProxyCache, Tonic};
+use crate::subject::Subject::{
+    self, Floor, Lua, Mirror, Moka, Njs, OpenFileCache, ProxyCache, QuickCache, Tonic,
+};
 
 const fn ratio(load: Load, metric: Metric, to: Subject) -> Value {
     Value::Ratio(own(load, metric), Key(to, load, metric))
@@ -28,6 +30,10 @@ const fn beside(disturbance: Disturbance, quiet: Disturbance) -> Value {
 
 const fn information(group: Group, name: &'static str, unit: Unit, value: Value) -> Figure {
     Figure { group, name, reach: Reach::Open, unit, value }
+}
+
+const fn alone(load: Load) -> Value {
+    Value::Ratio(Key(Moka, load, Metric::Value), Key(QuickCache, load, Metric::Value))
 }
 
 /// All of them, in the order of the table.
@@ -217,5 +223,47 @@ pub(crate) const FIGURES: &[Figure] = &[
         "gRPC Check hit, 1 token: CPU to bare tonic",
         AtMost(1.30),
         ratio(Load::Grpc, Cpu, Tonic),
+    ),
+    information(
+        Group::Maps,
+        "cache alone, 1 entry: a get of quick_cache",
+        Unit::Nanoseconds,
+        Value::Plain(Key(QuickCache, Load::Get(1), Metric::Value)),
+    ),
+    information(
+        Group::Maps,
+        "cache alone, 1 entry: a get of moka to quick_cache",
+        Unit::Times,
+        alone(Load::Get(1)),
+    ),
+    information(
+        Group::Maps,
+        "cache alone, 1,000 entries: a get of quick_cache",
+        Unit::Nanoseconds,
+        Value::Plain(Key(QuickCache, Load::Get(1_000), Metric::Value)),
+    ),
+    information(
+        Group::Maps,
+        "cache alone, 1,000 entries: a get of moka to quick_cache",
+        Unit::Times,
+        alone(Load::Get(1_000)),
+    ),
+    information(
+        Group::Maps,
+        "cache alone, 100,000 entries: a get of quick_cache",
+        Unit::Nanoseconds,
+        Value::Plain(Key(QuickCache, Load::Get(100_000), Metric::Value)),
+    ),
+    information(
+        Group::Maps,
+        "cache alone, 100,000 entries: a get of moka to quick_cache",
+        Unit::Times,
+        alone(Load::Get(100_000)),
+    ),
+    information(
+        Group::Maps,
+        "cache alone: bytes of an entry, moka to quick_cache",
+        Unit::Times,
+        alone(Load::Entry),
     ),
 ];

@@ -8,6 +8,7 @@ mod grpc;
 mod herd;
 mod hits;
 mod latency;
+mod maps;
 mod memory;
 mod million;
 mod misses;
@@ -57,5 +58,6 @@ fn measure(group: Group, lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         Group::WrongSecrets => wrong_secrets::run(lab, ledger),
         Group::Tls => tls::run(lab, ledger),
         Group::Grpc => grpc::run(lab, ledger),
+        Group::Maps => maps::run(lab, ledger),
     }
 }

@@ -3,6 +3,7 @@
 mod authority;
 mod floor;
 mod guard;
+mod map;
 mod mirror;
 mod peer;
 
@@ -37,6 +38,7 @@ pub(crate) fn play(words: &[String]) -> Option<ExitCode> {
         "guard" => guard::run(rest),
         "authority" => listen(rest, authority::service()),
         "floor" => listen(rest, floor::service()),
+        "map" => map::run(rest),
         "mirror" => mirror(rest),
         "tonic" => peer::run(rest),
         _ => return None,
