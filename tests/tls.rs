@@ -18,13 +18,13 @@ use tempfile::TempDir;
 use tokio::process::Command;
 
 /// A gateway that knows its callers by their certificates, and one authority for all of them.
-struct Scene {
+struct Harness {
     gateway: Gateway,
     folder: TempDir,
     _server: Simulator<rfc7662::Rfc7662>,
 }
 
-impl Scene {
+impl Harness {
     async fn open() -> Self {
         Self::open_with("").await
     }
@@ -134,25 +134,27 @@ impl<'a> Authority<'a> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn certificate_alone_authenticates_a_caller() {
-    let scene = Scene::open().await;
+    let harness = Harness::open().await;
     let token = format!("token={}", rfc7662::ACTIVE);
     for (version, expected) in [("--http1.1", "200 1.1"), ("--http2", "200 2")] {
-        let (status, body) = scene.curl(Some("edge"), "/introspect", &[version, "-d", &token]).await.unwrap();
+        let (status, body) =
+            harness.curl(Some("edge"), "/introspect", &[version, "-d", &token]).await.unwrap();
         assert_eq!(status, expected);
         assert!(body.starts_with(r#"{"active":true,"#), "{body}");
     }
-    let (status, _) = scene.curl(Some("stranger"), "/introspect", &["-d", &token]).await.unwrap();
+    let (status, _) = harness.curl(Some("stranger"), "/introspect", &["-d", &token]).await.unwrap();
     assert_eq!(status, "401 2");
-    assert!(scene.curl(None, "/introspect", &["-d", &token]).await.is_err());
+    assert!(harness.curl(None, "/introspect", &["-d", &token]).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn optional_certificate_leaves_the_caller_to_a_header() {
-    let scene = Scene::open_with(", client_auth = \"optional\"").await;
+    let harness = Harness::open_with(", client_auth = \"optional\"").await;
     let other = tempfile::tempdir().unwrap();
     Authority::new(other.path()).issue("edge", SanType::URI("spiffe://acme/edge".try_into().unwrap()));
     for file in ["edge.pem", "edge.key"] {
-        std::fs::rename(other.path().join(file), scene.folder.path().join(format!("other-{file}"))).unwrap();
+        std::fs::rename(other.path().join(file), harness.folder.path().join(format!("other-{file}")))
+            .unwrap();
     }
     let token = format!("token={}", rfc7662::ACTIVE);
     let secret = ["-d", &token, "-u", "secretive:tls-secret-2b7e"];
@@ -163,15 +165,15 @@ async fn optional_certificate_leaves_the_caller_to_a_header() {
         (None, &secret[..2], "401 2"),
         (None, &secret[..], "200 2"),
     ] {
-        let (status, body) = scene.curl(client, "/introspect", arguments).await.unwrap();
+        let (status, body) = harness.curl(client, "/introspect", arguments).await.unwrap();
         assert_eq!(status, expected, "{client:?} {body}");
     }
-    assert!(scene.curl(Some("other-edge"), "/introspect", &secret).await.is_err());
+    assert!(harness.curl(Some("other-edge"), "/introspect", &secret).await.is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn proxy_with_a_certificate_is_confined_to_its_policies() {
-    let scene = Scene::open().await;
+    let harness = Harness::open().await;
     let bearer = format!("Authorization: Bearer {}", rfc7662::ACTIVE);
     let forged = "X-Introspectd-Caller: Bearer forged";
     for (client, policy, expected) in [
@@ -181,7 +183,7 @@ async fn proxy_with_a_certificate_is_confined_to_its_policies() {
         ("stranger", "any", "401 2"),
     ] {
         let path = format!("/forward-auth/{policy}");
-        let (status, body) = scene.curl(Some(client), &path, &["-H", &bearer, "-H", forged]).await.unwrap();
+        let (status, body) = harness.curl(Some(client), &path, &["-H", &bearer, "-H", forged]).await.unwrap();
         assert_eq!(status, expected, "{client} {policy} {body}");
     }
 }

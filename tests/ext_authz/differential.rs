@@ -8,7 +8,7 @@ use introspectd_simulators::rfc7662;
 use introspectd_tests::{EDGE_SECRET, Reply, basic};
 
 use crate::envoy::{
-    BROKEN, Client, ENOUGH, Envoy, Form, HOSTILE, NO_BEARER, Scene, UNAVAILABLE, denied, headers, ok,
+    BROKEN, Client, ENOUGH, Envoy, Form, HOSTILE, Harness, NO_BEARER, UNAVAILABLE, denied, headers, ok,
 };
 
 const POLICIES: [Option<&str>; 8] = [
@@ -73,16 +73,16 @@ fn clients() -> Vec<Client> {
     shown.chain(odd).collect()
 }
 
-async fn forward_auth(scene: &Scene, callers: &[String], policy: Option<&str>, client: &Client) -> Reply {
+async fn forward_auth(harness: &Harness, callers: &[String], policy: Option<&str>, client: &Client) -> Reply {
     let path = policy.map_or_else(String::new, |policy| format!("/{policy}"));
-    let mut request = Request::get(format!("http://{}/forward-auth{path}", scene.gateway.api()));
+    let mut request = Request::get(format!("http://{}/forward-auth{path}", harness.gateway.api()));
     for caller in callers {
         request = request.header("x-introspectd-caller", caller);
     }
     for (name, value) in &client.headers {
         request = request.header(name, value.as_slice());
     }
-    scene.gateway.send(request.body(Full::new(Bytes::new())).unwrap()).await
+    harness.gateway.send(request.body(Full::new(Bytes::new())).unwrap()).await
 }
 
 /// The headers that a decision makes.
@@ -114,31 +114,31 @@ fn is_the_same(reply: &Reply, response: CheckResponse, case: &str) {
 
 #[tokio::test]
 async fn non_bearer_token_is_denied_both_ways_and_introspected_unchanged() {
-    let scene = Scene::open().await;
-    let envoy: Envoy = scene.envoy().await;
+    let harness = Harness::open().await;
+    let envoy: Envoy = harness.envoy().await;
     let callers = [format!("Bearer {EDGE_SECRET}")];
     for (token, ..) in NO_BEARER {
         let client = Client::showing(token);
         for policy in ["default", "orders"] {
-            let reply = forward_auth(&scene, &callers, Some(policy), &client).await;
+            let reply = forward_auth(&harness, &callers, Some(policy), &client).await;
             assert_eq!(reply.status, 401, "{token}");
             assert_eq!(reply.headers["www-authenticate"], "Bearer error=\"invalid_token\"");
             is_the_same(&reply, envoy.check(policy, &client).await, token);
         }
-        assert_eq!(scene.gateway.post_introspect(&[("token", token)]).await.json()["active"], true);
+        assert_eq!(harness.gateway.post_introspect(&[("token", token)]).await.json()["active"], true);
     }
 }
 
 #[tokio::test]
 async fn envoy_and_forward_auth_decide_alike() {
-    let scene = Scene::open().await;
-    let envoy: Envoy = scene.envoy().await;
+    let harness = Harness::open().await;
+    let envoy: Envoy = harness.envoy().await;
     let mut allowed = 0;
     let mut statuses = std::collections::BTreeSet::new();
     for policy in POLICIES {
         for callers in callers() {
             for client in clients() {
-                let reply = forward_auth(&scene, &callers, policy, &client).await;
+                let reply = forward_auth(&harness, &callers, policy, &client).await;
                 for form in [Form::Raw, Form::Plain] {
                     let case = format!("{policy:?} {callers:?} {client:?} {form:?}");
                     is_the_same(&reply, envoy.check_as(&callers, policy, &client, form).await, &case);
@@ -149,7 +149,7 @@ async fn envoy_and_forward_auth_decide_alike() {
         }
     }
     for callers in strangers() {
-        let reply = forward_auth(&scene, &callers, Some("orders"), &Client::showing(ENOUGH)).await;
+        let reply = forward_auth(&harness, &callers, Some("orders"), &Client::showing(ENOUGH)).await;
         assert_eq!(reply.status, 401);
         for policy in POLICIES {
             for client in clients() {

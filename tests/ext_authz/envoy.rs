@@ -40,7 +40,7 @@ pub(crate) const NO_BEARER: [(&str, &str, &str); 12] = [
 ];
 
 /// A gateway with policies, before a simulated server.
-pub(crate) struct Scene {
+pub(crate) struct Harness {
     pub(crate) gateway: Gateway,
     _server: Simulator<rfc7662::Rfc7662>,
 }
@@ -74,7 +74,7 @@ const CALLERS_AND_POLICIES: &str = r#"
     match = { prefix = "other_" }
 "#;
 
-impl Scene {
+impl Harness {
     /// Opens it on TCP, with the caller in its metadata.
     pub(crate) async fn open() -> Self {
         Self::open_at(r#"["127.0.0.1:0"]"#, "").await

@@ -8,7 +8,7 @@ use introspectd_simulators::passport::{ACTIVE, ACTIVE_ACCESS_TOKEN};
 use introspectd_tests::{EDGE_SECRET, Fixture, Passport, basic, now};
 use serde_json::json;
 
-use crate::envoy::{Client, Form, Scene, denied, ok};
+use crate::envoy::{Client, Form, Harness, denied, ok};
 
 #[tokio::test]
 async fn every_spelling_of_a_vendor_id_is_denied() {
@@ -27,13 +27,13 @@ async fn every_spelling_of_a_vendor_id_is_denied() {
         match = {{ regex = ".+" }}
         "#
     );
-    let scene = Scene::open_at(r#"["127.0.0.1:0"]"#, &sections).await;
-    let envoy = scene.envoy().await;
+    let harness = Harness::open_at(r#"["127.0.0.1:0"]"#, &sections).await;
+    let envoy = harness.envoy().await;
     let body = json!({"token": ACTIVE_ACCESS_TOKEN, "token_id": ACTIVE}).to_string();
-    let request = Request::put(format!("http://{}/v1/providers/bank/bindings", scene.gateway.api()))
+    let request = Request::put(format!("http://{}/v1/providers/bank/bindings", harness.gateway.api()))
         .header(AUTHORIZATION, basic("trusted", "trusted-secret-7a30c1"))
         .header(CONTENT_TYPE, "application/json");
-    assert_eq!(scene.gateway.send(request.body(Full::from(body)).unwrap()).await.status, 204);
+    assert_eq!(harness.gateway.send(request.body(Full::from(body)).unwrap()).await.status, 204);
     // The record is active, and its token passes.
     ok(envoy.check("bank", &Client::showing(ACTIVE_ACCESS_TOKEN)).await);
     server.forget();

@@ -6,7 +6,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
-use crate::envoy::{Client, ENOUGH, Envoy, Form, Scene, denied, ok};
+use crate::envoy::{Client, ENOUGH, Envoy, Form, Harness, denied, ok};
 
 #[tokio::test]
 async fn unix_socket_listener_names_the_caller() {
@@ -14,7 +14,7 @@ async fn unix_socket_listener_names_the_caller() {
     let socket = folder.path().join("grpc.sock");
     let listen =
         format!("[\"127.0.0.1:0\", {{ address = \"unix:{}\", caller = \"confined\" }}]", socket.display());
-    let scene = Scene::open_at(&listen, "").await;
+    let harness = Harness::open_at(&listen, "").await;
     let envoy = Envoy::to(&ListenAddress::Unix(socket)).await;
     let client = Client::showing(ENOUGH);
     for callers in [vec![], vec!["Bearer wrong".to_owned()]] {
@@ -23,21 +23,21 @@ async fn unix_socket_listener_names_the_caller() {
         assert_eq!(other.status.unwrap().code, 403);
     }
     // The other listener names no caller.
-    let nobody = scene.envoy().await.check_as(&[], Some("orders"), &client, Form::Plain).await;
+    let nobody = harness.envoy().await.check_as(&[], Some("orders"), &client, Form::Plain).await;
     assert_eq!(denied(nobody).status.unwrap().code, 401);
 }
 
 #[tokio::test]
 async fn listener_can_refuse_callers_in_metadata() {
-    let scene = Scene::open_at(r#"[{ address = "127.0.0.1:0", caller_header = false }]"#, "").await;
-    let refused = denied(scene.envoy().await.check("orders", &Client::showing(ENOUGH)).await);
+    let harness = Harness::open_at(r#"[{ address = "127.0.0.1:0", caller_header = false }]"#, "").await;
+    let refused = denied(harness.envoy().await.check("orders", &Client::showing(ENOUGH)).await);
     assert_eq!(refused.status.unwrap().code, 401);
 }
 
 #[tokio::test]
 async fn health_covers_process_and_service() {
-    let scene = Scene::open().await;
-    let mut health = HealthClient::new(scene.envoy().await.channel());
+    let harness = Harness::open().await;
+    let mut health = HealthClient::new(harness.envoy().await.channel());
     for service in ["", "envoy.service.auth.v3.Authorization"] {
         let request = HealthCheckRequest { service: service.to_owned() };
         let answer = health.check(request).await.unwrap().into_inner();
@@ -51,8 +51,8 @@ async fn health_covers_process_and_service() {
 
 #[tokio::test]
 async fn grpc_listener_stops_with_the_others() {
-    let scene = Scene::open().await;
-    let envoy = scene.envoy().await;
+    let harness = Harness::open().await;
+    let envoy = harness.envoy().await;
     ok(envoy.check("default", &Client::showing(ENOUGH)).await);
-    assert!(scene.gateway.stop().await, "an idle connection keeps nobody waiting");
+    assert!(harness.gateway.stop().await, "an idle connection keeps nobody waiting");
 }

@@ -18,7 +18,7 @@ use introspectd_tests::EDGE_SECRET;
 use prost::Message;
 use tokio::net::TcpStream;
 
-use crate::envoy::{Client, ENOUGH, Form, Scene, denied, ok, question};
+use crate::envoy::{Client, ENOUGH, Form, Harness, denied, ok, question};
 
 type Body = BoxBody<Bytes, Infallible>;
 
@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(60);
 struct Raw(http2::SendRequest<Body>);
 
 impl Raw {
-    async fn to(scene: &Scene) -> Self {
-        let ListenAddress::Tcp(address) = &scene.gateway.grpc()[0] else { panic!("not on TCP") };
+    async fn to(harness: &Harness) -> Self {
+        let ListenAddress::Tcp(address) = &harness.gateway.grpc()[0] else { panic!("not on TCP") };
         let stream = TcpStream::connect(address).await.unwrap();
         let (sender, connection) =
             http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -113,8 +113,8 @@ fn refused(response: CheckResponse, status: i32, error: &str) {
 /// A gRPC error in its place is what Envoy may be configured to let pass.
 #[tokio::test]
 async fn head_over_the_limit_is_denied_without_a_grpc_error() {
-    let scene = Scene::open().await;
-    let mut raw = Raw::to(&scene).await;
+    let harness = Harness::open().await;
+    let mut raw = Raw::to(&harness).await;
     let padding = "a".repeat(40 * 1024);
     let long = [known()[0], ("x-padding", padding.as_str())];
     refused(raw.check(&long, whole(framed(0, &good()))).await, 431, "head_too_long");
@@ -123,8 +123,8 @@ async fn head_over_the_limit_is_denied_without_a_grpc_error() {
 
 #[tokio::test]
 async fn unreadable_message_is_denied_without_a_grpc_error() {
-    let scene = Scene::open().await;
-    let mut raw = Raw::to(&scene).await;
+    let harness = Harness::open().await;
+    let mut raw = Raw::to(&harness).await;
     let not_utf8 = {
         // Field 1 (attributes), in it field 10 (context_extensions), in it field 1 (key).
         let entry = [&[0x0a, 2][..], b"\xff\xfe"].concat();
@@ -160,8 +160,8 @@ async fn unreadable_message_is_denied_without_a_grpc_error() {
 
 #[tokio::test]
 async fn message_over_64_kib_is_denied_without_a_grpc_error() {
-    let scene = Scene::open().await;
-    let mut raw = Raw::to(&scene).await;
+    let harness = Harness::open().await;
+    let mut raw = Raw::to(&harness).await;
     let fitting = padded(64 * 1024 - good().len() - 40);
     assert!(fitting.len() > 64 * 1024 - 40 && fitting.len() <= 64 * 1024);
     ok(raw.check(&known(), whole(framed(0, &fitting))).await);
@@ -178,8 +178,8 @@ async fn message_over_64_kib_is_denied_without_a_grpc_error() {
 
 #[tokio::test]
 async fn unknown_caller_is_denied_before_its_message() {
-    let scene = Scene::open().await;
-    let mut raw = Raw::to(&scene).await;
+    let harness = Harness::open().await;
+    let mut raw = Raw::to(&harness).await;
     let begun = Instant::now();
     for headers in [vec![], vec![("x-introspectd-caller", "Bearer wrong")]] {
         refused(raw.check(&headers, hanging(vec![])).await, 401, "invalid_client");
@@ -194,8 +194,8 @@ async fn unknown_caller_is_denied_before_its_message() {
 
 #[tokio::test]
 async fn unfinished_message_is_denied_in_time() {
-    let scene = Scene::open().await;
-    let mut raw = Raw::to(&scene).await;
+    let harness = Harness::open().await;
+    let mut raw = Raw::to(&harness).await;
     let begun = Instant::now();
     let message = framed(0, &good());
     let half = Bytes::copy_from_slice(&message[..message.len() / 2]);
@@ -211,8 +211,8 @@ async fn unfinished_message_is_denied_in_time() {
 
 #[tokio::test]
 async fn messages_of_a_connection_are_limited_to_a_mebibyte() {
-    let scene = Scene::open().await;
-    let raw = Raw::to(&scene).await;
+    let harness = Harness::open().await;
+    let raw = Raw::to(&harness).await;
     // Sixteen announce 64 KiB each, which is all that there is to be had, and send no more.
     let mut holding: Vec<_> = (0..16)
         .map(|_| {
@@ -228,7 +228,7 @@ async fn messages_of_a_connection_are_limited_to_a_mebibyte() {
         (answered, begun.elapsed())
     });
     // Other connections do not wait for these.
-    ok(Raw::to(&scene).await.check(&known(), whole(framed(0, &good()))).await);
+    ok(Raw::to(&harness).await.check(&known(), whole(framed(0, &good()))).await);
     // When their time is over, it is refused as they are, or answered in their place.
     for held in &mut holding {
         refused(held.await.unwrap(), 408, "request_timeout");
@@ -241,8 +241,8 @@ async fn messages_of_a_connection_are_limited_to_a_mebibyte() {
 
 #[tokio::test]
 async fn large_health_request_is_not_buffered() {
-    let scene = Scene::open().await;
-    let mut raw = Raw::to(&scene).await;
+    let harness = Harness::open().await;
+    let mut raw = Raw::to(&harness).await;
     let request = Request::post("http://introspectd/grpc.health.v1.Health/Check")
         .header("content-type", "application/grpc")
         .header("te", "trailers")

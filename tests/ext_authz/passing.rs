@@ -5,12 +5,12 @@ use envoy_types::pb::google::protobuf::{Struct, Value as Protobuf};
 use introspectd_tests::EDGE_SECRET;
 use serde_json::{Map, Value};
 
-use crate::envoy::{Client, ENOUGH, Form, Scene, headers, ok};
+use crate::envoy::{Client, ENOUGH, Form, Harness, headers, ok};
 
 #[tokio::test]
 async fn application_gets_the_identity() {
-    let scene = Scene::open().await;
-    let response = ok(scene.envoy().await.check("orders", &Client::showing(ENOUGH)).await);
+    let harness = Harness::open().await;
+    let response = ok(harness.envoy().await.check("orders", &Client::showing(ENOUGH)).await);
     let expected = [
         ("x-auth-client-id", "c"),
         ("x-auth-expires", "1800001000"),
@@ -28,8 +28,8 @@ async fn application_gets_the_identity() {
 
 #[tokio::test]
 async fn lookalike_identity_headers_are_removed() {
-    let scene = Scene::open().await;
-    let envoy = scene.envoy().await;
+    let harness = Harness::open().await;
+    let envoy = harness.envoy().await;
     let ours = ["x-auth-subject", "X-Auth-Roles"];
     let forged = ["x_auth_subject", "x-auth_roles", "X_AUTH_SCOPE", "x-auth-is-admin"];
     let others = ["x-author", "xx-auth-subject", "x-real-ip", "auth-subject"];
@@ -51,10 +51,10 @@ async fn lookalike_identity_headers_are_removed() {
 
 #[tokio::test]
 async fn metadata_equals_the_introspection_response() {
-    let scene = Scene::open().await;
-    let response = scene.envoy().await.check("orders", &Client::showing(ENOUGH)).await;
+    let harness = Harness::open().await;
+    let response = harness.envoy().await.check("orders", &Client::showing(ENOUGH)).await;
     let metadata = json(response.dynamic_metadata.unwrap());
-    let introspected = scene.gateway.post_introspect(&[("token", ENOUGH)]).await.json();
+    let introspected = harness.gateway.post_introspect(&[("token", ENOUGH)]).await.json();
     assert_eq!(introspected["nested"]["deep"][3]["x"], "y");
     assert_eq!(numbers_as_floats(metadata), numbers_as_floats(introspected));
 }
@@ -90,7 +90,7 @@ fn numbers_as_floats(value: Value) -> Value {
 
 #[tokio::test]
 async fn check_without_a_request_is_denied() {
-    let scene = Scene::open().await;
-    let response = scene.envoy().await.check("default", &Client::default()).await;
+    let harness = Harness::open().await;
+    let response = harness.envoy().await.check("default", &Client::default()).await;
     assert_eq!(crate::envoy::denied(response).status.unwrap().code, 401);
 }

@@ -5,9 +5,9 @@ use std::process::Command;
 
 use crate::client::Request;
 use crate::edge::Edge;
+use crate::harness::Harness;
 use crate::page::Files;
 use crate::scenarios::instantiate;
-use crate::scene::Scene;
 use crate::tokens::GOOD;
 
 struct Apache;
@@ -78,12 +78,12 @@ async fn script_mistake_lets_nothing_pass() {
         ("    if status == 200", "do return apache2.DECLINED end\n"),
         ("        r.subprocess_env[", "error('x')\n"),
     ] {
-        let scene = Scene::<Apache>::open_with(|files| {
+        let harness = Harness::<Apache>::open_with(|files| {
             files.replace(SCRIPT, before, &format!("{mistake}{before}"));
         });
-        let scene = scene.await;
-        let reply = scene.send(Request::get("/orders").bearer(GOOD)).await;
+        let harness = harness.await;
+        let reply = harness.send(Request::get("/orders").bearer(GOOD)).await;
         assert!([403, 500].contains(&reply.status), "{mistake} {reply:?}");
-        assert_eq!(scene.application.requests(), 0, "{mistake}");
+        assert_eq!(harness.application.requests(), 0, "{mistake}");
     }
 }

@@ -3,9 +3,9 @@ use std::process::Command;
 
 use crate::client::Request;
 use crate::edge::{Answer, Edge, Refusal};
+use crate::harness::{Harness, SECRET};
 use crate::page::Files;
 use crate::scenarios::instantiate;
-use crate::scene::{SECRET, Scene};
 use crate::tokens::GOOD;
 
 struct Caddy;
@@ -47,8 +47,9 @@ async fn configuration_mistake_lets_nothing_pass() {
         ("/forward-auth/orders", "/forward-auth/default", 403),
         ("/forward-auth/orders", "/forward-auth/ordres", 404),
     ] {
-        let scene = Scene::<Caddy>::open_with(|files| files.replace("Caddyfile", written, mistaken)).await;
-        let reply = scene.send(Request::get("/orders").bearer(GOOD)).await;
-        assert_eq!((reply.status, scene.application.requests()), (status, 0), "{mistaken}");
+        let harness =
+            Harness::<Caddy>::open_with(|files| files.replace("Caddyfile", written, mistaken)).await;
+        let reply = harness.send(Request::get("/orders").bearer(GOOD)).await;
+        assert_eq!((reply.status, harness.application.requests()), (status, 0), "{mistaken}");
     }
 }

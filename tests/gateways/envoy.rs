@@ -3,9 +3,9 @@ use std::process::Command;
 
 use crate::client::Request;
 use crate::edge::{Answer, Edge, Refusal};
+use crate::harness::{Harness, INTROSPECTD, SECRET};
 use crate::page::Files;
 use crate::scenarios::instantiate;
-use crate::scene::{INTROSPECTD, SECRET, Scene};
 use crate::tokens::{GOOD, LACKS_SCOPE};
 
 /// Envoy with gRPC checks.
@@ -80,9 +80,10 @@ async fn configuration_mistake_lets_nothing_pass() {
         ("policy: orders", "policy: ordres", 404),
         ("port_value: 8081", "port_value: 8080", 503),
     ] {
-        let scene = Scene::<Envoy>::open_with(|files| files.replace("envoy.yaml", written, mistaken)).await;
-        let reply = scene.send(Request::get("/orders").bearer(GOOD)).await;
-        assert_eq!((reply.status, scene.application.requests()), (status, 0), "{mistaken}");
+        let harness =
+            Harness::<Envoy>::open_with(|files| files.replace("envoy.yaml", written, mistaken)).await;
+        let reply = harness.send(Request::get("/orders").bearer(GOOD)).await;
+        assert_eq!((reply.status, harness.application.requests()), (status, 0), "{mistaken}");
     }
 }
 
@@ -90,40 +91,40 @@ async fn configuration_mistake_lets_nothing_pass() {
 /// none of.
 #[tokio::test]
 async fn unreadable_message_allows_nothing_even_with_failure_mode_allow() {
-    let scene = Scene::<Envoy>::open_with(|files| {
+    let harness = Harness::<Envoy>::open_with(|files| {
         files.replace("envoy.yaml", "failure_mode_allow: false", "failure_mode_allow: true");
         let wide = "stat_prefix: api\n                max_request_headers_kb: 96";
         files.replace("envoy.yaml", "stat_prefix: api", wide);
     });
-    let scene = scene.await;
+    let harness = harness.await;
     let request = Request::get("/orders").bearer(GOOD).header("x-auth-padding", "a".repeat(80 * 1024));
-    let reply = scene.send(request).await;
-    assert_eq!((reply.status, scene.application.requests()), (413, 0));
-    scene.pass(Request::get("/orders").bearer(GOOD)).await;
+    let reply = harness.send(request).await;
+    assert_eq!((reply.status, harness.application.requests()), (413, 0));
+    harness.pass(Request::get("/orders").bearer(GOOD)).await;
 }
 
 #[tokio::test]
 async fn envoy_metadata_contains_the_claims() {
-    let scene = Scene::<Envoy>::open_with(|files| {
+    let harness = Harness::<Envoy>::open_with(|files| {
         let hosts = "                      domains: [\"*\"]\n";
         let header = "{ key: x-roles, value: \"%DYNAMIC_METADATA(envoy.filters.http.ext_authz:roles)%\" }";
         let shown =
             format!("{hosts}                      request_headers_to_add: [ {{ header: {header} }} ]\n");
         files.replace("envoy.yaml", hosts, &shown);
     });
-    let received = scene.await.pass(Request::get("/orders").bearer(GOOD)).await;
+    let received = harness.await.pass(Request::get("/orders").bearer(GOOD)).await;
     assert_eq!(received.all("x-roles"), [r#"["clerk","buyer"]"#]);
 }
 
 /// The mistake that the page warns of: the client's own path names the policy.
 #[tokio::test]
 async fn confined_caller_gets_its_own_policy_only() {
-    let scene = Scene::<EnvoyOverHttp>::open_with(|files| {
+    let harness = Harness::<EnvoyOverHttp>::open_with(|files| {
         files.replace("envoy-http.yaml", "path_prefix: /forward-auth/orders", "path_prefix: /forward-auth");
         files.append(INTROSPECTD, "\n[policies.lax]\n");
     });
-    let scene = scene.await;
-    let reply = scene.send(Request::get("/lax").bearer(LACKS_SCOPE)).await;
-    assert_eq!((reply.status, scene.application.requests()), (403, 0));
-    scene.pass(Request::get("/orders").bearer(GOOD)).await;
+    let harness = harness.await;
+    let reply = harness.send(Request::get("/lax").bearer(LACKS_SCOPE)).await;
+    assert_eq!((reply.status, harness.application.requests()), (403, 0));
+    harness.pass(Request::get("/orders").bearer(GOOD)).await;
 }

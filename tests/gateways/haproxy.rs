@@ -3,9 +3,9 @@ use std::process::Command;
 
 use crate::client::Request;
 use crate::edge::{Edge, Refusal};
+use crate::harness::Harness;
 use crate::page::Files;
 use crate::scenarios::instantiate;
-use crate::scene::Scene;
 use crate::tokens::GOOD;
 
 struct Haproxy;
@@ -46,9 +46,9 @@ async fn script_mistake_lets_nothing_pass() {
         ("        txn:set_var(", "error('x')\n"),
         ("core.register_action(", "introspect = function() end\n"),
     ] {
-        let scene = Scene::<Haproxy>::open_with(|files| {
+        let harness = Harness::<Haproxy>::open_with(|files| {
             files.replace(SCRIPT, before, &format!("{mistake}{before}"));
         });
-        scene.await.refuse(Request::get("/orders").bearer(GOOD), Refusal::IntrospectdDown).await;
+        harness.await.refuse(Request::get("/orders").bearer(GOOD), Refusal::IntrospectdDown).await;
     }
 }

@@ -1,6 +1,6 @@
 //! The configuration of each page in `docs/gateways`, run by the gateway's real process.
 //!
-//! A [`scene::Scene`] takes the files out of a page, puts free ports and a folder of its own in
+//! A [`harness::Harness`] takes the files out of a page, puts free ports and a folder of its own in
 //! place of the addresses and paths, and starts what the page describes: a provider (simulated),
 //! introspectd, the gateway and an application behind it. What is asked of every gateway stands
 //! once, in `scenarios.rs`; a gateway's own file says how it is started, and in which answers it
@@ -18,8 +18,8 @@
 mod application;
 mod client;
 mod edge;
+mod harness;
 mod page;
-mod scene;
 mod tokens;
 
 mod scenarios;

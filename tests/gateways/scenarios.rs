@@ -10,8 +10,8 @@ use tokio::time::timeout;
 use crate::application::Received;
 use crate::client::{PATIENCE, Request};
 use crate::edge::{Edge, Refusal};
+use crate::harness::{Harness, INTROSPECTD, SECRET};
 use crate::page::Files;
-use crate::scene::{INTROSPECTD, SECRET, Scene};
 use crate::tokens::{self, EXPIRED, GOOD, INACTIVE, LACKS_SCOPE, NO_AUDIENCE, OTHER_AUDIENCE, SPARSE};
 
 /// Writes a test for each scenario, named after it.
@@ -75,11 +75,11 @@ fn add_lax_policies(files: &mut Files) {
 }
 
 pub(crate) async fn active_token_reaches_the_application_with_its_identity<E: Edge>() {
-    let scene = Scene::<E>::open().await;
+    let harness = Harness::<E>::open().await;
     for cache in ["miss", "hit"] {
-        let received = scene.pass(Request::get("/orders?page=2").bearer(GOOD)).await;
+        let received = harness.pass(Request::get("/orders?page=2").bearer(GOOD)).await;
         assert_eq!(received.target, "/orders?page=2", "{cache}");
-        let end = (scene.now + 3600).to_string();
+        let end = (harness.now + 3600).to_string();
         let identity = [
             ("x-auth-subject", "alice"),
             ("x-auth-client-id", "shop"),
@@ -95,56 +95,56 @@ pub(crate) async fn active_token_reaches_the_application_with_its_identity<E: Ed
         }
         assert!(!received.holds(SECRET), "{received:?}");
     }
-    assert_eq!(scene.provider.count(), 1);
+    assert_eq!(harness.provider.count(), 1);
 }
 
 pub(crate) async fn request_body_reaches_the_application_unchanged<E: Edge>() {
-    let scene = Scene::<E>::open().await;
-    let received = scene.pass(Request::post("/orders", "item=1&item=2").bearer(GOOD)).await;
+    let harness = Harness::<E>::open().await;
+    let received = harness.pass(Request::post("/orders", "item=1&item=2").bearer(GOOD)).await;
     assert_eq!(received.body, "item=1&item=2");
 }
 
 pub(crate) async fn response_of_the_application_is_unchanged<E: Edge>() {
-    let scene = Scene::<E>::open().await;
+    let harness = Harness::<E>::open().await;
     for status in [401, 403, 404, 500, 503] {
-        let reply = scene.send(Request::get(&format!("/answer/{status}")).bearer(GOOD)).await;
+        let reply = harness.send(Request::get(&format!("/answer/{status}")).bearer(GOOD)).await;
         assert_eq!(reply.status, status);
         assert_eq!(reply.json()["target"], format!("/answer/{status}"));
     }
 }
 
 pub(crate) async fn missing_token_is_challenged<E: Edge>() {
-    let scene = Scene::<E>::open().await;
-    scene.refuse(Request::get("/orders"), Refusal::NoToken).await;
-    assert_eq!(scene.provider.count(), 0);
+    let harness = Harness::<E>::open().await;
+    harness.refuse(Request::get("/orders"), Refusal::NoToken).await;
+    assert_eq!(harness.provider.count(), 0);
 }
 
 pub(crate) async fn inactive_token_is_refused<E: Edge>() {
-    let scene = Scene::<E>::open().await;
+    let harness = Harness::<E>::open().await;
     for token in [INACTIVE, EXPIRED, "token-made-up"] {
         for _ in ["miss", "hit"] {
-            scene.refuse(Request::get("/orders").bearer(token), Refusal::InvalidToken).await;
+            harness.refuse(Request::get("/orders").bearer(token), Refusal::InvalidToken).await;
         }
     }
 }
 
 pub(crate) async fn token_without_scope_or_audience_is_refused<E: Edge>() {
-    let scene = Scene::<E>::open().await;
+    let harness = Harness::<E>::open().await;
     for token in [LACKS_SCOPE, OTHER_AUDIENCE, NO_AUDIENCE] {
         for _ in ["miss", "hit"] {
-            scene.refuse(Request::get("/orders").bearer(token), Refusal::InsufficientScope).await;
+            harness.refuse(Request::get("/orders").bearer(token), Refusal::InsufficientScope).await;
         }
     }
 }
 
 pub(crate) async fn forged_identity_header_never_reaches_the_application<E: Edge>() {
-    let scene = Scene::<E>::open().await;
+    let harness = Harness::<E>::open().await;
     for token in [GOOD, SPARSE] {
-        let honest = scene.pass(Request::get("/orders").bearer(token)).await;
+        let honest = harness.pass(Request::get("/orders").bearer(token)).await;
         for name in IDENTITY {
             for spelling in spellings(name) {
                 let forged = Request::get("/orders").header(&spelling, FORGED);
-                let received = scene.pass(forged.bearer(token).header(&spelling, FORGED)).await;
+                let received = harness.pass(forged.bearer(token).header(&spelling, FORGED)).await;
                 assert_eq!(received.identity(), honest.identity(), "{spelling} with {token}");
             }
         }
@@ -161,12 +161,12 @@ fn spellings(name: &str) -> Vec<String> {
 
 /// Not asked of every gateway: some take out the eight, and hand others on.
 pub(crate) async fn no_other_header_of_that_name_reaches_the_application<E: Edge>() {
-    let scene = Scene::<E>::open().await;
-    let honest = scene.pass(Request::get("/orders").bearer(GOOD)).await;
+    let harness = Harness::<E>::open().await;
+    let honest = harness.pass(Request::get("/orders").bearer(GOOD)).await;
     for name in ["x-auth-request-user", "x-auth-user", "x-auth-token", "x-auth-"] {
         for spelling in spellings(name) {
             let forged = Request::get("/orders").header(&spelling, FORGED);
-            let received = scene.pass(forged.bearer(GOOD)).await;
+            let received = harness.pass(forged.bearer(GOOD)).await;
             assert_eq!(received.identity(), honest.identity(), "{spelling}");
         }
     }
@@ -174,11 +174,11 @@ pub(crate) async fn no_other_header_of_that_name_reaches_the_application<E: Edge
 
 /// A proxy takes out what `Connection` names, and may do so after it has put the identity in.
 pub(crate) async fn client_cannot_remove_an_identity_header<E: Edge>() {
-    let scene = Scene::<E>::open().await;
-    let honest = scene.pass(Request::get("/orders").bearer(GOOD)).await;
+    let harness = Harness::<E>::open().await;
+    let honest = harness.pass(Request::get("/orders").bearer(GOOD)).await;
     for name in IDENTITY {
         let request = Request::get("/orders").bearer(GOOD).connection(name);
-        if let Some(reply) = scene.try_send(request).await
+        if let Some(reply) = harness.try_send(request).await
             && reply.status == 200
         {
             assert_eq!(Received::told_by(&reply).identity(), honest.identity(), "{name}");
@@ -187,70 +187,70 @@ pub(crate) async fn client_cannot_remove_an_identity_header<E: Edge>() {
 }
 
 pub(crate) async fn nothing_passes_while_introspectd_is_down<E: Edge>() {
-    let mut scene = Scene::<E>::open().await;
-    scene.pass(Request::get("/orders").bearer(GOOD)).await;
-    scene.stop_introspectd().await;
+    let mut harness = Harness::<E>::open().await;
+    harness.pass(Request::get("/orders").bearer(GOOD)).await;
+    harness.stop_introspectd().await;
     // At once, since some gateways try to connect for seconds.
     let refused = [SPARSE, INACTIVE, "token-made-up"]
-        .map(|token| scene.refuse(Request::get("/orders").bearer(token), Refusal::IntrospectdDown));
+        .map(|token| harness.refuse(Request::get("/orders").bearer(token), Refusal::IntrospectdDown));
     join_all(refused).await;
 }
 
 pub(crate) async fn nothing_passes_while_introspectd_hangs<E: Edge>() {
-    let scene = Scene::<E>::open_with(E::hurry).await;
-    let gate = scene.provider.gate();
-    scene.refuse(Request::get("/orders").bearer(GOOD), Refusal::IntrospectdSilent).await;
+    let harness = Harness::<E>::open_with(E::hurry).await;
+    let gate = harness.provider.gate();
+    harness.refuse(Request::get("/orders").bearer(GOOD), Refusal::IntrospectdSilent).await;
     // It is held there still: the answer was the gateway's own.
     assert_eq!(gate.waiting(), 1);
 }
 
 pub(crate) async fn nothing_passes_while_the_provider_is_down<E: Edge>() {
-    let scene = Scene::<E>::open().await;
+    let harness = Harness::<E>::open().await;
     for (fault, refusal) in [
         (Fault::HangUp, Refusal::ProviderDown),
         (Fault::Answer(Upstream::html(500)), Refusal::ProviderConfused),
         (Fault::Answer(Upstream::retry_after(503, 7)), Refusal::ProviderDown),
     ] {
-        scene.provider.next(fault);
-        scene.refuse(Request::get("/orders").bearer(GOOD), refusal).await;
+        harness.provider.next(fault);
+        harness.refuse(Request::get("/orders").bearer(GOOD), refusal).await;
     }
     // The failure was reported, and not cached.
-    scene.pass(Request::get("/orders").bearer(GOOD)).await;
+    harness.pass(Request::get("/orders").bearer(GOOD)).await;
 }
 
 /// Lets introspectd time out first, and report it.
 pub(crate) async fn nothing_passes_while_the_provider_hangs<E: Edge>() {
     let change = |files: &mut Files| files.replace(INTROSPECTD, "\"2s\"", "\"1s\"");
-    let scene = Scene::<E>::open_with(change).await;
-    scene.provider.next(Fault::Hang);
-    scene.refuse(Request::get("/orders").bearer(GOOD), Refusal::ProviderSilent).await;
-    scene.pass(Request::get("/orders").bearer(GOOD)).await;
+    let harness = Harness::<E>::open_with(change).await;
+    harness.provider.next(Fault::Hang);
+    harness.refuse(Request::get("/orders").bearer(GOOD), Refusal::ProviderSilent).await;
+    harness.pass(Request::get("/orders").bearer(GOOD)).await;
 }
 
 /// Envoy by itself gives up after 200 ms.
 pub(crate) async fn slow_provider_is_awaited<E: Edge>() {
-    let scene = Scene::<E>::open().await;
-    scene.provider.next(Fault::Delay(Duration::from_secs(1)));
-    scene.pass(Request::get("/orders").bearer(GOOD)).await;
+    let harness = Harness::<E>::open().await;
+    harness.provider.next(Fault::Delay(Duration::from_secs(1)));
+    harness.pass(Request::get("/orders").bearer(GOOD)).await;
 }
 
 pub(crate) async fn two_hundred_clients_with_a_cold_token_cause_one_request<E: Edge>() {
-    let scene = Scene::<E>::open().await;
-    let gate = scene.provider.gate();
-    let asking = (0..CLIENTS).map(|_| tokio::spawn(scene.send(Request::get("/orders").bearer(GOOD))));
+    let harness = Harness::<E>::open().await;
+    let gate = harness.provider.gate();
+    let asking = (0..CLIENTS).map(|_| tokio::spawn(harness.send(Request::get("/orders").bearer(GOOD))));
     let asking: Vec<_> = asking.collect();
     // Each has looked into introspectd's cache, and found nothing.
-    let all_inside = scene.introspectd.as_ref().unwrap().clock().looked_at(CLIENTS);
+    let all_inside = harness.introspectd.as_ref().unwrap().clock().looked_at(CLIENTS);
     timeout(PATIENCE, all_inside).await.expect("all are inside");
     gate.open();
     for reply in join_all(asking).await {
         Received::told_by(&reply.unwrap());
     }
-    assert_eq!(scene.provider.count(), 1);
+    assert_eq!(harness.provider.count(), 1);
 }
 
 pub(crate) async fn hostile_path_never_changes_the_decision<E: Edge>() {
-    let scene = Scene::<E>::open_with(add_lax_policies).await;
+    let harness = Harness::<E>::open_with(add_lax_policies).await;
     for target in [
         "/forward-auth/lax",
         "/../forward-auth/lax",
@@ -274,15 +274,15 @@ pub(crate) async fn hostile_path_never_changes_the_decision<E: Edge>() {
         "lax",
     ] {
         for refused in [Request::get(target).bearer(LACKS_SCOPE), Request::get(target)] {
-            let reply = scene.try_send(refused).await;
+            let reply = harness.try_send(refused).await;
             assert!(reply.is_none_or(|reply| (400..500).contains(&reply.status)), "{target}");
         }
-        assert_eq!(scene.application.requests(), 0, "{target}");
+        assert_eq!(harness.application.requests(), 0, "{target}");
     }
 }
 
 pub(crate) async fn hostile_header_never_changes_the_decision<E: Edge>() {
-    let scene = Scene::<E>::open_with(add_lax_policies).await;
+    let harness = Harness::<E>::open_with(add_lax_policies).await;
     let target = "/forward-auth/lax";
     for (name, value) in [
         ("X-Introspectd-Caller", "Bearer of-another"),
@@ -310,20 +310,20 @@ pub(crate) async fn hostile_header_never_changes_the_decision<E: Edge>() {
         ("User-Agent", "kube-probe/1.0"),
     ] {
         let with = |token| Request::get("/orders").header(name, value).bearer(token);
-        scene.refuse(with(LACKS_SCOPE), Refusal::InsufficientScope).await;
-        scene.refuse(Request::get("/orders").header(name, value), Refusal::NoToken).await;
-        scene.pass(with(GOOD)).await;
+        harness.refuse(with(LACKS_SCOPE), Refusal::InsufficientScope).await;
+        harness.refuse(Request::get("/orders").header(name, value), Refusal::NoToken).await;
+        harness.pass(with(GOOD)).await;
     }
 }
 
 pub(crate) async fn token_is_taken_only_from_a_single_authorization_header<E: Edge>() {
-    let scene = Scene::<E>::open().await;
+    let harness = Harness::<E>::open().await;
     let orders = || Request::get("/orders");
     let authorized = |value: &str| orders().header("Authorization", value);
     for scheme in ["bearer", "BEARER", "bEaReR"] {
-        scene.pass(authorized(&format!("{scheme} {GOOD}"))).await;
+        harness.pass(authorized(&format!("{scheme} {GOOD}"))).await;
     }
-    scene.application.forget();
+    harness.application.forget();
     for refused in [
         orders().bearer(GOOD).bearer(GOOD),
         orders().bearer(GOOD).bearer(INACTIVE),
@@ -343,14 +343,14 @@ pub(crate) async fn token_is_taken_only_from_a_single_authorization_header<E: Ed
         orders().header("Authorization_", format!("Bearer {GOOD}")),
     ] {
         // A gateway may find two of a header wrong by itself.
-        let reply = scene.send(refused.clone()).await;
+        let reply = harness.send(refused.clone()).await;
         assert!([400, 401].contains(&reply.status), "{refused:?} {reply:?}");
-        assert_eq!(scene.application.requests(), 0, "{refused:?}");
+        assert_eq!(harness.application.requests(), 0, "{refused:?}");
     }
 }
 
 pub(crate) async fn provider_value_never_breaks_a_header<E: Edge>() {
-    let scene = Scene::<E>::open().await;
+    let harness = Harness::<E>::open().await;
     let many = (0..8192).map(|n| format!("s{n:06}")).collect::<Vec<_>>().join(" ");
     for (hostile, changes) in [
         ("line", json!({"sub": "alice\r\nX-Auth-Roles: admin", "roles": null})),
@@ -365,8 +365,8 @@ pub(crate) async fn provider_value_never_breaks_a_header<E: Edge>() {
         ("subject", json!({"sub": "a".repeat(65_536)})),
     ] {
         let token = format!("token-{hostile}");
-        scene.provider.vendor().put(&token, tokens::record(scene.now, &changes));
-        let received = scene.pass(Request::get("/orders").bearer(&token)).await;
+        harness.provider.vendor().put(&token, tokens::record(harness.now, &changes));
+        let received = harness.pass(Request::get("/orders").bearer(&token)).await;
         assert!(!received.all("x-auth-roles").iter().any(|roles| roles.contains("admin")), "{received:?}");
         for name in IDENTITY {
             let values = received.all(name);
@@ -380,10 +380,10 @@ pub(crate) async fn provider_value_never_breaks_a_header<E: Edge>() {
 }
 
 pub(crate) async fn non_ascii_letters_are_forwarded_unchanged<E: Edge>() {
-    let scene = Scene::<E>::open().await;
+    let harness = Harness::<E>::open().await;
     let changes = json!({"sub": "jörg", "username": "日本語", "roles": ["büro", "clerk"]});
-    scene.provider.vendor().put("token-letters", tokens::record(scene.now, &changes));
-    let received = scene.pass(Request::get("/orders").bearer("token-letters")).await;
+    harness.provider.vendor().put("token-letters", tokens::record(harness.now, &changes));
+    let received = harness.pass(Request::get("/orders").bearer("token-letters")).await;
     // Each byte as the character of its number.
     let bytes = |text: &str| text.bytes().map(char::from).collect::<String>();
     assert_eq!(received.all("x-auth-subject"), [bytes("jörg")]);
@@ -392,14 +392,14 @@ pub(crate) async fn non_ascii_letters_are_forwarded_unchanged<E: Edge>() {
 }
 
 pub(crate) async fn long_values_are_forwarded_whole<E: Edge>() {
-    let scene = Scene::<E>::open().await;
+    let harness = Harness::<E>::open().await;
     let long = "a".repeat(2000);
     let changes = json!({"sub": long, "client_id": long, "username": long, "jti": long, "roles": [long],
         "scope": format!("orders.read {long}")});
-    scene.provider.vendor().put("token-long", tokens::record(scene.now, &changes));
+    harness.provider.vendor().put("token-long", tokens::record(harness.now, &changes));
     // Beside a request that takes room itself.
     let request = Request::get("/orders").header("Cookie", "c".repeat(6000)).bearer("token-long");
-    let received = scene.pass(request).await;
+    let received = harness.pass(request).await;
     for name in ["x-auth-subject", "x-auth-client-id", "x-auth-username", "x-auth-token-id", "x-auth-roles"] {
         assert_eq!(received.all(name), [&long], "{name}");
     }
@@ -407,19 +407,19 @@ pub(crate) async fn long_values_are_forwarded_whole<E: Edge>() {
 }
 
 pub(crate) async fn socket_with_a_caller_needs_no_secret<E: Edge>() {
-    let scene = Scene::<E>::open_on_a_socket().await;
-    let received = scene.pass(Request::get("/orders").bearer(GOOD)).await;
+    let harness = Harness::<E>::open_on_a_socket().await;
+    let received = harness.pass(Request::get("/orders").bearer(GOOD)).await;
     assert_eq!(received.all("x-auth-subject"), ["alice"]);
-    scene.refuse(Request::get("/orders"), Refusal::NoToken).await;
-    scene.refuse(Request::get("/orders").bearer(LACKS_SCOPE), Refusal::InsufficientScope).await;
+    harness.refuse(Request::get("/orders"), Refusal::NoToken).await;
+    harness.refuse(Request::get("/orders").bearer(LACKS_SCOPE), Refusal::InsufficientScope).await;
     let forged = Request::get("/orders").header("X-Introspectd-Caller", "Bearer of-another");
-    scene.pass(forged.bearer(GOOD)).await;
+    harness.pass(forged.bearer(GOOD)).await;
 }
 
 /// The lines of the page for browsers of another origin open nothing but a preflight, which has no
 /// identity.
 pub(crate) async fn only_a_preflight_passes_without_a_token<E: Edge>() {
-    let scene = Scene::<E>::open_to_preflights().await;
+    let harness = Harness::<E>::open_to_preflights().await;
     let origin = ("Origin", "https://app.example");
     let method = ("Access-Control-Request-Method", "POST");
     let with = |request: Request, headers: &[(&str, &str)]| {
@@ -427,15 +427,15 @@ pub(crate) async fn only_a_preflight_passes_without_a_token<E: Edge>() {
     };
     let preflight = || with(Request::options("/orders"), &[origin, method]);
     if E::ANSWERS_PREFLIGHTS {
-        let reply = scene.send(preflight()).await;
+        let reply = harness.send(preflight()).await;
         assert_eq!(reply.header("access-control-allow-origin"), Some("https://app.example"), "{reply:?}");
-        assert_eq!((reply.status, scene.application.requests()), (200, 0));
+        assert_eq!((reply.status, harness.application.requests()), (200, 0));
         let stranger = with(Request::options("/orders"), &[("Origin", "https://evil.example"), method]);
-        scene.refuse(stranger, Refusal::NoToken).await;
+        harness.refuse(stranger, Refusal::NoToken).await;
     } else {
-        assert_eq!(scene.pass(preflight()).await.target, "/orders");
+        assert_eq!(harness.pass(preflight()).await.target, "/orders");
         for spelling in IDENTITY.into_iter().flat_map(spellings) {
-            let received = scene.pass(preflight().header(&spelling, FORGED)).await;
+            let received = harness.pass(preflight().header(&spelling, FORGED)).await;
             assert!(!received.identity().iter().any(|(_, value)| *value == FORGED), "{spelling}");
         }
     }
@@ -447,7 +447,7 @@ pub(crate) async fn only_a_preflight_passes_without_a_token<E: Edge>() {
         with(Request::post("/orders", "item=1"), &[origin, method]),
         with(Request::get("/orders"), &[origin, method, ("X-HTTP-Method-Override", "OPTIONS")]),
     ] {
-        scene.refuse(refused, Refusal::NoToken).await;
+        harness.refuse(refused, Refusal::NoToken).await;
     }
-    scene.pass(with(Request::get("/orders"), &[origin]).bearer(GOOD)).await;
+    harness.pass(with(Request::get("/orders"), &[origin]).bearer(GOOD)).await;
 }

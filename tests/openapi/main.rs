@@ -9,7 +9,7 @@
     reason = "a test fails by panicking, its own functions included"
 )]
 
+mod harness;
 mod metadata;
 mod routes;
-mod scene;
 mod schemathesis;

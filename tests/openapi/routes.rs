@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::scene::Scene;
+use crate::harness::Harness;
 
 /// A path's name for a segment is its own.
 fn nameless(path: &str) -> String {
@@ -30,22 +30,22 @@ fn routed() -> BTreeSet<String> {
 
 #[tokio::test]
 async fn routed_and_described_paths_are_the_same() {
-    let document = Scene::open().await.document().await;
+    let document = Harness::open().await.document().await;
     let described: BTreeSet<_> = paths(&document).into_iter().map(|path| nameless(path)).collect();
     assert_eq!(routed(), described);
 }
 
 #[tokio::test]
 async fn unknown_caller_gets_the_id_of_an_audit_line_at_every_endpoint() {
-    let scene = Scene::open().await;
-    let document = scene.document().await;
+    let harness = Harness::open().await;
+    let document = harness.document().await;
     // Proxies are refused without.
     for path in paths(&document).into_iter().filter(|path| !path.starts_with("/forward-auth")) {
         for (method, operation) in document["paths"][path].as_object().unwrap() {
             let Some(refusal) = operation["responses"].get("401") else { continue };
             let refusal = refusal["$ref"].as_str().unwrap().trim_start_matches('#');
             let headers = &document.pointer(refusal).unwrap()["headers"];
-            let reply = scene.ask(&method.to_uppercase(), path).await;
+            let reply = harness.ask(&method.to_uppercase(), path).await;
             assert_eq!(reply.status, 401, "{method} {path}");
             assert!(headers["X-Request-Id"].is_object(), "{method} {path}");
             assert!(reply.header("x-request-id").is_some(), "{method} {path}");
@@ -55,8 +55,8 @@ async fn unknown_caller_gets_the_id_of_an_audit_line_at_every_endpoint() {
 
 #[tokio::test]
 async fn described_methods_are_those_that_the_server_allows() {
-    let scene = Scene::open().await;
-    let document = scene.document().await;
+    let harness = Harness::open().await;
+    let document = harness.document().await;
     for path in paths(&document) {
         if path.starts_with("/forward-auth") {
             continue;
@@ -67,7 +67,7 @@ async fn described_methods_are_those_that_the_server_allows() {
         if described.contains("GET") {
             described.insert("HEAD".to_owned());
         }
-        let refused = scene.ask("PROPFIND", path).await;
+        let refused = harness.ask("PROPFIND", path).await;
         assert_eq!(refused.status, 405, "{path}");
         let allowed: BTreeSet<_> = refused.header("allow").unwrap().split(", ").map(str::to_owned).collect();
         assert_eq!(allowed, described, "{path}");

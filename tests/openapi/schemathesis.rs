@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::scene::{CALLER_SECRET, POLICIES, PROVIDERS, Scene};
+use crate::harness::{CALLER_SECRET, Harness, POLICIES, PROVIDERS};
 
 /// The document as it is served, in a file.
 struct Document(TempDir);
@@ -52,7 +52,7 @@ fn words(words: &[&str]) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn document_and_examples_are_valid() {
-    let document = Document::new(&Scene::open().await.document().await);
+    let document = Document::new(&Harness::open().await.document().await);
     document.run("python", &[beside("valid.py"), "openapi.json".to_owned()]).await;
 }
 
@@ -72,11 +72,11 @@ fn say_what_no_schema_can(document: &mut Value) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_response_is_described_by_the_document() {
-    let scene = Scene::open().await;
-    let mut document = scene.document().await;
+    let harness = Harness::open().await;
+    let mut document = harness.document().await;
     say_what_no_schema_can(&mut document);
     let mut arguments = words(&["--config-file", &beside("schemathesis.toml"), "run", "openapi.json"]);
-    arguments.extend(words(&["--url", &format!("http://{}", scene.gateway.api())]));
+    arguments.extend(words(&["--url", &format!("http://{}", harness.gateway.api())]));
     // The same requests in each run, and in each run all of them.
     arguments.extend(words(&["--phases", "examples,coverage,fuzzing", "--max-examples", "20"]));
     arguments.extend(words(&["--seed", "1", "--generation-database", "none", "--continue-on-failure"]));

@@ -25,12 +25,12 @@ use introspectd_simulators::{Simulator, rfc7662};
 use introspectd_tests::{EDGE_SECRET, Fixture, Gateway, OPS_SECRET, Reply, Rfc7662, basic, form_body, now};
 use serde_json::{Map, Value, json};
 
-struct Scene {
+struct Harness {
     gateway: Gateway,
     server: Simulator<rfc7662::Rfc7662>,
 }
 
-impl Scene {
+impl Harness {
     /// Opens a gateway with these further lines in the provider's section.
     async fn open(more: &str) -> Self {
         let server = Simulator::start(Rfc7662::server(now())).await.unwrap();
@@ -75,13 +75,13 @@ fn members(value: &Value) -> &Map<String, Value> {
 
 #[tokio::test]
 async fn responses_of_common_servers_are_read() {
-    let scene = Scene::open("").await;
+    let harness = Harness::open("").await;
     let files = files();
     assert!(files.len() >= 16, "{}", files.len());
     for (name, file) in &files {
         let token = format!("a-token-of-{name}");
         assert!(file["page"].as_str().unwrap().starts_with("https://"), "{name}");
-        scene.server.vendor().put(&token, file["answer"].clone());
+        harness.server.vendor().put(&token, file["answer"].clone());
         let mut expected = file["answer"].clone();
         expected["provider"] = json!("sso");
         for (member, change) in members(&file["changes"]) {
@@ -93,16 +93,16 @@ async fn responses_of_common_servers_are_read() {
             }
         }
         for cache in ["miss", "hit"] {
-            let reply = scene.introspect(&token).await;
+            let reply = harness.introspect(&token).await;
             assert_eq!((reply.json(), reply.cache()), (expected.clone(), Some(cache)), "{name}");
         }
         let decision = &file["forward_auth"];
-        let reply = scene.forward_auth(&token).await;
+        let reply = harness.forward_auth(&token).await;
         assert_eq!(json!(reply.status), decision["status"], "{name}");
         for (header, value) in decision.get("headers").map(members).into_iter().flatten() {
             assert_eq!(reply.header(header), value.as_str(), "{name}: {header}");
         }
-        let policy = &scene.explain(&token).await["policy"];
+        let policy = &harness.explain(&token).await["policy"];
         assert_eq!(policy.get("reason"), decision.get("reason"), "{name}");
     }
 }

@@ -8,7 +8,7 @@ use http::Method;
 use introspectd_tests::{Process, Reply, free_address};
 use tempfile::TempDir;
 
-use super::scene::{CALLER, GOOD, LACKS_SCOPE, REVOKED, SECRET, Scene, UNKNOWN};
+use super::harness::{CALLER, GOOD, Harness, LACKS_SCOPE, REVOKED, SECRET, UNKNOWN};
 
 /// The module's own options (`/etc/apache2/mods-available/oauth2.conf`); `sub` becomes the remote
 /// user. It compares a claim as a whole.
@@ -41,7 +41,7 @@ struct Apache {
 }
 
 impl Apache {
-    async fn start(scene: &Scene, secret: &str) -> Self {
+    async fn start(harness: &Harness, secret: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         // Where root runs the test, Apache's workers are another user still.
         fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
@@ -53,7 +53,7 @@ impl Apache {
             .replace("FOLDER", &folder.path().display().to_string())
             .replace("MODULES", "/usr/lib/apache2/modules")
             .replace("ADDRESS", &address.to_string())
-            .replace("URL", &scene.introspection_url())
+            .replace("URL", &harness.introspection_url())
             .replace("CALLER", CALLER)
             .replace("SECRET", &in_a_query.replace('+', "%20"));
         let file = folder.path().join("apache2.conf");
@@ -64,29 +64,29 @@ impl Apache {
         Self { url: format!("http://{address}/orders"), _process: process, _folder: folder }
     }
 
-    async fn ask(&self, scene: &Scene, token: &str) -> Reply {
-        scene.present(Method::GET, &self.url, token, "").await
+    async fn ask(&self, harness: &Harness, token: &str) -> Reply {
+        harness.present(Method::GET, &self.url, token, "").await
     }
 }
 
 #[tokio::test]
 async fn mod_oauth2_follows_introspectd() {
-    let scene = Scene::open().await;
-    let apache = Apache::start(&scene, SECRET).await;
+    let harness = Harness::open().await;
+    let apache = Apache::start(&harness, SECRET).await;
     for (token, status) in [(GOOD, 200), (LACKS_SCOPE, 401), (REVOKED, 401), (UNKNOWN, 401), (GOOD, 200)] {
-        let reply = apache.ask(&scene, token).await;
+        let reply = apache.ask(&harness, token).await;
         assert_eq!(reply.status, status, "{token}: {reply:?}");
     }
-    assert_eq!(scene.provider.count(), 4);
+    assert_eq!(harness.provider.count(), 4);
 
-    scene.provider.stop();
-    assert_eq!(apache.ask(&scene, "token-new").await.status, 401);
+    harness.provider.stop();
+    assert_eq!(apache.ask(&harness, "token-new").await.status, 401);
 }
 
 #[tokio::test]
 async fn mod_oauth2_refuses_everything_with_a_wrong_secret() {
-    let scene = Scene::open().await;
-    let apache = Apache::start(&scene, "another secret").await;
-    assert_eq!(apache.ask(&scene, GOOD).await.status, 401);
-    assert_eq!(scene.provider.count(), 0);
+    let harness = Harness::open().await;
+    let apache = Apache::start(&harness, "another secret").await;
+    assert_eq!(apache.ask(&harness, GOOD).await.status, 401);
+    assert_eq!(harness.provider.count(), 0);
 }

@@ -14,12 +14,12 @@ use crate::peer::node;
 /// Each of its characters means something else where RFC 6749 section 2.3.1's encoding is left out.
 const SECRET: &str = "s3cr:t/+ %&ñ";
 
-struct Scene {
+struct Harness {
     provider: Simulator<<Rfc7662 as Fixture>::Server>,
     gateway: Gateway,
 }
 
-impl Scene {
+impl Harness {
     async fn open() -> Self {
         let provider = Simulator::start(Rfc7662::server(now())).await.unwrap();
         let section = Rfc7662::section(&provider.base_url());
@@ -58,25 +58,25 @@ async fn run(question: &str) -> Vec<Value> {
 
 #[tokio::test]
 async fn active_token_has_claims_and_inactive_one_has_none() {
-    let scene = Scene::open().await;
-    let results = scene.introspect(SECRET, &[Rfc7662::ACTIVE, Rfc7662::REVOKED, Rfc7662::UNKNOWN]).await;
+    let harness = Harness::open().await;
+    let results = harness.introspect(SECRET, &[Rfc7662::ACTIVE, Rfc7662::REVOKED, Rfc7662::UNKNOWN]).await;
     let inactive = json!({ "claims": { "active": false } });
     assert_eq!(results, [json!({ "claims": Rfc7662::active() }), inactive.clone(), inactive]);
 }
 
 #[tokio::test]
 async fn wrong_secret_is_an_error_of_the_client() {
-    let scene = Scene::open().await;
-    let results = scene.introspect("other", &[Rfc7662::ACTIVE]).await;
+    let harness = Harness::open().await;
+    let results = harness.introspect("other", &[Rfc7662::ACTIVE]).await;
     assert_eq!(results[0]["thrown"], "WWWAuthenticateChallengeError", "{results:?}");
     assert_eq!(results[0]["schemes"][0], "basic", "{results:?}");
 }
 
 #[tokio::test]
 async fn unreachable_provider_is_an_error_not_an_inactive_token() {
-    let scene = Scene::open().await;
-    scene.provider.stop();
-    let results = scene.introspect(SECRET, &[Rfc7662::ACTIVE]).await;
+    let harness = Harness::open().await;
+    harness.provider.stop();
+    let results = harness.introspect(SECRET, &[Rfc7662::ACTIVE]).await;
     let expected = json!({ "thrown": "OperationProcessingError", "status": 503 });
     assert_eq!(results, [expected]);
 }

@@ -4,7 +4,7 @@
 use http::Method;
 use introspectd_tests::Reply;
 
-use super::scene::{GOOD, LACKS_SCOPE, REVOKED, SECRET, Scene, UNKNOWN};
+use super::harness::{GOOD, Harness, LACKS_SCOPE, REVOKED, SECRET, UNKNOWN};
 use crate::peer::Peer;
 
 /// Library of a resource server, and its refusals.
@@ -20,14 +20,14 @@ struct Library {
 }
 
 impl Library {
-    async fn ask(&self, scene: &Scene, peer: &Peer, token: &str) -> Reply {
+    async fn ask(&self, harness: &Harness, peer: &Peer, token: &str) -> Reply {
         let url = format!("http://127.0.0.1:{}{}", peer.port, self.path);
-        scene.present(self.method.clone(), &url, token, self.body).await
+        harness.present(self.method.clone(), &url, token, self.body).await
     }
 
     async fn judges_by_what_introspectd_says(&self) {
-        let scene = Scene::open().await;
-        let peer = Peer::python(self.script, scene.wanted(SECRET)).await;
+        let harness = Harness::open().await;
+        let peer = Peer::python(self.script, harness.wanted(SECRET)).await;
         for (token, status) in [
             (GOOD, 200),
             (LACKS_SCOPE, self.lacks_scope),
@@ -35,22 +35,22 @@ impl Library {
             (UNKNOWN, self.inactive),
             (GOOD, 200),
         ] {
-            let reply = self.ask(&scene, &peer, token).await;
+            let reply = self.ask(&harness, &peer, token).await;
             assert_eq!(reply.status, status, "{token}: {reply:?}");
         }
-        assert_eq!(scene.provider.count(), 4, "the second look at a token came from the cache");
+        assert_eq!(harness.provider.count(), 4, "the second look at a token came from the cache");
 
-        scene.provider.stop();
-        let reply = self.ask(&scene, &peer, "token-new").await;
+        harness.provider.stop();
+        let reply = self.ask(&harness, &peer, "token-new").await;
         assert_eq!(reply.status, self.unavailable, "{reply:?}");
     }
 
     async fn lets_nothing_through_with_a_wrong_secret(&self) {
-        let scene = Scene::open().await;
-        let peer = Peer::python(self.script, scene.wanted("another secret")).await;
-        let reply = self.ask(&scene, &peer, GOOD).await;
+        let harness = Harness::open().await;
+        let peer = Peer::python(self.script, harness.wanted("another secret")).await;
+        let reply = self.ask(&harness, &peer, GOOD).await;
         assert_eq!(reply.status, self.unavailable, "{reply:?}");
-        assert_eq!(scene.provider.count(), 0);
+        assert_eq!(harness.provider.count(), 0);
     }
 }
 

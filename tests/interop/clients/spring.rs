@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::scene::{ASCII_CALLER, ASCII_SECRET, CALLER, GOOD, REVOKED, SECRET, Scene};
+use super::harness::{ASCII_CALLER, ASCII_SECRET, CALLER, GOOD, Harness, REVOKED, SECRET};
 
 /// Sends a request and returns the status and the body of the answer.
-async fn exchange(scene: &Scene, fields: &str, authorization: &str, token: &str) -> (u16, Value) {
-    let address = scene.gateway.api();
+async fn exchange(harness: &Harness, fields: &str, authorization: &str, token: &str) -> (u16, Value) {
+    let address = harness.gateway.api();
     let form = format!("token={token}");
     let request = format!(
         "POST /introspect HTTP/1.1\r\n{fields}Authorization: {authorization}\r\nHost: {address}\r\n\
@@ -57,17 +57,17 @@ fn basic(credentials: String) -> String {
 
 #[tokio::test]
 async fn requests_of_spring_security_are_understood() {
-    let scene = Scene::open().await;
+    let harness = Harness::open().await;
     for fields in [REST_TEMPLATE, JDK_CLIENT, WEB_CLIENT] {
         for authorization in authorizations() {
-            let (status, claims) = exchange(&scene, fields, &authorization, GOOD).await;
+            let (status, claims) = exchange(&harness, fields, &authorization, GOOD).await;
             assert_eq!(status, 200, "{fields} {claims}");
             // What it reads, in the types that it casts them to.
             assert_eq!(claims["active"], true);
             assert!(claims["exp"].is_i64() && claims["iat"].is_i64(), "{claims}");
             assert_eq!(claims["scope"], "orders.read orders.write");
             assert_eq!(claims["client_id"], "shop");
-            let inactive = exchange(&scene, fields, &authorization, REVOKED).await;
+            let inactive = exchange(&harness, fields, &authorization, REVOKED).await;
             assert_eq!(inactive, (200, json!({ "active": false })), "{fields}");
         }
     }
@@ -75,8 +75,8 @@ async fn requests_of_spring_security_are_understood() {
 
 #[tokio::test]
 async fn spring_security_sees_a_wrong_secret_as_such() {
-    let scene = Scene::open().await;
+    let harness = Harness::open().await;
     let wrong = basic(format!("{CALLER}:another"));
-    let (status, body) = exchange(&scene, REST_TEMPLATE, &wrong, GOOD).await;
+    let (status, body) = exchange(&harness, REST_TEMPLATE, &wrong, GOOD).await;
     assert_eq!((status, &body["error"]), (401, &json!("invalid_client")));
 }

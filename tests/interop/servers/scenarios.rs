@@ -8,7 +8,7 @@ use introspectd_tests::Reply;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::server::{AWKWARD_ID, CLIENT_ID, SECRET, Scene, Server, TTL_SECONDS};
+use super::server::{AWKWARD_ID, CLIENT_ID, Harness, SECRET, Server, TTL_SECONDS};
 pub(crate) use super::trial::{try_prints_a_working_section, try_with_a_wrong_secret_names_the_credentials};
 
 /// Writes a test for each scenario, named after it.
@@ -35,19 +35,19 @@ macro_rules! instantiate {
 pub(crate) use instantiate;
 
 pub(crate) async fn real_token_is_active_until_revoked_and_the_ttl_passed<S: Server>() {
-    let scene = Scene::<S>::open().await;
-    let token = scene.mint().await;
-    let claims = scene.introspect_there(&token).await;
+    let harness = Harness::<S>::open().await;
+    let token = harness.mint().await;
+    let claims = harness.introspect_there(&token).await;
     assert_eq!(claims["active"], true, "{claims}");
-    let name = scene.introspect(&token).await.json()["provider"].clone();
-    scene.gateway.clock().advance(TTL_SECONDS);
+    let name = harness.introspect(&token).await.json()["provider"].clone();
+    harness.gateway.clock().advance(TTL_SECONDS);
     let expected = with_whole_seconds(claims, name);
-    scene.introspect(&token).await.assert_active(&expected, "miss");
-    scene.introspect(&token).await.assert_active(&expected, "hit");
+    harness.introspect(&token).await.assert_active(&expected, "miss");
+    harness.introspect(&token).await.assert_active(&expected, "hit");
 
-    scene.revoke_there(&token).await;
-    scene.gateway.clock().advance(TTL_SECONDS);
-    scene.introspect(&token).await.assert_inactive();
+    harness.revoke_there(&token).await;
+    harness.gateway.clock().advance(TTL_SECONDS);
+    harness.introspect(&token).await.assert_inactive();
 }
 
 /// Times rounded down, and who vouches for it.
@@ -65,29 +65,29 @@ fn with_whole_seconds(mut claims: Value, provider: Value) -> Value {
 }
 
 pub(crate) async fn unknown_token_is_inactive<S: Server>() {
-    let scene = Scene::<S>::open().await;
+    let harness = Harness::<S>::open().await;
     // In the form of the server's own, so that it is asked.
-    let token = scene.mint().await;
+    let token = harness.mint().await;
     let made_up: String = token.chars().rev().collect();
-    scene.introspect(&made_up).await.assert_inactive();
-    assert_eq!(scene.explain(&made_up).await["route"]["rule"], "regex");
+    harness.introspect(&made_up).await.assert_inactive();
+    assert_eq!(harness.explain(&made_up).await["route"]["rule"], "regex");
 }
 
 pub(crate) async fn token_is_inactive_at_its_end<S: Server>() {
-    let scene = Scene::<S>::open().await;
-    let token = scene.mint().await;
-    let end = scene.introspect(&token).await.json()["exp"].as_i64().unwrap();
-    scene.gateway.clock().set(end - 1);
-    assert_eq!(scene.introspect(&token).await.json()["active"], true);
-    scene.gateway.clock().set(end);
-    scene.introspect(&token).await.assert_inactive();
+    let harness = Harness::<S>::open().await;
+    let token = harness.mint().await;
+    let end = harness.introspect(&token).await.json()["exp"].as_i64().unwrap();
+    harness.gateway.clock().set(end - 1);
+    assert_eq!(harness.introspect(&token).await.json()["active"], true);
+    harness.gateway.clock().set(end);
+    harness.introspect(&token).await.assert_inactive();
 }
 
 pub(crate) async fn refused_provider_credentials_are_named_in_the_log<S: Server>() {
-    let token = Scene::<S>::open().await.mint().await;
-    let scene = Scene::<S>::open_with(|toml| toml, "another secret").await;
-    scene.introspect(&token).await.assert_problem(502, "upstream_error", None);
-    let explained = scene.explain(&token).await;
+    let token = Harness::<S>::open().await.mint().await;
+    let harness = Harness::<S>::open_with(|toml| toml, "another secret").await;
+    harness.introspect(&token).await.assert_problem(502, "upstream_error", None);
+    let explained = harness.explain(&token).await;
     let failure = explained["providers"][0]["upstream"]["failure"].to_string();
     assert!(failure.contains("our credentials"), "{explained}");
     assert!(failure.contains(&S::REFUSAL.to_string()), "{explained}");
@@ -96,9 +96,9 @@ pub(crate) async fn refused_provider_credentials_are_named_in_the_log<S: Server>
 pub(crate) async fn form_encoded_credentials_are_understood<S: Server>() {
     let usual = format!("\"{CLIENT_ID}\"");
     let awkward = format!("\"{AWKWARD_ID}\"");
-    let scene = Scene::<S>::open_with(|toml| toml.replace(&usual, &awkward), SECRET).await;
-    let token = scene.mint().await;
-    assert_eq!(scene.introspect(&token).await.json()["active"], true);
+    let harness = Harness::<S>::open_with(|toml| toml.replace(&usual, &awkward), SECRET).await;
+    let token = harness.mint().await;
+    assert_eq!(harness.introspect(&token).await.json()["active"], true);
 }
 
 /// Answers of each phase before the next one begins.
@@ -112,8 +112,8 @@ pub(crate) async fn stopping_a_server_under_load_never_makes_a_token_inactive<S:
     let peer = S::start(wanted(0)).await;
     let port = peer.port;
     let each_time = |toml: String| toml.replace(&format!("\"{TTL_SECONDS}s\""), "\"0s\"");
-    let scene = Scene::<S>::before(&peer, each_time, SECRET).await;
-    let token = scene.mint().await;
+    let harness = Harness::<S>::before(&peer, each_time, SECRET).await;
+    let token = harness.mint().await;
 
     let load = Load::default();
     let stop_and_start = async {
@@ -127,7 +127,7 @@ pub(crate) async fn stopping_a_server_under_load_never_makes_a_token_inactive<S:
         load.end.store(1, Relaxed);
         peer
     };
-    let clients = join_all((0..CLIENTS).map(|_| load.ask(&scene, &token)));
+    let clients = join_all((0..CLIENTS).map(|_| load.ask(&harness, &token)));
     timeout(PATIENCE, join(stop_and_start, clients)).await.expect("the server's return");
 }
 
@@ -140,9 +140,9 @@ struct Load {
 }
 
 impl Load {
-    async fn ask<S: Server>(&self, scene: &Scene<S>, token: &str) {
+    async fn ask<S: Server>(&self, harness: &Harness<S>, token: &str) {
         while self.end.load(Relaxed) == 0 {
-            let reply = scene.introspect(token).await;
+            let reply = harness.introspect(token).await;
             if is_active(&reply) {
                 self.active.fetch_add(1, Relaxed);
                 continue;

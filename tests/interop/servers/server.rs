@@ -49,13 +49,13 @@ pub(crate) trait Server {
 }
 
 /// A server, and introspectd before it.
-pub(crate) struct Scene<S> {
+pub(crate) struct Harness<S> {
     base: String,
     pub(crate) gateway: Gateway,
     _server: PhantomData<S>,
 }
 
-impl<S: Server> Scene<S> {
+impl<S: Server> Harness<S> {
     /// The shared server, and introspectd as the page says.
     pub(crate) async fn open() -> Self {
         Self::open_with(|toml| toml, SECRET).await

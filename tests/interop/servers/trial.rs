@@ -10,17 +10,17 @@ use tempfile::TempDir;
 
 use crate::program::{program, run};
 
-use super::server::{CLIENT_ID, SECRET, Scene, Server, configuration};
+use super::server::{CLIENT_ID, Harness, SECRET, Server, configuration};
 
 /// Tries a token with this secret of ours.
 async fn try_out<S: Server>(
-    scene: &Scene<S>,
+    harness: &Harness<S>,
     folder: &TempDir,
     secret: &str,
     token: &str,
 ) -> (Option<i32>, String, String) {
     fs::write(folder.path().join("our.secret"), format!("{secret}\n")).unwrap();
-    let endpoint = format!("{}{}", scene.base(), S::INTROSPECTION);
+    let endpoint = format!("{}{}", harness.base(), S::INTROSPECTION);
     let arguments = ["try", "--endpoint", &endpoint, "--client-id", CLIENT_ID, "--secret-file", "our.secret"];
     let arguments = [&arguments[..], &["--timeout", "60s"]].concat();
     let Output { status, stdout, stderr } =
@@ -33,10 +33,10 @@ async fn try_out<S: Server>(
 }
 
 pub(crate) async fn try_prints_a_working_section<S: Server>() {
-    let scene = Scene::<S>::open().await;
-    let token = scene.mint().await;
+    let harness = Harness::<S>::open().await;
+    let token = harness.mint().await;
     let folder = tempfile::tempdir().unwrap();
-    let (code, section, report) = try_out(&scene, &folder, SECRET, &token).await;
+    let (code, section, report) = try_out(&harness, &folder, SECRET, &token).await;
     assert_eq!(code, Some(0), "{report}");
     assert!(report.contains("active for another "), "{report}");
 
@@ -47,17 +47,17 @@ pub(crate) async fn try_prints_a_working_section<S: Server>() {
     gateway.clock().set(SystemClock::default().now().seconds());
     assert_eq!(gateway.post_introspect(&[("token", &token)]).await.json()["active"], true);
 
-    scene.revoke_there(&token).await;
-    let (code, _, report) = try_out(&scene, &folder, SECRET, &token).await;
+    harness.revoke_there(&token).await;
+    let (code, _, report) = try_out(&harness, &folder, SECRET, &token).await;
     assert_eq!(code, Some(1), "{report}");
     assert!(report.contains("inactive: the server says so"), "{report}");
 }
 
 pub(crate) async fn try_with_a_wrong_secret_names_the_credentials<S: Server>() {
-    let scene = Scene::<S>::open().await;
-    let token = scene.mint().await;
+    let harness = Harness::<S>::open().await;
+    let token = harness.mint().await;
     let folder = tempfile::tempdir().unwrap();
-    let (code, section, report) = try_out(&scene, &folder, "another secret", &token).await;
+    let (code, section, report) = try_out(&harness, &folder, "another secret", &token).await;
     assert_eq!((code, &*section), (Some(1), ""), "{report}");
     let refusal =
         format!("refuses our credentials of {CLIENT_ID} (client_secret_basic, status {})", S::REFUSAL);

@@ -27,12 +27,12 @@ pub(crate) const REVOKED: &str = "token-revoked";
 pub(crate) const UNKNOWN: &str = "token-unknown";
 
 /// Provider and introspectd, at the real time, by which clients judge `exp` themselves.
-pub(crate) struct Scene {
+pub(crate) struct Harness {
     pub(crate) provider: Simulator<Rfc7662>,
     pub(crate) gateway: Gateway,
 }
 
-impl Scene {
+impl Harness {
     pub(crate) async fn open() -> Self {
         let now = SystemClock::default().now().seconds();
         let provider = Rfc7662::new(UNIX_EPOCH + Duration::from_secs(now.unsigned_abs()));

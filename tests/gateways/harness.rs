@@ -28,7 +28,7 @@ pub(crate) const SECRET: &str = "edge-secret-to-change";
 pub(crate) const INTROSPECTD: &str = "introspectd.toml";
 
 /// Gateway with everything around it.
-pub(crate) struct Scene<E> {
+pub(crate) struct Harness<E> {
     pub(crate) provider: Simulator<Rfc7662>,
     /// None once it was stopped.
     pub(crate) introspectd: Option<Gateway>,
@@ -41,13 +41,13 @@ pub(crate) struct Scene<E> {
     _edge: PhantomData<E>,
 }
 
-impl<E: Edge> Scene<E> {
-    /// Opens the scene of the page.
+impl<E: Edge> Harness<E> {
+    /// Opens the harness of the page.
     pub(crate) async fn open() -> Self {
         Self::open_with(|_| ()).await
     }
 
-    /// Opens the scene of the page, with these changes.
+    /// Opens the harness of the page, with these changes.
     pub(crate) async fn open_with(change: impl FnOnce(&mut Files)) -> Self {
         let mut files = Page::read(E::PAGE).files();
         change(&mut files);

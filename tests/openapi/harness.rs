@@ -7,7 +7,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// A gateway before one vendor of each kind, and a caller that may do everything.
-pub(crate) struct Scene {
+pub(crate) struct Harness {
     pub(crate) gateway: Gateway,
     _bank: Simulator<<Passport as Fixture>::Server>,
     _legacy: Simulator<<TibcoAsg as Fixture>::Server>,
@@ -42,7 +42,7 @@ secret      = { literal = "all-secret-7f0a5c1e" }
 permissions = ["introspect", "lookup", "list", "revoke", "purge", "explain", "bind", "issue"]
 "#;
 
-impl Scene {
+impl Harness {
     pub(crate) async fn open() -> Self {
         let bank = Simulator::start(Passport::server(now())).await.unwrap();
         let legacy = Simulator::start(TibcoAsg::server(now())).await.unwrap();
