@@ -62,7 +62,7 @@ async fn secrets_are_never_logged_or_answered() {
     // All this was logged, though, and for an operator to understand.
     for log in [LOGS.json.text(), LOGS.human.text()] {
         for line in [
-            "the provider answered",
+            "provider answered",
             "provider request failed",
             "the provider refused our credentials with status 401",
             "refused a request",

@@ -2,16 +2,19 @@ use bytes::Bytes;
 use introspectd_core::{Bound, Failure, Issued, ProviderName, Revoked, TokenId, TokenValue};
 
 use crate::fact::Keep;
-use crate::resolver::{Asked, Resolver};
+use crate::resolver::Resolver;
 
-/// Both forget what was known of the token, after it is bound: it was of nobody until then, and is what its record says
-/// from now on. To drop either future may leave a token bound and forgotten by nobody, so it is to run to its end.
+/// Bindings and issuance. Both purge the token afterwards: until then it had no record, and from
+/// then on its record decides. A dropped future may leave a bound token unpurged, so it must run to
+/// its end.
 impl<K: Keep> Resolver<K> {
-    /// Has a token stand for the provider's record with this id, in place of another one only with `replace`. Who may is
-    /// the caller's business. No binding makes active again what was revoked.
+    /// Binds a token to the provider's record with this id; replaces another binding only with
+    /// `replace`. Permission is the caller's responsibility. No binding makes a revoked token active
+    /// again.
     ///
     /// # Errors
-    /// As for [`Provider::bind`](introspectd_core::Provider::bind): at once where the provider's tokens need no binding.
+    /// Those of [`Issuance::bind`](introspectd_core::Issuance::bind), and [`Failure::Unsupported`]
+    /// if the provider's tokens need no binding.
     pub async fn bind(
         &self,
         token: &TokenValue,
@@ -19,37 +22,35 @@ impl<K: Keep> Resolver<K> {
         provider: &ProviderName,
         replace: bool,
     ) -> Result<Bound, Failure> {
-        let Some((_, asked)) = self.named(provider.as_str()) else { return Ok(Bound::NoSuchToken) };
-        let Asked { entry, .. } = asked;
-        let issuance = entry.provider.issuance().ok_or(Failure::Unsupported)?;
-        // Before the provider is asked: an id that is taken for a token is known to many.
-        if entry.provider.records().is_some_and(|records| records.spells_an_id(token)) {
+        let Some((_, slot)) = self.table.named(provider.as_str()) else { return Ok(Bound::NoSuchToken) };
+        let issuance = slot.entry.provider.issuance().ok_or(Failure::Unsupported)?;
+        // Before any request: an id that counted as a token would be known to many.
+        if slot.entry.provider.records().is_some_and(|records| records.spells_an_id(token)) {
             return Ok(Bound::IsId);
         }
-        if asked.find(Revoked::Token(token)).is_some() {
+        if self.memory.find(slot, Revoked::Token(token)).is_some() {
             return Ok(Bound::Revoked);
         }
-        let record = entry.provider.record_id(id.as_str());
-        if record.is_some_and(|record| asked.find(Revoked::Record(&record)).is_some()) {
+        if self.memory.has_record(slot, id) {
             return Ok(Bound::NoSuchToken);
         }
-        let outcome = asked.question(issuance.bind(token, id, replace)).await;
-        // What failed may be bound all the same.
+        let outcome = slot.observe(issuance.bind(token, id, replace)).await;
+        // A failed call may have bound the token.
         self.purge_token(token);
         outcome
     }
 
-    /// Has the provider issue a token to whoever the request says. Who may is the caller's business.
+    /// Relays a request for a token to the provider. Permission is the caller's responsibility.
     ///
     /// # Errors
-    /// As for [`Provider::issue`](introspectd_core::Provider::issue): at once where the provider's tokens need no
-    /// binding.
+    /// Those of [`Issuance::issue`](introspectd_core::Issuance::issue), and
+    /// [`Failure::Unsupported`] if the provider's tokens need no binding.
     pub async fn issue(&self, request: Bytes, provider: &ProviderName) -> Result<Issued, Failure> {
-        let Some((_, asked)) = self.named(provider.as_str()) else { return Err(Failure::Unsupported) };
-        let Asked { entry, .. } = asked;
-        let issuance = entry.provider.issuance().ok_or(Failure::Unsupported)?;
-        let issued = asked.question(issuance.issue(request)).await?;
-        // A provider may hand out again what it issued before, and somebody may have asked about that.
+        let named = self.table.named(provider.as_str());
+        let (_, slot) = named.ok_or(Failure::Unsupported)?;
+        let issuance = slot.entry.provider.issuance().ok_or(Failure::Unsupported)?;
+        let issued = slot.observe(issuance.issue(request)).await?;
+        // The same token may have been issued, and asked about, before.
         if let Some(token) = &issued.token {
             self.purge_token(token);
         }

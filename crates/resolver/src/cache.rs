@@ -14,10 +14,10 @@ use crate::limits::CacheLimits;
 use crate::purge_log::ProviderPurges;
 use crate::stamp::{PackedStamp, Stamp};
 
-/// Facts, in two pools: however many made-up tokens are asked about, they evict no real one.
+/// Cache of facts in two pools, so that any number of made-up tokens evicts no real one.
 ///
-/// What is past its time stays until it is replaced or room is needed. Whether a fact may still be used is
-/// judged here, on every hit: by time, and by the purges since it was asked for.
+/// An expired entry stays until it is replaced or its room is needed. Each hit judges if the fact
+/// may still be used: by time, and by the purges since its request.
 pub(crate) struct FactCache<K> {
     active: Pool<K>,
     inactive: Pool<K>,
@@ -25,25 +25,25 @@ pub(crate) struct FactCache<K> {
     clock: Arc<dyn Clock>,
 }
 
-/// What the cache has on a key.
+/// State of a key in the cache.
 pub(crate) enum Cached<K> {
-    /// To be used without asking.
+    /// Usable without a request.
     Fresh(Fact<K>),
-    /// To be used if the provider is out of order.
+    /// Usable only if the provider fails.
     Stale(Fact<K>),
     Nothing,
 }
 
-/// How the cache holds what it has on a key.
+/// Age and remaining lifetime of a cache entry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Held {
-    /// Since it was asked for.
+    /// Time since its request.
     pub age: Duration,
-    /// For how much longer it is used without asking. Zero: it only stands in for a provider that is out of order.
+    /// Remaining time of use without a request. Zero: it only stands in for a failing provider.
     pub fresh_for: Duration,
-    /// For how much longer it is used at all. At least `fresh_for`, and never zero.
+    /// Remaining time of any use. At least `fresh_for`, and never zero.
     pub kept_for: Duration,
-    /// Whether it was active when it was put there, and so lies among the active ones.
+    /// True if the fact was active when inserted, and so is in the pool of active ones.
     pub among_active: bool,
 }
 
@@ -58,9 +58,9 @@ impl<K: Keep> Weighter<Key, Entry<K>> for Weight {
     }
 }
 
-/// What an entry costs beside itself: its place in the cache's lists and table, the key of an entry that was
-/// evicted and is remembered for a while, and what the allocator rounds up. Measured with
-/// `cargo xtask bench --only memory`: the process grows by about as much as the cache says that it weighs.
+/// Bytes of an entry beside itself: its place in the cache's lists and table, the key of an evicted
+/// entry that is remembered for a while, and the allocator's rounding. Measured with
+/// `cargo xtask bench --only memory`: the process grows by about the cache's weight.
 const OVERHEAD: usize = 96;
 
 impl<K: Keep> FactCache<K> {
@@ -87,14 +87,14 @@ impl<K: Keep> FactCache<K> {
         }
     }
 
-    /// Keeps a fact that was asked for at `asked_at` (by [`Clock::elapsed`]).
+    /// Inserts a fact that was requested at `asked_at` (by [`Clock::elapsed`]).
     pub(crate) fn put(&self, key: Key, fact: Fact<K>, stamp: Stamp, asked_at: Duration) {
         let now = self.clock.now();
         let validity = fact.record.as_ref().map(|record| &record.validity);
         let is_active = validity.is_some_and(|validity| validity.state(now) == State::Active);
         let (pool, other) =
             if is_active { (&self.active, &self.inactive) } else { (&self.inactive, &self.active) };
-        // A newer fact takes the place of an older one in whichever pool that is.
+        // A newer fact replaces an older one in either pool.
         other.remove(&key);
         let Some(life) = lifetime(validity, now, &self.limits, key.spread()) else {
             pool.remove(&key);
@@ -103,8 +103,8 @@ impl<K: Keep> FactCache<K> {
         pool.insert(key, Entry::new(fact, stamp, asked_at, life));
     }
 
-    /// How [`FactCache::get`] would find what it has on a key, which is none the more used for it. `None` where it would
-    /// find nothing.
+    /// Peeks at what [`FactCache::get`] would find, without counting as a use. `None` if it would find
+    /// nothing.
     pub(crate) fn look(&self, key: &Key, purges: &ProviderPurges) -> Option<Held> {
         let now = millis(self.clock.elapsed());
         let active = self.active.peek(key).map(|entry| (entry, true));
@@ -124,14 +124,15 @@ impl<K: Keep> FactCache<K> {
 }
 
 impl<K: Keep> FactCache<K> {
-    /// Whether there was one.
+    /// Removes an entry, and returns true if there was one.
     pub(crate) fn remove(&self, key: &Key) -> bool {
-        // Both: of two facts on a key, the other one would come to light.
+        // Both pools: the other fact of the key would come to light.
         let removed = [&self.active, &self.inactive].map(|pool| pool.remove(key).is_some());
         removed.contains(&true)
     }
 
-    /// Entries one after the other, each read under a lock of its own. What is put there meanwhile may be missing.
+    /// Iterates over the entries, each read under a lock of its own. Concurrent insertions may be
+    /// missing.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Visited<'_, K>> {
         let pools = [&self.active, &self.inactive].into_iter();
         pools
@@ -139,7 +140,7 @@ impl<K: Keep> FactCache<K> {
     }
 }
 
-/// Entry that an iteration has come by.
+/// Entry that an iteration visits.
 pub(crate) struct Visited<'a, K> {
     pool: &'a Pool<K>,
     key: Key,
@@ -155,14 +156,14 @@ impl<K: Keep> Visited<'_, K> {
         self.stamp.unpack()
     }
 
-    /// Removes the entry, unless another has taken its place. Whether it was still there.
+    /// Removes the entry unless another has replaced it, and returns true if it did.
     pub(crate) fn remove(&self) -> bool {
         self.pool.remove_if(&self.key, |entry| entry.stamp() == self.stamp).is_some()
     }
 }
 
 fn pool<K: Keep>(max_bytes: u64) -> Pool<K> {
-    // Only how finely the pool is divided among the threads hangs on the estimate.
+    // The estimate only decides into how many shards the pool is divided.
     let entries = usize::try_from(max_bytes / 1024).unwrap_or(usize::MAX);
     Cache::with(entries, max_bytes, Weight, BuildHasherDefault::default(), DefaultLifecycle::default())
 }

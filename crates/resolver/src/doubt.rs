@@ -9,16 +9,17 @@ use crate::key::Key;
 use crate::purge_log::PurgeLog;
 use crate::stamp::Mark;
 
-/// Taking back of what one question brought, when the connection that it came over turns out to be unreliable. Means this
-/// key alone: one token's odd answer says nothing about others.
+/// Withdrawal of the fact of one request, when its connection turns out to be unreliable. Covers
+/// this key alone: one token's odd answer says nothing about others.
 #[derive(Clone, Default)]
 pub(crate) struct Doubted(Arc<AtomicBool>);
 
 impl Doubted {
-    /// Creates the handler for a question about `key`, of the provider in this place. It may outlive the resolver.
+    /// Creates the handler for a request about `key` at the provider of this slot. It may outlive the
+    /// resolver.
     pub(crate) fn handler<K: Keep>(
         &self,
-        place: usize,
+        slot: usize,
         key: Key,
         log: &Arc<PurgeLog>,
         cache: &Arc<FactCache<K>>,
@@ -26,11 +27,11 @@ impl Doubted {
         let doubted = Arc::clone(&self.0);
         let (log, cache) = (Arc::downgrade(log), Arc::downgrade(cache));
         DoubtHandler::new(move |doubt| {
-            // Before the cache is looked into, as it is looked at after the fact was put there.
+            // Before the removal: the flight checks it after its insertion.
             doubted.fetch_or(true, AcqRel);
             match (doubt, log.upgrade()) {
                 (Doubt::Misplaced, Some(log)) => {
-                    log.append(&[(place, Mark::Key(key))]);
+                    log.append(&[(slot, Mark::Key(key))]);
                 }
                 (Doubt::Surplus | Doubt::Misplaced, _) => {}
             }
@@ -41,7 +42,7 @@ impl Doubted {
         })
     }
 
-    /// Whether the answer was taken back.
+    /// Returns true if the answer was withdrawn.
     pub(crate) fn is_raised(&self) -> bool {
         self.0.load(Acquire)
     }

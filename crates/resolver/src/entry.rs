@@ -6,10 +6,11 @@ use crate::fact::{Fact, Keep, Record};
 use crate::lifetime::Lifetime;
 use crate::stamp::{PackedStamp, Stamp};
 
-/// A fact as the cache holds millions of them.
+/// Compact form of a fact, since the cache holds millions of them.
 ///
-/// Times of reuse are whole milliseconds: a moment by [`Clock::elapsed`](introspectd_core::Clock::elapsed), and how long
-/// after it, for 49 days at most. What would be padded to eight bytes is held as the bytes that it needs.
+/// Times of reuse are whole milliseconds: a moment by
+/// [`Clock::elapsed`](introspectd_core::Clock::elapsed), and durations of 49 days at most. Byte
+/// arrays avoid the padding of integers.
 #[derive(Clone)]
 pub(crate) struct Entry<K> {
     kept: Option<K>,
@@ -20,7 +21,7 @@ pub(crate) struct Entry<K> {
     held: u32,
 }
 
-/// A [`Validity`] in 11 bytes. Absent times are zero, which no time is.
+/// Compact form of a [`Validity`], 11 bytes. Zero is an absent time, and no valid one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct PackedValidity {
     status: Status,
@@ -28,7 +29,7 @@ struct PackedValidity {
     nbf: [u8; 5],
 }
 
-/// The latest moment that an entry can hold: 34 years after the start. What is asked later counts as asked then.
+/// Latest moment of an entry, 34 years after the start. A later request counts as of then.
 const LAST: u64 = (1 << 40) - 1;
 
 impl<K> Entry<K> {
@@ -78,14 +79,14 @@ impl<K> Entry<K> {
 }
 
 impl<K: Keep> Entry<K> {
-    /// Bytes on the heap, about, beside its own.
+    /// Approximate heap size in bytes.
     pub(crate) fn size(&self) -> usize {
         self.kept.as_ref().map_or(0, Keep::size)
     }
 }
 
 impl PackedValidity {
-    /// Without a record nothing is good.
+    /// Validity of a fact without a record.
     const NONE: Self = Self { status: Status::Unknown, expiry: [0; 5], nbf: [0; 5] };
 
     fn pack(Validity { status, expiry, nbf }: Validity) -> Self {
@@ -103,7 +104,7 @@ impl PackedValidity {
     }
 }
 
-/// Rounded down, so that no reuse is longer than it should be.
+/// Milliseconds, rounded down so that no reuse is longer than configured.
 pub(crate) fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
@@ -114,9 +115,9 @@ mod tests {
     use crate::key::Key;
     use proptest::prelude::*;
 
-    /// A cache holds millions: what is added here is added to each token's memory.
+    /// Guards the memory of each cached token.
     #[test]
-    fn an_entry_takes_72_bytes_with_its_key_beside_what_is_kept_on_the_heap() {
+    fn entry_and_key_take_72_bytes() {
         assert_eq!(size_of::<(Key, Entry<Box<[u8]>>)>(), 72);
     }
 
@@ -132,7 +133,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_packed_is_what_is_unpacked(
+        fn validity_survives_packing(
             status in status(),
             expiry in prop::option::of(time()),
             nbf in prop::option::of(time()),
@@ -142,7 +143,7 @@ mod tests {
         ) {
             let expiry = expiry.map_or(Expiry::Never, Expiry::At);
             let fact = Fact { record: Some(Record { validity: Validity { status, expiry, nbf }, kept: 7_u8 }) };
-            let stamp = Stamp { number: 9, place: 1, tags: crate::stamp::Tags::default() };
+            let stamp = Stamp { number: 9, slot: 1, tags: crate::stamp::Tags::default() };
             let life = Lifetime {
                 fresh: Duration::from_millis(fresh.into()),
                 kept: Duration::from_millis(held.into()),

@@ -2,38 +2,39 @@ use std::borrow::Cow;
 
 use introspectd_core::{Introspection, ProviderName, State, Timestamp, Token, Validity};
 
-/// What one provider said about one token.
+/// Answer of one provider about one token.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Fact<K> {
-    /// Its record of the token; `None` where it has none, or said no more than that it is not active.
+    /// Record of the token; `None` if the provider has none, or reported only that it is inactive.
     pub record: Option<Record<K>>,
 }
 
-/// A record of a token, as it is kept.
+/// Kept part of a provider's record.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Record<K> {
-    /// What decides whether the token is active, judged at each use.
+    /// Inputs of the decision if the token is active, judged at each use.
     pub validity: Validity,
-    /// The rest.
+    /// Embedder's part.
     pub kept: K,
 }
 
-/// What an embedder keeps of a token's record: as little as its answers are made of, since a cache holds
-/// millions, and as ready, since a hit is to cost next to nothing: each gets a clone.
+/// Embedder's part of a token's record.
+///
+/// It should be small, since a cache holds millions, and ready for use, since each hit gets a clone.
 pub trait Keep: Clone + Send + Sync + 'static {
-    /// Made once, when the provider has answered.
+    /// Makes the part, once for each answer.
     fn keep(provider: &ProviderName, token: Token) -> Self;
 
-    /// `jti` of the record, where it is kept. Read when a token is revoked, so that lists can show it.
+    /// Returns the record's `jti` if kept. Read when a token is revoked, so that lists show it as such.
     fn jti(&self) -> Option<Cow<'_, str>> {
         None
     }
 
-    /// Bytes on the heap, about, beside its own.
+    /// Approximate heap size in bytes, without its own.
     fn size(&self) -> usize;
 }
 
-/// All of it, for an embedder that wants to look for itself.
+/// Keeps the whole record.
 impl Keep for Token {
     fn keep(_: &ProviderName, token: Token) -> Self {
         token
@@ -48,25 +49,25 @@ impl Keep for Token {
     }
 }
 
-/// What is known of a token, and where from.
+/// Fact of a token, and its source.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Resolution<'a, K> {
-    /// With who said it. `None` where the token belongs to no provider that may be asked.
+    /// Provider and its fact. `None` if the token is routed to no provider that may be asked.
     pub fact: Option<(&'a ProviderName, Fact<K>)>,
-    /// Where the fact comes from.
+    /// Source of the fact.
     pub source: Source,
 }
 
-/// Where a fact comes from, in the order of what it cost.
+/// Source of a fact, in order of cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// The cache.
+    /// Cache.
     Hit,
-    /// A question that another request had under way.
+    /// Another caller's request, already in flight.
     Coalesced,
-    /// A question of this request's own, or no provider at all.
+    /// Request of its own, or no provider at all.
     Miss,
-    /// The cache, past the reuse that was meant, since the provider is out of order.
+    /// Cache entry past its freshness, since the provider failed.
     Stale,
 }
 
@@ -84,7 +85,7 @@ impl<K: Keep> Fact<K> {
 }
 
 impl<K> Fact<K> {
-    /// What is kept of the token, if it is active at `now`.
+    /// Returns the kept part if the token is active at `now`.
     pub fn active(&self, now: Timestamp) -> Option<&K> {
         let record = self.record.as_ref()?;
         (record.validity.state(now) == State::Active).then_some(&record.kept)
@@ -92,24 +93,24 @@ impl<K> Fact<K> {
 }
 
 impl<K> Resolution<'_, K> {
-    /// A token that belongs to no provider that may be asked.
-    pub const NOBODY: Self = Self { fact: None, source: Source::Miss };
+    /// Resolution of a token that is routed to no provider that may be asked.
+    pub const UNROUTED: Self = Self { fact: None, source: Source::Miss };
 
-    /// Whether a provider has a record of it, active or not.
+    /// Returns true if a provider has a record of the token, active or not.
     pub fn has_record(&self) -> bool {
         self.fact.as_ref().is_some_and(|(_, fact)| fact.record.is_some())
     }
 
-    /// Who vouches for the token, and what is kept of it, if it is active at `now`.
+    /// Returns the provider and the kept part if the token is active at `now`.
     pub fn active(&self, now: Timestamp) -> Option<(&ProviderName, &K)> {
         let (provider, fact) = self.fact.as_ref()?;
         Some((provider, fact.active(now)?))
     }
 
-    /// What is kept of the token, if it is active at `now`.
+    /// Returns the kept part if the token is active at `now`.
     ///
     /// # Errors
-    /// The resolution itself, if it is not.
+    /// The resolution itself if it is not.
     pub fn into_active(self, now: Timestamp) -> Result<K, Self> {
         match self.fact {
             Some((_, Fact { record: Some(record) })) if record.validity.state(now) == State::Active => {

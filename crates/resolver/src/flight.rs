@@ -9,34 +9,34 @@ use crate::fact::{Fact, Keep};
 use crate::key::Key;
 use crate::stamp::Stamp;
 
-/// What a flight brings. A waiter compares the stamp with the purges when it takes the outcome, which may be long after
-/// the flight has landed.
+/// Outcome of a flight. A waiter compares the stamp with the purges when it takes the outcome, which
+/// may be long after the flight has landed.
 pub(crate) type Outcome<K> = Result<(Fact<K>, Stamp), Failure>;
 
-/// A question under way, to be awaited by any number of requests.
+/// Upstream request in flight, shared by all waiters.
 ///
-/// It runs in a task of its own: a request that goes away, the first one included, takes nothing from
+/// It runs in a task of its own: a waiter that goes away, the first one included, takes nothing from
 /// the others, and the fact still reaches the cache.
 pub(crate) type Flight<K> = Shared<BoxFuture<'static, Outcome<K>>>;
 
-/// The questions under way, one at most for each key.
-pub(crate) struct Flights<K>(Arc<Mutex<Under<K>>>);
+/// Requests in flight, at most one for each key.
+pub(crate) struct Flights<K>(Arc<Mutex<InFlight<K>>>);
 
-type Under<K> = HashMap<Key, Flight<K>>;
+type InFlight<K> = HashMap<Key, Flight<K>>;
 
-/// What a request finds when it comes to ask.
-pub(crate) enum Boarding<'a, K> {
-    /// The same question is under way.
-    Under(Flight<K>),
-    /// It is not, and nobody else can start it while this turn is held.
-    Turn(Turn<'a, K>),
+/// Role of a request that missed the cache.
+pub(crate) enum Role<'a, K> {
+    /// The same request is in flight.
+    Waiter(Flight<K>),
+    /// No other request can start it while the leader exists.
+    Leader(Leader<'a, K>),
 }
 
-/// The right to start the question of one key.
-pub(crate) struct Turn<'a, K> {
+/// Exclusive right to start the request for a key.
+pub(crate) struct Leader<'a, K> {
     flights: &'a Flights<K>,
     key: Key,
-    held: MutexGuard<'a, Under<K>>,
+    in_flight: MutexGuard<'a, InFlight<K>>,
 }
 
 impl<K> Flights<K> {
@@ -44,51 +44,52 @@ impl<K> Flights<K> {
         Self(Arc::default())
     }
 
-    pub(crate) fn board(&self, key: Key) -> Boarding<'_, K> {
-        let held = self.lock();
-        match held.get(&key) {
-            Some(flight) => Boarding::Under(flight.clone()),
-            None => Boarding::Turn(Turn { flights: self, key, held }),
+    pub(crate) fn join_or_lead(&self, key: Key) -> Role<'_, K> {
+        let in_flight = self.lock();
+        match in_flight.get(&key) {
+            Some(flight) => Role::Waiter(flight.clone()),
+            None => Role::Leader(Leader { flights: self, key, in_flight }),
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Under<K>> {
+    fn lock(&self) -> MutexGuard<'_, InFlight<K>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<K: Keep> Turn<'_, K> {
-    /// Starts the question. A fact is handed to `keep`. When it ends, however it ends, its place is free again before
-    /// anyone hears of it: whoever asks after that asks anew.
+impl<K: Keep> Leader<'_, K> {
+    /// Starts the request, and hands its fact to `keep`. The flight leaves the map before its
+    /// outcome is published, however it ends: a request after that starts another.
     pub(crate) fn start(
         mut self,
-        question: impl Future<Output = Outcome<K>> + Send + 'static,
+        request: impl Future<Output = Outcome<K>> + Send + 'static,
         keep: impl FnOnce(&Fact<K>, Stamp) + Send + 'static,
     ) -> Flight<K> {
-        let (tell, told) = oneshot::channel();
+        let (publish, outcome) = oneshot::channel();
         let abandoned = || Err(Failure::outage(Outage::Abandoned));
-        let flight = told.map(move |told| told.unwrap_or_else(|_| abandoned())).boxed().shared();
-        self.held.insert(self.key, flight.clone());
+        let flight = outcome.map(move |outcome| outcome.unwrap_or_else(|_| abandoned())).boxed().shared();
+        self.in_flight.insert(self.key, flight.clone());
         let landing = Landing { flights: Flights(Arc::clone(&self.flights.0)), key: self.key };
-        // Before the task is spawned: a runtime that shuts down drops it on the spot, and to land takes
-        // the same lock.
+        // Before the task is spawned: a runtime that shuts down drops it on the spot, and the
+        // landing takes the same lock.
         drop(self);
         tokio::spawn(async move {
             let outcome = {
                 let _landing = landing;
-                let outcome = question.await;
+                let outcome = request.await;
                 if let Ok((fact, stamp)) = &outcome {
                     keep(fact, *stamp);
                 }
                 outcome
             };
-            // Nobody may be waiting any more.
-            drop(tell.send(outcome));
+            // Every waiter may have left.
+            drop(publish.send(outcome));
         });
         flight
     }
 }
 
+/// Removal of a flight from the map, when dropped.
 struct Landing<K> {
     flights: Flights<K>,
     key: Key,

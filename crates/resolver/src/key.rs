@@ -1,10 +1,10 @@
 use std::hash::{Hash, Hasher};
+use std::io;
+use std::num::NonZeroU32;
 
 use introspectd_core::{TokenId, TokenValue};
 
-use crate::stamp::Tag;
-
-/// What is asked about: the token itself, or a handle of it. The two never share a cache entry: an id
+/// Subject of a request: the token itself, or its id. The two never share a cache entry: an id
 /// proves nothing about who holds the token.
 #[derive(Clone, Debug)]
 pub(crate) enum Subject {
@@ -12,17 +12,25 @@ pub(crate) enum Subject {
     Id(TokenId),
 }
 
-/// A keyed hash (BLAKE3, cut to 128 bits) of the text that was asked about. The random keys are one for each
-/// provider and mode, so it stands for these, too; without them nobody can tell which token it is of, nor aim
-/// at another's entry. That any two of ten million entries fall together is less likely than 1 in 10^24.
+/// Key of a cache entry: a keyed hash (BLAKE3, cut to 128 bits) of the subject's text.
+///
+/// Each provider and mode has a random key of its own, so the hash covers these, too. Without the
+/// key no hash can be matched to a token or aimed at another's entry. A collision among ten million
+/// entries is less likely than 1 in 10^24.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Key([u8; 16]);
 
-/// Takes the beginning of a [`Key`] as its hash, since it is one, and one that nobody can choose.
+/// Hasher that takes the beginning of a [`Key`], which is a hash already, and one that no client
+/// can choose.
 #[derive(Clone, Default)]
 pub(crate) struct AlreadyHashed(u64);
 
-/// One provider's random keys.
+/// Keyed hash of a claim's value, cut to 24 bits. A collision costs a request to the provider and
+/// never keeps a purged fact; without the key it cannot be aimed at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tag(NonZeroU32);
+
+/// Random keys of one provider.
 pub(crate) struct KeyMaker {
     tokens: [u8; 32],
     ids: [u8; 32],
@@ -30,10 +38,10 @@ pub(crate) struct KeyMaker {
 }
 
 impl KeyMaker {
-    pub(crate) fn random() -> Result<Self, getrandom::Error> {
+    pub(crate) fn random() -> io::Result<Self> {
         let secret = || {
             let mut bytes = [0; 32];
-            getrandom::fill(&mut bytes).map(|()| bytes)
+            getrandom::fill(&mut bytes).map(|()| bytes).map_err(io::Error::other)
         };
         Ok(Self { tokens: secret()?, ids: secret()?, tags: secret()? })
     }
@@ -51,7 +59,7 @@ impl KeyMaker {
         Key(key)
     }
 
-    /// Tag of a claim's value.
+    /// Returns the tag of a claim's value.
     pub(crate) fn tag(&self, value: &str) -> Tag {
         let hash = blake3::keyed_hash(&self.tags, value.as_bytes());
         let [a, b, c, ..] = *hash.as_bytes();
@@ -76,16 +84,36 @@ impl Hasher for AlreadyHashed {
 }
 
 impl Key {
-    /// A number that is as random as the key, and the same for the same key.
+    /// Returns a number that is as random as the key, and the same for the same key.
     pub(crate) fn spread(&self) -> u8 {
         let [first, ..] = self.0;
         first
     }
 
-    /// The half of it that is not its hash.
+    /// Returns the half that is not used as its hash.
     pub(crate) fn word(&self) -> u64 {
         let [.., a, b, c, d, e, f, g, h] = self.0;
         u64::from_le_bytes([a, b, c, d, e, f, g, h])
+    }
+}
+
+impl Tag {
+    /// Makes a tag of bits that are as random as a hash's.
+    pub(crate) fn of(bits: [u8; 3]) -> Self {
+        Self::from_bytes(bits).unwrap_or(Self(NonZeroU32::MIN))
+    }
+
+    pub(crate) fn from_bytes([a, b, c]: [u8; 3]) -> Option<Self> {
+        NonZeroU32::new(u32::from_le_bytes([a, b, c, 0])).map(Self)
+    }
+
+    pub(crate) fn to_bytes(self) -> [u8; 3] {
+        let [a, b, c, _] = self.bits().to_le_bytes();
+        [a, b, c]
+    }
+
+    pub(crate) fn bits(self) -> u32 {
+        self.0.get()
     }
 }
 
@@ -99,21 +127,21 @@ mod tests {
     }
 
     #[test]
-    fn a_token_and_an_id_of_the_same_text_are_apart() {
+    fn token_and_id_of_the_same_text_have_different_keys() {
         let maker = KeyMaker::random().unwrap();
         let id = Subject::Id(TokenId::parse("x".to_owned()).unwrap());
         assert_ne!(maker.key(&id), maker.key(&token("x")));
     }
 
     #[test]
-    fn two_providers_and_two_processes_have_keys_of_their_own() {
+    fn providers_and_processes_have_different_keys() {
         let (one, two) = (KeyMaker::random().unwrap(), KeyMaker::random().unwrap());
         assert_ne!(one.key(&token("x")), two.key(&token("x")));
     }
 
     proptest! {
         #[test]
-        fn only_the_same_token_has_the_same_key(a in "[a-c]{1,4}", b in "[a-c]{1,4}") {
+        fn equal_keys_mean_equal_tokens(a in "[a-c]{1,4}", b in "[a-c]{1,4}") {
             let maker = KeyMaker { tokens: [7; 32], ids: [8; 32], tags: [9; 32] };
             prop_assert_eq!(maker.key(&token(&a)) == maker.key(&token(&b)), a == b);
         }

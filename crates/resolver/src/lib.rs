@@ -1,17 +1,19 @@
-//! From a token to a fact: routing, cache, one flight for concurrent misses.
+//! Resolution of tokens to facts: routing, cache, one flight for concurrent misses.
 //!
-//! A [`Resolver`] finds the providers that a token belongs to, gives what it knows of their answers,
-//! and asks where it knows nothing. Facts are cached, decisions never: what comes out is what a
-//! provider said, and whoever uses it judges it against the time and the caller of each request.
+//! A [`Resolver`] routes a token to providers, and returns their cached answers or requests them.
+//! Facts are cached, decisions never: the outcome is what a provider answered, to be judged by the
+//! time and the caller of each request.
 
 #![warn(missing_docs)]
 
 mod bind;
 mod cache;
+mod cursor;
 mod doubt;
 mod entry;
 mod explain;
 mod fact;
+mod fetch;
 mod flight;
 mod key;
 mod lifetime;
@@ -27,10 +29,11 @@ mod resolver;
 mod revoke;
 mod revoked;
 mod router;
+mod slot;
 mod stamp;
 mod status;
-mod strand;
 mod sweep;
+mod table;
 
 pub use cache::Held;
 pub use explain::{Account, Answer, Explanation, NotAsked};
@@ -38,6 +41,7 @@ pub use fact::{Fact, Keep, Record, Resolution, Source};
 pub use limits::CacheLimits;
 pub use list::{Listed, Page, Positions, Wanted};
 pub use purge::{NotCounted, Purged};
-pub use resolver::{ProviderEntry, Resolver};
+pub use resolver::Resolver;
 pub use router::{Match, Rule, Unmatched};
+pub use slot::ProviderEntry;
 pub use status::ProviderStatus;

@@ -4,21 +4,21 @@ use introspectd_core::{State, Timestamp, Validity};
 
 use crate::limits::CacheLimits;
 
-/// How long a fact may be used again. Both are counted from the moment when it was asked for.
+/// Times of a fact's reuse, counted from its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Lifetime {
-    /// Without asking.
+    /// Reuse without a request.
     pub(crate) fresh: Duration,
-    /// If the provider is out of order. At least `fresh`.
+    /// Reuse if the provider fails. At least `fresh`.
     pub(crate) kept: Duration,
 }
 
-/// The lifetime of a fact at `now`; `None` where it may not be used again.
+/// Lifetime of a fact at `now`; `None` if it may not be reused.
 ///
-/// An active token's is bounded by `ttl` and its own end; anything else is bounded by `inactive_ttl`
-/// and never stands in for a provider that is out of order. What is not yet valid is used until it is:
-/// how long it may then be called active is for `ttl` to say. `spread` shortens a life by up to a tenth,
-/// so that tokens fetched together are not asked about together again.
+/// An active token's is bounded by `ttl` and the token's end; any other by `inactive_ttl`, and it
+/// never stands in for a failing provider. A token that is not yet valid is reused until its start:
+/// `ttl` then bounds how long it may be active. `spread` shortens a lifetime by up to a tenth, so
+/// that tokens fetched together do not expire together.
 pub(crate) fn lifetime(
     validity: Option<&Validity>,
     now: Timestamp,
@@ -39,7 +39,7 @@ pub(crate) fn lifetime(
     (!fresh.is_zero()).then(|| Lifetime { fresh, kept: fresh.saturating_add(grace).min(rest) })
 }
 
-/// How long until a moment that may never come.
+/// Time until a moment that may never come.
 fn until(now: Timestamp, moment: Option<Timestamp>) -> Option<Duration> {
     moment.map_or(Some(Duration::MAX), |moment| now.until(moment))
 }
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_the_token_bounds_everything() {
+    fn end_of_the_token_bounds_every_lifetime() {
         assert_eq!(of(token(Status::Good, Expiry::At(at(1010)))), Some((10, 10)));
         assert_eq!(of(token(Status::Good, Expiry::At(at(1100)))), Some((60, 100)));
         assert_eq!(of(token(Status::Good, Expiry::At(at(9999)))), Some((60, 360)));
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_active_is_kept_briefly_and_never_stands_in() {
+    fn inactive_facts_have_the_inactive_ttl_and_are_never_stale() {
         for inactive in [
             None,
             token(Status::Revoked, Expiry::At(at(9999))),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_yet_valid_is_kept_until_it_is() {
+    fn token_not_yet_valid_is_cached_until_its_start() {
         for (start, kept) in [(1003, 3), (1100, 5)] {
             let early = Validity { status: Status::Good, expiry: Expiry::Never, nbf: Some(at(start)) };
             assert_eq!(of(Some(early)), Some((kept, kept)));
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ttl_of_nothing_caches_nothing() {
+    fn zero_ttl_caches_nothing() {
         let limits = CacheLimits { ttl: Duration::ZERO, inactive_ttl: Duration::ZERO, ..LIMITS };
         assert_eq!(lifetime(token(Status::Good, Expiry::Never).as_ref(), at(0), &limits, 0), None);
         assert_eq!(lifetime(None, at(0), &limits, 0), None);

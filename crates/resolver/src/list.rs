@@ -5,95 +5,96 @@ use futures_util::future::join_all;
 use introspectd_core::{Failure, Listing, Position, ProviderName, State, Token};
 use tokio::time::Instant;
 
+use crate::cursor::{Cursor, next_in_order};
 use crate::fact::Keep;
 use crate::resolver::Resolver;
-use crate::strand::{Strand, foremost};
 
-/// Which records a page is to have.
+/// Records that a page is requested for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wanted<'a> {
-    /// What the providers are asked for.
+    /// Listing that the providers are asked for.
     pub listing: &'a Listing,
-    /// If given, only records that are in this state now.
+    /// State that the records are in now; `None` for any.
     pub state: Option<State>,
-    /// How many records at most.
+    /// Most records.
     pub size: usize,
 }
 
-/// The providers whose lists go on, and where: `None` at the beginning.
+/// Positions of the providers whose lists continue: `None` at the beginning.
 pub type Positions = BTreeMap<ProviderName, Option<Position>>;
 
-/// Records of several providers, merged.
+/// Merged records of several providers.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Page<'a> {
-    /// By when they were created, in the order that was asked for; of the same second, by the order of their
-    /// providers' configuration. A record without that time counts as older than all others.
+    /// Records by creation time, in the requested order; of the same second, in the order of their
+    /// providers' configuration. A record without a time counts as older than all others.
     ///
-    /// Fewer than were wanted, even none, do not mean the end: `next` tells.
+    /// A short or empty page is not the end: `next` decides.
     pub records: Vec<Listed<'a>>,
-    /// The providers that did not say how their list goes on. What they have yet to tell comes on a later page, out of
-    /// order: with `next` if there is one, else with `retry`.
+    /// Providers that failed. The rest of their lists comes on a later page, out of order: with
+    /// `next` if there is one, else with `retry`.
     pub failures: Vec<(&'a ProviderName, Failure)>,
-    /// The providers that have no list, or none for these filters.
+    /// Providers without a list, or without one for these filters.
     pub unlisted: Vec<&'a ProviderName>,
-    /// Where the next page goes on; empty where no provider that answered has more. So whoever follows it comes to an
-    /// end, whatever fails.
+    /// Positions of the next page; empty if no provider that answered has more, so that a client that
+    /// follows it reaches an end whatever fails.
     pub next: Positions,
-    /// Where the providers that failed go on, if only they are left: the rest of the same list.
+    /// Positions of the failed providers if only they are left: the rest of the same list.
     pub retry: Positions,
 }
 
-/// A record on a page.
+/// Record on a page.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed<'a> {
-    /// Whose it is.
+    /// Provider of the record.
     pub provider: &'a ProviderName,
-    /// What it says.
+    /// Record itself.
     pub token: Token,
-    /// What the token was when the page was made.
+    /// State of the token when the page was made.
     pub state: State,
 }
 
-/// How often in a row providers are asked for one page. Who filters by a state that few records have, or asks vendors
-/// with small pages, gets a short page in place of one that takes minutes.
-const MOST_ROUNDS: usize = 20;
+/// Most rounds of requests for one page. A filter by a rare state, or vendors with small pages, gives
+/// a short page instead of one that takes minutes.
+const MAX_ROUNDS: usize = 20;
 
-/// How long these take together, since our caller's client waits for a minute.
-const LONGEST: Duration = Duration::from_secs(45);
+/// Deadline of a page, below the minute that clients wait.
+const PAGE_DEADLINE: Duration = Duration::from_secs(45);
 
-/// A page of large records has fewer of them, about so many bytes and the last one.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
+/// Approximate bytes of a page, which the last record may exceed.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 impl<K: Keep> Resolver<K> {
-    /// One page of the records that the providers in `from` have. What comes nowhere near the cache: a list says less
-    /// of a token than the token's own record.
+    /// Lists one page of the records of the providers in `from`. Lists do not reach the cache: they
+    /// say less about a token than its own record.
     ///
-    /// A provider that fails hides nothing of the others: it is told, and its list goes on where it was. No more is held
-    /// than the page, and one batch of each provider. It takes 45 s at most: the page then has what is known.
+    /// A provider that fails hides nothing of the others: it is reported, and its list continues where
+    /// it was. Holds the page and one batch of each provider. Takes 45 s at most, and returns what is
+    /// known by then.
     pub async fn list(&self, wanted: &Wanted<'_>, from: &Positions) -> Page<'_> {
-        let known = self.providers.iter().filter_map(|asked| {
-            let position = from.get(&asked.entry.name)?;
-            Some(Strand::new(asked, position.clone()))
+        let known = self.table.slots().iter().filter_map(|slot| {
+            let position = from.get(slot.name())?;
+            Some(Cursor::new(slot, &self.memory, position.clone()))
         });
-        let mut strands: Vec<_> = known.collect();
+        let mut cursors: Vec<_> = known.collect();
         let mut records = Records { listed: Vec::new(), most: wanted.size, bytes: 0 };
-        let until = Instant::now() + LONGEST;
-        for _ in 0..MOST_ROUNDS {
-            let used_up = strands.iter_mut().filter(|strand| strand.is_used_up());
-            let fetching: Vec<_> = used_up.map(|strand| strand.fetch(wanted.listing, until)).collect();
+        let until = Instant::now() + PAGE_DEADLINE;
+        for _ in 0..MAX_ROUNDS {
+            let used_up = cursors.iter_mut().filter(|cursor| cursor.needs_batch());
+            let fetching: Vec<_> = used_up.map(|cursor| cursor.fetch(wanted.listing, until)).collect();
             if fetching.is_empty() || records.are_enough() || Instant::now() >= until {
                 break;
             }
             join_all(fetching).await;
-            self.merge(&mut strands, wanted, &mut records);
+            self.merge(&mut cursors, wanted, &mut records);
         }
-        Page::of(records.listed, strands)
+        Page::of(records.listed, cursors)
     }
 
-    /// Takes records until the page is full, or what comes next is not known.
-    fn merge<'a>(&self, strands: &mut [Strand<'a>], wanted: &Wanted<'_>, records: &mut Records<'a>) {
-        while !records.are_enough() && !strands.iter().any(Strand::is_used_up) {
-            let Some((provider, token)) = foremost(strands, wanted.listing.order).and_then(Strand::take)
+    /// Takes records until the page is full, or a provider needs a batch.
+    fn merge<'a>(&self, cursors: &mut [Cursor<'a>], wanted: &Wanted<'_>, records: &mut Records<'a>) {
+        while !records.are_enough() && !cursors.iter().any(Cursor::needs_batch) {
+            let Some((provider, token)) = next_in_order(cursors, wanted.listing.order).and_then(Cursor::take)
             else {
                 return;
             };
@@ -106,22 +107,22 @@ impl<K: Keep> Resolver<K> {
     }
 }
 
-/// Of a page under way.
+/// Records of an unfinished page.
 struct Records<'a> {
     listed: Vec<Listed<'a>>,
     most: usize,
-    /// About.
+    /// Approximate size.
     bytes: usize,
 }
 
 impl Records<'_> {
     fn are_enough(&self) -> bool {
-        self.listed.len() >= self.most || self.bytes >= MOST_BYTES
+        self.listed.len() >= self.most || self.bytes >= MAX_BYTES
     }
 }
 
 impl<'a> Page<'a> {
-    fn of(records: Vec<Listed<'a>>, strands: Vec<Strand<'a>>) -> Self {
+    fn of(records: Vec<Listed<'a>>, cursors: Vec<Cursor<'a>>) -> Self {
         let mut page = Self {
             records,
             failures: Vec::new(),
@@ -129,11 +130,11 @@ impl<'a> Page<'a> {
             next: Positions::new(),
             retry: Positions::new(),
         };
-        // Whoever has no list is named on every page, and keeps none alive.
+        // A provider without a list is named on every page, and alone makes no further one.
         let (mut goes_on, mut unable) = (false, Positions::new());
-        for strand in strands {
-            let provider = strand.provider();
-            let (position, failure) = strand.into_next();
+        for cursor in cursors {
+            let provider = cursor.provider();
+            let (position, failure) = cursor.into_next();
             let kept = match failure {
                 None => {
                     goes_on |= position.is_some();

@@ -3,14 +3,15 @@ use std::time::Duration;
 
 use introspectd_core::{Failure, ProviderName};
 
-/// Limit on the log lines of one provider's failures: one a second for each kind. A provider that is down fails every
-/// request, and its lines would leave the log no room for others.
+/// Limit on the log lines of one provider's failures: one a second for each kind. A provider that is
+/// down fails every request, and its lines would crowd out others.
 #[derive(Debug, Default)]
 pub(crate) struct LogLimit(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    /// Kinds that had a line, and when the last one was, by [`introspectd_core::Clock::elapsed`].
+    /// Kinds that had a line, and when the last one was, by
+    /// [`introspectd_core::Clock::elapsed`].
     lines: Vec<(Failure, Duration)>,
     left_out: u64,
 }
@@ -18,11 +19,11 @@ struct State {
 /// Time between two lines of one kind.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Kinds that are told apart. The provider chooses its statuses, so there may be hundreds.
+/// Most kinds within a second. The provider chooses its statuses, so there may be hundreds.
 const MAX_KINDS: usize = 16;
 
 impl LogLimit {
-    /// Logs a failure, if it may have a line by now.
+    /// Logs a failure unless its kind had a line within the last second.
     pub(crate) fn log(&self, provider: &ProviderName, failure: &Failure, after: Duration, now: Duration) {
         if let Some(left_out) = self.admit(failure, now) {
             let left_out = (left_out > 0).then_some(left_out);
@@ -30,7 +31,8 @@ impl LogLimit {
         }
     }
 
-    /// Returns how many failures had no line since the last line, of whichever kind; `None` where this one gets none.
+    /// Returns the number of failures without a line since the last one; `None` if this one gets
+    /// none.
     fn admit(&self, failure: &Failure, now: Duration) -> Option<u64> {
         let kind = kind(failure);
         let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,7 +46,7 @@ impl LogLimit {
     }
 }
 
-/// The failure without the time that the provider asked for.
+/// Returns the failure without the time that the provider asked for.
 fn kind(failure: &Failure) -> Failure {
     match failure {
         Failure::Unavailable { outage, .. } => Failure::outage(*outage),

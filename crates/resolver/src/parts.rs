@@ -1,4 +1,4 @@
-//! What a hit is made of here, for benchmarks alone.
+//! Parts of a hit, for benchmarks alone.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::limits::CacheLimits;
 use crate::purge_log::ProviderPurges;
 use crate::stamp::{Stamp, Tags};
 
-/// A key maker and a cache.
+/// Key maker and cache.
 pub struct Parts<K> {
     keys: KeyMaker,
     cache: FactCache<K>,
@@ -19,36 +19,36 @@ pub struct Parts<K> {
     purges: ProviderPurges,
 }
 
-/// What was asked about.
+/// Subject of a request.
 pub struct Question(Subject);
 
-/// What an entry is kept under.
+/// Key of an entry.
 pub struct Key(crate::key::Key);
 
 impl<K: Keep> Parts<K> {
-    /// Empty.
+    /// Creates an empty cache.
     ///
     /// # Errors
-    /// Where the system gives no random bytes.
+    /// Fails if the system provides no random bytes.
     pub fn new(limits: CacheLimits, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
-        let keys = KeyMaker::random().map_err(std::io::Error::other)?;
+        let keys = KeyMaker::random()?;
         let cache = FactCache::new(limits, Arc::clone(&clock));
         Ok(Self { keys, cache, clock, purges: ProviderPurges::default() })
     }
 
-    /// The key of a question.
+    /// Returns the key of a subject.
     pub fn key(&self, question: &Question) -> Key {
         Key(self.keys.key(&question.0))
     }
 
-    /// Keeps what a provider answered.
+    /// Inserts a fact.
     pub fn put(&self, key: &Key, provider: &ProviderName, token: Token) {
-        let stamp = Stamp { number: 0, place: 0, tags: Tags::of(&token, &self.keys) };
+        let stamp = Stamp { number: 0, slot: 0, tags: Tags::of(&token, &self.keys) };
         let fact = Fact::new(provider, introspectd_core::Introspection::Token(Box::new(token)));
         self.cache.put(key.0, fact, stamp, self.clock.elapsed());
     }
 
-    /// What is kept and may be used without asking.
+    /// Returns a fresh fact.
     pub fn get(&self, key: &Key) -> Option<Fact<K>> {
         match self.cache.get(&key.0, &self.purges) {
             Cached::Fresh(fact) => Some(fact),
@@ -58,7 +58,7 @@ impl<K: Keep> Parts<K> {
 }
 
 impl Question {
-    /// About this token.
+    /// Creates the subject of a token.
     pub fn about(token: TokenValue) -> Self {
         Self(Subject::Token(token))
     }

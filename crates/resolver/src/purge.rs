@@ -5,52 +5,54 @@ use introspectd_core::{ProviderName, Selector, Target, TokenId, TokenValue};
 
 use crate::fact::Keep;
 use crate::key::Subject;
-use crate::resolver::{Asked, Resolver};
+use crate::resolver::Resolver;
+use crate::slot::ProviderSlot;
 use crate::stamp::Mark;
 use crate::sweep::Count;
 
-/// Count of what a purge removed from the cache.
+/// Number of entries that a purge removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Purged {
     /// Facts that were removed.
     pub count: usize,
-    /// Whether more may follow: not all of the cache was looked through in time.
+    /// True if more may follow: the pass did not end in time.
     pub is_estimate: bool,
 }
 
-/// The pass that should have counted a purge failed. The purge is in force all the same.
+/// Failure of the pass that counts a purge. The purge is in force.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotCounted;
 
-/// Each of these promises that after it returns no request is served from what was purged, a late waiter for a
-/// question that was asked before included. That takes the same time whatever the cache holds; what is refused is
-/// freed in the background.
+/// Purges. Once one returns, no request is served from purged facts, not even a late waiter of an
+/// earlier request. That takes constant time whatever the cache holds; entries are freed in the
+/// background.
 impl<K: Keep> Resolver<K> {
-    /// Purges the facts that are meant.
+    /// Purges the selected facts.
     pub fn purge(&self, selector: &Selector) {
         let marks = self.marks(selector);
         self.sweeper.purge(&marks);
         self.remove(&marks);
     }
 
-    /// Purges what is known of this token, whichever provider said it.
+    /// Purges the facts of this token at all providers.
     pub fn purge_token(&self, token: &TokenValue) {
         self.purge(&Selector::new(Target::Token(token.clone())));
     }
 
-    /// Purges what is known of the provider's record with this id, by its id and by its tokens.
+    /// Purges the facts of the provider's record with this id, by its id and by its tokens.
     pub fn purge_id(&self, id: &TokenId, provider: &ProviderName) {
         self.purge(&Selector::new(Target::Record { provider: provider.clone(), id: id.clone() }));
     }
 
-    /// Purges the facts that are meant, at once, and waits at most for `patience` until they are freed and counted. Safe
-    /// to drop: the purge is in force when this is first polled.
+    /// Purges the selected facts, and waits for at most `patience` until they are freed and counted.
+    /// Safe to drop: the purge is in force once this is first polled.
     ///
     /// # Errors
-    /// [`NotCounted`] if they could not be counted.
+    /// [`NotCounted`] if the pass failed.
     pub async fn purge_counted(&self, selector: &Selector, patience: Duration) -> Result<Purged, NotCounted> {
         let marks = self.marks(selector);
-        // Before and after: what is named by its key can be counted without a pass, and no pass frees it in between.
+        // Before and after: entries of a known key are counted without a pass, and none frees them in
+        // between.
         let first = self.remove(&marks);
         if let Target::Token(_) = selector.target {
             self.sweeper.purge(&marks);
@@ -67,24 +69,22 @@ impl<K: Keep> Resolver<K> {
         Ok(Purged { count: first + removed.load(Relaxed), is_estimate })
     }
 
-    /// Removes at once what is named by its key. How many facts there were.
+    /// Removes the facts of single keys at once, and returns their number.
     fn remove(&self, marks: &[(usize, Mark)]) -> usize {
         let keys = marks.iter().filter_map(|(_, mark)| mark.key());
         keys.filter(|key| self.cache.remove(key)).count()
     }
 
-    /// What is meant at each provider, by its place.
+    /// Returns the marks of the purge, each with the provider's slot.
     fn marks(&self, selector: &Selector) -> Vec<(usize, Mark)> {
-        let places = self.providers.iter().enumerate();
-        let meant = places.filter(|(_, asked)| selector.may_mean(&asked.entry.name));
-        meant
-            .flat_map(|(place, asked)| marks_at(asked, &selector.target).map(move |mark| (place, mark)))
-            .collect()
+        let selected = self.table.slots().iter().filter(|slot| selector.may_mean(slot.name()));
+        let marks = |slot| marks_at(slot, &selector.target).map(|mark| (usize::from(slot.number), mark));
+        selected.flat_map(|slot| marks(slot)).collect()
     }
 }
 
-fn marks_at(asked: &Asked, target: &Target) -> impl Iterator<Item = Mark> + use<> {
-    let keys = &asked.keys;
+fn marks_at(slot: &ProviderSlot, target: &Target) -> impl Iterator<Item = Mark> + use<> {
+    let keys = &slot.keys;
     let (one, other) = match target {
         Target::Token(token) => (Mark::Key(keys.key(&Subject::Token(token.clone()))), None),
         Target::Record { id, provider: _ } => {

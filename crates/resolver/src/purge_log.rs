@@ -7,21 +7,21 @@ use crate::stamp::{MAX_NUMBER, Mark, Stamp};
 
 /// Purges in their order, which is a counter and never a clock.
 ///
-/// A purge takes the next number; a fact carries the number that was the latest when its provider was asked. A
-/// purge with a higher number that means the fact refuses it: at each hit, at each insertion, and when a waiter
-/// takes the outcome of a flight. Whoever was answered that something is purged can rely on this, however late a
-/// task runs: nothing has to be found and removed for it.
+/// A purge takes the next number; a fact carries the number that was the latest when its request
+/// was sent. A purge with a higher number that selects the fact refuses it: at each hit, at each
+/// insertion, and when a waiter takes the outcome of a flight. A purge is therefore in force once
+/// it has a number, however late a task runs: no entry has to be found and removed for it.
 pub(crate) struct PurgeLog {
     latest: AtomicU64,
     providers: Vec<Arc<ProviderPurges>>,
     writer: Mutex<()>,
 }
 
-/// Purges that mean facts of one provider.
+/// Purges that select facts of one provider.
 pub(crate) struct ProviderPurges {
-    /// Number of the newest of them: what a hit looks at.
+    /// Number of the newest purge, which each hit compares.
     newest: AtomicU64,
-    /// Everything that was asked before this number is refused.
+    /// Number below which every fact is refused.
     floor: AtomicU64,
     table: PurgeTable,
 }
@@ -37,18 +37,19 @@ impl PurgeLog {
         self.latest.load(Acquire)
     }
 
-    pub(crate) fn at(&self, place: usize) -> Option<&Arc<ProviderPurges>> {
-        self.providers.get(place)
+    pub(crate) fn at(&self, slot: usize) -> Option<&Arc<ProviderPurges>> {
+        self.providers.get(slot)
     }
 
-    /// Puts a purge of these marks in force, each at the provider in its place. Takes as long whatever is cached.
+    /// Puts a purge of these marks in force, each at the provider of its slot, in constant time
+    /// whatever is cached.
     pub(crate) fn append(&self, marks: &[(usize, Mark)]) -> u64 {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let number = self.latest().saturating_add(1);
-        // First: what is asked from here on is asked after the purge.
+        // First: a request from here on is sent after the purge.
         self.latest.store(number, Release);
-        for (place, mark) in marks {
-            if let Some(provider) = self.at(*place) {
+        for (slot, mark) in marks {
+            if let Some(provider) = self.at(*slot) {
                 provider.remember(mark, number);
             }
         }
@@ -68,7 +69,7 @@ impl ProviderPurges {
             Some(hash) => self.table.remember(hash, number),
             None => self.floor.store(number, Release),
         }
-        // Last: who sees it finds the rest.
+        // Last: a reader that sees it finds the rest.
         self.newest.store(number, Release);
     }
 
@@ -77,15 +78,15 @@ impl ProviderPurges {
         self.newest.load(Acquire)
     }
 
-    /// Whether a purge newer than the fact means it. Where none is newer this is one comparison.
+    /// Returns true if a purge newer than the fact selects it. One comparison if none is newer.
     #[inline]
     pub(crate) fn refuse(&self, key: &Key, stamp: &Stamp) -> bool {
-        stamp.number < self.newest.load(Acquire) && self.newest_that_means(key, stamp) > stamp.number
+        stamp.number < self.newest.load(Acquire) && self.newest_that_selects(key, stamp) > stamp.number
     }
 
-    /// Number of the newest purge that means the fact; 0 if there is none.
+    /// Number of the newest purge that selects the fact; 0 if there is none.
     #[cold]
-    pub(crate) fn newest_that_means(&self, key: &Key, stamp: &Stamp) -> u64 {
+    pub(crate) fn newest_that_selects(&self, key: &Key, stamp: &Stamp) -> u64 {
         let marks = Mark::all_of(*key, stamp.tags).filter_map(|mark| mark.hash());
         marks.map(|hash| self.table.newest(hash)).fold(self.floor.load(Acquire), u64::max)
     }
@@ -98,11 +99,11 @@ mod tests {
     use crate::stamp::Tags;
 
     fn stamp(number: u64, tags: Tags) -> Stamp {
-        Stamp { number, place: 0, tags }
+        Stamp { number, slot: 0, tags }
     }
 
     #[test]
-    fn a_purge_means_what_was_asked_before_it_and_nothing_later() {
+    fn purge_refuses_earlier_facts_and_no_later_ones() {
         let keys = KeyMaker::random().unwrap();
         let key =
             keys.key(&crate::key::Subject::Id(introspectd_core::TokenId::parse("x".to_owned()).unwrap()));
@@ -122,20 +123,20 @@ mod tests {
             assert!(purges.refuse(&key, &stamp(before, tags)), "{mark:?}");
             assert!(!purges.refuse(&key, &stamp(number, tags)), "{mark:?}");
             assert!(!log.at(1).unwrap().refuse(&key, &stamp(before, tags)), "{mark:?} at another provider");
-            assert!(mark.means(key, tags));
+            assert!(mark.selects(key, tags));
         }
         for other in [Mark::Record(keys.tag("s")), Mark::Subject(keys.tag("r")), Mark::Client(keys.tag("s"))]
         {
             let log = PurgeLog::new(1);
             log.append(&[(0, other)]);
             assert!(!log.at(0).unwrap().refuse(&key, &stamp(0, tags)), "{other:?}");
-            assert!(!other.means(key, tags));
+            assert!(!other.selects(key, tags));
         }
     }
 
-    /// Past the numbers that the table can hold, each purge means all.
+    /// Each purge past the numbers that the table can hold selects all facts.
     #[test]
-    fn the_numbers_run_out_on_the_safe_side() {
+    fn purges_past_the_last_number_refuse_everything() {
         let keys = KeyMaker::random().unwrap();
         let key =
             keys.key(&crate::key::Subject::Id(introspectd_core::TokenId::parse("x".to_owned()).unwrap()));

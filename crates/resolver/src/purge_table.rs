@@ -3,21 +3,23 @@ use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 
 /// Newest purge of each mark, in bounded memory, read without a lock.
 ///
-/// A mark's hash names a bucket, one line of the processor's cache, with room for seven marks. Where an eighth
-/// comes, the oldest is folded into the bucket's floor: from then on everything in this bucket that was asked
-/// before it counts as purged. So nothing that was purged is ever missed; what is lost costs a request to the
-/// provider. Purges that are older than every cached fact are folded first and cost nothing, so no clock has to
-/// say when one may be removed. That is why this is no cache: losing an entry silently would be a fault.
+/// A mark's hash names a bucket, one line of the processor's cache, with room for seven marks. An
+/// eighth folds the oldest into the bucket's floor: every earlier fact of the bucket then counts as
+/// purged. A purge is therefore never missed; a lost mark costs a request to the provider. Purges
+/// older than every cached fact are folded first and cost nothing, so no clock has to expire them.
+/// That is why this is no cache: losing an entry silently would be a fault.
 ///
-/// 458,752 marks fit, in 4 MiB at most; memory is taken by pages of 4 KiB when a bucket is first used. With 65,536
-/// marks purged at a provider within the life of a fact, one fact in 20,000 is refused for the sake of others.
+/// Holds 458,752 marks in 4 MiB at most; memory is taken by pages of 4 KiB when a bucket is first
+/// used. With 65,536 marks purged at a provider within the life of a fact, one fact in 20,000 is
+/// refused because of others.
 pub(crate) struct PurgeTable {
     pages: Box<[OnceLock<Page>]>,
 }
 
 type Page = Box<[Bucket]>;
 
-/// A slot is the number of a purge, above the [`TAG_BITS`] that tell its mark from others of its bucket.
+/// Bucket of marks. A slot is the number of a purge, above the [`TAG_BITS`] that tell its mark from
+/// others of its bucket.
 #[repr(align(64))]
 #[derive(Default)]
 struct Bucket {
@@ -39,7 +41,7 @@ impl PurgeTable {
         Self { pages: std::iter::repeat_with(OnceLock::new).take(pages).collect() }
     }
 
-    /// Remembers a purge, whose number is higher than all before. One at a time.
+    /// Remembers a purge, whose number is higher than all before. For one writer at a time.
     pub(crate) fn remember(&self, hash: u64, number: u64) {
         let Some(page) = self.pages.get(self.page_of(hash)) else { return };
         let page =
@@ -51,13 +53,13 @@ impl PurgeTable {
         let Some(slot) = same.or_else(oldest) else { return };
         let replaced = slot.load(Acquire);
         if replaced & TAG != tag {
-            // Before the slot: who does not find the mark there any more finds the floor raised.
+            // Before the slot: a reader that misses the mark finds the floor raised.
             bucket.floor.fetch_max(replaced >> TAG_BITS, Release);
         }
         slot.store(number << TAG_BITS | tag, Release);
     }
 
-    /// Number of the newest purge that may mean this mark; 0 if there is none.
+    /// Number of the newest purge that may have this mark; 0 if there is none.
     pub(crate) fn newest(&self, hash: u64) -> u64 {
         let page = self.pages.get(self.page_of(hash)).and_then(OnceLock::get);
         let Some(bucket) = page.and_then(|page| page.get(bucket_of(hash))) else { return 0 };
@@ -79,7 +81,7 @@ fn bucket_of(hash: u64) -> usize {
     (hash % BUCKETS_PER_PAGE as u64) as usize
 }
 
-/// From the other end than the bucket.
+/// Tag of a hash, from the other end than the bucket.
 fn tag_of(hash: u64) -> u64 {
     hash >> (u64::BITS - TAG_BITS)
 }
@@ -96,13 +98,13 @@ mod tests {
         assert_eq!((size_of::<Bucket>(), align_of::<Bucket>()), (64, 64));
     }
 
-    /// A hash of this tag, in the first bucket.
+    /// Hash of this tag, in the first bucket.
     fn tagged(tag: u64) -> u64 {
         tag << (u64::BITS - TAG_BITS)
     }
 
     #[test]
-    fn an_eighth_mark_folds_the_oldest_into_its_buckets_floor() {
+    fn eighth_mark_of_a_bucket_folds_the_oldest_into_its_floor() {
         let table = PurgeTable::with_pages(1);
         for tag in 0..7 {
             table.remember(tagged(tag), 10 + tag);
@@ -122,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mark_that_is_purged_again_takes_no_room() {
+    fn repeated_mark_takes_no_room() {
         let table = PurgeTable::with_pages(1);
         table.remember(tagged(1), 1);
         for number in 2..1000 {
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_taken_by_what_is_purged() {
+    fn memory_grows_with_purges() {
         let table = PurgeTable::new();
         let pages = || table.pages.iter().filter(|page| page.get().is_some()).count();
         assert_eq!(pages(), 0);
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_highest_number_fits() {
+    fn highest_number_fits() {
         let table = PurgeTable::with_pages(1);
         table.remember(u64::MAX, MAX_NUMBER);
         assert_eq!(table.newest(u64::MAX), MAX_NUMBER);
@@ -167,7 +169,7 @@ mod tests {
 
         /// A fact that was asked after all that the table has lost is judged exactly.
         #[test]
-        fn only_what_is_older_than_what_was_folded_is_judged_too_hard(
+        fn only_facts_older_than_the_floor_are_refused_in_excess(
             purged in prop::collection::vec(0u64..40, 1..200),
         ) {
             let table = PurgeTable::with_pages(1);

@@ -6,60 +6,59 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use regex::Regex;
 use serde::Deserialize;
 
-/// How a provider's tokens are recognized.
+/// Rule that recognizes a provider's tokens.
 #[derive(Debug, Clone)]
 pub enum Match {
-    /// The token begins with this.
+    /// Prefix of the token.
     Prefix(String),
-    /// The token fits this, wherever it is not anchored.
+    /// Expression that the token matches, anywhere unless anchored.
     Regex(Regex),
-    /// The token looks like a JWT, and its payload's `iss` is this. Read without trusting it: it only
-    /// says whom to ask.
+    /// `iss` in the payload of a JWT. Read without trust: it only chooses the provider to ask.
     JwtIssuer(String),
 }
 
-/// Where a token goes that no `match` names.
+/// Route of a token that no rule matches.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Unmatched {
-    /// Nowhere: it is inactive.
+    /// No provider: the token is inactive.
     Reject,
-    /// To the provider of this name.
+    /// Provider of this name.
     Provider(introspectd_core::ProviderName),
-    /// To every provider, which shows it to servers that are not its own.
+    /// Every provider, which shows the token to servers that are not its own.
     AskAll,
 }
 
-/// Finds the providers, by their places, that a token belongs to.
+/// Routes from tokens to the places of providers in the table.
 #[derive(Debug)]
 pub(crate) struct Router {
     issuers: HashMap<String, usize>,
-    /// The longest first.
+    /// Longest first.
     prefixes: Vec<(String, usize)>,
     regexes: Vec<(Regex, usize)>,
     unmatched: Routed,
 }
 
-/// Why a token goes where it goes.
+/// Rule that decided a token's route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rule<'a> {
-    /// Its payload's `iss` is this provider's.
+    /// `iss` of its payload.
     JwtIssuer(&'a str),
-    /// It begins so.
+    /// Prefix of the token.
     Prefix(&'a str),
-    /// It fits an expression of each of these providers.
+    /// Expressions that the token matches, one of each provider.
     Regex,
-    /// No `match` names it: `[routing] unmatched`.
+    /// `[routing] unmatched`, since no rule matches.
     Unmatched,
-    /// The request names a provider, which has no `match` or is among those that the token goes to.
+    /// Name in the request, of a provider without a rule or among those that the token is routed to.
     Named,
 }
 
-/// The places of providers.
+/// Places of providers in the table.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Routed {
-    Nobody,
+    Nowhere,
     One(usize),
-    /// To be asked side by side.
+    /// Asked concurrently.
     Several(Vec<usize>),
 }
 
@@ -79,7 +78,8 @@ impl Router {
         router
     }
 
-    /// The issuer of a JWT before the longest prefix before the regexes, and which of these it was.
+    /// Routes by the issuer of a JWT before the longest prefix before the expressions, and returns the
+    /// rule that decided.
     #[inline]
     pub(crate) fn route_by(&self, token: &str) -> (Rule<'_>, Routed) {
         if !self.issuers.is_empty()
@@ -106,7 +106,7 @@ impl Router {
 impl Routed {
     pub(crate) fn contains(&self, place: usize) -> bool {
         match self {
-            Self::Nobody => false,
+            Self::Nowhere => false,
             Self::One(one) => *one == place,
             Self::Several(several) => several.contains(&place),
         }
@@ -114,7 +114,7 @@ impl Routed {
 
     pub(crate) fn places(&self) -> &[usize] {
         match self {
-            Self::Nobody => &[],
+            Self::Nowhere => &[],
             Self::One(one) => std::slice::from_ref(one),
             Self::Several(several) => several,
         }
@@ -123,11 +123,11 @@ impl Routed {
     pub(crate) fn retain(self, keep: impl Fn(usize) -> bool) -> Self {
         match self {
             Self::One(one) if keep(one) => Self::One(one),
-            Self::Nobody | Self::One(_) => Self::Nobody,
+            Self::Nowhere | Self::One(_) => Self::Nowhere,
             Self::Several(several) => {
                 let kept: Vec<_> = several.into_iter().filter(|place| keep(*place)).collect();
                 match *kept.as_slice() {
-                    [] => Self::Nobody,
+                    [] => Self::Nowhere,
                     [one] => Self::One(one),
                     _ => Self::Several(kept),
                 }
@@ -136,8 +136,8 @@ impl Routed {
     }
 }
 
-/// RFC 7519: three segments, the second one the claims. A token of five segments is encrypted, or no
-/// JWT at all: it has no issuer that could be read.
+/// Reads `iss` of an RFC 7519 token: three segments, the second one the claims. A token of five
+/// segments is encrypted, or no JWT at all, and has no readable issuer.
 fn jwt_issuer(token: &str) -> Option<String> {
     #[derive(Deserialize)]
     struct Claims<'a> {
@@ -169,7 +169,7 @@ mod tests {
     }
 
     fn router(matches: &[Match]) -> Router {
-        Router::new(matches.iter().map(Some), Routed::Nobody)
+        Router::new(matches.iter().map(Some), Routed::Nowhere)
     }
 
     fn regex(text: &str) -> Match {
@@ -193,7 +193,7 @@ mod tests {
         let router = router(&[Match::Prefix("T1".to_owned()), Match::Prefix("T1am".to_owned())]);
         assert_eq!(route(&router, "T1amGT21"), Routed::One(1));
         assert_eq!(route(&router, "T1x"), Routed::One(0));
-        assert_eq!(route(&router, "t1am"), Routed::Nobody);
+        assert_eq!(route(&router, "t1am"), Routed::Nowhere);
     }
 
     #[test]
@@ -201,7 +201,7 @@ mod tests {
         let router = router(&[regex("^a"), regex("b$"), regex("^x")]);
         assert_eq!(route(&router, "ab"), Routed::Several(vec![0, 1]));
         assert_eq!(route(&router, "a"), Routed::One(0));
-        assert_eq!(route(&router, "c"), Routed::Nobody);
+        assert_eq!(route(&router, "c"), Routed::Nowhere);
     }
 
     #[test]
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_jwt_has_no_issuer() {
+    fn malformed_jwt_has_no_issuer() {
         let claims = URL_SAFE_NO_PAD.encode(r#"{"iss":"i"}"#);
         let five = format!("a.{claims}.c.d.e");
         let padded = format!("a.{claims}==.c");

@@ -1,22 +1,22 @@
-use std::num::NonZeroU32;
-
 use introspectd_core::Token;
 
-use crate::key::{Key, KeyMaker};
+use crate::key::{Key, KeyMaker, Tag};
 
-/// Position of a fact in the order of purges, and what a purge may know it by, besides its key.
+/// Position of a fact in the order of purges, and the tags that purges select it by, besides its
+/// key.
 ///
-/// Computed when the provider has answered, so that neither a hit nor the sweeper parses what is kept.
+/// Computed when the provider has answered, so that neither a hit nor the sweeper parses what is
+/// kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
-    /// Number of the latest purge when the provider was asked.
+    /// Number of the latest purge when the request was sent.
     pub(crate) number: u64,
-    /// Place of the provider in the configuration.
-    pub(crate) place: u16,
+    /// Number of the provider's slot.
+    pub(crate) slot: u16,
     pub(crate) tags: Tags,
 }
 
-/// Tags of a fact. Without a record there are none.
+/// Tags of a fact. A fact without a record has none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Tags {
     pub(crate) record: Option<Tag>,
@@ -24,32 +24,28 @@ pub(crate) struct Tags {
     pub(crate) client: Option<Tag>,
 }
 
-/// Keyed hash of a claim's value, cut to 24 bits. That two values share one costs a request to the provider and
-/// never keeps a fact that was purged; without the key nobody can aim at another's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Tag(NonZeroU32);
-
-/// A [`Stamp`] as the cache keeps millions of them.
+/// Compact form of a [`Stamp`], since the cache holds millions of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct PackedStamp {
     number: [u8; 5],
-    place: [u8; 2],
+    slot: [u8; 2],
     record: [u8; 3],
     subject: [u8; 3],
     client: [u8; 3],
 }
 
-/// The highest number of a purge: 35 years at 1,000 purges a second. From then on nothing is served from the cache.
+/// Highest number of a purge: 35 years at 1,000 purges a second. Past it nothing is served from the
+/// cache.
 pub(crate) const MAX_NUMBER: u64 = (1 << 40) - 1;
 
 impl Stamp {
     pub(crate) fn pack(self) -> PackedStamp {
-        let Self { number, place, tags: Tags { record, subject, client } } = self;
+        let Self { number, slot, tags: Tags { record, subject, client } } = self;
         let [a, b, c, d, e, ..] = number.min(MAX_NUMBER).to_le_bytes();
         let tag = |tag: Option<Tag>| tag.map_or([0; 3], Tag::to_bytes);
         PackedStamp {
             number: [a, b, c, d, e],
-            place: place.to_le_bytes(),
+            slot: slot.to_le_bytes(),
             record: tag(record),
             subject: tag(subject),
             client: tag(client),
@@ -63,27 +59,11 @@ impl PackedStamp {
         let [a, b, c, d, e] = self.number;
         let number = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]);
         let [record, subject, client] = [self.record, self.subject, self.client].map(Tag::from_bytes);
-        Stamp { number, place: u16::from_le_bytes(self.place), tags: Tags { record, subject, client } }
+        Stamp { number, slot: u16::from_le_bytes(self.slot), tags: Tags { record, subject, client } }
     }
 }
 
-impl Tag {
-    /// From bits that are as random as a hash's.
-    pub(crate) fn of(bits: [u8; 3]) -> Self {
-        Self::from_bytes(bits).unwrap_or(Self(NonZeroU32::MIN))
-    }
-
-    fn from_bytes([a, b, c]: [u8; 3]) -> Option<Self> {
-        NonZeroU32::new(u32::from_le_bytes([a, b, c, 0])).map(Self)
-    }
-
-    fn to_bytes(self) -> [u8; 3] {
-        let [a, b, c, _] = self.0.get().to_le_bytes();
-        [a, b, c]
-    }
-}
-
-/// What a purge means at one provider.
+/// Facts of one provider that a purge selects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mark {
     Everything,
@@ -109,16 +89,16 @@ impl Tags {
 }
 
 impl Mark {
-    /// Each mark that means a fact, but for [`Mark::Everything`].
+    /// Every mark that selects a fact, except [`Mark::Everything`].
     pub(crate) fn all_of(key: Key, tags: Tags) -> impl Iterator<Item = Self> {
         std::iter::once(Self::Key(key)).chain(tags.marks())
     }
 
-    pub(crate) fn means(&self, key: Key, tags: Tags) -> bool {
+    pub(crate) fn selects(&self, key: Key, tags: Tags) -> bool {
         *self == Self::Everything || Self::all_of(key, tags).any(|mark| mark == *self)
     }
 
-    /// The one key that is meant, if the mark is of one.
+    /// Key that is selected, if the mark is a single one.
     pub(crate) fn key(&self) -> Option<&Key> {
         match self {
             Self::Key(key) => Some(key),
@@ -126,7 +106,7 @@ impl Mark {
         }
     }
 
-    /// Evenly spread bits that are the same for the same mark. `None` for [`Mark::Everything`].
+    /// Evenly spread bits, the same for equal marks. `None` for [`Mark::Everything`].
     pub(crate) fn hash(&self) -> Option<u64> {
         let (kind, tag) = match self {
             Self::Everything => return None,
@@ -136,7 +116,7 @@ impl Mark {
             Self::Subject(tag) => (2, tag),
             Self::Client(tag) => (3, tag),
         };
-        Some(mix(kind << 32 | u64::from(tag.0.get())))
+        Some(mix(kind << 32 | u64::from(tag.bits())))
     }
 }
 
@@ -158,14 +138,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_packed_is_what_is_unpacked(
+        fn stamp_survives_packing(
             number in 0..=MAX_NUMBER,
-            place: u16,
+            slot: u16,
             record in tag(),
             subject in tag(),
             client in tag(),
         ) {
-            let stamp = Stamp { number, place, tags: Tags { record, subject, client } };
+            let stamp = Stamp { number, slot, tags: Tags { record, subject, client } };
             prop_assert_eq!(stamp.pack().unpack(), stamp);
         }
     }

@@ -22,7 +22,7 @@ pub struct ProviderStatus<'a> {
 pub(crate) struct LastFailure(Mutex<Option<(Failure, Timestamp)>>);
 
 impl LastFailure {
-    pub(crate) fn note(&self, failure: &Failure, now: Timestamp) {
+    pub(crate) fn record(&self, failure: &Failure, now: Timestamp) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((failure.clone(), now));
     }
 

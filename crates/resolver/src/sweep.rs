@@ -13,11 +13,12 @@ use crate::key::Key;
 use crate::purge_log::PurgeLog;
 use crate::stamp::{Mark, Stamp};
 
-/// Frees what purges refuse, and counts it for those who want to know. The only writer of the [`PurgeLog`]
-/// but for doubts, which free what they mean themselves.
+/// Thread that frees purged entries, and counts them. The only writer of the [`PurgeLog`] apart from
+/// doubts, which free their entries themselves.
 ///
-/// A purge is in force before this has done anything. One thread passes over the cache for all purges together, a
-/// slice at a time, and holds no lock for longer than one entry takes. It ends with its owner.
+/// A purge is in force before the thread runs. One thread passes over the cache for all purges
+/// together, a slice at a time, and holds no lock for longer than one entry takes. It ends with its
+/// owner.
 pub(crate) struct Sweeper {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -31,9 +32,9 @@ struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// Purges that are to be counted by the next pass.
+    /// Purges that the next pass counts.
     orders: Vec<Order>,
-    /// Whether anything was purged since the last pass began.
+    /// True if anything was purged since the last pass began.
     is_due: bool,
     is_over: bool,
 }
@@ -45,14 +46,14 @@ struct Order {
     done: oneshot::Sender<()>,
 }
 
-/// Count of a purge under way.
+/// Running count of a purge.
 pub(crate) struct Count {
     pub(crate) removed: Arc<AtomicUsize>,
-    /// Resolves when the pass is through, to an error if it failed.
+    /// Resolves at the end of the pass, to an error if it failed.
     pub(crate) done: oneshot::Receiver<()>,
 }
 
-/// Most purges that one pass counts; further ones are in force all the same.
+/// Most purges that one pass counts; excess is in force, but not counted.
 const MAX_ORDERS: usize = 64;
 
 /// Entries between two rests: some 40 µs of work.
@@ -61,12 +62,14 @@ const SLICE: usize = 256;
 /// Rest after each slice, so that a pass takes a fifth of one processor and no more.
 const REST: Duration = Duration::from_micros(200);
 
-/// Rest between two passes that nobody waits for.
+/// Rest between two passes without a waiter.
 const PAUSE: Duration = Duration::from_secs(1);
 
 impl Sweeper {
+    /// Starts the thread.
+    ///
     /// # Errors
-    /// Where the system gives no thread.
+    /// Fails if the system provides no thread.
     pub(crate) fn start<K: Keep>(log: Arc<PurgeLog>, cache: Arc<FactCache<K>>) -> io::Result<Self> {
         let shared = Arc::new(Shared { log, state: Mutex::default(), wake: Condvar::new() });
         let own = Arc::clone(&shared);
@@ -75,8 +78,8 @@ impl Sweeper {
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Puts a purge in force and has what it means freed at some time, but for what is named by its key: whoever knows
-    /// that can remove it without a pass.
+    /// Puts a purge in force, and schedules a pass unless all marks are single keys, which the caller
+    /// removes without one.
     pub(crate) fn purge(&self, marks: &[(usize, Mark)]) {
         let mut state = self.shared.lock();
         self.shared.log.append(marks);
@@ -86,11 +89,11 @@ impl Sweeper {
         }
     }
 
-    /// The same, counted by a pass that begins as soon as the one under way is through. `None` where too many are to
-    /// be counted already.
+    /// Puts a purge in force, counted by a pass that begins as soon as the current one ends. `None` if
+    /// too many are waiting to be counted.
     pub(crate) fn purge_counted(&self, marks: Vec<(usize, Mark)>) -> Option<Count> {
         let mut state = self.shared.lock();
-        // While the state is held: no pass begins that would free something for this purge uncounted.
+        // While the lock is held: no pass may begin that would free entries of this purge uncounted.
         let number = self.shared.log.append(&marks);
         state.is_due = true;
         self.shared.wake.notify_one();
@@ -110,7 +113,7 @@ impl Drop for Sweeper {
         self.shared.wake.notify_one();
         // Within a slice.
         if let Some(Err(_)) = self.thread.take().map(JoinHandle::join) {
-            tracing::error!("the cache sweeper panicked");
+            tracing::error!("cache sweeper panicked");
         }
     }
 }
@@ -122,15 +125,15 @@ impl Shared {
             match catch_unwind(AssertUnwindSafe(|| self.pass(cache, up_to, &orders))) {
                 Ok(Pass::Through) => orders.into_iter().for_each(Order::settle),
                 Ok(Pass::Over) => return,
-                // Whoever waits learns it from the order that is dropped.
+                // The dropped order tells its waiter.
                 Err(_) => tracing::error!("cache sweep panicked; purges are in force, but not counted"),
             }
             rested = Instant::now() + PAUSE;
         }
     }
 
-    /// Waits for a pass to be due: at once where somebody waits for it, else not before `rested`. Gives the purges to
-    /// count and the number of the latest one that the pass is for; `None` at the end.
+    /// Waits for a pass to be due: at once if one is waited for, else not before `rested`. Returns the
+    /// purges to count, and the number of the latest one that the pass covers; `None` at the end.
     fn next(&self, rested: Instant) -> Option<(Vec<Order>, u64)> {
         let mut state = self.lock();
         loop {
@@ -150,7 +153,8 @@ impl Shared {
         }
     }
 
-    /// Removes what purges up to a number refuse. What a newer one refuses is left to the next pass, which counts it.
+    /// Removes what purges up to a number refuse. A newer purge is left to the next pass, which counts
+    /// it.
     fn pass<K: Keep>(&self, cache: &FactCache<K>, up_to: u64, orders: &[Order]) -> Pass {
         let mut visited = 0;
         for entry in cache.entries() {
@@ -162,7 +166,7 @@ impl Shared {
             if !self.is_refused(&key, &stamp, up_to) || !entry.remove() {
                 continue;
             }
-            if let Some(order) = orders.iter().find(|order| order.means(key, &stamp)) {
+            if let Some(order) = orders.iter().find(|order| order.selects(key, &stamp)) {
                 order.removed.fetch_add(1, Relaxed);
             }
         }
@@ -170,9 +174,10 @@ impl Shared {
     }
 
     fn is_refused(&self, key: &Key, stamp: &Stamp, up_to: u64) -> bool {
-        let purges = self.log.at(stamp.place.into());
-        purges
-            .is_some_and(|purges| purges.refuse(key, stamp) && purges.newest_that_means(key, stamp) <= up_to)
+        let purges = self.log.at(stamp.slot.into());
+        purges.is_some_and(|purges| {
+            purges.refuse(key, stamp) && purges.newest_that_selects(key, stamp) <= up_to
+        })
     }
 
     fn is_over_after(&self, rest: Duration) -> bool {
@@ -193,13 +198,13 @@ enum Pass {
 
 impl Order {
     fn settle(self) {
-        // Whoever asked for the count may be gone.
+        // The waiter may have left.
         let _ = self.done.send(());
     }
 
-    fn means(&self, key: Key, stamp: &Stamp) -> bool {
+    fn selects(&self, key: Key, stamp: &Stamp) -> bool {
         let is_older = stamp.number < self.number;
-        let mut here = self.marks.iter().filter(|(place, _)| *place == usize::from(stamp.place));
-        is_older && here.any(|(_, mark)| mark.means(key, stamp.tags))
+        let mut here = self.marks.iter().filter(|(slot, _)| *slot == usize::from(stamp.slot));
+        is_older && here.any(|(_, mark)| mark.selects(key, stamp.tags))
     }
 }

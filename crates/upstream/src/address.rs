@@ -4,22 +4,22 @@ use introspectd_core::text::is_loopback;
 use introspectd_settings::Section;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-/// Where a provider is: `http` or `https`, a host, perhaps a path.
+/// Address of a provider: `http` or `https`, a host, perhaps a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     /// The address byte for byte as written.
     uri: Uri,
-    /// Without a `/` at the end, and without the query.
+    /// Address without its query and without a `/` at the end.
     base: String,
 }
 
-/// The text is no address of a provider.
+/// Reason why a text is no address of a provider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidAddress {
-    /// It is no URL at all.
+    /// Invalid URL.
     #[error("is no URL")]
     Unreadable,
-    /// Another scheme than `http` and `https`, or none.
+    /// Scheme other than `http` and `https`, or none.
     #[error("is no http or https URL")]
     Scheme,
     /// `user:password@`, which would be logged with the address.
@@ -33,7 +33,7 @@ impl Address {
     /// Reads a URL.
     ///
     /// # Errors
-    /// [`InvalidAddress`] says what is wrong with it.
+    /// [`InvalidAddress`] with the reason.
     pub fn parse(text: &str) -> Result<Self, InvalidAddress> {
         if text.contains('#') {
             return Err(InvalidAddress::Unreadable);
@@ -63,7 +63,7 @@ impl Address {
         section.required_parsed(key, REMEDY, Self::parse).map(|it| it.judged(section, key, allow_http))
     }
 
-    /// The same, of a key that need not be there.
+    /// Reads an optional key.
     pub(crate) fn read_optional(section: &mut Section, key: &str, allow_http: bool) -> Option<Self> {
         section.parsed(key, REMEDY, Self::parse).map(|it| it.judged(section, key, allow_http))
     }
@@ -79,22 +79,22 @@ impl Address {
         self
     }
 
-    /// Whether the way there is encrypted, or does not leave the machine.
+    /// Returns true if the connection is encrypted or does not leave the machine.
     pub fn is_private(&self) -> bool {
         self.is_https() || self.uri.host().is_some_and(is_loopback)
     }
 
-    /// Whether it is an `https` address.
+    /// Returns true for an `https` address.
     pub fn is_https(&self) -> bool {
         self.uri.scheme() == Some(&Scheme::HTTPS)
     }
 
-    /// Whether a query follows the path.
+    /// Returns true if a query follows the path.
     pub fn has_query(&self) -> bool {
         self.uri.query().is_some()
     }
 
-    /// Whether another address names the same resource, as far as anybody can tell: a `/` at the end makes no difference
+    /// Returns true if both addresses probably name the same resource: a `/` at the end makes no difference
     /// at most servers.
     pub fn is_same_place(&self, other: &Self) -> bool {
         self.base.eq_ignore_ascii_case(&other.base) && self.uri.query() == other.uri.query()
@@ -105,34 +105,34 @@ impl Address {
         &self.uri
     }
 
-    /// The address with a fixed path (`/v1/iam`) below it.
+    /// Returns the address with a fixed path (`/v1/iam`) below it.
     ///
     /// # Errors
-    /// [`Refused`] where it is too long for a URL.
+    /// [`Refused`] if it is too long for a URL.
     pub fn below(&self, path: &str) -> Result<Uri, Refused> {
         format!("{}{path}", self.base).parse().map_err(|_| Refused)
     }
 
-    /// The address with a fixed path and one segment below it.
+    /// Returns the address with a fixed path and one segment below it.
     ///
     /// # Errors
-    /// [`Refused`] where it is too long for a URL.
+    /// [`Refused`] if it is too long for a URL.
     pub fn with_segment(&self, path: &str, segment: &Segment) -> Result<Uri, Refused> {
         self.below(&format!("{path}/{}", segment.encoded))
     }
 
-    /// The same with a fixed query (`action=revoke`).
+    /// Returns the address with a fixed path, one segment and a fixed query (`action=revoke`).
     ///
     /// # Errors
-    /// [`Refused`] where it is too long for a URL.
+    /// [`Refused`] if it is too long for a URL.
     pub fn with_segment_and_query(&self, path: &str, segment: &Segment, query: &str) -> Result<Uri, Refused> {
         self.below(&format!("{path}/{}?{query}", segment.encoded))
     }
 
-    /// The address with a fixed path and a query of these names and values, which may hold anything.
+    /// Returns the address with a fixed path and a query of these names and values, which may hold any text.
     ///
     /// # Errors
-    /// [`Refused`] where it is too long for a URL.
+    /// [`Refused`] if it is too long for a URL.
     pub fn with_query<V: AsRef<str>>(&self, path: &str, query: &[(&str, V)]) -> Result<Uri, Refused> {
         // A space is `%20`, which those who read it as a form understand as well as those who do not.
         let encoded = |text| utf8_percent_encode(text, UNRESERVED);
@@ -144,7 +144,7 @@ impl Address {
     }
 }
 
-/// An identifier fit to be one segment of a vendor's URL, percent-encoded.
+/// Identifier that is safe as one segment of a vendor's URL, percent-encoded.
 ///
 /// Encoding alone does not make it fit: proxies decode `%2F`, resolve `..` and cut at `;`, and our
 /// administrative credential is on the request (`/owners` lists every token of a TIBCO server,
@@ -154,16 +154,16 @@ pub struct Segment {
     encoded: String,
 }
 
-/// The identifier would name something else than a token, so nothing is sent.
+/// Refusal of an identifier that would name something other than a token, so that nothing is sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the identifier is not fit for a URL")]
 pub struct Refused;
 
-/// RFC 3986 section 2.3: what stands for itself wherever it is.
+/// Unreserved characters of RFC 3986 section 2.3.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 impl Segment {
-    /// Takes an identifier that is not empty, not only dots, without `/ \ ? # % ;` and control
+    /// Accepts an identifier that is not empty, not only dots, without `/ \ ? # % ;` and control
     /// characters, and none of `reserved` in any case.
     ///
     /// # Errors

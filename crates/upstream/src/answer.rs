@@ -22,7 +22,7 @@ pub fn object<T: DeserializeOwned>(body: &[u8]) -> Result<T, BadAnswer> {
     Ok(object)
 }
 
-/// Which member of the struct an error is about. Only errors of type name one: where the text is no
+/// Names the member of the struct that an error is about. Only errors of type have one: in text that is no
 /// JSON, the path could hold a name of the provider's choosing.
 fn member(error: &serde_path_to_error::Error<serde_json::Error>) -> BadAnswer {
     if !error.inner().is_data() {
@@ -39,7 +39,7 @@ fn member(error: &serde_path_to_error::Error<serde_json::Error>) -> BadAnswer {
     }
 }
 
-/// Sorts out the statuses that say nothing about any token, whichever vendor sends them.
+/// Refuses statuses that say nothing about any token, whichever vendor sends them.
 pub(crate) fn screen(status: StatusCode, headers: &HeaderMap, now: Timestamp) -> Result<(), Failure> {
     let code = status.as_u16();
     match code {
@@ -53,7 +53,7 @@ pub(crate) fn screen(status: StatusCode, headers: &HeaderMap, now: Timestamp) ->
     }
 }
 
-/// Longest wait that a provider may ask for.
+/// Longest accepted `Retry-After`.
 const MAX_WAIT: Duration = Duration::from_secs(60 * 60);
 
 /// Reads `Retry-After` (RFC 9110 section 10.2.3): seconds, or a date, which is counted from the answer's own `Date`, and

@@ -30,7 +30,7 @@ pub(crate) fn renewed<T>(
     }))
 }
 
-/// Whether Basic credentials are form-urlencoded inside, as RFC 6749 section 2.3.1 says. ZITADEL
+/// Form-urlencoding inside Basic credentials, as RFC 6749 section 2.3.1 requires. ZITADEL
 /// needs it, some servers break on it.
 pub(crate) fn read_encoding(table: &mut Section) -> bool {
     let encoding = table.parsed("encoding", "Write \"form\" or \"plain\".", |text| match text {

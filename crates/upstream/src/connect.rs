@@ -30,7 +30,7 @@ pub(crate) struct Origin {
     port: u16,
 }
 
-/// Why there is no connection.
+/// Reason why a connection failed.
 #[derive(Debug)]
 pub(crate) enum ConnectError {
     Name(NameError),
@@ -38,7 +38,7 @@ pub(crate) enum ConnectError {
     Tls(io::Error),
 }
 
-/// A connection, encrypted or not.
+/// Connection, encrypted or not.
 pub(crate) struct Connected {
     pub(crate) stream: Stream,
     pub(crate) probe: Probe,
@@ -46,7 +46,7 @@ pub(crate) struct Connected {
     pub(crate) is_http2: bool,
 }
 
-/// Bytes of HTTP, with a note whether any came.
+/// Stream of HTTP bytes that records if any arrived.
 pub(crate) struct Stream {
     bytes: Bytes,
     heard: Arc<AtomicBool>,
@@ -57,7 +57,7 @@ enum Bytes {
     Tls(Box<TlsStream<Socket>>),
 }
 
-/// The socket below, which the pool may look at.
+/// Socket below, which the pool may inspect.
 #[derive(Debug)]
 pub(crate) struct Socket(Arc<TcpStream>);
 
@@ -125,7 +125,8 @@ async fn open(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
     }
 }
 
-/// The addresses with the families in turns, so that one that is not routed costs one head start (RFC 8305 section 4).
+/// Alternates the families of the addresses, so that an unrouted one costs one head start (RFC 8305
+/// section 4).
 fn alternating(addresses: &[IpAddr]) -> VecDeque<IpAddr> {
     let first_is_v6 = addresses.first().is_some_and(IpAddr::is_ipv6);
     let (first, second): (Vec<_>, Vec<_>) =
@@ -139,7 +140,7 @@ fn alternating(addresses: &[IpAddr]) -> VecDeque<IpAddr> {
 }
 
 impl Probe {
-    /// Whether the socket is open and nothing has arrived that was not read, the end of the stream included. Asks the
+    /// Returns true if the socket is open and nothing unread has arrived, the end of the stream included. Asks the
     /// system: what the runtime knows of a socket is as old as its last turn.
     pub(crate) fn is_silent(&self) -> bool {
         let Some(socket) = self.socket.upgrade() else { return false };
@@ -147,12 +148,12 @@ impl Probe {
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Forgets what came so far.
+    /// Resets the record of arrived bytes.
     pub(crate) fn listen(&self) {
         self.heard.store(false, Ordering::Relaxed);
     }
 
-    /// Returns true once a byte of HTTP has come since.
+    /// Returns true once a byte of HTTP has arrived since.
     pub(crate) fn has_heard(&self) -> bool {
         self.heard.load(Ordering::Relaxed)
     }

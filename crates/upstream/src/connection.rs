@@ -10,10 +10,10 @@ use crate::dialect::Dialect;
 use crate::renewed::Renewed;
 use crate::tls;
 
-/// How to reach a provider, as its configuration says: address, credentials, deadline, TLS.
+/// Configured connection to a provider: address, credentials, deadline, TLS.
 #[derive(Debug)]
 pub struct Connection {
-    /// Where it is.
+    /// Address of the provider.
     pub address: Address,
     pub(crate) tls: Renewed<Arc<ClientConfig>>,
     pub(crate) timeout: Duration,
@@ -36,7 +36,7 @@ impl Connection {
         Self::read_with_other(section, address_key, None, dialect).map(|(connection, _)| connection)
     }
 
-    /// The same for a provider that may have a second address, under `other_key`, with the same credentials.
+    /// Reads a provider that may have a second address, under `other_key`, with the same credentials.
     pub fn read_with_other(
         section: &mut Section,
         address_key: &str,

@@ -14,7 +14,7 @@ use crate::grant_request::GrantRequest;
 use crate::pool::Pool;
 use crate::renewed::Renewed;
 
-/// How we authenticate to a provider, ready to use.
+/// Credentials for a provider, ready to use.
 #[derive(Debug)]
 pub(crate) enum Credentials {
     None,
@@ -28,7 +28,7 @@ pub(crate) enum Credentials {
     Grant(Arc<Grant>),
 }
 
-/// The same, as read.
+/// Credentials as configured.
 #[derive(Debug)]
 pub(crate) enum CredentialConfig {
     Ready(Credentials),
@@ -48,7 +48,7 @@ impl CredentialConfig {
         }
     }
 
-    /// Whether they take us to an `https` address of their own.
+    /// Returns true if the credentials need an `https` address of their own.
     pub(crate) fn is_https(&self) -> bool {
         match self {
             Self::Ready(_) => false,

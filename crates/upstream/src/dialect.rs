@@ -1,11 +1,11 @@
-/// What differs between vendors in reaching them.
+/// Differences between vendors in how they are reached.
 #[derive(Debug, Clone, Copy)]
 pub enum Dialect {
-    /// Questions are GETs below a `base_url`.
+    /// Requests are GETs below a `base_url`.
     Rest,
-    /// Questions are GETs below a `base_url`; `client_credentials` are exchanged by a JSON body at
+    /// Requests are GETs below a `base_url`; `client_credentials` are exchanged by a JSON body at
     /// this path below it.
     RestWithJsonGrant(&'static str),
-    /// Questions are forms posted to an endpoint, so that credentials may stand in them.
+    /// Requests are forms posted to an endpoint, which may contain credentials.
     FormEndpoint,
 }

@@ -12,23 +12,23 @@ use tokio::time::Instant;
 use crate::answer::object;
 use crate::pool::{Lease, MAX_BODY, Reply};
 
-/// The objects of a JSON array, read one by one as they arrive: an array of any length takes the room of one element, at
+/// Objects of a JSON array, read one by one as they arrive: an array of any length takes the room of one element, at
 /// most 1 MiB, and of what the connection has read ahead. May hold secrets, so it does not print.
 ///
-/// Who drops it gives up the rest.
+/// Dropping the value gives up the rest.
 pub struct Elements {
     body: Incoming,
     lease: Option<Box<Lease>>,
-    /// What has arrived and was not looked at.
+    /// Bytes that arrived and were not read.
     piece: Bytes,
     cutter: Cutter,
-    /// How long the provider may be silent.
+    /// Longest silence of the provider.
     silence: Duration,
     end: Instant,
     health: Option<Arc<HealthRecord>>,
 }
 
-/// How many times a provider's timeout a whole list may take. By default this is half a minute, which leaves our caller,
+/// Longest time of a list, in timeouts of its provider. By default this is half a minute, which leaves our caller,
 /// whose client waits for a minute, time to hear of it. A provider with longer lists is given a longer timeout.
 const LONGEST: u32 = 15;
 
@@ -52,7 +52,7 @@ impl Elements {
         self.health = Some(health);
     }
 
-    /// The next object, read strictly like [`object`]; `None` at the array's end, behind which there was nothing.
+    /// Returns the next object, read strictly like [`object`]; `None` at the array's end, if nothing follows it.
     ///
     /// # Errors
     /// [`Failure::Timeout`] where the provider is silent for its timeout, or the list takes 15 times that. Else
@@ -106,14 +106,14 @@ fn in_array(error: BadAnswer) -> BadAnswer {
     if error == BadAnswer::NotAnObject { BadAnswer::NotAnArray } else { error }
 }
 
-/// Cuts the text of an array into the texts of its elements, in whichever pieces it comes. What stands in an element is
+/// Cutter of an array's text into its elements, in whichever pieces it comes. The contents of an element are
 /// for its reader to judge: where each of them is JSON, the whole is.
 #[derive(Default)]
 struct Cutter {
     place: Place,
-    /// Of the element under way, without the space before it.
+    /// Text of the current element, without the space before it.
     text: Vec<u8>,
-    /// How many brackets in it are open.
+    /// Open brackets in it.
     depth: usize,
     string: Quoted,
 }
@@ -122,13 +122,13 @@ struct Cutter {
 enum Place {
     #[default]
     Before,
-    /// In the array, before the end of its first element.
+    /// Inside the array, before the end of its first element.
     First,
     Further,
     Behind,
 }
 
-/// Whether a string is open, in which brackets and commas mean nothing.
+/// State of a string, in which brackets and commas mean nothing.
 #[derive(Default, Clone, Copy)]
 enum Quoted {
     #[default]

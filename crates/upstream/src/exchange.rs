@@ -1,4 +1,4 @@
-//! Exchange in the open, to look for faults in it.
+//! Exchange that can be inspected for faults.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -19,7 +19,7 @@ pub struct Exchange<T> {
     pub head: Option<Head>,
     /// Body of the response, its coding undone, if it came whole. May hold secrets, so it does not print.
     pub body: Option<Bytes>,
-    /// Outcome that the service would go on with.
+    /// Outcome that the service would use.
     pub outcome: Result<T, Failure>,
 }
 

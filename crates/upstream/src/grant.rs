@@ -14,11 +14,11 @@ use crate::grant_request::{GrantRequest, Issued};
 use crate::pool::Pool;
 use crate::stage::Stage;
 
-/// A bearer token of our own, by the grant `client_credentials` (RFC 6749 section 4.4).
+/// Bearer token of our own, by the grant `client_credentials` (RFC 6749 section 4.4).
 ///
-/// It is renewed before it ends and after a 401, by one flight for all who wait: they share its
-/// outcome, good or bad. The flight has a task and a deadline of its own. Flown within a question it
-/// would end with that question, and the next in line, with less time left, would begin anew: under
+/// It is renewed before it ends and after a 401, by one flight for all waiters: they share its
+/// outcome, good or bad. The flight has a task and a deadline of its own. As part of a request it
+/// would end with that request, and the next waiter, with less time left, would start over: under
 /// load and with a slow token endpoint, none would ever arrive.
 pub(crate) struct Grant {
     request: GrantRequest,
@@ -30,30 +30,30 @@ pub(crate) struct Grant {
     stage: Stage,
     /// Held by the flight.
     renewal: Arc<Mutex<()>>,
-    /// How many renewals have ended; whoever waited through one takes its outcome.
+    /// Number of renewals that have ended; a request that waited through one takes its outcome.
     renewals: AtomicU64,
     last_failure: std::sync::Mutex<Option<GrantFailure>>,
 }
 
 struct GrantFailure {
     failure: Failure,
-    /// By [`Clock::elapsed`].
+    /// Moment by [`Clock::elapsed`].
     at: Duration,
     /// Time of its last line in the log.
     logged_at: Duration,
 }
 
-/// Rest of a renewal before the end after a failure, without which every question would try again, and time between two
+/// Pause after a failed early renewal, without which every request would try again, and time between two
 /// lines in the log about the same failure.
 const REST: Duration = Duration::from_secs(1);
 
 /// Shortest use of a token. Without it, a server whose tokens are over at once would be asked for one each time.
 const LEAST_LIFE: Duration = Duration::from_secs(1);
 
-/// A token in hand.
+/// Held token.
 pub(crate) struct Held {
     header: HeaderValue,
-    /// By [`Clock::elapsed`]. `None`: the server did not say, so it serves until a 401.
+    /// Moment by [`Clock::elapsed`]. `None`: the server did not say, so it serves until a 401.
     ends: Option<Ends>,
 }
 
@@ -77,7 +77,7 @@ impl Grant {
         }
     }
 
-    /// The token to use now. A renewal before the end holds nobody up: meanwhile the old one serves.
+    /// Returns the token to use now. An early renewal delays no request: meanwhile the old token serves.
     pub(crate) async fn bearer(self: &Arc<Self>) -> Result<Arc<Held>, Failure> {
         // Before `held`, so that a renewal which ends in between counts as waited for.
         let seen = self.renewals.load(Ordering::Acquire);
@@ -97,7 +97,7 @@ impl Grant {
         }
     }
 
-    /// Another token than the one that was refused.
+    /// Returns another token than the refused one.
     pub(crate) async fn after_refusal(self: &Arc<Self>, refused: &Arc<Held>) -> Result<Arc<Held>, Failure> {
         let seen = self.renewals.load(Ordering::Acquire);
         match self.held.load_full() {
@@ -155,7 +155,7 @@ impl Grant {
         outcome
     }
 
-    /// Notes how a renewal went. Returns whether its failure is to have a line in the log.
+    /// Records the outcome of a renewal, and returns true if its failure gets a line in the log.
     fn note(&self, failure: Option<&Failure>, at: Duration) -> bool {
         let mut last = self.last_failure();
         let known = last.as_ref().filter(|last| Some(&last.failure) == failure && at < last.logged_at + REST);

@@ -18,7 +18,7 @@ use crate::renewed::Renewed;
 use crate::request::Request;
 use crate::stage::Stage;
 
-/// How a token of our own is asked for.
+/// Request for a token of our own.
 pub(crate) struct GrantRequest {
     endpoint: Uri,
     form: GrantForm,
@@ -42,7 +42,7 @@ struct Client {
     secret: Renewed<SecretString>,
 }
 
-/// A token as it was issued.
+/// Issued token.
 pub(crate) struct Issued {
     /// `Authorization`, marked sensitive.
     pub(crate) header: HeaderValue,
@@ -161,7 +161,7 @@ struct GrantAnswer {
     expires_in: Option<Box<RawValue>>,
 }
 
-/// Longest life that a grant is believed to have. Whoever issues longer ones may take them back sooner.
+/// Longest life that a grant is believed to have. A server that issues longer ones may revoke them sooner.
 const MAX_LIFE: f64 = 86_400.0;
 
 fn life(seconds: &RawValue) -> Result<Duration, BadAnswer> {

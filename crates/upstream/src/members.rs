@@ -1,4 +1,4 @@
-//! Members of an answer, read one by one: what is wrong with one that only describes costs that one.
+//! Members of an answer, read one by one: an error in one that only describes costs that one.
 
 use introspectd_core::{BadAnswer, Json, Members, RawMembers};
 use serde::de::DeserializeOwned;
@@ -6,17 +6,17 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Reads a member that only describes (`#[serde(default, deserialize_with = "described")]`): what cannot be read, such as
-/// a lone surrogate, is as good as absent.
+/// Reads a member that only describes (`#[serde(default, deserialize_with = "described")]`). An unreadable one, such as
+/// a lone surrogate, counts as absent.
 ///
 /// # Errors
-/// Where the text is no JSON.
+/// Fails if the text is not JSON.
 pub fn described<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     let raw = Box::<RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).ok().filter(|value: &Value| !value.is_null()))
 }
 
-/// Members of an object that were not asked for yet.
+/// Members of an object that were not read yet.
 #[derive(Debug)]
 pub struct Unread<'a>(RawMembers<'a>);
 
@@ -35,10 +35,10 @@ impl<'a> Unread<'a> {
         serde_json::from_str(text).map(Self).map_err(|_| BadAnswer::NotAnObject)
     }
 
-    /// A member that decides, as it was sent; null is as good as absent.
+    /// Takes a member that decides, as it was sent; null counts as absent.
     ///
     /// # Errors
-    /// [`BadAnswer::Member`] where it stands there twice.
+    /// [`BadAnswer::Member`] if it appears twice.
     pub fn raw(&mut self, name: &'static str) -> Result<Option<&'a RawValue>, BadAnswer> {
         if self.0.repeated.iter().any(|repeated| repeated == name) {
             return Err(BadAnswer::member(name));
@@ -46,28 +46,28 @@ impl<'a> Unread<'a> {
         Ok(self.0.members.remove(name).filter(|raw| raw.get() != "null"))
     }
 
-    /// A member that decides, of this type.
+    /// Takes a member that decides, of this type.
     ///
     /// # Errors
-    /// [`BadAnswer::Member`] where it is of another type or stands there twice.
+    /// [`BadAnswer::Member`] if it is of another type or appears twice.
     pub fn take<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<Option<T>, BadAnswer> {
         let read = |raw: &RawValue| serde_json::from_str(raw.get()).map_err(|_| BadAnswer::member(name));
         self.raw(name)?.map(read).transpose()
     }
 
-    /// A member that only describes, if it can be read.
+    /// Takes a member that only describes, if it can be read.
     ///
     /// # Errors
-    /// [`BadAnswer::Member`] where it stands there twice.
+    /// [`BadAnswer::Member`] if it appears twice.
     pub fn describing(&mut self, name: &'static str) -> Result<Option<Json>, BadAnswer> {
         Ok(self.raw(name)?.and_then(Json::read))
     }
 
-    /// The others, null included. Of those that only describe, what cannot be read is dropped, and the last of several
+    /// Takes the others, null included. Of those that only describe, unreadable ones are dropped, and the last of several
     /// counts.
     ///
     /// # Errors
-    /// [`BadAnswer::Member`] of one that `decides` and cannot be read or stands there twice.
+    /// [`BadAnswer::Member`] of one that `decides` and cannot be read or appears twice.
     pub fn rest(self, decides: impl Fn(&str) -> bool) -> Result<Members, BadAnswer> {
         let RawMembers { members, repeated } = self.0;
         if let Some(name) = repeated.iter().find(|name| decides(name)) {

@@ -18,11 +18,11 @@ pub struct Outbound {
     net: Net,
 }
 
-/// Threads named `upstream-N`. What they do is moving bytes and TLS; a second one keeps a handshake from holding up
+/// Threads named `upstream-N`, which move bytes and do TLS. A second one keeps a handshake from delaying
 /// answers.
 const THREADS: usize = 2;
 
-/// Access to the threads and names, for whoever asks providers.
+/// Access of a provider's client to the threads and names.
 #[derive(Debug, Clone)]
 pub(crate) struct Net {
     /// `None`: the caller's own runtime.
@@ -34,7 +34,7 @@ impl Outbound {
     /// Starts the threads. Names are resolved as the system's `/etc/hosts` and `/etc/resolv.conf` say.
     ///
     /// # Errors
-    /// Where the system gives no threads.
+    /// Fails if the system provides no threads.
     pub fn start(clock: Arc<dyn Clock>) -> io::Result<Self> {
         let mut numbers = 0..THREADS;
         let numbers = std::sync::Mutex::new(move || numbers.next().unwrap_or(THREADS));
@@ -53,7 +53,7 @@ impl Outbound {
         Ok(Self { runtime: Some(runtime), net })
     }
 
-    /// Runs connections on the runtime of whoever asks, without threads of their own.
+    /// Runs connections on the caller's runtime, without threads of their own.
     pub fn here(clock: Arc<dyn Clock>) -> Self {
         Self { runtime: None, net: Net { threads: None, names: Names::system(clock) } }
     }
@@ -90,7 +90,8 @@ impl Net {
         }
     }
 
-    /// Runs a task there. Dropping the future ends the task. `None` where the task panicked or the threads ended.
+    /// Runs a task on the threads. Dropping the future ends the task. `None` if it panicked or the threads
+    /// ended.
     pub(crate) async fn run<F>(&self, task: F) -> Option<F::Output>
     where
         F: Future<Output: Send + 'static> + Send + 'static,

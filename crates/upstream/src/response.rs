@@ -7,9 +7,9 @@ use crate::elements::Elements;
 /// Response of a provider that may say something about the token: no redirect, no refusal of our credentials, no 429 and
 /// no 5xx. May hold secrets, so it neither prints nor leaves the adapter.
 pub struct Response {
-    /// What is left: 2xx, and 4xx other than 429 and, unless the request was relayed, 401 and 403.
+    /// Status: 2xx, or 4xx other than 429 and, unless the request was relayed, 401 and 403.
     pub status: StatusCode,
-    /// At most 1 MiB. Empty where the request was streamed and the status is 200.
+    /// Body of at most 1 MiB. Empty if the request was streamed and the status is 200.
     pub body: Bytes,
     pub(crate) headers: HeaderMap,
     pub(crate) elements: Option<Elements>,
@@ -17,7 +17,7 @@ pub struct Response {
 
 /// Response to a streamed request.
 pub enum List {
-    /// 200: the list, as far as anybody knows before it is read.
+    /// Status 200: presumably the list, which is not read yet.
     Elements(Elements),
     /// Any other status that may say something.
     Response(Response),

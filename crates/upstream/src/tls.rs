@@ -11,7 +11,7 @@ use crate::renewed::Renewed;
 /// Reads `tls = { ca, certificate, key }`: PEM files. `ca` takes the place of the system's
 /// authorities; `certificate` and `key` are what we show to a server that asks for them.
 ///
-/// The files are looked at when a connection is opened.
+/// The files are checked for changes when a connection is opened.
 pub(crate) fn read(section: &mut Section, https: bool) -> Option<Renewed<Arc<ClientConfig>>> {
     let mut table = section.section("tls");
     let ca = table.text("ca");
@@ -41,7 +41,7 @@ pub(crate) fn read(section: &mut Section, https: bool) -> Option<Renewed<Arc<Cli
 }
 
 struct Files {
-    /// True where any address is https.
+    /// True if any address is https.
     https: bool,
     ca: Option<String>,
     /// Certificate and key.

@@ -128,7 +128,7 @@ async fn an_issued_token_is_active_at_once() {
     assert_eq!(bench.ask("t").await, active(Source::Miss));
 }
 
-/// Its answer was decided before the token was bound.
+/// The answer was decided before the token was bound.
 #[tokio::test]
 async fn a_question_under_way_is_asked_again_when_the_token_is_bound() {
     let (bench, bank) = bench();
@@ -142,7 +142,7 @@ async fn a_question_under_way_is_asked_again_when_the_token_is_bound() {
 }
 
 #[tokio::test]
-async fn who_needs_no_bindings_is_not_asked() {
+async fn provider_without_bindings_gets_no_request() {
     let fake = Fake::new();
     let bench = Bench::new(vec![upstream("as", &fake, Some(prefix("")))], &Unmatched::Reject, LIMITS);
     let bound = bench.resolver.bind(&value("t"), &id("i"), &name("as"), false).await;
@@ -153,7 +153,7 @@ async fn who_needs_no_bindings_is_not_asked() {
 }
 
 #[tokio::test]
-async fn the_record_of_a_revoked_token_is_forgotten_with_it() {
+async fn revocation_purges_the_bound_record() {
     let (bench, _) = bench();
     bench.resolver.bind(&value("t"), &id("i"), &name("as"), false).await.unwrap();
     assert_eq!(bench.lookup("i", "as").await, active(Source::Miss));

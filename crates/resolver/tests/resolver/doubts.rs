@@ -92,7 +92,7 @@ async fn an_answer_that_is_none_but_its_own_is_given_and_not_kept() {
 }
 
 #[tokio::test]
-async fn questions_whose_answers_are_all_doubted_end() {
+async fn requests_whose_answers_are_all_doubted_end() {
     let (bench, provider) = Doubtful::bench();
     provider.fake.script("t", good());
     provider.fake.hold();

@@ -1,4 +1,4 @@
-//! What is told of an answer is what the answer goes by.
+//! Explanations give the reasons that the answer is made of.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,7 +25,7 @@ fn names<'a>(explanation: &Explanation<'a, Token>) -> Vec<&'a str> {
     explanation.accounts.iter().map(|account| account.provider.as_str()).collect()
 }
 
-/// By way of the cache, a question of another, its own.
+/// Source of an account: the cache, another's request, or its own.
 fn source(account: &Account<'_, Token>) -> Source {
     account.answer.as_ref().unwrap().outcome.as_ref().unwrap().source
 }
@@ -73,7 +73,7 @@ async fn the_age_and_the_rest_of_a_fact_are_told() {
 }
 
 #[tokio::test]
-async fn a_fact_that_stands_in_is_told_with_what_it_stands_in_for() {
+async fn stale_fact_is_explained_with_its_failure() {
     let limits = CacheLimits { stale_if_error: Duration::from_secs(9000), ..LIMITS };
     let (bench, fake) = Bench::single(limits);
     fake.script("t", good());
@@ -99,7 +99,7 @@ async fn a_failure_is_told_and_is_the_outcome() {
 }
 
 #[tokio::test]
-async fn who_is_known_to_vouch_spares_the_others_the_question() {
+async fn cached_active_fact_spares_other_providers_the_request() {
     let (one, other) = (Fake::new(), Fake::new());
     let upstreams =
         vec![upstream("one", &one, Some(regex("t"))), upstream("other", &other, Some(regex("t")))];

@@ -32,7 +32,7 @@ async fn a_failure_about_one_token_leaves_the_others_alone() {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_provider_fails_its_waiters_and_nobody_after_them() {
+async fn panic_in_an_adapter_fails_its_waiters_only() {
     let (bench, provider) = Bench::single(LIMITS);
     provider.script("t", Answer::Panics);
     provider.hold();
@@ -51,9 +51,9 @@ async fn a_panic_in_the_provider_fails_its_waiters_and_nobody_after_them() {
     assert_eq!(bench.ask("t").await, active(Source::Miss));
 }
 
-/// On several threads, where the place of a question that ended could still seem taken.
+/// Several threads: the permit of an ended request could still seem taken.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whoever_saw_a_question_end_asks_anew() {
+async fn request_after_an_outcome_starts_a_new_flight() {
     let (bench, provider) = Bench::single(LIMITS);
     provider.script("panics", Answer::Panics);
     provider.script("fails", Failure::Timeout);

@@ -92,7 +92,7 @@ async fn all_askers_go_away_and_the_fact_is_cached() {
 
 /// A runtime that shuts down drops a spawned task on the spot, in the very call that spawns it.
 #[test]
-fn a_question_at_shutdown_is_abandoned_and_blocks_nobody() {
+fn request_at_shutdown_is_abandoned_without_blocking() {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

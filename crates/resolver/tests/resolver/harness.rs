@@ -15,7 +15,7 @@ use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolution, Resolv
 use regex::Regex;
 use tokio::sync::watch;
 
-/// Where each clock starts, in seconds.
+/// Start of each clock, in seconds.
 pub(crate) const START: i64 = 1_700_000_000;
 /// A provider's `timeout`, which its scripted answers do not keep to.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
@@ -35,7 +35,7 @@ pub(crate) const LIMITS: CacheLimits = CacheLimits {
 pub(crate) const UNCACHED: CacheLimits =
     CacheLimits { ttl: Duration::ZERO, inactive_ttl: Duration::ZERO, ..LIMITS };
 
-/// What a scripted provider does when it is asked.
+/// Behaviour of a scripted provider.
 #[derive(Debug, Clone)]
 pub(crate) enum Answer {
     Says(Introspection),
@@ -43,12 +43,12 @@ pub(crate) enum Answer {
     Panics,
 }
 
-/// What a scripted provider was asked.
+/// Request to a scripted provider.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Question {
     Token(String),
     Id(String),
-    /// To revoke the token, or the one of this id.
+    /// Revocation of the token, or of the one with this id.
     Revoke(String),
 }
 
@@ -59,7 +59,7 @@ pub(crate) struct Fake {
     can: Can,
     script: Mutex<HashMap<String, Answer>>,
     asked: watch::Sender<Vec<Question>>,
-    /// How many of the questions, in their order, may be answered.
+    /// Number of requests, in their order, that may be answered.
     answerable: watch::Sender<usize>,
     shows_revoked: AtomicBool,
 }
@@ -86,12 +86,12 @@ impl Fake {
         })
     }
 
-    /// From now on `text`, as a token and as an id, is answered so.
+    /// Answers `text` like this from now on, as a token and as an id.
     pub(crate) fn script(&self, text: &str, answer: impl Into<Answer>) {
         self.script.lock().unwrap().insert(text.to_owned(), answer.into());
     }
 
-    /// From now on confirmed revocations change nothing.
+    /// Lets confirmed revocations change nothing from now on.
     pub(crate) fn show_revoked(&self) {
         self.shows_revoked.store(true, Relaxed);
     }
@@ -246,7 +246,7 @@ impl Bench {
         (Self::new(upstreams, &Unmatched::Reject, limits), fake)
     }
 
-    /// What a caller that may ask every provider sees.
+    /// Asks as a caller that may ask every provider.
     pub(crate) async fn ask(&self, token: &str) -> Seen {
         self.ask_as(token, None, |_| true).await
     }
@@ -318,7 +318,7 @@ impl Waiting {
     }
 }
 
-/// What should come at once, so that a test whose promise is broken fails and does not hang.
+/// Bounds a wait, so that a test whose promise is broken fails and does not hang.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(60), future).await.expect("what is waited for does not come")
 }

@@ -1,4 +1,4 @@
-//! For any order of events: after a purge was answered, no hit and no waiter serves what was asked before it.
+//! Any order of events: after a purge returned, no hit and no waiter serves an earlier fact.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,16 +9,16 @@ use proptest::prelude::*;
 
 use crate::harness::{Bench, Fake, LIMITS, Seen, UNCACHED, good, name, poll_once, value};
 
-/// What may happen next. A waiter that is polled late is a worker that the system did not let run.
+/// Next event. A waiter that is polled late is a worker that the system did not let run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
     /// The first or second waiter asks, or looks for its answer.
     Poll(usize),
-    /// What was asked is answered, and each answer reaches the cache.
+    /// Requests are answered, and each answer reaches the cache.
     Land,
     /// The provider's answer becomes "inactive", and a purge is answered.
     Purge,
-    /// Somebody else asks, and waits no longer than for what is ready.
+    /// Another caller asks, and takes only what is ready.
     Look,
 }
 
@@ -26,7 +26,7 @@ const EVENTS: [Event; 5] = [Event::Poll(0), Event::Poll(1), Event::Land, Event::
 
 type Asking<'a> = Pin<Box<dyn Future<Output = Seen> + 'a>>;
 
-/// What a purge may say of the token `text`, of which the record is [`record`].
+/// Selectors of the token `text`, whose record is [`record`].
 fn targets(text: &str) -> Vec<Target> {
     vec![
         Target::Token(value(text)),
@@ -104,7 +104,7 @@ fn worlds() -> [World; 2] {
 }
 
 #[tokio::test]
-async fn no_order_of_few_events_serves_what_was_purged() {
+async fn no_order_of_few_events_serves_a_purged_fact() {
     const LENGTH: u32 = 6;
     for world in worlds() {
         for number in 0..EVENTS.len().pow(LENGTH) {
@@ -122,7 +122,7 @@ async fn no_order_of_few_events_serves_what_was_purged() {
 
 proptest! {
     #[test]
-    fn no_order_of_many_events_serves_what_was_purged(
+    fn no_order_of_many_events_serves_a_purged_fact(
         plays in prop::collection::vec(
             (prop::collection::vec(prop::sample::select(EVENTS.to_vec()), 1..30), 0usize..6),
             1..8,

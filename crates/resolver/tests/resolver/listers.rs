@@ -21,11 +21,11 @@ pub(crate) struct Lister {
     pub(crate) places: Vec<Option<Token>>,
     at_once: usize,
     lists: bool,
-    /// In each of its positions.
+    /// Handle in each position.
     handle: String,
-    /// How its next answers fail, one after the other.
+    /// Failures of the next answers, in order.
     failures: Mutex<VecDeque<Option<Failure>>>,
-    /// How long each answer takes, by the runtime's clock.
+    /// Time of each answer, by the runtime's clock.
     takes: Duration,
     asked: Mutex<Vec<(Listing, Option<Position>)>>,
 }
@@ -36,7 +36,7 @@ impl Lister {
         Self { places, at_once, lists: true, handle: "x".to_owned(), failures, takes: Duration::ZERO, asked }
     }
 
-    /// That cannot list.
+    /// Creates a provider without a list.
     pub(crate) fn unable() -> Self {
         Self { lists: false, ..Self::new(vec![], 1) }
     }
@@ -49,7 +49,7 @@ impl Lister {
         Self { takes: Duration::from_secs(seconds), ..self }
     }
 
-    /// With records of these names and times, in seconds after the start.
+    /// Creates records of these names and times, in seconds after the start.
     pub(crate) fn of(records: &[(&str, i64)], at_once: usize) -> Self {
         Self::new(records.iter().map(|(id, created)| Some(record(id, *created))).collect(), at_once)
     }
@@ -123,7 +123,7 @@ pub(crate) struct ListBench {
 }
 
 impl ListBench {
-    /// Of these providers, called `a`, `b` and so on.
+    /// Creates a resolver of these providers, called `a`, `b` and so on.
     pub(crate) fn new(listers: Vec<Lister>) -> Self {
         let listers: Vec<_> = listers.into_iter().map(Arc::new).collect();
         let entries = listers.iter().zip('a'..).map(|(lister, called)| entry(called, lister)).collect();

@@ -42,7 +42,7 @@ async fn a_record_without_a_time_counts_as_the_oldest() {
 }
 
 #[tokio::test]
-async fn the_next_page_goes_on_behind_what_was_delivered() {
+async fn next_page_continues_after_the_last_record() {
     let lists =
         ListBench::new(vec![Lister::of(&[("a1", 1), ("a3", 3), ("a4", 4)], 9), Lister::of(&[("b2", 2)], 9)]);
     let first = lists.page(2, &lists.beginning()).await;
@@ -55,7 +55,7 @@ async fn the_next_page_goes_on_behind_what_was_delivered() {
 }
 
 #[tokio::test]
-async fn a_full_page_asks_nobody_for_more() {
+async fn full_page_sends_no_further_request() {
     let lists = ListBench::new(vec![Lister::of(&[("a1", 1), ("a2", 2)], 1)]);
     let page = lists.page(1, &lists.beginning()).await;
     assert_eq!(ids(&page), ["a1"]);
@@ -66,7 +66,7 @@ async fn a_full_page_asks_nobody_for_more() {
 }
 
 #[tokio::test]
-async fn only_the_named_providers_are_asked_and_for_what_was_meant() {
+async fn only_named_providers_get_the_listing() {
     let mut lists =
         ListBench::new(vec![Lister::of(&[("a1", 1)], 9), Lister::of(&[("b1", 1)], 9)]).descending();
     lists.listing.filters = Filters { owner: Some("alice".to_owned()), ..Filters::default() };
@@ -133,7 +133,7 @@ async fn where_all_fail_there_is_no_next_page_and_a_retry_asks_again() {
     assert_eq!((again.records.len(), again.next, again.retry), (2, Positions::new(), Positions::new()));
 }
 
-/// Who fails goes on with those that have more, and is left alone where they are at their end.
+/// A failed provider continues with the others, and alone once they are at their end.
 #[tokio::test]
 async fn a_list_with_one_provider_down_comes_to_an_end() {
     let down = Lister::of(&[("a1", 1)], 9).that_fails([(); 9].map(|()| Some(Failure::Timeout)));
@@ -156,7 +156,7 @@ async fn a_list_with_one_provider_down_comes_to_an_end() {
 }
 
 #[tokio::test]
-async fn who_cannot_list_is_named_on_every_page_and_keeps_none_alive() {
+async fn provider_without_a_list_is_named_on_every_page_and_makes_no_further_one() {
     let not_so = Lister::of(&[("c1", 1)], 9).that_fails([(); 3].map(|()| Some(Failure::Unsupported)));
     let lists = ListBench::new(vec![Lister::of(&[("a1", 1), ("a2", 2)], 9), Lister::unable(), not_so]);
     let first = lists.page(1, &lists.beginning()).await;

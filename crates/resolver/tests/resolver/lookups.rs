@@ -6,7 +6,7 @@ use introspectd_resolver::{ProviderEntry, Source, Unmatched};
 use crate::harness::{Bench, Can, Fake, LIMITS, Question, Seen, active, good, name, prefix, upstream, value};
 
 #[tokio::test]
-async fn a_record_by_id_and_one_by_token_are_never_the_same_fact() {
+async fn records_by_id_and_by_token_are_different_facts() {
     let (bench, provider) = Bench::single(LIMITS);
     provider.script("x", good());
     assert_eq!(bench.lookup("x", "as").await, active(Source::Miss));
@@ -48,14 +48,14 @@ async fn a_lookup_needs_no_match() {
 }
 
 #[tokio::test]
-async fn a_lookup_at_an_unknown_provider_asks_nobody() {
+async fn lookup_at_an_unknown_provider_sends_no_request() {
     let (bench, provider) = Bench::single(LIMITS);
     assert_eq!(bench.lookup("id", "nobody").await, Seen::Inactive(Source::Miss));
     assert_eq!(provider.questions(), 0);
 }
 
 #[tokio::test]
-async fn who_cannot_look_up_is_not_asked() {
+async fn provider_without_lookup_gets_no_request() {
     let provider = Fake::that(Can::default());
     let bench = Bench::new(vec![upstream("as", &provider, None)], &Unmatched::Reject, LIMITS);
     for _ in 0..2 {

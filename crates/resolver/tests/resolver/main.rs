@@ -1,4 +1,4 @@
-//! What a resolver promises, observed from outside: scripted providers, a clock moved by hand, no socket.
+//! Promises of a resolver, observed from outside: scripted providers, a manual clock, no socket.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! For any providers and failures: walking the pages shows every record once, and ends.
+//! Any providers and failures: walking the pages shows every record once, and ends.
 
 use introspectd_core::{Failure, Token};
 use introspectd_resolver::Page;
@@ -6,13 +6,13 @@ use proptest::prelude::*;
 
 use crate::listers::{ListBench, Lister, ids, record};
 
-/// What one provider has, and how it behaves.
+/// Records and behaviour of one provider.
 #[derive(Debug, Clone)]
 struct Scripted {
-    /// When its records were created; `None` where a filter hides one.
+    /// Creation times of the records; `None` where a filter hides one.
     times: Vec<Option<i64>>,
     at_once: usize,
-    /// Whether each of its first answers fails.
+    /// Failures among the first answers.
     failures: Vec<bool>,
 }
 
@@ -36,7 +36,7 @@ impl Scripted {
         Lister::new(self.times.iter().enumerate().map(place).collect(), self.at_once).that_fails(failures)
     }
 
-    /// When and where each of its records stands.
+    /// Time and place of each record.
     fn records(&self, called: usize) -> impl Iterator<Item = (i64, usize, usize)> {
         self.times.iter().enumerate().filter_map(move |(place, time)| Some(((*time)?, called, place)))
     }
@@ -76,7 +76,7 @@ fn id((_, called, place): &(i64, usize, usize)) -> String {
 proptest! {
     /// Some answer nothing but failures, for ever.
     #[test]
-    fn whoever_follows_the_next_page_comes_to_an_end(
+    fn following_next_pages_ends(
         providers in prop::collection::vec((scripted(), any::<bool>()), 1..4),
         size in 1usize..12,
     ) {
@@ -97,7 +97,7 @@ proptest! {
     }
 
     #[test]
-    fn every_record_is_on_one_page_whatever_fails_and_in_whatever_order(
+    fn every_record_is_on_exactly_one_page_despite_failures(
         providers in prop::collection::vec(scripted(), 1..4),
         sizes in sizes(),
         descending: bool,

@@ -1,4 +1,4 @@
-//! What fills the cache, and what it does not push out.
+//! Pools of the cache, which do not evict each other.
 
 use introspectd_resolver::{CacheLimits, Source};
 
@@ -6,7 +6,7 @@ use crate::harness::{Bench, LIMITS, Seen, active, good};
 
 const REAL: usize = 1_000;
 const MADE_UP: usize = 100_000;
-/// What an entry weighs beside its fact, generously.
+/// Generous weight of an entry beside its fact.
 const OVERHEAD: usize = 1024;
 
 /// The cache admits without a choice until its pool is full. So an eighth more than the real tokens

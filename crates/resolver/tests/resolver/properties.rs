@@ -1,4 +1,4 @@
-//! For any callers and requests: a hit answers as a miss would.
+//! Any callers and requests: a hit answers as a miss would.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -30,13 +30,13 @@ struct Request {
     only: Option<&'static str>,
 }
 
-/// What does not change while the requests come.
+/// Configuration, which stays the same for all requests.
 #[derive(Debug, Clone)]
 struct World {
     unmatched: Unmatched,
     /// The providers that each of two callers may ask.
     callers: [BTreeSet<&'static str>; 2],
-    /// What each provider says of each token.
+    /// Answer of each provider about each token.
     answers: Vec<Vec<Answer>>,
 }
 
@@ -78,7 +78,7 @@ impl World {
         }
     }
 
-    /// As [`World::verdict`], as it is explained.
+    /// Verdict of [`World::verdict`], by its explanation.
     async fn explained(&self, deployment: &Deployment, request: &Request) -> Verdict {
         let permitted = &self.callers[request.caller];
         let (token, _) = &tokens()[request.token];
@@ -95,7 +95,7 @@ impl World {
         }
     }
 
-    /// Nobody was shown a token that is not theirs, whoever asked.
+    /// No provider was shown a token that is not routed to it.
     fn check_shown(&self, deployment: &Deployment) {
         let anyone: BTreeSet<_> = self.callers.iter().flatten().copied().collect();
         for (token, named) in tokens() {
@@ -193,7 +193,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_explained_is_what_is_answered(
+    fn explanation_agrees_with_the_answer(
         world in world(),
         limits in limits(),
         steps in prop::collection::vec(step(), 1..60),
@@ -219,7 +219,7 @@ proptest! {
     /// While no time passes and there is room for all facts. Else chance decides what two caches keep, and so whether
     /// somebody is known to call a token active, which spares the others the question.
     #[test]
-    fn an_explanation_asks_whom_an_answer_would(
+    fn explanation_asks_the_same_providers_as_the_answer(
         world in world(),
         requests in prop::collection::vec(request(), 1..40),
     ) {
@@ -240,7 +240,7 @@ proptest! {
     }
 
     #[test]
-    fn who_asks_first_decides_nothing(
+    fn order_of_callers_changes_no_answer(
         world in world(),
         limits in limits(),
         requests in prop::collection::vec(request(), 1..30).prop_flat_map(|requests| {

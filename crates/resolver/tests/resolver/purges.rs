@@ -1,4 +1,4 @@
-//! What was purged is asked about again, races with questions under way included.
+//! Purged facts are requested again, races with in-flight requests included.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -162,7 +162,7 @@ async fn a_purge_is_confined_to_a_selection_of_providers() {
 
 /// The answer that is on its way was decided before the purge.
 #[tokio::test]
-async fn a_question_under_way_is_asked_again_by_those_who_wait_for_it() {
+async fn purge_makes_waiters_request_again() {
     for target in [token("t"), subject("alice"), record_of("as", "id"), Target::All] {
         let (bench, provider) = Bench::single(LIMITS);
         provider.script("t", of("alice"));
@@ -237,7 +237,7 @@ async fn nothing_that_was_purged_stands_in_for_a_provider_that_is_down() {
     }
 }
 
-/// As often as somebody revokes at one provider, at another nobody waits longer or asks more for it.
+/// Revocations at one provider cost the callers of another neither time nor requests.
 #[tokio::test]
 async fn purges_at_one_provider_cost_the_unknown_tokens_of_another_nothing() {
     let (bench, [_, b]) = two();
@@ -256,7 +256,7 @@ async fn purges_at_one_provider_cost_the_unknown_tokens_of_another_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_purged_again_and_again_is_asked_about_twice_and_then_fails() {
+async fn repeatedly_purged_token_is_requested_twice_and_then_fails() {
     let (bench, provider) = Bench::single(CacheLimits { stale_if_error: Duration::from_secs(600), ..LIMITS });
     provider.script("t", good());
     provider.hold();

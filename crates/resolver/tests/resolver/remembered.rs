@@ -66,7 +66,7 @@ async fn revoke(bench: &Bench, token: &str) -> Result<(), Failure> {
     bench.resolver.revoke(&value(token), None, |_| true).await
 }
 
-/// Its answer was decided before the revocation.
+/// The answer was decided before the revocation.
 #[tokio::test]
 async fn a_question_under_way_does_not_bring_a_revoked_token_back() {
     let (bench, fake, _) = bench();
@@ -135,7 +135,7 @@ async fn a_revoked_record_is_every_token_that_shows_its_id() {
 }
 
 #[tokio::test]
-async fn what_is_not_confirmed_is_not_remembered() {
+async fn unconfirmed_revocation_is_not_remembered() {
     let (bench, fake, store) = bench();
     for failure in
         [Failure::outage(Outage::Unreachable(Unreachable::Refused)), Failure::Timeout, Failure::Unsupported]
@@ -151,7 +151,7 @@ async fn what_is_not_confirmed_is_not_remembered() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_saved_holds_and_is_an_outage() {
+async fn unsaved_revocation_holds_and_is_an_outage() {
     let (bench, fake, store) = bench();
     store.fails.store(true, Relaxed);
     fake.script("t", good());

@@ -32,7 +32,7 @@ async fn a_revoked_token_is_inactive_at_once() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_nobody_is_told_to_nobody() {
+async fn revocation_of_an_unrouted_token_sends_no_request() {
     let (bench, [a, b]) = bench();
     bench.resolver.revoke(&value("c_t"), None, |_| true).await.unwrap();
     bench.resolver.revoke(&value("a_t"), Some(&name("b")), |_| true).await.unwrap();
@@ -41,7 +41,7 @@ async fn what_belongs_to_nobody_is_told_to_nobody() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_and_the_token_is_forgotten_all_the_same() {
+async fn failed_revocation_still_purges() {
     let (bench, [a, _]) = bench();
     a.script("a_t", good());
     bench.ask("a_t").await;
@@ -55,7 +55,7 @@ async fn a_failure_is_told_and_the_token_is_forgotten_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_provider_that_cannot_says_so() {
+async fn revocation_without_support_is_unsupported() {
     let provider = Fake::new();
     let bench = Bench::new(vec![upstream("as", &provider, Some(prefix("")))], &Unmatched::Reject, LIMITS);
     provider.script("t", good());
@@ -66,7 +66,7 @@ async fn a_provider_that_cannot_says_so() {
 }
 
 #[tokio::test]
-async fn by_its_id_it_is_taken_back_at_the_provider_that_is_named() {
+async fn revocation_by_id_reaches_the_named_provider() {
     let (bench, [a, b]) = bench();
     let id = TokenId::parse("id".to_owned()).unwrap();
     a.script("id", good());

@@ -30,7 +30,7 @@ impl Deployment {
         Self::new(unmatched, LIMITS, &Arc::new(ManualClock::at(at(0))))
     }
 
-    /// Who was shown this token.
+    /// Names of the providers that were shown this token.
     pub(crate) fn shown(&self, token: &str) -> BTreeSet<&'static str> {
         let question = Question::Token(token.to_owned());
         let was_shown = |fake: &Fake| fake.asked().contains(&question);
@@ -74,7 +74,7 @@ pub(crate) fn tokens() -> Vec<(String, Option<&'static [&'static str]>)> {
     ]
 }
 
-/// Whose a token is, where unmatched ones go as configured.
+/// Routes of tokens, with unmatched ones routed as configured.
 pub(crate) fn owners(
     token: Option<&'static [&'static str]>,
     unmatched: &Unmatched,
@@ -135,7 +135,7 @@ async fn a_name_narrows_and_never_widens() {
 }
 
 #[tokio::test]
-async fn an_unknown_name_asks_nobody() {
+async fn unknown_provider_name_sends_no_request() {
     let deployment = Deployment::fresh(&Unmatched::AskAll);
     assert_eq!(deployment.bench.ask_only("opaque", "nobody").await, Seen::Inactive(Source::Miss));
     assert_eq!(deployment.shown("opaque"), BTreeSet::new());
@@ -177,7 +177,7 @@ async fn a_provider_that_the_caller_may_not_ask_is_not_asked() {
 }
 
 #[tokio::test]
-async fn what_one_caller_had_cached_another_may_not_see() {
+async fn cached_fact_is_hidden_from_callers_without_the_provider() {
     let deployment = Deployment::fresh(&Unmatched::Reject);
     deployment.fakes["hex"].script("beef", good());
     assert_eq!(deployment.bench.ask("beef").await, active_by("hex", Source::Miss));

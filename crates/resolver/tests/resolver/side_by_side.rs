@@ -103,7 +103,7 @@ async fn nothing_is_said_while_an_answer_is_outstanding() {
 }
 
 #[tokio::test]
-async fn inactive_is_what_every_one_of_them_said() {
+async fn token_is_inactive_only_if_every_provider_says_so() {
     let pair = pair();
     assert_eq!(pair.bench.ask("t").await, Seen::Inactive(Source::Miss));
     assert_eq!(pair.bench.ask("t").await, Seen::Inactive(Source::Hit));
@@ -153,7 +153,7 @@ async fn facts_of_two_providers_about_one_token_stay_apart() {
 
 /// Else each token of one provider would be shown to the other every few seconds, for nothing.
 #[tokio::test]
-async fn a_known_active_fact_asks_nobody() {
+async fn cached_active_fact_sends_no_request() {
     for way in [0, 1] {
         let pair = pair();
         let [(winner, winning), (_, other)] = pair.both_ways()[way];

@@ -49,7 +49,7 @@ async fn a_fact_does_not_stand_in_for_a_failure_that_may_be_the_tokens() {
 }
 
 #[tokio::test]
-async fn those_who_wait_for_the_same_question_are_served_the_same_stand_in() {
+async fn waiters_of_one_request_get_the_same_stale_fact() {
     let (bench, provider) = known(FORGIVING, good()).await;
     provider.script("t", Failure::Timeout);
     bench.clock.advance(TTL);

@@ -1,4 +1,4 @@
-//! What was purged is counted and freed, beside everything else and without being in its way.
+//! Purged entries are counted and freed in the background, without delaying anything else.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -16,14 +16,14 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const TOKENS: usize = 3000;
 
 thread_local! {
-    /// How often this thread has touched what is kept.
+    /// Number of times that this thread touched a kept part.
     static TOUCHED: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Something kept that counts who touches it and that it lives.
 struct Traced(Arc<Script>);
 
-/// What the sweeper does when it comes by.
+/// Behaviour towards the sweeper.
 #[derive(Default)]
 struct Script {
     breaks: AtomicBool,
@@ -85,7 +85,7 @@ fn living() -> usize {
 }
 
 #[tokio::test]
-async fn what_is_purged_is_freed_and_counted() {
+async fn purged_entries_are_freed_and_counted() {
     let resolver = filled(TOKENS).await;
     assert_eq!(living(), TOKENS);
     let none = within(resolver.purge_counted(&subject("bob"), PATIENCE)).await;
@@ -104,7 +104,7 @@ async fn purges_at_once_share_a_pass_and_no_fact_counts_twice() {
     assert_eq!((counts.sum::<usize>(), living()), (TOKENS, 0));
 }
 
-/// What a purge itself does to the cache does not grow with it.
+/// Work of a purge itself does not grow with the cache.
 #[tokio::test]
 async fn a_purge_touches_no_more_the_more_is_cached() {
     for tokens in [10, TOKENS] {

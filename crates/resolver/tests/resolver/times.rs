@@ -41,7 +41,7 @@ async fn a_cached_fact_ends_when_only_the_wall_clock_moves() {
 }
 
 #[tokio::test]
-async fn what_a_provider_calls_good_past_its_end_is_inactive() {
+async fn token_past_its_end_is_inactive_whatever_the_provider_says() {
     let (bench, provider) = Bench::single(LIMITS);
     for (text, end) in [("now", 0), ("long ago", -1_000_000)] {
         provider.script(text, good_until(end));

@@ -6,7 +6,7 @@ use introspectd_core::{BadAnswer, Failure, Outage};
 
 use crate::reason;
 
-/// Returns true where the other end closed the connection, and said no more. Asking again is worth it then, and not after
+/// Returns true if the other end closed the connection without an answer. A repetition is useful then, and not after
 /// a silence.
 pub(super) fn is_close(error: &hyper::Error) -> bool {
     let closed = [

@@ -31,24 +31,24 @@ pub(super) struct Host {
 
 #[derive(Debug, Default)]
 struct Shelf {
-    /// In the order of their last use.
+    /// Idle connections, in the order of their last use.
     resting: VecDeque<Resting>,
     http2: Option<Shared>,
     spoke_http2: bool,
-    /// Of connections that were shared so far.
+    /// Number of connections that were shared so far.
     count: u64,
 }
 
-/// An HTTP/1.1 connection between two requests.
+/// HTTP/1.1 connection between two requests.
 #[derive(Debug)]
 struct Resting {
     link: Link,
     since: Instant,
-    /// When it has been silent for long enough.
+    /// Moment from which it has been silent for long enough.
     rested: Instant,
 }
 
-/// An HTTP/2 connection.
+/// HTTP/2 connection.
 #[derive(Debug)]
 struct Shared {
     sender: http2::SendRequest<Body>,
@@ -56,17 +56,17 @@ struct Shared {
     used: Instant,
 }
 
-/// A connection to send one request over.
+/// Connection for one request.
 pub(super) enum Way {
     Http1 { link: Link, is_reused: bool, keep_alive: bool },
     Http2 { sender: http2::SendRequest<Body>, number: Option<u64>, is_reused: bool },
 }
 
-/// A request without an answer.
+/// Request without an answer.
 pub(super) enum Lost {
     /// None of it was sent.
     Unsent(Box<Request<Body>>, hyper::Error),
-    /// A used connection ended before a byte of the answer, or the server says that it did nothing.
+    /// End of a used connection before a byte of the answer, or a server's statement that it did nothing.
     Unprocessed(hyper::Error),
     Sent(hyper::Error),
 }
@@ -75,12 +75,12 @@ pub(super) enum Lost {
 const IDLE: Duration = Duration::from_secs(15);
 /// Most connections to an origin that wait for their next request.
 const MAX_IDLE: usize = 256;
-/// How many of them rest before those that rest longest are used early. Past some 600 requests a second each would else
+/// Most connections that rest before the longest resting ones are used early. Past some 600 requests a second each would else
 /// open a connection of its own, which takes 16 KiB and more.
 const CROWD: usize = 32;
 /// Least and longest silence before a connection is used again. A thousand requests a second rest some fifty connections.
 const REST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
-/// How many connections may turn out to have unread bytes before a new one is opened.
+/// Most connections that may turn out to have unread bytes before a new one is opened.
 const MAX_PROBED: usize = 3;
 /// Requests keep a shared connection from being idle, so that one whose other end has vanished would serve timeouts until
 /// the kernel gives it up, a quarter of an hour later.
@@ -99,7 +99,7 @@ impl Host {
         }
     }
 
-    /// Returns a connection that rested, if there is one, and the origin never said too much of late.
+    /// Returns a rested connection, if there is one, unless the origin recently sent surplus bytes.
     pub(super) fn idle(&self) -> Option<Way> {
         if self.trust.is_lost() {
             return None;
@@ -115,7 +115,7 @@ impl Host {
         None
     }
 
-    /// Returns the connection that all share, if there is one.
+    /// Returns the shared connection, if there is one.
     pub(super) fn shared(&self) -> Option<Way> {
         let mut shelf = self.lock();
         let shared = shelf.http2.as_mut()?;
@@ -127,7 +127,7 @@ impl Host {
         Some(Way::Http2 { sender: shared.sender.clone(), number: Some(shared.number), is_reused: true })
     }
 
-    /// Shares this connection no more. Its requests under way go on.
+    /// Stops sharing this connection. Its in-flight requests continue.
     pub(super) fn retire(&self, number: u64) {
         let mut shelf = self.lock();
         if shelf.http2.as_ref().is_some_and(|shared| shared.number == number) {
@@ -139,7 +139,7 @@ impl Host {
         self.lock().spoke_http2
     }
 
-    /// Agrees on HTTP with a server that was just connected to.
+    /// Does the HTTP handshake on a new connection.
     pub(super) async fn greet(&self, connected: Connected, may_share: bool) -> hyper::Result<Way> {
         let Connected { stream, probe, is_http2 } = connected;
         self.lock().spoke_http2 = is_http2;
@@ -160,8 +160,8 @@ impl Host {
         number
     }
 
-    /// Keeps a connection for the next request, once it has been silent for as long as its slowest exchange took: an
-    /// answer too many comes within about that time. What it brings meanwhile closes it.
+    /// Keeps a connection for the next request, once it has been silent for as long as its slowest exchange took: a
+    /// surplus answer comes within about that time, and closes it.
     pub(super) fn keep(&self, link: Link) {
         let since = Instant::now();
         let rested = since + link.slowest.clamp(REST.0, REST.1);
@@ -172,7 +172,7 @@ impl Host {
         }
     }
 
-    /// Closes what was not used for long.
+    /// Closes connections that were idle for too long.
     pub(super) fn close_idle(&self) {
         let mut shelf = self.lock();
         shelf.resting.retain(|resting| !resting.link.sender.is_closed() && resting.since.elapsed() < IDLE);

@@ -11,17 +11,17 @@ use introspectd_core::{Doubt, DoubtHandler};
 use super::trust::Trust;
 use crate::connect::Probe;
 
-/// An HTTP/1.1 connection, held by one exchange at a time.
+/// HTTP/1.1 connection, held by one exchange at a time.
 #[derive(Debug)]
 pub(crate) struct Link {
     pub(super) sender: http1::SendRequest<Full<Bytes>>,
     pub(super) probe: Probe,
     pub(super) answers: Arc<Answers>,
-    /// Of its exchanges so far.
+    /// Longest of its exchanges so far.
     pub(super) slowest: Duration,
 }
 
-/// Answers that came over a connection last, to be taken back should their place on it turn out to be wrong.
+/// Last answers of a connection, to be withdrawn should their place on it turn out to be wrong.
 #[derive(Debug)]
 pub(crate) struct Answers {
     last: Mutex<Last>,
@@ -31,9 +31,9 @@ pub(crate) struct Answers {
 #[derive(Debug, Default)]
 struct Last {
     has_any: bool,
-    /// Of the exchange under way, or the last one.
+    /// Listener of the current exchange, or the last one.
     current: Option<Answer>,
-    /// Of the exchange before, until an answer to the current one begins.
+    /// Listener of the previous exchange, until an answer to the current one begins.
     previous: Option<Answer>,
 }
 
@@ -44,7 +44,7 @@ struct Answer {
 }
 
 impl Link {
-    /// Whether it may be asked now.
+    /// Returns true if a request may be sent now.
     pub(super) fn is_usable(&self) -> bool {
         self.sender.is_ready() && !self.sender.is_closed()
     }
@@ -55,25 +55,25 @@ impl Answers {
         Self { last: Mutex::default(), trust }
     }
 
-    /// Notes who is to hear of a doubt about the answer that comes next.
+    /// Sets the listener for doubts about the next answer.
     pub(super) fn expect(&self, handler: Option<DoubtHandler>) {
         let mut last = self.lock();
         let doubt = if mem::replace(&mut last.has_any, true) { Doubt::Misplaced } else { Doubt::Surplus };
         last.previous = last.current.replace(Answer { handler, doubt });
     }
 
-    /// Notes that the request was not sent: the answer before is the last one.
+    /// Records that the request was not sent: the previous answer is the last one.
     pub(super) fn expect_none(&self) {
         let mut last = self.lock();
         last.current = last.previous.take();
     }
 
-    /// Notes that the expected answer has begun as one should, so the one before had ended.
+    /// Records that the expected answer has begun as one should, so the previous one had ended.
     pub(super) fn begun(&self) {
         self.lock().previous = None;
     }
 
-    /// Takes back the answer before the one that did not begin as it should.
+    /// Withdraws the answer before the one that did not begin as it should.
     pub(super) fn doubt_previous(&self) {
         let previous = self.lock().previous.take();
         if previous.is_some() {
@@ -82,7 +82,7 @@ impl Answers {
         previous.iter().for_each(Answer::raise);
     }
 
-    /// Takes back what came last.
+    /// Withdraws the last answer.
     pub(super) fn doubt(&self) {
         let Last { current, previous, .. } = mem::take(&mut *self.lock());
         self.trust.lose();
@@ -102,8 +102,8 @@ impl Answer {
     }
 }
 
-/// Whether hyper closed a connection for bytes that nothing asked for, left over or late. It has no name for it: this is
-/// what remains when all that has one is taken away, and a test holds it.
+/// Returns true if hyper closed a connection for surplus bytes. Its error has no name for that: this is
+/// the one without any known cause, and a test holds it.
 pub(super) fn is_unasked(error: &hyper::Error) -> bool {
     let named = error.is_parse()
         || error.is_user()

@@ -34,7 +34,7 @@ pub(crate) const MAX_BODY: usize = 1024 * 1024;
 /// Connections to a provider, without the deadline over an exchange and without credentials.
 ///
 /// All of it runs on the outbound threads. An HTTP/1.1 connection is used again after it has been silent for a while
-/// ([`Host::keep`]): an answer too many would else be taken for the next one.
+/// ([`Host::keep`]): a surplus answer would else be taken for the next one.
 #[derive(Clone)]
 pub(crate) struct Pool(Arc<Inner>);
 
@@ -42,23 +42,23 @@ struct Inner {
     net: Net,
     tls: Renewed<Arc<ClientConfig>>,
     keep_alive: bool,
-    /// By the addresses of the configuration, so there are few.
+    /// Connections by origin: those of the configuration, so there are few.
     hosts: Mutex<HashMap<Origin, Arc<Host>>>,
     clock: Arc<dyn Clock>,
 }
 
-/// An answer whose body has not been read.
+/// Answer whose body has not been read.
 pub(crate) struct Reply {
     pub(crate) version: Version,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Incoming,
     pub(crate) lease: Option<Box<Lease>>,
-    /// When the head came.
+    /// Moment when the head arrived.
     at: Timestamp,
 }
 
-/// An answer that was read.
+/// Answer that was read.
 pub(crate) struct Received {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
@@ -73,16 +73,16 @@ pub(crate) struct Unanswered {
     pub(crate) is_unprocessed: bool,
 }
 
-/// An HTTP/1.1 connection on loan. Dropping it closes the connection.
+/// HTTP/1.1 connection on loan. Dropping it closes the connection.
 pub(crate) struct Lease {
     link: Link,
     host: Arc<Host>,
     began: Instant,
 }
 
-/// How often connections that are idle for too long are looked for.
+/// Interval of the search for connections that were idle for too long.
 const SWEEP: Duration = Duration::from_secs(5);
-/// How many connections may turn out to be closed before a new one is opened.
+/// Most connections that may turn out to be closed before a new one is opened.
 const MAX_CLOSED: usize = 3;
 
 impl Pool {
@@ -102,7 +102,7 @@ impl Pool {
 
     /// Sends a request once, and leaves the response's body to be read.
     ///
-    /// A kept connection that turns out to be closed before anything was sent over it is exchanged here: hyper gives the
+    /// A kept connection that turns out to be closed before anything was sent is replaced here: hyper gives the
     /// request back, so this is no repetition. Whether a request that was sent was processed only the connection can say
     /// (not a byte heard on a reused one, GOAWAY, REFUSED_STREAM): the pool says so, and the stack decides.
     async fn open(&self, request: Request) -> Result<Reply, Unanswered> {
@@ -179,7 +179,7 @@ impl Pool {
         greeted.map_err(|error| self.completed(fault::failure(&error)))
     }
 
-    /// Completes what a server says of certificates: before TLS 1.3 it could only complain of a bad one, also where it
+    /// Completes a server's complaint about certificates: before TLS 1.3 it could only name a bad one, also if it
     /// got none.
     fn completed(&self, failure: Failure) -> Failure {
         let refused = Failure::outage(Outage::Unreachable(Unreachable::CertificateRefused));
@@ -201,7 +201,7 @@ impl Pool {
     }
 }
 
-/// Shares this connection no more.
+/// Stops sharing this connection.
 fn retire(host: &Host, number: Option<u64>) {
     if let Some(number) = number {
         host.retire(number);
@@ -238,7 +238,7 @@ async fn sweep(host: Weak<Host>) {
 }
 
 impl Reply {
-    /// Reads all of it.
+    /// Reads the whole body.
     pub(crate) async fn whole(self) -> Result<Received, Failure> {
         let Self { version: _, status, headers, body, lease, at } = self;
         let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
@@ -259,14 +259,14 @@ impl Reply {
 }
 
 impl Received {
-    /// Sorts out the statuses that say nothing about any token.
+    /// Refuses statuses that say nothing about any token.
     pub(crate) fn screen(&self) -> Result<(), Failure> {
         screen(self.status, &self.headers, self.at)
     }
 }
 
 impl Lease {
-    /// Gives the connection back, after its answer was read to the end.
+    /// Returns the connection to the pool after its answer was read to the end.
     pub(crate) fn give_back(self) {
         let Self { mut link, host, began } = self;
         link.slowest = link.slowest.max(began.elapsed());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub(super) struct Trust(Mutex<Option<Instant>>);
 
-/// Without reuse each question costs a connection. What says too much once does so again until somebody mends it.
+/// Time without reuse, in which each request costs a connection. A server that sends surplus bytes once does so until repaired.
 const LOST: Duration = Duration::from_secs(10 * 60);
 
 impl Trust {

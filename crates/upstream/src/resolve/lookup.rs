@@ -18,13 +18,13 @@ pub(super) enum Lookup {
     Server(SocketAddr),
 }
 
-/// When each of [`FILES`] was last written.
+/// Time of the last change of each of [`FILES`].
 type Version = [Option<SystemTime>; 2];
 
 const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
 
 impl Lookup {
-    /// Looks up a host, and how long the answer holds.
+    /// Looks up a host's addresses and their lifetime.
     pub(super) async fn addresses(&self, host: &str) -> Result<(Vec<IpAddr>, Duration), NameError> {
         let found = self.resolver()?.lookup_ip(host).await.map_err(|error| explain(&error))?;
         let ttl = found.valid_until().saturating_duration_since(Instant::now());
@@ -57,7 +57,7 @@ impl Lookup {
     }
 }
 
-/// As resolv.conf(5) has it: without a usable file, the name server of this machine.
+/// Name server of this machine, the default of resolv.conf(5) without a usable file.
 fn system() -> Result<TokioResolver, NameError> {
     let (config, options) = hickory_resolver::system_conf::read_system_conf().unwrap_or_else(|error| {
         tracing::warn!(%error, "no name server in /etc/resolv.conf; asking 127.0.0.1");

@@ -1,4 +1,4 @@
-//! Addresses of hosts, without the system's blocking resolver: each of its look-ups holds a thread for as long as a DNS
+//! Addresses of hosts, without the system's blocking resolver, whose look-ups hold a thread for as long as a DNS
 //! server is silent.
 //!
 //! `/etc/hosts` and `/etc/resolv.conf` count (servers, search domains, `ndots`, timeouts), also when they change;
@@ -20,18 +20,18 @@ use tokio::time::Instant;
 
 use lookup::Lookup;
 
-/// Why a name has no address.
+/// Reason why a name has no address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum NameError {
-    /// DNS says that there is none.
+    /// No address, according to DNS.
     NoSuchName,
-    /// DNS gave no usable answer.
+    /// No usable answer from DNS.
     Failed,
 }
 
 pub(crate) type Addresses = Result<Arc<[IpAddr]>, NameError>;
 
-/// Addresses of the hosts that were asked for: those of the configuration, so there are few.
+/// Addresses of the hosts that were looked up: those of the configuration, so there are few.
 ///
 /// A host is looked up once at a time, in a task of its own that no caller's leaving ends. Its addresses are kept for
 /// their TTL; after it they are used on while a look-up fails or is slow.
@@ -45,7 +45,7 @@ pub(crate) struct Names {
 struct Known {
     last: Option<Arc<[IpAddr]>>,
     error: Option<NameError>,
-    /// By [`Clock::elapsed`]: when `last` or `error` is over.
+    /// End of `last` or `error`, by [`Clock::elapsed`].
     until: Duration,
     underway: Option<Underway>,
 }
@@ -61,17 +61,17 @@ type Flight = Shared<BoxFuture<'static, Addresses>>;
 /// Bounds of a TTL. Below the lower one a server would be asked for each connection, above the upper one an address that
 /// moved would be kept too long.
 const TTL: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
-/// Rest after a look-up that failed, unless older addresses serve: these rest as long as a TTL at least.
+/// Pause after a failed look-up, unless older addresses serve: these pause for the least TTL.
 const REST: Duration = Duration::from_secs(1);
-/// Longest look-up. Whoever waits for it has a deadline of its own.
+/// Longest look-up. Its waiters have deadlines of their own.
 const LONGEST: Duration = Duration::from_secs(10);
-/// How long a look-up is waited for where older addresses are at hand.
+/// Longest wait for a look-up while older addresses can serve.
 const PATIENCE: Duration = Duration::from_millis(200);
 
-/// What is known when a host is asked for.
+/// State of a host when it is needed.
 enum Found {
     Settled(Addresses),
-    /// With the addresses that serve meanwhile, and when to take them.
+    /// Running look-up, with the addresses that serve meanwhile and the moment to use them.
     Underway(Flight, Option<(Arc<[IpAddr]>, Instant)>),
 }
 

@@ -42,12 +42,12 @@ impl Authority {
         self.issuer.der().clone()
     }
 
-    /// Where its own certificate is, for `tls.ca`.
+    /// Path of its own certificate, for `tls.ca`.
     pub(crate) fn file(&self) -> PathBuf {
         self.directory.path().join("ca.pem")
     }
 
-    /// For a host name or IP address, which is also the name of the files.
+    /// Issues a certificate for a host name or IP address, which also names the files.
     pub(crate) fn issue(&self, name: &str) -> Identity {
         self.issue_for(name, 2000, 4000)
     }
@@ -62,7 +62,7 @@ impl Authority {
         self.save(name, &certificate, key_pair)
     }
 
-    /// For a host name, by itself, as `openssl req -x509` does by default.
+    /// Creates a self-signed certificate for a host name, as `openssl req -x509` does by default.
     pub(crate) fn self_signed(&self, name: &str) -> Identity {
         let key_pair = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();

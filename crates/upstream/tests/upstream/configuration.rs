@@ -1,4 +1,4 @@
-//! What the configuration may say, and what is told when it says something else.
+//! Valid configurations, and the problems of invalid ones.
 
 use introspectd_settings::Problem;
 use introspectd_upstream::Dialect;

@@ -11,7 +11,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::provider::{open, uri};
 
-/// Of the first answer on each connection, which makes it rest for as long.
+/// Delay of the first answer on each connection, which then rests for as long.
 const SLOWEST: Duration = Duration::from_millis(500);
 const AT_ONCE: usize = 64;
 

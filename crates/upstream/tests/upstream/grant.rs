@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::provider::{authorizations, clock, connected, connected_at, connection, silent, uri};
 
-/// How long before its end a token of [`rfc7662::LIFETIME`] is renewed, in seconds.
+/// Seconds before its end at which a token of [`rfc7662::LIFETIME`] is renewed.
 const MARGIN: u32 = 30;
 const LIFETIME: u32 = 3600;
 

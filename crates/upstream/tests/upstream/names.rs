@@ -16,7 +16,7 @@ use tokio::net::UdpSocket;
 
 use crate::provider::{Silent, clock, connection, silent, uri};
 
-/// What the DNS server says of every name.
+/// Answer of the DNS server about every name.
 #[derive(Clone, Copy)]
 enum Said {
     /// 127.0.0.1, for so many seconds.
@@ -53,7 +53,7 @@ impl Dns {
         self.shared.lock().unwrap().0 = said;
     }
 
-    /// How often an IPv4 address was asked for.
+    /// Number of queries for an IPv4 address.
     fn count(&self) -> usize {
         self.shared.lock().unwrap().1
     }

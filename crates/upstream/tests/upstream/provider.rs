@@ -58,7 +58,7 @@ pub(crate) fn upstream(dialect: Dialect, base_url: &str, more: &str) -> Upstream
     connected(connection(dialect, base_url, more))
 }
 
-/// On the test's own runtime, by a clock that stands.
+/// Creates an upstream on the test's own runtime, with a clock that stands still.
 pub(crate) fn connected(connection: Connection) -> Upstream {
     connected_at(connection, &clock())
 }

@@ -91,7 +91,7 @@ async fn a_request_whose_answer_began_is_not_repeated() {
     assert_eq!(server.count(), 1);
 }
 
-/// What an HTTP/2 server does with the second request of its first connection.
+/// Behaviour of an HTTP/2 server at the second request of its first connection.
 #[derive(Clone, Copy)]
 enum Ends {
     GoAway,

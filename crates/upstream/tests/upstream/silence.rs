@@ -1,4 +1,4 @@
-//! What is never printed: tokens, secrets, and what carries them.
+//! Tokens and secrets are never printed, nor anything that contains them.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
@@ -12,7 +12,7 @@ use crate::grant::Provider;
 use crate::provider::{authorizations, connected, connection, silent, upstream, uri};
 use crate::tls_server::{Terms, TlsServer};
 
-/// What the subscriber wrote.
+/// Output of the subscriber.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -34,7 +34,7 @@ impl Log {
 }
 
 const SECRET: &str = "hunter2-secret";
-/// Of `ops:hunter2-secret`.
+/// Base64 of `ops:hunter2-secret`.
 const BASIC: &str = "b3BzOmh1bnRlcjItc2VjcmV0";
 
 /// All types whose credential is [`SECRET`].

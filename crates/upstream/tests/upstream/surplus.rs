@@ -13,12 +13,12 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::provider::{open, silent, uri};
 
-/// When a server says its answer a second time.
+/// Moment at which a server repeats its answer.
 #[derive(Clone, Copy)]
 enum Repeats {
     AtOnce,
     After(Duration),
-    /// In the place of the next answer, which follows.
+    /// Place of the next answer, which follows.
     WhenAskedAgain,
 }
 

@@ -1,4 +1,4 @@
-//! Who drives a connection.
+//! Threads that drive connections.
 
 use std::sync::Arc;
 use std::sync::mpsc;

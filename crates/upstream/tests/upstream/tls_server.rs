@@ -32,7 +32,7 @@ pub(crate) struct Seen {
     pub(crate) authorization: Option<String>,
 }
 
-/// What the server speaks, and whom it listens to.
+/// Protocols of the server, and the clients that it accepts.
 #[derive(Clone, Copy)]
 pub(crate) struct Terms<'a> {
     pub(crate) alpn: &'a [&'a str],
@@ -83,7 +83,7 @@ impl TlsServer {
         Self { address, seen }
     }
 
-    /// By name, which must stand in the certificate.
+    /// URL by name, which the certificate must contain.
     pub(crate) fn base_url(&self, host: &str) -> String {
         format!("https://{host}:{}", self.address.port())
     }

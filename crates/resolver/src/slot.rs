@@ -1,0 +1,122 @@
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use introspectd_core::{Clock, Failure, Outage, Provider, ProviderName, Token};
+use tokio::sync::Semaphore;
+
+use crate::fact::{Fact, Resolution, Source};
+use crate::key::KeyMaker;
+use crate::limits::{MAX_CONCURRENT_LISTS, MAX_WAITING_LISTS};
+use crate::log_limit::LogLimit;
+use crate::purge_log::ProviderPurges;
+use crate::router::Match;
+use crate::status::LastFailure;
+
+/// Configured provider.
+#[derive(Debug)]
+pub struct ProviderEntry {
+    /// Unique name.
+    pub name: ProviderName,
+    /// `kind` in the configuration: `passport`, …
+    pub kind: &'static str,
+    /// Adapter that sends the requests.
+    pub provider: Arc<dyn Provider>,
+    /// Rule that recognizes its tokens. Without one it gets only requests that name it, and tokens
+    /// that no other rule matches.
+    pub matching: Option<Match>,
+    /// `iss` of its tokens if its answers lack one.
+    pub issuer: Option<String>,
+    /// Deadline of one answer, which is the adapter's own for each call.
+    pub timeout: Duration,
+}
+
+/// Provider with everything that is its alone: the keys of its facts, its purges, limits and
+/// failures.
+///
+/// A slot outlives the table that it stands in: the next table takes over the slot of an unchanged
+/// provider, and with it all cached facts.
+pub(crate) struct ProviderSlot {
+    pub(crate) entry: ProviderEntry,
+    pub(crate) keys: KeyMaker,
+    pub(crate) purges: Arc<ProviderPurges>,
+    /// Number in stamps and in the log of purges, which no other slot has.
+    pub(crate) number: u16,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Permits of running lists.
+    pub(crate) lists: Semaphore,
+    /// Permits of running and waiting lists.
+    pub(crate) list_queue: Semaphore,
+    pub(crate) last_failure: LastFailure,
+    log_limit: LogLimit,
+}
+
+impl ProviderSlot {
+    /// Creates a slot with keys of its own.
+    ///
+    /// # Errors
+    /// Fails if the system provides no random bytes.
+    pub(crate) fn new(
+        entry: ProviderEntry,
+        number: u16,
+        purges: Arc<ProviderPurges>,
+        clock: Arc<dyn Clock>,
+    ) -> io::Result<Self> {
+        Ok(Self {
+            entry,
+            keys: KeyMaker::random()?,
+            purges,
+            number,
+            clock,
+            lists: Semaphore::new(MAX_CONCURRENT_LISTS),
+            list_queue: Semaphore::new(MAX_CONCURRENT_LISTS + MAX_WAITING_LISTS),
+            last_failure: LastFailure::default(),
+            log_limit: LogLimit::default(),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &ProviderName {
+        &self.entry.name
+    }
+
+    pub(crate) fn resolution<K>(&self, fact: Fact<K>, source: Source) -> Resolution<'_, K> {
+        Resolution { fact: Some((self.name(), fact)), source }
+    }
+
+    /// Awaits a request to the provider, and records and logs its outcome.
+    pub(crate) async fn observe<T>(
+        &self,
+        request: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let started = Instant::now();
+        let outcome = request.await;
+        // Nothing was sent, so the outcome says nothing about the provider.
+        if let Err(Failure::Unsupported | Failure::Unavailable { outage: Outage::Overloaded, .. }) = outcome {
+            return outcome;
+        }
+        match &outcome {
+            Ok(_) => {
+                tracing::debug!(provider = %self.name(), after = ?started.elapsed(), "provider answered")
+            }
+            Err(failure) => {
+                self.last_failure.record(failure, self.clock.now());
+                self.log_limit.log(self.name(), failure, started.elapsed(), self.clock.elapsed());
+            }
+        }
+        outcome
+    }
+
+    /// Adds the configured issuer to a record without one.
+    pub(crate) fn fill_in_issuer(&self, token: &mut Token) {
+        if token.iss.is_none() {
+            token.iss.clone_from(&self.entry.issuer);
+        }
+    }
+}
+
+impl fmt::Debug for ProviderSlot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProviderSlot").field("entry", &self.entry).finish_non_exhaustive()
+    }
+}
