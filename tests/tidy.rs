@@ -20,14 +20,15 @@ use serde_json::Value;
 const MAY_USE: &[(&str, &[&str])] = &[
     ("introspectd-core", &[]),
     ("introspectd-files", &[]),
+    ("introspectd-keys", &[]),
     ("introspectd-settings", &["introspectd-files"]),
     ("introspectd-upstream", &["introspectd-core", "introspectd-settings", "introspectd-files"]),
     (ADAPTER, &["introspectd-upstream", "introspectd-core", "introspectd-settings"]),
-    ("introspectd-bindings", &["introspectd-core"]),
-    ("introspectd-resolver", &["introspectd-core"]),
+    ("introspectd-bindings", &["introspectd-core", "introspectd-keys"]),
+    ("introspectd-resolver", &["introspectd-core", "introspectd-keys"]),
     // Of core, the clock alone.
     ("introspectd-server", &["introspectd-core", "introspectd-files"]),
-    ("introspectd-service", &["introspectd-resolver", "introspectd-core"]),
+    ("introspectd-service", &["introspectd-resolver", "introspectd-core", "introspectd-keys"]),
     ("introspectd-audit", &["introspectd-service", "introspectd-core"]),
     ("introspectd-front", &["introspectd-service", "introspectd-server", "introspectd-core"]),
     (

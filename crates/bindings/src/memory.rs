@@ -7,8 +7,9 @@ use introspectd_core::{
     Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered, Revocations, Revoked, Timestamp,
     TokenId, TokenValue,
 };
+use introspectd_keys::Key;
 
-use crate::keys::{EntryKey, Keys, random_root};
+use crate::keys::{EntryKey, Keys};
 use crate::revocation_map::RevocationMap;
 
 /// Store in memory, at most 32 MiB or some hundred thousand bindings. Over the limit those that end
@@ -40,7 +41,7 @@ impl MemoryBindings {
     /// # Errors
     /// Fails if the system provides no random bytes.
     pub fn new() -> io::Result<Self> {
-        let keys = Keys::derive(&random_root()?);
+        let keys = Keys::derive(Key::random()?.expose());
         Ok(Self { keys, held: Mutex::default(), revocations: RevocationMap::default() })
     }
 }

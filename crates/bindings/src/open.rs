@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use introspectd_core::{Timestamp, TokenId};
+use introspectd_keys::Key;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, ReadableTable, TableError};
 
 use crate::disk::Disk;
-use crate::keys::{EntryKey, Keys, equal, random_root};
+use crate::keys::{EntryKey, Keys};
 use crate::store::{ABOUT, BINDINGS, REVOKED, Store, sweep, write};
 
 /// Failure to open a bindings file, whose content is left as it was: never emptied, never replaced.
@@ -145,11 +146,11 @@ fn create(file: &Path, key: Option<&[u8]>) -> Result<(), Reason> {
     if !folder.is_dir() {
         return Err(Reason::NoFolder(folder.to_owned()));
     }
-    let root = random_root()?;
+    let root = Key::random()?;
     let mut name = file.as_os_str().to_owned();
-    name.push(format!(".{}.new", blake3::hash(&random_root()?).to_hex().as_str().split_at(16).0));
+    name.push(format!(".{}.new", random_name()?));
     let unfinished = PathBuf::from(name);
-    let made = fill(&unfinished, key.is_none().then_some(&root), &Keys::derive(key.unwrap_or(&root)));
+    let made = fill(&unfinished, key.is_none().then_some(root.expose()), &Keys::derive(key.unwrap_or(root.expose())));
     let linked = made.and_then(|()| match std::fs::hard_link(&unfinished, file) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(Reason::Io(error)),
         Ok(()) | Err(_) => Ok(()),
@@ -162,6 +163,12 @@ fn create(file: &Path, key: Option<&[u8]>) -> Result<(), Reason> {
     Ok(())
 }
 
+/// Random part of the name of an unfinished file.
+fn random_name() -> io::Result<String> {
+    let name: [u8; 8] = Key::random()?.hash(b"name").truncated();
+    Ok(name.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 fn fill(file: &Path, own_key: Option<&[u8; 32]>, keys: &Keys) -> Result<(), Reason> {
     let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(file)?;
     let database = settings().create_with_backend(FileBackend::new(file).map_err(reason)?).map_err(reason)?;
@@ -171,7 +178,7 @@ fn fill(file: &Path, own_key: Option<&[u8; 32]>, keys: &Keys) -> Result<(), Reas
         transaction.open_table(REVOKED)?;
         let mut about = transaction.open_table(ABOUT)?;
         about.insert(VERSION_ENTRY, &VERSION.to_le_bytes()[..])?;
-        about.insert(CHECK_ENTRY, &keys.check()[..])?;
+        about.insert(CHECK_ENTRY, &keys.check().as_bytes()[..])?;
         if let Some(own_key) = own_key {
             about.insert(KEY_ENTRY, &own_key[..])?;
         }
@@ -198,8 +205,8 @@ fn read_keys(database: &Database, configured: Option<&[u8]>) -> Result<Keys, Rea
         (Some(_), Some(_)) => return Err(Reason::OwnKey),
     };
     let check = about.get(CHECK_ENTRY).map_err(reason)?.ok_or(Reason::Damaged)?;
-    let check = check.value().try_into().map_err(|_| Reason::Damaged)?;
-    if equal(check, *keys.check()) { Ok(keys) } else { Err(Reason::OtherKey) }
+    let check: [u8; 32] = check.value().try_into().map_err(|_| Reason::Damaged)?;
+    if keys.check() == check.into() { Ok(keys) } else { Err(Reason::OtherKey) }
 }
 
 /// Verifies the seals: redb's own checksums are not keyed, so a writer of the file can forge them.
@@ -209,7 +216,7 @@ fn check_seals(database: &Database, keys: &Keys) -> Result<(), Reason> {
         let (key, binding) = entry.map_err(reason)?;
         let (end, seal, id) = binding.value();
         let id = TokenId::parse(id.to_owned()).map_err(|_| Reason::Damaged)?;
-        if !equal(seal, keys.seal(&key.value(), end, &id)) {
+        if keys.seal(&key.value(), end, &id) != seal.into() {
             return Err(Reason::Damaged);
         }
     }
@@ -222,7 +229,7 @@ fn check_seals(database: &Database, keys: &Keys) -> Result<(), Reason> {
     for entry in revoked.iter().map_err(reason)? {
         let (key, entry) = entry.map_err(reason)?;
         let (end, seal) = entry.value();
-        if !equal(seal, keys.revocation_seal(&key.value(), end)) {
+        if keys.revocation_seal(&key.value(), end) != seal.into() {
             return Err(Reason::Damaged);
         }
     }

@@ -7,7 +7,7 @@ use redb::{
 };
 
 use crate::disk::{Disk, FlushFailed};
-use crate::keys::{EntryKey, Keys, equal};
+use crate::keys::{EntryKey, Keys};
 use crate::revocation_map::Changes;
 
 /// Version of the file, and its own key or the check value of the configured one.
@@ -96,7 +96,7 @@ impl Store {
             if let Some((_, end)) = former {
                 by_end.remove((end, key))?;
             }
-            bindings.insert(key, (end, seal, binding.id.as_str()))?;
+            bindings.insert(key, (end, *seal.as_bytes(), binding.id.as_str()))?;
             by_end.insert((end, key), ())?;
             Ok(Kept::Done)
         })
@@ -143,7 +143,7 @@ fn opened(keys: &Keys, key: &EntryKey, entry: (i64, [u8; 32], &str)) -> Result<(
     let (end, seal, id) = entry;
     let damaged = || StorageError::Corrupted("the seal of an entry does not match".to_owned());
     let id = TokenId::parse(id.to_owned()).map_err(|_| damaged())?;
-    if equal(seal, keys.seal(key, end, &id)) { Ok((id, end)) } else { Err(damaged()) }
+    if keys.seal(key, end, &id) == seal.into() { Ok((id, end)) } else { Err(damaged()) }
 }
 
 fn put(transaction: &WriteTransaction, keys: &Keys, changes: &Changes) -> Result<(), redb::Error> {
@@ -153,7 +153,7 @@ fn put(transaction: &WriteTransaction, keys: &Keys, changes: &Changes) -> Result
     let mut revoked = transaction.open_table(REVOKED)?;
     for (key, end) in changes {
         match end.map(Timestamp::seconds) {
-            Some(end) => drop(revoked.insert(key, (end, keys.revocation_seal(key, end)))?),
+            Some(end) => drop(revoked.insert(key, (end, *keys.revocation_seal(key, end).as_bytes()))?),
             None => drop(revoked.remove(key)?),
         }
     }

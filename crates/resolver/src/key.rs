@@ -3,6 +3,7 @@ use std::io;
 use std::num::NonZeroU32;
 
 use introspectd_core::{TokenId, TokenValue};
+use introspectd_keys as keys;
 
 /// Subject of a request: the token itself, or its id. The two never share a cache entry: an id
 /// proves nothing about who holds the token.
@@ -32,18 +33,14 @@ pub(crate) struct Tag(NonZeroU32);
 
 /// Random keys of one provider.
 pub(crate) struct KeyMaker {
-    tokens: [u8; 32],
-    ids: [u8; 32],
-    tags: [u8; 32],
+    tokens: keys::Key,
+    ids: keys::Key,
+    tags: keys::Key,
 }
 
 impl KeyMaker {
     pub(crate) fn random() -> io::Result<Self> {
-        let secret = || {
-            let mut bytes = [0; 32];
-            getrandom::fill(&mut bytes).map(|()| bytes).map_err(io::Error::other)
-        };
-        Ok(Self { tokens: secret()?, ids: secret()?, tags: secret()? })
+        Ok(Self { tokens: keys::Key::random()?, ids: keys::Key::random()?, tags: keys::Key::random()? })
     }
 
     pub(crate) fn key(&self, subject: &Subject) -> Key {
@@ -51,19 +48,12 @@ impl KeyMaker {
             Subject::Token(token) => (&self.tokens, token.expose()),
             Subject::Id(id) => (&self.ids, id.as_str()),
         };
-        let hash = blake3::keyed_hash(secret, text.as_bytes());
-        let mut key = [0; 16];
-        for (to, from) in key.iter_mut().zip(hash.as_bytes()) {
-            *to = *from;
-        }
-        Key(key)
+        Key(secret.hash(text.as_bytes()).truncated())
     }
 
     /// Returns the tag of a claim's value.
     pub(crate) fn tag(&self, value: &str) -> Tag {
-        let hash = blake3::keyed_hash(&self.tags, value.as_bytes());
-        let [a, b, c, ..] = *hash.as_bytes();
-        Tag::of([a, b, c])
+        Tag::of(self.tags.hash(value.as_bytes()).truncated())
     }
 }
 
@@ -142,7 +132,7 @@ mod tests {
     proptest! {
         #[test]
         fn equal_keys_mean_equal_tokens(a in "[a-c]{1,4}", b in "[a-c]{1,4}") {
-            let maker = KeyMaker { tokens: [7; 32], ids: [8; 32], tags: [9; 32] };
+            let maker = KeyMaker { tokens: [7; 32].into(), ids: [8; 32].into(), tags: [9; 32].into() };
             prop_assert_eq!(maker.key(&token(&a)) == maker.key(&token(&b)), a == b);
         }
     }

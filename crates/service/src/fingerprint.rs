@@ -2,12 +2,13 @@ use std::fmt;
 use std::io;
 
 use introspectd_core::TokenValue;
+use introspectd_keys::Key;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 
 /// Maker of fingerprints under one key.
 #[derive(Clone)]
-pub struct Fingerprints([u8; 32]);
+pub struct Fingerprints(Key);
 
 /// Keyed hash of a token (BLAKE3, cut to 64 bits): shows whether two lines are about one token, and
 /// neither which it is nor, without the key, whether a guess is right.
@@ -23,15 +24,13 @@ impl Fingerprints {
     /// # Errors
     /// The system's, if it gives no random bytes.
     pub fn random() -> io::Result<Self> {
-        let mut key = [0; 32];
-        getrandom::fill(&mut key).map_err(io::Error::other)?;
-        Ok(Self(key))
+        Key::random().map(Self)
     }
 
     /// Creates a maker whose key is derived from a secret: all that share it give a token the same
     /// fingerprint.
     pub fn keyed(secret: &SecretString) -> Self {
-        Self(blake3::derive_key(CONTEXT, secret.expose_secret().as_bytes()))
+        Self(Key::derive(CONTEXT, secret.expose_secret().as_bytes()))
     }
 
     /// Returns the fingerprint of a token.
@@ -41,12 +40,7 @@ impl Fingerprints {
 
     /// Returns the fingerprint of a text that may be a token.
     pub fn of_text(&self, text: &str) -> Fingerprint {
-        let hash = blake3::keyed_hash(&self.0, text.as_bytes());
-        let mut fingerprint = [0; 8];
-        for (to, from) in fingerprint.iter_mut().zip(hash.as_bytes()) {
-            *to = *from;
-        }
-        Fingerprint(fingerprint)
+        Fingerprint(self.0.hash(text.as_bytes()).truncated())
     }
 }
 

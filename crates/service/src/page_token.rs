@@ -4,20 +4,15 @@ use std::io;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use introspectd_core::{Failure, Instant, Outage, Position, ProviderName, Timestamp};
+use introspectd_keys::{Key, Sealer};
 use introspectd_resolver::Positions;
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
-use ring::error::Unspecified;
-use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
 use crate::parameters::Parameters;
 
 /// Sealer of page tokens: each is for its caller, and until the process ends. A caller that could
 /// write one could name providers and positions that it was never shown.
-pub(crate) struct PageTokens {
-    key: LessSafeKey,
-    random: SystemRandom,
-}
+pub(crate) struct PageTokens(Sealer);
 
 /// List that is read, and where it continues.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,14 +28,7 @@ const PURPOSE: &str = "introspectd page token 1\n";
 impl PageTokens {
     /// Creates a sealer with a random key.
     pub(crate) fn new() -> io::Result<Self> {
-        let random = SystemRandom::new();
-        let key = || {
-            let mut bytes = [0; 32];
-            random.fill(&mut bytes)?;
-            Ok(LessSafeKey::new(UnboundKey::new(&CHACHA20_POLY1305, &bytes)?))
-        };
-        let key = key().map_err(|_: Unspecified| io::Error::other("the system gives no random bytes"))?;
-        Ok(Self { key, random })
+        Sealer::new(&Key::random()?, PURPOSE).map(Self)
     }
 
     /// Seals a bookmark for a caller.
@@ -52,28 +40,16 @@ impl PageTokens {
     }
 
     fn sealed(&self, caller: &str, wire: &Wire) -> Option<String> {
-        let mut nonce = [0; NONCE_LEN];
-        self.random.fill(&mut nonce).ok()?;
-        let mut text = serde_json::to_vec(wire).ok()?;
-        // Of random nonces, 2^32 may be drawn for one key before two that are the same become likely enough to count:
-        // at a thousand pages a second, seven weeks of nothing else, and what comes out then are two positions.
-        let unique = Nonce::assume_unique_for_key(nonce);
-        self.key.seal_in_place_append_tag(unique, about(caller), &mut text).ok()?;
-        Some(URL_SAFE_NO_PAD.encode([nonce.as_slice(), &text].concat()))
+        let text = serde_json::to_vec(wire).ok()?;
+        Some(URL_SAFE_NO_PAD.encode(self.0.seal(caller, text).ok()?))
     }
 
     /// Opens a page token; `None` for one that was not sealed here for this caller.
     pub(crate) fn open(&self, caller: &str, token: &str) -> Option<Bookmark> {
         let mut sealed = URL_SAFE_NO_PAD.decode(token).ok()?;
-        let (nonce, text) = sealed.split_at_mut_checked(NONCE_LEN)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let text = self.key.open_in_place(nonce, about(caller), text).ok()?;
+        let text = self.0.open(caller, &mut sealed)?;
         serde_json::from_slice::<Wire>(text).ok()?.bookmark()
     }
-}
-
-fn about(caller: &str) -> Aad<String> {
-    Aad::from([PURPOSE, caller].concat())
 }
 
 /// Bookmark as it is sealed.
@@ -194,13 +170,12 @@ mod tests {
     /// Checks that the prefix cannot be taken for a part of the caller's name.
     #[test]
     fn another_purpose_is_another_token() {
-        let tokens = PageTokens::new().unwrap();
-        let mut text = serde_json::to_vec(&Wire::from(some())).unwrap();
-        let nonce = [7; NONCE_LEN];
-        let unique = Nonce::assume_unique_for_key(nonce);
-        tokens.key.seal_in_place_append_tag(unique, Aad::from("admin"), &mut text).unwrap();
-        let token = URL_SAFE_NO_PAD.encode([nonce.as_slice(), &text].concat());
-        assert_eq!(tokens.open("admin", &token), None);
+        let key = Key::random().unwrap();
+        let sealed_for = |purpose| PageTokens(Sealer::new(&key, purpose).unwrap());
+        for (purpose, is_ours) in [(PURPOSE, true), ("", false)] {
+            let token = sealed_for(purpose).seal("admin", some()).unwrap();
+            assert_eq!(sealed_for(PURPOSE).open("admin", &token).is_some(), is_ours, "{purpose:?}");
+        }
     }
 
     fn position() -> impl Strategy<Value = Position> {
