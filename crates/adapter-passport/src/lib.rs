@@ -15,12 +15,11 @@ use bytes::Bytes;
 use http::{StatusCode, Uri};
 use introspectd_core::{
     BadAnswer, Batch, Binding, Bindings, BindingsFailed, Bound, Clock, Failure, Health, Introspection,
-    Issuance, Issued, Kept, Listing, Lists, Outage, Position, Provider, ProviderName, Records, Revocation,
+    Issuance, Issued, Kept, Listing, Lists, Position, Provider, ProviderName, Records, Revocation,
     RevocationById, State, Timestamp, TokenId, TokenValue,
 };
 use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
 use serde_json::json;
-use tokio::sync::Semaphore;
 
 use list::Page;
 
@@ -39,13 +38,7 @@ pub struct Passport {
     /// Name that its bindings are stored under.
     name: ProviderName,
     bindings: Arc<dyn Bindings>,
-    /// Permits of the [`MAX_STORE_CALLS`] threads that may wait for a disk.
-    permits: Arc<Semaphore>,
 }
-
-/// Most concurrent calls of the bindings store. Calls to a hanging disk remain after their caller
-/// has left.
-const MAX_STORE_CALLS: usize = 64;
 
 impl Passport {
     /// Creates the provider from its configuration, with the store of its bindings.
@@ -58,7 +51,7 @@ impl Passport {
     ) -> Self {
         let address = config.connection.address.clone();
         let upstream = Upstream::new(config.connection, Arc::clone(&clock), outbound);
-        Self { upstream, address, clock, name, bindings, permits: Arc::new(Semaphore::new(MAX_STORE_CALLS)) }
+        Self { upstream, address, clock, name, bindings }
     }
 
     /// Address of a record; `None` for a text that cannot be a token id.
@@ -67,17 +60,14 @@ impl Passport {
         self.address.with_segment(TOKENS, &id).ok()
     }
 
-    /// Finds the id that this token is bound to, on a blocking thread, since the store may wait for
-    /// a disk.
+    /// Finds the id that this token is bound to.
     ///
     /// A token id is never bound, whatever the store contains.
     async fn find(&self, token: &TokenValue) -> Result<Option<TokenId>, Failure> {
         if wire::spells_an_id(token) {
             return Ok(None);
         }
-        let token = token.clone();
-        let now = self.clock.now();
-        self.call_store(move |bindings, name| bindings.find(name, &token, now)).await
+        self.stored(self.bindings.find(&self.name, token, self.clock.now())).await
     }
 
     async fn keep(
@@ -87,35 +77,14 @@ impl Passport {
         end: Timestamp,
         replace: bool,
     ) -> Result<Kept, Failure> {
-        let token = token.clone();
-        let id = id.clone();
-        let now = self.clock.now();
-        self.call_store(move |bindings, name| {
-            bindings.bind(name, &Binding { token: &token, id: &id, end, replace }, now)
-        })
-        .await
+        let binding = Binding { token, id, end, replace };
+        self.stored(self.bindings.bind(&self.name, &binding, self.clock.now())).await
     }
 
-    async fn call_store<T: Send + 'static>(
-        &self,
-        call: impl FnOnce(&dyn Bindings, &ProviderName) -> Result<T, BindingsFailed> + Send + 'static,
-    ) -> Result<T, Failure> {
-        let bindings = Arc::clone(&self.bindings);
-        let name = self.name.clone();
-        let asked = async {
-            let permit = Arc::clone(&self.permits).acquire_owned().await;
-            let call = move || {
-                let _permit = permit;
-                call(&*bindings, &name)
-            };
-            Ok(tokio::task::spawn_blocking(call).await)
-        };
-        // A hanging disk counts against the provider's deadline.
-        match self.upstream.in_time(asked).await {
-            Ok(Ok(answer)) => Ok(answer?),
-            Ok(Err(_)) => Err(Failure::outage(Outage::Abandoned)),
-            Err(_) => Err(BindingsFailed.into()),
-        }
+    /// Waits for the store no longer than the provider's deadline: a hanging disk counts against it.
+    async fn stored<T>(&self, call: impl Future<Output = Result<T, BindingsFailed>>) -> Result<T, Failure> {
+        let answer = self.upstream.in_time(async { Ok(call.await) }).await;
+        Ok(answer.unwrap_or(Err(BindingsFailed))?)
     }
 
     /// Returns true if a token that cannot be revoked is still active. Its record does not show a

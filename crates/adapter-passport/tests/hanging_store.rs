@@ -1,10 +1,10 @@
 //! Behaviour with a bindings store whose disk hangs.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, its own functions included")]
 
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use introspectd_adapter_passport::{Config, Passport};
 use introspectd_core::{
     Binding, Bindings, BindingsFailed, Failure, Issuance, Kept, Outage, Provider, ProviderName, Revocation,
@@ -12,35 +12,37 @@ use introspectd_core::{
 };
 use introspectd_settings::{Environment, load};
 use introspectd_upstream::Outbound;
+use tokio::sync::watch;
 
-/// Bindings store that answers when the other end is dropped.
+/// Bindings store that answers once released.
 #[derive(Debug)]
-struct Hanging(Mutex<Receiver<()>>);
+struct Hanging(watch::Receiver<bool>);
 
 impl Hanging {
-    fn block(&self) {
-        let _ = self.0.lock().unwrap().recv();
+    async fn wait(&self) {
+        let _ = self.0.clone().wait_for(|is_released| *is_released).await;
     }
 }
 
+#[async_trait]
 impl Bindings for Hanging {
-    fn find(
+    async fn find(
         &self,
         _: &ProviderName,
         _: &TokenValue,
         _: Timestamp,
     ) -> Result<Option<TokenId>, BindingsFailed> {
-        self.block();
+        self.wait().await;
         Ok(None)
     }
 
-    fn bind(&self, _: &ProviderName, _: &Binding<'_>, _: Timestamp) -> Result<Kept, BindingsFailed> {
-        self.block();
+    async fn bind(&self, _: &ProviderName, _: &Binding<'_>, _: Timestamp) -> Result<Kept, BindingsFailed> {
+        self.wait().await;
         Ok(Kept::Done)
     }
 }
 
-fn passport() -> (Passport, Sender<()>) {
+fn passport() -> (Passport, watch::Sender<bool>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("provider.toml");
     let text = "base_url = 'http://127.0.0.1:9'\ncredentials = { type = 'none' }\ntimeout = '20ms'\n";
@@ -48,28 +50,27 @@ fn passport() -> (Passport, Sender<()>) {
     let mut section = load(&path, &Environment::new()).unwrap();
     let config = Config::read(&mut section).unwrap();
     let name = ProviderName::parse("bank").unwrap();
-    let (hung, answers) = channel();
-    let store = Arc::new(Hanging(Mutex::new(answers)));
+    let (release, released) = watch::channel(false);
+    let store = Arc::new(Hanging(released));
     let clock = Arc::new(SystemClock::default());
     let outbound = Outbound::here(Arc::<SystemClock>::clone(&clock));
-    (Passport::new(config, clock, name, store, &outbound), hung)
+    (Passport::new(config, clock, name, store, &outbound), release)
 }
 
 #[tokio::test]
 async fn hanging_store_counts_against_the_provider_deadline() {
-    let (passport, hung) = passport();
+    let (passport, release) = passport();
     let token = TokenValue::parse("t".to_owned()).unwrap();
     let outage = Failure::outage(Outage::Bindings(BindingsFailed));
     let asked = async {
         assert_eq!(passport.bound(&token).await, None);
         assert_eq!(passport.revoke(&token).await, Err(outage.clone()));
-        // More calls than threads may hang.
         for _ in 0..100 {
             assert_eq!(passport.introspect(&token).await, Err(outage.clone()));
         }
     };
     let ended = tokio::time::timeout(Duration::from_secs(30), asked).await;
-    drop(hung);
+    release.send_replace(true);
     assert!(ended.is_ok(), "the call waits for the store");
     assert_eq!(passport.revoke(&token).await, Err(Failure::Unsupported));
 }

@@ -4,11 +4,11 @@ use std::io;
 use std::sync::{Mutex, PoisonError};
 
 use introspectd_core::{
-    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered, Revocations, Revoked, Timestamp,
-    TokenId, TokenValue,
+    Binding, BindingsFailed, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenId, TokenValue,
 };
 use introspectd_keys::Key;
 
+use crate::blocking::{BlockingBindings, BlockingRevocations};
 use crate::keys::{EntryKey, Keys};
 use crate::revocation_map::RevocationMap;
 
@@ -46,7 +46,7 @@ impl MemoryBindings {
     }
 }
 
-impl Bindings for MemoryBindings {
+impl BlockingBindings for MemoryBindings {
     fn find(
         &self,
         provider: &ProviderName,
@@ -80,7 +80,7 @@ impl Bindings for MemoryBindings {
     }
 }
 
-impl Revocations for MemoryBindings {
+impl BlockingRevocations for MemoryBindings {
     fn remember(
         &self,
         provider: &ProviderName,

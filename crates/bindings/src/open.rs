@@ -150,7 +150,11 @@ fn create(file: &Path, key: Option<&[u8]>) -> Result<(), Reason> {
     let mut name = file.as_os_str().to_owned();
     name.push(format!(".{}.new", random_name()?));
     let unfinished = PathBuf::from(name);
-    let made = fill(&unfinished, key.is_none().then_some(root.expose()), &Keys::derive(key.unwrap_or(root.expose())));
+    let made = fill(
+        &unfinished,
+        key.is_none().then_some(root.expose()),
+        &Keys::derive(key.unwrap_or(root.expose())),
+    );
     let linked = made.and_then(|()| match std::fs::hard_link(&unfinished, file) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(Reason::Io(error)),
         Ok(()) | Err(_) => Ok(()),

@@ -5,11 +5,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use introspectd_core::{
-    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered, Revocations, Revoked, Timestamp,
-    TokenId, TokenValue,
+    Binding, BindingsFailed, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenId, TokenValue,
 };
 use secrecy::{ExposeSecret, SecretString};
 
+use crate::blocking::{BlockingBindings, BlockingRevocations};
 use crate::keys::Keys;
 use crate::open::{OpenFailed, open, open_or_create};
 use crate::revocation_map::{Changes, RevocationMap};
@@ -18,7 +18,7 @@ use crate::store::{Store, WriteFailed};
 /// Durable store in a file, which one process at a time can open.
 ///
 /// Bindings survive a crash. They are removed a day after their end, so that a clock that is
-/// briefly wrong drops none: a few at each [`Bindings::bind`], all of them on opening, after which
+/// briefly wrong drops none: a few at each [`BlockingBindings::bind`], all of them on opening, after which
 /// the file is compacted. Opening reads the whole file. While the disk is full, new bindings fail
 /// and known ones are found; after any other disk error the file is reopened.
 ///
@@ -174,7 +174,7 @@ fn bytes(key: &SecretString) -> &[u8] {
     key.expose_secret().as_bytes()
 }
 
-impl Bindings for StoredBindings {
+impl BlockingBindings for StoredBindings {
     fn find(
         &self,
         provider: &ProviderName,
@@ -194,7 +194,7 @@ impl Bindings for StoredBindings {
     }
 }
 
-impl Revocations for StoredBindings {
+impl BlockingRevocations for StoredBindings {
     fn remember(
         &self,
         provider: &ProviderName,

@@ -64,9 +64,8 @@ mod tests {
 
     #[test]
     fn contexts_and_secrets_give_different_keys() {
-        let keys = [("a", "s"), ("b", "s"), ("a", "t")].map(|(context, secret)| {
-            *Key::derive(context, secret.as_bytes()).expose()
-        });
+        let keys = [("a", "s"), ("b", "s"), ("a", "t")]
+            .map(|(context, secret)| *Key::derive(context, secret.as_bytes()).expose());
         assert!(keys[0] != keys[1] && keys[0] != keys[2] && keys[1] != keys[2]);
     }
 

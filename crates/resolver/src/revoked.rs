@@ -5,7 +5,6 @@ use introspectd_core::{
     Clock, Expiry, Failure, Introspection, Outage, Remembered, Revocations, Revoked, Status, Timestamp,
     Token, TokenId, TokenValue,
 };
-use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use crate::key::Subject;
@@ -14,9 +13,6 @@ use crate::slot::ProviderSlot;
 /// Deadline of a caller for a revocation to be saved.
 const SAVE_TIME: Duration = Duration::from_secs(5);
 
-/// Most saves that may wait for a hanging disk; excess fails at its deadline.
-const MAX_SAVES: usize = 4;
-
 /// Remembered revocations, by which every provider's answer is judged.
 ///
 /// Without a store of revocations the providers are believed, even one that still reports what it
@@ -24,13 +20,12 @@ const MAX_SAVES: usize = 4;
 #[derive(Clone)]
 pub(crate) struct Memory {
     store: Option<Arc<dyn Revocations>>,
-    saves: Arc<Semaphore>,
     clock: Arc<dyn Clock>,
 }
 
 impl Memory {
     pub(crate) fn new(store: Option<Arc<dyn Revocations>>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, saves: Arc::new(Semaphore::new(MAX_SAVES)), clock }
+        Self { store, clock }
     }
 
     pub(crate) fn find(&self, slot: &ProviderSlot, revoked: Revoked<'_>) -> Option<Remembered> {
@@ -48,20 +43,10 @@ impl Memory {
     /// # Errors
     /// [`Outage::NotSaved`], after 5 s at most.
     pub(crate) async fn save(&self) -> Result<(), Failure> {
-        let Some(store) = self.store.clone() else { return Ok(()) };
-        let permits = Arc::clone(&self.saves);
-        let now = self.clock.now();
-        let saved = timeout(SAVE_TIME, async move {
-            let permit = permits.acquire_owned().await;
-            let save = move || {
-                let _permit = permit;
-                store.save(now)
-            };
-            tokio::task::spawn_blocking(save).await
-        });
-        match saved.await {
-            Ok(Ok(Ok(()))) => Ok(()),
-            Ok(Ok(Err(_)) | Err(_)) | Err(_) => Err(Failure::outage(Outage::NotSaved)),
+        let Some(store) = &self.store else { return Ok(()) };
+        match timeout(SAVE_TIME, store.save(self.clock.now())).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) | Err(_) => Err(Failure::outage(Outage::NotSaved)),
         }
     }
 

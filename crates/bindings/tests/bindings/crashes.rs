@@ -6,8 +6,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use introspectd_bindings::StoredBindings;
-use introspectd_core::{BindingsFailed, Kept, Revocations, Revoked};
+use introspectd_bindings::{BlockingRevocations, StoredBindings};
+use introspectd_core::{BindingsFailed, Kept, Revoked};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::given::{NONE, NOW, Place, at, bank, bind, keep, missing, pair};
@@ -125,7 +125,7 @@ fn fill_and_recover(file: &OsStr, fill: impl Fn(), make_room: impl Fn()) -> u32 
     let revoked = Revoked::Token(&token);
     bindings.remember(&bank(), revoked, None, at(NOW));
     assert_eq!(bindings.save(at(NOW)), Err(BindingsFailed));
-    assert!(Revocations::find(&bindings, &bank(), revoked).is_some());
+    assert!(BlockingRevocations::find(&bindings, &bank(), revoked).is_some());
 
     make_room();
     assert_eq!(try_to_bind(&bindings, bound), Ok(Kept::Done), "at once");
@@ -133,7 +133,10 @@ fn fill_and_recover(file: &OsStr, fill: impl Fn(), make_room: impl Fn()) -> u32 
     drop(bindings);
     let bindings = open();
     assert_eq!(missing(&bindings, 0..bound + 1), NONE);
-    assert!(Revocations::find(&bindings, &bank(), revoked).is_some(), "it is saved with the next binding");
+    assert!(
+        BlockingRevocations::find(&bindings, &bank(), revoked).is_some(),
+        "it is saved with the next binding"
+    );
 
     fill();
     let full = (bound + 1..).find(|number| try_to_bind(&bindings, *number).is_err()).unwrap();

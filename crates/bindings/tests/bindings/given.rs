@@ -2,10 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use introspectd_bindings::{OpenFailed, StoredBindings};
-use introspectd_core::{
-    Binding, Bindings, BindingsFailed, Kept, ProviderName, Timestamp, TokenId, TokenValue,
-};
+use introspectd_bindings::{BlockingBindings, OpenFailed, StoredBindings};
+use introspectd_core::{Binding, BindingsFailed, Kept, ProviderName, Timestamp, TokenId, TokenValue};
 use tempfile::TempDir;
 
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -33,14 +31,14 @@ pub(crate) fn pair(number: u32) -> (TokenValue, TokenId) {
 }
 
 /// Binds the pair of this number for an hour.
-pub(crate) fn bind(bindings: &dyn Bindings, number: u32) {
+pub(crate) fn bind(bindings: &dyn BlockingBindings, number: u32) {
     let (token, id) = pair(number);
     assert_eq!(keep(bindings, &token, &id, at(NOW + 3600), at(NOW)), Ok(Kept::Done));
 }
 
 /// Binds a token, replacing any other binding.
 pub(crate) fn keep(
-    bindings: &dyn Bindings,
+    bindings: &dyn BlockingBindings,
     token: &TokenValue,
     id: &TokenId,
     end: Timestamp,
@@ -50,7 +48,7 @@ pub(crate) fn keep(
 }
 
 /// Numbers whose pairs are not bound as they were.
-pub(crate) fn missing(bindings: &dyn Bindings, numbers: impl Iterator<Item = u32>) -> Vec<u32> {
+pub(crate) fn missing(bindings: &dyn BlockingBindings, numbers: impl Iterator<Item = u32>) -> Vec<u32> {
     let is_there = |number: &u32| {
         let (token, id) = pair(*number);
         bindings.find(&bank(), &token, at(NOW)) == Ok(Some(id))

@@ -1,11 +1,11 @@
 //! Behaviour of both stores, and of each alone.
 
-use introspectd_bindings::{MemoryBindings, StoredBindings};
-use introspectd_core::{Binding, Bindings, Kept, ProviderName, Timestamp};
+use introspectd_bindings::{BlockingBindings, MemoryBindings, StoredBindings};
+use introspectd_core::{Binding, Kept, ProviderName, Timestamp};
 
 use crate::given::{DAY, NONE, NOW, Place, at, bank, bind, id, keep, missing, pair, token};
 
-fn each(check: impl Fn(&dyn Bindings)) {
+fn each(check: impl Fn(&dyn BlockingBindings)) {
     check(&MemoryBindings::new().unwrap());
     check(&Place::new().open());
 }

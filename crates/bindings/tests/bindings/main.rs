@@ -11,5 +11,6 @@ mod crashes;
 mod damage;
 mod files;
 mod given;
+mod hanging;
 mod keeping;
 mod revocations;

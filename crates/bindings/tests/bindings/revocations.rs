@@ -1,18 +1,18 @@
-//! Revocations in both stores, and across a restart in the durable one.
+//! BlockingRevocations in both stores, and across a restart in the durable one.
 
-use introspectd_bindings::{MemoryBindings, StoredBindings};
-use introspectd_core::{ProviderName, Remembered, Revocations, Revoked, Timestamp};
+use introspectd_bindings::{BlockingRevocations, MemoryBindings, StoredBindings};
+use introspectd_core::{ProviderName, Remembered, Revoked, Timestamp};
 use redb::{Database, TableDefinition};
 
 use crate::given::{DAY, NOW, Place, at, bank, bind, id, missing, token};
 
 const REVOKED: TableDefinition<'_, [u8; 32], (i64, [u8; 32])> = TableDefinition::new("revoked");
 
-fn remember(revocations: &dyn Revocations, text: &str, end: Option<i64>) {
+fn remember(revocations: &dyn BlockingRevocations, text: &str, end: Option<i64>) {
     revocations.remember(&bank(), Revoked::Token(&token(text)), end.map(at), at(NOW));
 }
 
-fn find(revocations: &dyn Revocations, text: &str) -> Option<Option<Timestamp>> {
+fn find(revocations: &dyn BlockingRevocations, text: &str) -> Option<Option<Timestamp>> {
     revocations.find(&bank(), Revoked::Token(&token(text))).map(|Remembered { end }| end)
 }
 
@@ -21,7 +21,7 @@ fn revocation_covers_one_token_or_record_of_one_provider() {
     let memory = MemoryBindings::new().unwrap();
     let place = Place::new();
     let stored = place.open();
-    for revocations in [&memory as &dyn Revocations, &stored] {
+    for revocations in [&memory as &dyn BlockingRevocations, &stored] {
         assert_eq!(find(revocations, "t"), None);
         remember(revocations, "t", Some(NOW + 60));
         revocations.remember(&bank(), Revoked::Record(&id("i")), None, at(NOW));

@@ -30,13 +30,15 @@ pub trait Issuance: Send + Sync {
 /// response said.
 ///
 /// A store keeps a keyed hash in place of the token. An entry expires with its token. Calls may
-/// wait for a disk.
+/// wait for a disk, but never hold the caller's thread. Dropping a future abandons its answer, not
+/// always the call.
+#[async_trait]
 pub trait Bindings: fmt::Debug + Send + Sync + 'static {
     /// Returns the id that is bound to this token.
     ///
     /// # Errors
-    /// [`BindingsFailed`] where the store cannot tell whether there is one.
-    fn find(
+    /// [`BindingsFailed`] if the store cannot tell whether there is one.
+    async fn find(
         &self,
         provider: &ProviderName,
         token: &TokenValue,
@@ -47,7 +49,7 @@ pub trait Bindings: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// [`BindingsFailed`]: the token may be bound or not. Other bindings are unaffected.
-    fn bind(
+    async fn bind(
         &self,
         provider: &ProviderName,
         binding: &Binding<'_>,

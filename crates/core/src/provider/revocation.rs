@@ -27,8 +27,9 @@ pub trait RevocationById: Send + Sync {
 
 /// Store of confirmed revocations, which override what the provider still reports.
 ///
-/// Keeps keyed hashes only, in bounded memory. Only [`Revocations::save`] waits for a disk:
-/// requests wait for the other calls.
+/// Keeps keyed hashes only, in bounded memory. Only [`Revocations::save`] waits for a disk, without
+/// holding the caller's thread: requests wait for the other calls.
+#[async_trait]
 pub trait Revocations: fmt::Debug + Send + Sync + 'static {
     /// Remembers a revocation until `end`; without one, until room is needed. The latest end
     /// counts.
@@ -44,7 +45,7 @@ pub trait Revocations: fmt::Debug + Send + Sync + 'static {
     /// # Errors
     /// [`BindingsFailed`]: they are remembered until the process ends, and saved with the next
     /// call.
-    fn save(&self, now: Timestamp) -> Result<(), BindingsFailed>;
+    async fn save(&self, now: Timestamp) -> Result<(), BindingsFailed>;
 }
 
 /// Subject of a revocation.

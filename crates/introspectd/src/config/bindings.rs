@@ -2,7 +2,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use introspectd_bindings::{MemoryBindings, StoredBindings};
+use introspectd_bindings::{BlockingBindings, BlockingRevocations, MemoryBindings, StoredBindings, Threaded};
 use introspectd_core::{Bindings, Revocations, Timestamp};
 use introspectd_settings::Section;
 use secrecy::{ExposeSecret, SecretString};
@@ -65,8 +65,8 @@ pub struct Stores {
 }
 
 impl Stores {
-    fn of<S: Bindings + Revocations>(store: S) -> Self {
-        let store = Arc::new(store);
+    fn of<S: BlockingBindings + BlockingRevocations>(store: S) -> Self {
+        let store = Arc::new(Threaded::new(store));
         Self { bindings: Arc::clone(&store) as _, revocations: store }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use introspectd_core::{
     BindingsFailed, Expiry, Failure, ManualClock, Outage, ProviderName, Remembered, Revocations, Revoked,
     Status, Timestamp, Token, TokenId, Unreachable,
@@ -28,6 +29,7 @@ fn key(provider: &ProviderName, revoked: Revoked<'_>) -> String {
     }
 }
 
+#[async_trait]
 impl Revocations for Store {
     fn remember(&self, provider: &ProviderName, revoked: Revoked<'_>, end: Option<Timestamp>, _: Timestamp) {
         let mut held = self.held.lock().unwrap();
@@ -39,7 +41,7 @@ impl Revocations for Store {
         self.held.lock().unwrap().get(&key(provider, revoked)).map(|end| Remembered { end: *end })
     }
 
-    fn save(&self, _: Timestamp) -> Result<(), BindingsFailed> {
+    async fn save(&self, _: Timestamp) -> Result<(), BindingsFailed> {
         if self.fails.load(Relaxed) { Err(BindingsFailed) } else { Ok(()) }
     }
 }
