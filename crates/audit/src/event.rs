@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use introspectd_core::ProviderName;
 use introspectd_core::text::rfc3339;
-use introspectd_service::{Event, Fingerprint, Headline, Operation};
+use introspectd_service::{Event, Fingerprint};
 use serde::Serialize;
 
 use crate::line::{brief, line};
@@ -41,7 +41,7 @@ pub(crate) fn event_line(event: &Event<'_>) -> Vec<u8> {
     let Event { headline, details, fingerprint, request_id, time } = event;
     line(&Line {
         time: rfc3339(*time),
-        event: event_name(headline),
+        event: headline.event_name(),
         call: headline.operation.as_str(),
         request_id,
         origin: headline.context.origin.to_string(),
@@ -58,28 +58,12 @@ pub(crate) fn event_line(event: &Event<'_>) -> Vec<u8> {
     })
 }
 
-fn event_name(headline: &Headline<'_>) -> &'static str {
-    if headline.is_refusal() {
-        return "refused";
-    }
-    match headline.operation {
-        Operation::Introspect | Operation::Decide | Operation::Providers | Operation::Unknown => "refused",
-        Operation::IntrospectById | Operation::Lookup => "looked_up",
-        Operation::List => "listed",
-        Operation::Revoke => "revoked",
-        Operation::Purge => "purged",
-        Operation::Bind => "bound",
-        Operation::Issue => "issued",
-        Operation::Explain => "explained",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use introspectd_core::{Failure, Selection, Timestamp, TokenId, TokenValue};
     use introspectd_service::refusal::{CallerFault, ClientFault, Inactive, Missing, ProviderFault};
-    use introspectd_service::{Caller, Details, Fingerprints, Outcome, RequestContext};
+    use introspectd_service::{Caller, Details, Fingerprints, Headline, Operation, Outcome, RequestContext};
 
     /// Operation and details, and the policy of a decision.
     #[derive(Default)]

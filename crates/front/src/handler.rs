@@ -10,8 +10,8 @@ use introspectd_server::{Arrival, LongHead, Origin, X_INTROSPECTD_ERROR, names_o
 use introspectd_service::operation;
 use introspectd_service::refusal::{CallerFault, ClientFault, InvalidRequest, Refusal, RequestFault};
 use introspectd_service::{
-    Caller, Details, Headline, Operation, Outcome, Permission, Policy, Published, RequestContext, Service,
-    certificate_names,
+    Caller, Details, Headline, Operation, Outcome, Permission, Policy, Published, RequestContext, Rules,
+    Service, certificate_names,
 };
 
 use crate::authentication::Peer;
@@ -78,7 +78,7 @@ impl Api {
 impl Handler {
     /// Answers one request.
     ///
-    /// This and [`Self::perform`] are the whole order of layers: route, caller, permission, body,
+    /// This and `perform` are the whole order of layers: route, caller, permission, body,
     /// operation, event, reply. The caller comes before the body, so that a stranger cannot make us
     /// read one; the route comes before the caller, so that a mistyped URL does not look like a
     /// wrong secret.
@@ -88,6 +88,7 @@ impl Handler {
     {
         let (mut head, body) = request.into_parts();
         let mut body = pin!(body);
+        let rules = self.api.service.rules();
         let mut operation = Operation::Unknown;
         let outcome = match find(head.uri.path(), &head.method, &self.api.discovery) {
             _ if LongHead::marks(&head.extensions) => Err(RequestFault::HeadTooLong.into()),
@@ -96,12 +97,12 @@ impl Handler {
             }
             Match::Introspect => {
                 operation = Operation::Introspect;
-                self.introspect(&mut head, body.as_mut()).await
+                self.introspect(rules, &mut head, body.as_mut()).await
             }
             Match::Decide(policy) => Ok(self.forward_auth(policy, &mut head.headers).await),
             // Boxed: what operators ask now and then takes no room in what gateways ask all the time.
             Match::Route(route, captures) => {
-                Box::pin(self.perform(route, captures, &head, body.as_mut())).await
+                Box::pin(self.perform(rules, route, captures, &head, body.as_mut())).await
             }
             Match::NotAllowed => Err(RequestFault::MethodNotAllowed.into()),
             Match::NotFound => Err(RequestFault::NotFound.into()),
@@ -113,7 +114,7 @@ impl Handler {
         let is_unread = !body.is_end_stream() && (is_hopeless() || !drain(body).await);
         let mut reply = match outcome {
             Ok(reply) => reply,
-            Err(refusal) => self.refuse(operation, &head, &refusal),
+            Err(refusal) => self.refuse(rules, operation, &head, &refusal),
         };
         if is_unread && head.version != Version::HTTP_2 {
             reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -122,12 +123,12 @@ impl Handler {
     }
 
     /// Answers `POST /introspect`. An active token is answered without an event.
-    async fn introspect<B>(&self, head: &mut Parts, body: B) -> Result<Reply, Refusal>
+    async fn introspect<B>(&self, rules: &Rules, head: &mut Parts, body: B) -> Result<Reply, Refusal>
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
         let service = &*self.api.service;
-        let caller = self.peer.caller(&service.rules().callers, &head.headers)?;
+        let caller = self.peer.caller(&rules.callers, &head.headers)?;
         // Which of the two is needed depends on the body.
         caller.must_have(&[Permission::Introspect, Permission::Lookup])?;
         let body = read_form(&head.headers, body).await?;
@@ -169,6 +170,7 @@ impl Handler {
     /// Answers a request of any other route: caller, permission, body, operation, event, reply.
     async fn perform<B>(
         &self,
+        rules: &Rules,
         route: &Route,
         captures: Captures<'_>,
         head: &Parts,
@@ -183,7 +185,7 @@ impl Handler {
             // These have functions of their own above.
             Endpoint::Introspect | Endpoint::Decide => return Err(RequestFault::NotFound.into()),
         };
-        let caller = self.peer.caller(&self.api.service.rules().callers, &head.headers);
+        let caller = self.peer.caller(&rules.callers, &head.headers);
         let context = RequestContext {
             origin: &self.origin,
             caller: caller.ok().map(|caller| &**caller),
@@ -218,9 +220,9 @@ impl Handler {
     }
 
     /// Refuses a request that no operation took up.
-    fn refuse(&self, operation: Operation, head: &Parts, refusal: &Refusal) -> Reply {
+    fn refuse(&self, rules: &Rules, operation: Operation, head: &Parts, refusal: &Refusal) -> Reply {
         let (service, headers) = (&self.api.service, &head.headers);
-        let caller = self.peer.caller(&service.rules().callers, headers).ok().map(|caller| &**caller);
+        let caller = self.peer.caller(&rules.callers, headers).ok().map(|caller| &**caller);
         let context = RequestContext { origin: &self.origin, caller, policy: None };
         let headline = Headline { operation, outcome: Outcome::Refused(refusal), context };
         let published = service.publish(headline, &HeaderIds(headers), Details::default);
@@ -298,8 +300,9 @@ impl Handler {
         client: &HeaderMap,
     ) -> Result<Allowed, Reply> {
         let service = &*self.api.service;
-        let policy = service.rules().policies.named(policy);
-        match self.decide_by(policy, proxy, client).await {
+        let rules = service.rules();
+        let policy = rules.policies.named(policy);
+        match self.decide_by(rules, policy, proxy, client).await {
             Ok((caller, allowed)) => {
                 let (origin, policy) = (&self.origin, policy.map(|(name, _)| name));
                 let context = RequestContext { origin, caller: Some(caller), policy };
@@ -308,22 +311,23 @@ impl Handler {
                 Ok(Allowed::new(allowed))
             }
             Err(refusal) => {
-                self.publish_denial(policy, proxy, client, &refusal);
+                self.publish_denial(rules, policy, proxy, client, &refusal);
                 let policy = policy.map(|(_, policy)| policy);
                 Err(forward_auth::refusal(&refusal, policy, Language::of(client)))
             }
         }
     }
 
-    async fn decide_by(
-        &self,
+    async fn decide_by<'a>(
+        &'a self,
+        rules: &'a Rules,
         policy: Option<(&str, &Policy)>,
         proxy: &HeaderMap,
         client: &HeaderMap,
-    ) -> Result<(&Caller, operation::Allowed), Refusal> {
+    ) -> Result<(&'a Caller, operation::Allowed), Refusal> {
         let service = &*self.api.service;
         let (name, policy) = policy.ok_or(ClientFault::NoPolicy)?;
-        let caller = self.peer.proxy(&service.rules().callers, proxy)?;
+        let caller = self.peer.proxy(&rules.callers, proxy)?;
         caller.must_have(&[Permission::Introspect])?;
         if !caller.may_use(name) {
             return Err(CallerFault::AccessDenied.into());
@@ -345,7 +349,7 @@ impl Handler {
 
     /// Refuses in English: the language that the client prefers is part of the message.
     fn refuse_unread(&self, proxy: &HeaderMap, refusal: &Refusal) -> Reply {
-        self.publish_denial(None, proxy, &HeaderMap::new(), refusal);
+        self.publish_denial(self.api.service.rules(), None, proxy, &HeaderMap::new(), refusal);
         forward_auth::refusal(refusal, None, Language::English)
     }
 
@@ -353,13 +357,14 @@ impl Handler {
     /// but the decision.
     fn publish_denial(
         &self,
+        rules: &Rules,
         policy: Option<(&str, &Policy)>,
         proxy: &HeaderMap,
         client: &HeaderMap,
         refusal: &Refusal,
     ) {
         let service = &*self.api.service;
-        let caller = self.peer.proxy(&service.rules().callers, proxy).ok().map(|caller| &**caller);
+        let caller = self.peer.proxy(&rules.callers, proxy).ok().map(|caller| &**caller);
         let may_ask = |name: &ProviderName| {
             caller.is_some_and(|caller| caller.may_ask(name))
                 && policy.is_some_and(|(_, policy)| policy.accepts(name))

@@ -102,46 +102,84 @@ pub struct Event<'a> {
     pub time: Timestamp,
 }
 
+/// Name of the event of a refusal.
+const REFUSED: &str = "refused";
+
 /// Selector that names a provider.
 const PROVIDER: &str = "provider";
 
+/// Kind of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Changes nothing and shows no record: only its refusals are recorded.
+    Question,
+    /// Shows a record.
+    Record,
+    /// Done by an operator, whose reply waits until it is recorded.
+    Operators,
+}
+
+/// Details that hold all secrets of a request, besides its credentials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Secrets {
+    /// The request has none.
+    None,
+    /// Token, id or selector, once one of them is known.
+    InDetails,
+    /// Token and id, once the id is known to be one: the client may have swapped them.
+    InTokenId,
+    /// Never known: the body is the provider's to read, or was not read.
+    Unknown,
+}
+
+/// Row of an operation: name, name of its event, kind and secrets.
+struct Row(&'static str, &'static str, Kind, Secrets);
+
 impl Operation {
-    /// Returns the name of the operation in log and audit log.
-    pub const fn as_str(self) -> &'static str {
+    const fn row(self) -> Row {
+        use Kind::{Operators, Question, Record};
+        use Secrets::{InDetails, InTokenId, None, Unknown};
         match self {
-            Self::Introspect => "introspect",
-            Self::IntrospectById | Self::Lookup => "lookup",
-            Self::Decide => "forward_auth",
-            Self::List => "list",
-            Self::Revoke => "revoke",
-            Self::Purge => "purge",
-            Self::Bind => "bind",
-            Self::Issue => "issue",
-            Self::Explain => "explain",
-            Self::Providers => "providers",
-            Self::Unknown => "unknown",
+            Self::Introspect => Row("introspect", REFUSED, Question, InDetails),
+            Self::IntrospectById => Row("lookup", "looked_up", Record, InDetails),
+            Self::Decide => Row("forward_auth", REFUSED, Question, None),
+            Self::Lookup => Row("lookup", "looked_up", Operators, InDetails),
+            Self::List => Row("list", "listed", Operators, None),
+            Self::Revoke => Row("revoke", "revoked", Operators, InDetails),
+            Self::Purge => Row("purge", "purged", Operators, InDetails),
+            Self::Bind => Row("bind", "bound", Operators, InTokenId),
+            Self::Issue => Row("issue", "issued", Operators, Unknown),
+            Self::Explain => Row("explain", "explained", Operators, InDetails),
+            Self::Providers => Row("providers", REFUSED, Question, None),
+            Self::Unknown => Row("unknown", REFUSED, Question, Unknown),
         }
     }
 
-    /// Returns true if the operation is a question whose answer changes nothing and shows no record.
-    /// Only refusals of these are recorded.
+    /// Returns the name of the operation in log and audit log.
+    pub const fn as_str(self) -> &'static str {
+        self.row().0
+    }
+
+    /// Returns true if the operation is a question, of which only refusals are recorded.
     pub const fn is_question(self) -> bool {
-        match self {
-            Self::Introspect | Self::Decide | Self::Providers | Self::Unknown => true,
-            Self::IntrospectById
-            | Self::Lookup
-            | Self::List
-            | Self::Revoke
-            | Self::Purge
-            | Self::Bind
-            | Self::Issue
-            | Self::Explain => false,
-        }
+        matches!(self.row().2, Kind::Question)
     }
 
     /// Returns true if the operation is an operator's, whose reply waits until it is recorded.
     pub const fn is_operators(self) -> bool {
-        !self.is_question() && !matches!(self, Self::IntrospectById)
+        matches!(self.row().2, Kind::Operators)
+    }
+
+    /// Returns true if the details hold all secrets of the request, besides its credentials.
+    pub(crate) fn knows_secrets(self, details: &Details) -> bool {
+        match self.row().3 {
+            Secrets::None => true,
+            Secrets::InDetails => {
+                details.token.is_some() || details.token_id.is_some() || details.selector.is_some()
+            }
+            Secrets::InTokenId => details.token_id.is_some(),
+            Secrets::Unknown => false,
+        }
     }
 }
 
@@ -158,6 +196,11 @@ impl Outcome<'_> {
 }
 
 impl Headline<'_> {
+    /// Returns the name of the event: `refused`, or what was done.
+    pub fn event_name(&self) -> &'static str {
+        if self.is_refusal() { REFUSED } else { self.operation.row().1 }
+    }
+
     /// Returns true for a refusal that anyone can cause, as opposed to what an operator did. Lines
     /// about these are limited.
     pub fn is_refusal(&self) -> bool {

@@ -23,29 +23,10 @@ const MIN_PIECE: usize = 8;
 /// request. Any other is replaced: a client, or its proxy, may have put its token there.
 pub(crate) fn request_id(request: &impl RequestIds, operation: Operation, details: &Details) -> String {
     match request.proposed().filter(|id| is_sane(id)) {
-        Some(id) if knows_secrets(operation, details) && !reveals_secret(id, request, details) => {
+        Some(id) if operation.knows_secrets(details) && !reveals_secret(id, request, details) => {
             id.to_owned()
         }
         Some(_) | None => random_id(),
-    }
-}
-
-/// Returns true if all secrets of the request besides its credentials are known: not before it is
-/// read, and never where its body is its provider's to read.
-fn knows_secrets(operation: Operation, details: &Details) -> bool {
-    match operation {
-        Operation::Decide | Operation::List | Operation::Providers => true,
-        Operation::Issue | Operation::Unknown => false,
-        // The client may have swapped token and id.
-        Operation::Bind => details.token_id.is_some(),
-        Operation::Introspect
-        | Operation::IntrospectById
-        | Operation::Lookup
-        | Operation::Revoke
-        | Operation::Purge
-        | Operation::Explain => {
-            details.token.is_some() || details.token_id.is_some() || details.selector.is_some()
-        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::header::{ACCEPT_ENCODING, CONTENT_LANGUAGE, HeaderMap, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
 use http::{HeaderValue, StatusCode};
 use introspectd_core::Failure;
-use introspectd_service::refusal::{CallerFault, ClientFault, Refusal, RequestFault};
+use introspectd_service::refusal::{ClientFault, Refusal, RequestFault};
 use serde::Serialize;
 
 use crate::language::Language;
@@ -50,10 +50,12 @@ pub(crate) fn description(refusal: &Refusal, language: Language) -> &'static str
 
 /// Adds the headers that a status needs.
 fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
+    for challenge in find(refusal).challenges {
+        headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
     match refusal {
-        Refusal::Caller(fault) => challenge_caller(headers, *fault),
-        Refusal::Client(fault) => {
-            headers.extend(challenge_client(fault).map(|challenge| (WWW_AUTHENTICATE, challenge)));
+        Refusal::Client(ClientFault::InsufficientScope { scope, .. }) => {
+            headers.insert(WWW_AUTHENTICATE, insufficient_scope(scope));
         }
         Refusal::Provider(fault) => {
             if let Failure::Unavailable { retry_after, .. } = fault.failure() {
@@ -65,36 +67,16 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
             // RFC 9110 section 15.5.16: a content coding may be what was wrong.
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
-        Refusal::Request(_) | Refusal::Record(_) | Refusal::Service(_) => {}
+        Refusal::Request(_)
+        | Refusal::Caller(_)
+        | Refusal::Client(_)
+        | Refusal::Record(_)
+        | Refusal::Service(_) => {}
     }
 }
 
-fn challenge_caller(headers: &mut HeaderMap, fault: CallerFault) {
-    match fault {
-        CallerFault::Unauthenticated => {
-            let basic = HeaderValue::from_static("Basic realm=\"introspectd\", charset=\"UTF-8\"");
-            headers.insert(WWW_AUTHENTICATE, basic);
-            headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"introspectd\""));
-        }
-        CallerFault::UnauthenticatedProxy => {
-            // No scheme that the proxy's client knows: a browser would ask its user for our secret.
-            let own = HeaderValue::from_static("Introspectd-Caller realm=\"introspectd\"");
-            headers.insert(WWW_AUTHENTICATE, own);
-        }
-        CallerFault::AccessDenied => {}
-    }
-}
-
-/// Returns the challenge of RFC 6750 section 3.
-fn challenge_client(fault: &ClientFault) -> Option<HeaderValue> {
-    match fault {
-        ClientFault::NoPolicy => None,
-        ClientFault::MissingToken => Some(HeaderValue::from_static("Bearer")),
-        ClientFault::InvalidToken(_) => Some(HeaderValue::from_static("Bearer error=\"invalid_token\"")),
-        ClientFault::InsufficientScope { scope, .. } => Some(insufficient_scope(scope)),
-    }
-}
-
+/// Returns the challenge of RFC 6750 section 3 with the scopes of a policy.
+///
 /// Scope-tokens have no quote and no backslash, so they need no escape inside the quotes.
 fn insufficient_scope(scopes: &str) -> HeaderValue {
     let plain = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");

@@ -6,10 +6,11 @@ use introspectd_service::refusal::{
     RequestFault, ServiceFault, is_ours,
 };
 
-/// Row of the table: status, and description in both languages.
+/// Row of the table: status, description in both languages, and challenges.
 pub(super) struct Row {
     pub(super) status: StatusCode,
     pub(super) text: Text,
+    pub(super) challenges: &'static [&'static str],
 }
 
 /// Text in English and in Spanish.
@@ -20,7 +21,13 @@ pub(super) struct Text {
 }
 
 const fn row(status: StatusCode, english: &'static str, spanish: &'static str) -> Row {
-    Row { status, text: text(english, spanish) }
+    Row { status, text: text(english, spanish), challenges: &[] }
+}
+
+impl Row {
+    const fn challenged(self, challenges: &'static [&'static str]) -> Self {
+        Self { challenges, ..self }
+    }
 }
 
 const fn text(english: &'static str, spanish: &'static str) -> Text {
@@ -41,7 +48,9 @@ pub(super) fn find(refusal: &Refusal) -> Row {
 
 fn of_request(fault: RequestFault) -> Row {
     match fault {
-        RequestFault::Invalid(invalid) => Row { status: StatusCode::BAD_REQUEST, text: of_invalid(invalid) },
+        RequestFault::Invalid(invalid) => {
+            Row { status: StatusCode::BAD_REQUEST, text: of_invalid(invalid), challenges: &[] }
+        }
         RequestFault::NotFound => row(StatusCode::NOT_FOUND, "Not found.", "No encontrado."),
         RequestFault::MethodNotAllowed => row(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -168,12 +177,18 @@ pub(super) fn of_query(invalid: InvalidQuery) -> Text {
 }
 
 fn of_caller(fault: CallerFault) -> Row {
+    let unknown = row(
+        StatusCode::UNAUTHORIZED,
+        "The caller is unknown, or its secret is wrong.",
+        "El cliente es desconocido o su secreto es incorrecto.",
+    );
     match fault {
-        CallerFault::Unauthenticated | CallerFault::UnauthenticatedProxy => row(
-            StatusCode::UNAUTHORIZED,
-            "The caller is unknown, or its secret is wrong.",
-            "El cliente es desconocido o su secreto es incorrecto.",
-        ),
+        CallerFault::Unauthenticated => unknown
+            .challenged(&["Basic realm=\"introspectd\", charset=\"UTF-8\"", "Bearer realm=\"introspectd\""]),
+        // No scheme that the proxy's client knows: a browser would ask its user for our secret.
+        CallerFault::UnauthenticatedProxy => {
+            unknown.challenged(&["Introspectd-Caller realm=\"introspectd\""])
+        }
         CallerFault::AccessDenied => row(
             StatusCode::FORBIDDEN,
             "The caller does not have the permission that this needs.",
@@ -182,6 +197,7 @@ fn of_caller(fault: CallerFault) -> Row {
     }
 }
 
+/// RFC 6750 section 3 has the challenges. That of an insufficient scope names the policy's scopes.
 fn of_client(fault: &ClientFault) -> Row {
     match fault {
         ClientFault::NoPolicy => row(
@@ -193,12 +209,14 @@ fn of_client(fault: &ClientFault) -> Row {
             StatusCode::UNAUTHORIZED,
             "The request has no bearer token in its Authorization header.",
             "La petición no lleva un token en el encabezado Authorization.",
-        ),
+        )
+        .challenged(&["Bearer"]),
         ClientFault::InvalidToken(_) => row(
             StatusCode::UNAUTHORIZED,
             "The token is malformed, expired, revoked or unknown, or not a bearer's access token.",
             "El token está mal formado, vencido o revocado, es desconocido o no es un token de acceso al portador.",
-        ),
+        )
+        .challenged(&["Bearer error=\"invalid_token\""]),
         ClientFault::InsufficientScope { .. } => row(
             StatusCode::FORBIDDEN,
             "The token lacks a scope, role or audience that this needs.",
@@ -228,7 +246,7 @@ fn of_record(fault: RecordFault) -> Row {
 }
 
 fn of_provider(fault: &ProviderFault) -> Row {
-    let Row { status, text: plain } = of_failure(fault.failure());
+    let Row { status, text: plain, .. } = of_failure(fault.failure());
     let is_unsaved = matches!(fault.failure(), Failure::Unavailable { outage: Outage::NotSaved, .. });
     let text = match fault {
         ProviderFault::Failed(_) => plain,
@@ -245,7 +263,7 @@ fn of_provider(fault: &ProviderFault) -> Row {
             "Se emitió un token pero no se pudo vincular, por lo que aquí está inactivo. Solicite otro.",
         ),
     };
-    Row { status, text }
+    Row { status, text, challenges: &[] }
 }
 
 fn of_failure(failure: &Failure) -> Row {

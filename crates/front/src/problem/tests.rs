@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use introspectd_core::{BadAnswer, Outage, Unreachable};
 use introspectd_service::refusal::{
-    Inactive, InvalidQuery, InvalidRequest, Missing, ProviderFault, RecordFault, ServiceFault,
+    CallerFault, Inactive, InvalidQuery, InvalidRequest, Missing, ProviderFault, RecordFault, ServiceFault,
 };
 
 use super::*;

@@ -87,7 +87,7 @@ async fn fingerprint(audited: &Audited, token: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_passes_leaves_no_line() {
+async fn passed_requests_are_not_audited() {
     let audited = Audited::start().await;
     for _ in 0..2 {
         let reply = audited.ask(Ask::token(ACTIVE)).await;
@@ -99,7 +99,7 @@ async fn what_passes_leaves_no_line() {
 }
 
 #[tokio::test]
-async fn what_is_no_question_leaves_no_line() {
+async fn invalid_requests_are_not_audited() {
     let audited = Audited::start().await;
     for ask in [
         Ask::form("token="),
@@ -117,7 +117,7 @@ async fn what_is_no_question_leaves_no_line() {
 }
 
 #[tokio::test]
-async fn an_inactive_token_is_told_with_why() {
+async fn inactive_token_is_audited_with_its_reason() {
     let audited = Audited::start().await;
     let second = |offset: i64| Timestamp::from_seconds(START + offset).unwrap();
     let bank = &audited.bench.bank;
@@ -145,7 +145,7 @@ async fn an_inactive_token_is_told_with_why() {
 }
 
 #[tokio::test]
-async fn a_refused_caller_is_told() {
+async fn refused_caller_is_audited() {
     let audited = Audited::start().await;
     let unknown = json!({"event": "refused", "call": "introspect", "outcome": "invalid_client"});
     assert_eq!(audited.told(Ask::token(ACTIVE).by("Bearer wrong")).await, unknown);
@@ -166,7 +166,7 @@ async fn a_refused_caller_is_told() {
 }
 
 #[tokio::test]
-async fn a_client_that_may_not_pass_is_told_with_what_it_lacks() {
+async fn denied_client_is_audited_with_what_it_lacks() {
     let audited = Audited::start().await;
     let told = audited.told(proxied(ACTIVE, "orders")).await;
     assert_eq!((&told["outcome"], &told["reason"]), (&json!("insufficient_scope"), &json!("scope,role,aud")));
@@ -182,7 +182,7 @@ async fn a_client_that_may_not_pass_is_told_with_what_it_lacks() {
 }
 
 #[tokio::test]
-async fn a_provider_that_fails_is_told() {
+async fn failed_provider_is_audited() {
     let audited = Audited::start().await;
     audited.bench.bank.fails("b_slow", Failure::Timeout);
     audited.bench.bank.fails("b_odd", BadAnswer::NotAnObject);
@@ -198,7 +198,7 @@ async fn a_provider_that_fails_is_told() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_no_bearers_access_token_is_told_with_the_reason() {
+async fn non_bearer_token_is_audited_with_its_reason() {
     let audited = Audited::start().await;
     let member = |name: &str, value: Value| Members::from_iter([(name.to_owned(), value.into())]);
     let bank = &audited.bench.bank;
@@ -215,7 +215,7 @@ async fn a_token_that_is_no_bearers_access_token_is_told_with_the_reason() {
 }
 
 #[tokio::test]
-async fn what_operators_do_is_told() {
+async fn operator_requests_are_audited() {
     let audited = Audited::start().await;
     let mine = fingerprint(&audited, ACTIVE).await;
     assert_eq!(
@@ -253,7 +253,7 @@ async fn what_operators_do_is_told() {
 }
 
 #[tokio::test]
-async fn what_an_operator_began_is_told_though_it_goes_away() {
+async fn abandoned_operator_request_is_audited() {
     let audited = Audited::start().await;
     let mine = fingerprint(&audited, UNKNOWN).await;
     let Audited { bench, .. } = &audited;
@@ -270,7 +270,7 @@ async fn what_an_operator_began_is_told_though_it_goes_away() {
 }
 
 #[tokio::test]
-async fn a_token_where_an_id_belongs_is_not_written() {
+async fn token_in_place_of_an_id_is_not_written() {
     let audited = Audited::start().await;
     let mine = fingerprint(&audited, UNKNOWN).await;
     let path = format!("/v1/providers/bank/tokens/{UNKNOWN}");
@@ -296,7 +296,7 @@ async fn token_where_a_claim_belongs_in_a_purge_is_written_as_its_fingerprint() 
 }
 
 #[tokio::test]
-async fn strangers_who_call_operators_endpoints_are_limited_and_operators_are_not() {
+async fn audit_lines_about_unknown_callers_are_limited_and_those_of_operators_are_not() {
     let audited = Audited::start().await;
     for _ in 0..600 {
         audited.ask(revoke(ACTIVE).by("Bearer wrong")).await;
@@ -316,7 +316,7 @@ async fn strangers_who_call_operators_endpoints_are_limited_and_operators_are_no
 }
 
 #[tokio::test]
-async fn an_answer_bears_the_id_of_its_line() {
+async fn reply_bears_the_id_of_its_audit_line() {
     let audited = Audited::start().await;
     for (ask, was_read) in [
         (Ask::token(UNKNOWN), true),
@@ -338,7 +338,7 @@ async fn an_answer_bears_the_id_of_its_line() {
 }
 
 #[tokio::test]
-async fn a_request_id_that_tells_a_secret_is_neither_written_nor_answered() {
+async fn request_id_that_reveals_a_secret_is_neither_written_nor_answered() {
     let audited = Audited::start().await;
     let admin = "admin-secret";
     for (ask, secret) in [
@@ -379,7 +379,7 @@ async fn a_request_id_that_tells_a_secret_is_neither_written_nor_answered() {
 
 /// The refusal goes to a client of somebody else, and says nothing but the decision.
 #[tokio::test]
-async fn a_refusal_by_way_of_a_proxy_bears_no_id() {
+async fn refusal_through_a_proxy_bears_no_request_id() {
     let audited = Audited::start().await;
     let reply = audited.ask(proxied(UNKNOWN, "default").header("x-request-id", "req-1")).await;
     assert_eq!((reply.status, reply.header("x-request-id")), (401, None));
@@ -424,7 +424,7 @@ async fn no_secret_is_written() {
 }
 
 #[tokio::test]
-async fn a_line_that_cannot_be_written_is_told_to_who_waits_for_that() {
+async fn lost_audit_line_is_reported() {
     let fingerprints = Fingerprints::random().unwrap();
     let full = Destination::File("/dev/full".into());
     let audit = Audit::start(full, OnFailure::Exit).unwrap();

@@ -27,7 +27,7 @@ fn tells(reply: &Reply, status: u16, error: &str, text: &str) {
 }
 
 #[tokio::test]
-async fn a_store_that_fails_is_an_outage_of_ours() {
+async fn failed_bindings_store_is_our_outage() {
     let bench = Bench::start().await;
     let failed = || Failure::from(BindingsFailed);
     bench.bank.fails("i", failed());
@@ -43,7 +43,7 @@ async fn a_store_that_fails_is_an_outage_of_ours() {
 }
 
 #[tokio::test]
-async fn what_has_no_active_record_is_said_apart_from_what_has_no_path() {
+async fn missing_record_differs_from_missing_path() {
     let bench = Bench::start().await;
     tells(&bind("b_t", "i").at(&bench).await, 404, "not_found", "no active token with this token_id");
     let path = ask("PUT", "/v1/providers/nobody/bindings", &json!({"token": "t", "token_id": "i"}));
@@ -54,7 +54,7 @@ async fn what_has_no_active_record_is_said_apart_from_what_has_no_path() {
 
 /// The request was begun, and a vendor may have done its part.
 #[tokio::test]
-async fn what_was_begun_ends_although_its_client_goes_away() {
+async fn begun_request_ends_although_its_client_leaves() {
     let bench = Bench::start().await;
     bench.bank.knows("i", good());
     bench.bank.hold();

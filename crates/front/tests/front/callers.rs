@@ -12,7 +12,7 @@ fn is_challenged(reply: &Reply) {
 }
 
 #[tokio::test]
-async fn a_caller_is_known_by_either_way_of_its_secret() {
+async fn caller_authenticates_by_basic_or_bearer() {
     let bench = Bench::start().await;
     for authorization in [
         basic(&format!("edge:{EDGE_SECRET}")),
@@ -29,7 +29,7 @@ async fn a_caller_is_known_by_either_way_of_its_secret() {
 }
 
 #[tokio::test]
-async fn anybody_else_is_challenged_and_learns_nothing() {
+async fn unknown_caller_is_challenged_and_learns_nothing() {
     let bench = Bench::start().await;
     let mut bodies = Vec::new();
     for authorization in [
@@ -62,7 +62,7 @@ async fn anybody_else_is_challenged_and_learns_nothing() {
 }
 
 #[tokio::test]
-async fn two_credentials_are_none() {
+async fn two_credentials_are_refused() {
     let bench = Bench::start().await;
     for second in ["Bearer operator-secret", "Bearer wrong", ""] {
         is_challenged(&Ask::token(ACTIVE).and("authorization", second).at(&bench).await);
@@ -70,7 +70,7 @@ async fn two_credentials_are_none() {
 }
 
 #[tokio::test]
-async fn the_caller_comes_before_what_it_sends() {
+async fn caller_is_judged_before_its_request_is_read() {
     let bench = Bench::start().await;
     let huge = Ask::form("a".repeat(64 * 1024 + 1)).header("content-type", "text/plain");
     is_challenged(&huge.clone().by("Bearer wrong").at(&bench).await);
@@ -93,7 +93,7 @@ async fn the_caller_of_the_listener_wins_over_any_header() {
 }
 
 #[tokio::test]
-async fn each_question_needs_its_permission() {
+async fn each_operation_needs_its_permission() {
     let bench = Bench::start().await;
     let by_token = || Ask::token(ACTIVE);
     let by_id = || Ask::form(format!("token={ACTIVE}&token_type_hint=token_id&provider=bank"));

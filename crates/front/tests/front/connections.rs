@@ -73,7 +73,7 @@ async fn a_refusal_leaves_the_connection_usable() {
 }
 
 #[tokio::test]
-async fn a_slow_body_is_waited_for_and_hinders_nobody() {
+async fn slow_body_delays_no_other_request() {
     let bench = Bench::start().await;
     let mut slow = BufReader::new(TcpStream::connect(bench.address).await.unwrap());
     for byte in raw(&format!("token={ACTIVE}")).bytes() {
@@ -86,7 +86,7 @@ async fn a_slow_body_is_waited_for_and_hinders_nobody() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_while_it_speaks_harms_nobody() {
+async fn departure_of_a_client_affects_no_other() {
     let bench = Bench::start().await;
     let request = raw(&format!("token={ACTIVE}"));
     for end in [0, 1, 20, request.len() - 30, request.len() - 1] {
@@ -99,7 +99,7 @@ async fn a_client_that_leaves_while_it_speaks_harms_nobody() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_wait_leaves_the_answer_to_the_next() {
+async fn abandoned_answer_serves_the_next_request() {
     let bench = Bench::start().await;
     bench.bank.hold();
     let mut stream = TcpStream::connect(bench.address).await.unwrap();
@@ -173,7 +173,7 @@ async fn both_protocols_give_the_same_answers() {
 }
 
 #[tokio::test]
-async fn a_refusal_reaches_a_client_that_sends_on() {
+async fn refusal_reaches_a_client_that_continues_to_send() {
     let bench = Bench::start().await;
     let body = "a".repeat(1 << 20);
     for (request, status) in [

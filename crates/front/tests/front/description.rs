@@ -16,7 +16,7 @@ async fn issuer(ask: Ask, bench: &Bench) -> String {
 }
 
 #[tokio::test]
-async fn both_documents_are_for_everybody() {
+async fn both_documents_are_public() {
     let bench = Bench::start().await;
     for path in ["/openapi.json", METADATA] {
         for by in ["Bearer wrong", "Basic wrong"] {
@@ -39,7 +39,7 @@ async fn both_documents_are_for_everybody() {
 }
 
 #[tokio::test]
-async fn a_client_is_told_the_endpoints_where_it_reached_us() {
+async fn metadata_names_the_address_that_the_client_used() {
     let bench = Bench::start().await;
     assert_eq!(
         at("GET", METADATA).header("host", "introspect.example:8080").at(&bench).await.json(),
@@ -66,7 +66,7 @@ async fn a_client_is_told_the_endpoints_where_it_reached_us() {
 }
 
 #[tokio::test]
-async fn without_a_usable_host_it_is_this_machine() {
+async fn metadata_without_a_valid_host_names_localhost() {
     let bench = Bench::start().await;
     for odd in ["", "u:p@a.example", "a.example/x", "<script>"] {
         assert_eq!(

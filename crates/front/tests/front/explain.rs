@@ -50,7 +50,7 @@ async fn stray_white_space_at_an_end_of_the_token_is_named() {
 }
 
 #[tokio::test]
-async fn the_whole_story_of_a_token() {
+async fn explanation_has_route_cache_provider_and_decision() {
     let bench = Bench::start().await;
     let (iat, nbf) = (Some(second(-20)), Some(second(-10)));
     bench.bank.knows("b_t", Token { iat, nbf, ..Token::new(Status::Good, Expiry::At(second(300))) });
@@ -84,7 +84,7 @@ async fn the_whole_story_of_a_token() {
 }
 
 #[tokio::test]
-async fn what_is_not_active_has_its_reason() {
+async fn inactive_token_is_explained_with_its_reason() {
     let bench = Bench::start().await;
     bench.bank.knows("b_over", Token::new(Status::Good, Expiry::At(second(0))));
     bench.bank.knows("b_gone", Token::new(Status::Revoked, Expiry::Never));
@@ -107,7 +107,7 @@ async fn what_is_not_active_has_its_reason() {
 }
 
 #[tokio::test]
-async fn a_failure_is_told_in_our_words() {
+async fn failure_is_explained_without_the_providers_words() {
     let bench = Bench::start().await;
     bench.bank.fails("b_odd", BadAnswer::member("exp"));
     let answer = explained(&bench, "token=b_odd").await;
@@ -134,7 +134,7 @@ async fn a_failure_is_told_in_our_words() {
 }
 
 #[tokio::test]
-async fn a_provider_that_cannot_look_up_is_told_as_such() {
+async fn provider_without_lookup_is_explained_as_such() {
     let bench = Bench::start().await;
     let answer = explained(&bench, "token=x&token_type_hint=token_id&provider=plain").await;
     assert_eq!(answer["providers"][0]["upstream"], json!({"asked": "no", "because": "unable"}));
@@ -144,7 +144,7 @@ async fn a_provider_that_cannot_look_up_is_told_as_such() {
 
 /// A token may be taken for an id.
 #[tokio::test]
-async fn what_is_no_records_id_is_told_by_its_fingerprint() {
+async fn id_without_a_record_is_shown_as_its_fingerprint() {
     let bench = Bench::start().await;
     bench.bank.knows("the-id", good());
     bench.bank.fails("b_failing", Failure::Timeout);
@@ -186,7 +186,7 @@ async fn a_policy_is_explained_by_what_the_token_lacks() {
 }
 
 #[tokio::test]
-async fn a_policy_says_why_an_active_token_is_no_bearers_access_token() {
+async fn policy_explains_why_an_active_token_is_denied() {
     let bench = Bench::start().await;
     let member = |name: &str, value: Value| Members::from_iter([(name.to_owned(), value.into())]);
     let refresh = member("token_use", json!("refresh_token"));
@@ -207,7 +207,7 @@ async fn a_policy_says_why_an_active_token_is_no_bearers_access_token() {
 }
 
 #[tokio::test]
-async fn it_takes_its_permission_and_what_introspect_takes() {
+async fn explain_needs_its_permission_and_takes_what_introspect_takes() {
     let bench = Bench::start().await;
     let ask = explain(&format!("token={ACTIVE}"));
     assert_eq!(ask.clone().by("Bearer idle-secret").at(&bench).await.status, 200, "it takes no other");
@@ -310,7 +310,7 @@ fn error_of(reply: &Reply) -> Option<String> {
 }
 
 #[tokio::test]
-async fn what_is_explained_is_what_is_answered() {
+async fn explanation_agrees_with_the_answer() {
     let pair = Pair::start().await;
     pair.both(|bench| {
         let scope = ScopeSet::from_spaced("orders.*");

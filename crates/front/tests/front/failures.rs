@@ -52,7 +52,7 @@ async fn each_failure_has_its_status_and_error() {
 }
 
 #[tokio::test]
-async fn a_failure_is_not_kept() {
+async fn failure_is_not_cached() {
     let bench = Bench::start().await;
     bench.bank.fails("b_x", Failure::Timeout);
     Ask::token("b_x").at(&bench).await.refuses(504, "upstream_timeout");
@@ -63,7 +63,7 @@ async fn a_failure_is_not_kept() {
 }
 
 #[tokio::test]
-async fn a_provider_that_cannot_look_up_says_so() {
+async fn provider_without_lookup_is_unsupported() {
     let bench = Bench::start().await;
     let ask = Ask::form("token=x&token_type_hint=token_id&provider=plain");
     ask.at(&bench).await.refuses(501, "unsupported");

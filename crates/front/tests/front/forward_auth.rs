@@ -90,7 +90,7 @@ async fn a_token_that_is_enough_passes_with_every_identity_header() {
 }
 
 #[tokio::test]
-async fn what_is_no_access_token_for_a_bearer_lets_nobody_pass() {
+async fn non_bearer_token_is_denied() {
     let bench = Bench::start().await;
     let member = |name: &str, value: Value| Members::from_iter([(name.to_owned(), value.into())]);
     let with = |name: &str, value: Value| Token { extensions: member(name, value), ..enough() };
@@ -128,7 +128,7 @@ async fn what_is_no_access_token_for_a_bearer_lets_nobody_pass() {
 }
 
 #[tokio::test]
-async fn what_is_unknown_is_an_empty_header() {
+async fn unknown_claim_is_an_empty_header() {
     let bench = Bench::start().await;
     let reply = ask("default", ACTIVE).at(&bench).await;
     reply.passes();
@@ -139,7 +139,7 @@ async fn what_is_unknown_is_an_empty_header() {
 }
 
 #[tokio::test]
-async fn without_exactly_one_good_token_nobody_passes() {
+async fn client_without_exactly_one_valid_token_is_denied() {
     let bench = Bench::start().await;
     bare("default").at(&bench).await.has_no_token();
     bare("default").header("authorization", &basic("a:b")).at(&bench).await.has_no_token();
@@ -155,7 +155,7 @@ async fn without_exactly_one_good_token_nobody_passes() {
 }
 
 #[tokio::test]
-async fn a_token_in_query_or_body_is_none() {
+async fn token_in_query_or_body_is_ignored() {
     let bench = Bench::start().await;
     let query = format!("/forward-auth/default?access_token={ACTIVE}");
     bare("default").to("GET", &query).at(&bench).await.has_no_token();
@@ -175,7 +175,7 @@ async fn a_token_is_judged_by_the_time_of_each_request() {
 }
 
 #[tokio::test]
-async fn what_a_policy_asks_for_is_needed_hit_or_miss() {
+async fn policy_requirements_hold_for_hits_and_misses() {
     let bench = Bench::start().await;
     let insufficient = "Bearer error=\"insufficient_scope\", scope=\"orders.read orders.list\"";
     let lacking = [
@@ -195,7 +195,7 @@ async fn what_a_policy_asks_for_is_needed_hit_or_miss() {
 }
 
 #[tokio::test]
-async fn a_provider_that_the_policy_does_not_name_is_not_even_asked() {
+async fn provider_outside_the_policy_is_not_asked() {
     let bench = Bench::start().await;
     bench.plain.knows("p_t", enough());
     ask("orders", "p_t").at(&bench).await.has_a_bad_token();
@@ -324,7 +324,7 @@ async fn the_caller_of_the_listener_wins_over_the_header_of_a_proxy() {
 }
 
 #[tokio::test]
-async fn a_failure_lets_nobody_pass_and_says_why() {
+async fn failure_denies_and_names_its_reason() {
     let bench = Bench::start().await;
     let outage = |status| Failure::Unavailable {
         outage: Outage::Status(status),
@@ -372,7 +372,7 @@ async fn nothing_upstream_can_break_or_split_the_answer() {
 }
 
 #[tokio::test]
-async fn refusals_speak_the_clients_language() {
+async fn refusals_use_the_clients_language() {
     let bench = Bench::start().await;
     let reply = bare("default").header("accept-language", "es").at(&bench).await;
     reply.has_no_token();

@@ -158,7 +158,7 @@ async fn http_2_head_far_over_the_limit_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_no_http_is_refused() {
+async fn non_http_bytes_are_refused() {
     let bench = Bench::start().await;
     for nonsense in ["\r\n\r\n\r\nnonsense\r\n\r\n", "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\u{0}", "GET\r\n\r\n"] {
         let mut stream = TcpStream::connect(bench.address).await.unwrap();

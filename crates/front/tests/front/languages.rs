@@ -32,7 +32,7 @@ fn refused(bench: &Bench) -> Vec<(Ask, u16)> {
 }
 
 #[tokio::test]
-async fn each_refusal_is_told_in_either_language() {
+async fn each_refusal_is_described_in_both_languages() {
     let bench = Bench::start().await;
     let mut told = Vec::new();
     for (ask, status) in refused(&bench) {
@@ -57,7 +57,7 @@ async fn each_refusal_is_told_in_either_language() {
 }
 
 #[tokio::test]
-async fn what_is_preferred_decides() {
+async fn preferred_language_is_used() {
     let bench = Bench::start().await;
     for (accepted, language) in [
         ("en", "en"),

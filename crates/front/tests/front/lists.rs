@@ -64,7 +64,7 @@ async fn pages(bench: &Bench, first: &Ask) -> Vec<Reply> {
 }
 
 #[tokio::test]
-async fn the_records_of_all_providers_come_by_when_they_were_created() {
+async fn records_of_all_providers_are_ordered_by_creation() {
     let bench = three().await;
     let reply = list("").at(&bench).await;
     assert_eq!(ids(&reply), ["b1", "p2", "l3", "b4", "b5", "p6", "l7", "b8", "p9"]);
@@ -196,7 +196,7 @@ async fn a_list_with_one_provider_down_comes_to_an_end() {
 }
 
 #[tokio::test]
-async fn who_cannot_list_is_named_and_refused_where_it_is_meant() {
+async fn provider_without_lists_is_named_and_refused_if_it_is_the_only_one() {
     let bench = Bench::start().await;
     bench.bank.lists([record("b1", 1), record("b2", 2)]);
     bench.loose.lists([]);
@@ -238,7 +238,7 @@ async fn a_caller_sees_nothing_of_providers_that_are_not_its_own() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_meant_is_refused_with_what_can() {
+async fn invalid_parameter_is_refused_with_the_valid_values() {
     let bench = three().await;
     for (query, word) in [
         ("page_size=0", "from 1 to 200"),
@@ -294,7 +294,7 @@ async fn a_page_token_shows_nothing_of_what_is_in_it() {
 }
 
 #[tokio::test]
-async fn lists_are_read_and_nothing_else() {
+async fn lists_take_only_get() {
     let bench = three().await;
     let head = Ask::form("").to("HEAD", "/v1/tokens").without("content-type").by(LISTER).at(&bench).await;
     assert_eq!((head.status, &*head.body), (200, ""));

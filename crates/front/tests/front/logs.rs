@@ -64,7 +64,7 @@ impl MakeWriter<'_> for Log {
 }
 
 #[tokio::test]
-async fn nothing_that_a_request_holds_is_logged() {
+async fn nothing_from_a_request_is_logged() {
     let (log, _guard) = Log::start();
     let bench = Bench::start().await;
     bench.bank.fails("b_failing-token", Failure::Timeout);
@@ -138,7 +138,7 @@ async fn a_token_in_the_query_is_not_logged() {
 }
 
 #[tokio::test]
-async fn a_refused_caller_is_told_with_where_it_came_from_and_by_which_policy() {
+async fn refused_caller_is_logged_with_origin_and_policy() {
     let (log, _guard) = Log::start();
     let bench = Bench::start().await;
     let ask = Ask::form("")
@@ -152,7 +152,7 @@ async fn a_refused_caller_is_told_with_where_it_came_from_and_by_which_policy() 
 }
 
 #[tokio::test]
-async fn a_process_that_came_by_a_unix_socket_is_told_by_its_credentials() {
+async fn process_on_a_unix_socket_is_logged_with_its_credentials() {
     let (log, _guard) = Log::start();
     let bench = Bench::start().await;
     let folder = tempfile::tempdir().unwrap();

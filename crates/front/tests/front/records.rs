@@ -50,7 +50,7 @@ async fn a_revoked_token_is_inactive_at_once() {
 }
 
 #[tokio::test]
-async fn a_token_of_nobody_is_as_good_as_revoked() {
+async fn token_of_no_provider_counts_as_revoked() {
     let bench = Bench::start().await;
     is_done(&revoke("of-no-provider").at(&bench).await);
     is_done(
@@ -63,7 +63,7 @@ async fn a_token_of_nobody_is_as_good_as_revoked() {
 }
 
 #[tokio::test]
-async fn what_the_provider_did_not_confirm_is_told_and_out_of_the_cache() {
+async fn unconfirmed_revocation_is_reported_and_still_purges() {
     let bench = Bench::start().await;
     for (failure, status, error) in [
         (Failure::Timeout, 504, "upstream_timeout"),
@@ -83,7 +83,7 @@ async fn what_the_provider_did_not_confirm_is_told_and_out_of_the_cache() {
 }
 
 #[tokio::test]
-async fn a_provider_that_cannot_revoke_says_so_and_the_token_is_out_of_the_cache() {
+async fn unsupported_revocation_is_reported_and_still_purges() {
     let bench = Bench::start().await;
     bench.plain.knows("p_t", good());
     Ask::token("p_t").at(&bench).await;
@@ -128,7 +128,7 @@ async fn a_record_is_shown_whatever_its_state() {
 }
 
 #[tokio::test]
-async fn a_record_is_shown_to_those_who_may_and_where_it_is() {
+async fn record_needs_the_permission_and_its_provider() {
     let bench = Bench::start().await;
     bench.bank.knows("a b/c", good());
     let path = "/v1/providers/bank/tokens/a%20b%2Fc";
@@ -150,7 +150,7 @@ async fn a_record_is_shown_to_those_who_may_and_where_it_is() {
 }
 
 #[tokio::test]
-async fn by_its_id_a_token_is_taken_back() {
+async fn token_is_revoked_by_its_id() {
     let bench = Bench::start().await;
     bench.bank.knows("the-id", good());
     let path = "/v1/providers/bank/tokens/the-id";
@@ -175,7 +175,7 @@ async fn by_its_id_a_token_is_taken_back() {
 }
 
 #[tokio::test]
-async fn a_purge_takes_out_what_it_says_and_nothing_else() {
+async fn purge_removes_exactly_what_it_selects() {
     let bench = Bench::start().await;
     let known =
         [("b_alice", of("alice", "app")), ("b_bob", of("bob", "app")), ("b_quote", of("qu\"ote", "other"))];
@@ -203,7 +203,7 @@ async fn a_purge_takes_out_what_it_says_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_purge_is_for_those_who_may_and_says_exactly_one_thing() {
+async fn purge_needs_its_permission_and_exactly_one_selector() {
     let bench = Bench::start().await;
     purge(&json!({"all": true})).by("Bearer operator-secret").at(&bench).await.refuses(403, "access_denied");
     for odd in [
@@ -257,7 +257,7 @@ async fn a_confined_caller_purges_all_facts_of_its_own_providers_and_no_other() 
 }
 
 #[tokio::test]
-async fn a_caller_sees_its_providers_with_what_they_can_and_how_they_are() {
+async fn caller_sees_its_providers_with_capabilities_and_health() {
     let bench = Bench::start().await;
     Ask::token(ACTIVE).at(&bench).await;
     bench.plain.fails("p_x", Failure::Timeout);

@@ -29,7 +29,7 @@ async fn an_inactive_token_is_one_answer_byte_for_byte() {
 }
 
 #[tokio::test]
-async fn an_active_token_is_told_by_the_names_of_the_standard() {
+async fn active_token_is_answered_with_the_names_of_the_standard() {
     let bench = Bench::start().await;
     let text = |text: &str| Some(text.to_owned());
     let mut token = Token::new(Status::Good, Expiry::At(at(60)));
@@ -55,7 +55,7 @@ async fn an_active_token_is_told_by_the_names_of_the_standard() {
 }
 
 #[tokio::test]
-async fn a_kept_fact_is_judged_anew() {
+async fn cached_fact_is_judged_at_each_request() {
     let bench = Bench::start().await;
     bench.bank.knows("b_short", Token::new(Status::Good, Expiry::At(at(10))));
     bench.bank.knows("b_soon", Token { nbf: Some(at(5)), ..good() });
@@ -73,7 +73,7 @@ async fn a_kept_fact_is_judged_anew() {
 }
 
 #[tokio::test]
-async fn the_cache_says_how_it_served() {
+async fn reply_says_how_the_cache_served() {
     let bench = Bench::start().await;
     for (token, first, second) in
         [(ACTIVE, "miss", "hit"), (UNKNOWN, "miss", "hit"), ("none", "miss", "miss")]

@@ -72,7 +72,7 @@ async fn a_token_id_needs_its_provider() {
 }
 
 #[tokio::test]
-async fn what_stands_elsewhere_is_not_found() {
+async fn other_paths_are_not_found() {
     let bench = Bench::start().await;
     let elsewhere = ["/", "/introspect/", "/Introspect", "//introspect", "/%69ntrospect", "/x/../introspect"];
     for target in elsewhere {
@@ -85,7 +85,7 @@ async fn what_stands_elsewhere_is_not_found() {
 }
 
 #[tokio::test]
-async fn another_method_is_told_which_is_allowed() {
+async fn other_method_is_refused_with_the_allowed_ones() {
     let bench = Bench::start().await;
     for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "PROPFIND"] {
         let reply = Ask::token(ACTIVE).to(method, "/introspect").at(&bench).await;

@@ -18,7 +18,7 @@ async fn until_refused(bench: &Bench) {
 }
 
 #[tokio::test]
-async fn requests_under_way_are_answered_and_no_others_begun() {
+async fn drain_answers_requests_in_flight_and_accepts_no_others() {
     let bench = Bench::start().await;
     bench.bank.hold();
     let mut idle = TcpStream::connect(bench.address).await.unwrap();
@@ -42,7 +42,7 @@ async fn requests_under_way_are_answered_and_no_others_begun() {
 }
 
 #[tokio::test]
-async fn connections_that_rest_between_two_requests_are_closed() {
+async fn idle_connections_are_closed_at_shutdown() {
     let bench = Bench::start().await;
     let mut http2 = http2_to(bench.address).await;
     let request = Ask::token(ACTIVE).http2_request(bench.address);
@@ -58,7 +58,7 @@ async fn connections_that_rest_between_two_requests_are_closed() {
 }
 
 #[tokio::test]
-async fn the_drain_has_an_end() {
+async fn drain_has_a_deadline() {
     let bench = Bench::start_draining(Duration::from_millis(200)).await;
     bench.bank.hold();
     let request = Ask::token(ACTIVE).request();
@@ -72,7 +72,7 @@ async fn the_drain_has_an_end() {
 }
 
 #[tokio::test]
-async fn whoever_forgets_to_stop_it_stops_it() {
+async fn dropped_stop_handle_stops_the_server() {
     let bench = Bench::start().await;
     drop(bench.stop);
     assert!(soon("the end", bench.served).await.unwrap());

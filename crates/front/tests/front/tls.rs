@@ -175,7 +175,7 @@ async fn http_1_and_2_are_spoken_as_alpn_agrees() {
 }
 
 #[tokio::test]
-async fn a_listener_for_grpc_speaks_http_2_alone() {
+async fn listener_for_grpc_takes_http_2_only() {
     let authority = Authority::new();
     let folder = Folder::new(&authority.issue(&[HOST]));
     let (certificate, key) = (folder.path("certificate.pem"), folder.path("key.pem"));
@@ -187,7 +187,7 @@ async fn a_listener_for_grpc_speaks_http_2_alone() {
 }
 
 #[tokio::test]
-async fn who_shows_no_certificate_of_the_authority_is_not_let_in() {
+async fn client_without_a_certificate_of_the_authority_is_refused() {
     let (servers, clients, others) = (Authority::new(), Authority::new(), Authority::new());
     let folder = Folder::new(&servers.issue(&[HOST]));
     folder.trust(&clients);
@@ -200,7 +200,7 @@ async fn who_shows_no_certificate_of_the_authority_is_not_let_in() {
 }
 
 #[tokio::test]
-async fn client_without_the_optional_certificate_goes_on_by_header() {
+async fn client_without_the_optional_certificate_authenticates_by_header() {
     let (servers, clients, others) = (Authority::new(), Authority::new(), Authority::new());
     let mut folder = Folder::new(&servers.issue(&[HOST]));
     folder.trust(&clients);
@@ -265,7 +265,7 @@ async fn a_certificate_names_the_caller_and_wins_over_a_header() {
 }
 
 #[tokio::test]
-async fn a_client_is_told_that_it_reached_us_over_tls_and_whether_its_certificate_counts() {
+async fn metadata_names_tls_and_certificate_authentication() {
     let (servers, clients) = (Authority::new(), Authority::new());
     let folder = Folder::new(&servers.issue(&[HOST]));
     folder.trust(&clients);
@@ -282,7 +282,7 @@ async fn a_client_is_told_that_it_reached_us_over_tls_and_whether_its_certificat
 }
 
 #[tokio::test]
-async fn a_certificate_that_names_nobody_or_two_leaves_it_to_the_header() {
+async fn certificate_of_no_caller_or_two_leaves_it_to_the_header() {
     let (servers, clients) = (Authority::new(), Authority::new());
     let folder = Folder::new(&servers.issue(&[HOST]));
     folder.trust(&clients);
@@ -300,7 +300,7 @@ async fn a_certificate_that_names_nobody_or_two_leaves_it_to_the_header() {
 }
 
 #[tokio::test]
-async fn files_that_change_hold_from_the_next_connection_on() {
+async fn changed_files_are_used_from_the_next_connection_on() {
     let (old, new) = (Authority::new(), Authority::new());
     let folder = Folder::new(&old.issue(&[HOST]));
     let bench = Bench::start_tls(folder.tls(false)).await;
@@ -327,7 +327,7 @@ async fn files_that_change_hold_from_the_next_connection_on() {
 }
 
 #[tokio::test]
-async fn an_authority_that_is_replaced_is_trusted_no_more() {
+async fn replaced_authority_is_no_longer_trusted() {
     let (servers, before, after) = (Authority::new(), Authority::new(), Authority::new());
     let folder = Folder::new(&servers.issue(&[HOST]));
     folder.trust(&before);
@@ -341,7 +341,7 @@ async fn an_authority_that_is_replaced_is_trusted_no_more() {
 }
 
 #[tokio::test]
-async fn who_does_not_speak_tls_gets_no_answer() {
+async fn client_without_tls_gets_no_answer() {
     let authority = Authority::new();
     let bench = Bench::start_tls(Folder::new(&authority.issue(&[HOST])).tls(false)).await;
     let mut stream = TcpStream::connect(bench.address).await.unwrap();
@@ -353,7 +353,7 @@ async fn who_does_not_speak_tls_gets_no_answer() {
 }
 
 #[test]
-fn what_is_no_certificate_is_told_with_its_key() {
+fn invalid_certificate_is_reported_with_its_key() {
     let (authority, other) = (Authority::new(), Authority::new());
     let folder = Folder::new(&authority.issue(&[HOST]));
     folder.trust(&other);
