@@ -108,7 +108,7 @@ mod tests {
     }
 
     /// Members besides those that every line has.
-    fn told(note: &Note, outcome: Outcome<'_>) -> String {
+    fn members(note: &Note, outcome: Outcome<'_>) -> String {
         let line = written(note, outcome);
         let rest = line.strip_prefix(r#"{"time":"2023-11-14T22:13:20Z","event":""#).unwrap();
         let rest = rest.strip_suffix("}\n").unwrap();
@@ -150,8 +150,8 @@ mod tests {
             (Operation::Issue, r#"issued","call":"issue","outcome":"done""#),
             (Operation::Explain, r#"explained","call":"explain","outcome":"done""#),
         ] {
-            assert_eq!(told(&Note::of(operation), Outcome::Done), expected);
-            let refused = told(&Note::of(operation), Outcome::Refused(&CallerFault::AccessDenied.into()));
+            assert_eq!(members(&Note::of(operation), Outcome::Done), expected);
+            let refused = members(&Note::of(operation), Outcome::Refused(&CallerFault::AccessDenied.into()));
             assert!(refused.starts_with("refused\"") && refused.ends_with(r#""outcome":"access_denied""#));
         }
     }
@@ -160,7 +160,7 @@ mod tests {
     fn failed_operation_has_its_error_and_reason() {
         let failed = ProviderFault::NotRevoked(Failure::Timeout).into();
         assert_eq!(
-            told(&about_token(Operation::Revoke), Outcome::Refused(&failed)),
+            members(&about_token(Operation::Revoke), Outcome::Refused(&failed)),
             concat!(
                 r#"revoked","call":"revoke","provider":"bank","fingerprint":"47a661cf2f9d5fca","#,
                 r#""outcome":"upstream_timeout","reason":"the provider gave no answer in time""#
@@ -170,7 +170,7 @@ mod tests {
         let insufficient = ClientFault::InsufficientScope { scope: "x".into(), missing }.into();
         let note = Note { policy: Some("orders"), ..Note::of(Operation::Decide) };
         assert_eq!(
-            told(&note, Outcome::Refused(&insufficient)),
+            members(&note, Outcome::Refused(&insufficient)),
             concat!(
                 r#"refused","call":"forward_auth","policy":"orders","outcome":"insufficient_scope","#,
                 r#""reason":"scope,aud""#
@@ -184,7 +184,7 @@ mod tests {
         let note = Note::with(Operation::Purge, Details { selector, count: Some(3), ..Details::default() });
         let purged =
             r#"purged","call":"purge","selector":"provider","value":"bank","count":3,"outcome":"done""#;
-        assert_eq!(told(&note, Outcome::Done), purged);
+        assert_eq!(members(&note, Outcome::Done), purged);
         for name in ["sub", "client_id"] {
             let selector = Some((name, Some("abc".to_owned())));
             let note =
@@ -192,18 +192,18 @@ mod tests {
             let purged = format!(
                 r#"purged","call":"purge","fingerprint":"47a661cf2f9d5fca","selector":"{name}","count":3,"outcome":"done""#
             );
-            assert_eq!(told(&note, Outcome::Done), purged, "a value may be a token");
+            assert_eq!(members(&note, Outcome::Done), purged, "a value may be a token");
         }
         let note = Note::with(Operation::Lookup, Details { token_id: id("6f2c"), ..Details::default() });
         let looked_up = r#"looked_up","call":"lookup","token_id":"6f2c","outcome":"done""#;
-        assert_eq!(told(&note, Outcome::Done), looked_up);
+        assert_eq!(members(&note, Outcome::Done), looked_up);
     }
 
     #[test]
     fn token_of_no_provider_is_written_as_such() {
         let note = Note::with(Operation::Introspect, Details { is_unrouted: true, ..Details::default() });
-        let told = told(&note, Outcome::Inactive(Inactive::NotKnown));
-        assert!(told.ends_with(r#""outcome":"inactive","reason":"no_provider""#), "{told}");
+        let members = members(&note, Outcome::Inactive(Inactive::NotKnown));
+        assert!(members.ends_with(r#""outcome":"inactive","reason":"no_provider""#), "{members}");
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub struct Handler {
 }
 
 impl Api {
-    /// Creates the API of a service. Clients are told `public_url` as its address, or else the one
+    /// Creates the API of a service. Its documents give `public_url` as its address, or else the one
     /// that their request names.
     pub fn new(service: Arc<Service>, public_url: Option<PublicUrl>) -> Self {
         Self { service, discovery: Discovery::new(public_url) }

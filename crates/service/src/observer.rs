@@ -75,7 +75,7 @@ impl Observers {
         Self { all, counting, limit: Limit::default() }
     }
 
-    /// Counts a request that passed. Free if nobody counts.
+    /// Counts a request that passed. Free without an observer that counts.
     #[inline]
     pub(crate) fn count<'a>(&self, headline: impl FnOnce() -> Headline<'a>) {
         if !self.counting.is_empty() {

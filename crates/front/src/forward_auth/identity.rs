@@ -40,7 +40,7 @@ pub(crate) fn values(answer: &SharedAnswer) -> [HeaderValue; 8] {
 
 /// Returns a value, or an empty one if a header could not carry the text as it is: with a control
 /// character, with space at an end, which is trimmed on the way, or too long. A part of it would
-/// name somebody else.
+/// name another client.
 fn value(answer: &SharedAnswer, text: Cow<'_, str>) -> HeaderValue {
     if text.is_empty() || text.len() > LONGEST || !arrives_unchanged(&text) {
         return EMPTY;

@@ -48,7 +48,7 @@ impl Audited {
     }
 
     /// The one line about this request, without the members that every line has.
-    async fn told(&self, ask: Ask) -> Value {
+    async fn entry(&self, ask: Ask) -> Value {
         let before = self.lines().await.len();
         let reply = self.ask(ask).await;
         let mut lines = self.lines().await.split_off(before);
@@ -82,8 +82,8 @@ fn proxied(token: &str, policy: &str) -> Ask {
 
 /// The fingerprint of a token under the bench's key.
 async fn fingerprint(audited: &Audited, token: &str) -> Value {
-    let told = audited.told(revoke(token).by(ADMIN)).await;
-    told["fingerprint"].clone()
+    let entry = audited.entry(revoke(token).by(ADMIN)).await;
+    entry["fingerprint"].clone()
 }
 
 #[tokio::test]
@@ -133,14 +133,14 @@ async fn inactive_token_is_audited_with_its_reason() {
         (UNKNOWN, json!("bank"), "inactive"),
         ("of-no-provider", Value::Null, "no_provider"),
     ] {
-        let told = audited.told(Ask::token(token)).await;
-        assert_eq!((&told["provider"], &told["reason"]), (&provider, &json!(reason)), "{token}");
-        assert_eq!((&told["event"], &told["call"]), (&json!("refused"), &json!("introspect")));
-        assert_eq!((&told["caller"], &told["outcome"]), (&json!("operator"), &json!("inactive")));
-        let told = audited.told(proxied(token, "default")).await;
-        assert_eq!((&told["provider"], &told["reason"]), (&provider, &json!(reason)), "{token}");
-        assert_eq!((&told["event"], &told["call"]), (&json!("refused"), &json!("forward_auth")));
-        assert_eq!((&told["policy"], &told["outcome"]), (&json!("default"), &json!("invalid_token")));
+        let entry = audited.entry(Ask::token(token)).await;
+        assert_eq!((&entry["provider"], &entry["reason"]), (&provider, &json!(reason)), "{token}");
+        assert_eq!((&entry["event"], &entry["call"]), (&json!("refused"), &json!("introspect")));
+        assert_eq!((&entry["caller"], &entry["outcome"]), (&json!("operator"), &json!("inactive")));
+        let entry = audited.entry(proxied(token, "default")).await;
+        assert_eq!((&entry["provider"], &entry["reason"]), (&provider, &json!(reason)), "{token}");
+        assert_eq!((&entry["event"], &entry["call"]), (&json!("refused"), &json!("forward_auth")));
+        assert_eq!((&entry["policy"], &entry["outcome"]), (&json!("default"), &json!("invalid_token")));
     }
 }
 
@@ -148,37 +148,41 @@ async fn inactive_token_is_audited_with_its_reason() {
 async fn refused_caller_is_audited() {
     let audited = Audited::start().await;
     let unknown = json!({"event": "refused", "call": "introspect", "outcome": "invalid_client"});
-    assert_eq!(audited.told(Ask::token(ACTIVE).by("Bearer wrong")).await, unknown);
-    let told = audited.told(at("GET", "/v1/providers").by("Bearer wrong")).await;
-    assert_eq!((&told["event"], &told["call"]), (&json!("refused"), &json!("providers")));
-    let told = audited.told(Ask::token(ACTIVE).by("Bearer idle-secret")).await;
-    assert_eq!((&told["caller"], &told["outcome"]), (&json!("idle"), &json!("access_denied")));
-    let told = audited.told(revoke(ACTIVE).by("Bearer operator-secret")).await;
+    assert_eq!(audited.entry(Ask::token(ACTIVE).by("Bearer wrong")).await, unknown);
+    let entry = audited.entry(at("GET", "/v1/providers").by("Bearer wrong")).await;
+    assert_eq!((&entry["event"], &entry["call"]), (&json!("refused"), &json!("providers")));
+    let entry = audited.entry(Ask::token(ACTIVE).by("Bearer idle-secret")).await;
+    assert_eq!((&entry["caller"], &entry["outcome"]), (&json!("idle"), &json!("access_denied")));
+    let entry = audited.entry(revoke(ACTIVE).by("Bearer operator-secret")).await;
     let expected =
         json!({"event": "refused", "call": "revoke", "caller": "operator", "outcome": "access_denied"});
-    assert_eq!(told, expected);
-    let told = audited.told(proxied(ACTIVE, "default").header("x-introspectd-caller", "Bearer wrong")).await;
-    assert_eq!(told["outcome"], "invalid_client");
-    let told = audited
-        .told(proxied(ACTIVE, "default").header("x-introspectd-caller", "Bearer confined-secret"))
+    assert_eq!(entry, expected);
+    let entry =
+        audited.entry(proxied(ACTIVE, "default").header("x-introspectd-caller", "Bearer wrong")).await;
+    assert_eq!(entry["outcome"], "invalid_client");
+    let entry = audited
+        .entry(proxied(ACTIVE, "default").header("x-introspectd-caller", "Bearer confined-secret"))
         .await;
-    assert_eq!((&told["caller"], &told["outcome"]), (&json!("confined"), &json!("access_denied")));
+    assert_eq!((&entry["caller"], &entry["outcome"]), (&json!("confined"), &json!("access_denied")));
 }
 
 #[tokio::test]
 async fn denied_client_is_audited_with_what_it_lacks() {
     let audited = Audited::start().await;
-    let told = audited.told(proxied(ACTIVE, "orders")).await;
-    assert_eq!((&told["outcome"], &told["reason"]), (&json!("insufficient_scope"), &json!("scope,role,aud")));
+    let entry = audited.entry(proxied(ACTIVE, "orders")).await;
+    assert_eq!(
+        (&entry["outcome"], &entry["reason"]),
+        (&json!("insufficient_scope"), &json!("scope,role,aud"))
+    );
     let scope = ScopeSet::from_spaced("orders.*");
     audited.bench.bank.knows("b_scope", Token { scope, roles: vec!["clerk".to_owned()], ..good() });
-    assert_eq!(audited.told(proxied("b_scope", "orders")).await["reason"], "aud");
-    let told = audited.told(proxied("a,b", "default")).await;
-    assert_eq!((&told["outcome"], &told["reason"]), (&json!("invalid_token"), &json!("malformed")));
-    let told = audited.told(proxied(ACTIVE, "default").without("authorization")).await;
-    assert_eq!((&told["outcome"], told.get("fingerprint")), (&json!("missing_token"), None));
-    let told = audited.told(proxied(ACTIVE, "nowhere")).await;
-    assert_eq!((&told["reason"], told.get("policy")), (&json!("no_policy"), None));
+    assert_eq!(audited.entry(proxied("b_scope", "orders")).await["reason"], "aud");
+    let entry = audited.entry(proxied("a,b", "default")).await;
+    assert_eq!((&entry["outcome"], &entry["reason"]), (&json!("invalid_token"), &json!("malformed")));
+    let entry = audited.entry(proxied(ACTIVE, "default").without("authorization")).await;
+    assert_eq!((&entry["outcome"], entry.get("fingerprint")), (&json!("missing_token"), None));
+    let entry = audited.entry(proxied(ACTIVE, "nowhere")).await;
+    assert_eq!((&entry["reason"], entry.get("policy")), (&json!("no_policy"), None));
 }
 
 #[tokio::test]
@@ -186,15 +190,15 @@ async fn failed_provider_is_audited() {
     let audited = Audited::start().await;
     audited.bench.bank.fails("b_slow", Failure::Timeout);
     audited.bench.bank.fails("b_odd", BadAnswer::NotAnObject);
-    let told = audited.told(Ask::token("b_slow")).await;
+    let entry = audited.entry(Ask::token("b_slow")).await;
     let expected = json!({
         "event": "refused", "call": "introspect", "caller": "operator", "provider": "bank",
-        "fingerprint": told["fingerprint"], "outcome": "upstream_timeout",
+        "fingerprint": entry["fingerprint"], "outcome": "upstream_timeout",
         "reason": "the provider gave no answer in time",
     });
-    assert_eq!(told, expected);
-    let told = audited.told(proxied("b_odd", "as-403")).await;
-    assert_eq!(told["outcome"], "upstream_error", "why, whatever the policy has the client get");
+    assert_eq!(entry, expected);
+    let entry = audited.entry(proxied("b_odd", "as-403")).await;
+    assert_eq!(entry["outcome"], "upstream_error", "why, whatever the policy has the client get");
 }
 
 #[tokio::test]
@@ -208,9 +212,9 @@ async fn non_bearer_token_is_audited_with_its_reason() {
     for (token, reason) in
         [("b_use", "not_access_token"), ("b_mac", "not_bearer"), ("b_key", "proof_required")]
     {
-        let told = audited.told(proxied(token, "default")).await;
+        let entry = audited.entry(proxied(token, "default")).await;
         let expected = (&json!("invalid_token"), &json!(reason), &json!("bank"));
-        assert_eq!((&told["outcome"], &told["reason"], &told["provider"]), expected);
+        assert_eq!((&entry["outcome"], &entry["reason"], &entry["provider"]), expected);
     }
 }
 
@@ -219,13 +223,13 @@ async fn operator_requests_are_audited() {
     let audited = Audited::start().await;
     let mine = fingerprint(&audited, ACTIVE).await;
     assert_eq!(
-        audited.told(revoke(ACTIVE)).await,
+        audited.entry(revoke(ACTIVE)).await,
         json!({"event": "revoked", "call": "revoke", "caller": "admin", "provider": "bank",
                "fingerprint": mine, "outcome": "done"})
     );
     audited.bench.bank.fails("b_slow", Failure::Timeout);
-    let told = audited.told(revoke("b_slow")).await;
-    assert_eq!((&told["event"], &told["outcome"]), (&json!("revoked"), &json!("upstream_timeout")));
+    let entry = audited.entry(revoke("b_slow")).await;
+    assert_eq!((&entry["event"], &entry["outcome"]), (&json!("revoked"), &json!("upstream_timeout")));
     let path = "/v1/providers/bank/tokens/the-id";
     let by_id = json!({"caller": "admin", "provider": "bank", "token_id": "the-id", "outcome": "done"});
     let with = |event: &str, call: &str| {
@@ -234,22 +238,22 @@ async fn operator_requests_are_audited() {
         expected
     };
     audited.bench.bank.knows("the-id", good());
-    assert_eq!(audited.told(at("GET", path)).await, with("looked_up", "lookup"));
+    assert_eq!(audited.entry(at("GET", path)).await, with("looked_up", "lookup"));
     assert_eq!(
-        audited.told(Ask::form("token=the-id&token_type_hint=token_id&provider=bank").by(ADMIN)).await,
+        audited.entry(Ask::form("token=the-id&token_type_hint=token_id&provider=bank").by(ADMIN)).await,
         with("looked_up", "lookup")
     );
-    assert_eq!(audited.told(at("DELETE", path)).await, with("revoked", "revoke"));
-    let told = audited.told(purge(&json!({"provider": "bank"}))).await;
-    assert_eq!((&told["selector"], &told["value"]), (&json!("provider"), &json!("bank")));
-    let told = audited.told(purge(&json!({"token": ACTIVE}))).await;
-    assert_eq!((&told["selector"], &told["fingerprint"]), (&json!("token"), &mine));
-    assert_eq!(audited.told(purge(&json!({"all": true}))).await["selector"], "all");
+    assert_eq!(audited.entry(at("DELETE", path)).await, with("revoked", "revoke"));
+    let entry = audited.entry(purge(&json!({"provider": "bank"}))).await;
+    assert_eq!((&entry["selector"], &entry["value"]), (&json!("provider"), &json!("bank")));
+    let entry = audited.entry(purge(&json!({"token": ACTIVE}))).await;
+    assert_eq!((&entry["selector"], &entry["fingerprint"]), (&json!("token"), &mine));
+    assert_eq!(audited.entry(purge(&json!({"all": true}))).await["selector"], "all");
     let explain = Ask::form(format!("token={ACTIVE}")).to("POST", "/v1/explain").by(ADMIN);
-    let told = audited.told(explain.clone()).await;
-    assert_eq!((&told["event"], &told["fingerprint"]), (&json!("explained"), &mine));
+    let entry = audited.entry(explain.clone()).await;
+    assert_eq!((&entry["event"], &entry["fingerprint"]), (&json!("explained"), &mine));
     assert_eq!(audited.ask(explain).await.json()["fingerprint"], mine, "by which its lines are found");
-    assert_eq!(audited.told(purge(&json!({}))).await["outcome"], "invalid_request");
+    assert_eq!(audited.entry(purge(&json!({}))).await["outcome"], "invalid_request");
 }
 
 #[tokio::test]
@@ -264,9 +268,9 @@ async fn abandoned_operator_request_is_audited() {
     bench.bank.arrived(2).await;
     asking.abort();
     assert!(asking.await.unwrap_err().is_cancelled());
-    let told = audited.lines().await.pop().unwrap();
-    assert_eq!((&told["event"], &told["outcome"]), (&json!("revoked"), &json!("abandoned")));
-    assert_eq!((&told["caller"], &told["fingerprint"]), (&json!("admin"), &mine));
+    let entry = audited.lines().await.pop().unwrap();
+    assert_eq!((&entry["event"], &entry["outcome"]), (&json!("revoked"), &json!("abandoned")));
+    assert_eq!((&entry["caller"], &entry["fingerprint"]), (&json!("admin"), &mine));
 }
 
 #[tokio::test]
@@ -274,10 +278,10 @@ async fn token_in_place_of_an_id_is_not_written() {
     let audited = Audited::start().await;
     let mine = fingerprint(&audited, UNKNOWN).await;
     let path = format!("/v1/providers/bank/tokens/{UNKNOWN}");
-    let told = audited.told(at("GET", &path)).await;
-    assert_eq!((&told["outcome"], &told["fingerprint"]), (&json!("not_found"), &mine));
-    let told = audited.told(at("DELETE", &path)).await;
-    assert_eq!((&told["outcome"], &told["fingerprint"]), (&json!("done"), &mine));
+    let entry = audited.entry(at("GET", &path)).await;
+    assert_eq!((&entry["outcome"], &entry["fingerprint"]), (&json!("not_found"), &mine));
+    let entry = audited.entry(at("DELETE", &path)).await;
+    assert_eq!((&entry["outcome"], &entry["fingerprint"]), (&json!("done"), &mine));
     assert!(!audited.text().await.contains(UNKNOWN));
 }
 
@@ -287,7 +291,7 @@ async fn token_where_a_claim_belongs_in_a_purge_is_written_as_its_fingerprint() 
     let mine = fingerprint(&audited, UNKNOWN).await;
     for claim in ["sub", "client_id"] {
         assert_eq!(
-            audited.told(purge(&json!({claim: UNKNOWN}))).await,
+            audited.entry(purge(&json!({claim: UNKNOWN}))).await,
             json!({"event": "purged", "call": "purge", "caller": "admin", "selector": claim,
                    "fingerprint": mine, "count": 0, "outcome": "done"})
         );
@@ -312,7 +316,7 @@ async fn audit_lines_about_unknown_callers_are_limited_and_those_of_operators_ar
     let summed = audited.lines().await.pop().unwrap();
     assert_eq!(summed["event"], "refusals_left_out");
     assert_eq!(summed["outcomes"], json!({"invalid_client": 950}));
-    assert_eq!(audited.told(Ask::token(ACTIVE).by("Bearer wrong")).await["event"], "refused");
+    assert_eq!(audited.entry(Ask::token(ACTIVE).by("Bearer wrong")).await["event"], "refused");
 }
 
 #[tokio::test]

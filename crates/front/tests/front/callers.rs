@@ -87,7 +87,7 @@ async fn the_caller_of_the_listener_wins_over_any_header() {
         let twice = plain.clone().by(authorization).and("authorization", authorization);
         assert!(twice.at(&bench).await.is_active());
     }
-    // The header of somebody who may more lends nothing.
+    // The header of a caller with more permissions adds none.
     let ask = Ask::form(format!("token={ACTIVE}&token_type_hint=token_id&provider=bank"));
     ask.by("Bearer operator-secret").at(&bench).await.refuses(403, "access_denied");
 }
@@ -109,7 +109,7 @@ async fn each_operation_needs_its_permission() {
     by_token().by("Bearer auditor-secret").at(&bench).await.refuses(403, "access_denied");
     by_token().by("Bearer idle-secret").at(&bench).await.refuses(403, "access_denied");
     by_id().by("Bearer idle-secret").at(&bench).await.refuses(403, "access_denied");
-    assert_eq!(bench.bank.asked().len(), asked, "a hit asks nobody, and a refusal neither");
+    assert_eq!(bench.bank.asked().len(), asked, "neither a hit nor a refusal asks a provider");
 }
 
 #[tokio::test]

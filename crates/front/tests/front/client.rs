@@ -79,7 +79,7 @@ impl Reply {
         assert_eq!(self.header("content-type"), Some("application/json"), "{self:#?}");
         assert_eq!(self.headers.contains_key("content-language"), self.status != 200, "{self:#?}");
         assert_eq!(self.headers.contains_key("allow"), self.status == 405, "{self:#?}");
-        // An explanation tells of refusals, and is none.
+        // An explanation names refusals, and is none.
         let says = |word: &str| self.status != 200 && self.body.contains(word);
         let has = |name: &str, word: &str| self.headers.contains_key(name) == says(word);
         assert!(head_only || has("retry-after", "temporarily_unavailable"), "{self:#?}");

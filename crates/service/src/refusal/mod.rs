@@ -27,7 +27,7 @@ pub enum Refusal {
     Client(ClientFault),
     /// The record that the request names.
     Record(RecordFault),
-    /// A provider, or what stands between it and us.
+    /// A provider, or the way to it.
     Provider(ProviderFault),
     /// Service itself.
     Service(ServiceFault),

@@ -28,7 +28,7 @@ pub(super) struct Positions {
     exp: Span,
 }
 
-/// Range of bytes. An empty one stands for an absent value.
+/// Range of bytes. An empty one is an absent value.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Span {
     begin: u32,
