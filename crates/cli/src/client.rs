@@ -1,4 +1,4 @@
-//! Asks a running introspectd, over TCP or a Unix socket.
+//! HTTP client for a running introspectd, over TCP or a Unix socket.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,20 +14,21 @@ use tokio::net::{TcpStream, UnixStream};
 
 use crate::Stopped;
 
-/// Longer than any provider's usual deadline, so that the server's own answer arrives.
+/// Deadline of a request, longer than any provider's usual one, so that the server's own answer
+/// arrives.
 const DEADLINE: Duration = Duration::from_secs(60);
 
-/// Far more than a page of 200 records, and what a stranger's answer may take of our memory.
-const LONGEST_BODY: usize = 64 << 20;
+/// Limit of a response, far more than a page of 200 records.
+const MAX_BODY: usize = 64 << 20;
 
-/// Where an introspectd listens.
+/// Address of an introspectd.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Server {
     Tcp(String),
     Unix(PathBuf),
 }
 
-/// What to ask.
+/// Request to a server.
 #[derive(Default)]
 pub(crate) struct Ask<'a> {
     pub(crate) method: Method,
@@ -46,13 +47,13 @@ pub(crate) enum Content {
 
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    /// When to ask again, if the server says so in seconds.
+    /// Pause before a retry, if the server gives one in seconds.
     pub(crate) retry_after: Option<Duration>,
     pub(crate) body: Bytes,
 }
 
 impl Content {
-    /// A form of those parameters that have a value.
+    /// Encodes the parameters that have a value as a form.
     pub(crate) fn form<'a>(parameters: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Self {
         let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value?)));
         Self::Form(form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish())
@@ -64,10 +65,10 @@ impl Server {
         if let Some(path) = url.strip_prefix("unix:") {
             return Ok(Self::Unix(path.into()));
         }
-        // Not repeated: what stands before it may be a password.
+        // Not repeated: it may hold a password.
         if url.contains('@') {
-            return Err("a server's URL holds no user name and no password: write http://HOST:PORT, and name the caller \
-                        and its secret apart"
+            return Err("a server's URL cannot hold a user name or password: write http://HOST:PORT, and give caller \
+                        and secret separately"
                 .to_owned());
         }
         let uri: Option<Uri> = url.parse().ok();
@@ -78,7 +79,7 @@ impl Server {
         match authority {
             Some(authority) if authority.port().is_some() => Ok(Self::Tcp(authority.to_string())),
             Some(authority) => Ok(Self::Tcp(format!("{authority}:80"))),
-            None => Err(format!("{url:?} is no server: write http://HOST:PORT or unix:PATH")),
+            None => Err(format!("{url:?} is not a server: write http://HOST:PORT or unix:PATH")),
         }
     }
 
@@ -127,7 +128,7 @@ async fn exchange(
     let response = sender.send_request(request).await?;
     let (head, body) = response.into_parts();
     let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    let body = Limited::new(body, LONGEST_BODY).collect().await?.to_bytes();
+    let body = Limited::new(body, MAX_BODY).collect().await?.to_bytes();
     Ok(Answer { status: head.status, retry_after: retry_after.map(Duration::from_secs), body })
 }
 

@@ -1,5 +1,5 @@
-//! The client configuration file: which server the client commands ask, and as whom, where neither arguments nor the
-//! environment say it.
+//! Client configuration file: server, caller and secret of the client commands, where neither
+//! arguments nor the environment give them.
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use secrecy::SecretString;
 use super::Stopped;
 use crate::client::Server;
 
-/// What the file says.
+/// Content of the file.
 #[derive(Default)]
 pub(crate) struct ClientFile {
     pub(crate) server: Option<Server>,
@@ -19,10 +19,11 @@ pub(crate) struct ClientFile {
 }
 
 impl ClientFile {
-    /// Reads the file that `INTROSPECTD_CLIENT_CONFIG` names, which must be there, else the user's own, if there is one.
+    /// Reads the file that `INTROSPECTD_CLIENT_CONFIG` names, which must exist, else the user's
+    /// own, if it exists.
     ///
     /// # Errors
-    /// All that is wrong in it.
+    /// All problems of the file.
     pub(crate) fn find(environment: &Environment) -> Result<Self, Stopped> {
         let path = match environment.get("INTROSPECTD_CLIENT_CONFIG") {
             Some(named) => PathBuf::from(named),
@@ -42,8 +43,8 @@ impl ClientFile {
             secret: root.secret("secret"),
         };
         if file.secret.is_some() && root.section("secret").has("literal") && others_may_read(path) {
-            let remedy = format!("chmod 600 {}", path.display());
-            root.problem("secret.literal", "others may read this file, and the secret in it", remedy);
+            let remedy = format!("Run chmod 600 {}", path.display());
+            root.problem("secret.literal", "other users can read this file, and the secret in it", remedy);
         }
         let ledger = root.ledger().clone();
         root.finish();
@@ -51,20 +52,20 @@ impl ClientFile {
     }
 }
 
-/// `~/.config/introspectd/client.toml`, or where the desktop's rules have it instead. They say that a relative folder is
-/// none.
+/// Path of the user's file: `~/.config/introspectd/client.toml`, or below `XDG_CONFIG_HOME` if that
+/// is absolute.
 fn of_user(environment: &Environment) -> Option<PathBuf> {
     let absolute = |name: &str| environment.get(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let folder = absolute("XDG_CONFIG_HOME").or_else(|| Some(absolute("HOME")?.join(".config")))?;
     Some(folder.join("introspectd/client.toml"))
 }
 
-/// One that may not be looked at is there: reading it says why.
+/// Returns true if the file exists or may exist: reading it then reports why it cannot be read.
 fn is_there(path: &Path) -> bool {
     !matches!(path.try_exists(), Ok(false))
 }
 
-/// The variables that stand for the server's own keys are no keys of this file.
+/// Returns the environment without variables for keys of the server's configuration.
 fn without_overlay(environment: &Environment) -> Environment {
     let is_overlay = |name: &str| name.to_ascii_uppercase().starts_with("INTROSPECTD__");
     environment.clone().into_iter().filter(|(name, _)| !is_overlay(name)).collect()
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn all_that_is_wrong_is_told_at_once() {
+    fn all_problems_are_reported_at_once() {
         let folder = tempfile::tempdir().unwrap();
         let path = write(&folder, "servr = 'x'\nserver = 'ftp://h'\ncaller = 1\nsecret = 'geheim'\n", 0o600);
         let problems = problems(&path, &Environment::new());

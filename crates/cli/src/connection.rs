@@ -1,4 +1,4 @@
-//! What the commands that ask a running server share.
+//! Connection options and refusals that the client commands share.
 
 use std::path::{Path, PathBuf};
 
@@ -14,30 +14,30 @@ use super::client_file::ClientFile;
 use super::{Exit, Stopped, block_on, complain, environment};
 use crate::client::{Answer, Ask, Content, Server};
 
-/// Which server to ask, and who asks. What is not given comes from the environment, else from the client configuration
-/// file.
+/// Server and caller options. Missing ones come from the environment, else from the client
+/// configuration file.
 #[derive(Args)]
 pub(crate) struct Connection {
     /// http://HOST:PORT or unix:PATH [environment: INTROSPECTD_URL; default: http://127.0.0.1:8080]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
-    /// The caller's name [environment: INTROSPECTD_CALLER]
+    /// Name of the caller [environment: INTROSPECTD_CALLER]
     #[arg(long, value_name = "NAME")]
     caller: Option<String>,
-    /// A file with the caller's secret [environment: INTROSPECTD_SECRET holds the secret itself]
+    /// File with the caller's secret [environment: INTROSPECTD_SECRET holds the secret itself]
     #[arg(long, value_name = "FILE")]
     secret_file: Option<PathBuf>,
 }
 
-/// Of which provider a token is.
+/// Option that names the provider of a token.
 #[derive(Args)]
 pub(crate) struct OfProvider {
-    /// Only if the token is one of this provider
+    /// Provider of the token; a token of any other is inactive
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) provider: Option<String>,
 }
 
-/// A server, and the caller that it knows us as.
+/// Server with the credentials of a caller.
 pub(crate) struct Client {
     server: Server,
     authorization: Option<HeaderValue>,
@@ -46,7 +46,8 @@ pub(crate) struct Client {
 pub(crate) const DEFAULT_SERVER: &str = "http://127.0.0.1:8080";
 
 impl Connection {
-    /// Arguments win over the environment, and this over the file.
+    /// Resolves server and credentials: arguments override the environment, which overrides the
+    /// file.
     pub(crate) fn client(self) -> Result<Client, Stopped> {
         let mut environment = environment();
         let file = ClientFile::find(&environment)?;
@@ -60,7 +61,7 @@ impl Connection {
             None => environment.remove("INTROSPECTD_SECRET").map(SecretString::from).or(file.secret),
             Some(path) => Some(secret_in(&path)?),
         };
-        // A line break at its end is none of it, wherever it comes from.
+        // A line break at its end is not part of the secret, wherever it comes from.
         let secret = secret.as_ref().map(|it| it.expose_secret().trim_end_matches(['\r', '\n']));
         let authorization = match (caller, secret) {
             (None, None) => return Ok(Client { server, authorization: None }),
@@ -74,7 +75,7 @@ impl Connection {
             }
         };
         let mut authorization = HeaderValue::try_from(authorization)
-            .map_err(|_| Stopped::usage("the secret holds a line break or another control character"))?;
+            .map_err(|_| Stopped::usage("the secret contains a line break or another control character"))?;
         authorization.set_sensitive(true);
         Ok(Client { server, authorization: Some(authorization) })
     }
@@ -86,7 +87,7 @@ fn secret_in(path: &Path) -> Result<SecretString, Stopped> {
     Ok(text.into())
 }
 
-/// RFC 6749 section 2.3.1: form-encoded inside.
+/// Builds HTTP Basic credentials, form-encoded inside (RFC 6749 section 2.3.1).
 fn basic(caller: &str, secret: &str) -> String {
     let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(caller), encode(secret))))
@@ -99,18 +100,18 @@ impl Client {
     }
 }
 
-/// How a command ends that the server did not do, after what the server says about it.
+/// Prints the server's refusal, and returns the exit of the command.
 pub(crate) fn refused(answer: &Answer) -> Exit {
     let Stopped { exit, message } = refusal(answer);
     complain(&message);
     exit
 }
 
-/// Why the server did not do it.
+/// Converts an unsuccessful response into an error.
 pub(crate) fn refusal(answer: &Answer) -> Stopped {
     let message = format!("the server answers {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
     let exit = match answer.status {
-        // It works, and says that a provider cannot do this: no later time changes that.
+        // The provider does not support the operation: a retry changes nothing.
         StatusCode::NOT_IMPLEMENTED => Exit::Refused,
         status if status.is_server_error() => Exit::Unreachable,
         _ => Exit::Refused,
@@ -118,7 +119,7 @@ pub(crate) fn refusal(answer: &Answer) -> Stopped {
     Stopped { exit, message }
 }
 
-/// An answer that introspectd does not give.
+/// Error of a response that introspectd does not give.
 pub(crate) fn strange() -> Stopped {
-    Stopped::unreachable("what answers there is no introspectd: check the server's URL")
+    Stopped::unreachable("unexpected response; is this an introspectd server? Check --server.")
 }

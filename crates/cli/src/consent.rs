@@ -5,27 +5,28 @@ use clap::Args;
 
 use super::{Exit, Stopped};
 
-/// Whether to ask before something is done that nothing takes back.
+/// Confirmation of an operation that cannot be undone.
 #[derive(Args)]
 pub(crate) struct Consent {
-    /// Do not ask first. Without a terminal nothing is asked
+    /// Skip the confirmation, which is asked for at a terminal only
     #[arg(long)]
     yes: bool,
 }
 
 impl Consent {
-    /// Asks whoever sits at the terminal, if there is one. Standard input may hold a token, so it is not what the
-    /// answer is read from.
+    /// Asks for confirmation at the terminal, if there is one. The answer is not read from standard
+    /// input, which may hold a token.
     pub(crate) fn ask(&self, question: &str) -> Result<(), Stopped> {
         let attended = io::stderr().is_terminal() || io::stdin().is_terminal();
         if self.yes || !attended {
             return Ok(());
         }
-        let answer = question_at_terminal(question)
-            .map_err(|error| Stopped::usage(format!("cannot ask at the terminal ({error}): give --yes")))?;
+        let answer = question_at_terminal(question).map_err(|error| {
+            Stopped::usage(format!("cannot ask for confirmation at the terminal ({error}): give --yes"))
+        })?;
         match answer.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => Ok(()),
-            _ => Err(Stopped { exit: Exit::Refused, message: "nothing was done".to_owned() }),
+            _ => Err(Stopped { exit: Exit::Refused, message: "cancelled; nothing was changed".to_owned() }),
         }
     }
 }

@@ -8,10 +8,11 @@ use super::screen::say_json;
 use super::{Exit, Outcome, read_secret};
 use crate::client::Content;
 
-/// Ask a running server what it decides about a token, and why.
+/// Explain the decision of a running server about the token on standard input.
 ///
-/// The token is read from standard input. Prints the server's answer: which provider and why, what is cached of it, what
-/// the provider said, and the decision with its reason. The token is not in it. Needs the permission `explain`.
+/// Prints the server's answer: the provider and why it was chosen, the cache entry, the provider's
+/// response, and the decision with its reason. The token is not in it. Needs the permission
+/// `explain`.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Explain {
@@ -20,7 +21,7 @@ pub struct Explain {
     /// Standard input holds a token id; needs --provider and the permission `lookup`
     #[arg(long, requires = "provider")]
     token_id: bool,
-    /// Tell also what /forward-auth decides by this policy
+    /// Include the decision of /forward-auth by this policy
     #[arg(
         long,
         value_name = "NAME",
@@ -48,14 +49,14 @@ struct Explained {
     policy: Option<Judged>,
 }
 
-/// Of a token that is neither active nor inactive nobody knows: a provider failed.
+/// Decision about the token. Neither active nor inactive if a provider failed.
 #[derive(Deserialize)]
 struct Decision {
     active: Option<bool>,
     error: Option<String>,
 }
 
-/// What /forward-auth answers.
+/// Decision of `/forward-auth`.
 #[derive(Deserialize)]
 struct Judged {
     status: u16,

@@ -4,15 +4,14 @@ use http::Method;
 use super::{Exit, Outcome, Stopped, block_on, complain};
 use crate::client::{Ask, Server};
 
-/// Ask a running server's admin listener whether it is alive: for a container's health check, where
-/// there is no shell and no curl.
+/// Check the health of a running server at its admin listener, for containers without a shell.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Health {
-    /// The admin listener: HOST:PORT or unix:PATH
+    /// Address of the admin listener: HOST:PORT or unix:PATH
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:9090")]
     admin: String,
-    /// Ask whether it is ready: alive, and not about to stop
+    /// Check readiness: alive, and not shutting down
     #[arg(long)]
     ready: bool,
 }
@@ -22,7 +21,7 @@ Examples:
   introspectd health
   introspectd health --ready --admin unix:/run/introspectd/admin.sock
 
-Exits with 0 if the server is alive (with --ready: and ready), 3 if it is not.";
+Exits with 0 if the server is alive (with --ready: ready), 3 if it is not.";
 
 impl Health {
     pub fn run(self) -> Outcome {

@@ -1,4 +1,5 @@
-//! Commands that ask a running introspectd, and what all commands share: how they end, what they print, what they read.
+//! Commands that ask a running introspectd, and what all commands share: exits, output, secrets on
+//! standard input.
 
 mod client;
 mod client_file;
@@ -26,28 +27,28 @@ pub use purge::Purge;
 pub use revoke::Revoke;
 pub use tokens::Tokens;
 
-/// How a command ends.
+/// Exit code of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// 0: as hoped.
+    /// 0: success.
     Fine,
     /// 1: the server refused, or the token is inactive.
     Refused,
     /// 2: wrong usage or configuration.
     Usage,
-    /// 3: the server cannot be reached, or has an error of its own.
+    /// 3: the server cannot be reached, or failed.
     Unreachable,
 }
 
-/// Why a command could not do its work.
+/// Error that ends a command.
 #[derive(Debug)]
 pub struct Stopped {
     pub exit: Exit,
-    /// Empty where there is nothing to say.
+    /// Message for standard error; may be empty.
     pub message: String,
 }
 
-/// End of a command.
+/// Result of a command.
 pub type Outcome = Result<Exit, Stopped>;
 
 impl From<Exit> for ExitCode {
@@ -62,33 +63,34 @@ impl From<Exit> for ExitCode {
 }
 
 impl Stopped {
-    /// Wrong usage or configuration.
+    /// Creates an error of usage or configuration.
     pub fn usage(message: impl Into<String>) -> Self {
         Self { exit: Exit::Usage, message: message.into() }
     }
 
-    /// There is nothing left to do, and nobody to tell.
+    /// Ends the command successfully and without output, because its reader is gone.
     pub fn silently() -> Self {
         Self { exit: Exit::Fine, message: String::new() }
     }
 
-    /// The server cannot be reached, or has an error of its own.
+    /// Creates an error of a server that cannot be reached, or failed.
     pub fn unreachable(message: impl Into<String>) -> Self {
         Self { exit: Exit::Unreachable, message: message.into() }
     }
 }
 
-/// Writes a line to standard output. A reader that has gone away (`| head`) is no error, and the exit is as with one.
+/// Writes a line to standard output. A reader that has closed it (`| head`) changes nothing.
 pub fn say(line: &str) -> Result<(), Stopped> {
     written(format!("{line}\n").as_bytes()).map(drop)
 }
 
-/// Writes to standard output. A reader that has gone away (`| head`) is no error, and the end of the work.
+/// Writes to standard output. A reader that has closed it (`| head`) ends the command without an
+/// error.
 pub fn print(text: &[u8]) -> Result<(), Stopped> {
     if written(text)? { Ok(()) } else { Err(Stopped::silently()) }
 }
 
-/// Writes all of it. Returns whether it still had a reader.
+/// Writes the text. Returns false if its reader is gone.
 fn written(text: &[u8]) -> Result<bool, Stopped> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text).and_then(|()| stdout.flush()) {
@@ -105,12 +107,12 @@ pub fn complain(line: &str) {
     }
 }
 
-/// Line for standard error, where a terminal may be: it may hold what somebody else wrote.
+/// Formats a line for standard error, harmless to a terminal: it may quote text from elsewhere.
 pub fn complaint(line: &str) -> String {
     format!("introspectd: {}\n", harmless(line.trim_end()))
 }
 
-/// Variables whose names or values are no text are left out: none of ours is like that.
+/// Returns the environment, without variables that are not UTF-8: none of ours is.
 pub fn environment() -> Environment {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
@@ -120,8 +122,8 @@ pub fn environment() -> Environment {
 /// Most bytes of a token or secret on standard input.
 const MAX_SECRET: u64 = 64 * 1024;
 
-/// A secret from standard input, where neither the process list nor the shell's history shows it. The
-/// line break at its end is none of it.
+/// Reads a secret from standard input, where neither the process list nor the shell's history shows
+/// it. A line break at its end is stripped.
 pub fn read_secret(what: &str) -> Result<String, Stopped> {
     if io::stdin().is_terminal() {
         complain(&format!("type the {what}, then Enter and Ctrl-D"));

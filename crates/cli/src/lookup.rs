@@ -7,10 +7,10 @@ use super::screen::say_json;
 use super::{Exit, Outcome, read_secret};
 use crate::client::Content;
 
-/// Ask a running server about a token, which is read from standard input.
+/// Introspect the token on standard input at a running server.
 ///
-/// Prints the server's answer, indented at a terminal. Exits with 0 if the token is active, 1 if it is not or the server
-/// refuses, 3 if the server cannot be reached or has an error of its own.
+/// Prints the server's answer, indented at a terminal. Exits with 0 if the token is active, 1 if it
+/// is not or the server refuses, 3 if the server cannot be reached or failed.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Lookup {

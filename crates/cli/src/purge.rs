@@ -9,11 +9,12 @@ use super::consent::Consent;
 use super::{Exit, Outcome, Stopped, read_secret, say};
 use crate::client::Content;
 
-/// Let a running server forget what it has cached, so that it asks the provider anew.
+/// Purge entries from a running server's cache.
 ///
-/// Prints how many facts were forgotten, "at least" so many where the server's cache is too large to be counted in
-/// time; they are forgotten all the same. Only the server that is asked forgets: where several run, ask each.
-/// Needs the permission `purge`. On a terminal it asks before --provider and --all.
+/// Prints the number of purged entries, "at least" so many if the server's cache is too large to be
+/// counted in time; all of them are purged. Only this server's cache is purged: where several run,
+/// purge each. Needs the permission `purge`. At a terminal, --provider and --all ask for
+/// confirmation.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Purge {
@@ -28,19 +29,19 @@ pub struct Purge {
 #[derive(Args)]
 #[group(required = true, multiple = false)]
 struct What {
-    /// The token on standard input
+    /// Purge the token on standard input
     #[arg(long)]
     token: bool,
-    /// All tokens of this provider
+    /// Purge all tokens of this provider
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     provider: Option<String>,
-    /// All tokens of this subject
+    /// Purge all tokens of this subject
     #[arg(long, value_name = "SUBJECT", value_parser = NonEmptyStringValueParser::new())]
     sub: Option<String>,
-    /// All tokens of this client
+    /// Purge all tokens of this client
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     client_id: Option<String>,
-    /// All that this caller may see
+    /// Purge all tokens that this caller may see
     #[arg(long)]
     all: bool,
 }
@@ -52,8 +53,7 @@ Examples:
   introspectd purge --sub 251-20c8104e
   introspectd purge --all --yes --server unix:/run/introspectd/api.sock
 
-Exits with 0 also if there was nothing to forget, 1 if the server refuses, 3 if it cannot be reached
-or has an error of its own.";
+Exits with 0 even if nothing was cached, 1 if the server refuses, 3 if it cannot be reached or failed.";
 
 #[derive(Deserialize)]
 struct Purged {
@@ -74,20 +74,20 @@ impl Purge {
             return Ok(refused(&answer));
         }
         let Purged { purged, estimate } = serde_json::from_slice(&answer.body).map_err(|_| strange())?;
-        let facts = if purged == 1 { "fact" } else { "facts" };
-        // The purge is in force: only the count is not through.
+        let entries = if purged == 1 { "entry" } else { "entries" };
+        // The purge is complete: only the count is not.
         let at_least = if estimate { "at least " } else { "" };
-        say(&format!("forgotten: {at_least}{purged} {facts}"))?;
+        say(&format!("purged {at_least}{purged} {entries}"))?;
         Ok(Exit::Fine)
     }
 }
 
 impl What {
-    /// To forget much sends many questions to the providers at once.
+    /// Returns the question for purges that send many requests to providers at once.
     fn question(&self) -> Option<String> {
         match &self.provider {
-            Some(provider) => Some(format!("Forget all tokens of {provider}?")),
-            None => self.all.then(|| "Forget all tokens of all providers?".to_owned()),
+            Some(provider) => Some(format!("Purge all tokens of {provider}?")),
+            None => self.all.then(|| "Purge all tokens of all providers?".to_owned()),
         }
     }
 

@@ -8,16 +8,16 @@ use super::consent::Consent;
 use super::{Exit, Outcome, complain, read_secret, say};
 use crate::client::{Answer, Content};
 
-/// Take a token back at its provider, and out of the server's cache.
+/// Revoke a token at its provider and purge it from the server's cache.
 ///
-/// The token is read from standard input. Needs the permission `revoke`. On a terminal it asks first.
-/// A token that no provider knows is as good as revoked.
+/// The token is read from standard input. Needs the permission `revoke`. At a terminal it asks for
+/// confirmation. A token that no provider knows counts as revoked.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Revoke {
     #[command(flatten)]
     of: OfProvider,
-    /// The token of this id, in place of the one on standard input; needs --provider
+    /// Revoke the token with this id, in place of the one on standard input; needs --provider
     #[arg(long, value_name = "ID", requires = "provider", value_parser = NonEmptyStringValueParser::new())]
     token_id: Option<String>,
     #[command(flatten)]
@@ -34,7 +34,7 @@ Examples:
   introspectd revoke --provider bank --token-id 249a0a2e-028a-4e15-a841-de9fd4e4cd84
 
 Exits with 0 if the token is revoked, 1 if the server refuses or the provider cannot revoke, 3 if
-the server cannot be reached or the provider did not confirm: the token may be good there still.";
+the server cannot be reached or the provider did not confirm: the token may still be active there.";
 
 impl Revoke {
     pub fn run(self) -> Outcome {
@@ -53,7 +53,7 @@ fn by_value(client: &Client, provider: Option<&str>, consent: &Consent) -> Outco
     consent.ask(&format!("Revoke the token on standard input{place}?"))?;
     let form = Content::form([("token", Some(&*token)), ("provider", provider)]);
     let answer = client.ask(Method::POST, "/revoke", form)?;
-    conclude(&answer, "revoked, or of no provider that this caller may ask")
+    conclude(&answer, "revoked, or unknown to every provider that this caller may ask")
 }
 
 fn by_id(client: &Client, provider: &str, id: &str, consent: &Consent) -> Outcome {
@@ -61,12 +61,12 @@ fn by_id(client: &Client, provider: &str, id: &str, consent: &Consent) -> Outcom
     let path = format!("/v1/providers/{}/tokens/{}", segment(provider), segment(id));
     let answer = client.ask(Method::DELETE, &path, Content::Nothing)?;
     if answer.status == StatusCode::NOT_FOUND {
-        complain(&format!("there is no provider {provider} that this caller may ask"));
+        complain(&format!("provider {provider} does not exist, or this caller may not ask it"));
     }
-    conclude(&answer, "revoked, or not known to the provider")
+    conclude(&answer, "revoked, or unknown to the provider")
 }
 
-/// As one segment of a path: all but RFC 3986's unreserved characters might mean something else there.
+/// Encodes text as one segment of a path: everything but RFC 3986's unreserved characters.
 fn segment(text: &str) -> String {
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
     utf8_percent_encode(text, RESERVED).to_string()
@@ -74,7 +74,7 @@ fn segment(text: &str) -> String {
 
 fn conclude(answer: &Answer, done: &str) -> Outcome {
     match answer.status {
-        // Any server's page may be a 200, and has revoked nothing.
+        // Any other server's page may be a 200, and has revoked nothing.
         StatusCode::OK if answer.body.is_empty() => {
             say(done)?;
             return Ok(Exit::Fine);
@@ -86,10 +86,10 @@ fn conclude(answer: &Answer, done: &str) -> Outcome {
     if answer.status.is_server_error() {
         complain(match exit {
             Exit::Unreachable => {
-                "the token may still be good at its provider: run this again, or revoke it there"
+                "the token may still be active at its provider: run this again, or revoke it there"
             }
             Exit::Fine | Exit::Refused | Exit::Usage => {
-                "introspectd cannot revoke it this way: revoke it at its provider, or it stays good there"
+                "introspectd cannot revoke it this way: revoke it at its provider, or it remains active there"
             }
         });
     }

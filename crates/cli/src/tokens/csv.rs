@@ -3,7 +3,7 @@ use super::record::Record;
 use crate::Stopped;
 use introspectd_core::text::one_line;
 
-/// For spreadsheets and scripts: the same columns always, times in UTC.
+/// CSV for spreadsheets and scripts: always the same columns, times in UTC.
 pub(super) struct Csv {
     at_terminal: bool,
     has_header: bool,
@@ -63,8 +63,9 @@ impl Form for Csv {
     }
 }
 
-/// Spreadsheets run a cell that begins so as a formula, which may fetch from or send to anywhere, and some of them take
-/// the wide letters for the plain ones. Who names a client or a user must not write formulas.
+/// Quotes a cell that a spreadsheet would run as a formula, which may fetch from or send to
+/// anywhere; some of them read wide letters as plain ones. Names of clients and users must not
+/// become formulas.
 fn as_text(cell: String) -> String {
     match cell.chars().next() {
         Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠') => {

@@ -1,4 +1,4 @@
-//! `introspectd tokens`: a list of records, page by page, in the form that whoever reads it needs.
+//! `introspectd tokens`: a list of records, page by page, as a table, JSON or CSV.
 
 mod csv;
 mod json;
@@ -28,11 +28,11 @@ use super::{Exit, Outcome, Stopped, complain, print};
 use crate::client::Content;
 use introspectd_core::text::one_line;
 
-/// List the tokens that the providers know, active or not, as records without any secret.
+/// List the tokens that the providers know, active or not, as records without secrets.
 ///
-/// Of several filters all must hold. Needs the permission `list`. At a terminal it prints a table, cut to its width;
-/// elsewhere JSON, one object with `tokens`, `errors` and `unlisted`. A control character in a record reaches no terminal: it
-/// is written as \u001b is.
+/// Several filters must all match. Needs the permission `list`. At a terminal it prints a table,
+/// cut to its width; elsewhere JSON, one object with `tokens`, `errors` and `unlisted`. Control
+/// characters in a record are escaped, as \u001b.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Tokens {
@@ -40,7 +40,7 @@ pub struct Tokens {
     filter: Filter,
     #[command(flatten)]
     paging: Paging,
-    /// How to print them [default: table at a terminal, else json]
+    /// Output format [default: table at a terminal, else json]
     #[arg(long, value_name = "FORMAT")]
     format: Option<Format>,
     #[command(flatten)]
@@ -49,35 +49,35 @@ pub struct Tokens {
 
 #[derive(Args)]
 struct Filter {
-    /// Of this provider; without it, of all that this caller may ask
+    /// Only this provider; by default all that this caller may ask
     #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
     provider: Option<String>,
-    /// Of this owner, in the provider's own sense
+    /// Only this owner, in the provider's own sense
     #[arg(long, value_name = "OWNER", value_parser = NonEmptyStringValueParser::new())]
     owner: Option<String>,
-    /// Issued to this client
+    /// Only tokens issued to this client
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     client_id: Option<String>,
-    /// Issued for this user
+    /// Only tokens issued for this user
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     user_id: Option<String>,
-    /// Issued for this account
+    /// Only tokens issued for this account
     #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     account_id: Option<String>,
-    /// Issued by this grant, as `client_credentials`
+    /// Only tokens issued by this grant, such as `client_credentials`
     #[arg(long, value_name = "GRANT", value_parser = NonEmptyStringValueParser::new())]
     grant_type: Option<String>,
-    /// With this role
+    /// Only tokens with this role
     #[arg(long, value_name = "ROLE", value_parser = NonEmptyStringValueParser::new())]
     role: Option<String>,
-    /// In this state
+    /// Only tokens in this state
     #[arg(long, value_name = "STATE", value_parser = PossibleValuesParser::new(State::ALL.map(State::as_str)))]
     state: Option<String>,
 }
 
 #[derive(Args)]
 struct Paging {
-    /// Oldest first, or newest first
+    /// Order by creation: oldest first, or newest first
     #[arg(
         long,
         value_name = "ORDER",
@@ -85,10 +85,10 @@ struct Paging {
         value_parser = PossibleValuesParser::new(["created_at", "-created_at"]),
     )]
     order: Option<String>,
-    /// How many records a page has at most, 1 to 200 [default: the server's, 50]
+    /// Most records of a page, 1 to 200 [default: the server's, 50]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=200))]
     page_size: Option<u8>,
-    /// Go on where the page before this one ended, or retry the providers that failed
+    /// Continue after the previous page, or retry the providers that failed
     #[arg(
         long,
         value_name = "TOKEN",
@@ -96,19 +96,19 @@ struct Paging {
         value_parser = NonEmptyStringValueParser::new(),
     )]
     page_token: Option<String>,
-    /// All pages to the end, each printed as it comes; providers that failed are retried three times then
+    /// Print all pages as they arrive; providers that failed are retried up to three times
     #[arg(long)]
     all: bool,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
 enum Format {
-    /// For eyes: what fits
+    /// Columns that fit the terminal
     Table,
     /// One object: tokens, next_page_token or retry_page_token, errors, unlisted
     Json,
-    /// For spreadsheets (RFC 4180): a cell that begins with = + - @, a tab or a line break gets a ' before it, since a
-    /// spreadsheet would run it
+    /// CSV for spreadsheets (RFC 4180); a cell that begins with = + - @, a tab or a line break gets
+    /// a ' before it, since a spreadsheet would run it
     Csv,
     /// One record a line
     Jsonl,
@@ -122,9 +122,8 @@ Examples:
   introspectd tokens --all --format csv > tokens.csv
   introspectd tokens --all --format jsonl | jq -r 'select(.state == \"active\").jti'
 
-Exits with 0 if all that was asked for is listed, 1 if the server refuses or the provider cannot
-list, 3 if the server cannot be reached, has an error of its own, or a provider failed, so that its
-records are missing.";
+Exits with 0 if the list is complete, 1 if the server refuses or the provider cannot list, 3 if the
+server cannot be reached or failed, or if records of a failed provider are missing.";
 
 impl Tokens {
     pub fn run(self) -> Outcome {
@@ -155,7 +154,7 @@ impl Tokens {
 const ONLY_SO: &str = "the provider has no list, or none for these filters: an Apigee lists by --user-id, --owner, or an \
     app's UUID as --client-id";
 
-/// All but the page token.
+/// Builds the query, without the page token.
 fn query(filter: &Filter, paging: &Paging) -> String {
     let page_size = paging.page_size.map(|size| size.to_string());
     let parameters = [
@@ -174,17 +173,17 @@ fn query(filter: &Filter, paging: &Paging) -> String {
     form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish()
 }
 
-/// Says what is missing and how to get it.
+/// Reports missing records, and how to get them.
 fn conclude(end: &End) -> Exit {
     for failed in &end.errors {
         complain(&one_line(&failed.to_string()));
     }
     if !end.unlisted.is_empty() {
         let unlisted = end.unlisted.join(", ");
-        complain(&one_line(&format!("not in the list, since they cannot list, or not so: {unlisted}")));
+        complain(&one_line(&format!("not listed (no list API, or filters unsupported): {unlisted}")));
     }
     if let Some(next) = &end.next {
-        complain(&one_line(&format!("there is more: add --all, or --page-token {next}")));
+        complain(&one_line(&format!("more records: add --all, or --page-token {next}")));
     }
     if let Some(retry) = &end.retry {
         complain(&one_line(&format!("to retry the providers that failed, add --page-token {retry}")));
@@ -196,7 +195,7 @@ fn conclude(end: &End) -> Exit {
 struct Server {
     client: Client,
     query: String,
-    /// What its last answer asked for.
+    /// Pause that the last response asked for.
     retry_after: Option<Duration>,
 }
 

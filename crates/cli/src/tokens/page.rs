@@ -5,22 +5,22 @@ use serde_json::value::RawValue;
 
 use crate::Stopped;
 
-/// One answer of `GET /v1/tokens`.
+/// Response of `GET /v1/tokens`.
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Page {
-    /// As they came: what is printed as JSON is what the server said.
+    /// Records, unchanged from the server.
     pub(super) tokens: Vec<Box<RawValue>>,
     #[serde(flatten)]
     pub(super) end: End,
 }
 
-/// What stands beside the records.
+/// Members of a page beside the records.
 #[derive(Debug, Default, Deserialize, Serialize, PartialEq)]
 pub(super) struct End {
-    /// Where the next page begins. A provider that failed is asked again there.
+    /// Token of the next page, which retries providers that failed.
     #[serde(rename = "next_page_token", skip_serializing_if = "Option::is_none")]
     pub(super) next: Option<String>,
-    /// In its place where only providers that failed are left.
+    /// Token in its place, if only providers that failed are left.
     #[serde(rename = "retry_page_token", skip_serializing_if = "Option::is_none")]
     pub(super) retry: Option<String>,
     /// Providers whose records are missing.
@@ -31,7 +31,7 @@ pub(super) struct End {
     pub(super) unlisted: Vec<String>,
 }
 
-/// A provider, and why its records are missing.
+/// Provider whose records are missing, with the reason.
 #[derive(Debug, Clone, Deserialize, Serialize, PartialEq)]
 pub(super) struct Failed {
     pub(super) provider: String,
@@ -50,13 +50,15 @@ impl fmt::Display for Failed {
     }
 }
 
-/// How pages are written, one after the other.
+/// Output format of consecutive pages.
 pub(super) trait Form {
+    /// Formats a page.
+    ///
     /// # Errors
-    /// A record that is none.
+    /// A record that is not an object.
     fn page(&mut self, page: &Page) -> Result<String, Stopped>;
 
-    /// What follows the last page. Not asked for where a failure of the server cut the list off, so that what is cut off
-    /// does not look whole.
+    /// Formats the end of the list. Not called if a failure of the server cut the list off, so that
+    /// it does not look complete.
     fn end(&mut self, end: &End) -> String;
 }

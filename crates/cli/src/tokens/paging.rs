@@ -2,27 +2,28 @@ use super::page::{End, Page};
 use crate::{Exit, Stopped};
 use introspectd_core::text::one_line;
 
-/// Most retries in a row that bring no records, of the providers that failed once no other has more.
+/// Most retries in a row that bring no records, of the providers that failed once no other has
+/// more.
 const RETRIES: u32 = 3;
 
-/// How far to read.
+/// Extent of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Extent {
     OnePage,
     All,
 }
 
-/// Where pages come from.
+/// Source of pages.
 pub(super) trait Source {
-    /// The page at `token`, else the first.
+    /// Fetches the page at `token`, or the first.
     fn page(&mut self, token: Option<&str>) -> Result<Page, Stopped>;
 
-    /// Gives providers that failed a moment.
+    /// Waits before a retry of failed providers.
     fn pause(&mut self);
 }
 
-/// Hands each page to `each` as it comes. What it returns has the failures that were not made good: a provider that
-/// failed is asked again with each next page, and where only such are left, a few times more.
+/// Hands each page to `each` as it arrives. Returns the failures that remain: a failed provider is
+/// retried with each next page, and a few times more if only failed ones are left.
 pub(super) fn follow(
     source: &mut impl Source,
     from: Option<String>,
@@ -33,8 +34,8 @@ pub(super) fn follow(
     let mut unlisted: Vec<String> = Vec::new();
     let mut retries = 0;
     loop {
-        let asked = source.page(token.as_deref());
-        let page = asked.map_err(|stopped| cut_off(stopped, token.as_deref(), extent))?;
+        let fetched = source.page(token.as_deref());
+        let page = fetched.map_err(|stopped| cut_off(stopped, token.as_deref(), extent))?;
         each(&page)?;
         let Page { tokens, end } = page;
         for provider in &end.unlisted {
@@ -63,10 +64,10 @@ pub(super) fn follow(
     }
 }
 
-/// A long list need not be begun anew.
+/// Adds the page token to the error, so that a long list can be continued.
 fn cut_off(mut stopped: Stopped, token: Option<&str>, extent: Extent) -> Stopped {
     if let (Some(token), Extent::All, Exit::Unreachable) = (token, extent, stopped.exit) {
-        stopped.message.push_str(&format!("\nto go on from there, add --page-token {}", one_line(token)));
+        stopped.message.push_str(&format!("\nto continue from there, add --page-token {}", one_line(token)));
     }
     stopped
 }
@@ -77,11 +78,11 @@ mod tests {
 
     use super::*;
 
-    /// Answers in turn, and what was asked.
+    /// Scripted pages, and the tokens requested.
     #[derive(Default)]
     struct Script {
         pages: VecDeque<Result<&'static str, Stopped>>,
-        asked: Vec<Option<String>>,
+        requested: Vec<Option<String>>,
         pauses: u32,
     }
 
@@ -102,7 +103,7 @@ mod tests {
 
     impl Source for Script {
         fn page(&mut self, token: Option<&str>) -> Result<Page, Stopped> {
-            self.asked.push(token.map(str::to_owned));
+            self.requested.push(token.map(str::to_owned));
             let page = self.pages.pop_front().expect("a page too many")?;
             Ok(serde_json::from_str(page).unwrap())
         }
@@ -135,7 +136,7 @@ mod tests {
         let end = end.unwrap();
         assert_eq!(count, 3);
         assert_eq!((end.next, end.unlisted), (None, vec!["sso".to_owned()]));
-        assert_eq!(script.asked, [None, Some("a".to_owned()), Some("c".to_owned())]);
+        assert_eq!(script.requested, [None, Some("a".to_owned()), Some("c".to_owned())]);
         assert_eq!(script.pauses, 0);
     }
 
@@ -145,12 +146,12 @@ mod tests {
         let (end, count) = script.read(Extent::All);
         let end = end.unwrap();
         assert_eq!((end.errors.len(), end.retry, count), (0, None, 4));
-        assert_eq!(script.asked.last(), Some(&Some("b".to_owned())));
+        assert_eq!(script.requested.last(), Some(&Some("b".to_owned())));
         assert_eq!(script.pauses, 3);
     }
 
     #[test]
-    fn a_provider_that_stays_away_is_asked_three_times_more() {
+    fn failed_provider_is_retried_three_times() {
         let mut script = Script::of([FIRST, HALF, DOWN, DOWN, DOWN]);
         let (end, count) = script.read(Extent::All);
         let end = end.unwrap();
@@ -166,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn while_others_have_more_nobody_pauses_for_a_provider() {
+    fn failed_provider_delays_no_page_of_others() {
         let mut script = Script::of([OTHERS, r#"{"tokens":[{}],"next_page_token":"d"}"#, LAST]);
         assert_eq!((script.read(Extent::All).1, script.pauses), (3, 0));
     }
@@ -191,10 +192,10 @@ mod tests {
     }
 
     #[test]
-    fn nobody_to_print_for_ends_the_questions() {
+    fn closed_output_ends_the_requests() {
         let mut script = Script::of([FIRST, LAST]);
         let end = follow(&mut script, None, Extent::All, |_| Err(Stopped::silently()));
         assert_eq!(end.unwrap_err().exit, Exit::Fine);
-        assert_eq!(script.asked.len(), 1);
+        assert_eq!(script.requested.len(), 1);
     }
 }

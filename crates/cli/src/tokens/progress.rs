@@ -6,8 +6,8 @@ use super::page::Page;
 use super::paging::Extent;
 use introspectd_core::text::one_line;
 
-/// How far it is, on standard error, if that is a terminal and there is more than one page. How many records there are
-/// nobody knows before the end.
+/// Progress on standard error, if that is a terminal and there are several pages. The number of
+/// records is unknown until the end.
 pub(super) struct Progress {
     bar: ProgressBar,
     count: usize,
@@ -19,7 +19,7 @@ impl Progress {
             Extent::OnePage => ProgressBar::hidden(),
             Extent::All => ProgressBar::new_spinner(),
         };
-        // The template is ours: it is one.
+        // The template is constant and valid.
         if let Ok(style) = ProgressStyle::with_template("{spinner} {msg}") {
             bar.set_style(style);
         }

@@ -14,18 +14,19 @@ impl Record {
         serde_json::from_str(record.get()).map(Self).map_err(|_| strange())
     }
 
-    /// A member's value: a list with spaces between, another structure as JSON, and nothing where it is absent.
+    /// Returns a member as text: a list joined by spaces, another structure as JSON, empty if
+    /// absent.
     pub(super) fn text(&self, member: &str) -> String {
         self.0.get(member).map_or_else(String::new, text)
     }
 
-    /// A time in UTC (RFC 3339); as it came where it is no time of our calendar.
+    /// Returns a member as a time in UTC (RFC 3339), or unchanged if it is not one.
     pub(super) fn time(&self, member: &str) -> String {
         let formatted = self.seconds(member).and_then(Timestamp::from_seconds).map(rfc3339);
         formatted.unwrap_or_else(|| self.text(member))
     }
 
-    /// A time in seconds since 1970.
+    /// Returns a time in seconds since 1970.
     pub(super) fn seconds(&self, member: &str) -> Option<i64> {
         self.0.get(member)?.as_i64()
     }

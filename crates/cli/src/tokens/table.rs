@@ -9,28 +9,28 @@ use super::record::Record;
 use crate::Stopped;
 use introspectd_core::text::one_line;
 
-/// For eyes: what fits beside each other. The first page settles how wide the columns are, since it is printed before the
-/// next one is known.
+/// Table of the columns that fit. The first page settles their widths, since it is printed before
+/// the next one is known.
 pub(super) struct Table {
-    /// Columns of the terminal; `None` where nothing needs to be cut.
+    /// Columns of the terminal; `None` if nothing needs to be cut.
     room: Option<usize>,
     now: i64,
     widths: Option<Vec<usize>>,
 }
 
-/// The last ones are left out first.
+/// Columns, of which the last are left out first.
 const COLUMNS: [&str; 7] = ["STATE", "PROVIDER", "ID", "EXPIRES", "CLIENT", "SUBJECT", "SCOPE"];
 
-/// What is needed to go on with a record is shown whole: so many of the first columns are neither cut nor left out.
+/// Number of first columns that are neither cut nor left out: they identify a record.
 const WHOLE: usize = 4;
 
-/// A column that is cut to less says nothing.
+/// Least width of a column that is cut.
 const LEAST: usize = 8;
 
 const GAP: usize = 2;
 
-/// Columns of a terminal that does not say how many it has.
-const UNTOLD: usize = 80;
+/// Assumed columns of a terminal that does not report them.
+const DEFAULT_COLUMNS: usize = 80;
 
 impl Table {
     pub(super) fn new(room: Option<usize>, now: i64) -> Self {
@@ -71,20 +71,20 @@ impl Form for Table {
     }
 
     fn end(&mut self, end: &End) -> String {
-        // Where a provider failed, nobody knows.
+        // If a provider failed, there may be tokens.
         if self.widths.is_none() && end.errors.is_empty() { "no tokens\n".to_owned() } else { String::new() }
     }
 }
 
-/// Columns of the terminal that standard output is.
+/// Returns the columns of the terminal on standard output.
 pub(super) fn room() -> Option<usize> {
     let output = std::io::stdout();
     output
         .is_terminal()
-        .then(|| terminal_size_of(&output).map_or(UNTOLD, |(Width(columns), _)| columns.into()))
+        .then(|| terminal_size_of(&output).map_or(DEFAULT_COLUMNS, |(Width(columns), _)| columns.into()))
 }
 
-/// How wide each column would have to be to show all.
+/// Returns the width of each column that shows all of it.
 fn natural(rows: &[Vec<String>]) -> Vec<usize> {
     let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
     (0..COLUMNS.len()).map(|column| width(column).unwrap_or_default()).collect()
@@ -99,7 +99,7 @@ fn fit(natural: &[usize], room: Option<usize>) -> Vec<usize> {
     fitting.unwrap_or_else(|| first(WHOLE))
 }
 
-/// These columns, cut to the greatest width with which all have room.
+/// Cuts the columns to the greatest width with which all fit.
 fn shrunk(natural: &[usize], room: usize) -> Option<Vec<usize>> {
     let cut = |limit: usize| {
         let widths = natural.iter().enumerate();
@@ -122,7 +122,7 @@ fn line(row: &[String], widths: &[usize]) -> String {
     line
 }
 
-/// So much of the text as the room takes, with an ellipsis in place of the rest.
+/// Cuts text to the room, with an ellipsis in place of the rest.
 fn cut(text: &str, room: usize) -> String {
     if text.width() <= room {
         return text.to_owned();
@@ -135,7 +135,7 @@ fn cut(text: &str, room: usize) -> String {
     text.chars().take_while(fits).chain(['…']).collect()
 }
 
-/// In the largest unit that is not zero.
+/// Formats a time relative to now, in its largest unit that is not zero.
 fn relative(time: i64, now: i64) -> String {
     let seconds = time.abs_diff(now);
     let amount = match seconds {

@@ -117,7 +117,7 @@ async fn a_provider_that_is_down_is_3_and_not_inactive() {
 async fn what_is_no_introspectd_is_3() {
     let page = page().await;
     let ended = at(&page.base_url()).edge().of(ACTIVE).await.with(3);
-    assert!(ended.stderr.contains("no introspectd"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("is this an introspectd server?"), "{}", ended.stderr);
 }
 
 #[tokio::test]

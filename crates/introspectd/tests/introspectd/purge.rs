@@ -41,11 +41,11 @@ fn at(url: &str) -> Asking<'_> {
 /// Whom [`ACTIVE`] was issued to.
 const CLIENT_ID: &str = "l238j323ds-23ij4";
 
-const FORGOTTEN: &str = "forgotten: 1 fact\n";
-const NOTHING: &str = "forgotten: 0 facts\n";
+const PURGED: &str = "purged 1 entry\n";
+const NOTHING: &str = "purged 0 entries\n";
 
 #[tokio::test]
-async fn what_is_named_is_forgotten_and_counted() {
+async fn named_entries_are_purged_and_counted() {
     let room = Room::new().await;
     for (arguments, stdin) in [
         (&["--token"][..], ACTIVE),
@@ -56,13 +56,13 @@ async fn what_is_named_is_forgotten_and_counted() {
     ] {
         assert_eq!(room.cache().await, "hit", "before {arguments:?}");
         let ended = room.purge().with(arguments).of(stdin).await.with(0);
-        assert_eq!((&*ended.stdout, &*ended.stderr), (FORGOTTEN, ""), "{arguments:?}");
+        assert_eq!((&*ended.stdout, &*ended.stderr), (PURGED, ""), "{arguments:?}");
         assert_eq!(room.cache().await, "miss", "after {arguments:?}");
     }
 }
 
 #[tokio::test]
-async fn nothing_to_forget_is_fine() {
+async fn purge_of_nothing_is_a_success() {
     let room = Room::new().await;
     for (arguments, stdin) in [(&["--token"][..], ACTIVE_JWT), (&["--sub", "qu\"ote"], "")] {
         let ended = room.purge().with(arguments).of(stdin).await.with(0);
@@ -75,9 +75,9 @@ async fn nothing_to_forget_is_fine() {
 async fn an_estimate_is_shown_as_what_it_is() {
     let page = page().await;
     for (answer, shown) in [
-        (json!({"purged": 3, "estimate": true}), "forgotten: at least 3 facts\n"),
-        (json!({"purged": 1, "estimate": true}), "forgotten: at least 1 fact\n"),
-        (json!({"purged": 3}), "forgotten: 3 facts\n"),
+        (json!({"purged": 3, "estimate": true}), "purged at least 3 entries\n"),
+        (json!({"purged": 1, "estimate": true}), "purged at least 1 entry\n"),
+        (json!({"purged": 3}), "purged 3 entries\n"),
     ] {
         page.next(Fault::Answer(Answer::json(200, answer)));
         let ended = at(&page.base_url()).admin().with(&["--sub", "alice"]).of("").await.with(0);
@@ -104,7 +104,7 @@ async fn a_refusal_is_1_with_what_the_server_says() {
 async fn what_is_no_introspectd_or_not_there_is_3() {
     let page = page().await;
     let ended = at(&page.base_url()).with(&["--all"]).of("").await.with(3);
-    assert!(ended.stderr.contains("no introspectd"), "{ended:#?}");
+    assert!(ended.stderr.contains("is this an introspectd server?"), "{ended:#?}");
     at("unix:/no/such.sock").with(&["--all"]).of("").await.with(3);
 }
 
@@ -127,18 +127,21 @@ async fn exactly_one_thing_is_to_be_named() {
 }
 
 #[tokio::test]
-async fn at_a_terminal_it_asks_before_much_is_forgotten() {
+async fn at_a_terminal_large_purges_ask_for_confirmation() {
     let room = Room::new().await;
     for (arguments, question) in [
-        (&["--all"][..], "Forget all tokens of all providers? [y/N]"),
-        (&["--provider", "sso"], "Forget all tokens of sso? [y/N]"),
+        (&["--all"][..], "Purge all tokens of all providers? [y/N]"),
+        (&["--provider", "sso"], "Purge all tokens of sso? [y/N]"),
     ] {
         assert_eq!(room.cache().await, "hit");
         let ended = room.purge().with(arguments).at_a_terminal("", "n\n").await.with(1);
-        assert!(ended.stdout.contains(question) && ended.stdout.contains("nothing was done"), "{ended:#?}");
+        assert!(
+            ended.stdout.contains(question) && ended.stdout.contains("nothing was changed"),
+            "{ended:#?}"
+        );
         assert_eq!(room.cache().await, "hit");
         let ended = room.purge().with(arguments).at_a_terminal("", "y\n").await.with(0);
-        assert!(ended.stdout.contains("forgotten: 1 fact"), "{ended:#?}");
+        assert!(ended.stdout.contains("purged 1 entry"), "{ended:#?}");
         assert_eq!(room.cache().await, "miss");
         let ended = room.purge().with(arguments).with(&["--yes"]).at_a_terminal("", "").await.with(0);
         assert!(!ended.stdout.contains("[y/N]"), "{ended:#?}");
@@ -151,7 +154,7 @@ async fn at_a_terminal_it_does_not_ask_about_one_token_subject_or_client() {
     let room = Room::new().await;
     for arguments in [&["--token"][..], &["--sub", SUBJECT], &["--client-id", CLIENT_ID]] {
         let ended = room.purge().with(arguments).at_a_terminal(ACTIVE, "").await.with(0);
-        assert!(ended.stdout.contains("forgotten: 1 fact") && !ended.stdout.contains("[y/N]"), "{ended:#?}");
+        assert!(ended.stdout.contains("purged 1 entry") && !ended.stdout.contains("[y/N]"), "{ended:#?}");
         assert!(!ended.output().contains(ACTIVE) && !ended.output().contains(ADMIN_SECRET), "{ended:#?}");
         assert_eq!(room.cache().await, "miss");
     }
