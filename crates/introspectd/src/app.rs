@@ -19,7 +19,7 @@ use tokio::time::MissedTickBehavior;
 use crate::config::{CallerListener, Config, Endpoint, Limits, Listen, ProviderConfig, Stores};
 use crate::descriptors::{self, ADMIN_CONNECTIONS};
 
-/// What the configuration describes, built and not yet listening.
+/// Service built from a configuration, not yet listening.
 pub struct App {
     service: Arc<Service>,
     api: Arc<Api>,
@@ -31,7 +31,7 @@ pub struct App {
     outbound: Outbound,
 }
 
-/// An app whose listeners are bound.
+/// App whose listeners are bound.
 pub struct Bound {
     service: Arc<Service>,
     api: Arc<Api>,
@@ -55,11 +55,10 @@ struct BoundEndpoint {
 }
 
 impl App {
-    /// Builds it.
+    /// Builds the service.
     ///
     /// # Errors
-    /// Where the file of bindings cannot be used, the audit log cannot be written, or the system gives no random bytes or
-    /// threads.
+    /// A bindings file or audit log that cannot be used; a system without random bytes or threads.
     pub fn new(config: Config, clock: Arc<dyn Clock>) -> io::Result<Self> {
         let Config {
             listen,
@@ -160,22 +159,22 @@ async fn bind(endpoint: Endpoint, passed: &mut Activation) -> io::Result<BoundEn
 }
 
 impl Bound {
-    /// Where callers are listened to, ports that were free included.
+    /// Returns the addresses of the API listeners, with the ports that were taken for port 0.
     pub fn api_addresses(&self) -> Vec<ListenAddress> {
         self.apis.iter().filter_map(|(bound, _)| bound.listener.address().ok()).collect()
     }
 
-    /// Where Envoy is listened to.
+    /// Returns the addresses of the gRPC listeners.
     pub fn grpc_addresses(&self) -> Vec<ListenAddress> {
         self.grpcs.iter().filter_map(|(bound, _)| bound.listener.address().ok()).collect()
     }
 
-    /// Where the operator's machinery is.
+    /// Returns the addresses of the admin listeners.
     pub fn admin_addresses(&self) -> Vec<ListenAddress> {
         self.admins.iter().filter_map(|bound| bound.listener.address().ok()).collect()
     }
 
-    /// Resolves once the audit log could not be written, where that is to end the process; else never.
+    /// Resolves once the audit log could not be written, if that is configured to end the process.
     pub fn audit_failed(&self) -> impl Future<Output = ()> + Send + use<> {
         let audit = self.audit.clone();
         async move {
@@ -186,8 +185,9 @@ impl Bound {
         }
     }
 
-    /// Serves callers on these workers until `stop`, then lets requests under way end, for at most the configured drain. Whether
-    /// all of them did. The admin listeners answer until the others are done.
+    /// Serves callers on these workers until `stop`, then drains requests in flight for at most the
+    /// configured time. Returns true if all of them ended. The admin listeners answer until the
+    /// others are done.
     pub async fn run(self, workers: Workers, stop: Stop) -> bool {
         let Self { service, api, audit, apis, grpcs, admins, readiness, clock, places, outbound, .. } = self;
         let Self { max_connection_age, max_head, drain, .. } = self;
@@ -199,7 +199,8 @@ impl Bound {
             drain,
             ..Connections::new(workers.clone())
         };
-        // On this thread and with places of its own, so that nothing that callers do keeps an operator out.
+        // On this thread and with places of its own, so that nothing that callers do keeps an
+        // operator out.
         let administration = Connections {
             workers: Workers::here(),
             places: Places::new(ADMIN_CONNECTIONS),
@@ -257,7 +258,8 @@ impl Bound {
     }
 }
 
-/// Renews the limit on the lines about refusals each second. Where this thread is late, fewer lines are written.
+/// Renews the limit on the lines about refusals each second. Where this thread is late, fewer lines
+/// are written.
 async fn limit_refusals(service: Arc<Service>) {
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);

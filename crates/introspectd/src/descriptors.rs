@@ -28,7 +28,8 @@ pub fn raise() {
     }
 }
 
-/// Connections that fit the limit of descriptors, of so many wanted. Says so in the log where these are fewer.
+/// Returns the number of connections, at most `wanted`, that fit the limit of descriptors. Logs a
+/// lower number.
 pub(crate) fn connections(wanted: u32, workers: NonZeroUsize) -> usize {
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
     let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());

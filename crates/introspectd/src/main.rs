@@ -51,9 +51,9 @@ Examples:
   openssl rand -hex 32 | tee edge.secret | introspectd hash-secret
 
 Client configuration file:
-  What neither arguments nor the environment say, commands that ask a running server take from the
-  file that INTROSPECTD_CLIENT_CONFIG names, else from $XDG_CONFIG_HOME/introspectd/client.toml,
-  else from ~/.config/introspectd/client.toml, if it is there. It is TOML:
+  Commands that ask a running server take what arguments and environment do not give from the file
+  that INTROSPECTD_CLIENT_CONFIG names, else from $XDG_CONFIG_HOME/introspectd/client.toml,
+  else from ~/.config/introspectd/client.toml, if it exists. It is TOML:
     server = \"unix:/run/introspectd/api.sock\"
     caller = \"admin\"
     secret = { file = \"/run/secrets/introspectd\" }
@@ -84,7 +84,8 @@ fn main() -> ExitCode {
         .into()
 }
 
-/// What stands where nothing belongs may be a token: it is not repeated, since a log may hold what is printed.
+/// Parses the command line. A stray argument may be a token: it is not repeated, since output may
+/// end in a log.
 fn parse() -> Cli {
     Cli::try_parse().unwrap_or_else(|mut error| {
         for kind in [ContextKind::InvalidArg, ContextKind::InvalidValue] {

@@ -5,11 +5,11 @@ use introspectd::Config;
 
 use super::{Exit, Outcome, Stopped, environment, say};
 
-/// Judge a configuration and print what is in force, with secrets masked.
+/// Validate a configuration and print the effective settings (secrets masked).
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Check {
-    /// The TOML file
+    /// Configuration file (TOML)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
@@ -19,7 +19,7 @@ Examples:
   introspectd check --config introspectd.toml
   INTROSPECTD__CACHE__TTL=30s introspectd check --config introspectd.toml
 
-Exits with 2 if something is wrong, and then tells all of it.";
+Exits with 2 and lists every problem if the configuration is invalid.";
 
 impl Check {
     pub(crate) fn run(self) -> Outcome {

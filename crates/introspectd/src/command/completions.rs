@@ -3,11 +3,11 @@ use clap_complete::{Shell, generate};
 
 use super::{Exit, Outcome, print};
 
-/// Print what a shell needs to complete the words of this program.
+/// Print a completion script for a shell.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Completions {
-    /// For which shell
+    /// Shell of the script
     shell: Shell,
 }
 
@@ -19,7 +19,7 @@ Examples:
   source <(introspectd completions bash)";
 
 impl Completions {
-    /// Of this program.
+    /// Prints the script of `program`.
     pub(crate) fn run(self, mut program: Command) -> Outcome {
         let mut script = Vec::new();
         generate(self.shell, &mut program, "introspectd", &mut script);

@@ -5,8 +5,8 @@ use super::{Exit, Outcome, read_secret, say};
 
 /// Print the SHA-256 of a secret, for `secret = { sha256 = "…" }` of a caller.
 ///
-/// The secret is read from standard input. Choose a long random one: a hash of a guessable secret is
-/// guessed.
+/// The secret is read from standard input. Choose a long random one: a hash of a guessable secret
+/// is guessed.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct HashSecret {}

@@ -24,7 +24,7 @@ Examples:
   introspectd man --dir /usr/local/share/man/man1";
 
 impl Man {
-    /// Of this program.
+    /// Prints or writes the manual pages of `program`.
     pub(crate) fn run(self, program: Command) -> Outcome {
         let mut program = program.disable_help_subcommand(true);
         program.build();
@@ -46,7 +46,8 @@ fn write_all(program: &Command, folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The sections of the generator's own page, but for the last: it would run the lines of examples together.
+/// Renders the sections of the generator's own page, but for the last, which would join the lines
+/// of examples.
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let source = concat!("introspectd ", env!("CARGO_PKG_VERSION"));
     let page = Page::new(command.clone()).source(source).manual("introspectd");
@@ -63,7 +64,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
     Ok(ascii(&String::from_utf8_lossy(&text)).into_bytes())
 }
 
-/// What `--help` ends with, its lines as they are. A line such as `Examples:` begins a section.
+/// Renders the end of `--help` with its line breaks. A line such as `Examples:` begins a section.
 fn examples(command: &Command) -> Roff {
     let mut roff = Roff::new();
     let Some(text) = command.get_after_help() else { return roff };
@@ -77,7 +78,7 @@ fn examples(command: &Command) -> Roff {
     roff
 }
 
-/// Other letters as roff names them: not every reader of the page takes it for UTF-8.
+/// Escapes other letters for roff: not every reader of the page assumes UTF-8.
 fn ascii(page: &str) -> String {
     let named = |c: char| if c.is_ascii() { c.to_string() } else { format!("\\[u{:04X}]", u32::from(c)) };
     page.chars().map(named).collect()

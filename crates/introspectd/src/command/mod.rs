@@ -1,4 +1,4 @@
-//! One file a command. Those that ask a running server are `introspectd_cli`'s, as is what all of them share.
+//! Commands of the server, one file each. Those that ask a running server are in `introspectd_cli`.
 
 pub(crate) mod check;
 pub(crate) mod completions;
@@ -13,12 +13,12 @@ pub(crate) use introspectd_cli::{
     Exit, Outcome, Stopped, block_on, complain, complaint, environment, print, read_secret, say,
 };
 
-/// Variables that many HTTP clients take a proxy from. Ours asks providers directly: a proxy would see tokens, and which
-/// hosts it is for is often set for the whole machine.
+/// Variables from which many HTTP clients take a proxy. Ours connects to providers directly: a
+/// proxy would see tokens, and is often set for the whole machine.
 const PROXIES: [&str; 6] =
     ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
 
-/// Those of them that are set.
+/// Returns the proxy variables that are set.
 pub(crate) fn proxies(environment: &Environment) -> Vec<&'static str> {
     PROXIES.into_iter().filter(|name| environment.get(*name).is_some_and(|it| !it.is_empty())).collect()
 }

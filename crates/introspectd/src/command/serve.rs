@@ -15,11 +15,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Exit, Outcome, Stopped, complaint, environment, proxies};
 use crate::allocator::return_freed_memory;
 
-/// Run the server until SIGTERM or SIGINT, then let requests under way end.
+/// Run the server until SIGTERM or SIGINT, then drain requests in flight.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Serve {
-    /// The TOML file
+    /// Configuration file (TOML)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
 }
@@ -29,9 +29,9 @@ Examples:
   introspectd serve --config introspectd.toml
   INTROSPECTD__LOG__LEVEL=debug introspectd serve --config introspectd.toml
 
-Logs go to standard error. Exits with 2 if the configuration is wrong, an address is taken or the audit log cannot be
-written, and with 3 if that is to end it later. Under systemd, sockets that
-its .socket unit passes stand for the addresses that they are bound to, and Type=notify is understood.";
+Logs go to standard error. Exits with 2 if the configuration is invalid, an address is in use or the
+audit log cannot be written at the start, and with 3 if it cannot be written later and is configured
+to end the process. Supports systemd's socket activation and Type=notify.";
 
 /// Deadline of a notification, after which start and drain go on without it.
 const NOTIFY_TIMEOUT: Duration = Duration::from_secs(1);
@@ -43,7 +43,7 @@ impl Serve {
         let (config, _) = loaded.map_err(|problems| Stopped::usage(problems.to_string()))?;
         let log = Log::start(&config.log_level).map_err(|error| Stopped::unreachable(error.to_string()))?;
         let outcome = Self::serve(config, &environment);
-        // The reader of standard error may have stalled, and the process ends all the same.
+        // The reader of standard error may have stalled; the process ends anyway.
         match outcome {
             Ok(exit) => {
                 log.finish("");
@@ -72,21 +72,21 @@ impl Serve {
     }
 }
 
-/// Why it ended.
+/// Reason of the shutdown.
 #[derive(Clone, Copy)]
 enum Why {
     Signal,
-    /// Lines are lost, and `[audit] on_failure` is `exit`.
+    /// Audit entries are lost, and `[audit] on_failure` is `exit`.
     Audit,
 }
 
 const AUDIT_FAILED: &str =
-    "stopped, since the audit log cannot be written and [audit] on_failure is \"exit\"; the log says why";
+    "stopped: the audit log cannot be written and [audit] on_failure is \"exit\"; see the log for the cause";
 
 async fn serve(config: Config) -> io::Result<Why> {
     let workers = config.listen.workers;
     let passed = Activation::take()?;
-    // Before anybody can learn that we run: a signal that came earlier would end us without a drain.
+    // Before anything announces the process: an earlier signal would end it without a drain.
     let signals = Signals::new()?;
     let bound = App::new(config, Arc::new(SystemClock::default()))?.bind(passed).await?;
     announce(&bound);
@@ -101,13 +101,13 @@ async fn serve(config: Config) -> io::Result<Why> {
         () = audit_failed => Why::Audit,
     };
     notify(NotifyState::Stopping).await;
-    tracing::info!("stopping: requests under way may end");
+    tracing::info!("shutting down; draining in-flight requests");
     let _ = end.send(true);
     let all_ended = serving.await.map_err(io::Error::other)?;
     if all_ended {
         tracing::info!("stopped");
     } else {
-        tracing::warn!("stopped with requests under way, since [shutdown] drain is over");
+        tracing::warn!("stopped with requests in flight; [shutdown] drain has passed");
     }
     Ok(why)
 }
@@ -142,13 +142,13 @@ fn warn_of_the_unusual(config: &Config, environment: &Environment) {
     let proxies = proxies(environment);
     if !proxies.is_empty() {
         let variables = proxies.join(", ");
-        tracing::warn!(variables, "proxy variables are ignored; providers are asked directly");
+        tracing::warn!(variables, "proxy variables ignored; connecting to providers directly");
     }
     if config.providers.is_empty() {
-        tracing::warn!("no provider is configured: every token is inactive");
+        tracing::warn!("no providers configured; every token is inactive");
     }
     if config.callers.is_empty() {
-        tracing::warn!("no caller is configured: nobody may ask");
+        tracing::warn!("no callers configured; every request will be rejected");
     }
 }
 
@@ -173,7 +173,7 @@ impl Signals {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 // Its default would end the process, and with it every answer.
-                _ = self.hang_up.recv() => tracing::warn!("SIGHUP: this version cannot reload; restart it"),
+                _ = self.hang_up.recv() => tracing::warn!("SIGHUP ignored; restart to apply a new configuration"),
             }
         }
     }

@@ -2,7 +2,8 @@ use introspectd_server::{ListenAddress, SocketAccess};
 use introspectd_settings::Section;
 use nix::unistd::{Group, User};
 
-const MODE_REMEDY: &str = "Write three octal digits in quotes, as \"660\": who may write may connect.";
+const MODE_REMEDY: &str =
+    "Write three octal digits in quotes, such as \"660\": write permission lets a user connect.";
 const ID_REMEDY: &str = "Write a name that this system knows, or its number in quotes.";
 
 /// `mode`, `owner` and `group` of a listener's entry, which are for Unix sockets only.
@@ -21,7 +22,7 @@ pub(super) fn read(entry: &mut Section, address: Option<&ListenAddress>) -> Sock
     }
 }
 
-/// Notes the mode that a Unix socket has unless it is given. `prefix` stands before the key.
+/// Records the default mode of a Unix socket. `prefix` precedes the key.
 pub(super) fn note_default(section: &Section, prefix: &str, address: &ListenAddress) {
     if matches!(address, ListenAddress::Unix(_)) {
         section.note_default(&format!("{prefix}mode"), format!("\"{:03o}\"", SocketAccess::default().mode));
@@ -41,7 +42,7 @@ fn parse_mode(text: &str) -> Result<u32, &'static str> {
     let digits = if text.len() == 4 { text.strip_prefix('0') } else { Some(text) };
     let digits =
         digits.filter(|digits| digits.len() == 3 && digits.bytes().all(|digit| digit.is_ascii_digit()));
-    digits.and_then(|digits| u32::from_str_radix(digits, 8).ok()).ok_or("is no mode of a file")
+    digits.and_then(|digits| u32::from_str_radix(digits, 8).ok()).ok_or("is not a file mode")
 }
 
 fn user_id(name: &str) -> Result<u32, String> {
@@ -58,7 +59,7 @@ fn id(name: &str, what: &str, look_up: impl Fn(&str) -> nix::Result<Option<u32>>
     }
     match look_up(name) {
         Ok(Some(id)) => Ok(id),
-        Ok(None) => Err(format!("{name:?} is no {what} of this system")),
+        Ok(None) => Err(format!("{name:?} is not a {what} of this system")),
         Err(error) => Err(format!("{name:?} cannot be looked up among the {what}s: {error}")),
     }
 }

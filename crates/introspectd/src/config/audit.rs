@@ -6,13 +6,13 @@ use introspectd_service::Fingerprints;
 use introspectd_settings::Section;
 use secrecy::SecretString;
 
-/// `[audit]`.
+/// Settings of `[audit]`.
 #[derive(Debug)]
 pub struct AuditConfig {
-    /// `None`: nowhere.
+    /// Destination; `None` for no audit log.
     to: Option<Destination>,
     on_failure: OnFailure,
-    /// Of fingerprints. `None`: one of this process alone.
+    /// Key of fingerprints; `None` for a random one of this process.
     key: Option<SecretString>,
 }
 
@@ -25,7 +25,7 @@ pub(super) fn read(root: &mut Section) -> AuditConfig {
         "stdout" => Some(Destination::Stdout),
         path if path.contains('/') => Some(Destination::File(PathBuf::from(path))),
         _ => {
-            audit.problem("to", "is neither a word known here nor a path", TO_REMEDY);
+            audit.problem("to", "must be \"none\", \"stdout\" or a path", TO_REMEDY);
             None
         }
     };
@@ -33,7 +33,7 @@ pub(super) fn read(root: &mut Section) -> AuditConfig {
         "log" => OnFailure::Log,
         "exit" => OnFailure::Exit,
         _ => {
-            audit.problem("on_failure", "is no word known here", "Write \"log\" or \"exit\".");
+            audit.problem("on_failure", "must be \"log\" or \"exit\"", "Write \"log\" or \"exit\".");
             OnFailure::default()
         }
     };

@@ -7,15 +7,15 @@ use introspectd_core::{Bindings, Revocations, Timestamp};
 use introspectd_settings::Section;
 use secrecy::{ExposeSecret, SecretString};
 
-/// Where bindings of tokens to token ids are kept.
+/// Settings of `[bindings]`.
 #[derive(Debug)]
 pub struct BindingsConfig {
-    /// `None`: in memory.
+    /// File of the store; `None` for memory.
     path: Option<PathBuf>,
     key: Option<SecretString>,
 }
 
-/// 256 bits, if they are random.
+/// Shortest key in bytes: 256 bits, if they are random.
 const SHORTEST_KEY: usize = 32;
 
 impl BindingsConfig {
@@ -33,7 +33,7 @@ impl BindingsConfig {
             }
             if path.is_none() {
                 let remedy = "Write path = \"PATH\", or leave the key out.";
-                bindings.problem("key", "has nothing to protect, since there is no path", remedy);
+                bindings.problem("key", "is unused without a path", remedy);
             }
         }
         bindings.finish();
@@ -43,7 +43,7 @@ impl BindingsConfig {
     /// Opens the store.
     ///
     /// # Errors
-    /// Where the file cannot be used, or the system gives no random bytes.
+    /// A file that cannot be used; a system without random bytes.
     pub fn open(&self, now: Timestamp) -> io::Result<Stores> {
         match &self.path {
             None => Ok(Stores::of(MemoryBindings::new()?)),
@@ -55,12 +55,12 @@ impl BindingsConfig {
     }
 }
 
-/// One store, for both of its uses.
+/// Store behind both of its interfaces.
 #[derive(Debug)]
 pub struct Stores {
-    /// Which record a token stands for.
+    /// Records of bound tokens.
     pub bindings: Arc<dyn Bindings>,
-    /// What was revoked.
+    /// Remembered revocations.
     pub revocations: Arc<dyn Revocations>,
 }
 
@@ -71,16 +71,20 @@ impl Stores {
     }
 }
 
-/// What can be seen without opening it.
+/// Checks the path without opening the file.
 fn check(bindings: &Section, path: &Path) {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name_remedy = "Name a file, such as \"/var/lib/introspectd/bindings.redb\".";
     if path.as_os_str().is_empty() || path.file_name().is_none() || path.is_dir() {
-        bindings.problem("path", "is no path of a file", name_remedy);
+        bindings.problem("path", "is not a file path", name_remedy);
     } else if !folder.is_dir() {
-        let what = format!("is in no folder: there is no {}", folder.display());
-        bindings.problem("path", what, "Make the folder; a relative path counts from the working directory.");
+        let what = format!("directory {} does not exist", folder.display());
+        bindings.problem(
+            "path",
+            what,
+            "Create the directory; a relative path starts at the working directory.",
+        );
     } else if path.exists() && !path.is_file() {
-        bindings.problem("path", "is no regular file", name_remedy);
+        bindings.problem("path", "is not a regular file", name_remedy);
     }
 }

@@ -36,11 +36,11 @@ pub(super) fn read(
             section.has("secret") || section.has("certificate") || named.contains(caller.name.as_str());
         if !has_sign {
             let remedy = "Write secret = { env = \"NAME\" } or certificate = { san = \"…\" }, or name this caller at a listener.";
-            section.problem("secret", "is missing, and nothing else tells who this caller is", remedy);
+            section.problem("secret", "is missing, and nothing else identifies this caller", remedy);
         }
         if caller.certificate.is_some() && !asks_for_certificates {
             let remedy = "Give a listener tls = { certificate = \"…\", key = \"…\", client_ca = \"…\" }.";
-            section.problem("certificate", "is of no use, since no listener asks for one", remedy);
+            section.problem("certificate", "is unused: no listener requests certificates", remedy);
         }
         section.finish();
         callers.push(caller);
@@ -60,7 +60,8 @@ pub(super) fn read(
     Callers::new(callers)
 }
 
-/// A caller without a section of its own may introspect, as a sidecar on its socket does, and nothing else.
+/// Creates a caller without a section of its own, such as a sidecar on its socket, which may only
+/// introspect.
 fn named_by_a_listener(root: &Section, name: &str) -> Caller {
     root.note_default(&format!("callers.{name}.permissions"), "[\"introspect\"]");
     root.note_default(&format!("callers.{name}.providers"), "[\"*\"]");
@@ -86,7 +87,11 @@ fn read_caller(
         CallerSecret::Sha256(digest) => SecretDigest::from_sha256(digest),
     });
     if name.contains(':') {
-        section.problem("", "has a colon in its name", "HTTP Basic could not carry it. Choose another name.");
+        section.problem(
+            "",
+            "has a colon in its name",
+            "Choose another name: HTTP Basic cannot carry a colon.",
+        );
     }
     let permissions = read_permissions(section);
     let providers = selection::read_providers(section, "providers", providers);
@@ -102,7 +107,7 @@ fn read_certificate(section: &mut Section) -> Option<CertificateName> {
         return None;
     }
     let san_remedy =
-        "Write one name as it stands in the certificate: \"edge.internal\", \"spiffe://acme/edge\".";
+        "Write one name exactly as in the certificate: \"edge.internal\", \"spiffe://acme/edge\".";
     let subject_remedy = "Write the whole subject as RFC 4514 does: \"CN=edge,O=Acme\".";
     let is_one = table.has("san") != table.has("subject");
     if !is_one {
@@ -129,7 +134,7 @@ fn read_permissions(section: &mut Section) -> BTreeSet<Permission> {
                 section.item_problem(
                     "permissions",
                     &word,
-                    format!("{word:?} is no permission"),
+                    format!("{word:?} is not a permission"),
                     nearest(&word, known),
                 );
             }

@@ -10,16 +10,16 @@ use introspectd_settings::{Entry, Section};
 
 use super::access;
 
-/// Where to listen.
+/// Settings of `[listen]`.
 #[derive(Debug)]
 pub struct Listen {
-    /// For callers.
+    /// Listeners of the HTTP API.
     pub api: Vec<CallerListener>,
-    /// For Envoy's questions, over gRPC.
+    /// Listeners of Envoy's external authorization, over gRPC.
     pub grpc: Vec<CallerListener>,
-    /// For `/livez` and `/readyz`.
+    /// Listeners of `/livez` and `/readyz`.
     pub admin: Vec<Endpoint>,
-    /// Where clients reach `api`, for those who ask the server itself.
+    /// URL at which clients reach `api`, for the metadata that the server publishes.
     pub public_url: Option<PublicUrl>,
     /// Threads that serve callers.
     pub workers: NonZeroUsize,
@@ -27,37 +27,34 @@ pub struct Listen {
     pub max_connection_age: Duration,
 }
 
-/// A listener for callers.
+/// Listener for callers.
 #[derive(Debug)]
 pub struct CallerListener {
-    /// Where.
     pub endpoint: Endpoint,
     /// Key of its entry, such as `listen.api[0]`; empty for a plain address.
     pub(super) key: String,
     /// Caller of every connection.
     pub caller: Option<String>,
-    /// Whether, where the connection does not say it, a proxy may show who it is in the header
-    /// `X-Introspectd-Caller`.
+    /// Set if a proxy may authenticate with `X-Introspectd-Caller` where the connection does not
+    /// identify it.
     pub takes_caller_header: bool,
 }
 
-/// What every listener has.
+/// Settings that every listener has.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// Where.
     pub address: ListenAddress,
-    /// Who may connect, where that is a Unix socket.
+    /// Access to a Unix socket.
     pub access: SocketAccess,
-    /// Whether and how TLS is spoken there.
+    /// TLS of the listener, if it has any.
     pub tls: Option<Tls>,
-    /// Whether another listener has an IPv4 address with the port of this IPv6 one.
+    /// Set if another listener has an IPv4 address with the port of this IPv6 one.
     pub is_beside_ipv4: bool,
 }
 
 const REMEDY: &str = "Write \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/introspectd/api.sock\".";
 
-const PUBLIC_REMEDY: &str =
-    "Write a URL such as \"https://introspect.example\"; http is for this machine alone.";
+const PUBLIC_REMEDY: &str = "Write a URL such as \"https://introspect.example\"; http is for loopback only.";
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -135,8 +132,8 @@ fn read_workers(section: &mut Section) -> NonZeroUsize {
     NonZeroUsize::new(workers as usize).unwrap_or(NonZeroUsize::MIN)
 }
 
-/// The listeners under `key`. `read` finds what an entry says beside its endpoint; a plain address has no section to
-/// say more.
+/// Reads the listeners under `key`. `read` reads the keys of an entry beside its endpoint; a plain
+/// address has none.
 fn read_all<T>(
     section: &mut Section,
     key: &str,
@@ -167,7 +164,8 @@ fn read_all<T>(
                 let address = entry.required_parsed("address", REMEDY, ListenAddress::parse);
                 let access = access::read(&mut entry, address.as_ref());
                 let tls = read_tls(&mut entry, protocols);
-                // What else it says is read, and its problems told, even where the address is none.
+                // The other keys are read, and their problems reported, even if the address is
+                // invalid.
                 let placeless = || ListenAddress::Unix(PathBuf::new());
                 let endpoint = Endpoint {
                     address: address.clone().unwrap_or_else(placeless),
@@ -191,18 +189,18 @@ fn read_caller_listener(section: Option<&mut Section>, endpoint: Endpoint) -> Ca
     let caller = section.text("caller");
     let takes_caller_header = section.flag("caller_header", caller.is_none());
     if caller.is_some() && takes_caller_header {
-        let remedy = "What the listener says wins. Leave one of the two out.";
-        section.problem("caller_header", "is of no use where the listener names the caller", remedy);
+        let remedy = "Leave one of the two out; the listener's caller wins.";
+        section.problem("caller_header", "has no effect where the listener names the caller", remedy);
     }
     CallerListener { endpoint, key: section.path().to_owned(), caller, takes_caller_header }
 }
 
-/// `client_auth`: whether clients without a certificate of `client_ca` are let in.
+/// Reads `client_auth`, the demand for certificates of `client_ca`.
 fn read_client_auth(table: &mut Section, has_authority: bool) -> ClientAuth {
     if !has_authority {
         if table.text("client_auth").is_some() {
             let remedy = "Add client_ca = \"PATH\", or leave client_auth out.";
-            table.problem("client_auth", "is of no use without client_ca", remedy);
+            table.problem("client_auth", "has no effect without client_ca", remedy);
         }
         return ClientAuth::Required;
     }
@@ -224,7 +222,7 @@ fn read_tls(entry: &mut Section, protocols: Protocols) -> Option<Tls> {
         return None;
     }
     let certificate =
-        table.required_text("certificate", "Name a PEM file with our certificate and those above it.");
+        table.required_text("certificate", "Name a PEM file with the server's certificate and its chain.");
     let key = table.required_text("key", "Name a PEM file with the certificate's key.");
     let client_ca = table.text("client_ca").map(PathBuf::from);
     let client_auth = read_client_auth(&mut table, client_ca.is_some());

@@ -26,39 +26,32 @@ pub use limits::Limits;
 pub use listen::{CallerListener, Endpoint, Listen};
 pub use providers::ProviderConfig;
 
-/// Everything that the configuration says, valid.
+/// Valid configuration.
 #[derive(Debug)]
 pub struct Config {
-    /// `[listen]`.
     pub listen: Listen,
-    /// `[limits]`.
     pub limits: Limits,
     /// `[log] level`, in the syntax of `RUST_LOG`.
     pub log_level: String,
-    /// `[audit]`.
     pub audit: AuditConfig,
-    /// `[cache]`.
     pub cache: CacheLimits,
-    /// `[bindings]`.
     pub bindings: BindingsConfig,
-    /// `[routing] unmatched`.
+    /// Handling of tokens that no provider matches.
     pub unmatched: Unmatched,
-    /// `[callers.…]`.
     pub callers: Callers,
-    /// `[policies.…]`.
     pub policies: Policies,
-    /// `[providers.…]`, in the order of their names.
+    /// Providers in the order of their names.
     pub providers: Vec<ProviderConfig>,
-    /// `[shutdown] drain`: how long requests under way may take after the signal to stop.
+    /// Limit for requests in flight after the signal to stop.
     pub drain: Duration,
 }
 
-/// Tables whose sections have names of the operator's.
+/// Tables whose sections the operator names.
 const NAMED: [&str; 3] = ["callers", "policies", "providers"];
 
 impl Config {
-    /// Reads the file, with environment variables (`INTROSPECTD__CACHE__TTL=30s`) over it. With the
-    /// configuration come all values in force, secrets masked.
+    /// Reads the file, overridden by environment variables (`INTROSPECTD__CACHE__TTL=30s`). Returns
+    /// the configuration and all effective values, secrets masked.
     ///
     /// # Errors
     /// All [`Problems`] at once.
@@ -66,10 +59,10 @@ impl Config {
         introspectd_settings::load_named(file, environment, &NAMED).and_then(Self::close)
     }
 
-    /// Reads a text as the content of such a file. `origin` stands for the file's name.
+    /// Reads text as the content of a configuration file called `origin`.
     ///
     /// # Errors
-    /// As [`Config::load`].
+    /// Those of [`Config::load`].
     pub fn parse(text: &str, origin: &str, environment: &Environment) -> Result<Self, Problems> {
         let root = introspectd_settings::parse_named(text, origin, environment, &NAMED)?;
         Self::close(root).map(|(config, _)| config)

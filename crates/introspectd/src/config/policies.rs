@@ -9,9 +9,10 @@ pub(super) fn read(root: &mut Section, providers: &[ProviderName]) -> Policies {
     let mut policies = Vec::new();
     for (name, mut section) in root.sections("policies") {
         if ProviderName::parse(&name).is_err() {
-            // It stands in paths, where any other character may arrive in more than one spelling.
+            // The name is part of paths, where any other character may arrive in more than one
+            // spelling.
             let remedy = "Choose 1 to 64 letters, digits, `_` or `-`.";
-            section.problem("", "has a name that cannot stand in a path", remedy);
+            section.problem("", "has a name that cannot be part of a path", remedy);
         }
         policies.push((name, read_policy(&mut section, providers)));
         section.finish();
@@ -37,7 +38,7 @@ fn read_policy(section: &mut Section, providers: &[ProviderName]) -> Policy {
     Policy::new(Requirements { scope, role, aud, providers, unavailable })
 }
 
-const NOTHING: &str = "asks for any of nothing";
+const NOTHING: &str = "is empty, so no token could meet it";
 const LEAVE_OUT: &str = "Name at least one, or leave the key out.";
 
 fn read_scopes(section: &mut Section) -> Vec<Scope> {
@@ -47,7 +48,7 @@ fn read_scopes(section: &mut Section) -> Vec<Scope> {
             Some(scope) => scopes.push(scope),
             None => {
                 let remedy = "Write each scope as a string of its own: [\"orders.read\", \"orders.write\"].";
-                section.item_problem("scope", &word, format!("{word:?} is no scope"), remedy);
+                section.item_problem("scope", &word, format!("{word:?} is not a scope"), remedy);
             }
         }
     }

@@ -14,7 +14,7 @@ use regex::Regex;
 
 use super::nearest;
 
-/// One `[providers.…]`, valid.
+/// Valid section of a provider.
 #[derive(Debug)]
 pub struct ProviderConfig {
     name: ProviderName,
@@ -43,7 +43,7 @@ impl Vendor {
             "apigee" => apigee::Config::read(section).map(Self::Apigee),
             "rfc7662" => rfc7662::Config::read(section).map(Self::Rfc7662),
             _ => {
-                section.problem("kind", "is no kind of provider", nearest(kind, KINDS.into_iter()));
+                section.problem("kind", "is not a kind of provider", nearest(kind, KINDS.into_iter()));
                 None
             }
         }
@@ -105,8 +105,8 @@ impl ProviderConfig {
     }
 }
 
-/// What was read: all names, so that other sections can refer to a provider that has problems of its
-/// own, and the providers without any.
+/// Providers of the configuration: all names, so that other sections can refer to one with problems
+/// of its own, and those without any.
 pub(super) struct Providers {
     pub(super) names: Vec<ProviderName>,
     pub(super) valid: Vec<ProviderConfig>,
@@ -162,7 +162,7 @@ fn read_match(
         [(key, text)] => read_one(&table, key, text),
         [] | [..] => {
             let remedy = "Write one of prefix, regex and jwt_issuer.";
-            table.problem("", "says in no way, or in several, which tokens are meant", remedy);
+            table.problem("", "needs exactly one of prefix, regex and jwt_issuer", remedy);
             None
         }
     };
@@ -170,7 +170,7 @@ fn read_match(
         && let Some(other) = taken.insert((*key, text.clone()), name.clone())
     {
         let what = format!("is that of providers.{other}, too");
-        table.problem(key, what, "Tell the two apart, or leave match out of one and ask for it by name.");
+        table.problem(key, what, "Make the two differ, or remove match from one and request it by name.");
     }
     table.finish();
     matching
@@ -181,7 +181,7 @@ fn read_one(table: &Section, key: &str, text: &str) -> Option<Match> {
         table.problem(
             key,
             "is empty, and so fits every token",
-            "Write what tells this provider's tokens apart.",
+            "Write what distinguishes this provider's tokens.",
         );
         return None;
     }
@@ -193,7 +193,11 @@ fn read_one(table: &Section, key: &str, text: &str) -> Option<Match> {
             Err(error) => {
                 let error = error.to_string();
                 let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
-                table.problem(key, format!("is no regular expression: {reason}"), "Mend it.");
+                table.problem(
+                    key,
+                    format!("is not a regular expression: {reason}"),
+                    "Correct the expression.",
+                );
                 None
             }
         },

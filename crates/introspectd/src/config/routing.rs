@@ -13,7 +13,7 @@ pub(super) fn read(root: &mut Section, providers: &[ProviderName]) -> Unmatched 
         name => {
             let provider = providers.iter().find(|provider| provider.as_str() == name);
             if provider.is_none() {
-                routing.problem("unmatched", "is no provider", nearest(name, words()));
+                routing.problem("unmatched", "is not a provider", nearest(name, words()));
             }
             provider.cloned().map(Unmatched::Provider)
         }

@@ -4,7 +4,7 @@ use introspectd_settings::Section;
 
 use super::nearest;
 
-/// A list of providers' names.
+/// Reads a list of providers' names.
 pub(super) fn read_providers(
     section: &mut Section,
     key: &str,
@@ -12,14 +12,15 @@ pub(super) fn read_providers(
 ) -> Selection<ProviderName> {
     match read(section, key, "provider", &providers.iter().map(ProviderName::as_str)) {
         Selection::All => Selection::All,
-        // What is unknown has been told of.
+        // Unknown names have been reported.
         Selection::Only(names) => {
             Selection::Only(names.iter().filter_map(|name| ProviderName::parse(name).ok()).collect())
         }
     }
 }
 
-/// A list of names out of those that are known; `"*"`, or no such key, is all of them. `kind` is what a name is of.
+/// Reads a list of known names; `"*"` or an absent key selects all. `kind` is the noun for
+/// problems.
 pub(super) fn read<'a>(
     section: &mut Section,
     key: &str,
@@ -31,7 +32,12 @@ pub(super) fn read<'a>(
         return Selection::All;
     };
     for word in words.iter().filter(|word| *word != "*" && !known.clone().any(|name| name == *word)) {
-        section.item_problem(key, word, format!("{word:?} is no {kind}"), nearest(word, known.clone()));
+        section.item_problem(
+            key,
+            word,
+            format!("{word:?} is not a known {kind}"),
+            nearest(word, known.clone()),
+        );
     }
     if words.iter().any(|word| word == "*") {
         Selection::All

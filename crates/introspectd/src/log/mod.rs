@@ -1,6 +1,7 @@
 //! Logs: human on a terminal, JSON otherwise, on standard error, without secrets.
 //!
-//! No thread that logs waits for whoever reads the log: lines pass a bounded queue to a thread of their own.
+//! No logging thread waits for the reader of the log: lines pass a bounded queue to a thread of
+//! their own.
 
 mod queue;
 
@@ -40,7 +41,8 @@ impl Log {
         let lines = lines(level, queue.clone(), io::stderr().is_terminal());
         // A second start, in one process of tests, keeps the first.
         let _ = tracing_subscriber::registry().with(lines).try_init();
-        // The default hook writes to standard error itself, and what it writes may hold a part of a request.
+        // The default hook writes to standard error itself, and what it writes may hold a part of a
+        // request.
         panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string);
             tracing::error!(place, "a thread panicked; this is a bug");
@@ -48,8 +50,8 @@ impl Log {
         Ok(Self(queue))
     }
 
-    /// Writes what is queued, then `last_words` as they are, for at most `FLUSH`: the process ends whatever the
-    /// reader does.
+    /// Writes what is queued, then `last_words` as they are, for at most `FLUSH`: the process ends
+    /// whatever the reader does.
     pub fn finish(&self, last_words: &str) {
         if !last_words.is_empty() {
             self.0.push(last_words.as_bytes());
@@ -58,8 +60,8 @@ impl Log {
     }
 }
 
-/// Layer that formats events at this level, as lines for people or as JSON. An invalid level is `info`, since the
-/// configuration has been checked before.
+/// Layer that formats events at this level, as lines for people or as JSON. An invalid level is
+/// `info`, since the configuration has been checked before.
 pub fn lines<S, W>(level: &str, writer: W, for_people: bool) -> Box<dyn Layer<S> + Send + Sync>
 where
     S: Subscriber + for<'a> LookupSpan<'a>,

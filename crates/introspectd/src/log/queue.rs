@@ -61,7 +61,7 @@ impl Queue {
     /// Starts the thread that writes the lines to `out`, until the process ends.
     ///
     /// # Errors
-    /// As the system says.
+    /// System errors.
     pub(super) fn write_to(&self, out: impl Write + Send + 'static) -> io::Result<()> {
         let queue = self.clone();
         thread::Builder::new().name("log".to_owned()).spawn(move || queue.write_all(out, report))?;
@@ -118,7 +118,8 @@ impl Queue {
         }
     }
 
-    /// Exchanges an empty `batch` for the lines that wait, as soon as there are any, and returns how many they are.
+    /// Exchanges an empty `batch` for the lines that wait, as soon as there are any, and returns
+    /// how many they are.
     fn take(&self, batch: &mut Vec<u8>) -> u64 {
         batch.clear();
         let mut state = self.lock();
@@ -130,7 +131,8 @@ impl Queue {
         std::mem::take(&mut state.waiting_lines).try_into().unwrap_or(u64::MAX)
     }
 
-    /// Adds the lines that could not be written. Where all were, returns and resets the number of dropped ones.
+    /// Adds the lines that could not be written. Where all were, returns and resets the number of
+    /// dropped ones.
     fn count_dropped(&self, unwritten: &[u8]) -> u64 {
         let mut state = self.lock();
         if unwritten.is_empty() {
@@ -176,8 +178,8 @@ impl<'a> MakeWriter<'a> for Queue {
 }
 
 impl Write for Line<'_> {
-    /// Takes the whole line, or drops and counts it: a failed write would be reported on standard error, where
-    /// nothing may wait.
+    /// Takes the whole line, or drops and counts it: a failed write would be reported on standard
+    /// error, where nothing may wait.
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         self.queue.push_within(line, self.share);
         Ok(line.len())

@@ -14,8 +14,8 @@ use crate::client::{Reply, ask_as_edge, exchange, question};
 use crate::program::{Ended, Folder, soon};
 use crate::server::{BASE, SERVE, Server};
 
-/// Starts the program as systemd does: with the sockets from descriptor 3 on, and their number and its own
-/// process in the environment.
+/// Starts the program as systemd does: with the sockets from descriptor 3 on, and their number and
+/// its own process in the environment.
 fn activated(folder: &Folder, sockets: [OwnedFd; 2]) -> Command {
     let mut command = Command::new("/bin/sh");
     let script = "exec 3<&0 4>&1 0</dev/null 1>&0; export LISTEN_PID=$$ LISTEN_FDS=2; exec \"$0\" \"$@\"";
@@ -26,7 +26,7 @@ fn activated(folder: &Folder, sockets: [OwnedFd; 2]) -> Command {
     command
 }
 
-/// What a `.socket` unit of mode 660 makes.
+/// Binds a socket as a `.socket` unit of mode 660 does.
 fn unix_socket(path: &Path) -> UnixListener {
     let socket = UnixListener::bind(path).unwrap();
     fs::set_permissions(path, fs::Permissions::from_mode(0o660)).unwrap();

@@ -35,7 +35,7 @@ impl<'a> Asking<'a> {
         self.env("INTROSPECTD_CALLER", "edge").env("INTROSPECTD_SECRET", "edge-secret")
     }
 
-    /// Of [`ADMIN_CONFIG`].
+    /// Sets the administrator of [`ADMIN_CONFIG`] as the caller.
     pub(crate) fn admin(self) -> Self {
         self.env("INTROSPECTD_CALLER", "admin").env("INTROSPECTD_SECRET", ADMIN_SECRET)
     }
@@ -51,19 +51,19 @@ impl<'a> Asking<'a> {
         run(command, stdin).await
     }
 
-    /// At a terminal, where somebody types `typed`. Standard input is a file with `stdin`.
+    /// Runs at a terminal with `typed` as its input. Standard input is a file with `stdin`.
     pub(crate) async fn at_a_terminal(self, stdin: &str, typed: &str) -> Ended {
         self.folder.write("stdin", stdin);
         self.in_a_terminal(r#""$@" < stdin"#, typed).await
     }
 
-    /// As a process whose output is a terminal, and that has none to be asked at.
+    /// Runs with its output at a terminal, but without a controlling terminal.
     pub(crate) async fn before_a_terminal(self, stdin: &str) -> Ended {
         self.folder.write("stdin", stdin);
         self.in_a_terminal(r#"setsid --wait "$@" < stdin"#, "").await
     }
 
-    /// At a terminal, by this line of a shell, in which `"$@"` is the command.
+    /// Runs a shell line at a terminal, in which `"$@"` is the command.
     pub(crate) async fn in_a_terminal(self, line: &str, typed: &str) -> Ended {
         let program = env!("CARGO_BIN_EXE_introspectd");
         let words: Vec<String> =

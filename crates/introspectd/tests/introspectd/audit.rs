@@ -129,7 +129,7 @@ async fn a_full_disk_ends_the_process_where_that_is_asked_for() {
     assert_eq!(server.ended().await.code(), Some(3));
     let log = server.log().concat();
     assert!(log.contains("No space left on device"), "{log}");
-    assert!(log.contains("introspectd: stopped, since the audit log cannot be written"), "{log}");
+    assert!(log.contains("introspectd: stopped: the audit log cannot be written"), "{log}");
 }
 
 #[tokio::test]

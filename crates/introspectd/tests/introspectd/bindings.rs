@@ -167,10 +167,10 @@ async fn a_file_that_another_process_has_is_2() {
 #[tokio::test]
 async fn check_tells_what_it_can_see_without_opening() {
     for (section, told) in [
-        ("path = \"no/such/bindings.redb\"", "there is no no/such"),
-        ("path = \".\"", "is no path of a file"),
-        ("path = \"/dev/null\"", "is no regular file"),
-        ("key = { literal = \"0123456789abcdef0123456789abcdef\" }", "there is no path"),
+        ("path = \"no/such/bindings.redb\"", "directory no/such does not exist"),
+        ("path = \".\"", "is not a file path"),
+        ("path = \"/dev/null\"", "is not a regular file"),
+        ("key = { literal = \"0123456789abcdef0123456789abcdef\" }", "is unused without a path"),
         ("path = \"b\"\nkey = { literal = \"short\" }", "is shorter than 32 bytes"),
         ("path = \"b\"\nkeys = 1", "is not a known key"),
     ] {

@@ -1,7 +1,7 @@
 use crate::program::{Ended, Folder, run};
 
-/// The example of the documentation. Its secrets come from the environment and a file; the caller that
-/// its socket names has no section.
+/// The example of the documentation. Its secrets come from the environment and a file; the caller
+/// that its socket names has no section.
 fn example(folder: &Folder) -> String {
     let secret_file = folder.write("bank", "bank-file-secret\n");
     format!(
@@ -349,40 +349,40 @@ async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
         ("listen.grpc[0].tls.ca", "not a known key", "client_ca"),
         ("listen.admin[0].caller", "not a known key", "Known keys: address, group, mode, owner, tls"),
         ("listen.admin[0].tls.certificate", "is missing", "PEM file"),
-        ("listen.admin[0].tls.client_auth", "no use without client_ca", "Add client_ca"),
+        ("listen.admin[0].tls.client_auth", "no effect without client_ca", "Add client_ca"),
         ("listen.grpc[0].tls.client_auth", "not a known word", "\"optional\""),
         ("listen.max_connection_age", "out of bounds", "\"1s\""),
         ("limits.connections", "from 1 to 1000000", "Choose a number"),
         ("limits.head", "too large", "\"128KiB\" or less"),
         ("listen.public_url", "plain http", "https://introspect.example"),
-        ("listen.api[1].caller_header", "of no use", "Leave one of the two out"),
+        ("listen.api[1].caller_header", "has no effect", "Leave one of the two out"),
         ("listen.api[1].caller", "names callers.edgy", "Did you mean `edge`?"),
         ("cache.ttl", "the number 30", "\"2s\""),
         ("cache.inactive_ttl", "a duration", "\"2s\""),
         ("cache.max_byte", "not a known key", "Did you mean `max_bytes`?"),
         ("log.level", "", "RUST_LOG"),
-        ("routing.unmatched", "no provider", "Did you mean `bank`?"),
+        ("routing.unmatched", "not a provider", "Did you mean `bank`?"),
         ("callers.edge.secret.env", "NOT_SET", "Set NOT_SET"),
         ("callers.edge.permissions", "introspekt", "Did you mean `introspect`?"),
         ("callers.edge.providers", "bnak", "Did you mean `bank`?"),
         ("callers.edge.policies", "ordres", "Did you mean `orders`?"),
-        ("policies.orders.scope", "no scope", "a string of its own"),
-        ("policies.orders.aud", "any of nothing", "leave the key out"),
+        ("policies.orders.scope", "not a scope", "a string of its own"),
+        ("policies.orders.aud", "is empty, so no token", "leave the key out"),
         ("policies.orders.provider", "bnk", "Did you mean `bank`?"),
         ("policies.orders.unavailable", "502", "401, 403 or 503"),
-        ("policies.a/b", "cannot stand in a path", "letters, digits"),
+        ("policies.a/b", "cannot be part of a path", "letters, digits"),
         ("policies.a/b.unavailable", "500", "401, 403 or 503"),
         ("policies.a/b.scopes", "not a known key", "Did you mean `scope`?"),
         ("callers.certified.certificate.subject", "not a name", "RFC 4514"),
         ("callers.twice.certificate", "exactly one", "san"),
-        ("callers.unasked.certificate", "no listener asks", "client_ca"),
+        ("callers.unasked.certificate", "no listener requests", "client_ca"),
         ("callers.plain.secret", "plain string", "{ env = \"NAME\" }"),
         ("providers.bank.base_url", "plain http", "allow_http"),
-        ("providers.bank2.match.prefix", "providers.bank,", "Tell the two apart"),
-        ("providers.regex2.match.regex", "providers.regex1,", "Tell the two apart"),
-        ("providers.regex3.match.regex", "no regular expression", "Mend it"),
-        ("providers.issuer2.match.jwt_issuer", "providers.issuer1,", "Tell the two apart"),
-        ("providers.odd.kind", "no kind", "Did you mean `apigee`?"),
+        ("providers.bank2.match.prefix", "providers.bank,", "Make the two differ"),
+        ("providers.regex2.match.regex", "providers.regex1,", "Make the two differ"),
+        ("providers.regex3.match.regex", "not a regular expression", "Correct the expression"),
+        ("providers.issuer2.match.jwt_issuer", "providers.issuer1,", "Make the two differ"),
+        ("providers.odd.kind", "not a kind", "Did you mean `apigee`?"),
         ("providers.slow.timeout", "a duration", "\"2s\""),
         ("providers.slow.credentials.password.env", "NOT_SET_EITHER", "Set NOT_SET_EITHER"),
     ];

@@ -1,4 +1,4 @@
-//! Where the client commands learn which server to ask, and as whom.
+//! Server and caller of the client commands, from arguments, environment and file.
 
 use std::fs::{Permissions, create_dir_all, set_permissions};
 use std::os::unix::fs::PermissionsExt;

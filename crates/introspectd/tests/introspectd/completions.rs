@@ -10,7 +10,7 @@ async fn script(shell: &str) -> String {
     run(command, "").await.with(0).stdout
 }
 
-/// What bash offers for the last of these words.
+/// Completions that bash offers for the last of these words.
 async fn offered(folder: &Folder, words: &str) -> Vec<String> {
     let quoted: Vec<_> = words.split(' ').map(|word| format!("'{word}'")).collect();
     let last = quoted.len() - 1;

@@ -10,7 +10,7 @@ use crate::program::{Folder, command};
 use crate::server::Server;
 use crate::vendors::sso;
 
-/// Where `config/sidecar.toml` has its sockets, its secret and its provider.
+/// Places of the sockets in `config/sidecar.toml`; its secret and provider follow.
 pub(crate) const RUN: &str = "/run/introspectd/";
 pub(crate) const SECRETS: &str = "/run/secrets/introspectd/";
 const ENDPOINT: &str = "https://sso.example/introspect";
@@ -37,7 +37,7 @@ impl Deployment {
         deployment
     }
 
-    /// This text of the documentation with our places in it.
+    /// Replaces the places in a text of the documentation by those of the test.
     pub(crate) fn moved(&self, text: &str) -> String {
         let here = self.folder.path("").display().to_string();
         text.replace(ENDPOINT, &format!("{}/introspect", self.sso.base_url()))

@@ -2,7 +2,7 @@ use crate::client::{ask, basic};
 use crate::program::{Ended, Folder, run};
 use crate::server::Server;
 
-/// Of `edge-secret`.
+/// SHA-256 of `edge-secret`.
 const DIGEST: &str = "0b863617d30f02eb2cc8e2f26787bdf34a19a06b7ab72c7da72185ed734fce13";
 
 async fn hash(secret: impl AsRef<[u8]>) -> Ended {

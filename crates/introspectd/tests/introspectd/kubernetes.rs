@@ -39,7 +39,7 @@ fn volume<'a>(pod: &'a Value, name: &str) -> &'a Value {
     pod["volumes"].as_array().unwrap().iter().find(|volume| volume["name"] == name).unwrap()
 }
 
-/// With the manifest's arguments.
+/// Starts the server with the manifest's arguments.
 async fn running(pod: &Value) -> Running {
     Deployment::new().await.serve(&words(&sidecar(pod)["args"]), &[]).await
 }

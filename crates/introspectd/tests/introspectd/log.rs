@@ -50,7 +50,7 @@ async fn vendors() -> (Simulator<Passport>, Simulator<TibcoAsg>, Simulator<Apige
     (bank, legacy, apis)
 }
 
-/// What must not stand in the log, in the forms in which it travels.
+/// Secrets that the log must not contain, in the forms in which they travel.
 fn secrets() -> Vec<String> {
     let plain = [
         EDGE_SECRET,

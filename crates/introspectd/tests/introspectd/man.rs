@@ -6,7 +6,7 @@ use tokio::process::Command;
 
 use crate::program::{Ended, Folder, run, soon};
 
-/// As a terminal shows it. What groff has to say about the page is an error.
+/// Renders a page as a terminal shows it. Any complaint of groff is an error.
 async fn shown(page: &Path) -> String {
     let mut groff = Command::new("groff");
     // -P-c: bold is not written as a letter over itself, -rLL: the width.

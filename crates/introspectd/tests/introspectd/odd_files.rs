@@ -5,7 +5,7 @@ use rustix::fs::{CWD, Mode, mkfifoat};
 use crate::program::{Ended, Folder, run};
 use crate::server::SERVE;
 
-/// With a pipe that has no writer, and a file that is too large.
+/// Folder with a pipe that has no writer, and a file that is too large.
 fn folder(toml: &str) -> Folder {
     let folder = Folder::with_config(toml);
     mkfifoat(CWD, folder.path("pipe"), Mode::RUSR | Mode::WUSR).unwrap();
@@ -77,7 +77,7 @@ async fn bindings_and_client_secret_that_are_pipes_are_refused() {
     let served =
         folder("[listen]\napi = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n[bindings]\npath = \"./pipe\"\n");
     let ended = program(&served, &SERVE, "").await.with(2);
-    assert!(ended.stderr.contains("bindings.path: is no regular file"), "{}", ended.stderr);
+    assert!(ended.stderr.contains("bindings.path: is not a regular file"), "{}", ended.stderr);
     for arguments in [
         ["lookup", "--caller", "edge", "--secret-file", "pipe"],
         ["lookup", "--caller", "edge", "--secret-file", "/dev/zero"],

@@ -56,7 +56,7 @@ fn command_of(program: &str, folder: &Path) -> Command {
     command
 }
 
-/// How a run ended.
+/// Exit code and output of a run.
 #[derive(Debug)]
 pub(crate) struct Ended {
     pub(crate) code: Option<i32>,

@@ -19,8 +19,8 @@ pub(crate) struct Server {
     log: Arc<watch::Sender<Vec<String>>>,
 }
 
-/// Free ports for both listeners, and callers: `edge` with the secret `edge-secret`, who may introspect
-/// and look up.
+/// Free ports for both listeners, and callers: `edge` with the secret `edge-secret`, who may
+/// introspect and look up.
 pub(crate) const BASE: &str = r#"
 [listen]
 api = "127.0.0.1:0"
@@ -40,7 +40,7 @@ impl Server {
         Self::start_in(Folder::with_config(toml), &[]).await
     }
 
-    /// With [`BASE`] before this configuration.
+    /// Starts with [`BASE`] before this configuration.
     pub(crate) async fn start_with(toml: &str) -> Self {
         Self::start(&format!("{BASE}{toml}")).await
     }
@@ -51,7 +51,7 @@ impl Server {
         Self::start_as(folder, command.stdout(Stdio::null())).await
     }
 
-    /// Whatever starts it.
+    /// Starts the server by any command.
     pub(crate) async fn start_as(folder: Folder, command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
@@ -69,7 +69,7 @@ impl Server {
         server
     }
 
-    /// Where callers are listened to.
+    /// Address of the API listener.
     pub(crate) fn api(&self) -> String {
         self.addresses("api").remove(0)
     }
@@ -100,7 +100,7 @@ impl Server {
         assert!(lines.iter().any(|line| line.contains(text)), "it ended without {text}: {lines:#?}");
     }
 
-    /// Its standard output, where [`Self::start_as`] had that piped.
+    /// Standard output, if [`Self::start_as`] had it piped.
     pub(crate) fn stdout(&mut self) -> ChildStdout {
         self.child.stdout.take().unwrap()
     }
@@ -109,7 +109,7 @@ impl Server {
         Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap()
     }
 
-    /// Where the tests find a file of its folder as it sees it, whatever is mounted there.
+    /// Path of a file as the server sees it, whatever is mounted there.
     pub(crate) fn sees(&self, name: &str) -> PathBuf {
         let path = self.folder.path(name);
         let root = format!("/proc/{}/root", self.child.id().unwrap());

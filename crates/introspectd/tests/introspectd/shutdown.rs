@@ -49,7 +49,7 @@ async fn a_request_in_flight_is_answered_before_the_end() {
     soon("the question", gate.arrived(1)).await;
 
     server.signal(Signal::TERM);
-    server.logged("stopping").await;
+    server.logged("shutting down").await;
     until_unready(&admin).await;
     assert_eq!(get(&admin, "/livez").await.status, 200, "it lives until the end");
     until_refused(&api).await;
@@ -75,7 +75,7 @@ async fn a_request_that_outlasts_the_drain_is_given_up() {
     assert_eq!(server.ended().await.code(), Some(0));
     assert!(since.elapsed() >= Duration::from_secs(1), "it was given its time");
     assert!(since.elapsed() < Duration::from_secs(10), "and no more");
-    assert!(server.log().iter().any(|line| line.contains("WARN") && line.contains("under way")));
+    assert!(server.log().iter().any(|line| line.contains("WARN") && line.contains("in flight")));
     // Which of the two comes first, the end of the question or that of the connection, is a race.
     let given_up = reply.await.map_or(true, |reply| reply.status == 503);
     assert!(given_up, "the connection ends without an answer, or with that it cannot be given");

@@ -68,13 +68,13 @@ async fn all_that_is_wrong_with_a_sockets_access_is_told_at_once() {
     "#;
     let problems = problems(&check(toml, &[]).await.with(2));
     let expected = [
-        ("listen.api[0].mode", "no mode of a file", "\"660\""),
-        ("listen.api[0].owner", "\"no-such-user\" is no user", "number"),
-        ("listen.api[0].group", "\"no-such-group\" is no group", "number"),
+        ("listen.api[0].mode", "not a file mode", "\"660\""),
+        ("listen.api[0].owner", "\"no-such-user\" is not a user", "number"),
+        ("listen.api[0].group", "\"no-such-group\" is not a group", "number"),
         ("listen.api[1].mode", "on TCP", "Leave it out"),
         ("listen.api[1].owner", "on TCP", "Leave it out"),
         ("listen.api[1].group", "on TCP", "Leave it out"),
-        ("listen.api[2].mode", "no mode of a file", "\"660\""),
+        ("listen.api[2].mode", "not a file mode", "\"660\""),
         ("listen.admin[0].mode", "the number 660", "quotes"),
     ];
     for (key, what, remedy) in expected {

@@ -23,8 +23,8 @@ use crate::program::{Folder, run, soon};
 use crate::server::SERVE;
 use crate::vendors::{sso, sso_config};
 
-/// A server whose output is read when the test says so. Its listeners are sockets in its folder, since the log does not
-/// tell their addresses.
+/// A server whose output is read when the test says so. Its listeners are sockets in its folder,
+/// since the log does not tell their addresses.
 struct Stalled {
     folder: Folder,
     child: Child,
@@ -74,7 +74,7 @@ impl Stalled {
         soon("the end of the server", self.child.wait()).await.unwrap()
     }
 
-    /// Whatever else it writes to standard error from now on, until it ends.
+    /// Lines on standard error from now on, until the process ends.
     fn read_log(&mut self) -> impl Iterator<Item = String> + use<> {
         let pipe: OwnedFd = self.child.stderr.take().unwrap().into_owned_fd().unwrap();
         rustix::io::ioctl_fionbio(&pipe, false).unwrap();

@@ -49,7 +49,8 @@ async fn systemd_finds_no_fault_with_the_units() {
     ended.with(0);
 }
 
-/// 0 is a service that may do nothing, 10 one that may do all. What is left is the network, which it is for.
+/// 0 is a service that may do nothing, 10 one that may do all. What is left is the network, which
+/// it is for.
 #[tokio::test]
 async fn systemd_calls_the_service_hardly_exposed() {
     let ended = analyze(&["security", "--offline=true", "--threshold=15", "./introspectd.service"]).await;

@@ -18,7 +18,7 @@ pub(crate) async fn sso() -> Simulator<Rfc7662> {
     Simulator::start(Rfc7662::new(now())).await.unwrap()
 }
 
-/// Its tokens begin with `sso_`.
+/// Provider whose tokens begin with `sso_`.
 pub(crate) fn sso_config(sso: &Simulator<Rfc7662>) -> String {
     format!(
         r#"
@@ -55,7 +55,7 @@ pub(crate) async fn legacy() -> Simulator<TibcoAsg> {
     Simulator::start(TibcoAsg::new(now())).await.unwrap()
 }
 
-/// Its tokens begin with `T1am`.
+/// Provider whose tokens begin with `T1am`.
 pub(crate) fn legacy_config(legacy: &Simulator<TibcoAsg>) -> String {
     format!(
         "[providers.legacy]\nkind = \"tibco-asg\"\nbase_url = \"{}\"\nmatch = {{ prefix = \"T1am\" }}\n\

@@ -22,7 +22,8 @@ pub(super) struct CredentialArgs {
     /// The type of the credentials
     #[arg(long, value_name = "TYPE", value_enum, default_value_t = Type::ClientSecretBasic)]
     credentials: Type,
-    /// Encoding of id and secret in HTTP Basic: form-urlencoded (RFC 6749 2.3.1), or as they are [default: form]
+    /// Encoding of id and secret in HTTP Basic: form-urlencoded (RFC 6749 2.3.1), or as they are
+    /// [default: form]
     #[arg(long, value_enum)]
     encoding: Option<Encoding>,
     /// The user's name, for basic

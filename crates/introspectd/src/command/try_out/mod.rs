@@ -30,12 +30,13 @@ use report::{Report, tell};
 use section::Section;
 use token::Form;
 
-/// Ask an authorization server once about the token on standard input, and say what is wrong.
+/// Ask an authorization server once about the token on standard input, and diagnose the answer.
 ///
-/// Asks as the service would: the same connection, time limit and reading of the answer. Shows request and answer, with
-/// token and secrets masked, and names each fault with its remedy, all on standard error. Where the server gave an answer
-/// about the token, standard output has the [providers.…] section to paste into introspectd.toml. Redirects are not
-/// followed, and nothing is sent to another server. An option stands for the configuration's key of the same name.
+/// Asks as the service would: the same connection, time limit and reading of the answer. Shows
+/// request and answer, with token and secrets masked, and names each fault with its remedy, all on
+/// standard error. Where the server gave an answer about the token, standard output has the
+/// [providers.…] section to paste into introspectd.toml. Redirects are not followed, and nothing is
+/// sent to another server. An option stands for the configuration's key of the same name.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Try {

@@ -51,7 +51,8 @@ fn inline(pairs: &[(&str, String)]) -> String {
     format!("{{ {} }}", pairs.join(", "))
 }
 
-/// Writes a string of TOML. JSON's escapes are among TOML's, but for one character that must not stand there raw.
+/// Writes a string of TOML. JSON's escapes are among TOML's, but for one character that must not
+/// stand there raw.
 pub(super) fn text(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
 }
@@ -97,7 +98,8 @@ pub(super) fn matching(token: &str, form: &Form, is_active: bool) -> (String, &'
 const JWTS: &str = "{ prefix = \"eyJ\" }";
 const NO_ISSUER: &str = "The token names no issuer that could be read, so this takes every JWT.";
 
-/// Longest token whose length is taken for its kind's. Longer ones hold data, so their lengths differ.
+/// Longest token whose length is taken for its kind's. Longer ones hold data, so their lengths
+/// differ.
 const MAX_FIXED: usize = 128;
 
 /// Regular expression of a token's length and kind of characters. The token cannot be read off it.

@@ -117,7 +117,7 @@ struct Authority {
     folder: Folder,
 }
 
-/// How long a certificate is valid.
+/// Validity of a certificate.
 #[derive(Clone, Copy)]
 enum Validity {
     Now,
@@ -150,7 +150,8 @@ impl Authority {
         [certificate, key].map(|path| path.display().to_string())
     }
 
-    /// Starts a server with a certificate of this authority. `clients` has it demand one of that authority.
+    /// Starts a server with a certificate of this authority. `clients` has it demand one of that
+    /// authority.
     async fn serve(&self, name: &str, validity: Validity, clients: Option<&Self>) -> SocketAddr {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();

@@ -1,4 +1,4 @@
-//! How the client authenticates, and servers that refuse it.
+//! Authentication of the client, and servers that refuse it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{SECRET, TOKEN, Trial, active, agreeable, introspect};
 
-/// What arrived of the credentials: `Authorization` and the form.
+/// Credentials as they arrived: `Authorization` and the form.
 async fn sent(arguments: &[&str]) -> (Option<String>, Vec<(String, String)>, String) {
     let server = agreeable().await;
     let trial = Trial::at(introspect(&server)).with_secret(SECRET).with(arguments);

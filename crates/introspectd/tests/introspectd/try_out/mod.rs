@@ -46,7 +46,7 @@ struct Trial {
 }
 
 impl Trial {
-    /// Without credentials.
+    /// Trial without credentials.
     fn at(endpoint: impl Into<String>) -> Self {
         let arguments = vec!["try".to_owned(), "--endpoint".to_owned(), endpoint.into()];
         let trial = Self { folder: Folder::new(), arguments, environment: Vec::new() };
@@ -54,7 +54,7 @@ impl Trial {
         trial.with(&["--timeout", "60s"])
     }
 
-    /// As `introspectd`, with this secret in a file.
+    /// Adds the client `introspectd`, with this secret in a file.
     fn of_client(endpoint: impl Into<String>, secret: &str) -> Self {
         Self::at(endpoint).with(&["--client-id", CLIENT_ID]).with_secret(secret)
     }

@@ -1,4 +1,4 @@
-//! What the token itself gives away when the server says "inactive".
+//! Causes that the token itself shows when the server says "inactive".
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
