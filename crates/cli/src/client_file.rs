@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_toml_has_a_remedy_of_this_file() {
+    fn invalid_toml_has_a_remedy_for_this_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = write(&folder, "server = ", 0o600);
         let problems = problems(&path, &Environment::new());
@@ -172,7 +172,7 @@ mod tests {
     const REFERENCE: &str = include_str!("../../../config/client.toml");
 
     #[test]
-    fn the_reference_says_what_holds_without_it() {
+    fn reference_shows_the_defaults() {
         let folder = tempfile::tempdir().unwrap();
         let file = ClientFile::read(&write(&folder, REFERENCE, 0o644), &Environment::new()).unwrap();
         assert_eq!(file.server.map(Ok), Some(Server::parse(DEFAULT_SERVER)));

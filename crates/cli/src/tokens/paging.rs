@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_that_is_cut_off_says_where_to_go_on() {
+    fn truncated_list_names_the_page_token_to_continue() {
         let mut script = Script::of([FIRST]);
         script.pages.push_back(Err(Stopped::unreachable("gone")));
         let stopped = script.read(Extent::All).0.unwrap_err();

@@ -46,7 +46,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_record_says_is_text() {
+    fn members_of_a_record_become_text() {
         let record =
             r#"{"jti":"i","roles":["a","b"],"details":{"x":[1]},"sub":null,"iat":0,"exp":9e99,"nbf":"x"}"#;
         let raw: Box<RawValue> = serde_json::from_str(record).unwrap();
@@ -58,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_object_is_no_record() {
+    fn record_that_is_not_an_object_is_an_error() {
         let raw: Box<RawValue> = serde_json::from_str("[1]").unwrap();
         assert!(Record::read(&raw).is_err());
     }

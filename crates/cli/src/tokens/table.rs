@@ -177,7 +177,7 @@ active  bank      22  in 2h    日本    -        -
     }
 
     #[test]
-    fn what_is_too_wide_is_cut_and_then_left_out() {
+    fn wide_columns_are_cut_and_then_left_out() {
         let records = [record("0123456789", "a-client-of-some-length", "one two three four five six seven")];
         let whole = "a-client-of-some-length  -        one two three four five six seven";
         for (room, expected) in [

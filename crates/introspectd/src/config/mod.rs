@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reference_says_what_holds_without_it() {
+    fn reference_shows_the_defaults() {
         let empty = tempfile::NamedTempFile::new().unwrap();
         let (config, defaults) = Config::load(empty.path(), &Environment::new()).unwrap();
         let reference = in_force("default.toml");

@@ -89,7 +89,7 @@ async fn passed_sockets_stand_for_their_addresses_and_outlive_a_restart() {
 }
 
 #[tokio::test]
-async fn a_passed_socket_that_no_listener_names_is_told() {
+async fn passed_socket_without_a_listener_stops_the_start() {
     let folder = Folder::new();
     let path = folder.path("other.sock");
     let admin = tcp_socket();
@@ -105,7 +105,7 @@ async fn a_passed_socket_that_no_listener_names_is_told() {
 
 /// systemd's own default is 0666.
 #[tokio::test]
-async fn a_passed_socket_that_lets_in_more_than_is_configured_is_told() {
+async fn passed_socket_with_a_wider_mode_stops_the_start() {
     let folder = Folder::new();
     let path = folder.path("api.sock");
     let (api, admin) = (unix_socket(&path), tcp_socket());
@@ -118,7 +118,7 @@ async fn a_passed_socket_that_lets_in_more_than_is_configured_is_told() {
 }
 
 #[tokio::test]
-async fn what_is_passed_and_cannot_be_listened_on_is_told() {
+async fn passed_descriptor_that_does_not_listen_stops_the_start() {
     let folder = Folder::new();
     config(&folder, "127.0.0.1:0", "127.0.0.1:0");
     let connected = || UnixStream::pair().unwrap().0.into();

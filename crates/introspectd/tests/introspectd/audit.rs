@@ -109,7 +109,7 @@ async fn a_rotated_file_is_followed() {
 }
 
 #[tokio::test]
-async fn a_full_disk_is_told_in_the_log() {
+async fn full_disk_is_logged() {
     let mut server = Server::start_in(folder_with("to = \"/dev/full\""), &[]).await;
     refuse(&server).await;
     server.logged("cannot write the audit log").await;

@@ -50,7 +50,7 @@ async fn issue(address: &str) -> String {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_active_after_a_kill() {
+async fn acknowledged_binding_is_active_after_a_kill() {
     let bank = bank().await;
     let mut folder = Folder::with_config(&config(&bank));
     let mut tokens = vec![passport::ACTIVE_ACCESS_TOKEN.to_owned()];
@@ -140,7 +140,7 @@ async fn on_a_full_disk_bound_tokens_stay_active_and_new_bindings_wait_for_room(
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_good_is_2_and_named_with_what_to_do() {
+async fn invalid_file_is_2_and_named_with_its_remedy() {
     let bank = bank().await;
     let folder = Folder::with_config(&config(&bank));
     let file = folder.write("bindings.redb", "no store");
@@ -165,7 +165,7 @@ async fn a_file_that_another_process_has_is_2() {
 }
 
 #[tokio::test]
-async fn check_tells_what_it_can_see_without_opening() {
+async fn check_reports_problems_of_the_path_without_opening_it() {
     for (section, told) in [
         ("path = \"no/such/bindings.redb\"", "directory no/such does not exist"),
         ("path = \".\"", "is not a file path"),

@@ -97,7 +97,7 @@ pub(crate) fn in_force<'a>(ended: &'a Ended, key: &str) -> (&'a str, &'a str) {
 }
 
 #[tokio::test]
-async fn the_documented_example_is_good() {
+async fn documented_example_is_valid() {
     let ended = check_example(&[]).await.with(0);
     assert_eq!(ended.stderr, "");
     for (key, value) in [
@@ -121,7 +121,7 @@ async fn the_documented_example_is_good() {
 }
 
 #[tokio::test]
-async fn what_a_file_does_not_say_is_told_as_a_default() {
+async fn absent_keys_are_shown_as_defaults() {
     let ended = check("[callers.edge]\nsecret = { literal = \"x\" }\n", &[]).await.with(0);
     for (key, value) in [
         ("listen.api[0]", "\"127.0.0.1:8080\""),
@@ -254,7 +254,7 @@ pub(crate) fn problems(ended: &Ended) -> Vec<Told> {
 }
 
 #[tokio::test]
-async fn all_problems_are_told_in_one_run_each_with_file_key_and_remedy() {
+async fn all_problems_are_reported_in_one_run_each_with_line_key_and_remedy() {
     let toml = r#"
         colour = "blue"
         [listen]
@@ -407,7 +407,7 @@ async fn a_secret_in_the_wrong_place_is_not_echoed() {
 }
 
 #[tokio::test]
-async fn two_callers_with_one_secret_are_told() {
+async fn two_callers_with_one_secret_are_a_problem() {
     let toml = "[callers.a]\nsecret = { literal = \"same\" }\n[callers.b]\nsecret = { literal = \"same\" }\n";
     let problems = problems(&check(toml, &[]).await.with(2));
     assert_eq!(problems.len(), 1, "{problems:#?}");
@@ -415,7 +415,7 @@ async fn two_callers_with_one_secret_are_told() {
 }
 
 #[tokio::test]
-async fn plain_http_is_good_on_loopback() {
+async fn plain_http_is_accepted_on_loopback() {
     for host in ["127.0.0.1:1", "localhost", "[::1]"] {
         let toml = format!(
             "[providers.x]\nkind = \"passport\"\nbase_url = \"http://{host}\"\ncredentials = {{ type = \"none\" }}\n"
@@ -453,7 +453,7 @@ async fn keys_of_revocation_are_judged_like_the_others() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_read_is_told_by_its_name() {
+async fn unreadable_file_is_named() {
     let folder = Folder::new();
     let ended = check_in(&folder, &[]).await.with(2);
     assert!(ended.stderr.contains("introspectd.toml: cannot be read"), "{}", ended.stderr);
@@ -466,7 +466,7 @@ async fn a_file_that_cannot_be_read_is_told_by_its_name() {
 }
 
 #[tokio::test]
-async fn what_is_no_toml_is_told_with_its_line() {
+async fn invalid_toml_is_reported_with_its_line() {
     let ended = check("[cache]\nttl = = 1\n", &[]).await.with(2);
     assert!(ended.stderr.contains("introspectd.toml:2: is not valid TOML"), "{}", ended.stderr);
     let folder = Folder::new();

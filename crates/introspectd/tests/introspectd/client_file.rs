@@ -74,7 +74,7 @@ async fn a_file_that_is_named_must_be_there_and_another_need_not() {
 }
 
 #[tokio::test]
-async fn what_is_wrong_in_the_file_is_2_with_a_remedy() {
+async fn problem_in_the_file_is_2_with_a_remedy() {
     let server = page().await;
     let url = server.base_url();
     let lookup = lookup().at(&url).env("INTROSPECTD_CLIENT_CONFIG", "client.toml");

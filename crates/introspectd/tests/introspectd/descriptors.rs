@@ -106,7 +106,7 @@ impl Kept {
 }
 
 #[tokio::test]
-async fn process_out_of_descriptors_waits_says_so_once_a_second_and_recovers() {
+async fn process_out_of_descriptors_waits_logs_once_a_second_and_recovers() {
     let server = Server::start_with("").await;
     // It has all descriptors that it needs for itself.
     assert_eq!(ask_as_edge(&server.api(), "t").await.status, 200);

@@ -19,7 +19,7 @@ fn at(url: &str) -> Asking<'_> {
 }
 
 #[tokio::test]
-async fn what_is_decided_is_printed_and_the_exit_code() {
+async fn decision_is_printed_and_is_the_exit_code() {
     for (explained, code) in [
         (json!({"decision": {"active": true, "reason": "x"}, "providers": []}), 0),
         (json!({"decision": {"active": false, "reason": "x"}}), 1),
@@ -43,7 +43,7 @@ async fn what_is_decided_is_printed_and_the_exit_code() {
 }
 
 #[tokio::test]
-async fn what_narrows_is_asked_for() {
+async fn filters_are_sent_to_the_server() {
     let server = page().await;
     for (words, expected) in [
         (&["--provider", "bank", "--token-id"][..], [("provider", "bank"), ("token_type_hint", "token_id")]),
@@ -71,7 +71,7 @@ async fn at_a_terminal_it_is_indented_and_harmless() {
 }
 
 #[tokio::test]
-async fn what_is_not_explained_has_the_usual_exit_codes() {
+async fn failed_explanation_has_the_usual_exit_codes() {
     let server = page().await;
     for (answer, code) in [
         (Answer::json(403, json!({"error": "access_denied"})), 1),

@@ -68,12 +68,12 @@ async fn a_server_that_is_about_to_stop_is_alive_and_not_ready() {
 }
 
 #[tokio::test]
-async fn what_is_no_admin_listener_is_not_healthy() {
+async fn other_servers_are_not_healthy() {
     let server = Server::start_with("").await;
     health(&server.api()).await.with(3);
 }
 
 #[tokio::test]
-async fn what_is_no_address_is_wrong_usage() {
+async fn invalid_address_is_wrong_usage() {
     health("http://x y").await.with(2);
 }

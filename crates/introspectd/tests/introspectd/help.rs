@@ -94,7 +94,7 @@ async fn the_program_names_its_commands_and_exit_codes() {
 }
 
 #[tokio::test]
-async fn wrong_usage_ends_with_2_and_says_what_is_meant() {
+async fn wrong_usage_ends_with_2_and_a_hint() {
     assert!(printed(&["lokup"], 2).await.contains("lookup"));
     assert!(printed(&["serve"], 2).await.contains("--config"));
     printed(&[], 2).await;

@@ -73,7 +73,7 @@ async fn the_probes_find_the_sidecar_alive_and_not_when_it_is_gone() {
 }
 
 #[test]
-fn what_is_mounted_is_where_the_configuration_looks() {
+fn mounted_files_are_where_the_configuration_looks() {
     let pod = pod();
     let (sidecar, application, config) = (sidecar(&pod), application(&pod), read("config/sidecar.toml"));
     let folder = |path: &str| path.trim_end_matches('/').to_owned();

@@ -131,7 +131,7 @@ async fn a_real_provider_that_is_down_is_named_and_hides_no_other() {
 }
 
 #[tokio::test]
-async fn what_a_real_provider_cannot_list_is_1() {
+async fn unsupported_list_of_a_real_provider_is_1() {
     let room = Room::new().await;
     for arguments in [&["--provider", "sso"][..], &["--provider", "legacy", "--role", "clerk"]] {
         let ended = room.tokens(arguments).await.with(1);

@@ -45,7 +45,7 @@ async fn an_inactive_token_is_1_and_printed() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_1_with_what_the_server_says() {
+async fn refusal_is_1_with_the_servers_message() {
     let (server, sso) = server_and_sso().await;
     let url = url(&server);
     let wrong = at(&url).env("INTROSPECTD_CALLER", "edge").env("INTROSPECTD_SECRET", "wrong-secret");
@@ -114,7 +114,7 @@ async fn a_provider_that_is_down_is_3_and_not_inactive() {
 }
 
 #[tokio::test]
-async fn what_is_no_introspectd_is_3() {
+async fn other_servers_are_3() {
     let page = page().await;
     let ended = at(&page.base_url()).edge().of(ACTIVE).await.with(3);
     assert!(ended.stderr.contains("is this an introspectd server?"), "{}", ended.stderr);
@@ -138,7 +138,7 @@ async fn a_token_id_is_looked_up() {
 }
 
 #[tokio::test]
-async fn what_a_provider_cannot_do_is_1() {
+async fn unsupported_operation_is_1() {
     let (server, _sso) = server_and_sso().await;
     let by_id = at(&url(&server)).edge().with(&["--token-id", "--provider", "sso"]).of("x").await.with(1);
     assert!(by_id.stderr.contains("501") && by_id.stderr.contains("unsupported"), "{}", by_id.stderr);

@@ -86,7 +86,7 @@ async fn an_estimate_is_shown_as_what_it_is() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_1_with_what_the_server_says() {
+async fn refusal_is_1_with_the_servers_message() {
     let room = Room::new().await;
     for (asking, status) in [
         (at(&room.url).edge().with(&["--all"]), "403"),
@@ -101,7 +101,7 @@ async fn a_refusal_is_1_with_what_the_server_says() {
 }
 
 #[tokio::test]
-async fn what_is_no_introspectd_or_not_there_is_3() {
+async fn other_or_missing_servers_are_3() {
     let page = page().await;
     let ended = at(&page.base_url()).with(&["--all"]).of("").await.with(3);
     assert!(ended.stderr.contains("is this an introspectd server?"), "{ended:#?}");

@@ -100,7 +100,7 @@ async fn an_id_stays_one_segment_of_the_path() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_1_with_what_the_server_says() {
+async fn refusal_is_1_with_the_servers_message() {
     let room = Room::new().await;
     for (asking, status) in [
         (at(&room.url).edge(), "403"),
@@ -123,14 +123,14 @@ async fn a_refusal_is_1_with_what_the_server_says() {
 }
 
 #[tokio::test]
-async fn a_provider_that_cannot_revoke_is_1_and_says_what_to_do() {
+async fn provider_that_cannot_revoke_is_1_with_a_remedy() {
     let room = Room::new().await;
     let ended = room.revoke().with(&["--provider", "sso", "--token-id", "x"]).of("").await.with(1);
     assert!(ended.stderr.contains("501") && ended.stderr.contains("revoke it at its provider"), "{ended:#?}");
 }
 
 #[tokio::test]
-async fn what_the_provider_did_not_confirm_is_3_and_says_what_to_do() {
+async fn unconfirmed_revocation_is_3_with_a_remedy() {
     let room = Room::new().await;
     room.sso.next(Fault::Answer(Answer::html(500)));
     let ended = room.revoke().of(ACTIVE).await.with(3);
@@ -145,7 +145,7 @@ async fn what_the_provider_did_not_confirm_is_3_and_says_what_to_do() {
 }
 
 #[tokio::test]
-async fn what_is_no_introspectd_revokes_nothing() {
+async fn other_servers_revoke_nothing() {
     let page = page().await;
     let url = page.base_url();
     for (asking, stdin) in [(at(&url), ACTIVE), (at(&url).with(&BY_ID), "")] {
@@ -210,7 +210,7 @@ async fn yes_asks_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_asked_needs_yes() {
+async fn confirmation_without_a_terminal_needs_yes() {
     let room = Room::new().await;
     let ended = room.revoke().before_a_terminal(ACTIVE).await.with(2);
     assert!(ended.stdout.contains("--yes"), "{ended:#?}");

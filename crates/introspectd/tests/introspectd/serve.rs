@@ -92,7 +92,7 @@ async fn ask_socket(socket: &Path, authorization: Option<&str>, token: &str) -> 
 }
 
 #[tokio::test]
-async fn a_unix_socket_stands_for_its_caller() {
+async fn unix_socket_identifies_its_caller() {
     let sso = sso().await;
     let folder = Folder::new();
     folder.write("introspectd.toml", with_socket(&folder, &sso_config(&sso)));
@@ -143,7 +143,7 @@ async fn the_environment_reaches_the_server() {
 }
 
 #[tokio::test]
-async fn what_nobody_can_have_meant_is_warned_of() {
+async fn unusual_configuration_is_warned_of() {
     let server = Server::start("[listen]\napi = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n").await;
     let log = server.log().concat();
     assert!(log.contains("no providers configured") && log.contains("no callers configured"), "{log}");

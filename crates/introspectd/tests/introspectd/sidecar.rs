@@ -68,7 +68,7 @@ async fn a_script_lets_in_an_active_token_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn the_program_tells_inactive_from_unknown() {
+async fn exit_codes_distinguish_inactive_from_unknown() {
     let sidecar = sidecar().await;
     assert!(sidecar.paste("sh lookup", ACTIVE).await.with(0).stdout.starts_with(r#"{"active":true"#));
     sidecar.paste("sh lookup", UNKNOWN).await.with(1);

@@ -21,7 +21,7 @@ async fn failed(folder: &Folder) -> Ended {
 }
 
 #[tokio::test]
-async fn the_configuration_says_who_may_connect() {
+async fn configuration_limits_who_may_connect() {
     let folder = Folder::new();
     let own = fs::metadata(folder.path("")).unwrap();
     let (owner, group) = if own.uid() == 0 { (54_321, 54_322) } else { (own.uid(), own.gid()) };
@@ -33,7 +33,7 @@ async fn the_configuration_says_who_may_connect() {
 }
 
 #[tokio::test]
-async fn what_is_in_force_is_told() {
+async fn effective_access_is_shown() {
     let toml = r#"
         [listen]
         api = [
@@ -56,7 +56,7 @@ async fn what_is_in_force_is_told() {
 }
 
 #[tokio::test]
-async fn all_that_is_wrong_with_a_sockets_access_is_told_at_once() {
+async fn all_problems_of_a_sockets_access_are_reported_at_once() {
     let toml = r#"
         [listen]
         api = [
@@ -97,7 +97,7 @@ async fn a_file_that_is_no_socket_stops_the_start_and_is_left_alone() {
 }
 
 #[tokio::test]
-async fn a_socket_that_is_answered_on_stops_the_start_and_says_why() {
+async fn socket_in_use_stops_the_start_with_the_cause() {
     let folder = Folder::new();
     folder.write("introspectd.toml", listening(&folder, ""));
     let server = Server::start_in(folder, &[]).await;

@@ -147,7 +147,7 @@ async fn asked_once(answer: Answer) -> Ended {
 }
 
 #[tokio::test]
-async fn what_the_server_refuses_has_the_usual_exit_codes() {
+async fn refusals_have_the_usual_exit_codes() {
     let error = |status| Answer::json(status, json!({"error": "unsupported"}));
     for (status, code) in [(400, 1), (401, 1), (403, 1), (501, 1), (500, 3), (503, 3)] {
         let ended = asked_once(error(status)).await.with(code);

@@ -57,7 +57,7 @@ async fn ask(stream: &mut DuplexStream, request: &[u8]) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn connection_at_rest_goes_on_where_it_was() {
+async fn connection_at_rest_resumes_where_it_was() {
     let mut stream = Served::default().connect();
     for rest in [0, 1, 3, 25, 28, 5, 29] {
         sleep(Duration::from_secs(rest)).await;
@@ -91,7 +91,7 @@ fn aging(max_age: u64) -> Served {
 }
 
 #[tokio::test(start_paused = true)]
-async fn old_http_1_connection_ends_with_an_answer_that_says_so() {
+async fn old_http_1_connection_ends_with_connection_close() {
     let mut stream = aging(600).connect();
     let start = Instant::now();
     loop {

@@ -50,7 +50,7 @@ async fn stalled(window: u32) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn client_that_takes_nothing_is_closed_although_it_goes_on_asking() {
+async fn client_that_reads_nothing_is_closed_although_it_keeps_sending() {
     for window in [0, 100] {
         let seconds = stalled(window).await;
         assert!((30..=40).contains(&seconds), "{seconds} s with a window of {window}");
@@ -80,7 +80,7 @@ async fn answer_that_is_taken_drop_by_drop_ends_within_two_minutes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn http_1_client_that_reads_nothing_is_closed_although_it_goes_on_asking() {
+async fn http_1_client_that_reads_nothing_is_closed_although_it_keeps_sending() {
     let (mut reading, mut writing) = split(Served::default().connect());
     let start = Instant::now();
     let asking = tokio::spawn(async move {

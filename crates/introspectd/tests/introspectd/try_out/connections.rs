@@ -61,7 +61,7 @@ async fn silence_is_a_timeout() {
 }
 
 #[tokio::test]
-async fn names_that_do_not_exist_and_names_that_cannot_be_resolved_are_told_apart() {
+async fn unknown_names_and_failed_resolution_are_distinct() {
     // RFC 6761 section 6.4: no server is asked.
     let unknown = without_credentials("https://as.invalid/i");
     found(&unknown, "the name as.invalid does not exist", "/etc/hosts").await;
@@ -78,7 +78,7 @@ async fn names_that_do_not_exist_and_names_that_cannot_be_resolved_are_told_apar
 }
 
 #[tokio::test]
-async fn connection_that_does_not_come_about_is_told_from_silence() {
+async fn failed_connection_is_distinct_from_a_silent_server() {
     // The kernel drops what comes when the queue is full; how long it is differs by one or two.
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();

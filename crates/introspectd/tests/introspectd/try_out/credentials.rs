@@ -151,7 +151,7 @@ async fn encoding_that_the_server_does_not_undo_or_misses_is_named_with_the_flag
 }
 
 #[tokio::test]
-async fn what_a_file_holds_beside_the_secret_is_named_where_it_is_refused() {
+async fn refusal_names_what_a_secret_file_holds_beside_the_secret() {
     let server = agreeable().await;
     server.always(Fault::Answer(Answer::empty(401)));
     for (secret, what) in [
@@ -169,7 +169,7 @@ async fn what_a_file_holds_beside_the_secret_is_named_where_it_is_refused() {
 }
 
 #[tokio::test]
-async fn secret_of_a_pipe_is_read_once_and_stands_in_a_variable() {
+async fn secret_from_a_pipe_is_read_once_and_pasted_as_a_variable() {
     let server = agreeable().await;
     let trial = Trial::at(introspect(&server)).with(&["--client-id", "us", "--name", "our-sso"]);
     let line = format!(

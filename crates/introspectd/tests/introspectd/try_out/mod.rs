@@ -201,7 +201,7 @@ async fn definite_answers_have_a_section_and_the_exit_code_of_lookup() {
 }
 
 #[tokio::test]
-async fn wrong_usage_is_2_and_asks_nobody() {
+async fn wrong_usage_is_2_and_sends_nothing() {
     let server = agreeable().await;
     let endpoint = introspect(&server);
     let bare = || Trial::at(endpoint.clone());
