@@ -1,39 +1,47 @@
-use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::io;
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 use introspectd_core::{
     Binding, BindingsFailed, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenId, TokenValue,
 };
 use introspectd_keys::Key;
+use moka::Expiry;
+use moka::notification::RemovalCause;
+use moka::ops::compute::{CompResult, Op};
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
 
 use crate::blocking::{BlockingBindings, BlockingRevocations};
 use crate::keys::{EntryKey, Keys};
 use crate::revocation_map::RevocationMap;
 
-/// Store in memory, at most 32 MiB or some hundred thousand bindings. Over the limit those that end
-/// first are dropped with a warning, and their tokens are inactive.
+/// Store in memory, at most 32 MiB or some sixty thousand bindings. Over the limit the least recently
+/// used are dropped with a warning, and their tokens are inactive.
 ///
 /// At most 150,000 revocations: over the limit those that end first are dropped, and hold at their
 /// provider only.
 pub struct MemoryBindings {
     keys: Keys,
-    held: Mutex<Held>,
+    bindings: Cache<EntryKey, Held>,
     revocations: RevocationMap,
 }
 
-const MAX_BYTES: usize = 32 * 1024 * 1024;
-/// Bytes of an entry apart from its id, in the map and in the order of ends, by measured sizes.
-const OVERHEAD: usize = 256;
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
+/// Bytes of an entry apart from its id, generously.
+const OVERHEAD: usize = 512;
 
-#[derive(Default)]
+#[derive(Clone)]
 struct Held {
-    bindings: HashMap<EntryKey, (TokenId, Timestamp)>,
-    by_end: BTreeSet<(Timestamp, EntryKey)>,
-    bytes: usize,
-    is_warned: bool,
+    id: TokenId,
+    end: Timestamp,
+    /// Time until `end`, by the clock of its insertion; `None` if unknown or unlimited.
+    life: Option<Duration>,
 }
+
+/// Expiry of entries at their end, which only frees memory: `find` judges the end by its own clock.
+struct ByEnd;
 
 impl MemoryBindings {
     /// Creates an empty store.
@@ -42,7 +50,22 @@ impl MemoryBindings {
     /// Fails if the system provides no random bytes.
     pub fn new() -> io::Result<Self> {
         let keys = Keys::derive(Key::random()?.expose());
-        Ok(Self { keys, held: Mutex::default(), revocations: RevocationMap::default() })
+        let is_warned = AtomicBool::new(false);
+        let bindings = Cache::builder()
+            .max_capacity(MAX_BYTES)
+            .weigher(|_, held: &Held| u32::try_from(held.id.as_str().len() + OVERHEAD).unwrap_or(u32::MAX))
+            // The default policy may refuse a new entry, although its caller was told that it is kept.
+            .eviction_policy(EvictionPolicy::lru())
+            .expire_after(ByEnd)
+            .eviction_listener(move |_, _, cause| {
+                if cause == RemovalCause::Size && !is_warned.swap(true, Relaxed) {
+                    tracing::warn!(
+                        "bindings limit reached; dropping the least recently used; configure [bindings] path"
+                    );
+                }
+            })
+            .build();
+        Ok(Self { keys, bindings, revocations: RevocationMap::default() })
     }
 }
 
@@ -53,9 +76,8 @@ impl BlockingBindings for MemoryBindings {
         token: &TokenValue,
         now: Timestamp,
     ) -> Result<Option<TokenId>, BindingsFailed> {
-        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let binding = held.bindings.get(&self.keys.entry_key(provider, token));
-        Ok(binding.filter(|(_, end)| now < *end).map(|(id, _)| id.clone()))
+        let held = self.bindings.get(&self.keys.entry_key(provider, token));
+        Ok(held.filter(|held| now < held.end).map(|held| held.id))
     }
 
     fn bind(
@@ -64,19 +86,43 @@ impl BlockingBindings for MemoryBindings {
         binding: &Binding<'_>,
         now: Timestamp,
     ) -> Result<Kept, BindingsFailed> {
-        let key = self.keys.entry_key(provider, binding.token);
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_bound = |end: Timestamp| now == Timestamp::MAX || now < end;
-        if let Some((id, end)) = held.bindings.get(&key)
-            && id != binding.id
-            && !binding.replace
-            && is_bound(*end)
-        {
-            return Ok(Kept::OtherId);
-        }
-        held.put(key, binding.id.clone(), binding.end);
-        held.sweep(now);
-        Ok(Kept::Done)
+        // `Timestamp::MAX` means the wall clock is unusable; expire nothing.
+        let is_usable = now != Timestamp::MAX;
+        let blocks =
+            |held: &Held| held.id != *binding.id && !binding.replace && (!is_usable || now < held.end);
+        let is_limited = is_usable && binding.end != Timestamp::MAX;
+        let life = is_limited.then(|| now.until(binding.end).unwrap_or_default());
+        let outcome =
+            self.bindings.entry(self.keys.entry_key(provider, binding.token)).and_compute_with(|former| {
+                match former {
+                    Some(former) if blocks(former.value()) => Op::Nop,
+                    Some(_) | None => Op::Put(Held { id: binding.id.clone(), end: binding.end, life }),
+                }
+            });
+        self.bindings.run_pending_tasks();
+        Ok(match outcome {
+            CompResult::Unchanged(_) => Kept::OtherId,
+            CompResult::Inserted(_)
+            | CompResult::ReplacedWith(_)
+            | CompResult::StillNone(_)
+            | CompResult::Removed(_) => Kept::Done,
+        })
+    }
+}
+
+impl Expiry<EntryKey, Held> for ByEnd {
+    fn expire_after_create(&self, _: &EntryKey, held: &Held, _: Instant) -> Option<Duration> {
+        held.life
+    }
+
+    fn expire_after_update(
+        &self,
+        _: &EntryKey,
+        held: &Held,
+        _: Instant,
+        _: Option<Duration>,
+    ) -> Option<Duration> {
+        held.life
     }
 }
 
@@ -103,42 +149,6 @@ impl BlockingRevocations for MemoryBindings {
     fn save(&self, _: Timestamp) -> Result<(), BindingsFailed> {
         Ok(())
     }
-}
-
-impl Held {
-    fn put(&mut self, key: EntryKey, id: TokenId, end: Timestamp) {
-        self.remove(&key);
-        self.bytes += weight(&id);
-        self.by_end.insert((end, key));
-        self.bindings.insert(key, (id, end));
-    }
-
-    fn remove(&mut self, key: &EntryKey) {
-        if let Some((id, end)) = self.bindings.remove(key) {
-            self.bytes -= weight(&id);
-            self.by_end.remove(&(end, *key));
-        }
-    }
-
-    fn sweep(&mut self, now: Timestamp) {
-        // `Timestamp::MAX` means the wall clock is unusable; expire nothing.
-        let has_ended = |end| end <= now && now != Timestamp::MAX;
-        while let Some((end, key)) = self.by_end.first().copied()
-            && (has_ended(end) || self.bytes > MAX_BYTES)
-        {
-            self.remove(&key);
-            if !has_ended(end) && !self.is_warned {
-                self.is_warned = true;
-                tracing::warn!(
-                    "bindings limit reached; dropping those that end first; configure [bindings] path"
-                );
-            }
-        }
-    }
-}
-
-fn weight(id: &TokenId) -> usize {
-    id.as_str().len() + OVERHEAD
 }
 
 impl fmt::Debug for MemoryBindings {

@@ -169,7 +169,7 @@ fn file_does_not_grow_with_ended_bindings() {
 
 /// Uses ids of the largest size, 16 KiB.
 #[test]
-fn memory_limit_drops_the_first_to_end() {
+fn memory_limit_drops_the_least_recently_used() {
     let bindings = MemoryBindings::new().unwrap();
     let long = id(&"x".repeat(16 * 1024));
     let bound = 2500;
