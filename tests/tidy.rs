@@ -99,9 +99,6 @@ const OPENINGS: &[&str] = &[
 /// Folders in `crates` whose first doc lines are still to be rewritten. To be emptied.
 const NOT_YET_IN_VOICE: &[&str] = &[];
 
-/// Folders in `crates` whose modules still import each other in circles. To be emptied.
-const NOT_YET_FREE_OF_CIRCLES: &[&str] = &["upstream"];
-
 fn role(package: &str) -> &str {
     if package.starts_with("introspectd-adapter-") { ADAPTER } else { package }
 }
@@ -223,9 +220,6 @@ fn no_module_is_long_without_a_reason() {
 fn modules_do_not_import_each_other_in_circles() {
     let mut circles = Vec::new();
     for folder in directories(&root().join("crates")) {
-        if NOT_YET_FREE_OF_CIRCLES.contains(&&*file_name(&folder)) {
-            continue;
-        }
         for (level, imports) in imports_by_level(&file_name(&folder)) {
             let circle = imports.keys().find(|module| reaches(&imports, module, module));
             circles.extend(circle.map(|module| format!("{}: {level}{module}", folder.display())));

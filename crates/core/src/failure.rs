@@ -1,7 +1,4 @@
 use std::time::Duration;
-
-use crate::BindingsFailed;
-
 /// Reason why a token's state is unknown. Never an answer about the token, never cached.
 ///
 /// The variants are grouped by who must act. None of them can hold a token, a credential or a part
@@ -172,6 +169,11 @@ pub enum BadAnswer {
     #[error("the provider's token endpoint gave no usable `{0}`")]
     GrantMember(&'static str),
 }
+
+/// Failure of the bindings store, which has logged the reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the bindings store failed")]
+pub struct BindingsFailed;
 
 impl BadAnswer {
     /// Creates a [`BadAnswer::Member`] of this name.

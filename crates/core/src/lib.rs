@@ -27,14 +27,14 @@ mod window;
 
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use doubt::{Doubt, DoubtHandler};
-pub use failure::{BadAnswer, Failure, Outage, Unreachable};
+pub use failure::{BadAnswer, BindingsFailed, Failure, Outage, Unreachable};
 pub use health::{Health, HealthRecord};
 pub use json::{Json, Members, RawMembers, whole_seconds};
 pub use listing::{Batch, Filters, Instant, Listing, Order, Position, User};
 pub use name::{InvalidName, ProviderName};
 pub use provider::{
-    Binding, Bindings, BindingsFailed, Bound, Capabilities, Issuance, Issued, Kept, Lists, Provider, Records,
-    Remembered, Revocation, RevocationById, Revocations, Revoked,
+    Binding, Bindings, Bound, Capabilities, Issuance, Issued, Kept, Lists, Provider, Records, Remembered,
+    Revocation, RevocationById, Revocations, Revoked,
 };
 pub use scope::{Scope, ScopeSet};
 pub use secret::{TokenId, TokenRejected, TokenValue};

@@ -1,14 +1,12 @@
 //! Exchange that can be inspected for faults.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, Version};
+use http::{HeaderMap, HeaderValue, Method, Uri};
 use introspectd_core::Failure;
 
 use crate::credentials::Credentials;
-use crate::pool::Reply;
+use crate::exposure::Head;
 use crate::request::Request;
 
 /// Request and response of one form, before anything is screened, beside what the adapter makes of them.
@@ -36,63 +34,14 @@ pub struct Sent {
     pub form: String,
 }
 
-/// Head of a response. Its headers may hold secrets, so it does not print.
-#[derive(Clone)]
-pub struct Head {
-    /// Version of HTTP.
-    pub version: Version,
-    /// Status, whichever it is.
-    pub status: StatusCode,
-    /// Headers as they came.
-    pub headers: HeaderMap,
-}
-
-/// Stands for a secret.
+/// Text in place of a secret.
 pub const MASK: &str = "***";
-
-/// Shared view of an exchange, by which its response is kept as it came.
-#[derive(Clone, Default)]
-pub(crate) struct Exposure(Arc<Mutex<Seen>>);
-
-#[derive(Default)]
-struct Seen {
-    head: Option<Head>,
-    body: Option<Bytes>,
-}
 
 impl<T> Exchange<T> {
     /// Reads the answer further.
     pub fn and_then<U>(self, read: impl FnOnce(T) -> Result<U, Failure>) -> Exchange<U> {
         let Self { sent, head, body, outcome } = self;
         Exchange { sent, head, body, outcome: outcome.and_then(read) }
-    }
-}
-
-impl Exposure {
-    /// Keeps the head of the response.
-    pub(crate) fn note_head(&self, reply: &Reply) {
-        self.lock().head = Some(Head::of(reply));
-    }
-
-    /// Keeps the body of the response.
-    pub(crate) fn note_body(&self, body: &Bytes) {
-        self.lock().body = Some(body.clone());
-    }
-
-    /// Returns what has come so far.
-    pub(crate) fn take(&self) -> (Option<Head>, Option<Bytes>) {
-        let Seen { head, body } = std::mem::take(&mut *self.lock());
-        (head, body)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Seen> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Head {
-    fn of(reply: &Reply) -> Self {
-        Self { version: reply.version, status: reply.status, headers: reply.headers.clone() }
     }
 }
 

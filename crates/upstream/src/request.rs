@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Uri};
 use http_body_util::Full;
 use introspectd_core::DoubtHandler;
 
-use crate::exchange::Exposure;
+use crate::exposure::Exposure;
 use crate::stage::Stage;
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");

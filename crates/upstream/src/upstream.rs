@@ -7,7 +7,8 @@ use tower::ServiceExt as _;
 
 use crate::connection::Connection;
 use crate::credentials::Credentials;
-use crate::exchange::{Exchange, Exposure, Sent};
+use crate::exchange::{Exchange, Sent};
+use crate::exposure::Exposure;
 use crate::outbound::Outbound;
 use crate::pool::Pool;
 use crate::request::{Effect, Request};

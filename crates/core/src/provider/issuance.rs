@@ -3,7 +3,7 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Failure, ProviderName, Timestamp, TokenId, TokenValue};
+use crate::{BindingsFailed, Failure, ProviderName, Timestamp, TokenId, TokenValue};
 
 /// Issuance of tokens that only their issuance, or a trusted caller, connects with their records.
 #[async_trait]
@@ -79,11 +79,6 @@ pub enum Kept {
     /// The token is bound to another id, and stays so.
     OtherId,
 }
-
-/// Failure of the bindings store, which has logged the reason.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the bindings store failed")]
-pub struct BindingsFailed;
 
 /// Outcome of a bind request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

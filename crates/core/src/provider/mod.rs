@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use crate::{Failure, Health, Introspection, TokenId, TokenValue};
 
-pub use issuance::{Binding, Bindings, BindingsFailed, Bound, Issuance, Issued, Kept};
+pub use issuance::{Binding, Bindings, Bound, Issuance, Issued, Kept};
 pub use records::{Lists, Records};
 pub use revocation::{Remembered, Revocation, RevocationById, Revocations, Revoked};
 

@@ -9,7 +9,7 @@ use tower::{Layer, Service};
 
 use crate::coding;
 use crate::elements::Elements;
-use crate::exchange::Exposure;
+use crate::exposure::{Exposure, Head};
 use crate::pool::{Reply, Unanswered};
 use crate::request::Request;
 use crate::response::Response;
@@ -77,7 +77,8 @@ where
 impl Reading {
     async fn read(self, reply: Reply) -> Result<Response, Failure> {
         if let Some(exposure) = &self.exposure {
-            exposure.note_head(&reply);
+            let (version, status, headers) = (reply.version, reply.status, reply.headers.clone());
+            exposure.note_head(Head { version, status, headers });
         }
         if self.is_streamed && reply.status == StatusCode::OK {
             return self.stream(reply);
