@@ -1,5 +1,6 @@
 //! Path of every request to a provider.
 
+mod around;
 mod authenticate;
 mod deadline;
 mod limit;
@@ -22,21 +23,23 @@ use crate::pool::Pool;
 use crate::request::Request;
 use crate::response::Response;
 
+use around::around;
 use authenticate::AuthenticateLayer;
-use deadline::DeadlineLayer;
-use limit::LimitLayer;
-use observe::ObserveLayer;
+use deadline::Deadline;
+use limit::Limit;
+use observe::Observe;
 use receive::ReceiveLayer;
 use repeat::RepeatOnce;
-use threads::ThreadsLayer;
+use threads::Threads;
 
 /// All layers between an adapter and the pool of one provider.
 pub(crate) type Stack = BoxCloneSyncService<Request, Response, Failure>;
 
 /// Builds the stack of one provider: the whole order of layers, from the outside in.
 ///
-/// A cached hit never comes here. Grants of our own (`grant.rs`) enter at the pool: their renewal is no request of any
-/// adapter, and has a deadline of its own.
+/// A layer that sees a request and its outcome is a type with [`around::Around`] and one line here.
+/// A cached hit never comes here. Grants of our own (`grant.rs`) enter at the pool: their renewal
+/// belongs to no adapter's request, and has a deadline of its own.
 pub(crate) fn stack(
     net: Net,
     health: Arc<HealthRecord>,
@@ -47,12 +50,12 @@ pub(crate) fn stack(
 ) -> Stack {
     let layers = ServiceBuilder::new()
         // Outermost, so that it sees what the adapter gets: timeouts and excess, too.
-        .layer(ObserveLayer::new(health))
+        .layer(around(Observe(health)))
         // Over all below, waiting and repetition included.
-        .layer(DeadlineLayer::new(timeout))
-        .layer(LimitLayer::new(max_in_flight))
+        .layer(around(Deadline(timeout)))
+        .layer(around(Limit::new(max_in_flight)))
         // What is refused above costs the outbound threads nothing.
-        .layer(ThreadsLayer::new(net))
+        .layer(around(Threads(net)))
         // Layers above see a failure for each response that says nothing about a token; layers below see its status.
         .layer(ReceiveLayer::new(timeout))
         // Above the credentials, so that a repeated request brings the ones that hold by then.

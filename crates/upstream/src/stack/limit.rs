@@ -1,64 +1,39 @@
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use introspectd_core::{Failure, Outage};
 use tokio::sync::Semaphore;
-use tower::{Layer, Service};
 
+use super::around::{Around, Outcome};
 use crate::request::Request;
-use crate::response::Response;
 
-/// Limit of concurrent requests, which is one for all clones of the stack. Excess fails at once.
+/// Limit of concurrent requests, shared by all clones of the stack. Excess fails at once.
 ///
-/// Requests of a list pass: lists have places of their own in the resolver, so that neither they nor requests about
-/// tokens keep the others from the provider.
+/// Requests of a list pass: lists have permits of their own in the resolver, so that neither they
+/// nor requests about tokens keep the others from the provider.
 #[derive(Clone)]
-pub(super) struct LimitLayer(Arc<Semaphore>);
+pub(super) struct Limit(Arc<Semaphore>);
 
-#[derive(Clone)]
-pub(super) struct Limit<S> {
-    inner: S,
-    places: Arc<Semaphore>,
-}
-
-impl LimitLayer {
+impl Limit {
     pub(super) fn new(max_in_flight: u32) -> Self {
         Self(Arc::new(Semaphore::new(max_in_flight as usize)))
     }
 }
 
-impl<S> Layer<S> for LimitLayer {
-    type Service = Limit<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        Limit { inner, places: Arc::clone(&self.0) }
-    }
-}
-
-impl<S> Service<Request> for Limit<S>
-where
-    S: Service<Request, Response = Response, Error = Failure>,
-    S::Future: Send + 'static,
-{
-    type Response = Response;
-    type Error = Failure;
-    type Future = BoxFuture<'static, Result<Response, Failure>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, request: Request) -> Self::Future {
+impl Around for Limit {
+    fn call<F>(&self, request: Request, next: impl FnOnce(Request) -> F) -> BoxFuture<'static, Outcome>
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
         if request.is_listing {
-            return Box::pin(self.inner.call(request));
+            return Box::pin(next(request));
         }
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.0).try_acquire_owned() else {
             return Box::pin(async { Err(Failure::outage(Outage::Overloaded)) });
         };
-        let response = self.inner.call(request);
+        let response = next(request);
         Box::pin(async move {
-            let _place = place;
+            let _permit = permit;
             response.await
         })
     }
