@@ -430,11 +430,12 @@ fn small_shared_functions_have_one_home() {
             .collect();
         assert_eq!(found, [home], "{function} has its home in {home}");
     }
-    // The same under another name: a UUID's groups, and a PEM file.
+    // The same under another name: a UUID's groups, a PEM file, and a header.
     for (text, homes) in [
         ("8, 4, 4, 4, 12", ["crates/core/src/text.rs"]),
         ("pem_slice_iter", ["crates/files/src/pem.rs"]),
         ("from_pem_slice", ["crates/files/src/pem.rs"]),
+        ("from_static(\"x-request-id\")", ["crates/front/src/context.rs"]),
     ] {
         let found: Vec<_> =
             sources.iter().filter(|(_, it)| it.contains(text)).map(|(file, _)| file.as_str()).collect();

@@ -1,7 +1,8 @@
 use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderValue};
+use introspectd_front::X_REQUEST_ID;
 use introspectd_service::DEFAULT_POLICY;
 
 /// The policy that Envoy's configuration names in `context_extensions`, or else the one of
@@ -9,8 +10,6 @@ use introspectd_service::DEFAULT_POLICY;
 pub(crate) fn policy(attributes: &AttributeContext) -> &str {
     attributes.context_extensions.get("policy").map_or(DEFAULT_POLICY, String::as_str)
 }
-
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Selects the client's headers that are read: its token, its language, and the id that Envoy gave
 /// the request, for the audit log.

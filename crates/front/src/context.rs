@@ -6,7 +6,7 @@ use crate::authentication::credentials;
 use crate::reply::Reply;
 
 /// Header by which a caller finds the records of its request.
-const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// Request id and credentials in a request's headers.
 pub(crate) struct HeaderIds<'a>(pub(crate) &'a HeaderMap);

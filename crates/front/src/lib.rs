@@ -23,6 +23,7 @@ mod v1;
 
 pub use admin::{Admin, Readiness};
 pub use body::drain;
+pub use context::X_REQUEST_ID;
 pub use discovery::{InvalidPublicUrl, PublicUrl};
 pub use forward_auth::{Allowed, BadMessage};
 pub use handler::{Api, Handler, ListenerIdentity};
