@@ -80,7 +80,7 @@ impl CredentialArgs {
         let kind = self.credentials;
         if kind == Type::ClientSecretBasic && self.client_id.is_none() && self.secret_file.is_none() {
             return Err(Stopped::usage(
-                "say as whom to ask: give --client-id and --secret-file, or --credentials none",
+                "missing credentials: give --client-id and --secret-file, or --credentials none",
             ));
         }
         let is_client =

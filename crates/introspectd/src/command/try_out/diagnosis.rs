@@ -110,12 +110,16 @@ impl Case<'_> {
             Failure::Unavailable { outage, .. } => self.of_outage(*outage, &response),
             Failure::BadAnswer(answer) => self.of_answer(answer, &response),
             Failure::Timeout | Failure::ConnectTimeout => vec![self.of_timeout(failure)],
-            // Its address cannot be asked at all.
-            Failure::Unsupported => vec![fault("the endpoint cannot be asked", "Correct --endpoint.")],
+            // No request can be sent to the address.
+            Failure::Unsupported => {
+                vec![fault("no request can be sent to the endpoint", "Correct --endpoint.")]
+            }
         };
         if !self.proxies.is_empty() && exchange.head.is_none() {
-            let what =
-                format!("{} is set, and is ignored: providers are asked directly", self.proxies.join(", "));
+            let what = format!(
+                "{} is set but ignored: connections to providers are direct",
+                self.proxies.join(", ")
+            );
             findings.push(note(
                 what,
                 "Open the direct way to the server, or have it reachable by another address.",

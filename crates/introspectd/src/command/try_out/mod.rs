@@ -36,11 +36,11 @@ use token::Form;
 /// request and answer, with token and secrets masked, and names each fault with its remedy, all on
 /// standard error. Where the server gave an answer about the token, standard output has the
 /// [providers.…] section to paste into introspectd.toml. Redirects are not followed, and nothing is
-/// sent to another server. An option stands for the configuration's key of the same name.
+/// sent to another server. Options are keys of the configuration by the same name.
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Try {
-    /// The server's introspection endpoint, which is asked byte for byte as written
+    /// The server's introspection endpoint, used byte for byte as written
     #[arg(long, value_name = "URL")]
     endpoint: String,
     #[command(flatten)]
@@ -113,7 +113,7 @@ impl Try {
         let config = self.config(&credentials)?;
         let token = TokenValue::parse(read_secret("token")?);
         let token = token.map_err(|error| Stopped::usage(error.to_string()))?;
-        let endpoint: Uri = self.endpoint.parse().map_err(|_| Stopped::usage("--endpoint is no URL"))?;
+        let endpoint: Uri = self.endpoint.parse().map_err(|_| Stopped::usage("--endpoint is not a URL"))?;
         let form = Form::of(token.expose());
         let clock = Arc::new(SystemClock::default());
         let began = Instant::now();
@@ -144,7 +144,7 @@ impl Try {
         Ok(verdict.exit)
     }
 
-    /// Reads the arguments as the configuration that they stand for.
+    /// Reads the arguments as the equivalent configuration.
     fn config(&self, credentials: &Credentials) -> Result<rfc7662::Config, Stopped> {
         // The secret comes by a made-up environment: a pipe's is gone when it was read.
         const SECRET: &str = "SECRET";

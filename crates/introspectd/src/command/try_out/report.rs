@@ -93,7 +93,7 @@ impl Report<'_> {
     }
 }
 
-/// Writes to standard error. A failure is ignored: the exit code says what matters.
+/// Writes to standard error. A failure is ignored: the exit code carries the result.
 pub(super) fn tell(text: &str) {
     let _ = io::stderr().write_all(text.as_bytes());
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use super::finding::{self, Finding, fault};
 
-/// Response, and the address that was asked.
+/// Response, with the endpoint of its request.
 pub(super) struct Response<'a> {
     pub(super) endpoint: &'a Uri,
     pub(super) head: Option<&'a Head>,
@@ -61,7 +61,7 @@ impl Response<'_> {
     fn of_status(&self, status: u16) -> Vec<Finding> {
         if status == 400 && self.contains("plain HTTP request was sent to HTTPS port") {
             return vec![fault(
-                "the port speaks TLS, and was asked in plain http",
+                "the port speaks TLS, but the request was plain http",
                 "Write https:// in --endpoint.",
             )];
         }
@@ -115,7 +115,7 @@ impl Response<'_> {
                 "Write https:// in --endpoint."
             }
             Ok(to) if to.path().trim_end_matches('/') == self.endpoint.path().trim_end_matches('/') => {
-                "Write the path into --endpoint as it stands there, with or without the slash at its end."
+                "Write the path into --endpoint exactly as there, with or without the slash at its end."
             }
             Ok(_) | Err(_) => "Put the address into --endpoint if that is where the server introspects.",
         };
@@ -147,7 +147,7 @@ impl Response<'_> {
         if media_type.starts_with("text/html") || begins("<!doctype html") || begins("<html") {
             return fault(
                 "the answer is an HTML page: a login page, or one of a proxy or of the server's user interface",
-                "Check host, port and path of --endpoint, and let the path pass a login that stands before it.",
+                "Check host, port and path of --endpoint, and exempt the path from any login before it.",
             );
         }
         if media_type.contains("xml") || begins("<") {
@@ -171,7 +171,7 @@ impl Response<'_> {
         match serde_json::from_slice::<Value>(body) {
             Ok(_) => fault("the answer is JSON, and no object", "Check the path of --endpoint."),
             Err(_) => fault(
-                "the answer is no JSON",
+                "the answer is not JSON",
                 "Check the path of --endpoint, and look into the server's log.",
             ),
         }
@@ -189,17 +189,14 @@ impl Response<'_> {
             ),
             (_, None) => fault(
                 format!("the answer has no usable `{name}`"),
-                "Look at the member in the answer above: it must stand there once.",
+                "Look at the member in the answer above: it must occur once.",
             ),
             ("active", Some(value)) => fault(
                 format!("`active` is {}, and only true or false decides", kind(value)),
                 "Have the server answer as RFC 7662 section 2.2 says, or check the path of --endpoint.",
             ),
             (_, Some(value)) => fault(
-                format!(
-                    "`{name}` in the answer cannot be read: it is {}, or stands there twice",
-                    kind(value)
-                ),
+                format!("`{name}` in the answer cannot be read: it is {}, or occurs twice", kind(value)),
                 "Have the server answer as RFC 7662 section 2.2 says: times are numbers, `scope` is text.",
             ),
         }

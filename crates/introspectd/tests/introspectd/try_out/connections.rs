@@ -48,7 +48,7 @@ async fn closed_port_is_named() {
     let what = format!("127.0.0.1 refuses connections to port {}", address.port());
     found(&without_credentials(format!("http://{address}/i")), &what, "Check that the server runs").await;
     let proxied = without_credentials(format!("http://{address}/i")).env("HTTPS_PROXY", "http://proxy:3128");
-    found(&proxied, "HTTPS_PROXY is set, and is ignored", "direct way").await;
+    found(&proxied, "HTTPS_PROXY is set but ignored", "direct way").await;
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ fn rows() -> Vec<Row> {
         ),
         row(text("application/json", "\u{feff}{\"active\":true}"), "byte order mark", "RFC 8259"),
         row(text("application/json", "[{}]"), "is JSON, and no object", "path"),
-        row(text("application/json", "{\"active\":"), "is no JSON", "log"),
+        row(text("application/json", "{\"active\":"), "is not JSON", "log"),
         row(text("application/json", ""), "is empty", "path"),
         row(
             Answer::text(200, "application/json", &b"{\"active\":true,\"x\":\"\xff\"}"[..]),
