@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::header::{ALLOW, CONNECTION, EXPECT};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Request, Version};
+use http::{HeaderValue, Request, Version};
 use hyper::body::Body;
 use introspectd_server::{Arrival, LongHead, Origin, X_INTROSPECTD_ERROR, names_one_host};
 use introspectd_service::operation;
@@ -211,7 +211,7 @@ impl Handler {
     }
 
     #[cfg(feature = "parts")]
-    pub(crate) fn knows(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn knows(&self, headers: &http::HeaderMap) -> bool {
         self.peer.caller(&self.api.service.rules().callers, headers).is_ok()
     }
 
