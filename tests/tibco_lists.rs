@@ -155,7 +155,8 @@ async fn owner_unfit_for_a_url_is_filtered_from_all() {
 async fn foreign_tokens_in_an_owners_list_are_left_out() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     let everybodys = json!([
-        {"id": "a", "owner": "john"}, {"id": "b", "owner": "John"}, {"id": "c"}, {"id": "d", "owner": ["john"]},
+        {"id": "a", "owner": "john"}, {"id": "b", "owner": "John"},
+        {"id": "c"}, {"id": "d", "owner": ["john"]},
         {"id": "e", "owner": "john", "accessToken": "john"},
     ]);
     adapter.server.next(Fault::Answer(Answer::json(200, everybodys)));
@@ -243,7 +244,8 @@ async fn paging_meets_each_record_once_in_order() {
     let records = (0..RECORDS).map(|number| {
         let number = number * 101 % RECORDS;
         let created = (number >= 7).then_some(NOW * 1000 + number / 7);
-        json!({"id": number.to_string(), "accessToken": format!("hidden-{number}"), "createdOn": created})
+        let token = format!("hidden-{number}");
+        json!({"id": number.to_string(), "accessToken": token, "createdOn": created})
     });
     server.always(Fault::Answer(Answer::json(200, records.collect())));
     for order in [Order::Ascending, Order::Descending] {

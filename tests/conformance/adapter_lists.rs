@@ -111,8 +111,9 @@ async fn passport_list_requests_are_exact() {
     assert_eq!(
         adapter.sent(),
         [passport_list(&format!(
-            "{pages}3&{snapshot}.seconds={NOW}&{snapshot}.nanos=706000000&{order}=DESC&account_id={ACCOUNT_ID}\
-             &user_id=Mar%C3%ADa%20%26%20co&grant_flow=GRANT_FLOW_PASSWORD&role=entity.%2A"
+            "{pages}3&{snapshot}.seconds={NOW}&{snapshot}.nanos=706000000&{order}=DESC\
+             &account_id={ACCOUNT_ID}&user_id=Mar%C3%ADa%20%26%20co\
+             &grant_flow=GRANT_FLOW_PASSWORD&role=entity.%2A"
         ))]
     );
 }

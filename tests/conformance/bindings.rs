@@ -53,7 +53,11 @@ async fn issue<V: Fixture>(room: &Room<V>, request: &Value) -> Reply {
 }
 
 fn request() -> Value {
-    json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "client_credentials"})
+    json!({
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "grant_type": "client_credentials",
+    })
 }
 
 #[track_caller]

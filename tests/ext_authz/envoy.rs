@@ -101,7 +101,8 @@ impl Harness {
 fn fill(server: &rfc7662::Rfc7662) {
     let enough = json!({
         "active": true, "exp": introspectd_tests::NOW + 1000, "scope": "orders.* x", "roles": ["admin", "a,b"],
-        "aud": ["https://orders"], "sub": "Jos\u{e9}", "client_id": "c", "username": "u", "jti": "j",
+        "aud": ["https://orders"], "sub": "Jos\u{e9}",
+        "client_id": "c", "username": "u", "jti": "j",
         "nested": {"deep": [1, null, true, {"x": "y"}]}
     });
     let with = |name: &str, value: Value| {

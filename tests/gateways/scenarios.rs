@@ -394,8 +394,10 @@ pub(crate) async fn non_ascii_letters_are_forwarded_unchanged<E: Edge>() {
 pub(crate) async fn long_values_are_forwarded_whole<E: Edge>() {
     let harness = Harness::<E>::open().await;
     let long = "a".repeat(2000);
-    let changes = json!({"sub": long, "client_id": long, "username": long, "jti": long, "roles": [long],
-        "scope": format!("orders.read {long}")});
+    let changes = json!({
+        "sub": long, "client_id": long, "username": long, "jti": long, "roles": [long],
+        "scope": format!("orders.read {long}"),
+    });
     harness.provider.vendor().put("token-long", tokens::record(harness.now, &changes));
     // Beside a request that takes room itself.
     let request = Request::get("/orders").header("Cookie", "c".repeat(6000)).bearer("token-long");

@@ -49,7 +49,10 @@ async fn times_are_numbers_in_every_spelling_but_never_text() {
     {
         let body = format!(r#"{{"active":true,"exp":{spelling},"nbf":1.7999E9,"iat":1.7999e9}}"#);
         let answer = harness.answer_to(&format!("spelled-{number}"), body).await.json();
-        let expected = json!({"active": true, "exp": 1_800_003_600, "nbf": 1_799_900_000, "iat": 1_799_900_000, "provider": "sso"});
+        let expected = json!({
+            "active": true, "exp": 1_800_003_600, "nbf": 1_799_900_000, "iat": 1_799_900_000,
+            "provider": "sso",
+        });
         assert_eq!(answer, expected, "{spelling}");
     }
     for (number, text) in ["\"1800003600\"", "true", "[1800003600]", "1e400", "null"].iter().enumerate() {
@@ -80,8 +83,9 @@ async fn extension_numbers_keep_their_digits() {
 async fn lone_surrogate_drops_the_descriptive_member_only() {
     let harness = Harness::open("").await;
     let body = r#"{"active":true,"exp":1800003600,"sub":"alice","name":"Jos\ud800","address":{"street":"\udc00"},"ok":"\ud83d\ude00"}"#;
-    let expected =
-        json!({"active": true, "exp": 1_800_003_600, "sub": "alice", "ok": "\u{1f600}", "provider": "sso"});
+    let expected = json!({
+        "active": true, "exp": 1_800_003_600, "sub": "alice", "ok": "\u{1f600}", "provider": "sso",
+    });
     assert_eq!(harness.answer_to("surrogate-token", body).await.json(), expected);
     for (number, member) in ["sub", "scope", "aud", "cnf", "token_use"].iter().enumerate() {
         let body = format!(r#"{{"active":true,"exp":1800003600,"{member}":"\ud800"}}"#);

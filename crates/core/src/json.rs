@@ -339,8 +339,8 @@ mod tests {
         #[test]
         fn every_spelling_of_an_integer_reads_the_same(number: i32, zeros in 0_usize..5) {
             let tail = "0".repeat(zeros);
-            let spellings = [format!("{number}"), format!("{number}.{tail}0"), format!("{number}{tail}e-{zeros}")];
-            for text in spellings {
+            let (fraction, power) = (format!("{number}.{tail}0"), format!("{number}{tail}e-{zeros}"));
+            for text in [number.to_string(), fraction, power] {
                 prop_assert_eq!(whole_seconds(&text), Some(i64::from(number)), "{}", text);
             }
         }

@@ -152,7 +152,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn grant_without_wildcard_covers_only_itself(granted in "[a-z.]{1,12}", required in "[a-z.*]{1,12}") {
+        fn grant_without_wildcard_covers_only_itself(
+            granted in "[a-z.]{1,12}",
+            required in "[a-z.*]{1,12}",
+        ) {
             prop_assert_eq!(scope(&granted).covers(&scope(&required)), granted == required);
         }
 

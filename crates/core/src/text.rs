@@ -26,8 +26,10 @@ pub fn one_line(text: &str) -> Cow<'_, str> {
 /// Returns true for a character that steers a terminal: controls, changes of the writing direction,
 /// and line breaks.
 pub fn steers_terminal(c: char) -> bool {
-    let turns =
-        matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let turns = matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    );
     c.is_control() || turns || matches!(c, '\u{2028}' | '\u{2029}')
 }
 

@@ -224,7 +224,8 @@ mod tests {
             taken in 1usize..10,
             descending: bool,
         ) {
-            let list: Vec<_> = list.into_iter().map(|((m, h), size)| (place(m, &h), size)).collect();
+            let placed = |((at, handle), size): ((_, String), _)| (place(at, &handle), size);
+            let list: Vec<_> = list.into_iter().map(placed).collect();
             let order = if descending { Order::Descending } else { Order::Ascending };
             let seen = walk(&list, order, Limit { records, bytes }, taken);
             prop_assert!(seen.iter().all(|batch| batch.len() <= records));

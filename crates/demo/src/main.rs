@@ -6,6 +6,7 @@ mod expected;
 mod output;
 mod ports;
 mod print;
+mod records;
 mod scene;
 mod server;
 mod steps;

@@ -99,8 +99,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn texts_cannot_move_between_parts(a in "[a-b]{0,3}", b in "[a-b]{0,3}", c in "[a-b]{0,3}", d in "[a-b]{0,3}") {
-            let hash = |name: &str, text: &str| key().parts().field(name.as_bytes()).last(text.as_bytes());
+        fn texts_cannot_move_between_parts(
+            a in "[a-b]{0,3}",
+            b in "[a-b]{0,3}",
+            c in "[a-b]{0,3}",
+            d in "[a-b]{0,3}",
+        ) {
+            let hash = |name: &str, text: &str| {
+                key().parts().field(name.as_bytes()).last(text.as_bytes())
+            };
             prop_assert_eq!(hash(&a, &b) == hash(&c, &d), (&a, &b) == (&c, &d));
         }
     }

@@ -142,7 +142,8 @@ mod tests {
             held: u32,
         ) {
             let expiry = expiry.map_or(Expiry::Never, Expiry::At);
-            let fact = Fact { record: Some(Record { validity: Validity { status, expiry, nbf }, kept: 7_u8 }) };
+            let validity = Validity { status, expiry, nbf };
+            let fact = Fact { record: Some(Record { validity, kept: 7_u8 }) };
             let stamp = Stamp { number: 9, slot: 1, tags: crate::stamp::Tags::default() };
             let life = Lifetime {
                 fresh: Duration::from_millis(fresh.into()),

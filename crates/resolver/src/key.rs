@@ -132,7 +132,8 @@ mod tests {
     proptest! {
         #[test]
         fn equal_keys_mean_equal_tokens(a in "[a-c]{1,4}", b in "[a-c]{1,4}") {
-            let maker = KeyMaker { tokens: [7; 32].into(), ids: [8; 32].into(), tags: [9; 32].into() };
+            let (tokens, ids, tags) = ([7; 32].into(), [8; 32].into(), [9; 32].into());
+            let maker = KeyMaker { tokens, ids, tags };
             prop_assert_eq!(maker.key(&token(&a)) == maker.key(&token(&b)), a == b);
         }
     }

@@ -41,7 +41,11 @@ async fn retrieve(server: &Simulator<Passport>, id: &str) -> Reply {
 }
 
 async fn create(server: &Simulator<Passport>, secret: &str) -> Reply {
-    let body = json!({"client_id": CLIENT_ID, "client_secret": secret, "grant_type": "client_credentials"});
+    let body = json!({
+        "client_id": CLIENT_ID,
+        "client_secret": secret,
+        "grant_type": "client_credentials",
+    });
     Wire::new(server.address(), "POST", TOKENS).body("application/json", &body.to_string()).reply().await
 }
 

@@ -275,21 +275,26 @@ mod tests {
         #[test]
         fn a_segment_never_leaves_its_place(identifier in "\\PC{0,40}|[ -~]{0,40}") {
             if let Ok(segment) = Segment::parse(&identifier, &[]) {
-                let uri = Address::parse("https://a.example").unwrap().with_segment("/x", &segment).unwrap();
+                let address = Address::parse("https://a.example").unwrap();
+                let uri = address.with_segment("/x", &segment).unwrap();
                 prop_assert_eq!(uri.path().matches('/').count(), 2);
                 prop_assert_eq!(uri.query(), None);
                 let sent = uri.path().strip_prefix("/x/").unwrap();
-                prop_assert_eq!(percent_encoding::percent_decode_str(sent).decode_utf8().unwrap(), identifier);
+                let decoded = percent_encoding::percent_decode_str(sent).decode_utf8().unwrap();
+                prop_assert_eq!(decoded, identifier);
             }
         }
 
         #[test]
         fn a_query_is_read_as_it_was_written(names: Vec<String>, value in "\\PC{0,40}|[ -~]{0,40}") {
             let query: Vec<_> = names.iter().map(|name| (name.as_str(), value.as_str())).collect();
-            let uri = Address::parse("https://a.example").unwrap().with_query("/x", &query).unwrap();
+            let address = Address::parse("https://a.example").unwrap();
+            let uri = address.with_query("/x", &query).unwrap();
             prop_assert_eq!(uri.path(), "/x");
-            let read: Vec<_> = form_urlencoded::parse(uri.query().unwrap().as_bytes()).into_owned().collect();
-            let written: Vec<_> = query.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+            let sent = uri.query().unwrap().as_bytes();
+            let read: Vec<_> = form_urlencoded::parse(sent).into_owned().collect();
+            let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+            let written: Vec<_> = query.iter().map(owned).collect();
             prop_assert_eq!(read, written);
         }
     }

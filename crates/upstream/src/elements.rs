@@ -292,7 +292,8 @@ mod tests {
             values in prop::collection::vec(any_value(), 0..5),
             lengths in prop::collection::vec(1usize..20, 1..8),
         ) {
-            let text = json!(values.into_iter().map(|value| json!({"v": value})).collect::<Vec<_>>()).to_string();
+            let objects: Vec<_> = values.into_iter().map(|value| json!({"v": value})).collect();
+            let text = json!(objects).to_string();
             prop_assert_eq!(
                 read(text.as_bytes(), &lengths).unwrap(),
                 serde_json::from_str::<Vec<Object>>(&text).unwrap()

@@ -99,7 +99,10 @@ fn of_certificate(error: &CertificateError) -> Unreachable {
         Unreachable::Expired
     } else if matches!(error, CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) {
         Unreachable::NotYetValid
-    } else if matches!(error, CertificateError::Other(error) if format!("{error:?}").contains(CA_AS_SERVER)) {
+    } else if matches!(
+        error,
+        CertificateError::Other(error) if format!("{error:?}").contains(CA_AS_SERVER)
+    ) {
         Unreachable::AuthorityCertificate
     } else {
         Unreachable::Certificate

@@ -51,7 +51,11 @@ impl Harness {
 
     /// Configuration of each client.
     pub(crate) fn wanted(&self, secret: &str) -> Value {
-        json!({"introspection_url": self.introspection_url(), "client_id": CALLER, "client_secret": secret})
+        json!({
+            "introspection_url": self.introspection_url(),
+            "client_id": CALLER,
+            "client_secret": secret,
+        })
     }
 
     /// Sends a request with this token to a client.

@@ -103,7 +103,11 @@ impl Fixture for Passport {
     }
 
     fn minimal(end: i64) -> Value {
-        json!({"token_id": Self::ACTIVE, "created_at": "2027-01-15T08:00:00Z", "expires_in": end - NOW})
+        json!({
+            "token_id": Self::ACTIVE,
+            "created_at": "2027-01-15T08:00:00Z",
+            "expires_in": end - NOW,
+        })
     }
 
     fn minimal_active(end: i64) -> Value {

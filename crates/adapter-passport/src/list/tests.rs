@@ -1,8 +1,9 @@
+mod paging;
+mod requests;
+
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 const SAMPLE: &str = include_str!("../../testdata/list.json");
 /// Second of the sample's `first_request_timestamp`.
@@ -46,65 +47,6 @@ fn vendors_sample_is_read() {
     assert_eq!(first.scope.iter().count(), 3);
     assert_eq!((after_first, after_second), (&position(1, 1), &position(1, 2)));
     assert_eq!(batch.next, Some(position(2, 0)));
-}
-
-#[test]
-fn query_has_the_vendors_parameters() {
-    let query = |listing: &Listing, from: Option<&Position>| {
-        let pairs = Page::of(listing, from).unwrap().unwrap().query();
-        pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
-    };
-    assert_eq!(
-        query(&Listing::default(), None),
-        "page_params.page_size=50&page_params.page_number=1&order_params.order_key=created_at\
-         &order_params.order_direction=ASC"
-    );
-    let mut listing = filtered(|filters| {
-        filters.account_id = Some("a".to_owned());
-        filters.user_id = Some("u".to_owned());
-        filters.role = Some("r".to_owned());
-        filters.grant_type = Some("client_credentials".to_owned());
-    });
-    listing.order = Order::Descending;
-    assert_eq!(
-        query(&listing, Some(&position(7, 3))),
-        "page_params.page_size=50&page_params.page_number=7\
-         &page_params.first_request_timestamp.seconds=1757542990\
-         &page_params.first_request_timestamp.nanos=800000000\
-         &order_params.order_key=created_at&order_params.order_direction=DESC\
-         &account_id=a&user_id=u&grant_flow=GRANT_FLOW_CLIENT_CREDENTIALS&role=r"
-    );
-}
-
-#[test]
-fn filters_translate_to_page_requests() {
-    let page = |listing: &Listing| Page::of(listing, None).map(|page| page.and_then(|it| it.grant_flow));
-    let some = || Some("x".to_owned());
-    let user = |listing: &Listing| Page::of(listing, None).unwrap().and_then(|it| it.user.map(str::to_owned));
-    assert_eq!(user(&filtered(|it| it.owner = some())), some());
-    assert_eq!(user(&filtered(|it| (it.owner, it.user_id) = (some(), Some("y".to_owned())))), None);
-    assert_eq!(page(&filtered(|it| it.client_id = some())), Err(Failure::Unsupported));
-    let after = Position::After { millis: 0, handle: String::new() };
-    assert_eq!(Page::of(&Listing::default(), Some(&after)).err(), Some(Failure::Unsupported));
-    for (grant_type, flow) in [
-        ("password", Some("GRANT_FLOW_PASSWORD")),
-        ("GRANT_FLOW_LOGIN", Some("GRANT_FLOW_LOGIN")),
-        ("GRANT_FLOW_ENTITY_SETUP", Some("GRANT_FLOW_ENTITY_SETUP")),
-        ("refresh_token", None),
-        ("", None),
-    ] {
-        let listing = filtered(|it| it.grant_type = Some(grant_type.to_owned()));
-        assert_eq!(page(&listing), Ok(flow), "{grant_type}");
-        assert_eq!(Page::of(&listing, None).unwrap().is_some(), flow.is_some(), "{grant_type}");
-    }
-    for set in [
-        |it: &mut Filters, empty| it.role = empty,
-        |it: &mut Filters, empty| it.user_id = empty,
-        |it: &mut Filters, empty| it.owner = empty,
-        |it: &mut Filters, empty| it.account_id = empty,
-    ] {
-        assert!(Page::of(&filtered(|it| set(it, Some(String::new()))), None).unwrap().is_none());
-    }
 }
 
 #[test]
@@ -237,97 +179,7 @@ fn invalid_lists_are_refused() {
     assert_eq!(read_from(&Listing::default(), None, &doubled), member("tokens"));
 }
 
-/// Vendor by its documentation that issues tokens while its list is read.
-#[derive(Debug)]
-struct Vendor {
-    /// Creation time of each token in milliseconds since 1970. Its index is its id.
-    created: Vec<i64>,
-    now: i64,
-    /// Most records per response, whatever is requested.
-    largest_page: usize,
-    counts_pages: bool,
-    tells_as_of: bool,
-}
-
-impl Vendor {
-    fn answer(&self, query: &[(&str, String)]) -> String {
-        let asked = |wanted: &str| query.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
-        let number = |name: &str| asked(name).map(|value| value.parse::<i64>().unwrap());
-        let as_of = number("page_params.first_request_timestamp.seconds").map_or(self.now, |seconds| {
-            seconds * 1000 + number("page_params.first_request_timestamp.nanos").unwrap() / 1_000_000
-        });
-        let mut known: Vec<_> = (0..self.created.len()).filter(|id| self.created[*id] <= as_of).collect();
-        known.sort_by_key(|id| self.created[*id]);
-        if asked("order_params.order_direction").unwrap() == "DESC" {
-            known.reverse();
-        }
-        let size = self.largest_page.min(asked("page_params.page_size").unwrap().parse().unwrap());
-        let page = number("page_params.page_number").unwrap();
-        let skipped = size * usize::try_from(page - 1).unwrap();
-        let records = known.iter().skip(skipped).take(size).map(|id| {
-            json!({"token_id": id.to_string(), "created_at": rfc3339(self.created[*id]), "expires_in": 60})
-        });
-        let mut info = json!({"total_elements": known.len(), "current_page": page});
-        if self.counts_pages {
-            info["total_pages"] = json!(known.len().div_ceil(size));
-        }
-        if self.tells_as_of {
-            info["first_request_timestamp"] = json!(rfc3339(as_of));
-        }
-        json!({"pagination_info": info, "tokens": records.collect::<Vec<_>>()}).to_string()
-    }
-}
-
-fn rfc3339(millis: i64) -> String {
-    let time = OffsetDateTime::from_unix_timestamp_nanos(i128::from(millis) * 1_000_000).unwrap();
-    time.format(&Rfc3339).unwrap()
-}
-
 proptest! {
-    #[test]
-    fn every_record_is_seen_once_while_others_are_issued(
-        ages in prop::collection::vec(0i64..4000, 0..140),
-        largest_page in 1usize..60,
-        counts_pages: bool,
-        tells_as_of: bool,
-        descending: bool,
-        cuts in prop::collection::vec(1usize..30, 1..8),
-        issued in prop::collection::vec(0usize..3, 1..8),
-    ) {
-        let now = NOW * 1000 + 337;
-        let created: Vec<_> = ages.iter().map(|age| now - age).collect();
-        let mut vendor = Vendor { created, now, largest_page, counts_pages, tells_as_of };
-        let mut listing = Listing::default();
-        if descending {
-            listing.order = Order::Descending;
-        }
-        let mut from = None;
-        let mut seen = Vec::new();
-        for step in 0.. {
-            let page = Page::of(&listing, from.as_ref()).unwrap().unwrap();
-            let asked_at = Timestamp::from_millis(now).unwrap();
-            let batch = page.read(vendor.answer(&page.query()).as_bytes(), asked_at).unwrap();
-            // Who reads takes all of it, or goes on in its middle.
-            let cut = cuts[step % cuts.len()];
-            from = if cut < batch.records.len() { Some(batch.records[cut - 1].1.clone()) } else { batch.next };
-            seen.extend(batch.records.into_iter().take(cut).map(|(token, _)| token.jti.unwrap()));
-            if from.is_none() {
-                break;
-            }
-            // Our clock has a resolution of one second.
-            vendor.now += if tells_as_of { 1 } else { 1000 };
-            vendor.created.extend(vec![vendor.now; issued[step % issued.len()]]);
-        }
-        let mut ids: Vec<usize> = seen.iter().map(|id| id.parse().unwrap()).collect();
-        let mut times: Vec<_> = ids.iter().map(|id| vendor.created[*id]).collect();
-        if descending {
-            times.reverse();
-        }
-        prop_assert!(times.is_sorted());
-        ids.sort_unstable();
-        prop_assert_eq!(ids, (0..ages.len()).collect::<Vec<_>>());
-    }
-
     #[test]
     fn reading_never_panics(body: Vec<u8>, info in "\\PC{0,40}", record in "\\PC{0,40}") {
         let listing = Listing::default();

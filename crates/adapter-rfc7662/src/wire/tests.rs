@@ -216,7 +216,10 @@ proptest! {
     fn secrets_are_never_kept(secret in "[A-Za-z0-9]{16,40}", echo in "[a-z]{1,12}") {
         let token = token(read_with(|record| {
             record["access_token"] = json!(secret);
-            record["nested"] = json!({"a": [{"refresh_token": secret}], "access_token": {"x": secret}});
+            record["nested"] = json!({
+                "a": [{"refresh_token": secret}],
+                "access_token": {"x": secret},
+            });
             record[format!("x_{echo}")] = json!([TOKEN, {"token": TOKEN}]);
             record["username"] = json!(TOKEN);
         }));

@@ -283,8 +283,8 @@ mod tests {
                         1 => record["scopes"] = json!(["public", secrets[echo]]),
                         2 => record["scopes"] = json!(secrets[echo]),
                         _ => {
-                            let member = ["owner", "client", "id", "grantType", "classification"][place - 3];
-                            record[member] = json!(secrets[echo]);
+                            let names = ["owner", "client", "id", "grantType", "classification"];
+                            record[names[place - 3]] = json!(secrets[echo]);
                         }
                     }
                 }

@@ -18,13 +18,14 @@ struct Authority {
     delay: AtomicU64,
 }
 
+type Replying = Pin<Box<dyn Future<Output = Reply> + Send>>;
+
 /// A fake authorization server: every token is active.
 ///
 /// `POST /introspect` for those who hand its answer on, `POST /facts` for introspectd (see
 /// [`Reader`]); `DELETE` of anything revokes it; `GET /count` tells how often either was asked,
 /// `POST /delay?MILLISECONDS` makes it slow, `POST /reset` undoes both.
-pub(super) fn service()
--> impl Fn(Request<Incoming>) -> Pin<Box<dyn Future<Output = Reply> + Send>> + Clone + Send + 'static {
+pub(super) fn service() -> impl Fn(Request<Incoming>) -> Replying + Clone + Send + 'static {
     let authority = Arc::new(Authority::default());
     move |request| {
         let authority = Arc::clone(&authority);

@@ -82,7 +82,11 @@ proptest! {
     ) {
         let lister = |(called, (it, is_down)): (usize, &(Scripted, bool))| {
             let lister = it.lister(called);
-            if *is_down { lister.that_fails([(); 1000].map(|()| Some(Failure::Timeout))) } else { lister }
+            if *is_down {
+                lister.that_fails([(); 1000].map(|()| Some(Failure::Timeout)))
+            } else {
+                lister
+            }
         };
         let lists = ListBench::new(providers.iter().enumerate().map(lister).collect());
         let scripts: Vec<_> = providers.iter().map(|(it, _)| it.clone()).collect();
@@ -93,7 +97,8 @@ proptest! {
             assert_eq!(last.retry.len(), last.failures.len());
             assert!(pages.iter().all(|page| page.next.is_empty() || page.retry.is_empty()));
         };
-        tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(walking);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.unwrap().block_on(walking);
     }
 
     #[test]
@@ -103,8 +108,8 @@ proptest! {
         descending: bool,
     ) {
         let mut seen = walk(&providers, &sizes, descending);
-        let mut expected: Vec<_> =
-            providers.iter().enumerate().flat_map(|(called, it)| it.records(called)).map(|it| id(&it)).collect();
+        let records = providers.iter().enumerate().flat_map(|(called, it)| it.records(called));
+        let mut expected: Vec<_> = records.map(|it| id(&it)).collect();
         seen.sort();
         expected.sort();
         prop_assert_eq!(seen, expected);
@@ -123,7 +128,9 @@ proptest! {
         let seen = walk(&providers, &sizes, descending);
         let mut expected: Vec<_> =
             providers.iter().enumerate().flat_map(|(called, it)| it.records(called)).collect();
-        expected.sort_by_key(|(time, called, place)| (if descending { -time } else { *time }, *called, *place));
+        expected.sort_by_key(|(time, called, place)| {
+            (if descending { -time } else { *time }, *called, *place)
+        });
         prop_assert_eq!(seen, expected.iter().map(id).collect::<Vec<_>>());
     }
 }

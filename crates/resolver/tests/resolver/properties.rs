@@ -200,7 +200,8 @@ proptest! {
     ) {
         block_on(async {
             let clock = Arc::new(ManualClock::at(at(0)));
-            let (answering, explaining) = (world.deploy(limits, &clock), world.deploy(limits, &clock));
+            let answering = world.deploy(limits, &clock);
+            let explaining = world.deploy(limits, &clock);
             for step in steps {
                 match step {
                     Step::Ask(request) => {
@@ -225,7 +226,8 @@ proptest! {
     ) {
         block_on(async {
             let clock = Arc::new(ManualClock::at(at(0)));
-            let (answering, explaining) = (world.deploy(LIMITS, &clock), world.deploy(LIMITS, &clock));
+            let answering = world.deploy(LIMITS, &clock);
+            let explaining = world.deploy(LIMITS, &clock);
             for request in requests {
                 world.verdict(&answering, &request).await;
                 // One active answer settles it while other questions are under way. What they find decides who is asked

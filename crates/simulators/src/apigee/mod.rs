@@ -8,7 +8,7 @@
 //! |---|---|
 //! | `GET /oauth2/accesstokens/{token}` | the record |
 //! | `GET /oauth2/accesstokens` (or with a slash) | how many tokens there are |
-//! | `POST /oauth2/accesstokens/{token}?action=approve\|revoke[&cascade=true]` | changes the status |
+//! | `POST /oauth2/accesstokens/{token}?action=…[&cascade=true]` | `approve` or `revoke` it |
 //! | `POST /oauth2/accesstokens/{token}` | updates `attributes` and `scope` |
 //! | `DELETE /oauth2/accesstokens/{token}` | deletes, and answers the record as it was |
 //! | `GET /oauth2/search?app=…&enduser=…` | a list of live token values |

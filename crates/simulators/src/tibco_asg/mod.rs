@@ -6,11 +6,11 @@
 //!
 //! | request | answer |
 //! |---|---|
-//! | `GET /asg/oauth2/access_token/{token}` | the record; no credentials needed, as in every example |
+//! | `GET /asg/oauth2/access_token/{token}` | the record; no credentials, as in every example |
 //! | `GET …/access_token/owners` | an array of all tokens with their secrets; Basic |
-//! | `GET …/access_token/owners/{owner}` and `…/access_token/{owner}` | an array of one owner's tokens; Basic |
+//! | `GET …/access_token/owners/{owner}`, `…/access_token/{owner}` | one owner's tokens; Basic |
 //! | `DELETE …/access_token/{token}` | revokes, and answers the record as it was; Basic |
-//! | `POST …/access_token?grant_type=client\|refresh_token&client_id=…&client_secret=…` | creates a token |
+//! | `POST …/access_token?grant_type=…&client_id=…&client_secret=…` | creates a token |
 //!
 //! Like a servlet container it cuts `;parameters` from segments, decodes `%2F` and resolves dots
 //! before it looks for `owners`, in any case (assumed). Expired records stay, and still say
@@ -154,7 +154,12 @@ impl TibcoAsg {
         let refresh = format!("T1amGR21.IdKM.{}", fresh::hex(32));
         sample::set(&mut record, "refreshToken", json!(refresh));
         self.put(&token, record);
-        let answer = json!({"expires_in": 3600, "token_type": "Bearer", "refresh_token": refresh, "access_token": token});
+        let answer = json!({
+            "expires_in": 3600,
+            "token_type": "Bearer",
+            "refresh_token": refresh,
+            "access_token": token,
+        });
         json(200, answer)
     }
 }

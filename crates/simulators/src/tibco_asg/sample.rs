@@ -51,8 +51,12 @@ pub(super) fn fill(records: &Records, now: SystemTime) {
     set(&mut johns, "grantType", json!("password"));
     put(SCOPE_STRING, johns);
     let resource = "http://api.example.com/reviews";
-    let answer =
-        json!({"access_token": RFC_SHAPE, "expires_in": 3600, "resource_uri": resource, "scope": "reviews"});
+    let answer = json!({
+        "access_token": RFC_SHAPE,
+        "expires_in": 3600,
+        "resource_uri": resource,
+        "scope": "reviews",
+    });
     put(RFC_SHAPE, answer);
 }
 

@@ -289,8 +289,8 @@ async fn a_question_dropped_in_the_queue_leaves_the_others_in_it() {
 async fn the_client_authenticates_to_its_token_endpoint_as_configured() {
     // "introspectd:sso-demo-secret"
     let basic = Some("Basic aW50cm9zcGVjdGQ6c3NvLWRlbW8tc2VjcmV0");
-    let posted =
-        "grant_type=client_credentials&scope=a+b&client_id=introspectd&client_secret=sso-demo-secret";
+    let posted = "grant_type=client_credentials&scope=a+b\
+                  &client_id=introspectd&client_secret=sso-demo-secret";
     for (more, authorization, body) in [
         ("", basic, "grant_type=client_credentials"),
         (", client_auth = \"basic\", scope = \"a b\"", basic, "grant_type=client_credentials&scope=a+b"),
