@@ -17,7 +17,10 @@ const MIB: usize = 1024 * 1024;
 #[tokio::test]
 async fn list_of_two_hundred_mebibytes_uses_little_memory() {
     let adapter = Adapter::<TibcoAsg>::open().await;
-    let listing = Listing { order: Order::Descending, ..Listing::default() };
+    let listing = Listing {
+        order: Order::Descending,
+        ..Listing::default()
+    };
     adapter.server.next(Fault::Pieces(long_list(MIB)));
     adapter.list(&listing, None).await.unwrap();
     adapter.server.next(Fault::Pieces(long_list(200 * MIB)));
@@ -43,7 +46,10 @@ fn peak_since_now() -> usize {
 /// The most memory that the process has held, in bytes.
 fn peak() -> usize {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))
+        .unwrap();
     let kib: usize = line.trim().trim_end_matches(" kB").parse().unwrap();
     kib * 1024
 }

@@ -13,7 +13,8 @@ use introspectd_core::{
     BadAnswer, Batch, Failure, Filters, Instant, Listing, Order, Outage, Position, State, Timestamp,
 };
 use introspectd_simulators::tibco_asg::{
-    ACTIVE, CLIENT_ID, CLIENT_SECRET, EXPIRED, INACTIVE, OWNER, OWNER_DN, REFRESH_TOKEN, SCOPE_STRING,
+    ACTIVE, CLIENT_ID, CLIENT_SECRET, EXPIRED, INACTIVE, OWNER, OWNER_DN, REFRESH_TOKEN,
+    SCOPE_STRING,
 };
 use introspectd_simulators::{Answer, Fault, Simulator, tibco_asg};
 use introspectd_tests::{Adapter, NOW, Sent, TibcoAsg, basic, now, provider};
@@ -27,7 +28,15 @@ async fn list(
     filters: Filters,
     from: Option<&Position>,
 ) -> Result<Batch, Failure> {
-    adapter.list(&Listing { filters, order: Order::Ascending }, from).await
+    adapter
+        .list(
+            &Listing {
+                filters,
+                order: Order::Ascending,
+            },
+            from,
+        )
+        .await
 }
 
 async fn list_all(adapter: &Adapter<TibcoAsg>) -> Result<Batch, Failure> {
@@ -35,21 +44,33 @@ async fn list_all(adapter: &Adapter<TibcoAsg>) -> Result<Batch, Failure> {
 }
 
 fn owned_by(owner: &str) -> Filters {
-    Filters { owner: Some(owner.to_owned()), ..Filters::default() }
+    Filters {
+        owner: Some(owner.to_owned()),
+        ..Filters::default()
+    }
 }
 
 /// The ids of the records of these tokens.
 fn ids(adapter: &Adapter<TibcoAsg>, tokens: &[&str]) -> Vec<String> {
     let mut ids: Vec<_> = tokens
         .iter()
-        .map(|token| adapter.server.vendor().record(token).unwrap()["id"].as_str().unwrap().to_owned())
+        .map(|token| {
+            adapter.server.vendor().record(token).unwrap()["id"]
+                .as_str()
+                .unwrap()
+                .to_owned()
+        })
         .collect();
     ids.sort();
     ids
 }
 
 fn listed(batch: &Batch) -> Vec<String> {
-    let mut ids: Vec<_> = batch.records.iter().map(|(token, _)| token.jti.clone().unwrap()).collect();
+    let mut ids: Vec<_> = batch
+        .records
+        .iter()
+        .map(|(token, _)| token.jti.clone().unwrap())
+        .collect();
     ids.sort();
     ids
 }
@@ -65,12 +86,31 @@ async fn all_tokens_are_listed_with_their_members() {
     let batch = list_all(&adapter).await.unwrap();
     assert_eq!(adapter.sent(), [question(ALL)]);
     assert_eq!(batch.next, None);
-    assert_eq!(listed(&batch), ids(&adapter, &[ACTIVE, EXPIRED, INACTIVE, SCOPE_STRING]));
+    assert_eq!(
+        listed(&batch),
+        ids(&adapter, &[ACTIVE, EXPIRED, INACTIVE, SCOPE_STRING])
+    );
     // The oldest is past its end. Of the others the list does not say whether they are good.
     let now = Timestamp::from_seconds(NOW).unwrap();
-    let states: Vec<_> = batch.records.iter().map(|(token, _)| token.state(now)).collect();
-    assert_eq!(states, [State::Expired, State::Unknown, State::Unknown, State::Unknown]);
-    let johns = batch.records.iter().find(|(token, _)| token.sub.as_deref() == Some(OWNER_DN)).unwrap();
+    let states: Vec<_> = batch
+        .records
+        .iter()
+        .map(|(token, _)| token.state(now))
+        .collect();
+    assert_eq!(
+        states,
+        [
+            State::Expired,
+            State::Unknown,
+            State::Unknown,
+            State::Unknown
+        ]
+    );
+    let johns = batch
+        .records
+        .iter()
+        .find(|(token, _)| token.sub.as_deref() == Some(OWNER_DN))
+        .unwrap();
     assert_eq!(johns.0.client_id.as_deref(), Some(OWNER));
     assert_eq!(johns.0.scope.to_string(), "reviews public");
     assert_eq!(johns.0.exp().unwrap().seconds(), NOW + 3600);
@@ -80,7 +120,14 @@ async fn all_tokens_are_listed_with_their_members() {
 async fn lists_contain_no_secrets() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     let kept = format!("{:?}", list_all(&adapter).await.unwrap());
-    for secret in [ACTIVE, EXPIRED, INACTIVE, SCOPE_STRING, REFRESH_TOKEN, CLIENT_SECRET] {
+    for secret in [
+        ACTIVE,
+        EXPIRED,
+        INACTIVE,
+        SCOPE_STRING,
+        REFRESH_TOKEN,
+        CLIENT_SECRET,
+    ] {
         assert!(!kept.contains(secret), "{kept}");
     }
 }
@@ -96,14 +143,23 @@ async fn owner_lists_use_either_documented_form() {
         (vec![], vec![&form_a]),
         (vec![Answer::html(404)], vec![&form_a, &form_b]),
         (vec![unknown()], vec![&form_a, &form_b]),
-        (vec![Answer::html(404), unknown()], vec![&form_a, &form_b, &ALL.to_owned()]),
+        (
+            vec![Answer::html(404), unknown()],
+            vec![&form_a, &form_b, &ALL.to_owned()],
+        ),
     ] {
         for refusal in refusals {
             adapter.server.next(Fault::Answer(refusal));
         }
         let batch = list(&adapter, owned_by(OWNER_DN), None).await.unwrap();
         assert_eq!(listed(&batch), johns);
-        assert_eq!(adapter.sent(), asked.into_iter().map(|target| question(target)).collect::<Vec<_>>());
+        assert_eq!(
+            adapter.sent(),
+            asked
+                .into_iter()
+                .map(|target| question(target))
+                .collect::<Vec<_>>()
+        );
     }
 }
 
@@ -121,26 +177,43 @@ async fn user_filter_is_the_owner_filter() {
         assert_eq!(adapter.sent(), [question(&format!("{ALL}/{JOHNS}"))]);
     }
     // No token is of two.
-    assert_eq!(list(&adapter, user(Some(OWNER), OWNER_DN), None).await, Ok(Batch::default()));
+    assert_eq!(
+        list(&adapter, user(Some(OWNER), OWNER_DN), None).await,
+        Ok(Batch::default())
+    );
     assert_eq!(adapter.sent(), []);
 }
 
 #[tokio::test]
 async fn owner_without_tokens_has_an_empty_list() {
     let adapter = Adapter::<TibcoAsg>::open().await;
-    assert_eq!(list(&adapter, owned_by("nobody"), None).await, Ok(Batch::default()));
+    assert_eq!(
+        list(&adapter, owned_by("nobody"), None).await,
+        Ok(Batch::default())
+    );
     // Also where the server does not know how to list one owner's: the whole list has none of
     // theirs.
     adapter.server.next(Fault::Answer(Answer::html(404)));
-    assert_eq!(list(&adapter, owned_by("nobody"), None).await, Ok(Batch::default()));
+    assert_eq!(
+        list(&adapter, owned_by("nobody"), None).await,
+        Ok(Batch::default())
+    );
     assert_eq!(adapter.sent().len(), 1 + 3);
 }
 
 #[tokio::test]
 async fn owner_unfit_for_a_url_is_filtered_from_all() {
-    for owner in
-        [r"CN=Doe\, John,OU=Users", "a/../b", "x;y", "owners", "OWNERS.", "..", "", "a%2Fb", "a\r\nb"]
-    {
+    for owner in [
+        r"CN=Doe\, John,OU=Users",
+        "a/../b",
+        "x;y",
+        "owners",
+        "OWNERS.",
+        "..",
+        "",
+        "a%2Fb",
+        "a\r\nb",
+    ] {
         let adapter = Adapter::<TibcoAsg>::open().await;
         let mut record = adapter.server.vendor().record(ACTIVE).unwrap();
         record["owner"] = json!(owner);
@@ -159,8 +232,13 @@ async fn foreign_tokens_in_an_owners_list_are_left_out() {
         {"id": "c"}, {"id": "d", "owner": ["john"]},
         {"id": "e", "owner": "john", "accessToken": "john"},
     ]);
-    adapter.server.next(Fault::Answer(Answer::json(200, everybodys)));
-    assert_eq!(listed(&list(&adapter, owned_by("john"), None).await.unwrap()), ["a"]);
+    adapter
+        .server
+        .next(Fault::Answer(Answer::json(200, everybodys)));
+    assert_eq!(
+        listed(&list(&adapter, owned_by("john"), None).await.unwrap()),
+        ["a"]
+    );
 }
 
 #[tokio::test]
@@ -177,9 +255,18 @@ async fn client_filter_is_applied_locally() {
     let mut record = adapter.server.vendor().record(INACTIVE).unwrap();
     record["client"] = json!("reviews-app");
     adapter.server.vendor().put(INACTIVE, record);
-    let filters = Filters { client_id: Some("reviews-app".to_owned()), ..Filters::default() };
-    assert_eq!(listed(&list(&adapter, filters.clone(), None).await.unwrap()), ids(&adapter, &[INACTIVE]));
-    let johns = Filters { owner: Some(OWNER_DN.to_owned()), ..filters };
+    let filters = Filters {
+        client_id: Some("reviews-app".to_owned()),
+        ..Filters::default()
+    };
+    assert_eq!(
+        listed(&list(&adapter, filters.clone(), None).await.unwrap()),
+        ids(&adapter, &[INACTIVE])
+    );
+    let johns = Filters {
+        owner: Some(OWNER_DN.to_owned()),
+        ..filters
+    };
     assert_eq!(list(&adapter, johns, None).await, Ok(Batch::default()));
 }
 
@@ -188,15 +275,37 @@ async fn unsupported_filters_send_no_request() {
     let adapter = Adapter::<TibcoAsg>::open().await;
     let word = || Some("x".to_owned());
     for filters in [
-        Filters { account_id: word(), ..Filters::default() },
-        Filters { grant_type: word(), ..owned_by(OWNER) },
-        Filters { role: word(), ..Filters::default() },
+        Filters {
+            account_id: word(),
+            ..Filters::default()
+        },
+        Filters {
+            grant_type: word(),
+            ..owned_by(OWNER)
+        },
+        Filters {
+            role: word(),
+            ..Filters::default()
+        },
     ] {
-        assert_eq!(list(&adapter, filters, None).await, Err(Failure::Unsupported));
+        assert_eq!(
+            list(&adapter, filters, None).await,
+            Err(Failure::Unsupported)
+        );
     }
-    let as_of = Instant { second: Timestamp::MIN, nanos: 0 };
-    let page = Position::Page { number: 1, taken: 0, as_of };
-    assert_eq!(list(&adapter, Filters::default(), Some(&page)).await, Err(Failure::Unsupported));
+    let as_of = Instant {
+        second: Timestamp::MIN,
+        nanos: 0,
+    };
+    let page = Position::Page {
+        number: 1,
+        taken: 0,
+        as_of,
+    };
+    assert_eq!(
+        list(&adapter, Filters::default(), Some(&page)).await,
+        Err(Failure::Unsupported)
+    );
     assert_eq!(adapter.sent(), []);
 }
 
@@ -204,17 +313,50 @@ async fn unsupported_filters_send_no_request() {
 async fn failed_list_is_not_an_empty_list() {
     let unknown = json!({"error": "invalid_grant"});
     for (fault, failure) in [
-        (Fault::Answer(Answer::json(200, json!({}))), BadAnswer::NotAnArray.into()),
-        (Fault::Answer(Answer::json(200, Value::Null)), BadAnswer::NotAnArray.into()),
-        (Fault::Answer(Answer::empty(200)), BadAnswer::NotAnArray.into()),
-        (Fault::Answer(Answer::html(200)), BadAnswer::NotAnArray.into()),
-        (Fault::Answer(Answer::json(200, json!([{}]))), BadAnswer::member("id").into()),
-        (Fault::Answer(Answer::empty(204)), BadAnswer::Status(204).into()),
-        (Fault::Answer(Answer::html(404)), BadAnswer::Status(404).into()),
-        (Fault::Answer(Answer::json(400, unknown)), BadAnswer::Status(400).into()),
-        (Fault::Answer(Answer::html(401)), BadAnswer::Credentials(401).into()),
-        (Fault::Answer(Answer::html(500)), BadAnswer::Status(500).into()),
-        (Fault::Answer(Answer::redirect("/")), BadAnswer::Redirect(302).into()),
+        (
+            Fault::Answer(Answer::json(200, json!({}))),
+            BadAnswer::NotAnArray.into(),
+        ),
+        (
+            Fault::Answer(Answer::json(200, Value::Null)),
+            BadAnswer::NotAnArray.into(),
+        ),
+        (
+            Fault::Answer(Answer::empty(200)),
+            BadAnswer::NotAnArray.into(),
+        ),
+        (
+            Fault::Answer(Answer::html(200)),
+            BadAnswer::NotAnArray.into(),
+        ),
+        (
+            Fault::Answer(Answer::json(200, json!([{}]))),
+            BadAnswer::member("id").into(),
+        ),
+        (
+            Fault::Answer(Answer::empty(204)),
+            BadAnswer::Status(204).into(),
+        ),
+        (
+            Fault::Answer(Answer::html(404)),
+            BadAnswer::Status(404).into(),
+        ),
+        (
+            Fault::Answer(Answer::json(400, unknown)),
+            BadAnswer::Status(400).into(),
+        ),
+        (
+            Fault::Answer(Answer::html(401)),
+            BadAnswer::Credentials(401).into(),
+        ),
+        (
+            Fault::Answer(Answer::html(500)),
+            BadAnswer::Status(500).into(),
+        ),
+        (
+            Fault::Answer(Answer::redirect("/")),
+            BadAnswer::Redirect(302).into(),
+        ),
         (Fault::Truncate, BadAnswer::Truncated.into()),
         (Fault::HangUp, Failure::outage(Outage::Closed)),
     ] {
@@ -238,7 +380,9 @@ async fn failed_list_is_not_an_empty_list() {
 #[tokio::test]
 async fn paging_meets_each_record_once_in_order() {
     const RECORDS: i64 = 450;
-    let server = Simulator::start(tibco_asg::TibcoAsg::new(now())).await.unwrap();
+    let server = Simulator::start(tibco_asg::TibcoAsg::new(now()))
+        .await
+        .unwrap();
     let provider = provider(&format!("{}\ntimeout = \"60s\"", section(&server)));
     // Seven of each time, the least of all without any, and in no order.
     let records = (0..RECORDS).map(|number| {
@@ -249,18 +393,31 @@ async fn paging_meets_each_record_once_in_order() {
     });
     server.always(Fault::Answer(Answer::json(200, records.collect())));
     for order in [Order::Ascending, Order::Descending] {
-        let listing = Listing { filters: Filters::default(), order };
+        let listing = Listing {
+            filters: Filters::default(),
+            order,
+        };
         let mut from = None;
         let mut numbers = Vec::new();
         let mut batches = 0;
         loop {
-            let batch = provider.lists().unwrap().list(&listing, from.as_ref()).await.unwrap();
+            let batch = provider
+                .lists()
+                .unwrap()
+                .list(&listing, from.as_ref())
+                .await
+                .unwrap();
             assert!(!format!("{batch:?}").contains("hidden"));
             numbers.extend(batch.records.iter().map(|(token, _)| jti(token)));
             batches += 1;
             // Each record's position is where the list goes on after it.
             let (_, middle) = &batch.records[batch.records.len() / 2];
-            let rest = provider.lists().unwrap().list(&listing, Some(middle)).await.unwrap();
+            let rest = provider
+                .lists()
+                .unwrap()
+                .list(&listing, Some(middle))
+                .await
+                .unwrap();
             assert_eq!(rest.records[0], batch.records[batch.records.len() / 2 + 1]);
             from = batch.next;
             if from.is_none() {

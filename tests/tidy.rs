@@ -22,20 +22,72 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("introspectd-files", &[]),
     ("introspectd-keys", &[]),
     ("introspectd-settings", &["introspectd-files"]),
-    ("introspectd-upstream", &["introspectd-core", "introspectd-settings", "introspectd-files"]),
-    (ADAPTER, &["introspectd-upstream", "introspectd-core", "introspectd-settings"]),
-    ("introspectd-bindings", &["introspectd-core", "introspectd-keys"]),
-    ("introspectd-resolver", &["introspectd-core", "introspectd-keys"]),
+    (
+        "introspectd-upstream",
+        &[
+            "introspectd-core",
+            "introspectd-settings",
+            "introspectd-files",
+        ],
+    ),
+    (
+        ADAPTER,
+        &[
+            "introspectd-upstream",
+            "introspectd-core",
+            "introspectd-settings",
+        ],
+    ),
+    (
+        "introspectd-bindings",
+        &["introspectd-core", "introspectd-keys"],
+    ),
+    (
+        "introspectd-resolver",
+        &["introspectd-core", "introspectd-keys"],
+    ),
     // Of core, the clock alone.
-    ("introspectd-server", &["introspectd-core", "introspectd-files"]),
-    ("introspectd-service", &["introspectd-resolver", "introspectd-core", "introspectd-keys"]),
-    ("introspectd-audit", &["introspectd-service", "introspectd-core"]),
-    ("introspectd-front", &["introspectd-service", "introspectd-server", "introspectd-core"]),
+    (
+        "introspectd-server",
+        &["introspectd-core", "introspectd-files"],
+    ),
+    (
+        "introspectd-service",
+        &[
+            "introspectd-resolver",
+            "introspectd-core",
+            "introspectd-keys",
+        ],
+    ),
+    (
+        "introspectd-audit",
+        &["introspectd-service", "introspectd-core"],
+    ),
+    (
+        "introspectd-front",
+        &[
+            "introspectd-service",
+            "introspectd-server",
+            "introspectd-core",
+        ],
+    ),
     (
         "introspectd-ext-authz",
-        &["introspectd-front", "introspectd-service", "introspectd-server", "introspectd-core"],
+        &[
+            "introspectd-front",
+            "introspectd-service",
+            "introspectd-server",
+            "introspectd-core",
+        ],
     ),
-    ("introspectd-cli", &["introspectd-core", "introspectd-settings", "introspectd-files"]),
+    (
+        "introspectd-cli",
+        &[
+            "introspectd-core",
+            "introspectd-settings",
+            "introspectd-files",
+        ],
+    ),
     (
         "introspectd",
         &[
@@ -75,7 +127,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
 /// Crate, and which others of ours only its tests may use.
 const TESTS_MAY_USE: &[(&str, &[&str])] = &[
     // They see the whole of a request, from its first byte to its audit line.
-    ("introspectd-front", &["introspectd-audit", "introspectd-resolver"]),
+    (
+        "introspectd-front",
+        &["introspectd-audit", "introspectd-resolver"],
+    ),
 ];
 
 /// Stands for every adapter: a new vendor needs no line here.
@@ -90,17 +145,21 @@ const LONGEST: usize = 400;
 /// Prepositions and pronouns that a first doc line must not open with: it would lean on the code
 /// below.
 const OPENINGS: &[&str] = &[
-    "About", "After", "As", "At", "Before", "Between", "By", "For", "From", "How", "If", "In", "Into", "It",
-    "Its", "Nobody", "Of", "On", "Over", "Somebody", "That", "Their", "There", "These", "They", "This",
-    "Those", "Through", "To", "Under", "What", "Whatever", "When", "Where", "Whether", "Which", "Who",
-    "Whoever", "Whose", "Why", "With", "Within", "Without",
+    "About", "After", "As", "At", "Before", "Between", "By", "For", "From", "How", "If", "In",
+    "Into", "It", "Its", "Nobody", "Of", "On", "Over", "Somebody", "That", "Their", "There",
+    "These", "They", "This", "Those", "Through", "To", "Under", "What", "Whatever", "When",
+    "Where", "Whether", "Which", "Who", "Whoever", "Whose", "Why", "With", "Within", "Without",
 ];
 
 /// Folders in `crates` whose first doc lines are still to be rewritten. To be emptied.
 const NOT_YET_IN_VOICE: &[&str] = &[];
 
 fn role(package: &str) -> &str {
-    if package.starts_with("introspectd-adapter-") { ADAPTER } else { package }
+    if package.starts_with("introspectd-adapter-") {
+        ADAPTER
+    } else {
+        package
+    }
 }
 
 #[test]
@@ -119,17 +178,24 @@ fn crates_use_each_other_only_as_agreed() {
             let used = name(dependency);
             let allowed = agreed.contains(&role(used))
                 || dependency["kind"] == "dev"
-                    && (used == SIMULATORS || used == package_name || tests_may_use(package_name, used));
+                    && (used == SIMULATORS
+                        || used == package_name
+                        || tests_may_use(package_name, used));
             assert!(allowed, "{package_name} may not use {used}");
         }
     }
     for (known, _) in MAY_USE {
-        assert!(ours.iter().any(|it| role(it) == *known), "{known} is in MAY_USE, and nowhere else");
+        assert!(
+            ours.iter().any(|it| role(it) == *known),
+            "{known} is in MAY_USE, and nowhere else"
+        );
     }
 }
 
 fn tests_may_use(package: &str, used: &str) -> bool {
-    TESTS_MAY_USE.iter().any(|(name, others)| *name == package && others.contains(&used))
+    TESTS_MAY_USE
+        .iter()
+        .any(|(name, others)| *name == package && others.contains(&used))
 }
 
 #[test]
@@ -156,9 +222,12 @@ fn crates_of_meaning_use_no_http() {
     let http = |dependency: &Value| {
         ["http", "hyper", "hyper-util", "http-body-util", "tower"].contains(&name(dependency))
     };
-    for innocent in
-        ["introspectd-core", "introspectd-settings", "introspectd-resolver", "introspectd-service"]
-    {
+    for innocent in [
+        "introspectd-core",
+        "introspectd-settings",
+        "introspectd-resolver",
+        "introspectd-service",
+    ] {
         assert!(!users_of(http).contains(&innocent.to_owned()), "{innocent}");
     }
 }
@@ -167,11 +236,17 @@ fn crates_of_meaning_use_no_http() {
 #[test]
 fn server_takes_nothing_but_time_from_core() {
     let time = ["Clock", "ManualClock", "SystemClock", "Timestamp"];
-    for file in tracked(".rs").iter().filter(|file| file.starts_with("crates/server/")) {
+    for file in tracked(".rs")
+        .iter()
+        .filter(|file| file.starts_with("crates/server/"))
+    {
         let text = read(&root().join(file));
         for import in text.split("introspectd_core::").skip(1) {
             let import = import.split([';', '(']).next().unwrap();
-            for name in import.split(['{', '}', ',', ' ', '\n']).filter(|name| !name.is_empty()) {
+            for name in import
+                .split(['{', '}', ',', ' ', '\n'])
+                .filter(|name| !name.is_empty())
+            {
                 assert!(time.contains(&name), "{file} takes {name} from core");
             }
         }
@@ -186,12 +261,24 @@ fn every_adapter_has_the_same_files() {
         .collect();
     assert!(!adapters.is_empty());
     for adapter in adapters {
-        let mut sources: Vec<_> = files(&adapter.join("src")).iter().map(|file| file_name(file)).collect();
+        let mut sources: Vec<_> = files(&adapter.join("src"))
+            .iter()
+            .map(|file| file_name(file))
+            .collect();
         sources.sort();
         // Reading lists, where it lists.
         sources.retain(|name| name != "list.rs");
-        assert_eq!(sources, ["config.rs", "lib.rs", "wire.rs"], "{}", adapter.display());
-        assert!(!files(&adapter.join("testdata")).is_empty(), "{} has no testdata", adapter.display());
+        assert_eq!(
+            sources,
+            ["config.rs", "lib.rs", "wire.rs"],
+            "{}",
+            adapter.display()
+        );
+        assert!(
+            !files(&adapter.join("testdata")).is_empty(),
+            "{} has no testdata",
+            adapter.display()
+        );
     }
 }
 
@@ -199,33 +286,94 @@ fn every_adapter_has_the_same_files() {
 fn every_crate_has_the_lints_of_the_workspace() {
     for package in packages() {
         let manifest = read(Path::new(package["manifest_path"].as_str().unwrap()));
-        let lints = manifest.split_once("[lints]").map(|(_, rest)| rest.trim_start());
-        assert!(lints.is_some_and(|rest| rest.starts_with("workspace = true")), "{}", name(&package));
+        let lints = manifest
+            .split_once("[lints]")
+            .map(|(_, rest)| rest.trim_start());
+        assert!(
+            lints.is_some_and(|rest| rest.starts_with("workspace = true")),
+            "{}",
+            name(&package)
+        );
     }
     assert!(read(&root().join("Cargo.toml")).contains("unsafe_code = \"forbid\""));
 }
 
 #[test]
 fn no_module_is_long_without_a_reason() {
-    for file in tracked(".rs").iter().filter(|file| file.starts_with("crates/") && file.contains("/src/")) {
+    for file in tracked(".rs")
+        .iter()
+        .filter(|file| file.starts_with("crates/") && file.contains("/src/"))
+    {
         let lines = read(&root().join(file)).lines().count();
         let excused = LONG.iter().any(|(known, _)| known == file);
         assert!(lines <= LONGEST || excused, "{file} has {lines} lines");
     }
 }
 
-/// Compares modules of one folder with each other. A folder's own file may use what is in it, and is
-/// used by it.
+/// Raw strings are exempt, since their bytes may be compared, and lines with a word that cannot be
+/// broken.
+#[test]
+fn no_line_is_over_100_columns() {
+    let mut long = Vec::new();
+    for file in tracked(".rs") {
+        let mut raw = None;
+        for (number, line) in read(&root().join(&file)).lines().enumerate() {
+            let is_raw = raw.is_some() || RAW.iter().any(|(start, _)| line.contains(start));
+            raw = open_raw_string(line, raw);
+            let has_long_word = line
+                .split_whitespace()
+                .any(|word| word.chars().count() > 80);
+            if line.chars().count() > 100 && !is_raw && !has_long_word {
+                long.push(format!("{file}:{}: {line}", number + 1));
+            }
+        }
+    }
+    assert!(
+        long.is_empty(),
+        "these lines are over 100 columns:\n{}",
+        long.join("\n")
+    );
+}
+
+/// Starts and ends of raw strings.
+const RAW: [(&str, &str); 3] = [("r##\"", "\"##"), ("r#\"", "\"#"), ("r\"", "\"")];
+
+/// Returns the end of the raw string that is open after a line, given that of one open before it.
+fn open_raw_string(mut line: &str, mut end: Option<&'static str>) -> Option<&'static str> {
+    loop {
+        if let Some(closing) = end {
+            let Some((_, rest)) = line.split_once(closing) else {
+                return end;
+            };
+            line = rest;
+        }
+        let starts = RAW
+            .iter()
+            .filter_map(|(start, end)| Some((line.find(start)?, start, end)));
+        let (at, start, closing) = starts.min_by_key(|(at, ..)| *at)?;
+        line = line.get(at + start.len()..)?;
+        end = Some(closing);
+    }
+}
+
+/// Compares modules of one folder with each other. A folder's own file may use what is in it, and
+/// is used by it.
 #[test]
 fn modules_do_not_import_each_other_in_circles() {
     let mut circles = Vec::new();
     for folder in directories(&root().join("crates")) {
         for (level, imports) in imports_by_level(&file_name(&folder)) {
-            let circle = imports.keys().find(|module| reaches(&imports, module, module));
+            let circle = imports
+                .keys()
+                .find(|module| reaches(&imports, module, module));
             circles.extend(circle.map(|module| format!("{}: {level}{module}", folder.display())));
         }
     }
-    assert!(circles.is_empty(), "these modules import themselves by way of others:\n{}", circles.join("\n"));
+    assert!(
+        circles.is_empty(),
+        "these modules import themselves by way of others:\n{}",
+        circles.join("\n")
+    );
 }
 
 type Imports = BTreeMap<String, BTreeSet<String>>;
@@ -235,19 +383,36 @@ fn imports_by_level(package: &str) -> BTreeMap<String, Imports> {
     let source = format!("crates/{package}/src/");
     let files: BTreeMap<Vec<String>, String> = tracked(".rs")
         .into_iter()
-        .filter_map(|file| Some((module_path(file.strip_prefix(&source)?), read(&root().join(&file)))))
+        .filter_map(|file| {
+            Some((
+                module_path(file.strip_prefix(&source)?),
+                read(&root().join(&file)),
+            ))
+        })
         .filter(|(module, _)| module.last().is_none_or(|name| name != "tests"))
         .collect();
     let is_module = |path: &[String]| files.keys().any(|module| module.starts_with(path));
     let mut levels: BTreeMap<String, Imports> = BTreeMap::new();
     for (module, text) in &files {
         for used in used_paths(module, text) {
-            let common = module.iter().zip(&used).take_while(|(ours, theirs)| ours == theirs).count();
-            let (Some(ours), Some(theirs)) = (module.get(common), used.get(common)) else { continue };
+            let common = module
+                .iter()
+                .zip(&used)
+                .take_while(|(ours, theirs)| ours == theirs)
+                .count();
+            let (Some(ours), Some(theirs)) = (module.get(common), used.get(common)) else {
+                continue;
+            };
             if is_module(&used[..=common]) {
-                let level = module[..common].iter().map(|name| format!("{name}::")).collect();
+                let level = module[..common]
+                    .iter()
+                    .map(|name| format!("{name}::"))
+                    .collect();
                 let imports = levels.entry(level).or_default();
-                imports.entry(ours.clone()).or_default().insert(theirs.clone());
+                imports
+                    .entry(ours.clone())
+                    .or_default()
+                    .insert(theirs.clone());
             }
         }
     }
@@ -257,13 +422,19 @@ fn imports_by_level(package: &str) -> BTreeMap<String, Imports> {
 fn module_path(file: &str) -> Vec<String> {
     let path = file.trim_end_matches(".rs");
     let path = path.strip_suffix("/mod").unwrap_or(path);
-    if ["lib", "main"].contains(&path) { Vec::new() } else { path.split('/').map(str::to_owned).collect() }
+    if ["lib", "main"].contains(&path) {
+        Vec::new()
+    } else {
+        path.split('/').map(str::to_owned).collect()
+    }
 }
 
 /// Paths that a module uses outside of its tests, from the crate's root.
 fn used_paths(module: &[String], text: &str) -> Vec<Vec<String>> {
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-    let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let lines = code
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"));
     let code: String = lines.flat_map(|line| [line.trim(), " "]).collect();
     let mut used = Vec::new();
     for (opening, base) in [("crate::", 0), ("super::", module.len().saturating_sub(1))] {
@@ -279,7 +450,11 @@ fn used_paths(module: &[String], text: &str) -> Vec<Vec<String>> {
             }
             let mut tails = Vec::new();
             expand(rest, &mut Vec::new(), &mut tails);
-            used.extend(tails.into_iter().map(|tail| [&module[..base], &tail].concat()));
+            used.extend(
+                tails
+                    .into_iter()
+                    .map(|tail| [&module[..base], &tail].concat()),
+            );
         }
     }
     used
@@ -294,7 +469,9 @@ fn expand<'a>(text: &'a str, begin: &mut Vec<String>, paths: &mut Vec<Vec<String
             loop {
                 inner = expand(inner, begin, paths);
                 // Past the new name of `a as b`.
-                inner = inner.split_at(inner.find([',', '}']).unwrap_or(inner.len())).1;
+                inner = inner
+                    .split_at(inner.find([',', '}']).unwrap_or(inner.len()))
+                    .1;
                 match inner.strip_prefix(',') {
                     Some(further) => inner = further,
                     None => break,
@@ -303,7 +480,9 @@ fn expand<'a>(text: &'a str, begin: &mut Vec<String>, paths: &mut Vec<Vec<String
             begin.truncate(length);
             return inner.strip_prefix('}').unwrap_or(inner);
         }
-        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        let end = rest
+            .find(|c: char| !c.is_alphanumeric() && c != '_')
+            .unwrap_or(rest.len());
         let (name, after) = rest.split_at(end);
         if !name.is_empty() {
             begin.push(name.to_owned());
@@ -336,7 +515,11 @@ fn reaches(imports: &Imports, from: &str, to: &str) -> bool {
 #[test]
 fn paths_with_braces_are_expanded() {
     let mut paths = Vec::new();
-    expand("a::{b as f, c::{D, e::*}, self}; use", &mut Vec::new(), &mut paths);
+    expand(
+        "a::{b as f, c::{D, e::*}, self}; use",
+        &mut Vec::new(),
+        &mut paths,
+    );
     let paths: Vec<_> = paths.iter().map(|path| path.join("::")).collect();
     assert_eq!(paths, ["a::b", "a::c::D", "a::c::e", "a::self"]);
 }
@@ -345,7 +528,9 @@ fn paths_with_braces_are_expanded() {
 #[test]
 fn first_doc_lines_open_with_a_noun_or_a_verb() {
     let is_checked = |file: &String| {
-        let package = file.strip_prefix("crates/").and_then(|rest| rest.split('/').next());
+        let package = file
+            .strip_prefix("crates/")
+            .and_then(|rest| rest.split('/').next());
         package.is_none_or(|package| !NOT_YET_IN_VOICE.contains(&package))
     };
     let mut offending = Vec::new();
@@ -353,7 +538,9 @@ fn first_doc_lines_open_with_a_noun_or_a_verb() {
         let text = read(&root().join(&file));
         let mut is_continued = false;
         for (index, line) in text.lines().map(str::trim_start).enumerate() {
-            let doc = line.strip_prefix("/// ").or_else(|| line.strip_prefix("//! "));
+            let doc = line
+                .strip_prefix("/// ")
+                .or_else(|| line.strip_prefix("//! "));
             let opening = doc.and_then(|doc| doc.split(|c: char| !c.is_alphabetic()).next());
             if !is_continued && opening.is_some_and(|word| OPENINGS.contains(&word)) {
                 offending.push(format!("{file}:{}: {line}", index + 1));
@@ -361,7 +548,11 @@ fn first_doc_lines_open_with_a_noun_or_a_verb() {
             is_continued = line.starts_with("///") || line.starts_with("//!");
         }
     }
-    assert!(offending.is_empty(), "these first doc lines do not stand alone:\n{}", offending.join("\n"));
+    assert!(
+        offending.is_empty(),
+        "these first doc lines do not stand alone:\n{}",
+        offending.join("\n")
+    );
 }
 
 /// Holds the bird's eye view to a size that is read in one sitting.
@@ -376,19 +567,37 @@ fn architecture_stays_under_200_lines_of_100_columns() {
 #[test]
 fn every_decision_is_one_page_and_in_the_index() {
     let index = read(&root().join("ARCHITECTURE.md"));
-    let pages: Vec<_> =
-        tracked(".md").into_iter().filter(|file| file.starts_with("docs/decisions/")).collect();
+    let pages: Vec<_> = tracked(".md")
+        .into_iter()
+        .filter(|file| file.starts_with("docs/decisions/"))
+        .collect();
     for (position, page) in pages.iter().enumerate() {
         let text = read(&root().join(page));
         let number = format!("{:03}", position + 1);
-        let title = text.lines().next().and_then(|line| line.strip_prefix(&format!("# {number}. ")));
-        assert!(page.starts_with(&format!("docs/decisions/{number}-")), "{page} is not number {number}");
+        let title = text
+            .lines()
+            .next()
+            .and_then(|line| line.strip_prefix(&format!("# {number}. ")));
+        assert!(
+            page.starts_with(&format!("docs/decisions/{number}-")),
+            "{page} is not number {number}"
+        );
         let title = title.unwrap_or_else(|| panic!("{page} has no title with its number"));
         let entry = format!("- [{number}]({page}) {title}");
         let index = index.replace("\n  ", " ");
-        assert!(index.lines().any(|line| line == entry), "ARCHITECTURE.md lacks: {entry}");
-        let headings: Vec<_> = text.lines().filter(|line| line.starts_with("## ")).collect();
-        assert_eq!(headings, ["## Context", "## Decision", "## Consequences"], "{page}");
+        assert!(
+            index.lines().any(|line| line == entry),
+            "ARCHITECTURE.md lacks: {entry}"
+        );
+        let headings: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("## "))
+            .collect();
+        assert_eq!(
+            headings,
+            ["## Context", "## Decision", "## Consequences"],
+            "{page}"
+        );
         assert!(text.lines().count() <= 60, "{page} is longer than a page");
     }
     assert!(!pages.is_empty());
@@ -435,10 +644,16 @@ fn small_shared_functions_have_one_home() {
         ("8, 4, 4, 4, 12", ["crates/core/src/text.rs"]),
         ("pem_slice_iter", ["crates/files/src/pem.rs"]),
         ("from_pem_slice", ["crates/files/src/pem.rs"]),
-        ("from_static(\"x-request-id\")", ["crates/front/src/context.rs"]),
+        (
+            "from_static(\"x-request-id\")",
+            ["crates/front/src/context.rs"],
+        ),
     ] {
-        let found: Vec<_> =
-            sources.iter().filter(|(_, it)| it.contains(text)).map(|(file, _)| file.as_str()).collect();
+        let found: Vec<_> = sources
+            .iter()
+            .filter(|(_, it)| it.contains(text))
+            .map(|(file, _)| file.as_str())
+            .collect();
         assert_eq!(found, homes, "{text}");
     }
 }
@@ -451,7 +666,10 @@ fn no_test_is_ignored_or_sleeps() {
     for file in tracked(".rs") {
         let text = read(&root().join(&file));
         assert!(!text.contains(ignored), "{file} ignores a test");
-        assert!(!(file.starts_with("tests/") && text.contains(sleeps)), "{file} sleeps");
+        assert!(
+            !(file.starts_with("tests/") && text.contains(sleeps)),
+            "{file} sleeps"
+        );
     }
 }
 
@@ -469,10 +687,16 @@ fn no_file_has_unsafe_code() {
 /// Searches for paths of the machine that something was built on.
 #[test]
 fn no_file_names_a_machine() {
-    let machine = [concat!("/wo", "rk/"), concat!("/ro", "ot/"), concat!("/ho", "me/")];
+    let machine = [
+        concat!("/wo", "rk/"),
+        concat!("/ro", "ot/"),
+        concat!("/ho", "me/"),
+    ];
     for file in tracked("") {
         // A binary file has no text to search.
-        let Ok(text) = std::fs::read_to_string(root().join(&file)) else { continue };
+        let Ok(text) = std::fs::read_to_string(root().join(&file)) else {
+            continue;
+        };
         // PingAM has its top-level realm in each URL.
         let text = text.replace(concat!("/realms", "/ro", "ot/"), "/realms/");
         for path in machine {
@@ -486,19 +710,28 @@ fn no_file_names_a_machine() {
 fn no_file_names_another_registry() {
     // npm's lock file names no place at all.
     let index = "registry+https://github.com/rust-lang/crates.io-index";
-    for file in tracked("Cargo.lock").iter().chain(&tracked("package-lock.json")) {
+    for file in tracked("Cargo.lock")
+        .iter()
+        .chain(&tracked("package-lock.json"))
+    {
         for line in read(&root().join(file)).lines().map(str::trim) {
-            let place = line.strip_prefix("source = ").or_else(|| line.strip_prefix("\"resolved\": "));
+            let place = line
+                .strip_prefix("source = ")
+                .or_else(|| line.strip_prefix("\"resolved\": "));
             let known = place.is_none_or(|place| place.trim_matches('"') == index);
             assert!(known, "{file}: {line}");
         }
     }
     for file in tracked("config.toml") {
         let text = read(&root().join(&file));
-        assert!(!text.contains("[source") && !text.contains("[registr"), "{file} names a registry");
+        assert!(
+            !text.contains("[source") && !text.contains("[registr"),
+            "{file} names a registry"
+        );
     }
-    let settings =
-        tracked("").into_iter().find(|file| file.ends_with(".npmrc") || file.ends_with("pip.conf"));
+    let settings = tracked("")
+        .into_iter()
+        .find(|file| file.ends_with(".npmrc") || file.ends_with("pip.conf"));
     assert_eq!(settings, None);
 }
 
@@ -507,16 +740,29 @@ fn no_file_names_another_registry() {
 #[test]
 fn every_test_named_by_the_threat_model_exists() {
     let text = read(&root().join("SECURITY.md"));
-    let (_, model) = text.split_once("\n## Threat model\n").expect("SECURITY.md has a threat model");
+    let (_, model) = text
+        .split_once("\n## Threat model\n")
+        .expect("SECURITY.md has a threat model");
     let model = model.split("\n## ").next().unwrap();
     let sources = tracked(".rs");
-    let rows: Vec<_> = model.lines().filter(|line| line.starts_with("| ") && !line.contains("**")).collect();
+    let rows: Vec<_> = model
+        .lines()
+        .filter(|line| line.starts_with("| ") && !line.contains("**"))
+        .collect();
     // The first one is the heading.
     for row in rows.iter().skip(1) {
-        let named: Vec<_> = row.split('`').skip(1).step_by(2).filter(|name| name.contains("::")).collect();
+        let named: Vec<_> = row
+            .split('`')
+            .skip(1)
+            .step_by(2)
+            .filter(|name| name.contains("::"))
+            .collect();
         assert!(!named.is_empty(), "no test is named: {row}");
         for name in named {
-            assert!(sources.iter().any(|file| holds_test(file, name)), "{name} is no test: {row}");
+            assert!(
+                sources.iter().any(|file| holds_test(file, name)),
+                "{name} is no test: {row}"
+            );
         }
     }
     assert!(rows.len() > 40, "{} rows", rows.len());
@@ -527,38 +773,72 @@ fn every_test_named_by_the_threat_model_exists() {
 /// gives.
 fn holds_test(file: &str, name: &str) -> bool {
     let segments: Vec<_> = name.split("::").collect();
-    let [package, place @ .., test] = segments.as_slice() else { return false };
-    let folder = if *package == "tests" { String::new() } else { "crates/".to_owned() };
-    let (folder, place) =
-        (format!("{folder}{}/", package.replace('_', "-")), format!("/{}", place.join("/")));
+    let [package, place @ .., test] = segments.as_slice() else {
+        return false;
+    };
+    let folder = if *package == "tests" {
+        String::new()
+    } else {
+        "crates/".to_owned()
+    };
+    let (folder, place) = (
+        format!("{folder}{}/", package.replace('_', "-")),
+        format!("/{}", place.join("/")),
+    );
     let stem = file.trim_end_matches(".rs");
-    let stem = stem.strip_suffix("/mod").or(stem.strip_suffix("/main")).unwrap_or(stem);
+    let stem = stem
+        .strip_suffix("/mod")
+        .or(stem.strip_suffix("/main"))
+        .unwrap_or(stem);
     if !file.starts_with(&folder) || !stem.ends_with(&place) {
         return false;
     }
     let text = read(&root().join(file));
     let lines: Vec<_> = text.lines().map(str::trim_start).collect();
     let begins = |line: &&str| {
-        let rest = line.split_once("fn ").and_then(|(_, rest)| rest.strip_prefix(test));
+        let rest = line
+            .split_once("fn ")
+            .and_then(|(_, rest)| rest.strip_prefix(test));
         rest.is_some_and(|rest| rest.starts_with(['(', '<']))
     };
-    let Some(at) = lines.iter().position(begins) else { return false };
-    let attributed = lines[..at].iter().rev().take_while(|line| line.starts_with("#["));
+    let Some(at) = lines.iter().position(begins) else {
+        return false;
+    };
+    let attributed = lines[..at]
+        .iter()
+        .rev()
+        .take_while(|line| line.starts_with("#["));
     // A case of the conformance suite becomes a test where each adapter is listed.
     let listed = || {
         let suite = root().join(file).with_file_name("main.rs");
-        suite.is_file() && read(&suite).lines().any(|line| line.trim() == format!("{test},"))
+        suite.is_file()
+            && read(&suite)
+                .lines()
+                .any(|line| line.trim() == format!("{test},"))
     };
-    attributed.into_iter().any(|line| line.contains("test]") || line.contains("test(")) || listed()
+    attributed
+        .into_iter()
+        .any(|line| line.contains("test]") || line.contains("test("))
+        || listed()
 }
 
 fn packages() -> Vec<Value> {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .current_dir(root())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     metadata["packages"].as_array().unwrap().clone()
 }
@@ -580,7 +860,11 @@ fn dependencies(package: &Value) -> impl Iterator<Item = &Value> {
 }
 
 fn has_feature(dependency: &Value, feature: &str) -> bool {
-    dependency["features"].as_array().unwrap().iter().any(|name| name == feature)
+    dependency["features"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .any(|name| name == feature)
 }
 
 fn name(package: &Value) -> &str {
@@ -590,18 +874,31 @@ fn name(package: &Value) -> &str {
 /// Files that are in the repository or about to be, from its root, whose names end so.
 fn tracked(ending: &str) -> Vec<String> {
     let output = Command::new("git")
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .args([
+            "ls-files",
+            "-z",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+        ])
         .current_dir(root())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let names = String::from_utf8(output.stdout).unwrap();
     let there = |file: &&str| file.ends_with(ending) && root().join(file).is_file();
     names.split('\0').filter(there).map(str::to_owned).collect()
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_owned()
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
 }
 
 fn read(file: &Path) -> String {
@@ -609,7 +906,8 @@ fn read(file: &Path) -> String {
 }
 
 fn entries(folder: &Path) -> impl Iterator<Item = PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     entries.map(|entry| entry.unwrap().path())
 }
 

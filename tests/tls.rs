@@ -34,8 +34,14 @@ impl Harness {
         let folder = tempfile::tempdir().unwrap();
         let authority = Authority::new(folder.path());
         authority.issue("server", SanType::IpAddress("127.0.0.1".parse().unwrap()));
-        authority.issue("edge", SanType::URI("spiffe://acme/edge".try_into().unwrap()));
-        authority.issue("stranger", SanType::URI("spiffe://acme/stranger".try_into().unwrap()));
+        authority.issue(
+            "edge",
+            SanType::URI("spiffe://acme/edge".try_into().unwrap()),
+        );
+        authority.issue(
+            "stranger",
+            SanType::URI("spiffe://acme/stranger".try_into().unwrap()),
+        );
         let file = |name: &str| folder.path().join(name).display().to_string();
         let tls = format!(
             "tls = {{ certificate = {:?}, key = {:?}, client_ca = {:?}{keys} }}",
@@ -67,7 +73,11 @@ impl Harness {
             Rfc7662::section(&server.base_url())
         ))
         .await;
-        Self { gateway, folder, _server: server }
+        Self {
+            gateway,
+            folder,
+            _server: server,
+        }
     }
 
     /// Output and status of curl, or else its exit code. `client` names the certificate that it
@@ -88,15 +98,21 @@ impl Harness {
             "--write-out",
             "\n%{http_code} %{http_version}",
         ]);
-        curl.arg("--cacert").arg(file("ca.pem".to_owned())).args(arguments);
+        curl.arg("--cacert")
+            .arg(file("ca.pem".to_owned()))
+            .args(arguments);
         if let Some(client) = client {
             curl.arg("--cert")
                 .arg(file(format!("{client}.pem")))
                 .arg("--key")
                 .arg(file(format!("{client}.key")));
         }
-        curl.arg(format!("https://{}{path}", self.gateway.api())).stdin(Stdio::null());
-        let output = curl.output().await.expect("curl: run `cargo xtask test`, which installs it");
+        curl.arg(format!("https://{}{path}", self.gateway.api()))
+            .stdin(Stdio::null());
+        let output = curl
+            .output()
+            .await
+            .expect("curl: run `cargo xtask test`, which installs it");
         if !output.status.success() {
             return Err(output.status.code().unwrap());
         }
@@ -116,7 +132,9 @@ impl<'a> Authority<'a> {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         // Of the same name as what it issues, OpenSSL would take that for its own issuer.
-        params.distinguished_name.push(DnType::CommonName, "The authority of this test");
+        params
+            .distinguished_name
+            .push(DnType::CommonName, "The authority of this test");
         let issuer = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
         std::fs::write(folder.join("ca.pem"), issuer.pem()).unwrap();
         Self { issuer, folder }
@@ -137,24 +155,40 @@ async fn certificate_alone_authenticates_a_caller() {
     let harness = Harness::open().await;
     let token = format!("token={}", rfc7662::ACTIVE);
     for (version, expected) in [("--http1.1", "200 1.1"), ("--http2", "200 2")] {
-        let (status, body) =
-            harness.curl(Some("edge"), "/introspect", &[version, "-d", &token]).await.unwrap();
+        let (status, body) = harness
+            .curl(Some("edge"), "/introspect", &[version, "-d", &token])
+            .await
+            .unwrap();
         assert_eq!(status, expected);
         assert!(body.starts_with(r#"{"active":true,"#), "{body}");
     }
-    let (status, _) = harness.curl(Some("stranger"), "/introspect", &["-d", &token]).await.unwrap();
+    let (status, _) = harness
+        .curl(Some("stranger"), "/introspect", &["-d", &token])
+        .await
+        .unwrap();
     assert_eq!(status, "401 2");
-    assert!(harness.curl(None, "/introspect", &["-d", &token]).await.is_err());
+    assert!(
+        harness
+            .curl(None, "/introspect", &["-d", &token])
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn optional_certificate_leaves_the_caller_to_a_header() {
     let harness = Harness::open_with(", client_auth = \"optional\"").await;
     let other = tempfile::tempdir().unwrap();
-    Authority::new(other.path()).issue("edge", SanType::URI("spiffe://acme/edge".try_into().unwrap()));
+    Authority::new(other.path()).issue(
+        "edge",
+        SanType::URI("spiffe://acme/edge".try_into().unwrap()),
+    );
     for file in ["edge.pem", "edge.key"] {
-        std::fs::rename(other.path().join(file), harness.folder.path().join(format!("other-{file}")))
-            .unwrap();
+        std::fs::rename(
+            other.path().join(file),
+            harness.folder.path().join(format!("other-{file}")),
+        )
+        .unwrap();
     }
     let token = format!("token={}", rfc7662::ACTIVE);
     let secret = ["-d", &token, "-u", "secretive:tls-secret-2b7e"];
@@ -165,10 +199,18 @@ async fn optional_certificate_leaves_the_caller_to_a_header() {
         (None, &secret[..2], "401 2"),
         (None, &secret[..], "200 2"),
     ] {
-        let (status, body) = harness.curl(client, "/introspect", arguments).await.unwrap();
+        let (status, body) = harness
+            .curl(client, "/introspect", arguments)
+            .await
+            .unwrap();
         assert_eq!(status, expected, "{client:?} {body}");
     }
-    assert!(harness.curl(Some("other-edge"), "/introspect", &secret).await.is_err());
+    assert!(
+        harness
+            .curl(Some("other-edge"), "/introspect", &secret)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -183,7 +225,10 @@ async fn proxy_with_a_certificate_is_confined_to_its_policies() {
         ("stranger", "any", "401 2"),
     ] {
         let path = format!("/forward-auth/{policy}");
-        let (status, body) = harness.curl(Some(client), &path, &["-H", &bearer, "-H", forged]).await.unwrap();
+        let (status, body) = harness
+            .curl(Some(client), &path, &["-H", &bearer, "-H", forged])
+            .await
+            .unwrap();
         assert_eq!(status, expected, "{client} {policy} {body}");
     }
 }

@@ -6,7 +6,9 @@ use introspectd_core::{
 };
 use introspectd_simulators::rfc7662::{CLIENT_ID, CLIENT_SECRET};
 use introspectd_simulators::{Answer, Fault, Simulator, apigee, passport, rfc7662};
-use introspectd_tests::{Adapter, Apigee, Fixture, NOW, Passport, Rfc7662, Sent, form_body, now, provider};
+use introspectd_tests::{
+    Adapter, Apigee, Fixture, NOW, Passport, Rfc7662, Sent, form_body, now, provider,
+};
 use serde_json::json;
 
 use crate::paths::NEVER_SENT;
@@ -36,7 +38,11 @@ pub(crate) async fn revocation_of_an_unknown_token_succeeds<V: Fixture>() {
 
 pub(crate) async fn documented_revocation_responses_succeed<V: Fixture>() {
     for answer in V::revoked() {
-        assert_eq!(after::<V>(Fault::Answer(answer.clone())).await, Ok(()), "{answer:?}");
+        assert_eq!(
+            after::<V>(Fault::Answer(answer.clone())).await,
+            Ok(()),
+            "{answer:?}"
+        );
     }
 }
 
@@ -44,7 +50,10 @@ pub(crate) async fn undocumented_revocation_responses_fail<V: Fixture>() {
     let usual = [201, 202, 206, 405, 410, 418].map(Answer::empty);
     for answer in V::not_revoked().into_iter().chain(usual) {
         let revoked = after::<V>(Fault::Answer(answer.clone())).await;
-        assert!(matches!(revoked, Err(Failure::BadAnswer(_))), "{revoked:?} to {answer:?}");
+        assert!(
+            matches!(revoked, Err(Failure::BadAnswer(_))),
+            "{revoked:?} to {answer:?}"
+        );
     }
 }
 
@@ -60,16 +69,26 @@ pub(crate) async fn refused_revocation_is_an_error<V: Fixture>() {
         (504, Failure::outage(Outage::Status(504))),
     ] {
         for answer in [Answer::html(status), Answer::json(status, V::record())] {
-            assert_eq!(after::<V>(Fault::Answer(answer)).await, Err(failure.clone()), "{status}");
+            assert_eq!(
+                after::<V>(Fault::Answer(answer)).await,
+                Err(failure.clone()),
+                "{status}"
+            );
         }
     }
 }
 
 /// A 200 is enough for RFC 7009, whatever the page says.
 pub(crate) async fn html_response_is_not_a_revocation<V: Fixture>() {
-    for status in [200, 400, 404, 409].into_iter().filter(|status| V::PROVIDER != "sso" || *status != 200) {
+    for status in [200, 400, 404, 409]
+        .into_iter()
+        .filter(|status| V::PROVIDER != "sso" || *status != 200)
+    {
         let revoked = after::<V>(Fault::Answer(Answer::html(status))).await;
-        assert!(matches!(revoked, Err(Failure::BadAnswer(_))), "{revoked:?} to {status}");
+        assert!(
+            matches!(revoked, Err(Failure::BadAnswer(_))),
+            "{revoked:?} to {status}"
+        );
     }
 }
 
@@ -84,9 +103,18 @@ pub(crate) async fn redirect_of_a_revocation_is_not_followed<V: Fixture>() {
 }
 
 pub(crate) async fn failed_revocation_requests_are_not_retried<V: Fixture>() {
-    assert_eq!(after::<V>(Fault::HangUp).await, Err(Failure::outage(Outage::Closed)));
-    assert_eq!(after::<V>(Fault::Reset).await, Err(Failure::outage(Outage::Unreachable(Unreachable::Reset))));
-    assert_eq!(after::<V>(Fault::Oversize(1024 * 1024 + 1)).await, Err(BadAnswer::TooLarge.into()));
+    assert_eq!(
+        after::<V>(Fault::HangUp).await,
+        Err(Failure::outage(Outage::Closed))
+    );
+    assert_eq!(
+        after::<V>(Fault::Reset).await,
+        Err(Failure::outage(Outage::Unreachable(Unreachable::Reset)))
+    );
+    assert_eq!(
+        after::<V>(Fault::Oversize(1024 * 1024 + 1)).await,
+        Err(BadAnswer::TooLarge.into())
+    );
 
     let adapter = Adapter::<V>::open_with("timeout = \"200ms\"").await;
     adapter.server.next(Fault::Hang);
@@ -100,8 +128,11 @@ pub(crate) async fn failed_revocation_requests_are_not_retried<V: Fixture>() {
 
 pub(crate) async fn hostile_identifiers_are_revoked_without_a_request<V: Fixture>() {
     let adapter = Adapter::<V>::open().await;
-    let reserved =
-        if V::PROVIDER == "legacy" { &["owners", "OWNERS", "Owners.", "owners "][..] } else { &[] };
+    let reserved = if V::PROVIDER == "legacy" {
+        &["owners", "OWNERS", "Owners.", "owners "][..]
+    } else {
+        &[]
+    };
     for identifier in NEVER_SENT.iter().chain(reserved) {
         assert_eq!(adapter.revoke(identifier).await, Ok(()), "{identifier:?}");
         let sent = adapter.sent();
@@ -111,11 +142,17 @@ pub(crate) async fn hostile_identifiers_are_revoked_without_a_request<V: Fixture
             assert_eq!(sent, [], "{identifier:?}");
         }
     }
-    for (identifier, encoded) in
-        [("a+b", "a%2Bb"), ("a&action=approve", "a%26action%3Dapprove"), ("\"}", "%22%7D")]
-    {
+    for (identifier, encoded) in [
+        ("a+b", "a%2Bb"),
+        ("a&action=approve", "a%26action%3Dapprove"),
+        ("\"}", "%22%7D"),
+    ] {
         let _ = adapter.revoke(identifier).await;
-        let written = if V::PROVIDER == "sso" { identifier } else { encoded };
+        let written = if V::PROVIDER == "sso" {
+            identifier
+        } else {
+            encoded
+        };
         assert_eq!(adapter.sent(), [V::revocation(written)], "{identifier}");
     }
 }
@@ -127,7 +164,10 @@ pub(crate) async fn unsupported_revocations_are_refused<V: Fixture>() {
     let revokes_by_id = adapter.provider.revocation_by_id().is_some();
     assert_eq!(revokes_by_id, adapter.provider.issuance().is_some());
     if revokes_by_id {
-        assert_eq!(adapter.revoke_by_value(V::ACTIVE).await, Err(Failure::Unsupported));
+        assert_eq!(
+            adapter.revoke_by_value(V::ACTIVE).await,
+            Err(Failure::Unsupported)
+        );
     }
     assert_eq!(adapter.sent(), []);
 }
@@ -150,7 +190,9 @@ async fn is_active<V: Fixture>(adapter: &Adapter<V>) -> bool {
         None => adapter.provider.introspect(&token(V::ACTIVE)).await,
     };
     match answer.unwrap() {
-        Introspection::Token(token) => token.state(Timestamp::from_seconds(NOW).unwrap()) == State::Active,
+        Introspection::Token(token) => {
+            token.state(Timestamp::from_seconds(NOW).unwrap()) == State::Active
+        }
         Introspection::Inactive => false,
     }
 }
@@ -166,7 +208,12 @@ fn id(text: &str) -> TokenId {
 /// "Already revoked or in a non-revocable state", says Passport's 409, and the record tells which.
 #[tokio::test]
 async fn passport_conflict_counts_as_revoked_only_if_inactive() {
-    let conflict = || Fault::Answer(Answer::json(409, json!({"code": "CONFLICT", "http_code": 409})));
+    let conflict = || {
+        Fault::Answer(Answer::json(
+            409,
+            json!({"code": "CONFLICT", "http_code": 409}),
+        ))
+    };
     for (identifier, revoked) in [
         (passport::REVOKED, Ok(())),
         (passport::UNKNOWN, Ok(())),
@@ -176,12 +223,21 @@ async fn passport_conflict_counts_as_revoked_only_if_inactive() {
         let adapter = Adapter::<Passport>::open().await;
         adapter.server.next(conflict());
         assert_eq!(adapter.revoke(identifier).await, revoked, "{identifier}");
-        assert_eq!(adapter.sent(), [Passport::revocation(identifier), Passport::question(identifier)]);
+        assert_eq!(
+            adapter.sent(),
+            [
+                Passport::revocation(identifier),
+                Passport::question(identifier)
+            ]
+        );
     }
     let adapter = Adapter::<Passport>::open().await;
     adapter.server.next(conflict());
     adapter.server.next(Fault::HangUp);
-    assert_eq!(adapter.revoke(passport::REVOKED).await, Err(Failure::outage(Outage::Closed)));
+    assert_eq!(
+        adapter.revoke(passport::REVOKED).await,
+        Err(Failure::outage(Outage::Closed))
+    );
 }
 
 #[tokio::test]
@@ -204,20 +260,32 @@ async fn apigee_cascades_to_the_refresh_token_if_configured() {
 #[tokio::test]
 async fn unsupported_token_type_is_an_unsupported_call() {
     let answer = Answer::json(400, json!({"error": "unsupported_token_type"}));
-    assert_eq!(after::<Rfc7662>(Fault::Answer(answer)).await, Err(Failure::Unsupported));
+    assert_eq!(
+        after::<Rfc7662>(Fault::Answer(answer)).await,
+        Err(Failure::Unsupported)
+    );
 }
 
 /// The endpoints are addresses of their own, and so may be on different servers.
 #[tokio::test]
 async fn revocation_form_contains_form_credentials() {
     let [introspecting, revoking] = [sso().await, sso().await];
-    let endpoint = format!("revocation_endpoint = \"{}/revoke?realm=a\"", revoking.base_url());
+    let endpoint = format!(
+        "revocation_endpoint = \"{}/revoke?realm=a\"",
+        revoking.base_url()
+    );
     let sso = provider(&post_section(&introspecting, &endpoint));
     let revocation = sso.revocation().unwrap();
     assert_eq!(revocation.revoke(&token(rfc7662::ACTIVE)).await, Ok(()));
     assert_eq!(introspecting.count(), 0);
-    let form = [("token", rfc7662::ACTIVE), ("client_id", CLIENT_ID), ("client_secret", CLIENT_SECRET)];
-    let [sent] = &revoking.requests()[..] else { panic!("one request") };
+    let form = [
+        ("token", rfc7662::ACTIVE),
+        ("client_id", CLIENT_ID),
+        ("client_secret", CLIENT_SECRET),
+    ];
+    let [sent] = &revoking.requests()[..] else {
+        panic!("one request")
+    };
     assert_eq!(sent.target, "/revoke?realm=a");
     assert_eq!(String::from_utf8_lossy(&sent.body), form_body(&form));
     assert_eq!(sent.header("authorization"), None);
@@ -234,7 +302,9 @@ async fn revocation_without_an_endpoint_is_unsupported() {
 /// A credential that was taken back before its end is renewed: the 401 says that nothing was done.
 #[tokio::test]
 async fn refused_provider_credential_is_renewed_once() {
-    let server = Simulator::start(passport::Passport::new(now())).await.unwrap();
+    let server = Simulator::start(passport::Passport::new(now()))
+        .await
+        .unwrap();
     let bank = provider(&format!(
         r#"
         kind = "passport"
@@ -246,16 +316,32 @@ async fn refused_provider_credential_is_renewed_once() {
         passport::CLIENT_ID,
         passport::CLIENT_SECRET,
     ));
-    bank.records().unwrap().lookup(&id(passport::ACTIVE)).await.unwrap();
+    bank.records()
+        .unwrap()
+        .lookup(&id(passport::ACTIVE))
+        .await
+        .unwrap();
     server.vendor().expire_credentials();
     server.forget();
-    assert_eq!(bank.revocation_by_id().unwrap().revoke_by_id(&id(passport::ACTIVE)).await, Ok(()));
-    let methods: Vec<_> = server.requests().into_iter().map(|request| request.method).collect();
+    assert_eq!(
+        bank.revocation_by_id()
+            .unwrap()
+            .revoke_by_id(&id(passport::ACTIVE))
+            .await,
+        Ok(())
+    );
+    let methods: Vec<_> = server
+        .requests()
+        .into_iter()
+        .map(|request| request.method)
+        .collect();
     assert_eq!(methods, ["DELETE", "POST", "DELETE"]);
 }
 
 async fn sso() -> Simulator<rfc7662::Rfc7662> {
-    Simulator::start(rfc7662::Rfc7662::new(now())).await.unwrap()
+    Simulator::start(rfc7662::Rfc7662::new(now()))
+        .await
+        .unwrap()
 }
 
 fn post_section(introspecting: &Simulator<rfc7662::Rfc7662>, more: &str) -> String {

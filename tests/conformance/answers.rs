@@ -10,14 +10,19 @@ const UNCACHED: &str = "[cache]\nttl = \"0s\"\ninactive_ttl = \"0s\"";
 
 pub(crate) async fn active<V: Fixture>() {
     let room = Room::<V>::open().await;
-    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::active(), "miss");
     assert_eq!(room.sent(), [V::question(V::ACTIVE)]);
 }
 
 pub(crate) async fn minimal<V: Fixture>() {
     let room = Room::<V>::open().await;
-    room.server.next(Fault::Answer(Answer::json(200, V::minimal(NOW + 60))));
-    room.ask(V::ACTIVE).await.assert_active(&V::minimal_active(NOW + 60), "miss");
+    room.server
+        .next(Fault::Answer(Answer::json(200, V::minimal(NOW + 60))));
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::minimal_active(NOW + 60), "miss");
     assert_eq!(room.sent(), [V::question(V::ACTIVE)]);
 }
 
@@ -28,23 +33,31 @@ pub(crate) async fn null_is_absent<V: Fixture>() {
         record[*member] = Value::Null;
     }
     room.server.next(Fault::Answer(Answer::json(200, record)));
-    room.ask(V::ACTIVE).await.assert_active(&V::minimal_active(NOW + 60), "miss");
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::minimal_active(NOW + 60), "miss");
 }
 
 /// A body of 1 MiB is not yet too large.
 pub(crate) async fn active_token_of_any_allowed_length<V: Fixture>() {
     let room = Room::<V>::open().await;
     let body = padded(&V::record(), 1024 * 1024);
-    room.server.next(Fault::Answer(Answer::text(200, "application/json", body)));
-    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+    room.server
+        .next(Fault::Answer(Answer::text(200, "application/json", body)));
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::active(), "miss");
 }
 
 /// Introspects on both sides of the end, without the cache.
 pub(crate) async fn ends_at_its_second<V: Fixture>() {
     let room = Room::<V>::open_with("", UNCACHED).await;
-    room.server.always(Fault::Answer(Answer::json(200, V::minimal(NOW + 10))));
+    room.server
+        .always(Fault::Answer(Answer::json(200, V::minimal(NOW + 10))));
     room.gateway.clock().set(NOW + 9);
-    room.ask(V::ACTIVE).await.assert_active(&V::minimal_active(NOW + 10), "miss");
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::minimal_active(NOW + 10), "miss");
     for late in [NOW + 10, NOW + 11, NOW + 1_000_000] {
         room.gateway.clock().set(late);
         let reply = room.ask(V::ACTIVE).await;
@@ -57,10 +70,15 @@ pub(crate) async fn ends_at_its_second<V: Fixture>() {
 /// The wall clock alone moves, so that nothing but the token's end can take it out of the cache.
 pub(crate) async fn ends_at_its_second_in_the_cache<V: Fixture>() {
     let room = Room::<V>::open().await;
-    room.server.always(Fault::Answer(Answer::json(200, V::minimal(NOW + 10))));
-    room.ask(V::ACTIVE).await.assert_active(&V::minimal_active(NOW + 10), "miss");
+    room.server
+        .always(Fault::Answer(Answer::json(200, V::minimal(NOW + 10))));
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::minimal_active(NOW + 10), "miss");
     room.gateway.clock().set(NOW + 9);
-    room.ask(V::ACTIVE).await.assert_active(&V::minimal_active(NOW + 10), "hit");
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::minimal_active(NOW + 10), "hit");
     room.gateway.clock().set(NOW + 10);
     room.ask(V::ACTIVE).await.assert_inactive();
 }
@@ -85,19 +103,25 @@ pub(crate) async fn not_good<V: Fixture>() {
 
 pub(crate) async fn repeated_request_within_the_ttl_is_a_hit<V: Fixture>() {
     let room = Room::<V>::open().await;
-    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::active(), "miss");
     room.gateway.clock().advance(50);
     room.ask(V::ACTIVE).await.assert_active(&V::active(), "hit");
     assert_eq!(room.sent().len(), 1);
     room.gateway.clock().advance(11);
-    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::active(), "miss");
     assert_eq!(room.sent(), [V::question(V::ACTIVE)]);
 }
 
 pub(crate) async fn slow_response_is_awaited<V: Fixture>() {
     let room = Room::<V>::open().await;
     room.server.next(Fault::Delay(Duration::from_millis(50)));
-    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::active(), "miss");
     assert_eq!(room.sent().len(), 1);
 }
 
@@ -108,9 +132,18 @@ pub(crate) async fn formatting_and_unknown_members_are_ignored<V: Fixture>() {
         // There, what is unknown is an extension, and passes.
         record["\u{1f511} unheard of"] = json!({"deep": [[{"status": "revoked"}], null, 1e300]});
     }
-    let body = format!("\r\n\t {}\n", serde_json::to_string_pretty(&record).unwrap());
-    room.server.next(Fault::Answer(Answer::text(200, "text/plain; charset=us-ascii", body)));
-    room.ask(V::ACTIVE).await.assert_active(&V::minimal_active(NOW + 60), "miss");
+    let body = format!(
+        "\r\n\t {}\n",
+        serde_json::to_string_pretty(&record).unwrap()
+    );
+    room.server.next(Fault::Answer(Answer::text(
+        200,
+        "text/plain; charset=us-ascii",
+        body,
+    )));
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::minimal_active(NOW + 60), "miss");
 }
 
 /// Inactive, and kept so for a while.

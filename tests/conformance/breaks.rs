@@ -68,7 +68,9 @@ pub(crate) async fn array<V: Fixture>() {
     let record = V::record();
     // What a careless reader takes for an object, member by member.
     let members = V::REQUIRED.iter().chain(V::OPTIONAL);
-    let mut values: Vec<_> = members.map(|name| record.get(*name).cloned().unwrap_or_default()).collect();
+    let mut values: Vec<_> = members
+        .map(|name| record.get(*name).cloned().unwrap_or_default())
+        .collect();
     let row = json!(values);
     values.insert(1, json!(null));
     fails_with::<V>([
@@ -90,7 +92,11 @@ pub(crate) async fn no_object<V: Fixture>() {
 
 pub(crate) async fn more_than_one_object<V: Fixture>() {
     let text = V::record().to_string();
-    fails_with::<V>([answer(format!("{text}{text}")), answer(format!("{text}\n{{}}"))]).await;
+    fails_with::<V>([
+        answer(format!("{text}{text}")),
+        answer(format!("{text}\n{{}}")),
+    ])
+    .await;
 }
 
 pub(crate) async fn five_mebibytes<V: Fixture>() {
@@ -108,7 +114,9 @@ pub(crate) async fn fails<V: Fixture>(fault: Fault, problem: Problem) {
     room.server.next(fault);
     assert_problem(&room.ask(V::ACTIVE).await, problem);
     assert_eq!(room.sent(), [V::question(V::ACTIVE)]);
-    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::active(), "miss");
     assert_eq!(room.sent(), [V::question(V::ACTIVE)]);
 }
 
@@ -123,7 +131,9 @@ pub(crate) async fn fails_with<V: Fixture>(answers: impl IntoIterator<Item = Ans
         assert_problem(&reply, UPSTREAM_ERROR);
         assert_eq!(room.sent(), [V::question(V::ACTIVE)], "{shown}");
     }
-    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::active(), "miss");
 }
 
 pub(crate) fn answer(body: impl Into<String>) -> Answer {

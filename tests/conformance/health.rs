@@ -9,32 +9,46 @@ use introspectd_tests::{Fixture, OPS_SECRET, Room, basic};
 async fn health<V: Fixture>(room: &Room<V>) -> String {
     let request = Request::get(format!("http://{}/v1/providers", room.gateway.api()))
         .header(AUTHORIZATION, basic("ops", OPS_SECRET));
-    let reply = room.gateway.send(request.body(Full::default()).unwrap()).await.json();
+    let reply = room
+        .gateway
+        .send(request.body(Full::default()).unwrap())
+        .await
+        .json();
     reply["providers"][0]["health"].as_str().unwrap().to_owned()
 }
 
 async fn readiness<V: Fixture>(room: &Room<V>) -> u16 {
     let request = Request::get(format!("http://{}/readyz", room.gateway.admin()));
-    room.gateway.send(request.body(Full::default()).unwrap()).await.status
+    room.gateway
+        .send(request.body(Full::default()).unwrap())
+        .await
+        .status
 }
 
 pub(crate) async fn refused_credentials_are_unhealthy_until_they_are_accepted<V: Fixture>() {
     let room = Room::<V>::open().await;
     assert_eq!(health(&room).await, "unknown");
     for status in [401, 403] {
-        room.server.always(Fault::Answer(Answer::json(status, V::record())));
+        room.server
+            .always(Fault::Answer(Answer::json(status, V::record())));
         assert_eq!(room.ask(V::ACTIVE).await.status, 502);
         assert_eq!(health(&room).await, "credentials_refused");
         // A provider makes the process never unready.
         assert_eq!(readiness(&room).await, 200);
-        // A form takes any token. Elsewhere this one is inactive unsent, which says nothing of the provider.
+        // A form takes any token. Elsewhere this one is inactive unsent, which says nothing of the
+        // provider.
         if V::PROVIDER != "sso" {
             room.sent();
             room.ask("..").await.assert_inactive();
-            assert_eq!((room.sent(), health(&room).await.as_str()), (vec![], "credentials_refused"));
+            assert_eq!(
+                (room.sent(), health(&room).await.as_str()),
+                (vec![], "credentials_refused")
+            );
         }
         room.server.clear();
-        room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+        room.ask(V::ACTIVE)
+            .await
+            .assert_active(&V::active(), "miss");
         assert_eq!(health(&room).await, "good");
         room.gateway.clock().advance(600);
     }

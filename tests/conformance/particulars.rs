@@ -10,13 +10,23 @@ use serde_json::json;
 async fn unbound_passport_token_is_inactive_and_never_sent() {
     let room = Room::<Passport>::open().await;
     // The record of an id that is known is none of a token that is spelled the same.
-    room.ask(passport::ACTIVE).await.assert_active(&Passport::active(), "miss");
+    room.ask(passport::ACTIVE)
+        .await
+        .assert_active(&Passport::active(), "miss");
     room.server.forget();
-    for token in [passport::ACTIVE_ACCESS_TOKEN, passport::BEARER, passport::ACTIVE] {
+    for token in [
+        passport::ACTIVE_ACCESS_TOKEN,
+        passport::BEARER,
+        passport::ACTIVE,
+    ] {
         for form in [
             vec![("token", token)],
             vec![("token", token), ("provider", "bank")],
-            vec![("token", token), ("provider", "bank"), ("token_type_hint", "access_token")],
+            vec![
+                ("token", token),
+                ("provider", "bank"),
+                ("token_type_hint", "access_token"),
+            ],
         ] {
             room.gateway.post_introspect(&form).await.assert_inactive();
         }
@@ -28,12 +38,22 @@ async fn unbound_passport_token_is_inactive_and_never_sent() {
 async fn only_passport_looks_up_by_id() {
     let hint = [("token_type_hint", "token_id")];
     let room = Room::<TibcoAsg>::open().await;
-    let form = [("token", tibco_asg::ACTIVE), ("provider", "legacy"), hint[0]];
-    room.gateway.post_introspect(&form).await.assert_problem(501, "unsupported", None);
+    let form = [
+        ("token", tibco_asg::ACTIVE),
+        ("provider", "legacy"),
+        hint[0],
+    ];
+    room.gateway
+        .post_introspect(&form)
+        .await
+        .assert_problem(501, "unsupported", None);
     assert_eq!(room.sent(), []);
     let room = Room::<Passport>::open().await;
     let form = [("token", passport::ACTIVE), hint[0]];
-    room.gateway.post_introspect(&form).await.assert_problem(400, "invalid_request", None);
+    room.gateway
+        .post_introspect(&form)
+        .await
+        .assert_problem(400, "invalid_request", None);
     assert_eq!(room.sent(), []);
 }
 
@@ -60,25 +80,47 @@ async fn tibco_owner_is_not_a_token() {
 #[tokio::test]
 async fn only_the_tibco_status_active_is_active() {
     let room = Room::<TibcoAsg>::open_with("", "[cache]\ninactive_ttl = \"0s\"").await;
-    for word in ["active", "ACTIVE", " Active", "Active ", "Activ\u{435}", "Inactive", "Revoked", ""] {
+    for word in [
+        "active",
+        "ACTIVE",
+        " Active",
+        "Active ",
+        "Activ\u{435}",
+        "Inactive",
+        "Revoked",
+        "",
+    ] {
         let mut record = TibcoAsg::minimal(NOW + 60);
         record["status"] = json!(word);
         room.server.next(Fault::Answer(Answer::json(200, record)));
         room.ask(TibcoAsg::ACTIVE).await.assert_inactive();
     }
-    room.ask(TibcoAsg::ACTIVE).await.assert_active(&TibcoAsg::active(), "miss");
+    room.ask(TibcoAsg::ACTIVE)
+        .await
+        .assert_active(&TibcoAsg::active(), "miss");
 }
 
 #[tokio::test]
 async fn only_the_apigee_status_approved_is_active() {
     let room = Room::<Apigee>::open_with("", "[cache]\ninactive_ttl = \"0s\"").await;
-    for word in ["Approved", "APPROVED", " approved", "approved ", "active", "revoked", "expired", ""] {
+    for word in [
+        "Approved",
+        "APPROVED",
+        " approved",
+        "approved ",
+        "active",
+        "revoked",
+        "expired",
+        "",
+    ] {
         let mut record = Apigee::minimal(NOW + 60);
         record["status"] = json!(word);
         room.server.next(Fault::Answer(Answer::json(200, record)));
         room.ask(Apigee::ACTIVE).await.assert_inactive();
     }
-    room.ask(Apigee::ACTIVE).await.assert_active(&Apigee::active(), "miss");
+    room.ask(Apigee::ACTIVE)
+        .await
+        .assert_active(&Apigee::active(), "miss");
 }
 
 /// Uses attributes named `status` and `scope`, which are the API owner's and neither of the two.
@@ -95,7 +137,10 @@ async fn apigee_attributes_stay_below_their_name() {
             {"name": "scope", "value": "everything"},
         ])
     );
-    assert_eq!(reply["details"]["apiProducts"], json!(["weather", "PremiumWeatherAPI"]));
+    assert_eq!(
+        reply["details"]["apiProducts"],
+        json!(["weather", "PremiumWeatherAPI"])
+    );
     assert_eq!(reply["details"]["appId"], apigee::APP_ID);
     assert_eq!(reply.get("status"), None);
 }
@@ -114,7 +159,9 @@ async fn rfc7662_token_without_exp_is_active_only_if_accepted() {
     let endless = Answer::json(200, json!({"active": true}));
     let room = Room::<Rfc7662>::open().await;
     room.server.next(Fault::Answer(endless.clone()));
-    room.ask(Rfc7662::ACTIVE).await.assert_problem(502, "upstream_error", None);
+    room.ask(Rfc7662::ACTIVE)
+        .await
+        .assert_problem(502, "upstream_error", None);
     let room = Room::<Rfc7662>::open_with("missing_exp = \"accept\"", "").await;
     room.server.next(Fault::Answer(endless));
     let reply = room.ask(Rfc7662::ACTIVE).await;
@@ -158,7 +205,13 @@ async fn extensions_never_replace_our_members() {
 #[tokio::test]
 async fn configured_issuer_replaces_a_missing_one() {
     let room = Room::<TibcoAsg>::open_with("issuer = \"https://asg.example\"", "").await;
-    assert_eq!(room.ask(TibcoAsg::ACTIVE).await.json()["iss"], "https://asg.example");
+    assert_eq!(
+        room.ask(TibcoAsg::ACTIVE).await.json()["iss"],
+        "https://asg.example"
+    );
     let room = Room::<Rfc7662>::open_with("issuer = \"https://other.example\"", "").await;
-    assert_eq!(room.ask(Rfc7662::ACTIVE).await.json()["iss"], rfc7662::ISSUER);
+    assert_eq!(
+        room.ask(Rfc7662::ACTIVE).await.json()["iss"],
+        rfc7662::ISSUER
+    );
 }

@@ -50,7 +50,15 @@ pub(crate) const NEVER_SENT: &[&str] = &[
 ];
 
 /// Identifiers that TIBCO's server, or a careless proxy, would take for the list of all tokens.
-const NAMES_OF_LISTS: &[&str] = &["owners", "OWNERS", "Owners", "oWnErS", "Owners.", "owners ", "owners. ."];
+const NAMES_OF_LISTS: &[&str] = &[
+    "owners",
+    "OWNERS",
+    "Owners",
+    "oWnErS",
+    "Owners.",
+    "owners ",
+    "owners. .",
+];
 
 pub(crate) async fn hostile_identifiers_stay_one_path_segment<V: Fixture>() {
     let room = Room::<V>::open().await;
@@ -104,8 +112,14 @@ pub(crate) async fn unusual_identifiers_arrive_unchanged<V: Fixture>() {
 
 pub(crate) async fn empty_and_oversized_identifiers_are_not_sent<V: Fixture>() {
     let room = Room::<V>::open().await;
-    for identifier in ["", &"a".repeat(16 * 1024 + 1), &"\u{f1}".repeat(8 * 1024 + 1)] {
-        room.ask(identifier).await.assert_problem(400, "invalid_request", None);
+    for identifier in [
+        "",
+        &"a".repeat(16 * 1024 + 1),
+        &"\u{f1}".repeat(8 * 1024 + 1),
+    ] {
+        room.ask(identifier)
+            .await
+            .assert_problem(400, "invalid_request", None);
     }
     assert_eq!(room.sent(), []);
 }
@@ -113,7 +127,11 @@ pub(crate) async fn empty_and_oversized_identifiers_are_not_sent<V: Fixture>() {
 /// One request, to the right place, which says this identifier and nothing else; and nothing of a
 /// list is in the answer.
 async fn is_one_segment<V: Fixture>(room: &Room<V>, identifier: &str) {
-    const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
     let reply = room.ask(identifier).await;
     let encoded = match V::PROVIDER {
         "sso" => identifier.to_owned(),

@@ -7,11 +7,19 @@ use serde_json::json;
 use crate::breaks::{SOON, UPSTREAM_ERROR, fails, fails_with};
 
 pub(crate) async fn status_401<V: Fixture>() {
-    fails::<V>(Fault::Answer(Answer::json(401, V::record())), UPSTREAM_ERROR).await;
+    fails::<V>(
+        Fault::Answer(Answer::json(401, V::record())),
+        UPSTREAM_ERROR,
+    )
+    .await;
 }
 
 pub(crate) async fn status_403<V: Fixture>() {
-    fails::<V>(Fault::Answer(Answer::json(403, V::record())), UPSTREAM_ERROR).await;
+    fails::<V>(
+        Fault::Answer(Answer::json(403, V::record())),
+        UPSTREAM_ERROR,
+    )
+    .await;
 }
 
 pub(crate) async fn status_429<V: Fixture>() {
@@ -24,7 +32,11 @@ pub(crate) async fn status_429_with_retry_after<V: Fixture>() {
 }
 
 pub(crate) async fn status_500<V: Fixture>() {
-    fails::<V>(Fault::Answer(Answer::json(500, V::record())), UPSTREAM_ERROR).await;
+    fails::<V>(
+        Fault::Answer(Answer::json(500, V::record())),
+        UPSTREAM_ERROR,
+    )
+    .await;
 }
 
 pub(crate) async fn status_501<V: Fixture>() {
@@ -64,7 +76,9 @@ pub(crate) async fn undocumented_404<V: Fixture>() {
 }
 
 pub(crate) async fn undocumented_statuses_of_the_client<V: Fixture>() {
-    let statuses = [402, 405, 406, 408, 409, 410, 413, 414, 415, 418, 421, 422, 451];
+    let statuses = [
+        402, 405, 406, 408, 409, 410, 413, 414, 415, 418, 421, 422, 451,
+    ];
     let errors = json!({"error": "invalid_grant", "code": apigee::NOT_FOUND_CODE});
     fails_with::<V>(statuses.map(|status| Answer::json(status, errors.clone()))).await;
 }
@@ -76,17 +90,23 @@ pub(crate) async fn undocumented_answers_of_the_vendor<V: Fixture>() {
 /// Answers with a redirect, which would send our credentials and the token elsewhere.
 pub(crate) async fn redirect<V: Fixture>() {
     let room = Room::<V>::open().await;
-    let elsewhere = Simulator::start(V::server(now())).await.expect("a free port");
+    let elsewhere = Simulator::start(V::server(now()))
+        .await
+        .expect("a free port");
     let location = format!("{}{}", elsewhere.base_url(), V::question(V::ACTIVE).target);
     for status in [300, 301, 302, 303, 304, 307, 308] {
         let mut answer = Answer::redirect(&location);
         answer.status = status;
         room.server.next(Fault::Answer(answer));
-        room.ask(V::ACTIVE).await.assert_problem(502, "upstream_error", None);
+        room.ask(V::ACTIVE)
+            .await
+            .assert_problem(502, "upstream_error", None);
         assert_eq!(room.sent(), [V::question(V::ACTIVE)], "{status}");
     }
     assert_eq!(elsewhere.count(), 0);
-    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::active(), "miss");
 }
 
 fn nothing_said(status: u16) -> Vec<Answer> {

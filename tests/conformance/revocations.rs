@@ -7,12 +7,18 @@ use introspectd_tests::{Fixture, Reply, Room};
 
 #[track_caller]
 fn is_done(reply: &Reply) {
-    assert_eq!((reply.status, &reply.body[..]), (200, &b""[..]), "{reply:?}");
+    assert_eq!(
+        (reply.status, &reply.body[..]),
+        (200, &b""[..]),
+        "{reply:?}"
+    );
 }
 
 pub(crate) async fn revoked_token_is_inactive_at_once<V: Fixture>() {
     let room = Room::<V>::open().await;
-    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::active(), "miss");
     room.sent();
     is_done(&room.revoke(V::ACTIVE).await);
     assert_eq!(room.sent(), [V::revocation(V::ACTIVE)]);
@@ -22,15 +28,26 @@ pub(crate) async fn revoked_token_is_inactive_at_once<V: Fixture>() {
     // A record is still looked up, so that its state can be shown. A token's end is known, and
     // nothing else matters.
     let is_asked_by_id = V::form(V::ACTIVE).len() > 1;
-    assert_eq!(room.sent(), if is_asked_by_id { vec![V::question(V::ACTIVE)] } else { vec![] });
+    assert_eq!(
+        room.sent(),
+        if is_asked_by_id {
+            vec![V::question(V::ACTIVE)]
+        } else {
+            vec![]
+        }
+    );
 }
 
-pub(crate) async fn confirmed_revocation_holds_while_the_vendor_still_shows_the_token<V: Fixture>() {
+pub(crate) async fn confirmed_revocation_holds_while_the_vendor_still_shows_the_token<
+    V: Fixture,
+>() {
     for is_cached in [true, false] {
         let room = Room::<V>::open().await;
         V::show_revoked(room.server.vendor());
         if is_cached {
-            room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+            room.ask(V::ACTIVE)
+                .await
+                .assert_active(&V::active(), "miss");
         }
         is_done(&room.revoke(V::ACTIVE).await);
         for _ in 0..4 {
@@ -43,10 +60,16 @@ pub(crate) async fn confirmed_revocation_holds_while_the_vendor_still_shows_the_
 
 pub(crate) async fn unconfirmed_revocation_does_not_hold<V: Fixture>() {
     let room = Room::<V>::open().await;
-    for fault in [Fault::Answer(Answer::empty(503)), Fault::HangUp, Fault::Answer(Answer::html(500))] {
+    for fault in [
+        Fault::Answer(Answer::empty(503)),
+        Fault::HangUp,
+        Fault::Answer(Answer::html(500)),
+    ] {
         room.server.next(fault);
         assert!(room.revoke(V::ACTIVE).await.status >= 500);
-        room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+        room.ask(V::ACTIVE)
+            .await
+            .assert_active(&V::active(), "miss");
     }
 }
 
@@ -61,21 +84,41 @@ pub(crate) async fn revocation_of_a_vanished_token_succeeds<V: Fixture>() {
 pub(crate) async fn failed_revocation_is_an_error_and_still_purges<V: Fixture>() {
     let room = Room::<V>::open().await;
     for (fault, status, error) in [
-        (Fault::Answer(Answer::retry_after(503, 9)), 503, "temporarily_unavailable"),
+        (
+            Fault::Answer(Answer::retry_after(503, 9)),
+            503,
+            "temporarily_unavailable",
+        ),
         (Fault::HangUp, 503, "temporarily_unavailable"),
         (Fault::Answer(Answer::html(500)), 502, "upstream_error"),
         (Fault::Answer(Answer::empty(403)), 502, "upstream_error"),
-        (Fault::Answer(Answer::empty(302).with_header("location", "/elsewhere")), 502, "upstream_error"),
+        (
+            Fault::Answer(Answer::empty(302).with_header("location", "/elsewhere")),
+            502,
+            "upstream_error",
+        ),
         (Fault::Answer(Answer::html(404)), 502, "upstream_error"),
     ] {
-        room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+        room.ask(V::ACTIVE)
+            .await
+            .assert_active(&V::active(), "miss");
         room.sent();
         room.server.next(fault);
         let reply = room.revoke(V::ACTIVE).await;
-        assert_eq!((reply.status, reply.json()["error"].as_str()), (status, Some(error)), "{reply:?}");
-        assert_eq!(room.sent(), [V::revocation(V::ACTIVE)], "once, and nowhere else");
+        assert_eq!(
+            (reply.status, reply.json()["error"].as_str()),
+            (status, Some(error)),
+            "{reply:?}"
+        );
+        assert_eq!(
+            room.sent(),
+            [V::revocation(V::ACTIVE)],
+            "once, and nowhere else"
+        );
     }
-    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::active(), "miss");
 }
 
 /// Revocations count like any request; a waiter for an in-flight one, or a hit, takes no permit.
@@ -85,7 +128,9 @@ pub(crate) async fn revocations_count_towards_the_limit_of_requests<V: Fixture>(
         let room = Arc::clone(&room);
         tokio::spawn(async move { room.ask(identifier).await })
     };
-    room.ask(V::ACTIVE).await.assert_active(&V::active(), "miss");
+    room.ask(V::ACTIVE)
+        .await
+        .assert_active(&V::active(), "miss");
     room.sent();
     let gate = room.server.gate();
     let asking = [ask(V::UNKNOWN), ask(V::UNKNOWN)];
@@ -93,7 +138,11 @@ pub(crate) async fn revocations_count_towards_the_limit_of_requests<V: Fixture>(
     room.ask(V::ACTIVE).await.assert_active(&V::active(), "hit");
     for refused in [room.ask(V::STALE).await, room.revoke(V::REVOKED).await] {
         let error = refused.json()["error"].clone();
-        assert_eq!((refused.status, error.as_str()), (503, Some("temporarily_unavailable")), "{refused:?}");
+        assert_eq!(
+            (refused.status, error.as_str()),
+            (503, Some("temporarily_unavailable")),
+            "{refused:?}"
+        );
         assert_eq!(refused.header("retry-after"), Some("1"));
     }
     gate.open();
@@ -109,8 +158,14 @@ pub(crate) async fn identifiers_unfit_for_a_url_are_not_sent<V: Fixture>() {
     for hostile in ["..", "%2e%2e", "a%2Fb", "a%3Fb", "a%00b"] {
         // As it stands in a path; in a form it is another text, and as hostile.
         let reply = room.revoke(hostile).await;
-        assert!(reply.status == 200 || reply.status == 404, "{hostile} {reply:?}");
+        assert!(
+            reply.status == 200 || reply.status == 404,
+            "{hostile} {reply:?}"
+        );
     }
     let targets: Vec<_> = room.sent().into_iter().map(|sent| sent.target).collect();
-    assert!(targets.iter().all(|target| target == "/revoke"), "{targets:?}");
+    assert!(
+        targets.iter().all(|target| target == "/revoke"),
+        "{targets:?}"
+    );
 }

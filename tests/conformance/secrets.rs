@@ -16,7 +16,14 @@ pub(crate) async fn secret_members_are_never_answered<V: Fixture>() {
     if V::PROVIDER == "sso" {
         record["x"] = json!({"a": [{"refresh_token": SECRET}], "access_token": {"x": SECRET}});
     } else {
-        for member in ["password", "consumerSecret", "idToken", "key", "extension_field", "active"] {
+        for member in [
+            "password",
+            "consumerSecret",
+            "idToken",
+            "key",
+            "extension_field",
+            "active",
+        ] {
             record[member] = json!(SECRET);
         }
     }
@@ -43,7 +50,10 @@ pub(crate) async fn presented_token_is_never_answered<V: Fixture>() {
             room.server.next(Fault::Answer(Answer::json(200, record)));
             let reply = room.ask(V::ACTIVE).await;
             assert!(matches!(reply.status, 200 | 502), "{member} {reply:?}");
-            assert!(!reply.everything().contains(V::ACTIVE), "{member} {echo} {reply:?}");
+            assert!(
+                !reply.everything().contains(V::ACTIVE),
+                "{member} {echo} {reply:?}"
+            );
         }
     }
 }

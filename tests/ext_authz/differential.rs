@@ -8,7 +8,8 @@ use introspectd_simulators::rfc7662;
 use introspectd_tests::{EDGE_SECRET, Reply, basic};
 
 use crate::envoy::{
-    BROKEN, Client, ENOUGH, Envoy, Form, HOSTILE, Harness, NO_BEARER, UNAVAILABLE, denied, headers, ok,
+    BROKEN, Client, ENOUGH, Envoy, Form, HOSTILE, Harness, NO_BEARER, UNAVAILABLE, denied, headers,
+    ok,
 };
 
 const POLICIES: [Option<&str>; 8] = [
@@ -37,7 +38,11 @@ fn callers() -> Vec<Vec<String>> {
 /// counts.
 fn strangers() -> Vec<Vec<String>> {
     let bearer = |secret: &str| format!("Bearer {secret}");
-    vec![vec![bearer("wrong")], vec![], vec![bearer(EDGE_SECRET), bearer(EDGE_SECRET)]]
+    vec![
+        vec![bearer("wrong")],
+        vec![],
+        vec![bearer(EDGE_SECRET), bearer(EDGE_SECRET)],
+    ]
 }
 
 fn clients() -> Vec<Client> {
@@ -67,22 +72,35 @@ fn clients() -> Vec<Client> {
         with("Bearer l\u{e9}ger"),
         Client::showing(ENOUGH).with("authorization", &format!("Bearer {ENOUGH}")),
         Client::showing(ENOUGH).with("authorization", "Bearer x"),
-        Client::showing(ENOUGH).with("x-auth-subject", "admin").with("accept-language", "es"),
+        Client::showing(ENOUGH)
+            .with("x-auth-subject", "admin")
+            .with("accept-language", "es"),
         Client::default().with("accept-language", "es, en;q=0.5"),
     ];
     shown.chain(odd).collect()
 }
 
-async fn forward_auth(harness: &Harness, callers: &[String], policy: Option<&str>, client: &Client) -> Reply {
+async fn forward_auth(
+    harness: &Harness,
+    callers: &[String],
+    policy: Option<&str>,
+    client: &Client,
+) -> Reply {
     let path = policy.map_or_else(String::new, |policy| format!("/{policy}"));
-    let mut request = Request::get(format!("http://{}/forward-auth{path}", harness.gateway.api()));
+    let mut request = Request::get(format!(
+        "http://{}/forward-auth{path}",
+        harness.gateway.api()
+    ));
     for caller in callers {
         request = request.header("x-introspectd-caller", caller);
     }
     for (name, value) in &client.headers {
         request = request.header(name, value.as_slice());
     }
-    harness.gateway.send(request.body(Full::new(Bytes::new())).unwrap()).await
+    harness
+        .gateway
+        .send(request.body(Full::new(Bytes::new())).unwrap())
+        .await
 }
 
 /// The headers that a decision makes.
@@ -106,7 +124,11 @@ fn is_the_same(reply: &Reply, response: CheckResponse, case: &str) {
         assert_eq!(headers(&ok(response).headers), expected, "{case}");
     } else {
         let denied = denied(response);
-        assert_eq!(denied.status.unwrap().code, i32::from(reply.status), "{case}");
+        assert_eq!(
+            denied.status.unwrap().code,
+            i32::from(reply.status),
+            "{case}"
+        );
         assert_eq!(headers(&denied.headers), decided(reply), "{case}");
         assert_eq!(denied.body.as_bytes(), &reply.body[..], "{case}");
     }
@@ -122,10 +144,20 @@ async fn non_bearer_token_is_denied_both_ways_and_introspected_unchanged() {
         for policy in ["default", "orders"] {
             let reply = forward_auth(&harness, &callers, Some(policy), &client).await;
             assert_eq!(reply.status, 401, "{token}");
-            assert_eq!(reply.headers["www-authenticate"], "Bearer error=\"invalid_token\"");
+            assert_eq!(
+                reply.headers["www-authenticate"],
+                "Bearer error=\"invalid_token\""
+            );
             is_the_same(&reply, envoy.check(policy, &client).await, token);
         }
-        assert_eq!(harness.gateway.post_introspect(&[("token", token)]).await.json()["active"], true);
+        assert_eq!(
+            harness
+                .gateway
+                .post_introspect(&[("token", token)])
+                .await
+                .json()["active"],
+            true
+        );
     }
 }
 
@@ -141,7 +173,11 @@ async fn envoy_and_forward_auth_decide_alike() {
                 let reply = forward_auth(&harness, &callers, policy, &client).await;
                 for form in [Form::Raw, Form::Plain] {
                     let case = format!("{policy:?} {callers:?} {client:?} {form:?}");
-                    is_the_same(&reply, envoy.check_as(&callers, policy, &client, form).await, &case);
+                    is_the_same(
+                        &reply,
+                        envoy.check_as(&callers, policy, &client, form).await,
+                        &case,
+                    );
                 }
                 allowed += usize::from(reply.status == 200);
                 statuses.insert(reply.status);
@@ -149,15 +185,23 @@ async fn envoy_and_forward_auth_decide_alike() {
         }
     }
     for callers in strangers() {
-        let reply = forward_auth(&harness, &callers, Some("orders"), &Client::showing(ENOUGH)).await;
+        let reply =
+            forward_auth(&harness, &callers, Some("orders"), &Client::showing(ENOUGH)).await;
         assert_eq!(reply.status, 401);
         for policy in POLICIES {
             for client in clients() {
                 let case = format!("{policy:?} {callers:?} {client:?}");
-                is_the_same(&reply, envoy.check_as(&callers, policy, &client, Form::Raw).await, &case);
+                is_the_same(
+                    &reply,
+                    envoy.check_as(&callers, policy, &client, Form::Raw).await,
+                    &case,
+                );
             }
         }
     }
     assert!(allowed > 50, "{allowed}");
-    assert_eq!(statuses.into_iter().collect::<Vec<_>>(), [200, 401, 403, 404, 502, 503]);
+    assert_eq!(
+        statuses.into_iter().collect::<Vec<_>>(),
+        [200, 401, 403, 404, 502, 503]
+    );
 }

@@ -6,7 +6,9 @@ use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse, HeaderValue, H
 use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValueOption};
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request};
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
-use envoy_types::pb::envoy::service::auth::v3::{AttributeContext, DeniedHttpResponse, OkHttpResponse};
+use envoy_types::pb::envoy::service::auth::v3::{
+    AttributeContext, DeniedHttpResponse, OkHttpResponse,
+};
 use hyper_util::rt::TokioIo;
 use introspectd_server::ListenAddress;
 use introspectd_simulators::{Simulator, rfc7662};
@@ -85,11 +87,18 @@ impl Harness {
         let server = Simulator::start(Rfc7662::server(now())).await.unwrap();
         fill(server.vendor());
         let provider = Rfc7662::section(&server.base_url());
-        let listen = format!("[listen]\napi = [\"127.0.0.1:0\"]\nadmin = [\"127.0.0.1:0\"]\ngrpc = {grpc}");
-        let sso = format!("[providers.sso]\n{provider}\ntimeout = \"60s\"\nmatch = {{ regex = \".\" }}");
-        let gateway =
-            Gateway::start_bare(&format!("{listen}\n{CALLERS_AND_POLICIES}\n{sso}\n{sections}")).await;
-        Self { gateway, _server: server }
+        let listen =
+            format!("[listen]\napi = [\"127.0.0.1:0\"]\nadmin = [\"127.0.0.1:0\"]\ngrpc = {grpc}");
+        let sso =
+            format!("[providers.sso]\n{provider}\ntimeout = \"60s\"\nmatch = {{ regex = \".\" }}");
+        let gateway = Gateway::start_bare(&format!(
+            "{listen}\n{CALLERS_AND_POLICIES}\n{sso}\n{sections}"
+        ))
+        .await;
+        Self {
+            gateway,
+            _server: server,
+        }
     }
 
     /// A client on the first of its listeners.
@@ -100,7 +109,8 @@ impl Harness {
 
 fn fill(server: &rfc7662::Rfc7662) {
     let enough = json!({
-        "active": true, "exp": introspectd_tests::NOW + 1000, "scope": "orders.* x", "roles": ["admin", "a,b"],
+        "active": true, "exp": introspectd_tests::NOW + 1000, "scope": "orders.* \
+            x", "roles": ["admin", "a,b"],
         "aud": ["https://orders"], "sub": "Jos\u{e9}",
         "client_id": "c", "username": "u", "jti": "j",
         "nested": {"deep": [1, null, true, {"x": "y"}]}
@@ -114,11 +124,17 @@ fn fill(server: &rfc7662::Rfc7662) {
     server.put("no-scope", with("scope", json!("orders.read")));
     server.put("no-role", with("roles", json!(["auditor"])));
     server.put("no-aud", with("aud", json!("https://other")));
-    server.put(HOSTILE, with("sub", json!("a\r\nX-Auth-Roles: admin\r\n\r\n")));
+    server.put(
+        HOSTILE,
+        with("sub", json!("a\r\nX-Auth-Roles: admin\r\n\r\n")),
+    );
     for (name, member, value) in NO_BEARER {
         server.put(name, with(member, serde_json::from_str(value).unwrap()));
     }
-    server.put_answer(UNAVAILABLE, introspectd_simulators::Answer::retry_after(503, 9));
+    server.put_answer(
+        UNAVAILABLE,
+        introspectd_simulators::Answer::retry_after(503, 9),
+    );
     server.put_answer(BROKEN, introspectd_simulators::Answer::html(200));
 }
 
@@ -130,7 +146,8 @@ pub(crate) struct Client {
 
 impl Client {
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
-        self.headers.push((name.to_owned(), value.as_bytes().to_vec()));
+        self.headers
+            .push((name.to_owned(), value.as_bytes().to_vec()));
         self
     }
 
@@ -156,7 +173,10 @@ impl Envoy {
     pub(crate) async fn to(address: &ListenAddress) -> Self {
         let channel = match address {
             ListenAddress::Tcp(address) => {
-                Endpoint::from_shared(format!("http://{address}")).unwrap().connect().await
+                Endpoint::from_shared(format!("http://{address}"))
+                    .unwrap()
+                    .connect()
+                    .await
             }
             ListenAddress::Unix(path) => {
                 let path = path.clone();
@@ -164,10 +184,14 @@ impl Envoy {
                     let path = path.clone();
                     async move { UnixStream::connect(path).await.map(TokioIo::new) }
                 });
-                Endpoint::from_static("http://unix").connect_with_connector(connect).await
+                Endpoint::from_static("http://unix")
+                    .connect_with_connector(connect)
+                    .await
             }
         };
-        Self { channel: channel.unwrap() }
+        Self {
+            channel: channel.unwrap(),
+        }
     }
 
     pub(crate) fn channel(&self) -> Channel {
@@ -177,7 +201,8 @@ impl Envoy {
     /// Asks as `edge` by this policy.
     pub(crate) async fn check(&self, policy: &str, client: &Client) -> CheckResponse {
         let callers = [format!("Bearer {EDGE_SECRET}")];
-        self.check_as(&callers, Some(policy), client, Form::Plain).await
+        self.check_as(&callers, Some(policy), client, Form::Plain)
+            .await
     }
 
     pub(crate) async fn check_as(
@@ -190,20 +215,34 @@ impl Envoy {
         let mut request = tonic::Request::new(question(policy, client, form));
         for caller in callers {
             let caller = AsciiMetadataValue::try_from(caller).unwrap();
-            request.metadata_mut().append("x-introspectd-caller", caller);
+            request
+                .metadata_mut()
+                .append("x-introspectd-caller", caller);
         }
-        AuthorizationClient::new(self.channel()).check(request).await.unwrap().into_inner()
+        AuthorizationClient::new(self.channel())
+            .check(request)
+            .await
+            .unwrap()
+            .into_inner()
     }
 }
 
 pub(crate) fn question(policy: Option<&str>, client: &Client, form: Form) -> CheckRequest {
-    let mut http = HttpRequest { method: "GET".to_owned(), path: "/x".to_owned(), ..HttpRequest::default() };
+    let mut http = HttpRequest {
+        method: "GET".to_owned(),
+        path: "/x".to_owned(),
+        ..HttpRequest::default()
+    };
     match form {
         Form::Plain => {
             for (name, value) in &client.headers {
                 let value = String::from_utf8_lossy(value);
                 let joined = http.headers.entry(name.clone()).or_default();
-                *joined = if joined.is_empty() { value.into_owned() } else { format!("{joined},{value}") };
+                *joined = if joined.is_empty() {
+                    value.into_owned()
+                } else {
+                    format!("{joined},{value}")
+                };
             }
         }
         Form::Raw => {
@@ -212,16 +251,23 @@ pub(crate) fn question(policy: Option<&str>, client: &Client, form: Form) -> Che
                 raw_value: value.clone(),
                 ..HeaderValue::default()
             });
-            http.header_map = Some(HeaderMap { headers: headers.collect() });
+            http.header_map = Some(HeaderMap {
+                headers: headers.collect(),
+            });
         }
     }
     let policy = policy.map(|policy| ("policy".to_owned(), policy.to_owned()));
     let attributes = AttributeContext {
-        request: Some(Request { time: None, http: Some(http) }),
+        request: Some(Request {
+            time: None,
+            http: Some(http),
+        }),
         context_extensions: policy.into_iter().collect::<HashMap<_, _>>(),
         ..AttributeContext::default()
     };
-    CheckRequest { attributes: Some(attributes) }
+    CheckRequest {
+        attributes: Some(attributes),
+    }
 }
 
 pub(crate) fn ok(response: CheckResponse) -> OkHttpResponse {
@@ -246,8 +292,16 @@ pub(crate) fn headers(options: &[HeaderValueOption]) -> Vec<(String, Vec<u8>)> {
     let mut headers: Vec<_> = options
         .iter()
         .map(|option| {
-            let HeaderValue { key, value, raw_value } = option.header.clone().unwrap();
-            assert_eq!((option.append_action, raw_value), (2, Vec::new()), "OVERWRITE_IF_EXISTS_OR_ADD");
+            let HeaderValue {
+                key,
+                value,
+                raw_value,
+            } = option.header.clone().unwrap();
+            assert_eq!(
+                (option.append_action, raw_value),
+                (2, Vec::new()),
+                "OVERWRITE_IF_EXISTS_OR_ADD"
+            );
             (key, value.into_bytes())
         })
         .collect();

@@ -30,12 +30,24 @@ async fn every_spelling_of_a_vendor_id_is_denied() {
     let harness = Harness::open_at(r#"["127.0.0.1:0"]"#, &sections).await;
     let envoy = harness.envoy().await;
     let body = json!({"token": ACTIVE_ACCESS_TOKEN, "token_id": ACTIVE}).to_string();
-    let request = Request::put(format!("http://{}/v1/providers/bank/bindings", harness.gateway.api()))
-        .header(AUTHORIZATION, basic("trusted", "trusted-secret-7a30c1"))
-        .header(CONTENT_TYPE, "application/json");
-    assert_eq!(harness.gateway.send(request.body(Full::from(body)).unwrap()).await.status, 204);
+    let request = Request::put(format!(
+        "http://{}/v1/providers/bank/bindings",
+        harness.gateway.api()
+    ))
+    .header(AUTHORIZATION, basic("trusted", "trusted-secret-7a30c1"))
+    .header(CONTENT_TYPE, "application/json");
+    assert_eq!(
+        harness
+            .gateway
+            .send(request.body(Full::from(body)).unwrap())
+            .await
+            .status,
+        204
+    );
     // The record is active, and its token passes.
-    ok(envoy.check("bank", &Client::showing(ACTIVE_ACCESS_TOKEN)).await);
+    ok(envoy
+        .check("bank", &Client::showing(ACTIVE_ACCESS_TOKEN))
+        .await);
     server.forget();
 
     let bare = ACTIVE.replace('-', "");
@@ -56,7 +68,11 @@ async fn every_spelling_of_a_vendor_id_is_denied() {
             let callers = [format!("Bearer {EDGE_SECRET}")];
             let denied = denied(envoy.check_as(&callers, Some("bank"), &client, form).await);
             assert_eq!(denied.status.unwrap().code, 401, "{id} {form:?}");
-            assert!(denied.body.contains("\"invalid_token\""), "{id} {form:?}: {}", denied.body);
+            assert!(
+                denied.body.contains("\"invalid_token\""),
+                "{id} {form:?}: {}",
+                denied.body
+            );
         }
     }
     assert_eq!(server.requests().len(), 0, "no id was sent as a token");

@@ -29,27 +29,37 @@ struct Raw(http2::SendRequest<Body>);
 
 impl Raw {
     async fn to(harness: &Harness) -> Self {
-        let ListenAddress::Tcp(address) = &harness.gateway.grpc()[0] else { panic!("not on TCP") };
+        let ListenAddress::Tcp(address) = &harness.gateway.grpc()[0] else {
+            panic!("not on TCP")
+        };
         let stream = TcpStream::connect(address).await.unwrap();
-        let (sender, connection) =
-            http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+        let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            .await
+            .unwrap();
         tokio::spawn(connection);
         Self(sender)
     }
 
     /// Sends a check. Every response must be a gRPC success.
     async fn check(&mut self, headers: &[(&str, &str)], body: Body) -> CheckResponse {
-        let mut request = Request::post("http://introspectd/envoy.service.auth.v3.Authorization/Check")
-            .header("content-type", "application/grpc")
-            .header("te", "trailers");
+        let mut request =
+            Request::post("http://introspectd/envoy.service.auth.v3.Authorization/Check")
+                .header("content-type", "application/grpc")
+                .header("te", "trailers");
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let sent = self.0.send_request(request.body(body).unwrap());
-        let response = tokio::time::timeout(PATIENCE, sent).await.expect("an answer").unwrap();
+        let response = tokio::time::timeout(PATIENCE, sent)
+            .await
+            .expect("an answer")
+            .unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "application/grpc");
-        assert!(!response.headers().contains_key("grpc-status"), "trailers only: an error");
+        assert!(
+            !response.headers().contains_key("grpc-status"),
+            "trailers only: an error"
+        );
         let collected = response.into_body().collect().await.unwrap();
         assert_eq!(collected.trailers().unwrap()["grpc-status"], "0");
         let framed = collected.to_bytes();
@@ -117,7 +127,11 @@ async fn head_over_the_limit_is_denied_without_a_grpc_error() {
     let mut raw = Raw::to(&harness).await;
     let padding = "a".repeat(40 * 1024);
     let long = [known()[0], ("x-padding", padding.as_str())];
-    refused(raw.check(&long, whole(framed(0, &good()))).await, 431, "head_too_long");
+    refused(
+        raw.check(&long, whole(framed(0, &good()))).await,
+        431,
+        "head_too_long",
+    );
     ok(raw.check(&known(), whole(framed(0, &good()))).await);
 }
 
@@ -129,9 +143,15 @@ async fn unreadable_message_is_denied_without_a_grpc_error() {
         // Field 1 (attributes), in it field 10 (context_extensions), in it field 1 (key).
         let entry = [&[0x0a, 2][..], b"\xff\xfe"].concat();
         let extension = [&[0x52, u8::try_from(entry.len()).unwrap()][..], &entry].concat();
-        [&[0x0a, u8::try_from(extension.len()).unwrap()][..], &extension].concat()
+        [
+            &[0x0a, u8::try_from(extension.len()).unwrap()][..],
+            &extension,
+        ]
+        .concat()
     };
-    let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let gzip = [
+        0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    ];
     let two = [framed(0, &good()), framed(0, &good())].concat();
     let trailing = [framed(0, &good()), vec![0]].concat();
     let good_length = good().len();
@@ -139,19 +159,31 @@ async fn unreadable_message_is_denied_without_a_grpc_error() {
         ("no UTF-8", vec![], framed(0, &not_utf8)),
         ("no protobuf", vec![], framed(0, &[0xff; 40])),
         ("a group that does not end", vec![], framed(0, &[0x0b; 40])),
-        ("compressed", vec![("grpc-encoding", "gzip")], framed(1, &gzip)),
+        (
+            "compressed",
+            vec![("grpc-encoding", "gzip")],
+            framed(1, &gzip),
+        ),
         ("flagged as compressed", vec![], framed(1, &good())),
         ("an unknown flag", vec![], framed(2, &good())),
         ("two messages", vec![], two),
         ("a byte behind", vec![], trailing),
-        ("cut off", vec![], framed(0, &good())[..good_length].to_vec()),
+        (
+            "cut off",
+            vec![],
+            framed(0, &good())[..good_length].to_vec(),
+        ),
         ("a prefix alone", vec![], prefix(0, 10).to_vec()),
         ("half a prefix", vec![], vec![0, 0]),
         ("nothing", vec![], vec![]),
     ] {
         println!("{case}");
         let headers = [known().to_vec(), headers].concat();
-        refused(raw.check(&headers, whole(body)).await, 400, "invalid_request");
+        refused(
+            raw.check(&headers, whole(body)).await,
+            400,
+            "invalid_request",
+        );
     }
     // Of a coding that is named and not used, nothing is wrong.
     let named = [known().to_vec(), vec![("grpc-encoding", "gzip")]].concat();
@@ -166,14 +198,27 @@ async fn message_over_64_kib_is_denied_without_a_grpc_error() {
     assert!(fitting.len() > 64 * 1024 - 40 && fitting.len() <= 64 * 1024);
     ok(raw.check(&known(), whole(framed(0, &fitting))).await);
     for bytes in [64 * 1024, 1 << 20] {
-        refused(raw.check(&known(), whole(framed(0, &padded(bytes)))).await, 413, "payload_too_large");
+        refused(
+            raw.check(&known(), whole(framed(0, &padded(bytes)))).await,
+            413,
+            "payload_too_large",
+        );
     }
     let announced = prefix(0, u32::MAX as usize).to_vec();
-    refused(raw.check(&known(), whole(announced)).await, 413, "payload_too_large");
+    refused(
+        raw.check(&known(), whole(announced)).await,
+        413,
+        "payload_too_large",
+    );
     // Pieces as small as they can be.
-    let pieces: Vec<_> = framed(0, &good()).into_iter().map(|byte| Bytes::from(vec![byte])).collect();
+    let pieces: Vec<_> = framed(0, &good())
+        .into_iter()
+        .map(|byte| Bytes::from(vec![byte]))
+        .collect();
     let frames = stream::iter(pieces).map(|data| Ok::<_, Infallible>(Frame::data(data)));
-    ok(raw.check(&known(), BodyExt::boxed(StreamBody::new(frames))).await);
+    ok(raw
+        .check(&known(), BodyExt::boxed(StreamBody::new(frames)))
+        .await);
 }
 
 #[tokio::test]
@@ -182,14 +227,35 @@ async fn unknown_caller_is_denied_before_its_message() {
     let mut raw = Raw::to(&harness).await;
     let begun = Instant::now();
     for headers in [vec![], vec![("x-introspectd-caller", "Bearer wrong")]] {
-        refused(raw.check(&headers, hanging(vec![])).await, 401, "invalid_client");
+        refused(
+            raw.check(&headers, hanging(vec![])).await,
+            401,
+            "invalid_client",
+        );
         let announced = Bytes::copy_from_slice(&prefix(0, 64 * 1024));
-        refused(raw.check(&headers, hanging(vec![announced])).await, 401, "invalid_client");
-        refused(raw.check(&headers, whole(framed(0, &padded(1 << 20)))).await, 401, "invalid_client");
-        refused(raw.check(&headers, whole(framed(1, &[0xff; 40]))).await, 401, "invalid_client");
+        refused(
+            raw.check(&headers, hanging(vec![announced])).await,
+            401,
+            "invalid_client",
+        );
+        refused(
+            raw.check(&headers, whole(framed(0, &padded(1 << 20))))
+                .await,
+            401,
+            "invalid_client",
+        );
+        refused(
+            raw.check(&headers, whole(framed(1, &[0xff; 40]))).await,
+            401,
+            "invalid_client",
+        );
     }
     // Each waits a second for what it will not read; a message has ten.
-    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(9),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -201,12 +267,17 @@ async fn unfinished_message_is_denied_in_time() {
     let half = Bytes::copy_from_slice(&message[..message.len() / 2]);
     let all = Bytes::from(message);
     let mut second = Raw(raw.0.clone());
-    let (first, second) = tokio::join!(async { raw.check(&known(), hanging(vec![half])).await }, async {
-        second.check(&known(), hanging(vec![all])).await
-    });
+    let (first, second) = tokio::join!(
+        async { raw.check(&known(), hanging(vec![half])).await },
+        async { second.check(&known(), hanging(vec![all])).await }
+    );
     refused(first, 408, "request_timeout");
     refused(second, 408, "request_timeout");
-    assert!((10..30).contains(&begun.elapsed().as_secs()), "{:?}", begun.elapsed());
+    assert!(
+        (10..30).contains(&begun.elapsed().as_secs()),
+        "{:?}",
+        begun.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -228,15 +299,23 @@ async fn messages_of_a_connection_are_limited_to_a_mebibyte() {
         (answered, begun.elapsed())
     });
     // Other connections do not wait for these.
-    ok(Raw::to(&harness).await.check(&known(), whole(framed(0, &good()))).await);
+    ok(Raw::to(&harness)
+        .await
+        .check(&known(), whole(framed(0, &good())))
+        .await);
     // When their time is over, it is refused as they are, or answered in their place.
     for held in &mut holding {
         refused(held.await.unwrap(), 408, "request_timeout");
     }
-    let (answered, after) = tokio::time::timeout(PATIENCE, &mut waiting).await.expect("an answer").unwrap();
+    let (answered, after) = tokio::time::timeout(PATIENCE, &mut waiting)
+        .await
+        .expect("an answer")
+        .unwrap();
     assert!(answered.http_response.is_some());
     assert!(after > Duration::from_secs(9), "{after:?}");
-    ok(Raw(raw.0.clone()).check(&known(), whole(framed(0, &good()))).await);
+    ok(Raw(raw.0.clone())
+        .check(&known(), whole(framed(0, &good())))
+        .await);
 }
 
 #[tokio::test]
@@ -248,6 +327,9 @@ async fn large_health_request_is_not_buffered() {
         .header("te", "trailers")
         .body(whole(framed(0, &[0; 1 << 20])))
         .unwrap();
-    let response = tokio::time::timeout(PATIENCE, raw.0.send_request(request)).await.unwrap().unwrap();
+    let response = tokio::time::timeout(PATIENCE, raw.0.send_request(request))
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!(response.headers()["grpc-status"], "3");
 }

@@ -31,11 +31,18 @@ async fn ask_at_once(room: &Shared, callers: usize, token: &'static str) -> Vec<
 }
 
 async fn replies(asking: Vec<JoinHandle<Reply>>) -> Vec<Reply> {
-    join_all(asking).await.into_iter().map(Result::unwrap).collect()
+    join_all(asking)
+        .await
+        .into_iter()
+        .map(Result::unwrap)
+        .collect()
 }
 
 fn from(replies: &[Reply], cache: &str) -> usize {
-    replies.iter().filter(|reply| reply.cache() == Some(cache)).count()
+    replies
+        .iter()
+        .filter(|reply| reply.cache() == Some(cache))
+        .count()
 }
 
 #[tokio::test]
@@ -49,7 +56,10 @@ async fn two_hundred_callers_with_an_unknown_token_cause_one_request() {
 
     let replies = replies(asking).await;
     replies.iter().for_each(Reply::assert_inactive);
-    assert_eq!((from(&replies, "miss"), from(&replies, "coalesced")), (1, CALLERS - 1));
+    assert_eq!(
+        (from(&replies, "miss"), from(&replies, "coalesced")),
+        (1, CALLERS - 1)
+    );
     assert_eq!(replies[0].cache(), Some("miss"));
     assert_eq!(room.sent(), [TibcoAsg::question(tibco_asg::UNKNOWN)]);
     let later = room.ask(tibco_asg::UNKNOWN).await;
@@ -63,13 +73,22 @@ async fn two_hundred_callers_with_an_unknown_token_cause_one_request() {
 async fn two_hundred_racing_callers_cause_one_request() {
     let room = open().await;
     let gate = room.server.gate();
-    let asking = (0..CALLERS).map(|_| ask(&room, tibco_asg::ACTIVE)).collect();
+    let asking = (0..CALLERS)
+        .map(|_| ask(&room, tibco_asg::ACTIVE))
+        .collect();
     gate.arrived(1).await;
     gate.open();
     let replies = replies(asking).await;
-    assert!(replies.iter().all(|reply| reply.json() == TibcoAsg::active()));
+    assert!(
+        replies
+            .iter()
+            .all(|reply| reply.json() == TibcoAsg::active())
+    );
     assert_eq!(from(&replies, "miss"), 1);
-    assert_eq!(from(&replies, "coalesced") + from(&replies, "hit"), CALLERS - 1);
+    assert_eq!(
+        from(&replies, "coalesced") + from(&replies, "hit"),
+        CALLERS - 1
+    );
     assert_eq!(room.sent().len(), 1);
 }
 
@@ -86,7 +105,9 @@ async fn failure_reaches_all_waiters_and_no_later_request() {
         reply.assert_problem(503, "temporarily_unavailable", Some("9"));
     }
     assert_eq!(room.sent().len(), 1);
-    room.ask(TibcoAsg::ACTIVE).await.assert_active(&TibcoAsg::active(), "miss");
+    room.ask(TibcoAsg::ACTIVE)
+        .await
+        .assert_active(&TibcoAsg::active(), "miss");
     assert_eq!(room.sent().len(), 1);
 }
 
@@ -99,7 +120,10 @@ async fn slow_token_does_not_delay_others() {
     let other = ask(&room, TibcoAsg::ACTIVE);
     gate.arrived(2).await;
     gate.open();
-    other.await.unwrap().assert_active(&TibcoAsg::active(), "miss");
+    other
+        .await
+        .unwrap()
+        .assert_active(&TibcoAsg::active(), "miss");
     slow.await.unwrap().assert_inactive();
 }
 
@@ -114,7 +138,11 @@ async fn departure_of_the_first_client_does_not_affect_others() {
     let after = ask_at_once(&room, 5, TibcoAsg::ACTIVE).await;
     assert_eq!(gate.waiting(), 1);
     gate.open();
-    for reply in replies(others).await.into_iter().chain(replies(after).await) {
+    for reply in replies(others)
+        .await
+        .into_iter()
+        .chain(replies(after).await)
+    {
         reply.assert_active(&TibcoAsg::active(), "coalesced");
     }
     assert_eq!(room.sent().len(), 1);
@@ -130,7 +158,9 @@ async fn answer_is_cached_although_its_only_client_left() {
     let next = ask_at_once(&room, 1, TibcoAsg::ACTIVE).await;
     gate.open();
     replies(next).await[0].assert_active(&TibcoAsg::active(), "coalesced");
-    room.ask(TibcoAsg::ACTIVE).await.assert_active(&TibcoAsg::active(), "hit");
+    room.ask(TibcoAsg::ACTIVE)
+        .await
+        .assert_active(&TibcoAsg::active(), "hit");
     assert_eq!(room.sent().len(), 1);
 }
 
@@ -143,15 +173,24 @@ async fn half_closed_client_is_answered() {
     gate.arrived(1).await;
     gate.open();
     let answer = client.rest().await;
-    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"active\":true"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.contains("\"active\":true"),
+        "{answer}"
+    );
 }
 
 /// Neither by age nor by its own end, however often it is asked about.
 #[tokio::test]
 async fn expired_facts_are_never_served() {
-    let room = Room::<TibcoAsg>::open_with("", "[cache]\nttl = \"1h\"\nstale_if_error = \"1d\"").await;
-    room.server.next(Fault::Answer(Answer::json(200, TibcoAsg::minimal(NOW + 100))));
-    room.ask(TibcoAsg::ACTIVE).await.assert_active(&TibcoAsg::minimal_active(NOW + 100), "miss");
+    let room =
+        Room::<TibcoAsg>::open_with("", "[cache]\nttl = \"1h\"\nstale_if_error = \"1d\"").await;
+    room.server.next(Fault::Answer(Answer::json(
+        200,
+        TibcoAsg::minimal(NOW + 100),
+    )));
+    room.ask(TibcoAsg::ACTIVE)
+        .await
+        .assert_active(&TibcoAsg::minimal_active(NOW + 100), "miss");
     room.server.always(Fault::HangUp);
     for _ in 0..99 {
         room.gateway.clock().advance(1);
@@ -159,7 +198,9 @@ async fn expired_facts_are_never_served() {
         assert_eq!(reply.json(), TibcoAsg::minimal_active(NOW + 100));
     }
     room.gateway.clock().advance(1);
-    room.ask(TibcoAsg::ACTIVE).await.assert_problem(503, "temporarily_unavailable", Some("1"));
+    room.ask(TibcoAsg::ACTIVE)
+        .await
+        .assert_problem(503, "temporarily_unavailable", Some("1"));
 }
 
 #[tokio::test]
@@ -167,7 +208,9 @@ async fn stale_fact_replaces_a_failure_only_if_configured() {
     for (stale_if_error, stands_in) in [("0s", false), ("5m", true)] {
         let cache = format!("[cache]\nttl = \"60s\"\nstale_if_error = \"{stale_if_error}\"");
         let room = Room::<TibcoAsg>::open_with("", &cache).await;
-        room.ask(TibcoAsg::ACTIVE).await.assert_active(&TibcoAsg::active(), "miss");
+        room.ask(TibcoAsg::ACTIVE)
+            .await
+            .assert_active(&TibcoAsg::active(), "miss");
         room.gateway.clock().advance(61);
         room.server.always(Fault::HangUp);
         let reply = room.ask(TibcoAsg::ACTIVE).await;
@@ -183,7 +226,9 @@ async fn stale_fact_replaces_a_failure_only_if_configured() {
 #[tokio::test]
 async fn revocation_elsewhere_is_seen_after_the_ttl() {
     let room = Room::<TibcoAsg>::open_with("", "[cache]\nttl = \"10s\"").await;
-    room.ask(TibcoAsg::ACTIVE).await.assert_active(&TibcoAsg::active(), "miss");
+    room.ask(TibcoAsg::ACTIVE)
+        .await
+        .assert_active(&TibcoAsg::active(), "miss");
     room.server.vendor().revoke(TibcoAsg::ACTIVE);
     room.gateway.clock().advance(10);
     let reply = room.ask(TibcoAsg::ACTIVE).await;

@@ -11,9 +11,15 @@ async fn restarted_provider_is_reached_again() {
     let room = Room::<TibcoAsg>::open().await;
     room.ask(TibcoAsg::UNKNOWN).await.assert_inactive();
     room.server.stop();
-    room.ask(TibcoAsg::ACTIVE).await.assert_problem(503, "temporarily_unavailable", Some("1"));
-    let server = Simulator::bind(TibcoAsg::server(now()), room.server.address()).await.unwrap();
-    room.ask(TibcoAsg::ACTIVE).await.assert_active(&TibcoAsg::active(), "miss");
+    room.ask(TibcoAsg::ACTIVE)
+        .await
+        .assert_problem(503, "temporarily_unavailable", Some("1"));
+    let server = Simulator::bind(TibcoAsg::server(now()), room.server.address())
+        .await
+        .unwrap();
+    room.ask(TibcoAsg::ACTIVE)
+        .await
+        .assert_active(&TibcoAsg::active(), "miss");
     assert_eq!(server.count(), 1);
 }
 
@@ -23,8 +29,12 @@ async fn unnoticed_restart_fails_no_request() {
     let room = Room::<TibcoAsg>::open().await;
     room.ask(TibcoAsg::UNKNOWN).await.assert_inactive();
     room.server.stop();
-    let server = Simulator::bind(TibcoAsg::server(now()), room.server.address()).await.unwrap();
-    room.ask(TibcoAsg::ACTIVE).await.assert_active(&TibcoAsg::active(), "miss");
+    let server = Simulator::bind(TibcoAsg::server(now()), room.server.address())
+        .await
+        .unwrap();
+    room.ask(TibcoAsg::ACTIVE)
+        .await
+        .assert_active(&TibcoAsg::active(), "miss");
     assert_eq!(server.count(), 1);
 }
 
@@ -46,7 +56,8 @@ async fn in_flight_request_is_answered_before_shutdown() {
 
 #[tokio::test]
 async fn request_longer_than_the_drain_is_cut_off() {
-    let room = Room::<TibcoAsg>::open_with("timeout = \"60s\"", "[shutdown]\ndrain = \"50ms\"").await;
+    let room =
+        Room::<TibcoAsg>::open_with("timeout = \"60s\"", "[shutdown]\ndrain = \"50ms\"").await;
     let gate = room.server.gate();
     let _client = Client::ask(&room.gateway, TibcoAsg::ACTIVE).await;
     gate.arrived(1).await;

@@ -8,7 +8,10 @@ pub(crate) const MATCHES: [(&str, &str); 4] = [
     ("bank", r#"match = { regex = "^[0-9a-f]{64}$" }"#),
     ("legacy", r#"match = { prefix = "T1am" }"#),
     ("apis", r#"match = { regex = "^[A-Za-z0-9]{28}$" }"#),
-    ("sso", r#"match = { jwt_issuer = "https://sso.example.com" }"#),
+    (
+        "sso",
+        r#"match = { jwt_issuer = "https://sso.example.com" }"#,
+    ),
 ];
 
 const LIMITED: &str = r#"
@@ -36,18 +39,45 @@ impl Four {
         let legacy = Simulator::start(TibcoAsg::server(now())).await.unwrap();
         let apis = Simulator::start(Apigee::server(now())).await.unwrap();
         let sso = Simulator::start(Rfc7662::server(now())).await.unwrap();
-        let of = |name: &str| matches.iter().find(|(known, _)| *known == name).map_or("", |(_, text)| text);
+        let of = |name: &str| {
+            matches
+                .iter()
+                .find(|(known, _)| *known == name)
+                .map_or("", |(_, text)| text)
+        };
         let toml = [
             sections,
             LIMITED,
-            &format!("[providers.bank]\n{}\n{}", Passport::section(&bank.base_url()), of("bank")),
-            &format!("[providers.legacy]\n{}\n{}", TibcoAsg::section(&legacy.base_url()), of("legacy")),
-            &format!("[providers.apis]\n{}\n{}", Apigee::section(&apis.base_url()), of("apis")),
-            &format!("[providers.sso]\n{}\n{}", Rfc7662::section(&sso.base_url()), of("sso")),
+            &format!(
+                "[providers.bank]\n{}\n{}",
+                Passport::section(&bank.base_url()),
+                of("bank")
+            ),
+            &format!(
+                "[providers.legacy]\n{}\n{}",
+                TibcoAsg::section(&legacy.base_url()),
+                of("legacy")
+            ),
+            &format!(
+                "[providers.apis]\n{}\n{}",
+                Apigee::section(&apis.base_url()),
+                of("apis")
+            ),
+            &format!(
+                "[providers.sso]\n{}\n{}",
+                Rfc7662::section(&sso.base_url()),
+                of("sso")
+            ),
         ]
         .join("\n");
         let gateway = Gateway::start(&toml).await;
-        Self { bank, legacy, apis, sso, gateway }
+        Self {
+            bank,
+            legacy,
+            apis,
+            sso,
+            gateway,
+        }
     }
 
     /// Requests to each provider since the start or the last call, by name.
@@ -56,7 +86,11 @@ impl Four {
             name: &'static str,
             server: &Simulator<V>,
         ) -> Vec<(&'static str, Sent)> {
-            let sent = server.requests().iter().map(|request| (name, Sent::from(request))).collect();
+            let sent = server
+                .requests()
+                .iter()
+                .map(|request| (name, Sent::from(request)))
+                .collect();
             server.forget();
             sent
         }

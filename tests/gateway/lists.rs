@@ -23,7 +23,10 @@ impl Four {
     /// One Passport token of this number, with these members and the sample's others.
     fn put_at_the_bank(&self, number: usize, members: &Value) {
         let mut record = self.bank.vendor().record(passport::ACTIVE).unwrap();
-        record.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        record
+            .as_object_mut()
+            .unwrap()
+            .extend(members.as_object().unwrap().clone());
         record["token_id"] = json!(bank_id(number));
         self.bank.vendor().put(&bank_id(number), record);
     }
@@ -37,7 +40,10 @@ impl Four {
         });
         let request = Request::post(format!("{}/v1/iam/oauth/tokens", self.bank.base_url()))
             .header(CONTENT_TYPE, "application/json");
-        let reply = self.gateway.send(request.body(Full::from(credentials.to_string())).unwrap()).await;
+        let reply = self
+            .gateway
+            .send(request.body(Full::from(credentials.to_string())).unwrap())
+            .await;
         assert_eq!(reply.status, 200, "{reply:?}");
     }
 
@@ -46,7 +52,11 @@ impl Four {
         let mut record = self.bank.vendor().record(passport::READER).unwrap();
         record["user_id"] = json!(USER);
         self.bank.vendor().put(passport::READER, record);
-        let mut record = self.legacy.vendor().record(tibco_asg::SCOPE_STRING).unwrap();
+        let mut record = self
+            .legacy
+            .vendor()
+            .record(tibco_asg::SCOPE_STRING)
+            .unwrap();
         record["owner"] = json!(USER);
         self.legacy.vendor().put(tibco_asg::SCOPE_STRING, record);
         let mut record = self.apis.vendor().record(apigee::ATTRIBUTES).unwrap();
@@ -74,7 +84,10 @@ fn ids(reply: &Reply) -> Vec<(String, String)> {
     assert_eq!(reply.status, 200, "{reply:?}");
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let tokens = reply.json()["tokens"].as_array().unwrap().clone();
-    tokens.iter().map(|record| (text(&record["provider"]), text(&record["jti"]))).collect()
+    tokens
+        .iter()
+        .map(|record| (text(&record["provider"]), text(&record["jti"])))
+        .collect()
 }
 
 #[tokio::test]
@@ -105,7 +118,10 @@ async fn thousand_tokens_are_each_listed_once_while_others_are_issued() {
         let distinct: BTreeSet<_> = seen.iter().cloned().collect();
         assert_eq!(distinct.len(), seen.len(), "none twice, {order}");
         for number in 0..1000 {
-            assert!(distinct.contains(&bank_id(number)), "{number} is missing, {order}");
+            assert!(
+                distinct.contains(&bank_id(number)),
+                "{number} is missing, {order}"
+            );
         }
     }
 }
@@ -114,13 +130,21 @@ async fn thousand_tokens_are_each_listed_once_while_others_are_issued() {
 async fn one_request_finds_a_users_tokens_at_three_vendors() {
     let four = Four::open().await;
     four.give_the_user_tokens();
-    for query in ["user_id=jdoe", "owner=jdoe", "owner=jdoe&user_id=jdoe", "user_id=jdoe&page_size=2"] {
+    for query in [
+        "user_id=jdoe",
+        "owner=jdoe",
+        "owner=jdoe&user_id=jdoe",
+        "user_id=jdoe&page_size=2",
+    ] {
         let page = four.list(query).await;
         let mut found = ids(&page);
         if let Some(next) = next(&page) {
             found.extend(ids(&four.list(&format!("page_token={next}")).await));
         }
-        let providers: Vec<_> = found.iter().map(|(provider, _)| provider.as_str()).collect();
+        let providers: Vec<_> = found
+            .iter()
+            .map(|(provider, _)| provider.as_str())
+            .collect();
         assert_eq!(providers, ["apis", "bank", "legacy"], "{query}");
         assert_eq!(page.json()["unlisted"], json!(["sso"]), "{query}");
         assert_eq!(page.json()["errors"], json!([]), "{query}");
@@ -147,7 +171,9 @@ async fn provider_that_fails_at_its_second_page_is_named_and_retried() {
         if page == 3 {
             four.bank.clear();
         }
-        let reply = four.list(&format!("user_id={USER}&page_size=60{token}")).await;
+        let reply = four
+            .list(&format!("user_id={USER}&page_size=60{token}"))
+            .await;
         seen.extend(ids(&reply));
         let errors = reply.json()["errors"].clone();
         if errors != json!([]) {
@@ -164,7 +190,11 @@ async fn provider_that_fails_at_its_second_page_is_named_and_retried() {
     }
     assert!(failed >= 1, "it was named");
     let distinct: BTreeSet<_> = seen.iter().cloned().collect();
-    assert_eq!((distinct.len(), seen.len()), (253, 253), "none lost, none twice");
+    assert_eq!(
+        (distinct.len(), seen.len()),
+        (253, 253),
+        "none lost, none twice"
+    );
 }
 
 #[tokio::test]
@@ -176,17 +206,30 @@ async fn confined_list_never_mentions_other_providers() {
             four.bank.stop();
             four.apis.stop();
         }
-        for query in ["", "user_id=jdoe", "state=active", "order=-created_at&page_size=1"] {
+        for query in [
+            "",
+            "user_id=jdoe",
+            "state=active",
+            "order=-created_at&page_size=1",
+        ] {
             let reply = list_as(&four.gateway, "limited", "limited-secret", query).await;
-            assert!(ids(&reply).iter().all(|(provider, _)| provider == "legacy"), "{query}");
+            assert!(
+                ids(&reply).iter().all(|(provider, _)| provider == "legacy"),
+                "{query}"
+            );
             let everything = reply.everything();
             for other in ["bank", "apis", "sso"] {
                 assert!(!everything.contains(other), "{other} in {everything}");
             }
         }
         for other in ["bank", "apis", "sso", "nobody"] {
-            let reply =
-                list_as(&four.gateway, "limited", "limited-secret", &format!("provider={other}")).await;
+            let reply = list_as(
+                &four.gateway,
+                "limited",
+                "limited-secret",
+                &format!("provider={other}"),
+            )
+            .await;
             reply.assert_problem(400, "invalid_request", None);
         }
     }
@@ -197,9 +240,20 @@ async fn confined_list_never_mentions_other_providers() {
 async fn unlisted_providers_are_named() {
     let four = Four::open().await;
     let reply = four.list("").await;
-    assert_eq!(reply.json()["unlisted"], json!(["apis", "sso"]), "Apigee needs an app or an end user");
-    for query in ["provider=sso", "provider=apis", "provider=bank&client_id=x", "provider=legacy&role=x"] {
-        four.list(query).await.assert_problem(501, "unsupported", None);
+    assert_eq!(
+        reply.json()["unlisted"],
+        json!(["apis", "sso"]),
+        "Apigee needs an app or an end user"
+    );
+    for query in [
+        "provider=sso",
+        "provider=apis",
+        "provider=bank&client_id=x",
+        "provider=legacy&role=x",
+    ] {
+        four.list(query)
+            .await
+            .assert_problem(501, "unsupported", None);
     }
 }
 
@@ -210,11 +264,23 @@ async fn listed_id_is_not_a_credential() {
     let listed = ids(&four.list("page_size=200").await);
     assert!(listed.len() > 5);
     for (_, id) in listed {
-        four.gateway.post_introspect(&[("token", &id)]).await.assert_inactive();
+        four.gateway
+            .post_introspect(&[("token", &id)])
+            .await
+            .assert_inactive();
         let request = Request::get(format!("http://{}/forward-auth", four.gateway.api()))
-            .header("x-introspectd-caller", basic("edge", introspectd_tests::EDGE_SECRET))
+            .header(
+                "x-introspectd-caller",
+                basic("edge", introspectd_tests::EDGE_SECRET),
+            )
             .header(AUTHORIZATION, format!("Bearer {id}"));
-        assert_eq!(four.gateway.send(request.body(Full::default()).unwrap()).await.status, 401);
+        assert_eq!(
+            four.gateway
+                .send(request.body(Full::default()).unwrap())
+                .await
+                .status,
+            401
+        );
     }
 }
 
@@ -224,7 +290,11 @@ async fn secrets_are_never_listed() {
     let four = Four::open().await;
     four.give_the_user_tokens();
     let mut answers = Vec::new();
-    for query in ["page_size=1", "page_size=1&user_id=jdoe", "page_size=200&order=-created_at"] {
+    for query in [
+        "page_size=1",
+        "page_size=1&user_id=jdoe",
+        "page_size=200&order=-created_at",
+    ] {
         let mut token = String::new();
         loop {
             let reply = four.list(&format!("{query}{token}")).await;

@@ -11,15 +11,45 @@ const FORM: &str = "application/x-www-form-urlencoded";
 const JSON: &str = "application/json";
 
 /// Permission, method, path, media type and body.
-type Call = (&'static str, &'static str, &'static str, &'static str, &'static str);
+type Call = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static str,
+);
 
 const CALLS: [Call; 10] = [
-    ("introspect", "POST", "/introspect", FORM, "token=unheard-of"),
-    ("lookup", "GET", "/v1/providers/bank/tokens/249a0a2e-028a-4e15-a841-de9fd4e4cd84", "", ""),
+    (
+        "introspect",
+        "POST",
+        "/introspect",
+        FORM,
+        "token=unheard-of",
+    ),
+    (
+        "lookup",
+        "GET",
+        "/v1/providers/bank/tokens/249a0a2e-028a-4e15-a841-de9fd4e4cd84",
+        "",
+        "",
+    ),
     ("list", "GET", "/v1/tokens", "", ""),
     ("revoke", "POST", "/revoke", FORM, "token=unheard-of"),
-    ("revoke", "DELETE", "/v1/providers/bank/tokens/11111111-2222-4333-8444-555555555555", "", ""),
-    ("purge", "POST", "/v1/cache/purge", JSON, r#"{"sub":"nobody"}"#),
+    (
+        "revoke",
+        "DELETE",
+        "/v1/providers/bank/tokens/11111111-2222-4333-8444-555555555555",
+        "",
+        "",
+    ),
+    (
+        "purge",
+        "POST",
+        "/v1/cache/purge",
+        JSON,
+        r#"{"sub":"nobody"}"#,
+    ),
     ("explain", "POST", "/v1/explain", FORM, "token=unheard-of"),
     (
         "bind",
@@ -28,22 +58,40 @@ const CALLS: [Call; 10] = [
         JSON,
         r#"{"token":"unheard-of","token_id":"249a0a2e-028a-4e15-a841-de9fd4e4cd84"}"#,
     ),
-    ("issue", "POST", "/v1/providers/bank/tokens", JSON, r#"{"grant_type":"client_credentials"}"#),
+    (
+        "issue",
+        "POST",
+        "/v1/providers/bank/tokens",
+        JSON,
+        r#"{"grant_type":"client_credentials"}"#,
+    ),
     ("introspect", "GET", "/forward-auth", "", ""),
 ];
 
-const PERMISSIONS: [&str; 8] =
-    ["introspect", "lookup", "list", "revoke", "purge", "explain", "bind", "issue"];
+const PERMISSIONS: [&str; 8] = [
+    "introspect",
+    "lookup",
+    "list",
+    "revoke",
+    "purge",
+    "explain",
+    "bind",
+    "issue",
+];
 
 /// A caller with each permission alone, and one with all others.
 fn callers() -> String {
     let section = |name: String, permissions: Vec<&str>| {
         format!(
-            "[callers.{name}]\nsecret = {{ literal = \"secret-of-{name}\" }}\npermissions = {permissions:?}\n"
+            "[callers.{name}]\nsecret = {{ literal = \"secret-of-{name}\" }}\npermissions = \
+                {permissions:?}\n"
         )
     };
     let pair = |permission: &'static str| {
-        let others = PERMISSIONS.into_iter().filter(|other| *other != permission).collect();
+        let others = PERMISSIONS
+            .into_iter()
+            .filter(|other| *other != permission)
+            .collect();
         section(format!("only-{permission}"), vec![permission])
             + &section(format!("all-but-{permission}"), others)
     };
@@ -54,8 +102,11 @@ impl Four {
     async fn call(&self, caller: &str, call: Call) -> Reply {
         let (_, method, path, media_type, body) = call;
         let secret = format!("secret-of-{caller}");
-        let header =
-            if path.starts_with("/forward-auth") { "x-introspectd-caller" } else { AUTHORIZATION.as_str() };
+        let header = if path.starts_with("/forward-auth") {
+            "x-introspectd-caller"
+        } else {
+            AUTHORIZATION.as_str()
+        };
         let mut request = Request::builder()
             .method(method)
             .uri(format!("http://{}{path}", self.gateway.api()))
@@ -63,7 +114,9 @@ impl Four {
         if !media_type.is_empty() {
             request = request.header(CONTENT_TYPE, media_type);
         }
-        self.gateway.send(request.body(Full::from(body)).unwrap()).await
+        self.gateway
+            .send(request.body(Full::from(body)).unwrap())
+            .await
     }
 }
 
@@ -72,7 +125,9 @@ async fn each_call_is_refused_without_its_permission() {
     let four = Four::open_with(MATCHES, &callers()).await;
     for call in CALLS {
         let permission = call.0;
-        four.call(&format!("all-but-{permission}"), call).await.assert_problem(403, "access_denied", None);
+        four.call(&format!("all-but-{permission}"), call)
+            .await
+            .assert_problem(403, "access_denied", None);
         for other in PERMISSIONS.into_iter().filter(|other| *other != permission) {
             let reply = four.call(&format!("only-{other}"), call).await;
             assert_eq!(reply.status, 403, "{other} for {call:?}");
@@ -91,7 +146,12 @@ async fn each_call_is_refused_without_its_permission() {
 async fn each_caller_sees_its_own_providers() {
     let four = Four::open_with(MATCHES, &callers()).await;
     for permission in PERMISSIONS {
-        let reply = four.call(&format!("only-{permission}"), ("", "GET", "/v1/providers", "", "")).await;
+        let reply = four
+            .call(
+                &format!("only-{permission}"),
+                ("", "GET", "/v1/providers", "", ""),
+            )
+            .await;
         let names = reply.json()["providers"].as_array().unwrap().len();
         assert_eq!((reply.status, names), (200, 4));
     }

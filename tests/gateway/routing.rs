@@ -10,12 +10,24 @@ use crate::four::{Four, MATCHES};
 async fn each_token_is_sent_to_its_own_provider_only() {
     let four = Four::open().await;
     let ask = async |token| four.gateway.post_introspect(&[("token", token)]).await;
-    ask(tibco_asg::ACTIVE).await.assert_active(&TibcoAsg::active(), "miss");
-    assert_eq!(four.sent(), [("legacy", TibcoAsg::question(tibco_asg::ACTIVE))]);
-    ask(apigee::ACTIVE).await.assert_active(&Apigee::active(), "miss");
+    ask(tibco_asg::ACTIVE)
+        .await
+        .assert_active(&TibcoAsg::active(), "miss");
+    assert_eq!(
+        four.sent(),
+        [("legacy", TibcoAsg::question(tibco_asg::ACTIVE))]
+    );
+    ask(apigee::ACTIVE)
+        .await
+        .assert_active(&Apigee::active(), "miss");
     assert_eq!(four.sent(), [("apis", Apigee::question(apigee::ACTIVE))]);
-    ask(rfc7662::ACTIVE_JWT).await.assert_active(&Rfc7662::active(), "miss");
-    assert_eq!(four.sent(), [("sso", Rfc7662::question(rfc7662::ACTIVE_JWT))]);
+    ask(rfc7662::ACTIVE_JWT)
+        .await
+        .assert_active(&Rfc7662::active(), "miss");
+    assert_eq!(
+        four.sent(),
+        [("sso", Rfc7662::question(rfc7662::ACTIVE_JWT))]
+    );
     // Recognized, and still not asked about: see the conformance of Passport.
     ask(passport::ACTIVE_ACCESS_TOKEN).await.assert_inactive();
     assert_eq!(four.sent(), []);
@@ -49,17 +61,26 @@ async fn unmatched_token_is_sent_to_no_provider() {
 async fn provider_parameter_narrows_but_never_widens() {
     let four = Four::open().await;
     let ask = async |token, provider| {
-        four.gateway.post_introspect(&[("token", token), ("provider", provider)]).await
+        four.gateway
+            .post_introspect(&[("token", token), ("provider", provider)])
+            .await
     };
     for other in ["bank", "apis", "sso"] {
         ask(tibco_asg::ACTIVE, other).await.assert_inactive();
     }
     ask("unheard-of", "legacy").await.assert_inactive();
     assert_eq!(four.sent(), []);
-    ask(tibco_asg::ACTIVE, "legacy").await.assert_active(&TibcoAsg::active(), "miss");
-    assert_eq!(four.sent(), [("legacy", TibcoAsg::question(tibco_asg::ACTIVE))]);
+    ask(tibco_asg::ACTIVE, "legacy")
+        .await
+        .assert_active(&TibcoAsg::active(), "miss");
+    assert_eq!(
+        four.sent(),
+        [("legacy", TibcoAsg::question(tibco_asg::ACTIVE))]
+    );
     for unknown in ["nobody", "", "LEGACY", "legacy "] {
-        ask(tibco_asg::ACTIVE, unknown).await.assert_problem(400, "invalid_request", None);
+        ask(tibco_asg::ACTIVE, unknown)
+            .await
+            .assert_problem(400, "invalid_request", None);
     }
     assert_eq!(four.sent(), []);
 }
@@ -69,10 +90,16 @@ async fn provider_without_match_is_reached_by_name_only() {
     let mut matches = MATCHES;
     matches[3].1 = "";
     let four = Four::open_with(matches, "").await;
-    four.gateway.post_introspect(&[("token", rfc7662::ACTIVE)]).await.assert_inactive();
+    four.gateway
+        .post_introspect(&[("token", rfc7662::ACTIVE)])
+        .await
+        .assert_inactive();
     assert_eq!(four.sent(), []);
     let form = [("token", rfc7662::ACTIVE), ("provider", "sso")];
-    four.gateway.post_introspect(&form).await.assert_active(&Rfc7662::active(), "miss");
+    four.gateway
+        .post_introspect(&form)
+        .await
+        .assert_active(&Rfc7662::active(), "miss");
     assert_eq!(four.sent(), [("sso", Rfc7662::question(rfc7662::ACTIVE))]);
 }
 
@@ -83,7 +110,10 @@ async fn token_id_goes_to_the_named_provider_whatever_it_matches() {
         .post_introspect(&Passport::form(passport::ACTIVE))
         .await
         .assert_active(&Passport::active(), "miss");
-    assert_eq!(four.sent(), [("bank", Passport::question(passport::ACTIVE))]);
+    assert_eq!(
+        four.sent(),
+        [("bank", Passport::question(passport::ACTIVE))]
+    );
 }
 
 /// Asks as a confined caller, which gets no answer of other providers, not even from the cache.
@@ -91,16 +121,29 @@ async fn token_id_goes_to_the_named_provider_whatever_it_matches() {
 async fn confined_caller_learns_nothing_of_other_providers() {
     let four = Four::open().await;
     let ask = async |form: &[(&str, &str)]| {
-        four.gateway.post_introspect_as("limited", "limited-secret", form).await
+        four.gateway
+            .post_introspect_as("limited", "limited-secret", form)
+            .await
     };
     for warmed in [false, true] {
         if warmed {
             for token in [apigee::ACTIVE, rfc7662::ACTIVE_JWT] {
-                assert_eq!(four.gateway.post_introspect(&[("token", token)]).await.status, 200);
+                assert_eq!(
+                    four.gateway
+                        .post_introspect(&[("token", token)])
+                        .await
+                        .status,
+                    200
+                );
             }
             four.sent();
         }
-        for token in [apigee::ACTIVE, rfc7662::ACTIVE_JWT, passport::ACTIVE_ACCESS_TOKEN, "unheard-of"] {
+        for token in [
+            apigee::ACTIVE,
+            rfc7662::ACTIVE_JWT,
+            passport::ACTIVE_ACCESS_TOKEN,
+            "unheard-of",
+        ] {
             let reply = ask(&[("token", token)]).await;
             reply.assert_inactive();
             assert_eq!(reply.cache(), Some("miss"), "warmed: {warmed}");
@@ -111,9 +154,15 @@ async fn confined_caller_learns_nothing_of_other_providers() {
         assert_eq!((hidden.status, hidden.body), (unknown.status, unknown.body));
         assert_eq!(four.sent(), []);
     }
-    ask(&[("token", tibco_asg::ACTIVE)]).await.assert_active(&TibcoAsg::active(), "miss");
+    ask(&[("token", tibco_asg::ACTIVE)])
+        .await
+        .assert_active(&TibcoAsg::active(), "miss");
     // It may introspect, and not look up.
-    let by_id = [("token", "x"), ("token_type_hint", "token_id"), ("provider", "legacy")];
+    let by_id = [
+        ("token", "x"),
+        ("token_type_hint", "token_id"),
+        ("provider", "legacy"),
+    ];
     ask(&by_id).await.assert_problem(403, "access_denied", None);
 }
 
@@ -124,13 +173,26 @@ async fn several_matching_providers_are_asked_concurrently() {
     let mut matches = MATCHES;
     matches[3].1 = r#"match = { regex = "^[A-Z0-9a-z]{28}$" }"#;
     let four = Four::open_with(matches, "").await;
-    four.gateway.post_introspect(&[("token", apigee::ACTIVE)]).await.assert_active(&Apigee::active(), "miss");
-    let inactive = four.gateway.post_introspect(&[("token", apigee::UNKNOWN)]).await;
+    four.gateway
+        .post_introspect(&[("token", apigee::ACTIVE)])
+        .await
+        .assert_active(&Apigee::active(), "miss");
+    let inactive = four
+        .gateway
+        .post_introspect(&[("token", apigee::UNKNOWN)])
+        .await;
     inactive.assert_inactive();
-    let sent: Vec<_> = four.sent().into_iter().filter(|(_, sent)| !is_about(sent, apigee::ACTIVE)).collect();
+    let sent: Vec<_> = four
+        .sent()
+        .into_iter()
+        .filter(|(_, sent)| !is_about(sent, apigee::ACTIVE))
+        .collect();
     assert_eq!(
         sent,
-        [("apis", Apigee::question(apigee::UNKNOWN)), ("sso", Rfc7662::question(apigee::UNKNOWN))]
+        [
+            ("apis", Apigee::question(apigee::UNKNOWN)),
+            ("sso", Rfc7662::question(apigee::UNKNOWN))
+        ]
     );
 }
 
@@ -142,8 +204,12 @@ async fn one_failed_provider_prevents_an_inactive_answer() {
     let four = Four::open_with(matches, "").await;
     four.sso.stop();
     let ask = async |token| four.gateway.post_introspect(&[("token", token)]).await;
-    ask(apigee::UNKNOWN).await.assert_problem(503, "temporarily_unavailable", Some("1"));
-    ask(apigee::ACTIVE).await.assert_active(&Apigee::active(), "miss");
+    ask(apigee::UNKNOWN)
+        .await
+        .assert_problem(503, "temporarily_unavailable", Some("1"));
+    ask(apigee::ACTIVE)
+        .await
+        .assert_active(&Apigee::active(), "miss");
 }
 
 #[tokio::test]
@@ -154,10 +220,23 @@ async fn jwt_issuer_precedes_prefix_and_prefix_precedes_regex() {
         ("apis", r#"match = { prefix = "eyJ" }"#),
         ("sso", MATCHES[3].1),
     ];
-    let matches = matches
-        .map(|(name, text)| (name, if name == "legacy" { r#"match = { regex = "." }"# } else { text }));
+    let matches = matches.map(|(name, text)| {
+        (
+            name,
+            if name == "legacy" {
+                r#"match = { regex = "." }"#
+            } else {
+                text
+            },
+        )
+    });
     let four = Four::open_with(matches, "").await;
-    let ask = async |token: &str| four.gateway.post_introspect(&[("token", token)]).await.assert_inactive();
+    let ask = async |token: &str| {
+        four.gateway
+            .post_introspect(&[("token", token)])
+            .await
+            .assert_inactive()
+    };
     let ours = rfc7662::jwt(rfc7662::ISSUER, "nobody");
     ask(&ours).await;
     assert_eq!(four.sent(), [("sso", Rfc7662::question(&ours))]);
@@ -178,7 +257,10 @@ async fn unmatched_tokens_go_to_the_configured_provider() {
     assert_eq!(four.sent(), [("sso", Rfc7662::question(rfc7662::ACTIVE))]);
 
     let four = Four::open_with(MATCHES, "[routing]\nunmatched = \"ask-all\"").await;
-    four.gateway.post_introspect(&[("token", rfc7662::UNKNOWN)]).await.assert_inactive();
+    four.gateway
+        .post_introspect(&[("token", rfc7662::UNKNOWN)])
+        .await
+        .assert_inactive();
     let mut asked: Vec<_> = four.sent().into_iter().map(|(name, _)| name).collect();
     asked.sort_unstable();
     assert_eq!(asked, ["apis", "legacy", "sso"]);
@@ -188,14 +270,29 @@ async fn unmatched_tokens_go_to_the_configured_provider() {
 async fn invalid_request_reaches_no_provider() {
     let four = Four::open().await;
     let token = ("token", tibco_asg::ACTIVE);
-    for (caller, secret) in [("edge", "wrong"), ("nobody", "limited-secret"), ("limited", "")] {
-        let reply = four.gateway.post_introspect_as(caller, secret, &[token]).await;
+    for (caller, secret) in [
+        ("edge", "wrong"),
+        ("nobody", "limited-secret"),
+        ("limited", ""),
+    ] {
+        let reply = four
+            .gateway
+            .post_introspect_as(caller, secret, &[token])
+            .await;
         assert_eq!(reply.status, 401);
         assert_eq!(reply.json()["error"], json!("invalid_client"));
         assert!(reply.headers.contains_key("www-authenticate"));
     }
-    for form in [&[token, token][..], &[], &[("token", "")], &[token, ("x", "1"), ("x", "2")]] {
-        four.gateway.post_introspect(form).await.assert_problem(400, "invalid_request", None);
+    for form in [
+        &[token, token][..],
+        &[],
+        &[("token", "")],
+        &[token, ("x", "1"), ("x", "2")],
+    ] {
+        four.gateway
+            .post_introspect(form)
+            .await
+            .assert_problem(400, "invalid_request", None);
     }
     assert_eq!(four.sent(), []);
 }
@@ -206,18 +303,28 @@ fn is_about(sent: &Sent, token: &str) -> bool {
 
 #[tokio::test]
 async fn endpoint_is_requested_byte_for_byte_as_configured() {
-    for path in ["/o/introspect/", "//i//", "/Realms/%7Eacme%2fx/?realm=/x/&Y=%20a+b"] {
+    for path in [
+        "/o/introspect/",
+        "//i//",
+        "/Realms/%7Eacme%2fx/?realm=/x/&Y=%20a+b",
+    ] {
         let server = Simulator::start(Rfc7662::server(now())).await.unwrap();
         let endpoint = format!("{}{path}", server.base_url());
         let section = Rfc7662::section(&server.base_url())
             .replace(&format!("{}/introspect", server.base_url()), &endpoint)
-            .replace(&format!("{}/revoke", server.base_url()), &format!("{endpoint}r/"));
+            .replace(
+                &format!("{}/revoke", server.base_url()),
+                &format!("{endpoint}r/"),
+            );
         let gateway = Gateway::start(&format!(
             "[routing]\nunmatched = \"sso\"\n[providers.sso]\n{section}\ntimeout = \"60s\""
         ))
         .await;
         // The simulator has nothing there; what it was asked counts.
-        gateway.post_introspect(&[("token", "a-token")]).await.assert_problem(502, "upstream_error", None);
+        gateway
+            .post_introspect(&[("token", "a-token")])
+            .await
+            .assert_problem(502, "upstream_error", None);
         assert_eq!(server.requests()[0].target, path);
     }
 }

@@ -41,11 +41,20 @@ async fn serve(stream: TcpStream, delay: Duration) {
     let writer = Arc::new(Mutex::new(writer));
     while let Some(form) = form(&mut reader).await {
         let number = form.strip_prefix("token=t").unwrap();
-        let body = json!({"active": true, "sub": format!("user-{number}"), "exp": NOW + 3600}).to_string();
-        let head =
-            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}", body.len());
+        let body =
+            json!({"active": true, "sub": format!("user-{number}"), "exp": NOW + 3600}).to_string();
+        let head = format!(
+            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}",
+            body.len()
+        );
         let answer = format!("{head}\r\n\r\n{body}");
-        if writer.lock().await.write_all(answer.as_bytes()).await.is_err() {
+        if writer
+            .lock()
+            .await
+            .write_all(answer.as_bytes())
+            .await
+            .is_err()
+        {
             return;
         }
         let writer = Arc::clone(&writer);
@@ -85,10 +94,15 @@ async fn wrong(gateway: &Gateway) -> (usize, usize) {
         assert_eq!(reply.status, 200);
         let answer: Value = serde_json::from_slice(&reply.body).unwrap();
         let is_wrong = usize::from(answer["sub"] != format!("user-{number}"));
-        if reply.cache() == Some("miss") { (is_wrong, 0) } else { (0, is_wrong) }
+        if reply.cache() == Some("miss") {
+            (is_wrong, 0)
+        } else {
+            (0, is_wrong)
+        }
     });
     let all = asked.buffer_unordered(8).collect::<Vec<_>>().await;
-    all.into_iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
+    all.into_iter()
+        .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
 }
 
 async fn in_front_of(endpoint: &str) -> Gateway {
@@ -112,7 +126,10 @@ async fn late_duplicate_responses_are_never_attributed_to_another_token() {
             assert!(fresh <= TOKENS / 400, "{fresh}");
             // Each was closed for what it brought.
             let closed = connections.wait_for(|open| *open == 0);
-            tokio::time::timeout(Duration::from_secs(60), closed).await.unwrap().unwrap();
+            tokio::time::timeout(Duration::from_secs(60), closed)
+                .await
+                .unwrap()
+                .unwrap();
         }
     }
 }

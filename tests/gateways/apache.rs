@@ -45,7 +45,9 @@ impl Edge for Apache {
         fs::write(folder.join("apache2.conf"), around).unwrap();
         open_to_workers(folder);
         let mut apache = Command::new("apache2");
-        apache.args(["-DFOREGROUND", "-f"]).arg(folder.join("apache2.conf"));
+        apache
+            .args(["-DFOREGROUND", "-f"])
+            .arg(folder.join("apache2.conf"));
         apache
     }
 

@@ -34,7 +34,11 @@ impl Application {
         let address = listener.local_addr().unwrap();
         let requests = Arc::new(AtomicUsize::new(0));
         let accepting = tokio::spawn(accept(listener, Arc::clone(&requests))).abort_handle();
-        Self { address, requests, accepting }
+        Self {
+            address,
+            requests,
+            accepting,
+        }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -69,13 +73,18 @@ impl Received {
         Self {
             target: text(&told["target"]),
             body: text(&told["body"]),
-            headers: headers.map(|pair| (text(&pair[0]), text(&pair[1]))).collect(),
+            headers: headers
+                .map(|pair| (text(&pair[0]), text(&pair[1])))
+                .collect(),
         }
     }
 
     /// All values of a header, by any name that an application may take for it.
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
-        let named = self.headers.iter().filter(|(known, _)| taken_for(known) == name);
+        let named = self
+            .headers
+            .iter()
+            .filter(|(known, _)| taken_for(known) == name);
         named.map(|(_, value)| value.as_str()).collect()
     }
 
@@ -100,7 +109,13 @@ impl Received {
 /// All servers ignore case; some make `_` of `-`, and a few of all that is neither letter nor
 /// digit.
 fn taken_for(name: &str) -> String {
-    let known = |letter: char| if letter.is_ascii_alphanumeric() { letter.to_ascii_lowercase() } else { '-' };
+    let known = |letter: char| {
+        if letter.is_ascii_alphanumeric() {
+            letter.to_ascii_lowercase()
+        } else {
+            '-'
+        }
+    };
     name.chars().map(known).collect()
 }
 
@@ -117,8 +132,14 @@ async fn serve(stream: TcpStream, requests: Arc<AtomicUsize>) -> Option<()> {
     requests.fetch_add(1, Relaxed);
     let (line, fields) = head.split_once("\r\n")?;
     let target = line.split(' ').nth(1)?;
-    let headers: Vec<_> = fields.lines().filter_map(|line| line.split_once(':')).collect();
-    let headers: Vec<_> = headers.iter().map(|(name, value)| (*name, value.trim())).collect();
+    let headers: Vec<_> = fields
+        .lines()
+        .filter_map(|line| line.split_once(':'))
+        .collect();
+    let headers: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| (*name, value.trim()))
+        .collect();
     let body = read_body(&mut stream, &headers).await?;
 
     // `/answer/403` is answered so.
@@ -126,7 +147,8 @@ async fn serve(stream: TcpStream, requests: Arc<AtomicUsize>) -> Option<()> {
     let body = json!({"target": target, "headers": headers, "body": body}).to_string();
     let length = body.len();
     let answer = format!(
-        "HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        "HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: \
+            {length}\r\nconnection: close\r\n\r\n{body}"
     );
     stream.write_all(answer.as_bytes()).await.ok()?;
     stream.shutdown().await.ok()
@@ -145,7 +167,9 @@ async fn read_head(stream: &mut BufReader<TcpStream>) -> Option<String> {
 }
 
 async fn read_body(stream: &mut BufReader<TcpStream>, headers: &[(&str, &str)]) -> Option<String> {
-    let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let length = headers
+        .iter()
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let mut body = vec![0; length.map_or(Some(0), |(_, length)| length.parse().ok())?];
     stream.read_exact(&mut body).await.ok()?;
     String::from_utf8(body).ok()

@@ -16,14 +16,22 @@ impl Edge for Caddy {
 
     fn command(folder: &Path) -> Command {
         let mut caddy = Command::new("caddy");
-        caddy.args(["run", "--config"]).arg(folder.join("Caddyfile"));
+        caddy
+            .args(["run", "--config"])
+            .arg(folder.join("Caddyfile"));
         // Where it keeps certificates, and a copy of its configuration.
-        caddy.env("XDG_DATA_HOME", folder).env("XDG_CONFIG_HOME", folder);
+        caddy
+            .env("XDG_DATA_HOME", folder)
+            .env("XDG_CONFIG_HOME", folder);
         caddy
     }
 
     fn hurry(files: &mut Files) {
-        files.replace("Caddyfile", "response_header_timeout 5s", "response_header_timeout 200ms");
+        files.replace(
+            "Caddyfile",
+            "response_header_timeout 5s",
+            "response_header_timeout 200ms",
+        );
     }
 
     fn answer(refusal: Refusal) -> Answer {
@@ -48,8 +56,13 @@ async fn configuration_mistake_lets_nothing_pass() {
         ("/forward-auth/orders", "/forward-auth/ordres", 404),
     ] {
         let harness =
-            Harness::<Caddy>::open_with(|files| files.replace("Caddyfile", written, mistaken)).await;
+            Harness::<Caddy>::open_with(|files| files.replace("Caddyfile", written, mistaken))
+                .await;
         let reply = harness.send(Request::get("/orders").bearer(GOOD)).await;
-        assert_eq!((reply.status, harness.application.requests()), (status, 0), "{mistaken}");
+        assert_eq!(
+            (reply.status, harness.application.requests()),
+            (status, 0),
+            "{mistaken}"
+        );
     }
 }

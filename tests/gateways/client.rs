@@ -34,21 +34,33 @@ impl Request {
 
     /// `OPTIONS` with this raw target.
     pub(crate) fn options(target: &str) -> Self {
-        Self { line: format!("OPTIONS {target} HTTP/1.1"), ..Self::get(target) }
+        Self {
+            line: format!("OPTIONS {target} HTTP/1.1"),
+            ..Self::get(target)
+        }
     }
 
     /// `POST` with a form.
     pub(crate) fn post(target: &str, form: &str) -> Self {
-        let request = Self { body: form.to_owned(), ..Self::get(target) };
-        let request = Self { line: format!("POST {target} HTTP/1.1"), ..request };
+        let request = Self {
+            body: form.to_owned(),
+            ..Self::get(target)
+        };
+        let request = Self {
+            line: format!("POST {target} HTTP/1.1"),
+            ..request
+        };
         let length = form.len().to_string();
-        request.header("Content-Type", "application/x-www-form-urlencoded").header("Content-Length", &length)
+        request
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .header("Content-Length", &length)
     }
 
     /// Adds a header, beside any others of the same name. The value may be any bytes.
     #[must_use]
     pub(crate) fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        self.fields.extend([name.as_bytes(), b": ", value.as_ref(), b"\r\n"].concat());
+        self.fields
+            .extend([name.as_bytes(), b": ", value.as_ref(), b"\r\n"].concat());
         self
     }
 
@@ -94,35 +106,64 @@ fn parsed(answer: &[u8]) -> Reply {
     let end = end.unwrap_or_else(|| panic!("no whole head in {:?}", text()));
     let head = &answer[..end];
     let body = &answer[end + 4..];
-    let mut lines = head.split(|&byte| byte == b'\n').map(<[u8]>::trim_ascii_end);
-    let status = String::from_utf8_lossy(lines.next().unwrap()).split(' ').nth(1).unwrap().parse().unwrap();
+    let mut lines = head
+        .split(|&byte| byte == b'\n')
+        .map(<[u8]>::trim_ascii_end);
+    let status = String::from_utf8_lossy(lines.next().unwrap())
+        .split(' ')
+        .nth(1)
+        .unwrap()
+        .parse()
+        .unwrap();
     let headers: HeaderMap = lines.map(field).collect();
-    let body = if headers.get("transfer-encoding").is_some_and(|value| value == "chunked") {
+    let body = if headers
+        .get("transfer-encoding")
+        .is_some_and(|value| value == "chunked")
+    {
         unchunked(body)
     } else {
-        let length = headers.get("content-length").map(|value| value.to_str().unwrap().parse().unwrap());
+        let length = headers
+            .get("content-length")
+            .map(|value| value.to_str().unwrap().parse().unwrap());
         assert_eq!(length.unwrap_or(body.len()), body.len(), "{}", text());
         body.to_vec()
     };
-    Reply { status, headers, body: body.into() }
+    Reply {
+        status,
+        headers,
+        body: body.into(),
+    }
 }
 
 fn field(line: &[u8]) -> (HeaderName, HeaderValue) {
-    let colon = line.iter().position(|&byte| byte == b':').expect("a header");
+    let colon = line
+        .iter()
+        .position(|&byte| byte == b':')
+        .expect("a header");
     let name = &line[..colon];
     let value = line[colon + 1..].trim_ascii();
-    (HeaderName::from_bytes(name).unwrap(), HeaderValue::from_bytes(value).unwrap())
+    (
+        HeaderName::from_bytes(name).unwrap(),
+        HeaderValue::from_bytes(value).unwrap(),
+    )
 }
 
 fn unchunked(mut body: &[u8]) -> Vec<u8> {
     let mut whole = Vec::new();
     loop {
-        let end = body.windows(2).position(|window| window == b"\r\n").expect("the size of a chunk");
+        let end = body
+            .windows(2)
+            .position(|window| window == b"\r\n")
+            .expect("the size of a chunk");
         let size = usize::from_str_radix(std::str::from_utf8(&body[..end]).unwrap(), 16).unwrap();
         whole.extend_from_slice(&body[end + 2..end + 2 + size]);
         body = &body[end + 2 + size + 2..];
         if size == 0 {
-            assert!(body.is_empty(), "something follows the answer: {}", String::from_utf8_lossy(body));
+            assert!(
+                body.is_empty(),
+                "something follows the answer: {}",
+                String::from_utf8_lossy(body)
+            );
             return whole;
         }
     }

@@ -80,13 +80,21 @@ impl Refusal {
             Self::ProviderConfused => (502, None, "upstream_error"),
             Self::ProviderSilent => (504, None, "upstream_timeout"),
         };
-        Answer { status, challenge: challenge.map(str::to_owned), error: Some(error.to_owned()) }
+        Answer {
+            status,
+            challenge: challenge.map(str::to_owned),
+            error: Some(error.to_owned()),
+        }
     }
 }
 
 impl Answer {
     /// One of the gateway's own, without a body.
     pub(crate) fn bare(status: u16) -> Self {
-        Self { status, challenge: None, error: None }
+        Self {
+            status,
+            challenge: None,
+            error: None,
+        }
     }
 }

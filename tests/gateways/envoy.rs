@@ -28,7 +28,10 @@ impl Edge for Envoy {
     }
 
     fn answer(refusal: Refusal) -> Answer {
-        if matches!(refusal, Refusal::IntrospectdDown | Refusal::IntrospectdSilent) {
+        if matches!(
+            refusal,
+            Refusal::IntrospectdDown | Refusal::IntrospectdSilent
+        ) {
             return Answer::bare(503);
         }
         refusal.by_introspectd()
@@ -51,14 +54,27 @@ impl Edge for EnvoyOverHttp {
     /// Drops the details of a 5xx, which Envoy does not forward.
     fn answer(refusal: Refusal) -> Answer {
         let over_grpc = Envoy::answer(refusal);
-        if over_grpc.status >= 500 { Answer::bare(503) } else { over_grpc }
+        if over_grpc.status >= 500 {
+            Answer::bare(503)
+        } else {
+            over_grpc
+        }
     }
 }
 
 fn envoy(file: &Path) -> Command {
     let mut envoy = Command::new("envoy");
     // By itself it takes a place in shared memory that there is once on a machine.
-    envoy.args(["--disable-hot-restart", "--concurrency", "1", "--log-level", "warning", "-c"]).arg(file);
+    envoy
+        .args([
+            "--disable-hot-restart",
+            "--concurrency",
+            "1",
+            "--log-level",
+            "warning",
+            "-c",
+        ])
+        .arg(file);
     envoy
 }
 
@@ -81,9 +97,14 @@ async fn configuration_mistake_lets_nothing_pass() {
         ("port_value: 8081", "port_value: 8080", 503),
     ] {
         let harness =
-            Harness::<Envoy>::open_with(|files| files.replace("envoy.yaml", written, mistaken)).await;
+            Harness::<Envoy>::open_with(|files| files.replace("envoy.yaml", written, mistaken))
+                .await;
         let reply = harness.send(Request::get("/orders").bearer(GOOD)).await;
-        assert_eq!((reply.status, harness.application.requests()), (status, 0), "{mistaken}");
+        assert_eq!(
+            (reply.status, harness.application.requests()),
+            (status, 0),
+            "{mistaken}"
+        );
     }
 }
 
@@ -92,12 +113,18 @@ async fn configuration_mistake_lets_nothing_pass() {
 #[tokio::test]
 async fn unreadable_message_allows_nothing_even_with_failure_mode_allow() {
     let harness = Harness::<Envoy>::open_with(|files| {
-        files.replace("envoy.yaml", "failure_mode_allow: false", "failure_mode_allow: true");
+        files.replace(
+            "envoy.yaml",
+            "failure_mode_allow: false",
+            "failure_mode_allow: true",
+        );
         let wide = "stat_prefix: api\n                max_request_headers_kb: 96";
         files.replace("envoy.yaml", "stat_prefix: api", wide);
     });
     let harness = harness.await;
-    let request = Request::get("/orders").bearer(GOOD).header("x-auth-padding", "a".repeat(80 * 1024));
+    let request = Request::get("/orders")
+        .bearer(GOOD)
+        .header("x-auth-padding", "a".repeat(80 * 1024));
     let reply = harness.send(request).await;
     assert_eq!((reply.status, harness.application.requests()), (413, 0));
     harness.pass(Request::get("/orders").bearer(GOOD)).await;
@@ -107,12 +134,17 @@ async fn unreadable_message_allows_nothing_even_with_failure_mode_allow() {
 async fn envoy_metadata_contains_the_claims() {
     let harness = Harness::<Envoy>::open_with(|files| {
         let hosts = "                      domains: [\"*\"]\n";
-        let header = "{ key: x-roles, value: \"%DYNAMIC_METADATA(envoy.filters.http.ext_authz:roles)%\" }";
-        let shown =
-            format!("{hosts}                      request_headers_to_add: [ {{ header: {header} }} ]\n");
+        let header =
+            "{ key: x-roles, value: \"%DYNAMIC_METADATA(envoy.filters.http.ext_authz:roles)%\" }";
+        let shown = format!(
+            "{hosts}                      request_headers_to_add: [ {{ header: {header} }} ]\n"
+        );
         files.replace("envoy.yaml", hosts, &shown);
     });
-    let received = harness.await.pass(Request::get("/orders").bearer(GOOD)).await;
+    let received = harness
+        .await
+        .pass(Request::get("/orders").bearer(GOOD))
+        .await;
     assert_eq!(received.all("x-roles"), [r#"["clerk","buyer"]"#]);
 }
 
@@ -120,7 +152,11 @@ async fn envoy_metadata_contains_the_claims() {
 #[tokio::test]
 async fn confined_caller_gets_its_own_policy_only() {
     let harness = Harness::<EnvoyOverHttp>::open_with(|files| {
-        files.replace("envoy-http.yaml", "path_prefix: /forward-auth/orders", "path_prefix: /forward-auth");
+        files.replace(
+            "envoy-http.yaml",
+            "path_prefix: /forward-auth/orders",
+            "path_prefix: /forward-auth",
+        );
         files.append(INTROSPECTD, "\n[policies.lax]\n");
     });
     let harness = harness.await;

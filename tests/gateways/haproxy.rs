@@ -49,6 +49,12 @@ async fn script_mistake_lets_nothing_pass() {
         let harness = Harness::<Haproxy>::open_with(|files| {
             files.replace(SCRIPT, before, &format!("{mistake}{before}"));
         });
-        harness.await.refuse(Request::get("/orders").bearer(GOOD), Refusal::IntrospectdDown).await;
+        harness
+            .await
+            .refuse(
+                Request::get("/orders").bearer(GOOD),
+                Refusal::IntrospectdDown,
+            )
+            .await;
     }
 }

@@ -87,9 +87,12 @@ impl<E: Edge> Harness<E> {
             (9090, Some(introspectd.admin())),
             (3000, Some(application.address())),
         ];
-        let ports = ports.map(|(shown, real)| (shown, real.map_or(shown, |address| address.port())));
+        let ports =
+            ports.map(|(shown, real)| (shown, real.map_or(shown, |address| address.port())));
         for (name, text) in files {
-            let text = ports.iter().fold(text, |text, (shown, real)| readdressed(&text, *shown, *real));
+            let text = ports.iter().fold(text, |text, (shown, real)| {
+                readdressed(&text, *shown, *real)
+            });
             let text = E::adapted(&name, moved::<E>(&text, folder.path()), folder.path());
             fs::write(folder.path().join(name), text).unwrap();
         }
@@ -110,11 +113,18 @@ impl<E: Edge> Harness<E> {
     #[track_caller]
     pub(crate) fn send(&self, request: Request) -> impl Future<Output = Reply> + Send + use<E> {
         let answer = self.try_send(request.clone());
-        async move { answer.await.unwrap_or_else(|| panic!("no answer to {request:?}")) }
+        async move {
+            answer
+                .await
+                .unwrap_or_else(|| panic!("no answer to {request:?}"))
+        }
     }
 
     /// Sends it to the gateway, which may close the connection without an answer.
-    pub(crate) fn try_send(&self, request: Request) -> impl Future<Output = Option<Reply>> + Send + use<E> {
+    pub(crate) fn try_send(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Option<Reply>> + Send + use<E> {
         let address = self.address;
         async move { exchange(address, &request).await }
     }
@@ -129,7 +139,11 @@ impl<E: Edge> Harness<E> {
         let before = self.application.requests();
         let reply = self.send(request.clone()).await;
         assert_eq!(seen(&reply), E::answer(refusal), "{request:?} {reply:?}");
-        assert_eq!(self.application.requests(), before, "{request:?} reached the application");
+        assert_eq!(
+            self.application.requests(),
+            before,
+            "{request:?} reached the application"
+        );
         reply
     }
 
@@ -141,19 +155,24 @@ impl<E: Edge> Harness<E> {
 
 async fn start_introspectd<E: Edge>(toml: &str, folder: &Path, provider: &str) -> Gateway {
     let free = ["127.0.0.1:8080", "127.0.0.1:8081", "127.0.0.1:9090"];
-    let toml =
-        free.iter().fold(moved::<E>(toml, folder), |toml, address| toml.replace(address, "127.0.0.1:0"));
+    let toml = free.iter().fold(moved::<E>(toml, folder), |toml, address| {
+        toml.replace(address, "127.0.0.1:0")
+    });
     let toml = ungrouped(&toml.replace("https://sso.example", provider));
     // The provider's `timeout`: so long that no busy machine makes one where none is meant.
     let toml = toml.replace("\"2s\"", "\"60s\"");
     let secrets = [("EDGE_SECRET", SECRET), ("SSO_SECRET", CLIENT_SECRET)];
-    let environment: HashMap<_, _> = secrets.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let environment: HashMap<_, _> = secrets
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .into();
     Gateway::start_in(&environment, &toml).await
 }
 
 /// A test may not give a socket to a group of others.
 fn ungrouped(toml: &str) -> String {
-    let Some((before, group)) = toml.split_once(", group = \"") else { return toml.to_owned() };
+    let Some((before, group)) = toml.split_once(", group = \"") else {
+        return toml.to_owned();
+    };
     let (_, after) = group.split_once('"').unwrap();
     format!("{before}{after}")
 }
@@ -168,20 +187,34 @@ fn on_tcp(listeners: &[ListenAddress]) -> Option<SocketAddr> {
 /// Replaces a port of loopback, in the spellings of all gateways.
 fn readdressed(text: &str, shown: u16, real: u16) -> String {
     let spellings = |port| {
-        [format!("127.0.0.1:{port}"), format!("127.0.0.1, port_value: {port}"), format!("http://:{port}")]
+        [
+            format!("127.0.0.1:{port}"),
+            format!("127.0.0.1, port_value: {port}"),
+            format!("http://:{port}"),
+        ]
     };
     let pairs = spellings(shown).into_iter().zip(spellings(real));
-    pairs.fold(text.to_owned(), |text, (shown, real)| text.replace(&shown, &real))
+    pairs.fold(text.to_owned(), |text, (shown, real)| {
+        text.replace(&shown, &real)
+    })
 }
 
 /// Replaces the page's folder by the test's.
 fn moved<E: Edge>(text: &str, folder: &Path) -> String {
     let here = format!("{}/", folder.display());
-    E::PLACES.iter().fold(text.to_owned(), |text, place| text.replace(place, &here))
+    E::PLACES
+        .iter()
+        .fold(text.to_owned(), |text, place| text.replace(place, &here))
 }
 
 fn seen(reply: &Reply) -> Answer {
-    let is_json = reply.header("content-type").is_some_and(|content_type| content_type == "application/json");
+    let is_json = reply
+        .header("content-type")
+        .is_some_and(|content_type| content_type == "application/json");
     let error = is_json.then(|| reply.json()["error"].as_str().unwrap().to_owned());
-    Answer { status: reply.status, challenge: reply.header("www-authenticate").map(str::to_owned), error }
+    Answer {
+        status: reply.status,
+        challenge: reply.header("www-authenticate").map(str::to_owned),
+        error,
+    }
 }

@@ -13,7 +13,9 @@ impl Edge for Nginx {
 
     fn command(folder: &Path) -> Command {
         let mut nginx = Command::new("nginx");
-        nginx.args(["-g", "daemon off;", "-c"]).arg(folder.join("nginx.conf"));
+        nginx
+            .args(["-g", "daemon off;", "-c"])
+            .arg(folder.join("nginx.conf"));
         nginx
     }
 
@@ -29,14 +31,25 @@ impl Edge for Nginx {
     }
 
     fn hurry(files: &mut Files) {
-        files.replace("nginx.conf", "proxy_read_timeout    5s;", "proxy_read_timeout 200ms;");
+        files.replace(
+            "nginx.conf",
+            "proxy_read_timeout    5s;",
+            "proxy_read_timeout 200ms;",
+        );
     }
 
     /// Maps statuses: nginx forwards introspectd's 401 and 403, anything else becomes a 503.
     fn answer(refusal: Refusal) -> Answer {
         let by_introspectd = refusal.by_introspectd();
-        let status = if by_introspectd.status > 403 { 503 } else { by_introspectd.status };
-        Answer { status, ..by_introspectd }
+        let status = if by_introspectd.status > 403 {
+            503
+        } else {
+            by_introspectd.status
+        };
+        Answer {
+            status,
+            ..by_introspectd
+        }
     }
 }
 

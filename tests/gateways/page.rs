@@ -35,20 +35,27 @@ impl Page {
     /// Reads a page of `docs/gateways`.
     pub(crate) fn read(name: &str) -> Self {
         let path = Path::new(FOLDER).join(name);
-        let text =
-            std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        Self { blocks: blocks(&text) }
+        let text = std::fs::read_to_string(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        Self {
+            blocks: blocks(&text),
+        }
     }
 
     /// All files that it shows whole.
     pub(crate) fn files(&self) -> Files {
-        Files(self.whole().map(|block| (block.file.clone(), block.text.clone())).collect())
+        Files(
+            self.whole()
+                .map(|block| (block.file.clone(), block.text.clone()))
+                .collect(),
+        )
     }
 
     /// The same, with the changes of this alternative made.
     pub(crate) fn files_of(&self, alternative: &str) -> Files {
         let mut files = self.files();
-        let is_meant = |block: &&Block| block.language == "diff" && block.alternative == alternative;
+        let is_meant =
+            |block: &&Block| block.language == "diff" && block.alternative == alternative;
         for change in self.blocks.iter().filter(is_meant) {
             let text = files.text(&change.file);
             *text = changed(&change.file, text, &change.text);
@@ -57,7 +64,9 @@ impl Page {
     }
 
     fn whole(&self) -> impl Iterator<Item = &Block> {
-        self.blocks.iter().filter(|block| block.language != "diff" && !block.file.is_empty())
+        self.blocks
+            .iter()
+            .filter(|block| block.language != "diff" && !block.file.is_empty())
     }
 }
 
@@ -75,7 +84,9 @@ impl Files {
 
     /// Takes a file out.
     pub(crate) fn take(&mut self, file: &str) -> String {
-        self.0.remove(file).unwrap_or_else(|| panic!("the page shows no {file}"))
+        self.0
+            .remove(file)
+            .unwrap_or_else(|| panic!("the page shows no {file}"))
     }
 
     /// Returns true if any file contains this.
@@ -84,7 +95,9 @@ impl Files {
     }
 
     fn text(&mut self, file: &str) -> &mut String {
-        self.0.get_mut(file).unwrap_or_else(|| panic!("the page shows no {file}"))
+        self.0
+            .get_mut(file)
+            .unwrap_or_else(|| panic!("the page shows no {file}"))
     }
 }
 
@@ -98,7 +111,11 @@ impl IntoIterator for Files {
 }
 
 fn replaced(file: &str, text: &str, old: &str, new: &str) -> String {
-    assert_eq!(text.matches(old).count(), 1, "in {file}, this does not stand once:\n{old}");
+    assert_eq!(
+        text.matches(old).count(),
+        1,
+        "in {file}, this does not stand once:\n{old}"
+    );
     text.replace(old, new)
 }
 
@@ -106,11 +123,18 @@ fn blocks(text: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut lines = text.lines();
     while let Some(line) = lines.next() {
-        let Some(info) = line.strip_prefix("```") else { continue };
+        let Some(info) = line.strip_prefix("```") else {
+            continue;
+        };
         let mut words = info.split_whitespace().map(str::to_owned);
         let [language, file, alternative] = [(); 3].map(|()| words.next().unwrap_or_default());
         let inside: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
-        blocks.push(Block { language, file, alternative, text: inside.join("\n") + "\n" });
+        blocks.push(Block {
+            language,
+            file,
+            alternative,
+            text: inside.join("\n") + "\n",
+        });
     }
     blocks
 }
@@ -145,15 +169,23 @@ fn run<'a>(lines: &mut std::iter::Peekable<impl Iterator<Item = &'a str>>, sign:
 #[test]
 fn every_page_is_in_the_index_table() {
     let first = std::fs::read_to_string(Path::new(FOLDER).join("README.md")).unwrap();
-    let names = std::fs::read_dir(FOLDER).unwrap().map(|file| file.unwrap().file_name());
+    let names = std::fs::read_dir(FOLDER)
+        .unwrap()
+        .map(|file| file.unwrap().file_name());
     for name in names.filter(|name| name != "README.md") {
-        assert!(first.contains(&format!("]({})", name.display())), "{name:?}");
+        assert!(
+            first.contains(&format!("]({})", name.display())),
+            "{name:?}"
+        );
     }
 }
 
 #[test]
 fn changes_apply_where_they_say() {
-    assert_eq!(changed("x", "a\n  b\nc\n", "-  b\n+  d\n+  e\n\n-c\n"), "a\n  d\n  e\n");
+    assert_eq!(
+        changed("x", "a\n  b\nc\n", "-  b\n+  d\n+  e\n\n-c\n"),
+        "a\n  d\n  e\n"
+    );
 }
 
 #[test]
@@ -164,11 +196,20 @@ fn change_of_missing_text_panics() {
 
 #[test]
 fn named_blocks_become_files() {
-    let page = "# t\n```toml a.toml\nx = 1\n```\n\n```sh\nls\n```\n```diff a.toml\n-x = 1\n+x = 2\n```\n\
+    let page = "# t\n```toml a.toml\nx = 1\n```\n\n```sh\nls\n```\n```diff a.toml\n-x = 1\n+x = \
+        2\n```\n\
                 ```diff a.toml preflight\n-x = 1\n+x = 3\n```\n";
-    let page = Page { blocks: blocks(page) };
-    assert_eq!(page.files().0, [("a.toml".to_owned(), "x = 1\n".to_owned())].into());
+    let page = Page {
+        blocks: blocks(page),
+    };
+    assert_eq!(
+        page.files().0,
+        [("a.toml".to_owned(), "x = 1\n".to_owned())].into()
+    );
     for (alternative, text) in [(SOCKET, "x = 2\n"), (PREFLIGHT, "x = 3\n")] {
-        assert_eq!(page.files_of(alternative).0, [("a.toml".to_owned(), text.to_owned())].into());
+        assert_eq!(
+            page.files_of(alternative).0,
+            [("a.toml".to_owned(), text.to_owned())].into()
+        );
     }
 }

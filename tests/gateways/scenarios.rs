@@ -12,7 +12,9 @@ use crate::client::{PATIENCE, Request};
 use crate::edge::{Edge, Refusal};
 use crate::harness::{Harness, INTROSPECTD, SECRET};
 use crate::page::Files;
-use crate::tokens::{self, EXPIRED, GOOD, INACTIVE, LACKS_SCOPE, NO_AUDIENCE, OTHER_AUDIENCE, SPARSE};
+use crate::tokens::{
+    self, EXPIRED, GOOD, INACTIVE, LACKS_SCOPE, NO_AUDIENCE, OTHER_AUDIENCE, SPARSE,
+};
 
 /// Writes a test for each scenario, named after it.
 macro_rules! instantiate {
@@ -71,13 +73,18 @@ const FORGED: &str = "forged";
 /// Policies that ask for less than the page's, and a caller that may use them.
 fn add_lax_policies(files: &mut Files) {
     files.replace(INTROSPECTD, r#"["orders"]"#, r#"["*"]"#);
-    files.append(INTROSPECTD, "\n[policies.lax]\naud = [\"https://orders\"]\n\n[policies.default]\n");
+    files.append(
+        INTROSPECTD,
+        "\n[policies.lax]\naud = [\"https://orders\"]\n\n[policies.default]\n",
+    );
 }
 
 pub(crate) async fn active_token_reaches_the_application_with_its_identity<E: Edge>() {
     let harness = Harness::<E>::open().await;
     for cache in ["miss", "hit"] {
-        let received = harness.pass(Request::get("/orders?page=2").bearer(GOOD)).await;
+        let received = harness
+            .pass(Request::get("/orders?page=2").bearer(GOOD))
+            .await;
         assert_eq!(received.target, "/orders?page=2", "{cache}");
         let end = (harness.now + 3600).to_string();
         let identity = [
@@ -100,14 +107,18 @@ pub(crate) async fn active_token_reaches_the_application_with_its_identity<E: Ed
 
 pub(crate) async fn request_body_reaches_the_application_unchanged<E: Edge>() {
     let harness = Harness::<E>::open().await;
-    let received = harness.pass(Request::post("/orders", "item=1&item=2").bearer(GOOD)).await;
+    let received = harness
+        .pass(Request::post("/orders", "item=1&item=2").bearer(GOOD))
+        .await;
     assert_eq!(received.body, "item=1&item=2");
 }
 
 pub(crate) async fn response_of_the_application_is_unchanged<E: Edge>() {
     let harness = Harness::<E>::open().await;
     for status in [401, 403, 404, 500, 503] {
-        let reply = harness.send(Request::get(&format!("/answer/{status}")).bearer(GOOD)).await;
+        let reply = harness
+            .send(Request::get(&format!("/answer/{status}")).bearer(GOOD))
+            .await;
         assert_eq!(reply.status, status);
         assert_eq!(reply.json()["target"], format!("/answer/{status}"));
     }
@@ -115,7 +126,9 @@ pub(crate) async fn response_of_the_application_is_unchanged<E: Edge>() {
 
 pub(crate) async fn missing_token_is_challenged<E: Edge>() {
     let harness = Harness::<E>::open().await;
-    harness.refuse(Request::get("/orders"), Refusal::NoToken).await;
+    harness
+        .refuse(Request::get("/orders"), Refusal::NoToken)
+        .await;
     assert_eq!(harness.provider.count(), 0);
 }
 
@@ -123,7 +136,9 @@ pub(crate) async fn inactive_token_is_refused<E: Edge>() {
     let harness = Harness::<E>::open().await;
     for token in [INACTIVE, EXPIRED, "token-made-up"] {
         for _ in ["miss", "hit"] {
-            harness.refuse(Request::get("/orders").bearer(token), Refusal::InvalidToken).await;
+            harness
+                .refuse(Request::get("/orders").bearer(token), Refusal::InvalidToken)
+                .await;
         }
     }
 }
@@ -132,7 +147,12 @@ pub(crate) async fn token_without_scope_or_audience_is_refused<E: Edge>() {
     let harness = Harness::<E>::open().await;
     for token in [LACKS_SCOPE, OTHER_AUDIENCE, NO_AUDIENCE] {
         for _ in ["miss", "hit"] {
-            harness.refuse(Request::get("/orders").bearer(token), Refusal::InsufficientScope).await;
+            harness
+                .refuse(
+                    Request::get("/orders").bearer(token),
+                    Refusal::InsufficientScope,
+                )
+                .await;
         }
     }
 }
@@ -144,8 +164,14 @@ pub(crate) async fn forged_identity_header_never_reaches_the_application<E: Edge
         for name in IDENTITY {
             for spelling in spellings(name) {
                 let forged = Request::get("/orders").header(&spelling, FORGED);
-                let received = harness.pass(forged.bearer(token).header(&spelling, FORGED)).await;
-                assert_eq!(received.identity(), honest.identity(), "{spelling} with {token}");
+                let received = harness
+                    .pass(forged.bearer(token).header(&spelling, FORGED))
+                    .await;
+                assert_eq!(
+                    received.identity(),
+                    honest.identity(),
+                    "{spelling} with {token}"
+                );
             }
         }
     }
@@ -154,16 +180,29 @@ pub(crate) async fn forged_identity_header_never_reaches_the_application<E: Edge
 /// Spellings that an application may accept for this name.
 fn spellings(name: &str) -> Vec<String> {
     let mixed = name.replacen('-', "_", 2).replacen('_', "-", 1);
-    let last = name.rsplit_once('-').map(|(start, end)| format!("{start}_{end}")).unwrap();
-    let others = "_!#$%&'*+.^`|~".chars().map(|other| name.replace('-', &other.to_string()));
-    [name.to_owned(), name.to_ascii_uppercase(), mixed, last].into_iter().chain(others).collect()
+    let last = name
+        .rsplit_once('-')
+        .map(|(start, end)| format!("{start}_{end}"))
+        .unwrap();
+    let others = "_!#$%&'*+.^`|~"
+        .chars()
+        .map(|other| name.replace('-', &other.to_string()));
+    [name.to_owned(), name.to_ascii_uppercase(), mixed, last]
+        .into_iter()
+        .chain(others)
+        .collect()
 }
 
 /// Not asked of every gateway: some take out the eight, and hand others on.
 pub(crate) async fn no_other_header_of_that_name_reaches_the_application<E: Edge>() {
     let harness = Harness::<E>::open().await;
     let honest = harness.pass(Request::get("/orders").bearer(GOOD)).await;
-    for name in ["x-auth-request-user", "x-auth-user", "x-auth-token", "x-auth-"] {
+    for name in [
+        "x-auth-request-user",
+        "x-auth-user",
+        "x-auth-token",
+        "x-auth-",
+    ] {
         for spelling in spellings(name) {
             let forged = Request::get("/orders").header(&spelling, FORGED);
             let received = harness.pass(forged.bearer(GOOD)).await;
@@ -181,7 +220,11 @@ pub(crate) async fn client_cannot_remove_an_identity_header<E: Edge>() {
         if let Some(reply) = harness.try_send(request).await
             && reply.status == 200
         {
-            assert_eq!(Received::told_by(&reply).identity(), honest.identity(), "{name}");
+            assert_eq!(
+                Received::told_by(&reply).identity(),
+                honest.identity(),
+                "{name}"
+            );
         }
     }
 }
@@ -191,15 +234,24 @@ pub(crate) async fn nothing_passes_while_introspectd_is_down<E: Edge>() {
     harness.pass(Request::get("/orders").bearer(GOOD)).await;
     harness.stop_introspectd().await;
     // At once, since some gateways try to connect for seconds.
-    let refused = [SPARSE, INACTIVE, "token-made-up"]
-        .map(|token| harness.refuse(Request::get("/orders").bearer(token), Refusal::IntrospectdDown));
+    let refused = [SPARSE, INACTIVE, "token-made-up"].map(|token| {
+        harness.refuse(
+            Request::get("/orders").bearer(token),
+            Refusal::IntrospectdDown,
+        )
+    });
     join_all(refused).await;
 }
 
 pub(crate) async fn nothing_passes_while_introspectd_hangs<E: Edge>() {
     let harness = Harness::<E>::open_with(E::hurry).await;
     let gate = harness.provider.gate();
-    harness.refuse(Request::get("/orders").bearer(GOOD), Refusal::IntrospectdSilent).await;
+    harness
+        .refuse(
+            Request::get("/orders").bearer(GOOD),
+            Refusal::IntrospectdSilent,
+        )
+        .await;
     // It is held there still: the answer was the gateway's own.
     assert_eq!(gate.waiting(), 1);
 }
@@ -208,11 +260,19 @@ pub(crate) async fn nothing_passes_while_the_provider_is_down<E: Edge>() {
     let harness = Harness::<E>::open().await;
     for (fault, refusal) in [
         (Fault::HangUp, Refusal::ProviderDown),
-        (Fault::Answer(Upstream::html(500)), Refusal::ProviderConfused),
-        (Fault::Answer(Upstream::retry_after(503, 7)), Refusal::ProviderDown),
+        (
+            Fault::Answer(Upstream::html(500)),
+            Refusal::ProviderConfused,
+        ),
+        (
+            Fault::Answer(Upstream::retry_after(503, 7)),
+            Refusal::ProviderDown,
+        ),
     ] {
         harness.provider.next(fault);
-        harness.refuse(Request::get("/orders").bearer(GOOD), refusal).await;
+        harness
+            .refuse(Request::get("/orders").bearer(GOOD), refusal)
+            .await;
     }
     // The failure was reported, and not cached.
     harness.pass(Request::get("/orders").bearer(GOOD)).await;
@@ -223,7 +283,12 @@ pub(crate) async fn nothing_passes_while_the_provider_hangs<E: Edge>() {
     let change = |files: &mut Files| files.replace(INTROSPECTD, "\"2s\"", "\"1s\"");
     let harness = Harness::<E>::open_with(change).await;
     harness.provider.next(Fault::Hang);
-    harness.refuse(Request::get("/orders").bearer(GOOD), Refusal::ProviderSilent).await;
+    harness
+        .refuse(
+            Request::get("/orders").bearer(GOOD),
+            Refusal::ProviderSilent,
+        )
+        .await;
     harness.pass(Request::get("/orders").bearer(GOOD)).await;
 }
 
@@ -237,10 +302,16 @@ pub(crate) async fn slow_provider_is_awaited<E: Edge>() {
 pub(crate) async fn two_hundred_clients_with_a_cold_token_cause_one_request<E: Edge>() {
     let harness = Harness::<E>::open().await;
     let gate = harness.provider.gate();
-    let asking = (0..CLIENTS).map(|_| tokio::spawn(harness.send(Request::get("/orders").bearer(GOOD))));
+    let asking =
+        (0..CLIENTS).map(|_| tokio::spawn(harness.send(Request::get("/orders").bearer(GOOD))));
     let asking: Vec<_> = asking.collect();
     // Each has looked into introspectd's cache, and found nothing.
-    let all_inside = harness.introspectd.as_ref().unwrap().clock().looked_at(CLIENTS);
+    let all_inside = harness
+        .introspectd
+        .as_ref()
+        .unwrap()
+        .clock()
+        .looked_at(CLIENTS);
     timeout(PATIENCE, all_inside).await.expect("all are inside");
     gate.open();
     for reply in join_all(asking).await {
@@ -273,9 +344,15 @@ pub(crate) async fn hostile_path_never_changes_the_decision<E: Edge>() {
         "*",
         "lax",
     ] {
-        for refused in [Request::get(target).bearer(LACKS_SCOPE), Request::get(target)] {
+        for refused in [
+            Request::get(target).bearer(LACKS_SCOPE),
+            Request::get(target),
+        ] {
             let reply = harness.try_send(refused).await;
-            assert!(reply.is_none_or(|reply| (400..500).contains(&reply.status)), "{target}");
+            assert!(
+                reply.is_none_or(|reply| (400..500).contains(&reply.status)),
+                "{target}"
+            );
         }
         assert_eq!(harness.application.requests(), 0, "{target}");
     }
@@ -310,8 +387,15 @@ pub(crate) async fn hostile_header_never_changes_the_decision<E: Edge>() {
         ("User-Agent", "kube-probe/1.0"),
     ] {
         let with = |token| Request::get("/orders").header(name, value).bearer(token);
-        harness.refuse(with(LACKS_SCOPE), Refusal::InsufficientScope).await;
-        harness.refuse(Request::get("/orders").header(name, value), Refusal::NoToken).await;
+        harness
+            .refuse(with(LACKS_SCOPE), Refusal::InsufficientScope)
+            .await;
+        harness
+            .refuse(
+                Request::get("/orders").header(name, value),
+                Refusal::NoToken,
+            )
+            .await;
         harness.pass(with(GOOD)).await;
     }
 }
@@ -351,23 +435,45 @@ pub(crate) async fn token_is_taken_only_from_a_single_authorization_header<E: Ed
 
 pub(crate) async fn provider_value_never_breaks_a_header<E: Edge>() {
     let harness = Harness::<E>::open().await;
-    let many = (0..8192).map(|n| format!("s{n:06}")).collect::<Vec<_>>().join(" ");
+    let many = (0..8192)
+        .map(|n| format!("s{n:06}"))
+        .collect::<Vec<_>>()
+        .join(" ");
     for (hostile, changes) in [
-        ("line", json!({"sub": "alice\r\nX-Auth-Roles: admin", "roles": null})),
-        ("head", json!({"sub": "alice\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "username": "\n\nx"})),
+        (
+            "line",
+            json!({"sub": "alice\r\nX-Auth-Roles: admin", "roles": null}),
+        ),
+        (
+            "head",
+            json!({"sub": "alice\r\n\r\nHTTP/1.1 200 OK\r\n\r\n", "username": "\n\nx"}),
+        ),
         (
             "bare",
-            json!({"sub": "a\rX-Auth-Roles: admin", "client_id": "a\nX-Auth-Roles: admin", "roles": null}),
+            json!({"sub": "a\rX-Auth-Roles: admin", "client_id": "a\nX-Auth-Roles: \
+                admin", "roles": null}),
         ),
-        ("controls", json!({"sub": "a\u{0}b\u{7f}\u{1b}[2J\u{85}", "jti": "\t", "username": "\u{2028}"})),
+        (
+            "controls",
+            json!({"sub": "a\u{0}b\u{7f}\u{1b}[2J\u{85}", "jti": "\t", "username": "\u{2028}"}),
+        ),
         ("comma", json!({"roles": ["clerk", "buyer,admin"]})),
         ("scopes", json!({"scope": format!("orders.read {many}")})),
         ("subject", json!({"sub": "a".repeat(65_536)})),
     ] {
         let token = format!("token-{hostile}");
-        harness.provider.vendor().put(&token, tokens::record(harness.now, &changes));
+        harness
+            .provider
+            .vendor()
+            .put(&token, tokens::record(harness.now, &changes));
         let received = harness.pass(Request::get("/orders").bearer(&token)).await;
-        assert!(!received.all("x-auth-roles").iter().any(|roles| roles.contains("admin")), "{received:?}");
+        assert!(
+            !received
+                .all("x-auth-roles")
+                .iter()
+                .any(|roles| roles.contains("admin")),
+            "{received:?}"
+        );
         for name in IDENTITY {
             let values = received.all(name);
             assert!(
@@ -382,8 +488,13 @@ pub(crate) async fn provider_value_never_breaks_a_header<E: Edge>() {
 pub(crate) async fn non_ascii_letters_are_forwarded_unchanged<E: Edge>() {
     let harness = Harness::<E>::open().await;
     let changes = json!({"sub": "jörg", "username": "日本語", "roles": ["büro", "clerk"]});
-    harness.provider.vendor().put("token-letters", tokens::record(harness.now, &changes));
-    let received = harness.pass(Request::get("/orders").bearer("token-letters")).await;
+    harness
+        .provider
+        .vendor()
+        .put("token-letters", tokens::record(harness.now, &changes));
+    let received = harness
+        .pass(Request::get("/orders").bearer("token-letters"))
+        .await;
     // Each byte as the character of its number.
     let bytes = |text: &str| text.bytes().map(char::from).collect::<String>();
     assert_eq!(received.all("x-auth-subject"), [bytes("jörg")]);
@@ -398,22 +509,43 @@ pub(crate) async fn long_values_are_forwarded_whole<E: Edge>() {
         "sub": long, "client_id": long, "username": long, "jti": long, "roles": [long],
         "scope": format!("orders.read {long}"),
     });
-    harness.provider.vendor().put("token-long", tokens::record(harness.now, &changes));
+    harness
+        .provider
+        .vendor()
+        .put("token-long", tokens::record(harness.now, &changes));
     // Beside a request that takes room itself.
-    let request = Request::get("/orders").header("Cookie", "c".repeat(6000)).bearer("token-long");
+    let request = Request::get("/orders")
+        .header("Cookie", "c".repeat(6000))
+        .bearer("token-long");
     let received = harness.pass(request).await;
-    for name in ["x-auth-subject", "x-auth-client-id", "x-auth-username", "x-auth-token-id", "x-auth-roles"] {
+    for name in [
+        "x-auth-subject",
+        "x-auth-client-id",
+        "x-auth-username",
+        "x-auth-token-id",
+        "x-auth-roles",
+    ] {
         assert_eq!(received.all(name), [&long], "{name}");
     }
-    assert_eq!(received.all("x-auth-scope"), [format!("orders.read {long}")]);
+    assert_eq!(
+        received.all("x-auth-scope"),
+        [format!("orders.read {long}")]
+    );
 }
 
 pub(crate) async fn socket_with_a_caller_needs_no_secret<E: Edge>() {
     let harness = Harness::<E>::open_on_a_socket().await;
     let received = harness.pass(Request::get("/orders").bearer(GOOD)).await;
     assert_eq!(received.all("x-auth-subject"), ["alice"]);
-    harness.refuse(Request::get("/orders"), Refusal::NoToken).await;
-    harness.refuse(Request::get("/orders").bearer(LACKS_SCOPE), Refusal::InsufficientScope).await;
+    harness
+        .refuse(Request::get("/orders"), Refusal::NoToken)
+        .await;
+    harness
+        .refuse(
+            Request::get("/orders").bearer(LACKS_SCOPE),
+            Refusal::InsufficientScope,
+        )
+        .await;
     let forged = Request::get("/orders").header("X-Introspectd-Caller", "Bearer of-another");
     harness.pass(forged.bearer(GOOD)).await;
 }
@@ -425,20 +557,35 @@ pub(crate) async fn only_a_preflight_passes_without_a_token<E: Edge>() {
     let origin = ("Origin", "https://app.example");
     let method = ("Access-Control-Request-Method", "POST");
     let with = |request: Request, headers: &[(&str, &str)]| {
-        headers.iter().fold(request, |request, (name, value)| request.header(name, value))
+        headers.iter().fold(request, |request, (name, value)| {
+            request.header(name, value)
+        })
     };
     let preflight = || with(Request::options("/orders"), &[origin, method]);
     if E::ANSWERS_PREFLIGHTS {
         let reply = harness.send(preflight()).await;
-        assert_eq!(reply.header("access-control-allow-origin"), Some("https://app.example"), "{reply:?}");
+        assert_eq!(
+            reply.header("access-control-allow-origin"),
+            Some("https://app.example"),
+            "{reply:?}"
+        );
         assert_eq!((reply.status, harness.application.requests()), (200, 0));
-        let stranger = with(Request::options("/orders"), &[("Origin", "https://evil.example"), method]);
+        let stranger = with(
+            Request::options("/orders"),
+            &[("Origin", "https://evil.example"), method],
+        );
         harness.refuse(stranger, Refusal::NoToken).await;
     } else {
         assert_eq!(harness.pass(preflight()).await.target, "/orders");
         for spelling in IDENTITY.into_iter().flat_map(spellings) {
             let received = harness.pass(preflight().header(&spelling, FORGED)).await;
-            assert!(!received.identity().iter().any(|(_, value)| *value == FORGED), "{spelling}");
+            assert!(
+                !received
+                    .identity()
+                    .iter()
+                    .any(|(_, value)| *value == FORGED),
+                "{spelling}"
+            );
         }
     }
     for refused in [
@@ -447,9 +594,14 @@ pub(crate) async fn only_a_preflight_passes_without_a_token<E: Edge>() {
         with(Request::options("/orders"), &[method]),
         with(Request::get("/orders"), &[origin, method]),
         with(Request::post("/orders", "item=1"), &[origin, method]),
-        with(Request::get("/orders"), &[origin, method, ("X-HTTP-Method-Override", "OPTIONS")]),
+        with(
+            Request::get("/orders"),
+            &[origin, method, ("X-HTTP-Method-Override", "OPTIONS")],
+        ),
     ] {
         harness.refuse(refused, Refusal::NoToken).await;
     }
-    harness.pass(with(Request::get("/orders"), &[origin]).bearer(GOOD)).await;
+    harness
+        .pass(with(Request::get("/orders"), &[origin]).bearer(GOOD))
+        .await;
 }

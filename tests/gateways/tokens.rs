@@ -26,7 +26,10 @@ pub(crate) fn fill(provider: &Rfc7662, now: i64) {
     put(OTHER_AUDIENCE, json!({"aud": "https://invoices"}));
     put(NO_AUDIENCE, json!({"aud": null}));
     put(EXPIRED, json!({"exp": now - 600}));
-    put(SPARSE, json!({"client_id": null, "username": null, "sub": null, "jti": null, "roles": null}));
+    put(
+        SPARSE,
+        json!({"client_id": null, "username": null, "sub": null, "jti": null, "roles": null}),
+    );
     provider.put(INACTIVE, json!({"active": false}));
 }
 

@@ -23,14 +23,22 @@ pub(crate) fn section(page: &str) -> String {
 pub(crate) fn block(page: &str, fence: &str) -> String {
     let text = text(page);
     let fence = format!("```{fence}\n");
-    let blocks: Vec<_> = text.split(&fence).skip(1).map(|rest| rest.split_once("```").unwrap().0).collect();
+    let blocks: Vec<_> = text
+        .split(&fence)
+        .skip(1)
+        .map(|rest| rest.split_once("```").unwrap().0)
+        .collect();
     assert!(!blocks.is_empty(), "{page} shows no {fence}");
     blocks.concat()
 }
 
 /// The environment variables that a section takes its secrets from.
 pub(crate) fn variables(section: &str) -> BTreeSet<&str> {
-    section.split("env = \"").skip(1).map(|rest| rest.split_once('"').unwrap().0).collect()
+    section
+        .split("env = \"")
+        .skip(1)
+        .map(|rest| rest.split_once('"').unwrap().0)
+        .collect()
 }
 
 fn text(page: &str) -> String {
@@ -39,7 +47,9 @@ fn text(page: &str) -> String {
 }
 
 fn pages() -> Vec<String> {
-    let names = fs::read_dir(FOLDER).unwrap().map(|file| file.unwrap().file_name().into_string().unwrap());
+    let names = fs::read_dir(FOLDER)
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap());
     let mut names: Vec<_> = names.filter(|name| name != "README.md").collect();
     names.sort();
     names
@@ -50,13 +60,18 @@ fn every_pasted_section_passes_check() {
     let folder = tempfile::tempdir().unwrap();
     for page in pages() {
         let section = section(&page);
-        let environment: HashMap<_, _> =
-            variables(&section).into_iter().map(|name| (name.to_owned(), "secret".to_owned())).collect();
+        let environment: HashMap<_, _> = variables(&section)
+            .into_iter()
+            .map(|name| (name.to_owned(), "secret".to_owned()))
+            .collect();
         let file = folder.path().join(&page).with_extension("toml");
         fs::write(&file, &section).unwrap();
         let loaded = Config::load(&file, &environment);
         let (config, _) = loaded.unwrap_or_else(|problems| panic!("{page}: {problems}"));
-        assert!(!config.providers.is_empty(), "{page} configures no provider");
+        assert!(
+            !config.providers.is_empty(),
+            "{page} configures no provider"
+        );
     }
 }
 
@@ -76,7 +91,11 @@ fn every_page_links_a_public_page_and_names_what_goes_wrong() {
     for page in pages() {
         let text = text(&page);
         assert!(text.contains("](https://"), "{page} links nothing");
-        for heading in ["## Paste", "## What it asks of our client", "## What goes wrong"] {
+        for heading in [
+            "## Paste",
+            "## What it asks of our client",
+            "## What goes wrong",
+        ] {
             assert!(text.contains(heading), "{page} lacks {heading:?}");
         }
     }
@@ -86,9 +105,15 @@ fn every_page_links_a_public_page_and_names_what_goes_wrong() {
 fn index_names_every_page_and_its_test() {
     let index = text("README.md");
     for page in pages() {
-        let row = index.lines().find(|line| line.contains(&format!("]({page})")));
+        let row = index
+            .lines()
+            .find(|line| line.contains(&format!("]({page})")));
         let row = row.unwrap_or_else(|| panic!("the index lacks {page}"));
-        let tested = if servers::PAGES.contains(&page.as_str()) { "tests" } else { "documentation" };
+        let tested = if servers::PAGES.contains(&page.as_str()) {
+            "tests"
+        } else {
+            "documentation"
+        };
         assert!(row.contains(tested), "{page}: {row}");
     }
 }

@@ -18,7 +18,9 @@ impl Peer {
     /// Starts a script of `tests/interop/python` and returns when it listens.
     pub(crate) async fn python(script: &str, wanted: Value) -> Self {
         let python = target().join("interop-venv/bin/python");
-        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("interop/python").join(script);
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .join("interop/python")
+            .join(script);
         let mut command = Command::new(installed(python));
         // Bytecode beside the scripts would lie in the source tree.
         command.arg("-B").arg(script);
@@ -31,24 +33,39 @@ impl Peer {
     }
 
     async fn start(mut command: Command, wanted: Value) -> Self {
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null());
         // An interpreter takes a second or two, while other tasks of the test go on.
-        spawn_blocking(move || Self::start_blocking(command, &wanted)).await.unwrap()
+        spawn_blocking(move || Self::start_blocking(command, &wanted))
+            .await
+            .unwrap()
     }
 
     fn start_blocking(mut command: Command, wanted: &Value) -> Self {
-        let mut child = command.spawn().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+        let mut child = command
+            .spawn()
+            .unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(format!("{wanted}\n").as_bytes()).unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let port = serde_json::from_str::<Value>(&line).ok().and_then(|line| line["port"].as_u64());
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let port = serde_json::from_str::<Value>(&line)
+            .ok()
+            .and_then(|line| line["port"].as_u64());
         let Some(port) = port else {
             // Without a port it is ending, or of no use.
             let _ = child.kill();
             panic!("{command:?} does not listen, but says {line:?}: run it by hand with {wanted}");
         };
-        Self { port: port.try_into().unwrap(), child, _stdin: stdin }
+        Self {
+            port: port.try_into().unwrap(),
+            child,
+            _stdin: stdin,
+        }
     }
 }
 
@@ -69,7 +86,11 @@ pub(crate) fn node(folder: &str, script: &str) -> Command {
 }
 
 fn installed(path: PathBuf) -> PathBuf {
-    assert!(path.exists(), "{} is missing: run `cargo xtask test`, which installs it", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run `cargo xtask test`, which installs it",
+        path.display()
+    );
     path
 }
 

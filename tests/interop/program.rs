@@ -12,7 +12,11 @@ pub(crate) fn folder() -> PathBuf {
     let own = std::env::current_exe().unwrap();
     let folder = own.ancestors().nth(2).unwrap();
     let program = folder.join("introspectd");
-    assert!(program.exists(), "{} is missing: run `cargo build --package introspectd`", program.display());
+    assert!(
+        program.exists(),
+        "{} is missing: run `cargo build --package introspectd`",
+        program.display()
+    );
     folder.to_owned()
 }
 
@@ -27,8 +31,13 @@ pub(crate) fn program(place: &TempDir) -> Command {
 pub(crate) async fn run(command: &mut Command, place: &TempDir, stdin: &str) -> Output {
     let path = place.path().join("stdin");
     fs::write(&path, stdin).unwrap();
-    command.stdin(fs::File::open(path).unwrap()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .stdin(fs::File::open(path).unwrap())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     // The peers are served meanwhile.
     let child = command.spawn().unwrap();
-    spawn_blocking(move || child.wait_with_output().unwrap()).await.unwrap()
+    spawn_blocking(move || child.wait_with_output().unwrap())
+        .await
+        .unwrap()
 }

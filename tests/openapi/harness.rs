@@ -19,8 +19,12 @@ pub(crate) struct Harness {
 pub(crate) const CALLER_SECRET: &str = "all-secret-7f0a5c1e";
 
 /// Provider names of the document's examples.
-pub(crate) const PROVIDERS: [&str; 4] =
-    [Passport::PROVIDER, TibcoAsg::PROVIDER, Apigee::PROVIDER, Rfc7662::PROVIDER];
+pub(crate) const PROVIDERS: [&str; 4] = [
+    Passport::PROVIDER,
+    TibcoAsg::PROVIDER,
+    Apigee::PROVIDER,
+    Rfc7662::PROVIDER,
+];
 
 /// One that every active token meets, and one that none does.
 pub(crate) const POLICIES: [&str; 2] = ["default", "orders"];
@@ -57,19 +61,39 @@ impl Harness {
         let folder = tempfile::tempdir().unwrap();
         let mut toml = CONFIGURATION.to_owned();
         // So that answers bear the ids of their lines.
-        write!(toml, "\n[audit]\nto = {:?}\n", folder.path().join("audit.log")).unwrap();
+        write!(
+            toml,
+            "\n[audit]\nto = {:?}\n",
+            folder.path().join("audit.log")
+        )
+        .unwrap();
         for (name, section) in PROVIDERS.into_iter().zip(sections) {
             // A machine with much to do makes no timeout where none is meant.
             write!(toml, "\n[providers.{name}]\n{section}\ntimeout = \"60s\"\n").unwrap();
         }
         let gateway = Gateway::start_bare(&toml).await;
-        Self { gateway, _bank: bank, _legacy: legacy, _apis: apis, _sso: sso, _folder: folder }
+        Self {
+            gateway,
+            _bank: bank,
+            _legacy: legacy,
+            _apis: apis,
+            _sso: sso,
+            _folder: folder,
+        }
     }
 
     pub(crate) async fn ask(&self, method: &str, path: &str) -> Reply {
         let uri = format!("http://{}{path}", self.gateway.api());
         let method = Method::try_from(method).unwrap();
-        self.gateway.send(Request::builder().method(method).uri(uri).body("".into()).unwrap()).await
+        self.gateway
+            .send(
+                Request::builder()
+                    .method(method)
+                    .uri(uri)
+                    .body("".into())
+                    .unwrap(),
+            )
+            .await
     }
 
     pub(crate) async fn document(&self) -> Value {

@@ -23,10 +23,26 @@ async fn configured_issuer_is_published_at_every_address() {
     for path in [METADATA.to_owned(), format!("{METADATA}/introspectd")] {
         let told = ask(&path).await.json();
         assert_eq!(told["issuer"], "https://auth.example/introspectd", "{path}");
-        assert_eq!(told["introspection_endpoint"], "https://auth.example/introspectd/introspect");
-        assert_eq!(told["revocation_endpoint"], "https://auth.example/introspectd/revoke");
+        assert_eq!(
+            told["introspection_endpoint"],
+            "https://auth.example/introspectd/introspect"
+        );
+        assert_eq!(
+            told["revocation_endpoint"],
+            "https://auth.example/introspectd/revoke"
+        );
     }
-    for behind in ["/", "/other", "/introspectd/", "introspectd", "/introspectd/x"] {
-        assert_eq!(ask(&format!("{METADATA}{behind}")).await.status, 404, "{behind}");
+    for behind in [
+        "/",
+        "/other",
+        "/introspectd/",
+        "introspectd",
+        "/introspectd/x",
+    ] {
+        assert_eq!(
+            ask(&format!("{METADATA}{behind}")).await.status,
+            404,
+            "{behind}"
+        );
     }
 }

@@ -24,22 +24,40 @@ impl Document {
     async fn run(&self, program: &str, arguments: &[String]) {
         let path = installed(program);
         let mut command = Command::new(&path);
-        command.args(arguments).current_dir(&self.0).stdin(Stdio::null()).kill_on_drop(true);
-        command.env("CALLER_SECRET", CALLER_SECRET).env("CLIENT_TOKEN", rfc7662::ACTIVE);
+        command
+            .args(arguments)
+            .current_dir(&self.0)
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command
+            .env("CALLER_SECRET", CALLER_SECRET)
+            .env("CLIENT_TOKEN", rfc7662::ACTIVE);
         // Everything is on loopback.
-        command.env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+        command
+            .env("NO_PROXY", "127.0.0.1")
+            .env("no_proxy", "127.0.0.1");
         let output = command.output().await;
         let output = output.unwrap_or_else(|error| {
-            panic!("{}: {error}: run `cargo xtask test`, which installs it", path.display())
+            panic!(
+                "{}: {error}: run `cargo xtask test`, which installs it",
+                path.display()
+            )
         });
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        assert!(output.status.success(), "{}\n{}", text(&output.stdout), text(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{}\n{}",
+            text(&output.stdout),
+            text(&output.stderr)
+        );
     }
 }
 
 /// Path where `cargo xtask test` installs the program.
 fn installed(program: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/openapi-venv/bin").join(program)
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../target/openapi-venv/bin")
+        .join(program)
 }
 
 fn beside(file: &str) -> String {
@@ -53,7 +71,9 @@ fn words(words: &[&str]) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn document_and_examples_are_valid() {
     let document = Document::new(&Harness::open().await.document().await);
-    document.run("python", &[beside("valid.py"), "openapi.json".to_owned()]).await;
+    document
+        .run("python", &[beside("valid.py"), "openapi.json".to_owned()])
+        .await;
 }
 
 /// A request that is as it must be is not to be refused as malformed, which takes more than a
@@ -66,7 +86,9 @@ fn say_what_no_schema_can(document: &mut Value) {
     // Other than the token.
     schemas["Binding"]["properties"]["token_id"] = json!({ "type": "string", "format": "uuid" });
     // Nobody can make one up.
-    let parameters = document["paths"]["/v1/tokens"]["get"]["parameters"].as_array_mut().unwrap();
+    let parameters = document["paths"]["/v1/tokens"]["get"]["parameters"]
+        .as_array_mut()
+        .unwrap();
     parameters.retain(|parameter| parameter["name"] != "page_token");
 }
 
@@ -75,10 +97,31 @@ async fn every_response_is_described_by_the_document() {
     let harness = Harness::open().await;
     let mut document = harness.document().await;
     say_what_no_schema_can(&mut document);
-    let mut arguments = words(&["--config-file", &beside("schemathesis.toml"), "run", "openapi.json"]);
-    arguments.extend(words(&["--url", &format!("http://{}", harness.gateway.api())]));
+    let mut arguments = words(&[
+        "--config-file",
+        &beside("schemathesis.toml"),
+        "run",
+        "openapi.json",
+    ]);
+    arguments.extend(words(&[
+        "--url",
+        &format!("http://{}", harness.gateway.api()),
+    ]));
     // The same requests in each run, and in each run all of them.
-    arguments.extend(words(&["--phases", "examples,coverage,fuzzing", "--max-examples", "20"]));
-    arguments.extend(words(&["--seed", "1", "--generation-database", "none", "--continue-on-failure"]));
-    Document::new(&document).run("schemathesis", &arguments).await;
+    arguments.extend(words(&[
+        "--phases",
+        "examples,coverage,fuzzing",
+        "--max-examples",
+        "20",
+    ]));
+    arguments.extend(words(&[
+        "--seed",
+        "1",
+        "--generation-database",
+        "none",
+        "--continue-on-failure",
+    ]));
+    Document::new(&document)
+        .run("schemathesis", &arguments)
+        .await;
 }

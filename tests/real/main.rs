@@ -22,7 +22,9 @@ use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
 use introspectd_simulators::{Simulator, rfc7662};
-use introspectd_tests::{EDGE_SECRET, Fixture, Gateway, OPS_SECRET, Reply, Rfc7662, basic, form_body, now};
+use introspectd_tests::{
+    EDGE_SECRET, Fixture, Gateway, OPS_SECRET, Reply, Rfc7662, basic, form_body, now,
+};
 use serde_json::{Map, Value, json};
 
 struct Harness {
@@ -36,7 +38,10 @@ impl Harness {
         let server = Simulator::start(Rfc7662::server(now())).await.unwrap();
         let section = Rfc7662::section(&server.base_url());
         let provider = format!("[providers.sso]\n{section}\nmatch = {{ regex = \".\" }}\n{more}");
-        Self { gateway: Gateway::start(&provider).await, server }
+        Self {
+            gateway: Gateway::start(&provider).await,
+            server,
+        }
     }
 
     async fn introspect(&self, token: &str) -> Reply {
@@ -44,10 +49,15 @@ impl Harness {
     }
 
     async fn forward_auth(&self, token: &str) -> Reply {
-        let request = Request::get(format!("http://{}/forward-auth/default", self.gateway.api()))
-            .header("x-introspectd-caller", format!("Bearer {EDGE_SECRET}"))
-            .header("authorization", format!("Bearer {token}"));
-        self.gateway.send(request.body(Full::new(Bytes::new())).unwrap()).await
+        let request = Request::get(format!(
+            "http://{}/forward-auth/default",
+            self.gateway.api()
+        ))
+        .header("x-introspectd-caller", format!("Bearer {EDGE_SECRET}"))
+        .header("authorization", format!("Bearer {token}"));
+        self.gateway
+            .send(request.body(Full::new(Bytes::new())).unwrap())
+            .await
     }
 
     async fn explain(&self, token: &str) -> Value {
@@ -55,7 +65,10 @@ impl Harness {
         let request = Request::post(format!("http://{}/v1/explain", self.gateway.api()))
             .header("authorization", basic("ops", OPS_SECRET))
             .header("content-type", "application/x-www-form-urlencoded");
-        self.gateway.send(request.body(Full::from(form)).unwrap()).await.json()
+        self.gateway
+            .send(request.body(Full::from(form)).unwrap())
+            .await
+            .json()
     }
 }
 
@@ -63,10 +76,18 @@ fn files() -> BTreeMap<String, Value> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("real/testdata/real");
     let read = |file: std::fs::DirEntry| {
         let text = std::fs::read_to_string(file.path()).unwrap();
-        let name = file.path().file_stem().unwrap().to_string_lossy().into_owned();
+        let name = file
+            .path()
+            .file_stem()
+            .unwrap()
+            .to_string_lossy()
+            .into_owned();
         (name, serde_json::from_str(&text).unwrap())
     };
-    std::fs::read_dir(folder).unwrap().map(|file| read(file.unwrap())).collect()
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|file| read(file.unwrap()))
+        .collect()
 }
 
 fn members(value: &Value) -> &Map<String, Value> {
@@ -80,21 +101,39 @@ async fn responses_of_common_servers_are_read() {
     assert!(files.len() >= 16, "{}", files.len());
     for (name, file) in &files {
         let token = format!("a-token-of-{name}");
-        assert!(file["page"].as_str().unwrap().starts_with("https://"), "{name}");
+        assert!(
+            file["page"].as_str().unwrap().starts_with("https://"),
+            "{name}"
+        );
         harness.server.vendor().put(&token, file["answer"].clone());
         let mut expected = file["answer"].clone();
         expected["provider"] = json!("sso");
         for (member, change) in members(&file["changes"]) {
-            assert!(!change["why"].as_str().unwrap().is_empty(), "{name}: {member}");
-            assert_ne!(expected.get(member), change.get("to"), "{name}: {member} is not changed");
+            assert!(
+                !change["why"].as_str().unwrap().is_empty(),
+                "{name}: {member}"
+            );
+            assert_ne!(
+                expected.get(member),
+                change.get("to"),
+                "{name}: {member} is not changed"
+            );
             match change.get("to") {
                 Some(value) => expected[member] = value.clone(),
-                None => drop(members(&expected).contains_key(member).then(|| remove(&mut expected, member))),
+                None => drop(
+                    members(&expected)
+                        .contains_key(member)
+                        .then(|| remove(&mut expected, member)),
+                ),
             }
         }
         for cache in ["miss", "hit"] {
             let reply = harness.introspect(&token).await;
-            assert_eq!((reply.json(), reply.cache()), (expected.clone(), Some(cache)), "{name}");
+            assert_eq!(
+                (reply.json(), reply.cache()),
+                (expected.clone(), Some(cache)),
+                "{name}"
+            );
         }
         let decision = &file["forward_auth"];
         let reply = harness.forward_auth(&token).await;

@@ -18,18 +18,77 @@ pub(crate) async fn secrets_of_clients_stay_hidden(watch: &mut Watch) {
     watch.secret(token);
     watch.secret(MARK);
     for (caller, secret) in [("edge", MARK), (MARK, EDGE_SECRET), (MARK, MARK)] {
-        watch.answered(&room.gateway.post_introspect_as(caller, secret, &[("token", token)]).await);
+        watch.answered(
+            &room
+                .gateway
+                .post_introspect_as(caller, secret, &[("token", token)])
+                .await,
+        );
     }
     for (method, path, authorization, kind, body) in [
-        ("GET", format!("/introspect?token={token}"), edge.clone(), form, String::new()),
-        ("PUT", format!("/introspect?token={token}"), edge.clone(), form, String::new()),
-        ("POST", format!("/introspect?token={token}"), edge.clone(), form, String::new()),
-        ("POST", format!("/introspect/{token}"), edge.clone(), form, String::new()),
-        ("GET", format!("/{token}"), format!("Bearer {token}"), form, String::new()),
-        ("GET", format!("/forward-auth/{token}"), format!("Bearer {token}"), form, String::new()),
-        ("GET", format!("/forward-auth?token={token}"), format!("Bearer x{token}"), form, String::new()),
-        ("GET", "/forward-auth".to_owned(), format!("Bearer {token} {MARK}"), form, String::new()),
-        ("GET", "/forward-auth".to_owned(), token.to_owned(), form, String::new()),
+        (
+            "GET",
+            format!("/introspect?token={token}"),
+            edge.clone(),
+            form,
+            String::new(),
+        ),
+        (
+            "PUT",
+            format!("/introspect?token={token}"),
+            edge.clone(),
+            form,
+            String::new(),
+        ),
+        (
+            "POST",
+            format!("/introspect?token={token}"),
+            edge.clone(),
+            form,
+            String::new(),
+        ),
+        (
+            "POST",
+            format!("/introspect/{token}"),
+            edge.clone(),
+            form,
+            String::new(),
+        ),
+        (
+            "GET",
+            format!("/{token}"),
+            format!("Bearer {token}"),
+            form,
+            String::new(),
+        ),
+        (
+            "GET",
+            format!("/forward-auth/{token}"),
+            format!("Bearer {token}"),
+            form,
+            String::new(),
+        ),
+        (
+            "GET",
+            format!("/forward-auth?token={token}"),
+            format!("Bearer x{token}"),
+            form,
+            String::new(),
+        ),
+        (
+            "GET",
+            "/forward-auth".to_owned(),
+            format!("Bearer {token} {MARK}"),
+            form,
+            String::new(),
+        ),
+        (
+            "GET",
+            "/forward-auth".to_owned(),
+            token.to_owned(),
+            form,
+            String::new(),
+        ),
         (
             "POST",
             "/introspect".to_owned(),
@@ -37,8 +96,20 @@ pub(crate) async fn secrets_of_clients_stay_hidden(watch: &mut Watch) {
             form,
             form_body(&[("token", token)]),
         ),
-        ("POST", "/introspect".to_owned(), format!("Bearer {MARK}"), form, form_body(&[("token", token)])),
-        ("POST", "/introspect".to_owned(), format!("Digest {MARK}"), MARK, MARK.to_owned()),
+        (
+            "POST",
+            "/introspect".to_owned(),
+            format!("Bearer {MARK}"),
+            form,
+            form_body(&[("token", token)]),
+        ),
+        (
+            "POST",
+            "/introspect".to_owned(),
+            format!("Digest {MARK}"),
+            MARK,
+            MARK.to_owned(),
+        ),
         (
             "POST",
             "/introspect".to_owned(),
@@ -46,10 +117,34 @@ pub(crate) async fn secrets_of_clients_stay_hidden(watch: &mut Watch) {
             "application/json",
             format!("{{\"token\":\"{token}\"}}"),
         ),
-        ("POST", "/introspect".to_owned(), edge.clone(), form, format!("token={token}&token={token}")),
-        ("POST", "/introspect".to_owned(), edge.clone(), form, format!("token={token}%zz")),
-        ("POST", "/introspect".to_owned(), edge.clone(), form, token.to_owned()),
-        ("POST", "/introspect".to_owned(), edge.clone(), form, format!("token={token}&provider={MARK}")),
+        (
+            "POST",
+            "/introspect".to_owned(),
+            edge.clone(),
+            form,
+            format!("token={token}&token={token}"),
+        ),
+        (
+            "POST",
+            "/introspect".to_owned(),
+            edge.clone(),
+            form,
+            format!("token={token}%zz"),
+        ),
+        (
+            "POST",
+            "/introspect".to_owned(),
+            edge.clone(),
+            form,
+            token.to_owned(),
+        ),
+        (
+            "POST",
+            "/introspect".to_owned(),
+            edge.clone(),
+            form,
+            format!("token={token}&provider={MARK}"),
+        ),
         (
             "POST",
             "/introspect".to_owned(),
@@ -57,8 +152,20 @@ pub(crate) async fn secrets_of_clients_stay_hidden(watch: &mut Watch) {
             form,
             format!("token={token}&token_type_hint={MARK}"),
         ),
-        ("POST", "/introspect".to_owned(), edge.clone(), form, format!("token={}", token.repeat(400))),
-        ("POST", "/introspect".to_owned(), edge.clone(), form, format!("token={}", token.repeat(2000))),
+        (
+            "POST",
+            "/introspect".to_owned(),
+            edge.clone(),
+            form,
+            format!("token={}", token.repeat(400)),
+        ),
+        (
+            "POST",
+            "/introspect".to_owned(),
+            edge.clone(),
+            form,
+            format!("token={}", token.repeat(2000)),
+        ),
     ] {
         let request = Request::builder()
             .method(method)
@@ -77,7 +184,8 @@ pub(crate) async fn secrets_of_clients_stay_hidden(watch: &mut Watch) {
         format!("POST /introspect HTTP/1.1\r\n{MARK}\r\n\r\n"),
         format!("POST /introspect HTTP/1.1\r\nContent-Length: {MARK}\r\n\r\ntoken={token}"),
         format!(
-            "POST /introspect HTTP/1.1\r\nContent-Type: {form}\r\nAuthorization: {edge}\r\nContent-Length: 900\r\n\r\ntoken={token}"
+            "POST /introspect HTTP/1.1\r\nContent-Type: {form}\r\nAuthorization: \
+                {edge}\r\nContent-Length: 900\r\n\r\ntoken={token}"
         ),
         format!("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n{token} {MARK}"),
     ] {

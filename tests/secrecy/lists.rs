@@ -44,11 +44,22 @@ pub(crate) trait Lister: Fixture {
 
 impl Lister for Passport {
     const FILTER: &'static str = "";
-    const SECRETS_OF_LISTS: &'static [&'static str] =
-        &["access_token", "refresh_token", "client_secret", "saml_token"];
+    const SECRETS_OF_LISTS: &'static [&'static str] = &[
+        "access_token",
+        "refresh_token",
+        "client_secret",
+        "saml_token",
+    ];
     const NOT_REPEATED: &'static [&'static str] = &["access_token"];
-    const READ: &'static [&'static str] =
-        &["token_id", "scopes", "roles", "token_type", "grant_flow", "account_id", "user_id"];
+    const READ: &'static [&'static str] = &[
+        "token_id",
+        "scopes",
+        "roles",
+        "token_type",
+        "grant_flow",
+        "account_id",
+        "user_id",
+    ];
 
     fn list(room: &Room<Self>, records: Vec<Value>) {
         let pages = json!({"total_elements": records.len(), "total_pages": 1, "current_page": 1});
@@ -63,8 +74,13 @@ impl Lister for Passport {
 
 impl Lister for TibcoAsg {
     const FILTER: &'static str = "";
-    const SECRETS_OF_LISTS: &'static [&'static str] =
-        &["accessToken", "access_token", "refreshToken", "secret", "samlToken"];
+    const SECRETS_OF_LISTS: &'static [&'static str] = &[
+        "accessToken",
+        "access_token",
+        "refreshToken",
+        "secret",
+        "samlToken",
+    ];
     const NOT_REPEATED: &'static [&'static str] = Self::SECRETS_OF_LISTS;
     const READ: &'static [&'static str] = &[
         "id",
@@ -81,7 +97,8 @@ impl Lister for TibcoAsg {
     ];
 
     fn list(room: &Room<Self>, records: Vec<Value>) {
-        room.server.always(Fault::Answer(Answer::json(200, json!(records))));
+        room.server
+            .always(Fault::Answer(Answer::json(200, json!(records))));
     }
 
     fn number(record: &mut Value, number: usize) {
@@ -137,7 +154,10 @@ pub(crate) async fn secrets_of_lists_stay_hidden<V: Lister>(watch: &mut Watch) {
 async fn asked<V: Lister>(watch: &mut Watch, room: &Room<V>, query: &str) -> Reply {
     let request = Request::get(format!("http://{}/v1/tokens?{query}", room.gateway.api()))
         .header(AUTHORIZATION, basic("ops", OPS_SECRET));
-    let reply = room.gateway.send(request.body(Full::default()).unwrap()).await;
+    let reply = room
+        .gateway
+        .send(request.body(Full::default()).unwrap())
+        .await;
     watch.answered(&reply);
     reply
 }
@@ -154,7 +174,10 @@ fn loud<V: Lister>() -> Value {
 async fn repeated_in_any_member<V: Lister>(watch: &mut Watch, room: &Room<V>) {
     for member in V::READ {
         let mut shown = 0;
-        for secret in V::NOT_REPEATED.iter().map(|secret| format!("{LISTED}-{secret}")) {
+        for secret in V::NOT_REPEATED
+            .iter()
+            .map(|secret| format!("{LISTED}-{secret}"))
+        {
             for repeated in [
                 json!(secret),
                 json!(format!("read {secret}")),
@@ -186,32 +209,50 @@ async fn page_by_page<V: Lister>(watch: &mut Watch, room: &Room<V>) {
         record
     };
     V::list(room, (0..4).map(numbered).collect());
-    for query in ["page_size=1".to_owned(), format!("page_size=1&client_id={MARK}")] {
+    for query in [
+        "page_size=1".to_owned(),
+        format!("page_size=1&client_id={MARK}"),
+    ] {
         let mut token = String::new();
         let mut pages = 0;
         loop {
             pages += 1;
             assert!(pages < 20, "it ends");
             let reply = asked(watch, room, &format!("{}&{query}{token}", V::FILTER)).await;
-            let Some(next) = reply.json()["next_page_token"].as_str().map(str::to_owned) else { break };
-            watch.said(String::from_utf8_lossy(&URL_SAFE_NO_PAD.decode(&next).unwrap()).into_owned());
+            let Some(next) = reply.json()["next_page_token"].as_str().map(str::to_owned) else {
+                break;
+            };
+            watch.said(
+                String::from_utf8_lossy(&URL_SAFE_NO_PAD.decode(&next).unwrap()).into_owned(),
+            );
             token = format!("&page_token={next}");
         }
         assert!(pages >= 4 || query.contains(MARK), "{pages}");
     }
-    for wrong in ["page_token", "state", "order", "page_size", "provider", MARK] {
+    for wrong in [
+        "page_token",
+        "state",
+        "order",
+        "page_size",
+        "provider",
+        MARK,
+    ] {
         asked(watch, room, &format!("{wrong}={MARK}")).await;
     }
     room.server.clear();
 }
 
 async fn in_what_is_no_list<V: Lister>(watch: &mut Watch, room: &Room<V>) {
-    let cut_off = json!([loud::<V>()]).to_string().replace(']', &format!(",{{\"{MARK}\":"));
+    let cut_off = json!([loud::<V>()])
+        .to_string()
+        .replace(']', &format!(",{{\"{MARK}\":"));
     let bodies = [
         json!({"error": MARK, "message": MARK, "code": MARK, "access_token": LISTED}).to_string(),
         json!({"list": [LISTED], "meta": {"next": LISTED, "query": 5}}).to_string(),
-        json!({"pagination_info": {"first_request_timestamp": MARK}, "tokens": [loud::<V>()]}).to_string(),
-        json!({"pagination_info": {}, "tokens": [loud::<V>(), {"token_id": {"x": LISTED}}]}).to_string(),
+        json!({"pagination_info": {"first_request_timestamp": MARK}, "tokens": [loud::<V>()]})
+            .to_string(),
+        json!({"pagination_info": {}, "tokens": [loud::<V>(), {"token_id": {"x": LISTED}}]})
+            .to_string(),
         json!([loud::<V>(), {"id": MARK, "accessToken": [LISTED]}, MARK]).to_string(),
         format!("{{\"{MARK}\":1,\"{MARK}\":2}}"),
         cut_off,
@@ -221,13 +262,21 @@ async fn in_what_is_no_list<V: Lister>(watch: &mut Watch, room: &Room<V>) {
         for body in &bodies {
             for kind in ["application/json", MARK] {
                 let answer = Answer::text(status, kind, body.clone());
-                V::fail(room, answer.with_header("www-authenticate", MARK).with_header("retry-after", MARK));
+                V::fail(
+                    room,
+                    answer
+                        .with_header("www-authenticate", MARK)
+                        .with_header("retry-after", MARK),
+                );
                 asked(watch, room, V::FILTER).await;
                 asked(watch, room, &format!("owner={MARK}")).await;
             }
         }
     }
-    V::fail(room, Answer::redirect(&format!("http://127.0.0.1:1/?x={MARK}")));
+    V::fail(
+        room,
+        Answer::redirect(&format!("http://127.0.0.1:1/?x={MARK}")),
+    );
     asked(watch, room, V::FILTER).await;
     room.server.clear();
     // A record that a search found, and that then is none.
@@ -237,7 +286,9 @@ async fn in_what_is_no_list<V: Lister>(watch: &mut Watch, room: &Room<V>) {
         asked(watch, room, V::FILTER).await;
     }
     room.server.clear();
-    room.server
-        .next(Fault::Answer(Answer::json(200, json!({"list": [LISTED, passport::BEARER], "meta": {}}))));
+    room.server.next(Fault::Answer(Answer::json(
+        200,
+        json!({"list": [LISTED, passport::BEARER], "meta": {}}),
+    )));
     asked(watch, room, V::FILTER).await;
 }

@@ -74,7 +74,16 @@ async fn secrets_are_never_logged_or_answered() {
         }
     }
     let audited = watch.audited();
-    for event in ["refused", "looked_up", "listed", "revoked", "purged", "bound", "issued", "explained"] {
+    for event in [
+        "refused",
+        "looked_up",
+        "listed",
+        "revoked",
+        "purged",
+        "bound",
+        "issued",
+        "explained",
+    ] {
         assert!(audited.iter().any(|line| line["event"] == event), "{event}");
     }
 }
@@ -104,15 +113,29 @@ fn configuration_is_printed_without_secrets() {
     let file = folder.path().join("introspectd.toml");
     let text = [
         format!("[callers.edge]\nsecret = {{ literal = \"{MARK}\" }}"),
-        format!("[providers.bank]\n{}", Passport::section("http://127.0.0.1:1")),
-        format!("[providers.legacy]\n{}", TibcoAsg::section("http://127.0.0.1:1")),
-        format!("[providers.apis]\n{}", Apigee::section("http://127.0.0.1:1")),
-        format!("[providers.sso]\n{}", Rfc7662::section("http://127.0.0.1:1")),
+        format!(
+            "[providers.bank]\n{}",
+            Passport::section("http://127.0.0.1:1")
+        ),
+        format!(
+            "[providers.legacy]\n{}",
+            TibcoAsg::section("http://127.0.0.1:1")
+        ),
+        format!(
+            "[providers.apis]\n{}",
+            Apigee::section("http://127.0.0.1:1")
+        ),
+        format!(
+            "[providers.sso]\n{}",
+            Rfc7662::section("http://127.0.0.1:1")
+        ),
         "[providers.post]\nkind = \"rfc7662\"\nintrospection_endpoint = \"http://127.0.0.1:1\"\n\
-             credentials = { type = \"client_secret_post\", client_id = \"c\", client_secret = { env = \"MARK\" } }"
+             credentials = { type = \"client_secret_post\", client_id = \"c\", client_secret = { \
+             env = \"MARK\" } }"
             .to_owned(),
         "[providers.grant]\nkind = \"passport\"\nbase_url = \"http://127.0.0.1:1\"\n\
-             credentials = { type = \"client_credentials\", client_id = \"c\", client_secret = { env = \"MARK\" } }"
+             credentials = { type = \"client_credentials\", client_id = \"c\", client_secret = { \
+             env = \"MARK\" } }"
             .to_owned(),
     ]
     .join("\n");
@@ -121,7 +144,11 @@ fn configuration_is_printed_without_secrets() {
     let (config, settings) = introspectd::Config::load(&file, &environment).unwrap();
     std::fs::write(&file, format!("{text}\nunheard_of = \"{MARK}\"\n")).unwrap();
     let problems = introspectd::Config::load(&file, &environment).unwrap_err();
-    for printed in [format!("{config:#?}"), format!("{settings:?}"), problems.to_string()] {
+    for printed in [
+        format!("{config:#?}"),
+        format!("{settings:?}"),
+        problems.to_string(),
+    ] {
         for secret in [
             MARK,
             passport::BEARER,

@@ -3,7 +3,9 @@
 use http::Request;
 use http::header::AUTHORIZATION;
 use http_body_util::Full;
-use introspectd_simulators::passport::{ACTIVE, ACTIVE_ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, READER};
+use introspectd_simulators::passport::{
+    ACTIVE, ACTIVE_ACCESS_TOKEN, CLIENT_ID, CLIENT_SECRET, READER,
+};
 use introspectd_simulators::{Answer, Fault};
 use introspectd_tests::{Fixture, Gateway, OPS_SECRET, Passport, Reply, Room, basic, form_body};
 use serde_json::{Value, json};
@@ -17,14 +19,23 @@ const JSON: &str = "application/json";
 const TOKEN: &str = "5ec2e70000000000000000000000000000000000000000000000000000005ec2";
 
 /// Sends a request as `ops`, with a token or secret in place of the request id.
-async fn ask(gateway: &Gateway, method: &str, path: &str, kind: &str, body: &str, secret: &str) -> Reply {
+async fn ask(
+    gateway: &Gateway,
+    method: &str,
+    path: &str,
+    kind: &str,
+    body: &str,
+    secret: &str,
+) -> Reply {
     let request = Request::builder()
         .method(method)
         .uri(format!("http://{}{path}", gateway.api()))
         .header(AUTHORIZATION, basic("ops", OPS_SECRET))
         .header("content-type", kind)
         .header("x-request-id", secret);
-    gateway.send(request.body(Full::from(body.to_owned())).unwrap()).await
+    gateway
+        .send(request.body(Full::from(body.to_owned())).unwrap())
+        .await
 }
 
 /// Errors and other oddities, with secrets of the vendor's in them.
@@ -32,9 +43,17 @@ fn faults() -> Vec<Fault> {
     let marked = json!({"error": MARK, "access_token": MARK, "code": MARK}).to_string();
     let statuses = [200, 302, 400, 401, 403, 404, 409, 429, 500, 503].into_iter();
     let answers = statuses
-        .map(|status| Answer::text(status, JSON, marked.clone()).with_header("www-authenticate", MARK))
-        .chain([Answer::text(200, MARK, MARK), Answer::text(200, JSON, format!("{{\"{MARK}\":"))]);
-    answers.map(Fault::Answer).chain([Fault::HangUp, Fault::Truncate]).collect()
+        .map(|status| {
+            Answer::text(status, JSON, marked.clone()).with_header("www-authenticate", MARK)
+        })
+        .chain([
+            Answer::text(200, MARK, MARK),
+            Answer::text(200, JSON, format!("{{\"{MARK}\":")),
+        ]);
+    answers
+        .map(Fault::Answer)
+        .chain([Fault::HangUp, Fault::Truncate])
+        .collect()
 }
 
 /// Explained, looked up, taken back, forgotten.
@@ -54,7 +73,9 @@ pub(crate) async fn secrets_of_operators_stay_hidden<V: Fixture>(watch: &mut Wat
         watch.secret(V::ACTIVE);
         token = V::ACTIVE;
     }
-    let faults = faults().into_iter().chain([Fault::Answer(Answer::json(200, loud))]);
+    let faults = faults()
+        .into_iter()
+        .chain([Fault::Answer(Answer::json(200, loud))]);
     for fault in faults {
         let asked_as_it_should_be = form_body(&V::form(V::ACTIVE));
         let forms = [
@@ -62,11 +83,18 @@ pub(crate) async fn secrets_of_operators_stay_hidden<V: Fixture>(watch: &mut Wat
             form_body(&[("token", token), ("policy", token)]),
             form_body(&[("token", token), ("provider", provider)]),
             form_body(&[("token", token), ("provider", token)]),
-            form_body(&[("token", token), ("token_type_hint", "token_id"), ("provider", provider)]),
+            form_body(&[
+                ("token", token),
+                ("token_type_hint", "token_id"),
+                ("provider", provider),
+            ]),
             format!("token={token}&token={token}"),
             token.to_owned(),
         ];
-        let with_id = forms.iter().map(|form| (form, token)).chain([(&asked_as_it_should_be, V::ACTIVE)]);
+        let with_id = forms
+            .iter()
+            .map(|form| (form, token))
+            .chain([(&asked_as_it_should_be, V::ACTIVE)]);
         for (form, id) in with_id {
             for path in ["/v1/explain", "/revoke", "/introspect"] {
                 room.server.next(fault.clone());
@@ -98,7 +126,17 @@ pub(crate) async fn secrets_of_operators_stay_hidden<V: Fixture>(watch: &mut Wat
         json!({"tokens": token}),
         json!(token),
     ] {
-        watch.answered(&ask(&room.gateway, "POST", "/v1/cache/purge", JSON, &body.to_string(), token).await);
+        watch.answered(
+            &ask(
+                &room.gateway,
+                "POST",
+                "/v1/cache/purge",
+                JSON,
+                &body.to_string(),
+                token,
+            )
+            .await,
+        );
     }
     watch.answered(&room.revoke(V::ACTIVE).await);
     watch.sent(&room.server);
@@ -117,7 +155,15 @@ pub(crate) async fn secrets_of_bindings_stay_hidden(watch: &mut Watch) {
 
 async fn bound(watch: &mut Watch, room: &Room<Passport>) {
     let bind = async |watch: &mut Watch, body: &str| {
-        let reply = ask(&room.gateway, "PUT", "/v1/providers/bank/bindings", JSON, body, TOKEN).await;
+        let reply = ask(
+            &room.gateway,
+            "PUT",
+            "/v1/providers/bank/bindings",
+            JSON,
+            body,
+            TOKEN,
+        )
+        .await;
         watch.answered(&reply);
         reply.status
     };
@@ -163,7 +209,8 @@ async fn issued(watch: &mut Watch, room: &Room<Passport>) {
     let request = json!({
         "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "client_credentials",
     });
-    let issue = async |body: &str| ask(&room.gateway, "POST", PATH, JSON, body, CLIENT_SECRET).await;
+    let issue =
+        async |body: &str| ask(&room.gateway, "POST", PATH, JSON, body, CLIENT_SECRET).await;
     // The one answer that tells a token.
     let reply = issue(&request.to_string()).await;
     assert_eq!(reply.status, 200, "{reply:?}");
@@ -180,7 +227,9 @@ async fn issued(watch: &mut Watch, room: &Room<Passport>) {
         let reply = issue(&request.to_string()).await;
         if relayed(reply.status) {
             // The vendor's, to the caller whose credentials these are.
-            let Fault::Answer(answer) = fault else { panic!("{reply:?}") };
+            let Fault::Answer(answer) = fault else {
+                panic!("{reply:?}")
+            };
             assert_eq!(reply.body, answer.body);
             watch.said(format!("{:?}", reply.headers));
         } else {
@@ -191,7 +240,10 @@ async fn issued(watch: &mut Watch, room: &Room<Passport>) {
     let created = |members: Value| {
         let mut created = Passport::record();
         created["access_token"] = json!(MARK);
-        created.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+        created
+            .as_object_mut()
+            .unwrap()
+            .extend(members.as_object().unwrap().clone());
         Answer::json(200, created)
     };
     for no_token in [
@@ -205,9 +257,23 @@ async fn issued(watch: &mut Watch, room: &Room<Passport>) {
         assert_eq!(reply.status, 502, "{reply:?}");
         watch.answered(&reply);
     }
-    for wrong in [format!("{{\"client_secret\":\"{CLIENT_SECRET}"), CLIENT_SECRET.to_owned(), String::new()] {
+    for wrong in [
+        format!("{{\"client_secret\":\"{CLIENT_SECRET}"),
+        CLIENT_SECRET.to_owned(),
+        String::new(),
+    ] {
         watch.answered(&issue(&wrong).await);
     }
     let path = format!("{PATH}?client_secret={CLIENT_SECRET}");
-    watch.answered(&ask(&room.gateway, "PATCH", &path, JSON, CLIENT_SECRET, ACTIVE_ACCESS_TOKEN).await);
+    watch.answered(
+        &ask(
+            &room.gateway,
+            "PATCH",
+            &path,
+            JSON,
+            CLIENT_SECRET,
+            ACTIVE_ACCESS_TOKEN,
+        )
+        .await,
+    );
 }

@@ -33,16 +33,23 @@ pub(crate) async fn secrets_of_vendors_stay_hidden<V: Fixture>(watch: &mut Watch
         Fault::Answer(Answer::json(200, named)),
         Fault::Answer(Answer::text(200, "application/json", marked.clone())),
         Fault::Answer(Answer::text(200, "application/json", doubled)),
-        Fault::Answer(Answer::text(200, "application/json", format!("{{\"{MARK}\": ?"))),
+        Fault::Answer(Answer::text(
+            200,
+            "application/json",
+            format!("{{\"{MARK}\": ?"),
+        )),
         Fault::Answer(Answer::text(200, MARK, MARK)),
         Fault::Answer(Answer::text(400, "application/json", marked.clone())),
         Fault::Answer(
-            Answer::text(401, "application/json", marked.clone()).with_header("www-authenticate", MARK),
+            Answer::text(401, "application/json", marked.clone())
+                .with_header("www-authenticate", MARK),
         ),
         Fault::Answer(Answer::text(403, "text/plain", marked.clone())),
         Fault::Answer(Answer::text(404, "application/json", marked.clone())),
         Fault::Answer(Answer::text(500, "text/plain", marked)),
-        Fault::Answer(Answer::redirect(&format!("http://127.0.0.1:1{target}?x={MARK}"))),
+        Fault::Answer(Answer::redirect(&format!(
+            "http://127.0.0.1:1{target}?x={MARK}"
+        ))),
         Fault::Answer(odd("retry-after")),
         Fault::Answer(odd("set-cookie")),
         Fault::HangUp,
@@ -55,7 +62,12 @@ pub(crate) async fn secrets_of_vendors_stay_hidden<V: Fixture>(watch: &mut Watch
         room.server.next(fault);
         watch.answered(&room.ask(V::ACTIVE).await);
     }
-    for hostile in ["owners", &format!("../{MARK}"), &format!("{MARK}\r\nX: {MARK}"), &format!("{MARK}%00")] {
+    for hostile in [
+        "owners",
+        &format!("../{MARK}"),
+        &format!("{MARK}\r\nX: {MARK}"),
+        &format!("{MARK}%00"),
+    ] {
         watch.answered(&room.ask(hostile).await);
     }
     watch.sent(&room.server);
@@ -70,7 +82,8 @@ pub(crate) async fn secrets_of_token_endpoints_stay_hidden(watch: &mut Watch) {
     watch.credential(passport::CLIENT_ID, passport::CLIENT_SECRET);
     let gateway = Gateway::start(&format!(
         "{}\n[providers.bank]\nkind = \"passport\"\nbase_url = \"{}\"\ntimeout = \"1s\"\n\
-         credentials = {{ type = \"client_credentials\", client_id = \"{}\", client_secret = {{ literal = \"{}\" }} }}",
+         credentials = {{ type = \"client_credentials\", client_id = \"{}\", client_secret = {{ \
+         literal = \"{}\" }} }}",
         watch.audit(),
         server.base_url(),
         passport::CLIENT_ID,
@@ -79,9 +92,18 @@ pub(crate) async fn secrets_of_token_endpoints_stay_hidden(watch: &mut Watch) {
     .await;
     let form = Passport::form(passport::ACTIVE);
     for fault in [
-        Fault::Answer(Answer::json(400, json!({"error": MARK, "client_secret": passport::CLIENT_SECRET}))),
-        Fault::Answer(Answer::json(200, json!({"access_token": format!("{MARK}\n")}))),
-        Fault::Answer(Answer::json(200, json!({"access_token": MARK, "expires_in": MARK}))),
+        Fault::Answer(Answer::json(
+            400,
+            json!({"error": MARK, "client_secret": passport::CLIENT_SECRET}),
+        )),
+        Fault::Answer(Answer::json(
+            200,
+            json!({"access_token": format!("{MARK}\n")}),
+        )),
+        Fault::Answer(Answer::json(
+            200,
+            json!({"access_token": MARK, "expires_in": MARK}),
+        )),
         Fault::Answer(Answer::text(200, "text/html", passport::CLIENT_SECRET)),
         Fault::HangUp,
         Fault::Hang,
@@ -90,7 +112,8 @@ pub(crate) async fn secrets_of_token_endpoints_stay_hidden(watch: &mut Watch) {
         server.next(fault);
         watch.answered(&gateway.post_introspect(&form).await);
     }
-    // A request that meets the end of a renewal shares its outcome, which leaves a fault for the next one.
+    // A request that meets the end of a renewal shares its outcome, which leaves a fault for the
+    // next one.
     for _ in 0..2 {
         let reply = gateway.post_introspect(&form).await;
         watch.answered(&reply);
@@ -99,7 +122,11 @@ pub(crate) async fn secrets_of_token_endpoints_stay_hidden(watch: &mut Watch) {
         }
     }
     server.vendor().expire_credentials();
-    watch.answered(&gateway.post_introspect(&Passport::form(passport::READER)).await);
+    watch.answered(
+        &gateway
+            .post_introspect(&Passport::form(passport::READER))
+            .await,
+    );
     assert_eq!(server.vendor().issued(), 3);
     watch.sent(&server);
     watch.stop(gateway).await;

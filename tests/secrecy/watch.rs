@@ -45,7 +45,11 @@ pub(crate) struct Logs {
 }
 
 pub(crate) static LOGS: LazyLock<Logs> = LazyLock::new(|| {
-    let logs = Logs { json: Lines::default(), human: Lines::default(), everything: Lines::default() };
+    let logs = Logs {
+        json: Lines::default(),
+        human: Lines::default(),
+        everything: Lines::default(),
+    };
     let writer = |lines: &Lines| {
         let lines = lines.clone();
         move || lines.clone()
@@ -54,7 +58,11 @@ pub(crate) static LOGS: LazyLock<Logs> = LazyLock::new(|| {
     tracing_subscriber::registry()
         .with(introspectd::log::lines(level, writer(&logs.json), false))
         .with(introspectd::log::lines(level, writer(&logs.human), true))
-        .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(writer(&logs.everything)))
+        .with(
+            tracing_subscriber::fmt::layer()
+                .with_ansi(false)
+                .with_writer(writer(&logs.everything)),
+        )
         .init();
     logs
 });
@@ -69,7 +77,11 @@ pub(crate) struct Watch {
 impl Watch {
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        Self { secrets: BTreeSet::new(), answered: Vec::new(), folder }
+        Self {
+            secrets: BTreeSet::new(),
+            answered: Vec::new(),
+            folder,
+        }
     }
 
     /// The configuration of the audit log, which all gateways share.
@@ -84,7 +96,9 @@ impl Watch {
     /// All that was written to it by gateways that were stopped.
     pub(crate) fn audited(&self) -> Vec<Value> {
         let text = std::fs::read_to_string(self.audit_log()).unwrap();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// Has its last lines written, too.
@@ -105,7 +119,10 @@ impl Watch {
     /// Adds the credentials that the gateway sent to a vendor to the secrets.
     pub(crate) fn sent<V: Vendor>(&mut self, server: &Simulator<V>) {
         for request in server.requests() {
-            let header = request.header("authorization").unwrap_or_default().to_owned();
+            let header = request
+                .header("authorization")
+                .unwrap_or_default()
+                .to_owned();
             if let Some((_, credential)) = header.split_once(' ') {
                 self.secret(credential);
             }

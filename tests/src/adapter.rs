@@ -20,7 +20,9 @@ impl<V: Fixture> Adapter<V> {
 
     /// Opens an adapter with further lines in the provider's section.
     pub async fn open_with(lines: &str) -> Self {
-        let server = Simulator::start(V::server(now())).await.expect("a free port");
+        let server = Simulator::start(V::server(now()))
+            .await
+            .expect("a free port");
         let provider = provider(&format!("{}\n{lines}", V::section(&server.base_url())));
         Self { server, provider }
     }
@@ -41,7 +43,11 @@ impl<V: Fixture> Adapter<V> {
     /// # Errors
     /// As the adapter says.
     pub async fn revoke_by_value(&self, text: &str) -> Result<(), Failure> {
-        self.provider.revocation().expect("a revocation").revoke(&token(text)).await
+        self.provider
+            .revocation()
+            .expect("a revocation")
+            .revoke(&token(text))
+            .await
     }
 
     /// Lists records, as the adapter says.
@@ -49,7 +55,11 @@ impl<V: Fixture> Adapter<V> {
     /// # Errors
     /// As the adapter says.
     pub async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
-        self.provider.lists().expect("a list").list(listing, from).await
+        self.provider
+            .lists()
+            .expect("a list")
+            .list(listing, from)
+            .await
     }
 
     /// Requests to the vendor since the start or the last call.

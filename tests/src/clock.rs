@@ -13,7 +13,10 @@ pub struct Time {
 impl Time {
     pub(crate) fn at(now: i64) -> Self {
         let now = Timestamp::from_seconds(now).expect("a time within the years of RFC 3339");
-        Self { clock: ManualClock::at(now), looks: watch::Sender::new(0) }
+        Self {
+            clock: ManualClock::at(now),
+            looks: watch::Sender::new(0),
+        }
     }
 
     /// Moves on by whole seconds.
@@ -23,7 +26,8 @@ impl Time {
 
     /// Sets the wall clock, and leaves elapsed time alone.
     pub fn set(&self, now: i64) {
-        self.clock.set(Timestamp::from_seconds(now).expect("a time within the years of RFC 3339"));
+        self.clock
+            .set(Timestamp::from_seconds(now).expect("a time within the years of RFC 3339"));
     }
 
     /// Number of reads of elapsed time. A cache lookup is a request's first one, so a test can wait
@@ -35,7 +39,11 @@ impl Time {
     /// Resolves once [`Time::looks`] is at least this.
     pub async fn looked_at(&self, times: usize) {
         // The sender lives as long as `self`: waiting cannot fail.
-        let _ = self.looks.subscribe().wait_for(|looks| *looks >= times).await;
+        let _ = self
+            .looks
+            .subscribe()
+            .wait_for(|looks| *looks >= times)
+            .await;
     }
 }
 

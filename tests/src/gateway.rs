@@ -77,7 +77,8 @@ impl Gateway {
     /// The same, with these environment variables.
     pub async fn start_in(environment: &Environment, toml: &str) -> Self {
         let clock = Arc::new(Time::at(NOW));
-        let app = App::new(load(environment, toml), Arc::<Time>::clone(&clock)).expect("random bytes");
+        let app =
+            App::new(load(environment, toml), Arc::<Time>::clone(&clock)).expect("random bytes");
         let bound = app.bind(Activation::default()).await.expect("free ports");
         let api = first(&bound.api_addresses());
         let admin = first(&bound.admin_addresses());
@@ -85,7 +86,15 @@ impl Gateway {
         let (end, stop) = Stop::new();
         let serving = tokio::spawn(bound.run(Workers::here(), stop));
         let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { api, admin, grpc, clock, client, end, serving }
+        Self {
+            api,
+            admin,
+            grpc,
+            clock,
+            client,
+            end,
+            serving,
+        }
     }
 
     /// Address of the API listener.
@@ -114,7 +123,12 @@ impl Gateway {
     }
 
     /// `POST /introspect` with this form, as another caller.
-    pub async fn post_introspect_as(&self, caller: &str, secret: &str, form: &[(&str, &str)]) -> Reply {
+    pub async fn post_introspect_as(
+        &self,
+        caller: &str,
+        secret: &str,
+        form: &[(&str, &str)],
+    ) -> Reply {
         let request = Request::post(format!("http://{}/introspect", self.api))
             .header(AUTHORIZATION, basic(caller, secret))
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -125,9 +139,18 @@ impl Gateway {
 
     /// Any request. Connections are kept and used again.
     pub async fn send(&self, request: Request<Full<Bytes>>) -> Reply {
-        let (head, body) = self.client.request(request).await.expect("an answer").into_parts();
+        let (head, body) = self
+            .client
+            .request(request)
+            .await
+            .expect("an answer")
+            .into_parts();
         let body = body.collect().await.expect("a whole answer").to_bytes();
-        Reply { status: head.status.as_u16(), headers: head.headers, body }
+        Reply {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        }
     }
 
     /// Stops, and returns true if all in-flight requests ended within the drain.
@@ -145,12 +168,17 @@ pub fn basic(name: &str, secret: &str) -> String {
 
 /// A form as a client writes it.
 pub fn form_body(form: &[(&str, &str)]) -> String {
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish()
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(form)
+        .finish()
 }
 
 /// Builds the provider of this section like a gateway, with a clock at [`NOW`].
 pub fn provider(section: &str) -> Arc<dyn Provider> {
-    let config = load(&Environment::new(), &format!("{PRELUDE}\n[providers.alone]\n{section}"));
+    let config = load(
+        &Environment::new(),
+        &format!("{PRELUDE}\n[providers.alone]\n{section}"),
+    );
     let provider = config.providers.into_iter().next().expect("one provider");
     let clock = Arc::new(Time::at(NOW));
     let now = Timestamp::from_seconds(NOW).expect("a time");

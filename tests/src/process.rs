@@ -26,11 +26,18 @@ impl Process {
         let name = command.get_program().to_string_lossy().into_owned();
         let output = File::create(folder.join("output.log")).unwrap();
         command.current_dir(folder).env("PATH", search_path());
-        command.stdin(Stdio::null()).stdout(output.try_clone().unwrap()).stderr(output);
+        command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output);
         let child = command.spawn().unwrap_or_else(|error| {
             panic!("{name} cannot be started ({error}): run `cargo xtask test`, which installs it")
         });
-        let mut process = Self { name, child, folder: folder.to_owned() };
+        let mut process = Self {
+            name,
+            child,
+            folder: folder.to_owned(),
+        };
         process.listens(address).await;
         process
     }
@@ -66,10 +73,21 @@ impl Drop for Process {
 impl Process {
     /// Prints the process's own log files as well.
     fn show_logs(&self) {
-        let files = fs::read_dir(&self.folder).into_iter().flatten().flatten().map(|entry| entry.path());
-        for file in files.filter(|file| file.extension().is_some_and(|extension| extension == "log")) {
+        let files = fs::read_dir(&self.folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
+        for file in
+            files.filter(|file| file.extension().is_some_and(|extension| extension == "log"))
+        {
             let text = fs::read(&file).unwrap_or_default();
-            eprintln!("--- {}: {}\n{}", self.name, file.display(), String::from_utf8_lossy(&text));
+            eprintln!(
+                "--- {}: {}\n{}",
+                self.name,
+                file.display(),
+                String::from_utf8_lossy(&text)
+            );
         }
     }
 }
@@ -78,5 +96,8 @@ impl Process {
 /// `/usr/sbin`, which an ordinary user's `PATH` leaves out.
 fn search_path() -> String {
     let installed = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/gateways-venv/bin");
-    format!("{}:/usr/sbin:{installed}", std::env::var("PATH").unwrap_or_default())
+    format!(
+        "{}:/usr/sbin:{installed}",
+        std::env::var("PATH").unwrap_or_default()
+    )
 }

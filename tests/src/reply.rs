@@ -32,7 +32,12 @@ impl Reply {
 
     /// Everything that was answered, as one text to search in.
     pub fn everything(&self) -> String {
-        format!("{} {:?} {}", self.status, self.headers, String::from_utf8_lossy(&self.body))
+        format!(
+            "{} {:?} {}",
+            self.status,
+            self.headers,
+            String::from_utf8_lossy(&self.body)
+        )
     }
 
     /// Exactly this answer about an active token, from there.
@@ -59,8 +64,17 @@ impl Reply {
         self.assert_answer(status);
         let body = self.json();
         assert_eq!(body["error"], error, "{self:?}");
-        assert!(body["error_description"].as_str().is_some_and(|text| !text.is_empty()), "{self:?}");
-        assert_eq!(body.as_object().map(serde_json::Map::len), Some(2), "{self:?}");
+        assert!(
+            body["error_description"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty()),
+            "{self:?}"
+        );
+        assert_eq!(
+            body.as_object().map(serde_json::Map::len),
+            Some(2),
+            "{self:?}"
+        );
         assert_eq!(self.header("retry-after"), retry_after, "{self:?}");
         assert_eq!(self.cache(), None, "{self:?}");
     }

@@ -34,12 +34,16 @@ impl<V: Fixture> Room<V> {
 
     /// Opens a room with further lines in the provider's section, and further sections.
     pub async fn open_with(lines: &str, sections: &str) -> Self {
-        let server = Simulator::start(V::server(now())).await.expect("a free port");
+        let server = Simulator::start(V::server(now()))
+            .await
+            .expect("a free port");
         let provider = V::section(&server.base_url());
         let name = V::PROVIDER;
         let routing = format!("[routing]\nunmatched = \"{name}\"");
-        let gateway =
-            Gateway::start(&format!("{routing}\n{sections}\n[providers.{name}]\n{provider}\n{lines}")).await;
+        let gateway = Gateway::start(&format!(
+            "{routing}\n{sections}\n[providers.{name}]\n{provider}\n{lines}"
+        ))
+        .await;
         Self { server, gateway }
     }
 
@@ -53,7 +57,9 @@ impl<V: Fixture> Room<V> {
         let caller = basic("ops", OPS_SECRET);
         let request = V::revoke(self.gateway.api(), identifier).header(AUTHORIZATION, caller);
         let form = form_body(&V::form(identifier));
-        self.gateway.send(request.body(Full::from(form)).expect("a request")).await
+        self.gateway
+            .send(request.body(Full::from(form)).expect("a request"))
+            .await
     }
 
     /// Requests to the vendor since the start or the last call.
@@ -70,7 +76,13 @@ impl Sent {
         Self {
             method: "GET",
             target,
-            headers: names(&["accept", "accept-encoding", "authorization", "host", "user-agent"]),
+            headers: names(&[
+                "accept",
+                "accept-encoding",
+                "authorization",
+                "host",
+                "user-agent",
+            ]),
             authorization: Some(authorization),
             content_type: None,
             body: String::new(),
@@ -79,12 +91,20 @@ impl Sent {
 
     /// A DELETE with nothing but what it needs.
     pub fn delete(target: String, authorization: String) -> Self {
-        Self { method: "DELETE", ..Self::get(target, authorization) }
+        Self {
+            method: "DELETE",
+            ..Self::get(target, authorization)
+        }
     }
 
     /// A form with nothing but what it needs.
     pub fn form(target: String, authorization: String, body: String) -> Self {
-        Self::post(target, authorization, "application/x-www-form-urlencoded", body)
+        Self::post(
+            target,
+            authorization,
+            "application/x-www-form-urlencoded",
+            body,
+        )
     }
 
     /// A POST with nothing but what it needs, of a body that may be empty.
@@ -113,7 +133,11 @@ impl From<&Recorded> for Sent {
     fn from(request: &Recorded) -> Self {
         assert_eq!(request.header("accept"), Some("application/json"));
         assert_eq!(request.header("accept-encoding"), Some("identity"));
-        let mut headers: Vec<_> = request.headers.iter().map(|(name, _)| name.clone()).collect();
+        let mut headers: Vec<_> = request
+            .headers
+            .iter()
+            .map(|(name, _)| name.clone())
+            .collect();
         headers.sort();
         Self {
             method: match request.method.as_str() {

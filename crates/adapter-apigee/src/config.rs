@@ -30,6 +30,10 @@ impl Config {
             section.problem("organization", "is not an organization name", remedy);
             return None;
         }
-        Some(Self { connection: connection?, organization, cascade })
+        Some(Self {
+            connection: connection?,
+            organization,
+            cascade,
+        })
     }
 }

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Uri;
 use introspectd_core::{
-    BadAnswer, Batch, Clock, CreationKey, Failure, Health, Introspection, Listing, Lists, Position, Provider,
-    Revocation, TokenValue, Window,
+    BadAnswer, Batch, Clock, CreationKey, Failure, Health, Introspection, Listing, Lists, Position,
+    Provider, Revocation, TokenValue, Window,
 };
 use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
 
@@ -50,9 +50,19 @@ impl Apigee {
         let address = config.connection.address.clone();
         let tokens = format!("/v1/o/{}/oauth2/accesstokens", config.organization);
         let search = format!("/v1/o/{}/oauth2/search", config.organization);
-        let revocation = if config.cascade { "action=revoke&cascade=true" } else { "action=revoke" };
+        let revocation = if config.cascade {
+            "action=revoke&cascade=true"
+        } else {
+            "action=revoke"
+        };
         let upstream = Upstream::new(config.connection, clock, outbound);
-        Self { upstream, address, tokens, search, revocation }
+        Self {
+            upstream,
+            address,
+            tokens,
+            search,
+            revocation,
+        }
     }
 
     /// Reads the record of a token by a request to its address.
@@ -63,9 +73,11 @@ impl Apigee {
     ) -> Result<Introspection, Failure> {
         // An empty token or one with `..` would count the tokens, list live ones, or show a
         // consumer's secret.
-        let uri =
-            Segment::parse(token.expose(), &[]).and_then(|it| self.address.with_segment(&self.tokens, &it));
-        let Ok(uri) = uri else { return Ok(Introspection::Inactive) };
+        let uri = Segment::parse(token.expose(), &[])
+            .and_then(|it| self.address.with_segment(&self.tokens, &it));
+        let Ok(uri) = uri else {
+            return Ok(Introspection::Inactive);
+        };
         let response = self.upstream.send(request(uri)).await?;
         Ok(wire::read(response.status, &response.body, token)?)
     }
@@ -75,9 +87,18 @@ impl Apigee {
         let mut values = Values::default();
         let mut start = None;
         loop {
-            let uri = self.address.with_query(&self.search, &search.query(start.as_ref()));
-            let unfit = || start.as_ref().map_or(Failure::Unsupported, |_| BadAnswer::member("next").into());
-            let response = self.upstream.send(Request::get(uri.map_err(|_| unfit())?).listing()).await?;
+            let uri = self
+                .address
+                .with_query(&self.search, &search.query(start.as_ref()));
+            let unfit = || {
+                start
+                    .as_ref()
+                    .map_or(Failure::Unsupported, |_| BadAnswer::member("next").into())
+            };
+            let response = self
+                .upstream
+                .send(Request::get(uri.map_err(|_| unfit())?).listing())
+                .await?;
             start = values.read(response.status, &response.body)?;
             if start.is_none() {
                 return Ok(values);
@@ -94,14 +115,22 @@ impl Apigee {
         window: &mut Window,
     ) -> Result<(), Failure> {
         let questions = values.into_handled().map(async |(handle, value)| {
-            let answer = self.record(&value, |uri| Request::get(uri).listing()).await?;
+            let answer = self
+                .record(&value, |uri| Request::get(uri).listing())
+                .await?;
             Ok::<_, Failure>((handle, answer))
         });
         let mut answers = stream::iter(questions).buffer_unordered(LIST_WIDTH);
         while let Some((handle, answer)) = answers.try_next().await? {
             match answer {
                 Introspection::Token(token) if search.matches(&token) => {
-                    window.offer(CreationKey { millis: millis(&token), handle }, *token);
+                    window.offer(
+                        CreationKey {
+                            millis: millis(&token),
+                            handle,
+                        },
+                        *token,
+                    );
                 }
                 Introspection::Token(_) | Introspection::Inactive => {}
             }
@@ -133,11 +162,17 @@ impl Provider for Apigee {
 impl Revocation for Apigee {
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
         // A token with a query of its own could approve a revoked one.
-        let uri = Segment::parse(token.expose(), &[])
-            .and_then(|it| self.address.with_segment_and_query(&self.tokens, &it, self.revocation));
+        let uri = Segment::parse(token.expose(), &[]).and_then(|it| {
+            self.address
+                .with_segment_and_query(&self.tokens, &it, self.revocation)
+        });
         let Ok(uri) = uri else { return Ok(()) };
         let response = self.upstream.send(Request::post(uri).empty(OCTETS)).await?;
-        Ok(wire::read_revocation(response.status, &response.body, token)?)
+        Ok(wire::read_revocation(
+            response.status,
+            &response.body,
+            token,
+        )?)
     }
 }
 
@@ -145,7 +180,9 @@ impl Revocation for Apigee {
 impl Lists for Apigee {
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
         let mut window = Window::after(from, listing.order)?;
-        let Some(search) = Search::of(&listing.filters)? else { return Ok(Batch::default()) };
+        let Some(search) = Search::of(&listing.filters)? else {
+            return Ok(Batch::default());
+        };
         let exchanges = async {
             let values = self.search(&search).await?;
             self.add_records(values, &search, &mut window).await

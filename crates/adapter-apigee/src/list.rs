@@ -34,7 +34,14 @@ impl<'a> Search<'a> {
     /// # Errors
     /// [`Failure::Unsupported`] for filters without app and user, or on members that records lack.
     pub(crate) fn of(filters: &'a Filters) -> Result<Option<Self>, Failure> {
-        let Filters { owner: _, user_id: _, client_id, account_id, grant_type, role } = filters;
+        let Filters {
+            owner: _,
+            user_id: _,
+            client_id,
+            account_id,
+            grant_type,
+            role,
+        } = filters;
         let app = client_id.as_deref().filter(|id| is_uuid(id));
         let user = filters.user();
         if account_id.is_some() || role.is_some() || app.is_none() && user == User::Any {
@@ -46,26 +53,38 @@ impl<'a> Search<'a> {
             User::One(user) => Some(user),
         };
         let client_id = client_id.as_deref().filter(|_| app.is_none());
-        Ok(Some(Self { app, end_user, client_id, grant_type: grant_type.as_deref() }))
+        Ok(Some(Self {
+            app,
+            end_user,
+            client_id,
+            grant_type: grant_type.as_deref(),
+        }))
     }
 
     /// Query parameters in the vendor's names, continuing at the given token.
-    pub(crate) fn query<'q>(&'q self, start: Option<&'q TokenValue>) -> Vec<(&'static str, &'q str)> {
+    pub(crate) fn query<'q>(
+        &'q self,
+        start: Option<&'q TokenValue>,
+    ) -> Vec<(&'static str, &'q str)> {
         let asked = [
             ("app", self.app),
             ("enduser", self.end_user),
             ("limit", Some(LIMIT)),
             ("start", start.map(TokenValue::expose)),
         ];
-        asked.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+        asked
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .collect()
     }
 
     /// Returns true if a record matches the filters. Most records lack the id of their app.
     pub(crate) fn matches(&self, token: &Token) -> bool {
         let app_id = token.details.get("appId").and_then(Json::as_str);
         let is_other_app = |app: &str| app_id.is_some_and(|id| !id.eq_ignore_ascii_case(app));
-        let is =
-            |wanted: Option<&str>, found: &Option<String>| wanted.is_none() || found.as_deref() == wanted;
+        let is = |wanted: Option<&str>, found: &Option<String>| {
+            wanted.is_none() || found.as_deref() == wanted
+        };
         !self.app.is_some_and(is_other_app)
             && is(self.client_id, &token.client_id)
             && is(self.grant_type, &token.grant_type)
@@ -101,7 +120,11 @@ pub(crate) struct Values(BTreeMap<String, TokenValue>);
 impl Values {
     /// Adds a response and returns where the next one starts. A response with nothing new ends the
     /// search, which could run in circles otherwise.
-    pub(crate) fn read(&mut self, status: StatusCode, body: &[u8]) -> Result<Option<TokenValue>, BadAnswer> {
+    pub(crate) fn read(
+        &mut self,
+        status: StatusCode,
+        body: &[u8],
+    ) -> Result<Option<TokenValue>, BadAnswer> {
         let found: Found = match status {
             StatusCode::OK => object(body)?,
             StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND => {
@@ -109,8 +132,13 @@ impl Values {
             }
             _ => return Err(BadAnswer::Status(status.as_u16())),
         };
-        let next = object::<Meta>(found.meta.get().as_bytes())?.next.filter(|next| !next.is_empty());
-        let next = next.map(TokenValue::parse).transpose().map_err(|_| BadAnswer::member("next"))?;
+        let next = object::<Meta>(found.meta.get().as_bytes())?
+            .next
+            .filter(|next| !next.is_empty());
+        let next = next
+            .map(TokenValue::parse)
+            .transpose()
+            .map_err(|_| BadAnswer::member("next"))?;
         let before = self.0.len();
         for value in found.list {
             let value = TokenValue::parse(value).map_err(|_| BadAnswer::member("list"))?;
@@ -130,7 +158,11 @@ impl Values {
 
 /// Handle of a token in a position: a hash.
 fn handle(value: &TokenValue) -> String {
-    blake3::hash(value.expose().as_bytes()).to_hex().chars().take(32).collect()
+    blake3::hash(value.expose().as_bytes())
+        .to_hex()
+        .chars()
+        .take(32)
+        .collect()
 }
 
 fn read_error(status: StatusCode, body: &[u8]) -> Result<(), BadAnswer> {

@@ -1,5 +1,7 @@
 use http::StatusCode;
-use introspectd_core::{BadAnswer, Expiry, Introspection, ScopeSet, Status, Timestamp, Token, TokenValue};
+use introspectd_core::{
+    BadAnswer, Expiry, Introspection, ScopeSet, Status, Timestamp, Token, TokenValue,
+};
 use introspectd_upstream::{Unread, described, grant_type, object, read_token_type};
 use serde::Deserialize;
 use serde_json::Value;
@@ -55,8 +57,10 @@ const UNKNOWN_TOKEN: [&str; 2] = [
 /// Codes of the 404 of "Approve or revoke an access token",
 /// <http://apigee.com/docs/api/api_methods/115-approve-an-access-token>: the example's, and the one
 /// in its list of codes.
-const UNKNOWN_TO_REVOKE: [&str; 2] =
-    ["keymanagement.service.invalid_accesstoken", "keymanagement.service.invalid_access_token"];
+const UNKNOWN_TO_REVOKE: [&str; 2] = [
+    "keymanagement.service.invalid_accesstoken",
+    "keymanagement.service.invalid_access_token",
+];
 
 #[derive(Deserialize)]
 struct Error {
@@ -64,10 +68,18 @@ struct Error {
 }
 
 /// Reads an introspection response about the requested token.
-pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenValue) -> Result<Introspection, BadAnswer> {
+pub(crate) fn read(
+    status: StatusCode,
+    body: &[u8],
+    asked: &TokenValue,
+) -> Result<Introspection, BadAnswer> {
     match status {
-        StatusCode::OK => read_record(body, asked).map(|token| Introspection::Token(Box::new(token))),
-        StatusCode::NOT_FOUND => read_unknown(body, &[UNKNOWN_TOKEN]).map(|()| Introspection::Inactive),
+        StatusCode::OK => {
+            read_record(body, asked).map(|token| Introspection::Token(Box::new(token)))
+        }
+        StatusCode::NOT_FOUND => {
+            read_unknown(body, &[UNKNOWN_TOKEN]).map(|()| Introspection::Inactive)
+        }
         _ => Err(BadAnswer::Status(status.as_u16())),
     }
 }
@@ -89,7 +101,11 @@ struct Revoked {
 }
 
 /// Reads a response to the revocation of the requested token.
-pub(crate) fn read_revocation(status: StatusCode, body: &[u8], asked: &TokenValue) -> Result<(), BadAnswer> {
+pub(crate) fn read_revocation(
+    status: StatusCode,
+    body: &[u8],
+    asked: &TokenValue,
+) -> Result<(), BadAnswer> {
     match status {
         StatusCode::NO_CONTENT => Ok(()),
         StatusCode::OK => match object::<Revoked>(body)? {
@@ -106,15 +122,24 @@ fn read_record(body: &[u8], asked: &TokenValue) -> Result<Token, BadAnswer> {
     if !asked.is(&record.token) {
         return Err(BadAnswer::OtherToken);
     }
-    let end = Timestamp::from_millis(record.expires_at).ok_or_else(|| BadAnswer::member("expiresAt"))?;
+    let end =
+        Timestamp::from_millis(record.expires_at).ok_or_else(|| BadAnswer::member("expiresAt"))?;
 
     let mut token = Token::new(status(&record.status), Expiry::At(end));
-    token.iat = record.issued_at.as_ref().and_then(Value::as_i64).and_then(Timestamp::from_millis);
+    token.iat = record
+        .issued_at
+        .as_ref()
+        .and_then(Value::as_i64)
+        .and_then(Timestamp::from_millis);
     let scope = record.scope.unwrap_or_default();
     token.scope = ScopeSet::from_tokens(scope.split(|c: char| c == ',' || c.is_whitespace()));
     token.client_id = record.client_id;
     read_token_type(&mut token, record.token_type.as_ref().map(Value::as_str));
-    token.grant_type = record.grant_type.as_ref().and_then(Value::as_str).and_then(grant_type);
+    token.grant_type = record
+        .grant_type
+        .as_ref()
+        .and_then(Value::as_str)
+        .and_then(grant_type);
     let mut members = Unread::of(body)?;
     for name in DETAILS {
         if let Some(value) = members.describing(name)? {

@@ -19,7 +19,11 @@ impl Config {
     pub fn read(section: &mut Section) -> Option<Self> {
         // "Access tokens", https://docs.passportfintech.com/EN/access-tokens: credentials in a JSON
         // body.
-        let connection = Connection::read(section, "base_url", Dialect::RestWithJsonGrant(crate::TOKENS))?;
+        let connection = Connection::read(
+            section,
+            "base_url",
+            Dialect::RestWithJsonGrant(crate::TOKENS),
+        )?;
         Some(Self { connection })
     }
 }

@@ -14,9 +14,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{StatusCode, Uri};
 use introspectd_core::{
-    BadAnswer, Batch, Binding, Bindings, BindingsFailed, Bound, Clock, Failure, Health, Introspection,
-    Issuance, Issued, Kept, Listing, Lists, Position, Provider, ProviderName, Records, Revocation,
-    RevocationById, State, Timestamp, TokenId, TokenValue,
+    BadAnswer, Batch, Binding, Bindings, BindingsFailed, Bound, Clock, Failure, Health,
+    Introspection, Issuance, Issued, Kept, Listing, Lists, Position, Provider, ProviderName,
+    Records, Revocation, RevocationById, State, Timestamp, TokenId, TokenValue,
 };
 use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
 use serde_json::json;
@@ -51,7 +51,13 @@ impl Passport {
     ) -> Self {
         let address = config.connection.address.clone();
         let upstream = Upstream::new(config.connection, Arc::clone(&clock), outbound);
-        Self { upstream, address, clock, name, bindings }
+        Self {
+            upstream,
+            address,
+            clock,
+            name,
+            bindings,
+        }
     }
 
     /// Address of a record; `None` for a text that cannot be a token id.
@@ -67,7 +73,8 @@ impl Passport {
         if wire::spells_an_id(token) {
             return Ok(None);
         }
-        self.stored(self.bindings.find(&self.name, token, self.clock.now())).await
+        self.stored(self.bindings.find(&self.name, token, self.clock.now()))
+            .await
     }
 
     async fn keep(
@@ -77,12 +84,22 @@ impl Passport {
         end: Timestamp,
         replace: bool,
     ) -> Result<Kept, Failure> {
-        let binding = Binding { token, id, end, replace };
-        self.stored(self.bindings.bind(&self.name, &binding, self.clock.now())).await
+        let binding = Binding {
+            token,
+            id,
+            end,
+            replace,
+        };
+        self.stored(self.bindings.bind(&self.name, &binding, self.clock.now()))
+            .await
     }
 
-    /// Waits for the store no longer than the provider's deadline: a hanging disk counts against it.
-    async fn stored<T>(&self, call: impl Future<Output = Result<T, BindingsFailed>>) -> Result<T, Failure> {
+    /// Waits for the store no longer than the provider's deadline: a hanging disk counts against
+    /// it.
+    async fn stored<T>(
+        &self,
+        call: impl Future<Output = Result<T, BindingsFailed>>,
+    ) -> Result<T, Failure> {
         let answer = self.upstream.in_time(async { Ok(call.await) }).await;
         Ok(answer.unwrap_or(Err(BindingsFailed))?)
     }
@@ -105,7 +122,9 @@ impl Provider for Passport {
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
-        let Some(id) = self.find(token).await? else { return Ok(Introspection::Inactive) };
+        let Some(id) = self.find(token).await? else {
+            return Ok(Introspection::Inactive);
+        };
         Ok(match self.lookup(&id).await? {
             Introspection::Token(record) => Introspection::Token(Box::new(record.redact(token))),
             Introspection::Inactive => Introspection::Inactive,
@@ -141,7 +160,9 @@ impl Provider for Passport {
 #[async_trait]
 impl Records for Passport {
     async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
-        let Some(uri) = self.uri(id) else { return Ok(Introspection::Inactive) };
+        let Some(uri) = self.uri(id) else {
+            return Ok(Introspection::Inactive);
+        };
         let response = self.upstream.send(Request::get(uri)).await?;
         Ok(wire::read(response.status, &response.body, id)?)
     }
@@ -158,9 +179,14 @@ impl Records for Passport {
 #[async_trait]
 impl Lists for Passport {
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
-        let Some(page) = Page::of(listing, from)? else { return Ok(Batch::default()) };
+        let Some(page) = Page::of(listing, from)? else {
+            return Ok(Batch::default());
+        };
         // A filter may not fit in a URL.
-        let uri = self.address.with_query(TOKENS, &page.query()).map_err(|_| Failure::Unsupported)?;
+        let uri = self
+            .address
+            .with_query(TOKENS, &page.query())
+            .map_err(|_| Failure::Unsupported)?;
         let asked_at = self.clock.now();
         let response = self.upstream.send(Request::get(uri).listing()).await?;
         Ok(page.read(&response.ok()?, asked_at)?)
@@ -180,10 +206,15 @@ impl Revocation for Passport {
 #[async_trait]
 impl RevocationById for Passport {
     async fn revoke_by_id(&self, id: &TokenId) -> Result<(), Failure> {
-        let Some(uri) = self.uri(id) else { return Ok(()) };
+        let Some(uri) = self.uri(id) else {
+            return Ok(());
+        };
         let body = json!({ "token_id": id.as_str() });
         let exchanges = async {
-            let response = self.upstream.send(Request::delete(uri).json(body.to_string())).await?;
+            let response = self
+                .upstream
+                .send(Request::delete(uri).json(body.to_string()))
+                .await?;
             match wire::read_revocation(response.status, &response.body, id)? {
                 wire::Revocation::Conflict if self.is_active(id).await? => {
                     Err(BadAnswer::Status(response.status.as_u16()).into())
@@ -201,7 +232,12 @@ impl Issuance for Passport {
         self.find(token).await.ok().flatten()
     }
 
-    async fn bind(&self, token: &TokenValue, id: &TokenId, replace: bool) -> Result<Bound, Failure> {
+    async fn bind(
+        &self,
+        token: &TokenValue,
+        id: &TokenId,
+        replace: bool,
+    ) -> Result<Bound, Failure> {
         if wire::spells_an_id(token) {
             return Ok(Bound::IsId);
         }
@@ -211,18 +247,31 @@ impl Issuance for Passport {
             return Ok(Bound::NoSuchToken);
         }
         let end = match self.lookup(id).await? {
-            Introspection::Token(record) if record.state(self.clock.now()) == State::Active => record.exp(),
+            Introspection::Token(record) if record.state(self.clock.now()) == State::Active => {
+                record.exp()
+            }
             Introspection::Token(_) | Introspection::Inactive => return Ok(Bound::NoSuchToken),
         };
-        Ok(match self.keep(token, id, end.unwrap_or(Timestamp::MAX), replace).await? {
-            Kept::Done => Bound::Done,
-            Kept::OtherId => Bound::OtherId,
-        })
+        Ok(
+            match self
+                .keep(token, id, end.unwrap_or(Timestamp::MAX), replace)
+                .await?
+            {
+                Kept::Done => Bound::Done,
+                Kept::OtherId => Bound::OtherId,
+            },
+        )
     }
 
     async fn issue(&self, request: Bytes) -> Result<Issued, Failure> {
-        let uri = self.address.below(TOKENS).map_err(|_| Failure::Unsupported)?;
-        let response = self.upstream.send(Request::post(uri).json(request).relayed()).await?;
+        let uri = self
+            .address
+            .below(TOKENS)
+            .map_err(|_| Failure::Unsupported)?;
+        let response = self
+            .upstream
+            .send(Request::post(uri).json(request).relayed())
+            .await?;
         let token = match response.status {
             StatusCode::OK | StatusCode::CREATED => {
                 let wire::Created { token, id, end } = wire::read_created(&response.body)?;
@@ -237,6 +286,11 @@ impl Issuance for Passport {
             other => return Err(BadAnswer::Status(other.as_u16()).into()),
         };
         let content_type = response.content_type().map(str::to_owned);
-        Ok(Issued { status: response.status.as_u16(), content_type, body: response.body, token })
+        Ok(Issued {
+            status: response.status.as_u16(),
+            content_type,
+            body: response.body,
+            token,
+        })
     }
 }

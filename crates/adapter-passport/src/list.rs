@@ -1,5 +1,6 @@
 use introspectd_core::{
-    BadAnswer, Batch, Failure, Filters, Instant, Listing, Order, Position, Timestamp, Token, TokenValue, User,
+    BadAnswer, Batch, Failure, Filters, Instant, Listing, Order, Position, Timestamp, Token,
+    TokenValue, User,
 };
 use introspectd_upstream::{described, object};
 use serde::Deserialize;
@@ -36,8 +37,8 @@ struct List {
     tokens: Vec<Box<RawValue>>,
 }
 
-/// Response part "Pagination", <https://docs.passportfintech.com/EN/pagination>. An older example has
-/// no members in it.
+/// Response part "Pagination", <https://docs.passportfintech.com/EN/pagination>. An older example
+/// has no members in it.
 #[derive(Deserialize)]
 struct PaginationInfo {
     /// Time in the format of `created_at`. The page's table of fields has the name in the plural.
@@ -68,9 +69,19 @@ impl<'a> Page<'a> {
     /// # Errors
     /// [`Failure::Unsupported`] for a filter on a member that records lack, or a position of
     /// another kind.
-    pub(crate) fn of(listing: &'a Listing, from: Option<&Position>) -> Result<Option<Self>, Failure> {
+    pub(crate) fn of(
+        listing: &'a Listing,
+        from: Option<&Position>,
+    ) -> Result<Option<Self>, Failure> {
         let filters = &listing.filters;
-        let Filters { owner: _, user_id: _, client_id, account_id, grant_type, role } = filters;
+        let Filters {
+            owner: _,
+            user_id: _,
+            client_id,
+            account_id,
+            grant_type,
+            role,
+        } = filters;
         if client_id.is_some() {
             return Err(Failure::Unsupported);
         }
@@ -81,19 +92,33 @@ impl<'a> Page<'a> {
         };
         let (number, taken, as_of) = match from {
             None => (1, 0, None),
-            Some(Position::Page { number, taken, as_of }) => (*number, *taken, Some(*as_of)),
+            Some(Position::Page {
+                number,
+                taken,
+                as_of,
+            }) => (*number, *taken, Some(*as_of)),
             Some(Position::After { .. }) => return Err(Failure::Unsupported),
         };
         let grant_flow = grant_type.as_deref().map(grant_flow);
         let is_empty = |filter: Option<&str>| filter == Some("");
         if grant_flow == Some(None)
-            || [user, account_id.as_deref(), role.as_deref()].into_iter().any(is_empty)
+            || [user, account_id.as_deref(), role.as_deref()]
+                .into_iter()
+                .any(is_empty)
         {
             return Ok(None);
         }
         let grant_flow = grant_flow.flatten();
         let order = listing.order;
-        Ok(Some(Self { filters, user, grant_flow, order, number, taken, as_of }))
+        Ok(Some(Self {
+            filters,
+            user,
+            grant_flow,
+            order,
+            number,
+            taken,
+            as_of,
+        }))
     }
 
     /// Query parameters in the vendor's names.
@@ -107,8 +132,14 @@ impl<'a> Page<'a> {
             ("page_params.page_number", self.number.to_string()),
         ];
         if let Some(Instant { second, nanos }) = self.as_of {
-            query.push(("page_params.first_request_timestamp.seconds", second.seconds().to_string()));
-            query.push(("page_params.first_request_timestamp.nanos", nanos.to_string()));
+            query.push((
+                "page_params.first_request_timestamp.seconds",
+                second.seconds().to_string(),
+            ));
+            query.push((
+                "page_params.first_request_timestamp.nanos",
+                nanos.to_string(),
+            ));
         }
         query.push(("order_params.order_key", "created_at".to_owned()));
         query.push(("order_params.order_direction", direction.to_owned()));
@@ -118,7 +149,11 @@ impl<'a> Page<'a> {
             ("grant_flow", self.grant_flow),
             ("role", self.filters.role.as_deref()),
         ];
-        query.extend(filters.into_iter().filter_map(|(name, value)| Some((name, value?.to_owned()))));
+        query.extend(
+            filters
+                .into_iter()
+                .filter_map(|(name, value)| Some((name, value?.to_owned()))),
+        );
         query
     }
 
@@ -126,7 +161,10 @@ impl<'a> Page<'a> {
     pub(crate) fn read(&self, body: &[u8], asked_at: Timestamp) -> Result<Batch, BadAnswer> {
         let list: List = object(body)?;
         let info: PaginationInfo = object(list.pagination_info.get().as_bytes())?;
-        if info.current_page.is_some_and(|current| current != self.number) {
+        if info
+            .current_page
+            .is_some_and(|current| current != self.number)
+        {
             return Err(BadAnswer::member("current_page"));
         }
         let mut records = Vec::new();
@@ -141,22 +179,42 @@ impl<'a> Page<'a> {
         let records = records
             .into_iter()
             .filter(|(taken, _, matches)| *matches && *taken > self.taken)
-            .map(|(taken, token, _)| (token, Position::Page { number, taken, as_of }))
+            .map(|(taken, token, _)| {
+                (
+                    token,
+                    Position::Page {
+                        number,
+                        taken,
+                        as_of,
+                    },
+                )
+            })
             .collect();
         Ok(Batch { records, next })
     }
 
     /// Checks the filters against the record's members, if present: a server may ignore filters.
     fn matches(&self, token: &Token, members: &Undocumented) -> Result<bool, BadAnswer> {
-        if self.filters.role.as_ref().is_some_and(|role| !token.roles.contains(role)) {
+        if self
+            .filters
+            .role
+            .as_ref()
+            .is_some_and(|role| !token.roles.contains(role))
+        {
             return Ok(false);
         }
         for (name, wanted, value) in [
-            ("account_id", self.filters.account_id.as_deref(), &members.account_id),
+            (
+                "account_id",
+                self.filters.account_id.as_deref(),
+                &members.account_id,
+            ),
             ("user_id", self.user, &members.user_id),
             ("grant_flow", self.grant_flow, &members.grant_flow),
         ] {
-            let (Some(wanted), Some(value)) = (wanted, value) else { continue };
+            let (Some(wanted), Some(value)) = (wanted, value) else {
+                continue;
+            };
             if value.as_str().ok_or_else(|| BadAnswer::member(name))? != wanted {
                 return Ok(false);
             }
@@ -179,8 +237,13 @@ impl<'a> Page<'a> {
         if let Some(text) = &info.first_request_timestamp {
             return wire::instant(text).ok_or_else(|| BadAnswer::member("first_request_timestamp"));
         }
-        let second = tokens.filter_map(|token| token.iat).fold(asked_at, Timestamp::max);
-        Ok(Instant { second, nanos: 999_999_999 })
+        let second = tokens
+            .filter_map(|token| token.iat)
+            .fold(asked_at, Timestamp::max);
+        Ok(Instant {
+            second,
+            nanos: 999_999_999,
+        })
     }
 
     /// Position of the next page. Without a page count an empty page ends the list, since a server
@@ -193,7 +256,9 @@ impl<'a> Page<'a> {
     ) -> Result<Option<Position>, BadAnswer> {
         let has_next = match info.total_pages {
             // The count misses this page, and may miss more.
-            Some(total) if total < self.number && !is_empty => return Err(BadAnswer::member("total_pages")),
+            Some(total) if total < self.number && !is_empty => {
+                return Err(BadAnswer::member("total_pages"));
+            }
             // Pages count from the start: none follows an empty one, whatever the count.
             Some(total) => self.number < total && !is_empty,
             None => !is_empty,
@@ -201,8 +266,15 @@ impl<'a> Page<'a> {
         if !has_next {
             return Ok(None);
         }
-        let number = self.number.checked_add(1).ok_or_else(|| BadAnswer::member("total_pages"))?;
-        Ok(Some(Position::Page { number, taken: 0, as_of }))
+        let number = self
+            .number
+            .checked_add(1)
+            .ok_or_else(|| BadAnswer::member("total_pages"))?;
+        Ok(Some(Position::Page {
+            number,
+            taken: 0,
+            as_of,
+        }))
     }
 }
 
@@ -214,13 +286,20 @@ fn read_record(record: &RawValue) -> Result<(Token, Undocumented), BadAnswer> {
         Some(Value::String(text)) => TokenValue::parse(text).ok(),
         Some(_) | None => None,
     };
-    Ok((secret.into_iter().fold(token, |token, secret| token.redact(&secret)), members))
+    Ok((
+        secret
+            .into_iter()
+            .fold(token, |token, secret| token.redact(&secret)),
+        members,
+    ))
 }
 
 /// Vendor's name of a grant, from the RFC 6749 name (two have one) or from its own.
 fn grant_flow(grant_type: &str) -> Option<&'static str> {
     match grant_type {
-        "client_credentials" | "GRANT_FLOW_CLIENT_CREDENTIALS" => Some("GRANT_FLOW_CLIENT_CREDENTIALS"),
+        "client_credentials" | "GRANT_FLOW_CLIENT_CREDENTIALS" => {
+            Some("GRANT_FLOW_CLIENT_CREDENTIALS")
+        }
         "password" | "GRANT_FLOW_PASSWORD" => Some("GRANT_FLOW_PASSWORD"),
         "GRANT_FLOW_ENTITY_SETUP" => Some("GRANT_FLOW_ENTITY_SETUP"),
         "GRANT_FLOW_LOGIN" => Some("GRANT_FLOW_LOGIN"),

@@ -39,9 +39,15 @@ struct Record {
 }
 
 /// Reads a lookup response about the requested id.
-pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenId) -> Result<Introspection, BadAnswer> {
+pub(crate) fn read(
+    status: StatusCode,
+    body: &[u8],
+    asked: &TokenId,
+) -> Result<Introspection, BadAnswer> {
     match status {
-        StatusCode::OK => read_record(body, asked).map(|token| Introspection::Token(Box::new(token))),
+        StatusCode::OK => {
+            read_record(body, asked).map(|token| Introspection::Token(Box::new(token)))
+        }
         StatusCode::NOT_FOUND => read_error(status, body).map(|()| Introspection::Inactive),
         _ => Err(BadAnswer::Status(status.as_u16())),
     }
@@ -50,7 +56,8 @@ pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenId) -> Result<I
 /// Accepts any JSON object as error, since its members are undocumented.
 fn read_error(status: StatusCode, body: &[u8]) -> Result<(), BadAnswer> {
     let read = object::<Object>(body);
-    read.map(drop).map_err(|_| BadAnswer::UndocumentedError(status.as_u16()))
+    read.map(drop)
+        .map_err(|_| BadAnswer::UndocumentedError(status.as_u16()))
 }
 
 /// Response to "Access tokens", <https://docs.passportfintech.com/EN/access-tokens>, the creation
@@ -72,7 +79,12 @@ pub(crate) struct Created {
 
 /// Reads the body of a successful creation.
 pub(crate) fn read_created(body: &[u8]) -> Result<Created, BadAnswer> {
-    let CreatedRecord { access_token, token_id, created_at, expires_in } = object(body)?;
+    let CreatedRecord {
+        access_token,
+        token_id,
+        created_at,
+        expires_in,
+    } = object(body)?;
     let token = TokenValue::parse(access_token).map_err(|_| BadAnswer::member("access_token"))?;
     let id = TokenId::parse(token_id).map_err(|_| BadAnswer::member("token_id"))?;
     // An id is public, so it cannot be a token.
@@ -114,7 +126,8 @@ pub(crate) fn read_revocation(
     }
 }
 
-/// Accepts an empty body or an object. Anything else, such as another server's page, confirms nothing.
+/// Accepts an empty body or an object. Anything else, such as another server's page, confirms
+/// nothing.
 fn read_revoked(body: &[u8], asked: &TokenId) -> Result<(), BadAnswer> {
     if body.trim_ascii().is_empty() {
         return Ok(());
@@ -151,14 +164,20 @@ fn token(record: Record) -> Result<Token, BadAnswer> {
     token.scope = ScopeSet::from_tokens(record.scopes.iter().flatten().map(String::as_str));
     token.roles = record.roles.unwrap_or_default();
     read_token_type(&mut token, record.token_type.as_ref().map(Value::as_str));
-    token.grant_type = record.grant_flow.as_ref().and_then(Value::as_str).and_then(grant_type);
+    token.grant_type = record
+        .grant_flow
+        .as_ref()
+        .and_then(Value::as_str)
+        .and_then(grant_type);
     Ok(token)
 }
 
 /// Creation and end of a token.
 fn times(created_at: &str, expires_in: i64) -> Result<(Timestamp, Timestamp), BadAnswer> {
     let created = timestamp(created_at).ok_or_else(|| BadAnswer::member("created_at"))?;
-    let end = created.plus_seconds(expires_in).ok_or_else(|| BadAnswer::member("expires_in"))?;
+    let end = created
+        .plus_seconds(expires_in)
+        .ok_or_else(|| BadAnswer::member("expires_in"))?;
     Ok((created, end))
 }
 
@@ -174,7 +193,10 @@ pub(crate) fn instant(text: &str) -> Option<Instant> {
         _ => text,
     };
     let time = OffsetDateTime::parse(zoned, &Rfc3339).ok()?;
-    Some(Instant { second: Timestamp::from_seconds(time.unix_timestamp())?, nanos: time.nanosecond() })
+    Some(Instant {
+        second: Timestamp::from_seconds(time.unix_timestamp())?,
+        nanos: time.nanosecond(),
+    })
 }
 
 #[cfg(test)]

@@ -1,5 +1,8 @@
 //! Behaviour with a bindings store whose disk hangs.
-#![allow(clippy::unwrap_used, reason = "a test fails by panicking, its own functions included")]
+#![allow(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its own functions included"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,8 +10,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use introspectd_adapter_passport::{Config, Passport};
 use introspectd_core::{
-    Binding, Bindings, BindingsFailed, Failure, Issuance, Kept, Outage, Provider, ProviderName, Revocation,
-    SystemClock, Timestamp, TokenId, TokenValue,
+    Binding, Bindings, BindingsFailed, Failure, Issuance, Kept, Outage, Provider, ProviderName,
+    Revocation, SystemClock, Timestamp, TokenId, TokenValue,
 };
 use introspectd_settings::{Environment, load};
 use introspectd_upstream::Outbound;
@@ -36,7 +39,12 @@ impl Bindings for Hanging {
         Ok(None)
     }
 
-    async fn bind(&self, _: &ProviderName, _: &Binding<'_>, _: Timestamp) -> Result<Kept, BindingsFailed> {
+    async fn bind(
+        &self,
+        _: &ProviderName,
+        _: &Binding<'_>,
+        _: Timestamp,
+    ) -> Result<Kept, BindingsFailed> {
         self.wait().await;
         Ok(Kept::Done)
     }
@@ -45,7 +53,8 @@ impl Bindings for Hanging {
 fn passport() -> (Passport, watch::Sender<bool>) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("provider.toml");
-    let text = "base_url = 'http://127.0.0.1:9'\ncredentials = { type = 'none' }\ntimeout = '20ms'\n";
+    let text =
+        "base_url = 'http://127.0.0.1:9'\ncredentials = { type = 'none' }\ntimeout = '20ms'\n";
     std::fs::write(&path, text).unwrap();
     let mut section = load(&path, &Environment::new()).unwrap();
     let config = Config::read(&mut section).unwrap();
@@ -54,7 +63,10 @@ fn passport() -> (Passport, watch::Sender<bool>) {
     let store = Arc::new(Hanging(released));
     let clock = Arc::new(SystemClock::default());
     let outbound = Outbound::here(Arc::<SystemClock>::clone(&clock));
-    (Passport::new(config, clock, name, store, &outbound), release)
+    (
+        Passport::new(config, clock, name, store, &outbound),
+        release,
+    )
 }
 
 #[tokio::test]

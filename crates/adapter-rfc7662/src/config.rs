@@ -36,16 +36,24 @@ impl Config {
             Some(REVOCATION),
             Dialect::FormEndpoint,
         );
-        let remedy = "Write \"refuse\", or \"accept\" if the server's tokens never expire by design.";
+        let remedy =
+            "Write \"refuse\", or \"accept\" if the server's tokens never expire by design.";
         let missing_exp = section.parsed("missing_exp", remedy, |text| match text {
             "refuse" => Ok(MissingExp::Refuse),
             "accept" => Ok(MissingExp::Accept),
             _ => Err("must be \"refuse\" or \"accept\""),
         });
-        let skew = section.duration("clock_skew", Duration::ZERO, Duration::ZERO..=MAX_CLOCK_SKEW);
+        let skew = section.duration(
+            "clock_skew",
+            Duration::ZERO,
+            Duration::ZERO..=MAX_CLOCK_SKEW,
+        );
         let (connection, revocation) = read?;
         // The introspection endpoint would answer 200 to every revocation, and revoke nothing.
-        if revocation.as_ref().is_some_and(|it| it.is_same_place(&connection.address)) {
+        if revocation
+            .as_ref()
+            .is_some_and(|it| it.is_same_place(&connection.address))
+        {
             section.problem(
                 REVOCATION,
                 "is the introspection endpoint",
@@ -57,7 +65,15 @@ impl Config {
         let revocation_endpoint = revocation.map(|address| address.uri().clone());
         // Times are whole seconds: rounded down, the skew is never more than configured.
         let clock_skew = u32::try_from(skew.as_secs()).unwrap_or_default();
-        let reading = Reading { missing_exp: missing_exp.unwrap_or_default(), clock_skew };
-        Some(Self { connection, endpoint, revocation_endpoint, reading })
+        let reading = Reading {
+            missing_exp: missing_exp.unwrap_or_default(),
+            clock_skew,
+        };
+        Some(Self {
+            connection,
+            endpoint,
+            revocation_endpoint,
+            reading,
+        })
     }
 }

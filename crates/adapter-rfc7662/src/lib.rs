@@ -7,7 +7,9 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Uri;
-use introspectd_core::{Clock, Failure, Health, Introspection, Provider, Revocation, Timestamp, TokenValue};
+use introspectd_core::{
+    Clock, Failure, Health, Introspection, Provider, Revocation, Timestamp, TokenValue,
+};
 use introspectd_upstream::{Exchange, Outbound, Request, Response, Upstream};
 
 pub use config::Config;
@@ -33,10 +35,24 @@ struct Rfc7009 {
 impl Rfc7662 {
     /// Creates the provider from its configuration.
     pub fn new(config: Config, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
-        let Config { connection, endpoint, revocation_endpoint, reading } = config;
+        let Config {
+            connection,
+            endpoint,
+            revocation_endpoint,
+            reading,
+        } = config;
         let upstream = Upstream::new(connection, Arc::clone(&clock), outbound);
-        let revocation = revocation_endpoint.map(|endpoint| Rfc7009 { upstream: upstream.clone(), endpoint });
-        Self { upstream, endpoint, revocation, reading, clock }
+        let revocation = revocation_endpoint.map(|endpoint| Rfc7009 {
+            upstream: upstream.clone(),
+            endpoint,
+        });
+        Self {
+            upstream,
+            endpoint,
+            revocation,
+            reading,
+            clock,
+        }
     }
 
     /// Introspects like [`Provider::introspect`], but without retry, and returns the exchange for
@@ -50,10 +66,17 @@ impl Rfc7662 {
     /// Request without `token_type_hint`: a response that depended on the caller's hint could not
     /// be shared with the next caller.
     fn introspection(&self, token: &TokenValue) -> Request {
-        Request::post(self.endpoint.clone()).form(&[("token", token.expose())]).repeatable()
+        Request::post(self.endpoint.clone())
+            .form(&[("token", token.expose())])
+            .repeatable()
     }
 
-    fn read(&self, response: Response, token: &TokenValue, now: Timestamp) -> Result<Introspection, Failure> {
+    fn read(
+        &self,
+        response: Response,
+        token: &TokenValue,
+        now: Timestamp,
+    ) -> Result<Introspection, Failure> {
         Ok(wire::read(&response.ok()?, token, self.reading, now)?)
     }
 }

@@ -1,7 +1,7 @@
 use http::StatusCode;
 use introspectd_core::{
-    Audience, BadAnswer, Expiry, Failure, Introspection, Json, Members, ScopeSet, Status, Timestamp, Token,
-    TokenValue, decides_use, whole_seconds,
+    Audience, BadAnswer, Expiry, Failure, Introspection, Json, Members, ScopeSet, Status,
+    Timestamp, Token, TokenValue, decides_use, whole_seconds,
 };
 use introspectd_upstream::{Unread, object, read_token_type};
 use serde::Deserialize;
@@ -43,7 +43,8 @@ const SECRETS: [&str; 2] = ["access_token", "refresh_token"];
 ///
 /// - `active` decides: JSON `true` or `false`, never a string or number.
 /// - `exp` and `nbf` decide: seconds since the epoch, a number in any spelling, rounded down.
-/// - `scope`, `client_id`, `username`, `sub`, `aud`, `iss` decide: text, and `aud` a list of it, too.
+/// - `scope`, `client_id`, `username`, `sub`, `aud`, `iss` decide: text, and `aud` a list of it,
+///   too.
 /// - `token_type` decides who may use the token, not if it is active.
 /// - `iat` (seconds, as above) and `jti` (text) describe: any other type is ignored.
 /// - `roles` and `grant_type` are not members of RFC 7662. A list of strings and a string are read
@@ -56,7 +57,10 @@ pub(crate) fn read(
     now: Timestamp,
 ) -> Result<Introspection, BadAnswer> {
     let mut members = Unread::of(body)?;
-    if !members.take("active")?.ok_or_else(|| BadAnswer::member("active"))? {
+    if !members
+        .take("active")?
+        .ok_or_else(|| BadAnswer::member("active"))?
+    {
         return Ok(Introspection::Inactive);
     }
     let token = read_record(members, reading, now)?;
@@ -82,7 +86,11 @@ pub(crate) fn read_revocation(status: StatusCode, body: &[u8]) -> Result<(), Fai
     }
 }
 
-fn read_record(mut members: Unread<'_>, reading: Reading, now: Timestamp) -> Result<Token, BadAnswer> {
+fn read_record(
+    mut members: Unread<'_>,
+    reading: Reading,
+    now: Timestamp,
+) -> Result<Token, BadAnswer> {
     let exp = time(&mut members, "exp")?;
     let nbf = time(&mut members, "nbf")?;
     let iat = members.raw("iat")?.and_then(|raw| whole_seconds(raw.get()));
@@ -102,7 +110,10 @@ fn read_record(mut members: Unread<'_>, reading: Reading, now: Timestamp) -> Res
     token.nbf = nbf;
     token.clock_skew = reading.clock_skew;
     token.iat = iat.and_then(Timestamp::from_seconds);
-    token.scope = scope.as_deref().map(ScopeSet::from_spaced).unwrap_or_default();
+    token.scope = scope
+        .as_deref()
+        .map(ScopeSet::from_spaced)
+        .unwrap_or_default();
     token.client_id = client_id;
     token.username = username;
     token.sub = sub;
@@ -129,7 +140,9 @@ fn read_record(mut members: Unread<'_>, reading: Reading, now: Timestamp) -> Res
 
 /// Reads a deciding time.
 fn time(members: &mut Unread<'_>, name: &'static str) -> Result<Option<Timestamp>, BadAnswer> {
-    let Some(raw) = members.raw(name)? else { return Ok(None) };
+    let Some(raw) = members.raw(name)? else {
+        return Ok(None);
+    };
     let time = whole_seconds(raw.get()).and_then(Timestamp::from_seconds);
     time.map(Some).ok_or_else(|| BadAnswer::member(name))
 }
@@ -156,8 +169,13 @@ fn expiry(
 }
 
 fn strings(value: &Json) -> Option<Vec<String>> {
-    let Json::Array(items) = value else { return None };
-    items.iter().map(|item| item.as_str().map(str::to_owned)).collect()
+    let Json::Array(items) = value else {
+        return None;
+    };
+    items
+        .iter()
+        .map(|item| item.as_str().map(str::to_owned))
+        .collect()
 }
 
 fn drop_secrets(members: &mut Members) {

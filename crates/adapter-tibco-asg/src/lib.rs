@@ -9,8 +9,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use http::Uri;
 use introspectd_core::{
-    Batch, Clock, Failure, Health, Introspection, Listing, Lists, Position, Provider, Revocation, TokenId,
-    TokenValue,
+    Batch, Clock, Failure, Health, Introspection, Listing, Lists, Position, Provider, Revocation,
+    TokenId, TokenValue,
 };
 use introspectd_upstream::{Address, Outbound, Request, Segment, Upstream};
 
@@ -34,7 +34,10 @@ impl TibcoAsg {
     /// Creates the provider from its configuration.
     pub fn new(config: Config, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
         let address = config.connection.address.clone();
-        Self { upstream: Upstream::new(config.connection, clock, outbound), address }
+        Self {
+            upstream: Upstream::new(config.connection, clock, outbound),
+            address,
+        }
     }
 
     /// Address of a token; `None` for a text that cannot be one.
@@ -51,7 +54,9 @@ impl Provider for TibcoAsg {
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
-        let Some(uri) = self.uri(token) else { return Ok(Introspection::Inactive) };
+        let Some(uri) = self.uri(token) else {
+            return Ok(Introspection::Inactive);
+        };
         let response = self.upstream.send(Request::get(uri)).await?;
         Ok(wire::read(response.status, &response.body, token)?)
     }
@@ -73,9 +78,15 @@ impl Provider for TibcoAsg {
 #[async_trait]
 impl Revocation for TibcoAsg {
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
-        let Some(uri) = self.uri(token) else { return Ok(()) };
+        let Some(uri) = self.uri(token) else {
+            return Ok(());
+        };
         let response = self.upstream.send(Request::delete(uri)).await?;
-        Ok(wire::read_revocation(response.status, &response.body, token)?)
+        Ok(wire::read_revocation(
+            response.status,
+            &response.body,
+            token,
+        )?)
     }
 }
 

@@ -16,7 +16,11 @@ const OWNERS: &str = "/asg/oauth2/access_token/owners";
 
 impl TibcoAsg {
     /// Reads the whole list each time, and keeps the records that follow `from`.
-    pub(crate) async fn records(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
+    pub(crate) async fn records(
+        &self,
+        listing: &Listing,
+        from: Option<&Position>,
+    ) -> Result<Batch, Failure> {
         if !are_supported(&listing.filters) {
             return Err(Failure::Unsupported);
         }
@@ -30,8 +34,9 @@ impl TibcoAsg {
         let mut elements = self.elements(owner).await?;
         while let Some(record) = elements.next::<Record>().await? {
             let (place, token) = record.read()?;
-            let matches =
-                |wanted: Option<&str>, found: &Option<String>| wanted.is_none() || wanted == found.as_deref();
+            let matches = |wanted: Option<&str>, found: &Option<String>| {
+                wanted.is_none() || wanted == found.as_deref()
+            };
             if matches(owner, &token.sub) && matches(client, &token.client_id) {
                 window.offer(place, token);
             }
@@ -45,21 +50,39 @@ impl TibcoAsg {
         // credentials. Such an owner's tokens are filtered from the list of all.
         if let Some(owner) = owner.and_then(|owner| Segment::parse(owner, RESERVED).ok()) {
             for form in [OWNERS, TOKENS] {
-                let Ok(uri) = self.address.with_segment(form, &owner) else { break };
-                match self.upstream.send(Request::get(uri).listing().streamed()).await?.into_list() {
+                let Ok(uri) = self.address.with_segment(form, &owner) else {
+                    break;
+                };
+                match self
+                    .upstream
+                    .send(Request::get(uri).listing().streamed())
+                    .await?
+                    .into_list()
+                {
                     List::Elements(elements) => return Ok(elements),
                     // Errors of a list are undocumented: the server may not know the form, or not
                     // the owner.
                     List::Response(response)
-                        if matches!(response.status, StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND) => {}
+                        if matches!(
+                            response.status,
+                            StatusCode::BAD_REQUEST | StatusCode::NOT_FOUND
+                        ) => {}
                     List::Response(response) => {
                         return Err(BadAnswer::Status(response.status.as_u16()).into());
                     }
                 }
             }
         }
-        let all = self.address.below(OWNERS).map_err(|_| Failure::Unsupported)?;
-        match self.upstream.send(Request::get(all).listing().streamed()).await?.into_list() {
+        let all = self
+            .address
+            .below(OWNERS)
+            .map_err(|_| Failure::Unsupported)?;
+        match self
+            .upstream
+            .send(Request::get(all).listing().streamed())
+            .await?
+            .into_list()
+        {
             List::Elements(elements) => Ok(elements),
             List::Response(response) => Err(BadAnswer::Status(response.status.as_u16()).into()),
         }
@@ -68,6 +91,15 @@ impl TibcoAsg {
 
 /// Returns true if the vendor's records have all members that are filtered on.
 fn are_supported(filters: &Filters) -> bool {
-    let Filters { owner: _, user_id: _, client_id: _, account_id, grant_type, role } = filters;
-    [account_id, grant_type, role].into_iter().all(Option::is_none)
+    let Filters {
+        owner: _,
+        user_id: _,
+        client_id: _,
+        account_id,
+        grant_type,
+        role,
+    } = filters;
+    [account_id, grant_type, role]
+        .into_iter()
+        .all(Option::is_none)
 }

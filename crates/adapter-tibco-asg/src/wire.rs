@@ -55,9 +55,15 @@ struct Error {
 }
 
 /// Reads an introspection response about the requested token.
-pub(crate) fn read(status: StatusCode, body: &[u8], asked: &TokenValue) -> Result<Introspection, BadAnswer> {
+pub(crate) fn read(
+    status: StatusCode,
+    body: &[u8],
+    asked: &TokenValue,
+) -> Result<Introspection, BadAnswer> {
     match status {
-        StatusCode::OK => read_record(body, asked).map(|token| Introspection::Token(Box::new(token))),
+        StatusCode::OK => {
+            read_record(body, asked).map(|token| Introspection::Token(Box::new(token)))
+        }
         StatusCode::BAD_REQUEST => read_unknown(body).map(|()| Introspection::Inactive),
         _ => Err(BadAnswer::Status(status.as_u16())),
     }
@@ -82,12 +88,22 @@ struct Revoked {
 }
 
 /// Reads a response to the revocation of the requested token.
-pub(crate) fn read_revocation(status: StatusCode, body: &[u8], asked: &TokenValue) -> Result<(), BadAnswer> {
+pub(crate) fn read_revocation(
+    status: StatusCode,
+    body: &[u8],
+    asked: &TokenValue,
+) -> Result<(), BadAnswer> {
     match status {
         StatusCode::OK => {
             let revoked: Revoked = object(body)?;
-            let mut names = [Some(revoked.access_token), revoked.rfc_access_token].into_iter().flatten();
-            if names.all(|name| asked.is(&name)) { Ok(()) } else { Err(BadAnswer::OtherToken) }
+            let mut names = [Some(revoked.access_token), revoked.rfc_access_token]
+                .into_iter()
+                .flatten();
+            if names.all(|name| asked.is(&name)) {
+                Ok(())
+            } else {
+                Err(BadAnswer::OtherToken)
+            }
         }
         StatusCode::BAD_REQUEST => read_unknown(body),
         _ => Err(BadAnswer::Status(status.as_u16())),
@@ -100,10 +116,15 @@ fn read_record(body: &[u8], asked: &TokenValue) -> Result<Token, BadAnswer> {
     if !about_asked(&record.access_token) || !record.rfc_access_token.iter().all(about_asked) {
         return Err(BadAnswer::OtherToken);
     }
-    let end = Timestamp::from_millis(record.expires_on).ok_or_else(|| BadAnswer::member("expiresOn"))?;
+    let end =
+        Timestamp::from_millis(record.expires_on).ok_or_else(|| BadAnswer::member("expiresOn"))?;
 
     let mut token = Token::new(status(&record.status), Expiry::At(end));
-    token.iat = record.created_on.as_ref().and_then(Value::as_i64).and_then(Timestamp::from_millis);
+    token.iat = record
+        .created_on
+        .as_ref()
+        .and_then(Value::as_i64)
+        .and_then(Timestamp::from_millis);
     token.scope = match &record.scopes {
         None => ScopeSet::default(),
         Some(Scopes::List(list)) => ScopeSet::from_tokens(list.iter().map(String::as_str)),
@@ -111,10 +132,21 @@ fn read_record(body: &[u8], asked: &TokenValue) -> Result<Token, BadAnswer> {
     };
     token.sub = record.owner;
     token.client_id = record.client;
-    token.jti = record.id.as_ref().and_then(Value::as_str).map(str::to_owned);
-    token.grant_type = record.grant_type.as_ref().and_then(Value::as_str).and_then(grant_type);
-    token.details =
-        Members::from_iter(record.classification.map(|it| ("classification".to_owned(), it.into())));
+    token.jti = record
+        .id
+        .as_ref()
+        .and_then(Value::as_str)
+        .map(str::to_owned);
+    token.grant_type = record
+        .grant_type
+        .as_ref()
+        .and_then(Value::as_str)
+        .and_then(grant_type);
+    token.details = Members::from_iter(
+        record
+            .classification
+            .map(|it| ("classification".to_owned(), it.into())),
+    );
     Ok(token.redact(asked))
 }
 

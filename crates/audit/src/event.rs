@@ -38,7 +38,13 @@ struct Line<'a> {
 
 /// Writes an event as a JSON object on a line.
 pub(crate) fn event_line(event: &Event<'_>) -> Vec<u8> {
-    let Event { headline, details, fingerprint, request_id, time } = event;
+    let Event {
+        headline,
+        details,
+        fingerprint,
+        request_id,
+        time,
+    } = event;
     line(&Line {
         time: rfc3339(*time),
         event: headline.event_name(),
@@ -62,8 +68,12 @@ pub(crate) fn event_line(event: &Event<'_>) -> Vec<u8> {
 mod tests {
     use super::*;
     use introspectd_core::{Failure, Selection, Timestamp, TokenId, TokenValue};
-    use introspectd_service::refusal::{CallerFault, ClientFault, Inactive, Missing, ProviderFault};
-    use introspectd_service::{Caller, Details, Fingerprints, Headline, Operation, Outcome, RequestContext};
+    use introspectd_service::refusal::{
+        CallerFault, ClientFault, Inactive, Missing, ProviderFault,
+    };
+    use introspectd_service::{
+        Caller, Details, Fingerprints, Headline, Operation, Outcome, RequestContext,
+    };
 
     /// Operation and details, and the policy of a decision.
     #[derive(Default)]
@@ -75,11 +85,18 @@ mod tests {
 
     impl Note {
         fn of(operation: Operation) -> Self {
-            Self { operation: Some(operation), ..Self::default() }
+            Self {
+                operation: Some(operation),
+                ..Self::default()
+            }
         }
 
         fn with(operation: Operation, details: Details) -> Self {
-            Self { operation: Some(operation), details, ..Self::default() }
+            Self {
+                operation: Some(operation),
+                details,
+                ..Self::default()
+            }
         }
     }
 
@@ -94,10 +111,17 @@ mod tests {
             certificate: None,
         };
         let details = &note.details;
-        let context =
-            RequestContext { origin: &"127.0.0.1:4711", caller: Some(&caller), policy: note.policy };
+        let context = RequestContext {
+            origin: &"127.0.0.1:4711",
+            caller: Some(&caller),
+            policy: note.policy,
+        };
         let event = Event {
-            headline: Headline { operation: note.operation.unwrap(), outcome, context },
+            headline: Headline {
+                operation: note.operation.unwrap(),
+                outcome,
+                context,
+            },
             details,
             fingerprint: (details.token.as_ref().map(|token| key.of(token)))
                 .or_else(|| details.hidden_value().map(|value| key.of_text(value))),
@@ -110,15 +134,28 @@ mod tests {
     /// Members besides those that every line has.
     fn members(note: &Note, outcome: Outcome<'_>) -> String {
         let line = written(note, outcome);
-        let rest = line.strip_prefix(r#"{"time":"2023-11-14T22:13:20Z","event":""#).unwrap();
+        let rest = line
+            .strip_prefix(r#"{"time":"2023-11-14T22:13:20Z","event":""#)
+            .unwrap();
         let rest = rest.strip_suffix("}\n").unwrap();
-        rest.replacen(r#","request_id":"r-1","origin":"127.0.0.1:4711","caller":"edge""#, "", 1)
+        rest.replacen(
+            r#","request_id":"r-1","origin":"127.0.0.1:4711","caller":"edge""#,
+            "",
+            1,
+        )
     }
 
     fn about_token(operation: Operation) -> Note {
         let token = TokenValue::parse("abc".to_owned()).ok();
         let provider = ProviderName::parse("bank").ok();
-        Note::with(operation, Details { token, provider, ..Details::default() })
+        Note::with(
+            operation,
+            Details {
+                token,
+                provider,
+                ..Details::default()
+            },
+        )
     }
 
     fn id(text: &str) -> Option<TokenId> {
@@ -134,7 +171,10 @@ mod tests {
             "\n"
         );
         assert_eq!(
-            written(&about_token(Operation::Introspect), Outcome::Inactive(Inactive::Expired)),
+            written(
+                &about_token(Operation::Introspect),
+                Outcome::Inactive(Inactive::Expired)
+            ),
             expected
         );
     }
@@ -142,17 +182,38 @@ mod tests {
     #[test]
     fn each_call_has_its_event() {
         for (operation, expected) in [
-            (Operation::Lookup, r#"looked_up","call":"lookup","outcome":"done""#),
+            (
+                Operation::Lookup,
+                r#"looked_up","call":"lookup","outcome":"done""#,
+            ),
             (Operation::List, r#"listed","call":"list","outcome":"done""#),
-            (Operation::Revoke, r#"revoked","call":"revoke","outcome":"done""#),
-            (Operation::Purge, r#"purged","call":"purge","outcome":"done""#),
+            (
+                Operation::Revoke,
+                r#"revoked","call":"revoke","outcome":"done""#,
+            ),
+            (
+                Operation::Purge,
+                r#"purged","call":"purge","outcome":"done""#,
+            ),
             (Operation::Bind, r#"bound","call":"bind","outcome":"done""#),
-            (Operation::Issue, r#"issued","call":"issue","outcome":"done""#),
-            (Operation::Explain, r#"explained","call":"explain","outcome":"done""#),
+            (
+                Operation::Issue,
+                r#"issued","call":"issue","outcome":"done""#,
+            ),
+            (
+                Operation::Explain,
+                r#"explained","call":"explain","outcome":"done""#,
+            ),
         ] {
             assert_eq!(members(&Note::of(operation), Outcome::Done), expected);
-            let refused = members(&Note::of(operation), Outcome::Refused(&CallerFault::AccessDenied.into()));
-            assert!(refused.starts_with("refused\"") && refused.ends_with(r#""outcome":"access_denied""#));
+            let refused = members(
+                &Note::of(operation),
+                Outcome::Refused(&CallerFault::AccessDenied.into()),
+            );
+            assert!(
+                refused.starts_with("refused\"")
+                    && refused.ends_with(r#""outcome":"access_denied""#)
+            );
         }
     }
 
@@ -166,9 +227,20 @@ mod tests {
                 r#""outcome":"upstream_timeout","reason":"the provider gave no answer in time""#
             )
         );
-        let missing = Missing { scope: true, role: false, aud: true };
-        let insufficient = ClientFault::InsufficientScope { scope: "x".into(), missing }.into();
-        let note = Note { policy: Some("orders"), ..Note::of(Operation::Decide) };
+        let missing = Missing {
+            scope: true,
+            role: false,
+            aud: true,
+        };
+        let insufficient = ClientFault::InsufficientScope {
+            scope: "x".into(),
+            missing,
+        }
+        .into();
+        let note = Note {
+            policy: Some("orders"),
+            ..Note::of(Operation::Decide)
+        };
         assert_eq!(
             members(&note, Outcome::Refused(&insufficient)),
             concat!(
@@ -181,41 +253,82 @@ mod tests {
     #[test]
     fn selector_and_id_are_written() {
         let selector = Some(("provider", Some("bank".to_owned())));
-        let note = Note::with(Operation::Purge, Details { selector, count: Some(3), ..Details::default() });
-        let purged =
-            r#"purged","call":"purge","selector":"provider","value":"bank","count":3,"outcome":"done""#;
+        let note = Note::with(
+            Operation::Purge,
+            Details {
+                selector,
+                count: Some(3),
+                ..Details::default()
+            },
+        );
+        let purged = r#"purged","call":"purge","selector":"provider","value":"bank","count":3,"outcome":"done""#;
         assert_eq!(members(&note, Outcome::Done), purged);
         for name in ["sub", "client_id"] {
             let selector = Some((name, Some("abc".to_owned())));
-            let note =
-                Note::with(Operation::Purge, Details { selector, count: Some(3), ..Details::default() });
+            let note = Note::with(
+                Operation::Purge,
+                Details {
+                    selector,
+                    count: Some(3),
+                    ..Details::default()
+                },
+            );
             let purged = format!(
                 r#"purged","call":"purge","fingerprint":"47a661cf2f9d5fca","selector":"{name}","count":3,"outcome":"done""#
             );
-            assert_eq!(members(&note, Outcome::Done), purged, "a value may be a token");
+            assert_eq!(
+                members(&note, Outcome::Done),
+                purged,
+                "a value may be a token"
+            );
         }
-        let note = Note::with(Operation::Lookup, Details { token_id: id("6f2c"), ..Details::default() });
+        let note = Note::with(
+            Operation::Lookup,
+            Details {
+                token_id: id("6f2c"),
+                ..Details::default()
+            },
+        );
         let looked_up = r#"looked_up","call":"lookup","token_id":"6f2c","outcome":"done""#;
         assert_eq!(members(&note, Outcome::Done), looked_up);
     }
 
     #[test]
     fn token_of_no_provider_is_written_as_such() {
-        let note = Note::with(Operation::Introspect, Details { is_unrouted: true, ..Details::default() });
+        let note = Note::with(
+            Operation::Introspect,
+            Details {
+                is_unrouted: true,
+                ..Details::default()
+            },
+        );
         let members = members(&note, Outcome::Inactive(Inactive::NotKnown));
-        assert!(members.ends_with(r#""outcome":"inactive","reason":"no_provider""#), "{members}");
+        assert!(
+            members.ends_with(r#""outcome":"inactive","reason":"no_provider""#),
+            "{members}"
+        );
     }
 
     #[test]
     fn no_value_breaks_a_line_or_steers_a_terminal() {
-        let hostile = "a\n\r\u{b}\u{1b}[2J\u{7f}\u{85}\u{9b}2J\u{2028}\u{2029}\u{202e}\u{2066}\"}{\u{e9}";
+        let hostile =
+            "a\n\r\u{b}\u{1b}[2J\u{7f}\u{85}\u{9b}2J\u{2028}\u{2029}\u{202e}\u{2066}\"}{\u{e9}";
         let selector = Some(("provider", Some(hostile.to_owned())));
-        let details = Details { selector, ..Details::default() };
+        let details = Details {
+            selector,
+            ..Details::default()
+        };
         let line = written(&Note::with(Operation::Purge, details), Outcome::Done);
         let json = line.strip_suffix('\n').unwrap();
-        assert!(json.bytes().all(|byte| byte.is_ascii_graphic() || byte > 0x7f), "{json}");
         assert!(
-            !json.contains(['\u{85}', '\u{9b}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}']),
+            json.bytes()
+                .all(|byte| byte.is_ascii_graphic() || byte > 0x7f),
+            "{json}"
+        );
+        assert!(
+            !json.contains([
+                '\u{85}', '\u{9b}', '\u{2028}', '\u{2029}', '\u{202e}', '\u{2066}'
+            ]),
             "{json}"
         );
         let read: serde_json::Value = serde_json::from_str(json).unwrap();
@@ -226,7 +339,11 @@ mod tests {
     fn no_line_is_long() {
         let long = "\u{1}\u{e9}".repeat(8000);
         let selector = Some(("provider", Some(long.clone())));
-        let details = Details { token_id: id(&long), selector, ..Details::default() };
+        let details = Details {
+            token_id: id(&long),
+            selector,
+            ..Details::default()
+        };
         let line = written(&Note::with(Operation::Lookup, details), Outcome::Done);
         assert!(line.len() < 4096, "{}", line.len());
     }

@@ -36,7 +36,9 @@ impl Audit {
     /// # Errors
     /// The system's, if the destination cannot be written.
     pub fn start(destination: Destination, on_failure: OnFailure) -> io::Result<Self> {
-        Ok(Self { writer: Arc::new(Writer::start(destination, on_failure)?) })
+        Ok(Self {
+            writer: Arc::new(Writer::start(destination, on_failure)?),
+        })
     }
 
     /// Resolves once a line was lost, if [`OnFailure::Exit`] has that end the process; else never.
@@ -85,5 +87,10 @@ struct LeftOutLine<'a> {
 
 fn left_out_line(left_out: &LeftOut, time: Timestamp) -> Vec<u8> {
     let (time, count) = (rfc3339(time), left_out.total());
-    line(&LeftOutLine { time, event: "refusals_left_out", count, outcomes: left_out })
+    line(&LeftOutLine {
+        time,
+        event: "refusals_left_out",
+        count,
+        outcomes: left_out,
+    })
 }

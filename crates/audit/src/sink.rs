@@ -18,8 +18,8 @@ pub enum Destination {
     File(PathBuf),
 }
 
-/// An open destination. A line is handed to the system at once, in one piece where it takes it so; nothing here waits
-/// until a disk has it.
+/// An open destination. A line is handed to the system at once, in one piece where it takes it so;
+/// nothing here waits until a disk has it.
 pub(crate) struct Sink {
     destination: Destination,
     file: File,
@@ -30,11 +30,16 @@ pub(crate) struct Sink {
 impl Sink {
     pub(crate) fn open(destination: Destination) -> io::Result<Self> {
         let file = match &destination {
-            // Not by way of `io::stdout`, which keeps what it could not write, and takes a closed one for a good one.
+            // Not by way of `io::stdout`, which keeps what it could not write, and takes a closed
+            // one for a good one.
             Destination::Stdout => File::from(io::stdout().as_fd().try_clone_to_owned()?),
             Destination::File(path) => append_to(path)?,
         };
-        Ok(Self { destination, file, is_torn: false })
+        Ok(Self {
+            destination,
+            file,
+            is_torn: false,
+        })
     }
 
     /// Writes a line that ends in a line break.
@@ -65,13 +70,15 @@ impl Sink {
         Ok(())
     }
 
-    /// Reopens a file that was renamed, as log rotation does: lines go to the one that has the name.
-    /// One that is emptied in place needs nothing, since lines are appended.
+    /// Reopens a file that was renamed, as log rotation does: lines go to the one that has the
+    /// name. One that is emptied in place needs nothing, since lines are appended.
     fn follow(&mut self) -> io::Result<()> {
-        let Destination::File(path) = &self.destination else { return Ok(()) };
+        let Destination::File(path) = &self.destination else {
+            return Ok(());
+        };
         let ours = self.file.metadata()?;
-        let is_ours =
-            std::fs::metadata(path).is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino()));
+        let is_ours = std::fs::metadata(path)
+            .is_ok_and(|named| (named.dev(), named.ino()) == (ours.dev(), ours.ino()));
         if !is_ours {
             (self.file, self.is_torn) = (append_to(path)?, false);
         }
@@ -82,16 +89,19 @@ impl Sink {
 /// Pause before a destination that does not block is tried again.
 const RETRY: Duration = Duration::from_millis(10);
 
-const NO_READER: &str = "it is a named pipe without a reader. Start the reader first, or name a regular file";
+const NO_READER: &str =
+    "it is a named pipe without a reader. Start the reader first, or name a regular file";
 
-/// Does not wait for the reader of a named pipe to open it, as an ordinary open would: the start, or the thread that
-/// follows a rotated file, would hang.
+/// Does not wait for the reader of a named pipe to open it, as an ordinary open would: the start,
+/// or the thread that follows a rotated file, would hang.
 fn append_to(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.append(true).create(true).mode(0o600);
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
-    let file =
-        options.custom_flags(nonblocking).open(path).map_err(|error| match Errno::from_io_error(&error) {
+    let file = options
+        .custom_flags(nonblocking)
+        .open(path)
+        .map_err(|error| match Errno::from_io_error(&error) {
             Some(Errno::NXIO) => io::Error::new(error.kind(), NO_READER),
             Some(_) | None => error,
         })?;
@@ -114,17 +124,26 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.log");
         open(&path).write(b"one\n").unwrap();
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         open(&path).write(b"two\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "one\ntwo\n");
-        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
     }
 
     #[test]
     fn a_renamed_or_removed_file_is_followed_by_a_new_one() {
         let folder = tempfile::tempdir().unwrap();
-        let (path, rotated) = (folder.path().join("audit.log"), folder.path().join("audit.log.1"));
+        let (path, rotated) = (
+            folder.path().join("audit.log"),
+            folder.path().join("audit.log.1"),
+        );
         let mut sink = open(&path);
         sink.write(b"one\n").unwrap();
         fs::rename(&path, &rotated).unwrap();
@@ -142,7 +161,11 @@ mod tests {
         let path = folder.path().join("audit.log");
         let mut sink = open(&path);
         sink.write(b"one\n").unwrap();
-        File::options().write(true).truncate(true).open(&path).unwrap();
+        File::options()
+            .write(true)
+            .truncate(true)
+            .open(&path)
+            .unwrap();
         sink.write(b"two\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "two\n");
     }
@@ -151,15 +174,25 @@ mod tests {
     fn named_pipe_is_refused_without_a_reader_and_written_with_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("audit.pipe");
-        rustix::fs::mkfifoat(rustix::fs::CWD, &path, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR)
-            .unwrap();
+        rustix::fs::mkfifoat(
+            rustix::fs::CWD,
+            &path,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+        )
+        .unwrap();
         let refused = Sink::open(Destination::File(path.clone())).err().unwrap();
-        assert!(refused.to_string().contains("without a reader"), "{refused}");
+        assert!(
+            refused.to_string().contains("without a reader"),
+            "{refused}"
+        );
         // Opened for both, so that the test does not wait for the writer either.
         let mut reader = File::options().read(true).write(true).open(&path).unwrap();
         let mut sink = open(&path);
         sink.write(b"one\n").unwrap();
-        assert!(!fcntl_getfl(&sink.file).unwrap().contains(OFlags::NONBLOCK), "a full pipe is waited for");
+        assert!(
+            !fcntl_getfl(&sink.file).unwrap().contains(OFlags::NONBLOCK),
+            "a full pipe is waited for"
+        );
         let mut line = [0; 4];
         io::Read::read_exact(&mut reader, &mut line).unwrap();
         assert_eq!(&line, b"one\n");

@@ -46,7 +46,8 @@ struct Health {
 /// Lines that wait to be written. One is 4 KiB at most.
 const QUEUE: usize = 4096;
 
-/// Places of the queue that lines about refusals, which anybody can cause, leave to those of operators.
+/// Places of the queue that lines about refusals, which anybody can cause, leave to those of
+/// operators.
 const RESERVED: usize = QUEUE / 2;
 
 /// Lines of operators that wait for room in the queue.
@@ -75,8 +76,19 @@ impl Writer {
     fn with_queue(on_failure: OnFailure) -> (Self, mpsc::Receiver<Line>) {
         let (lines, queue) = mpsc::channel(QUEUE);
         let fail = watch::Sender::new(false);
-        let health = Arc::new(Health { lost: AtomicU64::new(0), on_failure, fail });
-        (Self { lines, waiting: Arc::new(Semaphore::new(MAX_WAITING)), health }, queue)
+        let health = Arc::new(Health {
+            lost: AtomicU64::new(0),
+            on_failure,
+            fail,
+        });
+        (
+            Self {
+                lines,
+                waiting: Arc::new(Semaphore::new(MAX_WAITING)),
+                health,
+            },
+            queue,
+        )
     }
 
     /// Queues a line about a refusal, which loses to those of operators where the queue fills up.
@@ -93,11 +105,14 @@ impl Writer {
         self.hand_over(Line { text, over: None });
     }
 
-    /// Queues a line, and waits until it is written, or has failed, or takes too long. Where the queue is full, it
-    /// waits for a place there. Only the future waits, no thread.
+    /// Queues a line, and waits until it is written, or has failed, or takes too long. Where the
+    /// queue is full, it waits for a place there. Only the future waits, no thread.
     pub(crate) async fn write_through(&self, text: Vec<u8>) {
         let (over, is_over) = oneshot::channel();
-        match self.lines.try_send(Line { text, over: Some(over) }) {
+        match self.lines.try_send(Line {
+            text,
+            over: Some(over),
+        }) {
             Ok(()) => {}
             Err(TrySendError::Full(line)) => self.hand_over_in_turn(line),
             Err(TrySendError::Closed(_)) => return self.health.lose(&WRITER_IS_GONE),
@@ -112,7 +127,13 @@ impl Writer {
     pub(crate) async fn flush(&self) {
         let (over, is_over) = oneshot::channel();
         let waits = async {
-            let _ = self.lines.send(Line { text: Vec::new(), over: Some(over) }).await;
+            let _ = self
+                .lines
+                .send(Line {
+                    text: Vec::new(),
+                    over: Some(over),
+                })
+                .await;
             let _ = is_over.await;
         };
         if tokio::time::timeout(FLUSH, waits).await.is_err() {
@@ -126,7 +147,12 @@ impl Writer {
 
     /// Resolves once a line was lost, if that is to end the process.
     pub(crate) async fn failed(&self) {
-        let _ = self.health.fail.subscribe().wait_for(|failed| *failed).await;
+        let _ = self
+            .health
+            .fail
+            .subscribe()
+            .wait_for(|failed| *failed)
+            .await;
     }
 
     fn hand_over(&self, line: Line) {
@@ -144,7 +170,10 @@ impl Writer {
             return health.lose(&QUEUE_IS_FULL);
         };
         tokio::spawn(async move {
-            if !matches!(tokio::time::timeout(PATIENCE, lines.send(line)).await, Ok(Ok(()))) {
+            if !matches!(
+                tokio::time::timeout(PATIENCE, lines.send(line)).await,
+                Ok(Ok(()))
+            ) {
                 health.lose(&QUEUE_IS_FULL);
             }
             drop(place);
@@ -220,7 +249,10 @@ mod tests {
     async fn lines_about_refusals_leave_half_of_the_queue_to_operators() {
         let (writer, mut queue) = Writer::with_queue(OnFailure::Log);
         (0..QUEUE).for_each(|_| writer.write_refusal(b"stranger".to_vec()));
-        assert_eq!(writer.health.lost.swap(0, Relaxed), u64::try_from(RESERVED).unwrap());
+        assert_eq!(
+            writer.health.lost.swap(0, Relaxed),
+            u64::try_from(RESERVED).unwrap()
+        );
         (0..RESERVED).for_each(|_| writer.write(b"operator".to_vec()));
         assert_eq!(writer.health.lost.load(Relaxed), 0);
         let mut operators = 0;
@@ -234,8 +266,13 @@ mod tests {
     async fn operators_lines_that_wait_for_room_are_bounded() {
         let (writer, _queue) = filled(OnFailure::Log);
         for number in 0..MAX_WAITING + 3 {
-            let gone = tokio::time::timeout(Duration::ZERO, writer.write_through(b"operator".to_vec()));
-            assert_eq!(gone.await.is_err(), number < MAX_WAITING, "a line that is lost is not waited for");
+            let gone =
+                tokio::time::timeout(Duration::ZERO, writer.write_through(b"operator".to_vec()));
+            assert_eq!(
+                gone.await.is_err(),
+                number < MAX_WAITING,
+                "a line that is lost is not waited for"
+            );
         }
         assert_eq!(writer.health.lost.load(Relaxed), 3);
     }

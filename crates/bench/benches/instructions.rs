@@ -1,6 +1,9 @@
 //! Instructions of a hit, from the bytes of a request to those of its answer: the same number each
 //! time, on any machine. A client that reads and writes is part of it.
-#![allow(clippy::expect_used, reason = "a benchmark that cannot begin has nothing to handle")]
+#![allow(
+    clippy::expect_used,
+    reason = "a benchmark that cannot begin has nothing to handle"
+)]
 
 mod fixture;
 
@@ -8,7 +11,9 @@ use std::sync::Arc;
 
 use gungraun::{library_benchmark, library_benchmark_group, main};
 use introspectd_front::ListenerIdentity;
-use introspectd_server::{Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Workers, run};
+use introspectd_server::{
+    Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Workers, run,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::{Builder, Runtime};
@@ -30,7 +35,12 @@ struct Hits {
 
 impl Hits {
     fn ask(&mut self, times: usize) -> usize {
-        let Self { runtime, client, request, .. } = self;
+        let Self {
+            runtime,
+            client,
+            request,
+            ..
+        } = self;
         runtime.block_on(async {
             let mut answer = [0; 4096];
             let mut length = 0;
@@ -46,12 +56,19 @@ impl Hits {
 
 /// The connection, the caller and the token are known, and allocators have seen what they will see.
 fn warm() -> Hits {
-    let runtime = Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let (end, stop) = Stop::new();
     let client = runtime.block_on(async {
         let address = ListenAddress::parse("127.0.0.1:0").expect("an address");
-        let listener = Listener::bind(&address, SocketAccess::default()).await.expect("a free port");
-        let Ok(ListenAddress::Tcp(address)) = listener.address() else { unreachable!("bound on TCP") };
+        let listener = Listener::bind(&address, SocketAccess::default())
+            .await
+            .expect("a free port");
+        let Ok(ListenAddress::Tcp(address)) = listener.address() else {
+            unreachable!("bound on TCP")
+        };
         let api = api();
         let open = move |arrival: &Arrival| {
             let handler = api.handler(&ListenerIdentity::default(), arrival);
@@ -66,7 +83,12 @@ fn warm() -> Hits {
         FORM.len()
     );
     let request = [head.as_bytes(), FORM].concat();
-    let mut hits = Hits { runtime, client, request, _end: end };
+    let mut hits = Hits {
+        runtime,
+        client,
+        request,
+        _end: end,
+    };
     assert!(hits.ask(100) > 489, "not an active answer");
     hits
 }

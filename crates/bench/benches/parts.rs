@@ -1,5 +1,8 @@
 //! Times of the parts of a hit.
-#![allow(clippy::expect_used, reason = "a benchmark that cannot begin has nothing to handle")]
+#![allow(
+    clippy::expect_used,
+    reason = "a benchmark that cannot begin has nothing to handle"
+)]
 
 mod fixture;
 
@@ -19,9 +22,15 @@ use introspectd_service::KeptAnswer;
 use fixture::{BASIC, FORM, LIMITS, api, provider, record};
 
 fn headers() -> HeaderMap {
-    let headers =
-        [(HOST, "127.0.0.1"), (AUTHORIZATION, BASIC), (CONTENT_TYPE, "application/x-www-form-urlencoded")];
-    headers.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect()
+    let headers = [
+        (HOST, "127.0.0.1"),
+        (AUTHORIZATION, BASIC),
+        (CONTENT_TYPE, "application/x-www-form-urlencoded"),
+    ];
+    headers
+        .into_iter()
+        .map(|(name, value)| (name, HeaderValue::from_static(value)))
+        .collect()
 }
 
 fn token(number: usize) -> Question {
@@ -30,7 +39,9 @@ fn token(number: usize) -> Question {
 }
 
 fn all(criterion: &mut Criterion) {
-    criterion.bench_function("form parse", |bench| bench.iter(|| parts::form(black_box(FORM))));
+    criterion.bench_function("form parse", |bench| {
+        bench.iter(|| parts::form(black_box(FORM)))
+    });
 
     let api = api();
     let headers = headers();
@@ -46,9 +57,12 @@ fn all(criterion: &mut Criterion) {
         bench.iter(|| parts::caller(&handler, black_box(&headers)));
     });
 
-    let cache = Parts::<KeptAnswer>::new(LIMITS, Arc::new(SystemClock::default())).expect("random bytes");
+    let cache =
+        Parts::<KeptAnswer>::new(LIMITS, Arc::new(SystemClock::default())).expect("random bytes");
     let question = token(0);
-    criterion.bench_function("key", |bench| bench.iter(|| cache.key(black_box(&question))));
+    criterion.bench_function("key", |bench| {
+        bench.iter(|| cache.key(black_box(&question)))
+    });
 
     for count in [1, 1_000, 100_000] {
         let keys: Vec<_> = (0..count).map(|number| cache.key(&token(number))).collect();
@@ -66,10 +80,18 @@ fn all(criterion: &mut Criterion) {
 
     let rendered = KeptAnswer::keep(&provider(), record());
     criterion.bench_function("reply", |bench| {
-        bench.iter_batched(|| headers.clone(), |room| parts::reply(room, &rendered), BatchSize::SmallInput);
+        bench.iter_batched(
+            || headers.clone(),
+            |room| parts::reply(room, &rendered),
+            BatchSize::SmallInput,
+        );
     });
     criterion.bench_function("write a reply, once for each fact", |bench| {
-        bench.iter_batched(record, |token| KeptAnswer::keep(&provider(), token), BatchSize::SmallInput);
+        bench.iter_batched(
+            record,
+            |token| KeptAnswer::keep(&provider(), token),
+            BatchSize::SmallInput,
+        );
     });
 }
 

@@ -39,7 +39,11 @@ pub(crate) enum Reader {
 
 /// An active answer about this token: [`BODY`] bytes by the time that a caller reads it.
 pub(crate) fn active(token: &str, now: u64, reader: Reader) -> String {
-    let life = if token.starts_with(BRIEF) { BRIEF_SECONDS } else { 6 * 60 * 60 };
+    let life = if token.starts_with(BRIEF) {
+        BRIEF_SECONDS
+    } else {
+        6 * 60 * 60
+    };
     let id = id(token);
     let provider = match reader {
         Reader::Peer => format!(r#""provider":"{PROVIDER}","#),
@@ -108,11 +112,13 @@ impl Endpoint {
         match self {
             Self::Introspect => format!(
                 "POST /introspect HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {BASIC}\r\n\
-                 Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\ntoken=",
+                 Content-Type: application/x-www-form-urlencoded\r\nContent-Length: \
+                 {length}\r\n\r\ntoken=",
                 length = "token=".len() + TOKEN,
             ),
             Self::ForwardAuth => format!(
-                "GET /forward-auth/{POLICY} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Introspectd-Caller: {BASIC}\r\n\
+                "GET /forward-auth/{POLICY} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Introspectd-Caller: \
+                    {BASIC}\r\n\
                  Authorization: Bearer "
             ),
         }
@@ -141,22 +147,37 @@ mod tests {
             assert!(peer.as_bytes().starts_with(ACTIVE));
             // introspectd adds the member that was left out.
             let left_out = format!(r#""provider":"{PROVIDER}","#).len();
-            assert_eq!(active(&token, 1_800_000_000, Reader::Introspectd).len(), BODY - left_out);
+            assert_eq!(
+                active(&token, 1_800_000_000, Reader::Introspectd).len(),
+                BODY - left_out
+            );
         }
     }
 
     #[test]
     fn every_token_meets_the_policy() {
         let answer = active(&token("w00000006", 7), 1_800_000_000, Reader::Introspectd);
-        assert!(answer.contains(&format!(" {SCOPE} ")) && answer.contains(&format!("\"{AUDIENCE}\"")));
+        assert!(
+            answer.contains(&format!(" {SCOPE} ")) && answer.contains(&format!("\"{AUDIENCE}\""))
+        );
     }
 
     #[test]
     fn requests_are_complete() {
-        let text = |endpoint: Endpoint| String::from_utf8(endpoint.about(&token("w00000006", 7))).unwrap();
-        let (head, body) = text(Endpoint::Introspect).split_once("\r\n\r\n").map(owned).unwrap();
-        assert!(head.ends_with(&format!("Content-Length: {}", body.len())), "{head}");
-        let (head, body) = text(Endpoint::ForwardAuth).split_once("\r\n\r\n").map(owned).unwrap();
+        let text =
+            |endpoint: Endpoint| String::from_utf8(endpoint.about(&token("w00000006", 7))).unwrap();
+        let (head, body) = text(Endpoint::Introspect)
+            .split_once("\r\n\r\n")
+            .map(owned)
+            .unwrap();
+        assert!(
+            head.ends_with(&format!("Content-Length: {}", body.len())),
+            "{head}"
+        );
+        let (head, body) = text(Endpoint::ForwardAuth)
+            .split_once("\r\n\r\n")
+            .map(owned)
+            .unwrap();
         assert!(head.ends_with("000000007") && body.is_empty(), "{head}");
     }
 
@@ -166,7 +187,10 @@ mod tests {
 
     #[test]
     fn script_generates_the_same_tokens() {
-        assert_eq!(token("w00000006", 1234), "w00000006432100000_aZ3xK9qLw7RtYu2000001234");
+        assert_eq!(
+            token("w00000006", 1234),
+            "w00000006432100000_aZ3xK9qLw7RtYu2000001234"
+        );
     }
 
     #[test]

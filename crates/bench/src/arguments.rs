@@ -7,9 +7,9 @@ use crate::group::Group;
 /// Measures the cost of a cached answer on this machine, beside bare HTTP and nginx
 ///
 /// Starts a fake authorization server, bare hyper (the floor), four nginx peers and introspectd on
-/// loopback, drives them in turns, prints one table, and writes it to docs/benchmarks.md. Ends every
-/// process that it started. Best on an idle machine: other load shows in the spread. About half an
-/// hour.
+/// loopback, drives them in turns, prints one table, and writes it to docs/benchmarks.md. Ends
+/// every process that it started. Best on an idle machine: other load shows in the spread. About
+/// half an hour.
 #[derive(Debug, Clone, PartialEq, Default, Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench", after_help = AFTER)]
 pub(crate) struct Scope {
@@ -65,15 +65,21 @@ mod tests {
     #[test]
     fn options_are_accepted_in_any_order() {
         assert_eq!(parsed(""), Ok(Scope::default()));
-        let some = Scope { quick: true, plot: false, only: vec![Group::Hits, Group::Herd] };
+        let some = Scope {
+            quick: true,
+            plot: false,
+            only: vec![Group::Hits, Group::Herd],
+        };
         assert_eq!(parsed("--only hits --quick --only=herd"), Ok(some));
     }
 
     #[test]
     fn invalid_options_are_named() {
-        for (line, named) in
-            [("--fast", "--fast"), ("--only x", "hits, million"), ("--quick --plot", "--plot")]
-        {
+        for (line, named) in [
+            ("--fast", "--fast"),
+            ("--only x", "hits, million"),
+            ("--quick --plot", "--plot"),
+        ] {
             assert!(parsed(line).unwrap_err().contains(named), "{line}");
         }
     }
@@ -81,7 +87,15 @@ mod tests {
     #[test]
     fn help_shows_every_group_and_examples() {
         let help = Scope::command().render_help().to_string();
-        assert!(Group::ALL.into_iter().all(|group| help.contains(group.name())), "{help}");
-        assert!(help.contains("cargo xtask bench --quick --only hits"), "{help}");
+        assert!(
+            Group::ALL
+                .into_iter()
+                .all(|group| help.contains(group.name())),
+            "{help}"
+        );
+        assert!(
+            help.contains("cargo xtask bench --quick --only hits"),
+            "{help}"
+        );
     }
 }

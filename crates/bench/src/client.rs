@@ -121,7 +121,10 @@ impl Run<'_> {
             if due > Instant::now() {
                 return;
             }
-            let Some(connection) = self.idle.pop_front().and_then(|number| self.connections.get_mut(number))
+            let Some(connection) = self
+                .idle
+                .pop_front()
+                .and_then(|number| self.connections.get_mut(number))
             else {
                 return;
             };
@@ -140,29 +143,41 @@ impl Run<'_> {
         if self.idle.is_empty() || self.sent == self.plan.requests {
             return longest;
         }
-        self.due(self.sent).saturating_duration_since(Instant::now()).min(longest)
+        self.due(self.sent)
+            .saturating_duration_since(Instant::now())
+            .min(longest)
     }
 
     /// Reads, and returns true once an answer is complete.
     fn receive(&mut self, number: usize) -> Result<bool> {
-        let Some(connection) = self.connections.get_mut(number) else { return Ok(false) };
+        let Some(connection) = self.connections.get_mut(number) else {
+            return Ok(false);
+        };
         let mut chunk = [0; 4096];
         let answer = match connection.stream.read(&mut chunk) {
             Ok(length @ 1..) => {
-                connection.received.extend_from_slice(chunk.get(..length).unwrap_or_default());
+                connection
+                    .received
+                    .extend_from_slice(chunk.get(..length).unwrap_or_default());
                 match exchange::read(&connection.received) {
                     Some(answer) => answer,
                     None => return Ok(false),
                 }
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
                 return Ok(false);
             }
             Ok(_) | Err(_) => {
                 let due = connection.due;
                 *connection = connect(self.plan.port, number as u64, &self.epoll)?;
                 connection.due = due;
-                Answer { status: 0, active: false, bytes: 0 }
+                Answer {
+                    status: 0,
+                    active: false,
+                    bytes: 0,
+                }
             }
         };
         connection.received.clear();
@@ -178,8 +193,18 @@ fn connect(port: u16, number: u64, epoll: &OwnedFd) -> Result<Connection> {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).tried("cannot connect")?;
     stream.set_nodelay(true).tried("TCP_NODELAY")?;
     stream.set_nonblocking(true).tried("a socket")?;
-    epoll::add(epoll, &stream, epoll::EventData::new_u64(number), epoll::EventFlags::IN).tried("epoll")?;
-    Ok(Connection { stream, due: Instant::now(), received: Vec::with_capacity(2048) })
+    epoll::add(
+        epoll,
+        &stream,
+        epoll::EventData::new_u64(number),
+        epoll::EventFlags::IN,
+    )
+    .tried("epoll")?;
+    Ok(Connection {
+        stream,
+        due: Instant::now(),
+        received: Vec::with_capacity(2048),
+    })
 }
 
 impl Report {
@@ -188,9 +213,16 @@ impl Report {
         if self.active == requests {
             return Ok(());
         }
-        let statuses: Vec<String> =
-            self.statuses.iter().map(|(status, count)| format!("{count} × {status}")).collect();
-        Err(Failure::new(format!("{} of {requests} were active ({})", self.active, statuses.join(", "))))
+        let statuses: Vec<String> = self
+            .statuses
+            .iter()
+            .map(|(status, count)| format!("{count} × {status}"))
+            .collect();
+        Err(Failure::new(format!(
+            "{} of {requests} were active ({})",
+            self.active,
+            statuses.join(", ")
+        )))
     }
 
     /// The latency that this share of all requests had at most; those without an answer had none.
@@ -253,7 +285,10 @@ mod tests {
     #[test]
     fn percentile_is_one_of_the_latencies() {
         let latencies = (1..=100).rev().map(Duration::from_millis).collect();
-        let mut report = Report { latencies, ..Report::default() };
+        let mut report = Report {
+            latencies,
+            ..Report::default()
+        };
         assert_eq!(report.percentile(0.5), Duration::from_millis(50));
         assert_eq!(report.percentile(0.99), Duration::from_millis(99));
         assert_eq!(report.percentile(1.0), Duration::from_millis(100));
@@ -262,8 +297,15 @@ mod tests {
 
     #[test]
     fn inactive_answers_are_counted() {
-        let report = Report { active: 1, statuses: [(200, 1), (503, 2)].into(), ..Report::default() };
-        assert_eq!(report.all_active(3).unwrap_err().to_string(), "1 of 3 were active (1 × 200, 2 × 503)");
+        let report = Report {
+            active: 1,
+            statuses: [(200, 1), (503, 2)].into(),
+            ..Report::default()
+        };
+        assert_eq!(
+            report.all_active(3).unwrap_err().to_string(),
+            "1 of 3 were active (1 × 200, 2 × 503)"
+        );
         assert!(report.all_active(1).is_ok());
     }
 }

@@ -47,10 +47,18 @@ impl Drive<'_> {
         ledger: &mut Ledger,
     ) -> Result<()> {
         // A new token's answer where all are new, else that of one that is cached.
-        let prefix = if tokens.kind == Kind::New { self.lab.prefix() } else { tokens.prefix.clone() };
+        let prefix = if tokens.kind == Kind::New {
+            self.lab.prefix()
+        } else {
+            tokens.prefix.clone()
+        };
         let (sample, _) = running.ask(&token(&prefix, 0), Duration::from_secs(5))?;
         if !sample.active {
-            return Err(Failure::new(format!("{} answers {}", running.subject.name(), sample.status)));
+            return Err(Failure::new(format!(
+                "{} answers {}",
+                running.subject.name(),
+                sample.status
+            )));
         }
         let asked = self.authority.count()?;
         let spent = running.cpu();
@@ -106,7 +114,9 @@ impl ExpectedRequests {
                 // Requests in flight when the clock stopped were sent but not answered.
                 let off = share < expected * 0.99 || share > expected * 1.05 + 0.002;
                 off.then(|| {
-                    format!("asked the authority for {share:.3} of the requests instead of {expected}")
+                    format!(
+                        "asked the authority for {share:.3} of the requests instead of {expected}"
+                    )
                 })
             }
         }
@@ -115,7 +125,10 @@ impl ExpectedRequests {
 
 /// All of them, beginning with another one each round.
 pub(crate) fn turn<T>(all: &[T], round: usize) -> impl Iterator<Item = &T> {
-    all.iter().cycle().skip(round % all.len().max(1)).take(all.len())
+    all.iter()
+        .cycle()
+        .skip(round % all.len().max(1))
+        .take(all.len())
 }
 
 #[cfg(test)]
@@ -133,25 +146,77 @@ mod tests {
             refused: 0,
             broken: 0,
         };
-        let fault = |asked: ExpectedRequests, summary: Summary, times| asked.fault(&summary, 620, times);
+        let fault =
+            |asked: ExpectedRequests, summary: Summary, times| asked.fault(&summary, 620, times);
         assert_eq!(fault(ExpectedRequests::Never, fine.clone(), 0), None);
-        assert_eq!(fault(ExpectedRequests::About(1.0), fine.clone(), 100_064), None);
-        assert_eq!(fault(ExpectedRequests::About(0.1), fine.clone(), 10_006), None);
+        assert_eq!(
+            fault(ExpectedRequests::About(1.0), fine.clone(), 100_064),
+            None
+        );
+        assert_eq!(
+            fault(ExpectedRequests::About(0.1), fine.clone(), 10_006),
+            None
+        );
         for (asked, summary, times, told) in [
-            (ExpectedRequests::Never, fine.clone(), 1, "asked the authority 1 times"),
-            (ExpectedRequests::Never, Summary { refused: 1, ..fine.clone() }, 0, "1 answers refused"),
-            (ExpectedRequests::Never, Summary { broken: 1, ..fine.clone() }, 0, "1 connections broken"),
             (
                 ExpectedRequests::Never,
-                Summary { bytes: 60_000_000, ..fine.clone() },
+                fine.clone(),
+                1,
+                "asked the authority 1 times",
+            ),
+            (
+                ExpectedRequests::Never,
+                Summary {
+                    refused: 1,
+                    ..fine.clone()
+                },
+                0,
+                "1 answers refused",
+            ),
+            (
+                ExpectedRequests::Never,
+                Summary {
+                    broken: 1,
+                    ..fine.clone()
+                },
+                0,
+                "1 connections broken",
+            ),
+            (
+                ExpectedRequests::Never,
+                Summary {
+                    bytes: 60_000_000,
+                    ..fine.clone()
+                },
                 0,
                 "600 bytes an answer instead of 620",
             ),
-            (ExpectedRequests::Never, Summary { requests: 9, ..fine.clone() }, 0, "only 9 answers"),
-            (ExpectedRequests::About(1.0), fine.clone(), 90_000, "0.900 of the requests"),
-            (ExpectedRequests::About(0.1), fine, 20_000, "0.200 of the requests"),
+            (
+                ExpectedRequests::Never,
+                Summary {
+                    requests: 9,
+                    ..fine.clone()
+                },
+                0,
+                "only 9 answers",
+            ),
+            (
+                ExpectedRequests::About(1.0),
+                fine.clone(),
+                90_000,
+                "0.900 of the requests",
+            ),
+            (
+                ExpectedRequests::About(0.1),
+                fine,
+                20_000,
+                "0.200 of the requests",
+            ),
         ] {
-            assert!(fault(asked, summary, times).is_some_and(|fault| fault.contains(told)), "{told}");
+            assert!(
+                fault(asked, summary, times).is_some_and(|fault| fault.contains(told)),
+                "{told}"
+            );
         }
     }
 

@@ -39,11 +39,16 @@ pub(crate) fn request() -> CheckRequest {
         ..HttpRequest::default()
     };
     let attributes = AttributeContext {
-        request: Some(Request { http: Some(http), ..Request::default() }),
+        request: Some(Request {
+            http: Some(http),
+            ..Request::default()
+        }),
         context_extensions: HashMap::from([("policy".to_owned(), POLICY.to_owned())]),
         ..AttributeContext::default()
     };
-    CheckRequest { attributes: Some(attributes) }
+    CheckRequest {
+        attributes: Some(attributes),
+    }
 }
 
 /// A message as gRPC sends it: not compressed, with its length.
@@ -55,17 +60,21 @@ pub(crate) fn frame(message: &impl Message) -> Vec<u8> {
 
 /// Asks once, and returns the answer if it lets the request pass.
 pub(crate) async fn ask(port: u16) -> Result<CheckResponse> {
-    let endpoint =
-        tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{port}")).tried("gRPC")?;
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://127.0.0.1:{port}"))
+        .tried("gRPC")?;
     let channel = endpoint.connect().await.tried("gRPC")?;
     let mut request = tonic::Request::new(self::request());
-    request.metadata_mut().insert(PROXY, AsciiMetadataValue::from_static(BASIC));
+    request
+        .metadata_mut()
+        .insert(PROXY, AsciiMetadataValue::from_static(BASIC));
     let answer = AuthorizationClient::new(channel).check(request).await;
     let answer = answer.tried("gRPC")?.into_inner();
     match &answer.http_response {
         Some(HttpResponse::OkResponse(_)) => Ok(answer),
         Some(HttpResponse::DeniedResponse(_) | HttpResponse::ErrorResponse(_)) | None => {
-            Err(Failure::new(format!("gRPC: a request that may pass was answered {answer:?}")))
+            Err(Failure::new(format!(
+                "gRPC: a request that may pass was answered {answer:?}"
+            )))
         }
     }
 }

@@ -81,7 +81,13 @@ impl Figure {
         let (Some(median), Some((least, most))) = (median(&rounds), spread(&rounds)) else {
             return Outcome::NotMeasured;
         };
-        Outcome::Measured { median, least, most, rounds: rounds.len(), met: self.reach.is_met(median) }
+        Outcome::Measured {
+            median,
+            least,
+            most,
+            rounds: rounds.len(),
+            met: self.reach.is_met(median),
+        }
     }
 
     /// The loads of introspectd that it is computed from.
@@ -112,10 +118,16 @@ impl Value {
             }
             Self::HitAmongMisses => {
                 let cost = |load| ledger.rounds(own(load, Metric::Cpu));
-                let (alone, mixed, miss) =
-                    (cost(Load::FullHits)?, cost(Load::FullMixed)?, cost(Load::FullMisses)?);
-                let hits: Vec<f64> =
-                    mixed.iter().zip(miss).map(|(mixed, miss)| (mixed - miss / 10.0) / 0.9).collect();
+                let (alone, mixed, miss) = (
+                    cost(Load::FullHits)?,
+                    cost(Load::FullMixed)?,
+                    cost(Load::FullMisses)?,
+                );
+                let hits: Vec<f64> = mixed
+                    .iter()
+                    .zip(miss)
+                    .map(|(mixed, miss)| (mixed - miss / 10.0) / 0.9)
+                    .collect();
                 ratios(&hits, alone)
             }
         })
@@ -152,7 +164,10 @@ mod tests {
     use crate::subject::Subject::{Floor, Lua, OpenFileCache, ProxyCache};
 
     fn figure(name: &str) -> &'static Figure {
-        FIGURES.iter().find(|figure| figure.name.starts_with(name)).unwrap()
+        FIGURES
+            .iter()
+            .find(|figure| figure.name.starts_with(name))
+            .unwrap()
     }
 
     fn ledger(rounds: &[(Key, &[f64])]) -> Ledger {
@@ -170,10 +185,19 @@ mod tests {
             (own(Hits(1), Cpu), &[11.0, 10.5, 30.0]),
             (Key(Floor, Hits(1), Cpu), &[10.0, 10.0, 20.0]),
         ]);
-        let expected = Outcome::Measured { median: 1.1, least: 1.05, most: 1.5, rounds: 3, met: true };
+        let expected = Outcome::Measured {
+            median: 1.1,
+            least: 1.05,
+            most: 1.5,
+            rounds: 3,
+            met: true,
+        };
         assert_eq!(figure.outcome(&ledger), expected);
         ledger.fault(Floor, Hits(1), "3 answers were refused");
-        assert_eq!(figure.outcome(&ledger), Outcome::Void("3 answers were refused".to_owned()));
+        assert_eq!(
+            figure.outcome(&ledger),
+            Outcome::Void("3 answers were refused".to_owned())
+        );
         assert_eq!(figure.outcome(&Ledger::default()), Outcome::NotMeasured);
     }
 
@@ -185,7 +209,13 @@ mod tests {
             (Key(OpenFileCache, Load::Paced, P99), &[200.0, 200.0, 80.0]),
             (Key(Lua, Load::Paced, P99), &[300.0, 300.0, 300.0]),
         ]);
-        let expected = Outcome::Measured { median: 0.5, least: 0.5, most: 1.25, rounds: 3, met: true };
+        let expected = Outcome::Measured {
+            median: 0.5,
+            least: 0.5,
+            most: 1.25,
+            rounds: 3,
+            met: true,
+        };
         assert_eq!(figure("p99").outcome(&ledger), expected);
     }
 
@@ -196,7 +226,13 @@ mod tests {
             (own(Load::FullMixed, Cpu), &[13.5]),
             (own(Load::FullMisses, Cpu), &[45.0]),
         ]);
-        let expected = Outcome::Measured { median: 1.0, least: 1.0, most: 1.0, rounds: 1, met: true };
+        let expected = Outcome::Measured {
+            median: 1.0,
+            least: 1.0,
+            most: 1.0,
+            rounds: 1,
+            met: true,
+        };
         assert_eq!(figure("full cache: a hit").outcome(&ledger), expected);
     }
 
@@ -204,9 +240,18 @@ mod tests {
     fn figure_is_met_up_to_its_target() {
         assert!(AtMost(1.2).is_met(1.2) && !AtMost(1.2).is_met(1.21));
         assert!(AtLeast(0.85).is_met(0.85) && !AtLeast(0.85).is_met(0.84));
-        assert_eq!((AtMost(2.0).used(1.0), AtLeast(0.5).used(1.0)), (Some(0.5), Some(0.5)));
-        assert_eq!((AtMost(0.0).used(0.0), AtMost(0.0).used(0.5)), (Some(1.0), Some(1.5)));
-        assert_eq!((Reach::Open.is_met(9.0), Reach::Open.used(9.0)), (true, None));
+        assert_eq!(
+            (AtMost(2.0).used(1.0), AtLeast(0.5).used(1.0)),
+            (Some(0.5), Some(0.5))
+        );
+        assert_eq!(
+            (AtMost(0.0).used(0.0), AtMost(0.0).used(0.5)),
+            (Some(1.0), Some(1.5))
+        );
+        assert_eq!(
+            (Reach::Open.is_met(9.0), Reach::Open.used(9.0)),
+            (true, None)
+        );
     }
 
     #[test]

@@ -69,25 +69,40 @@ pub(crate) fn run(port: u16, rate: f64, stop: &AtomicBool) -> Result<Flooded> {
         }
         flood.receive(due.saturating_duration_since(Instant::now()))?;
     }
-    Ok(Flooded { elapsed: start.elapsed(), ..flood.flooded })
+    Ok(Flooded {
+        elapsed: start.elapsed(),
+        ..flood.flooded
+    })
 }
 
 impl Flood {
     fn new(port: u16) -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC).tried("epoll")?;
-        let connections =
-            (0..CONNECTIONS).map(|number| connect(port, number, &epoll)).collect::<Result<Vec<_>>>()?;
+        let connections = (0..CONNECTIONS)
+            .map(|number| connect(port, number, &epoll))
+            .collect::<Result<Vec<_>>>()?;
         let batches = (0..BATCHES).map(batch).collect();
         let idle = (0..CONNECTIONS).collect();
-        Ok(Self { port, epoll, connections, idle, batches, sent: 0, flooded: Flooded::default() })
+        Ok(Self {
+            port,
+            epoll,
+            connections,
+            idle,
+            batches,
+            sent: 0,
+            flooded: Flooded::default(),
+        })
     }
 
     /// Sends a batch, if a connection is free.
     fn send(&mut self) -> Result<bool> {
-        let Some(number) = self.idle.pop() else { return Ok(false) };
+        let Some(number) = self.idle.pop() else {
+            return Ok(false);
+        };
         let batch = usize::try_from(self.sent % BATCHES as u64).unwrap_or_default();
         self.sent += 1;
-        let (Some(connection), Some(batch)) = (self.connections.get_mut(number), self.batches.get(batch))
+        let (Some(connection), Some(batch)) =
+            (self.connections.get_mut(number), self.batches.get(batch))
         else {
             return Ok(false);
         };
@@ -101,7 +116,11 @@ impl Flood {
 
     /// Waits for answers, so long at most.
     fn receive(&mut self, longest: Duration) -> Result<()> {
-        let longest = if self.idle.is_empty() { Duration::from_millis(100) } else { longest };
+        let longest = if self.idle.is_empty() {
+            Duration::from_millis(100)
+        } else {
+            longest
+        };
         let pause = Timespec::try_from(longest).tried("a pause")?;
         let mut events = Vec::with_capacity(CONNECTIONS);
         match epoll::wait(&self.epoll, spare_capacity(&mut events), Some(&pause)) {
@@ -115,11 +134,15 @@ impl Flood {
     }
 
     fn read(&mut self, number: usize) -> Result<()> {
-        let Some(connection) = self.connections.get_mut(number) else { return Ok(()) };
+        let Some(connection) = self.connections.get_mut(number) else {
+            return Ok(());
+        };
         let mut chunk = [0; 8192];
         match connection.stream.read(&mut chunk) {
             Ok(length @ 1..) => {
-                connection.received.extend_from_slice(chunk.get(..length).unwrap_or_default());
+                connection
+                    .received
+                    .extend_from_slice(chunk.get(..length).unwrap_or_default());
                 let awaited = connection.awaited;
                 connection.count(&mut self.flooded);
                 if awaited > 0 && connection.awaited == 0 {
@@ -127,7 +150,11 @@ impl Flood {
                 }
                 Ok(())
             }
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => Ok(()),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                Ok(())
+            }
             Ok(_) | Err(_) => self.replace(number),
         }
     }
@@ -170,7 +197,11 @@ fn connect(port: u16, number: usize, epoll: &OwnedFd) -> Result<Connection> {
     stream.set_nonblocking(true).tried("a socket")?;
     let data = epoll::EventData::new_u64(number as u64);
     epoll::add(epoll, &stream, data, epoll::EventFlags::IN).tried("epoll")?;
-    Ok(Connection { stream, received: Vec::new(), awaited: 0 })
+    Ok(Connection {
+        stream,
+        received: Vec::new(),
+        awaited: 0,
+    })
 }
 
 /// A caller that is known, each time with another wrong secret.
@@ -198,12 +229,26 @@ mod tests {
         let other = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
         let (mut flooded, (stream, _server)) = (Flooded::default(), pair());
         let received = [&refused[..], &other[..], &refused[..20]].concat();
-        let mut connection = Connection { stream, received, awaited: 8 };
+        let mut connection = Connection {
+            stream,
+            received,
+            awaited: 8,
+        };
         connection.count(&mut flooded);
-        assert_eq!((flooded.refused, flooded.other, connection.awaited), (1, 1, 6));
+        assert_eq!(
+            (flooded.refused, flooded.other, connection.awaited),
+            (1, 1, 6)
+        );
         connection.received.extend_from_slice(&refused[20..]);
         connection.count(&mut flooded);
-        assert_eq!((flooded.refused, connection.awaited, connection.received.len()), (2, 5, 0));
+        assert_eq!(
+            (
+                flooded.refused,
+                connection.awaited,
+                connection.received.len()
+            ),
+            (2, 5, 0)
+        );
     }
 
     fn pair() -> (TcpStream, TcpStream) {
@@ -215,7 +260,10 @@ mod tests {
     #[test]
     fn secrets_of_a_batch_are_distinct() {
         let text = String::from_utf8((0..BATCHES).flat_map(batch).collect()).unwrap();
-        let mut shown: Vec<_> = text.lines().filter(|line| line.starts_with("Authorization")).collect();
+        let mut shown: Vec<_> = text
+            .lines()
+            .filter(|line| line.starts_with("Authorization"))
+            .collect();
         assert_eq!(shown.len(), BATCHES * PIPELINED);
         shown.sort_unstable();
         shown.dedup();

@@ -27,13 +27,22 @@ pub(crate) fn run(lab: &Lab, port: u16, frame: &[u8], seconds: u64) -> Result<Su
     let data = folder.join("data");
     fs::write(&data, frame).tried(data.display())?;
     let mut command = Command::new("h2load");
-    command.args(["-t2", "-c64", "-m1", &format!("-D{seconds}"), "-d"]).arg(data);
+    command
+        .args(["-t2", "-c64", "-m1", &format!("-D{seconds}"), "-d"])
+        .arg(data);
     command.args(["-H", "content-type: application/grpc", "-H", "te: trailers"]);
-    command.args(["-H", &format!("{PROXY}: {BASIC}"), &format!("http://127.0.0.1:{port}/{CHECK}")]);
+    command.args([
+        "-H",
+        &format!("{PROXY}: {BASIC}"),
+        &format!("http://127.0.0.1:{port}/{CHECK}"),
+    ]);
     let mut process = Process::start(&command, &folder.join("log"))?;
-    process.wait(Duration::from_secs(seconds + 60)).map_err(|why| Failure::new(format!("h2load: {why}")))?;
+    process
+        .wait(Duration::from_secs(seconds + 60))
+        .map_err(|why| Failure::new(format!("h2load: {why}")))?;
     let summary = parse(&process.output());
-    let summary = summary.ok_or_else(|| Failure::new(format!("h2load said: {}", process.last_words())));
+    let summary =
+        summary.ok_or_else(|| Failure::new(format!("h2load said: {}", process.last_words())));
     drop(process);
     let _ = fs::remove_dir_all(folder);
     summary
@@ -42,7 +51,10 @@ pub(crate) fn run(lab: &Lab, port: u16, frame: &[u8], seconds: u64) -> Result<Su
 fn parse(output: &str) -> Option<Summary> {
     let line = |name: &str| output.lines().find_map(|line| line.strip_prefix(name));
     let count = |text: &str, what: &str| {
-        let part = text.split(", ").map(str::trim).find_map(|part| part.strip_suffix(what))?;
+        let part = text
+            .split(", ")
+            .map(str::trim)
+            .find_map(|part| part.strip_suffix(what))?;
         part.trim().parse::<u64>().ok()
     };
     let requests = line("requests:")?;
@@ -55,7 +67,11 @@ fn parse(output: &str) -> Option<Summary> {
     // "1.50MB (1572864) data": the number that is exact.
     let (_, data) = traffic.rsplit_once('(')?;
     let data = data.strip_suffix(") data")?.parse().ok()?;
-    Some(Summary { requests: count(statuses, "2xx")?, failed: failed.max(others), data })
+    Some(Summary {
+        requests: count(statuses, "2xx")?,
+        failed: failed.max(others),
+        data,
+    })
 }
 
 #[cfg(test)]
@@ -63,13 +79,19 @@ mod tests {
     use super::*;
 
     const OUTPUT: &str = "finished in 3.00s, 30123.33 req/s, 21.50MB/s\n\
-        requests: 90370 total, 90434 started, 90370 done, 90368 succeeded, 2 failed, 0 errored, 0 timeout\n\
+        requests: 90370 total, 90434 started, 90370 done, 90368 succeeded, 2 failed, 0 errored, 0 \
+        timeout\n\
         status codes: 90368 2xx, 0 3xx, 2 4xx, 0 5xx\n\
-        traffic: 64.50MB (67633152) total, 2.10MB (2202009) headers (space savings 92.31%), 60.00MB (62914560) data\n";
+        traffic: 64.50MB (67633152) total, 2.10MB (2202009) headers (space savings 92.31%), \
+        60.00MB (62914560) data\n";
 
     #[test]
     fn report_is_read() {
-        let expected = Summary { requests: 90_368, failed: 2, data: 62_914_560 };
+        let expected = Summary {
+            requests: 90_368,
+            failed: 2,
+            data: 62_914_560,
+        };
         assert_eq!(parse(OUTPUT), Some(expected));
     }
 

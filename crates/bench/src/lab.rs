@@ -38,7 +38,9 @@ impl Lab {
         let own = std::env::current_exe().tried("cannot find the path of this program")?;
         let introspectd = own.with_file_name("introspectd");
         if !introspectd.is_file() {
-            return Err(Failure::new("introspectd is not built; run `cargo xtask bench`"));
+            return Err(Failure::new(
+                "introspectd is not built; run `cargo xtask bench`",
+            ));
         }
         for program in ["nginx", "wrk", "h2load", "openssl"] {
             if !is_installed(program) {
@@ -47,13 +49,24 @@ impl Lab {
             }
         }
         let memory = Path::new("/dev/shm");
-        let place = if memory.is_dir() { memory.to_owned() } else { std::env::temp_dir() };
+        let place = if memory.is_dir() {
+            memory.to_owned()
+        } else {
+            std::env::temp_dir()
+        };
         sweep(&place);
         let folder = place.join(format!("{FOLDERS}{}", std::process::id()));
         fs::create_dir(&folder).tried(folder.display())?;
         let _ = FOLDER.set(folder.clone());
         let (rounds, seconds) = if scope.quick { (2, 2) } else { (7, 3) };
-        Ok(Self { introspectd, rounds, seconds, quick: scope.quick, folder, names: AtomicU32::new(0) })
+        Ok(Self {
+            introspectd,
+            rounds,
+            seconds,
+            quick: scope.quick,
+            folder,
+            names: AtomicU32::new(0),
+        })
     }
 
     /// A new, empty one.
@@ -90,8 +103,10 @@ pub(crate) fn clear() {
 fn sweep(place: &Path) {
     for entry in fs::read_dir(place).into_iter().flatten().flatten() {
         let name = entry.file_name();
-        let process =
-            name.to_str().and_then(|name| name.strip_prefix(FOLDERS)).filter(|id| id.parse::<u32>().is_ok());
+        let process = name
+            .to_str()
+            .and_then(|name| name.strip_prefix(FOLDERS))
+            .filter(|id| id.parse::<u32>().is_ok());
         if process.is_some_and(|id| !Path::new("/proc").join(id).exists()) {
             let _ = fs::remove_dir_all(entry.path());
         }
@@ -106,35 +121,34 @@ fn is_installed(program: &str) -> bool {
 /// The fake authorization server, running.
 pub(crate) struct Authority {
     pub(crate) port: u16,
-    _process: Process,
+    process: Process,
 }
 
 impl Authority {
-    /// Starts one that gives way to every other process: for loads in which the work at the authority is not what
-    /// is measured, and which would be on another machine.
+    /// Starts one that gives way to every other process: for loads in which the work at the
+    /// authority is not what is measured, and which would be on another machine.
     pub(crate) fn start_aside(lab: &Lab) -> Result<Self> {
-        // A process inherits the priority of the thread that starts it.
-        let started = std::thread::scope(|scope| {
-            scope
-                .spawn(|| {
-                    crate::process::give_way();
-                    Self::start(lab)
-                })
-                .join()
-        });
-        started.unwrap_or_else(|_| Err(Failure::new("the thread that starts the authority failed")))
+        let authority = Self::start(lab)?;
+        crate::process::let_give_way(authority.process.id());
+        Ok(authority)
     }
 
     pub(crate) fn start(lab: &Lab) -> Result<Self> {
         let port = free_port()?;
-        let mut process = Process::start(&role("authority", port)?, &lab.folder("authority")?.join("log"))?;
+        let mut process = Process::start(
+            &role("authority", port)?,
+            &lab.folder("authority")?.join("log"),
+        )?;
         wait_until_open(port, &mut process)?;
-        Ok(Self { port, _process: process })
+        Ok(Self { port, process })
     }
 
     /// Number of requests about a token.
     pub(crate) fn count(&self) -> Result<u64> {
-        self.say("GET /count")?.trim().parse().tried("the authority's count")
+        self.say("GET /count")?
+            .trim()
+            .parse()
+            .tried("the authority's count")
     }
 
     pub(crate) fn delay(&self, milliseconds: u64) -> Result<()> {
@@ -142,14 +156,22 @@ impl Authority {
     }
 
     fn say(&self, what: &str) -> Result<String> {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).tried("the authority")?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).tried("the authority")?;
-        let request =
-            format!("{what} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).tried("the authority")?;
+        let mut stream =
+            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).tried("the authority")?;
+        stream
+            .set_read_timeout(Some(Duration::from_secs(5)))
+            .tried("the authority")?;
+        let request = format!(
+            "{what} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        stream
+            .write_all(request.as_bytes())
+            .tried("the authority")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).tried("the authority")?;
-        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned());
+        let body = answer
+            .split_once("\r\n\r\n")
+            .map(|(_, body)| body.to_owned());
         body.ok_or_else(|| Failure::new("the authority sent no answer"))
     }
 }

@@ -105,7 +105,9 @@ impl Ledger {
 
     /// Makes void whatever is computed from this. The first reason stays.
     pub(crate) fn fault(&mut self, subject: Subject, load: Load, why: impl Into<String>) {
-        self.faults.entry((subject, load)).or_insert_with(|| why.into());
+        self.faults
+            .entry((subject, load))
+            .or_insert_with(|| why.into());
     }
 
     /// The rounds, none if it was not measured; or why they are void.
@@ -119,8 +121,13 @@ impl Ledger {
 
     /// Subjects and loads without faults.
     pub(crate) fn driven(&self) -> impl Iterator<Item = (Load, Subject)> {
-        let rates = self.rounds.keys().filter(|Key(_, _, metric)| *metric == Metric::Rate);
-        let mut driven: Vec<_> = rates.map(|Key(subject, load, _)| (*load, *subject)).collect();
+        let rates = self
+            .rounds
+            .keys()
+            .filter(|Key(_, _, metric)| *metric == Metric::Rate);
+        let mut driven: Vec<_> = rates
+            .map(|Key(subject, load, _)| (*load, *subject))
+            .collect();
         driven.retain(|(load, subject)| !self.faults.contains_key(&(*subject, *load)));
         driven.sort();
         driven.into_iter()
@@ -142,6 +149,9 @@ mod tests {
         ledger.fault(Subject::Lua, Load::Hits(1), "first");
         ledger.fault(Subject::Lua, Load::Hits(1), "second");
         assert_eq!(ledger.rounds(key), Err("first"));
-        assert_eq!(ledger.rounds(Key(Subject::Lua, Load::Hits(2), Metric::Cpu)), Ok(&[][..]));
+        assert_eq!(
+            ledger.rounds(Key(Subject::Lua, Load::Hits(2), Metric::Cpu)),
+            Ok(&[][..])
+        );
     }
 }

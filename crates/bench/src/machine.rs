@@ -13,24 +13,45 @@ pub(crate) fn describe(lab: &Lab) -> Vec<(String, String)> {
     let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
     let processor = field(&read("/proc/cpuinfo"), "model name").unwrap_or_default();
     let memory = field(&read("/proc/meminfo"), "MemTotal").unwrap_or_default();
-    let memory =
-        memory.split(' ').next().and_then(|kibibytes| kibibytes.parse::<u64>().ok()).unwrap_or_default();
-    let system = field(&read("/etc/os-release").replace('=', ":"), "PRETTY_NAME").unwrap_or_default();
+    let memory = memory
+        .split(' ')
+        .next()
+        .and_then(|kibibytes| kibibytes.parse::<u64>().ok())
+        .unwrap_or_default();
+    let system =
+        field(&read("/etc/os-release").replace('=', ":"), "PRETTY_NAME").unwrap_or_default();
     let packaged = |name| output_of("dpkg-query", &["--show", "--showformat=${Version}", name]);
     let rows = [
         ("processor", format!("{cores} × {processor}")),
         ("memory", format!("{} GiB", memory.div_ceil(1 << 20))),
         (
             "system",
-            format!("{}, Linux {}", system.trim_matches('"'), read("/proc/sys/kernel/osrelease").trim()),
+            format!(
+                "{}, Linux {}",
+                system.trim_matches('"'),
+                read("/proc/sys/kernel/osrelease").trim()
+            ),
         ),
-        ("introspectd", format!("{} ({})", output_of(&lab.introspectd, &["--version"]), commit())),
+        (
+            "introspectd",
+            format!(
+                "{} ({})",
+                output_of(&lab.introspectd, &["--version"]),
+                commit()
+            ),
+        ),
         ("hyper", locked("hyper")),
         ("tonic", locked("tonic")),
         ("rustc", output_of("rustc", &["--version"])),
-        ("nginx", output_of("nginx", &["-v"]).replace("nginx version: ", "")),
+        (
+            "nginx",
+            output_of("nginx", &["-v"]).replace("nginx version: ", ""),
+        ),
         ("nginx's Lua module", packaged("libnginx-mod-http-lua")),
-        ("nginx's JavaScript module", packaged("libnginx-mod-http-js")),
+        (
+            "nginx's JavaScript module",
+            packaged("libnginx-mod-http-js"),
+        ),
         ("h2load", output_of("h2load", &["--version"])),
         ("wrk", output_of("wrk", &["--version"])),
     ];
@@ -41,15 +62,35 @@ pub(crate) fn describe(lab: &Lab) -> Vec<(String, String)> {
 fn commit() -> String {
     let folder = env!("CARGO_MANIFEST_DIR");
     let hash = output_of("git", &["-C", folder, "rev-parse", "--short", "HEAD"]);
-    let changes = output_of("git", &["-C", folder, "status", "--porcelain", "--untracked-files=no"]);
-    if changes.is_empty() { hash } else { format!("{hash} and changes") }
+    let changes = output_of(
+        "git",
+        &[
+            "-C",
+            folder,
+            "status",
+            "--porcelain",
+            "--untracked-files=no",
+        ],
+    );
+    if changes.is_empty() {
+        hash
+    } else {
+        format!("{hash} and changes")
+    }
 }
 
 /// The first line that it prints, on either stream, whatever it exits with.
 fn output_of(program: impl AsRef<Path>, arguments: &[&str]) -> String {
-    let Ok(output) = Command::new(program.as_ref()).args(arguments).output() else { return String::new() };
+    let Ok(output) = Command::new(program.as_ref()).args(arguments).output() else {
+        return String::new();
+    };
     let text = [output.stdout, output.stderr].concat();
-    String::from_utf8_lossy(&text).lines().next().unwrap_or_default().trim().to_owned()
+    String::from_utf8_lossy(&text)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_owned()
 }
 
 fn read(file: &str) -> String {
@@ -66,7 +107,9 @@ fn field(text: &str, name: &str) -> Option<String> {
 
 /// The version of a dependency.
 fn locked(package: &str) -> String {
-    let (_, rest) = LOCK.split_once(&format!("name = \"{package}\"\nversion = \"")).unwrap_or_default();
+    let (_, rest) = LOCK
+        .split_once(&format!("name = \"{package}\"\nversion = \""))
+        .unwrap_or_default();
     rest.split('"').next().unwrap_or_default().to_owned()
 }
 
@@ -77,7 +120,10 @@ mod tests {
     #[test]
     fn fields_are_found_by_full_name() {
         let text = "model\t\t: 6\nmodel name\t: Some CPU @ 2.00GHz\nmodel name\t: Another\n";
-        assert_eq!(field(text, "model name").as_deref(), Some("Some CPU @ 2.00GHz"));
+        assert_eq!(
+            field(text, "model name").as_deref(),
+            Some("Some CPU @ 2.00GHz")
+        );
         assert_eq!(field(text, "name"), None);
     }
 

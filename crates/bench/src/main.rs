@@ -50,8 +50,10 @@ use crate::page::Page;
 const INTERRUPTED: i32 = 130;
 
 fn main() -> ExitCode {
-    let words: Vec<String> =
-        std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<String> = std::env::args_os()
+        .skip(1)
+        .map(|word| word.to_string_lossy().into_owned())
+        .collect();
     if let Some(played) = roles::play(&words) {
         return played;
     }
@@ -70,16 +72,24 @@ fn main() -> ExitCode {
 fn measure(scope: &Scope) -> Result<bool> {
     let lab = Lab::set_up(scope)?;
     let mut ledger = Ledger::default();
-    for group in Group::ALL.into_iter().filter(|group| scope.includes(*group)) {
+    for group in Group::ALL
+        .into_iter()
+        .filter(|group| scope.includes(*group))
+    {
         groups::run(group, &lab, &mut ledger);
     }
     let chosen = FIGURES.iter().filter(|figure| scope.includes(figure.group));
-    let results: Vec<(&'static Figure, Outcome)> =
-        chosen.map(|figure| (figure, figure.outcome(&ledger))).collect();
+    let results: Vec<(&'static Figure, Outcome)> = chosen
+        .map(|figure| (figure, figure.outcome(&ledger)))
+        .collect();
     let figures = table::figures(results.iter());
     let loads = table::loads(&ledger);
     let machine = machine::describe(&lab);
-    say(&format!("\n{}\n{}", table::plain(&figures), table::plain(&loads)));
+    say(&format!(
+        "\n{}\n{}",
+        table::plain(&figures),
+        table::plain(&loads)
+    ));
     for (what, is) in &machine {
         say(&format!("{what}: {is}"));
     }
@@ -118,14 +128,26 @@ fn write(name: &str, text: &str) -> Result<()> {
 /// Ctrl-C, `kill`, a closed terminal, or the end of what started us: nothing of ours stays.
 fn end_with_a_signal() -> Result<()> {
     let parent_ended = rustix::process::Signal::TERM;
-    rustix::process::set_parent_process_death_signal(Some(parent_ended)).tried("cannot follow the parent")?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().tried("no runtime")?;
+    rustix::process::set_parent_process_death_signal(Some(parent_ended))
+        .tried("cannot follow the parent")?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .tried("no runtime")?;
     let signals = runtime.block_on(async {
-        [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal)
+        [
+            SignalKind::interrupt(),
+            SignalKind::terminate(),
+            SignalKind::hangup(),
+        ]
+        .map(signal)
     });
     let [interrupt, terminate, hang_up] = signals;
-    let (mut interrupt, mut terminate, mut hang_up) =
-        (interrupt.tried("signals")?, terminate.tried("signals")?, hang_up.tried("signals")?);
+    let (mut interrupt, mut terminate, mut hang_up) = (
+        interrupt.tried("signals")?,
+        terminate.tried("signals")?,
+        hang_up.tried("signals")?,
+    );
     std::thread::spawn(move || {
         runtime.block_on(async {
             tokio::select! {

@@ -19,25 +19,47 @@ const LUA_SCRIPT: &str = include_str!("nginx/introspect.lua");
 const NJS_SCRIPT: &str = include_str!("nginx/check.js");
 
 /// Writes its configuration into the folder, and says how it is started.
-pub(crate) fn command(subject: Subject, port: u16, authority: u16, folder: &Path) -> Result<Command> {
+pub(crate) fn command(
+    subject: Subject,
+    port: u16,
+    authority: u16,
+    folder: &Path,
+) -> Result<Command> {
     let place = folder.to_string_lossy();
-    let descriptors = getrlimit(Resource::Nofile).maximum.unwrap_or(1 << 20).min(1 << 20);
+    let descriptors = getrlimit(Resource::Nofile)
+        .maximum
+        .unwrap_or(1 << 20)
+        .min(1 << 20);
     for (name, text) in [
-        ("nginx.conf", configuration(subject, &place, port, authority, descriptors)),
+        (
+            "nginx.conf",
+            configuration(subject, &place, port, authority, descriptors),
+        ),
         ("introspect.lua", LUA_SCRIPT.replace("@BASIC@", BASIC)),
         ("check.js", NJS_SCRIPT.to_owned()),
-        ("file.json", answer::active("file", 1_800_000_000, Reader::Peer)),
+        (
+            "file.json",
+            answer::active("file", 1_800_000_000, Reader::Peer),
+        ),
     ] {
         let file = folder.join(name);
         fs::write(&file, text).tried(file.display())?;
     }
     let mut command = Command::new("nginx");
     // Where Debian keeps its modules.
-    command.args(["-p", "/usr/share/nginx", "-c"]).arg(folder.join("nginx.conf"));
+    command
+        .args(["-p", "/usr/share/nginx", "-c"])
+        .arg(folder.join("nginx.conf"));
     Ok(command)
 }
 
-fn configuration(subject: Subject, folder: &str, port: u16, authority: u16, descriptors: u64) -> String {
+fn configuration(
+    subject: Subject,
+    folder: &str,
+    port: u16,
+    authority: u16,
+    descriptors: u64,
+) -> String {
     let (modules, rest): (&[&str], _) = match subject {
         Subject::Lua => (&["ndk_http", "ngx_http_lua"], LUA),
         Subject::Njs => (&["ngx_http_js"], NJS),
@@ -50,12 +72,17 @@ fn configuration(subject: Subject, folder: &str, port: u16, authority: u16, desc
         | Subject::QuickCache
         | Subject::Moka => (&[], PROXY_CACHE),
     };
-    let modules: Vec<String> =
-        modules.iter().map(|name| format!("load_module modules/{name}_module.so;")).collect();
+    let modules: Vec<String> = modules
+        .iter()
+        .map(|name| format!("load_module modules/{name}_module.so;"))
+        .collect();
     // Out of descriptors it would stop to accept.
     let kept_open = match subject {
         Subject::OpenFileCache | Subject::Njs => {
-            format!("open_file_cache max={} inactive=30m;", (descriptors / 4 * 3).min(150_000))
+            format!(
+                "open_file_cache max={} inactive=30m;",
+                (descriptors / 4 * 3).min(150_000)
+            )
         }
         Subject::ProxyCache
         | Subject::Lua
@@ -81,21 +108,30 @@ fn configuration(subject: Subject, folder: &str, port: u16, authority: u16, desc
 mod tests {
     use super::*;
 
-    const ALL: [Subject; 4] = [Subject::ProxyCache, Subject::OpenFileCache, Subject::Lua, Subject::Njs];
+    const ALL: [Subject; 4] = [
+        Subject::ProxyCache,
+        Subject::OpenFileCache,
+        Subject::Lua,
+        Subject::Njs,
+    ];
 
     #[test]
     fn template_is_fully_filled() {
         for subject in ALL {
             let configuration = configuration(subject, "/x", 1, 2, 20_000);
             assert!(!configuration.contains('@'), "{configuration}");
-            assert_eq!(configuration.matches('{').count(), configuration.matches('}').count());
+            assert_eq!(
+                configuration.matches('{').count(),
+                configuration.matches('}').count()
+            );
         }
     }
 
     #[test]
     fn files_are_kept_open_if_configured() {
-        let keeps =
-            |subject| configuration(subject, "/x", 1, 2, 20_000).contains("open_file_cache max=15000 ");
+        let keeps = |subject| {
+            configuration(subject, "/x", 1, 2, 20_000).contains("open_file_cache max=15000 ")
+        };
         assert_eq!(ALL.map(keeps), [false, true, false, true]);
     }
 }

@@ -21,11 +21,18 @@ pub(crate) fn spread(rounds: &[f64]) -> Option<(f64, f64)> {
 
 /// Each round of the one by the same round of the other: what moved the machine moved both.
 pub(crate) fn ratios(top: &[f64], bottom: &[f64]) -> Vec<f64> {
-    top.iter().zip(bottom).map(|(top, bottom)| top / bottom).collect()
+    top.iter()
+        .zip(bottom)
+        .map(|(top, bottom)| top / bottom)
+        .collect()
 }
 
 /// Truncates to a whole number; negative ones to zero.
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "this is what the cast does")]
+#[allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "this is what the cast does"
+)]
 pub(crate) fn whole(number: f64) -> u64 {
     number as u64
 }

@@ -28,7 +28,12 @@ impl Paced<'_> {
     /// One run of one subject, on 64 connections. A miss or an answer that is not active voids the
     /// load.
     pub(crate) fn once(&self, running: &Running, load: Load, ledger: &mut Ledger) -> Result<()> {
-        let Self { authority, prefix, tokens, rate } = *self;
+        let Self {
+            authority,
+            prefix,
+            tokens,
+            rate,
+        } = *self;
         let requests = whole(rate * SECONDS as f64);
         let plan = Plan {
             port: running.port,
@@ -58,10 +63,16 @@ impl Paced<'_> {
         let name = running.subject.name();
         let median = median.as_micros();
         let p99 = p99.as_micros();
-        crate::output::print_status(&format!("  {load:?}  {name:<35} p50 {median:>6} µs  p99 {p99:>6} µs"));
+        crate::output::print_status(&format!(
+            "  {load:?}  {name:<35} p50 {median:>6} µs  p99 {p99:>6} µs"
+        ));
         let right = report.all_active(requests).and_then(|()| {
             let fault = || Failure::new(format!("asked the authority {asked} times"));
-            if asked <= max_requests(load, requests) { Ok(()) } else { Err(fault()) }
+            if asked <= max_requests(load, requests) {
+                Ok(())
+            } else {
+                Err(fault())
+            }
         });
         if let Err(fault) = right {
             ledger.fault(running.subject, load, format!("{name}: {fault}"));
@@ -71,9 +82,12 @@ impl Paced<'_> {
 }
 
 /// Most requests to the authority that a run of hits may cause. A purge may also cover a fact whose
-/// claim has the same hash of 24 bits: of 20,000 tokens and some 2,500 purges that is three of them.
+/// claim has the same hash of 24 bits: of 20,000 tokens and some 2,500 purges that is three of
+/// them.
 fn max_requests(load: Load, requests: u64) -> u64 {
-    let is_purged =
-        matches!(load, Load::Beside(Disturbance::Quiet | Disturbance::Revocations | Disturbance::Purges));
+    let is_purged = matches!(
+        load,
+        Load::Beside(Disturbance::Quiet | Disturbance::Revocations | Disturbance::Purges)
+    );
     if is_purged { requests / 2000 } else { 0 }
 }

@@ -14,11 +14,28 @@ pub(crate) struct Page<'a> {
 
 impl Page<'_> {
     pub(crate) fn render(&self) -> String {
-        let Self { machine, figures, loads, rounds, seconds, plotted } = self;
-        let command = if *plotted { "cargo xtask bench --plot" } else { "cargo xtask bench" };
-        let plot =
-            if *plotted { "\n![How much of its reach each figure uses](benchmarks.svg)\n" } else { "" };
-        let machine: String = machine.iter().map(|(what, is)| format!("| {what} | {is} |\n")).collect();
+        let Self {
+            machine,
+            figures,
+            loads,
+            rounds,
+            seconds,
+            plotted,
+        } = self;
+        let command = if *plotted {
+            "cargo xtask bench --plot"
+        } else {
+            "cargo xtask bench"
+        };
+        let plot = if *plotted {
+            "\n![How much of its reach each figure uses](benchmarks.svg)\n"
+        } else {
+            ""
+        };
+        let machine: String = machine
+            .iter()
+            .map(|(what, is)| format!("| {what} | {is} |\n"))
+            .collect();
         let figures = markdown(figures);
         let loads = markdown(loads);
         format!(
@@ -29,9 +46,12 @@ Written by `{command}`, which repeats it. Do not edit: change `crates/bench`.
 What each choice in the code gained: [hot path](hot-path.md).
 
 {figures}{plot}
-Medians of {rounds} rounds of {seconds} seconds. A ratio is taken within each round, in which the servers are driven one
-after the other, each round beginning with another one: what else moved the machine moved both sides. For hits, each
-round starts all of them anew. A p99 is that of three times as many rounds of 2 seconds. What is not a ratio of two
+Medians of {rounds} rounds of {seconds} seconds. A ratio is taken within each round, in which the \
+servers are driven one
+after the other, each round beginning with another one: what else moved the machine moved both \
+sides. For hits, each
+round starts all of them anew. A p99 is that of three times as many rounds of 2 seconds. What is \
+not a ratio of two
 servers was measured once or a few times: the column says how often.
 
 ## What each did
@@ -41,47 +61,77 @@ Medians. CPU is user and system time of all the server's processes, for each req
 {loads}
 ## How it was measured
 
-- Everything runs on one machine, on loopback, and shares its processors: requests/s is what is left beside the
-  client. CPU for each request is the steadier figure. At saturation p99 is that of busy processors, not of a server.
-- 64 keep-alive connections ask `POST /introspect` with HTTP Basic and a token of 43 bytes. Every answer has 489 bytes,
-  whoever gives it. Load comes from wrk; at a fixed arrival rate from a client of our own that counts from when a
-  request was due, not from when it could be sent (no coordinated omission). That rate is half of what the slowest nginx
+- Everything runs on one machine, on loopback, and shares its processors: requests/s is what is \
+left beside the
+  client. CPU for each request is the steadier figure. At saturation p99 is that of busy \
+  processors, not of a server.
+- 64 keep-alive connections ask `POST /introspect` with HTTP Basic and a token of 43 bytes. Every \
+answer has 489 bytes,
+  whoever gives it. Load comes from wrk; at a fixed arrival rate from a client of our own that \
+  counts from when a
+  request was due, not from when it could be sent (no coordinated omission). That rate is half of \
+  what the slowest nginx
   can do; the best nginx is the one whose p99 has the least median.
-- Every token is asked about before the clock starts, and each of those answers is checked to be active and whole.
-  While the clock runs, every answer's status is counted, the bytes are added up, and so are the questions that
-  reached the authorization server: a cached run that asks once is void, as is one with a single answer that is
+- Every token is asked about before the clock starts, and each of those answers is checked to be \
+active and whole.
+  While the clock runs, every answer's status is counted, the bytes are added up, and so are the \
+  questions that
+  reached the authorization server: a cached run that asks once is void, as is one with a single \
+  answer that is
   not 200.
-- **bare hyper**: hyper with two workers and one constant answer with the same bytes and headers: HTTP itself.
-- **introspectd**: the release binary, two workers, its default configuration but for `[cache] ttl = \"30m\"`, which the
-  peers have, too, and a `max_bytes` that holds the set where the default would not; one provider, one caller, and one
+- **bare hyper**: hyper with two workers and one constant answer with the same bytes and headers: \
+HTTP itself.
+- **introspectd**: the release binary, two workers, its default configuration but for `[cache] \
+ttl = \"30m\"`, which the
+  peers have, too, and a `max_bytes` that holds the set where the default would not; one \
+  provider, one caller, and one
   policy; where tokens are revoked, a caller and a provider for that.
-- **nginx**: two workers, no access log, cache files in memory, 30 minutes. `proxy_cache` of the POST with the caller's
-  credentials in its key; the same with `open_file_cache`; Lua with `lua_shared_dict`, kept until `exp`.
-- `/forward-auth` is asked by `GET`, with one of 1,000 tokens as `Authorization: Bearer`. introspectd's figure is the
-  decision alone: it knows the proxy, finds the token active, with the scope and the audience of the policy, and answers
-  the identity headers. nginx gets the same bytes, and its figure is the whole request, which is what `auth_request`
-  costs: njs looks at `active` in an answer that `proxy_cache` and `open_file_cache` keep under the token, and a file of
+- **nginx**: two workers, no access log, cache files in memory, 30 minutes. `proxy_cache` of the \
+POST with the caller's
+  credentials in its key; the same with `open_file_cache`; Lua with `lua_shared_dict`, kept until \
+  `exp`.
+- `/forward-auth` is asked by `GET`, with one of 1,000 tokens as `Authorization: Bearer`. \
+introspectd's figure is the
+  decision alone: it knows the proxy, finds the token active, with the scope and the audience of \
+  the policy, and answers
+  the identity headers. nginx gets the same bytes, and its figure is the whole request, which is \
+  what `auth_request`
+  costs: njs looks at `active` in an answer that `proxy_cache` and `open_file_cache` keep under \
+  the token, and a file of
   489 bytes is answered. What a proxy in front of introspectd spends is in neither.
 - Memory is the growth of the process (proportional set size), from after a few hundred tokens.
-- Revocations: a cache of 120,000 tokens, and hits on 100,000 of them at 10,000/s, in turns quiet, beside `DELETE`s of
-  records that their provider confirms, and beside purges of subjects, each of which one of the other tokens has. A
-  hash of 24 bits makes a purge mean another token now and then: one question in 2,000 may reach the authorization
-  server. They come 64 at once on connections of their own, every 50 ms or, where that is later, as soon as all are answered. Their
+- Revocations: a cache of 120,000 tokens, and hits on 100,000 of them at 10,000/s, in turns \
+quiet, beside `DELETE`s of
+  records that their provider confirms, and beside purges of subjects, each of which one of the \
+  other tokens has. A
+  hash of 24 bits makes a purge mean another token now and then: one question in 2,000 may reach \
+  the authorization
+  server. They come 64 at once on connections of their own, every 50 ms or, where that is later, \
+  as soon as all are answered. Their
   CPU is the server's, asked for nothing else.
-- Idle connections have asked once, got an active answer, and rested for five seconds. Memory is the growth of the
+- Idle connections have asked once, got an active answer, and rested for five seconds. Memory is \
+the growth of the
   resident set; what the kernel keeps for a socket is not in it.
-- Wrong secrets come on 64 connections of their own, eight requests at a time, each with another secret of a caller that
-  is known; `[log]` is at its default, and standard error a pipe that is read. Hits are on 100,000 tokens at 10,000/s.
+- Wrong secrets come on 64 connections of their own, eight requests at a time, each with another \
+secret of a caller that
+  is known; `[log]` is at its default, and standard error a pipe that is read. Hits are on \
+  100,000 tokens at 10,000/s.
   The same flood at bare hyper, in place of introspectd, shows what sharing the machine costs alone.
-- Clients that revoke or show wrong secrets run at the lowest priority (nice 19), as does the authorization server that
-  confirms revocations, since they would be on other machines; clients whose latency is measured do not.
-- Over gRPC h2load asks `Check` about one token, one call at a time on each of 64 connections, and shows no percentiles.
+- Clients that revoke or show wrong secrets run at the lowest priority (nice 19), as does the \
+authorization server that
+  confirms revocations, since they would be on other machines; clients whose latency is measured \
+  do not.
+- Over gRPC h2load asks `Check` about one token, one call at a time on each of 64 connections, \
+and shows no percentiles.
   Bare tonic is tonic's own server with a constant answer, which it had from introspectd.
-- Over TLS both have the same library (rustls) and a P-256 certificate, and connections stay open: what is measured is
+- Over TLS both have the same library (rustls) and a P-256 certificate, and connections stay \
+open: what is measured is
   records, not handshakes.
-- The caches alone hold entries as large as introspectd's, under keys that are hashes already, read by one thread that
+- The caches alone hold entries as large as introspectd's, under keys that are hashes already, \
+read by one thread that
   copies the body; each in a process of its own.
-- A full cache has `max_bytes = \"64MiB\"`. The cost of a hit among new tokens is that of the mixed load less a tenth of a
+- A full cache has `max_bytes = \"64MiB\"`. The cost of a hit among new tokens is that of the \
+mixed load less a tenth of a
   load of new tokens only.
 
 ## Machine and versions
@@ -102,10 +152,21 @@ mod tests {
         let rows = vec![vec!["figure".to_owned()]];
         let machine = [("cores".to_owned(), "2".to_owned())];
         let page = |plotted| {
-            Page { machine: &machine, figures: &rows, loads: &rows, rounds: 5, seconds: 8, plotted }.render()
+            Page {
+                machine: &machine,
+                figures: &rows,
+                loads: &rows,
+                rounds: 5,
+                seconds: 8,
+                plotted,
+            }
+            .render()
         };
         assert!(page(false).contains("`cargo xtask bench`") && !page(false).contains(".svg"));
-        assert!(page(true).contains("`cargo xtask bench --plot`") && page(true).contains("(benchmarks.svg)"));
+        assert!(
+            page(true).contains("`cargo xtask bench --plot`")
+                && page(true).contains("(benchmarks.svg)")
+        );
         assert!(page(false).ends_with("| cores | 2 |\n"));
     }
 }

@@ -17,11 +17,21 @@ pub(crate) fn svg(results: &[(&'static Figure, Outcome)]) -> String {
     let mut rows = String::new();
     let mut at = TOP;
     for (figure, outcome) in results {
-        let Outcome::Measured { median, least, most, met, .. } = outcome else { continue };
+        let Outcome::Measured {
+            median,
+            least,
+            most,
+            met,
+            ..
+        } = outcome
+        else {
+            continue;
+        };
         if figure.reach == Reach::Open {
             continue;
         }
-        let x = |value: f64| LEFT + FULL * figure.reach.used(value).unwrap_or_default().clamp(0.0, 1.6);
+        let x =
+            |value: f64| LEFT + FULL * figure.reach.used(value).unwrap_or_default().clamp(0.0, 1.6);
         let middle = at + ROW / 2.0;
         let colour = if *met { "#2a7f5f" } else { "#b5482f" };
         let name = escaped(figure.name);
@@ -29,8 +39,10 @@ pub(crate) fn svg(results: &[(&'static Figure, Outcome)]) -> String {
         let _ = write!(
             rows,
             "<text x=\"{label}\" y=\"{middle}\" text-anchor=\"end\">{name}</text>\n\
-             <rect x=\"{LEFT}\" y=\"{bar}\" width=\"{length:.1}\" height=\"14\" fill=\"{colour}\"/>\n\
-             <line x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{middle}\" y2=\"{middle}\" stroke=\"#222\"/>\n\
+             <rect x=\"{LEFT}\" y=\"{bar}\" width=\"{length:.1}\" height=\"14\" \
+             fill=\"{colour}\"/>\n\
+             <line x1=\"{from:.1}\" x2=\"{to:.1}\" y1=\"{middle}\" y2=\"{middle}\" \
+             stroke=\"#222\"/>\n\
              <text x=\"{end:.1}\" y=\"{middle}\">{value}</text>\n",
             label = LEFT - 8.0,
             bar = at + 5.0,
@@ -48,12 +60,15 @@ pub(crate) fn svg(results: &[(&'static Figure, Outcome)]) -> String {
          font-family=\"system-ui, sans-serif\" font-size=\"12\" dominant-baseline=\"middle\">\n\
          <rect width=\"{WIDTH}\" height=\"{height}\" fill=\"#fff\"/>\n\
          <text x=\"{line}\" y=\"16\" text-anchor=\"middle\">reach</text>\n{rows}\
-         <line x1=\"{line}\" x2=\"{line}\" y1=\"28\" y2=\"{at}\" stroke=\"#222\" stroke-dasharray=\"4 3\"/>\n</svg>\n"
+         <line x1=\"{line}\" x2=\"{line}\" y1=\"28\" y2=\"{at}\" stroke=\"#222\" \
+         stroke-dasharray=\"4 3\"/>\n</svg>\n"
     )
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }
 
 #[cfg(test)]
@@ -64,9 +79,18 @@ mod tests {
     #[test]
     fn bar_ends_at_the_line_of_a_used_up_target() {
         let figure = FIGURES.first().unwrap();
-        let outcome = Outcome::Measured { median: 1.1, least: 0.55, most: 9.0, rounds: 5, met: true };
+        let outcome = Outcome::Measured {
+            median: 1.1,
+            least: 0.55,
+            most: 9.0,
+            rounds: 5,
+            met: true,
+        };
         let picture = svg(&[(figure, outcome), (figure, Outcome::NotMeasured)]);
-        assert!(picture.contains("width=\"260.0\" height=\"14\" fill=\"#2a7f5f\""), "{picture}");
+        assert!(
+            picture.contains("width=\"260.0\" height=\"14\" fill=\"#2a7f5f\""),
+            "{picture}"
+        );
         // What is far beyond stays in the picture.
         assert!(picture.contains("x1=\"530.0\" x2=\"816.0\""), "{picture}");
         assert_eq!(picture.matches("<rect x=").count(), 1);

@@ -4,7 +4,7 @@
 //! [`end_all`] when a signal ends the program. Against a kill that cannot be caught, the system
 //! tells it (see the role `guard`).
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,10 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, nice, setrlimit};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, nice, setpriority_process,
+    setrlimit,
+};
 
 use crate::failure::{Failure, Result, Tried};
 
@@ -48,10 +51,17 @@ impl Process {
     pub(crate) fn start_piped(command: &Command, log: &Path) -> Result<Self> {
         let mut command = guarded(command)?;
         let file = File::create(log).tried(log.display())?;
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .process_group(0);
         let mut process = Self::spawn(command, log)?;
-        let errors =
-            process.child.stderr.take().ok_or_else(|| Failure::new("standard error is not piped"))?;
+        let errors = process
+            .child
+            .stderr
+            .take()
+            .ok_or_else(|| Failure::new("standard error is not piped"))?;
         let pipe = Arc::clone(&process.pipe);
         std::thread::spawn(move || pipe.drain(errors, file));
         Ok(process)
@@ -61,7 +71,11 @@ impl Process {
     pub(crate) fn start_bare(mut command: Command, log: &Path) -> Result<Self> {
         let file = File::create(log).tried(log.display())?;
         let errors = file.try_clone().tried(log.display())?;
-        command.stdin(Stdio::null()).stdout(file).stderr(errors).process_group(0);
+        command
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(errors)
+            .process_group(0);
         Self::spawn(command, log)
     }
 
@@ -71,7 +85,12 @@ impl Process {
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         let group = group.ok_or_else(|| Failure::new(format!("{program} has no process id")))?;
         groups(|groups| groups.push(group));
-        Ok(Self { child, group, log: log.to_owned(), pipe: Arc::default() })
+        Ok(Self {
+            child,
+            group,
+            log: log.to_owned(),
+            pipe: Arc::default(),
+        })
     }
 
     pub(crate) fn id(&self) -> u32 {
@@ -89,7 +108,10 @@ impl Process {
             match self.child.try_wait().tried("cannot wait for a process")? {
                 Some(status) => return Ok(status),
                 None if Instant::now() > end => {
-                    return Err(Failure::new(format!("still running after {} s", timeout.as_secs())));
+                    return Err(Failure::new(format!(
+                        "still running after {} s",
+                        timeout.as_secs()
+                    )));
                 }
                 None => std::thread::sleep(Duration::from_millis(5)),
             }
@@ -133,7 +155,10 @@ impl Pipe {
 fn guarded(command: &Command) -> Result<Command> {
     let own = std::env::current_exe().tried("cannot find the path of this program")?;
     let mut guarded = Command::new(own);
-    guarded.arg("guard").arg(command.get_program()).args(command.get_args());
+    guarded
+        .arg("guard")
+        .arg(command.get_program())
+        .args(command.get_args());
     for (name, value) in command.get_envs() {
         match value {
             Some(value) => guarded.env(name, value),
@@ -150,16 +175,38 @@ pub(crate) fn give_way() {
     let _ = nice(19);
 }
 
+/// Lets every other thread go before those of another process, which runs already.
+pub(crate) fn let_give_way(process: u32) {
+    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else {
+        return;
+    };
+    for thread in threads.flatten() {
+        let number = thread.file_name().to_string_lossy().parse().ok();
+        // Refused or not: without it the process costs more.
+        let _ = number
+            .and_then(Pid::from_raw)
+            .map(|thread| setpriority_process(Some(thread), 19));
+    }
+}
+
 /// Raises the limit of descriptors, of this process and of those that it starts, as far as the
 /// system allows.
 pub(crate) fn allow_descriptors(wanted: u64) -> Result<()> {
     let limit = getrlimit(Resource::Nofile);
     if limit.maximum.is_some_and(|most| most < wanted) {
         let most = limit.maximum.unwrap_or_default();
-        return Err(Failure::new(format!("{wanted} descriptors are needed, and {most} are allowed")));
+        return Err(Failure::new(format!(
+            "{wanted} descriptors are needed, and {most} are allowed"
+        )));
     }
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })
-        .tried("cannot raise the limit of descriptors")
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    )
+    .tried("cannot raise the limit of descriptors")
 }
 
 impl Drop for Process {
@@ -193,7 +240,8 @@ mod tests {
 
     #[test]
     fn dropped_process_has_ended() {
-        let log = std::env::temp_dir().join(format!("introspectd-bench-test-{}", std::process::id()));
+        let log =
+            std::env::temp_dir().join(format!("introspectd-bench-test-{}", std::process::id()));
         let mut command = Command::new("sleep");
         command.arg("60");
         let mut process = Process::start_bare(command, &log).unwrap();

@@ -9,7 +9,8 @@ use crate::process::Process;
 
 /// Command that runs this program in a role.
 pub(crate) fn role(name: &str, port: u16) -> Result<Command> {
-    let mut command = Command::new(std::env::current_exe().tried("cannot find the path of this program")?);
+    let mut command =
+        Command::new(std::env::current_exe().tried("cannot find the path of this program")?);
     command.arg(name).arg(port.to_string());
     Ok(command)
 }
@@ -24,10 +25,16 @@ pub(crate) fn wait_until_open(port: u16, process: &mut Process) -> Result<()> {
     let end = Instant::now() + Duration::from_secs(10);
     while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
         if process.has_ended() {
-            return Err(Failure::new(format!("exited at startup: {}", process.last_words())));
+            return Err(Failure::new(format!(
+                "exited at startup: {}",
+                process.last_words()
+            )));
         }
         if Instant::now() > end {
-            return Err(Failure::new(format!("accepts no connections: {}", process.last_words())));
+            return Err(Failure::new(format!(
+                "accepts no connections: {}",
+                process.last_words()
+            )));
         }
         std::thread::sleep(Duration::from_millis(2));
     }

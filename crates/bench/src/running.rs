@@ -36,14 +36,34 @@ pub(crate) struct Room {
 
 impl Room {
     /// `[cache] max_bytes` by default.
-    pub(crate) const DEFAULT: Self =
-        Self { mebibytes: 256, operated: false, piped: false, tls: false, grpc: false };
+    pub(crate) const DEFAULT: Self = Self {
+        mebibytes: 256,
+        operated: false,
+        piped: false,
+        tls: false,
+        grpc: false,
+    };
     /// More than any set needs.
-    pub(crate) const AMPLE: Self = Self { mebibytes: 4096, ..Self::DEFAULT };
-    pub(crate) const OPERATED: Self = Self { operated: true, ..Self::DEFAULT };
-    pub(crate) const PIPED: Self = Self { piped: true, ..Self::DEFAULT };
-    pub(crate) const GRPC: Self = Self { grpc: true, ..Self::DEFAULT };
-    pub(crate) const TLS: Self = Self { tls: true, ..Self::DEFAULT };
+    pub(crate) const AMPLE: Self = Self {
+        mebibytes: 4096,
+        ..Self::DEFAULT
+    };
+    pub(crate) const OPERATED: Self = Self {
+        operated: true,
+        ..Self::DEFAULT
+    };
+    pub(crate) const PIPED: Self = Self {
+        piped: true,
+        ..Self::DEFAULT
+    };
+    pub(crate) const GRPC: Self = Self {
+        grpc: true,
+        ..Self::DEFAULT
+    };
+    pub(crate) const TLS: Self = Self {
+        tls: true,
+        ..Self::DEFAULT
+    };
 }
 
 /// A subject that answers.
@@ -64,15 +84,31 @@ impl Running {
     pub(crate) fn start(lab: &Lab, subject: Subject, authority: u16, room: Room) -> Result<Self> {
         let port = free_port()?;
         let folder = lab.folder(subject.name())?;
-        let tls = if room.tls { Some(TlsListener::create(&folder)?) } else { None };
+        let tls = if room.tls {
+            Some(TlsListener::create(&folder)?)
+        } else {
+            None
+        };
         let grpc = if room.grpc { Some(free_port()?) } else { None };
         let command = match subject {
             Subject::Floor => floor(port, tls.as_ref())?,
-            Subject::Introspectd => {
-                introspectd(lab, port, authority, room, Beside { tls: tls.as_ref(), grpc }, &folder)?
-            }
+            Subject::Introspectd => introspectd(
+                lab,
+                port,
+                authority,
+                room,
+                Beside {
+                    tls: tls.as_ref(),
+                    grpc,
+                },
+                &folder,
+            )?,
             Subject::Mirror | Subject::Tonic => {
-                let name = if subject == Subject::Mirror { "mirror" } else { "tonic" };
+                let name = if subject == Subject::Mirror {
+                    "mirror"
+                } else {
+                    "tonic"
+                };
                 let mut command = role(name, port)?;
                 command.arg(authority.to_string());
                 command
@@ -85,11 +121,22 @@ impl Running {
             }
         };
         let log = folder.join("log");
-        let mut process =
-            if room.piped { Process::start_piped(&command, &log)? } else { Process::start(&command, &log)? };
+        let mut process = if room.piped {
+            Process::start_piped(&command, &log)?
+        } else {
+            Process::start(&command, &log)?
+        };
         wait_until_open(port, &mut process)
             .map_err(|why| Failure::new(format!("{}: {why}", subject.name())))?;
-        Ok(Self { subject, port, endpoint: Endpoint::Introspect, tls, grpc, process, folder })
+        Ok(Self {
+            subject,
+            port,
+            endpoint: Endpoint::Introspect,
+            tls,
+            grpc,
+            process,
+            folder,
+        })
     }
 
     /// The same, asked something else.
@@ -147,9 +194,12 @@ impl Running {
             token: &|number| crate::answer::token(prefix, tokens.start + number),
         };
         let report = plan.run()?;
-        report
-            .all_active(requests)
-            .map_err(|why| Failure::new(format!("{} could not be filled: {why}", self.subject.name())))
+        report.all_active(requests).map_err(|why| {
+            Failure::new(format!(
+                "{} could not be filled: {why}",
+                self.subject.name()
+            ))
+        })
     }
 }
 
@@ -169,7 +219,12 @@ pub(crate) struct Beside<'a> {
 
 fn floor(port: u16, tls: Option<&TlsListener>) -> Result<Command> {
     let mut command = role("floor", port)?;
-    if let Some(TlsListener { port, certificate, key }) = tls {
+    if let Some(TlsListener {
+        port,
+        certificate,
+        key,
+    }) = tls
+    {
         command.arg(port.to_string()).arg(certificate).arg(key);
     }
     Ok(command)
@@ -184,11 +239,20 @@ pub(crate) fn introspectd(
     beside: Beside<'_>,
     folder: &std::path::Path,
 ) -> Result<Command> {
-    let Room { mebibytes, operated, piped: _, tls: _, grpc: _ } = room;
-    let grpc = beside.grpc.map_or_else(String::new, |port| format!("grpc = [\"127.0.0.1:{port}\"]\n"));
+    let Room {
+        mebibytes,
+        operated,
+        piped: _,
+        tls: _,
+        grpc: _,
+    } = room;
+    let grpc = beside.grpc.map_or_else(String::new, |port| {
+        format!("grpc = [\"127.0.0.1:{port}\"]\n")
+    });
     let tls = beside.tls.map_or_else(String::new, |TlsListener { port, certificate, key }| {
         format!(
-            ", {{ address = \"127.0.0.1:{port}\", tls = {{ certificate = \"{}\", key = \"{}\" }} }}",
+            ", {{ address = \"127.0.0.1:{port}\", tls = {{ certificate = \"{}\", key = \"{}\" }} \
+                }}",
             certificate.display(),
             key.display()
         )
@@ -197,14 +261,16 @@ pub(crate) fn introspectd(
         format!(
             "[callers.{OPERATOR}]\nsecret = {{ literal = \"{OPERATOR_SECRET}\" }}\n\
              permissions = [\"revoke\", \"purge\"]\n\
-             [providers.{RECORDS}]\nkind = \"passport\"\nbase_url = \"http://127.0.0.1:{authority}\"\n\
+             [providers.{RECORDS}]\nkind = \"passport\"\nbase_url = \
+             \"http://127.0.0.1:{authority}\"\n\
              credentials = {{ type = \"none\" }}\n"
         )
     } else {
         String::new()
     };
     let configuration = format!(
-        "[listen]\napi = [\"127.0.0.1:{port}\"{tls}]\n{grpc}admin = \"127.0.0.1:{admin}\"\nworkers = 2\n\
+        "[listen]\napi = [\"127.0.0.1:{port}\"{tls}]\n{grpc}admin = \
+            \"127.0.0.1:{admin}\"\nworkers = 2\n\
          [cache]\nttl = \"30m\"\nmax_bytes = \"{mebibytes}MiB\"\n\
          [routing]\nunmatched = \"{PROVIDER}\"\n\
          [callers.{CALLER}]\nsecret = {{ literal = \"{SECRET}\" }}\n\
@@ -221,7 +287,10 @@ pub(crate) fn introspectd(
     command.arg("serve").arg("--config").arg(file);
     // Such a variable wins over the file.
     for (name, _) in std::env::vars_os() {
-        if name.to_str().is_some_and(|name| name.starts_with("INTROSPECTD__")) {
+        if name
+            .to_str()
+            .is_some_and(|name| name.starts_with("INTROSPECTD__"))
+        {
             command.env_remove(name);
         }
     }

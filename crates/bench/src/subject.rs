@@ -43,8 +43,12 @@ impl Subject {
         }
     }
 
-    /// Returns true if the subject is a server that needs to have seen a token to answer from its cache.
+    /// Returns true if the subject is a server that needs to have seen a token to answer from its
+    /// cache.
     pub(crate) fn caches(self) -> bool {
-        !matches!(self, Self::Floor | Self::Mirror | Self::Tonic | Self::QuickCache | Self::Moka)
+        !matches!(
+            self,
+            Self::Floor | Self::Mirror | Self::Tonic | Self::QuickCache | Self::Moka
+        )
     }
 }

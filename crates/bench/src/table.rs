@@ -9,7 +9,14 @@ pub(crate) type Rows = Vec<Vec<String>>;
 
 /// Figure, median, spread, reach, met or not.
 pub(crate) fn figures<'a>(results: impl Iterator<Item = &'a (&'static Figure, Outcome)>) -> Rows {
-    let mut rows = vec![words(["figure", "median", "least–most", "rounds", "reach", "met"])];
+    let mut rows = vec![words([
+        "figure",
+        "median",
+        "least–most",
+        "rounds",
+        "reach",
+        "met",
+    ])];
     rows.extend(results.map(|(figure, outcome)| {
         let name = figure.name.to_owned();
         let reach = match figure.reach {
@@ -19,10 +26,20 @@ pub(crate) fn figures<'a>(results: impl Iterator<Item = &'a (&'static Figure, Ou
         };
         let nothing = String::new;
         match outcome {
-            Outcome::Measured { median, least, most, rounds, met } => vec![
+            Outcome::Measured {
+                median,
+                least,
+                most,
+                rounds,
+                met,
+            } => vec![
                 name,
                 figure.unit.show(*median),
-                format!("{}–{}", figure.unit.number(*least), figure.unit.number(*most)),
+                format!(
+                    "{}–{}",
+                    figure.unit.number(*least),
+                    figure.unit.number(*most)
+                ),
                 rounds.to_string(),
                 reach,
                 match (figure.reach, met) {
@@ -32,9 +49,23 @@ pub(crate) fn figures<'a>(results: impl Iterator<Item = &'a (&'static Figure, Ou
                 }
                 .to_owned(),
             ],
-            Outcome::Void(why) => vec![name, nothing(), nothing(), nothing(), reach, format!("void: {why}")],
+            Outcome::Void(why) => vec![
+                name,
+                nothing(),
+                nothing(),
+                nothing(),
+                reach,
+                format!("void: {why}"),
+            ],
             Outcome::NotMeasured => {
-                vec![name, nothing(), nothing(), nothing(), reach, "not measured".to_owned()]
+                vec![
+                    name,
+                    nothing(),
+                    nothing(),
+                    nothing(),
+                    reach,
+                    "not measured".to_owned(),
+                ]
             }
         }
     }));
@@ -43,10 +74,19 @@ pub(crate) fn figures<'a>(results: impl Iterator<Item = &'a (&'static Figure, Ou
 
 /// Medians of each subject under each load.
 pub(crate) fn loads(ledger: &Ledger) -> Rows {
-    let mut rows = vec![words(["load", "subject", "requests/s", "CPU µs", "p50 µs", "p99 µs"])];
+    let mut rows = vec![words([
+        "load",
+        "subject",
+        "requests/s",
+        "CPU µs",
+        "p50 µs",
+        "p99 µs",
+    ])];
     for (load, subject) in ledger.driven() {
         let cell = |metric, decimals| {
-            let rounds = ledger.rounds(Key(subject, load, metric)).unwrap_or_default();
+            let rounds = ledger
+                .rounds(Key(subject, load, metric))
+                .unwrap_or_default();
             median(rounds).map_or_else(String::new, |value| format!("{value:.decimals$}"))
         };
         rows.push(vec![
@@ -123,7 +163,11 @@ impl Unit {
         match self {
             Self::Times | Self::Share => format!("{value:.2}"),
             Self::Milliseconds | Self::Mebibytes | Self::Kibibytes => format!("{value:.1}"),
-            Self::Bytes | Self::Calls | Self::Microseconds | Self::Nanoseconds | Self::PerSecond => {
+            Self::Bytes
+            | Self::Calls
+            | Self::Microseconds
+            | Self::Nanoseconds
+            | Self::PerSecond => {
                 format!("{value:.0}")
             }
         }
@@ -141,8 +185,11 @@ pub(crate) fn plain(rows: &Rows) -> String {
     }
     let mut text = String::new();
     for row in rows {
-        let cells: Vec<String> =
-            row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}", width = *width)).collect();
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell:<width$}", width = *width))
+            .collect();
         text += cells.join("  ").trim_end();
         text.push('\n');
     }
@@ -179,16 +226,31 @@ mod tests {
 
     #[test]
     fn figure_shows_its_median_between_its_extremes() {
-        let measured = Outcome::Measured { median: 1.234, least: 1.1, most: 1.5, rounds: 5, met: false };
-        assert_eq!(cells(measured)[1..], ["1.23 ×", "1.10–1.50", "5", "≤ 1.10 ×", "NO"]);
-        assert_eq!(cells(Outcome::Void("why".to_owned()))[4..], ["≤ 1.10 ×", "void: why"]);
+        let measured = Outcome::Measured {
+            median: 1.234,
+            least: 1.1,
+            most: 1.5,
+            rounds: 5,
+            met: false,
+        };
+        assert_eq!(
+            cells(measured)[1..],
+            ["1.23 ×", "1.10–1.50", "5", "≤ 1.10 ×", "NO"]
+        );
+        assert_eq!(
+            cells(Outcome::Void("why".to_owned()))[4..],
+            ["≤ 1.10 ×", "void: why"]
+        );
     }
 
     #[test]
     fn columns_are_aligned() {
         let rows = vec![words(["a", "b"]), words(["long µ", "c"])];
         assert_eq!(plain(&rows), "a       b\nlong µ  c\n");
-        assert_eq!(markdown(&rows), "| a | b |\n| --- | --- |\n| long µ | c |\n");
+        assert_eq!(
+            markdown(&rows),
+            "| a | b |\n| --- | --- |\n| long µ | c |\n"
+        );
     }
 
     #[test]
@@ -202,6 +264,9 @@ mod tests {
         ledger.fault(Subject::Lua, Load::Hits(1), "void");
         let rows = loads(&ledger);
         assert_eq!(rows.len(), 2);
-        assert_eq!(rows[1], ["hits on 1", "bare hyper", "9000", "6.00", "200", ""]);
+        assert_eq!(
+            rows[1],
+            ["hits on 1", "bare hyper", "9000", "6.00", "200", ""]
+        );
     }
 }

@@ -20,13 +20,32 @@ impl TlsListener {
         let certificate = folder.join("certificate.pem");
         let key = folder.join("key.pem");
         let mut command = Command::new("openssl");
-        command.args(["req", "-x509", "-nodes", "-days", "2", "-subj", "/CN=localhost"]);
+        command.args([
+            "req",
+            "-x509",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            "/CN=localhost",
+        ]);
         command.args(["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
-        command.arg("-keyout").arg(&key).arg("-out").arg(&certificate);
+        command
+            .arg("-keyout")
+            .arg(&key)
+            .arg("-out")
+            .arg(&certificate);
         let output = command.output().tried("cannot start openssl")?;
         if !output.status.success() {
-            return Err(Failure::new(format!("openssl: {}", String::from_utf8_lossy(&output.stderr).trim())));
+            return Err(Failure::new(format!(
+                "openssl: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            )));
         }
-        Ok(Self { port: free_port()?, certificate, key })
+        Ok(Self {
+            port: free_port()?,
+            certificate,
+            key,
+        })
     }
 }

@@ -59,13 +59,18 @@ pub(crate) fn run(lab: &Lab, running: &Running, tokens: &Tokens, seconds: u64) -
     let script = folder.join("wrk.lua");
     fs::write(&script, script_for(running.endpoint)).tried(script.display())?;
     let mut command = Command::new("wrk");
-    command.args(["-t2", "-c64", &format!("-d{seconds}s"), "--latency", "-s"]).arg(script);
+    command
+        .args(["-t2", "-c64", &format!("-d{seconds}s"), "--latency", "-s"])
+        .arg(script);
     command.args([&running.url(), "--", &tokens.prefix]);
     command.args([&tokens.count.to_string(), tokens.kind.name(), &lab.prefix()]);
     let mut process = Process::start(&command, &folder.join("log"))?;
-    process.wait(Duration::from_secs(seconds + 60)).map_err(|why| Failure::new(format!("wrk: {why}")))?;
+    process
+        .wait(Duration::from_secs(seconds + 60))
+        .map_err(|why| Failure::new(format!("wrk: {why}")))?;
     let summary = parse(&process.output());
-    let summary = summary.ok_or_else(|| Failure::new(format!("wrk said: {}", process.last_words())));
+    let summary =
+        summary.ok_or_else(|| Failure::new(format!("wrk said: {}", process.last_words())));
     drop(process);
     let _ = fs::remove_dir_all(folder);
     summary
@@ -73,13 +78,19 @@ pub(crate) fn run(lab: &Lab, running: &Running, tokens: &Tokens, seconds: u64) -
 
 fn script_for(endpoint: Endpoint) -> String {
     let quoted = |text: &str| format!("\"{}\"", text.escape_default());
-    SCRIPT.replace("@BEFORE@", &quoted(&endpoint.before())).replace("@AFTER@", &quoted(endpoint.after()))
+    SCRIPT
+        .replace("@BEFORE@", &quoted(&endpoint.before()))
+        .replace("@AFTER@", &quoted(endpoint.after()))
 }
 
 fn parse(output: &str) -> Option<Summary> {
-    let line = output.lines().find_map(|line| line.strip_prefix("RESULT "))?;
+    let line = output
+        .lines()
+        .find_map(|line| line.strip_prefix("RESULT "))?;
     let field = |name: &str| {
-        let word = line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='))?;
+        let word = line
+            .split(' ')
+            .find_map(|word| word.strip_prefix(name)?.strip_prefix('='))?;
         word.parse::<u64>().ok()
     };
     Some(Summary {
@@ -100,17 +111,29 @@ mod tests {
     #[test]
     fn script_sends_its_request() {
         let script = script_for(Endpoint::ForwardAuth);
-        assert!(script.contains(r#"= "GET /forward-auth/orders HTTP/1.1\r\nHost"#), "{script}");
-        assert!(script.contains(r#"Bearer ", "\r\n\r\n""#) && !script.contains('@'), "{script}");
+        assert!(
+            script.contains(r#"= "GET /forward-auth/orders HTTP/1.1\r\nHost"#),
+            "{script}"
+        );
+        assert!(
+            script.contains(r#"Bearer ", "\r\n\r\n""#) && !script.contains('@'),
+            "{script}"
+        );
     }
 
     #[test]
     fn last_line_is_read() {
         let output = "Running 2s test @ http://127.0.0.1:1/\n  2 threads and 64 connections\n\
-                      RESULT requests=200000 us=2000100 bytes=123800000 p50=301 p99=4100 refused=3 broken=0\n";
+                      RESULT requests=200000 us=2000100 bytes=123800000 p50=301 p99=4100 \
+                      refused=3 broken=0\n";
         let summary = parse(output).unwrap();
         assert_eq!(
-            (summary.requests, summary.bytes, summary.refused, summary.broken),
+            (
+                summary.requests,
+                summary.bytes,
+                summary.refused,
+                summary.broken
+            ),
             (200_000, 123_800_000, 3, 0)
         );
         assert_eq!(summary.elapsed, Duration::from_micros(2_000_100));

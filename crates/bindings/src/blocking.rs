@@ -1,7 +1,8 @@
 use std::fmt;
 
 use introspectd_core::{
-    Binding, BindingsFailed, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenId, TokenValue,
+    Binding, BindingsFailed, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenId,
+    TokenValue,
 };
 
 /// Store of bindings whose calls may wait for a disk. The meaning of each call is that of
@@ -30,11 +31,17 @@ pub trait BlockingBindings: fmt::Debug + Send + Sync + 'static {
     ) -> Result<Kept, BindingsFailed>;
 }
 
-/// Store of revocations, in memory but for [`BlockingRevocations::save`], which may wait for a disk.
-/// The meaning of each call is that of [`Revocations`](introspectd_core::Revocations).
+/// Store of revocations, in memory but for [`BlockingRevocations::save`], which may wait for a
+/// disk. The meaning of each call is that of [`Revocations`](introspectd_core::Revocations).
 pub trait BlockingRevocations: fmt::Debug + Send + Sync + 'static {
     /// Remembers a revocation until `end`; without one, until room is needed.
-    fn remember(&self, provider: &ProviderName, revoked: Revoked<'_>, end: Option<Timestamp>, now: Timestamp);
+    fn remember(
+        &self,
+        provider: &ProviderName,
+        revoked: Revoked<'_>,
+        end: Option<Timestamp>,
+        now: Timestamp,
+    );
 
     /// Returns the revocation of this token or record.
     fn find(&self, provider: &ProviderName, revoked: Revoked<'_>) -> Option<Remembered>;

@@ -56,7 +56,11 @@ const MAX_QUEUED: usize = 16 * 1024 * 1024;
 
 impl Disk {
     pub(crate) fn new(file: FileBackend) -> Self {
-        Self(Arc::new(Inner { file, waiting: Mutex::default(), is_behind: AtomicBool::new(false) }))
+        Self(Arc::new(Inner {
+            file,
+            waiting: Mutex::default(),
+            is_behind: AtomicBool::new(false),
+        }))
     }
 
     /// Returns true while writes are queued.
@@ -76,7 +80,9 @@ impl Disk {
         let mut waiting = self.waiting();
         while let Some(step) = waiting.steps.front() {
             if waiting.is_broken {
-                return Err(FlushFailed::Broken(io::Error::other("an earlier sync failed")));
+                return Err(FlushFailed::Broken(io::Error::other(
+                    "an earlier sync failed",
+                )));
             }
             match self.0.file.apply(step) {
                 Ok(()) => {}
@@ -105,7 +111,9 @@ impl Disk {
             return Err(ErrorKind::StorageFull.into());
         }
         match &step {
-            Step::Write(offset, data) => waiting.length = waiting.length.max(offset + data.len() as u64),
+            Step::Write(offset, data) => {
+                waiting.length = waiting.length.max(offset + data.len() as u64)
+            }
             Step::SetLength(length) => waiting.length = *length,
             Step::Sync => {}
         }
@@ -116,7 +124,10 @@ impl Disk {
     }
 
     fn waiting(&self) -> MutexGuard<'_, Waiting> {
-        self.0.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .waiting
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -157,13 +168,17 @@ impl Step {
 
     /// Applies the step to a part of the file that begins at `from`.
     fn apply_to(&self, part: &mut [u8], from: u64) {
-        let place = |offset: u64| usize::try_from(offset.saturating_sub(from)).unwrap_or(usize::MAX);
+        let place =
+            |offset: u64| usize::try_from(offset.saturating_sub(from)).unwrap_or(usize::MAX);
         match self {
             Self::Write(offset, data) => {
                 let skipped = usize::try_from(from.saturating_sub(*offset)).unwrap_or(usize::MAX);
                 let from_data = data.get(skipped..).unwrap_or_default();
                 let to_part = part.get_mut(place(*offset)..).unwrap_or_default();
-                to_part.iter_mut().zip(from_data).for_each(|(to, from)| *to = *from);
+                to_part
+                    .iter_mut()
+                    .zip(from_data)
+                    .for_each(|(to, from)| *to = *from);
             }
             Self::SetLength(length) => part.get_mut(place(*length)..).unwrap_or_default().fill(0),
             Self::Sync => {}
@@ -174,7 +189,11 @@ impl Step {
 impl StorageBackend for Disk {
     fn len(&self) -> io::Result<u64> {
         let waiting = self.waiting();
-        if waiting.steps.is_empty() { self.0.file.len() } else { Ok(waiting.length) }
+        if waiting.steps.is_empty() {
+            self.0.file.len()
+        } else {
+            Ok(waiting.length)
+        }
     }
 
     fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
@@ -186,11 +205,15 @@ impl StorageBackend for Disk {
         if waiting.steps.is_empty() || end > waiting.length {
             return self.0.file.read(offset, out);
         }
-        let on_disk = usize::try_from(self.0.file.len()?.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let on_disk =
+            usize::try_from(self.0.file.len()?.saturating_sub(offset)).unwrap_or(usize::MAX);
         let (there, beyond) = out.split_at_mut(on_disk.min(out.len()));
         self.0.file.read(offset, there)?;
         beyond.fill(0);
-        waiting.steps.iter().for_each(|step| step.apply_to(out, offset));
+        waiting
+            .steps
+            .iter()
+            .for_each(|step| step.apply_to(out, offset));
         Ok(())
     }
 
@@ -217,7 +240,11 @@ impl StorageBackend for Disk {
         self.0.file.try_lock_range(start, end)
     }
 
-    fn try_lock_shared_range(&self, start: Bound<u64>, end: Bound<u64>) -> Result<bool, BackendError> {
+    fn try_lock_shared_range(
+        &self,
+        start: Bound<u64>,
+        end: Bound<u64>,
+    ) -> Result<bool, BackendError> {
         self.0.file.try_lock_shared_range(start, end)
     }
 

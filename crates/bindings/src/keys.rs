@@ -44,12 +44,20 @@ impl Keys {
     /// Seal that requires the keys: no change of the file can bind a token to another id, or for
     /// longer.
     pub(crate) fn seal(&self, key: &EntryKey, end: i64, id: &TokenId) -> Hash {
-        self.seal.parts().fixed(key).fixed(&end.to_le_bytes()).last(id.as_str().as_bytes())
+        self.seal
+            .parts()
+            .fixed(key)
+            .fixed(&end.to_le_bytes())
+            .last(id.as_str().as_bytes())
     }
 
     /// Seal of a revocation.
     pub(crate) fn revocation_seal(&self, key: &EntryKey, end: i64) -> Hash {
-        self.revocation_seal.parts().fixed(key).fixed(&end.to_le_bytes()).end()
+        self.revocation_seal
+            .parts()
+            .fixed(key)
+            .fixed(&end.to_le_bytes())
+            .end()
     }
 
     /// Check value that identifies the keys without revealing them.
@@ -59,5 +67,8 @@ impl Keys {
 }
 
 fn hash(key: &Key, provider: &ProviderName, text: &str) -> EntryKey {
-    *key.parts().field(provider.as_str().as_bytes()).last(text.as_bytes()).as_bytes()
+    *key.parts()
+        .field(provider.as_str().as_bytes())
+        .last(text.as_bytes())
+        .as_bytes()
 }

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use introspectd_core::{
-    Binding, BindingsFailed, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenId, TokenValue,
+    Binding, BindingsFailed, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenId,
+    TokenValue,
 };
 use introspectd_keys::Key;
 use moka::Expiry;
@@ -17,8 +18,8 @@ use crate::blocking::{BlockingBindings, BlockingRevocations};
 use crate::keys::{EntryKey, Keys};
 use crate::revocation_map::RevocationMap;
 
-/// Store in memory, at most 32 MiB or some sixty thousand bindings. Over the limit the least recently
-/// used are dropped with a warning, and their tokens are inactive.
+/// Store in memory, at most 32 MiB or some sixty thousand bindings. Over the limit the least
+/// recently used are dropped with a warning, and their tokens are inactive.
 ///
 /// At most 150,000 revocations: over the limit those that end first are dropped, and hold at their
 /// provider only.
@@ -53,19 +54,27 @@ impl MemoryBindings {
         let is_warned = AtomicBool::new(false);
         let bindings = Cache::builder()
             .max_capacity(MAX_BYTES)
-            .weigher(|_, held: &Held| u32::try_from(held.id.as_str().len() + OVERHEAD).unwrap_or(u32::MAX))
-            // The default policy may refuse a new entry, although its caller was told that it is kept.
+            .weigher(|_, held: &Held| {
+                u32::try_from(held.id.as_str().len() + OVERHEAD).unwrap_or(u32::MAX)
+            })
+            // The default policy may refuse a new entry, although its caller was told that it is
+            // kept.
             .eviction_policy(EvictionPolicy::lru())
             .expire_after(ByEnd)
             .eviction_listener(move |_, _, cause| {
                 if cause == RemovalCause::Size && !is_warned.swap(true, Relaxed) {
                     tracing::warn!(
-                        "bindings limit reached; dropping the least recently used; configure [bindings] path"
+                        "bindings limit reached; dropping the least recently used; configure \
+                            [bindings] path"
                     );
                 }
             })
             .build();
-        Ok(Self { keys, bindings, revocations: RevocationMap::default() })
+        Ok(Self {
+            keys,
+            bindings,
+            revocations: RevocationMap::default(),
+        })
     }
 }
 
@@ -88,16 +97,21 @@ impl BlockingBindings for MemoryBindings {
     ) -> Result<Kept, BindingsFailed> {
         // `Timestamp::MAX` means the wall clock is unusable; expire nothing.
         let is_usable = now != Timestamp::MAX;
-        let blocks =
-            |held: &Held| held.id != *binding.id && !binding.replace && (!is_usable || now < held.end);
+        let blocks = |held: &Held| {
+            held.id != *binding.id && !binding.replace && (!is_usable || now < held.end)
+        };
         let is_limited = is_usable && binding.end != Timestamp::MAX;
         let life = is_limited.then(|| now.until(binding.end).unwrap_or_default());
-        let outcome =
-            self.bindings.entry(self.keys.entry_key(provider, binding.token)).and_compute_with(|former| {
-                match former {
-                    Some(former) if blocks(former.value()) => Op::Nop,
-                    Some(_) | None => Op::Put(Held { id: binding.id.clone(), end: binding.end, life }),
-                }
+        let outcome = self
+            .bindings
+            .entry(self.keys.entry_key(provider, binding.token))
+            .and_compute_with(|former| match former {
+                Some(former) if blocks(former.value()) => Op::Nop,
+                Some(_) | None => Op::Put(Held {
+                    id: binding.id.clone(),
+                    end: binding.end,
+                    life,
+                }),
             });
         self.bindings.run_pending_tasks();
         Ok(match outcome {
@@ -134,7 +148,8 @@ impl BlockingRevocations for MemoryBindings {
         end: Option<Timestamp>,
         now: Timestamp,
     ) {
-        self.revocations.remember(self.keys.revocation_key(provider, revoked), end, now);
+        self.revocations
+            .remember(self.keys.revocation_key(provider, revoked), end, now);
         // There is no file to save them to.
         drop(self.revocations.take_changes());
     }
@@ -143,7 +158,8 @@ impl BlockingRevocations for MemoryBindings {
         if self.revocations.is_empty() {
             return None;
         }
-        self.revocations.find(&self.keys.revocation_key(provider, revoked))
+        self.revocations
+            .find(&self.keys.revocation_key(provider, revoked))
     }
 
     fn save(&self, _: Timestamp) -> Result<(), BindingsFailed> {

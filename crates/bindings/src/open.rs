@@ -24,39 +24,46 @@ pub struct OpenFailed {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Reason {
-    #[error("cannot be created: directory {} does not exist. Create it, or configure another path", .0.display())]
+    #[error("cannot be created: directory {} does not exist. Create it, or configure another \
+        path", .0.display())]
     NoFolder(PathBuf),
     #[error("cannot be opened: {0}. Correct that, or configure another path")]
     Io(#[from] io::Error),
     #[error(
-        "is world-writable, so that any local user could bind any token to any record. Check who wrote it, then \
+        "is world-writable, so that any local user could bind any token to any record. Check who \
+            wrote it, then \
          `chmod 600` it"
     )]
     Exposed,
     #[error("is in use by another process. Configure a separate path for each process")]
     InUse,
     #[error(
-        "is damaged, or not a bindings store. Restore a copy of it, or move it away to start without bindings: \
+        "is damaged, or not a bindings store. Restore a copy of it, or move it away to start \
+            without bindings: \
          tokens bound before are then inactive until they are bound again"
     )]
     Damaged,
     #[error(
-        "is of version {0}, unknown to this program. Run the program that wrote it, or move it away to \
+        "is of version {0}, unknown to this program. Run the program that wrote it, or move it \
+            away to \
          start without bindings"
     )]
     Version(u32),
     #[error(
-        "was written with another key. Configure that one as [bindings] key, or move the file away to start without \
+        "was written with another key. Configure that one as [bindings] key, or move the file \
+            away to start without \
          bindings"
     )]
     OtherKey,
     #[error(
-        "was written with a configured key. Configure it as [bindings] key, or move the file away to start without \
+        "was written with a configured key. Configure it as [bindings] key, or move the file away \
+            to start without \
          bindings"
     )]
     KeyNeeded,
     #[error(
-        "has a key of its own. Leave [bindings] key out, or move the file away to start without bindings"
+        "has a key of its own. Leave [bindings] key out, or move the file away to start without \
+            bindings"
     )]
     OwnKey,
 }
@@ -82,8 +89,18 @@ pub(crate) fn open_or_create(
     key: Option<&[u8]>,
     now: Timestamp,
 ) -> Result<(Store, Vec<(EntryKey, Timestamp)>), OpenFailed> {
-    let failed = |reason| OpenFailed { file: file.to_owned(), reason };
-    guarded(|| if file.try_exists()? { Ok(()) } else { create(file, key) }).map_err(failed)?;
+    let failed = |reason| OpenFailed {
+        file: file.to_owned(),
+        reason,
+    };
+    guarded(|| {
+        if file.try_exists()? {
+            Ok(())
+        } else {
+            create(file, key)
+        }
+    })
+    .map_err(failed)?;
     let store = open(file, key, now)?;
     let revocations = guarded(|| store.revocations().map_err(reason)).map_err(failed)?;
     Ok((store, revocations))
@@ -99,7 +116,10 @@ pub(crate) fn open(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<St
         let mut database = settings.create_with_backend(disk.clone()).map_err(reason)?;
         let keys = Arc::new(read_keys(&database, key)?);
         check_seals(&database, &keys)?;
-        while write(&database, |transaction| sweep(transaction, now, SWEEP_AT_OPEN)).map_err(reason)?
+        while write(&database, |transaction| {
+            sweep(transaction, now, SWEEP_AT_OPEN)
+        })
+        .map_err(reason)?
             == SWEEP_AT_OPEN
             && !disk.is_behind()
         {}
@@ -107,9 +127,16 @@ pub(crate) fn open(file: &Path, key: Option<&[u8]>, now: Timestamp) -> Result<St
         if disk.flush().is_ok() {
             database.compact().map_err(reason)?;
         }
-        Ok(Store { database, disk, keys })
+        Ok(Store {
+            database,
+            disk,
+            keys,
+        })
     });
-    opened.map_err(|reason| OpenFailed { file: file.to_owned(), reason })
+    opened.map_err(|reason| OpenFailed {
+        file: file.to_owned(),
+        reason,
+    })
 }
 
 /// Opens the file, refusing an empty one, which redb would initialize.
@@ -125,7 +152,11 @@ fn disk(file: &Path) -> Result<Disk, Reason> {
 /// is allowed, since volumes are handed to a container's user that way.
 fn check_mode(file: &Path) -> Result<(), Reason> {
     let mode = file.metadata()?.permissions().mode();
-    if mode & 0o002 == 0 { Ok(()) } else { Err(Reason::Exposed) }
+    if mode & 0o002 == 0 {
+        Ok(())
+    } else {
+        Err(Reason::Exposed)
+    }
 }
 
 /// Turns redb's panics on damaged files into errors.
@@ -142,7 +173,10 @@ fn settings() -> Builder {
 /// Creates the file under a temporary name, so that a kill leaves no partial store at `file`, and
 /// links it, so that one created concurrently is not replaced.
 fn create(file: &Path, key: Option<&[u8]>) -> Result<(), Reason> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = file
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     if !folder.is_dir() {
         return Err(Reason::NoFolder(folder.to_owned()));
     }
@@ -174,8 +208,15 @@ fn random_name() -> io::Result<String> {
 }
 
 fn fill(file: &Path, own_key: Option<&[u8; 32]>, keys: &Keys) -> Result<(), Reason> {
-    let file = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(file)?;
-    let database = settings().create_with_backend(FileBackend::new(file).map_err(reason)?).map_err(reason)?;
+    let file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(file)?;
+    let database = settings()
+        .create_with_backend(FileBackend::new(file).map_err(reason)?)
+        .map_err(reason)?;
     let written = write(&database, |transaction| {
         // Creates the empty tables.
         transaction.open_table(BINDINGS)?;
@@ -195,7 +236,10 @@ fn fill(file: &Path, own_key: Option<&[u8; 32]>, keys: &Keys) -> Result<(), Reas
 fn read_keys(database: &Database, configured: Option<&[u8]>) -> Result<Keys, Reason> {
     let transaction = database.begin_read().map_err(reason)?;
     let about = transaction.open_table(ABOUT).map_err(reason)?;
-    let version = about.get(VERSION_ENTRY).map_err(reason)?.ok_or(Reason::Damaged)?;
+    let version = about
+        .get(VERSION_ENTRY)
+        .map_err(reason)?
+        .ok_or(Reason::Damaged)?;
     match version.value().try_into().map(u32::from_le_bytes) {
         Ok(VERSION) => {}
         Ok(other) => return Err(Reason::Version(other)),
@@ -208,15 +252,27 @@ fn read_keys(database: &Database, configured: Option<&[u8]>) -> Result<Keys, Rea
         (None, None) => return Err(Reason::KeyNeeded),
         (Some(_), Some(_)) => return Err(Reason::OwnKey),
     };
-    let check = about.get(CHECK_ENTRY).map_err(reason)?.ok_or(Reason::Damaged)?;
+    let check = about
+        .get(CHECK_ENTRY)
+        .map_err(reason)?
+        .ok_or(Reason::Damaged)?;
     let check: [u8; 32] = check.value().try_into().map_err(|_| Reason::Damaged)?;
-    if keys.check() == check.into() { Ok(keys) } else { Err(Reason::OtherKey) }
+    if keys.check() == check.into() {
+        Ok(keys)
+    } else {
+        Err(Reason::OtherKey)
+    }
 }
 
 /// Verifies the seals: redb's own checksums are not keyed, so a writer of the file can forge them.
 fn check_seals(database: &Database, keys: &Keys) -> Result<(), Reason> {
     let transaction = database.begin_read().map_err(reason)?;
-    for entry in transaction.open_table(BINDINGS).map_err(reason)?.iter().map_err(reason)? {
+    for entry in transaction
+        .open_table(BINDINGS)
+        .map_err(reason)?
+        .iter()
+        .map_err(reason)?
+    {
         let (key, binding) = entry.map_err(reason)?;
         let (end, seal, id) = binding.value();
         let id = TokenId::parse(id.to_owned()).map_err(|_| Reason::Damaged)?;
@@ -247,7 +303,10 @@ fn reason(error: impl Into<redb::Error>) -> Reason {
         return Reason::InUse;
     }
     if let redb::Error::Io(error) = error
-        && !matches!(error.kind(), io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof)
+        && !matches!(
+            error.kind(),
+            io::ErrorKind::InvalidData | io::ErrorKind::UnexpectedEof
+        )
     {
         return Reason::Io(error);
     }

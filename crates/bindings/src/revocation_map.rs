@@ -78,7 +78,9 @@ impl RevocationMap {
     pub(crate) fn find(&self, key: &EntryKey) -> Option<Remembered> {
         let state = self.read();
         let entry = state.entries.get(key)?;
-        Some(Remembered { end: (entry.end != Timestamp::MAX).then_some(entry.end) })
+        Some(Remembered {
+            end: (entry.end != Timestamp::MAX).then_some(entry.end),
+        })
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -97,7 +99,11 @@ impl RevocationMap {
 
     pub(crate) fn saved(&self, changes: &Changes) {
         let mut state = self.write();
-        for key in changes.iter().filter(|(_, end)| end.is_some()).map(|(key, _)| key) {
+        for key in changes
+            .iter()
+            .filter(|(_, end)| end.is_some())
+            .map(|(key, _)| key)
+        {
             match state.entries.get_mut(key) {
                 Some(entry) => entry.is_in_file = true,
                 // Dropped during the write, before it was in the file.
@@ -134,7 +140,14 @@ impl State {
         let number = self.count;
         self.count += 1;
         self.endless += usize::from(end == Timestamp::MAX);
-        self.entries.insert(key, Entry { end, number, is_in_file });
+        self.entries.insert(
+            key,
+            Entry {
+                end,
+                number,
+                is_in_file,
+            },
+        );
         self.by_end.insert((end, number, key));
     }
 
@@ -147,7 +160,8 @@ impl State {
 
     fn sweep(&mut self, now: Timestamp) {
         // `Timestamp::MAX` means the wall clock is unusable; expire nothing.
-        let has_ended = |end: Timestamp| now != Timestamp::MAX && end.seconds() <= now.seconds() - DAY;
+        let has_ended =
+            |end: Timestamp| now != Timestamp::MAX && end.seconds() <= now.seconds() - DAY;
         while let Some((end, _, key)) = self.by_end.first().copied()
             && has_ended(end)
         {
@@ -159,7 +173,8 @@ impl State {
                 self.is_warned = true;
                 tracing::warn!(
                     max = MAX_REVOCATIONS,
-                    "revocations limit reached; dropping those that end first, which now hold at their provider only"
+                    "revocations limit reached; dropping those that end first, which now hold at \
+                        their provider only"
                 );
             }
         }
@@ -167,7 +182,9 @@ impl State {
 
     fn over_limit(&self) -> Option<EntryKey> {
         let first = if self.endless > MAX_REVOCATIONS / 2 {
-            self.by_end.range((Timestamp::MAX, 0, EntryKey::default())..).next()
+            self.by_end
+                .range((Timestamp::MAX, 0, EntryKey::default())..)
+                .next()
         } else if self.entries.len() > MAX_REVOCATIONS {
             self.by_end.first()
         } else {
@@ -202,11 +219,18 @@ mod tests {
     #[test]
     fn end_is_learned_once_and_only_extended() {
         let revocations = RevocationMap::default();
-        for (end, kept) in
-            [(None, None), (Some(50), Some(50)), (Some(40), Some(50)), (None, Some(50)), (Some(60), Some(60))]
-        {
+        for (end, kept) in [
+            (None, None),
+            (Some(50), Some(50)),
+            (Some(40), Some(50)),
+            (None, Some(50)),
+            (Some(60), Some(60)),
+        ] {
             revocations.remember(key(1), end.map(at), at(1));
-            assert_eq!(revocations.find(&key(1)), Some(Remembered { end: kept.map(at) }));
+            assert_eq!(
+                revocations.find(&key(1)),
+                Some(Remembered { end: kept.map(at) })
+            );
         }
         assert_eq!(revocations.find(&key(2)), None);
     }
@@ -231,11 +255,24 @@ mod tests {
         for number in 0..MAX_REVOCATIONS {
             revocations.remember(key(number), None, at(1));
         }
-        assert_eq!((is_there(MAX_REVOCATIONS / 2 - 1), is_there(MAX_REVOCATIONS / 2)), (false, true));
+        assert_eq!(
+            (
+                is_there(MAX_REVOCATIONS / 2 - 1),
+                is_there(MAX_REVOCATIONS / 2)
+            ),
+            (false, true)
+        );
         for number in MAX_REVOCATIONS..=2 * MAX_REVOCATIONS {
-            revocations.remember(key(number), Some(at(1000 + i64::try_from(number).unwrap())), at(1));
+            revocations.remember(
+                key(number),
+                Some(at(1000 + i64::try_from(number).unwrap())),
+                at(1),
+            );
         }
-        assert!(is_there(MAX_REVOCATIONS / 2) && is_there(MAX_REVOCATIONS - 1), "half of them have no end");
+        assert!(
+            is_there(MAX_REVOCATIONS / 2) && is_there(MAX_REVOCATIONS - 1),
+            "half of them have no end"
+        );
         assert_eq!(
             (
                 is_there(2 * MAX_REVOCATIONS - MAX_REVOCATIONS / 2),
@@ -259,6 +296,9 @@ mod tests {
         revocations.saved(&changes);
         revocations.remember(key(2), Some(at(900 + DAY)), at(60 + DAY));
         let changes = revocations.take_changes();
-        assert_eq!(changes, Changes::from([(key(1), None), (key(2), Some(at(900 + DAY)))]));
+        assert_eq!(
+            changes,
+            Changes::from([(key(1), None), (key(2), Some(at(900 + DAY)))])
+        );
     }
 }

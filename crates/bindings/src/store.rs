@@ -3,7 +3,8 @@ use std::sync::Arc;
 
 use introspectd_core::{Binding, Kept, ProviderName, Timestamp, TokenId, TokenValue};
 use redb::{
-    Database, ReadableDatabase, ReadableTable, StorageError, TableDefinition, TableError, WriteTransaction,
+    Database, ReadableDatabase, ReadableTable, StorageError, TableDefinition, TableError,
+    WriteTransaction,
 };
 
 use crate::disk::{Disk, FlushFailed};
@@ -19,7 +20,8 @@ pub(crate) const BINDINGS: TableDefinition<'_, EntryKey, (i64, [u8; 32], &str)> 
 const BY_END: TableDefinition<'_, (i64, EntryKey), ()> = TableDefinition::new("by_end");
 /// Entry key of a revocation → end of its token (the latest possible if unknown), and seal of the
 /// entry. Files of earlier versions have no such table.
-pub(crate) const REVOKED: TableDefinition<'_, EntryKey, (i64, [u8; 32])> = TableDefinition::new("revoked");
+pub(crate) const REVOKED: TableDefinition<'_, EntryKey, (i64, [u8; 32])> =
+    TableDefinition::new("revoked");
 
 /// Open bindings file.
 pub(crate) struct Store {
@@ -60,7 +62,9 @@ impl Store {
         let Self { database, keys, .. } = self;
         let key = keys.entry_key(provider, token);
         let bindings = database.begin_read()?.open_table(BINDINGS)?;
-        let Some(binding) = bindings.get(key)? else { return Ok(None) };
+        let Some(binding) = bindings.get(key)? else {
+            return Ok(None);
+        };
         let (id, end) = opened(keys, &key, binding.value())?;
         Ok((now.seconds() < end).then_some(id))
     }
@@ -110,7 +114,11 @@ impl Store {
         changes: &Changes,
         change: impl FnOnce(&WriteTransaction) -> Result<T, redb::Error>,
     ) -> Result<T, WriteFailed> {
-        let Self { database, disk, keys } = self;
+        let Self {
+            database,
+            disk,
+            keys,
+        } = self;
         disk.flush()?;
         let changed = write(database, |transaction| {
             put(transaction, keys, changes)?;
@@ -132,18 +140,29 @@ impl Store {
         for entry in revoked.iter()? {
             let (key, entry) = entry?;
             let (end, _) = entry.value();
-            found.push((key.value(), Timestamp::from_seconds(end).unwrap_or(Timestamp::MAX)));
+            found.push((
+                key.value(),
+                Timestamp::from_seconds(end).unwrap_or(Timestamp::MAX),
+            ));
         }
         Ok(found)
     }
 }
 
 /// Verifies an entry's seal and returns its id and end.
-fn opened(keys: &Keys, key: &EntryKey, entry: (i64, [u8; 32], &str)) -> Result<(TokenId, i64), StorageError> {
+fn opened(
+    keys: &Keys,
+    key: &EntryKey,
+    entry: (i64, [u8; 32], &str),
+) -> Result<(TokenId, i64), StorageError> {
     let (end, seal, id) = entry;
     let damaged = || StorageError::Corrupted("the seal of an entry does not match".to_owned());
     let id = TokenId::parse(id.to_owned()).map_err(|_| damaged())?;
-    if keys.seal(key, end, &id) == seal.into() { Ok((id, end)) } else { Err(damaged()) }
+    if keys.seal(key, end, &id) == seal.into() {
+        Ok((id, end))
+    } else {
+        Err(damaged())
+    }
 }
 
 fn put(transaction: &WriteTransaction, keys: &Keys, changes: &Changes) -> Result<(), redb::Error> {
@@ -153,7 +172,9 @@ fn put(transaction: &WriteTransaction, keys: &Keys, changes: &Changes) -> Result
     let mut revoked = transaction.open_table(REVOKED)?;
     for (key, end) in changes {
         match end.map(Timestamp::seconds) {
-            Some(end) => drop(revoked.insert(key, (end, *keys.revocation_seal(key, end).as_bytes()))?),
+            Some(end) => {
+                drop(revoked.insert(key, (end, *keys.revocation_seal(key, end).as_bytes()))?)
+            }
             None => drop(revoked.remove(key)?),
         }
     }
@@ -191,7 +212,9 @@ pub(crate) fn sweep(
     let mut bindings = transaction.open_table(BINDINGS)?;
     let mut swept = 0;
     while swept < at_most {
-        let Some((end, key)) = by_end.first()?.map(|(first, _)| first.value()) else { break };
+        let Some((end, key)) = by_end.first()?.map(|(first, _)| first.value()) else {
+            break;
+        };
         if end > now.seconds() - DAY {
             break;
         }

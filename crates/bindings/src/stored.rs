@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use introspectd_core::{
-    Binding, BindingsFailed, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenId, TokenValue,
+    Binding, BindingsFailed, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenId,
+    TokenValue,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -18,9 +19,9 @@ use crate::store::{Store, WriteFailed};
 /// Durable store in a file, which one process at a time can open.
 ///
 /// Bindings survive a crash. They are removed a day after their end, so that a clock that is
-/// briefly wrong drops none: a few at each [`BlockingBindings::bind`], all of them on opening, after which
-/// the file is compacted. Opening reads the whole file. While the disk is full, new bindings fail
-/// and known ones are found; after any other disk error the file is reopened.
+/// briefly wrong drops none: a few at each [`BlockingBindings::bind`], all of them on opening,
+/// after which the file is compacted. Opening reads the whole file. While the disk is full, new
+/// bindings fail and known ones are found; after any other disk error the file is reopened.
 ///
 /// Revocations are also held in memory, where alone they are searched: at most 150,000, over which
 /// those that end first are dropped.
@@ -50,7 +51,11 @@ impl StoredBindings {
     ///
     /// # Errors
     /// [`OpenFailed`] with the file, the problem and the remedy.
-    pub fn open(file: &Path, key: Option<&SecretString>, now: Timestamp) -> Result<Self, OpenFailed> {
+    pub fn open(
+        file: &Path,
+        key: Option<&SecretString>,
+        now: Timestamp,
+    ) -> Result<Self, OpenFailed> {
         let (store, revocations) = open_or_create(file, key.map(bytes), now)?;
         Ok(Self {
             file: file.to_owned(),
@@ -130,7 +135,9 @@ impl StoredBindings {
             }
             Held::Open(_) => held,
         };
-        let Held::Open(store) = &*held else { return Err(BindingsFailed) };
+        let Held::Open(store) = &*held else {
+            return Err(BindingsFailed);
+        };
         // redb panics on a page that was damaged after the file was opened.
         let error = match catch_unwind(AssertUnwindSafe(|| request(store))) {
             Ok(Ok(answer)) => return Ok(answer),
@@ -190,7 +197,9 @@ impl BlockingBindings for StoredBindings {
         binding: &Binding<'_>,
         now: Timestamp,
     ) -> Result<Kept, BindingsFailed> {
-        self.write(now, |store, changes| store.bind(provider, binding, changes, now))
+        self.write(now, |store, changes| {
+            store.bind(provider, binding, changes, now)
+        })
     }
 }
 
@@ -202,14 +211,16 @@ impl BlockingRevocations for StoredBindings {
         end: Option<Timestamp>,
         now: Timestamp,
     ) {
-        self.revocations.remember(self.keys.revocation_key(provider, revoked), end, now);
+        self.revocations
+            .remember(self.keys.revocation_key(provider, revoked), end, now);
     }
 
     fn find(&self, provider: &ProviderName, revoked: Revoked<'_>) -> Option<Remembered> {
         if self.revocations.is_empty() {
             return None;
         }
-        self.revocations.find(&self.keys.revocation_key(provider, revoked))
+        self.revocations
+            .find(&self.keys.revocation_key(provider, revoked))
     }
 
     fn save(&self, now: Timestamp) -> Result<(), BindingsFailed> {
@@ -224,6 +235,8 @@ impl BlockingRevocations for StoredBindings {
 
 impl fmt::Debug for StoredBindings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoredBindings").field("file", &self.file).finish_non_exhaustive()
+        f.debug_struct("StoredBindings")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
     }
 }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use introspectd_core::{
-    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered, Revocations, Revoked, Timestamp,
-    TokenId, TokenValue,
+    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered, Revocations, Revoked,
+    Timestamp, TokenId, TokenValue,
 };
 use tokio::sync::Semaphore;
 
@@ -45,12 +45,17 @@ impl<S: Send + Sync + 'static> Threaded<S> {
         call: impl FnOnce(&S) -> Result<T, BindingsFailed> + Send + 'static,
     ) -> Result<T, BindingsFailed> {
         let store = Arc::clone(&self.store);
-        let permit = Arc::clone(permits).acquire_owned().await.map_err(|_| BindingsFailed)?;
+        let permit = Arc::clone(permits)
+            .acquire_owned()
+            .await
+            .map_err(|_| BindingsFailed)?;
         let call = move || {
             let _permit = permit;
             call(&store)
         };
-        tokio::task::spawn_blocking(call).await.unwrap_or(Err(BindingsFailed))
+        tokio::task::spawn_blocking(call)
+            .await
+            .unwrap_or(Err(BindingsFailed))
     }
 }
 
@@ -63,7 +68,8 @@ impl<S: BlockingBindings> Bindings for Threaded<S> {
         now: Timestamp,
     ) -> Result<Option<TokenId>, BindingsFailed> {
         let (provider, token) = (provider.clone(), token.clone());
-        self.run(&self.calls, move |store| store.find(&provider, &token, now)).await
+        self.run(&self.calls, move |store| store.find(&provider, &token, now))
+            .await
     }
 
     async fn bind(
@@ -72,10 +78,25 @@ impl<S: BlockingBindings> Bindings for Threaded<S> {
         binding: &Binding<'_>,
         now: Timestamp,
     ) -> Result<Kept, BindingsFailed> {
-        let Binding { token, id, end, replace } = *binding;
+        let Binding {
+            token,
+            id,
+            end,
+            replace,
+        } = *binding;
         let (provider, token, id) = (provider.clone(), token.clone(), id.clone());
-        let call =
-            move |store: &S| store.bind(&provider, &Binding { token: &token, id: &id, end, replace }, now);
+        let call = move |store: &S| {
+            store.bind(
+                &provider,
+                &Binding {
+                    token: &token,
+                    id: &id,
+                    end,
+                    replace,
+                },
+                now,
+            )
+        };
         self.run(&self.calls, call).await
     }
 }

@@ -54,9 +54,17 @@ pub(crate) struct Answer {
 
 impl Content {
     /// Encodes the parameters that have a value as a form.
-    pub(crate) fn form<'a>(parameters: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) -> Self {
-        let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value?)));
-        Self::Form(form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish())
+    pub(crate) fn form<'a>(
+        parameters: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+    ) -> Self {
+        let given = parameters
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)));
+        Self::Form(
+            form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(given)
+                .finish(),
+        )
     }
 }
 
@@ -67,7 +75,8 @@ impl Server {
         }
         // Not repeated: it may hold a password.
         if url.contains('@') {
-            return Err("a server's URL cannot hold a user name or password: write http://HOST:PORT, and give caller \
+            return Err("a server's URL cannot hold a user name or password: write \
+                http://HOST:PORT, and give caller \
                         and secret separately"
                 .to_owned());
         }
@@ -79,21 +88,31 @@ impl Server {
         match authority {
             Some(authority) if authority.port().is_some() => Ok(Self::Tcp(authority.to_string())),
             Some(authority) => Ok(Self::Tcp(format!("{authority}:80"))),
-            None => Err(format!("{url:?} is not a server: write http://HOST:PORT or unix:PATH")),
+            None => Err(format!(
+                "{url:?} is not a server: write http://HOST:PORT or unix:PATH"
+            )),
         }
     }
 
     pub(crate) async fn ask(&self, ask: Ask<'_>) -> Result<Answer, Stopped> {
         let exchange = async {
             match self {
-                Self::Tcp(address) => exchange(TcpStream::connect(address).await?, address, ask).await,
-                Self::Unix(path) => exchange(UnixStream::connect(path).await?, "localhost", ask).await,
+                Self::Tcp(address) => {
+                    exchange(TcpStream::connect(address).await?, address, ask).await
+                }
+                Self::Unix(path) => {
+                    exchange(UnixStream::connect(path).await?, "localhost", ask).await
+                }
             }
         };
         match tokio::time::timeout(DEADLINE, exchange).await {
-            Ok(answer) => answer
-                .map_err(|error| Stopped::unreachable(format!("{} cannot be reached: {error}", self.name()))),
-            Err(_) => Err(Stopped::unreachable(format!("{} gave no answer in time", self.name()))),
+            Ok(answer) => answer.map_err(|error| {
+                Stopped::unreachable(format!("{} cannot be reached: {error}", self.name()))
+            }),
+            Err(_) => Err(Stopped::unreachable(format!(
+                "{} gave no answer in time",
+                self.name()
+            ))),
         }
     }
 
@@ -112,7 +131,10 @@ async fn exchange(
 ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
-    let mut request = Request::builder().method(ask.method).uri(ask.path).header(HOST, host);
+    let mut request = Request::builder()
+        .method(ask.method)
+        .uri(ask.path)
+        .header(HOST, host);
     if let Some(authorization) = ask.authorization {
         request = request.header(AUTHORIZATION, authorization);
     }
@@ -127,9 +149,16 @@ async fn exchange(
     let request = request.body(Full::<Bytes>::from(body))?;
     let response = sender.send_request(request).await?;
     let (head, body) = response.into_parts();
-    let retry_after = head.headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+    let retry_after = head
+        .headers
+        .get(RETRY_AFTER)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
     let body = Limited::new(body, MAX_BODY).collect().await?.to_bytes();
-    Ok(Answer { status: head.status, retry_after: retry_after.map(Duration::from_secs), body })
+    Ok(Answer {
+        status: head.status,
+        retry_after: retry_after.map(Duration::from_secs),
+        body,
+    })
 }
 
 #[cfg(test)]
@@ -138,8 +167,14 @@ mod tests {
 
     #[test]
     fn servers() {
-        assert_eq!(Server::parse("http://h:1/"), Ok(Server::Tcp("h:1".to_owned())));
-        assert_eq!(Server::parse("http://[::1]"), Ok(Server::Tcp("[::1]:80".to_owned())));
+        assert_eq!(
+            Server::parse("http://h:1/"),
+            Ok(Server::Tcp("h:1".to_owned()))
+        );
+        assert_eq!(
+            Server::parse("http://[::1]"),
+            Ok(Server::Tcp("[::1]:80".to_owned()))
+        );
         assert_eq!(Server::parse("unix:/x"), Ok(Server::Unix("/x".into())));
         for bad in ["", "h:1", "https://h", "http://h/introspect", "ftp://h"] {
             assert!(Server::parse(bad).is_err(), "{bad}");
@@ -148,9 +183,16 @@ mod tests {
 
     #[test]
     fn a_password_in_a_url_is_refused_and_not_repeated() {
-        for url in ["http://admin:geheim@h:1", "https://admin:geheim@h", "geheim@h"] {
+        for url in [
+            "http://admin:geheim@h:1",
+            "https://admin:geheim@h",
+            "geheim@h",
+        ] {
             let refusal = Server::parse(url).unwrap_err();
-            assert!(refusal.contains("http://HOST:PORT") && !refusal.contains("geheim"), "{refusal}");
+            assert!(
+                refusal.contains("http://HOST:PORT") && !refusal.contains("geheim"),
+                "{refusal}"
+            );
         }
     }
 }

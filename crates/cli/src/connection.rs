@@ -51,51 +51,87 @@ impl Connection {
     pub(crate) fn client(self) -> Result<Client, Stopped> {
         let mut environment = environment();
         let file = ClientFile::find(&environment)?;
-        let url = self.server.or_else(|| environment.remove("INTROSPECTD_URL"));
+        let url = self
+            .server
+            .or_else(|| environment.remove("INTROSPECTD_URL"));
         let server = match (url, file.server) {
             (None, Some(server)) => server,
-            (url, _) => Server::parse(url.as_deref().unwrap_or(DEFAULT_SERVER)).map_err(Stopped::usage)?,
+            (url, _) => {
+                Server::parse(url.as_deref().unwrap_or(DEFAULT_SERVER)).map_err(Stopped::usage)?
+            }
         };
-        let caller = self.caller.or_else(|| environment.remove("INTROSPECTD_CALLER")).or(file.caller);
+        let caller = self
+            .caller
+            .or_else(|| environment.remove("INTROSPECTD_CALLER"))
+            .or(file.caller);
         let secret = match self.secret_file {
-            None => environment.remove("INTROSPECTD_SECRET").map(SecretString::from).or(file.secret),
+            None => environment
+                .remove("INTROSPECTD_SECRET")
+                .map(SecretString::from)
+                .or(file.secret),
             Some(path) => Some(secret_in(&path)?),
         };
         // A line break at its end is not part of the secret, wherever it comes from.
-        let secret = secret.as_ref().map(|it| it.expose_secret().trim_end_matches(['\r', '\n']));
+        let secret = secret
+            .as_ref()
+            .map(|it| it.expose_secret().trim_end_matches(['\r', '\n']));
         let authorization = match (caller, secret) {
-            (None, None) => return Ok(Client { server, authorization: None }),
+            (None, None) => {
+                return Ok(Client {
+                    server,
+                    authorization: None,
+                });
+            }
             (None, Some(secret)) => format!("Bearer {secret}"),
             (Some(caller), Some(secret)) => basic(&caller, secret),
             (Some(_), None) => {
                 return Err(Stopped::usage(
-                    "the caller has no secret: set INTROSPECTD_SECRET, give --secret-file, or write `secret` into the \
+                    "the caller has no secret: set INTROSPECTD_SECRET, give --secret-file, or \
+                        write `secret` into the \
                      client configuration file",
                 ));
             }
         };
-        let mut authorization = HeaderValue::try_from(authorization)
-            .map_err(|_| Stopped::usage("the secret contains a line break or another control character"))?;
+        let mut authorization = HeaderValue::try_from(authorization).map_err(|_| {
+            Stopped::usage("the secret contains a line break or another control character")
+        })?;
         authorization.set_sensitive(true);
-        Ok(Client { server, authorization: Some(authorization) })
+        Ok(Client {
+            server,
+            authorization: Some(authorization),
+        })
     }
 }
 
 fn secret_in(path: &Path) -> Result<SecretString, Stopped> {
     let read = introspectd_files::read_text(path, MAX_SECRET, START);
-    let text = read.map_err(|error| Stopped::usage(format!("{} cannot be read: {error}", path.display())))?;
+    let text = read
+        .map_err(|error| Stopped::usage(format!("{} cannot be read: {error}", path.display())))?;
     Ok(text.into())
 }
 
 /// Builds HTTP Basic credentials, form-encoded inside (RFC 6749 section 2.3.1).
 fn basic(caller: &str, secret: &str) -> String {
     let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    format!("Basic {}", STANDARD.encode(format!("{}:{}", encode(caller), encode(secret))))
+    format!(
+        "Basic {}",
+        STANDARD.encode(format!("{}:{}", encode(caller), encode(secret)))
+    )
 }
 
 impl Client {
-    pub(crate) fn ask(&self, method: Method, path: &str, content: Content) -> Result<Answer, Stopped> {
-        let ask = Ask { method, path, authorization: self.authorization.clone(), content };
+    pub(crate) fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        content: Content,
+    ) -> Result<Answer, Stopped> {
+        let ask = Ask {
+            method,
+            path,
+            authorization: self.authorization.clone(),
+            content,
+        };
         block_on(self.server.ask(ask))
     }
 }
@@ -109,7 +145,11 @@ pub(crate) fn refused(answer: &Answer) -> Exit {
 
 /// Converts an unsuccessful response into an error.
 pub(crate) fn refusal(answer: &Answer) -> Stopped {
-    let message = format!("the server answers {}: {}", answer.status, String::from_utf8_lossy(&answer.body));
+    let message = format!(
+        "the server answers {}: {}",
+        answer.status,
+        String::from_utf8_lossy(&answer.body)
+    );
     let exit = match answer.status {
         // The provider does not support the operation: a retry changes nothing.
         StatusCode::NOT_IMPLEMENTED => Exit::Refused,

@@ -22,11 +22,16 @@ impl Consent {
             return Ok(());
         }
         let answer = question_at_terminal(question).map_err(|error| {
-            Stopped::usage(format!("cannot ask for confirmation at the terminal ({error}): give --yes"))
+            Stopped::usage(format!(
+                "cannot ask for confirmation at the terminal ({error}): give --yes"
+            ))
         })?;
         match answer.trim().to_ascii_lowercase().as_str() {
             "y" | "yes" => Ok(()),
-            _ => Err(Stopped { exit: Exit::Refused, message: "cancelled; nothing was changed".to_owned() }),
+            _ => Err(Stopped {
+                exit: Exit::Refused,
+                message: "cancelled; nothing was changed".to_owned(),
+            }),
         }
     }
 }

@@ -40,7 +40,8 @@ Examples:
   introspectd explain --policy orders < token.txt
   echo 249a0a2e-028a-4e15-a841-de9fd4e4cd84 | introspectd explain --token-id --provider bank
 
-Exits with 0 if the token is active (and enough for the policy), 1 if it is not or the server refuses,
+Exits with 0 if the token is active (and enough for the policy), 1 if it is not or the server \
+refuses,
 3 if the server cannot be reached, has an error of its own, or a provider failed.";
 
 #[derive(Deserialize)]

@@ -32,7 +32,13 @@ impl Health {
         let server = Server::parse(&url).map_err(Stopped::usage)?;
         let path = if self.ready { "/readyz" } else { "/livez" };
         block_on(async {
-            let answer = server.ask(Ask { method: Method::GET, path, ..Ask::default() }).await?;
+            let answer = server
+                .ask(Ask {
+                    method: Method::GET,
+                    path,
+                    ..Ask::default()
+                })
+                .await?;
             if answer.status.is_success() {
                 return Ok(Exit::Fine);
             }

@@ -65,17 +65,26 @@ impl From<Exit> for ExitCode {
 impl Stopped {
     /// Creates an error of usage or configuration.
     pub fn usage(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Usage, message: message.into() }
+        Self {
+            exit: Exit::Usage,
+            message: message.into(),
+        }
     }
 
     /// Ends the command successfully and without output, because its reader is gone.
     pub fn silently() -> Self {
-        Self { exit: Exit::Fine, message: String::new() }
+        Self {
+            exit: Exit::Fine,
+            message: String::new(),
+        }
     }
 
     /// Creates an error of a server that cannot be reached, or failed.
     pub fn unreachable(message: impl Into<String>) -> Self {
-        Self { exit: Exit::Unreachable, message: message.into() }
+        Self {
+            exit: Exit::Unreachable,
+            message: message.into(),
+        }
     }
 }
 
@@ -87,7 +96,11 @@ pub fn say(line: &str) -> Result<(), Stopped> {
 /// Writes to standard output. A reader that has closed it (`| head`) ends the command without an
 /// error.
 pub fn print(text: &[u8]) -> Result<(), Stopped> {
-    if written(text)? { Ok(()) } else { Err(Stopped::silently()) }
+    if written(text)? {
+        Ok(())
+    } else {
+        Err(Stopped::silently())
+    }
 }
 
 /// Writes the text. Returns false if its reader is gone.
@@ -96,7 +109,9 @@ fn written(text: &[u8]) -> Result<bool, Stopped> {
     match stdout.write_all(text).and_then(|()| stdout.flush()) {
         Ok(()) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
-        Err(error) => Err(Stopped::usage(format!("cannot write to standard output: {error}"))),
+        Err(error) => Err(Stopped::usage(format!(
+            "cannot write to standard output: {error}"
+        ))),
     }
 }
 
@@ -130,9 +145,15 @@ pub fn read_secret(what: &str) -> Result<String, Stopped> {
     }
     let mut text = String::new();
     let read = io::stdin().take(MAX_SECRET + 1).read_to_string(&mut text);
-    read.map_err(|error| Stopped::usage(format!("cannot read the {what} from standard input: {error}")))?;
+    read.map_err(|error| {
+        Stopped::usage(format!(
+            "cannot read the {what} from standard input: {error}"
+        ))
+    })?;
     if text.len() as u64 > MAX_SECRET {
-        return Err(Stopped::usage(format!("the {what} on standard input has more than 64 KiB")));
+        return Err(Stopped::usage(format!(
+            "the {what} on standard input has more than 64 KiB"
+        )));
     }
     let text = text.trim_end_matches(['\r', '\n']);
     if text.is_empty() {
@@ -143,6 +164,10 @@ pub fn read_secret(what: &str) -> Result<String, Stopped> {
 
 /// Runs a client command to its end.
 pub fn block_on<T>(work: impl Future<Output = Result<T, Stopped>>) -> Result<T, Stopped> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|error| Stopped::unreachable(error.to_string()))?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime
+        .map_err(|error| Stopped::unreachable(error.to_string()))?
+        .block_on(work)
 }

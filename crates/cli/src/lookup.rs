@@ -40,14 +40,21 @@ impl Lookup {
         let client = self.connection.client()?;
         let token = read_secret(if self.token_id { "token id" } else { "token" })?;
         let hint = self.token_id.then_some("token_id");
-        let form =
-            [("token", Some(&*token)), ("provider", self.of.provider.as_deref()), ("token_type_hint", hint)];
+        let form = [
+            ("token", Some(&*token)),
+            ("provider", self.of.provider.as_deref()),
+            ("token_type_hint", hint),
+        ];
         let answer = client.ask(Method::POST, "/introspect", Content::form(form))?;
         if !answer.status.is_success() {
             return Ok(refused(&answer));
         }
         let verdict: Verdict = serde_json::from_slice(&answer.body).map_err(|_| strange())?;
         say_json(&answer.body)?;
-        Ok(if verdict.active { Exit::Fine } else { Exit::Refused })
+        Ok(if verdict.active {
+            Exit::Fine
+        } else {
+            Exit::Refused
+        })
     }
 }

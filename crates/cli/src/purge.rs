@@ -53,7 +53,8 @@ Examples:
   introspectd purge --sub 251-20c8104e
   introspectd purge --all --yes --server unix:/run/introspectd/api.sock
 
-Exits with 0 even if nothing was cached, 1 if the server refuses, 3 if it cannot be reached or failed.";
+Exits with 0 even if nothing was cached, 1 if the server refuses, 3 if it cannot be reached or \
+failed.";
 
 #[derive(Deserialize)]
 struct Purged {
@@ -73,7 +74,8 @@ impl Purge {
         if !answer.status.is_success() {
             return Ok(refused(&answer));
         }
-        let Purged { purged, estimate } = serde_json::from_slice(&answer.body).map_err(|_| strange())?;
+        let Purged { purged, estimate } =
+            serde_json::from_slice(&answer.body).map_err(|_| strange())?;
         let entries = if purged == 1 { "entry" } else { "entries" };
         // The purge is complete: only the count is not.
         let at_least = if estimate { "at least " } else { "" };
@@ -87,15 +89,23 @@ impl What {
     fn question(&self) -> Option<String> {
         match &self.provider {
             Some(provider) => Some(format!("Purge all tokens of {provider}?")),
-            None => self.all.then(|| "Purge all tokens of all providers?".to_owned()),
+            None => self
+                .all
+                .then(|| "Purge all tokens of all providers?".to_owned()),
         }
     }
 
     fn body(self) -> Result<Value, Stopped> {
         Ok(match self {
-            Self { provider: Some(provider), .. } => json!({"provider": provider}),
+            Self {
+                provider: Some(provider),
+                ..
+            } => json!({"provider": provider}),
             Self { sub: Some(sub), .. } => json!({"sub": sub}),
-            Self { client_id: Some(client_id), .. } => json!({"client_id": client_id}),
+            Self {
+                client_id: Some(client_id),
+                ..
+            } => json!({"client_id": client_id}),
             Self { token: true, .. } => json!({"token": read_secret("token")?}),
             Self { .. } => json!({"all": self.all}),
         })

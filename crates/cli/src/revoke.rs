@@ -49,11 +49,16 @@ impl Revoke {
 
 fn by_value(client: &Client, provider: Option<&str>, consent: &Consent) -> Outcome {
     let token = read_secret("token")?;
-    let place = provider.map(|provider| format!(" at {provider}")).unwrap_or_default();
+    let place = provider
+        .map(|provider| format!(" at {provider}"))
+        .unwrap_or_default();
     consent.ask(&format!("Revoke the token on standard input{place}?"))?;
     let form = Content::form([("token", Some(&*token)), ("provider", provider)]);
     let answer = client.ask(Method::POST, "/revoke", form)?;
-    conclude(&answer, "revoked, or unknown to every provider that this caller may ask")
+    conclude(
+        &answer,
+        "revoked, or unknown to every provider that this caller may ask",
+    )
 }
 
 fn by_id(client: &Client, provider: &str, id: &str, consent: &Consent) -> Outcome {
@@ -61,14 +66,20 @@ fn by_id(client: &Client, provider: &str, id: &str, consent: &Consent) -> Outcom
     let path = format!("/v1/providers/{}/tokens/{}", segment(provider), segment(id));
     let answer = client.ask(Method::DELETE, &path, Content::Nothing)?;
     if answer.status == StatusCode::NOT_FOUND {
-        complain(&format!("provider {provider} does not exist, or this caller may not ask it"));
+        complain(&format!(
+            "provider {provider} does not exist, or this caller may not ask it"
+        ));
     }
     conclude(&answer, "revoked, or unknown to the provider")
 }
 
 /// Encodes text as one segment of a path: everything but RFC 3986's unreserved characters.
 fn segment(text: &str) -> String {
-    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
     utf8_percent_encode(text, RESERVED).to_string()
 }
 
@@ -89,7 +100,8 @@ fn conclude(answer: &Answer, done: &str) -> Outcome {
                 "the token may still be active at its provider: run this again, or revoke it there"
             }
             Exit::Fine | Exit::Refused | Exit::Usage => {
-                "introspectd cannot revoke it this way: revoke it at its provider, or it remains active there"
+                "introspectd cannot revoke it this way: revoke it at its provider, or it remains \
+                    active there"
             }
         });
     }

@@ -9,5 +9,9 @@ use super::{Stopped, say};
 /// Prints JSON unchanged, or, at a terminal, indented and [`harmless`].
 pub fn say_json(body: &[u8]) -> Result<(), Stopped> {
     let body = String::from_utf8_lossy(body);
-    if io::stdout().is_terminal() { say(&harmless(&indented(&body))) } else { say(&body) }
+    if io::stdout().is_terminal() {
+        say(&harmless(&indented(&body)))
+    } else {
+        say(&body)
+    }
 }

@@ -29,7 +29,9 @@ impl Timestamp {
 
     /// Converts seconds since the epoch.
     pub const fn from_seconds(seconds: i64) -> Option<Self> {
-        let Some(since) = seconds.checked_sub(ORIGIN) else { return None };
+        let Some(since) = seconds.checked_sub(ORIGIN) else {
+            return None;
+        };
         if since <= 0 || since.cast_unsigned() > LAST {
             return None;
         }
@@ -106,7 +108,10 @@ pub struct SystemClock {
 
 impl Default for SystemClock {
     fn default() -> Self {
-        Self { start: Instant::now(), start_since_boot: since_boot() }
+        Self {
+            start: Instant::now(),
+            start_since_boot: since_boot(),
+        }
     }
 }
 
@@ -119,7 +124,10 @@ impl Default for SystemClock {
 fn since_boot() -> Option<Duration> {
     use rustix::time::{DynamicClockId, clock_gettime_dynamic};
     let time = clock_gettime_dynamic(DynamicClockId::Boottime).ok()?;
-    Some(Duration::new(time.tv_sec.try_into().ok()?, time.tv_nsec.try_into().ok()?))
+    Some(Duration::new(
+        time.tv_sec.try_into().ok()?,
+        time.tv_nsec.try_into().ok()?,
+    ))
 }
 
 #[cfg(not(any(target_os = "linux", target_os = "android")))]
@@ -128,7 +136,10 @@ fn since_boot() -> Option<Duration> {
 }
 
 impl Clock for SystemClock {
-    #[allow(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "this is the one place that reads the wall clock"
+    )]
     fn now(&self) -> Timestamp {
         // A clock before 1970 or after 9999 is broken: the far end makes every token expired.
         SystemTime::now()
@@ -141,7 +152,10 @@ impl Clock for SystemClock {
 
     fn elapsed(&self) -> Duration {
         let since_start = self.start_since_boot.zip(since_boot());
-        since_start.map_or_else(|| self.start.elapsed(), |(start, now)| now.saturating_sub(start))
+        since_start.map_or_else(
+            || self.start.elapsed(),
+            |(start, now)| now.saturating_sub(start),
+        )
     }
 }
 
@@ -155,13 +169,17 @@ pub struct ManualClock {
 impl ManualClock {
     /// Creates a clock that shows `now`.
     pub fn at(now: Timestamp) -> Self {
-        Self { now: AtomicI64::new(now.seconds()), elapsed_millis: AtomicU64::new(0) }
+        Self {
+            now: AtomicI64::new(now.seconds()),
+            elapsed_millis: AtomicU64::new(0),
+        }
     }
 
     /// Advances wall time and elapsed time by whole seconds.
     pub fn advance(&self, seconds: u32) {
         self.now.fetch_add(i64::from(seconds), Ordering::SeqCst);
-        self.elapsed_millis.fetch_add(u64::from(seconds) * 1000, Ordering::SeqCst);
+        self.elapsed_millis
+            .fetch_add(u64::from(seconds) * 1000, Ordering::SeqCst);
     }
 
     /// Sets the wall clock, like a time server, without changing elapsed time.
@@ -198,26 +216,45 @@ mod tests {
         assert_eq!(Timestamp::MIN.seconds(), -62_135_596_800);
         assert_eq!(Timestamp::MAX.seconds(), 253_402_300_799);
         for seconds in [Timestamp::MIN.seconds(), -1, 0, 1, Timestamp::MAX.seconds()] {
-            assert_eq!(Timestamp::from_seconds(seconds).map(Timestamp::seconds), Some(seconds));
+            assert_eq!(
+                Timestamp::from_seconds(seconds).map(Timestamp::seconds),
+                Some(seconds)
+            );
         }
-        for time in [Timestamp::MIN, Timestamp::from_seconds(0).unwrap(), Timestamp::MAX] {
+        for time in [
+            Timestamp::MIN,
+            Timestamp::from_seconds(0).unwrap(),
+            Timestamp::MAX,
+        ] {
             assert_eq!(Timestamp::from_bytes(time.to_bytes()), Some(time));
         }
         assert_eq!(Timestamp::from_bytes([0; 5]), None);
         assert_eq!(Timestamp::from_bytes([0xff; 5]), None);
-        for beyond in [Timestamp::MIN.seconds() - 1, Timestamp::MAX.seconds() + 1, i64::MIN] {
+        for beyond in [
+            Timestamp::MIN.seconds() - 1,
+            Timestamp::MAX.seconds() + 1,
+            i64::MIN,
+        ] {
             assert_eq!(Timestamp::from_seconds(beyond), None);
         }
     }
 
     #[test]
     fn elapsed_time_includes_sleep() {
-        let clock = SystemClock { start_since_boot: Some(Duration::ZERO), ..SystemClock::default() };
+        let clock = SystemClock {
+            start_since_boot: Some(Duration::ZERO),
+            ..SystemClock::default()
+        };
         // `/proc/uptime` has CLOCK_BOOTTIME in hundredths of a second.
-        let Ok(uptime) = std::fs::read_to_string("/proc/uptime") else { return };
+        let Ok(uptime) = std::fs::read_to_string("/proc/uptime") else {
+            return;
+        };
         let uptime: f64 = uptime.split(' ').next().unwrap().parse().unwrap();
         let elapsed = clock.elapsed().as_secs_f64();
-        assert!((uptime - 0.02..uptime + 60.0).contains(&elapsed), "{elapsed} {uptime}");
+        assert!(
+            (uptime - 0.02..uptime + 60.0).contains(&elapsed),
+            "{elapsed} {uptime}"
+        );
     }
 
     #[test]
@@ -225,9 +262,13 @@ mod tests {
         let clock = SystemClock::default();
         let first = clock.elapsed();
         assert!(first < Duration::from_secs(60));
-        let start_since_boot =
-            clock.start_since_boot.map(|start| start.saturating_sub(Duration::from_secs(1)));
-        let later = SystemClock { start_since_boot, start: clock.start - Duration::from_secs(1) };
+        let start_since_boot = clock
+            .start_since_boot
+            .map(|start| start.saturating_sub(Duration::from_secs(1)));
+        let later = SystemClock {
+            start_since_boot,
+            start: clock.start - Duration::from_secs(1),
+        };
         assert!(later.elapsed() >= first + Duration::from_secs(1));
     }
 
@@ -241,7 +282,10 @@ mod tests {
         let now = Timestamp::from_seconds(100).unwrap();
         assert_eq!(now.until(now), None);
         assert_eq!(now.until(Timestamp::from_seconds(99).unwrap()), None);
-        assert_eq!(now.until(Timestamp::from_seconds(101).unwrap()), Some(Duration::from_secs(1)));
+        assert_eq!(
+            now.until(Timestamp::from_seconds(101).unwrap()),
+            Some(Duration::from_secs(1))
+        );
     }
 
     proptest! {

@@ -191,13 +191,16 @@ impl From<BindingsFailed> for Failure {
 impl Failure {
     /// Creates a failure without `Retry-After`.
     pub const fn outage(outage: Outage) -> Self {
-        Self::Unavailable { outage, retry_after: None }
+        Self::Unavailable {
+            outage,
+            retry_after: None,
+        }
     }
 
     /// Returns true if the failure counts against the provider as a whole.
     ///
-    /// Only what cannot depend on the requested token may: otherwise a client that sends odd tokens would decide over
-    /// the tokens of others.
+    /// Only what cannot depend on the requested token may: otherwise a client that sends odd tokens
+    /// would decide over the tokens of others.
     pub const fn trips_breaker(&self) -> bool {
         match self {
             Self::Timeout | Self::ConnectTimeout => true,
@@ -214,19 +217,23 @@ impl Failure {
         }
     }
 
-    /// Returns true if a stale fact may be used in place of the failure, as long as it cannot depend on the token.
+    /// Returns true if a stale fact may be used in place of the failure, as long as it cannot
+    /// depend on the token.
     pub const fn allows_stale(&self) -> bool {
         self.trips_breaker()
     }
 
-    /// Returns true if the failure shows a provider that needs an operator. Refused credentials do, although they count
-    /// for no breaker: some servers refuse single tokens with 403.
+    /// Returns true if the failure shows a provider that needs an operator. Refused credentials do,
+    /// although they count for no breaker: some servers refuse single tokens with 403.
     pub const fn is_unhealthy(&self) -> bool {
         self.trips_breaker() || self.refuses_credentials()
     }
 
     /// Returns true if the provider or its token endpoint refused our credentials.
     pub const fn refuses_credentials(&self) -> bool {
-        matches!(self, Self::BadAnswer(BadAnswer::Credentials(_) | BadAnswer::Grant))
+        matches!(
+            self,
+            Self::BadAnswer(BadAnswer::Credentials(_) | BadAnswer::Grant)
+        )
     }
 }

@@ -21,14 +21,16 @@ pub enum Health {
 pub struct HealthRecord(Mutex<Health>);
 
 impl HealthRecord {
-    /// Observes a request that brought our credentials. A failure of our own, before anything was sent, changes nothing.
+    /// Observes a request that brought our credentials. A failure of our own, before anything was
+    /// sent, changes nothing.
     pub fn observe(&self, outcome: Result<(), &Failure>) {
         if let Some(health) = Health::after(outcome) {
             *self.lock() = health;
         }
     }
 
-    /// Observes a request that brought somebody else's credentials, whose success says nothing about ours.
+    /// Observes a request that brought somebody else's credentials, whose success says nothing
+    /// about ours.
     pub fn observe_relayed(&self, outcome: Result<(), &Failure>) {
         let mut held = self.lock();
         match Health::after(outcome) {
@@ -81,7 +83,11 @@ mod tests {
 
     #[test]
     fn refused_credentials_are_unhealthy_and_count_for_no_breaker() {
-        for refusal in [BadAnswer::Credentials(401), BadAnswer::Credentials(403), BadAnswer::Grant] {
+        for refusal in [
+            BadAnswer::Credentials(401),
+            BadAnswer::Credentials(403),
+            BadAnswer::Grant,
+        ] {
             let refusal = Failure::from(refusal);
             assert!(refusal.is_unhealthy() && !refusal.trips_breaker() && !refusal.allows_stale());
             assert_eq!(after(&[refusal]), Health::CredentialsRefused);
@@ -90,10 +96,18 @@ mod tests {
 
     #[test]
     fn failure_that_cannot_depend_on_a_token_is_failing_and_any_other_response_is_good() {
-        for failure in [Failure::Timeout, Failure::outage(Outage::Closed), BadAnswer::Status(500).into()] {
+        for failure in [
+            Failure::Timeout,
+            Failure::outage(Outage::Closed),
+            BadAnswer::Status(500).into(),
+        ] {
             assert_eq!(after(&[failure]), Health::Failing);
         }
-        for response in [BadAnswer::OtherToken, BadAnswer::Status(418), BadAnswer::TooLarge] {
+        for response in [
+            BadAnswer::OtherToken,
+            BadAnswer::Status(418),
+            BadAnswer::TooLarge,
+        ] {
             assert_eq!(after(&[response.into()]), Health::Good);
         }
     }
@@ -102,7 +116,10 @@ mod tests {
     fn failure_of_our_own_changes_nothing() {
         for ours in [Outage::Overloaded, Outage::Abandoned].map(Failure::outage) {
             assert_eq!(after(std::slice::from_ref(&ours)), Health::Unknown);
-            assert_eq!(after(&[BadAnswer::Grant.into(), ours]), Health::CredentialsRefused);
+            assert_eq!(
+                after(&[BadAnswer::Grant.into(), ours]),
+                Health::CredentialsRefused
+            );
         }
     }
 

@@ -59,12 +59,20 @@ impl Json {
             b'"' => serde_json::from_str(text).ok().map(Self::String),
             b'[' => {
                 let items: Vec<&RawValue> = serde_json::from_str(text).ok()?;
-                items.into_iter().map(|item| Self::at(depth, item)).collect::<Option<_>>().map(Self::Array)
+                items
+                    .into_iter()
+                    .map(|item| Self::at(depth, item))
+                    .collect::<Option<_>>()
+                    .map(Self::Array)
             }
             b'{' => {
                 let object: RawMembers<'_> = serde_json::from_str(text).ok()?;
                 let member = |(name, raw)| Some((name, Self::at(depth, raw)?));
-                let members = object.members.into_iter().map(member).collect::<Option<_>>();
+                let members = object
+                    .members
+                    .into_iter()
+                    .map(member)
+                    .collect::<Option<_>>();
                 members.map(Members).map(Self::Object)
             }
             _ => Some(Self::Number(text.into())),
@@ -141,7 +149,10 @@ impl Members {
 
     pub(crate) fn size(&self) -> usize {
         // A map's node costs about three pointers beside name and value.
-        self.0.iter().map(|(name, value)| name.len() + 24 + value.size()).sum()
+        self.0
+            .iter()
+            .map(|(name, value)| name.len() + 24 + value.size())
+            .sum()
     }
 }
 
@@ -176,7 +187,10 @@ impl From<Value> for Json {
 
 impl From<serde_json::Map<String, Value>> for Members {
     fn from(members: serde_json::Map<String, Value>) -> Self {
-        members.into_iter().map(|(name, value)| (name, value.into())).collect()
+        members
+            .into_iter()
+            .map(|(name, value)| (name, value.into()))
+            .collect()
     }
 }
 
@@ -239,7 +253,9 @@ impl<'de> Deserialize<'de> for Name {
 /// Whole seconds of a JSON number in any spelling, rounded down; `None` if it is not a number or
 /// out of range.
 pub fn whole_seconds(json: &str) -> Option<i64> {
-    let (is_negative, digits) = json.strip_prefix('-').map_or((false, json), |digits| (true, digits));
+    let (is_negative, digits) = json
+        .strip_prefix('-')
+        .map_or((false, json), |digits| (true, digits));
     if !digits.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
     }
@@ -248,14 +264,20 @@ pub fn whole_seconds(json: &str) -> Option<i64> {
         None => (digits, 0),
     };
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let digits: Cow<'_, str> =
-        if fraction.is_empty() { whole.into() } else { [whole, fraction].concat().into() };
+    let digits: Cow<'_, str> = if fraction.is_empty() {
+        whole.into()
+    } else {
+        [whole, fraction].concat().into()
+    };
     let leading = digits.len() - digits.trim_start_matches('0').len();
     let significant = digits.get(leading..)?;
     // Position of the decimal point among the significant digits.
-    let point = i64::try_from(whole.len()).ok()? - i64::try_from(leading).ok()? + i64::from(exponent);
+    let point =
+        i64::try_from(whole.len()).ok()? - i64::try_from(leading).ok()? + i64::from(exponent);
     let places = usize::try_from(point.max(0)).ok()?;
-    let (kept, dropped) = significant.split_at_checked(places).unwrap_or((significant, ""));
+    let (kept, dropped) = significant
+        .split_at_checked(places)
+        .unwrap_or((significant, ""));
     let missing = places - kept.len();
     let magnitude = match kept {
         "" => 0,
@@ -264,7 +286,11 @@ pub fn whole_seconds(json: &str) -> Option<i64> {
         _ => kept.parse::<i128>().ok()? * 10_i128.pow(u32::try_from(missing).ok()?),
     };
     let is_rounded = dropped.bytes().any(|digit| digit != b'0');
-    let seconds = if is_negative { -magnitude - i128::from(is_rounded) } else { magnitude };
+    let seconds = if is_negative {
+        -magnitude - i128::from(is_rounded)
+    } else {
+        magnitude
+    };
     seconds.try_into().ok()
 }
 
@@ -279,7 +305,13 @@ mod tests {
 
     #[test]
     fn numbers_keep_their_digits() {
-        for text in ["123456789012345678901234567890", "0.1234567890123456789012", "1E400", "-0.0", "1e-7"] {
+        for text in [
+            "123456789012345678901234567890",
+            "0.1234567890123456789012",
+            "1E400",
+            "-0.0",
+            "1e-7",
+        ] {
             assert_eq!(read(text), Some(Json::Number(text.into())));
         }
     }
@@ -289,8 +321,14 @@ mod tests {
         for text in [r#""\ud800""#, r#"["a",{"b":"\udc00x"}]"#, r#""\ud83d""#] {
             assert_eq!(read(text), None, "{text}");
         }
-        assert_eq!(read(r#""\ud83d\ude00""#), Some(Json::String("\u{1f600}".to_owned())));
-        assert_eq!(read(r#"{"\ud800":1,"a":2}"#), Some(serde_json::json!({"a": 2}).into()));
+        assert_eq!(
+            read(r#""\ud83d\ude00""#),
+            Some(Json::String("\u{1f600}".to_owned()))
+        );
+        assert_eq!(
+            read(r#"{"\ud800":1,"a":2}"#),
+            Some(serde_json::json!({"a": 2}).into())
+        );
     }
 
     #[test]
@@ -339,7 +377,8 @@ mod tests {
         #[test]
         fn every_spelling_of_an_integer_reads_the_same(number: i32, zeros in 0_usize..5) {
             let tail = "0".repeat(zeros);
-            let (fraction, power) = (format!("{number}.{tail}0"), format!("{number}{tail}e-{zeros}"));
+            let fraction = format!("{number}.{tail}0");
+            let power = format!("{number}{tail}e-{zeros}");
             for text in [number.to_string(), fraction, power] {
                 prop_assert_eq!(whole_seconds(&text), Some(i64::from(number)), "{}", text);
             }

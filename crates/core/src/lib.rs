@@ -33,8 +33,8 @@ pub use json::{Json, Members, RawMembers, whole_seconds};
 pub use listing::{Batch, Filters, Instant, Listing, Order, Position, User};
 pub use name::{InvalidName, ProviderName};
 pub use provider::{
-    Binding, Bindings, Bound, Capabilities, Issuance, Issued, Kept, Lists, Provider, Records, Remembered,
-    Revocation, RevocationById, Revocations, Revoked,
+    Binding, Bindings, Bound, Capabilities, Issuance, Issued, Kept, Lists, Provider, Records,
+    Remembered, Revocation, RevocationById, Revocations, Revoked,
 };
 pub use scope::{Scope, ScopeSet};
 pub use secret::{TokenId, TokenRejected, TokenValue};

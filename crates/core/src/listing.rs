@@ -43,8 +43,8 @@ pub enum User<'a> {
 }
 
 impl Filters {
-    /// Combines `owner` and `user_id` for a vendor with one name for both, so that one request finds
-    /// a user's tokens at every vendor.
+    /// Combines `owner` and `user_id` for a vendor with one name for both, so that one request
+    /// finds a user's tokens at every vendor.
     pub fn user(&self) -> User<'_> {
         match (self.owner.as_deref(), self.user_id.as_deref()) {
             (None, None) => User::Any,
@@ -113,7 +113,11 @@ mod tests {
         let user = |owner: Option<&str>, user: Option<&str>| {
             let owner = owner.map(str::to_owned);
             let user_id = user.map(str::to_owned);
-            let filters = Filters { owner, user_id, ..Filters::default() };
+            let filters = Filters {
+                owner,
+                user_id,
+                ..Filters::default()
+            };
             match filters.user() {
                 User::Any => "any".to_owned(),
                 User::One(one) => one.to_owned(),

@@ -17,8 +17,14 @@ impl ProviderName {
     /// [`InvalidName`] for any other text.
     pub fn parse(text: &str) -> Result<Self, InvalidName> {
         let fits = (1..=64).contains(&text.len())
-            && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
-        if fits { Ok(Self(text.into())) } else { Err(InvalidName) }
+            && text
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-');
+        if fits {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidName)
+        }
     }
 
     /// Returns the name as text.

@@ -55,7 +55,10 @@ struct Presented<'a> {
 
 impl<'a> Presented<'a> {
     fn new(token: &'a TokenValue) -> Self {
-        Self { token, finder: Finder::new(token.expose()) }
+        Self {
+            token,
+            finder: Finder::new(token.expose()),
+        }
     }
 
     /// Runs in linear time.
@@ -72,7 +75,9 @@ impl<'a> Presented<'a> {
             let behind = text.get(begin.saturating_add(length));
             !before.into_iter().chain(behind).any(is_of_a_word)
         };
-        self.finder.find_iter(text).any(|begin| length >= MIN_WITHIN || is_bounded(begin))
+        self.finder
+            .find_iter(text)
+            .any(|begin| length >= MIN_WITHIN || is_bounded(begin))
     }
 
     fn drop_from(&self, members: &mut Members) {
@@ -111,7 +116,10 @@ fn unescaped(text: &str) -> String {
         plain.push_str(before);
         let unicode = behind.strip_prefix('u').and_then(|digits| {
             let (digits, behind) = digits.split_at_checked(4)?;
-            Some((char::from_u32(u32::from_str_radix(digits, 16).ok()?)?, behind))
+            Some((
+                char::from_u32(u32::from_str_radix(digits, 16).ok()?)?,
+                behind,
+            ))
         });
         rest = match unicode {
             Some((character, behind)) => {
@@ -145,7 +153,9 @@ mod tests {
 
     fn token(extensions: Value) -> Token {
         let mut token = Token::new(Status::Good, Expiry::Never);
-        let Value::Object(extensions) = extensions else { panic!("{extensions}") };
+        let Value::Object(extensions) = extensions else {
+            panic!("{extensions}")
+        };
         token.extensions = extensions.into();
         token
     }
@@ -158,8 +168,11 @@ mod tests {
         token.jti = Some(format!("{SECRET}#1"));
         token.roles = vec![SECRET.to_owned(), "admin".to_owned()];
         token.aud = Some(Audience::Many(vec![SECRET.to_owned(), "api".to_owned()]));
-        token.details =
-            json!({"a": [{"b": SECRET}, SECRET, 1], SECRET: 1}).as_object().unwrap().clone().into();
+        token.details = json!({"a": [{"b": SECRET}, SECRET, 1], SECRET: 1})
+            .as_object()
+            .unwrap()
+            .clone()
+            .into();
 
         let kept = token.redact(&presented(SECRET));
 
@@ -167,7 +180,10 @@ mod tests {
         assert_eq!(kept.scope.to_string(), "read");
         assert_eq!(kept.roles, ["admin"]);
         assert_eq!(Json::Object(kept.details), json!({"a": [{}, 1]}).into());
-        assert_eq!(Json::Object(kept.extensions), json!({"x": {"y": []}}).into());
+        assert_eq!(
+            Json::Object(kept.extensions),
+            json!({"x": {"y": []}}).into()
+        );
     }
 
     #[test]
@@ -180,15 +196,21 @@ mod tests {
             r#"{\"token\":\"a\/quite-secret+token\"}"#,
             r"a/quite-secret\u002btoken",
         ] {
-            let members = json!({"echo": echo, "deep": [{"request": echo}, "kept"], echo: true, "x": "kept"});
+            let members =
+                json!({"echo": echo, "deep": [{"request": echo}, "kept"], echo: true, "x": "kept"});
             let kept = token(members).redact(&presented(SECRET)).extensions;
-            assert_eq!(Json::Object(kept), json!({"deep": [{}, "kept"], "x": "kept"}).into(), "{echo}");
+            assert_eq!(
+                Json::Object(kept),
+                json!({"deep": [{}, "kept"], "x": "kept"}).into(),
+                "{echo}"
+            );
         }
     }
 
     #[test]
     fn similar_strings_are_kept() {
-        let members = json!({"a": "a/quite-secret", "b": "A/QUITE-SECRET+TOKEN", "c": "100 % a", "d": "\\", "e": "\\u12", "f": ""});
+        let members = json!({"a": "a/quite-secret", "b": "A/QUITE-SECRET+TOKEN", "c": "100 % \
+            a", "d": "\\", "e": "\\u12", "f": ""});
         assert_eq!(
             token(members.clone()).redact(&presented(SECRET)).extensions,
             members.as_object().unwrap().clone().into()
@@ -197,12 +219,15 @@ mod tests {
 
     #[test]
     fn short_tokens_are_dropped_as_whole_words_only() {
-        let members = json!({"a": "short12", "b": "Bearer short12", "c": "?token=short12&x", "short12": 1, "short123": 2});
+        let members = json!({"a": "short12", "b": "Bearer \
+            short12", "c": "?token=short12&x", "short12": 1, "short123": 2});
         let kept = token(members).redact(&presented("short12")).extensions;
         assert_eq!(Json::Object(kept), json!({"short123": 2}).into());
         let members = json!({"jti": "id-of-short12", "name": "short12.example", "x": "nashort12"});
         assert_eq!(
-            token(members.clone()).redact(&presented("short12")).extensions,
+            token(members.clone())
+                .redact(&presented("short12"))
+                .extensions,
             members.as_object().unwrap().clone().into()
         );
         let members = json!({"sub": "alice", "scope_of": "read all"});
@@ -233,7 +258,11 @@ mod tests {
         let mut by_scheme = Token::new(Status::Good, Expiry::Never);
         by_scheme.token_type = Some("refresh_token".to_owned());
         let mut by_use = Token::new(Status::Good, Expiry::Never);
-        by_use.extensions = json!({"token_use": "refresh_token"}).as_object().unwrap().clone().into();
+        by_use.extensions = json!({"token_use": "refresh_token"})
+            .as_object()
+            .unwrap()
+            .clone()
+            .into();
         for token in [by_scheme, by_use] {
             let token = token.redact(&presented);
             assert!(token.token_type.is_none() && token.extensions.is_empty());

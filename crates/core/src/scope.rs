@@ -7,8 +7,10 @@ pub struct Scope(Box<str>);
 impl Scope {
     /// Parses one scope-token; `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_token =
-            !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
+        let is_token = !text.is_empty()
+            && text
+                .bytes()
+                .all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
         is_token.then(|| Self(text.into()))
     }
 
@@ -35,10 +37,15 @@ fn covers(granted: &str, required: &str) -> bool {
     if granted == required {
         return true;
     }
-    let Some(prefix) = granted.strip_suffix(".*").filter(|prefix| !prefix.is_empty()) else {
+    let Some(prefix) = granted
+        .strip_suffix(".*")
+        .filter(|prefix| !prefix.is_empty())
+    else {
         return false;
     };
-    let below = required.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('.'));
+    let below = required
+        .strip_prefix(prefix)
+        .and_then(|rest| rest.strip_prefix('.'));
     below.is_some_and(|below| !below.is_empty())
 }
 
@@ -95,7 +102,10 @@ impl ScopeSet {
 
     /// Approximate heap size in bytes.
     pub fn size(&self) -> usize {
-        self.0.iter().map(|scope| size_of::<Scope>() + scope.0.len()).sum()
+        self.0
+            .iter()
+            .map(|scope| size_of::<Scope>() + scope.0.len())
+            .sum()
     }
 }
 
@@ -127,7 +137,14 @@ mod tests {
 
     #[test]
     fn invalid_scope_tokens_are_left_out() {
-        let scopes = ScopeSet::from_tokens(["read", "a admin", "", "quo\"te", "l\u{e9}ger", "line\nbreak"]);
+        let scopes = ScopeSet::from_tokens([
+            "read",
+            "a admin",
+            "",
+            "quo\"te",
+            "l\u{e9}ger",
+            "line\nbreak",
+        ]);
         assert_eq!(scopes.to_string(), "read");
     }
 
@@ -137,7 +154,16 @@ mod tests {
         for covered in ["iam.mfa.totp", "iam.mfa.totp.enroll", "iam.mfa.*"] {
             assert!(granted.covers(&scope(covered)), "{covered}");
         }
-        for other in ["iam.mfa", "iam.mfa.", "iam.mfax", "iam.mfax.y", "iam", "iam.*", "*", "iamXmfa.totp"] {
+        for other in [
+            "iam.mfa",
+            "iam.mfa.",
+            "iam.mfax",
+            "iam.mfax.y",
+            "iam",
+            "iam.*",
+            "*",
+            "iamXmfa.totp",
+        ] {
             assert!(!granted.covers(&scope(other)), "{other}");
         }
     }

@@ -92,7 +92,10 @@ mod tests {
 
     #[test]
     fn length_is_limited() {
-        assert_eq!(TokenValue::parse(String::new()).unwrap_err(), TokenRejected::Empty);
+        assert_eq!(
+            TokenValue::parse(String::new()).unwrap_err(),
+            TokenRejected::Empty
+        );
         assert!(TokenValue::parse("a".repeat(TokenValue::MAX_BYTES)).is_ok());
         assert_eq!(
             TokenValue::parse("a".repeat(TokenValue::MAX_BYTES + 1)).unwrap_err(),

@@ -39,7 +39,10 @@ pub enum Target {
 impl Selector {
     /// Selects these facts at all providers.
     pub fn new(target: Target) -> Self {
-        Self { target, providers: Selection::All }
+        Self {
+            target,
+            providers: Selection::All,
+        }
     }
 
     /// Restricts the selection to these providers.
@@ -51,7 +54,10 @@ impl Selector {
     /// Returns true if a fact of this provider can be selected.
     pub fn may_mean(&self, provider: &ProviderName) -> bool {
         let is_named = match &self.target {
-            Target::Record { provider: named, .. } | Target::Provider(named) => named == provider,
+            Target::Record {
+                provider: named, ..
+            }
+            | Target::Provider(named) => named == provider,
             Target::Token(_) | Target::Subject(_) | Target::Client(_) | Target::All => true,
         };
         is_named && self.providers.contains(provider)
@@ -72,7 +78,14 @@ mod tests {
         let token = TokenValue::parse("token".to_owned()).unwrap();
         for (target, at_a, at_b) in [
             (Target::Token(token), true, true),
-            (Target::Record { provider: name("a"), id }, true, false),
+            (
+                Target::Record {
+                    provider: name("a"),
+                    id,
+                },
+                true,
+                false,
+            ),
             (Target::Subject("s".to_owned()), true, true),
             (Target::Client("c".to_owned()), true, true),
             (Target::Provider(name("b")), false, true),

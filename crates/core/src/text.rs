@@ -12,8 +12,8 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::Timestamp;
 
-/// Escapes everything that steers a terminal, but for line feeds and tabs, as JSON does (`\u001b`), so
-/// that JSON is still JSON.
+/// Escapes everything that steers a terminal, but for line feeds and tabs, as JSON does (`\u001b`),
+/// so that JSON is still JSON.
 pub fn harmless(text: &str) -> Cow<'_, str> {
     escaped(text, |c| steers_terminal(c) && !matches!(c, '\n' | '\t'))
 }
@@ -98,20 +98,31 @@ fn start_line(text: &mut String, depth: usize) {
 
 /// Returns true for a hyphenated UUID, in any case.
 pub fn is_uuid(text: &str) -> bool {
-    let digits = |group: &str| group.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(group.len());
+    let digits = |group: &str| {
+        group
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit())
+            .then_some(group.len())
+    };
     text.split('-').map(digits).eq([8, 4, 4, 4, 12].map(Some))
 }
 
-/// Returns true for `localhost` and for addresses of this machine. IPv6 addresses may be in brackets.
+/// Returns true for `localhost` and for addresses of this machine. IPv6 addresses may be in
+/// brackets.
 pub fn is_loopback(host: &str) -> bool {
-    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
-    host.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'))
+        .unwrap_or(host);
+    host.eq_ignore_ascii_case("localhost")
+        || bare.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 /// Formats a time as RFC 3339, in UTC.
 pub fn rfc3339(time: Timestamp) -> String {
     let time = OffsetDateTime::from_unix_timestamp(time.seconds()).ok();
-    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_default()
+    time.and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -123,10 +134,19 @@ mod tests {
 
     #[test]
     fn controls_and_turns_of_direction_are_written_out() {
-        assert_eq!(harmless("a\u{1b}[2J\u{9b}m\u{7f}\rb"), "a\\u001b[2J\\u009bm\\u007f\\u000db");
-        assert_eq!(harmless("user\u{202e}nimda \u{2066}\u{200f}"), "user\\u202enimda \\u2066\\u200f");
+        assert_eq!(
+            harmless("a\u{1b}[2J\u{9b}m\u{7f}\rb"),
+            "a\\u001b[2J\\u009bm\\u007f\\u000db"
+        );
+        assert_eq!(
+            harmless("user\u{202e}nimda \u{2066}\u{200f}"),
+            "user\\u202enimda \\u2066\\u200f"
+        );
         assert_eq!(harmless("two\n\tlines, é 日本"), "two\n\tlines, é 日本");
-        assert_eq!(one_line("two\n\tlines\u{2028}"), "two\\u000a\\u0009lines\\u2028");
+        assert_eq!(
+            one_line("two\n\tlines\u{2028}"),
+            "two\\u000a\\u0009lines\\u2028"
+        );
     }
 
     #[test]
@@ -191,12 +211,29 @@ mod tests {
     #[test]
     fn loopback_is_this_machine_only() {
         assert!(
-            ["localhost", "LOCALHOST", "127.0.0.1", "127.9.9.9", "::1", "[::1]"].into_iter().all(is_loopback)
+            [
+                "localhost",
+                "LOCALHOST",
+                "127.0.0.1",
+                "127.9.9.9",
+                "::1",
+                "[::1]"
+            ]
+            .into_iter()
+            .all(is_loopback)
         );
         assert!(
-            !["", "localhost.example", "127.0.0.1.example", "10.0.0.1", "[::2]", "[::1", "0.0.0.0"]
-                .into_iter()
-                .any(is_loopback)
+            ![
+                "",
+                "localhost.example",
+                "127.0.0.1.example",
+                "10.0.0.1",
+                "[::2]",
+                "[::1",
+                "0.0.0.0"
+            ]
+            .into_iter()
+            .any(is_loopback)
         );
     }
 

@@ -147,8 +147,15 @@ impl Token {
 
     /// Returns the inputs of the decision if the token is active.
     pub fn validity(&self) -> Validity {
-        let skewed = |nbf: Timestamp| nbf.plus_seconds(-i64::from(self.clock_skew)).unwrap_or(Timestamp::MIN);
-        Validity { status: self.status, expiry: self.expiry, nbf: self.nbf.map(skewed) }
+        let skewed = |nbf: Timestamp| {
+            nbf.plus_seconds(-i64::from(self.clock_skew))
+                .unwrap_or(Timestamp::MIN)
+        };
+        Validity {
+            status: self.status,
+            expiry: self.expiry,
+            nbf: self.nbf.map(skewed),
+        }
     }
 
     /// Judges the token at `now`, see [`Validity::state`].
@@ -163,7 +170,8 @@ impl Token {
 
     /// Reason why the token is not a bearer token; `None` if it is one, time and status aside.
     pub fn not_bearer(&self) -> Option<NotBearer> {
-        self.not_bearer.or_else(|| objection(self.token_type.as_deref(), &self.extensions))
+        self.not_bearer
+            .or_else(|| objection(self.token_type.as_deref(), &self.extensions))
     }
 
     /// Approximate heap size in bytes, which the cache uses as weight.
@@ -177,10 +185,17 @@ impl Token {
             &self.token_type,
             &self.grant_type,
         ];
-        let strings =
-            |list: &[String]| list.iter().map(|text| size_of::<String>() + text.len()).sum::<usize>();
+        let strings = |list: &[String]| {
+            list.iter()
+                .map(|text| size_of::<String>() + text.len())
+                .sum::<usize>()
+        };
         size_of::<Self>()
-            + texts.iter().filter_map(|text| text.as_ref()).map(String::len).sum::<usize>()
+            + texts
+                .iter()
+                .filter_map(|text| text.as_ref())
+                .map(String::len)
+                .sum::<usize>()
             + self.scope.size()
             + strings(&self.roles)
             + self.aud.as_ref().map_or(0, |aud| strings(aud.as_slice()))
@@ -191,13 +206,25 @@ impl Token {
 
 impl Status {
     /// Every status.
-    pub const ALL: [Self; 6] =
-        [Self::Good, Self::Revoked, Self::RevokedHere, Self::Expired, Self::Unknown, Self::Unreported];
+    pub const ALL: [Self; 6] = [
+        Self::Good,
+        Self::Revoked,
+        Self::RevokedHere,
+        Self::Expired,
+        Self::Unknown,
+        Self::Unreported,
+    ];
 }
 
 impl State {
     /// Every state.
-    pub const ALL: [Self; 5] = [Self::Active, Self::Expired, Self::Revoked, Self::NotYetValid, Self::Unknown];
+    pub const ALL: [Self; 5] = [
+        Self::Active,
+        Self::Expired,
+        Self::Revoked,
+        Self::NotYetValid,
+        Self::Unknown,
+    ];
 
     /// Returns the state's name in requests and responses.
     pub const fn as_str(self) -> &'static str {
@@ -295,10 +322,17 @@ mod tests {
     fn unreported_status_is_expired_or_unknown() {
         let mut token = Token::new(Status::Unreported, Expiry::At(at(200)));
         token.nbf = Some(at(100));
-        for (now, state) in [(99, State::Unknown), (199, State::Unknown), (200, State::Expired)] {
+        for (now, state) in [
+            (99, State::Unknown),
+            (199, State::Unknown),
+            (200, State::Expired),
+        ] {
             assert_eq!(token.state(at(now)), state, "{now}");
         }
-        assert_eq!(Token::new(Status::Unreported, Expiry::Never).state(Timestamp::MAX), State::Unknown);
+        assert_eq!(
+            Token::new(Status::Unreported, Expiry::Never).state(Timestamp::MAX),
+            State::Unknown
+        );
     }
 
     #[test]
@@ -309,7 +343,10 @@ mod tests {
             for now in [0, 99, 100, 300] {
                 let mut token = Token::new(status, Expiry::At(at(200)));
                 token.nbf = Some(at(100));
-                assert!(State::ALL.contains(&token.state(at(now))), "{status:?} at {now}");
+                assert!(
+                    State::ALL.contains(&token.state(at(now))),
+                    "{status:?} at {now}"
+                );
             }
         }
     }

@@ -33,15 +33,21 @@ pub fn decides_use(name: &str) -> bool {
     name == "cnf" || USES.iter().any(|(known, _)| *known == name)
 }
 
-/// Reason why a token with this scheme and these members is not a bearer token; `None` if it is one.
+/// Reason why a token with this scheme and these members is not a bearer token; `None` if it is
+/// one.
 ///
 /// Null counts as absent; a value that is not text never means an access token.
 pub(crate) fn objection(token_type: Option<&str>, members: &Members) -> Option<NotBearer> {
     let member = |name: &str| members.get(name).filter(|value| **value != Json::Null);
     let means = |value: &Json, names: &[&str]| {
-        value.as_str().is_some_and(|text| names.iter().any(|name| text.eq_ignore_ascii_case(name)))
+        value
+            .as_str()
+            .is_some_and(|text| names.iter().any(|name| text.eq_ignore_ascii_case(name)))
     };
-    if USES.iter().any(|(name, names)| member(name).is_some_and(|value| !means(value, names))) {
+    if USES
+        .iter()
+        .any(|(name, names)| member(name).is_some_and(|value| !means(value, names)))
+    {
         return Some(NotBearer::OtherUse);
     }
     if !token_type.is_none_or(|scheme| scheme.eq_ignore_ascii_case("bearer")) {
@@ -85,7 +91,10 @@ mod tests {
     fn other_uses_schemes_and_key_bindings_are_refused() {
         use NotBearer::{OtherScheme, OtherUse, Unproved};
         for (members, reason) in [
-            (json!({"token_use": "refresh_token", "token_type": "Bearer"}), OtherUse),
+            (
+                json!({"token_use": "refresh_token", "token_type": "Bearer"}),
+                OtherUse,
+            ),
             (json!({"token_use": "id"}), OtherUse),
             (json!({"typ": "Refresh"}), OtherUse),
             (json!({"typ": "ID", "token_type": "Bearer"}), OtherUse),
@@ -95,12 +104,18 @@ mod tests {
             (json!({"purpose": "id_token"}), OtherUse),
             (json!({"tokenName": "refresh_token"}), OtherUse),
             (json!({"token_type": "refresh_token"}), OtherScheme),
-            (json!({"token_type": "DPoP", "cnf": {"jkt": "x"}}), OtherScheme),
+            (
+                json!({"token_type": "DPoP", "cnf": {"jkt": "x"}}),
+                OtherScheme,
+            ),
             (json!({"token_type": "mac"}), OtherScheme),
             (json!({"token_type": "N_A"}), OtherScheme),
             (json!({"token_type": ""}), OtherScheme),
             (json!({"token_type": "Bearer "}), OtherScheme),
-            (json!({"token_type": "Bearer", "cnf": {"x5t#S256": "x"}}), Unproved),
+            (
+                json!({"token_type": "Bearer", "cnf": {"x5t#S256": "x"}}),
+                Unproved,
+            ),
             (json!({"cnf": {}}), Unproved),
         ] {
             assert_eq!(judge(&members), Some(reason), "{members}");
@@ -109,8 +124,21 @@ mod tests {
 
     #[test]
     fn use_members_of_a_wrong_type_are_refused() {
-        for name in ["token_use", "typ", "token_usage", "purpose", "tokenName", "cnf"] {
-            for value in [json!(false), json!(0), json!([]), json!(["access_token", "Bearer"]), json!({})] {
+        for name in [
+            "token_use",
+            "typ",
+            "token_usage",
+            "purpose",
+            "tokenName",
+            "cnf",
+        ] {
+            for value in [
+                json!(false),
+                json!(0),
+                json!([]),
+                json!(["access_token", "Bearer"]),
+                json!({}),
+            ] {
                 let members = json!({name: value});
                 assert!(judge(&members).is_some(), "{members}");
             }

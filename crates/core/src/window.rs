@@ -35,7 +35,10 @@ struct Limit {
 
 /// Limits of a window. Each window costs a whole list, so it holds as many records as a caller may
 /// request at once, and fewer large ones.
-const LIMIT: Limit = Limit { records: 200, bytes: 4 * 1024 * 1024 };
+const LIMIT: Limit = Limit {
+    records: 200,
+    bytes: 4 * 1024 * 1024,
+};
 
 /// Key in the order of the list. All keys of a window are of one variant.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,9 +56,10 @@ impl Window {
     pub fn after(from: Option<&Position>, order: Order) -> Result<Self, Failure> {
         let after = match from {
             None => None,
-            Some(Position::After { millis, handle }) => {
-                Some(CreationKey { millis: *millis, handle: handle.clone() })
-            }
+            Some(Position::After { millis, handle }) => Some(CreationKey {
+                millis: *millis,
+                handle: handle.clone(),
+            }),
             Some(Position::Page { .. }) => return Err(Failure::Unsupported),
         };
         Ok(Self::with_limit(order, after, LIMIT))
@@ -63,14 +67,24 @@ impl Window {
 
     fn with_limit(order: Order, after: Option<CreationKey>, limit: Limit) -> Self {
         let after = after.map(|place| Key::new(order, place));
-        Self { order, after, kept: BTreeMap::new(), size: 0, left_out: None, limit }
+        Self {
+            order,
+            after,
+            kept: BTreeMap::new(),
+            size: 0,
+            left_out: None,
+            limit,
+        }
     }
 
     /// Keeps the record if it is among the first.
     pub fn offer(&mut self, place: CreationKey, token: Token) {
         let key = Key::new(self.order, place);
         if self.after.as_ref().is_some_and(|after| key <= *after)
-            || self.left_out.as_ref().is_some_and(|left_out| key >= *left_out)
+            || self
+                .left_out
+                .as_ref()
+                .is_some_and(|left_out| key >= *left_out)
         {
             return;
         }
@@ -92,10 +106,16 @@ impl Window {
 
     /// Returns the records kept, in the order of the list.
     pub fn into_batch(self) -> Batch {
-        let records: Vec<_> =
-            self.kept.into_iter().map(|(key, token)| (token, key.into_position())).collect();
+        let records: Vec<_> = self
+            .kept
+            .into_iter()
+            .map(|(key, token)| (token, key.into_position()))
+            .collect();
         let last = records.last().map(|(_, position)| position.clone());
-        Batch { next: last.filter(|_| self.left_out.is_some()), records }
+        Batch {
+            next: last.filter(|_| self.left_out.is_some()),
+            records,
+        }
     }
 }
 
@@ -121,7 +141,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn place(millis: i64, handle: &str) -> CreationKey {
-        CreationKey { millis, handle: handle.to_owned() }
+        CreationKey {
+            millis,
+            handle: handle.to_owned(),
+        }
     }
 
     fn token(size: usize) -> Token {
@@ -131,7 +154,11 @@ mod tests {
     }
 
     fn places(batch: &Batch) -> Vec<CreationKey> {
-        batch.records.iter().map(|(_, position)| read(position)).collect()
+        batch
+            .records
+            .iter()
+            .map(|(_, position)| read(position))
+            .collect()
     }
 
     fn read(position: &Position) -> CreationKey {
@@ -157,7 +184,13 @@ mod tests {
             }
             let batch = window.into_batch();
             let mut batch_places = places(&batch);
-            assert!(batch.next.as_ref().map(read).is_none_or(|next| Some(&next) == batch_places.last()));
+            assert!(
+                batch
+                    .next
+                    .as_ref()
+                    .map(read)
+                    .is_none_or(|next| Some(&next) == batch_places.last())
+            );
             let is_cut = taken < batch_places.len();
             batch_places.truncate(taken);
             from = batch_places.last().cloned();
@@ -171,17 +204,30 @@ mod tests {
 
     #[test]
     fn positions_in_numbered_pages_are_refused() {
-        let as_of = crate::Instant { second: crate::Timestamp::MIN, nanos: 0 };
-        let page = Position::Page { number: 1, taken: 0, as_of };
+        let as_of = crate::Instant {
+            second: crate::Timestamp::MIN,
+            nanos: 0,
+        };
+        let page = Position::Page {
+            number: 1,
+            taken: 0,
+            as_of,
+        };
         let window = Window::after(Some(&page), Order::Ascending);
         assert_eq!(window.map(|_| ()), Err(Failure::Unsupported));
     }
 
     #[test]
     fn first_records_of_the_order_are_kept() {
-        let list: Vec<_> =
-            [3, 1, 2, 1].iter().zip(["a", "b", "c", "d"]).map(|(m, h)| (place(*m, h), 0)).collect();
-        let limit = Limit { records: 2, bytes: usize::MAX };
+        let list: Vec<_> = [3, 1, 2, 1]
+            .iter()
+            .zip(["a", "b", "c", "d"])
+            .map(|(m, h)| (place(*m, h), 0))
+            .collect();
+        let limit = Limit {
+            records: 2,
+            bytes: usize::MAX,
+        };
         let two = |[a, b]: [(i64, &str); 2]| vec![place(a.0, a.1), place(b.0, b.1)];
         assert_eq!(
             walk(&list, Order::Ascending, limit, 9),
@@ -195,7 +241,10 @@ mod tests {
 
     #[test]
     fn list_that_fits_ends_with_one_batch() {
-        let full = Limit { records: 2, bytes: usize::MAX };
+        let full = Limit {
+            records: 2,
+            bytes: usize::MAX,
+        };
         assert_eq!(walk(&[], Order::Ascending, full, 9), [vec![]]);
         let list = [(place(1, "a"), 0), (place(1, "b"), 0)];
         assert_eq!(walk(&list, Order::Ascending, full, 9).len(), 1);
@@ -203,14 +252,28 @@ mod tests {
 
     #[test]
     fn records_with_equal_keys_are_merged() {
-        let limit = Limit { records: 1, bytes: usize::MAX };
-        let list = [(place(1, "a"), 5), (place(1, "a"), 7), (place(2, "b"), 0), (place(1, "a"), 0)];
-        assert_eq!(walk(&list, Order::Ascending, limit, 9).concat(), [place(1, "a"), place(2, "b")]);
+        let limit = Limit {
+            records: 1,
+            bytes: usize::MAX,
+        };
+        let list = [
+            (place(1, "a"), 5),
+            (place(1, "a"), 7),
+            (place(2, "b"), 0),
+            (place(1, "a"), 0),
+        ];
+        assert_eq!(
+            walk(&list, Order::Ascending, limit, 9).concat(),
+            [place(1, "a"), place(2, "b")]
+        );
     }
 
     #[test]
     fn oversized_record_still_fits_alone() {
-        let limit = Limit { records: 9, bytes: 1 };
+        let limit = Limit {
+            records: 9,
+            bytes: 1,
+        };
         let list = [(place(1, "a"), 1000), (place(2, "b"), 1000)];
         assert_eq!(walk(&list, Order::Ascending, limit, 9).len(), 2);
     }

@@ -19,7 +19,8 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) once: bool,
 
-    /// Port of api; admin follows, then the providers [default: api 8080, admin 9090, providers 9501 to 9505]
+    /// Port of api; admin follows, then the providers [default: api 8080, admin 9090, providers
+    /// 9501 to 9505]
     #[arg(long = "port-base", value_name = "N", value_parser = Ports::parse)]
     ports: Option<Ports>,
 }
@@ -44,7 +45,9 @@ impl Arguments {
 }
 
 /// Drops `--`: the alias has one of its own before it, so that the reader's arrives here.
-fn without_separator<T: AsRef<std::ffi::OsStr>>(words: impl Iterator<Item = T>) -> impl Iterator<Item = T> {
+fn without_separator<T: AsRef<std::ffi::OsStr>>(
+    words: impl Iterator<Item = T>,
+) -> impl Iterator<Item = T> {
     words.filter(|word| word.as_ref() != "--")
 }
 
@@ -62,17 +65,31 @@ mod tests {
 
     #[test]
     fn options_are_accepted_in_any_order() {
-        assert_eq!(parsed(""), Ok(Arguments { once: false, ports: None }));
-        let moved = Arguments { once: true, ports: Some(Ports::parse("18080").unwrap()) };
+        assert_eq!(
+            parsed(""),
+            Ok(Arguments {
+                once: false,
+                ports: None
+            })
+        );
+        let moved = Arguments {
+            once: true,
+            ports: Some(Ports::parse("18080").unwrap()),
+        };
         assert_eq!(parsed("--once --port-base 18080"), Ok(moved));
-        assert_eq!(parsed("-- --port-base=18080 --once"), parsed("--once --port-base 18080"));
+        assert_eq!(
+            parsed("-- --port-base=18080 --once"),
+            parsed("--once --port-base 18080")
+        );
     }
 
     #[test]
     fn invalid_options_are_named() {
-        for (line, named) in
-            [("--twice", "--twice"), ("--port-base", "--port-base"), ("--port-base 65530", "65530")]
-        {
+        for (line, named) in [
+            ("--twice", "--twice"),
+            ("--port-base", "--port-base"),
+            ("--port-base 65530", "65530"),
+        ] {
             assert!(parsed(line).unwrap_err().contains(named), "{line}");
         }
     }
@@ -80,7 +97,12 @@ mod tests {
     #[test]
     fn help_shows_examples() {
         let help = Arguments::command().render_help().to_string();
-        for line in ["Usage: cargo demo", "--once", "--port-base <N>", "cargo demo -- --port-base 18080"] {
+        for line in [
+            "Usage: cargo demo",
+            "--once",
+            "--port-base <N>",
+            "cargo demo -- --port-base 18080",
+        ] {
             assert!(help.contains(line), "{help}");
         }
     }

@@ -26,7 +26,10 @@ pub(crate) enum Question {
     /// The same as a query.
     Query { path: &'static str, form: Form },
     /// Request to `/forward-auth`, like a gateway whose client shows this token, or none.
-    ForwardAuth { policy: &'static str, token: Option<&'static str> },
+    ForwardAuth {
+        policy: &'static str,
+        token: Option<&'static str>,
+    },
 }
 
 type Form = Vec<(&'static str, String)>;
@@ -39,9 +42,15 @@ pub(crate) struct Caller {
 }
 
 /// An API gateway, which may ask about tokens.
-pub(crate) const EDGE: Caller = Caller { name: "edge", secret: "edge-demo-secret" };
+pub(crate) const EDGE: Caller = Caller {
+    name: "edge",
+    secret: "edge-demo-secret",
+};
 /// An operator, who may also ask about token ids, list tokens and revoke them.
-pub(crate) const OPS: Caller = Caller { name: "ops", secret: "ops-demo-secret" };
+pub(crate) const OPS: Caller = Caller {
+    name: "ops",
+    secret: "ops-demo-secret",
+};
 
 /// Longer than introspectd waits for a provider.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -55,29 +64,58 @@ impl Ask {
     /// Looks up the token with this id.
     pub(crate) fn token_id(caller: Caller, token_id: &str, provider: &str) -> Self {
         let hint = ("token_type_hint", "token_id".to_owned());
-        let form = vec![("token", token_id.to_owned()), hint, ("provider", provider.to_owned())];
+        let form = vec![
+            ("token", token_id.to_owned()),
+            hint,
+            ("provider", provider.to_owned()),
+        ];
         Self::introspect(caller, form)
     }
 
     /// Decides if a client that shows this token may pass, as the gateway.
     pub(crate) fn forward_auth(policy: &'static str, token: Option<&'static str>) -> Self {
-        Self { caller: EDGE, question: Question::ForwardAuth { policy, token }, language: None }
+        Self {
+            caller: EDGE,
+            question: Question::ForwardAuth { policy, token },
+            language: None,
+        }
     }
 
     /// Lists the records of this user's tokens, as the operator.
     pub(crate) fn list(user: &str) -> Self {
-        let question = Question::Query { path: "/v1/tokens", form: vec![("user_id", user.to_owned())] };
-        Self { caller: OPS, question, language: None }
+        let question = Question::Query {
+            path: "/v1/tokens",
+            form: vec![("user_id", user.to_owned())],
+        };
+        Self {
+            caller: OPS,
+            question,
+            language: None,
+        }
     }
 
     /// Revokes this token, as the operator.
     pub(crate) fn revoke(token: &str) -> Self {
-        let question = Question::Form { path: "/revoke", form: vec![("token", token.to_owned())] };
-        Self { caller: OPS, question, language: None }
+        let question = Question::Form {
+            path: "/revoke",
+            form: vec![("token", token.to_owned())],
+        };
+        Self {
+            caller: OPS,
+            question,
+            language: None,
+        }
     }
 
     fn introspect(caller: Caller, form: Form) -> Self {
-        Self { caller, question: Question::Form { path: "/introspect", form }, language: None }
+        Self {
+            caller,
+            question: Question::Form {
+                path: "/introspect",
+                form,
+            },
+            language: None,
+        }
     }
 
     pub(crate) fn by(self, caller: Caller) -> Self {
@@ -85,7 +123,10 @@ impl Ask {
     }
 
     pub(crate) fn in_language(self, language: &'static str) -> Self {
-        Self { language: Some(language), ..self }
+        Self {
+            language: Some(language),
+            ..self
+        }
     }
 
     /// The line for a shell. Its `-w` is a line break after the answer.
@@ -98,11 +139,14 @@ impl Ask {
                 if matches!(self.question, Question::Query { .. }) {
                     line += " -G";
                 }
-                form.iter().for_each(|(name, value)| line += &format!(" -d {name}={value}"));
+                form.iter()
+                    .for_each(|(name, value)| line += &format!(" -d {name}={value}"));
             }
             Question::ForwardAuth { token, .. } => {
                 line += &format!(" -H 'X-Introspectd-Caller: Bearer {secret}'");
-                token.iter().for_each(|token| line += &format!(" -H 'Authorization: Bearer {token}'"));
+                token
+                    .iter()
+                    .for_each(|token| line += &format!(" -H 'Authorization: Bearer {token}'"));
             }
         }
         if let Some(language) = self.language {
@@ -150,13 +194,18 @@ impl Ask {
 }
 
 fn encoded(form: &Form) -> String {
-    let pairs: Vec<String> = form.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    let pairs: Vec<String> = form
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
     pairs.join("&")
 }
 
 /// Asks the admin listener if introspectd is ready.
 pub(crate) async fn is_ready(admin: SocketAddr) -> bool {
-    let request = Request::builder().uri("/readyz").header(HOST, admin.to_string());
+    let request = Request::builder()
+        .uri("/readyz")
+        .header(HOST, admin.to_string());
     let answer = in_time(async { exchange(admin, request.body(Full::default())?).await }).await;
     answer.is_ok_and(|answer| answer.status().is_success())
 }
@@ -170,7 +219,10 @@ async fn in_time<T>(exchange: impl Future<Output = Result<T, Failure>>) -> Resul
     }
 }
 
-async fn exchange(address: SocketAddr, request: Request<Full<Bytes>>) -> Result<Response<Bytes>, Failure> {
+async fn exchange(
+    address: SocketAddr,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Bytes>, Failure> {
     let stream = TcpStream::connect(address).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);

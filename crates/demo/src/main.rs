@@ -59,7 +59,9 @@ fn demo(once: bool, ports: Ports) -> Result<Option<Verdict>, String> {
     // that Ctrl-C simply ends it.
     ports.check()?;
     let build = Build::run()?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     runtime.map_err(|error| error.to_string())?.block_on(async {
         let interruption = interruption().map_err(|error| error.to_string())?;
         tokio::select! {
@@ -99,7 +101,11 @@ async fn ask_all(voice: &Voice, scene: &Scene, groups: &[Group]) -> Verdict {
         }
     }
     voice.summary(right, count);
-    if right == count { Verdict::AsDocumented } else { Verdict::Different }
+    if right == count {
+        Verdict::AsDocumented
+    } else {
+        Verdict::Different
+    }
 }
 
 /// Ctrl-C, `kill`, or a terminal that is closed.
@@ -116,7 +122,10 @@ fn interruption() -> io::Result<impl Future<Output = ()>> {
     })
 }
 
-#[allow(clippy::disallowed_methods, reason = "the program's own start is where time comes in")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the program's own start is where time comes in"
+)]
 fn now() -> SystemTime {
     SystemTime::now()
 }

@@ -18,7 +18,11 @@ pub(crate) const PROVIDERS: [&str; 5] = ["bank", "legacy", "apis", "sso", "down"
 
 impl Default for Ports {
     fn default() -> Self {
-        Self { api: 8080, admin: 9090, providers: 9501 }
+        Self {
+            api: 8080,
+            admin: 9090,
+            providers: 9501,
+        }
     }
 }
 
@@ -26,7 +30,11 @@ impl Ports {
     /// All in a row, from this one.
     pub(crate) fn parse(base: &str) -> Result<Self, String> {
         match base.parse::<u16>() {
-            Ok(base @ 1..=LAST_BASE) => Ok(Self { api: base, admin: base + 1, providers: base + 2 }),
+            Ok(base @ 1..=LAST_BASE) => Ok(Self {
+                api: base,
+                admin: base + 1,
+                providers: base + 2,
+            }),
             Ok(_) | Err(_) => Err(format!("must be a number from 1 to {LAST_BASE}")),
         }
     }
@@ -82,7 +90,10 @@ mod tests {
     fn base_port_moves_all() {
         let ports = Ports::parse("18080").unwrap();
         assert_eq!((ports.api().port(), ports.admin().port()), (18080, 18081));
-        assert_eq!(ports.providers().map(|address| address.port()), [18082, 18083, 18084, 18085, 18086]);
+        assert_eq!(
+            ports.providers().map(|address| address.port()),
+            [18082, 18083, 18084, 18085, 18086]
+        );
     }
 
     #[test]
@@ -97,7 +108,15 @@ mod tests {
     fn occupied_port_is_reported_with_a_remedy() {
         let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let port = taken.local_addr().unwrap().port();
-        let message = Ports { api: port, ..Ports::default() }.check().unwrap_err();
-        assert!(message.contains(&format!("port {port}")) && message.contains("--port-base"), "{message}");
+        let message = Ports {
+            api: port,
+            ..Ports::default()
+        }
+        .check()
+        .unwrap_err();
+        assert!(
+            message.contains(&format!("port {port}")) && message.contains("--port-base"),
+            "{message}"
+        );
     }
 }

@@ -30,7 +30,9 @@ impl Voice {
     pub(crate) fn of_terminal() -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Self { colours: io::stdout().is_terminal() && !set("NO_COLOR") && !dumb }
+        Self {
+            colours: io::stdout().is_terminal() && !set("NO_COLOR") && !dumb,
+        }
     }
 
     /// Prints the servers and their addresses.
@@ -57,22 +59,37 @@ impl Voice {
                 say(&self.paint(Style::Dim, &format!("    → {}", step.expected)));
             }
         }
-        say("\nThe sample tokens were issued just now. The first to end is Apigee's, in half an hour.");
-        say(&format!("{} stops everything.", self.paint(Style::Bold, "Ctrl-C")));
+        say(
+            "\nThe sample tokens were issued just now. The first to end is Apigee's, in half an \
+                hour.",
+        );
+        say(&format!(
+            "{} stops everything.",
+            self.paint(Style::Bold, "Ctrl-C")
+        ));
     }
 
     pub(crate) fn heading(&self, group: &Group) {
-        say(&format!("\n\n{}", self.paint(Style::Bold, &group.heading.to_uppercase())));
+        say(&format!(
+            "\n\n{}",
+            self.paint(Style::Bold, &group.heading.to_uppercase())
+        ));
         wrapped(group.shows).iter().for_each(|line| say(line));
     }
 
     /// The question, as a line to paste.
     pub(crate) fn step(&self, number: usize, step: &Step, api: SocketAddr) {
-        say(&format!("\n{number:>2}. {}", self.paint(Style::Bold, step.title)));
+        say(&format!(
+            "\n{number:>2}. {}",
+            self.paint(Style::Bold, step.title)
+        ));
         for line in wrapped(step.shows) {
             say(&format!("    {line}"));
         }
-        say(&format!("    {}", self.paint(Style::Command, &step.ask.curl(api))));
+        say(&format!(
+            "    {}",
+            self.paint(Style::Command, &step.ask.curl(api))
+        ));
     }
 
     /// The answer, and whether it is as documented.
@@ -85,17 +102,26 @@ impl Voice {
         }
         say(&format!("\n    {head}"));
         if let Body::Identity(headers) = &expected.body {
-            headers.iter().for_each(|(name, _)| say(&format!("    {name}: {}", header(answer, name))));
+            headers
+                .iter()
+                .for_each(|(name, _)| say(&format!("    {name}: {}", header(answer, name))));
         }
         let body = String::from_utf8_lossy(answer.body());
         // What is short, {"active":false} above all, is shown to the byte.
-        let shown = if body.len() < 40 { body.into_owned() } else { indented(&body) };
+        let shown = if body.len() < 40 {
+            body.into_owned()
+        } else {
+            indented(&body)
+        };
         for line in shown.lines() {
             say(&format!("    {line}"));
         }
         let differences = expected.differences(answer);
         if differences.is_empty() {
-            say(&format!("    {} as documented", self.paint(Style::Good, "✓")));
+            say(&format!(
+                "    {} as documented",
+                self.paint(Style::Good, "✓")
+            ));
         }
         for difference in &differences {
             say(&format!("    {} {difference}", self.paint(Style::Bad, "✗")));
@@ -105,13 +131,23 @@ impl Voice {
 
     /// Nothing came back, which is never as documented.
     pub(crate) fn no_answer(&self, failure: &str, expected: &Expected) -> bool {
-        say(&format!("\n    {} expected {expected}, got {failure}", self.paint(Style::Bad, "✗")));
+        say(&format!(
+            "\n    {} expected {expected}, got {failure}",
+            self.paint(Style::Bad, "✗")
+        ));
         false
     }
 
     pub(crate) fn summary(&self, right: usize, count: usize) {
-        let style = if right == count { Style::Good } else { Style::Bad };
-        say(&format!("\n{}", self.paint(style, &format!("{right} of {count} answers as documented"))));
+        let style = if right == count {
+            Style::Good
+        } else {
+            Style::Bad
+        };
+        say(&format!(
+            "\n{}",
+            self.paint(style, &format!("{right} of {count} answers as documented"))
+        ));
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
@@ -122,7 +158,11 @@ impl Voice {
             Style::Good => "32",
             Style::Bad => "31",
         };
-        if self.colours { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+        if self.colours {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
     }
 }
 
@@ -132,7 +172,9 @@ fn wrapped(text: &str) -> Vec<String> {
     for word in text.split(' ') {
         match lines.last_mut() {
             Some(line) if line.is_empty() => word.clone_into(line),
-            Some(line) if line.chars().count() + word.chars().count() < 76 => *line += &format!(" {word}"),
+            Some(line) if line.chars().count() + word.chars().count() < 76 => {
+                *line += &format!(" {word}")
+            }
             Some(_) | None => lines.push(word.to_owned()),
         }
     }

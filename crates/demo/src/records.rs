@@ -31,7 +31,10 @@ pub(crate) fn identity(now: SystemTime) -> Vec<(&'static str, String)> {
         ("X-Auth-Roles", String::new()),
         ("X-Auth-Provider", "legacy".to_owned()),
         ("X-Auth-Expires", seconds(end).to_string()),
-        ("X-Auth-Token-Id", "5d34e914ad73b262dbf88a963dbccb41".to_owned()),
+        (
+            "X-Auth-Token-Id",
+            "5d34e914ad73b262dbf88a963dbccb41".to_owned(),
+        ),
     ]
 }
 
@@ -62,8 +65,14 @@ pub(crate) fn sso(now: SystemTime) -> Value {
 }
 
 pub(crate) fn bank(now: SystemTime) -> Value {
-    let record = Passport::new(now).record(passport::ACTIVE).unwrap_or_default();
-    let scopes = record.get("scopes").and_then(Value::as_array).into_iter().flatten();
+    let record = Passport::new(now)
+        .record(passport::ACTIVE)
+        .unwrap_or_default();
+    let scopes = record
+        .get("scopes")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     let scope: Vec<&str> = scopes.filter_map(Value::as_str).collect();
     json!({
         "active": true, "provider": "bank", "jti": passport::ACTIVE, "scope": scope.join(" "),
@@ -75,8 +84,10 @@ pub(crate) fn bank(now: SystemTime) -> Value {
 /// The records of [`scene::USER`] as they are listed: all were issued at the same time, so in the
 /// order of the providers.
 pub(crate) fn users(now: SystemTime) -> Vec<Value> {
-    let bank =
-        with(bank(now), json!({"jti": passport::READER, "scope": "iam.users.get paas.core.qrcodes.get"}));
+    let bank = with(
+        bank(now),
+        json!({"jti": passport::READER, "scope": "iam.users.get paas.core.qrcodes.get"}),
+    );
     vec![listed(users_apigee(now)), listed(bank), users_tibco(now)]
 }
 
@@ -93,24 +104,29 @@ pub(crate) fn users_apigee(now: SystemTime) -> Value {
         "attributes": attributes, "refreshCount": 2,
     });
     let details = with(sample.get("details").cloned().unwrap_or_default(), more);
-    let members =
-        json!({"scope": "read write admin", "grant_type": "client_credentials", "details": details});
+    let members = json!({"scope": "read write \
+        admin", "grant_type": "client_credentials", "details": details});
     with(sample, members)
 }
 
 /// TIBCO's lists say nothing of a token's status, so it is unknown until its time is over.
 fn users_tibco(now: SystemTime) -> Value {
-    let record = TibcoAsg::new(now).record(tibco_asg::SCOPE_STRING).unwrap_or_default();
+    let record = TibcoAsg::new(now)
+        .record(tibco_asg::SCOPE_STRING)
+        .unwrap_or_default();
     let end = now + Duration::from_millis(tibco_asg::LIFETIME_MILLIS);
     json!({
-        "state": "unknown", "provider": "legacy", "scope": "reviews public", "client_id": tibco_asg::OWNER,
+        "state": "unknown", "provider": "legacy", "scope": "reviews \
+            public", "client_id": tibco_asg::OWNER,
         "sub": scene::USER, "jti": record.get("id"), "iat": seconds(now), "exp": seconds(end),
     })
 }
 
 fn listed(active: Value) -> Value {
     let mut record = with(active, json!({"state": "active"}));
-    record.as_object_mut().map(|members| members.remove("active"));
+    record
+        .as_object_mut()
+        .map(|members| members.remove("active"));
     record
 }
 

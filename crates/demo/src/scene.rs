@@ -48,23 +48,43 @@ impl Scene {
         let now = crate::now();
         let simulators = Simulators::start(ports, now).await?;
         let path = build.folder.join("introspectd.toml");
-        let written = fs::create_dir_all(&build.folder).and_then(|()| fs::write(&path, configuration(ports)));
+        let written =
+            fs::create_dir_all(&build.folder).and_then(|()| fs::write(&path, configuration(ports)));
         written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
         let mut server = Server::start(build, &path)?;
         server.ready(ports).await?;
-        Ok(Self { server, ports, now, configuration: shown(&path), _simulators: simulators })
+        Ok(Self {
+            server,
+            ports,
+            now,
+            configuration: shown(&path),
+            _simulators: simulators,
+        })
     }
 
     /// Name, kind and URL of everything that runs.
     pub(crate) fn table(&self) -> Vec<[String; 3]> {
         let row = |name: &str, kind: &str, url: String| [name.to_owned(), kind.to_owned(), url];
         let mut rows = vec![
-            row("api", "introspectd", format!("http://{}/introspect", self.ports.api())),
-            row("admin", "introspectd", format!("http://{}/readyz", self.ports.admin())),
+            row(
+                "api",
+                "introspectd",
+                format!("http://{}/introspect", self.ports.api()),
+            ),
+            row(
+                "admin",
+                "introspectd",
+                format!("http://{}/readyz", self.ports.admin()),
+            ),
         ];
         let kinds = ["passport", "tibco-asg", "apigee", "rfc7662", "rfc7662"];
-        for ((name, kind), address) in PROVIDERS.into_iter().zip(kinds).zip(self.ports.providers()) {
-            let note = if name == "down" { " (refuses connections)" } else { "" };
+        for ((name, kind), address) in PROVIDERS.into_iter().zip(kinds).zip(self.ports.providers())
+        {
+            let note = if name == "down" {
+                " (refuses connections)"
+            } else {
+                ""
+            };
             rows.push(row(name, kind, format!("http://{address}{note}")));
         }
         rows
@@ -94,7 +114,10 @@ fn users_passport(now: SystemTime) -> Passport {
 fn users_tibco(now: SystemTime) -> TibcoAsg {
     let vendor = TibcoAsg::new(now);
     let record = vendor.record(tibco_asg::SCOPE_STRING).unwrap_or_default();
-    vendor.put(tibco_asg::SCOPE_STRING, with(record, json!({"owner": USER})));
+    vendor.put(
+        tibco_asg::SCOPE_STRING,
+        with(record, json!({"owner": USER})),
+    );
     vendor
 }
 
@@ -129,7 +152,10 @@ fn refusing(address: SocketAddr) -> std::io::Result<TcpSocket> {
 fn configuration(ports: Ports) -> String {
     let mut text = TEMPLATE.to_owned();
     let listeners = [("api", ports.api()), ("admin", ports.admin())];
-    for (name, address) in listeners.into_iter().chain(PROVIDERS.into_iter().zip(ports.providers())) {
+    for (name, address) in listeners
+        .into_iter()
+        .chain(PROVIDERS.into_iter().zip(ports.providers()))
+    {
         text = text.replace(&format!("{{{name}}}"), &address.port().to_string());
     }
     for (name, value) in [

@@ -30,11 +30,24 @@ impl Build {
             Some(name) => name,
         };
         let binary = folder.join("introspectd");
-        let patience = if binary.exists() { "" } else { ". The first time takes a minute or two" };
-        remark(&format!("Building introspectd (cargo build --package introspectd){patience} …"));
+        let patience = if binary.exists() {
+            ""
+        } else {
+            ". The first time takes a minute or two"
+        };
+        remark(&format!(
+            "Building introspectd (cargo build --package introspectd){patience} …"
+        ));
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo
-            .args(["build", "--package", "introspectd", "--profile", profile, "--target-dir"])
+            .args([
+                "build",
+                "--package",
+                "introspectd",
+                "--profile",
+                profile,
+                "--target-dir",
+            ])
             .arg(target)
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null());
@@ -48,7 +61,10 @@ impl Build {
             Ok(_) => return Err("introspectd does not build; see cargo's errors above".to_owned()),
             Err(error) => return Err(format!("cannot run cargo: {error}")),
         }
-        Ok(Self { binary, folder: target.join("demo") })
+        Ok(Self {
+            binary,
+            folder: target.join("demo"),
+        })
     }
 }
 
@@ -68,18 +84,26 @@ impl Server {
     /// Starts it with this configuration. Its log goes into a file.
     pub(crate) fn start(build: &Build, configuration: &Path) -> Result<Self, String> {
         let log = build.folder.join("introspectd.log");
-        let file = File::create(&log).map_err(|error| format!("cannot write {}: {error}", log.display()))?;
+        let file = File::create(&log)
+            .map_err(|error| format!("cannot write {}: {error}", log.display()))?;
         let mut command = Command::new(&build.binary);
         command.arg("serve").arg("--config").arg(configuration);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(file);
         // Such a variable wins over the file, and the demo is about the file.
         for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("INTROSPECTD__")) {
+            if name
+                .to_str()
+                .is_some_and(|name| name.starts_with("INTROSPECTD__"))
+            {
                 command.env_remove(name);
             }
         }
         let process = command.spawn();
-        let process = process.map_err(|error| format!("cannot start {}: {error}", build.binary.display()))?;
+        let process =
+            process.map_err(|error| format!("cannot start {}: {error}", build.binary.display()))?;
         Ok(Self { process, log })
     }
 
@@ -94,7 +118,10 @@ impl Server {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        Err(format!("introspectd is not ready after ten seconds: see {}", shown(&self.log)))
+        Err(format!(
+            "introspectd is not ready after ten seconds: see {}",
+            shown(&self.log)
+        ))
     }
 
     /// Waits until it has ended by itself, which it should not, and says what is known of that.
@@ -119,7 +146,11 @@ impl Server {
     fn last_lines(&self) -> String {
         let log = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = log.lines().rev().take(10).collect();
-        let last: Vec<String> = lines.into_iter().rev().map(|line| format!("  {line}")).collect();
+        let last: Vec<String> = lines
+            .into_iter()
+            .rev()
+            .map(|line| format!("  {line}"))
+            .collect();
         format!(
             "introspectd exited. Last lines of its log:
 {}",
@@ -139,5 +170,8 @@ impl Drop for Server {
 /// Path relative to the directory where the demo was started.
 pub(crate) fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
-    path.strip_prefix(here).unwrap_or(path).display().to_string()
+    path.strip_prefix(here)
+        .unwrap_or(path)
+        .display()
+        .to_string()
 }

@@ -8,7 +8,10 @@ use introspectd_service::DEFAULT_POLICY;
 /// The policy that Envoy's configuration names in `context_extensions`, or else the one of
 /// `/forward-auth` alone.
 pub(crate) fn policy(attributes: &AttributeContext) -> &str {
-    attributes.context_extensions.get("policy").map_or(DEFAULT_POLICY, String::as_str)
+    attributes
+        .context_extensions
+        .get("policy")
+        .map_or(DEFAULT_POLICY, String::as_str)
 }
 
 /// Selects the client's headers that are read: its token, its language, and the id that Envoy gave
@@ -35,12 +38,22 @@ pub(crate) fn header_names(attributes: &AttributeContext) -> impl Iterator<Item 
 }
 
 fn pairs(attributes: &AttributeContext) -> impl Iterator<Item = (&str, &[u8])> {
-    let http: Option<&HttpRequest> = attributes.request.as_ref().and_then(|request| request.http.as_ref());
+    let http: Option<&HttpRequest> = attributes
+        .request
+        .as_ref()
+        .and_then(|request| request.http.as_ref());
     let plain = http.into_iter().flat_map(|http| &http.headers);
     let plain = plain.map(|(name, value)| (name.as_str(), value.as_bytes()));
-    let raw = http.and_then(|http| http.header_map.as_ref()).into_iter().flat_map(|map| &map.headers);
+    let raw = http
+        .and_then(|http| http.header_map.as_ref())
+        .into_iter()
+        .flat_map(|map| &map.headers);
     let raw = raw.map(|header| {
-        let value = if header.raw_value.is_empty() { header.value.as_bytes() } else { &header.raw_value };
+        let value = if header.raw_value.is_empty() {
+            header.value.as_bytes()
+        } else {
+            &header.raw_value
+        };
         (header.key.as_str(), value)
     });
     plain.chain(raw)

@@ -19,15 +19,24 @@ impl health_server::Health for Health {
         if !SERVICES.contains(&request.get_ref().service.as_str()) {
             return Err(Status::not_found("there is no such service here"));
         }
-        let status = if self.0.is_ready() { ServingStatus::Serving } else { ServingStatus::NotServing };
-        Ok(Response::new(HealthCheckResponse { status: status.into() }))
+        let status = if self.0.is_ready() {
+            ServingStatus::Serving
+        } else {
+            ServingStatus::NotServing
+        };
+        Ok(Response::new(HealthCheckResponse {
+            status: status.into(),
+        }))
     }
 
     type WatchStream = tokio_stream::Empty<Result<HealthCheckResponse, Status>>;
 
     /// Refuses watches, which would hold their connection, and with it the drain; Envoy polls
     /// instead.
-    async fn watch(&self, _: Request<HealthCheckRequest>) -> Result<Response<Self::WatchStream>, Status> {
+    async fn watch(
+        &self,
+        _: Request<HealthCheckRequest>,
+    ) -> Result<Response<Self::WatchStream>, Status> {
         Err(Status::unimplemented("ask with Check"))
     }
 }

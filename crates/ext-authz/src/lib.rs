@@ -47,7 +47,11 @@ impl ExtAuthz {
     /// Creates the service of one connection.
     pub fn new(handler: Arc<Handler>, readiness: Readiness) -> Self {
         let health = HealthServer::new(Health(readiness)).max_decoding_message_size(MAX_HEALTH);
-        Self { handler, health, gathered: Arc::new(Semaphore::new(message::MAX_GATHERED)) }
+        Self {
+            handler,
+            health,
+            gathered: Arc::new(Semaphore::new(message::MAX_GATHERED)),
+        }
     }
 
     /// Answers one call. The caller comes before the message: nothing is gathered for a stranger.
@@ -58,8 +62,12 @@ impl ExtAuthz {
         let (head, body) = request.into_parts();
         let mut body = pin!(body);
         let answer = match head.uri.path() {
-            "/envoy.service.auth.v3.Authorization/Check" => unary(&self.check(&head, body.as_mut()).await),
-            path if path.starts_with("/grpc.health.v1.Health/") => self.health(head, body.as_mut()).await,
+            "/envoy.service.auth.v3.Authorization/Check" => {
+                unary(&self.check(&head, body.as_mut()).await)
+            }
+            path if path.starts_with("/grpc.health.v1.Health/") => {
+                self.health(head, body.as_mut()).await
+            }
             _ => Status::unimplemented("unknown service or method").into_http(),
         };
         drain(body).await;
@@ -76,7 +84,8 @@ impl ExtAuthz {
             return answer::refused(refusal).await;
         }
         if LongHead::marks(&head.extensions) {
-            return answer::refused(self.handler.refuse_message(proxy, BadMessage::HeadTooLong)).await;
+            return answer::refused(self.handler.refuse_message(proxy, BadMessage::HeadTooLong))
+                .await;
         }
         let request = match self.read(body).await {
             Ok(request) => request,
@@ -84,7 +93,11 @@ impl ExtAuthz {
         };
         let attributes = request.attributes.unwrap_or_default();
         let client = check::client_headers(&attributes);
-        match self.handler.decide(check::policy(&attributes), proxy, &client).await {
+        match self
+            .handler
+            .decide(check::policy(&attributes), proxy, &client)
+            .await
+        {
             Ok(allowed) => answer::allowed(&allowed, check::header_names(&attributes)),
             Err(refusal) => answer::refused(refusal).await,
         }
@@ -107,7 +120,10 @@ impl ExtAuthz {
             Ok(question) => message::prefixed(&question.bytes),
             Err(_) => return Status::invalid_argument("unreadable message").into_http(),
         };
-        let answered = self.health.call(Request::from_parts(head, Full::new(question))).await;
+        let answered = self
+            .health
+            .call(Request::from_parts(head, Full::new(question)))
+            .await;
         answered.unwrap_or_else(|impossible: Infallible| match impossible {})
     }
 }
@@ -119,6 +135,8 @@ fn unary(message: &CheckResponse) -> Response<tonic::body::Body> {
     let body = Full::new(message::prefixed(&message.encode_to_vec()));
     let body = body.with_trailers(std::future::ready(Some(Ok(trailers))));
     let mut response = Response::new(tonic::body::Body::new(body));
-    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     response
 }

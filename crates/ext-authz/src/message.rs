@@ -34,14 +34,22 @@ pub(crate) struct Message<'a> {
 ///
 /// # Errors
 /// [`BadMessage`] of a message that is too large, too slow, compressed or not exactly one.
-pub(crate) async fn read<'a, B>(body: Pin<&mut B>, gathered: &'a Semaphore) -> Result<Message<'a>, BadMessage>
+pub(crate) async fn read<'a, B>(
+    body: Pin<&mut B>,
+    gathered: &'a Semaphore,
+) -> Result<Message<'a>, BadMessage>
 where
     B: Body<Data = Bytes, Error: Error>,
 {
-    tokio::time::timeout(DEADLINE, gather(body, gathered)).await.unwrap_or(Err(BadMessage::TooSlow))
+    tokio::time::timeout(DEADLINE, gather(body, gathered))
+        .await
+        .unwrap_or(Err(BadMessage::TooSlow))
 }
 
-async fn gather<'a, B>(mut body: Pin<&mut B>, gathered: &'a Semaphore) -> Result<Message<'a>, BadMessage>
+async fn gather<'a, B>(
+    mut body: Pin<&mut B>,
+    gathered: &'a Semaphore,
+) -> Result<Message<'a>, BadMessage>
 where
     B: Body<Data = Bytes, Error: Error>,
 {
@@ -52,19 +60,27 @@ where
     let (length, begun) = parse(&pending)?;
     // At once for all of it: two messages that wait for the rest of each other's share would wait
     // for ever.
-    let share = gathered.acquire_many(length).await.map_err(|_| BadMessage::TooSlow)?;
+    let share = gathered
+        .acquire_many(length)
+        .await
+        .map_err(|_| BadMessage::TooSlow)?;
     let length = usize::try_from(length).map_err(|_| BadMessage::TooLarge)?;
     let mut message = Vec::with_capacity(length);
     message.extend_from_slice(begun);
     while message.len() <= length {
-        let Some(data) = next(body.as_mut()).await? else { break };
+        let Some(data) = next(body.as_mut()).await? else {
+            break;
+        };
         message.extend_from_slice(&data);
     }
     // Shorter: cut off. Longer: a second message, or something that is none.
     if message.len() != length {
         return Err(BadMessage::Malformed);
     }
-    Ok(Message { bytes: message.into(), _share: share })
+    Ok(Message {
+        bytes: message.into(),
+        _share: share,
+    })
 }
 
 /// The length that a prefix says, and what follows it.

@@ -4,7 +4,12 @@ use introspectd_core::{Json, Members};
 
 /// A JSON object as protobuf has it, where all numbers are doubles.
 pub(crate) fn of_object(object: Members) -> Struct {
-    Struct { fields: object.into_iter().map(|(name, json)| (name, value(json))).collect() }
+    Struct {
+        fields: object
+            .into_iter()
+            .map(|(name, json)| (name, value(json)))
+            .collect(),
+    }
 }
 
 fn value(json: Json) -> Value {
@@ -13,7 +18,9 @@ fn value(json: Json) -> Value {
         Json::Bool(flag) => Kind::BoolValue(flag),
         Json::Number(digits) => Kind::NumberValue(double(&digits)),
         Json::String(text) => Kind::StringValue(text),
-        Json::Array(items) => Kind::ListValue(ListValue { values: items.into_iter().map(value).collect() }),
+        Json::Array(items) => Kind::ListValue(ListValue {
+            values: items.into_iter().map(value).collect(),
+        }),
         Json::Object(object) => Kind::StructValue(of_object(object)),
     };
     Value { kind: Some(kind) }
@@ -30,9 +37,17 @@ mod tests {
 
     #[test]
     fn a_number_becomes_the_nearest_finite_double() {
-        for (digits, expected) in [("1", 1.0), ("-2.5E1", -25.0), ("1e400", f64::MAX), ("-1e400", f64::MIN)] {
+        for (digits, expected) in [
+            ("1", 1.0),
+            ("-2.5E1", -25.0),
+            ("1e400", f64::MAX),
+            ("-1e400", f64::MIN),
+        ] {
             assert_eq!(double(digits), expected, "{digits}");
         }
-        assert_eq!(double("123456789012345678901234567890"), 123_456_789_012_345_678_901_234_567_890.0);
+        assert_eq!(
+            double("123456789012345678901234567890"),
+            123_456_789_012_345_678_901_234_567_890.0
+        );
     }
 }

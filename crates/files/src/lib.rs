@@ -34,7 +34,10 @@ const POLL: Duration = Duration::from_millis(5);
 pub fn read(path: &Path, limit: usize, wait: Duration) -> io::Result<Vec<u8>> {
     let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     // An ordinary open of a named pipe waits for a writer.
-    let mut file = OpenOptions::new().read(true).custom_flags(nonblocking).open(path)?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nonblocking)
+        .open(path)?;
     let deadline = Instant::now() + wait;
     let mut content = Vec::new();
     let mut piece = [0; 8192];
@@ -53,11 +56,16 @@ pub fn read(path: &Path, limit: usize, wait: Duration) -> io::Result<Vec<u8>> {
             }
             Ok(count) => content.extend_from_slice(piece.get(..count).unwrap_or_default()),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline => {
+            Err(error)
+                if error.kind() == io::ErrorKind::WouldBlock && Instant::now() < deadline =>
+            {
                 thread::sleep(POLL);
             }
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                let what = format!("it is a pipe, and its writer gave no end within {} s", wait.as_secs());
+                let what = format!(
+                    "it is a pipe, and its writer gave no end within {} s",
+                    wait.as_secs()
+                );
                 return Err(io::Error::new(io::ErrorKind::TimedOut, what));
             }
             Err(error) => return Err(error),
@@ -72,7 +80,8 @@ pub fn read(path: &Path, limit: usize, wait: Duration) -> io::Result<Vec<u8>> {
 pub fn read_text(path: &Path, limit: usize, wait: Duration) -> io::Result<String> {
     let content = read(path, limit, wait)?;
     // Its own error would hold the content, which may be a secret.
-    String::from_utf8(content).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+    String::from_utf8(content)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
 fn is_pipe(file: &File) -> io::Result<bool> {
@@ -107,11 +116,17 @@ mod tests {
         let path = folder.path().join("file");
         for (length, is_read) in [(0, true), (LIMIT, true), (LIMIT + 1, false)] {
             std::fs::write(&path, vec![b'x'; length]).unwrap();
-            assert_eq!(read(&path, LIMIT, Duration::ZERO).is_ok_and(|it| it.len() == length), is_read);
+            assert_eq!(
+                read(&path, LIMIT, Duration::ZERO).is_ok_and(|it| it.len() == length),
+                is_read
+            );
         }
         assert_eq!(refusal(&path), "it has more than 64 KiB");
         std::fs::write(&path, b"\xff").unwrap();
-        assert_eq!(read_text(&path, LIMIT, START).unwrap_err().to_string(), "it is not UTF-8");
+        assert_eq!(
+            read_text(&path, LIMIT, START).unwrap_err().to_string(),
+            "it is not UTF-8"
+        );
     }
 
     #[test]
@@ -121,8 +136,14 @@ mod tests {
         let (_folder, path) = pipe();
         assert_eq!(refusal(&path), "it is a pipe that nothing writes to");
         let _writer = File::options().read(true).write(true).open(&path).unwrap();
-        assert_eq!(refusal(&path), "it is a pipe, and its writer gave no end within 0 s");
-        assert_eq!(read(Path::new("/dev/null"), LIMIT, Duration::ZERO).unwrap(), b"");
+        assert_eq!(
+            refusal(&path),
+            "it is a pipe, and its writer gave no end within 0 s"
+        );
+        assert_eq!(
+            read(Path::new("/dev/null"), LIMIT, Duration::ZERO).unwrap(),
+            b""
+        );
     }
 
     #[test]
@@ -131,7 +152,10 @@ mod tests {
         writer.write_all(b"first ").unwrap();
         let writing = thread::spawn(move || writer.write_all(b"second"));
         let path = format!("/dev/fd/{}", reader.as_raw_fd());
-        assert_eq!(read_text(path.as_ref(), LIMIT, Duration::from_secs(30)).unwrap(), "first second");
+        assert_eq!(
+            read_text(path.as_ref(), LIMIT, Duration::from_secs(30)).unwrap(),
+            "first second"
+        );
         writing.join().unwrap().unwrap();
     }
 }

@@ -26,11 +26,11 @@ impl Readiness {
     }
 }
 
-/// Admin endpoints, on a listener of their own: `GET /livez` (503 while a worker is stalled) and `GET /readyz` (503
-/// before the start is done and from the beginning of the drain).
+/// Admin endpoints, on a listener of their own: `GET /livez` (503 while a worker is stalled) and
+/// `GET /readyz` (503 before the start is done and from the beginning of the drain).
 ///
-/// A provider that is down does not make the process unready: then all instances would leave at once,
-/// and with them the answers for the tokens of the others.
+/// A provider that is down does not make the process unready: then all instances would leave at
+/// once, and with them the answers for the tokens of the others.
 #[derive(Debug, Clone)]
 pub struct Admin {
     readiness: Readiness,
@@ -40,7 +40,10 @@ pub struct Admin {
 impl Admin {
     /// Creates the admin endpoints.
     pub fn new(readiness: Readiness, heartbeats: Heartbeats) -> Self {
-        Self { readiness, heartbeats }
+        Self {
+            readiness,
+            heartbeats,
+        }
     }
 
     /// Answers one request.
@@ -53,7 +56,9 @@ impl Admin {
             _ if !has_host => refuse(InvalidRequest::NotOneHost.into()),
             "/livez" | "/readyz" if !is_read => {
                 let mut reply = refuse(RequestFault::MethodNotAllowed.into());
-                reply.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+                reply
+                    .headers_mut()
+                    .insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
                 reply
             }
             "/livez" => match self.heartbeats.stalled() {
@@ -78,12 +83,17 @@ mod tests {
         let reply = admin.answer(&Request::get("/livez").header("host", "x").body(()).unwrap());
         let (head, body) = reply.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
-        (head.status.as_u16(), String::from_utf8(body.into()).unwrap())
+        (
+            head.status.as_u16(),
+            String::from_utf8(body.into()).unwrap(),
+        )
     }
 
     #[tokio::test(start_paused = true)]
     async fn livez_names_a_stalled_worker_and_recovers() {
-        let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_700_000_000).unwrap()));
+        let clock = Arc::new(ManualClock::at(
+            Timestamp::from_seconds(1_700_000_000).unwrap(),
+        ));
         let heartbeats = Heartbeats::start(&Workers::here(), Arc::clone(&clock) as Arc<dyn Clock>);
         let admin = Admin::new(Readiness::default(), heartbeats);
         assert_eq!(livez(&admin).await, (200, "alive\n".to_owned()));
@@ -91,7 +101,10 @@ mod tests {
         clock.advance(4);
         assert_eq!(livez(&admin).await.0, 200);
         clock.advance(1);
-        assert_eq!(livez(&admin).await, (503, "worker-0 has not run for 5 s\n".to_owned()));
+        assert_eq!(
+            livez(&admin).await,
+            (503, "worker-0 has not run for 5 s\n".to_owned())
+        );
         tokio::task::yield_now().await;
         assert_eq!(livez(&admin).await.0, 200);
     }

@@ -23,8 +23,8 @@ pub(crate) struct Peer {
     caller: Option<Arc<Caller>>,
     /// True if a proxy may authenticate in a header of its own.
     takes_header: bool,
-    /// First valid header of the connection, and its caller. A gateway sends the same one with every
-    /// request: it is compared, and not decoded and hashed again.
+    /// First valid header of the connection, and its caller. A gateway sends the same one with
+    /// every request: it is compared, and not decoded and hashed again.
     recognized: OnceLock<(SecretSlice<u8>, Arc<Caller>)>,
     /// Mark by which the connection keeps its place, once it has shown whose it is.
     standing: Standing,
@@ -35,7 +35,12 @@ impl Peer {
         if caller.is_some() {
             standing.recognize();
         }
-        Self { caller, takes_header, recognized: OnceLock::new(), standing }
+        Self {
+            caller,
+            takes_header,
+            recognized: OnceLock::new(),
+            standing,
+        }
     }
 
     /// Resolves once the peer has hung up, as far as that can be detected. Cancel-safe.
@@ -53,7 +58,8 @@ impl Peer {
         callers: &'a Callers,
         headers: &HeaderMap,
     ) -> Result<&'a Arc<Caller>, CallerFault> {
-        self.named_or_shown(callers, headers, &AUTHORIZATION).ok_or(CallerFault::Unauthenticated)
+        self.named_or_shown(callers, headers, &AUTHORIZATION)
+            .ok_or(CallerFault::Unauthenticated)
     }
 
     /// Returns the proxy that sent a request about a client of its own, by a header of its own.
@@ -87,7 +93,8 @@ impl Peer {
         }
         let caller = by_header(callers, header)?;
         self.standing.recognize();
-        self.recognized.get_or_init(|| (header.as_bytes().to_vec().into(), Arc::clone(caller)));
+        self.recognized
+            .get_or_init(|| (header.as_bytes().to_vec().into(), Arc::clone(caller)));
         Some(caller)
     }
 }
@@ -116,15 +123,26 @@ fn by_header<'a>(callers: &'a Callers, header: &HeaderValue) -> Option<&'a Arc<C
 /// Lists all credentials of a request, valid or not: each as it was sent, and the secret inside
 /// HTTP Basic.
 pub(crate) fn credentials(headers: &HeaderMap) -> Vec<SecretString> {
-    let values = [AUTHORIZATION, X_INTROSPECTD_CALLER].into_iter().flat_map(|name| headers.get_all(name));
+    let values = [AUTHORIZATION, X_INTROSPECTD_CALLER]
+        .into_iter()
+        .flat_map(|name| headers.get_all(name));
     let mut shown = Vec::new();
     for value in values {
         let value = String::from_utf8_lossy(value.as_bytes());
-        let credentials = value.split_once(' ').map_or(&*value, |(_scheme, rest)| rest);
-        for word in credentials.split([' ', '\t', ',', ';', '"']).filter(|word| !word.is_empty()) {
+        let credentials = value
+            .split_once(' ')
+            .map_or(&*value, |(_scheme, rest)| rest);
+        for word in credentials
+            .split([' ', '\t', ',', ';', '"'])
+            .filter(|word| !word.is_empty())
+        {
             shown.push(word.into());
-            let decoded = STANDARD.decode(word).ok().and_then(|text| String::from_utf8(text).ok());
-            let Some((_name, secret)) = decoded.as_deref().and_then(|text| text.split_once(':')) else {
+            let decoded = STANDARD
+                .decode(word)
+                .ok()
+                .and_then(|text| String::from_utf8(text).ok());
+            let Some((_name, secret)) = decoded.as_deref().and_then(|text| text.split_once(':'))
+            else {
                 continue;
             };
             shown.push(secret.into());
@@ -140,7 +158,10 @@ fn basic<'a>(callers: &'a Callers, credentials: &str) -> Option<&'a Arc<Caller>>
     let decoded = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
     let (name, secret) = decoded.split_once(':')?;
     callers.with_name_and_secret(name, secret).or_else(|| {
-        match (form::decode(name.as_bytes()).ok()?, form::decode(secret.as_bytes()).ok()?) {
+        match (
+            form::decode(name.as_bytes()).ok()?,
+            form::decode(secret.as_bytes()).ok()?,
+        ) {
             (Cow::Borrowed(_), Cow::Borrowed(_)) => None,
             (name, secret) => callers.with_name_and_secret(&name, &secret),
         }
@@ -175,9 +196,14 @@ mod tests {
 
     fn who(headers: &[&str]) -> Option<String> {
         let callers = callers();
-        let headers =
-            headers.iter().map(|value| (AUTHORIZATION, HeaderValue::try_from(*value).unwrap())).collect();
-        Peer::default().caller(&callers, &headers).ok().map(|caller| caller.name.clone())
+        let headers = headers
+            .iter()
+            .map(|value| (AUTHORIZATION, HeaderValue::try_from(*value).unwrap()))
+            .collect();
+        Peer::default()
+            .caller(&callers, &headers)
+            .ok()
+            .map(|caller| caller.name.clone())
     }
 
     fn basic(credentials: &str) -> String {
@@ -187,9 +213,15 @@ mod tests {
     #[test]
     fn basic_is_taken_plain_and_form_encoded() {
         assert_eq!(who(&[&basic("edge:s3cr:t/+ %")]).as_deref(), Some("edge"));
-        assert_eq!(who(&[&basic("edge:s3cr%3At%2F%2B+%25")]).as_deref(), Some("edge"));
+        assert_eq!(
+            who(&[&basic("edge:s3cr%3At%2F%2B+%25")]).as_deref(),
+            Some("edge")
+        );
         assert_eq!(who(&[&basic("a+b:plain")]).as_deref(), Some("a b"));
-        assert_eq!(who(&[&basic("edge:s3cr:t/+ %").replace("Basic", "bAsIc")]).as_deref(), Some("edge"));
+        assert_eq!(
+            who(&[&basic("edge:s3cr:t/+ %").replace("Basic", "bAsIc")]).as_deref(),
+            Some("edge")
+        );
     }
 
     #[test]
@@ -232,8 +264,12 @@ mod tests {
     fn a_connection_knows_only_the_very_header_that_it_was_shown() {
         let (callers, peer) = (callers(), Peer::default());
         let who = |header: &str| {
-            let headers = [(AUTHORIZATION, HeaderValue::try_from(header).unwrap())].into_iter().collect();
-            peer.caller(&callers, &headers).ok().map(|caller| caller.name.clone())
+            let headers = [(AUTHORIZATION, HeaderValue::try_from(header).unwrap())]
+                .into_iter()
+                .collect();
+            peer.caller(&callers, &headers)
+                .ok()
+                .map(|caller| caller.name.clone())
         };
         for wrong in ["Bearer plai", "Bearer plain2", "Basic plain"] {
             assert_eq!(who(wrong), None);
@@ -247,11 +283,20 @@ mod tests {
     #[test]
     fn a_proxy_shows_itself_in_its_own_header_where_that_is_taken() {
         let callers = callers();
-        let header =
-            |name: HeaderName| [(name, HeaderValue::from_static("Bearer plain"))].into_iter().collect();
+        let header = |name: HeaderName| {
+            [(name, HeaderValue::from_static("Bearer plain"))]
+                .into_iter()
+                .collect()
+        };
         let (own, others) = (header(X_INTROSPECTD_CALLER), header(AUTHORIZATION));
-        let who = |peer: &Peer, headers| peer.proxy(&callers, headers).map(|caller| caller.name.clone());
-        assert_eq!(who(&Peer::new(None, true, Standing::default()), &own).as_deref(), Ok("a b"));
+        let who = |peer: &Peer, headers| {
+            peer.proxy(&callers, headers)
+                .map(|caller| caller.name.clone())
+        };
+        assert_eq!(
+            who(&Peer::new(None, true, Standing::default()), &own).as_deref(),
+            Ok("a b")
+        );
         assert_eq!(
             who(&Peer::new(None, false, Standing::default()), &own),
             Err(CallerFault::UnauthenticatedProxy)
@@ -260,10 +305,16 @@ mod tests {
             who(&Peer::new(None, true, Standing::default()), &others),
             Err(CallerFault::UnauthenticatedProxy)
         );
-        let sidecar = Peer::new(callers.named("sidecar").cloned(), false, Standing::default());
+        let sidecar = Peer::new(
+            callers.named("sidecar").cloned(),
+            false,
+            Standing::default(),
+        );
         assert_eq!(who(&sidecar, &own).as_deref(), Ok("sidecar"));
         assert!(
-            Peer::new(None, true, Standing::default()).caller(&callers, &own).is_err(),
+            Peer::new(None, true, Standing::default())
+                .caller(&callers, &own)
+                .is_err(),
             "at /introspect it says nothing"
         );
     }
@@ -271,7 +322,9 @@ mod tests {
     #[test]
     fn the_listener_wins_over_the_header() {
         let callers = callers();
-        let headers = [(AUTHORIZATION, HeaderValue::from_static("Bearer plain"))].into_iter().collect();
+        let headers = [(AUTHORIZATION, HeaderValue::from_static("Bearer plain"))]
+            .into_iter()
+            .collect();
         let peer = Peer::new(callers.named("sidecar").cloned(), true, Standing::default());
         assert_eq!(peer.caller(&callers, &headers).unwrap().name, "sidecar");
     }

@@ -26,8 +26,13 @@ pub(crate) enum BodyType {
     Object,
 }
 
-/// Reads the body of an endpoint: its declared type, at most [`MAX_BODY`] bytes, within [`DEADLINE`].
-pub(crate) async fn read<B>(body_type: BodyType, headers: &HeaderMap, body: B) -> Result<Bytes, Refusal>
+/// Reads the body of an endpoint: its declared type, at most [`MAX_BODY`] bytes, within
+/// [`DEADLINE`].
+pub(crate) async fn read<B>(
+    body_type: BodyType,
+    headers: &HeaderMap,
+    body: B,
+) -> Result<Bytes, Refusal>
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
@@ -39,11 +44,17 @@ where
 }
 
 /// Reads the body of a form.
-pub(crate) fn read_form<B>(headers: &HeaderMap, body: B) -> impl Future<Output = Result<Bytes, Refusal>>
+pub(crate) fn read_form<B>(
+    headers: &HeaderMap,
+    body: B,
+) -> impl Future<Output = Result<Bytes, Refusal>>
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
-    gather((!is_form(headers) || is_encoded(headers)).then_some(RequestFault::NotForm), body)
+    gather(
+        (!is_form(headers) || is_encoded(headers)).then_some(RequestFault::NotForm),
+        body,
+    )
 }
 
 /// Reads a JSON object, as it was sent.
@@ -52,7 +63,11 @@ where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
 {
     let is_json = essence(headers).eq_ignore_ascii_case(b"application/json");
-    let body = gather((!is_json || is_encoded(headers)).then_some(RequestFault::NotJson), body).await?;
+    let body = gather(
+        (!is_json || is_encoded(headers)).then_some(RequestFault::NotJson),
+        body,
+    )
+    .await?;
     // Serde would also fill a struct from an array.
     let begins = body.trim_ascii_start().first() == Some(&b'{');
     if begins && serde_json::from_slice::<IgnoredAny>(&body).is_ok() {
@@ -95,10 +110,12 @@ where
 /// Deadline for draining an unread body.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// Reads and discards an unread body, at most 64 KiB of it and for one second. Returns whether it ended.
+/// Reads and discards an unread body, at most 64 KiB of it and for one second. Returns whether it
+/// ended.
 ///
-/// Over HTTP/2 an answer that is given before is followed by a reset, which RFC 9113 section 8.1 allows, and which some
-/// clients take for a broken connection; over HTTP/1.1 the connection could not be used on.
+/// Over HTTP/2 an answer that is given before is followed by a reset, which RFC 9113 section 8.1
+/// allows, and which some clients take for a broken connection; over HTTP/1.1 the connection could
+/// not be used on.
 pub async fn drain<B>(body: B) -> bool
 where
     B: Body<Error: std::error::Error + Send + Sync + 'static>,
@@ -118,7 +135,9 @@ where
 
 fn is_form(headers: &HeaderMap) -> bool {
     const FORM: &[u8] = b"application/x-www-form-urlencoded";
-    let value = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
+    let value = headers
+        .get(CONTENT_TYPE)
+        .map_or(&[][..], HeaderValue::as_bytes);
     // Fast path: the usual spelling.
     if value == FORM {
         return true;
@@ -136,6 +155,12 @@ fn is_encoded(headers: &HeaderMap) -> bool {
 }
 
 fn essence(headers: &HeaderMap) -> &[u8] {
-    let value = headers.get(CONTENT_TYPE).map_or(&[][..], HeaderValue::as_bytes);
-    value.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii()
+    let value = headers
+        .get(CONTENT_TYPE)
+        .map_or(&[][..], HeaderValue::as_bytes);
+    value
+        .split(|byte| *byte == b';')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii()
 }

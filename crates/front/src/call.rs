@@ -49,7 +49,10 @@ impl<'a> Place<'a> {
         caller: &Caller,
         captures: Captures<'_>,
     ) -> Result<Self, RequestFault> {
-        let provider = captures.provider.map(|name| service.visible_provider(caller, name)).transpose()?;
+        let provider = captures
+            .provider
+            .map(|name| service.visible_provider(caller, name))
+            .transpose()?;
         let id = captures.token_id.map(parse_id).transpose()?;
         Ok(Self { provider, id })
     }
@@ -72,6 +75,8 @@ impl<'a> Place<'a> {
 
 /// Decodes the id in a segment. A segment that cannot be one is that of no record.
 fn parse_id(segment: &str) -> Result<TokenId, RequestFault> {
-    let text = percent_decode_str(segment).decode_utf8().map_err(|_| RequestFault::NotFound)?;
+    let text = percent_decode_str(segment)
+        .decode_utf8()
+        .map_err(|_| RequestFault::NotFound)?;
     TokenId::parse(text.into_owned()).map_err(|_| RequestFault::NotFound)
 }

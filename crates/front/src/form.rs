@@ -38,13 +38,18 @@ pub(crate) fn token_query(body: &[u8]) -> Result<TokenQuery, InvalidRequest> {
         TokenRejected::Empty => InvalidRequest::NoToken,
         TokenRejected::TooLong => InvalidRequest::TokenTooLong,
     })?;
-    Ok(TokenQuery { subject, provider: provider.map(Cow::into_owned) })
+    Ok(TokenQuery {
+        subject,
+        provider: provider.map(Cow::into_owned),
+    })
 }
 
 /// Returns the value of one parameter of a form that was parsed before.
 pub(crate) fn value_of(body: &[u8], name: &str) -> Option<String> {
     let mut values = pairs(body).filter_map(Result::ok);
-    values.find(|(found, _)| found == name).map(|(_, value)| value.into_owned())
+    values
+        .find(|(found, _)| found == name)
+        .map(|(_, value)| value.into_owned())
 }
 
 /// Most unknown parameters. The search for repeated ones is quadratic.
@@ -71,14 +76,18 @@ pub(crate) fn pairs<'a>(
 fn cut(bytes: &[u8], mark: u8) -> (&[u8], &[u8]) {
     memchr(mark, bytes)
         .and_then(|place| bytes.split_at_checked(place))
-        .map_or((bytes, &[]), |(before, behind)| (before, behind.get(1..).unwrap_or_default()))
+        .map_or((bytes, &[]), |(before, behind)| {
+            (before, behind.get(1..).unwrap_or_default())
+        })
 }
 
 /// Decodes form encoding strictly: a `%` without two digits, or bytes that are not UTF-8, are not a
 /// form.
 pub(crate) fn decode(raw: &[u8]) -> Result<Cow<'_, str>, InvalidRequest> {
     if memchr2(b'%', b'+', raw).is_none() {
-        return std::str::from_utf8(raw).map(Cow::Borrowed).map_err(|_| InvalidRequest::NotAForm);
+        return std::str::from_utf8(raw)
+            .map(Cow::Borrowed)
+            .map_err(|_| InvalidRequest::NotAForm);
     }
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.iter();
@@ -92,11 +101,15 @@ pub(crate) fn decode(raw: &[u8]) -> Result<Cow<'_, str>, InvalidRequest> {
             other => *other,
         });
     }
-    String::from_utf8(bytes).map(Cow::Owned).map_err(|_| InvalidRequest::NotAForm)
+    String::from_utf8(bytes)
+        .map(Cow::Owned)
+        .map_err(|_| InvalidRequest::NotAForm)
 }
 
 fn digit(byte: &u8) -> Option<u8> {
-    char::from(*byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+    char::from(*byte)
+        .to_digit(16)
+        .and_then(|digit| u8::try_from(digit).ok())
 }
 
 #[cfg(test)]
@@ -120,21 +133,53 @@ mod tests {
 
     #[test]
     fn only_one_hint_means_something() {
-        assert_eq!(token("token=a&token_type_hint=token_id").as_deref(), Ok("id a"));
-        for hint in ["access_token", "refresh_token", "Token_id", "", "token_id%20"] {
-            assert_eq!(token(&format!("token=a&token_type_hint={hint}")).as_deref(), Ok("a"), "{hint}");
+        assert_eq!(
+            token("token=a&token_type_hint=token_id").as_deref(),
+            Ok("id a")
+        );
+        for hint in [
+            "access_token",
+            "refresh_token",
+            "Token_id",
+            "",
+            "token_id%20",
+        ] {
+            assert_eq!(
+                token(&format!("token=a&token_type_hint={hint}")).as_deref(),
+                Ok("a"),
+                "{hint}"
+            );
         }
     }
 
     #[test]
     fn bad_forms_are_refused_with_their_reason() {
-        for none in ["", "token", "token=", "tok=a", "{\"token\":\"a\"}", "Token=a"] {
+        for none in [
+            "",
+            "token",
+            "token=",
+            "tok=a",
+            "{\"token\":\"a\"}",
+            "Token=a",
+        ] {
             assert_eq!(token(none), Err(InvalidRequest::NoToken), "{none}");
         }
-        for twice in ["token=a&token=a", "token=a&x=1&x=2", "token=a&t%6Fken=b", "token=&token=a"] {
+        for twice in [
+            "token=a&token=a",
+            "token=a&x=1&x=2",
+            "token=a&t%6Fken=b",
+            "token=&token=a",
+        ] {
             assert_eq!(token(twice), Err(InvalidRequest::Repeated), "{twice}");
         }
-        for broken in ["token=%", "token=%4", "token=%zz", "token=%ff", "token=a&%=b", "token=%+1"] {
+        for broken in [
+            "token=%",
+            "token=%4",
+            "token=%zz",
+            "token=%ff",
+            "token=a&%=b",
+            "token=%+1",
+        ] {
             assert_eq!(token(broken), Err(InvalidRequest::NotAForm), "{broken}");
         }
         let long = format!("token={}", "a".repeat(TokenValue::MAX_BYTES + 1));

@@ -1,7 +1,7 @@
 //! HTTP: routes, authentication, bodies, replies, and the one table from refusal to reply.
 //!
-//! A request passes the layers in the order of [`Handler::answer`]; `routes.rs` has each endpoint in
-//! one row. What is done for a request is `introspectd_service`'s to say. This crate knows no
+//! A request passes the layers in the order of [`Handler::answer`]; `routes.rs` has each endpoint
+//! in one row. What is done for a request is `introspectd_service`'s to say. This crate knows no
 //! vendor.
 
 mod admin;

@@ -118,7 +118,8 @@ pub(crate) fn relayed(status: StatusCode, media_type: Option<HeaderValue>, body:
 /// Replies with JSON, which no cache on the way may keep.
 pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
     // Only a map with keys that are not strings could fail, and there is none.
-    let body = serde_json::to_vec(value).unwrap_or_else(|_| br#"{"error":"server_error"}"#.to_vec());
+    let body =
+        serde_json::to_vec(value).unwrap_or_else(|_| br#"{"error":"server_error"}"#.to_vec());
     let mut reply = with_content_type("application/json", HeaderMap::new(), body.into());
     *reply.status_mut() = status;
     reply
@@ -126,7 +127,11 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
 
 /// Replies with a document of JSON.
 pub(crate) fn raw_json(json: &'static str) -> Reply {
-    with_content_type("application/json", HeaderMap::new(), Bytes::from_static(json.as_bytes()))
+    with_content_type(
+        "application/json",
+        HeaderMap::new(),
+        Bytes::from_static(json.as_bytes()),
+    )
 }
 
 /// Replies with text.

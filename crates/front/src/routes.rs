@@ -51,17 +51,27 @@ const TABLE: &[Route] = {
         Route::new(ANY, "/forward-auth", &[P::Introspect], Endpoint::Decide),
         Route::new(ANY, "/forward-auth/{policy}", &[P::Introspect], Endpoint::Decide),
         Route::new("GET", "/openapi.json", &[], Endpoint::Document(Document::OpenApi)),
-        Route::new("GET", "/.well-known/oauth-authorization-server", &[], Endpoint::Document(Document::Metadata)),
-        Route::new("POST", "/revoke", &[P::Revoke], Endpoint::Operation(Operation::Revoke, Form, v1::revoke)),
-        Route::new("POST", "/v1/cache/purge", &[P::Purge], Endpoint::Operation(Operation::Purge, Object, v1::purge)),
-        Route::new("GET", "/v1/tokens", &[P::List], Endpoint::Operation(Operation::List, None, v1::list)),
-        Route::new("POST", "/v1/explain", &[P::Explain], Endpoint::Operation(Operation::Explain, Form, v1::explain)),
+        Route::new("GET", "/.well-known/oauth-authorization-server", &[],
+            Endpoint::Document(Document::Metadata)),
+        Route::new("POST", "/revoke", &[P::Revoke],
+            Endpoint::Operation(Operation::Revoke, Form, v1::revoke)),
+        Route::new("POST", "/v1/cache/purge", &[P::Purge],
+            Endpoint::Operation(Operation::Purge, Object, v1::purge)),
+        Route::new("GET", "/v1/tokens", &[P::List],
+            Endpoint::Operation(Operation::List, None, v1::list)),
+        Route::new("POST", "/v1/explain", &[P::Explain],
+            Endpoint::Operation(Operation::Explain, Form, v1::explain)),
         // Any caller may see its own providers.
-        Route::new("GET", "/v1/providers", &[], Endpoint::Operation(Operation::Providers, None, v1::providers)),
-        Route::new("PUT", "/v1/providers/{provider}/bindings", &[P::Bind], Endpoint::Operation(Operation::Bind, Object, v1::bind)),
-        Route::new("POST", "/v1/providers/{provider}/tokens", &[P::Issue], Endpoint::Operation(Operation::Issue, Object, v1::issue)),
-        Route::new("GET", "/v1/providers/{provider}/tokens/{token_id}", &[P::Lookup], Endpoint::Operation(Operation::Lookup, None, v1::lookup)),
-        Route::new("DELETE", "/v1/providers/{provider}/tokens/{token_id}", &[P::Revoke], Endpoint::Operation(Operation::Revoke, None, v1::revoke_by_id)),
+        Route::new("GET", "/v1/providers", &[],
+            Endpoint::Operation(Operation::Providers, None, v1::providers)),
+        Route::new("PUT", "/v1/providers/{provider}/bindings", &[P::Bind],
+            Endpoint::Operation(Operation::Bind, Object, v1::bind)),
+        Route::new("POST", "/v1/providers/{provider}/tokens", &[P::Issue],
+            Endpoint::Operation(Operation::Issue, Object, v1::issue)),
+        Route::new("GET", "/v1/providers/{provider}/tokens/{token_id}", &[P::Lookup],
+            Endpoint::Operation(Operation::Lookup, None, v1::lookup)),
+        Route::new("DELETE", "/v1/providers/{provider}/tokens/{token_id}", &[P::Revoke],
+            Endpoint::Operation(Operation::Revoke, None, v1::revoke_by_id)),
     ]
 };
 
@@ -72,11 +82,18 @@ impl Route {
         permissions: &'static [Permission],
         endpoint: Endpoint,
     ) -> Self {
-        Self { method, path, permissions, endpoint }
+        Self {
+            method,
+            path,
+            permissions,
+            endpoint,
+        }
     }
 
     fn takes(&self, method: &Method) -> bool {
-        self.method == ANY || self.method == method.as_str() || self.method == "GET" && method == Method::HEAD
+        self.method == ANY
+            || self.method == method.as_str()
+            || self.method == "GET" && method == Method::HEAD
     }
 }
 
@@ -109,13 +126,16 @@ fn search<'a>(path: &'a str, method: &Method, discovery: &Discovery) -> Match<'a
 
 /// Lists the methods that a path allows.
 pub(crate) fn allowed_methods(path: &str, discovery: &Discovery) -> String {
-    let methods: Vec<_> =
-        matching(discovery.canonical(path)).map(|(route, _)| with_head(route.method)).collect();
+    let methods: Vec<_> = matching(discovery.canonical(path))
+        .map(|(route, _)| with_head(route.method))
+        .collect();
     methods.join(", ")
 }
 
 fn matching(path: &str) -> impl Iterator<Item = (&'static Route, Captures<'_>)> {
-    TABLE.iter().filter_map(move |route| Some((route, captured(route.path, path)?)))
+    TABLE
+        .iter()
+        .filter_map(move |route| Some((route, captured(route.path, path)?)))
 }
 
 /// Adds HEAD to GET (RFC 9110 section 9.1).
@@ -165,24 +185,51 @@ mod tests {
 
     #[test]
     fn get_takes_head() {
-        assert!(matches!(find("/v1/tokens", &Method::HEAD, &Discovery::new(None)), Match::Route(..)));
+        assert!(matches!(
+            find("/v1/tokens", &Method::HEAD, &Discovery::new(None)),
+            Match::Route(..)
+        ));
         assert_eq!(allow(&Method::HEAD, "/revoke").as_deref(), Some("POST"));
     }
 
     #[test]
     fn variable_segments_are_captured_as_sent() {
-        let Match::Route(_, captures) =
-            find("/v1/providers/a%2f/tokens/", &Method::GET, &Discovery::new(None))
-        else {
+        let Match::Route(_, captures) = find(
+            "/v1/providers/a%2f/tokens/",
+            &Method::GET,
+            &Discovery::new(None),
+        ) else {
             panic!("not found");
         };
-        assert_eq!(captures, Captures { provider: Some("a%2f"), token_id: Some("") });
+        assert_eq!(
+            captures,
+            Captures {
+                provider: Some("a%2f"),
+                token_id: Some("")
+            }
+        );
     }
 
     #[test]
     fn any_other_path_is_not_found() {
-        for path in ["", "/", "*", "/introspect/", "//revoke", "/v1", "/v1/tokens/", "/revoke/x", "revoke"] {
-            assert!(matches!(find(path, &Method::GET, &Discovery::new(None)), Match::NotFound), "{path}");
+        for path in [
+            "",
+            "/",
+            "*",
+            "/introspect/",
+            "//revoke",
+            "/v1",
+            "/v1/tokens/",
+            "/revoke/x",
+            "revoke",
+        ] {
+            assert!(
+                matches!(
+                    find(path, &Method::GET, &Discovery::new(None)),
+                    Match::NotFound
+                ),
+                "{path}"
+            );
         }
     }
 }

@@ -9,7 +9,8 @@ use introspectd_ext_authz::ExtAuthz;
 use introspectd_front::{Admin, Api, ListenerIdentity, Readiness};
 use introspectd_resolver::Resolver;
 use introspectd_server::{
-    Activation, Arrival, Connections, Heartbeats, ListenAddress, Listener, Places, Stop, Tls, Workers, run,
+    Activation, Arrival, Connections, Heartbeats, ListenAddress, Listener, Places, Stop, Tls,
+    Workers, run,
 };
 use introspectd_service::{Log, Observer, Rules, Service};
 use introspectd_upstream::Outbound;
@@ -73,9 +74,14 @@ impl App {
             providers,
             drain,
         } = config;
-        let Stores { bindings, revocations } = bindings.open(clock.now())?;
+        let Stores {
+            bindings,
+            revocations,
+        } = bindings.open(clock.now())?;
         let outbound = Outbound::start(Arc::clone(&clock))?;
-        let entry = |provider: ProviderConfig| provider.into_entry(Arc::clone(&clock), &bindings, &outbound);
+        let entry = |provider: ProviderConfig| {
+            provider.into_entry(Arc::clone(&clock), &bindings, &outbound)
+        };
         let entries = providers.into_iter().map(entry).collect();
         let resolver = Resolver::new(entries, &unmatched, cache, Arc::clone(&clock))?;
         let resolver = resolver.with_revocations(&revocations);
@@ -84,7 +90,16 @@ impl App {
         let service = Service::new(rules, Arc::new(resolver), Arc::clone(&clock), fingerprints)?;
         let service = Arc::new(service.with_observers(observers(audit.as_ref())));
         let api = Arc::new(Api::new(Arc::clone(&service), listen.public_url.clone()));
-        Ok(Self { service, api, audit, clock, listen, limits, drain, outbound })
+        Ok(Self {
+            service,
+            api,
+            audit,
+            clock,
+            listen,
+            limits,
+            drain,
+            outbound,
+        })
     }
 
     /// Binds all listeners but those that were `passed`, each of which must be among them.
@@ -92,8 +107,22 @@ impl App {
     /// # Errors
     /// The first address that cannot be bound, with the system's reason.
     pub async fn bind(self, mut passed: Activation) -> io::Result<Bound> {
-        let Self { service, api, audit, clock, listen, limits, drain, outbound } = self;
-        passed.check(&listen.endpoints().map(|endpoint| &endpoint.address).collect::<Vec<_>>())?;
+        let Self {
+            service,
+            api,
+            audit,
+            clock,
+            listen,
+            limits,
+            drain,
+            outbound,
+        } = self;
+        passed.check(
+            &listen
+                .endpoints()
+                .map(|endpoint| &endpoint.address)
+                .collect::<Vec<_>>(),
+        )?;
         let mut apis = Vec::new();
         for listener in listen.api {
             apis.push(bind_for_callers(&service, listener, &mut passed).await?);
@@ -136,42 +165,75 @@ async fn bind_for_callers(
     listener: CallerListener,
     passed: &mut Activation,
 ) -> io::Result<(BoundEndpoint, ListenerIdentity)> {
-    let CallerListener { endpoint, caller, takes_caller_header, .. } = listener;
+    let CallerListener {
+        endpoint,
+        caller,
+        takes_caller_header,
+        ..
+    } = listener;
     let caller = caller.and_then(|name| service.rules().callers.named(&name).cloned());
-    Ok((bind(endpoint, passed).await?, ListenerIdentity { caller, takes_caller_header }))
+    Ok((
+        bind(endpoint, passed).await?,
+        ListenerIdentity {
+            caller,
+            takes_caller_header,
+        },
+    ))
 }
 
 async fn bind(endpoint: Endpoint, passed: &mut Activation) -> io::Result<BoundEndpoint> {
-    let Endpoint { address, access, tls, is_beside_ipv4 } = endpoint;
+    let Endpoint {
+        address,
+        access,
+        tls,
+        is_beside_ipv4,
+    } = endpoint;
     let listener = match passed.claim(&address, access).transpose() {
         Some(claimed) => claimed,
         None => match address {
             ListenAddress::Tcp(SocketAddr::V6(address)) if is_beside_ipv4 => {
                 Listener::bind_beside_ipv4(address)
             }
-            ListenAddress::Tcp(_) | ListenAddress::Unix(_) => Listener::bind(&address, access).await,
+            ListenAddress::Tcp(_) | ListenAddress::Unix(_) => {
+                Listener::bind(&address, access).await
+            }
         },
     };
     match listener {
-        Ok(listener) => Ok(BoundEndpoint { listener, tls: tls.map(Arc::new) }),
-        Err(error) => Err(io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))),
+        Ok(listener) => Ok(BoundEndpoint {
+            listener,
+            tls: tls.map(Arc::new),
+        }),
+        Err(error) => Err(io::Error::new(
+            error.kind(),
+            format!("cannot listen on {address}: {error}"),
+        )),
     }
 }
 
 impl Bound {
     /// Returns the addresses of the API listeners, with the ports that were taken for port 0.
     pub fn api_addresses(&self) -> Vec<ListenAddress> {
-        self.apis.iter().filter_map(|(bound, _)| bound.listener.address().ok()).collect()
+        self.apis
+            .iter()
+            .filter_map(|(bound, _)| bound.listener.address().ok())
+            .collect()
     }
 
     /// Returns the addresses of the gRPC listeners.
     pub fn grpc_addresses(&self) -> Vec<ListenAddress> {
-        self.grpcs.iter().filter_map(|(bound, _)| bound.listener.address().ok()).collect()
+        self.grpcs
+            .iter()
+            .filter_map(|(bound, _)| bound.listener.address().ok())
+            .collect()
     }
 
     /// Returns the addresses of the admin listeners.
     pub fn admin_addresses(&self) -> Vec<ListenAddress> {
-        self.admins.iter().filter_map(|bound| bound.listener.address().ok()).collect()
+        self.admins
+            .iter()
+            .filter_map(|bound| bound.listener.address().ok())
+            .collect()
     }
 
     /// Resolves once the audit log could not be written, if that is configured to end the process.
@@ -189,8 +251,25 @@ impl Bound {
     /// configured time. Returns true if all of them ended. The admin listeners answer until the
     /// others are done.
     pub async fn run(self, workers: Workers, stop: Stop) -> bool {
-        let Self { service, api, audit, apis, grpcs, admins, readiness, clock, places, outbound, .. } = self;
-        let Self { max_connection_age, max_head, drain, .. } = self;
+        let Self {
+            service,
+            api,
+            audit,
+            apis,
+            grpcs,
+            admins,
+            readiness,
+            clock,
+            places,
+            outbound,
+            ..
+        } = self;
+        let Self {
+            max_connection_age,
+            max_head,
+            drain,
+            ..
+        } = self;
         let connections = Connections {
             places,
             max_age: max_connection_age,
@@ -216,7 +295,10 @@ impl Bound {
                 let admin = admin.clone();
                 move |request| std::future::ready(admin.answer(&request))
             };
-            let connections = Connections { tls, ..administration.clone() };
+            let connections = Connections {
+                tls,
+                ..administration.clone()
+            };
             administering.spawn(run(listener, connections, open, admin_stop.clone()));
         }
         let mut answering = JoinSet::new();
@@ -226,7 +308,10 @@ impl Bound {
                 let handler = api.handler(&identity, arrival);
                 move |request| Arc::clone(&handler).answer(request)
             };
-            let connections = Connections { tls, ..connections.clone() };
+            let connections = Connections {
+                tls,
+                ..connections.clone()
+            };
             answering.spawn(run(listener, connections, open, stop.clone()));
         }
         for (BoundEndpoint { listener, tls }, identity) in grpcs {
@@ -235,7 +320,10 @@ impl Bound {
                 let calls = ExtAuthz::new(api.handler(&identity, arrival), readiness.clone());
                 move |request| calls.clone().answer(request)
             };
-            let connections = Connections { tls, ..connections.clone() };
+            let connections = Connections {
+                tls,
+                ..connections.clone()
+            };
             answering.spawn(run(listener, connections, open, stop.clone()));
         }
         readiness.set(true);

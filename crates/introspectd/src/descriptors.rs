@@ -22,7 +22,10 @@ pub fn raise() {
     if limit.current == limit.maximum {
         return;
     }
-    let raised = Rlimit { current: limit.maximum, ..limit };
+    let raised = Rlimit {
+        current: limit.maximum,
+        ..limit
+    };
     if let Err(error) = setrlimit(Resource::Nofile, raised) {
         tracing::warn!(%error, "cannot raise the limit of file descriptors");
     }
@@ -32,7 +35,9 @@ pub fn raise() {
 /// lower number.
 pub(crate) fn connections(wanted: u32, workers: NonZeroUsize) -> usize {
     let wanted = usize::try_from(wanted).unwrap_or(usize::MAX);
-    let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
+    let limit = getrlimit(Resource::Nofile)
+        .current
+        .and_then(|limit| usize::try_from(limit).ok());
     let Some(limit) = limit else { return wanted };
     let connections = fitting(wanted, limit, workers);
     if connections < wanted {
@@ -40,7 +45,8 @@ pub(crate) fn connections(wanted: u32, workers: NonZeroUsize) -> usize {
             connections,
             wanted,
             descriptors = limit,
-            "[limits] connections lowered to fit the limit of file descriptors; raise it (ulimit -Hn, LimitNOFILE=)"
+            "[limits] connections lowered to fit the limit of file descriptors; raise it (ulimit \
+                -Hn, LimitNOFILE=)"
         );
     }
     connections

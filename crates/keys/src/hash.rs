@@ -90,11 +90,17 @@ mod tests {
     #[test]
     fn hashes_of_one_key_never_change() {
         let hash = key().hash(b"abc");
-        assert_eq!(format!("{hash:?}"), "18f04518941bb38861af4f24b15034397e2717abd3b93fc160a3540af834f093");
+        assert_eq!(
+            format!("{hash:?}"),
+            "18f04518941bb38861af4f24b15034397e2717abd3b93fc160a3540af834f093"
+        );
         assert_eq!(hash.truncated(), [0x18, 0xf0, 0x45, 0x18]);
         let parts = key().parts().fixed(&[1, 2]).field(b"name").last(b"text");
         let bytes = b"\x01\x02\x04\0\0\0\0\0\0\0nametext";
-        assert_eq!(parts.as_bytes(), blake3::keyed_hash(key().expose(), bytes).as_bytes());
+        assert_eq!(
+            parts.as_bytes(),
+            blake3::keyed_hash(key().expose(), bytes).as_bytes()
+        );
     }
 
     proptest! {

@@ -71,6 +71,9 @@ mod tests {
 
     #[test]
     fn random_keys_differ() {
-        assert_ne!(Key::random().unwrap().expose(), Key::random().unwrap().expose());
+        assert_ne!(
+            Key::random().unwrap().expose(),
+            Key::random().unwrap().expose()
+        );
     }
 }

@@ -25,7 +25,11 @@ impl Sealer {
     /// Fails if the cipher refuses the key, which it never does.
     pub fn new(key: &Key, purpose: &'static str) -> io::Result<Self> {
         let key = UnboundKey::new(&CHACHA20_POLY1305, key.expose()).map_err(refused)?;
-        Ok(Self { key: LessSafeKey::new(key), purpose, random: SystemRandom::new() })
+        Ok(Self {
+            key: LessSafeKey::new(key),
+            purpose,
+            random: SystemRandom::new(),
+        })
     }
 
     /// Seals a text for one owner.
@@ -36,7 +40,9 @@ impl Sealer {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce).map_err(refused)?;
         let unique = Nonce::assume_unique_for_key(nonce);
-        self.key.seal_in_place_append_tag(unique, self.context(owner), &mut text).map_err(refused)?;
+        self.key
+            .seal_in_place_append_tag(unique, self.context(owner), &mut text)
+            .map_err(refused)?;
         Ok([nonce.as_slice(), &text].concat())
     }
 
@@ -44,7 +50,10 @@ impl Sealer {
     pub fn open<'a>(&self, owner: &str, sealed: &'a mut [u8]) -> Option<&'a [u8]> {
         let (nonce, text) = sealed.split_at_mut_checked(NONCE_LEN)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        self.key.open_in_place(nonce, self.context(owner), text).ok().map(|text| &*text)
+        self.key
+            .open_in_place(nonce, self.context(owner), text)
+            .ok()
+            .map(|text| &*text)
     }
 
     fn context(&self, owner: &str) -> Aad<String> {
@@ -58,7 +67,9 @@ fn refused(_: Unspecified) -> io::Error {
 
 impl fmt::Debug for Sealer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sealer").field("purpose", &self.purpose).finish_non_exhaustive()
+        f.debug_struct("Sealer")
+            .field("purpose", &self.purpose)
+            .finish_non_exhaustive()
     }
 }
 
@@ -74,13 +85,18 @@ mod tests {
     #[test]
     fn sealed_text_opens_for_its_key_purpose_and_owner_only() {
         let sealed = sealer("a\n").seal("owner", b"text".to_vec()).unwrap();
-        let open = |sealer: Sealer, owner: &str| sealer.open(owner, &mut sealed.clone()).map(<[u8]>::to_vec);
+        let open = |sealer: Sealer, owner: &str| {
+            sealer.open(owner, &mut sealed.clone()).map(<[u8]>::to_vec)
+        };
         assert_eq!(open(sealer("a\n"), "owner"), Some(b"text".to_vec()));
         for other in ["", "Owner", "owner2", "owne"] {
             assert_eq!(open(sealer("a\n"), other), None, "{other}");
         }
         assert_eq!(open(sealer("b\n"), "owner"), None);
-        assert_eq!(open(Sealer::new(&Key::from([8; 32]), "a\n").unwrap(), "owner"), None);
+        assert_eq!(
+            open(Sealer::new(&Key::from([8; 32]), "a\n").unwrap(), "owner"),
+            None
+        );
     }
 
     #[test]
@@ -92,7 +108,11 @@ mod tests {
             assert_eq!(sealer("a\n").open("owner", &mut forged), None, "bit {bit}");
         }
         for length in 0..sealed.len() {
-            assert_eq!(sealer("a\n").open("owner", &mut sealed.clone()[..length]), None, "{length} bytes");
+            assert_eq!(
+                sealer("a\n").open("owner", &mut sealed.clone()[..length]),
+                None,
+                "{length} bytes"
+            );
         }
     }
 

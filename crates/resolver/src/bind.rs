@@ -9,8 +9,8 @@ use crate::resolver::Resolver;
 /// its end.
 impl<K: Keep> Resolver<K> {
     /// Binds a token to the provider's record with this id; replaces another binding only with
-    /// `replace`. Permission is the caller's responsibility. No binding makes a revoked token active
-    /// again.
+    /// `replace`. Permission is the caller's responsibility. No binding makes a revoked token
+    /// active again.
     ///
     /// # Errors
     /// Those of [`Issuance::bind`](introspectd_core::Issuance::bind), and [`Failure::Unsupported`]
@@ -22,10 +22,17 @@ impl<K: Keep> Resolver<K> {
         provider: &ProviderName,
         replace: bool,
     ) -> Result<Bound, Failure> {
-        let Some((_, slot)) = self.table.named(provider.as_str()) else { return Ok(Bound::NoSuchToken) };
+        let Some((_, slot)) = self.table.named(provider.as_str()) else {
+            return Ok(Bound::NoSuchToken);
+        };
         let issuance = slot.entry.provider.issuance().ok_or(Failure::Unsupported)?;
         // Before any request: an id that counted as a token would be known to many.
-        if slot.entry.provider.records().is_some_and(|records| records.spells_an_id(token)) {
+        if slot
+            .entry
+            .provider
+            .records()
+            .is_some_and(|records| records.spells_an_id(token))
+        {
             return Ok(Bound::IsId);
         }
         if self.memory.find(slot, Revoked::Token(token)).is_some() {

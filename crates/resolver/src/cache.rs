@@ -67,7 +67,12 @@ impl<K: Keep> FactCache<K> {
     pub(crate) fn new(limits: CacheLimits, clock: Arc<dyn Clock>) -> Self {
         // Inactive facts are small and brief: an eighth holds hundreds of thousands of them.
         let inactive = limits.max_bytes / 8;
-        Self { active: pool(limits.max_bytes - inactive), inactive: pool(inactive), limits, clock }
+        Self {
+            active: pool(limits.max_bytes - inactive),
+            inactive: pool(inactive),
+            limits,
+            clock,
+        }
     }
 
     pub(crate) fn get(&self, key: &Key, purges: &ProviderPurges) -> Cached<K> {
@@ -92,8 +97,11 @@ impl<K: Keep> FactCache<K> {
         let now = self.clock.now();
         let validity = fact.record.as_ref().map(|record| &record.validity);
         let is_active = validity.is_some_and(|validity| validity.state(now) == State::Active);
-        let (pool, other) =
-            if is_active { (&self.active, &self.inactive) } else { (&self.inactive, &self.active) };
+        let (pool, other) = if is_active {
+            (&self.active, &self.inactive)
+        } else {
+            (&self.inactive, &self.active)
+        };
         // A newer fact replaces an older one in either pool.
         other.remove(&key);
         let Some(life) = lifetime(validity, now, &self.limits, key.spread()) else {
@@ -103,12 +111,13 @@ impl<K: Keep> FactCache<K> {
         pool.insert(key, Entry::new(fact, stamp, asked_at, life));
     }
 
-    /// Peeks at what [`FactCache::get`] would find, without counting as a use. `None` if it would find
-    /// nothing.
+    /// Peeks at what [`FactCache::get`] would find, without counting as a use. `None` if it would
+    /// find nothing.
     pub(crate) fn look(&self, key: &Key, purges: &ProviderPurges) -> Option<Held> {
         let now = millis(self.clock.elapsed());
         let active = self.active.peek(key).map(|entry| (entry, true));
-        let (entry, among_active) = active.or_else(|| self.inactive.peek(key).map(|entry| (entry, false)))?;
+        let (entry, among_active) =
+            active.or_else(|| self.inactive.peek(key).map(|entry| (entry, false)))?;
         if purges.refuse(key, &entry.stamp().unpack()) {
             return None;
         }
@@ -135,8 +144,13 @@ impl<K: Keep> FactCache<K> {
     /// missing.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Visited<'_, K>> {
         let pools = [&self.active, &self.inactive].into_iter();
-        pools
-            .flat_map(|pool| pool.iter().map(move |(key, entry)| Visited { pool, key, stamp: entry.stamp() }))
+        pools.flat_map(|pool| {
+            pool.iter().map(move |(key, entry)| Visited {
+                pool,
+                key,
+                stamp: entry.stamp(),
+            })
+        })
     }
 }
 
@@ -158,12 +172,20 @@ impl<K: Keep> Visited<'_, K> {
 
     /// Removes the entry unless another has replaced it, and returns true if it did.
     pub(crate) fn remove(&self) -> bool {
-        self.pool.remove_if(&self.key, |entry| entry.stamp() == self.stamp).is_some()
+        self.pool
+            .remove_if(&self.key, |entry| entry.stamp() == self.stamp)
+            .is_some()
     }
 }
 
 fn pool<K: Keep>(max_bytes: u64) -> Pool<K> {
     // The estimate only decides into how many shards the pool is divided.
     let entries = usize::try_from(max_bytes / 1024).unwrap_or(usize::MAX);
-    Cache::with(entries, max_bytes, Weight, BuildHasherDefault::default(), DefaultLifecycle::default())
+    Cache::with(
+        entries,
+        max_bytes,
+        Weight,
+        BuildHasherDefault::default(),
+        DefaultLifecycle::default(),
+    )
 }

@@ -48,7 +48,15 @@ pub(crate) fn next_in_order<'s, 'a>(
 
 impl<'a> Cursor<'a> {
     pub(crate) fn new(slot: &'a ProviderSlot, memory: &'a Memory, at: Option<Position>) -> Self {
-        Self { slot, memory, at, batch: VecDeque::new(), next: None, has_delivered: false, end: None }
+        Self {
+            slot,
+            memory,
+            at,
+            batch: VecDeque::new(),
+            next: None,
+            has_delivered: false,
+            end: None,
+        }
     }
 
     pub(crate) fn provider(&self) -> &'a ProviderName {
@@ -63,11 +71,17 @@ impl<'a> Cursor<'a> {
     /// Requests a batch. One that is late is left to the next page if the provider has delivered
     /// before; else no page would ever have one.
     pub(crate) async fn fetch(&mut self, listing: &Listing, until: Instant) {
-        let answer = match timeout_at(until, list(self.slot, self.memory, listing, self.at.as_ref())).await {
+        let answer = match timeout_at(
+            until,
+            list(self.slot, self.memory, listing, self.at.as_ref()),
+        )
+        .await
+        {
             Ok(answer) => answer,
             Err(_) if self.has_delivered => return,
             Err(_) => {
-                tracing::warn!(provider = %self.provider(), "provider list exceeded the deadline of a page");
+                tracing::warn!(provider = %self.provider(), "provider list exceeded the deadline \
+                    of a page");
                 Err(Failure::Timeout)
             }
         };
@@ -141,7 +155,9 @@ async fn permits(slot: &ProviderSlot) -> Result<[SemaphorePermit<'_>; 2], Failur
     let overloaded = || Failure::outage(Outage::Overloaded);
     let queued = slot.list_queue.try_acquire().map_err(|_| overloaded())?;
     let running = timeout(slot.entry.timeout, slot.lists.acquire()).await;
-    let running = running.map_err(|_| overloaded())?.map_err(|_| overloaded())?;
+    let running = running
+        .map_err(|_| overloaded())?
+        .map_err(|_| overloaded())?;
     Ok([running, queued])
 }
 
@@ -155,7 +171,13 @@ fn check(batch: &Batch, from: Option<&Position>) -> Result<(), BadAnswer> {
     if batch.next.is_some() && batch.next.as_ref() == from {
         return Err(BadAnswer::member("next page"));
     }
-    if !batch.records.iter().map(|(_, position)| position).chain(&batch.next).all(fits) {
+    if !batch
+        .records
+        .iter()
+        .map(|(_, position)| position)
+        .chain(&batch.next)
+        .all(fits)
+    {
         return Err(BadAnswer::member("id"));
     }
     Ok(())

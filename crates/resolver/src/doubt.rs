@@ -15,8 +15,8 @@ use crate::stamp::Mark;
 pub(crate) struct Doubted(Arc<AtomicBool>);
 
 impl Doubted {
-    /// Creates the handler for a request about `key` at the provider of this slot. It may outlive the
-    /// resolver.
+    /// Creates the handler for a request about `key` at the provider of this slot. It may outlive
+    /// the resolver.
     pub(crate) fn handler<K: Keep>(
         &self,
         slot: usize,
@@ -37,7 +37,8 @@ impl Doubted {
             }
             let _ = Weak::upgrade(&cache).map(|cache| cache.remove(&key));
             tracing::warn!(
-                "connection to a provider brought bytes that nothing asked for; dropped its last fact"
+                "connection to a provider brought bytes that nothing asked for; dropped its last \
+                    fact"
             );
         })
     }

@@ -53,7 +53,12 @@ impl<K> Entry<K> {
     #[inline]
     pub(crate) fn into_fact(self) -> Fact<K> {
         let Self { kept, validity, .. } = self;
-        Fact { record: kept.map(|kept| Record { validity: validity.unpack(), kept }) }
+        Fact {
+            record: kept.map(|kept| Record {
+                validity: validity.unpack(),
+                kept,
+            }),
+        }
     }
 
     #[inline]
@@ -87,20 +92,38 @@ impl<K: Keep> Entry<K> {
 
 impl PackedValidity {
     /// Validity of a fact without a record.
-    const NONE: Self = Self { status: Status::Unknown, expiry: [0; 5], nbf: [0; 5] };
+    const NONE: Self = Self {
+        status: Status::Unknown,
+        expiry: [0; 5],
+        nbf: [0; 5],
+    };
 
-    fn pack(Validity { status, expiry, nbf }: Validity) -> Self {
+    fn pack(
+        Validity {
+            status,
+            expiry,
+            nbf,
+        }: Validity,
+    ) -> Self {
         let expiry = match expiry {
             Expiry::At(time) => time.to_bytes(),
             Expiry::Never => [0; 5],
         };
-        Self { status, expiry, nbf: nbf.map_or([0; 5], Timestamp::to_bytes) }
+        Self {
+            status,
+            expiry,
+            nbf: nbf.map_or([0; 5], Timestamp::to_bytes),
+        }
     }
 
     #[inline]
     fn unpack(self) -> Validity {
         let expiry = Timestamp::from_bytes(self.expiry).map_or(Expiry::Never, Expiry::At);
-        Validity { status: self.status, expiry, nbf: Timestamp::from_bytes(self.nbf) }
+        Validity {
+            status: self.status,
+            expiry,
+            nbf: Timestamp::from_bytes(self.nbf),
+        }
     }
 }
 
@@ -128,7 +151,14 @@ mod tests {
 
     fn status() -> impl Strategy<Value = Status> {
         use Status::{Expired, Good, Revoked, RevokedHere, Unknown, Unreported};
-        prop::sample::select(vec![Good, Revoked, RevokedHere, Expired, Unknown, Unreported])
+        prop::sample::select(vec![
+            Good,
+            Revoked,
+            RevokedHere,
+            Expired,
+            Unknown,
+            Unreported,
+        ])
     }
 
     proptest! {

@@ -10,7 +10,8 @@ use crate::key::Subject;
 use crate::resolver::Resolver;
 use crate::router::Rule;
 
-/// Explanation of an answer about a token, without a trace of providers that the caller may not ask.
+/// Explanation of an answer about a token, without a trace of providers that the caller may not
+/// ask.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Explanation<'a, K> {
     /// Rule of the route; `None` if the token is routed to no provider that may be asked.
@@ -80,13 +81,16 @@ impl<K: Keep> Resolver<K> {
         may_ask: impl Fn(&ProviderName) -> bool,
     ) -> Vec<&ProviderName> {
         let (_, routed) = self.table.route(token, only);
-        let names =
-            routed.places().iter().filter_map(|place| self.table.slot(*place)).map(|slot| slot.name());
+        let names = routed
+            .places()
+            .iter()
+            .filter_map(|place| self.table.slot(*place))
+            .map(|slot| slot.name());
         names.filter(|name| may_ask(name)).collect()
     }
 
-    /// Does what [`Resolver::introspect`] does, and explains it. Waits for every provider, even if one
-    /// has settled the outcome.
+    /// Does what [`Resolver::introspect`] does, and explains it. Waits for every provider, even if
+    /// one has settled the outcome.
     pub async fn explain(
         &self,
         token: TokenValue,
@@ -95,35 +99,56 @@ impl<K: Keep> Resolver<K> {
     ) -> Explanation<'_, K> {
         let (rule, routed) = self.table.route(&token, only);
         let subject = Subject::Token(token);
-        let visible = routed.retain(|place| self.table.entry(place).is_some_and(|it| may_ask(&it.name)));
+        let visible =
+            routed.retain(|place| self.table.entry(place).is_some_and(|it| may_ask(&it.name)));
         let visible = visible.places();
         let rule = (!visible.is_empty()).then_some(rule);
         let is_active = |hit: Resolution<'_, K>| hit.active(self.clock.now()).is_some();
         let settles = match visible {
             [] | [_] => None,
-            several => several.iter().find(|place| self.cached(**place, &subject).is_some_and(is_active)),
+            several => several
+                .iter()
+                .find(|place| self.cached(**place, &subject).is_some_and(is_active)),
         };
         let asked = settles.map_or(visible, std::slice::from_ref);
 
-        let held: Vec<_> = visible.iter().map(|place| self.held(*place, &subject)).collect();
+        let held: Vec<_> = visible
+            .iter()
+            .map(|place| self.held(*place, &subject))
+            .collect();
         let answers = self.ask_all(asked, &subject).await;
         let answers = self.recheck(answers, &subject).await;
         let outcome = self.combined(&answers);
         let answer_of = |place: usize| {
-            let taken = answers.iter().find(|taken| taken.place == place).map(|taken| taken.answer.clone());
+            let taken = answers
+                .iter()
+                .find(|taken| taken.place == place)
+                .map(|taken| taken.answer.clone());
             taken.ok_or(NotAsked::Settled)
         };
         let accounts = visible.iter().zip(held).filter_map(|(place, held)| {
             let provider = self.table.slot(*place)?.name();
-            Some(Account { provider, held, answer: answer_of(*place) })
+            Some(Account {
+                provider,
+                held,
+                answer: answer_of(*place),
+            })
         });
-        Explanation { rule, accounts: accounts.collect(), outcome }
+        Explanation {
+            rule,
+            accounts: accounts.collect(),
+            outcome,
+        }
     }
 
     /// Explains [`Resolver::lookup`]. Permission is the caller's responsibility.
     pub async fn explain_id(&self, id: TokenId, provider: &ProviderName) -> Explanation<'_, K> {
         let Some((place, slot)) = self.table.named(provider.as_str()) else {
-            return Explanation { rule: None, accounts: Vec::new(), outcome: Ok(Resolution::UNROUTED) };
+            return Explanation {
+                rule: None,
+                accounts: Vec::new(),
+                outcome: Ok(Resolution::UNROUTED),
+            };
         };
         let subject = Subject::Id(id);
         let held = self.held(place, &subject);
@@ -134,8 +159,16 @@ impl<K: Keep> Resolver<K> {
         } else {
             (Err(NotAsked::Unable), Err(Failure::Unsupported))
         };
-        let account = Account { provider: slot.name(), held, answer };
-        Explanation { rule: Some(Rule::Named), accounts: vec![account], outcome }
+        let account = Account {
+            provider: slot.name(),
+            held,
+            answer,
+        };
+        Explanation {
+            rule: Some(Rule::Named),
+            accounts: vec![account],
+            outcome,
+        }
     }
 
     fn held(&self, place: usize, subject: &Subject) -> Option<Held> {
@@ -149,15 +182,23 @@ impl<K: Keep> Resolver<K> {
             .iter()
             .map(async |&place| {
                 let newest_purge = self.newest_purge(place);
-                Dated { place, newest_purge, answer: self.ask_one(place, subject).await }
+                Dated {
+                    place,
+                    newest_purge,
+                    answer: self.ask_one(place, subject).await,
+                }
             })
             .collect();
         answers.collect().await
     }
 
-    /// Asks again where a purge may have come while the slowest provider was waited for. Purged again,
-    /// it fails, as for [`Resolver::introspect`].
-    async fn recheck<'a>(&'a self, taken: Vec<Dated<'a, K>>, subject: &Subject) -> Vec<Dated<'a, K>> {
+    /// Asks again where a purge may have come while the slowest provider was waited for. Purged
+    /// again, it fails, as for [`Resolver::introspect`].
+    async fn recheck<'a>(
+        &'a self,
+        taken: Vec<Dated<'a, K>>,
+        subject: &Subject,
+    ) -> Vec<Dated<'a, K>> {
         let (mut good, purged) = self.split_purged(taken, subject);
         let places: Vec<usize> = purged.iter().map(|taken| taken.place).collect();
         let (again, purged) = self.split_purged(self.ask_all(&places, subject).await, subject);
@@ -192,24 +233,42 @@ impl<K: Keep> Resolver<K> {
     }
 
     fn newest_purge(&self, place: usize) -> u64 {
-        self.table.slot(place).map_or(0, |slot| slot.purges.newest())
+        self.table
+            .slot(place)
+            .map_or(0, |slot| slot.purges.newest())
     }
 
     async fn ask_one(&self, place: usize, subject: &Subject) -> Answer<'_, K> {
-        let revoked = self.table.slot(place).and_then(|slot| self.memory.answer(slot, subject));
+        let revoked = self
+            .table
+            .slot(place)
+            .and_then(|slot| self.memory.answer(slot, subject));
         let began = self.clock.elapsed();
         let outcome = self.resolve(place, subject).await;
         let took = self.clock.elapsed().saturating_sub(began);
         let failure = match &outcome {
             Err(failure) => Some(failure.clone()),
             // The stale fact has no reason with it, which has just been recorded.
-            Ok(Resolution { source: Source::Stale, .. }) => {
-                self.table.slot(place).and_then(|slot| slot.last_failure.get()).map(|(failure, _)| failure)
-            }
-            Ok(Resolution { source: Source::Hit | Source::Coalesced | Source::Miss, .. }) => None,
+            Ok(Resolution {
+                source: Source::Stale,
+                ..
+            }) => self
+                .table
+                .slot(place)
+                .and_then(|slot| slot.last_failure.get())
+                .map(|(failure, _)| failure),
+            Ok(Resolution {
+                source: Source::Hit | Source::Coalesced | Source::Miss,
+                ..
+            }) => None,
         };
         let is_miss = outcome.as_ref().is_ok_and(|it| it.source == Source::Miss);
-        Answer { outcome, failure, took, is_remembered: is_miss && revoked.is_some() }
+        Answer {
+            outcome,
+            failure,
+            took,
+            is_remembered: is_miss && revoked.is_some(),
+        }
     }
 
     /// One active answer wins; inactive only if every provider said so; else the failure.
@@ -219,9 +278,14 @@ impl<K: Keep> Resolver<K> {
             return alone.answer.outcome.clone();
         }
         let is_active = |outcome: &&Result<Resolution<'_, K>, _>| {
-            outcome.as_ref().is_ok_and(|it| it.active(self.clock.now()).is_some())
+            outcome
+                .as_ref()
+                .is_ok_and(|it| it.active(self.clock.now()).is_some())
         };
-        let deciding = outcomes.clone().find(is_active).or_else(|| outcomes.find(|outcome| outcome.is_err()));
+        let deciding = outcomes
+            .clone()
+            .find(is_active)
+            .or_else(|| outcomes.find(|outcome| outcome.is_err()));
         deciding.cloned().unwrap_or(Ok(Resolution::UNROUTED))
     }
 }

@@ -20,12 +20,14 @@ pub struct Record<K> {
 
 /// Embedder's part of a token's record.
 ///
-/// It should be small, since a cache holds millions, and ready for use, since each hit gets a clone.
+/// It should be small, since a cache holds millions, and ready for use, since each hit gets a
+/// clone.
 pub trait Keep: Clone + Send + Sync + 'static {
     /// Makes the part, once for each answer.
     fn keep(provider: &ProviderName, token: Token) -> Self;
 
-    /// Returns the record's `jti` if kept. Read when a token is revoked, so that lists show it as such.
+    /// Returns the record's `jti` if kept. Read when a token is revoked, so that lists show it as
+    /// such.
     fn jti(&self) -> Option<Cow<'_, str>> {
         None
     }
@@ -76,7 +78,10 @@ impl<K: Keep> Fact<K> {
         let record = match introspection {
             Introspection::Token(token) => {
                 let validity = token.validity();
-                Some(Record { validity, kept: K::keep(provider, *token) })
+                Some(Record {
+                    validity,
+                    kept: K::keep(provider, *token),
+                })
             }
             Introspection::Inactive => None,
         };
@@ -94,11 +99,16 @@ impl<K> Fact<K> {
 
 impl<K> Resolution<'_, K> {
     /// Resolution of a token that is routed to no provider that may be asked.
-    pub const UNROUTED: Self = Self { fact: None, source: Source::Miss };
+    pub const UNROUTED: Self = Self {
+        fact: None,
+        source: Source::Miss,
+    };
 
     /// Returns true if a provider has a record of the token, active or not.
     pub fn has_record(&self) -> bool {
-        self.fact.as_ref().is_some_and(|(_, fact)| fact.record.is_some())
+        self.fact
+            .as_ref()
+            .is_some_and(|(_, fact)| fact.record.is_some())
     }
 
     /// Returns the provider and the kept part if the token is active at `now`.
@@ -113,9 +123,12 @@ impl<K> Resolution<'_, K> {
     /// The resolution itself if it is not.
     pub fn into_active(self, now: Timestamp) -> Result<K, Self> {
         match self.fact {
-            Some((_, Fact { record: Some(record) })) if record.validity.state(now) == State::Active => {
-                Ok(record.kept)
-            }
+            Some((
+                _,
+                Fact {
+                    record: Some(record),
+                },
+            )) if record.validity.state(now) == State::Active => Ok(record.kept),
             fact => Err(Self { fact, ..self }),
         }
     }

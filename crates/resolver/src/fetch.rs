@@ -14,7 +14,11 @@ pub(crate) async fn fetch<K: Keep>(
     subject: &Subject,
     number: u64,
 ) -> Outcome<K> {
-    let stamp = |tags| Stamp { number, slot: slot.number, tags };
+    let stamp = |tags| Stamp {
+        number,
+        slot: slot.number,
+        tags,
+    };
     if let Some(revoked) = memory.answer(slot, subject) {
         return Ok((Fact::new(slot.name(), revoked), stamp(Tags::default())));
     }

@@ -9,14 +9,14 @@ use crate::fact::{Fact, Keep};
 use crate::key::Key;
 use crate::stamp::Stamp;
 
-/// Outcome of a flight. A waiter compares the stamp with the purges when it takes the outcome, which
-/// may be long after the flight has landed.
+/// Outcome of a flight. A waiter compares the stamp with the purges when it takes the outcome,
+/// which may be long after the flight has landed.
 pub(crate) type Outcome<K> = Result<(Fact<K>, Stamp), Failure>;
 
 /// Upstream request in flight, shared by all waiters.
 ///
-/// It runs in a task of its own: a waiter that goes away, the first one included, takes nothing from
-/// the others, and the fact still reaches the cache.
+/// It runs in a task of its own: a waiter that goes away, the first one included, takes nothing
+/// from the others, and the fact still reaches the cache.
 pub(crate) type Flight<K> = Shared<BoxFuture<'static, Outcome<K>>>;
 
 /// Requests in flight, at most one for each key.
@@ -48,7 +48,11 @@ impl<K> Flights<K> {
         let in_flight = self.lock();
         match in_flight.get(&key) {
             Some(flight) => Role::Waiter(flight.clone()),
-            None => Role::Leader(Leader { flights: self, key, in_flight }),
+            None => Role::Leader(Leader {
+                flights: self,
+                key,
+                in_flight,
+            }),
         }
     }
 
@@ -67,9 +71,15 @@ impl<K: Keep> Leader<'_, K> {
     ) -> Flight<K> {
         let (publish, outcome) = oneshot::channel();
         let abandoned = || Err(Failure::outage(Outage::Abandoned));
-        let flight = outcome.map(move |outcome| outcome.unwrap_or_else(|_| abandoned())).boxed().shared();
+        let flight = outcome
+            .map(move |outcome| outcome.unwrap_or_else(|_| abandoned()))
+            .boxed()
+            .shared();
         self.in_flight.insert(self.key, flight.clone());
-        let landing = Landing { flights: Flights(Arc::clone(&self.flights.0)), key: self.key };
+        let landing = Landing {
+            flights: Flights(Arc::clone(&self.flights.0)),
+            key: self.key,
+        };
         // Before the task is spawned: a runtime that shuts down drops it on the spot, and the
         // landing takes the same lock.
         drop(self);

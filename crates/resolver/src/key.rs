@@ -40,7 +40,11 @@ pub(crate) struct KeyMaker {
 
 impl KeyMaker {
     pub(crate) fn random() -> io::Result<Self> {
-        Ok(Self { tokens: keys::Key::random()?, ids: keys::Key::random()?, tags: keys::Key::random()? })
+        Ok(Self {
+            tokens: keys::Key::random()?,
+            ids: keys::Key::random()?,
+            tags: keys::Key::random()?,
+        })
     }
 
     pub(crate) fn key(&self, subject: &Subject) -> Key {
@@ -65,7 +69,10 @@ impl Hash for Key {
 
 impl Hasher for AlreadyHashed {
     fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().take(8).fold(0, |hash, byte| hash << 8 | u64::from(*byte));
+        self.0 = bytes
+            .iter()
+            .take(8)
+            .fold(0, |hash, byte| hash << 8 | u64::from(*byte));
     }
 
     fn finish(&self) -> u64 {

@@ -26,17 +26,26 @@ pub(crate) fn lifetime(
     spread: u8,
 ) -> Option<Lifetime> {
     let (ttl, grace, rest) = match validity.map(|validity| (validity.state(now), validity)) {
-        Some((State::Active, validity)) => (limits.ttl, limits.stale_if_error, until(now, validity.exp())?),
-        Some((State::NotYetValid, validity)) => {
-            (limits.inactive_ttl, Duration::ZERO, until(now, validity.nbf)?)
-        }
+        Some((State::Active, validity)) => (
+            limits.ttl,
+            limits.stale_if_error,
+            until(now, validity.exp())?,
+        ),
+        Some((State::NotYetValid, validity)) => (
+            limits.inactive_ttl,
+            Duration::ZERO,
+            until(now, validity.nbf)?,
+        ),
         Some((State::Expired | State::Revoked | State::Unknown, _)) | None => {
             (limits.inactive_ttl, Duration::ZERO, Duration::MAX)
         }
     };
     let fresh = ttl.min(rest);
     let fresh = fresh - (fresh / 10) * u32::from(spread) / 255;
-    (!fresh.is_zero()).then(|| Lifetime { fresh, kept: fresh.saturating_add(grace).min(rest) })
+    (!fresh.is_zero()).then(|| Lifetime {
+        fresh,
+        kept: fresh.saturating_add(grace).min(rest),
+    })
 }
 
 /// Time until a moment that may never come.
@@ -62,7 +71,11 @@ mod tests {
     }
 
     fn token(status: Status, expiry: Expiry) -> Option<Validity> {
-        Some(Validity { status, expiry, nbf: None })
+        Some(Validity {
+            status,
+            expiry,
+            nbf: None,
+        })
     }
 
     fn of(validity: Option<Validity>) -> Option<(u64, u64)> {
@@ -72,9 +85,18 @@ mod tests {
 
     #[test]
     fn end_of_the_token_bounds_every_lifetime() {
-        assert_eq!(of(token(Status::Good, Expiry::At(at(1010)))), Some((10, 10)));
-        assert_eq!(of(token(Status::Good, Expiry::At(at(1100)))), Some((60, 100)));
-        assert_eq!(of(token(Status::Good, Expiry::At(at(9999)))), Some((60, 360)));
+        assert_eq!(
+            of(token(Status::Good, Expiry::At(at(1010)))),
+            Some((10, 10))
+        );
+        assert_eq!(
+            of(token(Status::Good, Expiry::At(at(1100)))),
+            Some((60, 100))
+        );
+        assert_eq!(
+            of(token(Status::Good, Expiry::At(at(9999)))),
+            Some((60, 360))
+        );
         assert_eq!(of(token(Status::Good, Expiry::Never)), Some((60, 360)));
     }
 
@@ -93,15 +115,31 @@ mod tests {
     #[test]
     fn token_not_yet_valid_is_cached_until_its_start() {
         for (start, kept) in [(1003, 3), (1100, 5)] {
-            let early = Validity { status: Status::Good, expiry: Expiry::Never, nbf: Some(at(start)) };
+            let early = Validity {
+                status: Status::Good,
+                expiry: Expiry::Never,
+                nbf: Some(at(start)),
+            };
             assert_eq!(of(Some(early)), Some((kept, kept)));
         }
     }
 
     #[test]
     fn zero_ttl_caches_nothing() {
-        let limits = CacheLimits { ttl: Duration::ZERO, inactive_ttl: Duration::ZERO, ..LIMITS };
-        assert_eq!(lifetime(token(Status::Good, Expiry::Never).as_ref(), at(0), &limits, 0), None);
+        let limits = CacheLimits {
+            ttl: Duration::ZERO,
+            inactive_ttl: Duration::ZERO,
+            ..LIMITS
+        };
+        assert_eq!(
+            lifetime(
+                token(Status::Good, Expiry::Never).as_ref(),
+                at(0),
+                &limits,
+                0
+            ),
+            None
+        );
         assert_eq!(lifetime(None, at(0), &limits, 0), None);
     }
 

@@ -13,8 +13,8 @@ pub struct CacheLimits {
     pub stale_if_error: Duration,
 }
 
-/// Most concurrent lists of a provider; excess waits. Each may be hundreds of requests or megabytes,
-/// and must not delay requests about tokens.
+/// Most concurrent lists of a provider; excess waits. Each may be hundreds of requests or
+/// megabytes, and must not delay requests about tokens.
 pub(crate) const MAX_CONCURRENT_LISTS: usize = 4;
 
 /// Most lists that wait for a permit; excess fails at once.

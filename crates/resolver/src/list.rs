@@ -36,8 +36,8 @@ pub struct Page<'a> {
     pub failures: Vec<(&'a ProviderName, Failure)>,
     /// Providers without a list, or without one for these filters.
     pub unlisted: Vec<&'a ProviderName>,
-    /// Positions of the next page; empty if no provider that answered has more, so that a client that
-    /// follows it reaches an end whatever fails.
+    /// Positions of the next page; empty if no provider that answered has more, so that a client
+    /// that follows it reaches an end whatever fails.
     pub next: Positions,
     /// Positions of the failed providers if only they are left: the rest of the same list.
     pub retry: Positions,
@@ -54,8 +54,8 @@ pub struct Listed<'a> {
     pub state: State,
 }
 
-/// Most rounds of requests for one page. A filter by a rare state, or vendors with small pages, gives
-/// a short page instead of one that takes minutes.
+/// Most rounds of requests for one page. A filter by a rare state, or vendors with small pages,
+/// gives a short page instead of one that takes minutes.
 const MAX_ROUNDS: usize = 20;
 
 /// Deadline of a page, below the minute that clients wait.
@@ -68,20 +68,26 @@ impl<K: Keep> Resolver<K> {
     /// Lists one page of the records of the providers in `from`. Lists do not reach the cache: they
     /// say less about a token than its own record.
     ///
-    /// A provider that fails hides nothing of the others: it is reported, and its list continues where
-    /// it was. Holds the page and one batch of each provider. Takes 45 s at most, and returns what is
-    /// known by then.
+    /// A provider that fails hides nothing of the others: it is reported, and its list continues
+    /// where it was. Holds the page and one batch of each provider. Takes 45 s at most, and returns
+    /// what is known by then.
     pub async fn list(&self, wanted: &Wanted<'_>, from: &Positions) -> Page<'_> {
         let known = self.table.slots().iter().filter_map(|slot| {
             let position = from.get(slot.name())?;
             Some(Cursor::new(slot, &self.memory, position.clone()))
         });
         let mut cursors: Vec<_> = known.collect();
-        let mut records = Records { listed: Vec::new(), most: wanted.size, bytes: 0 };
+        let mut records = Records {
+            listed: Vec::new(),
+            most: wanted.size,
+            bytes: 0,
+        };
         let until = Instant::now() + PAGE_DEADLINE;
         for _ in 0..MAX_ROUNDS {
             let used_up = cursors.iter_mut().filter(|cursor| cursor.needs_batch());
-            let fetching: Vec<_> = used_up.map(|cursor| cursor.fetch(wanted.listing, until)).collect();
+            let fetching: Vec<_> = used_up
+                .map(|cursor| cursor.fetch(wanted.listing, until))
+                .collect();
             if fetching.is_empty() || records.are_enough() || Instant::now() >= until {
                 break;
             }
@@ -92,16 +98,26 @@ impl<K: Keep> Resolver<K> {
     }
 
     /// Takes records until the page is full, or a provider needs a batch.
-    fn merge<'a>(&self, cursors: &mut [Cursor<'a>], wanted: &Wanted<'_>, records: &mut Records<'a>) {
+    fn merge<'a>(
+        &self,
+        cursors: &mut [Cursor<'a>],
+        wanted: &Wanted<'_>,
+        records: &mut Records<'a>,
+    ) {
         while !records.are_enough() && !cursors.iter().any(Cursor::needs_batch) {
-            let Some((provider, token)) = next_in_order(cursors, wanted.listing.order).and_then(Cursor::take)
+            let Some((provider, token)) =
+                next_in_order(cursors, wanted.listing.order).and_then(Cursor::take)
             else {
                 return;
             };
             let state = token.state(self.clock.now());
             if wanted.state.is_none_or(|wanted| wanted == state) {
                 records.bytes += token.size();
-                records.listed.push(Listed { provider, token, state });
+                records.listed.push(Listed {
+                    provider,
+                    token,
+                    state,
+                });
             }
         }
     }

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use introspectd_core::{Failure, ProviderName};
 
-/// Limit on the log lines of one provider's failures: one a second for each kind. A provider that is
-/// down fails every request, and its lines would crowd out others.
+/// Limit on the log lines of one provider's failures: one a second for each kind. A provider that
+/// is down fails every request, and its lines would crowd out others.
 #[derive(Debug, Default)]
 pub(crate) struct LogLimit(Mutex<State>);
 
@@ -24,7 +24,13 @@ const MAX_KINDS: usize = 16;
 
 impl LogLimit {
     /// Logs a failure unless its kind had a line within the last second.
-    pub(crate) fn log(&self, provider: &ProviderName, failure: &Failure, after: Duration, now: Duration) {
+    pub(crate) fn log(
+        &self,
+        provider: &ProviderName,
+        failure: &Failure,
+        after: Duration,
+        now: Duration,
+    ) {
         if let Some(left_out) = self.admit(failure, now) {
             let left_out = (left_out > 0).then_some(left_out);
             tracing::warn!(%provider, ?after, %failure, left_out, "provider request failed");
@@ -50,9 +56,10 @@ impl LogLimit {
 fn kind(failure: &Failure) -> Failure {
     match failure {
         Failure::Unavailable { outage, .. } => Failure::outage(*outage),
-        Failure::Timeout | Failure::ConnectTimeout | Failure::BadAnswer(_) | Failure::Unsupported => {
-            failure.clone()
-        }
+        Failure::Timeout
+        | Failure::ConnectTimeout
+        | Failure::BadAnswer(_)
+        | Failure::Unsupported => failure.clone(),
     }
 }
 
@@ -72,7 +79,10 @@ mod tests {
         };
         assert_eq!(limit.admit(&Failure::Timeout, START), Some(0));
         for seconds in 0..1000 {
-            assert_eq!(limit.admit(&throttled(seconds), START), (seconds == 0).then_some(0));
+            assert_eq!(
+                limit.admit(&throttled(seconds), START),
+                (seconds == 0).then_some(0)
+            );
             assert_eq!(limit.admit(&Failure::Timeout, START + PAUSE / 2), None);
         }
         assert_eq!(limit.admit(&Failure::Timeout, START + PAUSE), Some(1999));

@@ -33,7 +33,12 @@ impl<K: Keep> Parts<K> {
     pub fn new(limits: CacheLimits, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let keys = KeyMaker::random()?;
         let cache = FactCache::new(limits, Arc::clone(&clock));
-        Ok(Self { keys, cache, clock, purges: ProviderPurges::default() })
+        Ok(Self {
+            keys,
+            cache,
+            clock,
+            purges: ProviderPurges::default(),
+        })
     }
 
     /// Returns the key of a subject.
@@ -43,8 +48,15 @@ impl<K: Keep> Parts<K> {
 
     /// Inserts a fact.
     pub fn put(&self, key: &Key, provider: &ProviderName, token: Token) {
-        let stamp = Stamp { number: 0, slot: 0, tags: Tags::of(&token, &self.keys) };
-        let fact = Fact::new(provider, introspectd_core::Introspection::Token(Box::new(token)));
+        let stamp = Stamp {
+            number: 0,
+            slot: 0,
+            tags: Tags::of(&token, &self.keys),
+        };
+        let fact = Fact::new(
+            provider,
+            introspectd_core::Introspection::Token(Box::new(token)),
+        );
         self.cache.put(key.0, fact, stamp, self.clock.elapsed());
     }
 

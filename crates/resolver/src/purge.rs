@@ -41,32 +41,48 @@ impl<K: Keep> Resolver<K> {
 
     /// Purges the facts of the provider's record with this id, by its id and by its tokens.
     pub fn purge_id(&self, id: &TokenId, provider: &ProviderName) {
-        self.purge(&Selector::new(Target::Record { provider: provider.clone(), id: id.clone() }));
+        self.purge(&Selector::new(Target::Record {
+            provider: provider.clone(),
+            id: id.clone(),
+        }));
     }
 
-    /// Purges the selected facts, and waits for at most `patience` until they are freed and counted.
-    /// Safe to drop: the purge is in force once this is first polled.
+    /// Purges the selected facts, and waits for at most `patience` until they are freed and
+    /// counted. Safe to drop: the purge is in force once this is first polled.
     ///
     /// # Errors
     /// [`NotCounted`] if the pass failed.
-    pub async fn purge_counted(&self, selector: &Selector, patience: Duration) -> Result<Purged, NotCounted> {
+    pub async fn purge_counted(
+        &self,
+        selector: &Selector,
+        patience: Duration,
+    ) -> Result<Purged, NotCounted> {
         let marks = self.marks(selector);
-        // Before and after: entries of a known key are counted without a pass, and none frees them in
-        // between.
+        // Before and after: entries of a known key are counted without a pass, and none frees them
+        // in between.
         let first = self.remove(&marks);
         if let Target::Token(_) = selector.target {
             self.sweeper.purge(&marks);
-            return Ok(Purged { count: first.max(self.remove(&marks)), is_estimate: false });
+            return Ok(Purged {
+                count: first.max(self.remove(&marks)),
+                is_estimate: false,
+            });
         }
         let Some(Count { removed, done }) = self.sweeper.purge_counted(marks) else {
-            return Ok(Purged { count: first, is_estimate: true });
+            return Ok(Purged {
+                count: first,
+                is_estimate: true,
+            });
         };
         let is_estimate = match tokio::time::timeout(patience, done).await {
             Ok(Ok(())) => false,
             Ok(Err(_)) => return Err(NotCounted),
             Err(_) => true,
         };
-        Ok(Purged { count: first + removed.load(Relaxed), is_estimate })
+        Ok(Purged {
+            count: first + removed.load(Relaxed),
+            is_estimate,
+        })
     }
 
     /// Removes the facts of single keys at once, and returns their number.
@@ -77,8 +93,13 @@ impl<K: Keep> Resolver<K> {
 
     /// Returns the marks of the purge, each with the provider's slot.
     fn marks(&self, selector: &Selector) -> Vec<(usize, Mark)> {
-        let selected = self.table.slots().iter().filter(|slot| selector.may_mean(slot.name()));
-        let marks = |slot| marks_at(slot, &selector.target).map(|mark| (usize::from(slot.number), mark));
+        let selected = self
+            .table
+            .slots()
+            .iter()
+            .filter(|slot| selector.may_mean(slot.name()));
+        let marks =
+            |slot| marks_at(slot, &selector.target).map(|mark| (usize::from(slot.number), mark));
         selected.flat_map(|slot| marks(slot)).collect()
     }
 }
@@ -87,9 +108,10 @@ fn marks_at(slot: &ProviderSlot, target: &Target) -> impl Iterator<Item = Mark> 
     let keys = &slot.keys;
     let (one, other) = match target {
         Target::Token(token) => (Mark::Key(keys.key(&Subject::Token(token.clone()))), None),
-        Target::Record { id, provider: _ } => {
-            (Mark::Key(keys.key(&Subject::Id(id.clone()))), Some(Mark::Record(keys.tag(id.as_str()))))
-        }
+        Target::Record { id, provider: _ } => (
+            Mark::Key(keys.key(&Subject::Id(id.clone()))),
+            Some(Mark::Record(keys.tag(id.as_str()))),
+        ),
         Target::Subject(subject) => (Mark::Subject(keys.tag(subject)), None),
         Target::Client(client) => (Mark::Client(keys.tag(client)), None),
         Target::Provider(_) | Target::All => (Mark::Everything, None),

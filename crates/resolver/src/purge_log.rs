@@ -28,8 +28,14 @@ pub(crate) struct ProviderPurges {
 
 impl PurgeLog {
     pub(crate) fn new(providers: usize) -> Self {
-        let providers = std::iter::repeat_with(Arc::default).take(providers).collect();
-        Self { latest: AtomicU64::new(0), providers, writer: Mutex::default() }
+        let providers = std::iter::repeat_with(Arc::default)
+            .take(providers)
+            .collect();
+        Self {
+            latest: AtomicU64::new(0),
+            providers,
+            writer: Mutex::default(),
+        }
     }
 
     /// Number of the latest purge.
@@ -59,7 +65,11 @@ impl PurgeLog {
 
 impl Default for ProviderPurges {
     fn default() -> Self {
-        Self { newest: AtomicU64::new(0), floor: AtomicU64::new(0), table: PurgeTable::new() }
+        Self {
+            newest: AtomicU64::new(0),
+            floor: AtomicU64::new(0),
+            table: PurgeTable::new(),
+        }
     }
 }
 
@@ -81,14 +91,17 @@ impl ProviderPurges {
     /// Returns true if a purge newer than the fact selects it. One comparison if none is newer.
     #[inline]
     pub(crate) fn refuse(&self, key: &Key, stamp: &Stamp) -> bool {
-        stamp.number < self.newest.load(Acquire) && self.newest_that_selects(key, stamp) > stamp.number
+        stamp.number < self.newest.load(Acquire)
+            && self.newest_that_selects(key, stamp) > stamp.number
     }
 
     /// Number of the newest purge that selects the fact; 0 if there is none.
     #[cold]
     pub(crate) fn newest_that_selects(&self, key: &Key, stamp: &Stamp) -> u64 {
         let marks = Mark::all_of(*key, stamp.tags).filter_map(|mark| mark.hash());
-        marks.map(|hash| self.table.newest(hash)).fold(self.floor.load(Acquire), u64::max)
+        marks
+            .map(|hash| self.table.newest(hash))
+            .fold(self.floor.load(Acquire), u64::max)
     }
 }
 
@@ -99,16 +112,24 @@ mod tests {
     use crate::stamp::Tags;
 
     fn stamp(number: u64, tags: Tags) -> Stamp {
-        Stamp { number, slot: 0, tags }
+        Stamp {
+            number,
+            slot: 0,
+            tags,
+        }
     }
 
     #[test]
     fn purge_refuses_earlier_facts_and_no_later_ones() {
         let keys = KeyMaker::random().unwrap();
-        let key =
-            keys.key(&crate::key::Subject::Id(introspectd_core::TokenId::parse("x".to_owned()).unwrap()));
-        let tags =
-            Tags { record: Some(keys.tag("r")), subject: Some(keys.tag("s")), client: Some(keys.tag("c")) };
+        let key = keys.key(&crate::key::Subject::Id(
+            introspectd_core::TokenId::parse("x".to_owned()).unwrap(),
+        ));
+        let tags = Tags {
+            record: Some(keys.tag("r")),
+            subject: Some(keys.tag("s")),
+            client: Some(keys.tag("c")),
+        };
         for mark in [
             Mark::Everything,
             Mark::Key(key),
@@ -122,14 +143,23 @@ mod tests {
             let purges = log.at(0).unwrap();
             assert!(purges.refuse(&key, &stamp(before, tags)), "{mark:?}");
             assert!(!purges.refuse(&key, &stamp(number, tags)), "{mark:?}");
-            assert!(!log.at(1).unwrap().refuse(&key, &stamp(before, tags)), "{mark:?} at another provider");
+            assert!(
+                !log.at(1).unwrap().refuse(&key, &stamp(before, tags)),
+                "{mark:?} at another provider"
+            );
             assert!(mark.selects(key, tags));
         }
-        for other in [Mark::Record(keys.tag("s")), Mark::Subject(keys.tag("r")), Mark::Client(keys.tag("s"))]
-        {
+        for other in [
+            Mark::Record(keys.tag("s")),
+            Mark::Subject(keys.tag("r")),
+            Mark::Client(keys.tag("s")),
+        ] {
             let log = PurgeLog::new(1);
             log.append(&[(0, other)]);
-            assert!(!log.at(0).unwrap().refuse(&key, &stamp(0, tags)), "{other:?}");
+            assert!(
+                !log.at(0).unwrap().refuse(&key, &stamp(0, tags)),
+                "{other:?}"
+            );
             assert!(!other.selects(key, tags));
         }
     }
@@ -138,8 +168,9 @@ mod tests {
     #[test]
     fn purges_past_the_last_number_refuse_everything() {
         let keys = KeyMaker::random().unwrap();
-        let key =
-            keys.key(&crate::key::Subject::Id(introspectd_core::TokenId::parse("x".to_owned()).unwrap()));
+        let key = keys.key(&crate::key::Subject::Id(
+            introspectd_core::TokenId::parse("x".to_owned()).unwrap(),
+        ));
         let log = PurgeLog::new(1);
         log.latest.store(MAX_NUMBER, Release);
         for _ in 0..3 {

@@ -38,19 +38,33 @@ impl PurgeTable {
     }
 
     fn with_pages(pages: usize) -> Self {
-        Self { pages: std::iter::repeat_with(OnceLock::new).take(pages).collect() }
+        Self {
+            pages: std::iter::repeat_with(OnceLock::new).take(pages).collect(),
+        }
     }
 
     /// Remembers a purge, whose number is higher than all before. For one writer at a time.
     pub(crate) fn remember(&self, hash: u64, number: u64) {
-        let Some(page) = self.pages.get(self.page_of(hash)) else { return };
-        let page =
-            page.get_or_init(|| std::iter::repeat_with(Bucket::default).take(BUCKETS_PER_PAGE).collect());
-        let Some(bucket) = page.get(bucket_of(hash)) else { return };
+        let Some(page) = self.pages.get(self.page_of(hash)) else {
+            return;
+        };
+        let page = page.get_or_init(|| {
+            std::iter::repeat_with(Bucket::default)
+                .take(BUCKETS_PER_PAGE)
+                .collect()
+        });
+        let Some(bucket) = page.get(bucket_of(hash)) else {
+            return;
+        };
         let tag = tag_of(hash);
-        let same = bucket.slots.iter().find(|slot| slot.load(Acquire) & TAG == tag);
+        let same = bucket
+            .slots
+            .iter()
+            .find(|slot| slot.load(Acquire) & TAG == tag);
         let oldest = || bucket.slots.iter().min_by_key(|slot| slot.load(Acquire));
-        let Some(slot) = same.or_else(oldest) else { return };
+        let Some(slot) = same.or_else(oldest) else {
+            return;
+        };
         let replaced = slot.load(Acquire);
         if replaced & TAG != tag {
             // Before the slot: a reader that misses the mark finds the floor raised.
@@ -62,10 +76,15 @@ impl PurgeTable {
     /// Number of the newest purge that may have this mark; 0 if there is none.
     pub(crate) fn newest(&self, hash: u64) -> u64 {
         let page = self.pages.get(self.page_of(hash)).and_then(OnceLock::get);
-        let Some(bucket) = page.and_then(|page| page.get(bucket_of(hash))) else { return 0 };
+        let Some(bucket) = page.and_then(|page| page.get(bucket_of(hash))) else {
+            return 0;
+        };
         let tag = tag_of(hash);
         let slots = bucket.slots.iter().map(|slot| slot.load(Acquire));
-        let found = slots.filter(|word| word & TAG == tag).map(|word| word >> TAG_BITS).max();
+        let found = slots
+            .filter(|word| word & TAG == tag)
+            .map(|word| word >> TAG_BITS)
+            .max();
         // After the slots.
         found.unwrap_or(0).max(bucket.floor.load(Acquire))
     }
@@ -130,13 +149,26 @@ mod tests {
         for number in 2..1000 {
             table.remember(tagged(2), number);
         }
-        assert_eq!((table.newest(tagged(1)), table.newest(tagged(2)), table.newest(tagged(3))), (1, 999, 0));
+        assert_eq!(
+            (
+                table.newest(tagged(1)),
+                table.newest(tagged(2)),
+                table.newest(tagged(3))
+            ),
+            (1, 999, 0)
+        );
     }
 
     #[test]
     fn memory_grows_with_purges() {
         let table = PurgeTable::new();
-        let pages = || table.pages.iter().filter(|page| page.get().is_some()).count();
+        let pages = || {
+            table
+                .pages
+                .iter()
+                .filter(|page| page.get().is_some())
+                .count()
+        };
         assert_eq!(pages(), 0);
         table.remember(tagged(1), 1);
         assert_eq!((pages(), table.newest(tagged(2))), (1, 0));

@@ -86,10 +86,21 @@ impl<K: Keep> Resolver<K> {
     /// All providers, in the order of their configuration.
     pub fn providers(&self) -> impl Iterator<Item = ProviderStatus<'_>> {
         self.table.slots().iter().map(|slot| {
-            let ProviderEntry { name, kind, provider, .. } = &slot.entry;
+            let ProviderEntry {
+                name,
+                kind,
+                provider,
+                ..
+            } = &slot.entry;
             let capabilities = Capabilities::of(&**provider);
             let last_failure = slot.last_failure.get();
-            ProviderStatus { name, kind, capabilities, health: provider.health(), last_failure }
+            ProviderStatus {
+                name,
+                kind,
+                capabilities,
+                health: provider.health(),
+                last_failure,
+            }
         })
     }
 
@@ -108,7 +119,11 @@ impl<K: Keep> Resolver<K> {
         may_ask: impl Fn(&ProviderName) -> bool,
     ) -> Result<Resolution<'_, K>, Failure> {
         let (_, routed) = self.table.route(&token, only);
-        let routed = routed.retain(|place| self.table.slot(place).is_some_and(|slot| may_ask(slot.name())));
+        let routed = routed.retain(|place| {
+            self.table
+                .slot(place)
+                .is_some_and(|slot| may_ask(slot.name()))
+        });
         let subject = Subject::Token(token);
         match routed {
             Routed::Nowhere => Ok(Resolution::UNROUTED),
@@ -122,7 +137,11 @@ impl<K: Keep> Resolver<K> {
     /// # Errors
     /// A [`Failure`] if the provider gave no definite answer; [`Failure::Unsupported`] if it has no
     /// such call.
-    pub async fn lookup(&self, id: TokenId, provider: &ProviderName) -> Result<Resolution<'_, K>, Failure> {
+    pub async fn lookup(
+        &self,
+        id: TokenId,
+        provider: &ProviderName,
+    ) -> Result<Resolution<'_, K>, Failure> {
         match self.table.named(provider.as_str()) {
             None => Ok(Resolution::UNROUTED),
             // Before a flight, which would take a permit, or fail as overloaded and seem transient.
@@ -132,16 +151,27 @@ impl<K: Keep> Resolver<K> {
     }
 
     /// One active answer wins; inactive only if every provider said so; else the failure.
-    async fn side_by_side(&self, places: &[usize], subject: &Subject) -> Result<Resolution<'_, K>, Failure> {
+    async fn side_by_side(
+        &self,
+        places: &[usize],
+        subject: &Subject,
+    ) -> Result<Resolution<'_, K>, Failure> {
         let now = || self.clock.now();
         // A cached active fact settles it: the token is not shown to the other providers again.
-        let mut cached = places.iter().filter_map(|place| self.cached(*place, subject));
+        let mut cached = places
+            .iter()
+            .filter_map(|place| self.cached(*place, subject));
         if let Some(hit) = cached.find(|hit| hit.active(now()).is_some()) {
             return Ok(hit);
         }
-        let mut requests: FuturesUnordered<_> =
-            places.iter().map(|place| self.resolve(*place, subject)).collect();
-        let mut inactive = Resolution { source: Source::Hit, ..Resolution::UNROUTED };
+        let mut requests: FuturesUnordered<_> = places
+            .iter()
+            .map(|place| self.resolve(*place, subject))
+            .collect();
+        let mut inactive = Resolution {
+            source: Source::Hit,
+            ..Resolution::UNROUTED
+        };
         let mut failure = None;
         while let Some(outcome) = requests.next().await {
             match outcome {
@@ -172,7 +202,9 @@ impl<K: Keep> Resolver<K> {
         place: usize,
         subject: &Subject,
     ) -> Result<Resolution<'_, K>, Failure> {
-        let Some(slot) = self.table.slot(place) else { return Ok(Resolution::UNROUTED) };
+        let Some(slot) = self.table.slot(place) else {
+            return Ok(Resolution::UNROUTED);
+        };
         let key = slot.keys.key(subject);
         match self.hit(slot, &key) {
             Some(hit) => Ok(hit),
@@ -195,10 +227,15 @@ impl<K: Keep> Resolver<K> {
         let until = tokio::time::Instant::now() + slot.entry.timeout;
         let settled = match self.try_once(slot, key, subject).await {
             Some(settled) => Some(settled),
-            None => timeout_at(until, self.try_once(slot, key, subject)).await.ok().flatten(),
+            None => timeout_at(until, self.try_once(slot, key, subject))
+                .await
+                .ok()
+                .flatten(),
         };
         let purged = || Err(Failure::outage(Outage::Purged));
-        settled.unwrap_or_else(purged).or_else(|failure| self.stale_or(failure, slot, &key))
+        settled
+            .unwrap_or_else(purged)
+            .or_else(|failure| self.stale_or(failure, slot, &key))
     }
 
     /// Returns `None` if a purge selects the answer, judged when it is taken: the flight may have
@@ -256,7 +293,8 @@ impl<K: Keep> Resolver<K> {
         })
     }
 
-    /// Returns a stale fact in place of a failure, judged only now: the failure may have taken long.
+    /// Returns a stale fact in place of a failure, judged only now: the failure may have taken
+    /// long.
     fn stale_or<'a>(
         &self,
         failure: Failure,
@@ -264,7 +302,9 @@ impl<K: Keep> Resolver<K> {
         key: &Key,
     ) -> Result<Resolution<'a, K>, Failure> {
         match self.cache.get(key, &slot.purges) {
-            Cached::Stale(fact) if failure.allows_stale() && fact.active(self.clock.now()).is_some() => {
+            Cached::Stale(fact)
+                if failure.allows_stale() && fact.active(self.clock.now()).is_some() =>
+            {
                 Ok(slot.resolution(fact, Source::Stale))
             }
             Cached::Stale(_) | Cached::Fresh(_) | Cached::Nothing => Err(failure),

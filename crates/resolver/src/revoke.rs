@@ -24,13 +24,20 @@ impl<K: Keep> Resolver<K> {
         may_ask: impl Fn(&ProviderName) -> bool,
     ) -> Result<(), Failure> {
         let (_, routed) = self.table.route(token, only);
-        let slots = routed.places().iter().filter_map(|place| self.table.slot(*place));
+        let slots = routed
+            .places()
+            .iter()
+            .filter_map(|place| self.table.slot(*place));
         let slots: Vec<_> = slots.filter(|slot| may_ask(slot.name())).collect();
         // Before the revocation, which may end the binding.
         let ids = join_all(slots.iter().map(|slot| bound(slot, token))).await;
         let outcomes = join_all(slots.iter().map(|slot| revoke(slot, token))).await;
         let subject = Subject::Token(token.clone());
-        let confirmed = slots.iter().zip(&ids).zip(&outcomes).filter(|(_, outcome)| outcome.is_ok());
+        let confirmed = slots
+            .iter()
+            .zip(&ids)
+            .zip(&outcomes)
+            .filter(|(_, outcome)| outcome.is_ok());
         for ((slot, id), _) in confirmed {
             self.remember(slot, &subject, id.as_ref());
         }
@@ -40,7 +47,11 @@ impl<K: Keep> Resolver<K> {
                 self.purge_id(id, slot.name());
             }
         }
-        let saved = if outcomes.iter().any(Result::is_ok) { self.memory.save().await } else { Ok(()) };
+        let saved = if outcomes.iter().any(Result::is_ok) {
+            self.memory.save().await
+        } else {
+            Ok(())
+        };
         outcomes.into_iter().chain([saved]).collect()
     }
 
@@ -48,9 +59,12 @@ impl<K: Keep> Resolver<K> {
     /// responsibility.
     ///
     /// # Errors
-    /// A [`Failure`] unless the provider confirmed; [`Failure::Unsupported`] if it has no such call.
+    /// A [`Failure`] unless the provider confirmed; [`Failure::Unsupported`] if it has no such
+    /// call.
     pub async fn revoke_by_id(&self, id: &TokenId, provider: &ProviderName) -> Result<(), Failure> {
-        let Some((_, slot)) = self.table.named(provider.as_str()) else { return Ok(()) };
+        let Some((_, slot)) = self.table.named(provider.as_str()) else {
+            return Ok(());
+        };
         let outcome = match slot.entry.provider.revocation_by_id() {
             Some(revocation) => slot.observe(revocation.revoke_by_id(id)).await,
             None => Err(Failure::Unsupported),
@@ -69,23 +83,28 @@ impl<K: Keep> Resolver<K> {
 
     /// Returns true if the text spells one of the provider's token ids, so that it is no token.
     pub fn spells_an_id(&self, text: &TokenValue, provider: &ProviderName) -> bool {
-        self.records_of(provider).is_some_and(|records| records.spells_an_id(text))
+        self.records_of(provider)
+            .is_some_and(|records| records.spells_an_id(text))
     }
 
-    /// Returns true if the text has the form of the provider's token ids and may be shown: any other
-    /// may be a token.
+    /// Returns true if the text has the form of the provider's token ids and may be shown: any
+    /// other may be a token.
     pub fn is_id(&self, id: &TokenId, provider: &ProviderName) -> bool {
-        self.records_of(provider).is_some_and(|records| records.is_id(id))
+        self.records_of(provider)
+            .is_some_and(|records| records.is_id(id))
     }
 
     fn records_of(&self, provider: &ProviderName) -> Option<&dyn Records> {
-        self.table.named(provider.as_str()).and_then(|(_, slot)| slot.entry.provider.records())
+        self.table
+            .named(provider.as_str())
+            .and_then(|(_, slot)| slot.entry.provider.records())
     }
 
     /// Remembers a revocation that the provider has just confirmed. The purge follows: an answer
     /// judged before this is met by that purge, and a later one is judged by what is remembered.
     fn remember(&self, slot: &ProviderSlot, revoked: &Subject, bound: Option<&TokenId>) {
-        let cached = |subject: &Subject| match self.cache.get(&slot.keys.key(subject), &slot.purges) {
+        let cached = |subject: &Subject| match self.cache.get(&slot.keys.key(subject), &slot.purges)
+        {
             Cached::Fresh(fact) | Cached::Stale(fact) => fact.record,
             Cached::Nothing => None,
         };
@@ -113,6 +132,10 @@ async fn bound(slot: &ProviderSlot, token: &TokenValue) -> Option<TokenId> {
 }
 
 async fn revoke(slot: &ProviderSlot, token: &TokenValue) -> Result<(), Failure> {
-    let revocation = slot.entry.provider.revocation().ok_or(Failure::Unsupported)?;
+    let revocation = slot
+        .entry
+        .provider
+        .revocation()
+        .ok_or(Failure::Unsupported)?;
     slot.observe(revocation.revoke(token)).await
 }

@@ -2,8 +2,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_core::{
-    Clock, Expiry, Failure, Introspection, Outage, Remembered, Revocations, Revoked, Status, Timestamp,
-    Token, TokenId, TokenValue,
+    Clock, Expiry, Failure, Introspection, Outage, Remembered, Revocations, Revoked, Status,
+    Timestamp, Token, TokenId, TokenValue,
 };
 use tokio::time::timeout;
 
@@ -32,7 +32,12 @@ impl Memory {
         self.store.as_ref()?.find(slot.name(), revoked)
     }
 
-    pub(crate) fn remember(&self, slot: &ProviderSlot, revoked: Revoked<'_>, end: Option<Timestamp>) {
+    pub(crate) fn remember(
+        &self,
+        slot: &ProviderSlot,
+        revoked: Revoked<'_>,
+        end: Option<Timestamp>,
+    ) {
         if let Some(store) = &self.store {
             store.remember(slot.name(), revoked, end, self.clock.now());
         }
@@ -43,7 +48,9 @@ impl Memory {
     /// # Errors
     /// [`Outage::NotSaved`], after 5 s at most.
     pub(crate) async fn save(&self) -> Result<(), Failure> {
-        let Some(store) = &self.store else { return Ok(()) };
+        let Some(store) = &self.store else {
+            return Ok(());
+        };
         match timeout(SAVE_TIME, store.save(self.clock.now())).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) | Err(_) => Err(Failure::outage(Outage::NotSaved)),
@@ -75,9 +82,9 @@ impl Memory {
                 Ok(Introspection::Token(record))
             }
             // A revoked token stays revoked whatever the provider answers, failures included.
-            (Subject::Token(token), answer @ (Ok(Introspection::Inactive) | Err(_))) => {
-                self.find(slot, Revoked::Token(token)).map_or(answer, |it| Ok(revoked_until(it.end)))
-            }
+            (Subject::Token(token), answer @ (Ok(Introspection::Inactive) | Err(_))) => self
+                .find(slot, Revoked::Token(token))
+                .map_or(answer, |it| Ok(revoked_until(it.end))),
             (Subject::Id(_), Ok(Introspection::Token(mut record))) => {
                 self.judge_record(slot, None, &mut record);
                 Ok(Introspection::Token(record))
@@ -88,10 +95,20 @@ impl Memory {
 
     /// Marks a record as revoked if its token was, whatever the provider reports, and learns its
     /// end.
-    pub(crate) fn judge_record(&self, slot: &ProviderSlot, token: Option<&TokenValue>, record: &mut Token) {
-        let id = record.jti.as_deref().and_then(|jti| slot.entry.provider.record_id(jti));
+    pub(crate) fn judge_record(
+        &self,
+        slot: &ProviderSlot,
+        token: Option<&TokenValue>,
+        record: &mut Token,
+    ) {
+        let id = record
+            .jti
+            .as_deref()
+            .and_then(|jti| slot.entry.provider.record_id(jti));
         let by_token = token.and_then(|token| self.find(slot, Revoked::Token(token)));
-        let by_record = id.as_ref().and_then(|id| self.find(slot, Revoked::Record(id)));
+        let by_record = id
+            .as_ref()
+            .and_then(|id| self.find(slot, Revoked::Record(id)));
         if by_token.is_none() && by_record.is_none() {
             return;
         }
@@ -115,5 +132,8 @@ impl Memory {
 }
 
 fn revoked_until(end: Option<Timestamp>) -> Introspection {
-    Introspection::Token(Box::new(Token::new(Status::RevokedHere, end.map_or(Expiry::Never, Expiry::At))))
+    Introspection::Token(Box::new(Token::new(
+        Status::RevokedHere,
+        end.map_or(Expiry::Never, Expiry::At),
+    )))
 }

@@ -49,7 +49,8 @@ pub enum Rule<'a> {
     Regex,
     /// `[routing] unmatched`, since no rule matches.
     Unmatched,
-    /// Name in the request, of a provider without a rule or among those that the token is routed to.
+    /// Name in the request, of a provider without a rule or among those that the token is routed
+    /// to.
     Named,
 }
 
@@ -63,42 +64,60 @@ pub(crate) enum Routed {
 }
 
 impl Router {
-    pub(crate) fn new<'a>(matches: impl Iterator<Item = Option<&'a Match>>, unmatched: Routed) -> Self {
-        let mut router =
-            Self { issuers: HashMap::new(), prefixes: Vec::new(), regexes: Vec::new(), unmatched };
+    pub(crate) fn new<'a>(
+        matches: impl Iterator<Item = Option<&'a Match>>,
+        unmatched: Routed,
+    ) -> Self {
+        let mut router = Self {
+            issuers: HashMap::new(),
+            prefixes: Vec::new(),
+            regexes: Vec::new(),
+            unmatched,
+        };
         for (place, matching) in matches.enumerate() {
             match matching {
                 None => {}
-                Some(Match::JwtIssuer(issuer)) => drop(router.issuers.insert(issuer.clone(), place)),
+                Some(Match::JwtIssuer(issuer)) => {
+                    router.issuers.insert(issuer.clone(), place);
+                }
                 Some(Match::Prefix(prefix)) => router.prefixes.push((prefix.clone(), place)),
                 Some(Match::Regex(regex)) => router.regexes.push((regex.clone(), place)),
             }
         }
-        router.prefixes.sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
+        router
+            .prefixes
+            .sort_by_key(|(prefix, _)| std::cmp::Reverse(prefix.len()));
         router
     }
 
-    /// Routes by the issuer of a JWT before the longest prefix before the expressions, and returns the
-    /// rule that decided.
+    /// Routes by the issuer of a JWT before the longest prefix before the expressions, and returns
+    /// the rule that decided.
     #[inline]
     pub(crate) fn route_by(&self, token: &str) -> (Rule<'_>, Routed) {
         if !self.issuers.is_empty()
-            && let Some((issuer, place)) = jwt_issuer(token).and_then(|iss| self.issuers.get_key_value(&*iss))
+            && let Some((issuer, place)) =
+                jwt_issuer(token).and_then(|iss| self.issuers.get_key_value(&*iss))
         {
             return (Rule::JwtIssuer(issuer), Routed::One(*place));
         }
         let mut prefixes = self.prefixes.iter();
-        if let Some((prefix, place)) = prefixes.find(|(prefix, _)| token.starts_with(prefix.as_str())) {
+        if let Some((prefix, place)) =
+            prefixes.find(|(prefix, _)| token.starts_with(prefix.as_str()))
+        {
             return (Rule::Prefix(prefix), Routed::One(*place));
         }
-        let mut fitting =
-            self.regexes.iter().filter(|(regex, _)| regex.is_match(token)).map(|(_, place)| *place);
+        let mut fitting = self
+            .regexes
+            .iter()
+            .filter(|(regex, _)| regex.is_match(token))
+            .map(|(_, place)| *place);
         match (fitting.next(), fitting.next()) {
             (None, _) => (Rule::Unmatched, self.unmatched.clone()),
             (Some(one), None) => (Rule::Regex, Routed::One(one)),
-            (Some(one), Some(two)) => {
-                (Rule::Regex, Routed::Several([one, two].into_iter().chain(fitting).collect()))
-            }
+            (Some(one), Some(two)) => (
+                Rule::Regex,
+                Routed::Several([one, two].into_iter().chain(fitting).collect()),
+            ),
         }
     }
 }
@@ -145,9 +164,12 @@ fn jwt_issuer(token: &str) -> Option<String> {
         iss: Cow<'a, str>,
     }
     let mut segments = token.split('.');
-    let (Some(_), Some(claims), Some(_), None) =
-        (segments.next(), segments.next(), segments.next(), segments.next())
-    else {
+    let (Some(_), Some(claims), Some(_), None) = (
+        segments.next(),
+        segments.next(),
+        segments.next(),
+        segments.next(),
+    ) else {
         return None;
     };
     let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
@@ -183,14 +205,23 @@ mod tests {
             Match::Prefix("ey".to_owned()),
             Match::JwtIssuer("https://sso.example".to_owned()),
         ]);
-        assert_eq!(route(&router, &jwt(r#"{"iss":"https://sso.example"}"#)), Routed::One(2));
-        assert_eq!(route(&router, &jwt(r#"{"iss":"https://other.example"}"#)), Routed::One(1));
+        assert_eq!(
+            route(&router, &jwt(r#"{"iss":"https://sso.example"}"#)),
+            Routed::One(2)
+        );
+        assert_eq!(
+            route(&router, &jwt(r#"{"iss":"https://other.example"}"#)),
+            Routed::One(1)
+        );
         assert_eq!(route(&router, "opaque"), Routed::One(0));
     }
 
     #[test]
     fn the_longest_prefix_wins() {
-        let router = router(&[Match::Prefix("T1".to_owned()), Match::Prefix("T1am".to_owned())]);
+        let router = router(&[
+            Match::Prefix("T1".to_owned()),
+            Match::Prefix("T1am".to_owned()),
+        ]);
         assert_eq!(route(&router, "T1amGT21"), Routed::One(1));
         assert_eq!(route(&router, "T1x"), Routed::One(0));
         assert_eq!(route(&router, "t1am"), Routed::Nowhere);
@@ -209,7 +240,10 @@ mod tests {
         let issuer = Match::JwtIssuer("https://sso.example".to_owned());
         let router = router(&[issuer, Match::Prefix("T1".to_owned()), regex("^a")]);
         for (token, rule) in [
-            (jwt(r#"{"iss":"https://sso.example"}"#).as_str(), Rule::JwtIssuer("https://sso.example")),
+            (
+                jwt(r#"{"iss":"https://sso.example"}"#).as_str(),
+                Rule::JwtIssuer("https://sso.example"),
+            ),
             ("T1x", Rule::Prefix("T1")),
             ("ab", Rule::Regex),
             ("b", Rule::Unmatched),
@@ -236,7 +270,10 @@ mod tests {
         ] {
             assert_eq!(jwt_issuer(text), None, "{text}");
         }
-        assert_eq!(jwt_issuer(&jwt(r#"{"iss":"i\u0020j","x":1}"#)).as_deref(), Some("i j"));
+        assert_eq!(
+            jwt_issuer(&jwt(r#"{"iss":"i\u0020j","x":1}"#)).as_deref(),
+            Some("i j")
+        );
     }
 
     proptest! {

@@ -81,7 +81,10 @@ impl ProviderSlot {
     }
 
     pub(crate) fn resolution<K>(&self, fact: Fact<K>, source: Source) -> Resolution<'_, K> {
-        Resolution { fact: Some((self.name(), fact)), source }
+        Resolution {
+            fact: Some((self.name(), fact)),
+            source,
+        }
     }
 
     /// Awaits a request to the provider, and records and logs its outcome.
@@ -92,16 +95,29 @@ impl ProviderSlot {
         let started = Instant::now();
         let outcome = request.await;
         // Nothing was sent, so the outcome says nothing about the provider.
-        if let Err(Failure::Unsupported | Failure::Unavailable { outage: Outage::Overloaded, .. }) = outcome {
+        if let Err(
+            Failure::Unsupported
+            | Failure::Unavailable {
+                outage: Outage::Overloaded,
+                ..
+            },
+        ) = outcome
+        {
             return outcome;
         }
         match &outcome {
             Ok(_) => {
-                tracing::debug!(provider = %self.name(), after = ?started.elapsed(), "provider answered")
+                tracing::debug!(provider = %self.name(), after = ?started.elapsed(), "provider \
+                    answered")
             }
             Err(failure) => {
                 self.last_failure.record(failure, self.clock.now());
-                self.log_limit.log(self.name(), failure, started.elapsed(), self.clock.elapsed());
+                self.log_limit.log(
+                    self.name(),
+                    failure,
+                    started.elapsed(),
+                    self.clock.elapsed(),
+                );
             }
         }
         outcome
@@ -117,6 +133,8 @@ impl ProviderSlot {
 
 impl fmt::Debug for ProviderSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ProviderSlot").field("entry", &self.entry).finish_non_exhaustive()
+        f.debug_struct("ProviderSlot")
+            .field("entry", &self.entry)
+            .finish_non_exhaustive()
     }
 }

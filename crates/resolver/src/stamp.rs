@@ -40,7 +40,16 @@ pub(crate) const MAX_NUMBER: u64 = (1 << 40) - 1;
 
 impl Stamp {
     pub(crate) fn pack(self) -> PackedStamp {
-        let Self { number, slot, tags: Tags { record, subject, client } } = self;
+        let Self {
+            number,
+            slot,
+            tags:
+                Tags {
+                    record,
+                    subject,
+                    client,
+                },
+        } = self;
         let [a, b, c, d, e, ..] = number.min(MAX_NUMBER).to_le_bytes();
         let tag = |tag: Option<Tag>| tag.map_or([0; 3], Tag::to_bytes);
         PackedStamp {
@@ -58,8 +67,17 @@ impl PackedStamp {
     pub(crate) fn unpack(self) -> Stamp {
         let [a, b, c, d, e] = self.number;
         let number = u64::from_le_bytes([a, b, c, d, e, 0, 0, 0]);
-        let [record, subject, client] = [self.record, self.subject, self.client].map(Tag::from_bytes);
-        Stamp { number, slot: u16::from_le_bytes(self.slot), tags: Tags { record, subject, client } }
+        let [record, subject, client] =
+            [self.record, self.subject, self.client].map(Tag::from_bytes);
+        Stamp {
+            number,
+            slot: u16::from_le_bytes(self.slot),
+            tags: Tags {
+                record,
+                subject,
+                client,
+            },
+        }
     }
 }
 
@@ -84,7 +102,10 @@ impl Tags {
 
     fn marks(self) -> impl Iterator<Item = Mark> {
         let record = self.record.map(Mark::Record);
-        record.into_iter().chain(self.subject.map(Mark::Subject)).chain(self.client.map(Mark::Client))
+        record
+            .into_iter()
+            .chain(self.subject.map(Mark::Subject))
+            .chain(self.client.map(Mark::Client))
     }
 }
 

@@ -27,6 +27,9 @@ impl LastFailure {
     }
 
     pub(crate) fn get(&self) -> Option<(Failure, Timestamp)> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }

@@ -13,8 +13,8 @@ use crate::key::Key;
 use crate::purge_log::PurgeLog;
 use crate::stamp::{Mark, Stamp};
 
-/// Thread that frees purged entries, and counts them. The only writer of the [`PurgeLog`] apart from
-/// doubts, which free their entries themselves.
+/// Thread that frees purged entries, and counts them. The only writer of the [`PurgeLog`] apart
+/// from doubts, which free their entries themselves.
 ///
 /// A purge is in force before the thread runs. One thread passes over the cache for all purges
 /// together, a slice at a time, and holds no lock for longer than one entry takes. It ends with its
@@ -71,15 +71,22 @@ impl Sweeper {
     /// # Errors
     /// Fails if the system provides no thread.
     pub(crate) fn start<K: Keep>(log: Arc<PurgeLog>, cache: Arc<FactCache<K>>) -> io::Result<Self> {
-        let shared = Arc::new(Shared { log, state: Mutex::default(), wake: Condvar::new() });
+        let shared = Arc::new(Shared {
+            log,
+            state: Mutex::default(),
+            wake: Condvar::new(),
+        });
         let own = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("cache-sweeper".to_owned());
         let thread = thread.spawn(move || own.run(&cache))?;
-        Ok(Self { shared, thread: Some(thread) })
+        Ok(Self {
+            shared,
+            thread: Some(thread),
+        })
     }
 
-    /// Puts a purge in force, and schedules a pass unless all marks are single keys, which the caller
-    /// removes without one.
+    /// Puts a purge in force, and schedules a pass unless all marks are single keys, which the
+    /// caller removes without one.
     pub(crate) fn purge(&self, marks: &[(usize, Mark)]) {
         let mut state = self.shared.lock();
         self.shared.log.append(marks);
@@ -89,11 +96,12 @@ impl Sweeper {
         }
     }
 
-    /// Puts a purge in force, counted by a pass that begins as soon as the current one ends. `None` if
-    /// too many are waiting to be counted.
+    /// Puts a purge in force, counted by a pass that begins as soon as the current one ends. `None`
+    /// if too many are waiting to be counted.
     pub(crate) fn purge_counted(&self, marks: Vec<(usize, Mark)>) -> Option<Count> {
         let mut state = self.shared.lock();
-        // While the lock is held: no pass may begin that would free entries of this purge uncounted.
+        // While the lock is held: no pass may begin that would free entries of this purge
+        // uncounted.
         let number = self.shared.log.append(&marks);
         state.is_due = true;
         self.shared.wake.notify_one();
@@ -102,8 +110,16 @@ impl Sweeper {
         }
         let (done, resolved) = oneshot::channel();
         let removed = Arc::default();
-        state.orders.push(Order { number, marks, removed: Arc::clone(&removed), done });
-        Some(Count { removed, done: resolved })
+        state.orders.push(Order {
+            number,
+            marks,
+            removed: Arc::clone(&removed),
+            done,
+        });
+        Some(Count {
+            removed,
+            done: resolved,
+        })
     }
 }
 
@@ -126,14 +142,17 @@ impl Shared {
                 Ok(Pass::Through) => orders.into_iter().for_each(Order::settle),
                 Ok(Pass::Over) => return,
                 // The dropped order tells its waiter.
-                Err(_) => tracing::error!("cache sweep panicked; purges are in force, but not counted"),
+                Err(_) => {
+                    tracing::error!("cache sweep panicked; purges are in force, but not counted")
+                }
             }
             rested = Instant::now() + PAUSE;
         }
     }
 
-    /// Waits for a pass to be due: at once if one is waited for, else not before `rested`. Returns the
-    /// purges to count, and the number of the latest one that the pass covers; `None` at the end.
+    /// Waits for a pass to be due: at once if one is waited for, else not before `rested`. Returns
+    /// the purges to count, and the number of the latest one that the pass covers; `None` at the
+    /// end.
     fn next(&self, rested: Instant) -> Option<(Vec<Order>, u64)> {
         let mut state = self.lock();
         loop {
@@ -146,15 +165,20 @@ impl Shared {
                 return Some((std::mem::take(&mut state.orders), self.log.latest()));
             }
             state = if state.is_due {
-                self.wake.wait_timeout(state, rest).unwrap_or_else(PoisonError::into_inner).0
+                self.wake
+                    .wait_timeout(state, rest)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
             } else {
-                self.wake.wait(state).unwrap_or_else(PoisonError::into_inner)
+                self.wake
+                    .wait(state)
+                    .unwrap_or_else(PoisonError::into_inner)
             };
         }
     }
 
-    /// Removes what purges up to a number refuse. A newer purge is left to the next pass, which counts
-    /// it.
+    /// Removes what purges up to a number refuse. A newer purge is left to the next pass, which
+    /// counts it.
     fn pass<K: Keep>(&self, cache: &FactCache<K>, up_to: u64, orders: &[Order]) -> Pass {
         let mut visited = 0;
         for entry in cache.entries() {
@@ -182,7 +206,9 @@ impl Shared {
 
     fn is_over_after(&self, rest: Duration) -> bool {
         let state = self.lock();
-        let waited = self.wake.wait_timeout_while(state, rest, |state| !state.is_over);
+        let waited = self
+            .wake
+            .wait_timeout_while(state, rest, |state| !state.is_over);
         waited.unwrap_or_else(PoisonError::into_inner).0.is_over
     }
 
@@ -204,7 +230,10 @@ impl Order {
 
     fn selects(&self, key: Key, stamp: &Stamp) -> bool {
         let is_older = stamp.number < self.number;
-        let mut here = self.marks.iter().filter(|(slot, _)| *slot == usize::from(stamp.slot));
+        let mut here = self
+            .marks
+            .iter()
+            .filter(|(slot, _)| *slot == usize::from(stamp.slot));
         is_older && here.any(|(_, mark)| mark.selects(key, stamp.tags))
     }
 }

@@ -27,8 +27,15 @@ impl Table {
                 None => Routed::Nowhere,
             },
         };
-        let router = Router::new(slots.iter().map(|slot| slot.entry.matching.as_ref()), unmatched);
-        Self { slots, router, revision }
+        let router = Router::new(
+            slots.iter().map(|slot| slot.entry.matching.as_ref()),
+            unmatched,
+        );
+        Self {
+            slots,
+            router,
+            revision,
+        }
     }
 
     pub(crate) fn revision(&self) -> u64 {
@@ -49,15 +56,24 @@ impl Table {
     }
 
     pub(crate) fn named(&self, name: &str) -> Option<(usize, &Arc<ProviderSlot>)> {
-        self.slots.iter().enumerate().find(|(_, slot)| slot.name().as_str() == name)
+        self.slots
+            .iter()
+            .enumerate()
+            .find(|(_, slot)| slot.name().as_str() == name)
     }
 
     /// Routes a token, and returns the rule that decided. `only` narrows the route. A provider
     /// without a rule of its own is reached by its name alone.
     #[inline]
-    pub(crate) fn route(&self, token: &TokenValue, only: Option<&ProviderName>) -> (Rule<'_>, Routed) {
+    pub(crate) fn route(
+        &self,
+        token: &TokenValue,
+        only: Option<&ProviderName>,
+    ) -> (Rule<'_>, Routed) {
         let (rule, routed) = self.router.route_by(token.expose());
-        let Some(only) = only else { return (rule, routed) };
+        let Some(only) = only else {
+            return (rule, routed);
+        };
         let routed = match self.named(only.as_str()) {
             Some((place, slot)) if slot.entry.matching.is_none() || routed.contains(place) => {
                 Routed::One(place)

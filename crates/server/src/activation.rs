@@ -29,8 +29,9 @@ impl Activation {
         let listeners = (0..descriptors.len()).map(|index| {
             take_one(&mut descriptors, index).map_err(|error| {
                 let descriptor = FIRST + index;
-                let what =
-                    format!("descriptor {descriptor} passed by the service manager cannot be used: {error}");
+                let what = format!(
+                    "descriptor {descriptor} passed by the service manager cannot be used: {error}"
+                );
                 io::Error::new(error.kind(), what)
             })
         });
@@ -47,8 +48,10 @@ impl Activation {
             let address = listener.address()?;
             if !configured.contains(&&address) {
                 let what = format!(
-                    "the service manager passed the socket {address}, which no listener uses: write \
-                     \"{address}\" under [listen], or remove its ListenStream= from the .socket unit"
+                    "the service manager passed the socket {address}, which no listener uses: \
+                        write \
+                     \"{address}\" under [listen], or remove its ListenStream= from the .socket \
+                     unit"
                 );
                 return Err(io::Error::new(ErrorKind::InvalidInput, what));
             }
@@ -60,9 +63,15 @@ impl Activation {
     ///
     /// # Errors
     /// A socket file that permits more than the configured access.
-    pub fn claim(&mut self, address: &ListenAddress, access: SocketAccess) -> io::Result<Option<Listener>> {
+    pub fn claim(
+        &mut self,
+        address: &ListenAddress,
+        access: SocketAccess,
+    ) -> io::Result<Option<Listener>> {
         let is_it = |listener: &Listener| listener.address().is_ok_and(|bound| bound == *address);
-        let Some(index) = self.0.iter().position(is_it) else { return Ok(None) };
+        let Some(index) = self.0.iter().position(is_it) else {
+            return Ok(None);
+        };
         let listener = self.0.swap_remove(index);
         if let Listener::Unix(socket) = &listener {
             check_mode(socket, access)?;
@@ -77,7 +86,10 @@ fn take_one(descriptors: &mut ListenFd, index: usize) -> io::Result<Listener> {
         return SocketListener::passed(socket).map(Listener::Unix);
     }
     let Ok(Some(socket)) = descriptors.take_tcp_listener(index) else {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "not a stream socket"));
+        return Err(io::Error::new(
+            ErrorKind::InvalidInput,
+            "not a stream socket",
+        ));
     };
     must_listen(&socket)?;
     socket.set_nonblocking(true)?;
@@ -88,20 +100,27 @@ fn must_listen(socket: &impl AsFd) -> io::Result<()> {
     if SockRef::from(socket).is_listener()? {
         return Ok(());
     }
-    Err(io::Error::new(ErrorKind::InvalidInput, "not a listening socket (Accept=yes is not supported)"))
+    Err(io::Error::new(
+        ErrorKind::InvalidInput,
+        "not a listening socket (Accept=yes is not supported)",
+    ))
 }
 
 /// Refuses a socket that permits more than configured: systemd's own default is mode 0666. A file
 /// that cannot be seen is not compared.
 fn check_mode(socket: &SocketListener, access: SocketAccess) -> io::Result<()> {
-    let Ok(file) = fs::metadata(socket.path()) else { return Ok(()) };
+    let Ok(file) = fs::metadata(socket.path()) else {
+        return Ok(());
+    };
     let (mode, wanted) = (file.permissions().mode() & 0o777, access.mode);
     if mode & !wanted == 0 {
         return Ok(());
     }
     let what = format!(
-        "the service manager gave it mode {mode:03o}, which permits more than the configured {wanted:03o}: \
-         write SocketMode=0{wanted:03o} in the .socket unit, or mode = \"{mode:03o}\" at the listener"
+        "the service manager gave it mode {mode:03o}, which permits more than the configured \
+            {wanted:03o}: \
+         write SocketMode=0{wanted:03o} in the .socket unit, or mode = \"{mode:03o}\" at the \
+         listener"
     );
     Err(io::Error::new(ErrorKind::PermissionDenied, what))
 }

@@ -164,7 +164,9 @@ impl Activity {
         let tick = self.tick.load(Relaxed).wrapping_add(1);
         self.tick.store(tick, Relaxed);
         let oldest = generation(tick).wrapping_sub(OVERDUE) % GENERATIONS;
-        self.generations.get(oldest).is_some_and(|unsent| unsent.load(Relaxed) > 0)
+        self.generations
+            .get(oldest)
+            .is_some_and(|unsent| unsent.load(Relaxed) > 0)
     }
 
     /// Counts an answer of so many bytes as unsent; `None` where too many are unsent already.
@@ -178,7 +180,11 @@ impl Activity {
         if let Some(answers) = self.generations.get(generation) {
             answers.fetch_add(1, Relaxed);
         }
-        Some(Unsent { activity: Arc::clone(self), bytes, generation: Some(generation) })
+        Some(Unsent {
+            activity: Arc::clone(self),
+            bytes,
+            generation: Some(generation),
+        })
     }
 }
 
@@ -191,15 +197,20 @@ impl Unsent {
     pub(crate) fn split(&mut self, bytes: usize) -> Self {
         let bytes = bytes.min(self.bytes);
         self.bytes -= bytes;
-        Self { activity: Arc::clone(&self.activity), bytes, generation: None }
+        Self {
+            activity: Arc::clone(&self.activity),
+            bytes,
+            generation: None,
+        }
     }
 }
 
 impl InFlight {
-    /// Lets all other connections of the worker go first, where no caller has authenticated on this one.
+    /// Lets all other connections of the worker go first, where no caller has authenticated on this
+    /// one.
     ///
-    /// A stranger may send hundreds of requests at once: a caller then waits for one of each stranger, not for all.
-    /// Cancel-safe.
+    /// A stranger may send hundreds of requests at once: a caller then waits for one of each
+    /// stranger, not for all. Cancel-safe.
     pub(crate) async fn give_way(&self) {
         if !self.0.is_recognized() {
             tokio::task::yield_now().await;
@@ -222,7 +233,10 @@ impl Drop for Unsent {
     fn drop(&mut self) {
         self.activity.unsent.fetch_sub(self.bytes, Relaxed);
         self.activity.taken.fetch_add(1, Relaxed);
-        if let Some(answers) = self.generation.and_then(|index| self.activity.generations.get(index)) {
+        if let Some(answers) = self
+            .generation
+            .and_then(|index| self.activity.generations.get(index))
+        {
             answers.fetch_sub(1, Relaxed);
         }
     }

@@ -44,19 +44,26 @@ impl Raw for std::net::TcpStream {
 impl Raw for std::os::unix::net::UnixStream {
     fn register(self) -> io::Result<(impl Stream, Origin)> {
         let stream = tokio::net::UnixStream::from_std(self)?;
-        let origin = stream.peer_cred().map_or(Origin::Unknown, |peer| Origin::Unix {
-            uid: peer.uid(),
-            gid: peer.gid(),
-            pid: peer.pid(),
-        });
+        let origin = stream
+            .peer_cred()
+            .map_or(Origin::Unknown, |peer| Origin::Unix {
+                uid: peer.uid(),
+                gid: peer.gid(),
+                pid: peer.pid(),
+            });
         Ok((stream, origin))
     }
 }
 
 /// Serves one connection with the handler that `open` makes for it, until it ends, `stop` is given,
 /// or its limits say so.
-pub(crate) async fn serve<O, S, F, B>(stream: impl Raw, place: Place, terms: Arc<Terms>, open: O, stop: Stop)
-where
+pub(crate) async fn serve<O, S, F, B>(
+    stream: impl Raw,
+    place: Place,
+    terms: Arc<Terms>,
+    open: O,
+    stop: Stop,
+) where
     O: FnOnce(&Arrival) -> S + Send,
     S: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response<B>> + Send + 'static,
@@ -71,7 +78,11 @@ where
     };
     let activity = Arc::clone(place.activity());
     let standing = place.standing();
-    let arrival = Arrival { origin, standing, ..Arrival::default() };
+    let arrival = Arrival {
+        origin,
+        standing,
+        ..Arrival::default()
+    };
     match &terms.tls {
         None => {
             let watch = Watch::new(Arc::clone(&activity), stop, terms.lifetime(None));
@@ -81,12 +92,23 @@ where
         Some(tls) => {
             let (tls, terms) = (Arc::clone(tls), Arc::clone(&terms));
             Box::pin(async move {
-                let Some(stream) = accept_tls(stream, &tls, origin, &activity, &stop).await else { return };
-                let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+                let Some(stream) = accept_tls(stream, &tls, origin, &activity, &stop).await else {
+                    return;
+                };
+                let certificate = stream
+                    .get_ref()
+                    .1
+                    .peer_certificates()
+                    .and_then(|chain| chain.first());
                 let certificate = certificate.map(|leaf| leaf.to_vec());
                 let lifetime = terms.lifetime(certificate.as_deref().map(not_after));
                 let is_asked_for_certificate = tls.asks_for_certificates();
-                let arrival = Arrival { certificate, is_asked_for_certificate, tls: true, ..arrival };
+                let arrival = Arrival {
+                    certificate,
+                    is_asked_for_certificate,
+                    tls: true,
+                    ..arrival
+                };
                 let watch = Watch::new(Arc::clone(&activity), stop, lifetime);
                 serve_http(stream, open(&arrival), activity, watch, terms.max_head).await;
             })
@@ -120,8 +142,15 @@ async fn accept_tls<T: Stream>(
 /// End of a certificate. One that cannot be read has ended.
 fn not_after(certificate: &[u8]) -> Timestamp {
     let read = Certificate::from_der(certificate).ok();
-    let end = read.map(|read| read.tbs_certificate().validity().not_after.to_unix_duration().as_secs());
-    end.and_then(|end| Timestamp::from_seconds(i64::try_from(end).ok()?)).unwrap_or(Timestamp::MIN)
+    let end = read.map(|read| {
+        read.tbs_certificate()
+            .validity()
+            .not_after
+            .to_unix_duration()
+            .as_secs()
+    });
+    end.and_then(|end| Timestamp::from_seconds(i64::try_from(end).ok()?))
+        .unwrap_or(Timestamp::MIN)
 }
 
 async fn serve_http<T, S, F, B>(
@@ -144,9 +173,14 @@ async fn serve_http<T, S, F, B>(
         return;
     }
     let ended = match first {
-        Ok((Version::Http1, read)) => http1::serve(stream, read, answer, activity, watch, max_head).await,
+        Ok((Version::Http1, read)) => {
+            http1::serve(stream, read, answer, activity, watch, max_head).await
+        }
         Ok((Version::Http2, read)) => {
-            Box::pin(http2::serve(stream, read, answer, activity, watch, max_head)).await
+            Box::pin(http2::serve(
+                stream, read, answer, activity, watch, max_head,
+            ))
+            .await
         }
         Err(error) => {
             tracing::debug!(%error, "connection ended before its first request");
@@ -168,10 +202,19 @@ async fn first_bytes<T: Stream>(stream: &mut T) -> io::Result<(Version, Bytes)> 
     let mut read = Vec::with_capacity(PREFACE.len());
     while PREFACE.starts_with(&read) && read.len() < PREFACE.len() {
         let missing = PREFACE.len() - read.len();
-        if (&mut *stream).take(missing as u64).read_buf(&mut read).await? == 0 {
+        if (&mut *stream)
+            .take(missing as u64)
+            .read_buf(&mut read)
+            .await?
+            == 0
+        {
             break;
         }
     }
-    let version = if read == PREFACE { Version::Http2 } else { Version::Http1 };
+    let version = if read == PREFACE {
+        Version::Http2
+    } else {
+        Version::Http1
+    };
     Ok((version, read.into()))
 }

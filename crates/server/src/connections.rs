@@ -46,10 +46,17 @@ impl Connections {
     /// Returns the part that each connection holds. It has no workers, which end with their last
     /// holder.
     pub(crate) fn terms(&self) -> Arc<Terms> {
-        let Self { max_age, max_head, .. } = *self;
+        let Self {
+            max_age, max_head, ..
+        } = *self;
         // hyper takes no less.
         let max_head = max_head.max(8 * 1024);
-        Arc::new(Terms { tls: self.tls.clone(), max_age, max_head, clock: Arc::clone(&self.clock) })
+        Arc::new(Terms {
+            tls: self.tls.clone(),
+            max_age,
+            max_head,
+            clock: Arc::clone(&self.clock),
+        })
     }
 }
 
@@ -65,7 +72,11 @@ impl Terms {
     /// Lifetime of a connection that begins now.
     pub(crate) fn lifetime(&self, certificate_ends: Option<Timestamp>) -> Lifetime {
         let ends = tokio::time::Instant::now() + self.max_age.saturating_sub(jitter(self.max_age));
-        Lifetime { ends, certificate_ends, clock: Arc::clone(&self.clock) }
+        Lifetime {
+            ends,
+            certificate_ends,
+            clock: Arc::clone(&self.clock),
+        }
     }
 }
 

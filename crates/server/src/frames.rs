@@ -11,10 +11,16 @@ use crate::activity::Activity;
 pub(crate) const PREFACE: &[u8; 24] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// Allowance of frames that cost work and request nothing.
-const IDLE_FRAMES: Allowance = Allowance { per_second: 100, at_once: 1000 };
+const IDLE_FRAMES: Allowance = Allowance {
+    per_second: 100,
+    at_once: 1000,
+};
 
 /// Allowance of cancelled requests.
-const RESETS: Allowance = Allowance { per_second: 100, at_once: 500 };
+const RESETS: Allowance = Allowance {
+    per_second: 100,
+    at_once: 500,
+};
 
 /// Frames that accompany a request: pings that measure the bandwidth, and window updates.
 const PER_REQUEST: u32 = 8;
@@ -68,7 +74,16 @@ impl<T> Guarded<T> {
     pub(crate) fn new(stream: T, activity: Arc<Activity>) -> Self {
         let (idle_frames, resets) = (Spent::default(), Spent::default());
         let tick = activity.tick();
-        Self { stream, activity, skip: PREFACE.len(), head: [0; HEAD], filled: 0, tick, idle_frames, resets }
+        Self {
+            stream,
+            activity,
+            skip: PREFACE.len(),
+            head: [0; HEAD],
+            filled: 0,
+            tick,
+            idle_frames,
+            resets,
+        }
     }
 
     /// Reads heads of frames. Returns whether their client may go on.
@@ -101,12 +116,18 @@ impl<T> Guarded<T> {
         const HEADERS: u8 = 1;
         const RST_STREAM: u8 = 3;
         const END_STREAM: u8 = 1;
-        let factor = if self.activity.is_recognized() { RECOGNIZED } else { 1 };
+        let factor = if self.activity.is_recognized() {
+            RECOGNIZED
+        } else {
+            1
+        };
         let tick = self.activity.tick();
         let passed = tick.wrapping_sub(std::mem::replace(&mut self.tick, tick));
         if passed > 0 {
-            self.idle_frames.regain(passed.saturating_mul(IDLE_FRAMES.per_second * factor));
-            self.resets.regain(passed.saturating_mul(RESETS.per_second * factor));
+            self.idle_frames
+                .regain(passed.saturating_mul(IDLE_FRAMES.per_second * factor));
+            self.resets
+                .regain(passed.saturating_mul(RESETS.per_second * factor));
         }
         match kind {
             HEADERS => {
@@ -132,12 +153,18 @@ impl<T: AsyncRead + Unpin> AsyncRead for Guarded<T> {
             return Poll::Ready(Ok(()));
         }
         tracing::debug!("closed a connection that floods frames");
-        Poll::Ready(Err(io::Error::other("flood of frames that ask for nothing")))
+        Poll::Ready(Err(io::Error::other(
+            "flood of frames that ask for nothing",
+        )))
     }
 }
 
 impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

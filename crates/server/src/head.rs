@@ -9,7 +9,8 @@ pub const X_INTROSPECTD_ERROR: HeaderName = HeaderName::from_static("x-introspec
 pub const HEAD_TOO_LONG: &str = "head_too_long";
 
 /// Description of [`HEAD_TOO_LONG`] in English.
-pub const HEAD_TOO_LONG_DESCRIPTION: &str = "The request's head is too long, or has too many fields.";
+pub const HEAD_TOO_LONG_DESCRIPTION: &str =
+    "The request's head is too long, or has too many fields.";
 
 /// Excess of an HTTP/2 head, in bytes, up to which we refuse it ourselves.
 ///
@@ -40,10 +41,19 @@ fn size<B>(request: &Request<B>) -> usize {
     let field = |name: &str, value: usize| name.len() + value + OVERHEAD;
     let uri = request.uri();
     let method = field(":method", request.method().as_str().len());
-    let scheme = uri.scheme_str().map_or(0, |scheme| field(":scheme", scheme.len()));
-    let authority = uri.authority().map_or(0, |authority| field(":authority", authority.as_str().len()));
-    let path = uri.path_and_query().map_or(0, |path| field(":path", path.as_str().len()));
-    let fields = request.headers().iter().map(|(name, value)| field(name.as_str(), value.len()));
+    let scheme = uri
+        .scheme_str()
+        .map_or(0, |scheme| field(":scheme", scheme.len()));
+    let authority = uri
+        .authority()
+        .map_or(0, |authority| field(":authority", authority.as_str().len()));
+    let path = uri
+        .path_and_query()
+        .map_or(0, |path| field(":path", path.as_str().len()));
+    let fields = request
+        .headers()
+        .iter()
+        .map(|(name, value)| field(name.as_str(), value.len()));
     method + scheme + authority + path + fields.sum::<usize>()
 }
 
@@ -60,11 +70,16 @@ pub(crate) fn completed(written: &[u8]) -> Option<Bytes> {
     if !written.starts_with(b"HTTP/1.1 431 ") && !written.starts_with(b"HTTP/1.1 414 ") {
         return None;
     }
-    let (head, rest) = std::str::from_utf8(written).ok()?.split_once("content-length: 0\r\n")?;
-    let body = format!(r#"{{"error":"{HEAD_TOO_LONG}","error_description":"{HEAD_TOO_LONG_DESCRIPTION}"}}"#);
+    let (head, rest) = std::str::from_utf8(written)
+        .ok()?
+        .split_once("content-length: 0\r\n")?;
+    let body = format!(
+        r#"{{"error":"{HEAD_TOO_LONG}","error_description":"{HEAD_TOO_LONG_DESCRIPTION}"}}"#
+    );
     let length = body.len();
     let fields = format!(
-        "{CONTENT_TYPE}: application/json\r\n{CONTENT_LANGUAGE}: en\r\n{CACHE_CONTROL}: no-store\r\n\
+        "{CONTENT_TYPE}: application/json\r\n{CONTENT_LANGUAGE}: en\r\n{CACHE_CONTROL}: \
+            no-store\r\n\
          {X_INTROSPECTD_ERROR}: {HEAD_TOO_LONG}\r\n{CONTENT_LENGTH}: {length}\r\n"
     );
     Some([head, &fields, rest, &body].concat().into())

@@ -48,7 +48,8 @@ impl Heartbeats {
     /// Returns the worker that has been silent for longest, if that is too long.
     pub fn stalled(&self) -> Option<Stalled> {
         let now = millis(self.clock.elapsed());
-        let silence = |last: &AtomicU64| Duration::from_millis(now.saturating_sub(last.load(Relaxed)));
+        let silence =
+            |last: &AtomicU64| Duration::from_millis(now.saturating_sub(last.load(Relaxed)));
         let silent = self.last.iter().map(silence).enumerate();
         let (number, silence) = silent.max_by_key(|(_, silence)| *silence)?;
         (silence >= STALLED).then_some(Stalled { number, silence })
@@ -57,7 +58,12 @@ impl Heartbeats {
 
 impl fmt::Display for Stalled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "worker-{} has not run for {} s", self.number, self.silence.as_secs())
+        write!(
+            f,
+            "worker-{} has not run for {} s",
+            self.number,
+            self.silence.as_secs()
+        )
     }
 }
 
@@ -75,7 +81,9 @@ mod tests {
 
     #[test]
     fn blocked_worker_is_named_until_it_runs_again() {
-        let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_700_000_000).unwrap()));
+        let clock = Arc::new(ManualClock::at(
+            Timestamp::from_seconds(1_700_000_000).unwrap(),
+        ));
         let workers = Workers::start(NonZeroUsize::new(2).unwrap()).unwrap();
         let heartbeats = Heartbeats::start(&workers, Arc::clone(&clock) as Arc<dyn Clock>);
         assert_eq!(heartbeats.stalled(), None);
@@ -84,12 +92,18 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
         workers.spawn(async move {
-            sender.send(std::thread::current().name().map(str::to_owned)).unwrap();
+            sender
+                .send(std::thread::current().name().map(str::to_owned))
+                .unwrap();
             released.recv().unwrap();
         });
         let name = receiver.recv().unwrap().unwrap();
         clock.advance(5);
-        let stalled = until(|| heartbeats.stalled().filter(|stalled| stalled.to_string().starts_with(&name)));
+        let stalled = until(|| {
+            heartbeats
+                .stalled()
+                .filter(|stalled| stalled.to_string().starts_with(&name))
+        });
         assert_eq!(stalled.to_string(), format!("{name} has not run for 5 s"));
         release.send(()).unwrap();
         until(|| heartbeats.stalled().is_none().then_some(()));
@@ -102,7 +116,10 @@ mod tests {
             if let Some(value) = is_so() {
                 return value;
             }
-            assert!(started.elapsed() < Duration::from_secs(30), "waited in vain");
+            assert!(
+                started.elapsed() < Duration::from_secs(30),
+                "waited in vain"
+            );
             std::thread::yield_now();
         }
     }

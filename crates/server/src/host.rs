@@ -10,7 +10,8 @@ pub fn names_one_host(version: Version, uri: &Uri, headers: &HeaderMap) -> bool 
         (None, None) => version != Version::HTTP_11,
         (Some(host), None) if version == Version::HTTP_2 => {
             let is_host = |name: &str| name.as_bytes().eq_ignore_ascii_case(host.as_bytes());
-            uri.authority().is_none_or(|authority| is_host(authority.as_str()))
+            uri.authority()
+                .is_none_or(|authority| is_host(authority.as_str()))
         }
         (Some(_), None) => true,
     }

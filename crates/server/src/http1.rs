@@ -50,7 +50,9 @@ where
             let mut reply = reply.await;
             in_flight.give_way().await;
             if in_flight.end() {
-                reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                reply
+                    .headers_mut()
+                    .insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(reply)
         }
@@ -79,9 +81,13 @@ where
                     Pin::new(&mut connection).graceful_shutdown();
                     return (&mut connection).await;
                 }
-                Some(Event::Rest | Event::Close(Close::Idle | Close::Overdue | Close::Certificate)) => {
+                Some(
+                    Event::Rest | Event::Close(Close::Idle | Close::Overdue | Close::Certificate),
+                ) => {
                     Pin::new(&mut connection).graceful_shutdown();
-                    return tokio::time::timeout(CLOSE_GRACE, &mut connection).await.unwrap_or(Ok(()));
+                    return tokio::time::timeout(CLOSE_GRACE, &mut connection)
+                        .await
+                        .unwrap_or(Ok(()));
                 }
             }
         }
@@ -104,7 +110,9 @@ where
 }
 
 /// Returns stream, handler and the bytes read of a next request. The buffers are freed.
-fn take_apart<T, S, B>(connection: http1::Connection<TokioIo<Wire<T>>, S>) -> (Wire<T>, S, Option<Bytes>)
+fn take_apart<T, S, B>(
+    connection: http1::Connection<TokioIo<Wire<T>>, S>,
+) -> (Wire<T>, S, Option<Bytes>)
 where
     T: Stream,
     S: HttpService<Incoming, ResBody = B, Error: Into<Box<dyn Error + Send + Sync>>>,

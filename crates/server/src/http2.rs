@@ -47,7 +47,10 @@ where
     F: Future<Output = Response<B>> + Send + 'static,
     B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + Unpin + 'static,
 {
-    let stream = Guarded::new(Wire::new(read, stream, Arc::clone(&activity)), Arc::clone(&activity));
+    let stream = Guarded::new(
+        Wire::new(read, stream, Arc::clone(&activity)),
+        Arc::clone(&activity),
+    );
     let service = service_fn(move |mut request| {
         LongHead::mark(&mut request, max_head);
         let in_flight = activity.begin();
@@ -79,7 +82,9 @@ where
             }
             Some(Event::Close(Close::Idle | Close::Overdue | Close::Certificate)) => {
                 connection.as_mut().graceful_shutdown();
-                return tokio::time::timeout(CLOSE_GRACE, connection).await.unwrap_or(Ok(()));
+                return tokio::time::timeout(CLOSE_GRACE, connection)
+                    .await
+                    .unwrap_or(Ok(()));
             }
         }
     }

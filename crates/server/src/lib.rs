@@ -57,7 +57,12 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// connections' `drain`. Returns true if all of them ended.
 ///
 /// Each connection is answered by the handler that `open` makes for it, and remains on one worker.
-pub async fn run<O, S, F, B>(listener: Listener, connections: Connections, open: O, stop: Stop) -> bool
+pub async fn run<O, S, F, B>(
+    listener: Listener,
+    connections: Connections,
+    open: O,
+    stop: Stop,
+) -> bool
 where
     O: Fn(&Arrival) -> S + Clone + Send + 'static,
     S: Fn(Request<Incoming>) -> F + Send + 'static,
@@ -102,8 +107,12 @@ where
             place = connections.places.take() => place,
             () = stop.given() => break,
         };
-        let (terms, open, stop, open_still) =
-            (Arc::clone(&terms), open.clone(), stop.clone(), open_still.clone());
+        let (terms, open, stop, open_still) = (
+            Arc::clone(&terms),
+            open.clone(),
+            stop.clone(),
+            open_still.clone(),
+        );
         connections.workers.spawn(async move {
             serve(stream, place, terms, open, stop).await;
             drop(open_still);
@@ -111,7 +120,9 @@ where
     }
     drop((listener, open_still));
     // Nothing is ever sent, so it ends when the last sender does.
-    tokio::time::timeout(connections.drain, ended.recv()).await.is_ok()
+    tokio::time::timeout(connections.drain, ended.recv())
+        .await
+        .is_ok()
 }
 
 /// Logs that connections cannot be accepted, at most once a second in the whole process.

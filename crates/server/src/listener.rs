@@ -94,7 +94,11 @@ impl Listener {
 }
 
 fn bind_tcp(address: SocketAddr, only_ipv6: bool) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()?
+    } else {
+        TcpSocket::new_v6()?
+    };
     if address.is_ipv6() {
         // Explicit, since the system's default may differ (net.ipv6.bindv6only).
         SockRef::from(&socket).set_only_v6(only_ipv6)?;
@@ -116,8 +120,15 @@ mod tests {
         for good in ["127.0.0.1:0", "[::1]:8080", "unix:/run/x.sock"] {
             assert_eq!(ListenAddress::parse(good).unwrap().to_string(), good);
         }
-        for bad in ["", "8080", "localhost:8080", "unix:", "unix:relative", "127.0.0.1", "http://127.0.0.1:1"]
-        {
+        for bad in [
+            "",
+            "8080",
+            "localhost:8080",
+            "unix:",
+            "unix:relative",
+            "127.0.0.1",
+            "http://127.0.0.1:1",
+        ] {
             assert_eq!(ListenAddress::parse(bad), Err(InvalidAddress), "{bad}");
         }
     }
@@ -127,10 +138,16 @@ mod tests {
     async fn burst_of_connections_is_accepted() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("api.sock");
-        let bind = async |address| Listener::bind(&address, SocketAccess::default()).await.unwrap();
+        let bind = async |address| {
+            Listener::bind(&address, SocketAccess::default())
+                .await
+                .unwrap()
+        };
         let _unix = bind(ListenAddress::Unix(path.clone())).await;
         let tcp = bind(ListenAddress::parse("127.0.0.1:0").unwrap()).await;
-        let Ok(ListenAddress::Tcp(address)) = tcp.address() else { panic!("{tcp:?}") };
+        let Ok(ListenAddress::Tcp(address)) = tcp.address() else {
+            panic!("{tcp:?}")
+        };
         let timeout = std::time::Duration::from_millis(500);
         let mut connections = Vec::new();
         for _ in 0..300 {

@@ -50,7 +50,11 @@ struct Held {
 impl Places {
     /// Creates room for `limit` connections, at least one.
     pub fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit: limit.max(1), open: Mutex::default(), freed: Notify::new() })
+        Arc::new(Self {
+            limit: limit.max(1),
+            open: Mutex::default(),
+            freed: Notify::new(),
+        })
     }
 
     /// Takes a place, as soon as one is free. Cancel-safe.
@@ -76,16 +80,30 @@ impl Places {
         let activity = Activity::new();
         open.strangers.insert(number, Arc::clone(&activity));
         drop(open);
-        Some(Place(Arc::new(Held { places: Arc::clone(self), number, activity })))
+        Some(Place(Arc::new(Held {
+            places: Arc::clone(self),
+            number,
+            activity,
+        })))
     }
 
     /// Asks the oldest idle connection that never authenticated to close, if there is one.
     pub(crate) fn make_room(&self) {
         let mut open = self.open();
-        let idle = open.strangers.iter().find(|(_, activity)| activity.is_idle());
+        let idle = open
+            .strangers
+            .iter()
+            .find(|(_, activity)| activity.is_idle());
         let is_old = |activity: &Activity| activity.accepted.elapsed() >= BUSY_STRANGER;
-        let oldest = || open.strangers.iter().next().filter(|(_, activity)| is_old(activity));
-        let Some(number) = idle.or_else(oldest).map(|(number, _)| *number) else { return };
+        let oldest = || {
+            open.strangers
+                .iter()
+                .next()
+                .filter(|(_, activity)| is_old(activity))
+        };
+        let Some(number) = idle.or_else(oldest).map(|(number, _)| *number) else {
+            return;
+        };
         // Taken out, so that the next attempt asks another one.
         if let Some(activity) = open.strangers.remove(&number) {
             activity.evict();
@@ -149,11 +167,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn oldest_idle_stranger_makes_room_for_a_new_connection() {
         let places = Places::new(3);
-        let (known, busy, idle) = (places.take().await, places.take().await, places.take().await);
+        let (known, busy, idle) = (
+            places.take().await,
+            places.take().await,
+            places.take().await,
+        );
         known.standing().recognize();
         let _in_flight = busy.activity().begin();
         let mut waiting = Box::pin(places.take());
-        assert!(waiting.as_mut().now_or_never().is_none(), "there is no place yet");
+        assert!(
+            waiting.as_mut().now_or_never().is_none(),
+            "there is no place yet"
+        );
         assert!(!is_evicted(&known) && !is_evicted(&busy) && is_evicted(&idle));
         drop(idle);
         waiting.await;
@@ -178,7 +203,11 @@ mod tests {
         let places = Places::new(1);
         let known = places.take().await;
         known.standing().recognize();
-        assert!(timeout(Duration::from_secs(3600), places.take()).await.is_err());
+        assert!(
+            timeout(Duration::from_secs(3600), places.take())
+                .await
+                .is_err()
+        );
         drop(known);
         places.take().await;
     }

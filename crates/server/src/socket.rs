@@ -23,7 +23,11 @@ pub struct SocketAccess {
 
 impl Default for SocketAccess {
     fn default() -> Self {
-        Self { mode: 0o660, owner: None, group: None }
+        Self {
+            mode: 0o660,
+            owner: None,
+            group: None,
+        }
     }
 }
 
@@ -44,16 +48,26 @@ impl SocketListener {
         make_room(path).await?;
         let (socket, file) = prepare(path, access)?;
         let listener = socket.listen(BACKLOG)?;
-        Ok(Self { path: path.to_owned(), _file: Some(file), listener })
+        Ok(Self {
+            path: path.to_owned(),
+            _file: Some(file),
+            listener,
+        })
     }
 
     /// Adopts a socket that the service manager bound. Its file is not ours to remove.
     pub(crate) fn passed(listener: std::os::unix::net::UnixListener) -> io::Result<Self> {
         let address = listener.local_addr()?;
-        let path =
-            address.as_pathname().ok_or_else(|| io::Error::other("the socket has no path"))?.to_owned();
+        let path = address
+            .as_pathname()
+            .ok_or_else(|| io::Error::other("the socket has no path"))?
+            .to_owned();
         listener.set_nonblocking(true)?;
-        Ok(Self { path, _file: None, listener: UnixListener::from_std(listener)? })
+        Ok(Self {
+            path,
+            _file: None,
+            listener: UnixListener::from_std(listener)?,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -75,7 +89,10 @@ fn prepare(path: &Path, access: SocketAccess) -> io::Result<(UnixSocket, SocketF
     if owner.is_some() || group.is_some() {
         chown(path, owner, group).map_err(|error| {
             let why = "only root changes the owner, and others choose only one of their own groups";
-            io::Error::new(error.kind(), format!("cannot set owner or group: {error} ({why})"))
+            io::Error::new(
+                error.kind(),
+                format!("cannot set owner or group: {error} ({why})"),
+            )
         })?;
     }
     fs::set_permissions(path, Permissions::from_mode(mode))?;
@@ -83,15 +100,21 @@ fn prepare(path: &Path, access: SocketAccess) -> io::Result<(UnixSocket, SocketF
 }
 
 async fn make_room(path: &Path) -> io::Result<()> {
-    let Ok(metadata) = fs::symlink_metadata(path) else { return Ok(()) };
+    let Ok(metadata) = fs::symlink_metadata(path) else {
+        return Ok(());
+    };
     if !metadata.file_type().is_socket() {
         let why = "the path is a file that is not a socket: move it away, or choose another path";
         return Err(io::Error::new(io::ErrorKind::AlreadyExists, why));
     }
     match UnixStream::connect(path).await {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path),
-        Ok(_) => Err(in_use("another process listens on it: stop that process, or choose another path")),
-        Err(error) => Err(in_use(&format!("cannot find out if another process listens on it: {error}"))),
+        Ok(_) => Err(in_use(
+            "another process listens on it: stop that process, or choose another path",
+        )),
+        Err(error) => Err(in_use(&format!(
+            "cannot find out if another process listens on it: {error}"
+        ))),
     }
 }
 
@@ -109,13 +132,17 @@ struct SocketFile {
 impl SocketFile {
     fn at(path: &Path) -> io::Result<Self> {
         let made = identity(&fs::symlink_metadata(path)?);
-        Ok(Self { path: path.to_owned(), made })
+        Ok(Self {
+            path: path.to_owned(),
+            made,
+        })
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let is_ours = fs::symlink_metadata(&self.path).is_ok_and(|file| identity(&file) == self.made);
+        let is_ours =
+            fs::symlink_metadata(&self.path).is_ok_and(|file| identity(&file) == self.made);
         if is_ours {
             let _ = fs::remove_file(&self.path);
         }
@@ -143,7 +170,10 @@ mod tests {
         fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
             let path = folder.path().join("api.sock");
-            Self { _folder: folder, path }
+            Self {
+                _folder: folder,
+                path,
+            }
         }
 
         async fn bind(&self) -> io::Result<SocketListener> {
@@ -177,7 +207,10 @@ mod tests {
         let _live = StdListener::bind(&place.path).unwrap();
         let error = place.bind().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AddrInUse);
-        assert!(error.to_string().contains("another process listens"), "{error}");
+        assert!(
+            error.to_string().contains("another process listens"),
+            "{error}"
+        );
         assert!(place.accepts().await);
     }
 
@@ -210,7 +243,10 @@ mod tests {
     #[tokio::test]
     async fn socket_has_its_permissions_before_it_accepts() {
         let place = Place::new();
-        let access = SocketAccess { mode: 0o604, ..SocketAccess::default() };
+        let access = SocketAccess {
+            mode: 0o604,
+            ..SocketAccess::default()
+        };
         let (socket, file) = prepare(&place.path, access).unwrap();
         assert_eq!(mode(&place.path), 0o604);
         let refused = UnixStream::connect(&place.path).await.unwrap_err();
@@ -226,11 +262,22 @@ mod tests {
     async fn socket_gets_its_owner_and_group() {
         let place = Place::new();
         let own = fs::metadata(place.path.parent().unwrap()).unwrap();
-        let (owner, group) = if own.uid() == 0 { (54_321, 54_322) } else { (own.uid(), own.gid()) };
-        let access = SocketAccess { mode: 0o620, owner: Some(owner), group: Some(group) };
+        let (owner, group) = if own.uid() == 0 {
+            (54_321, 54_322)
+        } else {
+            (own.uid(), own.gid())
+        };
+        let access = SocketAccess {
+            mode: 0o620,
+            owner: Some(owner),
+            group: Some(group),
+        };
         let _listener = SocketListener::bind(&place.path, access).await.unwrap();
         let file = fs::metadata(&place.path).unwrap();
-        assert_eq!((file.uid(), file.gid(), mode(&place.path)), (owner, group, 0o620));
+        assert_eq!(
+            (file.uid(), file.gid(), mode(&place.path)),
+            (owner, group, 0o620)
+        );
     }
 
     #[tokio::test]

@@ -90,7 +90,11 @@ impl Tls {
     pub fn load(files: TlsFiles, protocols: Protocols) -> Result<Self, TlsProblem> {
         let stamp = files.stamp();
         let acceptor = files.acceptor(protocols)?;
-        Ok(Self { files, protocols, current: ArcSwap::from_pointee(Loaded { stamp, acceptor }) })
+        Ok(Self {
+            files,
+            protocols,
+            current: ArcSwap::from_pointee(Loaded { stamp, acceptor }),
+        })
     }
 
     /// Returns true if certificates of clients are requested.
@@ -108,15 +112,20 @@ impl Tls {
         }
         let acceptor = match self.files.acceptor(self.protocols) {
             Ok(acceptor) => {
-                tracing::info!(certificate = %self.files.certificate.display(), "TLS certificate reloaded");
+                tracing::info!(certificate = %self.files.certificate.display(), "TLS certificate \
+                    reloaded");
                 acceptor
             }
             Err(problem) => {
-                tracing::warn!(%problem, "TLS files changed but are invalid; keeping the previous certificate");
+                tracing::warn!(%problem, "TLS files changed but are invalid; keeping the previous \
+                    certificate");
                 current.acceptor.clone()
             }
         };
-        self.current.store(Arc::new(Loaded { stamp, acceptor: acceptor.clone() }));
+        self.current.store(Arc::new(Loaded {
+            stamp,
+            acceptor: acceptor.clone(),
+        }));
         acceptor
     }
 }
@@ -126,22 +135,36 @@ type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
 
 impl TlsFiles {
     fn stamp(&self) -> Stamp {
-        let files = [Some(&self.certificate), Some(&self.key), self.client_ca.as_ref()];
-        files.into_iter().flatten().map(|file| stamp(file).ok()).collect()
+        let files = [
+            Some(&self.certificate),
+            Some(&self.key),
+            self.client_ca.as_ref(),
+        ];
+        files
+            .into_iter()
+            .flatten()
+            .map(|file| stamp(file).ok())
+            .collect()
     }
 
     fn acceptor(&self, protocols: Protocols) -> Result<TlsAcceptor, TlsProblem> {
         let chain = read_chain("certificate", &self.certificate)?;
-        let key = pem::read_key(&self.key, Duration::ZERO).map_err(|error| at("key", &self.key, &error))?;
-        let roots = self.client_ca.as_ref().map(|file| read_roots(file)).transpose()?;
+        let key = pem::read_key(&self.key, Duration::ZERO)
+            .map_err(|error| at("key", &self.key, &error))?;
+        let roots = self
+            .client_ca
+            .as_ref()
+            .map(|file| read_roots(file))
+            .transpose()?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let versions =
-            ServerConfig::builder_with_provider(Arc::clone(&provider)).with_safe_default_protocol_versions();
+        let versions = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions();
         let builder = versions.map_err(|error| at("certificate", &self.certificate, &error))?;
         let builder = match roots {
             None => builder.with_no_client_auth(),
             Some(roots) => {
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
                 let verifier = match self.client_auth {
                     ClientAuth::Required => verifier,
                     ClientAuth::Optional => verifier.allow_unauthenticated(),
@@ -152,8 +175,9 @@ impl TlsFiles {
                 )
             }
         };
-        let mut config =
-            builder.with_single_cert(chain, key).map_err(|error| at("key", &self.key, &error))?;
+        let mut config = builder
+            .with_single_cert(chain, key)
+            .map_err(|error| at("key", &self.key, &error))?;
         if self.client_ca.is_some() {
             // A resumed session is not verified again, however long ago its certificate expired.
             config.session_storage = Arc::new(NoServerSessionStorage {});
@@ -174,7 +198,10 @@ impl Protocols {
 
 impl TlsProblem {
     fn new(key: &'static str, what: &dyn fmt::Display) -> Self {
-        Self { key, what: what.to_string() }
+        Self {
+            key,
+            what: what.to_string(),
+        }
     }
 }
 
@@ -196,7 +223,9 @@ fn read_chain(key: &'static str, file: &Path) -> Result<Vec<CertificateDer<'stat
 fn read_roots(file: &Path) -> Result<RootCertStore, TlsProblem> {
     let mut roots = RootCertStore::empty();
     for certificate in read_chain("client_ca", file)? {
-        roots.add(certificate).map_err(|error| at("client_ca", file, &error))?;
+        roots
+            .add(certificate)
+            .map_err(|error| at("client_ca", file, &error))?;
     }
     Ok(roots)
 }

@@ -20,7 +20,10 @@ pub(crate) struct Piece<D> {
 
 impl<B> Metered<B> {
     pub(crate) fn new(body: B, unsent: Unsent) -> Self {
-        Self { body, unsent: Some(unsent) }
+        Self {
+            body,
+            unsent: Some(unsent),
+        }
     }
 }
 
@@ -40,8 +43,15 @@ impl<B: Body + Unpin> Body for Metered<B> {
         Poll::Ready(Some(frame.map(|frame| {
             frame.map_data(|data| {
                 let part = |whole: &mut Unsent| whole.split(data.remaining());
-                let part = if is_last { unsent.take() } else { unsent.as_mut().map(part) };
-                Piece { data, _unsent: part }
+                let part = if is_last {
+                    unsent.take()
+                } else {
+                    unsent.as_mut().map(part)
+                };
+                Piece {
+                    data,
+                    _unsent: part,
+                }
             })
         })))
     }

@@ -141,15 +141,28 @@ impl Watch {
 
     /// Moment when the age or the certificate ends next.
     fn end(&self, now: Instant) -> Instant {
-        let Lifetime { ends, certificate_ends, clock } = &self.lifetime;
-        let age = if self.is_aged { *ends + AGE_GRACE } else { *ends };
+        let Lifetime {
+            ends,
+            certificate_ends,
+            clock,
+        } = &self.lifetime;
+        let age = if self.is_aged {
+            *ends + AGE_GRACE
+        } else {
+            *ends
+        };
         let left = certificate_ends.map(|end| clock.now().until(end).unwrap_or_default());
-        left.and_then(|left| now.checked_add(left)).map_or(age, |end| age.min(end))
+        left.and_then(|left| now.checked_add(left))
+            .map_or(age, |end| age.min(end))
     }
 
     /// Returns true if the client's certificate has expired.
     pub(crate) fn has_expired(&self) -> bool {
-        let Lifetime { certificate_ends, clock, .. } = &self.lifetime;
+        let Lifetime {
+            certificate_ends,
+            clock,
+            ..
+        } = &self.lifetime;
         certificate_ends.is_some_and(|end| clock.now() >= end)
     }
 

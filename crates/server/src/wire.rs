@@ -27,7 +27,9 @@ pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
 }
 
 fn is_read_closed(ready: impl Future<Output = io::Result<Ready>>) -> bool {
-    ready.now_or_never().is_some_and(|ready| ready.is_ok_and(Ready::is_read_closed))
+    ready
+        .now_or_never()
+        .is_some_and(|ready| ready.is_ok_and(Ready::is_read_closed))
 }
 
 impl Stream for tokio::net::TcpStream {
@@ -81,7 +83,13 @@ struct Lingering {
 
 impl<T: Stream> Wire<T> {
     pub(crate) fn new(prefix: Bytes, stream: T, activity: Arc<Activity>) -> Self {
-        Self { prefix, stream, activity, lingering: None, refusal: None }
+        Self {
+            prefix,
+            stream,
+            activity,
+            lingering: None,
+            refusal: None,
+        }
     }
 
     /// Puts bytes back, to be read again.
@@ -96,11 +104,17 @@ impl<T: Stream> Wire<T> {
     }
 
     /// Writes the answer that replaces hyper's own, if `buf` is one to replace.
-    fn poll_refusal(&mut self, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<Option<usize>>> {
+    fn poll_refusal(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<Option<usize>>> {
         if self.refusal.is_none() {
             self.refusal = completed(buf);
         }
-        let Some(refusal) = &mut self.refusal else { return Poll::Ready(Ok(None)) };
+        let Some(refusal) = &mut self.refusal else {
+            return Poll::Ready(Ok(None));
+        };
         while refusal.has_remaining() {
             match ready!(Pin::new(&mut self.stream).poll_write(cx, refusal))? {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
@@ -117,7 +131,9 @@ impl<T: Stream> Wire<T> {
         loop {
             let mut read = ReadBuf::new(&mut room);
             match Pin::new(&mut self.stream).poll_read(cx, &mut read) {
-                Poll::Ready(Ok(())) if !read.filled().is_empty() => lingering.bytes += read.filled().len(),
+                Poll::Ready(Ok(())) if !read.filled().is_empty() => {
+                    lingering.bytes += read.filled().len()
+                }
                 Poll::Ready(_) => return Poll::Ready(()),
                 Poll::Pending => break,
             }
@@ -128,7 +144,11 @@ impl<T: Stream> Wire<T> {
         if lingering.bytes == 0 {
             return Poll::Ready(());
         }
-        lingering.timer.get_or_insert_with(|| Box::pin(sleep(LINGER))).as_mut().poll(cx)
+        lingering
+            .timer
+            .get_or_insert_with(|| Box::pin(sleep(LINGER)))
+            .as_mut()
+            .poll(cx)
     }
 }
 
@@ -152,7 +172,11 @@ impl<T: Stream> AsyncRead for Wire<T> {
 }
 
 impl<T: Stream> AsyncWrite for Wire<T> {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
         let written = match self.poll_refusal(cx, buf) {
             Poll::Ready(Ok(None)) => Pin::new(&mut self.stream).poll_write(cx, buf),
             Poll::Ready(refused) => Poll::Ready(refused.map(Option::unwrap_or_default)),

@@ -31,7 +31,10 @@ struct Counted(Arc<AtomicUsize>);
 
 impl Worker {
     fn new(runtime: Handle) -> Self {
-        Self { runtime, connections: Arc::default() }
+        Self {
+            runtime,
+            connections: Arc::default(),
+        }
     }
 }
 
@@ -52,22 +55,32 @@ impl Workers {
             let runtime = Builder::new_current_thread().enable_all().build()?;
             let handle = runtime.handle().clone();
             let mut end = end.clone();
-            thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
-                // Never sent to, so this resolves when the sender is dropped.
-                let _ = runtime.block_on(end.changed());
-                // Dropping it would wait for blocking threads.
-                runtime.shutdown_background();
-            })?;
+            thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .spawn(move || {
+                    // Never sent to, so this resolves when the sender is dropped.
+                    let _ = runtime.block_on(end.changed());
+                    // Dropping it would wait for blocking threads.
+                    runtime.shutdown_background();
+                })?;
             Ok(Worker::new(handle))
         });
         let workers = workers.collect::<io::Result<_>>()?;
-        Ok(Self { workers, turn: Arc::default(), _running: Arc::new(running) })
+        Ok(Self {
+            workers,
+            turn: Arc::default(),
+            _running: Arc::new(running),
+        })
     }
 
     /// Uses the current runtime in place of threads: for tests, which control its time.
     pub fn here() -> Self {
         let workers = Arc::new([Worker::new(Handle::current())]);
-        Self { workers, turn: Arc::default(), _running: Arc::new(watch::channel(()).0) }
+        Self {
+            workers,
+            turn: Arc::default(),
+            _running: Arc::new(watch::channel(()).0),
+        }
     }
 
     /// Runtime of each worker, in the order of their numbers.
@@ -80,7 +93,9 @@ impl Workers {
         let turn = self.turn.fetch_add(1, Relaxed) % self.workers.len().max(1);
         let (before, from) = self.workers.split_at_checked(turn).unwrap_or_default();
         let in_turn = from.iter().chain(before);
-        let Some(worker) = in_turn.min_by_key(|worker| worker.connections.load(Relaxed)) else { return };
+        let Some(worker) = in_turn.min_by_key(|worker| worker.connections.load(Relaxed)) else {
+            return;
+        };
         worker.connections.fetch_add(1, Relaxed);
         let counted = Counted(Arc::clone(&worker.connections));
         worker.runtime.spawn(async move {
@@ -104,14 +119,22 @@ mod tests {
         let (sender, receiver) = mpsc::channel();
         let (opened, mut closed) = watch::channel(());
         workers.spawn(async move {
-            sender.send(thread::current().name().unwrap().to_owned()).unwrap();
+            sender
+                .send(thread::current().name().unwrap().to_owned())
+                .unwrap();
             let _ = closed.changed().await;
         });
         (receiver.recv().unwrap(), opened)
     }
 
     fn wait_for_connections(workers: &Workers, count: usize) {
-        let open = || workers.workers.iter().map(|worker| worker.connections.load(Relaxed)).sum::<usize>();
+        let open = || {
+            workers
+                .workers
+                .iter()
+                .map(|worker| worker.connections.load(Relaxed))
+                .sum::<usize>()
+        };
         while open() != count {
             thread::yield_now();
         }

@@ -198,13 +198,18 @@ impl Outcome<'_> {
 impl Headline<'_> {
     /// Returns the name of the event: `refused`, or what was done.
     pub fn event_name(&self) -> &'static str {
-        if self.is_refusal() { REFUSED } else { self.operation.row().1 }
+        if self.is_refusal() {
+            REFUSED
+        } else {
+            self.operation.row().1
+        }
     }
 
     /// Returns true for a refusal that anyone can cause, as opposed to what an operator did. Lines
     /// about these are limited.
     pub fn is_refusal(&self) -> bool {
-        let is_of_caller = matches!(self.outcome, Outcome::Refused(refusal) if refusal.is_of_caller());
+        let is_of_caller =
+            matches!(self.outcome, Outcome::Refused(refusal) if refusal.is_of_caller());
         is_of_caller || self.operation.is_question()
     }
 
@@ -247,19 +252,25 @@ impl Event<'_> {
 impl Details {
     /// Notes an id. Unless a record of it is known, it may be a token in the wrong place.
     pub fn note_id(&mut self, id: &TokenId, is_known: bool) {
-        self.token = (!is_known).then(|| TokenValue::parse(id.as_str().to_owned()).ok()).flatten();
+        self.token = (!is_known)
+            .then(|| TokenValue::parse(id.as_str().to_owned()).ok())
+            .flatten();
         self.token_id = is_known.then(|| id.clone());
     }
 
     /// Returns the value of the selector, if it is the configured name of a provider. Any other may
     /// be a token that was sent by mistake, which no rule can tell for sure.
     pub fn shown_value(&self) -> Option<&str> {
-        self.selected().filter(|(name, _)| *name == PROVIDER).map(|(_, value)| value)
+        self.selected()
+            .filter(|(name, _)| *name == PROVIDER)
+            .map(|(_, value)| value)
     }
 
     /// Returns the value of the selector that only its fingerprint may stand for.
     pub fn hidden_value(&self) -> Option<&str> {
-        self.selected().filter(|(name, _)| *name != PROVIDER).map(|(_, value)| value)
+        self.selected()
+            .filter(|(name, _)| *name != PROVIDER)
+            .map(|(_, value)| value)
     }
 
     fn selected(&self) -> Option<(&'static str, &str)> {
@@ -274,8 +285,17 @@ mod tests {
     use crate::refusal::{CallerFault, ClientFault, RequestFault};
 
     fn is_recorded(operation: Operation, outcome: Outcome<'_>) -> bool {
-        let context = RequestContext { origin: &"test", caller: None, policy: None };
-        Headline { operation, outcome, context }.is_recorded()
+        let context = RequestContext {
+            origin: &"test",
+            caller: None,
+            policy: None,
+        };
+        Headline {
+            operation,
+            outcome,
+            context,
+        }
+        .is_recorded()
     }
 
     #[test]
@@ -285,8 +305,14 @@ mod tests {
         let of_client = ClientFault::MissingToken.into();
         assert!(!is_recorded(Operation::Introspect, Outcome::Done));
         assert!(!is_recorded(Operation::Decide, Outcome::Done));
-        assert!(!is_recorded(Operation::Introspect, Outcome::Refused(&of_request)));
-        assert!(is_recorded(Operation::Introspect, Outcome::Refused(&of_caller)));
+        assert!(!is_recorded(
+            Operation::Introspect,
+            Outcome::Refused(&of_request)
+        ));
+        assert!(is_recorded(
+            Operation::Introspect,
+            Outcome::Refused(&of_caller)
+        ));
         assert!(is_recorded(Operation::Decide, Outcome::Refused(&of_client)));
         assert!(is_recorded(Operation::Purge, Outcome::Refused(&of_request)));
         assert!(is_recorded(Operation::IntrospectById, Outcome::Done));

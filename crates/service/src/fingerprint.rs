@@ -85,14 +85,20 @@ mod tests {
     #[test]
     fn a_key_gives_the_same_fingerprint_everywhere() {
         // Whoever searches old lines for it relies on this very value.
-        assert_eq!(keyed("a key").of(&token("abc")).to_string(), "47a661cf2f9d5fca");
+        assert_eq!(
+            keyed("a key").of(&token("abc")).to_string(),
+            "47a661cf2f9d5fca"
+        );
     }
 
     #[test]
     fn another_key_gives_another_fingerprint() {
         let of = |fingerprints: Fingerprints| fingerprints.of(&token("abc"));
         assert_ne!(of(keyed("a key")), of(keyed("another key")));
-        assert_ne!(of(Fingerprints::random().unwrap()), of(Fingerprints::random().unwrap()));
+        assert_ne!(
+            of(Fingerprints::random().unwrap()),
+            of(Fingerprints::random().unwrap())
+        );
     }
 
     #[test]
@@ -110,7 +116,8 @@ mod tests {
         #[test]
         fn a_fingerprint_is_sixteen_digits_whatever_the_token(text in "\\PC{1,200}") {
             let fingerprint = keyed("a key").of(&token(&text)).to_string();
-            prop_assert!(fingerprint.len() == 16 && fingerprint.bytes().all(|it| it.is_ascii_hexdigit()));
+            prop_assert_eq!(fingerprint.len(), 16);
+            prop_assert!(fingerprint.bytes().all(|it| it.is_ascii_hexdigit()));
         }
     }
 }

@@ -21,8 +21,8 @@ mod request_id;
 mod service;
 
 pub use access::{
-    Caller, Callers, CertificateName, DEFAULT_POLICY, InvalidCertificateName, Permission, Policies, Policy,
-    Requirements, Rules, SecretDigest, Unavailable, certificate_names,
+    Caller, Callers, CertificateName, DEFAULT_POLICY, InvalidCertificateName, Permission, Policies,
+    Policy, Requirements, Rules, SecretDigest, Unavailable, certificate_names,
 };
 pub use answer::{Claims, KeptAnswer, Record, SharedAnswer};
 pub use event::{Details, Event, Headline, Operation, Outcome, RequestContext};

@@ -38,11 +38,18 @@ pub struct LeftOut([u64; KINDS.len()]);
 impl Limit {
     /// Returns true if a refusal may have lines; counts it if not. It does not block.
     pub(crate) fn admits(&self, is_stranger: bool, kind: &str) -> bool {
-        let max = if is_stranger { MAX_OF_STRANGERS } else { MAX_REFUSALS };
+        let max = if is_stranger {
+            MAX_OF_STRANGERS
+        } else {
+            MAX_REFUSALS
+        };
         let admit = |admitted: u32| (admitted < max).then_some(admitted + 1);
         let is_admitted = self.admitted.fetch_update(Relaxed, Relaxed, admit).is_ok();
         if !is_admitted {
-            let place = KINDS.iter().position(|known| *known == kind).unwrap_or(KINDS.len() - 1);
+            let place = KINDS
+                .iter()
+                .position(|known| *known == kind)
+                .unwrap_or(KINDS.len() - 1);
             if let Some(count) = self.left_out.get(place) {
                 count.fetch_add(1, Relaxed);
             }
@@ -54,7 +61,9 @@ impl Limit {
     pub(crate) fn begin_second(&self) -> Option<LeftOut> {
         self.admitted.store(0, Relaxed);
         let left_out = LeftOut(std::array::from_fn(|place| {
-            self.left_out.get(place).map_or(0, |count| count.swap(0, Relaxed))
+            self.left_out
+                .get(place)
+                .map_or(0, |count| count.swap(0, Relaxed))
         }));
         (left_out.total() > 0).then_some(left_out)
     }
@@ -67,7 +76,10 @@ impl LeftOut {
     }
 
     fn kinds(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        KINDS.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+        KINDS
+            .into_iter()
+            .zip(self.0)
+            .filter(|(_, count)| *count > 0)
     }
 }
 
@@ -112,8 +124,12 @@ mod tests {
     #[test]
     fn unknown_callers_leave_half_to_known_ones() {
         let limit = Limit::default();
-        let strangers = (0..10_000).filter(|_| limit.admits(true, "invalid_client")).count();
-        let known = (0..10_000).filter(|_| limit.admits(false, "inactive")).count();
+        let strangers = (0..10_000)
+            .filter(|_| limit.admits(true, "invalid_client"))
+            .count();
+        let known = (0..10_000)
+            .filter(|_| limit.admits(false, "inactive"))
+            .count();
         assert_eq!((strangers, known), (250, 250));
     }
 }

@@ -38,7 +38,11 @@ impl Observer for Log {
 
     fn observe_left_out(&self, left_out: &LeftOut, _: Timestamp) {
         let (count, outcomes) = (left_out.total(), display(left_out));
-        tracing::warn!(count, outcomes, "too many refusals; further ones of this second have no lines");
+        tracing::warn!(
+            count,
+            outcomes,
+            "too many refusals; further ones of this second have no lines"
+        );
     }
 }
 
@@ -51,7 +55,8 @@ fn log_refusal(headline: &Headline<'_>, refusal: &Refusal) {
     if refusal.is_of_caller() {
         tracing::info!(target: REFUSALS, origin, caller, policy, error, "refused a request");
     } else {
-        tracing::debug!(target: REFUSALS, origin, caller, policy, error, ?refusal, "refused a request");
+        tracing::debug!(target: REFUSALS, origin, caller, policy, error, ?refusal, "refused a \
+            request");
     }
 }
 

@@ -71,8 +71,16 @@ pub(crate) struct Observers {
 
 impl Observers {
     pub(crate) fn new(all: Vec<Arc<dyn Observer>>) -> Self {
-        let counting = all.iter().filter(|it| it.counts()).map(Arc::clone).collect();
-        Self { all, counting, limit: Limit::default() }
+        let counting = all
+            .iter()
+            .filter(|it| it.counts())
+            .map(Arc::clone)
+            .collect();
+        Self {
+            all,
+            counting,
+            limit: Limit::default(),
+        }
     }
 
     /// Counts a request that passed. Free without an observer that counts.
@@ -116,8 +124,12 @@ impl Observers {
 
     /// Begins another second of the limit on refusals.
     pub(crate) fn begin_second(&self, time: Timestamp) {
-        let Some(left_out) = self.limit.begin_second() else { return };
-        self.all.iter().for_each(|observer| observer.observe_left_out(&left_out, time));
+        let Some(left_out) = self.limit.begin_second() else {
+            return;
+        };
+        self.all
+            .iter()
+            .for_each(|observer| observer.observe_left_out(&left_out, time));
     }
 }
 
@@ -167,14 +179,28 @@ mod tests {
     }
 
     fn headline(outcome: Outcome<'_>) -> Headline<'_> {
-        let context = RequestContext { origin: &"test", caller: None, policy: None };
-        Headline { operation: Operation::Decide, outcome, context }
+        let context = RequestContext {
+            origin: &"test",
+            caller: None,
+            policy: None,
+        };
+        Headline {
+            operation: Operation::Decide,
+            outcome,
+            context,
+        }
     }
 
     fn publish(observers: &Observers, headline: Headline<'_>) -> Published {
         observers.publish(headline, |observe| {
             let (details, time) = (&Details::default(), Timestamp::MIN);
-            observe(&Event { headline, details, fingerprint: None, request_id: "r-1", time });
+            observe(&Event {
+                headline,
+                details,
+                fingerprint: None,
+                request_id: "r-1",
+                time,
+            });
         })
     }
 
@@ -188,7 +214,11 @@ mod tests {
         }
         observers.count(|| headline(Outcome::Done));
         assert_eq!(counter.0.load(Relaxed), 1001);
-        assert_eq!(lines.0.load(Relaxed), 250, "lines about strangers in a second");
+        assert_eq!(
+            lines.0.load(Relaxed),
+            250,
+            "lines about strangers in a second"
+        );
     }
 
     #[test]
@@ -197,6 +227,9 @@ mod tests {
         let refusal: Refusal = ClientFault::MissingToken.into();
         let refused = publish(&observers, headline(Outcome::Refused(&refusal)));
         assert_eq!(refused.request_id.as_deref(), Some("r-1"));
-        assert_eq!(publish(&observers, headline(Outcome::Done)).request_id, None);
+        assert_eq!(
+            publish(&observers, headline(Outcome::Done)).request_id,
+            None
+        );
     }
 }

@@ -36,7 +36,8 @@ impl PageTokens {
     /// # Errors
     /// [`Outage::Abandoned`] if the system gives no random bytes.
     pub(crate) fn seal(&self, caller: &str, bookmark: Bookmark) -> Result<String, Failure> {
-        self.sealed(caller, &Wire::from(bookmark)).ok_or(Failure::outage(Outage::Abandoned))
+        self.sealed(caller, &Wire::from(bookmark))
+            .ok_or(Failure::outage(Outage::Abandoned))
     }
 
     fn sealed(&self, caller: &str, wire: &Wire) -> Option<String> {
@@ -62,17 +63,31 @@ struct Wire {
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum At {
-    Page { number: u32, taken: u32, second: i64, nanos: u32 },
-    After { millis: i64, handle: String },
+    Page {
+        number: u32,
+        taken: u32,
+        second: i64,
+        nanos: u32,
+    },
+    After {
+        millis: i64,
+        handle: String,
+    },
 }
 
 impl From<Bookmark> for Wire {
     fn from(bookmark: Bookmark) -> Self {
-        let Bookmark { parameters, positions } = bookmark;
+        let Bookmark {
+            parameters,
+            positions,
+        } = bookmark;
         let position = |(provider, at): (ProviderName, Option<Position>)| {
             (provider.as_str().to_owned(), at.map(At::from))
         };
-        Self { parameters: parameters.into_inner(), positions: positions.into_iter().map(position).collect() }
+        Self {
+            parameters: parameters.into_inner(),
+            positions: positions.into_iter().map(position).collect(),
+        }
     }
 }
 
@@ -86,16 +101,26 @@ impl Wire {
             };
             positions.insert(ProviderName::parse(&provider).ok()?, position);
         }
-        Some(Bookmark { parameters: Parameters::from_inner(self.parameters), positions })
+        Some(Bookmark {
+            parameters: Parameters::from_inner(self.parameters),
+            positions,
+        })
     }
 }
 
 impl From<Position> for At {
     fn from(position: Position) -> Self {
         match position {
-            Position::Page { number, taken, as_of: Instant { second, nanos } } => {
-                Self::Page { number, taken, second: second.seconds(), nanos }
-            }
+            Position::Page {
+                number,
+                taken,
+                as_of: Instant { second, nanos },
+            } => Self::Page {
+                number,
+                taken,
+                second: second.seconds(),
+                nanos,
+            },
             Position::After { millis, handle } => Self::After { millis, handle },
         }
     }
@@ -104,9 +129,21 @@ impl From<Position> for At {
 impl At {
     fn position(self) -> Option<Position> {
         Some(match self {
-            Self::Page { number, taken, second, nanos } => {
-                let as_of = Instant { second: Timestamp::from_seconds(second)?, nanos };
-                Position::Page { number, taken, as_of }
+            Self::Page {
+                number,
+                taken,
+                second,
+                nanos,
+            } => {
+                let as_of = Instant {
+                    second: Timestamp::from_seconds(second)?,
+                    nanos,
+                };
+                Position::Page {
+                    number,
+                    taken,
+                    as_of,
+                }
             }
             Self::After { millis, handle } => Position::After { millis, handle },
         })
@@ -120,18 +157,29 @@ mod tests {
     use proptest::prelude::*;
     use std::borrow::Cow;
 
-    fn pairs(query: &str) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), InvalidQuery>> {
+    fn pairs(
+        query: &str,
+    ) -> impl Iterator<Item = Result<(Cow<'_, str>, Cow<'_, str>), InvalidQuery>> {
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
         pairs.map(|(name, value)| Ok((name.into(), value.into())))
     }
 
     fn bookmark(query: &str, at: Option<Position>) -> Bookmark {
         let positions = [(ProviderName::parse("bank").unwrap(), at)].into();
-        Bookmark { parameters: Parameters::read(pairs(query)).unwrap(), positions }
+        Bookmark {
+            parameters: Parameters::read(pairs(query)).unwrap(),
+            positions,
+        }
     }
 
     fn some() -> Bookmark {
-        bookmark("owner=alice", Some(Position::After { millis: 7, handle: "h".to_owned() }))
+        bookmark(
+            "owner=alice",
+            Some(Position::After {
+                millis: 7,
+                handle: "h".to_owned(),
+            }),
+        )
     }
 
     #[test]
@@ -152,17 +200,33 @@ mod tests {
         assert_ne!(token, tokens.seal("admin", some()).unwrap());
         let bytes = URL_SAFE_NO_PAD.decode(&token).unwrap();
         for hidden in ["alice", "bank", "owner"] {
-            assert!(!bytes.windows(hidden.len()).any(|window| window == hidden.as_bytes()));
+            assert!(
+                !bytes
+                    .windows(hidden.len())
+                    .any(|window| window == hidden.as_bytes())
+            );
         }
         for bit in 0..bytes.len() * 8 {
             let mut forged = bytes.clone();
             forged[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(tokens.open("admin", &URL_SAFE_NO_PAD.encode(forged)), None, "bit {bit}");
+            assert_eq!(
+                tokens.open("admin", &URL_SAFE_NO_PAD.encode(forged)),
+                None,
+                "bit {bit}"
+            );
         }
         for length in 0..token.len() {
-            assert_eq!(tokens.open("admin", token.get(..length).unwrap()), None, "{length} characters");
+            assert_eq!(
+                tokens.open("admin", token.get(..length).unwrap()),
+                None,
+                "{length} characters"
+            );
         }
-        for longer in [format!("{token}A"), format!("{token}="), format!(" {token}")] {
+        for longer in [
+            format!("{token}A"),
+            format!("{token}="),
+            format!(" {token}"),
+        ] {
             assert_eq!(tokens.open("admin", &longer), None);
         }
     }
@@ -174,7 +238,11 @@ mod tests {
         let sealed_for = |purpose| PageTokens(Sealer::new(&key, purpose).unwrap());
         for (purpose, is_ours) in [(PURPOSE, true), ("", false)] {
             let token = sealed_for(purpose).seal("admin", some()).unwrap();
-            assert_eq!(sealed_for(PURPOSE).open("admin", &token).is_some(), is_ours, "{purpose:?}");
+            assert_eq!(
+                sealed_for(PURPOSE).open("admin", &token).is_some(),
+                is_ours,
+                "{purpose:?}"
+            );
         }
     }
 
@@ -183,11 +251,15 @@ mod tests {
         let page = (any::<u32>(), any::<u32>(), seconds, 0u32..1_000_000_000).prop_map(
             |(number, taken, second, nanos)| {
                 let second = Timestamp::from_seconds(second).unwrap();
-                Position::Page { number, taken, as_of: Instant { second, nanos } }
+                Position::Page {
+                    number,
+                    taken,
+                    as_of: Instant { second, nanos },
+                }
             },
         );
-        let after =
-            (any::<i64>(), any::<String>()).prop_map(|(millis, handle)| Position::After { millis, handle });
+        let after = (any::<i64>(), any::<String>())
+            .prop_map(|(millis, handle)| Position::After { millis, handle });
         prop_oneof![page, after]
     }
 

@@ -55,7 +55,10 @@ impl Parameters {
             if !LIST_PARAMETERS.contains(&&*name) {
                 return Err(InvalidQuery::Unknown.into());
             }
-            if parameters.insert(name.into_owned(), value.into_owned()).is_some() {
+            if parameters
+                .insert(name.into_owned(), value.into_owned())
+                .is_some()
+            {
                 return Err(InvalidRequest::Repeated.into());
             }
         }
@@ -70,7 +73,12 @@ impl Parameters {
     pub(crate) fn of_the_same_list(self, former: &Self) -> Result<Self, InvalidQuery> {
         let mut both = former.clone();
         both.0.extend(self.0);
-        let any_size = |parameters| Ok(List { page_size: DEFAULT_SIZE, ..List::read(parameters)? });
+        let any_size = |parameters| {
+            Ok(List {
+                page_size: DEFAULT_SIZE,
+                ..List::read(parameters)?
+            })
+        };
         if any_size(&both)? != any_size(former)? {
             return Err(InvalidQuery::OtherList);
         }
@@ -92,7 +100,9 @@ impl Parameters {
     fn filter(&self, name: &str) -> Result<Option<String>, InvalidQuery> {
         match self.text(name) {
             // Empty where a script's variable was unset: it would show everything, or nothing.
-            Some(text) if text.is_empty() || text.len() > LONGEST_FILTER => Err(InvalidQuery::Filter),
+            Some(text) if text.is_empty() || text.len() > LONGEST_FILTER => {
+                Err(InvalidQuery::Filter)
+            }
             text => Ok(text.map(str::to_owned)),
         }
     }
@@ -128,7 +138,10 @@ impl<'a> List<'a> {
 }
 
 fn state(word: &str) -> Result<State, InvalidQuery> {
-    State::ALL.into_iter().find(|state| state.as_str() == word).ok_or(InvalidQuery::State)
+    State::ALL
+        .into_iter()
+        .find(|state| state.as_str() == word)
+        .ok_or(InvalidQuery::State)
 }
 
 #[cfg(test)]
@@ -138,10 +151,15 @@ mod tests {
 
     /// Reads a query without escapes.
     fn of(query: &str) -> Result<Parameters, Refusal> {
-        Parameters::read(query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Ok((name.into(), value.into()))
-        }))
+        Parameters::read(
+            query
+                .split('&')
+                .filter(|pair| !pair.is_empty())
+                .map(|pair| {
+                    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                    Ok((name.into(), value.into()))
+                }),
+        )
     }
 
     fn parse(query: &str) -> Result<Parameters, Refusal> {
@@ -154,12 +172,21 @@ mod tests {
     fn absent_parameter_has_its_default() {
         let parameters = parse("").unwrap();
         let list = List::read(&parameters).unwrap();
-        assert_eq!(list, List { provider: None, listing: Listing::default(), state: None, page_size: 50 });
+        assert_eq!(
+            list,
+            List {
+                provider: None,
+                listing: Listing::default(),
+                state: None,
+                page_size: 50
+            }
+        );
     }
 
     #[test]
     fn every_parameter_is_read() {
-        let query = "provider=bank&owner=a b&client_id=c&user_id=u&account_id=x&grant_type=password&role=r s\
+        let query = "provider=bank&owner=a \
+            b&client_id=c&user_id=u&account_id=x&grant_type=password&role=r s\
                      &state=not_yet_valid&order=-created_at&page_size=200";
         let parameters = parse(query).unwrap();
         let text = |text: &str| Some(text.to_owned());
@@ -171,9 +198,17 @@ mod tests {
             grant_type: text("password"),
             role: text("r s"),
         };
-        let listing = Listing { filters, order: Order::Descending };
+        let listing = Listing {
+            filters,
+            order: Order::Descending,
+        };
         let state = Some(State::NotYetValid);
-        let expected = List { provider: Some("bank"), listing, state, page_size: 200 };
+        let expected = List {
+            provider: Some("bank"),
+            listing,
+            state,
+            page_size: 200,
+        };
         assert_eq!(List::read(&parameters).unwrap(), expected);
     }
 
@@ -216,8 +251,17 @@ mod tests {
             let both = read(same).unwrap();
             assert_eq!(List::read(&both), List::read(&former), "{same}");
         }
-        assert_eq!(List::read(&read("page_size=9").unwrap()).unwrap().page_size, 9);
-        for other in ["owner=bob", "role=r", "order=-created_at", "state=active", "provider=bank"] {
+        assert_eq!(
+            List::read(&read("page_size=9").unwrap()).unwrap().page_size,
+            9
+        );
+        for other in [
+            "owner=bob",
+            "role=r",
+            "order=-created_at",
+            "state=active",
+            "provider=bank",
+        ] {
             assert_eq!(read(other), Err(InvalidQuery::OtherList), "{other}");
         }
         let odd = of("state=odd").unwrap();

@@ -21,7 +21,11 @@ const MIN_PIECE: usize = 8;
 
 /// Returns the request's own id: 1 to 128 visible ASCII characters that reveal no secret of the
 /// request. Any other is replaced: a client, or its proxy, may have put its token there.
-pub(crate) fn request_id(request: &impl RequestIds, operation: Operation, details: &Details) -> String {
+pub(crate) fn request_id(
+    request: &impl RequestIds,
+    operation: Operation,
+    details: &Details,
+) -> String {
     match request.proposed().filter(|id| is_sane(id)) {
         Some(id) if operation.knows_secrets(details) && !reveals_secret(id, request, details) => {
             id.to_owned()
@@ -31,9 +35,18 @@ pub(crate) fn request_id(request: &impl RequestIds, operation: Operation, detail
 }
 
 fn reveals_secret(id: &str, request: &impl RequestIds, details: &Details) -> bool {
-    details.token.as_ref().map(TokenValue::expose).is_some_and(|token| reveals(id, token))
-        || details.hidden_value().is_some_and(|value| reveals(id, value))
-        || request.credentials().iter().any(|secret| reveals(id, secret.expose_secret()))
+    details
+        .token
+        .as_ref()
+        .map(TokenValue::expose)
+        .is_some_and(|token| reveals(id, token))
+        || details
+            .hidden_value()
+            .is_some_and(|value| reveals(id, value))
+        || request
+            .credentials()
+            .iter()
+            .any(|secret| reveals(id, secret.expose_secret()))
 }
 
 /// Returns true if an id holds a secret, or is a piece of it.
@@ -49,10 +62,12 @@ fn is_sane(id: &str) -> bool {
 fn random_id() -> String {
     let mut bytes = [0; 16];
     let _ = getrandom::fill(&mut bytes);
-    bytes.iter().fold(String::with_capacity(32), |mut id, byte| {
-        let _ = write!(id, "{byte:02x}");
-        id
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(32), |mut id, byte| {
+            let _ = write!(id, "{byte:02x}");
+            id
+        })
 }
 
 #[cfg(test)]
@@ -78,16 +93,33 @@ mod tests {
     }
 
     fn of(id: Option<&str>) -> String {
-        request_id(&Sent { id, ..Sent::default() }, Operation::List, &Details::default())
+        request_id(
+            &Sent {
+                id,
+                ..Sent::default()
+            },
+            Operation::List,
+            &Details::default(),
+        )
     }
 
     fn is_taken(id: &str, credentials: &[&str], operation: Operation, details: &Details) -> bool {
-        request_id(&Sent { id: Some(id), credentials }, operation, details) == id
+        request_id(
+            &Sent {
+                id: Some(id),
+                credentials,
+            },
+            operation,
+            details,
+        ) == id
     }
 
     fn with_token() -> Details {
         let token = TokenValue::parse("b_0123456789".to_owned()).ok();
-        Details { token, ..Details::default() }
+        Details {
+            token,
+            ..Details::default()
+        }
     }
 
     #[test]
@@ -101,9 +133,19 @@ mod tests {
     #[test]
     fn any_other_id_is_replaced() {
         let long = "x".repeat(MAX_BYTES + 1);
-        for id in [None, Some(""), Some("a b"), Some("a\tb"), Some("\u{e9}"), Some(&*long)] {
+        for id in [
+            None,
+            Some(""),
+            Some("a b"),
+            Some("a\tb"),
+            Some("\u{e9}"),
+            Some(&*long),
+        ] {
             let id = of(id);
-            assert!(id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+            assert!(
+                id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()),
+                "{id}"
+            );
         }
         assert_ne!(of(None), of(None));
     }
@@ -122,28 +164,60 @@ mod tests {
     #[test]
     fn id_that_reveals_credentials_is_replaced() {
         let credentials = ["b_0123456789", "", "s3cret+%"];
-        for id in ["b_0123456789", "r/b_0123456789/1", "s3cret+%", "edge:s3cret+%", "01234567"] {
-            assert!(!is_taken(id, &credentials, Operation::List, &Details::default()), "{id}");
+        for id in [
+            "b_0123456789",
+            "r/b_0123456789/1",
+            "s3cret+%",
+            "edge:s3cret+%",
+            "01234567",
+        ] {
+            assert!(
+                !is_taken(id, &credentials, Operation::List, &Details::default()),
+                "{id}"
+            );
         }
         for id in ["edge-1", "Basic", "Bearer", "1"] {
-            assert!(is_taken(id, &credentials, Operation::List, &Details::default()), "{id}");
+            assert!(
+                is_taken(id, &credentials, Operation::List, &Details::default()),
+                "{id}"
+            );
         }
     }
 
     #[test]
     fn id_of_an_unread_request_is_replaced() {
         let unread = Details::default();
-        for (operation, taken) in
-            [(Operation::Revoke, false), (Operation::Introspect, false), (Operation::Decide, true)]
-        {
-            assert_eq!(is_taken("req-1", &[], operation, &unread), taken, "{operation:?}");
+        for (operation, taken) in [
+            (Operation::Revoke, false),
+            (Operation::Introspect, false),
+            (Operation::Decide, true),
+        ] {
+            assert_eq!(
+                is_taken("req-1", &[], operation, &unread),
+                taken,
+                "{operation:?}"
+            );
         }
-        let all = Details { selector: Some(("all", None)), ..Details::default() };
+        let all = Details {
+            selector: Some(("all", None)),
+            ..Details::default()
+        };
         assert!(is_taken("req-1", &[], Operation::Purge, &all));
         for operation in [Operation::Issue, Operation::Bind] {
-            assert!(!is_taken("req-1", &[], operation, &with_token()), "{operation:?}");
+            assert!(
+                !is_taken("req-1", &[], operation, &with_token()),
+                "{operation:?}"
+            );
         }
         let token_id = TokenId::parse("the-id".to_owned()).ok();
-        assert!(is_taken("req-1", &[], Operation::Bind, &Details { token_id, ..with_token() }));
+        assert!(is_taken(
+            "req-1",
+            &[],
+            Operation::Bind,
+            &Details {
+                token_id,
+                ..with_token()
+            }
+        ));
     }
 }

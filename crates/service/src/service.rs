@@ -36,13 +36,23 @@ impl Service {
     ) -> io::Result<Self> {
         let (rules, page_tokens) = (Arc::new(rules), PageTokens::new()?);
         let observers = Observers::default();
-        Ok(Self { rules, resolver, clock, page_tokens, fingerprints, observers })
+        Ok(Self {
+            rules,
+            resolver,
+            clock,
+            page_tokens,
+            fingerprints,
+            observers,
+        })
     }
 
     /// Replaces the observers.
     #[must_use]
     pub fn with_observers(self, observers: Vec<Arc<dyn Observer>>) -> Self {
-        Self { observers: Observers::new(observers), ..self }
+        Self {
+            observers: Observers::new(observers),
+            ..self
+        }
     }
 
     /// Returns the access rules in force.
@@ -60,8 +70,15 @@ impl Service {
     /// # Errors
     /// [`InvalidRequest::UnknownProvider`] if there is none, or the caller may not see it: the two
     /// look alike.
-    pub fn known_provider(&self, caller: &Caller, name: &str) -> Result<&ProviderName, InvalidRequest> {
-        let provider = self.resolver.provider(name).filter(|provider| caller.may_ask(provider));
+    pub fn known_provider(
+        &self,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<&ProviderName, InvalidRequest> {
+        let provider = self
+            .resolver
+            .provider(name)
+            .filter(|provider| caller.may_ask(provider));
         provider.ok_or(InvalidRequest::UnknownProvider)
     }
 
@@ -69,8 +86,13 @@ impl Service {
     ///
     /// # Errors
     /// [`RequestFault::NotFound`] if there is none, or the caller may not see it.
-    pub fn visible_provider(&self, caller: &Caller, name: &str) -> Result<&ProviderName, RequestFault> {
-        self.known_provider(caller, name).map_err(|_| RequestFault::NotFound)
+    pub fn visible_provider(
+        &self,
+        caller: &Caller,
+        name: &str,
+    ) -> Result<&ProviderName, RequestFault> {
+        self.known_provider(caller, name)
+            .map_err(|_| RequestFault::NotFound)
     }
 
     /// Returns the fingerprint of a token, as log and audit log have it.
@@ -79,7 +101,12 @@ impl Service {
     }
 
     /// Collects details of a request about a token: its provider, if it belongs to exactly one.
-    pub fn token_details(&self, caller: &Caller, token: &TokenValue, only: Option<&ProviderName>) -> Details {
+    pub fn token_details(
+        &self,
+        caller: &Caller,
+        token: &TokenValue,
+        only: Option<&ProviderName>,
+    ) -> Details {
         self.details_within(token, only, |name| caller.may_ask(name))
     }
 
@@ -96,7 +123,12 @@ impl Service {
             _ => None,
         };
         let (token, is_unrouted) = (Some(token.clone()), providers.is_empty());
-        Details { provider, token, is_unrouted, ..Details::default() }
+        Details {
+            provider,
+            token,
+            is_unrouted,
+            ..Details::default()
+        }
     }
 
     /// Counts a request that passed. An active token has no other event.
@@ -115,11 +147,25 @@ impl Service {
     ) -> Published {
         self.observers.publish(headline, |observe| {
             let details = details();
-            let of_value = || details.hidden_value().map(|value| self.fingerprints.of_text(value));
-            let fingerprint = details.token.as_ref().map(|token| self.fingerprint(token)).or_else(of_value);
+            let of_value = || {
+                details
+                    .hidden_value()
+                    .map(|value| self.fingerprints.of_text(value))
+            };
+            let fingerprint = details
+                .token
+                .as_ref()
+                .map(|token| self.fingerprint(token))
+                .or_else(of_value);
             let request_id = request_id(request, headline.operation, &details);
             let (details, request_id, time) = (&details, request_id.as_str(), self.now());
-            observe(&Event { headline, details, fingerprint, request_id, time });
+            observe(&Event {
+                headline,
+                details,
+                fingerprint,
+                request_id,
+                time,
+            });
         })
     }
 

@@ -1,17 +1,23 @@
 //! Operations as a presentation calls them: without HTTP, before a provider that knows one token.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use introspectd_core::{
-    Expiry, Failure, Health, Introspection, ManualClock, Provider, ProviderName, Scope, ScopeSet, Selection,
-    Status, Timestamp, Token, TokenId, TokenValue,
+    Expiry, Failure, Health, Introspection, ManualClock, Provider, ProviderName, Scope, ScopeSet,
+    Selection, Status, Timestamp, Token, TokenId, TokenValue,
 };
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
 use introspectd_service::operation::{Subject, TokenQuery, bearer_token, decide, introspect};
-use introspectd_service::refusal::{CallerFault, ClientFault, Inactive, InvalidRequest, Missing, Refusal};
+use introspectd_service::refusal::{
+    CallerFault, ClientFault, Inactive, InvalidRequest, Missing, Refusal,
+};
 use introspectd_service::{
     Caller, Callers, Fingerprints, Permission, Policies, Policy, Requirements, Rules, Service,
 };
@@ -41,7 +47,9 @@ impl Provider for Bank {
 }
 
 fn service() -> Service {
-    let clock = Arc::new(ManualClock::at(Timestamp::from_seconds(1_700_000_000).unwrap()));
+    let clock = Arc::new(ManualClock::at(
+        Timestamp::from_seconds(1_700_000_000).unwrap(),
+    ));
     let entry = ProviderEntry {
         name: ProviderName::parse("bank").unwrap(),
         kind: "bank",
@@ -51,10 +59,30 @@ fn service() -> Service {
         timeout: Duration::from_secs(2),
     };
     let ttl = Duration::from_secs(60);
-    let limits = CacheLimits { max_bytes: 1 << 20, ttl, inactive_ttl: ttl, stale_if_error: Duration::ZERO };
-    let resolver = Resolver::new(vec![entry], &Unmatched::Reject, limits, Arc::clone(&clock) as _).unwrap();
-    let rules = Rules { callers: Callers::new([]), policies: Policies::new([]) };
-    Service::new(rules, Arc::new(resolver), clock, Fingerprints::random().unwrap()).unwrap()
+    let limits = CacheLimits {
+        max_bytes: 1 << 20,
+        ttl,
+        inactive_ttl: ttl,
+        stale_if_error: Duration::ZERO,
+    };
+    let resolver = Resolver::new(
+        vec![entry],
+        &Unmatched::Reject,
+        limits,
+        Arc::clone(&clock) as _,
+    )
+    .unwrap();
+    let rules = Rules {
+        callers: Callers::new([]),
+        policies: Policies::new([]),
+    };
+    Service::new(
+        rules,
+        Arc::new(resolver),
+        clock,
+        Fingerprints::random().unwrap(),
+    )
+    .unwrap()
 }
 
 fn caller(permissions: &[Permission], providers: Selection<ProviderName>) -> Caller {
@@ -69,35 +97,59 @@ fn caller(permissions: &[Permission], providers: Selection<ProviderName>) -> Cal
 }
 
 fn query(token: &str) -> TokenQuery {
-    TokenQuery { subject: Subject::Token(TokenValue::parse(token.to_owned()).unwrap()), provider: None }
+    TokenQuery {
+        subject: Subject::Token(TokenValue::parse(token.to_owned()).unwrap()),
+        provider: None,
+    }
 }
 
 fn policy(scope: &str) -> Policy {
-    Policy::new(Requirements { scope: vec![Scope::parse(scope).unwrap()], ..Requirements::default() })
+    Policy::new(Requirements {
+        scope: vec![Scope::parse(scope).unwrap()],
+        ..Requirements::default()
+    })
 }
 
 #[tokio::test]
 async fn introspection_is_active_inactive_or_refused() {
     let (service, caller) = (service(), caller(&[Permission::Introspect], Selection::All));
-    let active = introspect(&service, &caller, query("b_good")).await.unwrap();
+    let active = introspect(&service, &caller, query("b_good"))
+        .await
+        .unwrap();
     let body = active.active().unwrap().body(active.now());
-    assert_eq!(&*body, br#"{"active":true,"scope":"read","sub":"s\"1","provider":"bank"}"#);
-    let inactive = introspect(&service, &caller, query("b_other")).await.unwrap();
+    assert_eq!(
+        &*body,
+        br#"{"active":true,"scope":"read","sub":"s\"1","provider":"bank"}"#
+    );
+    let inactive = introspect(&service, &caller, query("b_other"))
+        .await
+        .unwrap();
     assert!(inactive.active().is_none());
     assert_eq!(inactive.inactive(), Inactive::NotKnown);
-    let refused = introspect(&service, &caller, query("b_slow")).await.err().unwrap();
-    assert_eq!((refused.code(), refused), ("upstream_timeout", Failure::Timeout.into()));
+    let refused = introspect(&service, &caller, query("b_slow"))
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(
+        (refused.code(), refused),
+        ("upstream_timeout", Failure::Timeout.into())
+    );
 }
 
 #[tokio::test]
 async fn introspection_by_id_needs_the_permission_to_look_up_and_a_provider() {
-    let by_id =
-        || TokenQuery { subject: Subject::Id(TokenId::parse("1".to_owned()).unwrap()), provider: None };
+    let by_id = || TokenQuery {
+        subject: Subject::Id(TokenId::parse("1".to_owned()).unwrap()),
+        provider: None,
+    };
     let asks = caller(&[Permission::Introspect], Selection::All);
     let refused = introspect(&service(), &asks, by_id()).await.err().unwrap();
     assert_eq!(refused, CallerFault::AccessDenied.into());
     let looks_up = caller(&[Permission::Lookup], Selection::All);
-    let refused = introspect(&service(), &looks_up, by_id()).await.err().unwrap();
+    let refused = introspect(&service(), &looks_up, by_id())
+        .await
+        .err()
+        .unwrap();
     assert_eq!(refused, InvalidRequest::ProviderNeeded.into());
 }
 
@@ -106,11 +158,16 @@ async fn provider_of_others_is_as_unknown_as_one_that_does_not_exist() {
     let service = service();
     let confined = caller(&[Permission::Introspect], Selection::Only([].into()));
     for name in ["bank", "nowhere"] {
-        let query = TokenQuery { provider: Some(name.to_owned()), ..query("b_good") };
+        let query = TokenQuery {
+            provider: Some(name.to_owned()),
+            ..query("b_good")
+        };
         let refused = introspect(&service, &confined, query).await.err().unwrap();
         assert_eq!(refused, InvalidRequest::UnknownProvider.into(), "{name}");
     }
-    let unnamed = introspect(&service, &confined, query("b_good")).await.unwrap();
+    let unnamed = introspect(&service, &confined, query("b_good"))
+        .await
+        .unwrap();
     assert!(unnamed.active().is_none());
 }
 
@@ -118,13 +175,25 @@ async fn provider_of_others_is_as_unknown_as_one_that_does_not_exist() {
 async fn decision_shares_the_claims_or_names_what_is_missing() {
     let (service, caller) = (service(), caller(&[Permission::Introspect], Selection::All));
     let token = || bearer_token("b_good").unwrap();
-    let allowed = decide(&service, &caller, &policy("read"), token()).await.ok().unwrap();
+    let allowed = decide(&service, &caller, &policy("read"), token())
+        .await
+        .ok()
+        .unwrap();
     let claims = allowed.answer.claims();
     assert_eq!((&*claims.sub(), &*claims.scope()), ("s\"1", "read"));
     assert_eq!(&*allowed.answer.share(&claims.provider()), b"bank");
-    let refused = decide(&service, &caller, &policy("write"), token()).await.err().unwrap();
-    let missing = Missing { scope: true, ..Missing::default() };
-    let expected = ClientFault::InsufficientScope { scope: "write".into(), missing };
+    let refused = decide(&service, &caller, &policy("write"), token())
+        .await
+        .err()
+        .unwrap();
+    let missing = Missing {
+        scope: true,
+        ..Missing::default()
+    };
+    let expected = ClientFault::InsufficientScope {
+        scope: "write".into(),
+        missing,
+    };
     assert_eq!(refused, Refusal::Client(expected));
 }
 

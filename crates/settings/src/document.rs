@@ -12,12 +12,21 @@ use crate::Problem;
 /// The first problem that keeps the text from being TOML. The invalid line is not quoted: it may
 /// hold a secret.
 pub(crate) fn parse(text: &str, name: &str) -> Result<Map<String, Value>, Problem> {
-    let ends = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at);
-    let lines = Lines { ends: ends.collect(), name };
+    let ends = text
+        .bytes()
+        .enumerate()
+        .filter(|(_, byte)| *byte == b'\n')
+        .map(|(at, _)| at);
+    let lines = Lines {
+        ends: ends.collect(),
+        name,
+    };
     match DeTable::parse(text) {
         Ok(table) => lines.table(table.into_inner()),
         Err(error) => Err(Problem {
-            origin: error.span().map_or_else(|| name.to_owned(), |span| lines.origin(span.start)),
+            origin: error
+                .span()
+                .map_or_else(|| name.to_owned(), |span| lines.origin(span.start)),
             key: String::new(),
             what: format!("is not valid TOML: {}", error.message().replace('\n', ", ")),
             remedy: "Correct the line; config/default.toml shows every key.".to_owned(),
@@ -34,17 +43,21 @@ struct Lines<'a> {
 impl Lines<'_> {
     fn table(&self, table: DeTable<'_>) -> Result<Map<String, Value>, Problem> {
         let entries = table.into_iter();
-        entries.map(|(key, value)| Ok((key.into_inner().into_owned(), self.value(value)?))).collect()
+        entries
+            .map(|(key, value)| Ok((key.into_inner().into_owned(), self.value(value)?)))
+            .collect()
     }
 
     fn value(&self, value: Spanned<DeValue<'_>>) -> Result<Value, Problem> {
         let origin = self.origin(value.span().start);
         Ok(match value.into_inner() {
             DeValue::String(text) => Value::new(Some(&origin), text.into_owned()),
-            DeValue::Integer(number) => match i64::from_str_radix(number.as_str(), number.radix()) {
-                Ok(number) => Value::new(Some(&origin), number),
-                Err(_) => return Err(too_large(origin)),
-            },
+            DeValue::Integer(number) => {
+                match i64::from_str_radix(number.as_str(), number.radix()) {
+                    Ok(number) => Value::new(Some(&origin), number),
+                    Err(_) => return Err(too_large(origin)),
+                }
+            }
             DeValue::Float(number) => match number.as_str().parse::<f64>() {
                 Ok(number) => Value::new(Some(&origin), number),
                 Err(_) => return Err(too_large(origin)),

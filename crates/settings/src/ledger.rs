@@ -32,7 +32,11 @@ pub struct Problems(pub Vec<Problem>);
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.len();
-        writeln!(f, "the configuration has {count} problem{}:", if count == 1 { "" } else { "s" })?;
+        writeln!(
+            f,
+            "the configuration has {count} problem{}:",
+            if count == 1 { "" } else { "s" }
+        )?;
         for problem in &self.0 {
             writeln!(f, "  {problem}")?;
         }
@@ -89,6 +93,10 @@ impl Ledger {
     /// All problems, if there are any.
     pub fn close(self) -> Result<Vec<Setting>, Problems> {
         let notes = self.0.take();
-        if notes.problems.is_empty() { Ok(notes.settings) } else { Err(Problems(notes.problems)) }
+        if notes.problems.is_empty() {
+            Ok(notes.settings)
+        } else {
+            Err(Problems(notes.problems))
+        }
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! A [`Section`] is one table. The owner of a part of the configuration reads typed values from its
 //! section; a value that is missing, of the wrong type or out of bounds is recorded in the
-//! [`Ledger`] with its file, line, key and remedy, and reading goes on. A key that no owner read is a
-//! problem too, reported with the nearest known key. Values read, defaults included, are recorded
+//! [`Ledger`] with its file, line, key and remedy, and reading goes on. A key that no owner read is
+//! a problem too, reported with the nearest known key. Values read, defaults included, are recorded
 //! as well: `introspectd check` prints them, with secrets masked.
 
 #![warn(missing_docs)]

@@ -17,7 +17,11 @@ pub fn load(file: &Path, environment: &Environment) -> Result<Section, Problems>
 ///
 /// # Errors
 /// Those of [`load`].
-pub fn load_named(file: &Path, environment: &Environment, named: &[&str]) -> Result<Section, Problems> {
+pub fn load_named(
+    file: &Path,
+    environment: &Environment,
+    named: &[&str],
+) -> Result<Section, Problems> {
     let name = file.display().to_string();
     match introspectd_files::read_text(file, MAX_FILE, START) {
         Ok(text) => parse_named(&text, &name, environment, named),
@@ -44,5 +48,10 @@ pub fn parse_named(
     let mut tree = document::parse(text, origin).map_err(|problem| Problems(vec![problem]))?;
     let ledger = Ledger::default();
     overlay::apply(&mut tree, environment, named, &ledger);
-    Ok(Section::root(tree, origin.to_owned(), environment.clone(), ledger))
+    Ok(Section::root(
+        tree,
+        origin.to_owned(),
+        environment.clone(),
+        ledger,
+    ))
 }

@@ -17,13 +17,21 @@ pub(crate) fn apply(
     ledger: &Ledger,
 ) {
     let prefix_of = |variable: &str| variable.get(..PREFIX.len()).map(str::to_ascii_uppercase);
-    let is_ours = |(variable, _): &(&String, &String)| prefix_of(variable).as_deref() == Some(PREFIX);
+    let is_ours =
+        |(variable, _): &(&String, &String)| prefix_of(variable).as_deref() == Some(PREFIX);
     let mut variables: Vec<_> = environment.iter().filter(is_ours).collect();
     // Sorted, so that the same problems are found each time.
     variables.sort();
     for (variable, value) in variables {
-        let names: Vec<_> = variable.get(PREFIX.len()..).unwrap_or_default().split("__").collect();
-        let variable = Variable { name: variable, value };
+        let names: Vec<_> = variable
+            .get(PREFIX.len()..)
+            .unwrap_or_default()
+            .split("__")
+            .collect();
+        let variable = Variable {
+            name: variable,
+            value,
+        };
         if let Err(problem) = variable.set(tree, &names, &mut Vec::new(), named) {
             ledger.problem(problem);
         }
@@ -44,17 +52,24 @@ impl Variable<'_> {
         path: &mut Vec<String>,
         named: &[&str],
     ) -> Result<(), Problem> {
-        let Some((name, below)) = names.split_first() else { return Ok(()) };
+        let Some((name, below)) = names.split_first() else {
+            return Ok(());
+        };
         let is_section = matches!(path.as_slice(), [holder] if named.contains(&holder.as_str()));
         let key = self.key(table, name, path, is_section)?;
         path.push(key.clone());
         if below.is_empty() {
             let value = Value::new(Some(&origin_of(self.name)), self.value);
             let replaced = table.insert(key, value);
-            let before = replaced.as_ref().and_then(Value::origin).filter(|origin| is_environment(origin));
+            let before = replaced
+                .as_ref()
+                .and_then(Value::origin)
+                .filter(|origin| is_environment(origin));
             return before.map_or(Ok(()), |before| Err(self.set_twice(path, before)));
         }
-        let child = table.entry(key).or_insert_with(|| Value::new(None, ValueKind::Table(Map::new())));
+        let child = table
+            .entry(key)
+            .or_insert_with(|| Value::new(None, ValueKind::Table(Map::new())));
         if !matches!(child.kind, ValueKind::Table(_)) {
             // The reader of the key refuses the table, and names this variable.
             *child = Value::new(Some(&origin_of(self.name)), ValueKind::Table(Map::new()));
@@ -86,9 +101,14 @@ impl Variable<'_> {
             )),
             (None, _) if is_section => {
                 let known: Vec<_> = known.iter().map(|key| format!("`{key}`")).collect();
-                let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+                let known = if known.is_empty() {
+                    "none".to_owned()
+                } else {
+                    known.join(", ")
+                };
                 let remedy = format!(
-                    "Add the section to the file, or correct the variable's name. In the file: {known}."
+                    "Add the section to the file, or correct the variable's name. In the file: \
+                        {known}."
                 );
                 Err(self.problem(
                     path,
@@ -111,7 +131,17 @@ impl Variable<'_> {
     }
 
     fn problem(&self, path: &[String], name: &str, what: String, remedy: String) -> Problem {
-        let key = path.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join(".");
-        Problem { origin: origin_of(self.name), key: key.to_ascii_lowercase(), what, remedy }
+        let key = path
+            .iter()
+            .map(String::as_str)
+            .chain([name])
+            .collect::<Vec<_>>()
+            .join(".");
+        Problem {
+            origin: origin_of(self.name),
+            key: key.to_ascii_lowercase(),
+            what,
+            remedy,
+        }
     }
 }

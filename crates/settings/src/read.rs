@@ -77,14 +77,22 @@ impl Section {
 
     /// Reads a boolean.
     pub fn flag(&mut self, key: &str, default: bool) -> bool {
-        let Some((origin, kind)) = self.value_or_default(key, default) else { return default };
+        let Some((origin, kind)) = self.value_or_default(key, default) else {
+            return default;
+        };
         let flag = match kind {
             ValueKind::Boolean(flag) => Some(flag),
             ValueKind::String(ref text) if is_environment(&origin) => text.parse().ok(),
             _ => None,
         };
         if flag.is_none() {
-            self.wrong_type(&origin, key, &kind, "true or false", "Write true or false, without quotes.");
+            self.wrong_type(
+                &origin,
+                key,
+                &kind,
+                "true or false",
+                "Write true or false, without quotes.",
+            );
         }
         self.accept(key, &origin, flag).unwrap_or(default)
     }
@@ -110,18 +118,33 @@ impl Section {
         if number.is_none() {
             let bounds = format!("from {} to {}", bounds.start(), bounds.end());
             let remedy = match value.kind {
-                ValueKind::String(_) if !is_environment(&origin) => "Write it without quotes.".to_owned(),
+                ValueKind::String(_) if !is_environment(&origin) => {
+                    "Write it without quotes.".to_owned()
+                }
                 _ => format!("Choose a number {bounds}."),
             };
-            self.wrong_type(&origin, key, &value.kind, &format!("a whole number {bounds}"), &remedy);
+            self.wrong_type(
+                &origin,
+                key,
+                &value.kind,
+                &format!("a whole number {bounds}"),
+                &remedy,
+            );
         }
         self.accept(key, &origin, number)
     }
 
     /// Reads a duration such as `"1500ms"` within `bounds`.
-    pub fn duration(&mut self, key: &str, default: Duration, bounds: RangeInclusive<Duration>) -> Duration {
+    pub fn duration(
+        &mut self,
+        key: &str,
+        default: Duration,
+        bounds: RangeInclusive<Duration>,
+    ) -> Duration {
         let shown = |duration: Duration| format!("\"{}\"", humantime::format_duration(duration));
-        let Some((origin, kind)) = self.value_or_default(key, shown(default)) else { return default };
+        let Some((origin, kind)) = self.value_or_default(key, shown(default)) else {
+            return default;
+        };
         let duration = match &kind {
             ValueKind::String(text) => humantime::parse_duration(text).ok(),
             _ => None,
@@ -132,7 +155,11 @@ impl Section {
             return default;
         };
         if !bounds.contains(&duration) {
-            let remedy = format!("Choose from {} to {}.", shown(*bounds.start()), shown(*bounds.end()));
+            let remedy = format!(
+                "Choose from {} to {}.",
+                shown(*bounds.start()),
+                shown(*bounds.end())
+            );
             self.problem_at(&origin, key, "is out of bounds", remedy);
             return default;
         }
@@ -178,7 +205,13 @@ impl Section {
             ValueKind::Array(items) => self.texts_of(key, &items),
             ValueKind::String(text) if is_environment(&origin) => Some(split_list(&text).collect()),
             other => {
-                self.wrong_type(&origin, key, &other, "a list of strings", "Write [\"…\", \"…\"].");
+                self.wrong_type(
+                    &origin,
+                    key,
+                    &other,
+                    "a list of strings",
+                    "Write [\"…\", \"…\"].",
+                );
                 None
             }
         };
@@ -193,7 +226,13 @@ impl Section {
         for (index, item) in items.iter().enumerate() {
             let ValueKind::String(text) = &item.kind else {
                 let key = format!("{key}[{index}]");
-                self.wrong_type(&self.origin_of(item), &key, &item.kind, "a string", "Put it in quotes.");
+                self.wrong_type(
+                    &self.origin_of(item),
+                    &key,
+                    &item.kind,
+                    "a string",
+                    "Put it in quotes.",
+                );
                 return None;
             };
             texts.push(text.clone());
@@ -202,7 +241,11 @@ impl Section {
     }
 
     /// Returns the value's origin and kind; if absent, records `default` as the effective value.
-    fn value_or_default(&mut self, key: &str, default: impl Display) -> Option<(String, ValueKind)> {
+    fn value_or_default(
+        &mut self,
+        key: &str,
+        default: impl Display,
+    ) -> Option<(String, ValueKind)> {
         let value = self.take(key);
         if value.is_none() {
             self.in_force(key, default.to_string(), None);

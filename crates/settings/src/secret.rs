@@ -64,7 +64,8 @@ impl Section {
 
     /// Reads a required secret.
     pub fn required_secret(&mut self, key: &str) -> Option<SecretString> {
-        self.required_renewable_secret(key).map(|secret| secret.value)
+        self.required_renewable_secret(key)
+            .map(|secret| secret.value)
     }
 
     /// Reads a required secret, with the file that it comes from.
@@ -82,9 +83,13 @@ impl Section {
         let mut source = self.source(key, CALLER_FORMS)?;
         let secret = if source.has("sha256") {
             let remedy = "Write the 64 hexadecimal digits that `introspectd hash-secret` prints.";
-            source.parsed("sha256", remedy, parse_sha256).map(CallerSecret::Sha256)
+            source
+                .parsed("sha256", remedy, parse_sha256)
+                .map(CallerSecret::Sha256)
         } else {
-            source.plain(CALLER_FORMS).map(|secret| CallerSecret::Plain(secret.value))
+            source
+                .plain(CALLER_FORMS)
+                .map(|secret| CallerSecret::Plain(secret.value))
         };
         source.finish();
         secret
@@ -100,12 +105,20 @@ impl Section {
     }
 
     fn plain(&mut self, forms: &str) -> Option<Secret> {
-        let given = ["env", "file", "literal"].into_iter().filter(|form| self.has(form)).collect::<Vec<_>>();
+        let given = ["env", "file", "literal"]
+            .into_iter()
+            .filter(|form| self.has(form))
+            .collect::<Vec<_>>();
         let [form] = given.as_slice() else {
             for form in ["env", "file", "literal"] {
                 self.take(form);
             }
-            self.problem_at(&self.latest_origin(), "", "a secret needs exactly one source", forms);
+            self.problem_at(
+                &self.latest_origin(),
+                "",
+                "a secret needs exactly one source",
+                forms,
+            );
             return None;
         };
         let text = match *form {
@@ -117,7 +130,10 @@ impl Section {
         if secret.is_empty() {
             let what = match *form {
                 "env" => {
-                    format!("the environment variable {} is empty", self.text("env").unwrap_or_default())
+                    format!(
+                        "the environment variable {} is empty",
+                        self.text("env").unwrap_or_default()
+                    )
                 }
                 _ => "the secret is empty".to_owned(),
             };
@@ -125,7 +141,10 @@ impl Section {
             return None;
         }
         let file = self.table_text("file").map(PathBuf::from);
-        Some(Secret { value: secret.into(), file })
+        Some(Secret {
+            value: secret.into(),
+            file,
+        })
     }
 
     /// Reads without [`Section::text`], which records the value.
@@ -141,7 +160,11 @@ impl Section {
         let value = self.environment.get(&name).cloned();
         if value.is_none() {
             let what = format!("the environment variable {name} is not set");
-            self.problem("env", what, format!("Set {name} for this process, or name another source."));
+            self.problem(
+                "env",
+                what,
+                format!("Set {name} for this process, or name another source."),
+            );
         }
         value
     }
@@ -180,12 +203,19 @@ impl Section {
 
 fn parse_sha256(hex: &str) -> Result<[u8; 32], &'static str> {
     let mut digest = [0; 32];
-    let (pairs, rest) = hex.trim_end_matches(['\r', '\n']).as_bytes().as_chunks::<2>();
+    let (pairs, rest) = hex
+        .trim_end_matches(['\r', '\n'])
+        .as_bytes()
+        .as_chunks::<2>();
     if pairs.len() != digest.len() || !rest.is_empty() {
         return Err("a SHA-256 has 64 hexadecimal digits");
     }
     for (byte, [high, low]) in digest.iter_mut().zip(pairs) {
-        let digit = |c: &u8| char::from(*c).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+        let digit = |c: &u8| {
+            char::from(*c)
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        };
         let (Some(high), Some(low)) = (digit(high), digit(low)) else {
             return Err("a SHA-256 has only the digits 0-9 and a-f");
         };

@@ -37,7 +37,14 @@ impl Section {
     ) -> Self {
         let table = table.into_iter().collect();
         let environment = Rc::new(environment);
-        Self { path: String::new(), origin, table, asked: Vec::new(), environment, ledger }
+        Self {
+            path: String::new(),
+            origin,
+            table,
+            asked: Vec::new(),
+            environment,
+            ledger,
+        }
     }
 
     /// Returns the record of problems and effective values.
@@ -78,8 +85,17 @@ impl Section {
                     let table = table.into_iter().collect();
                     let environment = Rc::clone(&self.environment);
                     let ledger = self.ledger.clone();
-                    sections
-                        .push((name, Self { path, origin, table, asked: Vec::new(), environment, ledger }));
+                    sections.push((
+                        name,
+                        Self {
+                            path,
+                            origin,
+                            table,
+                            asked: Vec::new(),
+                            environment,
+                            ledger,
+                        },
+                    ));
                 }
                 _ => self.ledger.problem(Problem {
                     origin,
@@ -95,13 +111,15 @@ impl Section {
     /// Reads a list under `key` of short and long forms. One string counts as a list of one; in the
     /// environment, commas separate entries.
     pub fn entries(&mut self, key: &str) -> Vec<Entry> {
-        let Some(value) = self.take(key) else { return Vec::new() };
+        let Some(value) = self.take(key) else {
+            return Vec::new();
+        };
         let origin = self.origin_of(&value);
         let values = match value.kind {
             ValueKind::Array(values) => values,
-            ValueKind::String(text) if is_environment(&origin) => {
-                split_list(&text).map(|item| Value::new(Some(&origin), item)).collect()
-            }
+            ValueKind::String(text) if is_environment(&origin) => split_list(&text)
+                .map(|item| Value::new(Some(&origin), item))
+                .collect(),
             _ => vec![value],
         };
         let mut entries = Vec::new();
@@ -117,7 +135,12 @@ impl Section {
                     let below = self.below(&place, origin, table.into_iter().collect());
                     entries.push(Entry::Section(below));
                 }
-                _ => self.problem_at(&origin, &place, "expected a string or a table", "Put it in quotes."),
+                _ => self.problem_at(
+                    &origin,
+                    &place,
+                    "expected a string or a table",
+                    "Put it in quotes.",
+                ),
             }
         }
         entries
@@ -132,12 +155,19 @@ impl Section {
     }
 
     /// Records a problem with the list under `key`, at the line of `item`.
-    pub fn item_problem(&self, key: &str, item: &str, what: impl Into<String>, remedy: impl Into<String>) {
+    pub fn item_problem(
+        &self,
+        key: &str,
+        item: &str,
+        what: impl Into<String>,
+        remedy: impl Into<String>,
+    ) {
         let items = match self.table.get(key).map(|value| &value.kind) {
             Some(ValueKind::Array(items)) => items.as_slice(),
             _ => &[],
         };
-        let is_meant = |value: &&Value| matches!(&value.kind, ValueKind::String(text) if text == item);
+        let is_meant =
+            |value: &&Value| matches!(&value.kind, ValueKind::String(text) if text == item);
         match items.iter().find(is_meant) {
             Some(value) => self.problem_at(&self.origin_of(value), key, what, remedy),
             None => self.problem(key, what, remedy),
@@ -148,7 +178,9 @@ impl Section {
     /// environment.
     pub(crate) fn latest_origin(&self) -> String {
         let mut origins = self.table.values().map(|value| self.origin_of(value));
-        origins.find(|origin| is_environment(origin)).unwrap_or_else(|| self.origin.clone())
+        origins
+            .find(|origin| is_environment(origin))
+            .unwrap_or_else(|| self.origin.clone())
     }
 
     /// Records a default, as TOML, as the effective value.
@@ -174,7 +206,11 @@ impl Section {
     /// Records the effective value of `key`; `origin` is `None` for a default.
     pub(crate) fn in_force(&self, key: &str, value: String, origin: Option<&str>) {
         let origin = origin.unwrap_or("default").to_owned();
-        self.ledger.setting(Setting { key: self.key(key), value, origin });
+        self.ledger.setting(Setting {
+            key: self.key(key),
+            value,
+            origin,
+        });
     }
 
     /// Records every unknown key as a problem. To be called once all known keys were read.
@@ -197,7 +233,9 @@ impl Section {
     }
 
     pub(crate) fn origin_of(&self, value: &Value) -> String {
-        value.origin().map_or_else(|| self.origin.clone(), str::to_owned)
+        value
+            .origin()
+            .map_or_else(|| self.origin.clone(), str::to_owned)
     }
 
     fn table_of(&self, key: &str, value: Value) -> Option<(String, BTreeMap<String, Value>)> {
@@ -206,7 +244,12 @@ impl Section {
             ValueKind::Table(table) => Some((origin, table.into_iter().collect())),
             _ => {
                 let place = self.key(key);
-                self.problem_at(&origin, key, "expected a table", format!("Write [{place}]."));
+                self.problem_at(
+                    &origin,
+                    key,
+                    "expected a table",
+                    format!("Write [{place}]."),
+                );
                 None
             }
         }
@@ -247,7 +290,9 @@ fn find<'a>(table: &'a BTreeMap<String, Value>, path: &str) -> Option<&'a Value>
 fn find_by<'a>(get: &dyn Fn(&str) -> Option<&'a Value>, path: &str) -> Option<&'a Value> {
     let keys = path.match_indices('.').map(|(at, _)| path.split_at(at));
     let below = keys.filter_map(|(key, below)| {
-        let ValueKind::Table(table) = &item_of(get, key)?.kind else { return None };
+        let ValueKind::Table(table) = &item_of(get, key)?.kind else {
+            return None;
+        };
         find_by(&|key| table.get(key), below.trim_start_matches('.'))
     });
     item_of(get, path).or_else(|| { below }.next())
@@ -268,9 +313,14 @@ fn item_of<'a>(get: &dyn Fn(&str) -> Option<&'a Value>, key: &str) -> Option<&'a
 /// Finds the known word that a misspelt one resembles most.
 pub fn resembling<'a>(word: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let likeness = |candidate: &&str| strsim::jaro_winkler(word, candidate);
-    known.max_by(|a, b| likeness(a).total_cmp(&likeness(b))).filter(|best| likeness(best) > 0.75)
+    known
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))
+        .filter(|best| likeness(best) > 0.75)
 }
 
 pub(crate) fn split_list(text: &str) -> impl Iterator<Item = String> {
-    text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned)
+    text.split(',')
+        .map(str::trim)
+        .filter(|item| !item.is_empty())
+        .map(str::to_owned)
 }

@@ -5,20 +5,28 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use introspectd_settings::{CallerSecret, Entry, Environment, Problem, Section, load_named, parse_named};
+use introspectd_settings::{
+    CallerSecret, Entry, Environment, Problem, Section, load_named, parse_named,
+};
 use secrecy::ExposeSecret;
 
 fn section(toml: &str, environment: &[(&str, &str)]) -> Section {
     let file = tempfile::Builder::new().suffix(".toml").tempfile().unwrap();
     std::fs::write(file.path(), toml).unwrap();
-    let environment: Environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    let environment: Environment = environment
+        .iter()
+        .map(|(k, v)| (k.to_string(), v.to_string()))
+        .collect();
     load_named(file.path(), &environment, &["callers", "providers"]).unwrap()
 }
 
 fn problems(section: Section) -> Vec<Problem> {
     let ledger = section.ledger().clone();
     section.finish();
-    ledger.close().map(|_| Vec::new()).unwrap_or_else(|problems| problems.0)
+    ledger
+        .close()
+        .map(|_| Vec::new())
+        .unwrap_or_else(|problems| problems.0)
 }
 
 const LONG: Duration = Duration::from_secs(3600);
@@ -28,19 +36,32 @@ fn all_problems_are_reported_with_file_key_and_remedy() {
     let mut root = section("[cache]\nttl = 30\nmax_byte = \"1MiB\"\ncolour = 1\n", &[]);
     let mut cache = root.section("cache");
     cache.duration("ttl", LONG, Duration::ZERO..=LONG);
-    cache.size("max_bytes", ByteSize::mib(1), ByteSize::kib(1)..=ByteSize::gib(1));
+    cache.size(
+        "max_bytes",
+        ByteSize::mib(1),
+        ByteSize::kib(1)..=ByteSize::gib(1),
+    );
     cache.finish();
     let problems = problems(root);
-    let reported: Vec<_> = problems.iter().map(|p| (p.key.as_str(), p.remedy.as_str())).collect();
+    let reported: Vec<_> = problems
+        .iter()
+        .map(|p| (p.key.as_str(), p.remedy.as_str()))
+        .collect();
     assert_eq!(
         reported,
         [
-            ("cache.ttl", "Write a number with its unit in quotes: \"1500ms\", \"2s\", \"5m\"."),
+            (
+                "cache.ttl",
+                "Write a number with its unit in quotes: \"1500ms\", \"2s\", \"5m\"."
+            ),
             ("cache.colour", "Remove it. Known keys: max_bytes, ttl."),
             ("cache.max_byte", "Did you mean `max_bytes`?"),
         ]
     );
-    let lines: Vec<_> = problems.iter().map(|it| it.origin.rsplit_once(".toml:").unwrap().1).collect();
+    let lines: Vec<_> = problems
+        .iter()
+        .map(|it| it.origin.rsplit_once(".toml:").unwrap().1)
+        .collect();
     assert_eq!(lines, ["2", "4", "3"]);
 }
 
@@ -48,19 +69,34 @@ fn all_problems_are_reported_with_file_key_and_remedy() {
 fn environment_overrides_the_file_and_is_named_as_origin() {
     let mut root = section(
         "[cache]\nttl = \"60s\"\n",
-        &[("INTROSPECTD__CACHE__TTL", "30s"), ("INTROSPECTD__LISTEN__API", "127.0.0.1:0, unix:/tmp/x")],
+        &[
+            ("INTROSPECTD__CACHE__TTL", "30s"),
+            ("INTROSPECTD__LISTEN__API", "127.0.0.1:0, unix:/tmp/x"),
+        ],
     );
     let mut cache = root.section("cache");
-    assert_eq!(cache.duration("ttl", LONG, Duration::ZERO..=LONG), Duration::from_secs(30));
+    assert_eq!(
+        cache.duration("ttl", LONG, Duration::ZERO..=LONG),
+        Duration::from_secs(30)
+    );
     assert_eq!(root.section("listen").entries("api").len(), 2);
     let settings = cache.ledger().clone().close().unwrap();
-    assert_eq!(settings[0].origin, "the environment variable INTROSPECTD__CACHE__TTL");
+    assert_eq!(
+        settings[0].origin,
+        "the environment variable INTROSPECTD__CACHE__TTL"
+    );
 }
 
 #[test]
 fn environment_sets_booleans_and_numbers() {
-    let mut root =
-        section("", &[("INTROSPECTD__A", "true"), ("INTROSPECTD__B", "7"), ("INTROSPECTD__C", "x")]);
+    let mut root = section(
+        "",
+        &[
+            ("INTROSPECTD__A", "true"),
+            ("INTROSPECTD__B", "7"),
+            ("INTROSPECTD__C", "x"),
+        ],
+    );
     assert!(root.flag("a", false));
     assert_eq!(root.number("b", 1, 1..=10), 7);
     assert_eq!(root.number("c", 1, 1..=10), 1);
@@ -70,7 +106,11 @@ fn environment_sets_booleans_and_numbers() {
 #[test]
 fn section_names_keep_their_case() {
     let mut root = section("[providers.Bank]\nx = 1\n", &[]);
-    let names: Vec<_> = root.sections("providers").into_iter().map(|(name, _)| name).collect();
+    let names: Vec<_> = root
+        .sections("providers")
+        .into_iter()
+        .map(|(name, _)| name)
+        .collect();
     assert_eq!(names, ["Bank"]);
 }
 
@@ -92,7 +132,8 @@ fn secrets_have_three_sources_and_are_masked() {
 
 #[test]
 fn missing_or_invalid_secrets_are_reported() {
-    let toml = "a = { env = \"NO\" }\nb = { file = \"/no/such\" }\nc = \"plain\"\nd = { literal = \"\" }\n\
+    let toml = "a = { env = \"NO\" }\nb = { file = \"/no/such\" }\nc = \"plain\"\nd = { literal = \
+        \"\" }\n\
                 e = { env = \"A\", file = \"x\" }\nf = { sha256 = \"abc\" }\n";
     let mut root = section(toml, &[("A", "x")]);
     for key in ["a", "b", "c", "d", "e"] {
@@ -109,13 +150,18 @@ fn missing_or_invalid_secrets_are_reported() {
 fn caller_secret_can_be_given_as_a_hash() {
     let hex = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     let mut root = section(&format!("a = {{ sha256 = \"{hex}\" }}\n"), &[]);
-    let Some(CallerSecret::Sha256(digest)) = root.caller_secret("a") else { panic!("no digest") };
+    let Some(CallerSecret::Sha256(digest)) = root.caller_secret("a") else {
+        panic!("no digest")
+    };
     assert_eq!(digest[..2], [0x9f, 0x86]);
 }
 
 /// Problems as an operator sees them, in a file called `app.toml`.
 fn printed(toml: &str, environment: &[(&str, &str)], read: impl FnOnce(&mut Section)) -> String {
-    let environment: Environment = environment.iter().map(|(k, v)| (k.to_string(), v.to_string())).collect();
+    let environment: Environment = environment
+        .iter()
+        .map(|(k, v)| (k.to_string(), v.to_string()))
+        .collect();
     let mut root = match parse_named(toml, "app.toml", &environment, &["providers"]) {
         Ok(root) => root,
         Err(problems) => return problems.to_string(),
@@ -123,7 +169,10 @@ fn printed(toml: &str, environment: &[(&str, &str)], read: impl FnOnce(&mut Sect
     read(&mut root);
     let ledger = root.ledger().clone();
     root.finish();
-    ledger.close().map(|_| String::new()).unwrap_or_else(|problems| problems.to_string())
+    ledger
+        .close()
+        .map(|_| String::new())
+        .unwrap_or_else(|problems| problems.to_string())
 }
 
 #[test]
@@ -160,7 +209,8 @@ fn value_of_the_wrong_type_or_out_of_bounds_names_its_line() {
 
 #[test]
 fn unknown_key_or_table_names_its_line() {
-    let toml = "colour = 1\n[cache]\nttl = \"1s\"\nttll = \"1s\"\n\n[chache]\nttl = \"1s\"\n[a.b]\n";
+    let toml =
+        "colour = 1\n[cache]\nttl = \"1s\"\nttll = \"1s\"\n\n[chache]\nttl = \"1s\"\n[a.b]\n";
     let printed = printed(toml, &[], |root| {
         let mut cache = root.section("cache");
         cache.text("ttl");
@@ -194,7 +244,8 @@ fn secret_that_cannot_be_read_names_the_line_of_its_source() {
     let forms = "Write { env = \"NAME\" }, { file = \"PATH\" } or { literal = \"…\" }.";
     let expected = format!(
         "the configuration has 3 problems:
-  app.toml:3: providers.bank.secret.file: the file /no/such cannot be read: No such file or directory (os error 2)
+  app.toml:3: providers.bank.secret.file: the file /no/such cannot be read: No such file or \
+  directory (os error 2)
     Name a readable file; a relative path counts from the working directory.
   app.toml:5: providers.bank.other.env: the environment variable NO is not set
     Set NO for this process, or name another source.
@@ -208,10 +259,13 @@ fn secret_that_cannot_be_read_names_the_line_of_its_source() {
 #[test]
 fn problem_in_a_list_names_the_line_of_its_item() {
     let toml = "[[listen]]\naddress = \"a\"\n\n[[listen]]\naddress = 5\n\
-                [roles]\nall = [\n  \"a\",\n  7,\n]\nany = [\n  \"x\",\n  \"y\",\n]\nmixed = [\"a\",\n3]\n";
+                [roles]\nall = [\n  \"a\",\n  7,\n]\nany = [\n  \"x\",\n  \"y\",\n]\nmixed = \
+                [\"a\",\n3]\n";
     let printed = printed(toml, &[], |root| {
         for entry in root.entries("listen") {
-            let Entry::Section(mut entry) = entry else { panic!("a table") };
+            let Entry::Section(mut entry) = entry else {
+                panic!("a table")
+            };
             entry.text("address");
         }
         root.problem("listen[1].address", "is taken", "Choose another.");
@@ -250,9 +304,18 @@ fn effective_value_names_its_line() {
 #[test]
 fn invalid_toml_is_reported_with_its_line() {
     for (toml, what) in [
-        ("a = 1\n[cache\n", "app.toml:2: is not valid TOML: unclosed table, expected `]`"),
-        ("a = 1\n\na = 2\n", "app.toml:3: is not valid TOML: duplicate key"),
-        ("a = 1\nb = 99999999999999999999\n", "app.toml:2: is a number out of range"),
+        (
+            "a = 1\n[cache\n",
+            "app.toml:2: is not valid TOML: unclosed table, expected `]`",
+        ),
+        (
+            "a = 1\n\na = 2\n",
+            "app.toml:3: is not valid TOML: duplicate key",
+        ),
+        (
+            "a = 1\nb = 99999999999999999999\n",
+            "app.toml:2: is a number out of range",
+        ),
     ] {
         let reported = printed(toml, &[], |_| ());
         assert!(reported.contains(what), "{reported}");
@@ -261,7 +324,12 @@ fn invalid_toml_is_reported_with_its_line() {
 
 #[test]
 fn invalid_lines_are_not_echoed() {
-    for line in ["secret = { literal = 'geheim", "secret = \"geheim\\q\"", "secret = geheim", "= | geheim"] {
+    for line in [
+        "secret = { literal = 'geheim",
+        "secret = \"geheim\\q\"",
+        "secret = geheim",
+        "= | geheim",
+    ] {
         let reported = printed(&format!("{}{line}\n", "\n".repeat(120)), &[], |_| ());
         assert!(reported.contains("app.toml:12"), "{reported}");
         assert!(!reported.contains("geheim"), "{reported}");
@@ -272,13 +340,25 @@ fn invalid_lines_are_not_echoed() {
 fn variables_match_section_names_ignoring_case() {
     let toml = "[providers.Bank.match]\nPrefix = \"x\"\n[providers.Bank]\nname = \"a\"\n[cache]\n";
     for variable in ["PROVIDERS__BANK", "providers__bank", "Providers__Bank"] {
-        let (name, prefix) =
-            (format!("INTROSPECTD__{variable}__NAME"), format!("introspectd__{variable}__match__PREFIX"));
-        let mut root = section(toml, &[(&name, "b"), (&prefix, "y"), ("INTROSPECTD__Cache__Ttl", "1s")]);
+        let (name, prefix) = (
+            format!("INTROSPECTD__{variable}__NAME"),
+            format!("introspectd__{variable}__match__PREFIX"),
+        );
+        let mut root = section(
+            toml,
+            &[
+                (&name, "b"),
+                (&prefix, "y"),
+                ("INTROSPECTD__Cache__Ttl", "1s"),
+            ],
+        );
         let mut providers = root.sections("providers");
         assert_eq!(providers.len(), 1);
         let (found, bank) = &mut providers[0];
-        assert_eq!((found.as_str(), bank.text("name").as_deref()), ("Bank", Some("b")));
+        assert_eq!(
+            (found.as_str(), bank.text("name").as_deref()),
+            ("Bank", Some("b"))
+        );
         assert_eq!(bank.section("match").text("Prefix").as_deref(), Some("y"));
         assert_eq!(root.section("cache").text("ttl").as_deref(), Some("1s"));
         assert_eq!(problems(root), []);
@@ -303,8 +383,10 @@ fn variables_cannot_add_or_guess_sections() {
     root.section("cache").text("ttl");
     let problems = problems(root);
     let variable = |name: &str| format!("the environment variable {name}");
-    let reported: Vec<_> =
-        problems.iter().map(|it| (it.origin.clone(), it.key.as_str(), it.what.as_str())).collect();
+    let reported: Vec<_> = problems
+        .iter()
+        .map(|it| (it.origin.clone(), it.key.as_str(), it.what.as_str()))
+        .collect();
     assert_eq!(
         reported,
         [
@@ -330,7 +412,10 @@ fn variables_cannot_add_or_guess_sections() {
             ),
         ]
     );
-    assert!(problems[1].remedy.ends_with("In the file: `bank`."), "{problems:#?}");
+    assert!(
+        problems[1].remedy.ends_with("In the file: `bank`."),
+        "{problems:#?}"
+    );
     assert!(!format!("{problems:?}").contains("hidden"));
 }
 
@@ -339,21 +424,35 @@ fn trailing_line_breaks_of_secrets_are_stripped() {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), "secret\r\n").unwrap();
     let toml = format!(
-        "a = {{ env = \"A\" }}\nb = {{ file = {:?} }}\nc = {{ literal = \"secret\\n\" }}\ne = {{ env = \"E\" }}\n",
+        "a = {{ env = \"A\" }}\nb = {{ file = {:?} }}\nc = {{ literal = \"secret\\n\" }}\ne = {{ \
+            env = \"E\" }}\n",
         file.path()
     );
-    let variables = [("A", "secret\n"), ("E", "\n"), ("INTROSPECTD__D__LITERAL", "secret\n\n")];
+    let variables = [
+        ("A", "secret\n"),
+        ("E", "\n"),
+        ("INTROSPECTD__D__LITERAL", "secret\n\n"),
+    ];
     let mut root = section(&toml, &variables);
     for key in ["a", "b", "c", "d"] {
         assert_eq!(root.secret(key).unwrap().expose_secret(), "secret", "{key}");
     }
     assert!(root.secret("e").is_none());
-    assert_eq!(problems(root)[0].what, "the environment variable E is empty");
+    assert_eq!(
+        problems(root)[0].what,
+        "the environment variable E is empty"
+    );
 }
 
 #[test]
 fn second_source_of_a_secret_is_reported_with_its_variable() {
-    let mut root = section("a = { env = \"A\" }\n", &[("A", "x"), ("INTROSPECTD__A__FILE", "y")]);
+    let mut root = section(
+        "a = { env = \"A\" }\n",
+        &[("A", "x"), ("INTROSPECTD__A__FILE", "y")],
+    );
     assert!(root.secret("a").is_none());
-    assert_eq!(problems(root)[0].origin, "the environment variable INTROSPECTD__A__FILE");
+    assert_eq!(
+        problems(root)[0].origin,
+        "the environment variable INTROSPECTD__A__FILE"
+    );
 }

@@ -15,19 +15,31 @@ pub struct Answer {
 
 impl Answer {
     /// A JSON body with `Content-Type: application/json`.
-    #[allow(clippy::needless_pass_by_value, reason = "callers write json!(..) in place")]
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "callers write json!(..) in place"
+    )]
     pub fn json(status: u16, value: Value) -> Self {
         Self::text(status, "application/json", value.to_string())
     }
 
     /// Any body with any content type.
     pub fn text(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
-        Self { status, headers: Vec::new(), body: body.into() }.with_header("content-type", content_type)
+        Self {
+            status,
+            headers: Vec::new(),
+            body: body.into(),
+        }
+        .with_header("content-type", content_type)
     }
 
     /// No body and no content type.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Bytes::new() }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Bytes::new(),
+        }
     }
 
     /// Creates the page of a proxy or servlet container in front of the vendor.
@@ -54,7 +66,8 @@ impl Answer {
     /// Sets a header, replacing any of the same name. To send a header twice, push to `headers`.
     #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
-        self.headers.retain(|(present, _)| !present.eq_ignore_ascii_case(name));
+        self.headers
+            .retain(|(present, _)| !present.eq_ignore_ascii_case(name));
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }

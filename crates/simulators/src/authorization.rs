@@ -19,5 +19,7 @@ pub(crate) fn bearer(request: &Recorded) -> Option<&str> {
 
 fn of_scheme<'a>(request: &'a Recorded, wanted: &str) -> Option<&'a str> {
     let (scheme, credential) = request.header("authorization")?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case(wanted).then(|| credential.trim())
+    scheme
+        .eq_ignore_ascii_case(wanted)
+        .then(|| credential.trim())
 }

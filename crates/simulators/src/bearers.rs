@@ -20,7 +20,11 @@ struct Bearer {
 
 impl Bearers {
     pub(crate) fn new(lifetime: Duration) -> Self {
-        Self { lifetime: Mutex::new(lifetime), live: Mutex::default(), issued: AtomicUsize::new(0) }
+        Self {
+            lifetime: Mutex::new(lifetime),
+            live: Mutex::default(),
+            issued: AtomicUsize::new(0),
+        }
     }
 
     /// Sets the lifetime of tokens issued from now on.
@@ -31,7 +35,10 @@ impl Bearers {
     /// Accepts `token` from now on, and returns its lifetime.
     pub(crate) fn issue(&self, token: &str, handle: &str) -> Duration {
         let lifetime = *self.lifetime.lock().unwrap_or_else(PoisonError::into_inner);
-        let bearer = Bearer { handle: handle.to_owned(), until: Instant::now().checked_add(lifetime) };
+        let bearer = Bearer {
+            handle: handle.to_owned(),
+            until: Instant::now().checked_add(lifetime),
+        };
         self.live().insert(token.to_owned(), bearer);
         self.issued.fetch_add(1, Ordering::Relaxed);
         lifetime

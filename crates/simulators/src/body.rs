@@ -62,7 +62,10 @@ impl Payload {
 
     pub(crate) fn first_half(body: &Bytes) -> Self {
         let half = body.slice(..body.len() / 2);
-        Self::FirstHalf { half: Some(half).filter(|half| !half.is_empty()), flushed: false }
+        Self::FirstHalf {
+            half: Some(half).filter(|half| !half.is_empty()),
+            flushed: false,
+        }
     }
 }
 
@@ -75,16 +78,26 @@ impl Body for Payload {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
         match self.get_mut() {
-            Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never| match never {}),
-            Self::FirstHalf { half: half @ Some(_), .. } => data(half.take()),
-            Self::FirstHalf { flushed: flushed @ false, .. } => {
+            Self::Whole(body) => Pin::new(body)
+                .poll_frame(context)
+                .map_err(|never| match never {}),
+            Self::FirstHalf {
+                half: half @ Some(_),
+                ..
+            } => data(half.take()),
+            Self::FirstHalf {
+                flushed: flushed @ false,
+                ..
+            } => {
                 // The server flushes what it has when a body is not ready; an error would discard
                 // it.
                 *flushed = true;
                 context.waker().wake_by_ref();
                 Poll::Pending
             }
-            Self::FirstHalf { .. } => Poll::Ready(Some(Err(io::Error::other("cut off, as asked for")))),
+            Self::FirstHalf { .. } => {
+                Poll::Ready(Some(Err(io::Error::other("cut off, as asked for"))))
+            }
             Self::Pieces(Pieces(make), number) => {
                 let piece = make(*number);
                 *number += 1;

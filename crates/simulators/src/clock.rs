@@ -12,7 +12,10 @@ pub(crate) struct Clock {
 
 impl Clock {
     pub(crate) fn new(start: SystemTime) -> Self {
-        Self { start, since: Instant::now() }
+        Self {
+            start,
+            since: Instant::now(),
+        }
     }
 
     pub(crate) fn now(&self) -> SystemTime {
@@ -28,7 +31,8 @@ pub(crate) fn epoch_millis(time: SystemTime) -> u64 {
 
 /// Whole seconds since 1970; 0 before that.
 pub(crate) fn epoch_seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    time.duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 /// RFC 3339 with three digits of milliseconds and `Z`, as Passport writes `created_at`.
@@ -36,7 +40,10 @@ pub(crate) fn rfc3339_millis(time: SystemTime) -> String {
     let time = OffsetDateTime::from(time);
     let (year, month, day) = time.to_calendar_date();
     let (hour, minute, second, milli) = time.time().as_hms_milli();
-    format!("{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z", u8::from(month))
+    format!(
+        "{year:04}-{:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{milli:03}Z",
+        u8::from(month)
+    )
 }
 
 #[cfg(test)]

@@ -32,7 +32,10 @@ impl Connection {
     pub(crate) fn new(stream: &TcpStream) -> io::Result<Arc<Self>> {
         stream.set_nodelay(true)?;
         let socket = SockRef::from(stream).try_clone()?;
-        Ok(Arc::new(Self { socket, ended: Notify::new() }))
+        Ok(Arc::new(Self {
+            socket,
+            ended: Notify::new(),
+        }))
     }
 
     /// Closes at once, both ways.
@@ -51,8 +54,13 @@ impl Connection {
 }
 
 /// Serves one connection until either side ends it.
-pub(crate) async fn serve<V: Vendor>(stage: Arc<Stage<V>>, connection: Arc<Connection>, stream: TcpStream) {
-    let service = service_fn(|request| respond(Arc::clone(&stage), Arc::clone(&connection), request));
+pub(crate) async fn serve<V: Vendor>(
+    stage: Arc<Stage<V>>,
+    connection: Arc<Connection>,
+    stream: TcpStream,
+) {
+    let service =
+        service_fn(|request| respond(Arc::clone(&stage), Arc::clone(&connection), request));
     let server = auto::Builder::new(TokioExecutor::new());
     tokio::select! {
         // Errors here are clients that went away and faults that were asked for.
@@ -99,7 +107,11 @@ async fn recorded(request: Request<Incoming>) -> Result<Recorded, hyper::Error> 
     let target = match head.version {
         // hyper puts scheme and authority back into the URI; on the wire they are fields of their
         // own.
-        Version::HTTP_2 => head.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+        Version::HTTP_2 => head
+            .uri
+            .path_and_query()
+            .map(ToString::to_string)
+            .unwrap_or_default(),
         _ => head.uri.to_string(),
     };
     Ok(Recorded {
@@ -113,7 +125,10 @@ async fn recorded(request: Request<Incoming>) -> Result<Recorded, hyper::Error> 
 
 fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
-    headers.iter().map(|(name, value)| (name.to_string(), text(value))).collect()
+    headers
+        .iter()
+        .map(|(name, value)| (name.to_string(), text(value)))
+        .collect()
 }
 
 async fn never() -> Infallible {
@@ -132,12 +147,17 @@ fn truncated(mut answer: Answer) -> Response<Payload> {
     // One more than the half that is sent, should the body be empty.
     let claimed = body.len().max(1);
     let mut response = with_head(&answer, Payload::first_half(&body));
-    response.headers_mut().insert(header::CONTENT_LENGTH, claimed.into());
+    response
+        .headers_mut()
+        .insert(header::CONTENT_LENGTH, claimed.into());
     response
 }
 
 fn pieces(pieces: Pieces) -> Response<Payload> {
-    with_head(&Answer::text(200, "application/json", ""), Payload::Pieces(pieces, 0))
+    with_head(
+        &Answer::text(200, "application/json", ""),
+        Payload::Pieces(pieces, 0),
+    )
 }
 
 /// A status or header that HTTP cannot carry is a mistake in a test: 599 says so, and nothing else
@@ -149,7 +169,8 @@ fn with_head(answer: &Answer, body: Payload) -> Response<Payload> {
     }
     response.body(body).unwrap_or_else(|_| {
         let mut response = Response::new(Payload::whole("not a status or header".into()));
-        *response.status_mut() = StatusCode::from_u16(599).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.status_mut() =
+            StatusCode::from_u16(599).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response
     })
 }

@@ -32,7 +32,12 @@ impl Gate {
     /// Resolves once at least `n` requests are held. Cancel-safe.
     pub async fn arrived(&self, n: usize) {
         // The sender lives as long as `self`: waiting cannot fail.
-        let _ = self.hold.waiting.subscribe().wait_for(|held| *held >= n).await;
+        let _ = self
+            .hold
+            .waiting
+            .subscribe()
+            .wait_for(|held| *held >= n)
+            .await;
     }
 
     /// Lets all requests through, those held and those to come. So does dropping the gate.

@@ -1,6 +1,12 @@
 //! Runs vendor simulators until Ctrl-C, to try introspectd, or a client of the vendor, by hand.
-#![allow(clippy::print_stdout, reason = "a program for the terminal: what it prints is what it is for")]
-#![allow(clippy::print_stderr, reason = "a program for the terminal reports errors there")]
+#![allow(
+    clippy::print_stdout,
+    reason = "a program for the terminal: what it prints is what it is for"
+)]
+#![allow(
+    clippy::print_stderr,
+    reason = "a program for the terminal reports errors there"
+)]
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,7 +40,10 @@ Each prints its address, sample tokens, its credentials and a curl line. Ctrl-C 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.iter().any(|argument| argument == "--help" || argument == "-h") {
+    if arguments
+        .iter()
+        .any(|argument| argument == "--help" || argument == "-h")
+    {
         println!("{HELP}");
         return ExitCode::SUCCESS;
     }
@@ -68,11 +77,18 @@ fn parsed(arguments: &[String]) -> Option<(Vec<&str>, u16)> {
 }
 
 async fn run(vendors: &[&str], first: u16) -> io::Result<()> {
-    #[allow(clippy::disallowed_methods, reason = "the program's own start is where time comes in")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the program's own start is where time comes in"
+    )]
     let now = SystemTime::now();
     let mut running: Vec<Box<dyn std::any::Any>> = Vec::new();
     for (offset, vendor) in (0..).zip(vendors) {
-        let port = if first == 0 { 0 } else { first.saturating_add(offset) };
+        let port = if first == 0 {
+            0
+        } else {
+            first.saturating_add(offset)
+        };
         running.push(match *vendor {
             "passport" => Box::new(shown(Passport::new(now), port, passport_notes).await?),
             "tibco-asg" => Box::new(shown(TibcoAsg::new(now), port, tibco_asg_notes).await?),
@@ -84,11 +100,15 @@ async fn run(vendors: &[&str], first: u16) -> io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
-async fn shown<V: Vendor>(vendor: V, port: u16, notes: fn(&str) -> String) -> io::Result<Simulator<V>> {
+async fn shown<V: Vendor>(
+    vendor: V,
+    port: u16,
+    notes: fn(&str) -> String,
+) -> io::Result<Simulator<V>> {
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-    let simulator = Simulator::bind(vendor, address)
-        .await
-        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))?;
+    let simulator = Simulator::bind(vendor, address).await.map_err(|error| {
+        io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"))
+    })?;
     println!("{}\n", notes(&simulator.base_url()));
     Ok(simulator)
 }

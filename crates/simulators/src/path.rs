@@ -24,7 +24,9 @@ pub(crate) fn resolved(path: &str) -> Vec<String> {
 
 /// Removes the `;name=value` parameters of each segment, like a servlet container.
 pub(crate) fn without_parameters(path: &str) -> String {
-    let bare = path.split('/').map(|segment| segment.split_once(';').map_or(segment, |(name, _)| name));
+    let bare = path
+        .split('/')
+        .map(|segment| segment.split_once(';').map_or(segment, |(name, _)| name));
     bare.collect::<Vec<_>>().join("/")
 }
 
@@ -38,8 +40,14 @@ mod tests {
 
     #[test]
     fn identifier_is_one_segment_decoded_once() {
-        assert_eq!(identifier("/tokens/a%2Fb", "/tokens").as_deref(), Some("a/b"));
-        assert_eq!(identifier("/tokens/a%252Fb", "/tokens").as_deref(), Some("a%2Fb"));
+        assert_eq!(
+            identifier("/tokens/a%2Fb", "/tokens").as_deref(),
+            Some("a/b")
+        );
+        assert_eq!(
+            identifier("/tokens/a%252Fb", "/tokens").as_deref(),
+            Some("a%2Fb")
+        );
         assert_eq!(identifier("/tokens/a/b", "/tokens"), None);
         assert_eq!(identifier("/tokens/", "/tokens"), None);
         assert_eq!(identifier("/tokens", "/tokens"), None);

@@ -23,7 +23,9 @@ impl Recorded {
 
     /// The raw path: the target without its query.
     pub fn path(&self) -> &str {
-        self.target.split_once('?').map_or(self.target.as_str(), |(path, _)| path)
+        self.target
+            .split_once('?')
+            .map_or(self.target.as_str(), |(path, _)| path)
     }
 
     /// The body read as `application/x-www-form-urlencoded`, in order, repeated names included.
@@ -34,6 +36,8 @@ impl Recorded {
     /// The decoded query, in order.
     pub(crate) fn query(&self) -> Vec<(String, String)> {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
-        form_urlencoded::parse(query.as_bytes()).into_owned().collect()
+        form_urlencoded::parse(query.as_bytes())
+            .into_owned()
+            .collect()
     }
 }

@@ -44,7 +44,11 @@ impl Records {
     }
 
     /// Changes a live record in place and returns what became of it.
-    pub(crate) fn change(&self, identifier: &str, change: impl FnOnce(&mut Value)) -> Option<Value> {
+    pub(crate) fn change(
+        &self,
+        identifier: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> Option<Value> {
         match self.entries().get_mut(identifier)? {
             Entry::Record(record) => {
                 change(record);
@@ -70,7 +74,9 @@ impl Records {
         }
         let mut entries = self.entries();
         let entry = entries.get_mut(identifier)?;
-        let Entry::Record(record) = entry else { return None };
+        let Entry::Record(record) = entry else {
+            return None;
+        };
         let record = std::mem::take(record);
         *entry = Entry::Revoked(record.clone());
         Some(record)

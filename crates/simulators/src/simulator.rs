@@ -51,7 +51,11 @@ impl<V: Vendor> Simulator<V> {
             connections: Mutex::default(),
         });
         let accepting = tokio::spawn(accept(Arc::clone(&shared))).abort_handle();
-        Ok(Self { address, shared, accepting })
+        Ok(Self {
+            address,
+            shared,
+            accepting,
+        })
     }
 
     /// Address of the listener.
@@ -137,7 +141,10 @@ impl<V> Shared<V> {
     fn close(&self) {
         // Dropped here and not in the accepting task: the port must be closed when this returns.
         drop(locked(&self.listener).take());
-        for connection in locked(&self.connections).drain(..).filter_map(|connection| connection.upgrade()) {
+        for connection in locked(&self.connections)
+            .drain(..)
+            .filter_map(|connection| connection.upgrade())
+        {
             connection.hang_up();
         }
     }
@@ -150,18 +157,24 @@ async fn accept<V: Vendor>(shared: Arc<Shared<V>>) {
             tokio::time::sleep(Duration::from_millis(10)).await;
             continue;
         };
-        let Ok(connection) = Connection::new(&stream) else { continue };
+        let Ok(connection) = Connection::new(&stream) else {
+            continue;
+        };
         shared.keep(&connection);
-        tokio::spawn(connection::serve(Arc::clone(&shared.stage), connection, stream));
+        tokio::spawn(connection::serve(
+            Arc::clone(&shared.stage),
+            connection,
+            stream,
+        ));
     }
 }
 
 /// The next connection, or none when the simulator was stopped.
 async fn next_stream<V>(shared: &Shared<V>) -> Option<io::Result<TcpStream>> {
     poll_fn(|context| match locked(&shared.listener).as_ref() {
-        Some(listener) => {
-            listener.poll_accept(context).map(|accepted| Some(accepted.map(|(stream, _)| stream)))
-        }
+        Some(listener) => listener
+            .poll_accept(context)
+            .map(|accepted| Some(accepted.map(|(stream, _)| stream))),
         None => Poll::Ready(None),
     })
     .await

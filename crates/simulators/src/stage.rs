@@ -41,7 +41,10 @@ pub(crate) struct Treatment {
 
 impl<V> Stage<V> {
     pub(crate) fn new(vendor: V) -> Self {
-        Self { vendor, script: Mutex::default() }
+        Self {
+            vendor,
+            script: Mutex::default(),
+        }
     }
 
     /// Records a request and says what it meets. One lock, so that the order of arrival is also
@@ -50,7 +53,10 @@ impl<V> Stage<V> {
         let mut script = self.script();
         script.recorded.push(request);
         let fault = script.next.pop_front().or_else(|| script.always.clone());
-        Treatment { hold: script.hold.clone(), fault }
+        Treatment {
+            hold: script.hold.clone(),
+            fault,
+        }
     }
 
     pub(crate) fn script(&self) -> MutexGuard<'_, Script> {

@@ -23,7 +23,10 @@ struct Echo;
 
 impl Vendor for Echo {
     fn answer(&self, request: &Recorded) -> Answer {
-        Answer::json(200, json!({"path": request.path(), "padding": "0123456789"}))
+        Answer::json(
+            200,
+            json!({"path": request.path(), "padding": "0123456789"}),
+        )
     }
 }
 
@@ -40,27 +43,38 @@ async fn request_is_recorded_as_on_the_wire() {
     let server = echo().await;
     let target = "/a/../b;x/%2e%2E/c%2Fd//?q=%31&q=a+b";
     let request = Wire::new(server.address(), "POST", target).header("X-Case", "Kept");
-    request.body("application/x-www-form-urlencoded", "token=a%2Bb&x=1+2&x=").reply().await;
-    let [recorded] = &server.requests()[..] else { panic!("one request") };
+    request
+        .body("application/x-www-form-urlencoded", "token=a%2Bb&x=1+2&x=")
+        .reply()
+        .await;
+    let [recorded] = &server.requests()[..] else {
+        panic!("one request")
+    };
     assert_eq!(recorded.method, "POST");
     assert_eq!(recorded.target, target);
     assert_eq!(recorded.path(), "/a/../b;x/%2e%2E/c%2Fd//");
     assert_eq!(recorded.header("x-CASE"), Some("Kept"));
     assert_eq!(recorded.header("absent"), None);
     assert_eq!(recorded.version, http::Version::HTTP_11);
-    let pairs = [("token", "a+b"), ("x", "1 2"), ("x", "")].map(|(name, value)| (name.into(), value.into()));
+    let pairs = [("token", "a+b"), ("x", "1 2"), ("x", "")]
+        .map(|(name, value)| (name.into(), value.into()));
     assert_eq!(recorded.form(), pairs);
 }
 
 #[tokio::test]
 async fn http2_with_prior_knowledge_is_served_and_recorded_alike() {
     let server = echo().await;
-    let stream = TcpStream::connect(server.address()).await.expect("connects");
-    let handshake = hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
+    let stream = TcpStream::connect(server.address())
+        .await
+        .expect("connects");
+    let handshake =
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await;
     let (mut sender, connection) = handshake.expect("speaks HTTP/2");
     tokio::spawn(connection);
     let uri = format!("{}/a/../b?c", server.base_url());
-    let request = http::Request::get(uri).body(Empty::<Bytes>::new()).expect("a request");
+    let request = http::Request::get(uri)
+        .body(Empty::<Bytes>::new())
+        .expect("a request");
     let reply = sender.send_request(request).await.expect("an answer");
     assert_eq!(reply.status(), 200);
     reply.into_body().collect().await.expect("a body");
@@ -104,7 +118,10 @@ async fn closing_fault_ends_the_connection_without_an_answer() {
     let server = echo().await;
     server.next(Fault::HangUp);
     // Nothing was read before the orderly end.
-    assert_eq!(get(&server, "/").send().await.unwrap_err().kind(), ErrorKind::UnexpectedEof);
+    assert_eq!(
+        get(&server, "/").send().await.unwrap_err().kind(),
+        ErrorKind::UnexpectedEof
+    );
     assert_eq!(get(&server, "/").reply().await.status, 200);
     assert_eq!(server.count(), 2);
 }
@@ -113,7 +130,10 @@ async fn closing_fault_ends_the_connection_without_an_answer() {
 async fn reset_fault_resets_the_connection() {
     let server = echo().await;
     server.next(Fault::Reset);
-    assert_eq!(get(&server, "/").send().await.unwrap_err().kind(), ErrorKind::ConnectionReset);
+    assert_eq!(
+        get(&server, "/").send().await.unwrap_err().kind(),
+        ErrorKind::ConnectionReset
+    );
     assert_eq!(server.count(), 1);
 }
 
@@ -133,7 +153,10 @@ async fn truncated_answer_claims_more_than_its_first_half() {
     server.next(Fault::Truncate);
     let cut = get(&server, "/").reply().await;
     assert_eq!(cut.status, 200);
-    assert!(cut.head.contains(&format!("\r\ncontent-length: {}", whole.len())));
+    assert!(
+        cut.head
+            .contains(&format!("\r\ncontent-length: {}", whole.len()))
+    );
     assert_eq!(cut.body, whole[..whole.len() / 2]);
 }
 
@@ -153,7 +176,9 @@ async fn oversized_body_is_json_of_exactly_that_size() {
 #[tokio::test]
 async fn pieces_are_made_while_they_are_sent() {
     let server = echo().await;
-    server.next(Fault::Pieces(Pieces::new(|number| (number < 3).then(|| vec![b'0'; number + 1].into()))));
+    server.next(Fault::Pieces(Pieces::new(|number| {
+        (number < 3).then(|| vec![b'0'; number + 1].into())
+    })));
     let reply = get(&server, "/").reply().await;
     assert!(reply.head.contains("\r\ntransfer-encoding: chunked"));
     assert_eq!(reply.body, b"1\r\n0\r\n2\r\n00\r\n3\r\n000\r\n0\r\n\r\n");
@@ -176,7 +201,8 @@ async fn garbage_claims_to_be_json_and_html_does_not() {
 async fn gate_holds_requests_until_it_opens() {
     let server = echo().await;
     let gate = server.gate();
-    let requests = [get(&server, "/1"), get(&server, "/2")].map(|request| tokio::spawn(request.reply()));
+    let requests =
+        [get(&server, "/1"), get(&server, "/2")].map(|request| tokio::spawn(request.reply()));
     gate.arrived(2).await;
     assert_eq!(gate.waiting(), 2);
     assert_eq!(server.count(), 2);
@@ -208,7 +234,9 @@ async fn stopped_server_refuses_and_ends_connections() {
     let refused = std::net::TcpStream::connect(server.address()).expect_err("no listener");
     assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
     assert!(held.await.expect("no panic").is_err());
-    let again = Simulator::bind(Echo, server.address()).await.expect("the port is free again");
+    let again = Simulator::bind(Echo, server.address())
+        .await
+        .expect("the port is free again");
     assert_eq!(get(&again, "/").reply().await.status, 200);
 }
 

@@ -10,8 +10,8 @@ mod wire;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use introspectd_simulators::tibco_asg::{
-    ACTIVE, CLIENT_ID, CLIENT_SECRET, EXPIRED, INACTIVE, LONG_LIST_SECRET, OWNER, OWNER_DN, REFRESH_TOKEN,
-    REVOKED, RFC_SHAPE, SCOPE_STRING, TibcoAsg, UNKNOWN, long_list,
+    ACTIVE, CLIENT_ID, CLIENT_SECRET, EXPIRED, INACTIVE, LONG_LIST_SECRET, OWNER, OWNER_DN,
+    REFRESH_TOKEN, REVOKED, RFC_SHAPE, SCOPE_STRING, TibcoAsg, UNKNOWN, long_list,
 };
 use introspectd_simulators::{Answer, Fault, Simulator};
 use serde_json::{Value, json};
@@ -33,7 +33,9 @@ fn documented() -> SystemTime {
 }
 
 async fn tibco() -> Simulator<TibcoAsg> {
-    Simulator::start(TibcoAsg::new(documented())).await.expect("loopback")
+    Simulator::start(TibcoAsg::new(documented()))
+        .await
+        .expect("loopback")
 }
 
 fn request(server: &Simulator<TibcoAsg>, method: &str, token: &str) -> Wire {
@@ -45,7 +47,10 @@ async fn validate(server: &Simulator<TibcoAsg>, token: &str) -> Reply {
 }
 
 async fn listed(server: &Simulator<TibcoAsg>, token: &str) -> Reply {
-    request(server, "GET", token).basic(CLIENT_ID, CLIENT_SECRET).reply().await
+    request(server, "GET", token)
+        .basic(CLIENT_ID, CLIENT_SECRET)
+        .reply()
+        .await
 }
 
 #[tokio::test]
@@ -53,10 +58,23 @@ async fn documented_sample_is_served_without_credentials() {
     let server = tibco().await;
     let reply = validate(&server, ACTIVE).await;
     assert_eq!(reply.status, 200);
-    assert!(reply.head.contains("\r\ncontent-type: application/json;charset=utf-8"));
+    assert!(
+        reply
+            .head
+            .contains("\r\ncontent-type: application/json;charset=utf-8")
+    );
     assert!(reply.head.contains("\r\ncache-control: no-store"));
-    assert_eq!(reply.json(), serde_json::from_str::<Value>(SAMPLE).expect("the sample"));
-    let query = Wire::new(server.address(), "GET", &format!("{TOKENS}?access_token={ACTIVE}")).reply().await;
+    assert_eq!(
+        reply.json(),
+        serde_json::from_str::<Value>(SAMPLE).expect("the sample")
+    );
+    let query = Wire::new(
+        server.address(),
+        "GET",
+        &format!("{TOKENS}?access_token={ACTIVE}"),
+    )
+    .reply()
+    .await;
     assert_eq!(query.json(), reply.json());
 }
 
@@ -66,14 +84,35 @@ async fn sample_tokens_have_their_documented_states() {
     let expired = validate(&server, EXPIRED).await.json();
     assert_eq!(expired["status"], "Active");
     assert_eq!(expired["expiresOn"], json!(1_409_942_780_365_u64 - 600_000));
-    assert_eq!(validate(&server, INACTIVE).await.json()["status"], "Inactive");
-    assert_eq!(validate(&server, SCOPE_STRING).await.json()["scopes"], "reviews public");
-    assert_eq!(validate(&server, RFC_SHAPE).await.json()["access_token"], RFC_SHAPE);
-    for nothing in [REVOKED, UNKNOWN, REFRESH_TOKEN, "5d34e914ad73b262dbf88a963dbccb41"] {
+    assert_eq!(
+        validate(&server, INACTIVE).await.json()["status"],
+        "Inactive"
+    );
+    assert_eq!(
+        validate(&server, SCOPE_STRING).await.json()["scopes"],
+        "reviews public"
+    );
+    assert_eq!(
+        validate(&server, RFC_SHAPE).await.json()["access_token"],
+        RFC_SHAPE
+    );
+    for nothing in [
+        REVOKED,
+        UNKNOWN,
+        REFRESH_TOKEN,
+        "5d34e914ad73b262dbf88a963dbccb41",
+    ] {
         let reply = validate(&server, nothing).await;
-        assert_eq!((reply.status, reply.json()), (400, json!({"error": "invalid_grant"})), "{nothing}");
+        assert_eq!(
+            (reply.status, reply.json()),
+            (400, json!({"error": "invalid_grant"})),
+            "{nothing}"
+        );
     }
-    assert_eq!(validate(&server, "").await.json(), json!({"error": "invalid_request"}));
+    assert_eq!(
+        validate(&server, "").await.json(),
+        json!({"error": "invalid_request"})
+    );
 }
 
 #[tokio::test]
@@ -97,8 +136,15 @@ async fn every_spelling_of_owners_lists_all_tokens() {
         let reply = listed(&server, disguise).await;
         let tokens = reply.json();
         let tokens = tokens.as_array().expect("an array");
-        assert!(tokens.iter().any(|token| token["accessToken"] == ACTIVE), "{disguise}");
-        assert!(tokens.iter().all(|token| token["refreshToken"].is_string() && token["scopes"].is_string()));
+        assert!(
+            tokens.iter().any(|token| token["accessToken"] == ACTIVE),
+            "{disguise}"
+        );
+        assert!(
+            tokens
+                .iter()
+                .all(|token| token["refreshToken"].is_string() && token["scopes"].is_string())
+        );
         let anonymous = validate(&server, disguise).await;
         assert_eq!(anonymous.status, 401, "{disguise}");
         assert!(anonymous.head.contains("\r\nwww-authenticate: basic"));
@@ -109,7 +155,11 @@ async fn every_spelling_of_owners_lists_all_tokens() {
 async fn owner_in_place_of_the_token_lists_its_tokens() {
     let server = tibco().await;
     let johns = "uid%3Djohn,ou=owner,dc=tibco,dc=com";
-    for target in [johns.to_owned(), format!("owners/{johns}"), format!("owners%2F{johns}")] {
+    for target in [
+        johns.to_owned(),
+        format!("owners/{johns}"),
+        format!("owners%2F{johns}"),
+    ] {
         let tokens = listed(&server, &target).await.json();
         assert_eq!(tokens.as_array().map(Vec::len), Some(1), "{target}");
         assert_eq!(
@@ -117,7 +167,13 @@ async fn owner_in_place_of_the_token_lists_its_tokens() {
             (&json!(OWNER_DN), &json!(SCOPE_STRING))
         );
     }
-    assert!(listed(&server, OWNER).await.json().as_array().is_some_and(|tokens| tokens.len() > 1));
+    assert!(
+        listed(&server, OWNER)
+            .await
+            .json()
+            .as_array()
+            .is_some_and(|tokens| tokens.len() > 1)
+    );
     assert_eq!(validate(&server, OWNER).await.status, 401);
 }
 
@@ -132,31 +188,55 @@ async fn long_list_has_the_members_of_a_list_and_secrets() {
     let members = documented[0].as_object().expect("a record").keys();
     let mut times = Vec::new();
     for token in tokens.as_array().expect("an array") {
-        assert!(members.clone().all(|member| token[member].is_string() || token[member].is_i64()));
+        assert!(
+            members
+                .clone()
+                .all(|member| token[member].is_string() || token[member].is_i64())
+        );
         for secret in ["accessToken", "refreshToken", "secret", "samlToken"] {
-            assert!(token[secret].as_str().is_some_and(|text| text.contains(LONG_LIST_SECRET)));
+            assert!(
+                token[secret]
+                    .as_str()
+                    .is_some_and(|text| text.contains(LONG_LIST_SECRET))
+            );
         }
         times.push(token["createdOn"].as_i64());
     }
     assert!(!times.is_sorted());
     times.sort_unstable();
-    assert!(times.array_windows().all(|[earlier, later]| earlier < later));
+    assert!(
+        times
+            .array_windows()
+            .all(|[earlier, later]| earlier < later)
+    );
 }
 
 #[tokio::test]
 async fn parameters_do_not_hide_a_token() {
     let server = tibco().await;
-    assert_eq!(validate(&server, &format!("{ACTIVE};x=1")).await.json()["accessToken"], ACTIVE);
+    assert_eq!(
+        validate(&server, &format!("{ACTIVE};x=1")).await.json()["accessToken"],
+        ACTIVE
+    );
 }
 
 #[tokio::test]
 async fn revoking_answers_the_record_as_it_was() {
     let server = tibco().await;
     assert_eq!(request(&server, "DELETE", ACTIVE).reply().await.status, 401);
-    let revoked = request(&server, "DELETE", ACTIVE).basic(CLIENT_ID, CLIENT_SECRET).reply().await;
-    assert_eq!((revoked.status, &revoked.json()["status"]), (200, &json!("Active")));
+    let revoked = request(&server, "DELETE", ACTIVE)
+        .basic(CLIENT_ID, CLIENT_SECRET)
+        .reply()
+        .await;
+    assert_eq!(
+        (revoked.status, &revoked.json()["status"]),
+        (200, &json!("Active"))
+    );
     assert_eq!(validate(&server, ACTIVE).await.status, 400);
-    let again = request(&server, "DELETE", ACTIVE).basic(CLIENT_ID, CLIENT_SECRET).reply().await;
+    let again = request(&server, "DELETE", ACTIVE)
+        .basic(CLIENT_ID, CLIENT_SECRET)
+        .reply()
+        .await;
     assert_eq!(again.json(), json!({"error": "invalid_grant"}));
 }
 
@@ -164,18 +244,34 @@ async fn revoking_answers_the_record_as_it_was() {
 async fn created_and_refreshed_tokens_are_valid() {
     let server = tibco().await;
     let create = |parameters: String| {
-        let target = format!("{TOKENS}?client_id={CLIENT_ID}&client_secret={CLIENT_SECRET}&{parameters}");
+        let target =
+            format!("{TOKENS}?client_id={CLIENT_ID}&client_secret={CLIENT_SECRET}&{parameters}");
         Wire::new(server.address(), "POST", &target).reply()
     };
     let created = create("grant_type=client".to_owned()).await.json();
-    assert_eq!((&created["expires_in"], &created["token_type"]), (&json!(3600), &json!("Bearer")));
+    assert_eq!(
+        (&created["expires_in"], &created["token_type"]),
+        (&json!(3600), &json!("Bearer"))
+    );
     let token = created["access_token"].as_str().expect("text");
     assert_eq!(validate(&server, token).await.json()["client"], CLIENT_ID);
     let refresh = created["refresh_token"].as_str().expect("text");
-    let refreshed = create(format!("grant_type=refresh_token&refresh_token={refresh}")).await.json();
+    let refreshed = create(format!("grant_type=refresh_token&refresh_token={refresh}"))
+        .await
+        .json();
     assert_ne!(refreshed["access_token"], token);
-    assert_eq!(create("grant_type=refresh_token&refresh_token=x".to_owned()).await.status, 400);
-    assert_eq!(create("grant_type=client_credentials".to_owned()).await.status, 400);
+    assert_eq!(
+        create("grant_type=refresh_token&refresh_token=x".to_owned())
+            .await
+            .status,
+        400
+    );
+    assert_eq!(
+        create("grant_type=client_credentials".to_owned())
+            .await
+            .status,
+        400
+    );
 }
 
 #[tokio::test]
@@ -184,11 +280,21 @@ async fn records_can_be_changed_while_running() {
     let mut record = server.vendor().record(ACTIVE).expect("the sample");
     record["expiresOn"] = Value::Null;
     server.vendor().put(ACTIVE, record);
-    assert_eq!(validate(&server, ACTIVE).await.json()["expiresOn"], Value::Null);
-    server.vendor().put_answer(UNKNOWN, Answer::json(200, Value::Null));
+    assert_eq!(
+        validate(&server, ACTIVE).await.json()["expiresOn"],
+        Value::Null
+    );
+    server
+        .vendor()
+        .put_answer(UNKNOWN, Answer::json(200, Value::Null));
     assert_eq!(validate(&server, UNKNOWN).await.json(), Value::Null);
-    server.vendor().put("a/b;c", json!({"accessToken": "a/b;c"}));
-    assert_eq!(validate(&server, "a%2Fb%3Bc").await.json()["accessToken"], "a/b;c");
+    server
+        .vendor()
+        .put("a/b;c", json!({"accessToken": "a/b;c"}));
+    assert_eq!(
+        validate(&server, "a%2Fb%3Bc").await.json()["accessToken"],
+        "a/b;c"
+    );
     server.vendor().revoke(ACTIVE);
     assert_eq!(validate(&server, ACTIVE).await.status, 400);
     server.vendor().remove(INACTIVE);

@@ -60,12 +60,20 @@ impl Address {
 
     /// Reads a key of the configuration; plain `http` leaves the machine only with `allow_http`.
     pub(crate) fn read(section: &mut Section, key: &str, allow_http: bool) -> Option<Self> {
-        section.required_parsed(key, REMEDY, Self::parse).map(|it| it.judged(section, key, allow_http))
+        section
+            .required_parsed(key, REMEDY, Self::parse)
+            .map(|it| it.judged(section, key, allow_http))
     }
 
     /// Reads an optional key.
-    pub(crate) fn read_optional(section: &mut Section, key: &str, allow_http: bool) -> Option<Self> {
-        section.parsed(key, REMEDY, Self::parse).map(|it| it.judged(section, key, allow_http))
+    pub(crate) fn read_optional(
+        section: &mut Section,
+        key: &str,
+        allow_http: bool,
+    ) -> Option<Self> {
+        section
+            .parsed(key, REMEDY, Self::parse)
+            .map(|it| it.judged(section, key, allow_http))
     }
 
     fn judged(self, section: &Section, key: &str, allow_http: bool) -> Self {
@@ -94,13 +102,14 @@ impl Address {
         self.uri.query().is_some()
     }
 
-    /// Returns true if both addresses probably name the same resource: a `/` at the end makes no difference
-    /// at most servers.
+    /// Returns true if both addresses probably name the same resource: a `/` at the end makes no
+    /// difference at most servers.
     pub fn is_same_place(&self, other: &Self) -> bool {
         self.base.eq_ignore_ascii_case(&other.base) && self.uri.query() == other.uri.query()
     }
 
-    /// Returns the address itself, byte for byte: servers tell `/introspect/` from `/introspect`, and `%2F` from `/`.
+    /// Returns the address itself, byte for byte: servers tell `/introspect/` from `/introspect`,
+    /// and `%2F` from `/`.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
@@ -125,16 +134,27 @@ impl Address {
     ///
     /// # Errors
     /// [`Refused`] if it is too long for a URL.
-    pub fn with_segment_and_query(&self, path: &str, segment: &Segment, query: &str) -> Result<Uri, Refused> {
+    pub fn with_segment_and_query(
+        &self,
+        path: &str,
+        segment: &Segment,
+        query: &str,
+    ) -> Result<Uri, Refused> {
         self.below(&format!("{path}/{}?{query}", segment.encoded))
     }
 
-    /// Returns the address with a fixed path and a query of these names and values, which may hold any text.
+    /// Returns the address with a fixed path and a query of these names and values, which may hold
+    /// any text.
     ///
     /// # Errors
     /// [`Refused`] if it is too long for a URL.
-    pub fn with_query<V: AsRef<str>>(&self, path: &str, query: &[(&str, V)]) -> Result<Uri, Refused> {
-        // A space is `%20`, which those who read it as a form understand as well as those who do not.
+    pub fn with_query<V: AsRef<str>>(
+        &self,
+        path: &str,
+        query: &[(&str, V)],
+    ) -> Result<Uri, Refused> {
+        // A space is `%20`, which those who read it as a form understand as well as those who do
+        // not.
         let encoded = |text| utf8_percent_encode(text, UNRESERVED);
         let pairs: Vec<_> = query
             .iter()
@@ -160,7 +180,11 @@ pub struct Segment {
 pub struct Refused;
 
 /// Unreserved characters of RFC 3986 section 2.3.
-const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
 impl Segment {
     /// Accepts an identifier that is not empty, not only dots, without `/ \ ? # % ;` and control
@@ -178,7 +202,9 @@ impl Segment {
         {
             return Err(Refused);
         }
-        Ok(Self { encoded: utf8_percent_encode(identifier, UNRESERVED).to_string() })
+        Ok(Self {
+            encoded: utf8_percent_encode(identifier, UNRESERVED).to_string(),
+        })
     }
 }
 
@@ -194,8 +220,8 @@ mod tests {
     #[test]
     fn what_could_name_another_resource_is_refused() {
         for hostile in [
-            "", ".", "..", "...", "a/b", "a\\b", "a?b", "a#b", "%2e%2e", "a;b", "a\0", "a\r\nb", "owners",
-            "OWNERS", "Owners.", "owners ", "../x", "\u{85}", " ",
+            "", ".", "..", "...", "a/b", "a\\b", "a?b", "a#b", "%2e%2e", "a;b", "a\0", "a\r\nb",
+            "owners", "OWNERS", "Owners.", "owners ", "../x", "\u{85}", " ",
         ] {
             assert_eq!(segment(hostile), Err(Refused), "{hostile:?}");
         }
@@ -203,8 +229,14 @@ mod tests {
 
     #[test]
     fn everything_else_is_one_encoded_segment() {
-        assert_eq!(segment("T1amGT21.Idup.3446").as_deref(), Ok("T1amGT21.Idup.3446"));
-        assert_eq!(segment("a+b/".trim_end_matches('/')).as_deref(), Ok("a%2Bb"));
+        assert_eq!(
+            segment("T1amGT21.Idup.3446").as_deref(),
+            Ok("T1amGT21.Idup.3446")
+        );
+        assert_eq!(
+            segment("a+b/".trim_end_matches('/')).as_deref(),
+            Ok("a%2Bb")
+        );
         assert_eq!(segment("\u{f1}:@&=").as_deref(), Ok("%C3%B1%3A%40%26%3D"));
         assert_eq!(segment("owner").as_deref(), Ok("owner"));
     }
@@ -215,17 +247,25 @@ mod tests {
         assert_eq!(address.below("/v1").unwrap(), "https://a.example/x/v1");
         let segment = Segment::parse("a&b=c", &[]).unwrap();
         assert_eq!(
-            address.with_segment_and_query("/v1", &segment, "d=e").unwrap(),
+            address
+                .with_segment_and_query("/v1", &segment, "d=e")
+                .unwrap(),
             "https://a.example/x/v1/a%26b%3Dc?d=e"
         );
-        assert_eq!(*Address::parse("http://a.example").unwrap().uri(), "http://a.example/");
+        assert_eq!(
+            *Address::parse("http://a.example").unwrap().uri(),
+            "http://a.example/"
+        );
         for as_written in [
             "https://a.example/o/introspect/",
             "https://a.example//i//",
             "https://A.example/Realms/%7Eacme%2fx/?realm=/x/&Y=%20a+b",
             "https://a.example:443/a/../b/./?",
         ] {
-            assert_eq!(Address::parse(as_written).unwrap().uri().to_string(), as_written);
+            assert_eq!(
+                Address::parse(as_written).unwrap().uri().to_string(),
+                as_written
+            );
         }
         for (text, error) in [
             ("ftp://a.example", InvalidAddress::Scheme),
@@ -243,7 +283,9 @@ mod tests {
     #[test]
     fn a_slash_at_the_end_does_not_make_another_place() {
         let same = |one: &str, other: &str| {
-            Address::parse(one).unwrap().is_same_place(&Address::parse(other).unwrap())
+            Address::parse(one)
+                .unwrap()
+                .is_same_place(&Address::parse(other).unwrap())
         };
         assert!(same("https://a.example/i", "https://A.example/i/"));
         assert!(!same("https://a.example/i", "https://a.example/i?x"));
@@ -253,20 +295,35 @@ mod tests {
     #[test]
     fn a_query_says_what_it_was_given() {
         let address = Address::parse("https://a.example/x").unwrap();
-        let query = [("page_params.page_size", "50"), ("role", "a b+c&d=e#\u{f1}%2F")];
+        let query = [
+            ("page_params.page_size", "50"),
+            ("role", "a b+c&d=e#\u{f1}%2F"),
+        ];
         assert_eq!(
             address.with_query("/v1", &query).unwrap(),
             "https://a.example/x/v1?page_params.page_size=50&role=a%20b%2Bc%26d%3De%23%C3%B1%252F"
         );
-        assert_eq!(address.with_query("/v1", &[("role", "x".repeat(70_000))]), Err(Refused));
+        assert_eq!(
+            address.with_query("/v1", &[("role", "x".repeat(70_000))]),
+            Err(Refused)
+        );
     }
 
     #[test]
     fn plain_http_is_private_on_the_machine_only() {
-        for private in ["https://a.example", "http://127.0.0.1:1", "http://[::1]:1", "http://localhost"] {
+        for private in [
+            "https://a.example",
+            "http://127.0.0.1:1",
+            "http://[::1]:1",
+            "http://localhost",
+        ] {
             assert!(Address::parse(private).unwrap().is_private(), "{private}");
         }
-        for open in ["http://a.example", "http://127.0.0.1.example", "http://10.0.0.1"] {
+        for open in [
+            "http://a.example",
+            "http://127.0.0.1.example",
+            "http://10.0.0.1",
+        ] {
             assert!(!Address::parse(open).unwrap().is_private(), "{open}");
         }
     }
@@ -286,7 +343,8 @@ mod tests {
         }
 
         #[test]
-        fn a_query_is_read_as_it_was_written(names: Vec<String>, value in "\\PC{0,40}|[ -~]{0,40}") {
+        fn a_query_is_read_as_it_was_written(names: Vec<String>, value in "\\PC{0,40}|[ \
+            -~]{0,40}") {
             let query: Vec<_> = names.iter().map(|name| (name.as_str(), value.as_str())).collect();
             let address = Address::parse("https://a.example").unwrap();
             let uri = address.with_query("/x", &query).unwrap();

@@ -13,31 +13,46 @@ pub(crate) fn required(table: &mut Section, key: &str) -> Option<String> {
 }
 
 pub(crate) fn read_client(table: &mut Section) -> (Option<String>, Option<Secret>) {
-    (required(table, "client_id"), table.required_renewable_secret("client_secret"))
+    (
+        required(table, "client_id"),
+        table.required_renewable_secret("client_secret"),
+    )
 }
 
-/// Makes a value of a secret, and again when the secret's file is renewed. `None` where it cannot be made of the first.
+/// Makes a value of a secret, and again when the secret's file is renewed. `None` where it cannot
+/// be made of the first.
 pub(crate) fn renewed<T>(
     secret: Secret,
     make: impl Fn(&SecretString) -> Option<T> + Send + Sync + 'static,
 ) -> Option<Renewed<T>> {
     let first = make(&secret.value)?;
-    let Some(file) = secret.file else { return Some(Renewed::fixed(first)) };
+    let Some(file) = secret.file else {
+        return Some(Renewed::fixed(first));
+    };
     let path = file.clone();
-    Some(Renewed::new("a provider's secret", first, [path], move || {
-        let secret = Secret::read(&file).map_err(|error| error.to_string())?;
-        make(&secret).ok_or_else(|| "it holds a character that no header can carry".to_owned())
-    }))
+    Some(Renewed::new(
+        "a provider's secret",
+        first,
+        [path],
+        move || {
+            let secret = Secret::read(&file).map_err(|error| error.to_string())?;
+            make(&secret).ok_or_else(|| "it holds a character that no header can carry".to_owned())
+        },
+    ))
 }
 
 /// Form-urlencoding inside Basic credentials, as RFC 6749 section 2.3.1 requires. ZITADEL
 /// needs it, some servers break on it.
 pub(crate) fn read_encoding(table: &mut Section) -> bool {
-    let encoding = table.parsed("encoding", "Write \"form\" or \"plain\".", |text| match text {
-        "form" => Ok(true),
-        "plain" => Ok(false),
-        _ => Err("is no encoding"),
-    });
+    let encoding = table.parsed(
+        "encoding",
+        "Write \"form\" or \"plain\".",
+        |text| match text {
+            "form" => Ok(true),
+            "plain" => Ok(false),
+            _ => Err("is no encoding"),
+        },
+    );
     encoding.unwrap_or(true)
 }
 
@@ -50,23 +65,33 @@ pub(crate) fn client_basic(
 ) -> Option<Renewed<HeaderValue>> {
     let id = encode(id, encoded);
     fits_basic(table, "client_id", &id)?;
-    renewed(secret, move |secret| basic_header(&id, &encode(secret.expose_secret(), encoded)))
+    renewed(secret, move |secret| {
+        basic_header(&id, &encode(secret.expose_secret(), encoded))
+    })
 }
 
 /// HTTP Basic, RFC 7617.
-pub(crate) fn basic(table: &Section, user: String, password: Secret) -> Option<Renewed<HeaderValue>> {
+pub(crate) fn basic(
+    table: &Section,
+    user: String,
+    password: Secret,
+) -> Option<Renewed<HeaderValue>> {
     fits_basic(table, "username", &user)?;
-    renewed(password, move |password| basic_header(&user, password.expose_secret()))
+    renewed(password, move |password| {
+        basic_header(&user, password.expose_secret())
+    })
 }
 
-/// Form-urlencodes, a space as `%20`: every form decoder reads that, while servers on Authlib, which
-/// only undo percent-encoding, read `+` as a plus.
+/// Form-urlencodes, a space as `%20`: every form decoder reads that, while servers on Authlib,
+/// which only undo percent-encoding, read `+` as a plus.
 fn encode(text: &str, encoded: bool) -> String {
     if !encoded {
         return text.to_owned();
     }
     // The serializer writes a plus itself as `%2B`.
-    form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>().replace('+', "%20")
+    form_urlencoded::byte_serialize(text.as_bytes())
+        .collect::<String>()
+        .replace('+', "%20")
 }
 
 /// `key` is the user's name in the configuration.

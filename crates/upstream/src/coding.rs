@@ -6,23 +6,29 @@ use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 use introspectd_core::BadAnswer;
 
-/// Names of no coding: the registered one, and those of servers that take the field for a character set.
+/// Names of no coding: the registered one, and those of servers that take the field for a character
+/// set.
 const NONE: [&[u8]; 5] = [b"identity", b"", b"none", b"utf-8", b"utf8"];
 
 /// Returns true where a body has a coding.
 pub(crate) fn is_coded(headers: &HeaderMap) -> bool {
     let is_none = |coding: &[u8]| NONE.iter().any(|name| coding.eq_ignore_ascii_case(name));
-    headers.get_all(CONTENT_ENCODING).iter().any(|coding| !is_none(coding.as_bytes().trim_ascii()))
+    headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .any(|coding| !is_none(coding.as_bytes().trim_ascii()))
 }
 
-/// Undoes the coding of a body (RFC 9110 section 8.4.1), which some proxies add whatever they were asked for. At most
-/// `limit` bytes come of it, whatever it promises.
+/// Undoes the coding of a body (RFC 9110 section 8.4.1), which some proxies add whatever they were
+/// asked for. At most `limit` bytes come of it, whatever it promises.
 pub(crate) fn undo(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Bytes, BadAnswer> {
     if !is_coded(headers) || body.is_empty() {
         return Ok(body);
     }
     let mut codings = headers.get_all(CONTENT_ENCODING).iter();
-    let (Some(coding), None) = (codings.next(), codings.next()) else { return Err(BadAnswer::Compressed) };
+    let (Some(coding), None) = (codings.next(), codings.next()) else {
+        return Err(BadAnswer::Compressed);
+    };
     let is = |name: &[u8]| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(name);
     if is(b"gzip") || is(b"x-gzip") {
         read(MultiGzDecoder::new(&*body), limit)
@@ -40,8 +46,15 @@ pub(crate) fn undo(headers: &HeaderMap, body: Bytes, limit: usize) -> Result<Byt
 fn read(decoder: impl Read, limit: usize) -> Result<Bytes, BadAnswer> {
     let mut undone = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    decoder.take(most).read_to_end(&mut undone).map_err(|_| BadAnswer::Compressed)?;
-    if undone.len() > limit { Err(BadAnswer::TooLarge) } else { Ok(undone.into()) }
+    decoder
+        .take(most)
+        .read_to_end(&mut undone)
+        .map_err(|_| BadAnswer::Compressed)?;
+    if undone.len() > limit {
+        Err(BadAnswer::TooLarge)
+    } else {
+        Ok(undone.into())
+    }
 }
 
 #[cfg(test)]
@@ -55,7 +68,9 @@ mod tests {
     const LIMIT: usize = 1000;
 
     fn undone(codings: &[&'static str], body: &[u8]) -> Result<Bytes, BadAnswer> {
-        let pairs = codings.iter().map(|coding| (CONTENT_ENCODING, HeaderValue::from_static(coding)));
+        let pairs = codings
+            .iter()
+            .map(|coding| (CONTENT_ENCODING, HeaderValue::from_static(coding)));
         undo(&pairs.collect(), Bytes::copy_from_slice(body), LIMIT)
     }
 
@@ -101,15 +116,25 @@ mod tests {
             (&["gzip"], &whole[..whole.len() - 1]),
             (&["deflate"], b"\xff\xff"),
         ] {
-            assert_eq!(undone(codings, body), Err(BadAnswer::Compressed), "{codings:?}");
+            assert_eq!(
+                undone(codings, body),
+                Err(BadAnswer::Compressed),
+                "{codings:?}"
+            );
         }
     }
 
     #[test]
     fn a_bomb_ends_at_the_limit() {
-        assert_eq!(undone(&["gzip"], &gzip(&vec![b' '; LIMIT])).unwrap().len(), LIMIT);
+        assert_eq!(
+            undone(&["gzip"], &gzip(&vec![b' '; LIMIT])).unwrap().len(),
+            LIMIT
+        );
         for size in [LIMIT + 1, 10_000_000] {
-            assert_eq!(undone(&["gzip"], &gzip(&vec![b' '; size])), Err(BadAnswer::TooLarge));
+            assert_eq!(
+                undone(&["gzip"], &gzip(&vec![b' '; size])),
+                Err(BadAnswer::TooLarge)
+            );
         }
     }
 }

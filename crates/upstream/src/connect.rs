@@ -73,7 +73,11 @@ impl Origin {
     pub(crate) fn of(uri: &Uri) -> Option<Self> {
         let https = uri.scheme() == Some(&Scheme::HTTPS);
         let port = uri.port_u16().unwrap_or(if https { 443 } else { 80 });
-        Some(Self { https, host: uri.host()?.into(), port })
+        Some(Self {
+            https,
+            host: uri.host()?.into(),
+            port,
+        })
     }
 
     pub(crate) async fn connect(
@@ -81,20 +85,49 @@ impl Origin {
         names: &Arc<Names>,
         tls: Arc<ClientConfig>,
     ) -> Result<Connected, ConnectError> {
-        let addresses = names.resolve(&self.host).await.map_err(ConnectError::Name)?;
-        let socket = Socket(Arc::new(open(&addresses, self.port).await.map_err(ConnectError::Tcp)?));
-        let probe = Probe { socket: Arc::downgrade(&socket.0), heard: Arc::default() };
+        let addresses = names
+            .resolve(&self.host)
+            .await
+            .map_err(ConnectError::Name)?;
+        let socket = Socket(Arc::new(
+            open(&addresses, self.port)
+                .await
+                .map_err(ConnectError::Tcp)?,
+        ));
+        let probe = Probe {
+            socket: Arc::downgrade(&socket.0),
+            heard: Arc::default(),
+        };
         let heard = Arc::clone(&probe.heard);
         if !self.https {
-            let stream = Stream { bytes: Bytes::Plain(socket), heard };
-            return Ok(Connected { stream, probe, is_http2: false });
+            let stream = Stream {
+                bytes: Bytes::Plain(socket),
+                heard,
+            };
+            return Ok(Connected {
+                stream,
+                probe,
+                is_http2: false,
+            });
         }
-        let bare = self.host.trim_start_matches('[').trim_end_matches(']').to_owned();
-        let name = ServerName::try_from(bare).map_err(|error| ConnectError::Tls(io::Error::other(error)))?;
+        let bare = self
+            .host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        let name = ServerName::try_from(bare)
+            .map_err(|error| ConnectError::Tls(io::Error::other(error)))?;
         let handshake = TlsConnector::from(tls).connect(name, socket);
         let stream = Box::new(handshake.await.map_err(ConnectError::Tls)?);
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(Connected { stream: Stream { bytes: Bytes::Tls(stream), heard }, probe, is_http2 })
+        Ok(Connected {
+            stream: Stream {
+                bytes: Bytes::Tls(stream),
+                heard,
+            },
+            probe,
+            is_http2,
+        })
     }
 }
 
@@ -129,8 +162,9 @@ async fn open(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
 /// section 4).
 fn alternating(addresses: &[IpAddr]) -> VecDeque<IpAddr> {
     let first_is_v6 = addresses.first().is_some_and(IpAddr::is_ipv6);
-    let (first, second): (Vec<_>, Vec<_>) =
-        addresses.iter().partition(|address| address.is_ipv6() == first_is_v6);
+    let (first, second): (Vec<_>, Vec<_>) = addresses
+        .iter()
+        .partition(|address| address.is_ipv6() == first_is_v6);
     let (mut first, mut second) = (first.into_iter(), second.into_iter());
     let pairs = std::iter::from_fn(|| {
         let pair = [first.next(), second.next()];
@@ -140,10 +174,12 @@ fn alternating(addresses: &[IpAddr]) -> VecDeque<IpAddr> {
 }
 
 impl Probe {
-    /// Returns true if the socket is open and nothing unread has arrived, the end of the stream included. Asks the
-    /// system: what the runtime knows of a socket is as old as its last turn.
+    /// Returns true if the socket is open and nothing unread has arrived, the end of the stream
+    /// included. Asks the system: what the runtime knows of a socket is as old as its last turn.
     pub(crate) fn is_silent(&self) -> bool {
-        let Some(socket) = self.socket.upgrade() else { return false };
+        let Some(socket) = self.socket.upgrade() else {
+            return false;
+        };
         let peeked = SockRef::from(&*socket).peek(&mut [MaybeUninit::uninit()]);
         matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
@@ -180,7 +216,11 @@ impl AsyncRead for Socket {
 }
 
 impl AsyncWrite for Socket {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.0.poll_write_ready(cx))?;
             match self.0.try_write(bytes) {
@@ -219,7 +259,11 @@ impl AsyncRead for Stream {
 }
 
 impl AsyncWrite for Stream {
-    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
         match &mut self.get_mut().bytes {
             Bytes::Plain(socket) => Pin::new(socket).poll_write(cx, bytes),
             Bytes::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
@@ -248,7 +292,10 @@ mod tests {
     #[test]
     fn families_are_tried_in_turns() {
         let addresses = ["::1", "::2", "::3", "10.0.0.1"].map(|text| text.parse().unwrap());
-        let order: Vec<_> = alternating(&addresses).iter().map(ToString::to_string).collect();
+        let order: Vec<_> = alternating(&addresses)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(order, ["::1", "10.0.0.1", "::2", "::3"]);
         assert!(alternating(&[]).is_empty());
     }

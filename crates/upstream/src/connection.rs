@@ -29,14 +29,15 @@ impl Connection {
         self.timeout
     }
 
-    /// Reads `address_key`, `allow_http`, `timeout`, `keep_alive`, `max_in_flight`, `tls` and `credentials` of a provider's
-    /// section.
-    /// `None` where there was a problem, which the section's ledger holds.
+    /// Reads `address_key`, `allow_http`, `timeout`, `keep_alive`, `max_in_flight`, `tls` and
+    /// `credentials` of a provider's section. `None` where there was a problem, which the section's
+    /// ledger holds.
     pub fn read(section: &mut Section, address_key: &str, dialect: Dialect) -> Option<Self> {
         Self::read_with_other(section, address_key, None, dialect).map(|(connection, _)| connection)
     }
 
-    /// Reads a provider that may have a second address, under `other_key`, with the same credentials.
+    /// Reads a provider that may have a second address, under `other_key`, with the same
+    /// credentials.
     pub fn read_with_other(
         section: &mut Section,
         address_key: &str,
@@ -51,7 +52,11 @@ impl Connection {
             && address.has_query()
             && !matches!(dialect, Dialect::FormEndpoint)
         {
-            section.problem(address_key, "holds a query", "Leave out `?` and what follows it.");
+            section.problem(
+                address_key,
+                "holds a query",
+                "Leave out `?` and what follows it.",
+            );
         }
         let timeout = section.duration(
             "timeout",
@@ -68,6 +73,16 @@ impl Connection {
             return None;
         }
         let (address, tls, credentials) = (address?, tls?, credentials?);
-        Some((Self { address, tls, timeout, keep_alive, max_in_flight, credentials }, other))
+        Some((
+            Self {
+                address,
+                tls,
+                timeout,
+                keep_alive,
+                max_in_flight,
+                credentials,
+            },
+            other,
+        ))
     }
 }

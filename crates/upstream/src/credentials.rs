@@ -7,7 +7,9 @@ use introspectd_settings::Section;
 use secrecy::{ExposeSecret, SecretString};
 
 use crate::address::Address;
-use crate::authorization::{basic, client_basic, read_client, read_encoding, renewed, required, sensitive};
+use crate::authorization::{
+    basic, client_basic, read_client, read_encoding, renewed, required, sensitive,
+};
 use crate::dialect::Dialect;
 use crate::grant::Grant;
 use crate::grant_request::GrantRequest;
@@ -39,7 +41,12 @@ const TYPES: &str =
     "Types: none, bearer, basic, client_secret_basic, client_secret_post, client_credentials.";
 
 impl CredentialConfig {
-    pub(crate) fn into_live(self, pool: &Pool, timeout: Duration, clock: Arc<dyn Clock>) -> Credentials {
+    pub(crate) fn into_live(
+        self,
+        pool: &Pool,
+        timeout: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Credentials {
         match self {
             Self::Ready(credentials) => credentials,
             Self::Grant(request) => {
@@ -76,10 +83,14 @@ impl CredentialConfig {
             "client_secret_basic" => read_client_secret_basic(&mut table),
             "client_secret_post" if matches!(dialect, Dialect::FormEndpoint) => {
                 let (client_id, client_secret) = read_client(&mut table);
-                let client_secret = client_secret.and_then(|secret| renewed(secret, |it| Some(it.clone())));
+                let client_secret =
+                    client_secret.and_then(|secret| renewed(secret, |it| Some(it.clone())));
                 client_id
                     .zip(client_secret)
-                    .map(|(client_id, client_secret)| Credentials::Form { client_id, client_secret })
+                    .map(|(client_id, client_secret)| Credentials::Form {
+                        client_id,
+                        client_secret,
+                    })
             }
             "client_credentials" => {
                 let request = GrantRequest::read(&mut table, dialect, address, allow_http);
@@ -106,7 +117,11 @@ fn read_bearer(table: &mut Section) -> Option<Credentials> {
     let token = table.required_renewable_secret("token")?;
     let header = renewed(token, |token| sensitive("Bearer", token.expose_secret()));
     if header.is_none() {
-        table.problem("token", "holds a character that no header can carry", "Check for line breaks.");
+        table.problem(
+            "token",
+            "holds a character that no header can carry",
+            "Check for line breaks.",
+        );
     }
     header.map(Credentials::Header)
 }

@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use crate::answer::object;
 use crate::pool::{Lease, MAX_BODY, Reply};
 
-/// Objects of a JSON array, read one by one as they arrive: an array of any length takes the room of one element, at
-/// most 1 MiB, and of what the connection has read ahead. May hold secrets, so it does not print.
+/// Objects of a JSON array, read one by one as they arrive: an array of any length takes the room
+/// of one element, at most 1 MiB, and of what the connection has read ahead. May hold secrets, so
+/// it does not print.
 ///
 /// Dropping the value gives up the rest.
 pub struct Elements {
@@ -28,8 +29,9 @@ pub struct Elements {
     health: Option<Arc<HealthRecord>>,
 }
 
-/// Longest time of a list, in timeouts of its provider. By default this is half a minute, which leaves our caller,
-/// whose client waits for a minute, time to hear of it. A provider with longer lists is given a longer timeout.
+/// Longest time of a list, in timeouts of its provider. By default this is half a minute, which
+/// leaves our caller, whose client waits for a minute, time to hear of it. A provider with longer
+/// lists is given a longer timeout.
 const LONGEST: u32 = 15;
 
 impl Elements {
@@ -52,12 +54,14 @@ impl Elements {
         self.health = Some(health);
     }
 
-    /// Returns the next object, read strictly like [`object`]; `None` at the array's end, if nothing follows it.
+    /// Returns the next object, read strictly like [`object`]; `None` at the array's end, if
+    /// nothing follows it.
     ///
     /// # Errors
-    /// [`Failure::Timeout`] where the provider is silent for its timeout, or the list takes 15 times that. Else
-    /// [`BadAnswer::Truncated`], [`BadAnswer::ElementTooLarge`], [`BadAnswer::NotAnArray`], or [`BadAnswer::Member`] of
-    /// an object. After an error there is nothing more to read.
+    /// [`Failure::Timeout`] where the provider is silent for its timeout, or the list takes 15
+    /// times that. Else [`BadAnswer::Truncated`], [`BadAnswer::ElementTooLarge`],
+    /// [`BadAnswer::NotAnArray`], or [`BadAnswer::Member`] of an object. After an error there is
+    /// nothing more to read.
     pub async fn next<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Failure> {
         let element = self.read().await;
         if let (Err(failure), Some(health)) = (&element, &self.health) {
@@ -103,11 +107,15 @@ impl Elements {
 }
 
 fn in_array(error: BadAnswer) -> BadAnswer {
-    if error == BadAnswer::NotAnObject { BadAnswer::NotAnArray } else { error }
+    if error == BadAnswer::NotAnObject {
+        BadAnswer::NotAnArray
+    } else {
+        error
+    }
 }
 
-/// Cutter of an array's text into its elements, in whichever pieces it comes. The contents of an element are
-/// for its reader to judge: where each of them is JSON, the whole is.
+/// Cutter of an array's text into its elements, in whichever pieces it comes. The contents of an
+/// element are for its reader to judge: where each of them is JSON, the whole is.
 #[derive(Default)]
 struct Cutter {
     place: Place,
@@ -144,7 +152,9 @@ impl Cutter {
             if self.text.is_empty() {
                 skip_space(piece);
             }
-            let Some(&first) = piece.first() else { return Ok(None) };
+            let Some(&first) = piece.first() else {
+                return Ok(None);
+            };
             match self.place {
                 Place::Before if first == b'[' => self.place = Place::First,
                 Place::First if first == b']' && self.text.is_empty() => self.place = Place::Behind,
@@ -162,8 +172,14 @@ impl Cutter {
             return Err(BadAnswer::ElementTooLarge);
         }
         self.text.extend_from_slice(&part);
-        let Ok(mark) = piece.try_get_u8() else { return Ok(None) };
-        self.place = if mark == b']' { Place::Behind } else { Place::Further };
+        let Ok(mark) = piece.try_get_u8() else {
+            return Ok(None);
+        };
+        self.place = if mark == b']' {
+            Place::Behind
+        } else {
+            Place::Further
+        };
         Ok(Some(mem::take(&mut self.text)))
     }
 
@@ -185,7 +201,9 @@ impl Cutter {
 
 /// RFC 8259 section 2.
 fn skip_space(piece: &mut Bytes) {
-    let text = piece.iter().position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+    let text = piece
+        .iter()
+        .position(|byte| !matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
     piece.advance(text.unwrap_or(piece.len()));
 }
 
@@ -198,7 +216,8 @@ mod tests {
 
     /// Reads `text` in pieces of these lengths, over and over.
     fn read(text: &[u8], lengths: &[usize]) -> Result<Vec<Object>, BadAnswer> {
-        let (mut cutter, mut rest, mut objects) = (Cutter::default(), Bytes::copy_from_slice(text), vec![]);
+        let (mut cutter, mut rest, mut objects) =
+            (Cutter::default(), Bytes::copy_from_slice(text), vec![]);
         let mut lengths = lengths.iter().cycle();
         while !rest.is_empty() {
             let mut piece = rest.split_to(rest.len().min(*lengths.next().unwrap()));
@@ -207,7 +226,11 @@ mod tests {
             }
             assert!(piece.is_empty());
         }
-        if cutter.place == Place::Behind { Ok(objects) } else { Err(BadAnswer::NotAnArray) }
+        if cutter.place == Place::Behind {
+            Ok(objects)
+        } else {
+            Err(BadAnswer::NotAnArray)
+        }
     }
 
     #[test]
@@ -256,7 +279,10 @@ mod tests {
     fn an_element_may_have_one_mebibyte_and_not_a_byte_more() {
         let list = |filler: usize| format!(r#"[{{}}, {{"f":"{}"}} ]"#, "x".repeat(filler));
         // Eight bytes are not filler, and one is the space before the bracket.
-        assert_eq!(read(list(MAX_BODY - 9).as_bytes(), &[4096]).unwrap().len(), 2);
+        assert_eq!(
+            read(list(MAX_BODY - 9).as_bytes(), &[4096]).unwrap().len(),
+            2
+        );
         for lengths in [1000, 10_000_000] {
             let read = read(list(MAX_BODY - 8).as_bytes(), &[lengths]);
             assert_eq!(read, Err(BadAnswer::ElementTooLarge));

@@ -9,13 +9,15 @@ use crate::credentials::Credentials;
 use crate::exposure::Head;
 use crate::request::Request;
 
-/// Request and response of one form, before anything is screened, beside what the adapter makes of them.
+/// Request and response of one form, before anything is screened, beside what the adapter makes of
+/// them.
 pub struct Exchange<T> {
     /// Request.
     pub sent: Sent,
     /// Head of the response, if one came in time.
     pub head: Option<Head>,
-    /// Body of the response, its coding undone, if it came whole. May hold secrets, so it does not print.
+    /// Body of the response, its coding undone, if it came whole. May hold secrets, so it does not
+    /// print.
     pub body: Option<Bytes>,
     /// Outcome that the service would use.
     pub outcome: Result<T, Failure>,
@@ -40,8 +42,18 @@ pub const MASK: &str = "***";
 impl<T> Exchange<T> {
     /// Reads the answer further.
     pub fn and_then<U>(self, read: impl FnOnce(T) -> Result<U, Failure>) -> Exchange<U> {
-        let Self { sent, head, body, outcome } = self;
-        Exchange { sent, head, body, outcome: outcome.and_then(read) }
+        let Self {
+            sent,
+            head,
+            body,
+            outcome,
+        } = self;
+        Exchange {
+            sent,
+            head,
+            body,
+            outcome: outcome.and_then(read),
+        }
     }
 }
 
@@ -54,11 +66,19 @@ impl Sent {
             Credentials::None => None,
             Credentials::Header(header) => {
                 let header = header.get();
-                Some(if header.as_bytes().starts_with(b"Basic ") { "Basic" } else { "Bearer" })
+                Some(if header.as_bytes().starts_with(b"Basic ") {
+                    "Basic"
+                } else {
+                    "Bearer"
+                })
             }
             Credentials::Form { client_id, .. } => {
-                let client_id: String = form_urlencoded::byte_serialize(client_id.as_bytes()).collect();
-                shown.extend([format!("client_id={client_id}"), format!("client_secret={MASK}")]);
+                let client_id: String =
+                    form_urlencoded::byte_serialize(client_id.as_bytes()).collect();
+                shown.extend([
+                    format!("client_id={client_id}"),
+                    format!("client_secret={MASK}"),
+                ]);
                 None
             }
             Credentials::Grant(_) => Some("Bearer"),
@@ -67,8 +87,14 @@ impl Sent {
         let mut headers = head.headers;
         // The length of a body tells that of the secrets in it.
         headers.remove(http::header::CONTENT_LENGTH);
-        let masked = scheme.and_then(|scheme| HeaderValue::try_from(format!("{scheme} {MASK}")).ok());
+        let masked =
+            scheme.and_then(|scheme| HeaderValue::try_from(format!("{scheme} {MASK}")).ok());
         headers.extend(masked.map(|value| (AUTHORIZATION, value)));
-        Self { method: head.method, uri: head.uri, headers, form: shown.join("&") }
+        Self {
+            method: head.method,
+            uri: head.uri,
+            headers,
+            form: shown.join("&"),
+        }
     }
 }

@@ -43,11 +43,12 @@ struct GrantFailure {
     logged_at: Duration,
 }
 
-/// Pause after a failed early renewal, without which every request would try again, and time between two
-/// lines in the log about the same failure.
+/// Pause after a failed early renewal, without which every request would try again, and time
+/// between two lines in the log about the same failure.
 const REST: Duration = Duration::from_secs(1);
 
-/// Shortest use of a token. Without it, a server whose tokens are over at once would be asked for one each time.
+/// Shortest use of a token. Without it, a server whose tokens are over at once would be asked for
+/// one each time.
 const LEAST_LIFE: Duration = Duration::from_secs(1);
 
 /// Held token.
@@ -63,7 +64,12 @@ struct Ends {
 }
 
 impl Grant {
-    pub(crate) fn new(request: GrantRequest, pool: Pool, timeout: Duration, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(
+        request: GrantRequest,
+        pool: Pool,
+        timeout: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         Self {
             request,
             pool,
@@ -77,7 +83,8 @@ impl Grant {
         }
     }
 
-    /// Returns the token to use now. An early renewal delays no request: meanwhile the old token serves.
+    /// Returns the token to use now. An early renewal delays no request: meanwhile the old token
+    /// serves.
     pub(crate) async fn bearer(self: &Arc<Self>) -> Result<Arc<Held>, Failure> {
         // Before `held`, so that a renewal which ends in between counts as waited for.
         let seen = self.renewals.load(Ordering::Acquire);
@@ -87,7 +94,10 @@ impl Grant {
             Some(held) if held.is_usable(now) => {
                 if let Ok(turn) = Arc::clone(&self.renewal).try_lock_owned()
                     && self.renewals.load(Ordering::Acquire) == seen
-                    && self.last_failure().as_ref().is_none_or(|last| now >= last.at + REST)
+                    && self
+                        .last_failure()
+                        .as_ref()
+                        .is_none_or(|last| now >= last.at + REST)
                 {
                     drop(self.fly(turn));
                 }
@@ -98,7 +108,10 @@ impl Grant {
     }
 
     /// Returns another token than the refused one.
-    pub(crate) async fn after_refusal(self: &Arc<Self>, refused: &Arc<Held>) -> Result<Arc<Held>, Failure> {
+    pub(crate) async fn after_refusal(
+        self: &Arc<Self>,
+        refused: &Arc<Held>,
+    ) -> Result<Arc<Held>, Failure> {
         let seen = self.renewals.load(Ordering::Acquire);
         match self.held.load_full() {
             Some(held) if !Arc::ptr_eq(&held, refused) => Ok(held),
@@ -109,10 +122,16 @@ impl Grant {
     async fn renew_or_share(self: &Arc<Self>, seen: u64) -> Result<Arc<Held>, Failure> {
         let turn = Arc::clone(&self.renewal).lock_owned().await;
         if self.renewals.load(Ordering::Acquire) == seen {
-            return self.fly(turn).await.unwrap_or(Err(Failure::outage(Outage::Abandoned)));
+            return self
+                .fly(turn)
+                .await
+                .unwrap_or(Err(Failure::outage(Outage::Abandoned)));
         }
         drop(turn);
-        let failure = self.last_failure().as_ref().map(|last| last.failure.clone());
+        let failure = self
+            .last_failure()
+            .as_ref()
+            .map(|last| last.failure.clone());
         match (failure, self.held.load_full()) {
             (None, Some(held)) => Ok(held),
             (Some(failure), _) => Err(failure),
@@ -138,10 +157,11 @@ impl Grant {
     async fn renew(&self) -> Result<Arc<Held>, Failure> {
         let asked_at = self.clock.elapsed();
         self.stage.connected();
-        let outcome = tokio::time::timeout(self.timeout, self.request.send(&self.pool, &self.stage))
-            .await
-            .unwrap_or_else(|_| Err(self.stage.timeout()))
-            .map(|issued| Arc::new(Held::new(issued, asked_at)));
+        let outcome =
+            tokio::time::timeout(self.timeout, self.request.send(&self.pool, &self.stage))
+                .await
+                .unwrap_or_else(|_| Err(self.stage.timeout()))
+                .map(|issued| Arc::new(Held::new(issued, asked_at)));
         if let Ok(held) = &outcome {
             self.held.store(Some(Arc::clone(held)));
         }
@@ -158,15 +178,23 @@ impl Grant {
     /// Records the outcome of a renewal, and returns true if its failure gets a line in the log.
     fn note(&self, failure: Option<&Failure>, at: Duration) -> bool {
         let mut last = self.last_failure();
-        let known = last.as_ref().filter(|last| Some(&last.failure) == failure && at < last.logged_at + REST);
+        let known = last
+            .as_ref()
+            .filter(|last| Some(&last.failure) == failure && at < last.logged_at + REST);
         let is_news = known.is_none();
         let logged_at = known.map_or(at, |known| known.logged_at);
-        *last = failure.map(|failure| GrantFailure { failure: failure.clone(), at, logged_at });
+        *last = failure.map(|failure| GrantFailure {
+            failure: failure.clone(),
+            at,
+            logged_at,
+        });
         is_news
     }
 
     fn last_failure(&self) -> MutexGuard<'_, Option<GrantFailure>> {
-        self.last_failure.lock().unwrap_or_else(PoisonError::into_inner)
+        self.last_failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -175,11 +203,20 @@ impl Held {
         let ends = issued.life.map(|life| {
             // One that is over at once serves whoever waited for it, and the others of that moment.
             let life = life.max(LEAST_LIFE);
-            let margin =
-                if life > LEAST_LIFE { (life / 5).min(Duration::from_secs(30)) } else { Duration::ZERO };
-            Ends { renew_from: asked_at + life - margin, at: asked_at + life }
+            let margin = if life > LEAST_LIFE {
+                (life / 5).min(Duration::from_secs(30))
+            } else {
+                Duration::ZERO
+            };
+            Ends {
+                renew_from: asked_at + life - margin,
+                at: asked_at + life,
+            }
         });
-        Self { header: issued.header, ends }
+        Self {
+            header: issued.header,
+            ends,
+        }
     }
 
     pub(crate) fn header(&self) -> &HeaderValue {

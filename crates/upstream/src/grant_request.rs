@@ -26,7 +26,10 @@ pub(crate) struct GrantRequest {
 
 enum GrantForm {
     /// RFC 6749 section 4.4.2.
-    Urlencoded { scope: Option<String>, client: ClientAuth },
+    Urlencoded {
+        scope: Option<String>,
+        client: ClientAuth,
+    },
     /// Passport: all in a JSON body (page "Access tokens").
     Json(Client),
 }
@@ -67,10 +70,16 @@ impl GrantRequest {
             }
             Dialect::Rest | Dialect::FormEndpoint => {
                 let endpoint = Address::read(table, "token_endpoint", allow_http);
-                (endpoint.map(|endpoint| endpoint.uri().clone()), read_form(table, client))
+                (
+                    endpoint.map(|endpoint| endpoint.uri().clone()),
+                    read_form(table, client),
+                )
             }
         };
-        Some(Self { endpoint: endpoint?, form: form? })
+        Some(Self {
+            endpoint: endpoint?,
+            form: form?,
+        })
     }
 
     pub(crate) fn is_https(&self) -> bool {
@@ -100,10 +109,15 @@ impl GrantRequest {
                 form.extend(scope.as_ref().map(|scope| ("scope", scope.as_str())));
                 let mut request = request.form(&form);
                 match client {
-                    ClientAuth::Basic(header) => request.authorization = Some((*header.get()).clone()),
+                    ClientAuth::Basic(header) => {
+                        request.authorization = Some((*header.get()).clone())
+                    }
                     ClientAuth::Post(Client { id, secret }) => {
                         let secret = secret.get();
-                        request.add_to_form(&[("client_id", id), ("client_secret", secret.expose_secret())]);
+                        request.add_to_form(&[
+                            ("client_id", id),
+                            ("client_secret", secret.expose_secret()),
+                        ]);
                     }
                 }
                 Ok(request)
@@ -124,18 +138,25 @@ impl GrantRequest {
 
 impl Client {
     fn new(id: String, secret: Secret) -> Option<Self> {
-        Some(Self { id, secret: renewed(secret, |secret| Some(secret.clone()))? })
+        Some(Self {
+            id,
+            secret: renewed(secret, |secret| Some(secret.clone()))?,
+        })
     }
 }
 
 fn read_form(table: &mut Section, client: Option<(String, Secret)>) -> Option<GrantForm> {
     let scope = table.text("scope");
     let encoded = read_encoding(table);
-    let in_form = table.parsed("client_auth", "Write \"basic\" or \"post\".", |text| match text {
-        "basic" => Ok(false),
-        "post" => Ok(true),
-        _ => Err("is no way to authenticate a client"),
-    });
+    let in_form = table.parsed(
+        "client_auth",
+        "Write \"basic\" or \"post\".",
+        |text| match text {
+            "basic" => Ok(false),
+            "post" => Ok(true),
+            _ => Err("is no way to authenticate a client"),
+        },
+    );
     let (id, secret) = client?;
     let client = if in_form.unwrap_or(false) {
         ClientAuth::Post(Client::new(id, secret)?)
@@ -156,18 +177,24 @@ struct JsonGrant<'a> {
 #[derive(Deserialize)]
 struct GrantAnswer {
     access_token: SecretString,
-    /// Seconds; absent or null where the server does not say. A number of any size and spelling, or the same in a string,
-    /// as the token endpoints of Apigee and Azure write it. WSO2 says "never" by one of 16 digits, others by -1.
+    /// Seconds; absent or null where the server does not say. A number of any size and spelling, or
+    /// the same in a string, as the token endpoints of Apigee and Azure write it. WSO2 says "never"
+    /// by one of 16 digits, others by -1.
     expires_in: Option<Box<RawValue>>,
 }
 
-/// Longest life that a grant is believed to have. A server that issues longer ones may revoke them sooner.
+/// Longest life that a grant is believed to have. A server that issues longer ones may revoke them
+/// sooner.
 const MAX_LIFE: f64 = 86_400.0;
 
 fn life(seconds: &RawValue) -> Result<Duration, BadAnswer> {
     let unusable = BadAnswer::GrantMember("expires_in");
     let text = seconds.get();
-    let number = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text).trim();
+    let number = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'))
+        .unwrap_or(text)
+        .trim();
     // `f64` also reads words.
     if !number.contains(|c: char| c.is_ascii_digit()) {
         return Err(unusable);
@@ -181,16 +208,27 @@ impl Issued {
         let unusable = || BadAnswer::GrantMember("access_token");
         let answer: GrantAnswer = object(body).map_err(|error| {
             let is_end = error == BadAnswer::member("expires_in");
-            if is_end { BadAnswer::GrantMember("expires_in") } else { unusable() }
+            if is_end {
+                BadAnswer::GrantMember("expires_in")
+            } else {
+                unusable()
+            }
         })?;
         let token = answer.access_token.expose_secret();
-        let header = sensitive("Bearer", token).filter(|_| !token.is_empty()).ok_or_else(unusable)?;
-        Ok(Self { header, life: answer.expires_in.as_deref().map(life).transpose()? })
+        let header = sensitive("Bearer", token)
+            .filter(|_| !token.is_empty())
+            .ok_or_else(unusable)?;
+        Ok(Self {
+            header,
+            life: answer.expires_in.as_deref().map(life).transpose()?,
+        })
     }
 }
 
 impl fmt::Debug for GrantRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Grant").field("endpoint", &self.endpoint).finish_non_exhaustive()
+        f.debug_struct("Grant")
+            .field("endpoint", &self.endpoint)
+            .finish_non_exhaustive()
     }
 }

@@ -1,14 +1,17 @@
 //! The only outbound HTTP: pool, deadline, body cap, credentials, path safety.
 //!
-//! An adapter describes a [`Request`] (an [`Address`], a [`Segment`], a form) and gets a [`Response`]
-//! or a [`Failure`](introspectd_core::Failure). What is the same for every vendor is decided here, in one stack of layers
-//! (`stack.rs`):
+//! An adapter describes a [`Request`] (an [`Address`], a [`Segment`], a form) and gets a
+//! [`Response`] or a [`Failure`](introspectd_core::Failure). What is the same for every vendor is
+//! decided here, in one stack of layers (`stack.rs`):
 //!
 //! - one deadline over the whole exchange: the credential's renewal, the connection, head and body;
-//! - lists alone may be longer than memory: their elements are read one by one, in a longer deadline;
-//! - any other body over 1 MiB, an element over 1 MiB, a redirect, 401, 403, 429 and 5xx never reach an adapter;
+//! - lists alone may be longer than memory: their elements are read one by one, in a longer
+//!   deadline;
+//! - any other body over 1 MiB, an element over 1 MiB, a redirect, 401, 403, 429 and 5xx never
+//!   reach an adapter;
 //! - names, connections and TLS are the business of threads that serve no caller ([`Outbound`]);
-//! - a connection that brings bytes which nothing asked for is closed, and what came over it last is taken back;
+//! - a connection that brings bytes which nothing asked for is closed, and what came over it last
+//!   is taken back;
 //! - TLS certificates are always verified: there is no switch for it;
 //! - nothing of a URL, a body or a credential is logged, since vendors put tokens into all three.
 

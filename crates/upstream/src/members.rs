@@ -6,14 +6,16 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Reads a member that only describes (`#[serde(default, deserialize_with = "described")]`). An unreadable one, such as
-/// a lone surrogate, counts as absent.
+/// Reads a member that only describes (`#[serde(default, deserialize_with = "described")]`). An
+/// unreadable one, such as a lone surrogate, counts as absent.
 ///
 /// # Errors
 /// Fails if the text is not JSON.
 pub fn described<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Value>, D::Error> {
     let raw = Box::<RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(raw.get()).ok().filter(|value: &Value| !value.is_null()))
+    Ok(serde_json::from_str(raw.get())
+        .ok()
+        .filter(|value: &Value| !value.is_null()))
 }
 
 /// Members of an object that were not read yet.
@@ -32,7 +34,9 @@ impl<'a> Unread<'a> {
         if !text.trim_ascii_start().starts_with('{') {
             return Err(BadAnswer::NotAnObject);
         }
-        serde_json::from_str(text).map(Self).map_err(|_| BadAnswer::NotAnObject)
+        serde_json::from_str(text)
+            .map(Self)
+            .map_err(|_| BadAnswer::NotAnObject)
     }
 
     /// Takes a member that decides, as it was sent; null counts as absent.
@@ -43,15 +47,23 @@ impl<'a> Unread<'a> {
         if self.0.repeated.iter().any(|repeated| repeated == name) {
             return Err(BadAnswer::member(name));
         }
-        Ok(self.0.members.remove(name).filter(|raw| raw.get() != "null"))
+        Ok(self
+            .0
+            .members
+            .remove(name)
+            .filter(|raw| raw.get() != "null"))
     }
 
     /// Takes a member that decides, of this type.
     ///
     /// # Errors
     /// [`BadAnswer::Member`] if it is of another type or appears twice.
-    pub fn take<T: DeserializeOwned>(&mut self, name: &'static str) -> Result<Option<T>, BadAnswer> {
-        let read = |raw: &RawValue| serde_json::from_str(raw.get()).map_err(|_| BadAnswer::member(name));
+    pub fn take<T: DeserializeOwned>(
+        &mut self,
+        name: &'static str,
+    ) -> Result<Option<T>, BadAnswer> {
+        let read =
+            |raw: &RawValue| serde_json::from_str(raw.get()).map_err(|_| BadAnswer::member(name));
         self.raw(name)?.map(read).transpose()
     }
 
@@ -63,8 +75,8 @@ impl<'a> Unread<'a> {
         Ok(self.raw(name)?.and_then(Json::read))
     }
 
-    /// Takes the others, null included. Of those that only describe, unreadable ones are dropped, and the last of several
-    /// counts.
+    /// Takes the others, null included. Of those that only describe, unreadable ones are dropped,
+    /// and the last of several counts.
     ///
     /// # Errors
     /// [`BadAnswer::Member`] of one that `decides` and cannot be read or appears twice.
@@ -92,10 +104,26 @@ mod tests {
 
     #[test]
     fn only_an_object_is_taken_apart() {
-        for none in ["", "[1]", "null", "{", r#"{"a":1} x"#, r#"{"a":}"#, r#"{"a":"\x"}"#] {
-            assert_eq!(Unread::of(none.as_bytes()).err(), Some(BadAnswer::NotAnObject), "{none}");
+        for none in [
+            "",
+            "[1]",
+            "null",
+            "{",
+            r#"{"a":1} x"#,
+            r#"{"a":}"#,
+            r#"{"a":"\x"}"#,
+        ] {
+            assert_eq!(
+                Unread::of(none.as_bytes()).err(),
+                Some(BadAnswer::NotAnObject),
+                "{none}"
+            );
         }
-        for bytes in [&b"{\"a\xff\":1}"[..], b"{\"a\":\"\xff\"}", b"{\"a\":{\"b\":\"\xed\xa0\x80\"}}"] {
+        for bytes in [
+            &b"{\"a\xff\":1}"[..],
+            b"{\"a\":\"\xff\"}",
+            b"{\"a\":{\"b\":\"\xed\xa0\x80\"}}",
+        ] {
             assert_eq!(Unread::of(bytes).err(), Some(BadAnswer::NotUtf8));
         }
     }
@@ -105,10 +133,14 @@ mod tests {
         let body = br#"{"sub":"\ud800","name":"\ud800","deep":{"a":["\udfff"]},"\ud800":1,"x":2}"#;
         let mut unread = Unread::of(body).unwrap();
         assert_eq!(unread.take::<String>("sub"), Err(BadAnswer::member("sub")));
-        assert_eq!(unread.rest(|_| false).unwrap(), json!({"x": 2}).as_object().unwrap().clone().into());
+        assert_eq!(
+            unread.rest(|_| false).unwrap(),
+            json!({"x": 2}).as_object().unwrap().clone().into()
+        );
         let decides = Unread::of(body).unwrap().rest(|name| name == "deep");
         assert_eq!(decides, Err(BadAnswer::member("deep")));
-        let described = |json: &str| described(&mut serde_json::Deserializer::from_str(json)).unwrap();
+        let described =
+            |json: &str| described(&mut serde_json::Deserializer::from_str(json)).unwrap();
         assert_eq!(described(r#"["\ud800"]"#), None);
         assert_eq!(described("null"), None);
         assert_eq!(described(r#"{"a":1}"#), Some(json!({"a": 1})));

@@ -10,16 +10,16 @@ use crate::resolve::Names;
 
 /// Threads that drive all connections to providers, and the names that these share.
 ///
-/// The threads serve no caller: a worker that stalls holds up no answer of another. Dropping the value ends them, and with
-/// them every exchange.
+/// The threads serve no caller: a worker that stalls holds up no answer of another. Dropping the
+/// value ends them, and with them every exchange.
 #[derive(Debug)]
 pub struct Outbound {
     runtime: Option<Runtime>,
     net: Net,
 }
 
-/// Threads named `upstream-N`, which move bytes and do TLS. A second one keeps a handshake from delaying
-/// answers.
+/// Threads named `upstream-N`, which move bytes and do TLS. A second one keeps a handshake from
+/// delaying answers.
 const THREADS: usize = 2;
 
 /// Access of a provider's client to the threads and names.
@@ -31,7 +31,8 @@ pub(crate) struct Net {
 }
 
 impl Outbound {
-    /// Starts the threads. Names are resolved as the system's `/etc/hosts` and `/etc/resolv.conf` say.
+    /// Starts the threads. Names are resolved as the system's `/etc/hosts` and `/etc/resolv.conf`
+    /// say.
     ///
     /// # Errors
     /// Fails if the system provides no threads.
@@ -49,13 +50,25 @@ impl Outbound {
             .thread_name_fn(name)
             .enable_all()
             .build()?;
-        let net = Net { threads: Some(runtime.handle().clone()), names: Names::system(clock) };
-        Ok(Self { runtime: Some(runtime), net })
+        let net = Net {
+            threads: Some(runtime.handle().clone()),
+            names: Names::system(clock),
+        };
+        Ok(Self {
+            runtime: Some(runtime),
+            net,
+        })
     }
 
     /// Runs connections on the caller's runtime, without threads of their own.
     pub fn here(clock: Arc<dyn Clock>) -> Self {
-        Self { runtime: None, net: Net { threads: None, names: Names::system(clock) } }
+        Self {
+            runtime: None,
+            net: Net {
+                threads: None,
+                names: Names::system(clock),
+            },
+        }
     }
 
     /// Resolves names by this DNS server alone, over UDP.
@@ -90,8 +103,8 @@ impl Net {
         }
     }
 
-    /// Runs a task on the threads. Dropping the future ends the task. `None` if it panicked or the threads
-    /// ended.
+    /// Runs a task on the threads. Dropping the future ends the task. `None` if it panicked or the
+    /// threads ended.
     pub(crate) async fn run<F>(&self, task: F) -> Option<F::Output>
     where
         F: Future<Output: Send + 'static> + Send + 'static,

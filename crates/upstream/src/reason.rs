@@ -12,7 +12,9 @@ pub(crate) fn of_connecting(error: &ConnectError) -> Failure {
     let reason = match error {
         ConnectError::Name(NameError::NoSuchName) => Unreachable::NoSuchName,
         ConnectError::Name(NameError::Failed) => Unreachable::Unresolved,
-        ConnectError::Tcp(error) | ConnectError::Tls(error) if error.kind() == ErrorKind::TimedOut => {
+        ConnectError::Tcp(error) | ConnectError::Tls(error)
+            if error.kind() == ErrorKind::TimedOut =>
+        {
             return Failure::ConnectTimeout;
         }
         ConnectError::Tcp(error) => of_tcp(error),
@@ -22,8 +24,8 @@ pub(crate) fn of_connecting(error: &ConnectError) -> Failure {
     Failure::outage(Outage::Unreachable(reason))
 }
 
-/// Names the reason why an open connection ended, if the error says so. In TLS 1.3 a server refuses our certificate when
-/// we already asked.
+/// Names the reason why an open connection ended, if the error says so. In TLS 1.3 a server refuses
+/// our certificate when we already asked.
 pub(crate) fn of_reset(error: &io::Error) -> Option<Unreachable> {
     if error.kind() == ErrorKind::InvalidData {
         return Some(of_tls(error).unwrap_or(Unreachable::Tls));
@@ -35,9 +37,15 @@ fn of_tcp(error: &io::Error) -> Unreachable {
     let kind = error.kind();
     if kind == ErrorKind::ConnectionRefused {
         Unreachable::Refused
-    } else if matches!(kind, ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable) {
+    } else if matches!(
+        kind,
+        ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable
+    ) {
         Unreachable::NoRoute
-    } else if matches!(kind, ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted) {
+    } else if matches!(
+        kind,
+        ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted
+    ) {
         Unreachable::Reset
     } else {
         Unreachable::NotOpened
@@ -87,17 +95,27 @@ fn of_alert(name: &str) -> Unreachable {
 const CA_AS_SERVER: &str = "CaUsedAsEndEntity";
 
 fn of_certificate(error: &CertificateError) -> Unreachable {
-    // The latter: an authority of the name that we know, with another key, as one that was made a second time has.
-    if matches!(error, CertificateError::UnknownIssuer | CertificateError::BadSignature) {
+    // The latter: an authority of the name that we know, with another key, as one that was made a
+    // second time has.
+    if matches!(
+        error,
+        CertificateError::UnknownIssuer | CertificateError::BadSignature
+    ) {
         Unreachable::UnknownAuthority
     } else if matches!(
         error,
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. }
     ) {
         Unreachable::WrongName
-    } else if matches!(error, CertificateError::Expired | CertificateError::ExpiredContext { .. }) {
+    } else if matches!(
+        error,
+        CertificateError::Expired | CertificateError::ExpiredContext { .. }
+    ) {
         Unreachable::Expired
-    } else if matches!(error, CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }) {
+    } else if matches!(
+        error,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. }
+    ) {
         Unreachable::NotYetValid
     } else if matches!(
         error,

@@ -5,7 +5,8 @@ use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 
-/// Value made of files, made again when they change. While changed files are invalid, the former value holds.
+/// Value made of files, made again when they change. While changed files are invalid, the former
+/// value holds.
 pub(crate) struct Renewed<T> {
     /// Name in the log.
     what: &'static str,
@@ -26,7 +27,8 @@ struct Made<T> {
 type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
 
 impl<T> Renewed<T> {
-    /// Takes a value that was just made of these files. Anything but a regular file, such as a pipe, is read once.
+    /// Takes a value that was just made of these files. Anything but a regular file, such as a
+    /// pipe, is read once.
     pub(crate) fn new(
         what: &'static str,
         value: T,
@@ -34,8 +36,16 @@ impl<T> Renewed<T> {
         make: impl Fn() -> Result<T, String> + Send + Sync + 'static,
     ) -> Self {
         let files: Vec<_> = files.into_iter().filter(|file| file.is_file()).collect();
-        let made = Made { stamp: stamp(&files), value: Arc::new(value) };
-        Self { what, files, make: Box::new(make), current: ArcSwap::from_pointee(made) }
+        let made = Made {
+            stamp: stamp(&files),
+            value: Arc::new(value),
+        };
+        Self {
+            what,
+            files,
+            make: Box::new(make),
+            current: ArcSwap::from_pointee(made),
+        }
     }
 
     /// Takes a value that no file changes.
@@ -67,7 +77,10 @@ impl<T> Renewed<T> {
                 Arc::clone(&current.value)
             }
         };
-        self.current.store(Arc::new(Made { stamp, value: Arc::clone(&value) }));
+        self.current.store(Arc::new(Made {
+            stamp,
+            value: Arc::clone(&value),
+        }));
         value
     }
 }
@@ -98,8 +111,12 @@ mod tests {
         let file = folder.path().join("number");
         std::fs::write(&file, "1").unwrap();
         let path = file.clone();
-        let read =
-            move || std::fs::read_to_string(&path).unwrap().parse().map_err(|_| "no number".to_owned());
+        let read = move || {
+            std::fs::read_to_string(&path)
+                .unwrap()
+                .parse()
+                .map_err(|_| "no number".to_owned())
+        };
         let renewed: Renewed<u64> = Renewed::new("a number", 1, [file.clone()], read);
         assert_eq!(*renewed.get(), 1);
         std::fs::write(&file, "two").unwrap();

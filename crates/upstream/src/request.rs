@@ -1,6 +1,7 @@
 use bytes::Bytes;
 use http::header::{
-    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST, USER_AGENT,
+    ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST,
+    USER_AGENT,
 };
 use http::uri::Scheme;
 use http::{HeaderValue, Method, Uri};
@@ -12,7 +13,8 @@ use crate::stage::Stage;
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("introspectd/", env!("CARGO_PKG_VERSION")));
+const AGENT: HeaderValue =
+    HeaderValue::from_static(concat!("introspectd/", env!("CARGO_PKG_VERSION")));
 
 /// Request to a provider. May hold secrets, so it does not print.
 #[derive(Clone)]
@@ -79,7 +81,12 @@ impl Request {
     /// Sets a form as the body.
     #[must_use]
     pub fn form(self, form: &[(&str, &str)]) -> Self {
-        self.body(FORM, form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish())
+        self.body(
+            FORM,
+            form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(form)
+                .finish(),
+        )
     }
 
     /// Sets the text of a JSON value as the body.
@@ -108,16 +115,17 @@ impl Request {
         self
     }
 
-    /// Leaves the body of a 200 to be read element by element, see [`Response::into_list`](crate::Response::into_list).
-    /// The deadline then ends with the head; [`Elements`](crate::Elements) has the one of the body.
+    /// Leaves the body of a 200 to be read element by element, see
+    /// [`Response::into_list`](crate::Response::into_list). The deadline then ends with the head;
+    /// [`Elements`](crate::Elements) has the one of the body.
     #[must_use]
     pub fn streamed(mut self) -> Self {
         self.is_streamed = true;
         self
     }
 
-    /// Marks a body that brings credentials of its own: ours are not added, but for our certificate, and 401 and 403 are
-    /// for whoever brought them. The response is UTF-8.
+    /// Marks a body that brings credentials of its own: ours are not added, but for our
+    /// certificate, and 401 and 403 are for whoever brought them. The response is UTF-8.
     #[must_use]
     pub fn relayed(mut self) -> Self {
         self.is_relayed = true;
@@ -134,22 +142,30 @@ impl Request {
         if let Some((media_type, body)) = &mut self.body
             && *media_type == FORM
         {
-            let added = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+            let added = form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(form)
+                .finish();
             *body = [&**body, b"&", added.as_bytes()].concat().into();
         }
     }
 
     /// Returns the names in the body, if it is a form.
     pub(crate) fn form_names(&self) -> Vec<String> {
-        let form = self.body.as_ref().filter(|(media_type, _)| *media_type == FORM);
-        let pairs = form.into_iter().flat_map(|(_, body)| form_urlencoded::parse(body));
+        let form = self
+            .body
+            .as_ref()
+            .filter(|(media_type, _)| *media_type == FORM);
+        let pairs = form
+            .into_iter()
+            .flat_map(|(_, body)| form_urlencoded::parse(body));
         pairs.map(|(name, _)| name.into_owned()).collect()
     }
 
     /// Returns what is sent.
     pub(crate) fn to_http(&self) -> http::Request<Full<Bytes>> {
         let (content_type, body) = self.body.clone().unzip();
-        // hyper says nothing of an empty body, and front ends of Google refuse a POST without a length (411).
+        // hyper says nothing of an empty body, and front ends of Google refuse a POST without a
+        // length (411).
         let length = body.as_ref().map(Bytes::len);
         let mut request = http::Request::new(Full::new(body.unwrap_or_default()));
         *request.method_mut() = self.method.clone();
@@ -160,7 +176,11 @@ impl Request {
         headers.insert(USER_AGENT, AGENT);
         headers.extend(content_type.map(|value| (CONTENT_TYPE, value)));
         headers.extend(length.map(|length| (CONTENT_LENGTH, length.into())));
-        headers.extend(self.authorization.as_ref().map(|value| (AUTHORIZATION, value.clone())));
+        headers.extend(
+            self.authorization
+                .as_ref()
+                .map(|value| (AUTHORIZATION, value.clone())),
+        );
         request
     }
 }
@@ -168,15 +188,24 @@ impl Request {
 /// Turns a request into the form of HTTP/1.1, where the server's name stands in a header.
 pub(crate) fn origin_form(request: &mut http::Request<Full<Bytes>>, keep_alive: bool) {
     if !keep_alive {
-        request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+        request
+            .headers_mut()
+            .insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let uri = request.uri();
-    let default_port = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    let default_port = if uri.scheme() == Some(&Scheme::HTTPS) {
+        443
+    } else {
+        80
+    };
     let host = match uri.port_u16().filter(|port| *port != default_port) {
         Some(port) => format!("{}:{port}", uri.host().unwrap_or_default()),
         None => uri.host().unwrap_or_default().to_owned(),
     };
-    let target = uri.path_and_query().map_or("/", |target| target.as_str()).parse();
+    let target = uri
+        .path_and_query()
+        .map_or("/", |target| target.as_str())
+        .parse();
     if let Ok(host) = host.try_into() {
         request.headers_mut().entry(HOST).or_insert(host);
     }

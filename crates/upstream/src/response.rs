@@ -4,8 +4,8 @@ use introspectd_core::BadAnswer;
 
 use crate::elements::Elements;
 
-/// Response of a provider that may say something about the token: no redirect, no refusal of our credentials, no 429 and
-/// no 5xx. May hold secrets, so it neither prints nor leaves the adapter.
+/// Response of a provider that may say something about the token: no redirect, no refusal of our
+/// credentials, no 429 and no 5xx. May hold secrets, so it neither prints nor leaves the adapter.
 pub struct Response {
     /// Status: 2xx, or 4xx other than 429 and, unless the request was relayed, 401 and 403.
     pub status: StatusCode,
@@ -38,10 +38,13 @@ impl Response {
 
     /// Returns `Content-Type`, where it is text.
     pub fn content_type(&self) -> Option<&str> {
-        self.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok())
+        self.headers
+            .get(header::CONTENT_TYPE)
+            .and_then(|value| value.to_str().ok())
     }
 
-    /// Returns the elements to be read, where the request was [`streamed`](crate::Request::streamed).
+    /// Returns the elements to be read, where the request was
+    /// [`streamed`](crate::Request::streamed).
     pub fn into_list(mut self) -> List {
         match self.elements.take() {
             Some(elements) => List::Elements(elements),

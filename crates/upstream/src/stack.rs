@@ -56,7 +56,8 @@ pub(crate) fn stack(
         .layer(around(Limit::new(max_in_flight)))
         // What is refused above costs the outbound threads nothing.
         .layer(around(Threads(net)))
-        // Layers above see a failure for each response that says nothing about a token; layers below see its status.
+        // Layers above see a failure for each response that says nothing about a token; layers
+        // below see its status.
         .layer(ReceiveLayer::new(timeout))
         // Above the credentials, so that a repeated request brings the ones that hold by then.
         .layer(RetryLayer::new(RepeatOnce::default()))

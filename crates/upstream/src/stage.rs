@@ -37,8 +37,13 @@ impl Stage {
     /// Names a timeout at this stage.
     pub(crate) fn timeout(&self) -> Failure {
         let renewal = self.credential().clone();
-        let is_connecting = renewal.is_some_and(|renewal| renewal.is_connecting()) || self.is_connecting();
-        if is_connecting { Failure::ConnectTimeout } else { Failure::Timeout }
+        let is_connecting =
+            renewal.is_some_and(|renewal| renewal.is_connecting()) || self.is_connecting();
+        if is_connecting {
+            Failure::ConnectTimeout
+        } else {
+            Failure::Timeout
+        }
     }
 
     fn is_connecting(&self) -> bool {
@@ -46,6 +51,9 @@ impl Stage {
     }
 
     fn credential(&self) -> MutexGuard<'_, Option<Stage>> {
-        self.0.for_credential.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0
+            .for_credential
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }

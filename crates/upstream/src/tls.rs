@@ -19,11 +19,19 @@ pub(crate) fn read(section: &mut Section, https: bool) -> Option<Renewed<Arc<Cli
         (None, None) => Some(None),
         (Some(certificate), Some(key)) => Some(Some((certificate, key))),
         (Some(_), None) | (None, Some(_)) => {
-            table.problem("", "has only one of certificate and key", "Give both, or none.");
+            table.problem(
+                "",
+                "has only one of certificate and key",
+                "Give both, or none.",
+            );
             None
         }
     };
-    let files = identity.map(|identity| Files { https, ca, identity });
+    let files = identity.map(|identity| Files {
+        https,
+        ca,
+        identity,
+    });
     let loaded = files.as_ref().map(|files| files.load(START));
     if let Some(Err(problems)) = &loaded {
         for Problem { key, what, remedy } in problems {
@@ -33,11 +41,21 @@ pub(crate) fn read(section: &mut Section, https: bool) -> Option<Renewed<Arc<Cli
     table.finish();
     let (files, config) = (files?, loaded?.ok()?);
     let paths: Vec<_> = files.paths().map(Into::into).collect();
-    Some(Renewed::new("TLS to a provider", config, paths, move || {
-        let joined =
-            |problems: Vec<Problem>| problems.into_iter().map(|it| it.what).collect::<Vec<_>>().join("; ");
-        files.load(Duration::ZERO).map_err(joined)
-    }))
+    Some(Renewed::new(
+        "TLS to a provider",
+        config,
+        paths,
+        move || {
+            let joined = |problems: Vec<Problem>| {
+                problems
+                    .into_iter()
+                    .map(|it| it.what)
+                    .collect::<Vec<_>>()
+                    .join("; ")
+            };
+            files.load(Duration::ZERO).map_err(joined)
+        },
+    ))
 }
 
 struct Files {
@@ -59,7 +77,10 @@ type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 impl Files {
     fn paths(&self) -> impl Iterator<Item = &String> {
-        let identity = self.identity.iter().flat_map(|(certificate, key)| [certificate, key]);
+        let identity = self
+            .identity
+            .iter()
+            .flat_map(|(certificate, key)| [certificate, key]);
         self.ca.iter().chain(identity)
     }
 
@@ -76,15 +97,24 @@ impl Files {
         };
         match (roots, identity) {
             (Ok(roots), Ok(identity)) => build(roots, identity).map_err(|problem| vec![problem]),
-            (roots, identity) => {
-                Err(roots.err().into_iter().chain(identity.err().into_iter().flatten()).collect())
-            }
+            (roots, identity) => Err(roots
+                .err()
+                .into_iter()
+                .chain(identity.err().into_iter().flatten())
+                .collect()),
         }
     }
 }
 
-fn build(roots: Arc<RootCertStore>, identity: Option<Identity>) -> Result<Arc<ClientConfig>, Problem> {
-    let problem = |error: rustls::Error, remedy| Problem { key: "", what: error.to_string(), remedy };
+fn build(
+    roots: Arc<RootCertStore>,
+    identity: Option<Identity>,
+) -> Result<Arc<ClientConfig>, Problem> {
+    let problem = |error: rustls::Error, remedy| Problem {
+        key: "",
+        what: error.to_string(),
+        remedy,
+    };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -124,18 +154,30 @@ fn read_roots(path: &str, patience: Duration) -> Result<RootCertStore, Problem> 
         let added = roots.add(certificate);
         added.map_err(|error| {
             let remedy = "Name a PEM file of certificate authorities.";
-            Problem { key: "ca", what: format!("{path}: {error}"), remedy }
+            Problem {
+                key: "ca",
+                what: format!("{path}: {error}"),
+                remedy,
+            }
         })?;
     }
     Ok(roots)
 }
 
-fn read_identity(certificate: &str, key: &str, patience: Duration) -> Result<Identity, Vec<Problem>> {
+fn read_identity(
+    certificate: &str,
+    key: &str,
+    patience: Duration,
+) -> Result<Identity, Vec<Problem>> {
     let chain = read_chain("certificate", certificate, patience);
     let read = pem::read_key(key.as_ref(), patience);
     let key = read.map_err(|error| {
         let remedy = "Name a PEM file with one private key.";
-        Problem { key: "key", what: format!("{key}: {error}"), remedy }
+        Problem {
+            key: "key",
+            what: format!("{key}: {error}"),
+            remedy,
+        }
     });
     match (chain, key) {
         (Ok(chain), Ok(key)) => Ok((chain, key)),

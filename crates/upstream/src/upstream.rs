@@ -15,10 +15,11 @@ use crate::request::{Effect, Request};
 use crate::response::Response;
 use crate::stack::{Stack, stack};
 
-/// Client of one provider: a stack of layers above a pool of its own (HTTP/1.1, or HTTP/2 where TLS agrees on it).
+/// Client of one provider: a stack of layers above a pool of its own (HTTP/1.1, or HTTP/2 where TLS
+/// agrees on it).
 ///
-/// Calls are cancel-safe: a dropped call closes or returns its connection and leaves nothing behind but
-/// a renewal of the credential, which others may wait for.
+/// Calls are cancel-safe: a dropped call closes or returns its connection and leaves nothing behind
+/// but a renewal of the credential, which others may wait for.
 #[derive(Debug, Clone)]
 pub struct Upstream(Arc<Shared>);
 
@@ -32,13 +33,32 @@ struct Shared {
 impl Upstream {
     /// Creates the client of a provider, as its configuration says.
     pub fn new(connection: Connection, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
-        let Connection { tls, timeout, keep_alive, max_in_flight, credentials, .. } = connection;
+        let Connection {
+            tls,
+            timeout,
+            keep_alive,
+            max_in_flight,
+            credentials,
+            ..
+        } = connection;
         let net = outbound.net();
         let pool = Pool::new(net.clone(), tls, keep_alive, Arc::clone(&clock));
         let credentials = Arc::new(credentials.into_live(&pool, timeout, clock));
         let health = Arc::<HealthRecord>::default();
-        let stack = stack(net, Arc::clone(&health), timeout, max_in_flight, Arc::clone(&credentials), pool);
-        Self(Arc::new(Shared { stack, credentials, health, timeout }))
+        let stack = stack(
+            net,
+            Arc::clone(&health),
+            timeout,
+            max_in_flight,
+            Arc::clone(&credentials),
+            pool,
+        );
+        Self(Arc::new(Shared {
+            stack,
+            credentials,
+            health,
+            timeout,
+        }))
     }
 
     /// Health by the last request.
@@ -63,7 +83,12 @@ impl Upstream {
         let sent = Sent::masked(&request, &self.0.credentials);
         let outcome = self.send(request).await;
         let (head, body) = exposure.take();
-        Exchange { sent, head, body, outcome }
+        Exchange {
+            sent,
+            head,
+            body,
+            outcome,
+        }
     }
 
     /// Ends what takes several exchanges in the time of one.
@@ -74,7 +99,9 @@ impl Upstream {
         &self,
         exchanges: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        tokio::time::timeout(self.0.timeout, exchanges).await.unwrap_or(Err(Failure::Timeout))
+        tokio::time::timeout(self.0.timeout, exchanges)
+            .await
+            .unwrap_or(Err(Failure::Timeout))
     }
 
     /// Ends what takes many exchanges, each of which has its own time.
@@ -85,12 +112,16 @@ impl Upstream {
         limit: Duration,
         exchanges: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        tokio::time::timeout(limit, Box::pin(exchanges)).await.unwrap_or(Err(Failure::Timeout))
+        tokio::time::timeout(limit, Box::pin(exchanges))
+            .await
+            .unwrap_or(Err(Failure::Timeout))
     }
 }
 
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upstream").field("credentials", &self.credentials).finish_non_exhaustive()
+        f.debug_struct("Upstream")
+            .field("credentials", &self.credentials)
+            .finish_non_exhaustive()
     }
 }

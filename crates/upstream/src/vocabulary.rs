@@ -24,7 +24,11 @@ fn scheme(vendor: &str) -> String {
 
 /// RFC 6749 or 8693 name of a vendor's grant type; `None` where it has none.
 pub fn grant_type(vendor: &str) -> Option<String> {
-    let name = match vendor.to_ascii_lowercase().replace([' ', '-'], "_").as_str() {
+    let name = match vendor
+        .to_ascii_lowercase()
+        .replace([' ', '-'], "_")
+        .as_str()
+    {
         "client_credentials" | "client_credential" | "client" | "grant_flow_client_credentials" => {
             "client_credentials"
         }
@@ -51,7 +55,11 @@ mod tests {
 
     #[test]
     fn token_types_get_standard_names() {
-        for (sent, read_as) in [("BearerToken", "Bearer"), ("bEARER", "Bearer"), ("DPoP", "DPoP")] {
+        for (sent, read_as) in [
+            ("BearerToken", "Bearer"),
+            ("bEARER", "Bearer"),
+            ("DPoP", "DPoP"),
+        ] {
             assert_eq!(read(Some(Some(sent))).token_type.as_deref(), Some(read_as));
         }
         assert_eq!(read(None).token_type, None);
@@ -63,15 +71,25 @@ mod tests {
             assert_eq!(read(member).not_bearer(), None, "{member:?}");
         }
         for member in [None, Some("DPoP"), Some(""), Some("Bearer ")] {
-            assert_eq!(read(Some(member)).not_bearer(), Some(NotBearer::OtherScheme), "{member:?}");
+            assert_eq!(
+                read(Some(member)).not_bearer(),
+                Some(NotBearer::OtherScheme),
+                "{member:?}"
+            );
         }
         assert_eq!(read(Some(None)).token_type, None);
     }
 
     #[test]
     fn grant_types_get_standard_names() {
-        assert_eq!(grant_type("auth code").as_deref(), Some("authorization_code"));
-        assert_eq!(grant_type("client_credential").as_deref(), Some("client_credentials"));
+        assert_eq!(
+            grant_type("auth code").as_deref(),
+            Some("authorization_code")
+        );
+        assert_eq!(
+            grant_type("client_credential").as_deref(),
+            Some("client_credentials")
+        );
         assert_eq!(grant_type("GRANT_FLOW_LOGIN"), None);
         let exchange = "urn:ietf:params:oauth:grant-type:token-exchange";
         assert_eq!(grant_type(exchange).as_deref(), Some(exchange));

@@ -13,19 +13,43 @@ use crate::run::{Failure, Line, step};
 pub(crate) fn dependencies() -> Result<&'static str, Failure> {
     step("cargo-deny", installed)?;
     step("licenses bans sources", || {
-        Line::new("cargo", &["deny", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"]).run()
+        Line::new(
+            "cargo",
+            &[
+                "deny",
+                "check",
+                "--hide-inclusion-graph",
+                "licenses",
+                "bans",
+                "sources",
+            ],
+        )
+        .run()
     })?;
-    if step("advisory database", || Line::new("cargo", &["deny", "fetch", "db"]).run()).is_err() {
-        return Ok("all else passed, but advisories were NOT CHECKED: their database could not be fetched");
+    if step("advisory database", || {
+        Line::new("cargo", &["deny", "fetch", "db"]).run()
+    })
+    .is_err()
+    {
+        return Ok(
+            "all else passed, but advisories were NOT CHECKED: their database could not be fetched",
+        );
     }
     step("advisories", || {
-        Line::new("cargo", &["deny", "check", "--hide-inclusion-graph", "advisories"]).run()
+        Line::new(
+            "cargo",
+            &["deny", "check", "--hide-inclusion-graph", "advisories"],
+        )
+        .run()
     })?;
     Ok("all checks passed")
 }
 
 fn installed() -> Result<(), Failure> {
-    if Line::new("cargo", &["deny", "--version"]).output().is_some() {
+    if Line::new("cargo", &["deny", "--version"])
+        .output()
+        .is_some()
+    {
         return Ok(());
     }
     println!("    cargo-deny is missing; building it takes minutes");

@@ -14,12 +14,25 @@ use crate::tools;
 pub(crate) fn figures(arguments: &[&str]) -> Result<(), Failure> {
     step("tools", || tools::install_missing(tools::BENCHMARKS))?;
     step("build", || {
-        Line::new("cargo", &["build", "--release", "-p", "introspectd", "-p", "introspectd-bench"]).run()
+        Line::new(
+            "cargo",
+            &[
+                "build",
+                "--release",
+                "-p",
+                "introspectd",
+                "-p",
+                "introspectd-bench",
+            ],
+        )
+        .run()
     })?;
     let bench = built()?;
     // Not through `cargo run`: it would choose features for this package alone, and build all of it
     // again.
-    step("bench", || Line::new(&bench.to_string_lossy(), arguments).run())
+    step("bench", || {
+        Line::new(&bench.to_string_lossy(), arguments).run()
+    })
 }
 
 /// Times the parts of a hit.
@@ -32,7 +45,11 @@ pub(crate) fn parts() -> Result<(), Failure> {
 
 /// Runs one of the benchmarks that look inside introspectd.
 pub(crate) fn inside(name: &str) -> Result<(), Failure> {
-    Line::new("cargo", &["bench", "-p", "introspectd-bench", "--bench", name]).run()
+    Line::new(
+        "cargo",
+        &["bench", "-p", "introspectd-bench", "--bench", name],
+    )
+    .run()
 }
 
 /// Path of the binary: beside the folder of this program.
@@ -40,7 +57,8 @@ fn built() -> Result<PathBuf, Failure> {
     let own = std::env::current_exe()
         .map_err(|error| Failure::new(format!("cannot find the path of this program: {error}")))?;
     let target = own.ancestors().nth(2);
-    let target =
-        target.ok_or_else(|| Failure::new(format!("{} is not in cargo's target folder", own.display())))?;
+    let target = target.ok_or_else(|| {
+        Failure::new(format!("{} is not in cargo's target folder", own.display()))
+    })?;
     Ok(target.join("release/introspectd-bench"))
 }

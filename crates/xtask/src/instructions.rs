@@ -32,17 +32,26 @@ const RUNNER: &str = "0.20.0";
 /// A tool is missing, something does not build, or a hit takes more than it did; says which
 /// functions grew.
 pub(crate) fn compare(accept: bool) -> Result<(), Failure> {
-    step("tools", || tools::install_missing(tools::INSTRUCTIONS).and_then(|()| install_runner()))?;
+    step("tools", || {
+        tools::install_missing(tools::INSTRUCTIONS).and_then(|()| install_runner())
+    })?;
     step("count", || bench::inside("instructions"))?;
-    let annotate = Line::new("callgrind_annotate", &["--threshold=100", "--show=Ir", COUNTED]);
+    let annotate = Line::new(
+        "callgrind_annotate",
+        &["--threshold=100", "--show=Ir", COUNTED],
+    );
     let counted = annotate.output().as_deref().and_then(Counts::annotated);
-    let counted =
-        counted.ok_or_else(|| Failure::new("the counts cannot be read").repeated_by(annotate.to_string()))?;
+    let counted = counted.ok_or_else(|| {
+        Failure::new("the counts cannot be read").repeated_by(annotate.to_string())
+    })?;
     let path = root().join(COMMITTED);
     let failed = |error| Failure::new(format!("{COMMITTED}: {error}"));
     if accept {
         fs::write(&path, counted.written()).map_err(failed)?;
-        println!("    {} instructions a hit: written to {COMMITTED}", counted.total / HITS);
+        println!(
+            "    {} instructions a hit: written to {COMMITTED}",
+            counted.total / HITS
+        );
         return Ok(());
     }
     let committed = Counts::read(&fs::read_to_string(&path).map_err(failed)?);
@@ -55,7 +64,17 @@ fn install_runner() -> Result<(), Failure> {
         return Ok(());
     }
     println!("    gungraun-runner {RUNNER} is missing; building it takes minutes");
-    Line::new("cargo", &["install", "gungraun-runner", "--version", RUNNER, "--locked"]).run()
+    Line::new(
+        "cargo",
+        &[
+            "install",
+            "gungraun-runner",
+            "--version",
+            RUNNER,
+            "--locked",
+        ],
+    )
+    .run()
 }
 
 /// Instructions of [`HITS`] hits, by function.
@@ -70,15 +89,23 @@ impl Counts {
     fn annotated(text: &str) -> Option<Self> {
         let mut counts = Self::default();
         for line in text.lines() {
-            let Some((number, rest)) = line.trim_start().split_once(" (") else { continue };
-            let Ok(number) = number.replace(',', "").parse::<u64>() else { continue };
-            let Some((_, place)) = rest.split_once("%)") else { continue };
+            let Some((number, rest)) = line.trim_start().split_once(" (") else {
+                continue;
+            };
+            let Ok(number) = number.replace(',', "").parse::<u64>() else {
+                continue;
+            };
+            let Some((_, place)) = rest.split_once("%)") else {
+                continue;
+            };
             match place.trim() {
                 "PROGRAM TOTALS" => counts.total = number,
                 place => *counts.functions.entry(function(place)).or_default() += number,
             }
         }
-        counts.functions.retain(|_, count| *count >= counts.total / 1000);
+        counts
+            .functions
+            .retain(|_, count| *count >= counts.total / 1000);
         (counts.total > 0).then_some(counts)
     }
 
@@ -86,7 +113,8 @@ impl Counts {
         let mut sorted: Vec<_> = self.functions.iter().collect();
         sorted.sort_by_key(|(name, count)| (std::cmp::Reverse(**count), name.as_str()));
         let mut text = format!(
-            "# Instructions of {HITS} hits: `cargo xtask bench --instructions` compares, and with --accept writes.\n\
+            "# Instructions of {HITS} hits: `cargo xtask bench --instructions` compares, and with \
+                --accept writes.\n\
              {} total\n",
             self.total
         );
@@ -109,22 +137,33 @@ impl Counts {
     }
 
     fn judge(&self, committed: &Self) -> Result<(), Failure> {
-        println!("    {} instructions a hit, {} committed", self.total / HITS, committed.total / HITS);
+        println!(
+            "    {} instructions a hit, {} committed",
+            self.total / HITS,
+            committed.total / HITS
+        );
         if self.total * 100 <= committed.total * (100 + SLACK) {
             return Ok(());
         }
         for (name, before, now) in self.grown(committed).into_iter().take(8) {
             println!("    {:>6} → {:>6}  {name}", before / HITS, now / HITS);
         }
-        Err(Failure::new(format!("a hit takes over {SLACK} % more instructions than were committed"))
-            .repeated_by("cargo xtask bench --instructions --accept, if that is intended"))
+        Err(Failure::new(format!(
+            "a hit takes over {SLACK} % more instructions than were committed"
+        ))
+        .repeated_by("cargo xtask bench --instructions --accept, if that is intended"))
     }
 
     /// The functions that take at least one more for each hit, the most grown first.
     fn grown(&self, committed: &Self) -> Vec<(&str, u64, u64)> {
         let before = |name| committed.functions.get(name).copied().unwrap_or_default();
-        let all = self.functions.iter().map(|(name, now)| (name.as_str(), before(name), *now));
-        let mut grown: Vec<_> = all.filter(|(_, before, now)| *now >= before + HITS).collect();
+        let all = self
+            .functions
+            .iter()
+            .map(|(name, now)| (name.as_str(), before(name), *now));
+        let mut grown: Vec<_> = all
+            .filter(|(_, before, now)| *now >= before + HITS)
+            .collect();
         grown.sort_by_key(|(_, before, now)| std::cmp::Reverse(now - before));
         grown
     }
@@ -138,7 +177,11 @@ fn function(place: &str) -> String {
         Some(name) => name,
         None => name.rsplit('/').next().unwrap_or(name),
     };
-    if name.starts_with("0x") { "(without a name)".to_owned() } else { name.trim_end().to_owned() }
+    if name.starts_with("0x") {
+        "(without a name)".to_owned()
+    } else {
+        name.trim_end().to_owned()
+    }
 }
 
 #[cfg(test)]
@@ -159,7 +202,10 @@ Ir                  file:function
 ";
 
     fn counts(total: u64, functions: &[(&str, u64)]) -> Counts {
-        let functions = functions.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        let functions = functions
+            .iter()
+            .map(|(name, count)| ((*name).to_owned(), *count))
+            .collect();
         Counts { total, functions }
     }
 
@@ -170,7 +216,10 @@ Ir                  file:function
             ("memmove.S:__memcpy_avx", 802_337),
             ("(without a name)", 467_000),
         ];
-        assert_eq!(Counts::annotated(ANNOTATED), Some(counts(17_000_000, &functions)));
+        assert_eq!(
+            Counts::annotated(ANNOTATED),
+            Some(counts(17_000_000, &functions))
+        );
         assert_eq!(Counts::annotated("no file"), None);
     }
 
@@ -184,15 +233,28 @@ Ir                  file:function
     fn growth_is_a_failure_and_names_functions() {
         let committed = counts(1_000_000, &[("a", 400_000), ("b", 300_000)]);
         for (total, fails) in [(900_000, false), (1_020_000, false), (1_020_001, true)] {
-            assert_eq!(counts(total, &[]).judge(&committed).is_err(), fails, "{total}");
+            assert_eq!(
+                counts(total, &[]).judge(&committed).is_err(),
+                fails,
+                "{total}"
+            );
         }
-        let now = counts(1_100_000, &[("a", 390_000), ("b", 310_000), ("new", 100_000)]);
-        assert_eq!(now.grown(&committed), [("new", 0, 100_000), ("b", 300_000, 310_000)]);
+        let now = counts(
+            1_100_000,
+            &[("a", 390_000), ("b", 310_000), ("new", 100_000)],
+        );
+        assert_eq!(
+            now.grown(&committed),
+            [("new", 0, 100_000), ("b", 300_000, 310_000)]
+        );
     }
 
     #[test]
     fn committed_counts_are_complete() {
         let committed = Counts::read(&fs::read_to_string(root().join(COMMITTED)).unwrap());
-        assert!(committed.total / HITS > 1000 && committed.functions.len() > 20, "{committed:?}");
+        assert!(
+            committed.total / HITS > 1000 && committed.functions.len() > 20,
+            "{committed:?}"
+        );
     }
 }

@@ -1,6 +1,12 @@
 //! The project's chores, for developers and for the machine that checks their commits.
-#![allow(clippy::print_stdout, reason = "a program for the terminal: what it prints is what it is for")]
-#![allow(clippy::print_stderr, reason = "a program for the terminal reports errors there")]
+#![allow(
+    clippy::print_stdout,
+    reason = "a program for the terminal: what it prints is what it is for"
+)]
+#![allow(
+    clippy::print_stderr,
+    reason = "a program for the terminal reports errors there"
+)]
 
 mod audit;
 mod bench;
@@ -53,17 +59,26 @@ fn main() -> ExitCode {
             println!("{HELP}");
             ExitCode::SUCCESS
         }
-        ["test"] | ["test", "--"] => ended("test", test::everything().map(|()| "all checks passed")),
-        ["test", "--", filters @ ..] => ended("test", test::only(filters).map(|()| "all checks passed")),
+        ["test"] | ["test", "--"] => {
+            ended("test", test::everything().map(|()| "all checks passed"))
+        }
+        ["test", "--", filters @ ..] => {
+            ended("test", test::only(filters).map(|()| "all checks passed"))
+        }
         ["audit"] => ended("audit", audit::dependencies()),
-        ["bench", "--instructions"] => {
-            ended("bench", instructions::compare(false).map(|()| "all checks passed"))
-        }
-        ["bench", "--instructions", "--accept"] => {
-            ended("bench", instructions::compare(true).map(|()| "all checks passed"))
-        }
+        ["bench", "--instructions"] => ended(
+            "bench",
+            instructions::compare(false).map(|()| "all checks passed"),
+        ),
+        ["bench", "--instructions", "--accept"] => ended(
+            "bench",
+            instructions::compare(true).map(|()| "all checks passed"),
+        ),
         ["bench", "--parts"] => ended("bench", bench::parts().map(|()| "all checks passed")),
-        ["bench", arguments @ ..] => ended("bench", bench::figures(arguments).map(|()| "all checks passed")),
+        ["bench", arguments @ ..] => ended(
+            "bench",
+            bench::figures(arguments).map(|()| "all checks passed"),
+        ),
         _ => {
             eprintln!("{HELP}");
             ExitCode::from(WRONG_USAGE)

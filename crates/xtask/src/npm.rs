@@ -24,15 +24,22 @@ pub(crate) fn install(peer: &str) -> Result<(), Failure> {
     let from = root().join("tests").join(peer);
     let to = root().join("target").join(peer);
 
-    copy(&from, &to).map_err(|error| Failure::new(format!("copying {} failed: {error}", from.display())))?;
-    let wanted = stamp(&from).map_err(|error| Failure::new(format!("{}: {error}", from.display())))?;
+    copy(&from, &to)
+        .map_err(|error| Failure::new(format!("copying {} failed: {error}", from.display())))?;
+    let wanted =
+        stamp(&from).map_err(|error| Failure::new(format!("{}: {error}", from.display())))?;
     if fs::read_to_string(to.join(STAMP)).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
 
     println!("    installing {}", to.display());
     let _ = fs::remove_file(to.join(STAMP));
-    Line::new("npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).within(&to).run()?;
+    Line::new(
+        "npm",
+        &["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+    )
+    .within(&to)
+    .run()?;
     fs::write(to.join(STAMP), wanted)
         .map_err(|error| Failure::new(format!("{}: {error}", to.join(STAMP).display())))
 }
@@ -51,5 +58,6 @@ fn copy(from: &Path, to: &Path) -> io::Result<()> {
 
 /// All that decides what `npm ci` installs.
 fn stamp(from: &Path) -> io::Result<String> {
-    Ok(fs::read_to_string(from.join("package.json"))? + &fs::read_to_string(from.join("package-lock.json"))?)
+    Ok(fs::read_to_string(from.join("package.json"))?
+        + &fs::read_to_string(from.join("package-lock.json"))?)
 }

@@ -27,7 +27,10 @@ pub(crate) fn install(peers: &str) -> Result<(), Failure> {
     let wanted = fs::read_to_string(&requirements)
         .map_err(|error| Failure::new(format!("{}: {error}", requirements.display())))?;
     // An environment does not outlive the Python that made it.
-    let wanted = wanted + &Line::new("python3", &["--version"]).output().unwrap_or_default();
+    let wanted = wanted
+        + &Line::new("python3", &["--version"])
+            .output()
+            .unwrap_or_default();
     if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
         return Ok(());
     }
@@ -38,9 +41,19 @@ pub(crate) fn install(peers: &str) -> Result<(), Failure> {
     let list = requirements.to_string_lossy();
     Line::new("python3", &["-m", "venv", "--clear", &place]).run()?;
     let pip = to.join("bin/pip");
-    let exactly =
-        ["install", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary", ":all:"];
+    let exactly = [
+        "install",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-deps",
+        "--only-binary",
+        ":all:",
+    ];
     let these = ["--require-hashes", "--requirement", &list];
-    Line::new(&pip.to_string_lossy(), &[exactly.as_slice(), &these].concat()).run()?;
+    Line::new(
+        &pip.to_string_lossy(),
+        &[exactly.as_slice(), &these].concat(),
+    )
+    .run()?;
     fs::write(&stamp, wanted).map_err(|error| Failure::new(format!("{}: {error}", stamp.display())))
 }

@@ -10,7 +10,10 @@ use std::time::Instant;
 ///
 /// # Errors
 /// The work's own, with the step's name.
-pub(crate) fn step(name: &'static str, work: impl FnOnce() -> Result<(), Failure>) -> Result<(), Failure> {
+pub(crate) fn step(
+    name: &'static str,
+    work: impl FnOnce() -> Result<(), Failure>,
+) -> Result<(), Failure> {
     println!("==> {name}");
     let started = Instant::now();
     let outcome = work();
@@ -37,16 +40,26 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(why: impl Into<String>) -> Self {
-        Self { step: None, why: why.into(), repeat: None }
+        Self {
+            step: None,
+            why: why.into(),
+            repeat: None,
+        }
     }
 
     /// The command line that a reader may paste to see this again, or to put it right.
     pub(crate) fn repeated_by(self, line: impl Into<String>) -> Self {
-        Self { repeat: Some(line.into()), ..self }
+        Self {
+            repeat: Some(line.into()),
+            ..self
+        }
     }
 
     fn of(self, step: &'static str) -> Self {
-        Self { step: Some(step), ..self }
+        Self {
+            step: Some(step),
+            ..self
+        }
     }
 }
 
@@ -76,7 +89,10 @@ impl Line {
     pub(crate) fn new(program: &str, arguments: &[&str]) -> Self {
         Self {
             program: program.to_owned(),
-            arguments: arguments.iter().map(|&argument| argument.to_owned()).collect(),
+            arguments: arguments
+                .iter()
+                .map(|&argument| argument.to_owned())
+                .collect(),
             environment: Vec::new(),
             directory: root().to_owned(),
         }
@@ -88,7 +104,10 @@ impl Line {
     }
 
     pub(crate) fn within(self, directory: &Path) -> Self {
-        Self { directory: directory.to_owned(), ..self }
+        Self {
+            directory: directory.to_owned(),
+            ..self
+        }
     }
 
     /// Runs it on the terminal.
@@ -100,7 +119,8 @@ impl Line {
             Ok(status) if status.success() => Ok(()),
             Ok(status) => Err(Failure::new(status.to_string()).repeated_by(self.to_string())),
             Err(error) => {
-                Err(Failure::new(format!("{}: {error}", self.program)).repeated_by(self.to_string()))
+                Err(Failure::new(format!("{}: {error}", self.program))
+                    .repeated_by(self.to_string()))
             }
         }
     }
@@ -109,12 +129,18 @@ impl Line {
     pub(crate) fn output(&self) -> Option<String> {
         let output = self.command().stdin(Stdio::null()).output().ok()?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-        output.status.success().then(|| text(&output.stdout) + &text(&output.stderr))
+        output
+            .status
+            .success()
+            .then(|| text(&output.stdout) + &text(&output.stderr))
     }
 
     fn command(&self) -> Command {
         let mut command = Command::new(self.executable());
-        command.args(&self.arguments).envs(self.environment.iter().copied()).current_dir(&self.directory);
+        command
+            .args(&self.arguments)
+            .envs(self.environment.iter().copied())
+            .current_dir(&self.directory);
         if let Some(path) = search_path() {
             command.env("PATH", path);
         }
@@ -144,7 +170,9 @@ impl fmt::Display for Line {
             write!(to, "{name}={} ", quoted(value))?;
         }
         write!(to, "{}", quoted(&self.program))?;
-        self.arguments.iter().try_for_each(|argument| write!(to, " {}", quoted(argument)))
+        self.arguments
+            .iter()
+            .try_for_each(|argument| write!(to, " {}", quoted(argument)))
     }
 }
 
@@ -188,7 +216,10 @@ mod tests {
     #[test]
     fn line_is_shown_as_typed() {
         let line = Line::new("cargo", &["test", "it's", ""]).with("RUSTDOCFLAGS", "-D warnings");
-        assert_eq!(line.to_string(), r"RUSTDOCFLAGS='-D warnings' cargo test 'it'\''s' ''");
+        assert_eq!(
+            line.to_string(),
+            r"RUSTDOCFLAGS='-D warnings' cargo test 'it'\''s' ''"
+        );
     }
 
     #[test]
@@ -199,8 +230,14 @@ mod tests {
 
     #[test]
     fn failure_names_its_step_and_command() {
-        let failure = Line::new("false", &[]).run().map_err(|failure| failure.of("nothing")).unwrap_err();
-        assert_eq!(failure.to_string(), "step `nothing` failed: exit status: 1; run: false");
+        let failure = Line::new("false", &[])
+            .run()
+            .map_err(|failure| failure.of("nothing"))
+            .unwrap_err();
+        assert_eq!(
+            failure.to_string(),
+            "step `nothing` failed: exit status: 1; run: false"
+        );
     }
 
     #[test]

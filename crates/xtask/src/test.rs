@@ -11,16 +11,39 @@ use crate::tools;
 /// The first step that failed.
 pub(crate) fn everything() -> Result<(), Failure> {
     step("tools", needed)?;
-    step("format", || Line::new("cargo", &["fmt", "--all", "--check"]).run())?;
+    step("format", || {
+        Line::new("cargo", &["fmt", "--all", "--check"]).run()
+    })?;
     step("clippy", || {
-        Line::new("cargo", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]).run()
+        Line::new(
+            "cargo",
+            &[
+                "clippy",
+                "--workspace",
+                "--all-targets",
+                "--",
+                "-D",
+                "warnings",
+            ],
+        )
+        .run()
     })?;
     step("docs", || {
-        Line::new("cargo", &["doc", "--workspace", "--no-deps"]).with("RUSTDOCFLAGS", "-D warnings").run()
+        Line::new("cargo", &["doc", "--workspace", "--no-deps"])
+            .with("RUSTDOCFLAGS", "-D warnings")
+            .run()
     })?;
     // First, so that the last lines are those of the tests and not of a crate without examples.
-    step("examples", || Line::new("cargo", &["test", "--workspace", "--doc"]).run())?;
-    step("tests", || Line::new("cargo", &["test", "--workspace", "--lib", "--bins", "--tests"]).run())
+    step("examples", || {
+        Line::new("cargo", &["test", "--workspace", "--doc"]).run()
+    })?;
+    step("tests", || {
+        Line::new(
+            "cargo",
+            &["test", "--workspace", "--lib", "--bins", "--tests"],
+        )
+        .run()
+    })
 }
 
 /// The tests that `filters`, arguments of `cargo test`, select. The tools are looked at first: it

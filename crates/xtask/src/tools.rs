@@ -6,18 +6,58 @@ use crate::run::{Failure, Line};
 
 /// Tools of the tests. A new one is a line here.
 pub(crate) const TESTS: &[Tool] = &[
-    Tool { name: "node", version: &["node", "--version"], at_least: 18, package: "nodejs" },
-    Tool { name: "npm", version: &["npm", "--version"], at_least: 8, package: "npm" },
-    Tool { name: "curl", version: &["curl", "--version"], at_least: 7, package: "curl" },
+    Tool {
+        name: "node",
+        version: &["node", "--version"],
+        at_least: 18,
+        package: "nodejs",
+    },
+    Tool {
+        name: "npm",
+        version: &["npm", "--version"],
+        at_least: 8,
+        package: "npm",
+    },
+    Tool {
+        name: "curl",
+        version: &["curl", "--version"],
+        at_least: 7,
+        package: "curl",
+    },
     // Judges our units; it is not run.
-    Tool { name: "systemd", version: &["systemd-analyze", "--version"], at_least: 250, package: "systemd" },
+    Tool {
+        name: "systemd",
+        version: &["systemd-analyze", "--version"],
+        at_least: 250,
+        package: "systemd",
+    },
     // A terminal to be asked at.
-    Tool { name: "script", version: &["script", "--version"], at_least: 2, package: "bsdutils" },
+    Tool {
+        name: "script",
+        version: &["script", "--version"],
+        at_least: 2,
+        package: "bsdutils",
+    },
     // Reads our manual pages.
-    Tool { name: "groff", version: &["groff", "--version"], at_least: 1, package: "groff-base" },
+    Tool {
+        name: "groff",
+        version: &["groff", "--version"],
+        at_least: 1,
+        package: "groff-base",
+    },
     NGINX,
-    Tool { name: "HAProxy", version: &["haproxy", "-v"], at_least: 2, package: "haproxy" },
-    Tool { name: "Apache httpd", version: &["apache2", "-v"], at_least: 2, package: "apache2-bin" },
+    Tool {
+        name: "HAProxy",
+        version: &["haproxy", "-v"],
+        at_least: 2,
+        package: "haproxy",
+    },
+    Tool {
+        name: "Apache httpd",
+        version: &["apache2", "-v"],
+        at_least: 2,
+        package: "apache2-bin",
+    },
     Tool {
         name: "Apache's mod_oauth2",
         version: &["dpkg-query", "--show", "libapache2-mod-oauth2"],
@@ -60,16 +100,40 @@ pub(crate) const BENCHMARKS: &[Tool] = &[
         at_least: 2,
         package: "lua-cjson",
     },
-    Tool { name: "h2load", version: &["h2load", "--version"], at_least: 1, package: "nghttp2-client" },
-    Tool { name: "openssl", version: &["openssl", "version"], at_least: 1, package: "openssl" },
-    Tool { name: "wrk", version: &["dpkg-query", "--show", "wrk"], at_least: 4, package: "wrk" },
+    Tool {
+        name: "h2load",
+        version: &["h2load", "--version"],
+        at_least: 1,
+        package: "nghttp2-client",
+    },
+    Tool {
+        name: "openssl",
+        version: &["openssl", "version"],
+        at_least: 1,
+        package: "openssl",
+    },
+    Tool {
+        name: "wrk",
+        version: &["dpkg-query", "--show", "wrk"],
+        at_least: 4,
+        package: "wrk",
+    },
 ];
 
-const NGINX: Tool = Tool { name: "nginx", version: &["nginx", "-v"], at_least: 1, package: "nginx-light" };
+const NGINX: Tool = Tool {
+    name: "nginx",
+    version: &["nginx", "-v"],
+    at_least: 1,
+    package: "nginx-light",
+};
 
 /// Tools that count instructions.
-pub(crate) const INSTRUCTIONS: &[Tool] =
-    &[Tool { name: "valgrind", version: &["valgrind", "--version"], at_least: 3, package: "valgrind" }];
+pub(crate) const INSTRUCTIONS: &[Tool] = &[Tool {
+    name: "valgrind",
+    version: &["valgrind", "--version"],
+    at_least: 3,
+    package: "valgrind",
+}];
 
 pub(crate) struct Tool {
     name: &'static str,
@@ -101,16 +165,27 @@ pub(crate) fn install_missing(tools: &'static [Tool]) -> Result<(), Failure> {
     let packages: Vec<&str> = lacking.iter().map(|(tool, _)| tool.package).collect();
     let failed = |why: &str| Failure::new(format!("{}, and {why}", listed(&lacking)));
     if Line::new("apt-get", &["--version"]).output().is_none() {
-        return Err(failed("there is no apt-get: install it with this system's package manager"));
+        return Err(failed(
+            "there is no apt-get: install it with this system's package manager",
+        ));
     }
-    let by_hand = [&["apt-get", "install", "--no-install-recommends"], packages.as_slice()].concat();
-    install(&packages).map_err(|why| failed(why).repeated_by(Line::new("sudo", &by_hand).to_string()))?;
+    let by_hand = [
+        &["apt-get", "install", "--no-install-recommends"],
+        packages.as_slice(),
+    ]
+    .concat();
+    install(&packages)
+        .map_err(|why| failed(why).repeated_by(Line::new("sudo", &by_hand).to_string()))?;
 
     let lacking = self::lacking(tools);
     if lacking.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(format!("after the installation of {}: {}", packages.join(", "), listed(&lacking))))
+    Err(Failure::new(format!(
+        "after the installation of {}: {}",
+        packages.join(", "),
+        listed(&lacking)
+    )))
 }
 
 /// Debian's own way: lists refreshed once if they are stale, nothing beyond what is needed, no
@@ -126,26 +201,39 @@ fn install(packages: &[&str]) -> Result<(), &'static str> {
     } else {
         return Err("this user is not root and cannot use sudo without a password");
     };
-    line.run().map_err(|_| "its installation failed (see above)")
+    line.run()
+        .map_err(|_| "its installation failed (see above)")
 }
 
 fn is_root() -> bool {
-    Line::new("id", &["-u"]).output().is_some_and(|id| id.trim() == "0")
+    Line::new("id", &["-u"])
+        .output()
+        .is_some_and(|id| id.trim() == "0")
 }
 
 fn lacking(tools: &'static [Tool]) -> Vec<(&'static Tool, Lack)> {
-    tools.iter().filter_map(|tool| Some((tool, tool.lack()?))).collect()
+    tools
+        .iter()
+        .filter_map(|tool| Some((tool, tool.lack()?)))
+        .collect()
 }
 
 fn listed(lacking: &[(&Tool, Lack)]) -> String {
-    let each: Vec<String> = lacking.iter().map(|(tool, lack)| format!("{} {lack}", tool.name)).collect();
+    let each: Vec<String> = lacking
+        .iter()
+        .map(|(tool, lack)| format!("{} {lack}", tool.name))
+        .collect();
     each.join(", ")
 }
 
 impl Tool {
     fn lack(&self) -> Option<Lack> {
         let (program, arguments) = self.version.split_first()?;
-        match Line::new(program, arguments).output().as_deref().and_then(major) {
+        match Line::new(program, arguments)
+            .output()
+            .as_deref()
+            .and_then(major)
+        {
             None => Some(Lack::Missing),
             Some(version) => (version < self.at_least).then_some(Lack::TooOld(self.at_least)),
         }
@@ -184,13 +272,25 @@ mod tests {
             ("v20.20.2\n", Some(20)),
             ("9.2.0\n", Some(9)),
             ("nginx version: nginx/1.22.1\n", Some(1)),
-            ("Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64\n", Some(7)),
-            ("envoy  version: 36d3a1/1.31.0/Clean/RELEASE/BoringSSL\n", Some(1)),
-            ("HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/\n", Some(2)),
+            (
+                "Redis server v=7.0.15 sha=00000000:0 malloc=jemalloc-5.3.0 bits=64\n",
+                Some(7),
+            ),
+            (
+                "envoy  version: 36d3a1/1.31.0/Clean/RELEASE/BoringSSL\n",
+                Some(1),
+            ),
+            (
+                "HAProxy version 2.6.12-1+deb12u4 2026/10/17 - https://haproxy.org/\n",
+                Some(2),
+            ),
             ("Server version: Apache/2.4.71 (Debian)\n", Some(2)),
             ("lua-socket:amd64\t3.1.0-1+b1\n", Some(3)),
             ("pip 23.0.1\n", Some(23)),
-            ("GNU groff version 1.22.4\nCopyright (C) 2018 Free Software Foundation, Inc.\n", Some(1)),
+            (
+                "GNU groff version 1.22.4\nCopyright (C) 2018 Free Software Foundation, Inc.\n",
+                Some(1),
+            ),
             ("libnginx-mod-http-lua\t1:0.10.23-1+deb12u1\n", Some(0)),
             ("lua-cjson:amd64\t2.1.0+dfsg-2.2\n", Some(2)),
             ("systemd 252 (252.39-1~deb12u2)\n+PAM +AUDIT", Some(252)),
@@ -204,15 +304,31 @@ mod tests {
 
     #[test]
     fn unknown_program_is_missing() {
-        let tool =
-            Tool { name: "none", version: &["no-such-program-anywhere"], at_least: 0, package: "none" };
+        let tool = Tool {
+            name: "none",
+            version: &["no-such-program-anywhere"],
+            at_least: 0,
+            package: "none",
+        };
         assert!(matches!(tool.lack(), Some(Lack::Missing)));
     }
 
     #[test]
     fn old_program_is_too_old() {
-        let tool = Tool { name: "echo", version: &["echo", "v16.1.0"], at_least: 18, package: "none" };
+        let tool = Tool {
+            name: "echo",
+            version: &["echo", "v16.1.0"],
+            at_least: 18,
+            package: "none",
+        };
         assert!(matches!(tool.lack(), Some(Lack::TooOld(18))));
-        assert!(Tool { at_least: 16, ..tool }.lack().is_none());
+        assert!(
+            Tool {
+                at_least: 16,
+                ..tool
+            }
+            .lack()
+            .is_none()
+        );
     }
 }

@@ -59,7 +59,13 @@ impl Harness {
     }
 
     /// Sends a request with this token to a client.
-    pub(crate) async fn present(&self, method: Method, url: &str, token: &str, body: &'static str) -> Reply {
+    pub(crate) async fn present(
+        &self,
+        method: Method,
+        url: &str,
+        token: &str,
+        body: &'static str,
+    ) -> Reply {
         let request = Request::builder()
             .method(method)
             .uri(url)

@@ -61,7 +61,11 @@ impl Apache {
         let mut command = Command::new("apache2");
         command.args(["-DFOREGROUND", "-f"]).arg(&file);
         let process = Process::start(command, folder.path(), address).await;
-        Self { url: format!("http://{address}/orders"), _process: process, _folder: folder }
+        Self {
+            url: format!("http://{address}/orders"),
+            _process: process,
+            _folder: folder,
+        }
     }
 
     async fn ask(&self, harness: &Harness, token: &str) -> Reply {
@@ -73,7 +77,13 @@ impl Apache {
 async fn mod_oauth2_follows_introspectd() {
     let harness = Harness::open().await;
     let apache = Apache::start(&harness, SECRET).await;
-    for (token, status) in [(GOOD, 200), (LACKS_SCOPE, 401), (REVOKED, 401), (UNKNOWN, 401), (GOOD, 200)] {
+    for (token, status) in [
+        (GOOD, 200),
+        (LACKS_SCOPE, 401),
+        (REVOKED, 401),
+        (UNKNOWN, 401),
+        (GOOD, 200),
+    ] {
         let reply = apache.ask(&harness, token).await;
         assert_eq!(reply.status, status, "{token}: {reply:?}");
     }

@@ -28,7 +28,10 @@ impl Harness {
              [callers.app]\nsecret = {{ literal = \"{SECRET}\" }}\n\
              [providers.sso]\n{section}\ntimeout = \"60s\"\n"
         );
-        Self { provider, gateway: Gateway::start(&configuration).await }
+        Self {
+            provider,
+            gateway: Gateway::start(&configuration).await,
+        }
     }
 
     /// The library's results for these tokens.
@@ -59,16 +62,31 @@ async fn run(question: &str) -> Vec<Value> {
 #[tokio::test]
 async fn active_token_has_claims_and_inactive_one_has_none() {
     let harness = Harness::open().await;
-    let results = harness.introspect(SECRET, &[Rfc7662::ACTIVE, Rfc7662::REVOKED, Rfc7662::UNKNOWN]).await;
+    let results = harness
+        .introspect(
+            SECRET,
+            &[Rfc7662::ACTIVE, Rfc7662::REVOKED, Rfc7662::UNKNOWN],
+        )
+        .await;
     let inactive = json!({ "claims": { "active": false } });
-    assert_eq!(results, [json!({ "claims": Rfc7662::active() }), inactive.clone(), inactive]);
+    assert_eq!(
+        results,
+        [
+            json!({ "claims": Rfc7662::active() }),
+            inactive.clone(),
+            inactive
+        ]
+    );
 }
 
 #[tokio::test]
 async fn wrong_secret_is_an_error_of_the_client() {
     let harness = Harness::open().await;
     let results = harness.introspect("other", &[Rfc7662::ACTIVE]).await;
-    assert_eq!(results[0]["thrown"], "WWWAuthenticateChallengeError", "{results:?}");
+    assert_eq!(
+        results[0]["thrown"], "WWWAuthenticateChallengeError",
+        "{results:?}"
+    );
     assert_eq!(results[0]["schemes"][0], "basic", "{results:?}");
 }
 

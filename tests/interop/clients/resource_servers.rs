@@ -22,7 +22,9 @@ struct Library {
 impl Library {
     async fn ask(&self, harness: &Harness, peer: &Peer, token: &str) -> Reply {
         let url = format!("http://127.0.0.1:{}{}", peer.port, self.path);
-        harness.present(self.method.clone(), &url, token, self.body).await
+        harness
+            .present(self.method.clone(), &url, token, self.body)
+            .await
     }
 
     async fn judges_by_what_introspectd_says(&self) {
@@ -38,7 +40,11 @@ impl Library {
             let reply = self.ask(&harness, &peer, token).await;
             assert_eq!(reply.status, status, "{token}: {reply:?}");
         }
-        assert_eq!(harness.provider.count(), 4, "the second look at a token came from the cache");
+        assert_eq!(
+            harness.provider.count(),
+            4,
+            "the second look at a token came from the cache"
+        );
 
         harness.provider.stop();
         let reply = self.ask(&harness, &peer, "token-new").await;

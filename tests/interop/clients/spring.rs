@@ -11,7 +11,12 @@ use tokio::net::TcpStream;
 use super::harness::{ASCII_CALLER, ASCII_SECRET, CALLER, GOOD, Harness, REVOKED, SECRET};
 
 /// Sends a request and returns the status and the body of the answer.
-async fn exchange(harness: &Harness, fields: &str, authorization: &str, token: &str) -> (u16, Value) {
+async fn exchange(
+    harness: &Harness,
+    fields: &str,
+    authorization: &str,
+    token: &str,
+) -> (u16, Value) {
     let address = harness.gateway.api();
     let form = format!("token={token}");
     let request = format!(
@@ -25,8 +30,15 @@ async fn exchange(harness: &Harness, fields: &str, authorization: &str, token: &
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.to_ascii_lowercase().contains("content-type: application/json"), "{head}");
-    (head.split(' ').nth(1).unwrap().parse().unwrap(), serde_json::from_str(body).unwrap())
+    assert!(
+        head.to_ascii_lowercase()
+            .contains("content-type: application/json"),
+        "{head}"
+    );
+    (
+        head.split(' ').nth(1).unwrap().parse().unwrap(),
+        serde_json::from_str(body).unwrap(),
+    )
 }
 
 /// `RestTemplate` on `HttpURLConnection`, its default.
@@ -48,7 +60,11 @@ const WEB_CLIENT: &str = "user-agent: ReactorNetty/1.2.0\r\naccept: application/
 /// they are.
 fn authorizations() -> [String; 2] {
     let encoded: String = form_urlencoded::byte_serialize(SECRET.as_bytes()).collect();
-    [format!("{CALLER}:{encoded}"), format!("{ASCII_CALLER}:{ASCII_SECRET}")].map(basic)
+    [
+        format!("{CALLER}:{encoded}"),
+        format!("{ASCII_CALLER}:{ASCII_SECRET}"),
+    ]
+    .map(basic)
 }
 
 fn basic(credentials: String) -> String {

@@ -9,7 +9,9 @@ use serde_json::{Value, json};
 use tokio::time::timeout;
 
 use super::server::{AWKWARD_ID, CLIENT_ID, Harness, SECRET, Server, TTL_SECONDS};
-pub(crate) use super::trial::{try_prints_a_working_section, try_with_a_wrong_secret_names_the_credentials};
+pub(crate) use super::trial::{
+    try_prints_a_working_section, try_with_a_wrong_secret_names_the_credentials,
+};
 
 /// Writes a test for each scenario, named after it.
 macro_rules! instantiate {
@@ -42,8 +44,14 @@ pub(crate) async fn real_token_is_active_until_revoked_and_the_ttl_passed<S: Ser
     let name = harness.introspect(&token).await.json()["provider"].clone();
     harness.gateway.clock().advance(TTL_SECONDS);
     let expected = with_whole_seconds(claims, name);
-    harness.introspect(&token).await.assert_active(&expected, "miss");
-    harness.introspect(&token).await.assert_active(&expected, "hit");
+    harness
+        .introspect(&token)
+        .await
+        .assert_active(&expected, "miss");
+    harness
+        .introspect(&token)
+        .await
+        .assert_active(&expected, "hit");
 
     harness.revoke_there(&token).await;
     harness.gateway.clock().advance(TTL_SECONDS);
@@ -76,7 +84,9 @@ pub(crate) async fn unknown_token_is_inactive<S: Server>() {
 pub(crate) async fn token_is_inactive_at_its_end<S: Server>() {
     let harness = Harness::<S>::open().await;
     let token = harness.mint().await;
-    let end = harness.introspect(&token).await.json()["exp"].as_i64().unwrap();
+    let end = harness.introspect(&token).await.json()["exp"]
+        .as_i64()
+        .unwrap();
     harness.gateway.clock().set(end - 1);
     assert_eq!(harness.introspect(&token).await.json()["active"], true);
     harness.gateway.clock().set(end);
@@ -86,7 +96,10 @@ pub(crate) async fn token_is_inactive_at_its_end<S: Server>() {
 pub(crate) async fn refused_provider_credentials_are_named_in_the_log<S: Server>() {
     let token = Harness::<S>::open().await.mint().await;
     let harness = Harness::<S>::open_with(|toml| toml, "another secret").await;
-    harness.introspect(&token).await.assert_problem(502, "upstream_error", None);
+    harness
+        .introspect(&token)
+        .await
+        .assert_problem(502, "upstream_error", None);
     let explained = harness.explain(&token).await;
     let failure = explained["providers"][0]["upstream"]["failure"].to_string();
     assert!(failure.contains("our credentials"), "{explained}");
@@ -118,17 +131,24 @@ pub(crate) async fn stopping_a_server_under_load_never_makes_a_token_inactive<S:
     let load = Load::default();
     let stop_and_start = async {
         load.until(|load| load.active.load(Relaxed) >= ENOUGH).await;
-        assert_eq!(load.failed.load(Relaxed), 0, "the server was never out of order");
+        assert_eq!(
+            load.failed.load(Relaxed),
+            0,
+            "the server was never out of order"
+        );
         drop(peer);
         load.until(|load| load.failed.load(Relaxed) >= ENOUGH).await;
         let peer = S::start(wanted(port)).await;
         let before = load.active.load(Relaxed);
-        load.until(|load| load.active.load(Relaxed) >= before + ENOUGH).await;
+        load.until(|load| load.active.load(Relaxed) >= before + ENOUGH)
+            .await;
         load.end.store(1, Relaxed);
         peer
     };
     let clients = join_all((0..CLIENTS).map(|_| load.ask(&harness, &token)));
-    timeout(PATIENCE, join(stop_and_start, clients)).await.expect("the server's return");
+    timeout(PATIENCE, join(stop_and_start, clients))
+        .await
+        .expect("the server's return");
 }
 
 /// Number of answers.
@@ -148,8 +168,15 @@ impl Load {
                 continue;
             }
             assert!([502, 503, 504].contains(&reply.status), "{reply:?}");
-            let known = ["upstream_error", "temporarily_unavailable", "upstream_timeout"];
-            assert!(known.contains(&reply.json()["error"].as_str().unwrap()), "{reply:?}");
+            let known = [
+                "upstream_error",
+                "temporarily_unavailable",
+                "upstream_timeout",
+            ];
+            assert!(
+                known.contains(&reply.json()["error"].as_str().unwrap()),
+                "{reply:?}"
+            );
             self.failed.fetch_add(1, Relaxed);
         }
     }

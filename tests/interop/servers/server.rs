@@ -68,16 +68,29 @@ impl<S: Server> Harness<S> {
     }
 
     /// Introspectd before this server.
-    pub(crate) async fn before(peer: &Peer, change: impl FnOnce(String) -> String, secret: &str) -> Self {
+    pub(crate) async fn before(
+        peer: &Peer,
+        change: impl FnOnce(String) -> String,
+        secret: &str,
+    ) -> Self {
         let base = format!("http://127.0.0.1:{}", peer.port);
         let section = page::section(S::PAGE);
-        let environment: HashMap<_, _> =
-            page::variables(&section).into_iter().map(|name| (name.to_owned(), secret.to_owned())).collect();
+        let environment: HashMap<_, _> = page::variables(&section)
+            .into_iter()
+            .map(|name| (name.to_owned(), secret.to_owned()))
+            .collect();
         // So long that no busy machine makes a timeout where none is meant.
-        let section = section.replace(S::PLACE, &base).replacen("kind ", "timeout = \"60s\"\nkind ", 1);
+        let section =
+            section
+                .replace(S::PLACE, &base)
+                .replacen("kind ", "timeout = \"60s\"\nkind ", 1);
         let gateway = Gateway::start_in(&environment, &change(configuration(&section))).await;
         gateway.clock().set(SystemClock::default().now().seconds());
-        Self { base, gateway, _server: PhantomData }
+        Self {
+            base,
+            gateway,
+            _server: PhantomData,
+        }
     }
 
     /// Address of the server.
@@ -87,8 +100,13 @@ impl<S: Server> Harness<S> {
 
     /// Has the server mint a token for its client `app`.
     pub(crate) async fn mint(&self) -> String {
-        let grant = [("grant_type", "client_credentials"), ("scope", "orders.read orders.write")];
-        let minted = self.post(S::TOKEN, &basic("app", "app-secret"), &grant).await;
+        let grant = [
+            ("grant_type", "client_credentials"),
+            ("scope", "orders.read orders.write"),
+        ];
+        let minted = self
+            .post(S::TOKEN, &basic("app", "app-secret"), &grant)
+            .await;
         assert_eq!(minted.status, 200, "{minted:?}");
         minted.json()["access_token"].as_str().unwrap().to_owned()
     }
@@ -96,12 +114,20 @@ impl<S: Server> Harness<S> {
     /// The server's own answer.
     pub(crate) async fn introspect_there(&self, token: &str) -> Value {
         let ours = basic(CLIENT_ID, ENCODED_SECRET);
-        self.post(S::INTROSPECTION, &ours, &[("token", token)]).await.json()
+        self.post(S::INTROSPECTION, &ours, &[("token", token)])
+            .await
+            .json()
     }
 
     /// Has `app` revoke its token at the server.
     pub(crate) async fn revoke_there(&self, token: &str) {
-        let revoked = self.post(S::REVOCATION, &basic("app", "app-secret"), &[("token", token)]).await;
+        let revoked = self
+            .post(
+                S::REVOCATION,
+                &basic("app", "app-secret"),
+                &[("token", token)],
+            )
+            .await;
         assert_eq!(revoked.status, 200, "{revoked:?}");
     }
 
@@ -113,11 +139,14 @@ impl<S: Server> Harness<S> {
     /// Explains a token through introspectd.
     pub(crate) async fn explain(&self, token: &str) -> Value {
         let path = format!("http://{}/v1/explain", self.gateway.api());
-        self.send(path, &basic("edge", EDGE_SECRET), &[("token", token)]).await.json()
+        self.send(path, &basic("edge", EDGE_SECRET), &[("token", token)])
+            .await
+            .json()
     }
 
     async fn post(&self, path: &str, authorization: &str, form: &[(&str, &str)]) -> Reply {
-        self.send(format!("{}{path}", self.base), authorization, form).await
+        self.send(format!("{}{path}", self.base), authorization, form)
+            .await
     }
 
     async fn send(&self, url: String, authorization: &str, form: &[(&str, &str)]) -> Reply {

@@ -1,7 +1,9 @@
 use std::time::SystemTime;
 
 use introspectd_simulators::Answer;
-use introspectd_simulators::apigee::{self, CONSUMER_KEY, NOT_FOUND_CODE, ORGANIZATION, PASSWORD, USERNAME};
+use introspectd_simulators::apigee::{
+    self, CONSUMER_KEY, NOT_FOUND_CODE, ORGANIZATION, PASSWORD, USERNAME,
+};
 use serde_json::{Value, json};
 
 use crate::{Fixture, NOW, Sent, basic, now};
@@ -23,7 +25,8 @@ impl Fixture for Apigee {
     // An end of -1 is documented as "never" for keys only, so a token with it has expired.
     const NOT_GOOD: &'static [&'static str] = &[apigee::STATUS_EXPIRED, apigee::NEVER_EXPIRES];
     const REQUIRED: &'static [&'static str] = &["token", "status", "expiresAt"];
-    const DECIDING: &'static [&'static str] = &["token", "status", "expiresAt", "scope", "clientId"];
+    const DECIDING: &'static [&'static str] =
+        &["token", "status", "expiresAt", "scope", "clientId"];
     const OPTIONAL: &'static [&'static str] = &[
         "issuedAt",
         "scope",
@@ -40,8 +43,16 @@ impl Fixture for Apigee {
         "lastModifiedAt",
         "lastModifiedBy",
     ];
-    const ECHOES: &'static [&'static str] =
-        &["clientId", "scope", "app", "appId", "createdBy", "lastModifiedBy", "attributes", "apiProducts"];
+    const ECHOES: &'static [&'static str] = &[
+        "clientId",
+        "scope",
+        "app",
+        "appId",
+        "createdBy",
+        "lastModifiedBy",
+        "attributes",
+        "apiProducts",
+    ];
     const SECRETS: &'static [&'static str] = &["refreshToken"];
     const CREDENTIAL: &'static str = PASSWORD;
 
@@ -65,12 +76,20 @@ impl Fixture for Apigee {
     }
 
     fn question(identifier: &str) -> Sent {
-        Sent::get(format!("/v1/o/{ORGANIZATION}/oauth2/accesstokens/{identifier}"), basic(USERNAME, PASSWORD))
+        Sent::get(
+            format!("/v1/o/{ORGANIZATION}/oauth2/accesstokens/{identifier}"),
+            basic(USERNAME, PASSWORD),
+        )
     }
 
     fn revocation(identifier: &str) -> Sent {
         let target = format!("/v1/o/{ORGANIZATION}/oauth2/accesstokens/{identifier}?action=revoke");
-        Sent::post(target, basic(USERNAME, PASSWORD), "application/octet-stream", String::new())
+        Sent::post(
+            target,
+            basic(USERNAME, PASSWORD),
+            "application/octet-stream",
+            String::new(),
+        )
     }
 
     fn show_revoked(server: &Self::Server) {
@@ -91,7 +110,10 @@ impl Fixture for Apigee {
     fn not_revoked() -> Vec<Answer> {
         vec![
             apigee::not_found("messaging.config.beans.NoOrganization"),
-            Answer::json(400, json!({"code": "keymanagement.service.access_token_approve_failed"})),
+            Answer::json(
+                400,
+                json!({"code": "keymanagement.service.access_token_approve_failed"}),
+            ),
             Answer::json(200, json!({"token": apigee::ATTRIBUTES})),
             Answer::json(200, json!({"count": 42})),
             Answer::html(200),
@@ -100,7 +122,9 @@ impl Fixture for Apigee {
     }
 
     fn record() -> Value {
-        Self::server(now()).record(Self::ACTIVE).expect("the sample")
+        Self::server(now())
+            .record(Self::ACTIVE)
+            .expect("the sample")
     }
 
     fn active() -> Value {

@@ -22,7 +22,8 @@ impl Fixture for Passport {
     const UNKNOWN: &'static str = passport::UNKNOWN;
     const NOT_GOOD: &'static [&'static str] = &[];
     const REQUIRED: &'static [&'static str] = &["token_id", "created_at", "expires_in"];
-    const DECIDING: &'static [&'static str] = &["token_id", "created_at", "expires_in", "scopes", "roles"];
+    const DECIDING: &'static [&'static str] =
+        &["token_id", "created_at", "expires_in", "scopes", "roles"];
     const OPTIONAL: &'static [&'static str] = &["scopes", "roles", "token_type", "grant_flow"];
     // It is an id that is presented here, and an id is no secret.
     const ECHOES: &'static [&'static str] = &[];
@@ -44,21 +45,34 @@ impl Fixture for Passport {
     }
 
     fn form(identifier: &str) -> Vec<(&str, &str)> {
-        vec![("token", identifier), ("token_type_hint", "token_id"), ("provider", Self::PROVIDER)]
+        vec![
+            ("token", identifier),
+            ("token_type_hint", "token_id"),
+            ("provider", Self::PROVIDER),
+        ]
     }
 
     fn question(identifier: &str) -> Sent {
-        Sent::get(format!("/v1/iam/oauth/tokens/{identifier}"), format!("Bearer {BEARER}"))
+        Sent::get(
+            format!("/v1/iam/oauth/tokens/{identifier}"),
+            format!("Bearer {BEARER}"),
+        )
     }
 
     fn revoke(gateway: SocketAddr, identifier: &str) -> request::Builder {
-        Request::delete(format!("http://{gateway}/v1/providers/bank/tokens/{identifier}"))
+        Request::delete(format!(
+            "http://{gateway}/v1/providers/bank/tokens/{identifier}"
+        ))
     }
 
     fn revocation(identifier: &str) -> Sent {
         let target = format!("/v1/iam/oauth/tokens/{identifier}");
-        let body = json!({"token_id": percent_decode_str(identifier).decode_utf8_lossy()}).to_string();
-        Sent { method: "DELETE", ..Sent::post(target, format!("Bearer {BEARER}"), "application/json", body) }
+        let body =
+            json!({"token_id": percent_decode_str(identifier).decode_utf8_lossy()}).to_string();
+        Sent {
+            method: "DELETE",
+            ..Sent::post(target, format!("Bearer {BEARER}"), "application/json", body)
+        }
     }
 
     fn show_revoked(server: &Self::Server) {
@@ -86,7 +100,9 @@ impl Fixture for Passport {
     }
 
     fn record() -> Value {
-        Self::server(now()).record(Self::ACTIVE).expect("the sample")
+        Self::server(now())
+            .record(Self::ACTIVE)
+            .expect("the sample")
     }
 
     fn active() -> Value {
@@ -156,19 +172,25 @@ impl Fixture for Passport {
             Answer::json(404, json!(null)),
             Answer::json(409, json!({"code": "CONFLICT"})),
             // "List token information".
-            Answer::json(200, json!({"pagination_info": {}, "tokens": [Self::record()]})),
+            Answer::json(
+                200,
+                json!({"pagination_info": {}, "tokens": [Self::record()]}),
+            ),
         ]
     }
 }
 
 const SCOPE: &str = "iam.accounts.get iam.users.get iam.users.list.get iam.login_profiles.patch \
-    iam.oauth.tokens.list.get iam.oauth.tokens.get iam.oauth.tokens.delete iam.logout.post iam.mfa.* \
+    iam.oauth.tokens.list.get iam.oauth.tokens.get iam.oauth.tokens.delete iam.logout.post \
+    iam.mfa.* \
     iam.roles.get iam.roles.list.get iam.roles.users.list.get iam.users.roles.list.get \
-    paas.core.entity_customers.post paas.core.entity_customers.patch paas.core.entity_customers.get \
+    paas.core.entity_customers.post paas.core.entity_customers.patch \
+    paas.core.entity_customers.get \
     paas.core.entity_customers.list.get paas.core.accounts.post paas.core.accounts.get \
     paas.core.accounts.list.get paas.core.account_keys.post paas.core.account_keys.get \
     paas.core.account_keys.list.get paas.core.breb_recipients.post paas.core.breb_recipients.get \
     paas.core.breb_recipients.list.get paas.core.breb_payments.post paas.core.breb_payments.get \
     paas.core.breb_payments.list.get paas.core.webhooks.post paas.core.webhooks.get \
     paas.core.webhooks.list.get paas.core.webhooks.patch paas.core.webhooks.delete \
-    paas.core.qrcodes.post paas.core.qrcodes.get paas.core.qrcodes.list.get paas.core.account_keys.patch";
+    paas.core.qrcodes.post paas.core.qrcodes.get paas.core.qrcodes.list.get \
+    paas.core.account_keys.patch";

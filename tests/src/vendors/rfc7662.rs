@@ -34,8 +34,18 @@ impl Fixture for Rfc7662 {
         "cnf",
         "token_use",
     ];
-    const OPTIONAL: &'static [&'static str] =
-        &["nbf", "iat", "scope", "client_id", "username", "sub", "aud", "iss", "jti", "token_type"];
+    const OPTIONAL: &'static [&'static str] = &[
+        "nbf",
+        "iat",
+        "scope",
+        "client_id",
+        "username",
+        "sub",
+        "aud",
+        "iss",
+        "jti",
+        "token_type",
+    ];
     const ECHOES: &'static [&'static str] = &[
         "scope",
         "client_id",
@@ -74,7 +84,11 @@ impl Fixture for Rfc7662 {
 
     fn question(identifier: &str) -> Sent {
         let body = form_body(&[("token", identifier)]);
-        Sent::form("/introspect".to_owned(), basic(CLIENT_ID, CLIENT_SECRET), body)
+        Sent::form(
+            "/introspect".to_owned(),
+            basic(CLIENT_ID, CLIENT_SECRET),
+            body,
+        )
     }
 
     fn revocation(identifier: &str) -> Sent {
@@ -87,7 +101,11 @@ impl Fixture for Rfc7662 {
     }
 
     fn revoked() -> Vec<Answer> {
-        vec![Answer::empty(200), Answer::json(200, json!({})), Answer::text(200, "text/plain", "ok")]
+        vec![
+            Answer::empty(200),
+            Answer::json(200, json!({})),
+            Answer::text(200, "text/plain", "ok"),
+        ]
     }
 
     fn not_revoked() -> Vec<Answer> {
@@ -99,7 +117,9 @@ impl Fixture for Rfc7662 {
     }
 
     fn record() -> Value {
-        Self::server(now()).record(Self::ACTIVE).expect("the sample")
+        Self::server(now())
+            .record(Self::ACTIVE)
+            .expect("the sample")
     }
 
     fn active() -> Value {

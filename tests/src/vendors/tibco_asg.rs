@@ -19,10 +19,23 @@ impl Fixture for TibcoAsg {
     const UNKNOWN: &'static str = tibco_asg::UNKNOWN;
     const NOT_GOOD: &'static [&'static str] = &[tibco_asg::INACTIVE];
     const REQUIRED: &'static [&'static str] = &["accessToken", "status", "expiresOn"];
-    const DECIDING: &'static [&'static str] =
-        &["accessToken", "status", "expiresOn", "scopes", "owner", "client"];
-    const OPTIONAL: &'static [&'static str] =
-        &["createdOn", "scopes", "owner", "client", "id", "grantType", "classification"];
+    const DECIDING: &'static [&'static str] = &[
+        "accessToken",
+        "status",
+        "expiresOn",
+        "scopes",
+        "owner",
+        "client",
+    ];
+    const OPTIONAL: &'static [&'static str] = &[
+        "createdOn",
+        "scopes",
+        "owner",
+        "client",
+        "id",
+        "grantType",
+        "classification",
+    ];
     const ECHOES: &'static [&'static str] = &["owner", "client", "id", "classification", "scopes"];
     const SECRETS: &'static [&'static str] = &["refreshToken", "secret", "samlToken"];
     const CREDENTIAL: &'static str = CLIENT_SECRET;
@@ -46,11 +59,17 @@ impl Fixture for TibcoAsg {
     }
 
     fn question(identifier: &str) -> Sent {
-        Sent::get(format!("/asg/oauth2/access_token/{identifier}"), basic(CLIENT_ID, CLIENT_SECRET))
+        Sent::get(
+            format!("/asg/oauth2/access_token/{identifier}"),
+            basic(CLIENT_ID, CLIENT_SECRET),
+        )
     }
 
     fn revocation(identifier: &str) -> Sent {
-        Sent::delete(format!("/asg/oauth2/access_token/{identifier}"), basic(CLIENT_ID, CLIENT_SECRET))
+        Sent::delete(
+            format!("/asg/oauth2/access_token/{identifier}"),
+            basic(CLIENT_ID, CLIENT_SECRET),
+        )
     }
 
     fn show_revoked(server: &Self::Server) {
@@ -58,7 +77,10 @@ impl Fixture for TibcoAsg {
     }
 
     fn revoked() -> Vec<Answer> {
-        vec![Answer::json(200, Self::record()), Answer::json(400, json!({"error": "invalid_grant"}))]
+        vec![
+            Answer::json(200, Self::record()),
+            Answer::json(400, json!({"error": "invalid_grant"})),
+        ]
     }
 
     fn not_revoked() -> Vec<Answer> {
@@ -74,7 +96,9 @@ impl Fixture for TibcoAsg {
     }
 
     fn record() -> Value {
-        Self::server(now()).record(Self::ACTIVE).expect("the sample")
+        Self::server(now())
+            .record(Self::ACTIVE)
+            .expect("the sample")
     }
 
     fn active() -> Value {
@@ -145,7 +169,10 @@ impl Fixture for TibcoAsg {
             Answer::json(400, json!({"fault": "invalid_grant"})),
             Answer::json(404, json!({"error": "invalid_grant"})),
             // The other documented shape: it has neither status nor end.
-            Answer::json(200, json!({"access_token": Self::ACTIVE, "expires_in": 3600, "scope": "reviews"})),
+            Answer::json(
+                200,
+                json!({"access_token": Self::ACTIVE, "expires_in": 3600, "scope": "reviews"}),
+            ),
         ]
     }
 }

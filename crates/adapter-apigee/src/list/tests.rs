@@ -37,7 +37,10 @@ fn read(status: u16, body: &str) -> Result<(Vec<String>, Option<String>), BadAns
 }
 
 fn exposed(values: Values) -> Vec<String> {
-    let mut exposed: Vec<_> = values.into_handled().map(|(_, value)| value.expose().to_owned()).collect();
+    let mut exposed: Vec<_> = values
+        .into_handled()
+        .map(|(_, value)| value.expose().to_owned())
+        .collect();
     exposed.sort();
     exposed
 }
@@ -51,7 +54,13 @@ fn read_with(change: impl FnOnce(&mut Value)) -> Result<(Vec<String>, Option<Str
 #[test]
 fn vendors_sample_is_read() {
     let (found, next) = read_with(|_| {}).unwrap();
-    assert_eq!(found, ["25poPXCPOw43s0hJBn6tQYnUb5KF", "Qw7eRt2yUi9oPa4sDf6gHj1kLz3x"]);
+    assert_eq!(
+        found,
+        [
+            "25poPXCPOw43s0hJBn6tQYnUb5KF",
+            "Qw7eRt2yUi9oPa4sDf6gHj1kLz3x"
+        ]
+    );
     assert_eq!(next.as_deref(), Some("Zx1cVb3nMq5wEr7tYu9iOp2aSd4f"));
 }
 
@@ -60,22 +69,54 @@ fn filters_translate_to_searches() {
     let key = "fGytmxA5UDajPMdOA5E3bebiBOBPikOT";
     let search = |app, end_user, client_id| {
         let grant_type = None;
-        Ok(Some(Search { app, end_user, client_id, grant_type }))
+        Ok(Some(Search {
+            app,
+            end_user,
+            client_id,
+            grant_type,
+        }))
     };
     let unsupported = || Err(Failure::Unsupported);
     for (filters, expected) in [
         (filters(|_| {}), unsupported()),
-        (filters(|it| it.grant_type = some("password")), unsupported()),
+        (
+            filters(|it| it.grant_type = some("password")),
+            unsupported(),
+        ),
         (filters(|it| it.client_id = some(key)), unsupported()),
         (filters(|it| it.client_id = some("")), unsupported()),
-        (filters(|it| (it.user_id, it.role) = (some("u"), some("r"))), unsupported()),
-        (filters(|it| (it.user_id, it.account_id) = (some("u"), some("a"))), unsupported()),
-        (filters(|it| it.client_id = some(APP)), search(Some(APP), None, None)),
-        (filters(|it| it.user_id = some("u")), search(None, Some("u"), None)),
-        (filters(|it| it.owner = some("u")), search(None, Some("u"), None)),
-        (filters(|it| (it.owner, it.user_id) = (some("u"), some("u"))), search(None, Some("u"), None)),
-        (filters(|it| (it.owner, it.user_id) = (some("u"), some("v"))), Ok(None)),
-        (filters(|it| (it.client_id, it.user_id) = (some(APP), some(""))), Ok(None)),
+        (
+            filters(|it| (it.user_id, it.role) = (some("u"), some("r"))),
+            unsupported(),
+        ),
+        (
+            filters(|it| (it.user_id, it.account_id) = (some("u"), some("a"))),
+            unsupported(),
+        ),
+        (
+            filters(|it| it.client_id = some(APP)),
+            search(Some(APP), None, None),
+        ),
+        (
+            filters(|it| it.user_id = some("u")),
+            search(None, Some("u"), None),
+        ),
+        (
+            filters(|it| it.owner = some("u")),
+            search(None, Some("u"), None),
+        ),
+        (
+            filters(|it| (it.owner, it.user_id) = (some("u"), some("u"))),
+            search(None, Some("u"), None),
+        ),
+        (
+            filters(|it| (it.owner, it.user_id) = (some("u"), some("v"))),
+            Ok(None),
+        ),
+        (
+            filters(|it| (it.client_id, it.user_id) = (some(APP), some(""))),
+            Ok(None),
+        ),
         (
             filters(|it| (it.client_id, it.user_id) = (some(APP), some("u"))),
             search(Some(APP), Some("u"), None),
@@ -93,7 +134,10 @@ fn filters_translate_to_searches() {
 fn query_has_the_vendors_parameters() {
     let filters = filters(|it| (it.client_id, it.user_id) = (some(APP), some("u v")));
     let search = Search::of(&filters).unwrap().unwrap();
-    assert_eq!(search.query(None), [("app", APP), ("enduser", "u v"), ("limit", "100")]);
+    assert_eq!(
+        search.query(None),
+        [("app", APP), ("enduser", "u v"), ("limit", "100")]
+    );
     let start = value("t");
     assert_eq!(search.query(Some(&start))[3], ("start", "t"));
 }
@@ -127,15 +171,26 @@ fn records_that_contradict_the_filters_are_left_out() {
     let of_app: fn(&mut Filters) = |it| it.client_id = some(APP);
     let of_client: fn(&mut Filters) = |it| (it.user_id, it.client_id) = (some("u"), some("key"));
     let of_other: fn(&mut Filters) = |it| (it.user_id, it.client_id) = (some("u"), some("KEY"));
-    let of_grant: fn(&mut Filters) = |it| (it.user_id, it.grant_type) = (some("u"), some("password"));
-    for (filters, expected) in [(of_app, true), (of_client, true), (of_other, false), (of_grant, true)] {
+    let of_grant: fn(&mut Filters) =
+        |it| (it.user_id, it.grant_type) = (some("u"), some("password"));
+    for (filters, expected) in [
+        (of_app, true),
+        (of_client, true),
+        (of_other, false),
+        (of_grant, true),
+    ] {
         assert_eq!(matches(filters, &token), expected);
     }
     token.grant_type = None;
     assert!(!matches(of_grant, &token));
-    token.details.insert("appId".to_owned(), json!(APP.to_uppercase()).into());
+    token
+        .details
+        .insert("appId".to_owned(), json!(APP.to_uppercase()).into());
     assert!(matches(of_app, &token));
-    token.details.insert("appId".to_owned(), json!("be053aee-f12d-4591-84ef-2e6ae0d4205d").into());
+    token.details.insert(
+        "appId".to_owned(),
+        json!("be053aee-f12d-4591-84ef-2e6ae0d4205d").into(),
+    );
     assert!(!matches(of_app, &token));
 }
 
@@ -148,20 +203,44 @@ fn invalid_lists_are_refused() {
         ("list", json!([5]), member("list[0]")),
         ("list", json!([null]), member("list[0]")),
         ("list", json!([""]), member("list")),
-        ("list", json!(["x".repeat(TokenValue::MAX_BYTES + 1)]), member("list")),
+        (
+            "list",
+            json!(["x".repeat(TokenValue::MAX_BYTES + 1)]),
+            member("list"),
+        ),
         ("meta", json!(null), Err(BadAnswer::NotAnObject)),
         ("meta", json!(["next"]), Err(BadAnswer::NotAnObject)),
         ("meta", json!({"next": 5}), member("next")),
         ("meta", json!({"next": ["x"]}), member("next")),
-        ("meta", json!({"next": "x".repeat(TokenValue::MAX_BYTES + 1)}), member("next")),
+        (
+            "meta",
+            json!({"next": "x".repeat(TokenValue::MAX_BYTES + 1)}),
+            member("next"),
+        ),
     ] {
-        assert_eq!(read_with(|found| found[name] = wrong.clone()), expected, "{name} {wrong}");
+        assert_eq!(
+            read_with(|found| found[name] = wrong.clone()),
+            expected,
+            "{name} {wrong}"
+        );
     }
-    assert_eq!(read_with(|found| drop(found.as_object_mut().unwrap().remove("meta"))), member("meta"));
-    for body in ["", "[]", "42", "<html>", r#"["25poPXCPOw43s0hJBn6tQYnUb5KF"]"#] {
+    assert_eq!(
+        read_with(|found| drop(found.as_object_mut().unwrap().remove("meta"))),
+        member("meta")
+    );
+    for body in [
+        "",
+        "[]",
+        "42",
+        "<html>",
+        r#"["25poPXCPOw43s0hJBn6tQYnUb5KF"]"#,
+    ] {
         assert_eq!(read(200, body), Err(BadAnswer::NotAnObject), "{body}");
     }
-    assert_eq!(read(200, &SAMPLE.replacen('{', r#"{"list": [],"#, 1)), member("list"));
+    assert_eq!(
+        read(200, &SAMPLE.replacen('{', r#"{"list": [],"#, 1)),
+        member("list")
+    );
 }
 
 #[test]
@@ -187,12 +266,19 @@ fn only_an_unknown_app_means_no_tokens() {
 #[test]
 fn search_ends_when_nothing_new_is_found() {
     for last in [json!({}), json!({"next": null}), json!({"next": ""})] {
-        assert_eq!(read_with(|found| found["meta"] = last.clone()).unwrap().1, None, "{last}");
+        assert_eq!(
+            read_with(|found| found["meta"] = last.clone()).unwrap().1,
+            None,
+            "{last}"
+        );
     }
     let mut values = Values::default();
     let mut next = |list: &[&str], next: &str| {
         let body = json!({"list": list, "meta": {"next": next}}).to_string();
-        values.read(StatusCode::OK, body.as_bytes()).unwrap().is_some()
+        values
+            .read(StatusCode::OK, body.as_bytes())
+            .unwrap()
+            .is_some()
     };
     assert!(next(&["a", "b"], "c"));
     // It is undocumented if the start is repeated.
@@ -212,7 +298,11 @@ fn lists_over_the_limit_are_refused() {
     assert_eq!(read(200, &list(0, 501)), Err(BadAnswer::TooMany(500)));
     let mut values = Values::default();
     assert!(values.read(StatusCode::OK, list(0, 300).as_bytes()).is_ok());
-    assert!(values.read(StatusCode::OK, list(100, 500).as_bytes()).is_ok());
+    assert!(
+        values
+            .read(StatusCode::OK, list(100, 500).as_bytes())
+            .is_ok()
+    );
     let more = values.read(StatusCode::OK, list(500, 501).as_bytes());
     assert_eq!(more.map(|_| ()), Err(BadAnswer::TooMany(500)));
 }
@@ -225,14 +315,26 @@ fn handle_is_a_hash_of_its_token() {
 #[test]
 fn creation_time_is_as_exact_as_the_record() {
     for (iat, created, expected) in [
-        (Some(1_343_036_540), json!(1_343_036_540_877_i64), 1_343_036_540_877),
-        (Some(1_343_036_540), json!(1_343_036_541_000_i64), 1_343_036_540_000),
+        (
+            Some(1_343_036_540),
+            json!(1_343_036_540_877_i64),
+            1_343_036_540_877,
+        ),
+        (
+            Some(1_343_036_540),
+            json!(1_343_036_541_000_i64),
+            1_343_036_540_000,
+        ),
         (Some(1_343_036_540), json!("x"), 1_343_036_540_000),
         (Some(-1), json!(-1), -1),
         (None, json!(7), 7),
         (None, json!(null), i64::MIN),
     ] {
-        assert_eq!(millis(&record(iat, created.clone())), expected, "{iat:?} {created}");
+        assert_eq!(
+            millis(&record(iat, created.clone())),
+            expected,
+            "{iat:?} {created}"
+        );
     }
 }
 

@@ -30,7 +30,10 @@ fn vendors_sample_is_read() {
     let token = token(read_with(|_| {}));
     assert_eq!(token.exp().unwrap().seconds(), 1_343_038_340);
     assert_eq!(token.iat.unwrap().seconds(), 1_343_036_540);
-    assert_eq!(token.client_id.as_deref(), Some("fGytmxA5UDajPMdOA5E3bebiBOBPikOT"));
+    assert_eq!(
+        token.client_id.as_deref(),
+        Some("fGytmxA5UDajPMdOA5E3bebiBOBPikOT")
+    );
     assert!(token.scope.is_empty());
     assert_eq!(token.token_type.as_deref(), Some("Bearer"));
     assert_eq!(token.grant_type.as_deref(), Some("password"));
@@ -46,9 +49,12 @@ fn vendors_sample_is_read() {
 
 #[test]
 fn scopes_are_split_on_commas_and_white_space() {
-    for (scope, expected) in
-        [("read,write", "read write"), ("a b", "a b"), (" a, b ,,a\tc", "a b c"), ("", "")]
-    {
+    for (scope, expected) in [
+        ("read,write", "read write"),
+        ("a b", "a b"),
+        (" a, b ,,a\tc", "a b c"),
+        ("", ""),
+    ] {
         let token = token(read_with(|record| record["scope"] = json!(scope)));
         assert_eq!(token.scope.to_string(), expected, "{scope}");
     }
@@ -57,7 +63,8 @@ fn scopes_are_split_on_commas_and_white_space() {
 #[test]
 fn only_approved_is_active_and_only_until_its_end() {
     let state = |word: &str, now| {
-        token(read_with(|record| record["status"] = json!(word))).state(Timestamp::from_seconds(now).unwrap())
+        token(read_with(|record| record["status"] = json!(word)))
+            .state(Timestamp::from_seconds(now).unwrap())
     };
     assert_eq!(state("approved", ALIVE), State::Active);
     assert_eq!(state("approved", 1_343_038_340), State::Expired);
@@ -72,7 +79,10 @@ fn only_approved_is_active_and_only_until_its_end() {
 fn zero_and_negative_ends_are_expired() {
     for millis in [0, -1] {
         let token = token(read_with(|record| record["expiresAt"] = json!(millis)));
-        assert_eq!(token.state(Timestamp::from_seconds(1).unwrap()), State::Expired);
+        assert_eq!(
+            token.state(Timestamp::from_seconds(1).unwrap()),
+            State::Expired
+        );
     }
 }
 
@@ -117,14 +127,24 @@ fn repeated_members_are_refused() {
         let original: Value = serde_json::from_str(SAMPLE).unwrap();
         let open = SAMPLE.trim_end().strip_suffix('}').unwrap();
         let doubled = format!("{open}, \"{member}\": {}}}", original[member]);
-        assert_eq!(read(StatusCode::OK, doubled.as_bytes(), &value(TOKEN)), Err(BadAnswer::member(member)));
+        assert_eq!(
+            read(StatusCode::OK, doubled.as_bytes(), &value(TOKEN)),
+            Err(BadAnswer::member(member))
+        );
     }
 }
 
 #[test]
 fn answers_about_another_token_or_a_count_are_refused() {
-    assert_eq!(read_with(|record| record["token"] = json!("other")), Err(BadAnswer::OtherToken));
-    for count in ["42", "[\"25poPXCPOw43s0hJBn6tQYnUb5KF\"]", "\"25poPXCPOw43s0hJBn6tQYnUb5KF\""] {
+    assert_eq!(
+        read_with(|record| record["token"] = json!("other")),
+        Err(BadAnswer::OtherToken)
+    );
+    for count in [
+        "42",
+        "[\"25poPXCPOw43s0hJBn6tQYnUb5KF\"]",
+        "\"25poPXCPOw43s0hJBn6tQYnUb5KF\"",
+    ] {
         let read = read(StatusCode::OK, count.as_bytes(), &value(TOKEN));
         assert_eq!(read, Err(BadAnswer::NotAnObject), "{count}");
     }
@@ -134,10 +154,16 @@ fn answers_about_another_token_or_a_count_are_refused() {
 fn only_documented_codes_mean_an_unknown_token() {
     let read = |body: &str| read(StatusCode::NOT_FOUND, body.as_bytes(), &value(TOKEN));
     assert_eq!(read(NOT_FOUND), Ok(Introspection::Inactive));
-    let second = r#"{"code":"keymanagement.service.oauth_access_token_doesnot_exist","message":["x"]}"#;
+    let second =
+        r#"{"code":"keymanagement.service.oauth_access_token_doesnot_exist","message":["x"]}"#;
     assert_eq!(read(second), Ok(Introspection::Inactive));
-    for body in ["", "<h1>Not found</h1>", "{}", r#"{"code":"messaging.config.beans.NoOrganization"}"#, "[]"]
-    {
+    for body in [
+        "",
+        "<h1>Not found</h1>",
+        "{}",
+        r#"{"code":"messaging.config.beans.NoOrganization"}"#,
+        "[]",
+    ] {
         assert_eq!(read(body), Err(BadAnswer::UndocumentedError(404)), "{body}");
     }
 }
@@ -146,7 +172,10 @@ fn only_documented_codes_mean_an_unknown_token() {
 fn other_statuses_are_refused() {
     for status in [201, 204, 400, 409, 410] {
         let code = StatusCode::from_u16(status).unwrap();
-        assert_eq!(read(code, SAMPLE.as_bytes(), &value(TOKEN)), Err(BadAnswer::Status(status)));
+        assert_eq!(
+            read(code, SAMPLE.as_bytes(), &value(TOKEN)),
+            Err(BadAnswer::Status(status))
+        );
     }
 }
 
@@ -170,10 +199,18 @@ fn revocation_responses_are_read() {
         (404, &code("application_not_approved"), refused()),
         (404, "<html>", refused()),
         (404, "{}", refused()),
-        (400, &code("invalid_access_token"), Err(BadAnswer::Status(400))),
+        (
+            400,
+            &code("invalid_access_token"),
+            Err(BadAnswer::Status(400)),
+        ),
         (202, SAMPLE, Err(BadAnswer::Status(202))),
     ] {
-        let read = read_revocation(StatusCode::from_u16(status).unwrap(), body.as_bytes(), &value(TOKEN));
+        let read = read_revocation(
+            StatusCode::from_u16(status).unwrap(),
+            body.as_bytes(),
+            &value(TOKEN),
+        );
         assert_eq!(read, said, "{status} {body}");
     }
 }

@@ -8,7 +8,9 @@ use percent_encoding::percent_decode_str;
 /// The vendor shows ids with hyphens, and tokens of 64 hexadecimal digits. A reader of an id can
 /// respell it, so none of the spellings is a token.
 pub(crate) fn spells_an_id(token: &TokenValue) -> bool {
-    let text = percent_decode_str(token.expose()).decode_utf8_lossy().to_ascii_lowercase();
+    let text = percent_decode_str(token.expose())
+        .decode_utf8_lossy()
+        .to_ascii_lowercase();
     let text = text.trim();
     let text = text.strip_prefix("urn:").unwrap_or(text);
     let text = text.strip_prefix("uuid:").unwrap_or(text);
@@ -47,7 +49,10 @@ mod tests {
             &ID.replace('-', ""),
             &ID.replace('a', "g"),
         ] {
-            assert!(!TokenId::parse(other.to_owned()).is_ok_and(|other| is_id(&other)), "{other}");
+            assert!(
+                !TokenId::parse(other.to_owned()).is_ok_and(|other| is_id(&other)),
+                "{other}"
+            );
         }
     }
 

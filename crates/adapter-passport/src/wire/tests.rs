@@ -45,9 +45,20 @@ fn every_documented_time_format_is_read() {
         ("2025-10-10T09:51:36.5+02:00", 1_760_082_696),
         ("1969-12-31T23:59:59.5Z", -1),
     ] {
-        assert_eq!(timestamp(text).map(Timestamp::seconds), Some(seconds), "{text}");
+        assert_eq!(
+            timestamp(text).map(Timestamp::seconds),
+            Some(seconds),
+            "{text}"
+        );
     }
-    for absurd in ["", "2025-09-10", "yesterday", "1757542970", "2025-13-10T22:22:50Z", "2025-09-10T22:22"] {
+    for absurd in [
+        "",
+        "2025-09-10",
+        "yesterday",
+        "1757542970",
+        "2025-13-10T22:22:50Z",
+        "2025-09-10T22:22",
+    ] {
         assert_eq!(timestamp(absurd), None, "{absurd}");
     }
 }
@@ -92,7 +103,10 @@ fn answers_about_another_id_or_a_list_are_refused() {
 fn not_found_needs_an_object() {
     let read = |body: &str| read(StatusCode::NOT_FOUND, body.as_bytes(), &id(ID));
     assert_eq!(read("{}"), Ok(Introspection::Inactive));
-    assert_eq!(read(r#"{"message":"not found","http_code":404}"#), Ok(Introspection::Inactive));
+    assert_eq!(
+        read(r#"{"message":"not found","http_code":404}"#),
+        Ok(Introspection::Inactive)
+    );
     for body in ["", "<html>", "[]", "null", "\"not found\""] {
         assert_eq!(read(body), Err(BadAnswer::UndocumentedError(404)), "{body}");
     }
@@ -102,7 +116,10 @@ fn not_found_needs_an_object() {
 fn other_statuses_are_refused() {
     for status in [201, 204, 400, 404 + 1, 409, 410] {
         let status = StatusCode::from_u16(status).unwrap();
-        assert_eq!(read(status, SAMPLE.as_bytes(), &id(ID)), Err(BadAnswer::Status(status.as_u16())));
+        assert_eq!(
+            read(status, SAMPLE.as_bytes(), &id(ID)),
+            Err(BadAnswer::Status(status.as_u16()))
+        );
     }
 }
 
@@ -116,7 +133,11 @@ fn revocation_responses_are_read() {
         (200, " \r\n", Ok(Done)),
         (200, "{}", Ok(Done)),
         (200, SAMPLE, Ok(Done)),
-        (200, r#"{"token_id":"349a0a2e"}"#, Err(BadAnswer::OtherToken)),
+        (
+            200,
+            r#"{"token_id":"349a0a2e"}"#,
+            Err(BadAnswer::OtherToken),
+        ),
         (200, "<html>", Err(BadAnswer::NotAnObject)),
         (200, "[]", Err(BadAnswer::NotAnObject)),
         (200, "null", Err(BadAnswer::NotAnObject)),
@@ -133,7 +154,11 @@ fn revocation_responses_are_read() {
         (202, "", Err(BadAnswer::Status(202))),
         (410, error, Err(BadAnswer::Status(410))),
     ] {
-        let read = read_revocation(StatusCode::from_u16(status).unwrap(), body.as_bytes(), &id(ID));
+        let read = read_revocation(
+            StatusCode::from_u16(status).unwrap(),
+            body.as_bytes(),
+            &id(ID),
+        );
         assert_eq!(read, said, "{status} {body}");
     }
 }
@@ -142,14 +167,21 @@ fn revocation_responses_are_read() {
 fn created_token_has_its_id_and_end() {
     const CREATED: &str = include_str!("../../testdata/create.json");
     let created = read_created(CREATED.as_bytes()).unwrap();
-    assert!(created.token.is("a41f6f0c2d7b4e9d8c3a5b6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809112"));
+    assert!(
+        created
+            .token
+            .is("a41f6f0c2d7b4e9d8c3a5b6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809112")
+    );
     assert_eq!(created.id, id(ID));
     assert_eq!(created.end.seconds(), 1_757_542_970 + 86400);
     for (member, value) in [
         ("access_token", json!(null)),
         ("access_token", json!("")),
         ("access_token", json!(ID)),
-        ("access_token", json!("349A0A2E-028A-4E15-A841-DE9FD4E4CD84")),
+        (
+            "access_token",
+            json!("349A0A2E-028A-4E15-A841-DE9FD4E4CD84"),
+        ),
         ("access_token", json!("a".repeat(TokenValue::MAX_BYTES + 1))),
         ("token_id", json!(null)),
         ("token_id", json!("")),

@@ -17,7 +17,10 @@ fn now() -> Timestamp {
 }
 
 fn accepting() -> Reading {
-    Reading { missing_exp: MissingExp::Accept, ..Reading::default() }
+    Reading {
+        missing_exp: MissingExp::Accept,
+        ..Reading::default()
+    }
 }
 
 /// Members of a JSON object.
@@ -49,20 +52,40 @@ fn example_of_the_standard_is_read() {
     assert_eq!(token.iat.unwrap().seconds(), 1_419_350_238);
     assert_eq!(token.scope.to_string(), "read write dolphin");
     assert_eq!(token.username.as_deref(), Some("jdoe"));
-    assert_eq!(token.aud, Some(Audience::One("https://protected.example.net/resource".to_owned())));
-    assert_eq!(token.extensions, members(&json!({"extension_field": "twenty-seven"})));
+    assert_eq!(
+        token.aud,
+        Some(Audience::One(
+            "https://protected.example.net/resource".to_owned()
+        ))
+    );
+    assert_eq!(
+        token.extensions,
+        members(&json!({"extension_field": "twenty-seven"}))
+    );
 }
 
 #[test]
 fn only_json_true_is_active() {
-    assert_eq!(read_text(r#"{"active":false}"#), Ok(Introspection::Inactive));
-    assert_eq!(read_text(r#"{"active":false,"exp":"never"}"#), Ok(Introspection::Inactive));
+    assert_eq!(
+        read_text(r#"{"active":false}"#),
+        Ok(Introspection::Inactive)
+    );
+    assert_eq!(
+        read_text(r#"{"active":false,"exp":"never"}"#),
+        Ok(Introspection::Inactive)
+    );
     for wrong in ["\"true\"", "1", "null", "{}", "\"false\""] {
         let read = read_text(&format!("{{\"active\":{wrong},\"exp\":9999999999}}"));
         assert_eq!(read, Err(BadAnswer::member("active")), "{wrong}");
     }
-    assert_eq!(read_text(r#"{"exp":9999999999}"#), Err(BadAnswer::member("active")));
-    assert_eq!(read_text(r#"{"active":false,"active":true,"exp":1}"#), Err(BadAnswer::member("active")));
+    assert_eq!(
+        read_text(r#"{"exp":9999999999}"#),
+        Err(BadAnswer::member("active"))
+    );
+    assert_eq!(
+        read_text(r#"{"active":false,"active":true,"exp":1}"#),
+        Err(BadAnswer::member("active"))
+    );
     assert_eq!(read_text("[true]"), Err(BadAnswer::NotAnObject));
 }
 
@@ -70,13 +93,23 @@ fn only_json_true_is_active() {
 fn missing_exp_is_refused_unless_accepted() {
     let endless = r#"{"active":true}"#;
     assert_eq!(read_text(endless), Err(BadAnswer::member("exp")));
-    let accepted = |body: &str| token(read(body.as_bytes(), &presented(), accepting(), now())).expiry;
+    let accepted =
+        |body: &str| token(read(body.as_bytes(), &presented(), accepting(), now())).expiry;
     assert_eq!(accepted(endless), Expiry::Never);
     // A remaining life is an end as well.
     let end = now().plus_seconds(60).unwrap();
-    assert_eq!(accepted(r#"{"active":true,"expires_in":60.9}"#), Expiry::At(end));
-    assert_eq!(accepted(r#"{"active":true,"expires_in":"60"}"#), Expiry::Never);
-    assert_eq!(accepted(r#"{"active":true,"expires_in":9223372036854775}"#), Expiry::Never);
+    assert_eq!(
+        accepted(r#"{"active":true,"expires_in":60.9}"#),
+        Expiry::At(end)
+    );
+    assert_eq!(
+        accepted(r#"{"active":true,"expires_in":"60"}"#),
+        Expiry::Never
+    );
+    assert_eq!(
+        accepted(r#"{"active":true,"expires_in":9223372036854775}"#),
+        Expiry::Never
+    );
 }
 
 #[test]
@@ -104,17 +137,31 @@ fn deciding_members_of_a_wrong_type_are_refused() {
 
 #[test]
 fn times_are_read_in_every_json_spelling() {
-    for spelling in ["1419356238", "1419356238.0", "1.419356238E9", "1419356238.999", "14193562389e-1"] {
-        let body = format!(r#"{{"active":true,"exp":{spelling},"nbf":{spelling},"iat":{spelling}}}"#);
+    for spelling in [
+        "1419356238",
+        "1419356238.0",
+        "1.419356238E9",
+        "1419356238.999",
+        "14193562389e-1",
+    ] {
+        let body =
+            format!(r#"{{"active":true,"exp":{spelling},"nbf":{spelling},"iat":{spelling}}}"#);
         let token = token(read_text(&body));
         let time = Timestamp::from_seconds(1_419_356_238);
-        assert_eq!((token.exp(), token.nbf, token.iat), (time, time, time), "{spelling}");
+        assert_eq!(
+            (token.exp(), token.nbf, token.iat),
+            (time, time, time),
+            "{spelling}"
+        );
     }
 }
 
 #[test]
 fn clock_skew_applies_to_nbf_without_changing_it() {
-    let reading = Reading { clock_skew: 30, ..Reading::default() };
+    let reading = Reading {
+        clock_skew: 30,
+        ..Reading::default()
+    };
     let body = r#"{"active":true,"exp":1419356238,"nbf":1419350330}"#;
     let token = token(read(body.as_bytes(), &presented(), reading, now()));
     assert_eq!(token.state(now()), State::Active);
@@ -124,10 +171,21 @@ fn clock_skew_applies_to_nbf_without_changing_it() {
 
 #[test]
 fn numbers_of_extensions_keep_their_digits() {
-    let numbers = ["123456789012345678901234567890", "0.12345678901234567890123", "1E400", "-0.0"];
-    let body = format!(r#"{{"active":true,"exp":1419356238,"x":[{}]}}"#, numbers.join(" , "));
+    let numbers = [
+        "123456789012345678901234567890",
+        "0.12345678901234567890123",
+        "1E400",
+        "-0.0",
+    ];
+    let body = format!(
+        r#"{{"active":true,"exp":1419356238,"x":[{}]}}"#,
+        numbers.join(" , ")
+    );
     let expected = numbers.map(|digits| Json::Number(digits.into()));
-    assert_eq!(token(read_text(&body)).extensions.get("x"), Some(&Json::Array(expected.to_vec())));
+    assert_eq!(
+        token(read_text(&body)).extensions.get("x"),
+        Some(&Json::Array(expected.to_vec()))
+    );
 }
 
 #[test]
@@ -141,7 +199,10 @@ fn lone_surrogates_drop_descriptive_members_only() {
         r#""\ud800":1"#,
     ] {
         let token = token(with(member));
-        assert!(token.extensions.is_empty() && token.jti.is_none(), "{member}");
+        assert!(
+            token.extensions.is_empty() && token.jti.is_none(),
+            "{member}"
+        );
     }
     for name in [
         "scope",
@@ -159,12 +220,23 @@ fn lone_surrogates_drop_descriptive_members_only() {
         let member = format!(r#""{name}":"\ud800""#);
         assert_eq!(with(&member), Err(BadAnswer::member(name)), "{member}");
     }
-    assert_eq!(with(r#""aud":["a","\ud800"]"#), Err(BadAnswer::member("aud")));
+    assert_eq!(
+        with(r#""aud":["a","\ud800"]"#),
+        Err(BadAnswer::member("aud"))
+    );
 }
 
 #[test]
 fn repeated_members_that_restrict_use_are_refused() {
-    for name in ["token_type", "cnf", "token_use", "typ", "purpose", "roles", "sub"] {
+    for name in [
+        "token_type",
+        "cnf",
+        "token_use",
+        "typ",
+        "purpose",
+        "roles",
+        "sub",
+    ] {
         let body = format!(r#"{{"active":true,"exp":1419356238,"{name}":["x"],"{name}":null}}"#);
         assert_eq!(read_text(&body), Err(BadAnswer::member(name)), "{name}");
     }
@@ -178,10 +250,18 @@ fn repeated_exp_is_refused() {
 
 #[test]
 fn roles_are_read_only_from_a_list_of_strings() {
-    assert_eq!(token(read_with(|record| record["roles"] = json!(["a", "b"]))).roles, ["a", "b"]);
-    let token = token(read_with(|record| record["roles"] = json!({"realm": ["a"]})));
+    assert_eq!(
+        token(read_with(|record| record["roles"] = json!(["a", "b"]))).roles,
+        ["a", "b"]
+    );
+    let token = token(read_with(|record| {
+        record["roles"] = json!({"realm": ["a"]})
+    }));
     assert!(token.roles.is_empty());
-    assert_eq!(token.extensions.get("roles"), Some(&json!({"realm": ["a"]}).into()));
+    assert_eq!(
+        token.extensions.get("roles"),
+        Some(&json!({"realm": ["a"]}).into())
+    );
 }
 
 #[test]
@@ -193,7 +273,11 @@ fn revocation_responses_are_read() {
         (200, "ok", Ok(())),
         (400, UNSUPPORTED, Err(Failure::Unsupported)),
         (400, r#"{"error":"invalid_request"}"#, undocumented()),
-        (400, r#"{"error":["unsupported_token_type"]}"#, undocumented()),
+        (
+            400,
+            r#"{"error":["unsupported_token_type"]}"#,
+            undocumented(),
+        ),
         (400, "<html>", undocumented()),
         (400, "", undocumented()),
         (404, UNSUPPORTED, Err(BadAnswer::Status(404).into())),

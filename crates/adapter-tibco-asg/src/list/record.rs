@@ -58,11 +58,16 @@ impl Record {
     /// # Errors
     /// [`BadAnswer::Member`] if the record has neither an id nor a token.
     pub(super) fn read(self) -> Result<(CreationKey, Token), BadAnswer> {
-        let secrets: Vec<&str> =
-            [&self.access_token, &self.rfc_access_token, &self.refresh_token, &self.secret, &self.saml_token]
-                .into_iter()
-                .filter_map(text)
-                .collect();
+        let secrets: Vec<&str> = [
+            &self.access_token,
+            &self.rfc_access_token,
+            &self.refresh_token,
+            &self.secret,
+            &self.saml_token,
+        ]
+        .into_iter()
+        .filter_map(text)
+        .collect();
         let is_fit = |text: &&str| !secrets.contains(text);
         let kept = |member| text(member).filter(is_fit).map(str::to_owned);
 
@@ -72,9 +77,16 @@ impl Record {
             token.status = Status::Unknown;
         }
         token.iat = time(&self.created_on);
-        let list =
-            self.scopes.as_ref().and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
-        let spaced = text(&self.scopes).into_iter().flat_map(str::split_ascii_whitespace);
+        let list = self
+            .scopes
+            .as_ref()
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str);
+        let spaced = text(&self.scopes)
+            .into_iter()
+            .flat_map(str::split_ascii_whitespace);
         token.scope = ScopeSet::from_tokens(list.chain(spaced).filter(is_fit));
         token.sub = kept(&self.owner);
         token.client_id = kept(&self.client);
@@ -83,7 +95,9 @@ impl Record {
         let classification =
             kept(&self.classification).map(|it| ("classification".to_owned(), Json::String(it)));
         token.details = Members::from_iter(classification);
-        let secrets = secrets.iter().filter_map(|secret| TokenValue::parse((*secret).to_owned()).ok());
+        let secrets = secrets
+            .iter()
+            .filter_map(|secret| TokenValue::parse((*secret).to_owned()).ok());
         let token = secrets.fold(token, |token, secret| token.redact(&secret));
         Ok((self.sort_key()?, token))
     }
@@ -97,10 +111,13 @@ impl Record {
 
     fn sort_key(&self) -> Result<CreationKey, BadAnswer> {
         let created = time(&self.created_on).and_then(|_| integer(&self.created_on));
-        let handle =
-            handle(text(&self.id), text(&self.access_token)).ok_or_else(|| BadAnswer::member("id"))?;
+        let handle = handle(text(&self.id), text(&self.access_token))
+            .ok_or_else(|| BadAnswer::member("id"))?;
         // The earliest time that a vendor can send.
-        Ok(CreationKey { millis: created.unwrap_or(Timestamp::MIN.seconds() * 1000), handle })
+        Ok(CreationKey {
+            millis: created.unwrap_or(Timestamp::MIN.seconds() * 1000),
+            handle,
+        })
     }
 }
 
@@ -109,7 +126,10 @@ impl Record {
 fn handle(id: Option<&str>, token: Option<&str>) -> Option<String> {
     let known = id.or(token)?;
     let mut hasher = blake3::Hasher::new();
-    hasher.update(known.as_bytes()).update(b"\0").update(token.unwrap_or_default().as_bytes());
+    hasher
+        .update(known.as_bytes())
+        .update(b"\0")
+        .update(token.unwrap_or_default().as_bytes());
     Some(hasher.finalize().to_hex().chars().take(32).collect())
 }
 
@@ -134,7 +154,13 @@ mod tests {
     use serde_json::json;
 
     const SAMPLE: &str = include_str!("../../testdata/owners.json");
-    const SECRETS: [&str; 5] = ["accessToken", "access_token", "refreshToken", "secret", "samlToken"];
+    const SECRETS: [&str; 5] = [
+        "accessToken",
+        "access_token",
+        "refreshToken",
+        "secret",
+        "samlToken",
+    ];
 
     fn sample() -> Value {
         let list: Value = serde_json::from_str(SAMPLE).unwrap();
@@ -160,11 +186,23 @@ mod tests {
         let (place, token) = read_with(|_| {});
         assert_eq!(token.exp(), Some(at(1_409_946_380)));
         assert_eq!(token.iat, Some(at(1_409_942_780)));
-        assert_eq!(token.sub.as_deref(), Some("uid=john,ou=owner,dc=tibco,dc=com"));
-        assert_eq!(token.client_id.as_deref(), Some("251-20c8104e-e91a-4384-980c-84545aced892"));
-        assert_eq!(token.jti.as_deref(), Some("5d34e914ad73b262dbf88a963dbccb41"));
+        assert_eq!(
+            token.sub.as_deref(),
+            Some("uid=john,ou=owner,dc=tibco,dc=com")
+        );
+        assert_eq!(
+            token.client_id.as_deref(),
+            Some("251-20c8104e-e91a-4384-980c-84545aced892")
+        );
+        assert_eq!(
+            token.jti.as_deref(),
+            Some("5d34e914ad73b262dbf88a963dbccb41")
+        );
         assert_eq!(token.scope.to_string(), "public");
-        assert_eq!((token.grant_type.clone(), token.details.is_empty()), (None, true));
+        assert_eq!(
+            (token.grant_type.clone(), token.details.is_empty()),
+            (None, true)
+        );
         assert_eq!(place.millis, 1_409_942_780_365);
         assert_eq!(token.state(at(1_409_946_379)), State::Unknown);
         assert_eq!(token.state(at(1_409_946_380)), State::Expired);
@@ -193,13 +231,22 @@ mod tests {
             record["scopes"] = json!(["public", "reviews", 5]);
         });
         assert_eq!(token.grant_type.as_deref(), Some("password"));
-        assert_eq!(Json::Object(token.details), json!({"classification": "reviews"}).into());
+        assert_eq!(
+            Json::Object(token.details),
+            json!({"classification": "reviews"}).into()
+        );
         assert_eq!(token.scope.to_string(), "public reviews");
     }
 
     #[test]
     fn token_without_a_valid_end_is_never_active() {
-        for end in [json!(null), json!("1409946380427"), json!(1.5e12), json!(i64::MAX), json!({})] {
+        for end in [
+            json!(null),
+            json!("1409946380427"),
+            json!(1.5e12),
+            json!(i64::MAX),
+            json!({}),
+        ] {
             for (status, state) in [
                 (json!(null), State::Unknown),
                 (json!("Active"), State::Unknown),
@@ -209,17 +256,34 @@ mod tests {
                     record["expiresOn"] = end.clone();
                     record["status"] = status.clone();
                 });
-                assert_eq!((token.state(Timestamp::MAX), token.exp()), (state, None), "{end} {status}");
+                assert_eq!(
+                    (token.state(Timestamp::MAX), token.exp()),
+                    (state, None),
+                    "{end} {status}"
+                );
             }
         }
     }
 
     #[test]
     fn values_of_a_wrong_type_are_ignored() {
-        for odd in [json!(null), json!(5.5), json!([]), json!({"a": "b"}), json!(true)] {
+        for odd in [
+            json!(null),
+            json!(5.5),
+            json!([]),
+            json!({"a": "b"}),
+            json!(true),
+        ] {
             let (place, token) = read_with(|record| {
-                for member in ["owner", "client", "id", "grantType", "classification", "scopes", "createdOn"]
-                {
+                for member in [
+                    "owner",
+                    "client",
+                    "id",
+                    "grantType",
+                    "classification",
+                    "scopes",
+                    "createdOn",
+                ] {
                     record[member] = odd.clone();
                 }
             });
@@ -231,10 +295,16 @@ mod tests {
 
     #[test]
     fn records_without_id_and_token_are_refused() {
-        for record in
-            ["{}", r#"{"id":5,"accessToken":null}"#, r#"{"owner":"john","expiresOn":1409946380427}"#]
-        {
-            assert_eq!(read(record).map(|_| ()), Err(BadAnswer::member("id")), "{record}");
+        for record in [
+            "{}",
+            r#"{"id":5,"accessToken":null}"#,
+            r#"{"owner":"john","expiresOn":1409946380427}"#,
+        ] {
+            assert_eq!(
+                read(record).map(|_| ()),
+                Err(BadAnswer::member("id")),
+                "{record}"
+            );
         }
         assert_eq!(read("[]").map(|_| ()), Err(BadAnswer::NotAnObject));
     }
@@ -251,7 +321,10 @@ mod tests {
     #[test]
     fn handles_distinguish_tokens_with_equal_or_missing_ids() {
         let handle = |id: Option<&str>, token: Option<&str>| {
-            read(&json!({"id": id, "accessToken": token}).to_string()).unwrap().0.handle
+            read(&json!({"id": id, "accessToken": token}).to_string())
+                .unwrap()
+                .0
+                .handle
         };
         let handles = [
             handle(Some("a"), Some("b")),

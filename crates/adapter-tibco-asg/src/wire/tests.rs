@@ -29,17 +29,28 @@ fn vendors_sample_is_read() {
     let token = token(read_with(|_| {}));
     assert_eq!(token.exp().unwrap().seconds(), 1_409_946_380);
     assert_eq!(token.iat.unwrap().seconds(), 1_409_942_780);
-    assert_eq!(token.sub.as_deref(), Some("251-20c8104e-e91a-4384-980c-84545aced892"));
+    assert_eq!(
+        token.sub.as_deref(),
+        Some("251-20c8104e-e91a-4384-980c-84545aced892")
+    );
     assert_eq!(token.client_id, token.sub);
-    assert_eq!(token.jti.as_deref(), Some("5d34e914ad73b262dbf88a963dbccb41"));
+    assert_eq!(
+        token.jti.as_deref(),
+        Some("5d34e914ad73b262dbf88a963dbccb41")
+    );
     assert_eq!(token.scope.to_string(), "reviews");
     assert_eq!(token.grant_type.as_deref(), Some("client_credentials"));
-    assert_eq!(Json::Object(token.details), json!({"classification": "reviews"}).into());
+    assert_eq!(
+        Json::Object(token.details),
+        json!({"classification": "reviews"}).into()
+    );
 }
 
 #[test]
 fn scopes_can_be_one_string() {
-    let token = token(read_with(|record| record["scopes"] = json!("public  reviews public")));
+    let token = token(read_with(|record| {
+        record["scopes"] = json!("public  reviews public")
+    }));
     assert_eq!(token.scope.to_string(), "public reviews");
 }
 
@@ -55,7 +66,11 @@ fn only_the_word_active_is_active() {
         ("Expired", State::Expired),
     ] {
         let token = token(read_with(|record| record["status"] = json!(word)));
-        assert_eq!(token.state(Timestamp::from_seconds(1_409_942_781).unwrap()), state, "{word}");
+        assert_eq!(
+            token.state(Timestamp::from_seconds(1_409_942_781).unwrap()),
+            state,
+            "{word}"
+        );
     }
 }
 
@@ -63,7 +78,10 @@ fn only_the_word_active_is_active() {
 fn zero_and_negative_ends_are_expired() {
     for millis in [0, -1, -1_409_946_380_427_i64] {
         let token = token(read_with(|record| record["expiresOn"] = json!(millis)));
-        assert_eq!(token.state(Timestamp::from_seconds(1).unwrap()), State::Expired);
+        assert_eq!(
+            token.state(Timestamp::from_seconds(1).unwrap()),
+            State::Expired
+        );
     }
 }
 
@@ -115,10 +133,19 @@ fn repeated_members_are_refused() {
 #[test]
 fn answers_about_another_token_are_refused() {
     let other = "T1amGR21.IdKM.8a7420fe5079ab1b3bd24b4de1d5fe2";
-    assert_eq!(read_with(|record| record["accessToken"] = json!(other)), Err(BadAnswer::OtherToken));
-    assert_eq!(read_with(|record| record["access_token"] = json!(other)), Err(BadAnswer::OtherToken));
+    assert_eq!(
+        read_with(|record| record["accessToken"] = json!(other)),
+        Err(BadAnswer::OtherToken)
+    );
+    assert_eq!(
+        read_with(|record| record["access_token"] = json!(other)),
+        Err(BadAnswer::OtherToken)
+    );
     let list = format!("[{SAMPLE}]");
-    assert_eq!(read(StatusCode::OK, list.as_bytes(), &value(TOKEN)), Err(BadAnswer::NotAnObject));
+    assert_eq!(
+        read(StatusCode::OK, list.as_bytes(), &value(TOKEN)),
+        Err(BadAnswer::NotAnObject)
+    );
 }
 
 #[test]
@@ -133,12 +160,21 @@ fn the_other_documented_shape_has_no_status_and_is_refused() {
 #[test]
 fn only_invalid_grant_means_an_unknown_token() {
     let read = |body: &str| read(StatusCode::BAD_REQUEST, body.as_bytes(), &value(TOKEN));
-    assert_eq!(read(r#"{"error":"invalid_grant"}"#), Ok(Introspection::Inactive));
+    assert_eq!(
+        read(r#"{"error":"invalid_grant"}"#),
+        Ok(Introspection::Inactive)
+    );
     assert_eq!(
         read(r#"{"error":"invalid_grant","error_description":"gone","error_uri":null}"#),
         Ok(Introspection::Inactive)
     );
-    for body in [r#"{"error":"invalid_request"}"#, "", "[]", "<html>", r#"{"error":["invalid_grant"]}"#] {
+    for body in [
+        r#"{"error":"invalid_request"}"#,
+        "",
+        "[]",
+        "<html>",
+        r#"{"error":["invalid_grant"]}"#,
+    ] {
         assert_eq!(read(body), Err(BadAnswer::UndocumentedError(400)), "{body}");
     }
 }
@@ -147,7 +183,10 @@ fn only_invalid_grant_means_an_unknown_token() {
 fn other_statuses_are_refused() {
     for status in [201, 204, 404, 409, 410] {
         let code = StatusCode::from_u16(status).unwrap();
-        assert_eq!(read(code, SAMPLE.as_bytes(), &value(TOKEN)), Err(BadAnswer::Status(status)));
+        assert_eq!(
+            read(code, SAMPLE.as_bytes(), &value(TOKEN)),
+            Err(BadAnswer::Status(status))
+        );
     }
 }
 
@@ -167,12 +206,24 @@ fn revocation_responses_are_read() {
         (200, &format!("[{SAMPLE}]"), Err(BadAnswer::NotAnObject)),
         (200, "<html>", Err(BadAnswer::NotAnObject)),
         (400, r#"{"error":"invalid_grant"}"#, Ok(())),
-        (400, r#"{"error":"invalid_request"}"#, Err(BadAnswer::UndocumentedError(400))),
+        (
+            400,
+            r#"{"error":"invalid_request"}"#,
+            Err(BadAnswer::UndocumentedError(400)),
+        ),
         (400, "<html>", Err(BadAnswer::UndocumentedError(400))),
         (204, "", Err(BadAnswer::Status(204))),
-        (404, r#"{"error":"invalid_grant"}"#, Err(BadAnswer::Status(404))),
+        (
+            404,
+            r#"{"error":"invalid_grant"}"#,
+            Err(BadAnswer::Status(404)),
+        ),
     ] {
-        let read = read_revocation(StatusCode::from_u16(status).unwrap(), body.as_bytes(), &value(TOKEN));
+        let read = read_revocation(
+            StatusCode::from_u16(status).unwrap(),
+            body.as_bytes(),
+            &value(TOKEN),
+        );
         assert_eq!(read, said, "{status} {body}");
     }
 }

@@ -17,36 +17,75 @@ const fn plain(load: Load) -> Value {
 }
 
 const fn times(group: Group, name: &'static str, reach: Reach, value: Value) -> Figure {
-    Figure { group, name, reach, unit: Unit::Times, value }
+    Figure {
+        group,
+        name,
+        reach,
+        unit: Unit::Times,
+        value,
+    }
 }
 
 const fn one(group: Group, name: &'static str, reach: f64, unit: Unit, load: Load) -> Figure {
-    Figure { group, name, reach: AtMost(reach), unit, value: plain(load) }
+    Figure {
+        group,
+        name,
+        reach: AtMost(reach),
+        unit,
+        value: plain(load),
+    }
 }
 
 const fn beside(disturbance: Disturbance, quiet: Disturbance) -> Value {
-    Value::Ratio(own(Load::Beside(disturbance), P99), own(Load::Beside(quiet), P99))
+    Value::Ratio(
+        own(Load::Beside(disturbance), P99),
+        own(Load::Beside(quiet), P99),
+    )
 }
 
 const fn information(group: Group, name: &'static str, unit: Unit, value: Value) -> Figure {
-    Figure { group, name, reach: Reach::Open, unit, value }
+    Figure {
+        group,
+        name,
+        reach: Reach::Open,
+        unit,
+        value,
+    }
 }
 
 const fn alone(load: Load) -> Value {
-    Value::Ratio(Key(Moka, load, Metric::Value), Key(QuickCache, load, Metric::Value))
+    Value::Ratio(
+        Key(Moka, load, Metric::Value),
+        Key(QuickCache, load, Metric::Value),
+    )
 }
 
 /// All of them, in the order of the table.
 pub(crate) const FIGURES: &[Figure] = &[
-    times(Group::Hits, "hit, 1 token: CPU to bare hyper", AtMost(1.10), ratio(Hits(1), Cpu, Floor)),
-    times(Group::Hits, "hit, 1,000 tokens: CPU to bare hyper", AtMost(1.10), ratio(Hits(1_000), Cpu, Floor)),
+    times(
+        Group::Hits,
+        "hit, 1 token: CPU to bare hyper",
+        AtMost(1.10),
+        ratio(Hits(1), Cpu, Floor),
+    ),
+    times(
+        Group::Hits,
+        "hit, 1,000 tokens: CPU to bare hyper",
+        AtMost(1.10),
+        ratio(Hits(1_000), Cpu, Floor),
+    ),
     times(
         Group::Hits,
         "hit, 100,000 tokens: CPU to bare hyper",
         AtMost(1.17),
         ratio(Hits(100_000), Cpu, Floor),
     ),
-    times(Group::Hits, "hit, 1 token: requests/s to bare hyper", AtLeast(0.85), ratio(Hits(1), Rate, Floor)),
+    times(
+        Group::Hits,
+        "hit, 1 token: requests/s to bare hyper",
+        AtLeast(0.85),
+        ratio(Hits(1), Rate, Floor),
+    ),
     times(
         Group::Hits,
         "hit, 1,000 tokens: requests/s to bare hyper",
@@ -65,7 +104,12 @@ pub(crate) const FIGURES: &[Figure] = &[
         AtMost(0.85),
         ratio(Hits(1), Cpu, OpenFileCache),
     ),
-    times(Group::Hits, "hit, 1,000 tokens: CPU to nginx Lua", AtMost(0.80), ratio(Hits(1_000), Cpu, Lua)),
+    times(
+        Group::Hits,
+        "hit, 1,000 tokens: CPU to nginx Lua",
+        AtMost(0.80),
+        ratio(Hits(1_000), Cpu, Lua),
+    ),
     times(
         Group::Hits,
         "hit, 100,000 tokens: CPU to nginx proxy_cache",
@@ -91,15 +135,36 @@ pub(crate) const FIGURES: &[Figure] = &[
             ],
         ),
     ),
-    one(Group::Memory, "memory for each of 100,000 tokens", 650.0, Unit::Bytes, Growth(100_000)),
-    one(Group::Memory, "memory for each of 1,000,000 tokens", 650.0, Unit::Bytes, Growth(1_000_000)),
+    one(
+        Group::Memory,
+        "memory for each of 100,000 tokens",
+        650.0,
+        Unit::Bytes,
+        Growth(100_000),
+    ),
+    one(
+        Group::Memory,
+        "memory for each of 1,000,000 tokens",
+        650.0,
+        Unit::Bytes,
+        Growth(1_000_000),
+    ),
     times(
         Group::Memory,
         "the same: 1,000,000 tokens to 100,000",
         AtMost(1.10),
-        Value::Ratio(own(Growth(1_000_000), Metric::Value), own(Growth(100_000), Metric::Value)),
+        Value::Ratio(
+            own(Growth(1_000_000), Metric::Value),
+            own(Growth(100_000), Metric::Value),
+        ),
     ),
-    one(Group::Memory, "full cache: growth to max_bytes", 1.15, Unit::Times, Load::FullGrowth),
+    one(
+        Group::Memory,
+        "full cache: growth to max_bytes",
+        1.15,
+        Unit::Times,
+        Load::FullGrowth,
+    ),
     times(
         Group::Misses,
         "miss: requests/s to nginx proxy_cache",
@@ -112,7 +177,13 @@ pub(crate) const FIGURES: &[Figure] = &[
         AtMost(1.00),
         ratio(Load::Misses, Cpu, ProxyCache),
     ),
-    one(Group::Herd, "200 ask for one uncached token: upstream calls", 1.0, Unit::Calls, Load::HerdCalls),
+    one(
+        Group::Herd,
+        "200 ask for one uncached token: upstream calls",
+        1.0,
+        Unit::Calls,
+        Load::HerdCalls,
+    ),
     one(
         Group::Herd,
         "the same: last answer after the provider's 200 ms",
@@ -147,8 +218,20 @@ pub(crate) const FIGURES: &[Figure] = &[
         AtMost(1.30),
         Value::HitAmongMisses,
     ),
-    one(Group::Start, "idle memory (resident)", 15.0, Unit::Mebibytes, Load::Idle),
-    one(Group::Start, "start to first answer", 50.0, Unit::Milliseconds, Load::Start),
+    one(
+        Group::Start,
+        "idle memory (resident)",
+        15.0,
+        Unit::Mebibytes,
+        Load::Idle,
+    ),
+    one(
+        Group::Start,
+        "start to first answer",
+        50.0,
+        Unit::Milliseconds,
+        Load::Start,
+    ),
     times(
         Group::ForwardAuth,
         "/forward-auth hit: CPU to nginx njs auth_request",
@@ -211,7 +294,13 @@ pub(crate) const FIGURES: &[Figure] = &[
         Unit::Times,
         beside(Disturbance::FloodElsewhere, Disturbance::QuietBeforeFlood),
     ),
-    one(Group::WrongSecrets, "the same: log lines each second", 1_000.0, Unit::PerSecond, Load::FloodLines),
+    one(
+        Group::WrongSecrets,
+        "the same: log lines each second",
+        1_000.0,
+        Unit::PerSecond,
+        Load::FloodLines,
+    ),
     times(
         Group::Tls,
         "hit over TLS, 1,000 tokens: CPU to bare hyper over TLS",

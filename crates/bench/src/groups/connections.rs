@@ -30,23 +30,30 @@ fn one_round(lab: &Lab, authority: &Authority, ledger: &mut Ledger) -> Result<()
         let mut line = Line::open(running.port, PATIENCE)?;
         line.send(&request)?;
         if !line.receive()?.active {
-            return Err(Failure::new(format!("connection {number} got no active answer")));
+            return Err(Failure::new(format!(
+                "connection {number} got no active answer"
+            )));
         }
         lines.push(line);
     }
     let growth = settled(&running).saturating_sub(before);
     let open = running.descriptors();
     if open < lines.len() {
-        return Err(Failure::new(format!("the server has {open} descriptors for {} of us", lines.len())));
+        return Err(Failure::new(format!(
+            "the server has {open} descriptors for {} of us",
+            lines.len()
+        )));
     }
     let each = growth as f64 / CONNECTIONS as f64 / 1024.0;
-    crate::output::print_status(&format!("  {CONNECTIONS} idle connections: {each:.1} KiB each"));
+    crate::output::print_status(&format!(
+        "  {CONNECTIONS} idle connections: {each:.1} KiB each"
+    ));
     ledger.note(Load::IdleConnection, each);
     Ok(())
 }
 
-/// Resident memory at rest: buffers go after two seconds without a request, and their memory is returned within
-/// two more.
+/// Resident memory at rest: buffers go after two seconds without a request, and their memory is
+/// returned within two more.
 fn settled(running: &Running) -> u64 {
     std::thread::sleep(Duration::from_secs(5));
     running.memory().resident

@@ -7,7 +7,10 @@ use crate::subject::Subject;
 use crate::wrk::{Kind, Tokens};
 
 /// Small enough to be full in seconds.
-const SMALL: Room = Room { mebibytes: 64, ..Room::DEFAULT };
+const SMALL: Room = Room {
+    mebibytes: 64,
+    ..Room::DEFAULT
+};
 const HOT: u64 = 1_000;
 
 /// Cost of new tokens for requests about old ones, in a full cache.
@@ -28,9 +31,27 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
             (Load::FullMixed, Kind::Mixed, 0.1),
             (Load::FullMisses, Kind::New, 1.0),
         ] {
-            let asked = if share > 0.0 { ExpectedRequests::About(share) } else { ExpectedRequests::Never };
-            let drive = Drive { lab, authority: &authority, load, asked };
-            drive.once(round, &running, &Tokens { kind, prefix: hot.clone(), count: HOT }, ledger)?;
+            let asked = if share > 0.0 {
+                ExpectedRequests::About(share)
+            } else {
+                ExpectedRequests::Never
+            };
+            let drive = Drive {
+                lab,
+                authority: &authority,
+                load,
+                asked,
+            };
+            drive.once(
+                round,
+                &running,
+                &Tokens {
+                    kind,
+                    prefix: hot.clone(),
+                    count: HOT,
+                },
+                ledger,
+            )?;
         }
     }
     Ok(())

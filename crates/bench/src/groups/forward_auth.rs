@@ -11,8 +11,8 @@ const TOKENS: u64 = 1_000;
 
 /// Cached hits of a proxy's clients. Each round has servers of its own, as hits have.
 ///
-/// Ours decides, and is asked by the proxy; nginx is the proxy, decides by itself, and answers its client. Bare hyper
-/// repeats what ours answered.
+/// Ours decides, and is asked by the proxy; nginx is the proxy, decides by itself, and answers its
+/// client. Bare hyper repeats what ours answered.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     (0..lab.rounds).try_for_each(|round| one_round(lab, round, ledger))
 }
@@ -30,7 +30,9 @@ fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
         // The response is a file in any case: only this header shows that the token was checked.
         if asked != TOKENS {
             let name = subject.name();
-            return Err(Failure::new(format!("{name} asked about {TOKENS} new tokens {asked} times")));
+            return Err(Failure::new(format!(
+                "{name} asked about {TOKENS} new tokens {asked} times"
+            )));
         }
         subjects.push(running);
     }
@@ -38,6 +40,20 @@ fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
     // It asks ours at its start, whose authority has its one question before the clock starts.
     let mirror = Running::start(lab, Subject::Mirror, ours, Room::DEFAULT)?;
     subjects.push(mirror.answering(Endpoint::ForwardAuth));
-    let drive = Drive { lab, authority: &authority, load: Load::ForwardAuth, asked: ExpectedRequests::Never };
-    drive.round(round, &subjects, &Tokens { kind: Kind::Kept, prefix, count: TOKENS }, ledger)
+    let drive = Drive {
+        lab,
+        authority: &authority,
+        load: Load::ForwardAuth,
+        asked: ExpectedRequests::Never,
+    };
+    drive.round(
+        round,
+        &subjects,
+        &Tokens {
+            kind: Kind::Kept,
+            prefix,
+            count: TOKENS,
+        },
+        ledger,
+    )
 }

@@ -27,7 +27,9 @@ fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
 fn once(lab: &Lab, authority: &Authority, running: &Running, ledger: &mut Ledger) -> Result<()> {
     let name = running.subject.name();
     let port = running.grpc_port();
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|error| Failure::new(format!("no runtime: {error}")))?;
     let sample = runtime.block_on(envoy::ask(port))?;
     let length = envoy::frame(&sample).len();
@@ -43,7 +45,10 @@ fn once(lab: &Lab, authority: &Authority, running: &Running, ledger: &mut Ledger
     ledger.add(Key(running.subject, Load::Grpc, Metric::Rate), rate);
     let mean = summary.data as f64 / summary.requests.max(1) as f64;
     let fault = if summary.requests < 100 || summary.failed > 0 {
-        Some(format!("{} answers, {} failed", summary.requests, summary.failed))
+        Some(format!(
+            "{} answers, {} failed",
+            summary.requests, summary.failed
+        ))
     } else if (mean / length as f64 - 1.0).abs() > 0.01 {
         Some(format!("{mean:.0} bytes an answer instead of {length}"))
     } else {

@@ -16,20 +16,32 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let prefix = lab.prefix();
     let mut subjects = Vec::new();
     let mut rate = f64::INFINITY;
-    for subject in [Subject::Floor, Subject::Introspectd].into_iter().chain(Subject::PEERS) {
+    for subject in [Subject::Floor, Subject::Introspectd]
+        .into_iter()
+        .chain(Subject::PEERS)
+    {
         let running = Running::start(lab, subject, authority.port, Room::DEFAULT)?;
         if subject.caches() {
             running.fill(&prefix, 0..TOKENS)?;
         }
         if Subject::PEERS.contains(&subject) {
-            let tokens = Tokens { kind: Kind::Kept, prefix: prefix.clone(), count: TOKENS };
+            let tokens = Tokens {
+                kind: Kind::Kept,
+                prefix: prefix.clone(),
+                count: TOKENS,
+            };
             let summary = wrk::run(lab, &running, &tokens, SECONDS)?;
             rate = rate.min(summary.requests as f64 / summary.elapsed.as_secs_f64() / 2.0);
         }
         subjects.push(running);
     }
     crate::output::print_status(&format!("  {rate:.0} requests/s"));
-    let paced = Paced { authority: &authority, prefix: &prefix, tokens: TOKENS, rate };
+    let paced = Paced {
+        authority: &authority,
+        prefix: &prefix,
+        tokens: TOKENS,
+        rate,
+    };
     for round in 0..lab.rounds * RUNS_A_ROUND {
         for running in turn(&subjects, round) {
             paced.once(running, Load::Paced, ledger)?;

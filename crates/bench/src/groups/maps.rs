@@ -19,15 +19,22 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
 
 fn once(subject: Subject, count: u64, ledger: &mut Ledger) -> Result<()> {
     let program = std::env::current_exe().tried("cannot find the path of this program")?;
-    let output = Command::new(program).args(["map", subject.name(), &count.to_string()]).output();
+    let output = Command::new(program)
+        .args(["map", subject.name(), &count.to_string()])
+        .output();
     let output = output.tried("cannot start a map")?;
     let printed = String::from_utf8_lossy(&output.stdout);
     let mut numbers = printed.split_whitespace().map(str::parse::<f64>);
     let (Some(Ok(nanoseconds)), Some(Ok(bytes))) = (numbers.next(), numbers.next()) else {
-        return Err(Failure::new(format!("a map ended early: {}", String::from_utf8_lossy(&output.stderr))));
+        return Err(Failure::new(format!(
+            "a map ended early: {}",
+            String::from_utf8_lossy(&output.stderr)
+        )));
     };
     let name = subject.name();
-    crate::output::print_status(&format!("  {count} entries  {name:<12} {nanoseconds:>6.1} ns a get"));
+    crate::output::print_status(&format!(
+        "  {count} entries  {name:<12} {nanoseconds:>6.1} ns a get"
+    ));
     ledger.add(Key(subject, Load::Get(count), Metric::Value), nanoseconds);
     // Of a few entries only what was there before them shows.
     if count == 100_000 {

@@ -7,14 +7,21 @@ use crate::running::{Room, Running};
 use crate::subject::Subject;
 
 /// Small enough to be filled three times over in seconds.
-const SMALL: Room = Room { mebibytes: 64, ..Room::DEFAULT };
+const SMALL: Room = Room {
+    mebibytes: 64,
+    ..Room::DEFAULT
+};
 
 /// Memory of cached tokens, and of a full cache at its limit.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
     let prefix = lab.prefix();
     let (running, before) = warmed(lab, &authority, Room::AMPLE)?;
-    let sizes: &[u64] = if lab.quick { &[100_000] } else { &[100_000, 1_000_000] };
+    let sizes: &[u64] = if lab.quick {
+        &[100_000]
+    } else {
+        &[100_000, 1_000_000]
+    };
     let mut filled = 0;
     for &size in sizes {
         running.fill(&prefix, filled..size)?;

@@ -16,12 +16,20 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     running.fill(&prefix, 0..1_000_000)?;
     for round in 0..lab.rounds {
         for count in [1_000, 1_000_000] {
-            let drive =
-                Drive { lab, authority: &authority, load: Load::Wide(count), asked: ExpectedRequests::Never };
+            let drive = Drive {
+                lab,
+                authority: &authority,
+                load: Load::Wide(count),
+                asked: ExpectedRequests::Never,
+            };
             drive.once(
                 round,
                 &running,
-                &Tokens { kind: Kind::Built, prefix: prefix.clone(), count },
+                &Tokens {
+                    kind: Kind::Built,
+                    prefix: prefix.clone(),
+                    count,
+                },
                 ledger,
             )?;
         }

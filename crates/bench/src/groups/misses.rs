@@ -9,7 +9,12 @@ use crate::wrk::{Kind, Tokens};
 /// Every token is new. Each run begins with an empty cache.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
-    let drive = Drive { lab, authority: &authority, load: Load::Misses, asked: ExpectedRequests::About(1.0) };
+    let drive = Drive {
+        lab,
+        authority: &authority,
+        load: Load::Misses,
+        asked: ExpectedRequests::About(1.0),
+    };
     for round in 0..lab.rounds {
         for subject in turn(&[Subject::Introspectd, Subject::ProxyCache], round) {
             // As much room as the peer has.
@@ -17,7 +22,11 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
             drive.once(
                 round,
                 &running,
-                &Tokens { kind: Kind::New, prefix: lab.prefix(), count: 0 },
+                &Tokens {
+                    kind: Kind::New,
+                    prefix: lab.prefix(),
+                    count: 0,
+                },
                 ledger,
             )?;
         }

@@ -35,10 +35,18 @@ fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
     let running = Running::start(lab, Subject::Introspectd, authority.port, Room::OPERATED)?;
     let prefix = lab.prefix();
     running.fill(&prefix, 0..CACHED)?;
-    let paced = Paced { authority: &authority, prefix: &prefix, tokens: HIT, rate: RATE };
+    let paced = Paced {
+        authority: &authority,
+        prefix: &prefix,
+        tokens: HIT,
+        rate: RATE,
+    };
     let mut revoker = Revoker::new(&running, &prefix)?;
     for run in 0..RUNS_A_ROUND {
-        for call in turn(&[None, Some(Call::Delete), Some(Call::PurgeSubject)], round + run) {
+        for call in turn(
+            &[None, Some(Call::Delete), Some(Call::PurgeSubject)],
+            round + run,
+        ) {
             match *call {
                 None => paced.once(&running, Load::Beside(Disturbance::Quiet), ledger)?,
                 Some(call) => {
@@ -51,10 +59,12 @@ fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
     }
     for call in [Call::Delete, Call::PurgeSubject] {
         let load = Load::Cost(call.disturbance());
-        let cost = revoker.cost(&running, call, Duration::from_secs(lab.seconds)).map(|cost| {
-            crate::output::print_status(&format!("  {call:?}: {cost:.0} µs of CPU each"));
-            ledger.note(load, cost);
-        });
+        let cost = revoker
+            .cost(&running, call, Duration::from_secs(lab.seconds))
+            .map(|cost| {
+                crate::output::print_status(&format!("  {call:?}: {cost:.0} µs of CPU each"));
+                ledger.note(load, cost);
+            });
         revoker.unless_void(cost, load, &running, ledger)?;
     }
     Ok(())
@@ -107,8 +117,14 @@ struct Revoker {
 
 impl Revoker {
     fn new(running: &Running, prefix: &str) -> Result<Self> {
-        let lines = (0..AT_ONCE).map(|_| Line::open(running.port, PATIENCE)).collect::<Result<_>>()?;
-        Ok(Self { lines, prefix: prefix.to_owned(), done: 0 })
+        let lines = (0..AT_ONCE)
+            .map(|_| Line::open(running.port, PATIENCE))
+            .collect::<Result<_>>()?;
+        Ok(Self {
+            lines,
+            prefix: prefix.to_owned(),
+            done: 0,
+        })
     }
 
     /// Voids only this load if calls failed, and connects again: answers may still arrive.
@@ -142,7 +158,9 @@ impl Revoker {
             });
             let worked = work();
             stop.store(true, Relaxed);
-            let revoked = revoking.join().unwrap_or_else(|_| Err(Failure::new("the revoking client failed")));
+            let revoked = revoking
+                .join()
+                .unwrap_or_else(|_| Err(Failure::new("the revoking client failed")));
             worked.and(revoked)
         })
     }
@@ -182,9 +200,13 @@ mod tests {
     #[test]
     fn purged_subjects_have_cached_tokens_without_hits() {
         for number in [0, 19_999, 20_000, 1_000_000] {
-            let request = String::from_utf8(Call::PurgeSubject.request("w00000006", number)).unwrap();
+            let request =
+                String::from_utf8(Call::PurgeSubject.request("w00000006", number)).unwrap();
             let (head, body) = request.split_once("\r\n\r\n").unwrap();
-            assert!(head.ends_with(&format!("Content-Length: {}", body.len())), "{head}");
+            assert!(
+                head.ends_with(&format!("Content-Length: {}", body.len())),
+                "{head}"
+            );
             let cached = token("w00000006", HIT + number % 20_000);
             assert_eq!(body, format!("{{\"sub\":\"{}\"}}", subject(&cached)));
         }

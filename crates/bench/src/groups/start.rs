@@ -20,7 +20,14 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
 
         let port = free_port()?;
         let folder = lab.folder("idle")?;
-        let command = introspectd(lab, port, authority.port, Room::DEFAULT, Beside::default(), &folder)?;
+        let command = introspectd(
+            lab,
+            port,
+            authority.port,
+            Room::DEFAULT,
+            Beside::default(),
+            &folder,
+        )?;
         let process = Process::start_bare(command, &folder.join("log"))?;
         std::thread::sleep(Duration::from_millis(500));
         let idle = proc::memory(process.id()).resident as f64 / f64::from(1 << 20);
@@ -36,21 +43,36 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
 fn first_answer(lab: &Lab, authority: &Authority) -> Result<(Process, Duration)> {
     let port = free_port()?;
     let folder = lab.folder("start")?;
-    let command = introspectd(lab, port, authority.port, Room::DEFAULT, Beside::default(), &folder)?;
+    let command = introspectd(
+        lab,
+        port,
+        authority.port,
+        Room::DEFAULT,
+        Beside::default(),
+        &folder,
+    )?;
     let token = token(&lab.prefix(), 0);
     let start = Instant::now();
     let mut process = Process::start_bare(command, &folder.join("log"))?;
     loop {
-        if let Ok((answer, _)) = client::ask(port, Endpoint::Introspect, &token, Duration::from_secs(5)) {
+        if let Ok((answer, _)) =
+            client::ask(port, Endpoint::Introspect, &token, Duration::from_secs(5))
+        {
             let after = start.elapsed();
             return if answer.active {
                 Ok((process, after))
             } else {
-                Err(Failure::new(format!("the first answer is {}", answer.status)))
+                Err(Failure::new(format!(
+                    "the first answer is {}",
+                    answer.status
+                )))
             };
         }
         if process.has_ended() || start.elapsed() > Duration::from_secs(10) {
-            return Err(Failure::new(format!("no first answer: {}", process.last_words())));
+            return Err(Failure::new(format!(
+                "no first answer: {}",
+                process.last_words()
+            )));
         }
         std::thread::sleep(Duration::from_micros(500));
     }

@@ -25,6 +25,20 @@ fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
         }
         subjects.push(running);
     }
-    let drive = Drive { lab, authority: &authority, load: Load::Tls, asked: ExpectedRequests::Never };
-    drive.round(round, &subjects, &Tokens { kind: Kind::Kept, prefix, count: TOKENS }, ledger)
+    let drive = Drive {
+        lab,
+        authority: &authority,
+        load: Load::Tls,
+        asked: ExpectedRequests::Never,
+    };
+    drive.round(
+        round,
+        &subjects,
+        &Tokens {
+            kind: Kind::Kept,
+            prefix,
+            count: TOKENS,
+        },
+        ledger,
+    )
 }

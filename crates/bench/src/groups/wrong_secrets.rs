@@ -27,9 +27,18 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let floor = Running::start(lab, Subject::Floor, authority.port, Room::DEFAULT)?;
     let prefix = lab.prefix();
     running.fill(&prefix, 0..TOKENS)?;
-    let paced = Paced { authority: &authority, prefix: &prefix, tokens: TOKENS, rate: RATE };
+    let paced = Paced {
+        authority: &authority,
+        prefix: &prefix,
+        tokens: TOKENS,
+        rate: RATE,
+    };
     for round in 0..lab.rounds * RUNS_A_ROUND {
-        let all = [Disturbance::QuietBeforeFlood, Disturbance::FloodElsewhere, Disturbance::Flood];
+        let all = [
+            Disturbance::QuietBeforeFlood,
+            Disturbance::FloodElsewhere,
+            Disturbance::Flood,
+        ];
         for disturbance in turn(&all, round) {
             let load = Load::Beside(*disturbance);
             let mut hits = || paced.once(&running, load, ledger);
@@ -37,7 +46,9 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
                 Disturbance::FloodElsewhere => {
                     let Flooded { other, elapsed, .. } = beside_flood(floor.port, &mut hits)?;
                     let rate = other as f64 / elapsed.as_secs_f64();
-                    crate::output::print_status(&format!("  {rate:.0} of them/s answered by bare hyper"));
+                    crate::output::print_status(&format!(
+                        "  {rate:.0} of them/s answered by bare hyper"
+                    ));
                 }
                 Disturbance::Flood => flooded(&running, &mut || paced.once(&running, load, ledger))
                     .and_then(|seen| seen.note(ledger))?,
@@ -72,15 +83,25 @@ impl Observation {
 fn flooded(running: &Running, hits: &mut dyn FnMut() -> Result<()>) -> Result<Observation> {
     let start = Instant::now();
     let logged = running.log_lines();
-    let Flooded { refused, other, ended, elapsed } = beside_flood(running.port, hits)?;
+    let Flooded {
+        refused,
+        other,
+        ended,
+        elapsed,
+    } = beside_flood(running.port, hits)?;
     let lines = (running.log_lines() - logged) as f64 / start.elapsed().as_secs_f64();
     if other > 0 {
-        return Err(Failure::new(format!("{other} wrong secrets were answered other than 401")));
+        return Err(Failure::new(format!(
+            "{other} wrong secrets were answered other than 401"
+        )));
     }
     if ended > 0 {
         crate::output::print_status(&format!("  {ended} connections were ended by the server"));
     }
-    Ok(Observation { refused: refused as f64 / elapsed.as_secs_f64(), lines })
+    Ok(Observation {
+        refused: refused as f64 / elapsed.as_secs_f64(),
+        lines,
+    })
 }
 
 fn beside_flood(port: u16, work: &mut dyn FnMut() -> Result<()>) -> Result<Flooded> {
@@ -89,7 +110,9 @@ fn beside_flood(port: u16, work: &mut dyn FnMut() -> Result<()>) -> Result<Flood
         let flooding = scope.spawn(|| flood::run(port, FLOOD, &stop));
         let worked = work();
         stop.store(true, Relaxed);
-        let flooded = flooding.join().unwrap_or_else(|_| Err(Failure::new("the flooding client failed")));
+        let flooded = flooding
+            .join()
+            .unwrap_or_else(|_| Err(Failure::new("the flooding client failed")));
         worked.and(flooded)
     })
 }

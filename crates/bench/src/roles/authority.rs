@@ -39,7 +39,9 @@ impl Authority {
             (&Method::POST, "/introspect") => self.introspect(request, Reader::Peer).await,
             (&Method::POST, "/facts") => self.introspect(request, Reader::Introspectd).await,
             (&Method::DELETE, _) => reply(StatusCode::NO_CONTENT, ""),
-            (&Method::GET, "/count") => reply(StatusCode::OK, self.questions.load(Relaxed).to_string()),
+            (&Method::GET, "/count") => {
+                reply(StatusCode::OK, self.questions.load(Relaxed).to_string())
+            }
             (&Method::POST, "/delay") => {
                 let delay = request.uri().query().and_then(|query| query.parse().ok());
                 self.delay.store(delay.unwrap_or_default(), Relaxed);
@@ -56,9 +58,13 @@ impl Authority {
 
     async fn introspect(&self, request: Request<Incoming>, reader: Reader) -> Reply {
         self.questions.fetch_add(1, Relaxed);
-        let known =
-            request.headers().get(AUTHORIZATION).is_some_and(|value| value.as_bytes() == BASIC.as_bytes());
-        let Ok(body) = request.into_body().collect().await else { return reply(StatusCode::BAD_REQUEST, "") };
+        let known = request
+            .headers()
+            .get(AUTHORIZATION)
+            .is_some_and(|value| value.as_bytes() == BASIC.as_bytes());
+        let Ok(body) = request.into_body().collect().await else {
+            return reply(StatusCode::BAD_REQUEST, "");
+        };
         let body = body.to_bytes();
         let delay = self.delay.load(Relaxed);
         if delay > 0 {
@@ -81,9 +87,14 @@ fn form_token(body: &[u8]) -> Option<&str> {
         .and_then(|token| std::str::from_utf8(token).ok())
 }
 
-#[allow(clippy::disallowed_methods, reason = "a server of its own, without an injected clock")]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "a server of its own, without an injected clock"
+)]
 fn now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs())
 }
 
 #[cfg(test)]
@@ -92,7 +103,10 @@ mod tests {
 
     #[test]
     fn token_is_found_among_other_fields() {
-        assert_eq!(form_token(b"token_type_hint=access_token&token=abc"), Some("abc"));
+        assert_eq!(
+            form_token(b"token_type_hint=access_token&token=abc"),
+            Some("abc")
+        );
         assert_eq!(form_token(b"mytoken=abc"), None);
     }
 }

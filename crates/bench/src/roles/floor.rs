@@ -15,7 +15,10 @@ pub(super) fn service() -> impl Fn(Request<Incoming>) -> Ready<Reply> + Clone + 
         let mut reply = reply(StatusCode::OK, body.clone());
         let headers = reply.headers_mut();
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(HeaderName::from_static("x-cache"), HeaderValue::from_static("hit"));
+        headers.insert(
+            HeaderName::from_static("x-cache"),
+            HeaderValue::from_static("hit"),
+        );
         ready(reply)
     }
 }

@@ -13,7 +13,9 @@ const READ: Duration = Duration::from_millis(500);
 
 /// Cache alone, filled with so many entries: prints nanoseconds a get and bytes an entry.
 pub(super) fn run(words: &[String]) -> Result<()> {
-    let [name, count] = words else { return Err(Failure::new("a map takes a name and a count")) };
+    let [name, count] = words else {
+        return Err(Failure::new("a map takes a name and a count"));
+    };
     let count: u64 = count.parse().tried("a count")?;
     let before = resident();
     let (nanoseconds, after) = match name.as_str() {
@@ -35,7 +37,8 @@ pub(super) fn run(words: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Value of the size that an entry of introspectd's cache has, with a body that is copied when it is read.
+/// Value of the size that an entry of introspectd's cache has, with a body that is copied when it
+/// is read.
 #[derive(Clone)]
 struct Entry {
     words: [u64; 6],
@@ -44,7 +47,10 @@ struct Entry {
 
 impl Entry {
     fn new(number: u64) -> Self {
-        Self { words: [number; 6], body: vec![b'x'; BODY].into() }
+        Self {
+            words: [number; 6],
+            body: vec![b'x'; BODY].into(),
+        }
     }
 
     fn weight(&self) -> usize {
@@ -62,7 +68,9 @@ impl Hasher for AlreadyHashed {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        self.0 = bytes.iter().fold(self.0, |hash, byte| (hash << 8) ^ u64::from(*byte));
+        self.0 = bytes
+            .iter()
+            .fold(self.0, |hash, byte| (hash << 8) ^ u64::from(*byte));
     }
 
     fn write_u128(&mut self, hash: u128) {
@@ -99,7 +107,13 @@ fn max_bytes(count: u64) -> u64 {
 fn quick(count: u64) -> quick_cache::sync::Cache<u128, Entry, Weight, Build> {
     let max_bytes = max_bytes(count);
     let entries = usize::try_from(max_bytes / 1024).unwrap_or(usize::MAX);
-    quick_cache::sync::Cache::with(entries, max_bytes, Weight, Build::default(), DefaultLifecycle::default())
+    quick_cache::sync::Cache::with(
+        entries,
+        max_bytes,
+        Weight,
+        Build::default(),
+        DefaultLifecycle::default(),
+    )
 }
 
 fn moka(count: u64) -> moka::sync::Cache<u128, Entry, Build> {

@@ -13,7 +13,8 @@ use super::Reply;
 use crate::answer::{Endpoint, token};
 use crate::failure::{Failure, Result, Tried};
 
-/// HTTP itself: hyper, and one constant decision, whose headers it has from the server at this port.
+/// HTTP itself: hyper, and one constant decision, whose headers it has from the server at this
+/// port.
 pub(super) fn service(
     port: u16,
 ) -> Result<impl Fn(Request<Incoming>) -> Ready<Reply> + Clone + Send + 'static> {
@@ -29,9 +30,11 @@ pub(super) fn service(
 /// Decision about one token, without the headers that hyper writes by itself.
 fn decision(port: u16) -> Result<(StatusCode, HeaderMap, Bytes)> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).tried("cannot connect")?;
-    stream.set_read_timeout(Some(Duration::from_secs(5))).tried("a socket")?;
-    let request =
-        String::from_utf8(Endpoint::ForwardAuth.about(&token("m00000000", 0))).tried("a request")?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .tried("a socket")?;
+    let request = String::from_utf8(Endpoint::ForwardAuth.about(&token("m00000000", 0)))
+        .tried("a request")?;
     let closing = request.replacen("\r\n", "\r\nConnection: close\r\n", 1);
     stream.write_all(closing.as_bytes()).tried("cannot ask")?;
     let mut answer = String::new();
@@ -39,7 +42,11 @@ fn decision(port: u16) -> Result<(StatusCode, HeaderMap, Bytes)> {
     let broken = || Failure::new(format!("no decision: {answer}"));
     let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(broken)?;
     let (first, rest) = head.split_once("\r\n").ok_or_else(broken)?;
-    let status = first.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(broken)?;
+    let status = first
+        .split(' ')
+        .nth(1)
+        .and_then(|status| status.parse().ok())
+        .ok_or_else(broken)?;
     let mut headers = HeaderMap::new();
     for line in rest.lines() {
         let (name, value) = line.split_once(": ").ok_or_else(broken)?;

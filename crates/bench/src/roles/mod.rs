@@ -55,7 +55,9 @@ pub(crate) fn play(words: &[String]) -> Option<ExitCode> {
 type Reply = Response<Full<Bytes>>;
 
 fn mirror(words: &[String]) -> Result<()> {
-    let (other, own) = words.split_last().ok_or_else(|| Failure::new("a mirror takes two ports"))?;
+    let (other, own) = words
+        .split_last()
+        .ok_or_else(|| Failure::new("a mirror takes two ports"))?;
     listen(own, mirror::service(other.parse().tried("a port")?)?)
 }
 
@@ -67,7 +69,10 @@ where
     let port = |word: &String| word.parse::<u16>().tried("a role takes a port");
     let (plain, tls) = match words {
         [plain] => (port(plain)?, None),
-        [plain, tls, certificate, key] => (port(plain)?, Some((port(tls)?, acceptor(certificate, key)?))),
+        [plain, tls, certificate, key] => (
+            port(plain)?,
+            Some((port(tls)?, acceptor(certificate, key)?)),
+        ),
         _ => {
             return Err(Failure::new(
                 "a role takes a port, and perhaps that of TLS, a certificate and a key",
@@ -84,7 +89,10 @@ where
 }
 
 fn runtime() -> Result<Runtime> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build();
     runtime.tried("cannot start a runtime")
 }
 
@@ -94,9 +102,13 @@ where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Reply> + Send + 'static,
 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.tried("cannot listen")?;
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+        .await
+        .tried("cannot listen")?;
     loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
+        let Ok((stream, _)) = listener.accept().await else {
+            continue;
+        };
         let _ = stream.set_nodelay(true);
         let answer = answer.clone();
         match tls.clone() {
@@ -121,22 +133,34 @@ where
         async move { Ok::<_, Infallible>(reply.await) }
     });
     let mut http = http1::Builder::new();
-    let _ = http.timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service).await;
+    let _ = http
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }
 
 fn acceptor(certificate: &str, key: &str) -> Result<TlsAcceptor> {
     let chain = CertificateDer::pem_file_iter(certificate).tried(certificate)?;
-    let chain = chain.collect::<std::result::Result<Vec<_>, _>>().tried(certificate)?;
+    let chain = chain
+        .collect::<std::result::Result<Vec<_>, _>>()
+        .tried(certificate)?;
     let key = PrivateKeyDer::from_pem_file(key).tried(key)?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-    let config = builder.tried("TLS")?.with_no_client_auth().with_single_cert(chain, key).tried("TLS")?;
+    let builder =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let config = builder
+        .tried("TLS")?
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .tried("TLS")?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
 fn reply(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     let mut reply = Response::new(Full::new(body.into()));
     *reply.status_mut() = status;
-    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    reply
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     reply
 }

@@ -31,14 +31,21 @@ fn acknowledged_bindings_survive_a_kill() {
     let mut next = 0;
     for round in 0..ROUNDS {
         let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "crashes::acknowledged_bindings_survive_a_kill", "--nocapture"])
+            .args([
+                "--exact",
+                "crashes::acknowledged_bindings_survive_a_kill",
+                "--nocapture",
+            ])
             .env(FILE, place.file())
             .env(FROM, next.to_string())
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
-        let mut acknowledged = || lines.find_map(|line| line.strip_prefix("bound ")?.parse::<u32>().ok());
+        let mut lines = BufReader::new(child.stdout.take().unwrap())
+            .lines()
+            .map(Result::unwrap);
+        let mut acknowledged =
+            || lines.find_map(|line| line.strip_prefix("bound ")?.parse::<u32>().ok());
         // Kills at another moment each round: while opening, after none, one or some bindings, and
         // a little later.
         for _ in 0..round % 7 {
@@ -64,14 +71,31 @@ const MAX_BYTES: u64 = 150_000;
 fn size_limited_file_keeps_bindings_and_recovers() {
     const NAME: &str = "crashes::size_limited_file_keeps_bindings_and_recovers";
     if let Some(file) = std::env::var_os(FILE) {
-        let limit = |current| setrlimit(Resource::Fsize, Rlimit { current, maximum: None }).unwrap();
-        println!("recovered after {}", fill_and_recover(&file, || limit(Some(MAX_BYTES)), || limit(None)));
+        let limit = |current| {
+            setrlimit(
+                Resource::Fsize,
+                Rlimit {
+                    current,
+                    maximum: None,
+                },
+            )
+            .unwrap()
+        };
+        println!(
+            "recovered after {}",
+            fill_and_recover(&file, || limit(Some(MAX_BYTES)), || limit(None))
+        );
         return;
     }
     let place = Place::new();
     // An ignored signal stays ignored across exec.
     let limited = "trap '' XFSZ; exec \"$0\" \"$@\"";
-    recovers(Command::new("sh").args(["-c", limited]).env(FILE, place.file()), NAME);
+    recovers(
+        Command::new("sh")
+            .args(["-c", limited])
+            .env(FILE, place.file()),
+        NAME,
+    );
 }
 
 #[test]
@@ -93,17 +117,25 @@ fn full_disk_keeps_bindings_and_recovers() {
     if !rustix::process::geteuid().is_root() {
         command.arg("--map-root-user");
     }
-    command.args(["--mount", "sh", "-c", mounted]).env("FOLDER", place.folder()).env(FILE, place.file());
+    command
+        .args(["--mount", "sh", "-c", mounted])
+        .env("FOLDER", place.folder())
+        .env(FILE, place.file());
     recovers(&mut command, NAME);
 }
 
 /// Runs the test of this name in a child process.
 #[track_caller]
 fn recovers(command: &mut Command, name: &str) {
-    command.arg(std::env::current_exe().unwrap()).args(["--exact", name, "--nocapture"]);
+    command
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", name, "--nocapture"]);
     let output = command.output().unwrap();
     let output_text = String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success() && output_text.contains("recovered after"), "{output:#?}");
+    assert!(
+        output.status.success() && output_text.contains("recovered after"),
+        "{output:#?}"
+    );
 }
 
 /// Fills the disk, makes room again, and returns the number of bindings before it was full.
@@ -116,7 +148,9 @@ fn fill_and_recover(file: &OsStr, fill: impl Fn(), make_room: impl Fn()) -> u32 
     let bindings = open();
     (0..10).for_each(|number| bind(&bindings, number));
     fill();
-    let bound = (10..).find(|number| try_to_bind(&bindings, *number).is_err()).unwrap();
+    let bound = (10..)
+        .find(|number| try_to_bind(&bindings, *number).is_err())
+        .unwrap();
     for attempt in 1..20 {
         assert_eq!(missing(&bindings, 0..bound), NONE, "attempt {attempt}");
         assert_eq!(try_to_bind(&bindings, bound + attempt), Err(BindingsFailed));
@@ -139,7 +173,9 @@ fn fill_and_recover(file: &OsStr, fill: impl Fn(), make_room: impl Fn()) -> u32 
     );
 
     fill();
-    let full = (bound + 1..).find(|number| try_to_bind(&bindings, *number).is_err()).unwrap();
+    let full = (bound + 1..)
+        .find(|number| try_to_bind(&bindings, *number).is_err())
+        .unwrap();
     // Like after a crash, with no room for the writes of opening.
     drop(bindings);
     let bindings = open();

@@ -35,7 +35,10 @@ fn is_refused(bytes: &[u8]) -> (bool, Vec<u8>) {
         }
         Err(refusal) => {
             let reason = refusal.to_string();
-            assert!(reason.contains("is damaged") && reason.contains("move it away"), "{reason}");
+            assert!(
+                reason.contains("is damaged") && reason.contains("move it away"),
+                "{reason}"
+            );
             (true, place.bytes())
         }
     }
@@ -61,10 +64,16 @@ fn closed_file_with_a_flipped_bit_is_refused_untouched_or_complete() {
 #[test]
 fn crashed_file_with_a_flipped_bit_is_refused_or_complete() {
     let whole = filled(false);
-    let places = (9..10).chain((0..320).step_by(5)).chain((512..whole.len()).step_by(509));
+    let places = (9..10)
+        .chain((0..320).step_by(5))
+        .chain((512..whole.len()).step_by(509));
     let mut refused = 0;
     for place in places {
-        for bit in if place == 9 { 0..8 } else { place % 8..place % 8 + 1 } {
+        for bit in if place == 9 {
+            0..8
+        } else {
+            place % 8..place % 8 + 1
+        } {
             let mut bytes = whole.clone();
             bytes[place] ^= 1 << bit;
             refused += usize::from(is_refused(&bytes).0);
@@ -78,7 +87,11 @@ fn crashed_file_with_a_flipped_bit_is_refused_or_complete() {
 fn truncated_file_is_refused() {
     for whole in [filled(true), filled(false)] {
         for length in (0..whole.len()).step_by(whole.len() / 23) {
-            assert!(is_refused(&whole[..length]).0, "{length} of {}", whole.len());
+            assert!(
+                is_refused(&whole[..length]).0,
+                "{length} of {}",
+                whole.len()
+            );
         }
     }
 }
@@ -86,7 +99,8 @@ fn truncated_file_is_refused() {
 /// Forges entries with valid checksums of redb, which are not keyed.
 #[test]
 fn forged_entries_are_refused() {
-    let table: TableDefinition<'_, [u8; 32], (i64, [u8; 32], &str)> = TableDefinition::new("bindings");
+    let table: TableDefinition<'_, [u8; 32], (i64, [u8; 32], &str)> =
+        TableDefinition::new("bindings");
     type Entry = (i64, [u8; 32], String);
     let changes: [fn(&mut Entry, &Entry); 4] = [
         |entry, other| entry.2.clone_from(&other.2),
@@ -114,7 +128,9 @@ fn forged_entries_are_refused() {
                 .collect();
             let mut changed = entries[0].1.clone();
             change(&mut changed, &entries[1].1);
-            table.insert(entries[0].0, (changed.0, changed.1, changed.2.as_str())).unwrap();
+            table
+                .insert(entries[0].0, (changed.0, changed.1, changed.2.as_str()))
+                .unwrap();
         }
         transaction.commit().unwrap();
         drop(database);

@@ -16,7 +16,9 @@ fn open_with(place: &Place, key: Option<&str>) -> Result<StoredBindings, OpenFai
 
 #[track_caller]
 fn refusal_with(place: &Place, key: Option<&str>) -> String {
-    open_with(place, key).expect_err("a key that does not fit").to_string()
+    open_with(place, key)
+        .expect_err("a key that does not fit")
+        .to_string()
 }
 
 #[test]
@@ -39,7 +41,10 @@ fn world_writable_file_is_refused_untouched() {
     for mode in [0o666, 0o602] {
         allow(mode);
         let refusal = place.refusal();
-        assert!(refusal.contains("world-writable") && refusal.contains("chmod 600"), "{refusal}");
+        assert!(
+            refusal.contains("world-writable") && refusal.contains("chmod 600"),
+            "{refusal}"
+        );
     }
     assert_eq!(place.bytes(), bytes);
     allow(0o660);
@@ -61,8 +66,13 @@ fn second_process_is_refused() {
 fn missing_folder_is_named() {
     let place = Place::new();
     let file = place.folder().join("no/such/bindings.redb");
-    let refusal = StoredBindings::open(&file, None, at(NOW)).expect_err("no folder").to_string();
-    assert!(refusal.contains("does not exist") && refusal.contains("no/such"), "{refusal}");
+    let refusal = StoredBindings::open(&file, None, at(NOW))
+        .expect_err("no folder")
+        .to_string();
+    assert!(
+        refusal.contains("does not exist") && refusal.contains("no/such"),
+        "{refusal}"
+    );
 }
 
 #[test]
@@ -78,7 +88,8 @@ fn other_files_are_refused_untouched() {
         std::fs::write(place.file(), bytes).unwrap();
         let refusal = place.refusal();
         assert!(
-            refusal.contains("damaged, or not a bindings store") && refusal.contains("move it away"),
+            refusal.contains("damaged, or not a bindings store")
+                && refusal.contains("move it away"),
             "{refusal}"
         );
         assert_eq!(place.bytes(), bytes, "{what}");
@@ -87,7 +98,11 @@ fn other_files_are_refused_untouched() {
     let other: TableDefinition<'_, &str, u32> = TableDefinition::new("other");
     let database = Database::create(place.file()).unwrap();
     let transaction = database.begin_write().unwrap();
-    transaction.open_table(other).unwrap().insert("a", 1).unwrap();
+    transaction
+        .open_table(other)
+        .unwrap()
+        .insert("a", 1)
+        .unwrap();
     transaction.commit().unwrap();
     drop(database);
     of_redb.push(place.refusal());
@@ -105,7 +120,11 @@ fn unknown_version_is_refused_untouched() {
     let set = |version: u32| {
         let database = Database::open(place.file()).unwrap();
         let transaction = database.begin_write().unwrap();
-        transaction.open_table(about).unwrap().insert("version", &version.to_le_bytes()[..]).unwrap();
+        transaction
+            .open_table(about)
+            .unwrap()
+            .insert("version", &version.to_le_bytes()[..])
+            .unwrap();
         transaction.commit().unwrap();
     };
     set(2);
@@ -119,12 +138,21 @@ fn unknown_version_is_refused_untouched() {
 fn configured_key_is_required_again_and_not_stored() {
     let place = Place::new();
     bind(&open_with(&place, Some(KEY)).unwrap(), 1);
-    assert!(!place.bytes().windows(KEY.len()).any(|part| part == KEY.as_bytes()));
-    for (key, reason) in
-        [(None, "was written with a configured key"), (Some("another key"), "with another key")]
-    {
+    assert!(
+        !place
+            .bytes()
+            .windows(KEY.len())
+            .any(|part| part == KEY.as_bytes())
+    );
+    for (key, reason) in [
+        (None, "was written with a configured key"),
+        (Some("another key"), "with another key"),
+    ] {
         let refusal = refusal_with(&place, key);
-        assert!(refusal.contains(reason) && refusal.contains("[bindings] key"), "{refusal}");
+        assert!(
+            refusal.contains(reason) && refusal.contains("[bindings] key"),
+            "{refusal}"
+        );
         assert!(!refusal.contains("another key") || key.is_some());
     }
     assert_eq!(missing(&open_with(&place, Some(KEY)).unwrap(), 1..2), NONE);
@@ -146,11 +174,16 @@ fn two_stores_hash_the_same_token_differently() {
     bind(&one.open(), 1);
     bind(&other.open(), 1);
     let place = |store: &Place| {
-        let bindings: TableDefinition<'_, [u8; 32], (i64, [u8; 32], &str)> = TableDefinition::new("bindings");
+        let bindings: TableDefinition<'_, [u8; 32], (i64, [u8; 32], &str)> =
+            TableDefinition::new("bindings");
         let database = Database::open(store.file()).unwrap();
         let transaction = redb::ReadableDatabase::begin_read(&database).unwrap();
         let table = transaction.open_table(bindings).unwrap();
-        redb::ReadableTable::first(&table).unwrap().unwrap().0.value()
+        redb::ReadableTable::first(&table)
+            .unwrap()
+            .unwrap()
+            .0
+            .value()
     };
     assert_ne!(place(&one), place(&other));
 }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use introspectd_bindings::{BlockingBindings, OpenFailed, StoredBindings};
-use introspectd_core::{Binding, BindingsFailed, Kept, ProviderName, Timestamp, TokenId, TokenValue};
+use introspectd_core::{
+    Binding, BindingsFailed, Kept, ProviderName, Timestamp, TokenId, TokenValue,
+};
 use tempfile::TempDir;
 
 pub(crate) const NOW: i64 = 1_800_000_000;
@@ -27,13 +29,19 @@ pub(crate) fn id(text: &str) -> TokenId {
 
 /// Token of this number and its id.
 pub(crate) fn pair(number: u32) -> (TokenValue, TokenId) {
-    (token(&format!("secret-of-{number}")), id(&format!("249a0a2e-028a-4e15-a841-{number:012}")))
+    (
+        token(&format!("secret-of-{number}")),
+        id(&format!("249a0a2e-028a-4e15-a841-{number:012}")),
+    )
 }
 
 /// Binds the pair of this number for an hour.
 pub(crate) fn bind(bindings: &dyn BlockingBindings, number: u32) {
     let (token, id) = pair(number);
-    assert_eq!(keep(bindings, &token, &id, at(NOW + 3600), at(NOW)), Ok(Kept::Done));
+    assert_eq!(
+        keep(bindings, &token, &id, at(NOW + 3600), at(NOW)),
+        Ok(Kept::Done)
+    );
 }
 
 /// Binds a token, replacing any other binding.
@@ -44,11 +52,23 @@ pub(crate) fn keep(
     end: Timestamp,
     now: Timestamp,
 ) -> Result<Kept, BindingsFailed> {
-    bindings.bind(&bank(), &Binding { token, id, end, replace: true }, now)
+    bindings.bind(
+        &bank(),
+        &Binding {
+            token,
+            id,
+            end,
+            replace: true,
+        },
+        now,
+    )
 }
 
 /// Numbers whose pairs are not bound as they were.
-pub(crate) fn missing(bindings: &dyn BlockingBindings, numbers: impl Iterator<Item = u32>) -> Vec<u32> {
+pub(crate) fn missing(
+    bindings: &dyn BlockingBindings,
+    numbers: impl Iterator<Item = u32>,
+) -> Vec<u32> {
     let is_there = |number: &u32| {
         let (token, id) = pair(*number);
         bindings.find(&bank(), &token, at(NOW)) == Ok(Some(id))
@@ -66,7 +86,9 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap() }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+        }
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -91,7 +113,10 @@ impl Place {
 
     /// Reason why the file is refused.
     pub(crate) fn refusal(&self) -> String {
-        let refusal = self.try_open().expect_err("a file that is refused").to_string();
+        let refusal = self
+            .try_open()
+            .expect_err("a file that is refused")
+            .to_string();
         assert!(refusal.contains(self.file().to_str().unwrap()), "{refusal}");
         refusal
     }

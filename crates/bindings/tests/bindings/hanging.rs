@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use introspectd_bindings::{BlockingBindings, BlockingRevocations, Threaded};
 use introspectd_core::{
-    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered, Revocations as _, Revoked, Timestamp,
-    TokenId, TokenValue,
+    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered, Revocations as _, Revoked,
+    Timestamp, TokenId, TokenValue,
 };
 
 use crate::given::{NOW, at, bank, token};
@@ -25,7 +25,10 @@ impl Hanging {
     fn start() -> (Threaded<Self>, Sender<()>, Arc<AtomicUsize>) {
         let (hung, disk) = channel();
         let calls = Arc::<AtomicUsize>::default();
-        let store = Self { disk: Mutex::new(disk), calls: Arc::clone(&calls) };
+        let store = Self {
+            disk: Mutex::new(disk),
+            calls: Arc::clone(&calls),
+        };
         (Threaded::new(store), hung, calls)
     }
 
@@ -46,7 +49,12 @@ impl BlockingBindings for Hanging {
         Ok(None)
     }
 
-    fn bind(&self, _: &ProviderName, _: &Binding<'_>, _: Timestamp) -> Result<Kept, BindingsFailed> {
+    fn bind(
+        &self,
+        _: &ProviderName,
+        _: &Binding<'_>,
+        _: Timestamp,
+    ) -> Result<Kept, BindingsFailed> {
         self.block();
         Ok(Kept::Done)
     }
@@ -72,7 +80,10 @@ where
 {
     for _ in 0..calls {
         let patience = Duration::from_millis(2);
-        assert!(tokio::time::timeout(patience, call()).await.is_err(), "the disk hangs");
+        assert!(
+            tokio::time::timeout(patience, call()).await.is_err(),
+            "the disk hangs"
+        );
     }
 }
 
@@ -83,7 +94,9 @@ async fn reached(calls: &AtomicUsize, wanted: usize) {
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(30), all).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(30), all)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -96,7 +109,12 @@ async fn hanging_disk_holds_a_bounded_number_of_threads() {
     abandon(20, || store.save(now)).await;
     reached(&calls, 68).await;
     drop(hung);
-    let found = tokio::time::timeout(Duration::from_secs(30), bindings.find(&bank, &token, now)).await;
+    let found =
+        tokio::time::timeout(Duration::from_secs(30), bindings.find(&bank, &token, now)).await;
     assert_eq!(found.unwrap(), Ok(None));
-    assert_eq!(calls.load(SeqCst), 69, "abandoned calls without a thread never reach the disk");
+    assert_eq!(
+        calls.load(SeqCst),
+        69,
+        "abandoned calls without a thread never reach the disk"
+    );
 }

@@ -17,7 +17,13 @@ fn only_the_bound_token_finds_its_id() {
         bind(bindings, 2);
         assert_eq!(missing(bindings, 1..3), NONE);
         let find = |provider: &str, text: &str| {
-            bindings.find(&ProviderName::parse(provider).unwrap(), &token(text), at(NOW)).unwrap()
+            bindings
+                .find(
+                    &ProviderName::parse(provider).unwrap(),
+                    &token(text),
+                    at(NOW),
+                )
+                .unwrap()
         };
         for (provider, text) in [
             ("bank", "secret-of-3"),
@@ -61,12 +67,25 @@ fn last_binding_of_a_token_wins() {
         let (token, first) = pair(1);
         bind(bindings, 1);
         let _ = keep(bindings, &token, &id("other"), at(NOW + 60), at(NOW)).unwrap();
-        assert_eq!(bindings.find(&bank(), &token, at(NOW + 59)), Ok(Some(id("other"))));
+        assert_eq!(
+            bindings.find(&bank(), &token, at(NOW + 59)),
+            Ok(Some(id("other")))
+        );
         assert_eq!(bindings.find(&bank(), &token, at(NOW + 60)), Ok(None));
         let _ = keep(bindings, &token, &first, at(NOW + 5 * DAY), at(NOW)).unwrap();
         // At a time when the previous one would be swept.
-        let _ = keep(bindings, &pair(2).0, &id("2"), at(NOW + 9 * DAY), at(NOW + 2 * DAY)).unwrap();
-        assert_eq!(bindings.find(&bank(), &token, at(NOW + 4 * DAY)), Ok(Some(first)));
+        let _ = keep(
+            bindings,
+            &pair(2).0,
+            &id("2"),
+            at(NOW + 9 * DAY),
+            at(NOW + 2 * DAY),
+        )
+        .unwrap();
+        assert_eq!(
+            bindings.find(&bank(), &token, at(NOW + 4 * DAY)),
+            Ok(Some(first))
+        );
     });
 }
 
@@ -77,7 +96,12 @@ fn rebinding_to_another_id_requires_replace() {
         let (token, first) = pair(1);
         let second = id("other");
         let try_to = |id, replace, now| {
-            let binding = Binding { token: &token, id, end: at(NOW + 7200), replace };
+            let binding = Binding {
+                token: &token,
+                id,
+                end: at(NOW + 7200),
+                replace,
+            };
             bindings.bind(&bank(), &binding, now).unwrap()
         };
         let found = || bindings.find(&bank(), &token, at(NOW)).unwrap();
@@ -87,7 +111,11 @@ fn rebinding_to_another_id_requires_replace() {
         assert_eq!(try_to(&first, false, at(NOW)), Kept::Done);
         assert_eq!(try_to(&second, true, at(NOW)), Kept::Done);
         assert_eq!(found().as_ref(), Some(&second));
-        assert_eq!(try_to(&first, false, at(NOW + 7200)), Kept::Done, "an expired binding does not block");
+        assert_eq!(
+            try_to(&first, false, at(NOW + 7200)),
+            Kept::Done,
+            "an expired binding does not block"
+        );
     });
 }
 
@@ -98,16 +126,32 @@ fn one_of_several_racing_writers_wins() {
             let (token, _) = pair(round);
             let write = |writer: u32| {
                 let id = id(&format!("of-{writer}"));
-                let binding = Binding { token: &token, id: &id, end: at(NOW + 60), replace: false };
+                let binding = Binding {
+                    token: &token,
+                    id: &id,
+                    end: at(NOW + 60),
+                    replace: false,
+                };
                 (bindings.bind(&bank(), &binding, at(NOW)).unwrap(), id)
             };
             let outcomes: Vec<_> = std::thread::scope(|scope| {
-                let writers: Vec<_> = (0..4).map(|writer| scope.spawn(move || write(writer))).collect();
-                writers.into_iter().map(|writer| writer.join().unwrap()).collect()
+                let writers: Vec<_> = (0..4)
+                    .map(|writer| scope.spawn(move || write(writer)))
+                    .collect();
+                writers
+                    .into_iter()
+                    .map(|writer| writer.join().unwrap())
+                    .collect()
             });
-            let won: Vec<_> = outcomes.iter().filter(|(kept, _)| *kept == Kept::Done).collect();
+            let won: Vec<_> = outcomes
+                .iter()
+                .filter(|(kept, _)| *kept == Kept::Done)
+                .collect();
             assert_eq!(won.len(), 1, "{outcomes:?}");
-            assert_eq!(bindings.find(&bank(), &token, at(NOW)), Ok(Some(won[0].1.clone())));
+            assert_eq!(
+                bindings.find(&bank(), &token, at(NOW)),
+                Ok(Some(won[0].1.clone()))
+            );
         }
     });
 }
@@ -163,8 +207,13 @@ fn file_does_not_grow_with_ended_bindings() {
         place.bytes().len()
     };
     let first = fill(0, NOW);
-    let sizes: Vec<_> = (1..5).map(|round| fill(round * 300, NOW + i64::from(round) * 2 * DAY)).collect();
-    assert!(sizes.iter().all(|size| *size <= first * 3 / 2), "{first} and then {sizes:?}");
+    let sizes: Vec<_> = (1..5)
+        .map(|round| fill(round * 300, NOW + i64::from(round) * 2 * DAY))
+        .collect();
+    assert!(
+        sizes.iter().all(|size| *size <= first * 3 / 2),
+        "{first} and then {sizes:?}"
+    );
 }
 
 /// Uses ids of the largest size, 16 KiB.
@@ -178,9 +227,14 @@ fn memory_limit_drops_the_least_recently_used() {
         let _ = keep(&bindings, &pair(number).0, &long, end, at(NOW)).unwrap();
     }
     let find = |number| bindings.find(&bank(), &pair(number).0, at(NOW)).unwrap();
-    let kept: Vec<_> = (0..bound).filter(|number| find(*number).is_some()).collect();
+    let kept: Vec<_> = (0..bound)
+        .filter(|number| find(*number).is_some())
+        .collect();
     assert!((1500..2048).contains(&kept.len()), "{}", kept.len());
-    assert_eq!(kept, (bound - u32::try_from(kept.len()).unwrap()..bound).collect::<Vec<_>>());
+    assert_eq!(
+        kept,
+        (bound - u32::try_from(kept.len()).unwrap()..bound).collect::<Vec<_>>()
+    );
 }
 
 #[test]
@@ -188,12 +242,32 @@ fn tokens_are_neither_stored_nor_printed() {
     let place = Place::new();
     let bindings = place.open();
     bind(&bindings, 1);
-    let contains = |text: &str| place.bytes().windows(text.len()).any(|part| part == text.as_bytes());
-    assert!(contains(pair(1).1.as_str()), "the id is stored, or this test would prove nothing");
+    let contains = |text: &str| {
+        place
+            .bytes()
+            .windows(text.len())
+            .any(|part| part == text.as_bytes())
+    };
+    assert!(
+        contains(pair(1).1.as_str()),
+        "the id is stored, or this test would prove nothing"
+    );
     assert!(!contains("secret-of-1"));
     let bare = blake3::hash(b"secret-of-1");
-    assert!(!place.bytes().windows(32).any(|part| part == bare.as_bytes()), "an unkeyed hash is stored");
-    for printed in [format!("{bindings:?}"), format!("{:?}", MemoryBindings::new().unwrap())] {
-        assert!(!printed.contains("secret") && !printed.contains('['), "{printed}");
+    assert!(
+        !place
+            .bytes()
+            .windows(32)
+            .any(|part| part == bare.as_bytes()),
+        "an unkeyed hash is stored"
+    );
+    for printed in [
+        format!("{bindings:?}"),
+        format!("{:?}", MemoryBindings::new().unwrap()),
+    ] {
+        assert!(
+            !printed.contains("secret") && !printed.contains('['),
+            "{printed}"
+        );
     }
 }

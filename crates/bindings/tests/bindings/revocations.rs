@@ -13,7 +13,9 @@ fn remember(revocations: &dyn BlockingRevocations, text: &str, end: Option<i64>)
 }
 
 fn find(revocations: &dyn BlockingRevocations, text: &str) -> Option<Option<Timestamp>> {
-    revocations.find(&bank(), Revoked::Token(&token(text))).map(|Remembered { end }| end)
+    revocations
+        .find(&bank(), Revoked::Token(&token(text)))
+        .map(|Remembered { end }| end)
 }
 
 #[test]
@@ -27,7 +29,10 @@ fn revocation_covers_one_token_or_record_of_one_provider() {
         revocations.remember(&bank(), Revoked::Record(&id("i")), None, at(NOW));
         revocations.save(at(NOW)).unwrap();
         assert_eq!(find(revocations, "t"), Some(Some(at(NOW + 60))));
-        assert_eq!(revocations.find(&bank(), Revoked::Record(&id("i"))), Some(Remembered { end: None }));
+        assert_eq!(
+            revocations.find(&bank(), Revoked::Record(&id("i"))),
+            Some(Remembered { end: None })
+        );
         let other = ProviderName::parse("other").unwrap();
         assert_eq!(find(revocations, "i"), None);
         assert_eq!(revocations.find(&bank(), Revoked::Record(&id("t"))), None);
@@ -51,7 +56,10 @@ fn revocation_survives_a_restart_until_a_day_after_its_end() {
     bind(&stored, 1);
     drop(stored);
     let open = |now| StoredBindings::open(&place.file(), None, at(now)).unwrap();
-    assert_eq!(find(&open(NOW + 59 + DAY), "ends"), Some(Some(at(NOW + 60))));
+    assert_eq!(
+        find(&open(NOW + 59 + DAY), "ends"),
+        Some(Some(at(NOW + 60)))
+    );
     let stored = open(NOW + 60 + DAY);
     assert_eq!(find(&stored, "ends"), None);
     assert_eq!(find(&stored, "never ends"), Some(Some(at(NOW + 9 * DAY))));

@@ -30,7 +30,10 @@ const COLUMNS: [&str; 16] = [
 
 impl Csv {
     pub(super) fn new(at_terminal: bool) -> Self {
-        Self { at_terminal, has_header: false }
+        Self {
+            at_terminal,
+            has_header: false,
+        }
     }
 
     fn cell(&self, record: &Record, column: &str) -> String {
@@ -39,7 +42,11 @@ impl Csv {
             _ => record.text(column),
         };
         let text = as_text(text);
-        if self.at_terminal { one_line(&text).into_owned() } else { text }
+        if self.at_terminal {
+            one_line(&text).into_owned()
+        } else {
+            text
+        }
     }
 }
 
@@ -52,7 +59,8 @@ impl Form for Csv {
         }
         for record in &page.tokens {
             let record = Record::read(record)?;
-            rows.write_record(COLUMNS.map(|column| self.cell(&record, column))).map_err(unwritten)?;
+            rows.write_record(COLUMNS.map(|column| self.cell(&record, column)))
+                .map_err(unwritten)?;
         }
         let rows = rows.into_inner().map_err(unwritten)?;
         Ok(String::from_utf8_lossy(&rows).into_owned())
@@ -107,7 +115,16 @@ mod tests {
         let rows: Vec<_> = rows.records().map(Result::unwrap).collect();
         assert_eq!(rows.len(), 2);
         let cells = [0, 2, 3, 11, 15].map(|column| &rows[0][column]);
-        assert_eq!(cells, ["b", "a,\"b\"\nc", "'=x", "1970-01-01T00:00:00Z", r#"{"k":"v"}"#]);
+        assert_eq!(
+            cells,
+            [
+                "b",
+                "a,\"b\"\nc",
+                "'=x",
+                "1970-01-01T00:00:00Z",
+                r#"{"k":"v"}"#
+            ]
+        );
     }
 
     #[test]

@@ -14,7 +14,10 @@ pub(super) struct Json {
 
 impl Json {
     pub(super) fn new(at_terminal: bool) -> Self {
-        Self { at_terminal, is_begun: false }
+        Self {
+            at_terminal,
+            is_begun: false,
+        }
     }
 }
 
@@ -22,7 +25,11 @@ impl Form for Json {
     fn page(&mut self, page: &Page) -> Result<String, Stopped> {
         let mut text = String::new();
         for record in &page.tokens {
-            text.push_str(if self.is_begun { ",\n" } else { "{\"tokens\":[\n" });
+            text.push_str(if self.is_begun {
+                ",\n"
+            } else {
+                "{\"tokens\":[\n"
+            });
             text.push_str(&line(record, self.at_terminal));
             self.is_begun = true;
         }
@@ -30,9 +37,17 @@ impl Form for Json {
     }
 
     fn end(&mut self, end: &End) -> String {
-        let begun = if self.is_begun { "\n]" } else { "{\"tokens\":[]" };
+        let begun = if self.is_begun {
+            "\n]"
+        } else {
+            "{\"tokens\":[]"
+        };
         let end = serde_json::to_string(end).unwrap_or_default();
-        let end = if self.at_terminal { harmless(&end) } else { Cow::Borrowed(&*end) };
+        let end = if self.at_terminal {
+            harmless(&end)
+        } else {
+            Cow::Borrowed(&*end)
+        };
         format!("{begun},{}\n", end.trim_start_matches('{'))
     }
 }
@@ -50,7 +65,11 @@ impl Lines {
 
 impl Form for Lines {
     fn page(&mut self, page: &Page) -> Result<String, Stopped> {
-        Ok(page.tokens.iter().map(|record| line(record, self.at_terminal) + "\n").collect())
+        Ok(page
+            .tokens
+            .iter()
+            .map(|record| line(record, self.at_terminal) + "\n")
+            .collect())
     }
 
     fn end(&mut self, _: &End) -> String {
@@ -61,5 +80,9 @@ impl Form for Lines {
 /// The record as it came. A line break in JSON is outside of its strings, and means nothing.
 fn line(record: &RawValue, at_terminal: bool) -> String {
     let line = record.get().replace(['\n', '\r'], " ");
-    if at_terminal { harmless(&line).into_owned() } else { line }
+    if at_terminal {
+        harmless(&line).into_owned()
+    } else {
+        line
+    }
 }

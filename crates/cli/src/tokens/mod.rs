@@ -71,7 +71,11 @@ struct Filter {
     #[arg(long, value_name = "ROLE", value_parser = NonEmptyStringValueParser::new())]
     role: Option<String>,
     /// Only tokens in this state
-    #[arg(long, value_name = "STATE", value_parser = PossibleValuesParser::new(State::ALL.map(State::as_str)))]
+    #[arg(
+        long,
+        value_name = "STATE",
+        value_parser = PossibleValuesParser::new(State::ALL.map(State::as_str))
+    )]
     state: Option<String>,
 }
 
@@ -129,16 +133,31 @@ impl Tokens {
     pub fn run(self) -> Outcome {
         let client = self.connection.client()?;
         let terminal = io::stdout().is_terminal();
-        let format = self.format.unwrap_or(if terminal { Format::Table } else { Format::Json });
+        let format = self.format.unwrap_or(if terminal {
+            Format::Table
+        } else {
+            Format::Json
+        });
         let mut form: Box<dyn Form> = match format {
-            Format::Table => Box::new(Table::new(table::room(), SystemClock::default().now().seconds())),
+            Format::Table => Box::new(Table::new(
+                table::room(),
+                SystemClock::default().now().seconds(),
+            )),
             Format::Json => Box::new(Json::new(terminal)),
             Format::Csv => Box::new(Csv::new(terminal)),
             Format::Jsonl => Box::new(Lines::new(terminal)),
         };
-        let extent = if self.paging.all { Extent::All } else { Extent::OnePage };
+        let extent = if self.paging.all {
+            Extent::All
+        } else {
+            Extent::OnePage
+        };
         let query = query(&self.filter, &self.paging);
-        let mut server = Server { client, query, retry_after: None };
+        let mut server = Server {
+            client,
+            query,
+            retry_after: None,
+        };
         let mut progress = Progress::new(extent);
         let followed = follow(&mut server, self.paging.page_token, extent, |page| {
             let text = form.page(page)?;
@@ -151,7 +170,8 @@ impl Tokens {
     }
 }
 
-const ONLY_SO: &str = "the provider has no list, or none for these filters: an Apigee lists by --user-id, --owner, or an \
+const ONLY_SO: &str = "the provider has no list, or none for these filters: an Apigee lists by \
+    --user-id, --owner, or an \
     app's UUID as --client-id";
 
 /// Builds the query, without the page token.
@@ -169,8 +189,12 @@ fn query(filter: &Filter, paging: &Paging) -> String {
         ("order", &paging.order),
         ("page_size", &page_size),
     ];
-    let given = parameters.into_iter().filter_map(|(name, value)| Some((name, value.as_deref()?)));
-    form_urlencoded::Serializer::new(String::new()).extend_pairs(given).finish()
+    let given = parameters
+        .into_iter()
+        .filter_map(|(name, value)| Some((name, value.as_deref()?)));
+    form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(given)
+        .finish()
 }
 
 /// Reports missing records, and how to get them.
@@ -180,15 +204,25 @@ fn conclude(end: &End) -> Exit {
     }
     if !end.unlisted.is_empty() {
         let unlisted = end.unlisted.join(", ");
-        complain(&one_line(&format!("not listed (no list API, or filters unsupported): {unlisted}")));
+        complain(&one_line(&format!(
+            "not listed (no list API, or filters unsupported): {unlisted}"
+        )));
     }
     if let Some(next) = &end.next {
-        complain(&one_line(&format!("more records: add --all, or --page-token {next}")));
+        complain(&one_line(&format!(
+            "more records: add --all, or --page-token {next}"
+        )));
     }
     if let Some(retry) = &end.retry {
-        complain(&one_line(&format!("to retry the providers that failed, add --page-token {retry}")));
+        complain(&one_line(&format!(
+            "to retry the providers that failed, add --page-token {retry}"
+        )));
     }
-    if end.errors.is_empty() { Exit::Fine } else { Exit::Unreachable }
+    if end.errors.is_empty() {
+        Exit::Fine
+    } else {
+        Exit::Unreachable
+    }
 }
 
 /// `GET /v1/tokens` of a running server.
@@ -202,8 +236,14 @@ struct Server {
 impl Source for Server {
     fn page(&mut self, token: Option<&str>) -> Result<Page, Stopped> {
         let mut query = form_urlencoded::Serializer::new(self.query.clone());
-        let query = query.extend_pairs(token.map(|token| ("page_token", token))).finish();
-        let answer = self.client.ask(Method::GET, &format!("/v1/tokens?{query}"), Content::Nothing)?;
+        let query = query
+            .extend_pairs(token.map(|token| ("page_token", token)))
+            .finish();
+        let answer = self.client.ask(
+            Method::GET,
+            &format!("/v1/tokens?{query}"),
+            Content::Nothing,
+        )?;
         if !answer.status.is_success() {
             if answer.status == StatusCode::NOT_IMPLEMENTED {
                 complain(ONLY_SO);

@@ -42,7 +42,11 @@ pub(super) struct Failed {
 
 impl fmt::Display for Failed {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "the records of {} are missing: {}", self.provider, self.error)?;
+        write!(
+            to,
+            "the records of {} are missing: {}",
+            self.provider, self.error
+        )?;
         match &self.error_description {
             Some(description) => write!(to, ": {description}"),
             None => Ok(()),

@@ -51,7 +51,9 @@ pub(super) fn follow(
         }
         token = match (&end.next, &end.retry) {
             (Some(next), _) if Some(next) == token.as_ref() => {
-                return Err(Stopped::unreachable("the server returned the same page token twice"));
+                return Err(Stopped::unreachable(
+                    "the server returned the same page token twice",
+                ));
             }
             (Some(next), _) => Some(next.clone()),
             (None, Some(retry)) if retries < RETRIES => {
@@ -67,7 +69,10 @@ pub(super) fn follow(
 /// Adds the page token to the error, so that a long list can be continued.
 fn cut_off(mut stopped: Stopped, token: Option<&str>, extent: Extent) -> Stopped {
     if let (Some(token), Extent::All, Exit::Unreachable) = (token, extent, stopped.exit) {
-        stopped.message.push_str(&format!("\nto continue from there, add --page-token {}", one_line(token)));
+        stopped.message.push_str(&format!(
+            "\nto continue from there, add --page-token {}",
+            one_line(token)
+        ));
     }
     stopped
 }
@@ -88,7 +93,10 @@ mod tests {
 
     impl Script {
         fn of(pages: impl IntoIterator<Item = &'static str>) -> Self {
-            Self { pages: pages.into_iter().map(Ok).collect(), ..Self::default() }
+            Self {
+                pages: pages.into_iter().map(Ok).collect(),
+                ..Self::default()
+            }
         }
 
         fn read(&mut self, extent: Extent) -> (Result<End, Stopped>, usize) {
@@ -113,14 +121,12 @@ mod tests {
         }
     }
 
-    const FIRST: &str = r#"{"tokens":[{},{}],"next_page_token":"a","errors":[],"unlisted":["sso"]}"#;
+    const FIRST: &str =
+        r#"{"tokens":[{},{}],"next_page_token":"a","errors":[],"unlisted":["sso"]}"#;
     const LAST: &str = r#"{"tokens":[{}],"errors":[],"unlisted":["sso"]}"#;
-    const HALF: &str =
-        r#"{"tokens":[{}],"retry_page_token":"b","errors":[{"provider":"bank","error":"unavailable"}]}"#;
-    const DOWN: &str =
-        r#"{"tokens":[],"retry_page_token":"b","errors":[{"provider":"bank","error":"unavailable"}]}"#;
-    const OTHERS: &str =
-        r#"{"tokens":[{}],"next_page_token":"c","errors":[{"provider":"bank","error":"unavailable"}]}"#;
+    const HALF: &str = r#"{"tokens":[{}],"retry_page_token":"b","errors":[{"provider":"bank","error":"unavailable"}]}"#;
+    const DOWN: &str = r#"{"tokens":[],"retry_page_token":"b","errors":[{"provider":"bank","error":"unavailable"}]}"#;
+    const OTHERS: &str = r#"{"tokens":[{}],"next_page_token":"c","errors":[{"provider":"bank","error":"unavailable"}]}"#;
 
     #[test]
     fn one_page_is_one_question() {
@@ -136,7 +142,10 @@ mod tests {
         let end = end.unwrap();
         assert_eq!(count, 3);
         assert_eq!((end.next, end.unlisted), (None, vec!["sso".to_owned()]));
-        assert_eq!(script.requested, [None, Some("a".to_owned()), Some("c".to_owned())]);
+        assert_eq!(
+            script.requested,
+            [None, Some("a".to_owned()), Some("c".to_owned())]
+        );
         assert_eq!(script.pauses, 0);
     }
 
@@ -155,7 +164,10 @@ mod tests {
         let mut script = Script::of([FIRST, HALF, DOWN, DOWN, DOWN]);
         let (end, count) = script.read(Extent::All);
         let end = end.unwrap();
-        assert_eq!((end.errors.len(), end.next, end.retry.as_deref(), count), (1, None, Some("b"), 3));
+        assert_eq!(
+            (end.errors.len(), end.next, end.retry.as_deref(), count),
+            (1, None, Some("b"), 3)
+        );
         assert_eq!((script.pauses, script.pages.len()), (RETRIES, 0));
     }
 
@@ -187,7 +199,10 @@ mod tests {
         let stopped = script.read(Extent::All).0.unwrap_err();
         assert!(stopped.message.starts_with("gone") && stopped.message.ends_with("--page-token a"));
         let mut refused = Script::of([FIRST]);
-        refused.pages.push_back(Err(Stopped { exit: Exit::Refused, message: "no".to_owned() }));
+        refused.pages.push_back(Err(Stopped {
+            exit: Exit::Refused,
+            message: "no".to_owned(),
+        }));
         assert_eq!(refused.read(Extent::All).0.unwrap_err().message, "no");
     }
 

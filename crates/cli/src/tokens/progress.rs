@@ -42,7 +42,12 @@ impl Progress {
 }
 
 fn message(count: usize, page: &Page) -> String {
-    let failed: BTreeSet<_> = page.end.errors.iter().map(|failed| failed.provider.as_str()).collect();
+    let failed: BTreeSet<_> = page
+        .end
+        .errors
+        .iter()
+        .map(|failed| failed.provider.as_str())
+        .collect();
     let count = format!("{count} {}", if count == 1 { "token" } else { "tokens" });
     if failed.is_empty() {
         return count;

@@ -11,7 +11,9 @@ pub(super) struct Record(Map<String, Value>);
 
 impl Record {
     pub(super) fn read(record: &RawValue) -> Result<Self, Stopped> {
-        serde_json::from_str(record.get()).map(Self).map_err(|_| strange())
+        serde_json::from_str(record.get())
+            .map(Self)
+            .map_err(|_| strange())
     }
 
     /// Returns a member as text: a list joined by spaces, another structure as JSON, empty if
@@ -22,7 +24,10 @@ impl Record {
 
     /// Returns a member as a time in UTC (RFC 3339), or unchanged if it is not one.
     pub(super) fn time(&self, member: &str) -> String {
-        let formatted = self.seconds(member).and_then(Timestamp::from_seconds).map(rfc3339);
+        let formatted = self
+            .seconds(member)
+            .and_then(Timestamp::from_seconds)
+            .map(rfc3339);
         formatted.unwrap_or_else(|| self.text(member))
     }
 
@@ -47,8 +52,7 @@ mod tests {
 
     #[test]
     fn members_of_a_record_become_text() {
-        let record =
-            r#"{"jti":"i","roles":["a","b"],"details":{"x":[1]},"sub":null,"iat":0,"exp":9e99,"nbf":"x"}"#;
+        let record = r#"{"jti":"i","roles":["a","b"],"details":{"x":[1]},"sub":null,"iat":0,"exp":9e99,"nbf":"x"}"#;
         let raw: Box<RawValue> = serde_json::from_str(record).unwrap();
         let record = Record::read(&raw).unwrap();
         let texts = ["jti", "roles", "details", "sub", "aud"].map(|member| record.text(member));

@@ -19,7 +19,9 @@ pub(super) struct Table {
 }
 
 /// Columns, of which the last are left out first.
-const COLUMNS: [&str; 7] = ["STATE", "PROVIDER", "ID", "EXPIRES", "CLIENT", "SUBJECT", "SCOPE"];
+const COLUMNS: [&str; 7] = [
+    "STATE", "PROVIDER", "ID", "EXPIRES", "CLIENT", "SUBJECT", "SCOPE",
+];
 
 /// Number of first columns that are neither cut nor left out: they identify a record.
 const WHOLE: usize = 4;
@@ -34,7 +36,11 @@ const DEFAULT_COLUMNS: usize = 80;
 
 impl Table {
     pub(super) fn new(room: Option<usize>, now: i64) -> Self {
-        Self { room, now, widths: None }
+        Self {
+            room,
+            now,
+            widths: None,
+        }
     }
 
     fn row(&self, record: &Record) -> Vec<String> {
@@ -43,17 +49,27 @@ impl Table {
             None => record.text("exp"),
         };
         let [state, provider, id, client, subject, scope] =
-            ["state", "provider", "jti", "client_id", "sub", "scope"].map(|member| record.text(member));
+            ["state", "provider", "jti", "client_id", "sub", "scope"]
+                .map(|member| record.text(member));
         let cells = [state, provider, id, expires, client, subject, scope].into_iter();
         cells
-            .map(|cell| if cell.is_empty() { "-".to_owned() } else { one_line(&cell).into_owned() })
+            .map(|cell| {
+                if cell.is_empty() {
+                    "-".to_owned()
+                } else {
+                    one_line(&cell).into_owned()
+                }
+            })
             .collect()
     }
 }
 
 impl Form for Table {
     fn page(&mut self, page: &Page) -> Result<String, Stopped> {
-        let records = page.tokens.iter().map(|record| Ok(self.row(&Record::read(record)?)));
+        let records = page
+            .tokens
+            .iter()
+            .map(|record| Ok(self.row(&Record::read(record)?)));
         let mut rows = records.collect::<Result<Vec<_>, Stopped>>()?;
         if rows.is_empty() {
             return Ok(String::new());
@@ -72,29 +88,44 @@ impl Form for Table {
 
     fn end(&mut self, end: &End) -> String {
         // If a provider failed, there may be tokens.
-        if self.widths.is_none() && end.errors.is_empty() { "no tokens\n".to_owned() } else { String::new() }
+        if self.widths.is_none() && end.errors.is_empty() {
+            "no tokens\n".to_owned()
+        } else {
+            String::new()
+        }
     }
 }
 
 /// Returns the columns of the terminal on standard output.
 pub(super) fn room() -> Option<usize> {
     let output = std::io::stdout();
-    output
-        .is_terminal()
-        .then(|| terminal_size_of(&output).map_or(DEFAULT_COLUMNS, |(Width(columns), _)| columns.into()))
+    output.is_terminal().then(|| {
+        terminal_size_of(&output).map_or(DEFAULT_COLUMNS, |(Width(columns), _)| columns.into())
+    })
 }
 
 /// Returns the width of each column that shows all of it.
 fn natural(rows: &[Vec<String>]) -> Vec<usize> {
-    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
-    (0..COLUMNS.len()).map(|column| width(column).unwrap_or_default()).collect()
+    let width = |column: usize| {
+        rows.iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.width())
+            .max()
+    };
+    (0..COLUMNS.len())
+        .map(|column| width(column).unwrap_or_default())
+        .collect()
 }
 
 /// Cuts the widest columns; where that is not enough, leaves out the last ones.
 fn fit(natural: &[usize], room: Option<usize>) -> Vec<usize> {
-    let Some(room) = room else { return natural.to_vec() };
+    let Some(room) = room else {
+        return natural.to_vec();
+    };
     let first = |count: usize| natural.iter().copied().take(count).collect::<Vec<_>>();
-    let fitting = (WHOLE..=COLUMNS.len()).rev().find_map(|shown| shrunk(&first(shown), room));
+    let fitting = (WHOLE..=COLUMNS.len())
+        .rev()
+        .find_map(|shown| shrunk(&first(shown), room));
     // Else the terminal breaks its lines.
     fitting.unwrap_or_else(|| first(WHOLE))
 }
@@ -103,16 +134,29 @@ fn fit(natural: &[usize], room: Option<usize>) -> Vec<usize> {
 fn shrunk(natural: &[usize], room: usize) -> Option<Vec<usize>> {
     let cut = |limit: usize| {
         let widths = natural.iter().enumerate();
-        widths.map(|(column, width)| if column < WHOLE { *width } else { limit.min(*width) }).collect()
+        widths
+            .map(|(column, width)| {
+                if column < WHOLE {
+                    *width
+                } else {
+                    limit.min(*width)
+                }
+            })
+            .collect()
     };
-    let fits = |widths: &Vec<usize>| widths.iter().map(|width| width + GAP).sum::<usize>() <= room + GAP;
+    let fits =
+        |widths: &Vec<usize>| widths.iter().map(|width| width + GAP).sum::<usize>() <= room + GAP;
     (LEAST..=room.max(LEAST)).rev().map(cut).find(fits)
 }
 
 fn line(row: &[String], widths: &[usize]) -> String {
     let mut line = String::new();
     for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
-        let cell = if column < WHOLE { cell.clone() } else { cut(cell, *width) };
+        let cell = if column < WHOLE {
+            cell.clone()
+        } else {
+            cut(cell, *width)
+        };
         let padding = width.saturating_sub(cell.width()) + GAP;
         line.push_str(&cell);
         line.extend(repeat_n(' ', padding));
@@ -144,7 +188,11 @@ fn relative(time: i64, now: i64) -> String {
         3600..86_400 => format!("{}h", seconds / 3600),
         _ => format!("{}d", seconds / 86_400),
     };
-    if time > now { format!("in {amount}") } else { format!("{amount} ago") }
+    if time > now {
+        format!("in {amount}")
+    } else {
+        format!("{amount} ago")
+    }
 }
 
 #[cfg(test)]
@@ -164,7 +212,12 @@ mod tests {
     #[test]
     fn columns_stand_below_each_other() {
         let mut table = Table::new(None, 0);
-        let text = table.page(&page(&[record("1", "orders", "a b"), record("22", "日本", "")])).unwrap();
+        let text = table
+            .page(&page(&[
+                record("1", "orders", "a b"),
+                record("22", "日本", ""),
+            ]))
+            .unwrap();
         let expected = "\
 STATE   PROVIDER  ID  EXPIRES  CLIENT  SUBJECT  SCOPE
 active  bank      1   in 2h    orders  -        a b
@@ -178,7 +231,11 @@ active  bank      22  in 2h    日本    -        -
 
     #[test]
     fn wide_columns_are_cut_and_then_left_out() {
-        let records = [record("0123456789", "a-client-of-some-length", "one two three four five six seven")];
+        let records = [record(
+            "0123456789",
+            "a-client-of-some-length",
+            "one two three four five six seven",
+        )];
         let whole = "a-client-of-some-length  -        one two three four five six seven";
         for (room, expected) in [
             (200, whole),
@@ -198,7 +255,10 @@ active  bank      22  in 2h    日本    -        -
                 format!("active  bank      0123456789  in 2h    {expected}").trim_end(),
                 "{room}"
             );
-            assert!(text.lines().all(|line| line.width() <= room.max(37)), "{room}: {text}");
+            assert!(
+                text.lines().all(|line| line.width() <= room.max(37)),
+                "{room}: {text}"
+            );
         }
     }
 
@@ -211,17 +271,30 @@ active  bank      22  in 2h    日本    -        -
 
     #[test]
     fn times_are_seen_from_now() {
-        let times = [(100, "1m ago"), (160, "0s ago"), (161, "in 1s"), (i64::MIN, "106751991167300d ago")];
+        let times = [
+            (100, "1m ago"),
+            (160, "0s ago"),
+            (161, "in 1s"),
+            (i64::MIN, "106751991167300d ago"),
+        ];
         for (time, expected) in times {
             assert_eq!(relative(time, 160), expected);
         }
-        assert_eq!((relative(7199, 0), relative(200_000, 0)), ("in 1h".to_owned(), "in 2d".to_owned()));
+        assert_eq!(
+            (relative(7199, 0), relative(200_000, 0)),
+            ("in 1h".to_owned(), "in 2d".to_owned())
+        );
     }
 
     #[test]
     fn no_cell_speaks_to_the_terminal() {
-        let text = Table::new(None, 0).page(&page(&[record("a\u{1b}[2J\nb", "c\u{202e}", "s")])).unwrap();
-        assert!(text.contains(r"a\u001b[2J\u000ab") && text.contains(r"c\u202e"), "{text}");
+        let text = Table::new(None, 0)
+            .page(&page(&[record("a\u{1b}[2J\nb", "c\u{202e}", "s")]))
+            .unwrap();
+        assert!(
+            text.contains(r"a\u001b[2J\u000ab") && text.contains(r"c\u202e"),
+            "{text}"
+        );
         assert_eq!(text.lines().count(), 2);
     }
 

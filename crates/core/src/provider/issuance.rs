@@ -16,7 +16,8 @@ pub trait Issuance: Send + Sync {
     ///
     /// # Errors
     /// A [`Failure`] if the record could not be read or the binding not kept.
-    async fn bind(&self, token: &TokenValue, id: &TokenId, replace: bool) -> Result<Bound, Failure>;
+    async fn bind(&self, token: &TokenValue, id: &TokenId, replace: bool)
+    -> Result<Bound, Failure>;
 
     /// Relays a request for a token with the caller's credentials, none of ours, and binds the
     /// issued token.

@@ -35,7 +35,13 @@ pub trait Revocations: fmt::Debug + Send + Sync + 'static {
     /// counts.
     ///
     /// [`Revocations::find`] finds it once this returns.
-    fn remember(&self, provider: &ProviderName, revoked: Revoked<'_>, end: Option<Timestamp>, now: Timestamp);
+    fn remember(
+        &self,
+        provider: &ProviderName,
+        revoked: Revoked<'_>,
+        end: Option<Timestamp>,
+        now: Timestamp,
+    );
 
     /// Returns the revocation of this token or record.
     fn find(&self, provider: &ProviderName, revoked: Revoked<'_>) -> Option<Remembered>;

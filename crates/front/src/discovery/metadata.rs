@@ -9,8 +9,9 @@ pub(super) struct Metadata<'a> {
     introspection_endpoint_auth_methods_supported: Vec<&'static str>,
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: Vec<&'static str>,
-    /// Required, and empty. Section 3.2 would have an empty array left out; a client that insists on what
-    /// section 2 requires would refuse the whole document then, and no client minds an empty one.
+    /// Required, and empty. Section 3.2 would have an empty array left out; a client that insists
+    /// on what section 2 requires would refuse the whole document then, and no client minds an
+    /// empty one.
     response_types_supported: [&'static str; 0],
     /// Empty too, since to leave it out says `authorization_code` and `implicit`.
     grant_types_supported: [&'static str; 0],

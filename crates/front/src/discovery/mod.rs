@@ -42,11 +42,21 @@ impl Discovery {
     pub(crate) fn canonical<'a>(&self, path: &'a str) -> &'a str {
         let issuer_path = self.public_url.as_ref().map_or("", PublicUrl::path);
         let rest = path.strip_prefix(METADATA_PATH);
-        if rest.is_some_and(|rest| rest == issuer_path) { METADATA_PATH } else { path }
+        if rest.is_some_and(|rest| rest == issuer_path) {
+            METADATA_PATH
+        } else {
+            path
+        }
     }
 
     /// Replies with a document. `certificate` says whether a client's certificate identifies it.
-    pub(crate) fn reply(&self, document: Document, head: &Parts, tls: bool, certificate: bool) -> Reply {
+    pub(crate) fn reply(
+        &self,
+        document: Document,
+        head: &Parts,
+        tls: bool,
+        certificate: bool,
+    ) -> Reply {
         match document {
             Document::OpenApi => reply::raw_json(OPENAPI),
             Document::Metadata => {

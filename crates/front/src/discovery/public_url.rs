@@ -48,7 +48,10 @@ impl PublicUrl {
         }
         let uri: Uri = text.parse().map_err(|_| wrong)?;
         let scheme = uri.scheme_str().ok_or(wrong)?;
-        let authority = uri.authority().filter(|authority| is_plain(authority)).ok_or(wrong)?;
+        let authority = uri
+            .authority()
+            .filter(|authority| is_plain(authority))
+            .ok_or(wrong)?;
         match scheme {
             "https" => {}
             "http" if is_loopback(authority.host()) => {}
@@ -56,7 +59,10 @@ impl PublicUrl {
             _ => return Err(wrong),
         }
         let path = uri.path().trim_end_matches('/').to_owned();
-        Ok(Self { url: format!("{scheme}://{authority}{path}"), path })
+        Ok(Self {
+            url: format!("{scheme}://{authority}{path}"),
+            path,
+        })
     }
 
     /// Returns the whole URL.
@@ -69,8 +75,8 @@ impl PublicUrl {
     }
 }
 
-/// Returns the address that a request names as ours. Its sender may name any, so it is for the sender
-/// only; and it is always a host and a port.
+/// Returns the address that a request names as ours. Its sender may name any, so it is for the
+/// sender only; and it is always a host and a port.
 pub(super) fn as_reached(tls: bool, head: &Parts) -> String {
     let scheme = if tls { "https" } else { "http" };
     match authority(head) {
@@ -79,8 +85,8 @@ pub(super) fn as_reached(tls: bool, head: &Parts) -> String {
     }
 }
 
-/// Returns the authority. In HTTP/2, and for a client that takes us for a proxy, it is in the target,
-/// and wins (RFC 9112 section 3.2.2).
+/// Returns the authority. In HTTP/2, and for a client that takes us for a proxy, it is in the
+/// target, and wins (RFC 9112 section 3.2.2).
 fn authority(head: &Parts) -> Option<Authority> {
     let authority = match head.uri.authority() {
         Some(authority) => authority.clone(),
@@ -93,14 +99,17 @@ fn authority(head: &Parts) -> Option<Authority> {
     is_plain(&authority).then_some(authority)
 }
 
-/// Returns true for a host, perhaps a port, and nothing else: no user name, nothing with a meaning in
-/// a page or a shell.
+/// Returns true for a host, perhaps a port, and nothing else: no user name, nothing with a meaning
+/// in a page or a shell.
 fn is_plain(authority: &Authority) -> bool {
     let host = authority.host();
     let is_name = !host.is_empty()
-        && host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+        && host
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
     let is_v6 = bracketed(host).is_some_and(|address| address.parse::<Ipv6Addr>().is_ok());
-    let is_port = |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
+    let is_port =
+        |port: &str| port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok();
     let is_ended = match authority.as_str().strip_prefix(host) {
         Some("") => true,
         Some(rest) => rest.strip_prefix(':').is_some_and(is_port),
@@ -122,9 +131,21 @@ mod tests {
     #[test]
     fn an_issuer_is_a_scheme_a_host_and_perhaps_a_path() {
         for (text, url, path) in [
-            ("https://introspect.example", "https://introspect.example", ""),
-            ("https://introspect.example/", "https://introspect.example", ""),
-            ("https://a.example:8443/oauth/x/", "https://a.example:8443/oauth/x", "/oauth/x"),
+            (
+                "https://introspect.example",
+                "https://introspect.example",
+                "",
+            ),
+            (
+                "https://introspect.example/",
+                "https://introspect.example",
+                "",
+            ),
+            (
+                "https://a.example:8443/oauth/x/",
+                "https://a.example:8443/oauth/x",
+                "/oauth/x",
+            ),
             ("https://[2001:db8::7]", "https://[2001:db8::7]", ""),
             ("http://localhost:8080", "http://localhost:8080", ""),
             ("http://127.0.0.1", "http://127.0.0.1", ""),
@@ -151,10 +172,22 @@ mod tests {
             "ftp://a.example",
             "unix:/run/x.sock",
         ] {
-            assert_eq!(PublicUrl::parse(text), Err(InvalidPublicUrl::NotAnIssuer), "{text}");
+            assert_eq!(
+                PublicUrl::parse(text),
+                Err(InvalidPublicUrl::NotAnIssuer),
+                "{text}"
+            );
         }
-        for text in ["http://a.example", "http://127.0.0.1.example", "http://10.0.0.1"] {
-            assert_eq!(PublicUrl::parse(text), Err(InvalidPublicUrl::Plain), "{text}");
+        for text in [
+            "http://a.example",
+            "http://127.0.0.1.example",
+            "http://10.0.0.1",
+        ] {
+            assert_eq!(
+                PublicUrl::parse(text),
+                Err(InvalidPublicUrl::Plain),
+                "{text}"
+            );
         }
     }
 
@@ -170,8 +203,14 @@ mod tests {
     fn a_request_says_where_it_reached_us() {
         assert_eq!(reached("/", &["a.example:8080"]), "http://a.example:8080");
         assert_eq!(reached("/", &["[::1]:8080"]), "http://[::1]:8080");
-        assert_eq!(reached("http://b.example/", &["a.example"]), "http://b.example");
-        let (head, ()) = Request::get("https://a.example/").body(()).unwrap().into_parts();
+        assert_eq!(
+            reached("http://b.example/", &["a.example"]),
+            "http://b.example"
+        );
+        let (head, ()) = Request::get("https://a.example/")
+            .body(())
+            .unwrap()
+            .into_parts();
         assert_eq!(as_reached(true, &head), "https://a.example");
     }
 
@@ -194,14 +233,20 @@ mod tests {
             assert_eq!(reached("/", &[host]), "http://localhost", "{host}");
         }
         assert_eq!(reached("/", &[]), "http://localhost");
-        assert_eq!(reached("/", &["a.example", "b.example"]), "http://localhost");
+        assert_eq!(
+            reached("/", &["a.example", "b.example"]),
+            "http://localhost"
+        );
     }
 
     proptest! {
         #[test]
-        fn whatever_a_host_says_an_issuer_comes_out(host in "[ -~]{0,30}|[a-z0-9.:\\[\\]@-]{0,20}") {
+        fn whatever_a_host_says_an_issuer_comes_out(
+            host in "[ -~]{0,30}|[a-z0-9.:\\[\\]@-]{0,20}"
+        ) {
             let reached = reached("/", &[&host]).replace("http://", "https://");
-            prop_assert_eq!(PublicUrl::parse(&reached).map(|url| url.as_str().to_owned()), Ok(reached));
+            let parsed = PublicUrl::parse(&reached).map(|url| url.as_str().to_owned());
+            prop_assert_eq!(parsed, Ok(reached));
         }
     }
 }

@@ -34,25 +34,44 @@ mod tests {
     use http::HeaderValue;
 
     fn presented(values: &[&[u8]]) -> Result<String, ClientFault> {
-        let headers =
-            values.iter().map(|value| (AUTHORIZATION, HeaderValue::from_bytes(value).unwrap())).collect();
+        let headers = values
+            .iter()
+            .map(|value| (AUTHORIZATION, HeaderValue::from_bytes(value).unwrap()))
+            .collect();
         presented_token(&headers).map(|token| token.expose().to_owned())
     }
 
     #[test]
     fn scheme_is_read_in_any_case() {
         for value in ["Bearer abc", "bearer abc", "BEARER   abc", "Bearer abc "] {
-            assert_eq!(presented(&[value.as_bytes()]).as_deref(), Ok("abc"), "{value}");
+            assert_eq!(
+                presented(&[value.as_bytes()]).as_deref(),
+                Ok("abc"),
+                "{value}"
+            );
         }
-        assert_eq!(presented(&[b"Bearer 1|a.b-_~+/="]).as_deref(), Ok("1|a.b-_~+/="));
+        assert_eq!(
+            presented(&[b"Bearer 1|a.b-_~+/="]).as_deref(),
+            Ok("1|a.b-_~+/=")
+        );
     }
 
     #[test]
     fn other_scheme_presents_no_token() {
-        for value in
-            ["", "Basic YTpi", "abc", "Bearerabc", "DPoP abc", "Basic YTpi, Bearer abc", "Bearer\tabc"]
-        {
-            assert_eq!(presented(&[value.as_bytes()]), Err(ClientFault::MissingToken), "{value}");
+        for value in [
+            "",
+            "Basic YTpi",
+            "abc",
+            "Bearerabc",
+            "DPoP abc",
+            "Basic YTpi, Bearer abc",
+            "Bearer\tabc",
+        ] {
+            assert_eq!(
+                presented(&[value.as_bytes()]),
+                Err(ClientFault::MissingToken),
+                "{value}"
+            );
         }
         assert_eq!(presented(&[]), Err(ClientFault::MissingToken));
     }
@@ -75,6 +94,9 @@ mod tests {
         assert_eq!(presented(&[b"Bearer \xff"]), Err(MALFORMED));
         assert_eq!(presented(&[b"Bearer abc", b"Bearer abc"]), Err(MALFORMED));
         assert_eq!(presented(&[b"Basic YTpi", b"Bearer abc"]), Err(MALFORMED));
-        assert_eq!(presented(&[&[b"Bearer ".as_slice(), &[b'a'; 16 * 1024 + 1]].concat()]), Err(MALFORMED));
+        assert_eq!(
+            presented(&[&[b"Bearer ".as_slice(), &[b'a'; 16 * 1024 + 1]].concat()]),
+            Err(MALFORMED)
+        );
     }
 }

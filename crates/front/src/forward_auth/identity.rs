@@ -22,8 +22,8 @@ const LONGEST: usize = 2048;
 
 const EMPTY: HeaderValue = HeaderValue::from_static("");
 
-/// Returns the headers' values, in the order of [`NAMES`]. A claim without escapes is shared with the
-/// answer, not copied.
+/// Returns the headers' values, in the order of [`NAMES`]. A claim without escapes is shared with
+/// the answer, not copied.
 pub(crate) fn values(answer: &SharedAnswer) -> [HeaderValue; 8] {
     let claims = answer.claims();
     [
@@ -52,11 +52,12 @@ fn value(answer: &SharedAnswer, text: Cow<'_, str>) -> HeaderValue {
     value.unwrap_or(EMPTY)
 }
 
-/// Joins roles by commas. Only those are included that an application finds again when it splits the
-/// header and trims what it finds: `" admin"` and `"clerk, admin"` would turn into a role that the
-/// policy did not see.
+/// Joins roles by commas. Only those are included that an application finds again when it splits
+/// the header and trims what it finds: `" admin"` and `"clerk, admin"` would turn into a role that
+/// the policy did not see.
 fn roles(answer: &SharedAnswer) -> HeaderValue {
-    let survives = |role: &Cow<'_, str>| !role.is_empty() && !role.contains(',') && arrives_unchanged(role);
+    let survives =
+        |role: &Cow<'_, str>| !role.is_empty() && !role.contains(',') && arrives_unchanged(role);
     let mut roles = answer.claims().roles().filter(survives);
     match (roles.next(), roles.next()) {
         (None, _) => EMPTY,
@@ -72,12 +73,15 @@ fn roles(answer: &SharedAnswer) -> HeaderValue {
     }
 }
 
-/// Returns true if no HTTP stack and no language's `trim` removes anything from the text, and it has
-/// no control character.
+/// Returns true if no HTTP stack and no language's `trim` removes anything from the text, and it
+/// has no control character.
 fn arrives_unchanged(text: &str) -> bool {
     let bytes = text.as_bytes();
     // Without an early end, which would keep the loop from looking at many bytes at once.
-    if bytes.iter().fold(true, |all, byte| all & (0x20..0x7f).contains(byte)) {
+    if bytes
+        .iter()
+        .fold(true, |all, byte| all & (0x20..0x7f).contains(byte))
+    {
         return bytes.first() != Some(&b' ') && bytes.last() != Some(&b' ');
     }
     let ends = [text.chars().next(), text.chars().next_back()];
@@ -85,10 +89,14 @@ fn arrives_unchanged(text: &str) -> bool {
 }
 
 /// Matches Unicode white space, no-break space included, and what older or broader definitions add:
-/// JavaScript's byte order mark, the Mongolian vowel separator, and spaces and joiners without width.
+/// JavaScript's byte order mark, the Mongolian vowel separator, and spaces and joiners without
+/// width.
 fn is_trimmed_somewhere(character: char) -> bool {
     character.is_whitespace()
-        || matches!(character, '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}')
+        || matches!(
+            character,
+            '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2060}' | '\u{feff}'
+        )
 }
 
 #[cfg(test)]
@@ -114,16 +122,26 @@ mod tests {
     #[test]
     fn every_claim_has_its_header() {
         let answer = json!({
-            "sub": "s", "client_id": "c", "username": "u", "scope": "a b", "roles": ["r", "x,y", "t u"],
+            "sub": "s", "client_id": "c", "username": "u", "scope": "a \
+                b", "roles": ["r", "x,y", "t u"],
             "aud": "z", "provider": "bank", "exp": 200, "jti": "j",
         });
-        assert_eq!(read(&answer), ["s", "c", "u", "a b", "r,t u", "bank", "200", "j"]);
+        assert_eq!(
+            read(&answer),
+            ["s", "c", "u", "a b", "r,t u", "bank", "200", "j"]
+        );
     }
 
     #[test]
     fn only_roles_that_survive_splitting_and_trimming_are_shown() {
-        let header =
-            |roles: &[&str]| roles_of(&roles.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>());
+        let header = |roles: &[&str]| {
+            roles_of(
+                &roles
+                    .iter()
+                    .map(|role| (*role).to_owned())
+                    .collect::<Vec<_>>(),
+            )
+        };
         for odd in [
             "",
             " ",
@@ -144,7 +162,11 @@ mod tests {
             ",admin",
             "ad\rmin",
         ] {
-            assert_eq!(header(&["clerk", odd, "auditor"]), "clerk,auditor", "{odd:?}");
+            assert_eq!(
+                header(&["clerk", odd, "auditor"]),
+                "clerk,auditor",
+                "{odd:?}"
+            );
             assert_eq!(header(&[odd]), "", "{odd:?}");
         }
         assert_eq!(header(&["head clerk", "x;y"]), "head clerk,x;y");
@@ -183,7 +205,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_application_finds_the_same_roles_however_it_trims(roles in prop::collection::vec(".{0,4}|\\s?[a-c,]{0,2}\\s?", 0..5)) {
+        fn an_application_finds_the_same_roles_however_it_trims(
+            roles in prop::collection::vec(".{0,4}|\\s?[a-c,]{0,2}\\s?", 0..5)
+        ) {
             let header = roles_of(&roles);
             let header = std::str::from_utf8(header.as_bytes()).unwrap();
             for found in header.split(',').map(str::trim).filter(|found| !found.is_empty()) {

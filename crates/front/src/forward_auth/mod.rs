@@ -76,8 +76,8 @@ impl Allowed {
     }
 }
 
-/// Returns the policy that a path names: its first raw segment after `/forward-auth`, since the rest
-/// may be a client's. `None` for any other path.
+/// Returns the policy that a path names: its first raw segment after `/forward-auth`, since the
+/// rest may be a client's. `None` for any other path.
 pub(crate) fn policy_in_path(path: &str) -> Option<&str> {
     let rest = path.strip_prefix("/forward-auth")?;
     match rest.strip_prefix('/') {
@@ -89,13 +89,20 @@ pub(crate) fn policy_in_path(path: &str) -> Option<&str> {
 /// Replies to a client that may not pass, in its language.
 pub(crate) fn refusal(refusal: &Refusal, policy: Option<&Policy>, language: Language) -> Reply {
     let mut reply = problem::reply(refusal, language);
-    if let Some(instead) = policy.and_then(|policy| instead_of(reply.status(), policy.unavailable())) {
+    if let Some(instead) =
+        policy.and_then(|policy| instead_of(reply.status(), policy.unavailable()))
+    {
         *reply.status_mut() = instead;
         if instead == StatusCode::UNAUTHORIZED {
-            reply.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            reply
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
     }
-    reply.headers_mut().insert(X_INTROSPECTD_ERROR, HeaderValue::from_static(refusal.code()));
+    reply.headers_mut().insert(
+        X_INTROSPECTD_ERROR,
+        HeaderValue::from_static(refusal.code()),
+    );
     reply
 }
 
@@ -114,11 +121,13 @@ fn instead_of(status: StatusCode, unavailable: Option<Unavailable>) -> Option<St
             | StatusCode::SERVICE_UNAVAILABLE
             | StatusCode::GATEWAY_TIMEOUT
     );
-    unavailable.filter(|_| is_transient).map(|unavailable| match unavailable {
-        Unavailable::Unauthorized => StatusCode::UNAUTHORIZED,
-        Unavailable::Forbidden => StatusCode::FORBIDDEN,
-        Unavailable::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
-    })
+    unavailable
+        .filter(|_| is_transient)
+        .map(|unavailable| match unavailable {
+            Unavailable::Unauthorized => StatusCode::UNAUTHORIZED,
+            Unavailable::Forbidden => StatusCode::FORBIDDEN,
+            Unavailable::ServiceUnavailable => StatusCode::SERVICE_UNAVAILABLE,
+        })
 }
 
 #[cfg(test)]
@@ -129,7 +138,11 @@ mod tests {
     #[test]
     fn only_the_first_raw_segment_names_a_policy() {
         let policies = Policies::new([("orders".to_owned(), Policy::new(Requirements::default()))]);
-        let found = |path| policy_in_path(path).and_then(|name| policies.named(name)).map(|(name, _)| name);
+        let found = |path| {
+            policy_in_path(path)
+                .and_then(|name| policies.named(name))
+                .map(|(name, _)| name)
+        };
         for (path, expected) in [
             ("/forward-auth", Some("default")),
             ("/forward-auth/default", Some("default")),

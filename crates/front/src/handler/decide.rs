@@ -44,15 +44,27 @@ impl Handler {
         match self.decide_by(rules, policy, proxy, client).await {
             Ok((caller, allowed)) => {
                 let (origin, policy) = (&self.origin, policy.map(|(name, _)| name));
-                let context = RequestContext { origin, caller: Some(caller), policy };
+                let context = RequestContext {
+                    origin,
+                    caller: Some(caller),
+                    policy,
+                };
                 let (operation, outcome) = (Operation::Decide, Outcome::Done);
-                service.count(|| Headline { operation, outcome, context });
+                service.count(|| Headline {
+                    operation,
+                    outcome,
+                    context,
+                });
                 Ok(Allowed::new(allowed))
             }
             Err(refusal) => {
                 self.publish_denial(rules, policy, proxy, client, &refusal);
                 let policy = policy.map(|(_, policy)| policy);
-                Err(forward_auth::refusal(&refusal, policy, Language::of(client)))
+                Err(forward_auth::refusal(
+                    &refusal,
+                    policy,
+                    Language::of(client),
+                ))
             }
         }
     }
@@ -72,13 +84,18 @@ impl Handler {
             return Err(CallerFault::AccessDenied.into());
         }
         let token = forward_auth::presented_token(client)?;
-        Ok((caller, operation::decide(service, caller, policy, token).await?))
+        Ok((
+            caller,
+            operation::decide(service, caller, policy, token).await?,
+        ))
     }
 
     /// Returns the refusal of an unknown proxy. Call it before anything of its message is read.
     pub fn refuse_stranger(&self, proxy: &HeaderMap) -> Option<Reply> {
         let known = self.peer.proxy(&self.api.service.rules().callers, proxy);
-        known.err().map(|fault| self.refuse_unread(proxy, &fault.into()))
+        known
+            .err()
+            .map(|fault| self.refuse_unread(proxy, &fault.into()))
     }
 
     /// Returns the refusal of a client about whom its proxy's message could not be read.
@@ -88,7 +105,13 @@ impl Handler {
 
     /// Refuses in English: the language that the client prefers is part of the message.
     fn refuse_unread(&self, proxy: &HeaderMap, refusal: &Refusal) -> Reply {
-        self.publish_denial(self.api.service.rules(), None, proxy, &HeaderMap::new(), refusal);
+        self.publish_denial(
+            self.api.service.rules(),
+            None,
+            proxy,
+            &HeaderMap::new(),
+            refusal,
+        );
         forward_auth::refusal(refusal, None, Language::English)
     }
 
@@ -103,7 +126,11 @@ impl Handler {
         refusal: &Refusal,
     ) {
         let service = &*self.api.service;
-        let caller = self.peer.proxy(&rules.callers, proxy).ok().map(|caller| &**caller);
+        let caller = self
+            .peer
+            .proxy(&rules.callers, proxy)
+            .ok()
+            .map(|caller| &**caller);
         let may_ask = |name: &ProviderName| {
             caller.is_some_and(|caller| caller.may_ask(name))
                 && policy.is_some_and(|(_, policy)| policy.accepts(name))
@@ -112,8 +139,16 @@ impl Handler {
             Ok(token) => service.details_within(&token, None, may_ask),
             Err(_) => Details::default(),
         };
-        let context = RequestContext { origin: &self.origin, caller, policy: policy.map(|(name, _)| name) };
-        let headline = Headline { operation: Operation::Decide, outcome: Outcome::Refused(refusal), context };
+        let context = RequestContext {
+            origin: &self.origin,
+            caller,
+            policy: policy.map(|(name, _)| name),
+        };
+        let headline = Headline {
+            operation: Operation::Decide,
+            outcome: Outcome::Refused(refusal),
+            context,
+        };
         service.publish(headline, &HeaderIds(client), details);
     }
 }

@@ -11,8 +11,8 @@ use introspectd_server::{Arrival, LongHead, Origin, X_INTROSPECTD_ERROR, names_o
 use introspectd_service::operation;
 use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
 use introspectd_service::{
-    Caller, Details, Headline, Operation, Outcome, Permission, Published, RequestContext, Rules, Service,
-    certificate_names,
+    Caller, Details, Headline, Operation, Outcome, Permission, Published, RequestContext, Rules,
+    Service, certificate_names,
 };
 
 use crate::authentication::Peer;
@@ -26,8 +26,8 @@ use crate::problem;
 use crate::reply::{self, Reply};
 use crate::routes::{Endpoint, Match, Route, allowed_methods, find};
 
-/// HTTP API: `POST /introspect`, `/forward-auth` for proxies, `/revoke` and `/v1` for operators, and
-/// the documents that describe it.
+/// HTTP API: `POST /introspect`, `/forward-auth` for proxies, `/revoke` and `/v1` for operators,
+/// and the documents that describe it.
 pub struct Api {
     service: Arc<Service>,
     discovery: Discovery,
@@ -53,22 +53,40 @@ pub struct Handler {
 }
 
 impl Api {
-    /// Creates the API of a service. Its documents give `public_url` as its address, or else the one
-    /// that their request names.
+    /// Creates the API of a service. Its documents give `public_url` as its address, or else the
+    /// one that their request names.
     pub fn new(service: Arc<Service>, public_url: Option<PublicUrl>) -> Self {
-        Self { service, discovery: Discovery::new(public_url) }
+        Self {
+            service,
+            discovery: Discovery::new(public_url),
+        }
     }
 
     /// Returns the handler of a connection that arrived by a listener. The caller that its
     /// certificate names wins over that of the listener.
-    pub fn handler(self: &Arc<Self>, identity: &ListenerIdentity, arrival: &Arrival) -> Arc<Handler> {
-        let names = arrival.certificate.as_deref().map(certificate_names).unwrap_or_default();
+    pub fn handler(
+        self: &Arc<Self>,
+        identity: &ListenerIdentity,
+        arrival: &Arrival,
+    ) -> Arc<Handler> {
+        let names = arrival
+            .certificate
+            .as_deref()
+            .map(certificate_names)
+            .unwrap_or_default();
         let callers = &self.service.rules().callers;
-        let caller = callers.with_certificate(&names).or(identity.caller.as_ref()).cloned();
+        let caller = callers
+            .with_certificate(&names)
+            .or(identity.caller.as_ref())
+            .cloned();
         Arc::new(Handler {
             api: Arc::clone(self),
             origin: arrival.origin,
-            peer: Peer::new(caller, identity.takes_caller_header, arrival.standing.clone()),
+            peer: Peer::new(
+                caller,
+                identity.takes_caller_header,
+                arrival.standing.clone(),
+            ),
             is_tls: arrival.tls,
             asks_for_certificate: arrival.is_asked_for_certificate,
         })
@@ -100,7 +118,8 @@ impl Handler {
                 self.introspect(rules, &mut head, body.as_mut()).await
             }
             Match::Decide(policy) => Ok(self.forward_auth(policy, &mut head.headers).await),
-            // Boxed: what operators ask now and then takes no room in what gateways ask all the time.
+            // Boxed: what operators ask now and then takes no room in what gateways ask all the
+            // time.
             Match::Route(route, captures) => {
                 Box::pin(self.perform(rules, route, captures, &head, body.as_mut())).await
             }
@@ -117,13 +136,20 @@ impl Handler {
             Err(refusal) => self.refuse(rules, operation, &head, &refusal),
         };
         if is_unread && head.version != Version::HTTP_2 {
-            reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            reply
+                .headers_mut()
+                .insert(CONNECTION, HeaderValue::from_static("close"));
         }
         reply
     }
 
     /// Answers `POST /introspect`. An active token is answered without an event.
-    async fn introspect<B>(&self, rules: &Rules, head: &mut Parts, body: B) -> Result<Reply, Refusal>
+    async fn introspect<B>(
+        &self,
+        rules: &Rules,
+        head: &mut Parts,
+        body: B,
+    ) -> Result<Reply, Refusal>
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
@@ -135,15 +161,25 @@ impl Handler {
         let query = form::token_query(&body)?;
         let operation = query.operation();
         let answered = operation::introspect(service, caller, query).await;
-        let context = RequestContext { origin: &self.origin, caller: Some(caller), policy: None };
-        let headline = |outcome| Headline { operation, outcome, context };
+        let context = RequestContext {
+            origin: &self.origin,
+            caller: Some(caller),
+            policy: None,
+        };
+        let headline = |outcome| Headline {
+            operation,
+            outcome,
+            context,
+        };
         let publish = |outcome, has_record| {
             // The token went to the resolver: an event reads its form again.
             let details = || match form::token_query(&body) {
                 Ok(query) => query.details(service, caller, has_record),
                 Err(_) => Details::default(),
             };
-            service.publish(headline(outcome), &HeaderIds(&head.headers), details).request_id
+            service
+                .publish(headline(outcome), &HeaderIds(&head.headers), details)
+                .request_id
         };
         let answer = match answered {
             Ok(answer) => answer,
@@ -191,7 +227,13 @@ impl Handler {
             caller: caller.ok().map(|caller| &**caller),
             policy: None,
         };
-        let mut event = Unpublished { service: &self.api.service, operation, context, head, details: None };
+        let mut event = Unpublished {
+            service: &self.api.service,
+            operation,
+            context,
+            head,
+            details: None,
+        };
         let details = event.details.insert(Details::default());
         let outcome = async {
             let caller = caller?;
@@ -202,38 +244,77 @@ impl Handler {
             details.provider = place.known_provider().cloned();
             let body = body::read(body_type, &head.headers, body).await?;
             let (service, peer) = (&*self.api.service, &self.peer);
-            handler(Call { service, caller, peer, head, place, body, details }).await
+            handler(Call {
+                service,
+                caller,
+                peer,
+                head,
+                place,
+                body,
+                details,
+            })
+            .await
         };
         let outcome = outcome.await;
         let request_id = event.publish(&outcome).completed().await;
-        let reply = outcome.unwrap_or_else(|refusal| problem::reply(&refusal, Language::of(&head.headers)));
+        let reply =
+            outcome.unwrap_or_else(|refusal| problem::reply(&refusal, Language::of(&head.headers)));
         Ok(with_request_id(reply, request_id))
     }
 
     #[cfg(feature = "parts")]
     pub(crate) fn knows(&self, headers: &http::HeaderMap) -> bool {
-        self.peer.caller(&self.api.service.rules().callers, headers).is_ok()
+        self.peer
+            .caller(&self.api.service.rules().callers, headers)
+            .is_ok()
     }
 
     fn document(&self, document: Document, head: &Parts) -> Reply {
-        self.api.discovery.reply(document, head, self.is_tls, self.asks_for_certificate)
+        self.api
+            .discovery
+            .reply(document, head, self.is_tls, self.asks_for_certificate)
     }
 
     /// Refuses a request that no operation took up.
-    fn refuse(&self, rules: &Rules, operation: Operation, head: &Parts, refusal: &Refusal) -> Reply {
+    fn refuse(
+        &self,
+        rules: &Rules,
+        operation: Operation,
+        head: &Parts,
+        refusal: &Refusal,
+    ) -> Reply {
         let (service, headers) = (&self.api.service, &head.headers);
-        let caller = self.peer.caller(&rules.callers, headers).ok().map(|caller| &**caller);
-        let context = RequestContext { origin: &self.origin, caller, policy: None };
-        let headline = Headline { operation, outcome: Outcome::Refused(refusal), context };
+        let caller = self
+            .peer
+            .caller(&rules.callers, headers)
+            .ok()
+            .map(|caller| &**caller);
+        let context = RequestContext {
+            origin: &self.origin,
+            caller,
+            policy: None,
+        };
+        let headline = Headline {
+            operation,
+            outcome: Outcome::Refused(refusal),
+            context,
+        };
         let published = service.publish(headline, &HeaderIds(headers), Details::default);
         let mut reply = problem::reply(refusal, Language::of(headers));
         if *refusal == Refusal::Request(RequestFault::MethodNotAllowed) {
             let methods = allowed_methods(head.uri.path(), &self.api.discovery);
-            reply.headers_mut().extend(HeaderValue::try_from(methods).ok().map(|methods| (ALLOW, methods)));
+            reply.headers_mut().extend(
+                HeaderValue::try_from(methods)
+                    .ok()
+                    .map(|methods| (ALLOW, methods)),
+            );
         }
         if *refusal == Refusal::Request(RequestFault::HeadTooLong) {
             // At every path, since over HTTP/1.1 it is not known.
-            reply.headers_mut().insert(X_INTROSPECTD_ERROR, HeaderValue::from_static(refusal.code()));
+            reply.headers_mut().insert(
+                X_INTROSPECTD_ERROR,
+                HeaderValue::from_static(refusal.code()),
+            );
         }
         with_request_id(reply, published.request_id)
     }
@@ -260,8 +341,13 @@ impl Unpublished<'_> {
 
     fn publish_as(&mut self, outcome: Outcome<'_>) -> Published {
         let details = self.details.take().unwrap_or_default();
-        let headline = Headline { operation: self.operation, outcome, context: self.context };
-        self.service.publish(headline, &HeaderIds(&self.head.headers), || details)
+        let headline = Headline {
+            operation: self.operation,
+            outcome,
+            context: self.context,
+        };
+        self.service
+            .publish(headline, &HeaderIds(&self.head.headers), || details)
     }
 }
 

@@ -4,7 +4,9 @@ mod table;
 
 use std::time::Duration;
 
-use http::header::{ACCEPT_ENCODING, CONTENT_LANGUAGE, HeaderMap, RETRY_AFTER, VARY, WWW_AUTHENTICATE};
+use http::header::{
+    ACCEPT_ENCODING, CONTENT_LANGUAGE, HeaderMap, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, StatusCode};
 use introspectd_core::Failure;
 use introspectd_service::refusal::{ClientFault, Refusal, RequestFault};
@@ -25,7 +27,10 @@ pub(crate) fn reply(refusal: &Refusal, language: Language) -> Reply {
         error: &'a str,
         error_description: &'a str,
     }
-    let body = Body { error: refusal.code(), error_description: description(refusal, language) };
+    let body = Body {
+        error: refusal.code(),
+        error_description: description(refusal, language),
+    };
     let mut reply = json(status(refusal), &body);
     let headers = reply.headers_mut();
     headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));

@@ -21,7 +21,11 @@ pub(super) struct Text {
 }
 
 const fn row(status: StatusCode, english: &'static str, spanish: &'static str) -> Row {
-    Row { status, text: text(english, spanish), challenges: &[] }
+    Row {
+        status,
+        text: text(english, spanish),
+        challenges: &[],
+    }
 }
 
 impl Row {
@@ -48,9 +52,11 @@ pub(super) fn find(refusal: &Refusal) -> Row {
 
 fn of_request(fault: RequestFault) -> Row {
     match fault {
-        RequestFault::Invalid(invalid) => {
-            Row { status: StatusCode::BAD_REQUEST, text: of_invalid(invalid), challenges: &[] }
-        }
+        RequestFault::Invalid(invalid) => Row {
+            status: StatusCode::BAD_REQUEST,
+            text: of_invalid(invalid),
+            challenges: &[],
+        },
         RequestFault::NotFound => row(StatusCode::NOT_FOUND, "Not found.", "No encontrado."),
         RequestFault::MethodNotAllowed => row(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -87,32 +93,39 @@ fn of_request(fault: RequestFault) -> Row {
 
 fn of_invalid(invalid: InvalidRequest) -> Text {
     match invalid {
-        InvalidRequest::NoToken => {
-            text("The parameter token is missing or empty.", "Falta el parámetro token o está vacío.")
-        }
-        InvalidRequest::TokenTooLong => {
-            text("The token is longer than 16 KiB.", "El token supera los 16 KiB.")
-        }
-        InvalidRequest::Repeated => {
-            text("A parameter is given more than once.", "Un parámetro aparece más de una vez.")
-        }
-        InvalidRequest::NotAForm => {
-            text("The body is not form-encoded.", "El cuerpo no está codificado como formulario.")
-        }
-        InvalidRequest::UnknownProvider => {
-            text("There is no provider of this name.", "No existe un proveedor con este nombre.")
-        }
+        InvalidRequest::NoToken => text(
+            "The parameter token is missing or empty.",
+            "Falta el parámetro token o está vacío.",
+        ),
+        InvalidRequest::TokenTooLong => text(
+            "The token is longer than 16 KiB.",
+            "El token supera los 16 KiB.",
+        ),
+        InvalidRequest::Repeated => text(
+            "A parameter is given more than once.",
+            "Un parámetro aparece más de una vez.",
+        ),
+        InvalidRequest::NotAForm => text(
+            "The body is not form-encoded.",
+            "El cuerpo no está codificado como formulario.",
+        ),
+        InvalidRequest::UnknownProvider => text(
+            "There is no provider of this name.",
+            "No existe un proveedor con este nombre.",
+        ),
         InvalidRequest::ProviderNeeded => text(
             "The hint token_id needs the parameter provider.",
             "La indicación token_id requiere el parámetro provider.",
         ),
         InvalidRequest::NotByHint => text(
             "A token is revoked by its id at /v1/providers/{provider}/tokens/{token_id}.",
-            "Un token se revoca por su identificador en /v1/providers/{provider}/tokens/{token_id}.",
+            "Un token se revoca por su identificador en \
+                /v1/providers/{provider}/tokens/{token_id}.",
         ),
-        InvalidRequest::UnknownPolicy => {
-            text("There is no policy of this name.", "No existe una política con este nombre.")
-        }
+        InvalidRequest::UnknownPolicy => text(
+            "There is no policy of this name.",
+            "No existe una política con este nombre.",
+        ),
         InvalidRequest::NotByPolicy => text(
             "A policy applies to tokens, not token ids.",
             "Una política se aplica a tokens, no a identificadores.",
@@ -122,20 +135,25 @@ fn of_invalid(invalid: InvalidRequest) -> Text {
             "El cuerpo no es el objeto JSON que esta llamada admite.",
         ),
         InvalidRequest::NotOneToPurge => text(
-            "The body must have exactly one of token, provider, sub, client_id, none of them empty, and all with the value true.",
-            "El cuerpo debe tener exactamente uno de token, provider, sub, client_id, no vacío, y all con el valor true.",
+            "The body must have exactly one of token, provider, sub, client_id, none of them \
+                empty, and all with the value true.",
+            "El cuerpo debe tener exactamente uno de token, provider, sub, client_id, no vacío, y \
+                all con el valor true.",
         ),
         InvalidRequest::Query(invalid) => of_query(invalid),
-        InvalidRequest::TokenIsId => {
-            text("The token and its token_id are the same.", "El token y su token_id son iguales.")
-        }
+        InvalidRequest::TokenIsId => text(
+            "The token and its token_id are the same.",
+            "El token y su token_id son iguales.",
+        ),
         InvalidRequest::TokenSpellsId => text(
             "The token has the form of this provider's token ids. An id is no credential.",
-            "El token tiene la forma de los identificadores de este proveedor. Un identificador no es una credencial.",
+            "El token tiene la forma de los identificadores de este proveedor. Un identificador \
+                no es una credencial.",
         ),
-        InvalidRequest::Unreadable => {
-            text("The request's body could not be read.", "No se pudo leer el cuerpo de la petición.")
-        }
+        InvalidRequest::Unreadable => text(
+            "The request's body could not be read.",
+            "No se pudo leer el cuerpo de la petición.",
+        ),
         InvalidRequest::NotOneHost => text(
             "The request must name its host exactly once.",
             "La petición debe indicar su host exactamente una vez.",
@@ -145,14 +163,20 @@ fn of_invalid(invalid: InvalidRequest) -> Text {
 
 pub(super) fn of_query(invalid: InvalidQuery) -> Text {
     match invalid {
-        InvalidQuery::NotEncoded => {
-            text("The query is not form-encoded.", "La consulta no está codificada como formulario.")
-        }
-        InvalidQuery::Unknown => text(
-            "The parameters of a list are provider, owner, client_id, user_id, account_id, grant_type, role, state, order, page_size and page_token.",
-            "Los parámetros de una lista son provider, owner, client_id, user_id, account_id, grant_type, role, state, order, page_size y page_token.",
+        InvalidQuery::NotEncoded => text(
+            "The query is not form-encoded.",
+            "La consulta no está codificada como formulario.",
         ),
-        InvalidQuery::Filter => text("A filter takes 1 to 512 bytes.", "Un filtro admite de 1 a 512 bytes."),
+        InvalidQuery::Unknown => text(
+            "The parameters of a list are provider, owner, client_id, user_id, account_id, \
+                grant_type, role, state, order, page_size and page_token.",
+            "Los parámetros de una lista son provider, owner, client_id, user_id, account_id, \
+                grant_type, role, state, order, page_size y page_token.",
+        ),
+        InvalidQuery::Filter => text(
+            "A filter takes 1 to 512 bytes.",
+            "Un filtro admite de 1 a 512 bytes.",
+        ),
         InvalidQuery::State => text(
             "The parameter state is one of active, expired, revoked, not_yet_valid and unknown.",
             "El parámetro state es active, expired, revoked, not_yet_valid o unknown.",
@@ -183,8 +207,10 @@ fn of_caller(fault: CallerFault) -> Row {
         "El cliente es desconocido o su secreto es incorrecto.",
     );
     match fault {
-        CallerFault::Unauthenticated => unknown
-            .challenged(&["Basic realm=\"introspectd\", charset=\"UTF-8\"", "Bearer realm=\"introspectd\""]),
+        CallerFault::Unauthenticated => unknown.challenged(&[
+            "Basic realm=\"introspectd\", charset=\"UTF-8\"",
+            "Bearer realm=\"introspectd\"",
+        ]),
         // No scheme that the proxy's client knows: a browser would ask its user for our secret.
         CallerFault::UnauthenticatedProxy => {
             unknown.challenged(&["Introspectd-Caller realm=\"introspectd\""])
@@ -214,7 +240,8 @@ fn of_client(fault: &ClientFault) -> Row {
         ClientFault::InvalidToken(_) => row(
             StatusCode::UNAUTHORIZED,
             "The token is malformed, expired, revoked or unknown, or not a bearer's access token.",
-            "El token está mal formado, vencido o revocado, es desconocido o no es un token de acceso al portador.",
+            "El token está mal formado, vencido o revocado, es desconocido o no es un token de \
+                acceso al portador.",
         )
         .challenged(&["Bearer error=\"invalid_token\""]),
         ClientFault::InsufficientScope { .. } => row(
@@ -246,24 +273,44 @@ fn of_record(fault: RecordFault) -> Row {
 }
 
 fn of_provider(fault: &ProviderFault) -> Row {
-    let Row { status, text: plain, .. } = of_failure(fault.failure());
-    let is_unsaved = matches!(fault.failure(), Failure::Unavailable { outage: Outage::NotSaved, .. });
+    let Row {
+        status,
+        text: plain,
+        ..
+    } = of_failure(fault.failure());
+    let is_unsaved = matches!(
+        fault.failure(),
+        Failure::Unavailable {
+            outage: Outage::NotSaved,
+            ..
+        }
+    );
     let text = match fault {
         ProviderFault::Failed(_) => plain,
         ProviderFault::NotRevoked(_) if is_unsaved => text(
-            "The token is revoked, but that could not be saved for a restart of this service. Try again.",
-            "El token está revocado, pero no se pudo guardar para un reinicio del servicio. Inténtelo de nuevo.",
+            "The token is revoked, but that could not be saved for a restart of this service. Try \
+                again.",
+            "El token está revocado, pero no se pudo guardar para un reinicio del servicio. \
+                Inténtelo de nuevo.",
         ),
         ProviderFault::NotRevoked(_) => text(
-            "The token is out of the cache, but its authorization server did not confirm the revocation.",
-            "El token ya no está en la caché, pero el servidor de autorización no confirmó la revocación.",
+            "The token is out of the cache, but its authorization server did not confirm the \
+                revocation.",
+            "El token ya no está en la caché, pero el servidor de autorización no confirmó la \
+                revocación.",
         ),
         ProviderFault::NotBound(_) => text(
-            "A token was issued but could not be bound, so it is inactive here. Ask for another one.",
-            "Se emitió un token pero no se pudo vincular, por lo que aquí está inactivo. Solicite otro.",
+            "A token was issued but could not be bound, so it is inactive here. Ask for another \
+                one.",
+            "Se emitió un token pero no se pudo vincular, por lo que aquí está inactivo. Solicite \
+                otro.",
         ),
     };
-    Row { status, text, challenges: &[] }
+    Row {
+        status,
+        text,
+        challenges: &[],
+    }
 }
 
 fn of_failure(failure: &Failure) -> Row {
@@ -281,7 +328,8 @@ fn of_failure(failure: &Failure) -> Row {
         Failure::Unavailable { .. } => row(
             StatusCode::SERVICE_UNAVAILABLE,
             "The authorization server is temporarily unreachable; retry later.",
-            "El servidor de autorización no está disponible por el momento; inténtelo de nuevo más tarde.",
+            "El servidor de autorización no está disponible por el momento; inténtelo de nuevo \
+                más tarde.",
         ),
         Failure::BadAnswer(_) => row(
             StatusCode::BAD_GATEWAY,
@@ -300,8 +348,10 @@ fn of_service(fault: ServiceFault) -> Row {
     match fault {
         ServiceFault::NotCounted => row(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "The purge is in force, but what it removed could not be freed and counted; see the server's log.",
-            "La purga está en vigor, pero no se pudo liberar ni contar lo eliminado; consulte el registro.",
+            "The purge is in force, but what it removed could not be freed and counted; see the \
+                server's log.",
+            "La purga está en vigor, pero no se pudo liberar ni contar lo eliminado; consulte el \
+                registro.",
         ),
     }
 }

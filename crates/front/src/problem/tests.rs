@@ -2,31 +2,51 @@ use std::collections::BTreeSet;
 
 use introspectd_core::{BadAnswer, Outage, Unreachable};
 use introspectd_service::refusal::{
-    CallerFault, Inactive, InvalidQuery, InvalidRequest, Missing, ProviderFault, RecordFault, ServiceFault,
+    CallerFault, Inactive, InvalidQuery, InvalidRequest, Missing, ProviderFault, RecordFault,
+    ServiceFault,
 };
 
 use super::*;
 
 fn outage(outage: Outage, seconds: Option<u64>) -> Refusal {
-    Failure::Unavailable { outage, retry_after: seconds.map(Duration::from_secs) }.into()
+    Failure::Unavailable {
+        outage,
+        retry_after: seconds.map(Duration::from_secs),
+    }
+    .into()
 }
 
 #[test]
 fn every_refusal_has_its_status_and_code() {
     let mut answered = BTreeSet::new();
-    let insufficient = ClientFault::InsufficientScope { scope: "x".into(), missing: Missing::default() };
+    let insufficient = ClientFault::InsufficientScope {
+        scope: "x".into(),
+        missing: Missing::default(),
+    };
     let not_saved = ProviderFault::NotRevoked(Failure::outage(Outage::NotSaved));
     for (refusal, status, code) in [
         (InvalidRequest::NoToken.into(), 400, "invalid_request"),
         (ClientFault::MissingToken.into(), 401, "missing_token"),
-        (ClientFault::InvalidToken(Inactive::Expired).into(), 401, "invalid_token"),
+        (
+            ClientFault::InvalidToken(Inactive::Expired).into(),
+            401,
+            "invalid_token",
+        ),
         (insufficient.into(), 403, "insufficient_scope"),
         (ClientFault::NoPolicy.into(), 404, "not_found"),
-        (CallerFault::UnauthenticatedProxy.into(), 401, "invalid_client"),
+        (
+            CallerFault::UnauthenticatedProxy.into(),
+            401,
+            "invalid_client",
+        ),
         (CallerFault::Unauthenticated.into(), 401, "invalid_client"),
         (CallerFault::AccessDenied.into(), 403, "access_denied"),
         (RequestFault::NotFound.into(), 404, "not_found"),
-        (RequestFault::MethodNotAllowed.into(), 405, "method_not_allowed"),
+        (
+            RequestFault::MethodNotAllowed.into(),
+            405,
+            "method_not_allowed",
+        ),
         (RequestFault::TooSlow.into(), 408, "request_timeout"),
         (RecordFault::NoSuchToken.into(), 404, "not_found"),
         (RecordFault::BoundToOtherId.into(), 409, "conflict"),
@@ -35,54 +55,114 @@ fn every_refusal_has_its_status_and_code() {
         (RequestFault::HeadTooLong.into(), 431, "head_too_long"),
         (RequestFault::NotForm.into(), 415, "unsupported_media_type"),
         (RequestFault::NotJson.into(), 415, "unsupported_media_type"),
-        (Refusal::Service(ServiceFault::NotCounted), 500, "server_error"),
+        (
+            Refusal::Service(ServiceFault::NotCounted),
+            500,
+            "server_error",
+        ),
         (Failure::Unsupported.into(), 501, "unsupported"),
-        (Failure::from(BadAnswer::NotAnObject).into(), 502, "upstream_error"),
-        (outage(Outage::Unreachable(Unreachable::Refused), None), 503, "temporarily_unavailable"),
-        (outage(Outage::Overloaded, None), 503, "temporarily_unavailable"),
+        (
+            Failure::from(BadAnswer::NotAnObject).into(),
+            502,
+            "upstream_error",
+        ),
+        (
+            outage(Outage::Unreachable(Unreachable::Refused), None),
+            503,
+            "temporarily_unavailable",
+        ),
+        (
+            outage(Outage::Overloaded, None),
+            503,
+            "temporarily_unavailable",
+        ),
         (outage(Outage::Purged, None), 503, "temporarily_unavailable"),
         (not_saved.into(), 503, "temporarily_unavailable"),
         (Failure::Timeout.into(), 504, "upstream_timeout"),
     ] {
-        assert_eq!((find(&refusal).status.as_u16(), refusal.code()), (status, code), "{refusal:?}");
+        assert_eq!(
+            (find(&refusal).status.as_u16(), refusal.code()),
+            (status, code),
+            "{refusal:?}"
+        );
         answered.insert(code.to_owned());
         let (english, spanish) = (Language::English, Language::Spanish);
-        assert_ne!(description(&refusal, english), description(&refusal, spanish));
+        assert_ne!(
+            description(&refusal, english),
+            description(&refusal, spanish)
+        );
         let reply = reply(&refusal, spanish);
         assert_eq!(reply.headers()["cache-control"], "no-store");
         assert_eq!(reply.headers()["content-language"], "es");
     }
-    assert_eq!(answered, crate::discovery::codes(), "openapi.json has others");
+    assert_eq!(
+        answered,
+        crate::discovery::codes(),
+        "openapi.json has others"
+    );
 }
 
 #[test]
 fn status_has_the_headers_that_it_needs() {
     let reply = |refusal: Refusal| reply(&refusal, Language::English);
     let challenges = reply(CallerFault::Unauthenticated.into());
-    assert_eq!(challenges.headers().get_all("www-authenticate").iter().count(), 2);
-    assert_eq!(reply(ClientFault::MissingToken.into()).headers()["www-authenticate"], "Bearer");
+    assert_eq!(
+        challenges
+            .headers()
+            .get_all("www-authenticate")
+            .iter()
+            .count(),
+        2
+    );
+    assert_eq!(
+        reply(ClientFault::MissingToken.into()).headers()["www-authenticate"],
+        "Bearer"
+    );
     let invalid = reply(ClientFault::InvalidToken(Inactive::Malformed).into());
-    assert_eq!(invalid.headers()["www-authenticate"], "Bearer error=\"invalid_token\"");
-    assert_eq!(reply(outage(Outage::Status(429), Some(17))).headers()["retry-after"], "17");
-    assert_eq!(reply(outage(Outage::Closed, Some(0))).headers()["retry-after"], "1");
-    assert_eq!(reply(outage(Outage::Closed, None)).headers()["retry-after"], "1");
+    assert_eq!(
+        invalid.headers()["www-authenticate"],
+        "Bearer error=\"invalid_token\""
+    );
+    assert_eq!(
+        reply(outage(Outage::Status(429), Some(17))).headers()["retry-after"],
+        "17"
+    );
+    assert_eq!(
+        reply(outage(Outage::Closed, Some(0))).headers()["retry-after"],
+        "1"
+    );
+    assert_eq!(
+        reply(outage(Outage::Closed, None)).headers()["retry-after"],
+        "1"
+    );
 }
 
 #[test]
 fn challenge_names_the_scopes() {
-    assert_eq!(insufficient_scope("a b.c"), "Bearer error=\"insufficient_scope\", scope=\"a b.c\"");
-    assert_eq!(insufficient_scope(""), "Bearer error=\"insufficient_scope\"");
+    assert_eq!(
+        insufficient_scope("a b.c"),
+        "Bearer error=\"insufficient_scope\", scope=\"a b.c\""
+    );
+    assert_eq!(
+        insufficient_scope(""),
+        "Bearer error=\"insufficient_scope\""
+    );
 }
 
 #[test]
 fn invalid_query_is_described_in_two_languages() {
     use InvalidQuery::{Filter, NotEncoded, Order, OtherList, PageSize, PageToken, State, Unknown};
-    for reason in [NotEncoded, Unknown, Filter, State, Order, PageSize, PageToken, OtherList] {
+    for reason in [
+        NotEncoded, Unknown, Filter, State, Order, PageSize, PageToken, OtherList,
+    ] {
         let text = table::of_query(reason);
         assert_ne!(text.english, text.spanish);
     }
     let text = table::of_query(Unknown);
     for name in introspectd_service::LIST_PARAMETERS {
-        assert!(text.english.contains(name) && text.spanish.contains(name), "{name}");
+        assert!(
+            text.english.contains(name) && text.spanish.contains(name),
+            "{name}"
+        );
     }
 }

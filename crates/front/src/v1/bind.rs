@@ -19,8 +19,16 @@ struct Body {
 pub(crate) fn bind(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let provider = call.place.provider()?;
-        let Body { token, token_id, replace } = parse_object(&call.body)?;
-        let request = BindRequest { token, token_id, replace };
+        let Body {
+            token,
+            token_id,
+            replace,
+        } = parse_object(&call.body)?;
+        let request = BindRequest {
+            token,
+            token_id,
+            replace,
+        };
         operation::bind(call.service, provider, request, call.details).await?;
         Ok(reply::no_content())
     })

@@ -36,10 +36,12 @@ struct ProviderError<'a> {
 pub(crate) fn list(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
         let query = call.head.uri.query().unwrap_or_default();
-        let pairs = form::pairs(query.as_bytes()).map(|pair| pair.map_err(|_| InvalidQuery::NotEncoded));
+        let pairs =
+            form::pairs(query.as_bytes()).map(|pair| pair.map_err(|_| InvalidQuery::NotEncoded));
         let parameters = Parameters::read(pairs)?;
         let gone = call.peer.hung_up();
-        let page = operation::list(call.service, call.caller, parameters, gone, call.details).await?;
+        let page =
+            operation::list(call.service, call.caller, parameters, gone, call.details).await?;
         let language = Language::of(&call.head.headers);
         let error = |(provider, failure)| ProviderError::new(provider, failure, language);
         let page = Page {
@@ -47,7 +49,11 @@ pub(crate) fn list(call: Call<'_>) -> Answering<'_> {
             next_page_token: page.next,
             retry_page_token: page.retry,
             errors: page.failures.into_iter().map(error).collect(),
-            unlisted: page.unlisted.into_iter().map(ProviderName::as_str).collect(),
+            unlisted: page
+                .unlisted
+                .into_iter()
+                .map(ProviderName::as_str)
+                .collect(),
         };
         Ok(reply::json(StatusCode::OK, &page))
     })
@@ -57,6 +63,10 @@ impl<'a> ProviderError<'a> {
     fn new(provider: &'a ProviderName, failure: Failure, language: Language) -> Self {
         let refusal = Refusal::from(failure);
         let (error, error_description) = (refusal.code(), problem::description(&refusal, language));
-        Self { provider: provider.as_str(), error, error_description }
+        Self {
+            provider: provider.as_str(),
+            error,
+            error_description,
+        }
     }
 }

@@ -45,7 +45,13 @@ pub(crate) fn providers(call: Call<'_>) -> Answering<'_> {
 
 impl<'a> From<ProviderStatus<'a>> for Provider<'a> {
     fn from(status: ProviderStatus<'a>) -> Self {
-        let ProviderStatus { name, kind, capabilities, health, last_failure } = status;
+        let ProviderStatus {
+            name,
+            kind,
+            capabilities,
+            health,
+            last_failure,
+        } = status;
         let health = match health {
             Health::Unknown => "unknown",
             Health::Good => "good",
@@ -53,12 +59,26 @@ impl<'a> From<ProviderStatus<'a>> for Provider<'a> {
             Health::CredentialsRefused => "credentials_refused",
         };
         let last_error = last_failure.map(LastError::from);
-        Self { name: name.as_str(), kind, capabilities: names(capabilities), health, last_error }
+        Self {
+            name: name.as_str(),
+            kind,
+            capabilities: names(capabilities),
+            health,
+            last_error,
+        }
     }
 }
 
 fn names(capabilities: Capabilities) -> Vec<&'static str> {
-    let Capabilities { introspect, lookup, revoke, revoke_by_id, list, bind, issue } = capabilities;
+    let Capabilities {
+        introspect,
+        lookup,
+        revoke,
+        revoke_by_id,
+        list,
+        bind,
+        issue,
+    } = capabilities;
     let all = [
         ("introspect", introspect),
         ("lookup", lookup),
@@ -68,12 +88,18 @@ fn names(capabilities: Capabilities) -> Vec<&'static str> {
         ("bind", bind),
         ("issue", issue),
     ];
-    all.into_iter().filter_map(|(name, can)| can.then_some(name)).collect()
+    all.into_iter()
+        .filter_map(|(name, can)| can.then_some(name))
+        .collect()
 }
 
 impl From<(Failure, Timestamp)> for LastError {
     fn from((failure, at): (Failure, Timestamp)) -> Self {
         let reason = failure.to_string();
-        Self { error: failure_code(&failure), reason, at: at.seconds() }
+        Self {
+            error: failure_code(&failure),
+            reason,
+            at: at.seconds(),
+        }
     }
 }

@@ -28,10 +28,25 @@ struct Purged {
 /// `POST /v1/cache/purge`.
 pub(crate) fn purge(call: Call<'_>) -> Answering<'_> {
     Box::pin(async move {
-        let Body { token, provider, sub, client_id, all } = parse_object(&call.body)?;
-        let request = PurgeRequest { token, provider, sub, client_id, all: all.unwrap_or_default() };
+        let Body {
+            token,
+            provider,
+            sub,
+            client_id,
+            all,
+        } = parse_object(&call.body)?;
+        let request = PurgeRequest {
+            token,
+            provider,
+            sub,
+            client_id,
+            all: all.unwrap_or_default(),
+        };
         let purged = operation::purge(call.service, call.caller, request, call.details).await?;
-        let answer = Purged { purged: purged.count, estimate: purged.is_estimate };
+        let answer = Purged {
+            purged: purged.count,
+            estimate: purged.is_estimate,
+        };
         Ok(reply::json(StatusCode::OK, &answer))
     })
 }

@@ -31,7 +31,12 @@ impl Audited {
         let fingerprints = Fingerprints::keyed(&"a key".to_owned().into());
         let audit = Audit::start(Destination::File(path.clone()), OnFailure::Log).unwrap();
         let bench = Bench::start_audited(audit.clone(), fingerprints).await;
-        Self { bench, audit, path, _folder: folder }
+        Self {
+            bench,
+            audit,
+            path,
+            _folder: folder,
+        }
     }
 
     async fn ask(&self, ask: Ask) -> Reply {
@@ -44,7 +49,11 @@ impl Audited {
     }
 
     async fn lines(&self) -> Vec<Value> {
-        self.text().await.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.text()
+            .await
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     /// The one line about this request, without the members that every line has.
@@ -56,18 +65,37 @@ impl Audited {
         let mut line = lines.remove(0);
         let members = line.as_object_mut().unwrap();
         assert_eq!(members.remove("time"), Some(json!("2023-11-14T22:13:20Z")));
-        assert!(members.remove("origin").unwrap().as_str().unwrap().starts_with("127.0.0.1:"));
-        assert!(!members.remove("request_id").unwrap().as_str().unwrap().is_empty());
+        assert!(
+            members
+                .remove("origin")
+                .unwrap()
+                .as_str()
+                .unwrap()
+                .starts_with("127.0.0.1:")
+        );
+        assert!(
+            !members
+                .remove("request_id")
+                .unwrap()
+                .as_str()
+                .unwrap()
+                .is_empty()
+        );
         line
     }
 }
 
 fn at(method: &'static str, path: &str) -> Ask {
-    Ask::form("").to(method, path).without("content-type").by(ADMIN)
+    Ask::form("")
+        .to(method, path)
+        .without("content-type")
+        .by(ADMIN)
 }
 
 fn revoke(token: &str) -> Ask {
-    Ask::form(format!("token={token}")).to("POST", "/revoke").by(ADMIN)
+    Ask::form(format!("token={token}"))
+        .to("POST", "/revoke")
+        .by(ADMIN)
 }
 
 fn purge(what: &Value) -> Ask {
@@ -77,7 +105,8 @@ fn purge(what: &Value) -> Ask {
 
 fn proxied(token: &str, policy: &str) -> Ask {
     let ask = Ask::form("").to("GET", &format!("/forward-auth/{policy}"));
-    ask.by(&format!("Bearer {token}")).header("x-introspectd-caller", "Bearer operator-secret")
+    ask.by(&format!("Bearer {token}"))
+        .header("x-introspectd-caller", "Bearer operator-secret")
 }
 
 /// The fingerprint of a token under the bench's key.
@@ -123,7 +152,13 @@ async fn inactive_token_is_audited_with_its_reason() {
     let bank = &audited.bench.bank;
     bank.knows("b_over", Token::new(Status::Good, Expiry::At(second(0))));
     bank.knows("b_gone", Token::new(Status::Revoked, Expiry::Never));
-    bank.knows("b_early", Token { nbf: Some(second(10)), ..good() });
+    bank.knows(
+        "b_early",
+        Token {
+            nbf: Some(second(10)),
+            ..good()
+        },
+    );
     bank.knows("b_odd", Token::new(Status::Unknown, Expiry::Never));
     for (token, provider, reason) in [
         ("b_over", json!("bank"), "expired"),
@@ -134,13 +169,33 @@ async fn inactive_token_is_audited_with_its_reason() {
         ("of-no-provider", Value::Null, "no_provider"),
     ] {
         let entry = audited.entry(Ask::token(token)).await;
-        assert_eq!((&entry["provider"], &entry["reason"]), (&provider, &json!(reason)), "{token}");
-        assert_eq!((&entry["event"], &entry["call"]), (&json!("refused"), &json!("introspect")));
-        assert_eq!((&entry["caller"], &entry["outcome"]), (&json!("operator"), &json!("inactive")));
+        assert_eq!(
+            (&entry["provider"], &entry["reason"]),
+            (&provider, &json!(reason)),
+            "{token}"
+        );
+        assert_eq!(
+            (&entry["event"], &entry["call"]),
+            (&json!("refused"), &json!("introspect"))
+        );
+        assert_eq!(
+            (&entry["caller"], &entry["outcome"]),
+            (&json!("operator"), &json!("inactive"))
+        );
         let entry = audited.entry(proxied(token, "default")).await;
-        assert_eq!((&entry["provider"], &entry["reason"]), (&provider, &json!(reason)), "{token}");
-        assert_eq!((&entry["event"], &entry["call"]), (&json!("refused"), &json!("forward_auth")));
-        assert_eq!((&entry["policy"], &entry["outcome"]), (&json!("default"), &json!("invalid_token")));
+        assert_eq!(
+            (&entry["provider"], &entry["reason"]),
+            (&provider, &json!(reason)),
+            "{token}"
+        );
+        assert_eq!(
+            (&entry["event"], &entry["call"]),
+            (&json!("refused"), &json!("forward_auth"))
+        );
+        assert_eq!(
+            (&entry["policy"], &entry["outcome"]),
+            (&json!("default"), &json!("invalid_token"))
+        );
     }
 }
 
@@ -148,22 +203,40 @@ async fn inactive_token_is_audited_with_its_reason() {
 async fn refused_caller_is_audited() {
     let audited = Audited::start().await;
     let unknown = json!({"event": "refused", "call": "introspect", "outcome": "invalid_client"});
-    assert_eq!(audited.entry(Ask::token(ACTIVE).by("Bearer wrong")).await, unknown);
-    let entry = audited.entry(at("GET", "/v1/providers").by("Bearer wrong")).await;
-    assert_eq!((&entry["event"], &entry["call"]), (&json!("refused"), &json!("providers")));
-    let entry = audited.entry(Ask::token(ACTIVE).by("Bearer idle-secret")).await;
-    assert_eq!((&entry["caller"], &entry["outcome"]), (&json!("idle"), &json!("access_denied")));
-    let entry = audited.entry(revoke(ACTIVE).by("Bearer operator-secret")).await;
-    let expected =
-        json!({"event": "refused", "call": "revoke", "caller": "operator", "outcome": "access_denied"});
+    assert_eq!(
+        audited.entry(Ask::token(ACTIVE).by("Bearer wrong")).await,
+        unknown
+    );
+    let entry = audited
+        .entry(at("GET", "/v1/providers").by("Bearer wrong"))
+        .await;
+    assert_eq!(
+        (&entry["event"], &entry["call"]),
+        (&json!("refused"), &json!("providers"))
+    );
+    let entry = audited
+        .entry(Ask::token(ACTIVE).by("Bearer idle-secret"))
+        .await;
+    assert_eq!(
+        (&entry["caller"], &entry["outcome"]),
+        (&json!("idle"), &json!("access_denied"))
+    );
+    let entry = audited
+        .entry(revoke(ACTIVE).by("Bearer operator-secret"))
+        .await;
+    let expected = json!({"event": "refused", "call": "revoke", "caller": "operator", "outcome": "access_denied"});
     assert_eq!(entry, expected);
-    let entry =
-        audited.entry(proxied(ACTIVE, "default").header("x-introspectd-caller", "Bearer wrong")).await;
+    let entry = audited
+        .entry(proxied(ACTIVE, "default").header("x-introspectd-caller", "Bearer wrong"))
+        .await;
     assert_eq!(entry["outcome"], "invalid_client");
     let entry = audited
         .entry(proxied(ACTIVE, "default").header("x-introspectd-caller", "Bearer confined-secret"))
         .await;
-    assert_eq!((&entry["caller"], &entry["outcome"]), (&json!("confined"), &json!("access_denied")));
+    assert_eq!(
+        (&entry["caller"], &entry["outcome"]),
+        (&json!("confined"), &json!("access_denied"))
+    );
 }
 
 #[tokio::test]
@@ -175,14 +248,35 @@ async fn denied_client_is_audited_with_what_it_lacks() {
         (&json!("insufficient_scope"), &json!("scope,role,aud"))
     );
     let scope = ScopeSet::from_spaced("orders.*");
-    audited.bench.bank.knows("b_scope", Token { scope, roles: vec!["clerk".to_owned()], ..good() });
-    assert_eq!(audited.entry(proxied("b_scope", "orders")).await["reason"], "aud");
+    audited.bench.bank.knows(
+        "b_scope",
+        Token {
+            scope,
+            roles: vec!["clerk".to_owned()],
+            ..good()
+        },
+    );
+    assert_eq!(
+        audited.entry(proxied("b_scope", "orders")).await["reason"],
+        "aud"
+    );
     let entry = audited.entry(proxied("a,b", "default")).await;
-    assert_eq!((&entry["outcome"], &entry["reason"]), (&json!("invalid_token"), &json!("malformed")));
-    let entry = audited.entry(proxied(ACTIVE, "default").without("authorization")).await;
-    assert_eq!((&entry["outcome"], entry.get("fingerprint")), (&json!("missing_token"), None));
+    assert_eq!(
+        (&entry["outcome"], &entry["reason"]),
+        (&json!("invalid_token"), &json!("malformed"))
+    );
+    let entry = audited
+        .entry(proxied(ACTIVE, "default").without("authorization"))
+        .await;
+    assert_eq!(
+        (&entry["outcome"], entry.get("fingerprint")),
+        (&json!("missing_token"), None)
+    );
     let entry = audited.entry(proxied(ACTIVE, "nowhere")).await;
-    assert_eq!((&entry["reason"], entry.get("policy")), (&json!("no_policy"), None));
+    assert_eq!(
+        (&entry["reason"], entry.get("policy")),
+        (&json!("no_policy"), None)
+    );
 }
 
 #[tokio::test]
@@ -198,7 +292,10 @@ async fn failed_provider_is_audited() {
     });
     assert_eq!(entry, expected);
     let entry = audited.entry(proxied("b_odd", "as-403")).await;
-    assert_eq!(entry["outcome"], "upstream_error", "why, whatever the policy has the client get");
+    assert_eq!(
+        entry["outcome"], "upstream_error",
+        "why, whatever the policy has the client get"
+    );
 }
 
 #[tokio::test]
@@ -206,15 +303,38 @@ async fn non_bearer_token_is_audited_with_its_reason() {
     let audited = Audited::start().await;
     let member = |name: &str, value: Value| Members::from_iter([(name.to_owned(), value.into())]);
     let bank = &audited.bench.bank;
-    bank.knows("b_use", Token { extensions: member("typ", json!("Refresh")), ..good() });
-    bank.knows("b_mac", Token { token_type: Some("mac".to_owned()), ..good() });
-    bank.knows("b_key", Token { extensions: member("cnf", json!({"jkt": "x"})), ..good() });
-    for (token, reason) in
-        [("b_use", "not_access_token"), ("b_mac", "not_bearer"), ("b_key", "proof_required")]
-    {
+    bank.knows(
+        "b_use",
+        Token {
+            extensions: member("typ", json!("Refresh")),
+            ..good()
+        },
+    );
+    bank.knows(
+        "b_mac",
+        Token {
+            token_type: Some("mac".to_owned()),
+            ..good()
+        },
+    );
+    bank.knows(
+        "b_key",
+        Token {
+            extensions: member("cnf", json!({"jkt": "x"})),
+            ..good()
+        },
+    );
+    for (token, reason) in [
+        ("b_use", "not_access_token"),
+        ("b_mac", "not_bearer"),
+        ("b_key", "proof_required"),
+    ] {
         let entry = audited.entry(proxied(token, "default")).await;
         let expected = (&json!("invalid_token"), &json!(reason), &json!("bank"));
-        assert_eq!((&entry["outcome"], &entry["reason"], &entry["provider"]), expected);
+        assert_eq!(
+            (&entry["outcome"], &entry["reason"], &entry["provider"]),
+            expected
+        );
     }
 }
 
@@ -229,31 +349,64 @@ async fn operator_requests_are_audited() {
     );
     audited.bench.bank.fails("b_slow", Failure::Timeout);
     let entry = audited.entry(revoke("b_slow")).await;
-    assert_eq!((&entry["event"], &entry["outcome"]), (&json!("revoked"), &json!("upstream_timeout")));
+    assert_eq!(
+        (&entry["event"], &entry["outcome"]),
+        (&json!("revoked"), &json!("upstream_timeout"))
+    );
     let path = "/v1/providers/bank/tokens/the-id";
-    let by_id = json!({"caller": "admin", "provider": "bank", "token_id": "the-id", "outcome": "done"});
+    let by_id =
+        json!({"caller": "admin", "provider": "bank", "token_id": "the-id", "outcome": "done"});
     let with = |event: &str, call: &str| {
         let mut expected = by_id.clone();
         (expected["event"], expected["call"]) = (json!(event), json!(call));
         expected
     };
     audited.bench.bank.knows("the-id", good());
-    assert_eq!(audited.entry(at("GET", path)).await, with("looked_up", "lookup"));
     assert_eq!(
-        audited.entry(Ask::form("token=the-id&token_type_hint=token_id&provider=bank").by(ADMIN)).await,
+        audited.entry(at("GET", path)).await,
         with("looked_up", "lookup")
     );
-    assert_eq!(audited.entry(at("DELETE", path)).await, with("revoked", "revoke"));
+    assert_eq!(
+        audited
+            .entry(Ask::form("token=the-id&token_type_hint=token_id&provider=bank").by(ADMIN))
+            .await,
+        with("looked_up", "lookup")
+    );
+    assert_eq!(
+        audited.entry(at("DELETE", path)).await,
+        with("revoked", "revoke")
+    );
     let entry = audited.entry(purge(&json!({"provider": "bank"}))).await;
-    assert_eq!((&entry["selector"], &entry["value"]), (&json!("provider"), &json!("bank")));
+    assert_eq!(
+        (&entry["selector"], &entry["value"]),
+        (&json!("provider"), &json!("bank"))
+    );
     let entry = audited.entry(purge(&json!({"token": ACTIVE}))).await;
-    assert_eq!((&entry["selector"], &entry["fingerprint"]), (&json!("token"), &mine));
-    assert_eq!(audited.entry(purge(&json!({"all": true}))).await["selector"], "all");
-    let explain = Ask::form(format!("token={ACTIVE}")).to("POST", "/v1/explain").by(ADMIN);
+    assert_eq!(
+        (&entry["selector"], &entry["fingerprint"]),
+        (&json!("token"), &mine)
+    );
+    assert_eq!(
+        audited.entry(purge(&json!({"all": true}))).await["selector"],
+        "all"
+    );
+    let explain = Ask::form(format!("token={ACTIVE}"))
+        .to("POST", "/v1/explain")
+        .by(ADMIN);
     let entry = audited.entry(explain.clone()).await;
-    assert_eq!((&entry["event"], &entry["fingerprint"]), (&json!("explained"), &mine));
-    assert_eq!(audited.ask(explain).await.json()["fingerprint"], mine, "by which its lines are found");
-    assert_eq!(audited.entry(purge(&json!({}))).await["outcome"], "invalid_request");
+    assert_eq!(
+        (&entry["event"], &entry["fingerprint"]),
+        (&json!("explained"), &mine)
+    );
+    assert_eq!(
+        audited.ask(explain).await.json()["fingerprint"],
+        mine,
+        "by which its lines are found"
+    );
+    assert_eq!(
+        audited.entry(purge(&json!({}))).await["outcome"],
+        "invalid_request"
+    );
 }
 
 #[tokio::test]
@@ -262,15 +415,24 @@ async fn abandoned_operator_request_is_audited() {
     let mine = fingerprint(&audited, UNKNOWN).await;
     let Audited { bench, .. } = &audited;
     bench.bank.hold();
-    let identity = ListenerIdentity { caller: None, takes_caller_header: true };
+    let identity = ListenerIdentity {
+        caller: None,
+        takes_caller_header: true,
+    };
     let handler = bench.api.handler(&identity, &Arrival::default());
     let asking = tokio::spawn(handler.answer(revoke(UNKNOWN).request()));
     bench.bank.arrived(2).await;
     asking.abort();
     assert!(asking.await.unwrap_err().is_cancelled());
     let entry = audited.lines().await.pop().unwrap();
-    assert_eq!((&entry["event"], &entry["outcome"]), (&json!("revoked"), &json!("abandoned")));
-    assert_eq!((&entry["caller"], &entry["fingerprint"]), (&json!("admin"), &mine));
+    assert_eq!(
+        (&entry["event"], &entry["outcome"]),
+        (&json!("revoked"), &json!("abandoned"))
+    );
+    assert_eq!(
+        (&entry["caller"], &entry["fingerprint"]),
+        (&json!("admin"), &mine)
+    );
 }
 
 #[tokio::test]
@@ -279,9 +441,15 @@ async fn token_in_place_of_an_id_is_not_written() {
     let mine = fingerprint(&audited, UNKNOWN).await;
     let path = format!("/v1/providers/bank/tokens/{UNKNOWN}");
     let entry = audited.entry(at("GET", &path)).await;
-    assert_eq!((&entry["outcome"], &entry["fingerprint"]), (&json!("not_found"), &mine));
+    assert_eq!(
+        (&entry["outcome"], &entry["fingerprint"]),
+        (&json!("not_found"), &mine)
+    );
     let entry = audited.entry(at("DELETE", &path)).await;
-    assert_eq!((&entry["outcome"], &entry["fingerprint"]), (&json!("done"), &mine));
+    assert_eq!(
+        (&entry["outcome"], &entry["fingerprint"]),
+        (&json!("done"), &mine)
+    );
     assert!(!audited.text().await.contains(UNKNOWN));
 }
 
@@ -316,7 +484,10 @@ async fn audit_lines_about_unknown_callers_are_limited_and_those_of_operators_ar
     let summed = audited.lines().await.pop().unwrap();
     assert_eq!(summed["event"], "refusals_left_out");
     assert_eq!(summed["outcomes"], json!({"invalid_client": 950}));
-    assert_eq!(audited.entry(Ask::token(ACTIVE).by("Bearer wrong")).await["event"], "refused");
+    assert_eq!(
+        audited.entry(Ask::token(ACTIVE).by("Bearer wrong")).await["event"],
+        "refused"
+    );
 }
 
 #[tokio::test]
@@ -331,11 +502,19 @@ async fn reply_bears_the_id_of_its_audit_line() {
         (at("GET", "/v1/providers").by("Bearer wrong"), true),
         (at("GET", "/v1/providers/bank/tokens/none"), true),
     ] {
-        for (sent, taken) in [(Some("req-1"), was_read), (Some("two words"), false), (None, false)] {
+        for (sent, taken) in [
+            (Some("req-1"), was_read),
+            (Some("two words"), false),
+            (None, false),
+        ] {
             let ask = sent.map_or(ask.clone(), |id| ask.clone().header("x-request-id", id));
             let reply = audited.ask(ask).await;
             let line = audited.lines().await.pop().unwrap();
-            assert_eq!(line["request_id"].as_str(), reply.header("x-request-id"), "{reply:#?}");
+            assert_eq!(
+                line["request_id"].as_str(),
+                reply.header("x-request-id"),
+                "{reply:#?}"
+            );
             assert_eq!(line["request_id"] == "req-1", taken);
         }
     }
@@ -360,10 +539,24 @@ async fn request_id_that_reveals_a_secret_is_neither_written_nor_answered() {
         (purge(&json!({"token": ACTIVE})), ACTIVE),
         (purge(&json!({"token": ACTIVE, "all": true})), ACTIVE),
         (purge(&json!({"sub": ACTIVE})), ACTIVE),
-        (Ask::form(format!("token={ACTIVE}")).to("POST", "/v1/explain").by(ADMIN), ACTIVE),
-        (at("GET", &format!("/v1/providers/bank/tokens/{UNKNOWN}")), UNKNOWN),
-        (at("DELETE", &format!("/v1/providers/bank/tokens/{UNKNOWN}")), UNKNOWN),
-        (at("DELETE", &format!("/v1/providers/plain/tokens/{UNKNOWN}")), UNKNOWN),
+        (
+            Ask::form(format!("token={ACTIVE}"))
+                .to("POST", "/v1/explain")
+                .by(ADMIN),
+            ACTIVE,
+        ),
+        (
+            at("GET", &format!("/v1/providers/bank/tokens/{UNKNOWN}")),
+            UNKNOWN,
+        ),
+        (
+            at("DELETE", &format!("/v1/providers/bank/tokens/{UNKNOWN}")),
+            UNKNOWN,
+        ),
+        (
+            at("DELETE", &format!("/v1/providers/plain/tokens/{UNKNOWN}")),
+            UNKNOWN,
+        ),
         (at("GET", "/v1/tokens"), admin),
     ] {
         for id in [secret.to_owned(), format!("trace-{secret}")] {
@@ -374,7 +567,10 @@ async fn request_id_that_reveals_a_secret_is_neither_written_nor_answered() {
             let line = &lines[before];
             assert!(!line.to_string().contains(secret), "{line}");
             assert!(
-                reply.headers.values().all(|value| !value.to_str().unwrap().contains(secret)),
+                reply
+                    .headers
+                    .values()
+                    .all(|value| !value.to_str().unwrap().contains(secret)),
                 "{reply:#?}"
             );
         }
@@ -385,7 +581,9 @@ async fn request_id_that_reveals_a_secret_is_neither_written_nor_answered() {
 #[tokio::test]
 async fn refusal_through_a_proxy_bears_no_request_id() {
     let audited = Audited::start().await;
-    let reply = audited.ask(proxied(UNKNOWN, "default").header("x-request-id", "req-1")).await;
+    let reply = audited
+        .ask(proxied(UNKNOWN, "default").header("x-request-id", "req-1"))
+        .await;
     assert_eq!((reply.status, reply.header("x-request-id")), (401, None));
     assert_eq!(audited.lines().await.pop().unwrap()["request_id"], "req-1");
 }
@@ -393,7 +591,10 @@ async fn refusal_through_a_proxy_bears_no_request_id() {
 #[tokio::test]
 async fn no_secret_is_written() {
     let audited = Audited::start().await;
-    audited.bench.bank.fails("b_failing-token", Failure::Timeout);
+    audited
+        .bench
+        .bank
+        .fails("b_failing-token", Failure::Timeout);
     let credentials = basic(&format!("edge:{EDGE_SECRET}"));
     let asks = [
         Ask::token("b_failing-token").by(&credentials),
@@ -406,7 +607,10 @@ async fn no_secret_is_written() {
         purge(&json!({"token": UNKNOWN})),
         purge(&json!({"provider": "secret-of-a-stranger"})),
         at("GET", &format!("/v1/providers/bank/tokens/{UNKNOWN}")),
-        at("GET", "/v1/providers/secret-of-a-stranger/tokens/secret-of-a-stranger"),
+        at(
+            "GET",
+            "/v1/providers/secret-of-a-stranger/tokens/secret-of-a-stranger",
+        ),
         at("GET", &format!("/revoke?token={ACTIVE}")),
         proxied(UNKNOWN, "default"),
         proxied("secret-of-a-stranger", "orders"),
@@ -422,7 +626,15 @@ async fn no_secret_is_written() {
     let text = audited.text().await;
     assert!(text.lines().count() >= asks.len());
     let encoded = credentials.strip_prefix("Basic ").unwrap();
-    for secret in [ACTIVE, UNKNOWN, "b_failing-token", "of-a-stranger", "-secret", EDGE_SECRET, encoded] {
+    for secret in [
+        ACTIVE,
+        UNKNOWN,
+        "b_failing-token",
+        "of-a-stranger",
+        "-secret",
+        EDGE_SECRET,
+        encoded,
+    ] {
         assert!(!text.contains(secret), "{secret}: {text}");
     }
 }

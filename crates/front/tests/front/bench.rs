@@ -62,12 +62,20 @@ impl Bench {
     }
 
     pub(crate) async fn start_tls(tls: Tls) -> Self {
-        Self::start_on(|connections| Connections { tls: Some(Arc::new(tls)), ..connections }).await
+        Self::start_on(|connections| Connections {
+            tls: Some(Arc::new(tls)),
+            ..connections
+        })
+        .await
     }
 
     /// Starts a bench that drains for so long.
     pub(crate) async fn start_draining(drain: Duration) -> Self {
-        Self::start_on(|connections| Connections { drain, ..connections }).await
+        Self::start_on(|connections| Connections {
+            drain,
+            ..connections
+        })
+        .await
     }
 
     /// Starts a bench with these settings of connections.
@@ -100,28 +108,63 @@ impl Bench {
             inactive_ttl: Duration::from_secs(TTL.into()),
             stale_if_error: Duration::from_secs(TTL.into()),
         };
-        let resolver = Resolver::new(upstreams, &Unmatched::Reject, limits, Arc::clone(&clock) as _).unwrap();
-        let rules = Rules { callers: callers(), policies: policies() };
-        let service = Service::new(rules, Arc::new(resolver), Arc::clone(&clock) as _, fingerprints).unwrap();
+        let resolver = Resolver::new(
+            upstreams,
+            &Unmatched::Reject,
+            limits,
+            Arc::clone(&clock) as _,
+        )
+        .unwrap();
+        let rules = Rules {
+            callers: callers(),
+            policies: policies(),
+        };
+        let service = Service::new(
+            rules,
+            Arc::new(resolver),
+            Arc::clone(&clock) as _,
+            fingerprints,
+        )
+        .unwrap();
         let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::new(Log)];
         observers.extend(audit.map(|audit| Arc::new(audit) as _));
         let service = Arc::new(service.with_observers(observers));
         let api = Arc::new(Api::new(Arc::clone(&service), None));
         let address = ListenAddress::parse("127.0.0.1:0").unwrap();
-        let listener = Listener::bind(&address, SocketAccess::default()).await.unwrap();
-        let Ok(ListenAddress::Tcp(address)) = listener.address() else { panic!("not on TCP") };
+        let listener = Listener::bind(&address, SocketAccess::default())
+            .await
+            .unwrap();
+        let Ok(ListenAddress::Tcp(address)) = listener.address() else {
+            panic!("not on TCP")
+        };
         let caller = caller.map(|name| Arc::clone(service.rules().callers.named(name).unwrap()));
-        let identity = ListenerIdentity { takes_caller_header: caller.is_none(), caller };
+        let identity = ListenerIdentity {
+            takes_caller_header: caller.is_none(),
+            caller,
+        };
         let (stop, stopped) = Stop::new();
         let answering = Arc::clone(&api);
         let open = move |arrival: &Arrival| {
             let handler = answering.handler(&identity, arrival);
             move |request| Arc::clone(&handler).answer(request)
         };
-        let connections =
-            Connections { clock: Arc::clone(&clock) as _, drain: LONG, ..Connections::new(Workers::here()) };
+        let connections = Connections {
+            clock: Arc::clone(&clock) as _,
+            drain: LONG,
+            ..Connections::new(Workers::here())
+        };
         let served = tokio::spawn(run(listener, settings(connections), open, stopped));
-        Self { address, service, api, bank, plain, loose, clock, stop, served }
+        Self {
+            address,
+            service,
+            api,
+            bank,
+            plain,
+            loose,
+            clock,
+            stop,
+            served,
+        }
     }
 }
 
@@ -134,22 +177,55 @@ fn callers() -> Callers {
     let plain = |name: &str| caller(name, None, &[Introspect], Selection::All);
     Callers::new([
         caller("edge", Some(EDGE_SECRET), &[Introspect], all.clone()),
-        caller("two words", Some("two-words-secret"), &[Introspect], all.clone()),
-        caller("operator", Some("operator-secret"), &[Introspect, Lookup], all.clone()),
+        caller(
+            "two words",
+            Some("two-words-secret"),
+            &[Introspect],
+            all.clone(),
+        ),
+        caller(
+            "operator",
+            Some("operator-secret"),
+            &[Introspect, Lookup],
+            all.clone(),
+        ),
         caller("auditor", Some("auditor-secret"), &[Lookup], all.clone()),
         caller("idle", Some("idle-secret"), &[List, Explain], all.clone()),
-        caller("narrow", Some("narrow-secret"), &[Introspect, Lookup], narrow.clone()),
-        caller("narrow-auditor", Some("narrow-auditor-secret"), &[List], narrow.clone()),
-        caller("admin", Some("admin-secret"), &[Introspect, Lookup, Revoke, Purge, Explain], all.clone()),
+        caller(
+            "narrow",
+            Some("narrow-secret"),
+            &[Introspect, Lookup],
+            narrow.clone(),
+        ),
+        caller(
+            "narrow-auditor",
+            Some("narrow-auditor-secret"),
+            &[List],
+            narrow.clone(),
+        ),
+        caller(
+            "admin",
+            Some("admin-secret"),
+            &[Introspect, Lookup, Revoke, Purge, Explain],
+            all.clone(),
+        ),
         caller(
             "narrow-admin",
             Some("narrow-admin-secret"),
             &[Introspect, Lookup, Revoke, Purge, Explain],
             narrow,
         ),
-        caller("trusted", Some("trusted-secret"), &[Bind, Issue], all.clone()),
+        caller(
+            "trusted",
+            Some("trusted-secret"),
+            &[Bind, Issue],
+            all.clone(),
+        ),
         caller("sidecar", None, &[Introspect], all.clone()),
-        Caller { certificate: Some(CertificateName::san("edge.internal").unwrap()), ..plain("by-san") },
+        Caller {
+            certificate: Some(CertificateName::san("edge.internal").unwrap()),
+            ..plain("by-san")
+        },
         Caller {
             certificate: Some(CertificateName::subject("CN=edge,O=Acme").unwrap()),
             permissions: [Lookup].into(),
@@ -165,18 +241,33 @@ fn callers() -> Callers {
 fn policies() -> Policies {
     let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
     let orders = Requirements {
-        scope: vec![Scope::parse("orders.read").unwrap(), Scope::parse("orders.list").unwrap()],
+        scope: vec![
+            Scope::parse("orders.read").unwrap(),
+            Scope::parse("orders.list").unwrap(),
+        ],
         role: texts(&["clerk", "admin"]),
         aud: texts(&["https://orders", "https://all"]),
         providers: Selection::Only([name("bank")].into()),
         unavailable: None,
     };
-    let patient = |unavailable| Requirements { unavailable: Some(unavailable), ..Requirements::default() };
+    let patient = |unavailable| Requirements {
+        unavailable: Some(unavailable),
+        ..Requirements::default()
+    };
     Policies::new([
         ("orders".to_owned(), Policy::new(orders)),
-        ("as-401".to_owned(), Policy::new(patient(Unavailable::Unauthorized))),
-        ("as-403".to_owned(), Policy::new(patient(Unavailable::Forbidden))),
-        ("as-503".to_owned(), Policy::new(patient(Unavailable::ServiceUnavailable))),
+        (
+            "as-401".to_owned(),
+            Policy::new(patient(Unavailable::Unauthorized)),
+        ),
+        (
+            "as-403".to_owned(),
+            Policy::new(patient(Unavailable::Forbidden)),
+        ),
+        (
+            "as-503".to_owned(),
+            Policy::new(patient(Unavailable::ServiceUnavailable)),
+        ),
     ])
 }
 
@@ -217,5 +308,7 @@ fn name(text: &str) -> ProviderName {
 
 /// Waits for what must come soon.
 pub(crate) async fn soon<F: Future>(what: &str, future: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, future).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+    tokio::time::timeout(PATIENCE, future)
+        .await
+        .unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }

@@ -8,12 +8,18 @@ use crate::client::{Ask, Reply};
 use crate::provider::good;
 
 fn ask(method: &'static str, path: &str, body: &serde_json::Value) -> Ask {
-    let ask = Ask::form(body.to_string()).to(method, path).by("Bearer trusted-secret");
+    let ask = Ask::form(body.to_string())
+        .to(method, path)
+        .by("Bearer trusted-secret");
     ask.header("content-type", "application/json")
 }
 
 fn bind(token: &str, id: &str) -> Ask {
-    ask("PUT", "/v1/providers/bank/bindings", &json!({"token": token, "token_id": id}))
+    ask(
+        "PUT",
+        "/v1/providers/bank/bindings",
+        &json!({"token": token, "token_id": id}),
+    )
 }
 
 fn issue() -> Ask {
@@ -33,22 +39,54 @@ async fn failed_bindings_store_is_our_outage() {
     bench.bank.fails("i", failed());
     bench.bank.fails("b_t", failed());
     bench.bank.fails("{}", failed());
-    for reply in [Ask::token("b_t").at(&bench).await, bind("b_t", "i").at(&bench).await] {
-        tells(&reply, 503, "temporarily_unavailable", "Temporarily unavailable; retry later.");
+    for reply in [
+        Ask::token("b_t").at(&bench).await,
+        bind("b_t", "i").at(&bench).await,
+    ] {
+        tells(
+            &reply,
+            503,
+            "temporarily_unavailable",
+            "Temporarily unavailable; retry later.",
+        );
     }
-    tells(&issue().at(&bench).await, 503, "temporarily_unavailable", "was issued but could not be bound");
+    tells(
+        &issue().at(&bench).await,
+        503,
+        "temporarily_unavailable",
+        "was issued but could not be bound",
+    );
     let spanish = issue().header("accept-language", "es").at(&bench).await;
-    tells(&spanish, 503, "temporarily_unavailable", "no se pudo vincular");
+    tells(
+        &spanish,
+        503,
+        "temporarily_unavailable",
+        "no se pudo vincular",
+    );
     assert_eq!(spanish.header("retry-after"), Some("1"));
 }
 
 #[tokio::test]
 async fn missing_record_differs_from_missing_path() {
     let bench = Bench::start().await;
-    tells(&bind("b_t", "i").at(&bench).await, 404, "not_found", "no active token with this token_id");
-    let path = ask("PUT", "/v1/providers/nobody/bindings", &json!({"token": "t", "token_id": "i"}));
+    tells(
+        &bind("b_t", "i").at(&bench).await,
+        404,
+        "not_found",
+        "no active token with this token_id",
+    );
+    let path = ask(
+        "PUT",
+        "/v1/providers/nobody/bindings",
+        &json!({"token": "t", "token_id": "i"}),
+    );
     tells(&path.at(&bench).await, 404, "not_found", "Not found.");
-    tells(&bind("i", "i").at(&bench).await, 400, "invalid_request", "are the same");
+    tells(
+        &bind("i", "i").at(&bench).await,
+        400,
+        "invalid_request",
+        "are the same",
+    );
     assert_eq!(bench.bank.asked(), ["bind i"]);
 }
 
@@ -64,5 +102,8 @@ async fn begun_request_ends_although_its_client_leaves() {
     client.abort();
     assert!(client.await.is_err());
     bench.bank.release();
-    soon("the binding", async { while !Ask::token("b_t").at(&bench).await.is_active() {} }).await;
+    soon("the binding", async {
+        while !Ask::token("b_t").at(&bench).await.is_active() {}
+    })
+    .await;
 }

@@ -5,10 +5,24 @@ use crate::provider::good;
 #[track_caller]
 fn is_challenged(reply: &Reply) {
     reply.refuses(401, "invalid_client");
-    let challenges: Vec<_> =
-        reply.headers.get_all("www-authenticate").iter().map(|value| value.to_str().unwrap()).collect();
-    assert!(challenges.iter().any(|challenge| challenge.starts_with("Basic realm=")), "{challenges:?}");
-    assert!(challenges.iter().any(|challenge| challenge.starts_with("Bearer realm=")), "{challenges:?}");
+    let challenges: Vec<_> = reply
+        .headers
+        .get_all("www-authenticate")
+        .iter()
+        .map(|value| value.to_str().unwrap())
+        .collect();
+    assert!(
+        challenges
+            .iter()
+            .any(|challenge| challenge.starts_with("Basic realm=")),
+        "{challenges:?}"
+    );
+    assert!(
+        challenges
+            .iter()
+            .any(|challenge| challenge.starts_with("Bearer realm=")),
+        "{challenges:?}"
+    );
 }
 
 #[tokio::test]
@@ -24,7 +38,14 @@ async fn caller_authenticates_by_basic_or_bearer() {
         format!("Bearer {EDGE_SECRET}"),
         "bearer operator-secret".to_owned(),
     ] {
-        assert!(Ask::token(ACTIVE).by(&authorization).at(&bench).await.is_active(), "{authorization}");
+        assert!(
+            Ask::token(ACTIVE)
+                .by(&authorization)
+                .at(&bench)
+                .await
+                .is_active(),
+            "{authorization}"
+        );
     }
 }
 
@@ -65,7 +86,12 @@ async fn unknown_caller_is_challenged_and_learns_nothing() {
 async fn two_credentials_are_refused() {
     let bench = Bench::start().await;
     for second in ["Bearer operator-secret", "Bearer wrong", ""] {
-        is_challenged(&Ask::token(ACTIVE).and("authorization", second).at(&bench).await);
+        is_challenged(
+            &Ask::token(ACTIVE)
+                .and("authorization", second)
+                .at(&bench)
+                .await,
+        );
     }
 }
 
@@ -74,7 +100,10 @@ async fn caller_is_judged_before_its_request_is_read() {
     let bench = Bench::start().await;
     let huge = Ask::form("a".repeat(64 * 1024 + 1)).header("content-type", "text/plain");
     is_challenged(&huge.clone().by("Bearer wrong").at(&bench).await);
-    huge.by("Bearer idle-secret").at(&bench).await.refuses(403, "access_denied");
+    huge.by("Bearer idle-secret")
+        .at(&bench)
+        .await
+        .refuses(403, "access_denied");
 }
 
 #[tokio::test]
@@ -83,33 +112,74 @@ async fn the_caller_of_the_listener_wins_over_any_header() {
     let plain = Ask::token(ACTIVE).without("authorization");
     assert!(plain.at(&bench).await.is_active());
     for authorization in ["Bearer of-a-client", "Bearer idle-secret", "Basic ????"] {
-        assert!(plain.clone().by(authorization).at(&bench).await.is_active(), "{authorization}");
-        let twice = plain.clone().by(authorization).and("authorization", authorization);
+        assert!(
+            plain.clone().by(authorization).at(&bench).await.is_active(),
+            "{authorization}"
+        );
+        let twice = plain
+            .clone()
+            .by(authorization)
+            .and("authorization", authorization);
         assert!(twice.at(&bench).await.is_active());
     }
     // The header of a caller with more permissions adds none.
-    let ask = Ask::form(format!("token={ACTIVE}&token_type_hint=token_id&provider=bank"));
-    ask.by("Bearer operator-secret").at(&bench).await.refuses(403, "access_denied");
+    let ask = Ask::form(format!(
+        "token={ACTIVE}&token_type_hint=token_id&provider=bank"
+    ));
+    ask.by("Bearer operator-secret")
+        .at(&bench)
+        .await
+        .refuses(403, "access_denied");
 }
 
 #[tokio::test]
 async fn each_operation_needs_its_permission() {
     let bench = Bench::start().await;
     let by_token = || Ask::token(ACTIVE);
-    let by_id = || Ask::form(format!("token={ACTIVE}&token_type_hint=token_id&provider=bank"));
+    let by_id = || {
+        Ask::form(format!(
+            "token={ACTIVE}&token_type_hint=token_id&provider=bank"
+        ))
+    };
     let edge = basic(&format!("edge:{EDGE_SECRET}"));
     let operator = "Bearer operator-secret";
 
     assert!(by_token().by(&edge).at(&bench).await.is_active());
     assert!(by_token().by(operator).at(&bench).await.is_active());
     assert!(by_id().by(operator).at(&bench).await.is_active());
-    assert!(by_id().by("Bearer auditor-secret").at(&bench).await.is_active());
+    assert!(
+        by_id()
+            .by("Bearer auditor-secret")
+            .at(&bench)
+            .await
+            .is_active()
+    );
     let asked = bench.bank.asked().len();
-    by_id().by(&edge).at(&bench).await.refuses(403, "access_denied");
-    by_token().by("Bearer auditor-secret").at(&bench).await.refuses(403, "access_denied");
-    by_token().by("Bearer idle-secret").at(&bench).await.refuses(403, "access_denied");
-    by_id().by("Bearer idle-secret").at(&bench).await.refuses(403, "access_denied");
-    assert_eq!(bench.bank.asked().len(), asked, "neither a hit nor a refusal asks a provider");
+    by_id()
+        .by(&edge)
+        .at(&bench)
+        .await
+        .refuses(403, "access_denied");
+    by_token()
+        .by("Bearer auditor-secret")
+        .at(&bench)
+        .await
+        .refuses(403, "access_denied");
+    by_token()
+        .by("Bearer idle-secret")
+        .at(&bench)
+        .await
+        .refuses(403, "access_denied");
+    by_id()
+        .by("Bearer idle-secret")
+        .at(&bench)
+        .await
+        .refuses(403, "access_denied");
+    assert_eq!(
+        bench.bank.asked().len(),
+        asked,
+        "neither a hit nor a refusal asks a provider"
+    );
 }
 
 #[tokio::test]
@@ -139,7 +209,10 @@ async fn a_token_of_another_provider_looks_like_one_of_none() {
     }
     // The first answer about a token that its own provider does not know is the same, too.
     let unknown_here = narrow(Ask::token("p_unknown")).at(&bench).await;
-    assert_eq!(unknown_here.stable_headers(), hidden("token=b_y").at(&bench).await.stable_headers());
+    assert_eq!(
+        unknown_here.stable_headers(),
+        hidden("token=b_y").at(&bench).await.stable_headers()
+    );
     assert_eq!(bench.bank.asked().len(), asked);
     assert_eq!(bench.loose.asked().len(), 0);
 }
@@ -152,13 +225,18 @@ async fn a_forbidden_provider_is_answered_as_one_that_does_not_exist() {
     let asked = bench.bank.asked().len();
     let form = |target: &'static str, rest: &'static str| {
         move |name: &str| {
-            Ask::form(format!("token={ACTIVE}&provider={name}{rest}")).to("POST", target).by(NARROW)
+            Ask::form(format!("token={ACTIVE}&provider={name}{rest}"))
+                .to("POST", target)
+                .by(NARROW)
         }
     };
     let path = |method: &'static str, rest: &'static str| {
         move |name: &str| {
             let target = format!("/v1/providers/{name}/{rest}");
-            Ask::form("{}").to(method, &target).header("content-type", "application/json").by(NARROW)
+            Ask::form("{}")
+                .to(method, &target)
+                .header("content-type", "application/json")
+                .by(NARROW)
         }
     };
     let purge = |name: &str| {
@@ -167,16 +245,23 @@ async fn a_forbidden_provider_is_answered_as_one_that_does_not_exist() {
     };
     let list = |name: &str| {
         let ask = Ask::form("").to("GET", &format!("/v1/tokens?provider={name}"));
-        ask.without("content-type").by("Bearer narrow-auditor-secret")
+        ask.without("content-type")
+            .by("Bearer narrow-auditor-secret")
     };
     type About = Box<dyn Fn(&str) -> Ask>;
     let asks: Vec<(u16, About)> = vec![
         (400, Box::new(form("/introspect", ""))),
-        (400, Box::new(form("/introspect", "&token_type_hint=token_id"))),
+        (
+            400,
+            Box::new(form("/introspect", "&token_type_hint=token_id")),
+        ),
         (400, Box::new(form("/revoke", ""))),
         (400, Box::new(form("/v1/explain", ""))),
         (400, Box::new(form("/v1/explain", "&policy=default"))),
-        (400, Box::new(form("/v1/explain", "&token_type_hint=token_id"))),
+        (
+            400,
+            Box::new(form("/v1/explain", "&token_type_hint=token_id")),
+        ),
         (400, Box::new(purge)),
         (400, Box::new(list)),
         (404, Box::new(path("GET", "tokens/the-id"))),
@@ -189,10 +274,19 @@ async fn a_forbidden_provider_is_answered_as_one_that_does_not_exist() {
         assert_eq!(unknown.status, *status, "{unknown:#?}");
         for hidden in ["bank", "loose"] {
             let hidden = ask(hidden).at(&bench).await;
-            assert_eq!((hidden.status, &hidden.body), (unknown.status, &unknown.body));
+            assert_eq!(
+                (hidden.status, &hidden.body),
+                (unknown.status, &unknown.body)
+            );
             assert_eq!(hidden.stable_headers(), unknown.stable_headers());
         }
     }
-    assert_eq!((bench.bank.asked().len(), bench.loose.asked().len()), (asked, 0));
-    assert!(Ask::token(ACTIVE).at(&bench).await.is_active(), "nothing of the others was revoked or purged");
+    assert_eq!(
+        (bench.bank.asked().len(), bench.loose.asked().len()),
+        (asked, 0)
+    );
+    assert!(
+        Ask::token(ACTIVE).at(&bench).await.is_active(),
+        "nothing of the others was revoked or purged"
+    );
 }

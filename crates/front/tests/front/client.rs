@@ -51,7 +51,11 @@ impl Reply {
     /// A refusal with this status and `error`.
     #[track_caller]
     pub(crate) fn refuses(&self, status: u16, error: &str) {
-        assert_eq!((self.status, self.json()["error"].as_str()), (status, Some(error)), "{self:#?}");
+        assert_eq!(
+            (self.status, self.json()["error"].as_str()),
+            (status, Some(error)),
+            "{self:#?}"
+        );
     }
 
     /// The headers apart from the date, in order.
@@ -70,24 +74,51 @@ impl Reply {
     #[track_caller]
     fn checked(self, head_only: bool) -> Self {
         assert_eq!(self.header("cache-control"), Some("no-store"), "{self:#?}");
-        assert!(self.status == 200 || !self.headers.contains_key("x-cache"), "{self:#?}");
+        assert!(
+            self.status == 200 || !self.headers.contains_key("x-cache"),
+            "{self:#?}"
+        );
         // A request that may pass, or something done.
         if self.status == 200 && self.body.is_empty() && !head_only {
             assert!(!self.headers.contains_key("content-type"), "{self:#?}");
             return self;
         }
-        assert_eq!(self.header("content-type"), Some("application/json"), "{self:#?}");
-        assert_eq!(self.headers.contains_key("content-language"), self.status != 200, "{self:#?}");
-        assert_eq!(self.headers.contains_key("allow"), self.status == 405, "{self:#?}");
+        assert_eq!(
+            self.header("content-type"),
+            Some("application/json"),
+            "{self:#?}"
+        );
+        assert_eq!(
+            self.headers.contains_key("content-language"),
+            self.status != 200,
+            "{self:#?}"
+        );
+        assert_eq!(
+            self.headers.contains_key("allow"),
+            self.status == 405,
+            "{self:#?}"
+        );
         // An explanation names refusals, and is none.
         let says = |word: &str| self.status != 200 && self.body.contains(word);
         let has = |name: &str, word: &str| self.headers.contains_key(name) == says(word);
-        assert!(head_only || has("retry-after", "temporarily_unavailable"), "{self:#?}");
+        assert!(
+            head_only || has("retry-after", "temporarily_unavailable"),
+            "{self:#?}"
+        );
         let is_challenged = self.status == 401 || says("insufficient_scope");
-        assert_eq!(self.headers.contains_key("www-authenticate"), is_challenged, "{self:#?}");
+        assert_eq!(
+            self.headers.contains_key("www-authenticate"),
+            is_challenged,
+            "{self:#?}"
+        );
         if self.status != 200 && !head_only {
             let body = self.json();
-            let members: Vec<_> = body.as_object().unwrap().keys().map(String::as_str).collect();
+            let members: Vec<_> = body
+                .as_object()
+                .unwrap()
+                .keys()
+                .map(String::as_str)
+                .collect();
             assert_eq!(members, ["error", "error_description"], "{self:#?}");
         }
         self
@@ -101,7 +132,12 @@ where
     let (head, body) = response.into_parts();
     let body = soon("the body", body.collect()).await.unwrap().to_bytes();
     let body = String::from_utf8(body.into()).unwrap();
-    Reply { status: head.status.as_u16(), headers: head.headers, body }.checked(head_only)
+    Reply {
+        status: head.status.as_u16(),
+        headers: head.headers,
+        body,
+    }
+    .checked(head_only)
 }
 
 /// One exchange over HTTP/1.1 on a connection of its own.
@@ -121,7 +157,9 @@ where
     let head_only = request.method() == http::Method::HEAD;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
-    let response = soon("an answer", sender.send_request(request)).await.unwrap();
+    let response = soon("an answer", sender.send_request(request))
+        .await
+        .unwrap();
     received(response, head_only).await
 }
 
@@ -135,7 +173,9 @@ pub(crate) async fn http2_on<T>(stream: T) -> http2::SendRequest<Full<Bytes>>
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+        .await
+        .unwrap();
     tokio::spawn(connection);
     sender
 }
@@ -154,9 +194,14 @@ pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 impl Ask {
     /// Creates a request with this form as body.
     pub(crate) fn form(body: impl Into<Bytes>) -> Self {
-        let ask =
-            Self { method: "POST", target: "/introspect".to_owned(), headers: Vec::new(), body: body.into() };
-        ask.header("content-type", FORM).header("authorization", "Bearer operator-secret")
+        let ask = Self {
+            method: "POST",
+            target: "/introspect".to_owned(),
+            headers: Vec::new(),
+            body: body.into(),
+        };
+        ask.header("content-type", FORM)
+            .header("authorization", "Bearer operator-secret")
     }
 
     pub(crate) fn token(token: &str) -> Self {
@@ -214,7 +259,10 @@ impl Ask {
 
     /// Past the sockets.
     pub(crate) async fn past_sockets(&self, bench: &Bench) -> Reply {
-        let identity = ListenerIdentity { caller: None, takes_caller_header: true };
+        let identity = ListenerIdentity {
+            caller: None,
+            takes_caller_header: true,
+        };
         let handler = bench.api.handler(&identity, &Arrival::default());
         received(handler.answer(self.request()).await, false).await
     }

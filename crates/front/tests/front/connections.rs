@@ -17,13 +17,17 @@ fn raw(body: &str) -> String {
 /// Status and body of the next reply.
 async fn next_reply(stream: &mut (impl AsyncBufReadExt + Unpin)) -> (String, String) {
     let mut line = String::new();
-    soon("an answer", stream.read_line(&mut line)).await.unwrap();
+    soon("an answer", stream.read_line(&mut line))
+        .await
+        .unwrap();
     let status = line.split(' ').nth(1).unwrap_or_default().to_owned();
     let mut length = 0;
     loop {
         line.clear();
         soon("a header", stream.read_line(&mut line)).await.unwrap();
-        let Some((name, value)) = line.trim_end().split_once(": ") else { break };
+        let Some((name, value)) = line.trim_end().split_once(": ") else {
+            break;
+        };
         if name.eq_ignore_ascii_case("content-length") {
             length = value.parse().unwrap();
         }
@@ -36,7 +40,10 @@ async fn next_reply(stream: &mut (impl AsyncBufReadExt + Unpin)) -> (String, Str
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_their_order() {
     let bench = Bench::start().await;
-    let (reading, mut writing) = TcpStream::connect(bench.address).await.unwrap().into_split();
+    let (reading, mut writing) = TcpStream::connect(bench.address)
+        .await
+        .unwrap()
+        .into_split();
     let mut requests = String::new();
     for number in 0..200 {
         bench.bank.knows(&format!("b_{number}"), {
@@ -54,7 +61,10 @@ async fn pipelined_requests_are_answered_in_their_order() {
     for number in 0..200 {
         let (status, body) = next_reply(&mut replies).await;
         assert_eq!(status, "200");
-        assert!(body.contains(&format!("\"sub\":\"{number}\"")), "{number}: {body}");
+        assert!(
+            body.contains(&format!("\"sub\":\"{number}\"")),
+            "{number}: {body}"
+        );
     }
     let _open = sent.await.unwrap();
 }
@@ -64,9 +74,11 @@ async fn a_refusal_leaves_the_connection_usable() {
     let bench = Bench::start().await;
     let mut stream = BufReader::new(TcpStream::connect(bench.address).await.unwrap());
     let refused = raw("token=").replace("operator-secret", "wrong-secret");
-    for (request, status) in
-        [(refused, "401"), (raw("token="), "400"), (raw(&format!("token={ACTIVE}")), "200")]
-    {
+    for (request, status) in [
+        (refused, "401"),
+        (raw("token="), "400"),
+        (raw(&format!("token={ACTIVE}")), "200"),
+    ] {
         stream.write_all(request.as_bytes()).await.unwrap();
         assert_eq!(next_reply(&mut stream).await.0, status);
     }
@@ -103,7 +115,10 @@ async fn abandoned_answer_serves_the_next_request() {
     let bench = Bench::start().await;
     bench.bank.hold();
     let mut stream = TcpStream::connect(bench.address).await.unwrap();
-    stream.write_all(raw(&format!("token={ACTIVE}")).as_bytes()).await.unwrap();
+    stream
+        .write_all(raw(&format!("token={ACTIVE}")).as_bytes())
+        .await
+        .unwrap();
     bench.bank.arrived(1).await;
     drop(stream);
     bench.bank.release();
@@ -123,7 +138,9 @@ async fn many_connections_are_served_side_by_side() {
         bench.bank.arrived(tokens.len()).await;
         bench.bank.release();
     };
-    let asked = tokens.iter().map(|token| async { Ask::token(token).at(&bench).await });
+    let asked = tokens
+        .iter()
+        .map(|token| async { Ask::token(token).at(&bench).await });
     let (replies, ()) = futures_util::future::join(join_all(asked), release).await;
     assert!(replies.iter().all(crate::client::Reply::is_active));
 }
@@ -143,7 +160,9 @@ async fn many_streams_of_http_2_are_served_side_by_side() {
     };
     let asked = tokens.iter().map(|token| async {
         let request = Ask::token(token).http2_request(bench.address);
-        let response = soon("an answer", http2.clone().send_request(request)).await.unwrap();
+        let response = soon("an answer", http2.clone().send_request(request))
+            .await
+            .unwrap();
         received(response, false).await
     });
     let (replies, ()) = futures_util::future::join(join_all(asked), release).await;
@@ -167,7 +186,13 @@ async fn both_protocols_give_the_same_answers() {
     ] {
         let old = ask.at(&bench).await;
         let request = ask.http2_request(bench.address);
-        let new = received(soon("an answer", http2.send_request(request)).await.unwrap(), false).await;
+        let new = received(
+            soon("an answer", http2.send_request(request))
+                .await
+                .unwrap(),
+            false,
+        )
+        .await;
         assert_eq!((new.status, &new.body), (old.status, &old.body));
     }
 }
@@ -184,7 +209,11 @@ async fn refusal_reaches_a_client_that_continues_to_send() {
     ] {
         let mut stream = BufReader::new(TcpStream::connect(bench.address).await.unwrap());
         // It may be refused while it is sent.
-        let _ = soon("the body to be taken or refused", stream.write_all(request.as_bytes())).await;
+        let _ = soon(
+            "the body to be taken or refused",
+            stream.write_all(request.as_bytes()),
+        )
+        .await;
         assert_eq!(next_reply(&mut stream).await.0, status);
     }
 }

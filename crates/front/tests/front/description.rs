@@ -8,11 +8,17 @@ use crate::client::{Ask, http2_to, received};
 const METADATA: &str = "/.well-known/oauth-authorization-server";
 
 fn at(method: &'static str, path: &str) -> Ask {
-    Ask::form("").to(method, path).without("content-type").without("authorization")
+    Ask::form("")
+        .to(method, path)
+        .without("content-type")
+        .without("authorization")
 }
 
 async fn issuer(ask: Ask, bench: &Bench) -> String {
-    ask.at(bench).await.json()["issuer"].as_str().unwrap().to_owned()
+    ask.at(bench).await.json()["issuer"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 #[tokio::test]
@@ -20,10 +26,18 @@ async fn both_documents_are_public() {
     let bench = Bench::start().await;
     for path in ["/openapi.json", METADATA] {
         for by in ["Bearer wrong", "Basic wrong"] {
-            assert_eq!(at("GET", path).by(by).at(&bench).await.status, 200, "{path}");
+            assert_eq!(
+                at("GET", path).by(by).at(&bench).await.status,
+                200,
+                "{path}"
+            );
         }
         let read = at("GET", path).at(&bench).await;
-        assert_eq!((read.status, read.json().is_object()), (200, true), "{path}");
+        assert_eq!(
+            (read.status, read.json().is_object()),
+            (200, true),
+            "{path}"
+        );
         let head = at("HEAD", path).at(&bench).await;
         assert_eq!((head.status, &*head.body), (200, ""), "{path}");
         for method in ["POST", "PUT", "DELETE", "OPTIONS"] {
@@ -32,17 +46,28 @@ async fn both_documents_are_public() {
             assert_eq!(refused.header("allow"), Some("GET, HEAD"), "{path}");
         }
     }
-    for path in ["/openapi.json/", "/.well-known", "/.well-known/openid-configuration"] {
+    for path in [
+        "/openapi.json/",
+        "/.well-known",
+        "/.well-known/openid-configuration",
+    ] {
         at("GET", path).at(&bench).await.refuses(404, "not_found");
     }
-    at("GET", &format!("{METADATA}/x")).at(&bench).await.refuses(404, "not_found");
+    at("GET", &format!("{METADATA}/x"))
+        .at(&bench)
+        .await
+        .refuses(404, "not_found");
 }
 
 #[tokio::test]
 async fn metadata_names_the_address_that_the_client_used() {
     let bench = Bench::start().await;
     assert_eq!(
-        at("GET", METADATA).header("host", "introspect.example:8080").at(&bench).await.json(),
+        at("GET", METADATA)
+            .header("host", "introspect.example:8080")
+            .at(&bench)
+            .await
+            .json(),
         json!({
             "issuer": "http://introspect.example:8080",
             "introspection_endpoint": "http://introspect.example:8080/introspect",
@@ -60,7 +85,10 @@ async fn metadata_names_the_address_that_the_client_used() {
     );
 
     let mut sender = http2_to(bench.address).await;
-    let response = sender.send_request(at("GET", METADATA).http2_request(bench.address)).await.unwrap();
+    let response = sender
+        .send_request(at("GET", METADATA).http2_request(bench.address))
+        .await
+        .unwrap();
     let expected = format!("http://{}", bench.address);
     assert_eq!(received(response, false).await.json()["issuer"], expected);
 }

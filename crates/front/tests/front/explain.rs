@@ -13,7 +13,9 @@ const ADMIN: &str = "Bearer admin-secret";
 const NARROW: &str = "Bearer narrow-admin-secret";
 
 fn explain(form: &str) -> Ask {
-    Ask::form(form.to_owned()).to("POST", "/v1/explain").by(ADMIN)
+    Ask::form(form.to_owned())
+        .to("POST", "/v1/explain")
+        .by(ADMIN)
 }
 
 async fn explained(bench: &Bench, form: &str) -> Value {
@@ -38,14 +40,24 @@ async fn stray_white_space_at_an_end_of_the_token_is_named() {
         ("token=of-no-provider%0A", Some(line_break)),
         ("token=%20b_t", Some(space)),
         ("token=b_t%09", Some(space)),
-        ("token=id%0A&token_type_hint=token_id&provider=bank", Some(line_break)),
+        (
+            "token=id%0A&token_type_hint=token_id&provider=bank",
+            Some(line_break),
+        ),
         ("token=b_t", None),
         ("token=b_unknown", None),
     ] {
         let decision = &explained(&bench, form).await["decision"];
         let description = decision["description"].as_str().unwrap();
-        assert_eq!(description.starts_with("What was sent"), named.is_some(), "{form}: {description}");
-        assert!(description.starts_with(named.unwrap_or_default()), "{form}: {description}");
+        assert_eq!(
+            description.starts_with("What was sent"),
+            named.is_some(),
+            "{form}: {description}"
+        );
+        assert!(
+            description.starts_with(named.unwrap_or_default()),
+            "{form}: {description}"
+        );
     }
 }
 
@@ -53,7 +65,14 @@ async fn stray_white_space_at_an_end_of_the_token_is_named() {
 async fn explanation_has_route_cache_provider_and_decision() {
     let bench = Bench::start().await;
     let (iat, nbf) = (Some(second(-20)), Some(second(-10)));
-    bench.bank.knows("b_t", Token { iat, nbf, ..Token::new(Status::Good, Expiry::At(second(300))) });
+    bench.bank.knows(
+        "b_t",
+        Token {
+            iat,
+            nbf,
+            ..Token::new(Status::Good, Expiry::At(second(300)))
+        },
+    );
     let first = explained(&bench, "token=b_t").await;
     let fingerprint = first["fingerprint"].clone();
     assert_eq!(
@@ -75,21 +94,42 @@ async fn explanation_has_route_cache_provider_and_decision() {
     let second = explained(&bench, "token=b_t").await;
     assert_eq!(second["fingerprint"], fingerprint);
     let cache = &second["providers"][0]["cache"];
-    assert_eq!((&cache["status"], &cache["age_seconds"]), (&json!("hit"), &json!(5)));
-    assert_eq!((&cache["tier"], &cache["pool"]), (&json!("memory"), &json!("active")));
+    assert_eq!(
+        (&cache["status"], &cache["age_seconds"]),
+        (&json!("hit"), &json!(5))
+    );
+    assert_eq!(
+        (&cache["tier"], &cache["pool"]),
+        (&json!("memory"), &json!("active"))
+    );
     assert!(cache["reuse_seconds"].as_u64().unwrap() <= 295, "{cache}");
     let upstream = &second["providers"][0]["upstream"];
-    assert_eq!((&upstream["asked"], &upstream["because"]), (&json!("no"), &json!("cached")));
+    assert_eq!(
+        (&upstream["asked"], &upstream["because"]),
+        (&json!("no"), &json!("cached"))
+    );
     assert_eq!(bench.bank.asked().len(), 1);
 }
 
 #[tokio::test]
 async fn inactive_token_is_explained_with_its_reason() {
     let bench = Bench::start().await;
-    bench.bank.knows("b_over", Token::new(Status::Good, Expiry::At(second(0))));
-    bench.bank.knows("b_gone", Token::new(Status::Revoked, Expiry::Never));
-    bench.bank.knows("b_early", Token { nbf: Some(second(10)), ..good() });
-    bench.bank.knows("b_odd", Token::new(Status::Unknown, Expiry::Never));
+    bench
+        .bank
+        .knows("b_over", Token::new(Status::Good, Expiry::At(second(0))));
+    bench
+        .bank
+        .knows("b_gone", Token::new(Status::Revoked, Expiry::Never));
+    bench.bank.knows(
+        "b_early",
+        Token {
+            nbf: Some(second(10)),
+            ..good()
+        },
+    );
+    bench
+        .bank
+        .knows("b_odd", Token::new(Status::Unknown, Expiry::Never));
     for (form, reason) in [
         ("token=b_over", "expired"),
         ("token=b_gone", "revoked"),
@@ -101,8 +141,15 @@ async fn inactive_token_is_explained_with_its_reason() {
         ("token=x&token_type_hint=token_id&provider=bank", "inactive"),
     ] {
         let decision = &explained(&bench, form).await["decision"];
-        assert_eq!((&decision["active"], &decision["reason"]), (&json!(false), &json!(reason)), "{form}");
-        assert!(decision["description"].as_str().unwrap().ends_with('.'), "{decision}");
+        assert_eq!(
+            (&decision["active"], &decision["reason"]),
+            (&json!(false), &json!(reason)),
+            "{form}"
+        );
+        assert!(
+            decision["description"].as_str().unwrap().ends_with('.'),
+            "{decision}"
+        );
     }
 }
 
@@ -122,14 +169,20 @@ async fn failure_is_explained_without_the_providers_words() {
     bench.bank.knows("b_t", good());
     explained(&bench, "token=b_t").await;
     bench.clock.advance(TTL);
-    bench.bank.fails("b_t", Failure::outage(Outage::Unreachable(Unreachable::Refused)));
+    bench.bank.fails(
+        "b_t",
+        Failure::outage(Outage::Unreachable(Unreachable::Refused)),
+    );
     let answer = explained(&bench, "token=b_t").await;
     let account = &answer["providers"][0];
     assert_eq!(
         (&account["cache"]["status"], &account["upstream"]["asked"]),
         (&json!("stale"), &json!("now"))
     );
-    assert_eq!(account["upstream"]["failure"]["error"], "temporarily_unavailable");
+    assert_eq!(
+        account["upstream"]["failure"]["error"],
+        "temporarily_unavailable"
+    );
     assert_eq!(answer["decision"]["active"], true);
 }
 
@@ -137,7 +190,10 @@ async fn failure_is_explained_without_the_providers_words() {
 async fn provider_without_lookup_is_explained_as_such() {
     let bench = Bench::start().await;
     let answer = explained(&bench, "token=x&token_type_hint=token_id&provider=plain").await;
-    assert_eq!(answer["providers"][0]["upstream"], json!({"asked": "no", "because": "unable"}));
+    assert_eq!(
+        answer["providers"][0]["upstream"],
+        json!({"asked": "no", "because": "unable"})
+    );
     assert_eq!(answer["decision"]["error"], "unsupported");
     assert_eq!(bench.plain.asked().len(), 0);
 }
@@ -148,22 +204,37 @@ async fn id_without_a_record_is_shown_as_its_fingerprint() {
     let bench = Bench::start().await;
     bench.bank.knows("the-id", good());
     bench.bank.fails("b_failing", Failure::Timeout);
-    let by_id = |id: &str, provider: &str| format!("token={id}&token_type_hint=token_id&provider={provider}");
+    let by_id = |id: &str, provider: &str| {
+        format!("token={id}&token_type_hint=token_id&provider={provider}")
+    };
     for (id, provider) in [(UNKNOWN, "bank"), ("b_failing", "bank"), (ACTIVE, "plain")] {
         let fingerprint = explained(&bench, &format!("token={id}")).await["fingerprint"].clone();
         let answer = explained(&bench, &by_id(id, provider)).await;
-        assert_eq!((&answer["fingerprint"], answer.get("token_id")), (&fingerprint, None));
+        assert_eq!(
+            (&answer["fingerprint"], answer.get("token_id")),
+            (&fingerprint, None)
+        );
         assert!(!answer.to_string().contains(id), "{answer:#}");
     }
     let answer = explained(&bench, &by_id("the-id", "bank")).await;
-    assert_eq!((&answer["token_id"], answer.get("fingerprint")), (&json!("the-id"), None));
+    assert_eq!(
+        (&answer["token_id"], answer.get("fingerprint")),
+        (&json!("the-id"), None)
+    );
 }
 
 #[tokio::test]
 async fn a_policy_is_explained_by_what_the_token_lacks() {
     let bench = Bench::start().await;
     let scope = ScopeSet::from_spaced("orders.list");
-    bench.bank.knows("b_some", Token { scope, roles: vec!["clerk".to_owned()], ..good() });
+    bench.bank.knows(
+        "b_some",
+        Token {
+            scope,
+            roles: vec!["clerk".to_owned()],
+            ..good()
+        },
+    );
     bench.plain.knows("p_t", good());
     for (form, judged) in [
         (
@@ -175,14 +246,23 @@ async fn a_policy_is_explained_by_what_the_token_lacks() {
             "token=p_t&policy=orders",
             json!({"name": "orders", "status": 401, "error": "invalid_token", "lacks": {"provider": true}}),
         ),
-        ("token=b_x&policy=orders", json!({"name": "orders", "status": 401, "error": "invalid_token"})),
-        ("token=p_t&policy=default", json!({"name": "default", "status": 200})),
+        (
+            "token=b_x&policy=orders",
+            json!({"name": "orders", "status": 401, "error": "invalid_token"}),
+        ),
+        (
+            "token=p_t&policy=default",
+            json!({"name": "default", "status": 200}),
+        ),
     ] {
         assert_eq!(explained(&bench, form).await["policy"], judged, "{form}");
     }
     bench.bank.fails("b_slow", Failure::Timeout);
     let judged = &explained(&bench, "token=b_slow&policy=as-403").await["policy"];
-    assert_eq!(*judged, json!({"name": "as-403", "status": 403, "error": "upstream_timeout"}));
+    assert_eq!(
+        *judged,
+        json!({"name": "as-403", "status": 403, "error": "upstream_timeout"})
+    );
 }
 
 #[tokio::test]
@@ -190,18 +270,45 @@ async fn policy_explains_why_an_active_token_is_denied() {
     let bench = Bench::start().await;
     let member = |name: &str, value: Value| Members::from_iter([(name.to_owned(), value.into())]);
     let refresh = member("token_use", json!("refresh_token"));
-    bench.bank.knows("b_use", Token { extensions: refresh, ..good() });
-    bench.bank.knows("b_mac", Token { token_type: Some("mac".to_owned()), ..good() });
-    bench.bank.knows("b_key", Token { extensions: member("cnf", json!({"jkt": "x"})), ..good() });
-    for (token, reason) in
-        [("b_use", "not_access_token"), ("b_mac", "not_bearer"), ("b_key", "proof_required")]
-    {
+    bench.bank.knows(
+        "b_use",
+        Token {
+            extensions: refresh,
+            ..good()
+        },
+    );
+    bench.bank.knows(
+        "b_mac",
+        Token {
+            token_type: Some("mac".to_owned()),
+            ..good()
+        },
+    );
+    bench.bank.knows(
+        "b_key",
+        Token {
+            extensions: member("cnf", json!({"jkt": "x"})),
+            ..good()
+        },
+    );
+    for (token, reason) in [
+        ("b_use", "not_access_token"),
+        ("b_mac", "not_bearer"),
+        ("b_key", "proof_required"),
+    ] {
         let answer = explained(&bench, &format!("token={token}&policy=default")).await;
         assert_eq!(answer["decision"]["active"], true);
         let policy = &answer["policy"];
         let expected = (&json!(401), &json!("invalid_token"), &json!(reason));
-        assert_eq!((&policy["status"], &policy["error"], &policy["reason"]), expected);
-        assert!(policy["description"].as_str().is_some_and(|text| !text.is_empty()));
+        assert_eq!(
+            (&policy["status"], &policy["error"], &policy["reason"]),
+            expected
+        );
+        assert!(
+            policy["description"]
+                .as_str()
+                .is_some_and(|text| !text.is_empty())
+        );
         assert!(policy.get("lacks").is_none());
     }
 }
@@ -210,11 +317,30 @@ async fn policy_explains_why_an_active_token_is_denied() {
 async fn explain_needs_its_permission_and_takes_what_introspect_takes() {
     let bench = Bench::start().await;
     let ask = explain(&format!("token={ACTIVE}"));
-    assert_eq!(ask.clone().by("Bearer idle-secret").at(&bench).await.status, 200, "it takes no other");
-    ask.clone().by("Bearer operator-secret").at(&bench).await.refuses(403, "access_denied");
-    ask.clone().by("Bearer wrong").at(&bench).await.refuses(401, "invalid_client");
-    ask.clone().to("GET", "/v1/explain").at(&bench).await.refuses(405, "method_not_allowed");
-    ask.header("content-type", "application/json").at(&bench).await.refuses(415, "unsupported_media_type");
+    assert_eq!(
+        ask.clone().by("Bearer idle-secret").at(&bench).await.status,
+        200,
+        "it takes no other"
+    );
+    ask.clone()
+        .by("Bearer operator-secret")
+        .at(&bench)
+        .await
+        .refuses(403, "access_denied");
+    ask.clone()
+        .by("Bearer wrong")
+        .at(&bench)
+        .await
+        .refuses(401, "invalid_client");
+    ask.clone()
+        .to("GET", "/v1/explain")
+        .at(&bench)
+        .await
+        .refuses(405, "method_not_allowed");
+    ask.header("content-type", "application/json")
+        .at(&bench)
+        .await
+        .refuses(415, "unsupported_media_type");
     let by_id = "token=x&token_type_hint=token_id";
     explain(&format!("{by_id}&provider=bank"))
         .by("Bearer idle-secret")
@@ -231,7 +357,10 @@ async fn explain_needs_its_permission_and_takes_what_introspect_takes() {
         by_id,
         &format!("{by_id}&provider=bank&policy=orders"),
     ] {
-        explain(odd).at(&bench).await.refuses(400, "invalid_request");
+        explain(odd)
+            .at(&bench)
+            .await
+            .refuses(400, "invalid_request");
     }
 }
 
@@ -242,16 +371,35 @@ async fn a_confined_caller_learns_nothing_of_the_others() {
     Ask::token(ACTIVE).at(&bench).await;
     let asked = bench.bank.asked().len();
     let about = async |token: &str| {
-        let mut answer = explain(&format!("token={token}")).by(NARROW).at(&bench).await.json();
-        assert!(!answer.as_object_mut().unwrap().remove("fingerprint").unwrap().is_null());
+        let mut answer = explain(&format!("token={token}"))
+            .by(NARROW)
+            .at(&bench)
+            .await
+            .json();
+        assert!(
+            !answer
+                .as_object_mut()
+                .unwrap()
+                .remove("fingerprint")
+                .unwrap()
+                .is_null()
+        );
         answer
     };
     let nobody = about("of-no-provider").await;
-    for token in [ACTIVE, UNKNOWN, "b_failing", &format!("{ACTIVE}&provider=plain")] {
+    for token in [
+        ACTIVE,
+        UNKNOWN,
+        "b_failing",
+        &format!("{ACTIVE}&provider=plain"),
+    ] {
         assert_eq!(about(token).await, nobody, "{token}");
     }
     let judged = |token: &str| format!("{token}&policy=orders");
-    assert_eq!(about(&judged(ACTIVE)).await, about(&judged("of-no-provider")).await);
+    assert_eq!(
+        about(&judged(ACTIVE)).await,
+        about(&judged("of-no-provider")).await
+    );
     assert_eq!(bench.bank.asked().len(), asked);
 }
 
@@ -263,7 +411,10 @@ struct Pair {
 
 impl Pair {
     async fn start() -> Self {
-        Self { answering: Bench::start().await, explaining: Bench::start().await }
+        Self {
+            answering: Bench::start().await,
+            explaining: Bench::start().await,
+        }
     }
 
     fn both(&self, set: impl Fn(&Bench)) {
@@ -277,24 +428,45 @@ impl Pair {
         let explained = explain(&form_to_explain).by(by).at(&self.explaining).await;
         let answer = Ask::form(form.to_owned()).by(by).at(&self.answering).await;
         if explained.status != 200 {
-            assert_eq!((explained.status, explained.body), (answer.status, answer.body), "{form} by {by}");
+            assert_eq!(
+                (explained.status, explained.body),
+                (answer.status, answer.body),
+                "{form} by {by}"
+            );
             return;
         }
         let explained = explained.json();
         let decision = &explained["decision"];
         if answer.status == 200 {
-            assert_eq!(decision["active"], answer.json()["active"], "{form} by {by}: {explained:#}");
+            assert_eq!(
+                decision["active"],
+                answer.json()["active"],
+                "{form} by {by}: {explained:#}"
+            );
             assert_eq!(decision["provider"], answer.json()["provider"]);
         } else {
-            assert_eq!(decision["error"], answer.json()["error"], "{form} by {by}: {explained:#}");
+            assert_eq!(
+                decision["error"],
+                answer.json()["error"],
+                "{form} by {by}: {explained:#}"
+            );
         }
         if let Some(policy) = policy {
             let token = form.strip_prefix("token=").unwrap();
             let passes = proxied(token, policy, by).at(&self.answering).await;
-            assert_eq!(explained["policy"]["status"], passes.status, "{form} by {by}: {explained:#}");
-            assert_eq!(explained["policy"]["error"].as_str(), error_of(&passes).as_deref());
+            assert_eq!(
+                explained["policy"]["status"], passes.status,
+                "{form} by {by}: {explained:#}"
+            );
+            assert_eq!(
+                explained["policy"]["error"].as_str(),
+                error_of(&passes).as_deref()
+            );
         }
-        for of in [|bench: &Bench| bench.bank.asked(), |bench: &Bench| bench.plain.asked()] {
+        for of in [
+            |bench: &Bench| bench.bank.asked(),
+            |bench: &Bench| bench.plain.asked(),
+        ] {
             assert_eq!(of(&self.explaining), of(&self.answering), "{form} by {by}");
         }
     }
@@ -302,7 +474,8 @@ impl Pair {
 
 fn proxied(token: &str, policy: &str, by: &str) -> Ask {
     let ask = Ask::form("").to("GET", &format!("/forward-auth/{policy}"));
-    ask.by(&format!("Bearer {token}")).header("x-introspectd-caller", by)
+    ask.by(&format!("Bearer {token}"))
+        .header("x-introspectd-caller", by)
 }
 
 fn error_of(reply: &Reply) -> Option<String> {
@@ -315,9 +488,19 @@ async fn explanation_agrees_with_the_answer() {
     pair.both(|bench| {
         let scope = ScopeSet::from_spaced("orders.*");
         bench.bank.knows("b_scope", Token { scope, ..good() });
-        bench.bank.knows("b_brief", Token::new(Status::Good, Expiry::At(second(100))));
-        bench.bank.knows("b_gone", Token::new(Status::Revoked, Expiry::Never));
-        bench.bank.knows("b_early", Token { nbf: Some(second(150)), ..good() });
+        bench
+            .bank
+            .knows("b_brief", Token::new(Status::Good, Expiry::At(second(100))));
+        bench
+            .bank
+            .knows("b_gone", Token::new(Status::Revoked, Expiry::Never));
+        bench.bank.knows(
+            "b_early",
+            Token {
+                nbf: Some(second(150)),
+                ..good()
+            },
+        );
         bench.bank.fails("b_slow", Failure::Timeout);
         bench.bank.fails("b_odd", BadAnswer::OtherToken);
         bench.bank.fails("b_down", Failure::outage(Outage::Closed));
@@ -338,14 +521,18 @@ async fn explanation_agrees_with_the_answer() {
         "of-no-provider",
     ];
     for _ in 0..3 {
-        for (by, token) in [ADMIN, NARROW].into_iter().flat_map(|by| tokens.map(|token| (by, token))) {
+        for (by, token) in [ADMIN, NARROW]
+            .into_iter()
+            .flat_map(|by| tokens.map(|token| (by, token)))
+        {
             let form = format!("token={token}");
             pair.agrees(&form, by, None).await;
             for policy in ["orders", "default", "as-401", "as-503"] {
                 pair.agrees(&form, by, Some(policy)).await;
             }
             for provider in ["bank", "plain", "loose"] {
-                pair.agrees(&format!("{form}&provider={provider}"), by, None).await;
+                pair.agrees(&format!("{form}&provider={provider}"), by, None)
+                    .await;
                 let by_id = format!("{form}&token_type_hint=token_id&provider={provider}");
                 pair.agrees(&by_id, by, None).await;
             }

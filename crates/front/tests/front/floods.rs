@@ -31,7 +31,13 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 
 fn literal(name: &str, value: &str) -> Vec<u8> {
     let length = |text: &str| u8::try_from(text.len()).unwrap();
-    [&[0, length(name)], name.as_bytes(), &[length(value)], value.as_bytes()].concat()
+    [
+        &[0, length(name)],
+        name.as_bytes(),
+        &[length(value)],
+        value.as_bytes(),
+    ]
+    .concat()
 }
 
 /// Head of a GET for this path.
@@ -47,8 +53,14 @@ fn get(path: &str) -> Vec<u8> {
 
 /// Returns true if the connection ends when these frames are sent ten thousand times.
 async fn is_ended_by(bench: &Bench, flood: impl Fn(u32) -> Vec<u8>) -> bool {
-    let (mut reading, mut writing) = TcpStream::connect(bench.address).await.unwrap().into_split();
-    writing.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat()).await.unwrap();
+    let (mut reading, mut writing) = TcpStream::connect(bench.address)
+        .await
+        .unwrap()
+        .into_split();
+    writing
+        .write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &[])].concat())
+        .await
+        .unwrap();
     let ended = tokio::spawn(async move { reading.read_to_end(&mut Vec::new()).await });
     for number in 0..10_000 {
         if writing.write_all(&flood(2 * number + 1)).await.is_err() {
@@ -70,11 +82,29 @@ async fn flood_of_frames_that_only_cost_ends_the_connection() {
     let floods: [(&str, Flood); 8] = [
         ("PING", Box::new(|_| frame(PING, 0, 0, &[0; 8]))),
         ("SETTINGS", Box::new(|_| frame(SETTINGS, 0, 0, &[]))),
-        ("PRIORITY", Box::new(|id| frame(PRIORITY, 0, id, &[0, 0, 0, 0, 1]))),
-        ("WINDOW_UPDATE", Box::new(|_| frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes()))),
+        (
+            "PRIORITY",
+            Box::new(|id| frame(PRIORITY, 0, id, &[0, 0, 0, 0, 1])),
+        ),
+        (
+            "WINDOW_UPDATE",
+            Box::new(|_| frame(WINDOW_UPDATE, 0, 0, &1_u32.to_be_bytes())),
+        ),
         ("unknown", Box::new(|_| frame(UNKNOWN, 0, 0, b"x"))),
-        ("empty DATA", Box::new(move |id| if id == 1 { one() } else { frame(DATA, 0, 1, &[]) })),
-        ("empty CONTINUATION", Box::new(|id| frame(if id == 1 { HEADERS } else { CONTINUATION }, 0, 1, &[]))),
+        (
+            "empty DATA",
+            Box::new(move |id| {
+                if id == 1 {
+                    one()
+                } else {
+                    frame(DATA, 0, 1, &[])
+                }
+            }),
+        ),
+        (
+            "empty CONTINUATION",
+            Box::new(|id| frame(if id == 1 { HEADERS } else { CONTINUATION }, 0, 1, &[])),
+        ),
         (
             "rapid reset",
             Box::new(|id| {
@@ -97,7 +127,11 @@ async fn busy_client_may_ping_and_cancel() {
     let mut http2 = http2_on(stream).await;
     for _ in 0..2000 {
         let request = Ask::token(ACTIVE).http2_request(bench.address);
-        assert!(received(http2.send_request(request).await.unwrap(), false).await.is_active());
+        assert!(
+            received(http2.send_request(request).await.unwrap(), false)
+                .await
+                .is_active()
+        );
         let request = Ask::token(ACTIVE).http2_request(bench.address);
         drop(http2.send_request(request));
     }

@@ -9,13 +9,17 @@ use crate::client::{Ask, http2_to};
 const LISTER: &str = "Bearer idle-secret";
 
 fn list() -> Ask {
-    Ask::form("").to("GET", "/v1/tokens?provider=bank").without("content-type").by(LISTER)
+    Ask::form("")
+        .to("GET", "/v1/tokens?provider=bank")
+        .without("content-type")
+        .by(LISTER)
 }
 
 /// A client that has asked for a list over HTTP/1.1 and does not wait for it.
 async fn lister(bench: &Bench) -> TcpStream {
-    let request =
-        format!("GET /v1/tokens?provider=bank HTTP/1.1\r\nhost: x\r\nauthorization: {LISTER}\r\n\r\n");
+    let request = format!(
+        "GET /v1/tokens?provider=bank HTTP/1.1\r\nhost: x\r\nauthorization: {LISTER}\r\n\r\n"
+    );
     let mut stream = TcpStream::connect(bench.address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     stream
@@ -43,7 +47,8 @@ async fn a_list_whose_client_hung_up_leaves_its_place_to_the_next() {
     let asking = list();
     let last = asking.at(&bench);
     let release = async {
-        // The places of those who are gone are free while all that they asked for is still held back.
+        // The places of those who are gone are free while all that they asked for is still held
+        // back.
         bench.bank.lists_arrived(5).await;
         bench.bank.release();
     };
@@ -55,7 +60,9 @@ async fn a_list_whose_client_hung_up_leaves_its_place_to_the_next() {
 async fn a_list_whose_stream_was_reset_leaves_its_place_to_the_next() {
     let bench = slow().await;
     let mut http2 = http2_to(bench.address).await;
-    let requests: Vec<_> = (0..4).map(|_| http2.send_request(list().http2_request(bench.address))).collect();
+    let requests: Vec<_> = (0..4)
+        .map(|_| http2.send_request(list().http2_request(bench.address)))
+        .collect();
     bench.bank.lists_arrived(4).await;
     drop(requests);
     let asking = list();
@@ -63,7 +70,11 @@ async fn a_list_whose_stream_was_reset_leaves_its_place_to_the_next() {
         bench.bank.lists_arrived(5).await;
         bench.bank.release();
     };
-    let (reply, ()) = soon("an answer", futures_util::future::join(asking.at(&bench), release)).await;
+    let (reply, ()) = soon(
+        "an answer",
+        futures_util::future::join(asking.at(&bench), release),
+    )
+    .await;
     assert_eq!(reply.status, 200, "{reply:#?}");
 }
 
@@ -75,6 +86,10 @@ async fn a_client_that_waits_for_its_list_gets_it() {
         bench.bank.lists_arrived(1).await;
         bench.bank.release();
     };
-    let (reply, ()) = soon("an answer", futures_util::future::join(asking.at(&bench), release)).await;
+    let (reply, ()) = soon(
+        "an answer",
+        futures_util::future::join(asking.at(&bench), release),
+    )
+    .await;
     assert_eq!(reply.status, 200, "{reply:#?}");
 }

@@ -11,7 +11,9 @@ async fn status_of(bench: &Bench, version: &str, path: &str, hosts: &str) -> Str
     let request = format!("GET {path} HTTP/{version}\r\n{hosts}connection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    soon("an answer", stream.read_to_string(&mut answer)).await.unwrap();
+    soon("an answer", stream.read_to_string(&mut answer))
+        .await
+        .unwrap();
     answer.split(' ').nth(1).unwrap_or_default().to_owned()
 }
 
@@ -20,17 +22,27 @@ async fn http_1_1_request_with_two_hosts_or_none_is_refused() {
     let bench = Bench::start().await;
     for path in ["/openapi.json", "/introspect", "/forward-auth", "/nothing"] {
         for hosts in ["", "host: a\r\nhost: a\r\n", "host: a\r\nHOST: b\r\n"] {
-            assert_eq!(status_of(&bench, "1.1", path, hosts).await, "400", "{path} {hosts}");
+            assert_eq!(
+                status_of(&bench, "1.1", path, hosts).await,
+                "400",
+                "{path} {hosts}"
+            );
         }
     }
-    assert_eq!(status_of(&bench, "1.1", "/openapi.json", "host: a\r\n").await, "200");
+    assert_eq!(
+        status_of(&bench, "1.1", "/openapi.json", "host: a\r\n").await,
+        "200"
+    );
 }
 
 #[tokio::test]
 async fn http_1_0_request_needs_no_host_and_takes_no_two() {
     let bench = Bench::start().await;
     assert_eq!(status_of(&bench, "1.0", "/openapi.json", "").await, "200");
-    assert_eq!(status_of(&bench, "1.0", "/openapi.json", "host: a\r\nhost: b\r\n").await, "400");
+    assert_eq!(
+        status_of(&bench, "1.0", "/openapi.json", "host: a\r\nhost: b\r\n").await,
+        "400"
+    );
 }
 
 #[tokio::test]
@@ -48,7 +60,9 @@ async fn http_2_request_with_two_hosts_or_another_than_its_authority_is_refused(
         for host in hosts {
             request.headers_mut().append("host", host.parse().unwrap());
         }
-        let response = soon("an answer", http2.send_request(request)).await.unwrap();
+        let response = soon("an answer", http2.send_request(request))
+            .await
+            .unwrap();
         assert_eq!(received(response, false).await.status, status, "{hosts:?}");
     }
 }

@@ -6,8 +6,13 @@ use crate::client::{Ask, basic};
 /// A request for each kind of refusal, and its status.
 fn refused(bench: &Bench) -> Vec<(Ask, u16)> {
     bench.bank.fails("b_timeout", Failure::Timeout);
-    bench.bank.fails("b_outage", Failure::outage(Outage::Unreachable(Unreachable::Refused)));
-    bench.bank.fails("b_overload", Failure::outage(Outage::Overloaded));
+    bench.bank.fails(
+        "b_outage",
+        Failure::outage(Outage::Unreachable(Unreachable::Refused)),
+    );
+    bench
+        .bank
+        .fails("b_overload", Failure::outage(Outage::Overloaded));
     bench.bank.fails("b_bad", BadAnswer::NotAnObject);
     let form = |rest: &str| Ask::form(format!("token={ACTIVE}{rest}"));
     vec![
@@ -37,12 +42,25 @@ async fn each_refusal_is_described_in_both_languages() {
     let mut told = Vec::new();
     for (ask, status) in refused(&bench) {
         let english = ask.at(&bench).await;
-        let spanish = ask.clone().header("accept-language", "es-CO,es;q=0.9,en;q=0.5").at(&bench).await;
-        assert_eq!((english.status, spanish.status), (status, status), "{english:#?}");
+        let spanish = ask
+            .clone()
+            .header("accept-language", "es-CO,es;q=0.9,en;q=0.5")
+            .at(&bench)
+            .await;
+        assert_eq!(
+            (english.status, spanish.status),
+            (status, status),
+            "{english:#?}"
+        );
         assert_eq!(english.header("content-language"), Some("en"));
         assert_eq!(spanish.header("content-language"), Some("es"));
         for reply in [&english, &spanish] {
-            assert!(reply.header("vary").unwrap().eq_ignore_ascii_case("accept-language"));
+            assert!(
+                reply
+                    .header("vary")
+                    .unwrap()
+                    .eq_ignore_ascii_case("accept-language")
+            );
             assert!(!reply.body.contains(ACTIVE));
         }
         assert_eq!(english.json()["error"], spanish.json()["error"]);
@@ -69,7 +87,14 @@ async fn preferred_language_is_used() {
         ("*", "en"),
         ("es;q=0", "en"),
     ] {
-        let reply = Ask::form("").header("accept-language", accepted).at(&bench).await;
-        assert_eq!(reply.header("content-language"), Some(language), "{accepted}");
+        let reply = Ask::form("")
+            .header("accept-language", accepted)
+            .at(&bench)
+            .await;
+        assert_eq!(
+            reply.header("content-language"),
+            Some(language),
+            "{accepted}"
+        );
     }
 }

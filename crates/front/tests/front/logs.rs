@@ -3,7 +3,9 @@ use std::sync::{Arc, Mutex, Once};
 
 use introspectd_core::{BadAnswer, Failure};
 use introspectd_front::ListenerIdentity;
-use introspectd_server::{Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Workers, run};
+use introspectd_server::{
+    Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Workers, run,
+};
 use tokio::net::UnixStream;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
@@ -15,8 +17,8 @@ use crate::client::{Ask, basic, exchange_on, http2_to, received};
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
 
-/// Listens all the time, and keeps nothing. Where nobody listens, an event's place in the code may be written off as of
-/// no interest by another test's thread, just when this one begins to listen.
+/// Listens all the time, and keeps nothing. Where nobody listens, an event's place in the code may
+/// be written off as of no interest by another test's thread, just when this one begins to listen.
 static LISTENER: Once = Once::new();
 
 impl Log {
@@ -38,8 +40,9 @@ impl Log {
     /// Our own lines, and warnings of anybody: the binary's filter lets no others out.
     fn lines(&self) -> Vec<String> {
         let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let ours =
-            |line: &&str| line.contains(" introspectd") || line.contains("WARN") || line.contains("ERROR");
+        let ours = |line: &&str| {
+            line.contains(" introspectd") || line.contains("WARN") || line.contains("ERROR")
+        };
         text.lines().filter(ours).map(str::to_owned).collect()
     }
 }
@@ -91,32 +94,65 @@ async fn nothing_from_a_request_is_logged() {
         Ask::form(form.clone()).to("POST", &format!("/introspect?{form}")),
         Ask::form("").to("GET", &format!("/{ACTIVE}")),
         Ask::form(form.clone()).to("POST", "/revoke"),
-        Ask::form("token=b_failing-token").to("POST", "/revoke").by("Bearer admin-secret"),
+        Ask::form("token=b_failing-token")
+            .to("POST", "/revoke")
+            .by("Bearer admin-secret"),
         Ask::form(format!("{form}&token_type_hint=token_id&provider=bank"))
             .to("POST", "/revoke")
             .by("Bearer admin-secret"),
         purge.clone(),
-        purge.clone().by("Bearer admin-secret").header("content-type", "text/plain"),
+        purge
+            .clone()
+            .by("Bearer admin-secret")
+            .header("content-type", "text/plain"),
         Ask::form("").to("GET", &format!("/revoke?{form}")),
-        Ask::form("").to("GET", "/v1/providers/secret-of-a-stranger/tokens/secret-of-a-stranger"),
+        Ask::form("").to(
+            "GET",
+            "/v1/providers/secret-of-a-stranger/tokens/secret-of-a-stranger",
+        ),
         proxied.clone(),
-        proxied.clone().header("x-introspectd-caller", "Bearer secret-of-a-stranger"),
-        proxied.clone().header("authorization", "Bearer b_failing-token"),
-        proxied.clone().header("authorization", "Bearer b_bad-token of-a-stranger"),
-        proxied.header("x-introspectd-caller", &credentials).to("GET", "/forward-auth/secret-of-a-stranger"),
+        proxied
+            .clone()
+            .header("x-introspectd-caller", "Bearer secret-of-a-stranger"),
+        proxied
+            .clone()
+            .header("authorization", "Bearer b_failing-token"),
+        proxied
+            .clone()
+            .header("authorization", "Bearer b_bad-token of-a-stranger"),
+        proxied
+            .header("x-introspectd-caller", &credentials)
+            .to("GET", "/forward-auth/secret-of-a-stranger"),
     ];
     for ask in &asks {
         ask.at(&bench).await;
         let mut http2 = http2_to(bench.address).await;
-        received(http2.send_request(ask.http2_request(bench.address)).await.unwrap(), false).await;
+        received(
+            http2
+                .send_request(ask.http2_request(bench.address))
+                .await
+                .unwrap(),
+            false,
+        )
+        .await;
     }
     let lines = log.lines();
     assert!(
-        lines.iter().filter(|line| line.contains("refused a request")).count() >= asks.len(),
+        lines
+            .iter()
+            .filter(|line| line.contains("refused a request"))
+            .count()
+            >= asks.len(),
         "{lines:#?}"
     );
     let encoded = credentials.strip_prefix("Basic ").unwrap();
-    let secrets = [ACTIVE, "b_failing-token", "b_bad-token", "of-a-stranger", "operator-secret"];
+    let secrets = [
+        ACTIVE,
+        "b_failing-token",
+        "b_bad-token",
+        "of-a-stranger",
+        "operator-secret",
+    ];
     for secret in secrets.into_iter().chain([EDGE_SECRET, encoded]) {
         let told: Vec<_> = lines.iter().filter(|line| line.contains(secret)).collect();
         assert!(told.is_empty(), "{secret}: {told:#?}");
@@ -127,13 +163,19 @@ async fn nothing_from_a_request_is_logged() {
 async fn a_token_in_the_query_is_not_logged() {
     let (log, _guard) = Log::start();
     let bench = Bench::start().await;
-    let reply = Ask::form("").to("GET", &format!("/introspect?token={ACTIVE}")).at(&bench).await;
+    let reply = Ask::form("")
+        .to("GET", &format!("/introspect?token={ACTIVE}"))
+        .at(&bench)
+        .await;
     reply.refuses(405, "method_not_allowed");
     assert_eq!(reply.header("allow"), Some("POST"));
     assert!(!reply.body.contains(ACTIVE));
     let lines = log.lines();
     assert!(!lines.is_empty());
-    assert!(lines.iter().all(|line| !line.contains(ACTIVE)), "{lines:#?}");
+    assert!(
+        lines.iter().all(|line| !line.contains(ACTIVE)),
+        "{lines:#?}"
+    );
     assert_eq!(bench.bank.asked().len(), 0);
 }
 
@@ -146,9 +188,18 @@ async fn refused_caller_is_logged_with_origin_and_policy() {
         .header("x-introspectd-caller", "Bearer confined-secret");
     ask.at(&bench).await.refuses(403, "access_denied");
     let lines = log.lines();
-    let told = |text: &str| lines.iter().filter(|line| line.contains("INFO") && line.contains(text)).count();
+    let told = |text: &str| {
+        lines
+            .iter()
+            .filter(|line| line.contains("INFO") && line.contains(text))
+            .count()
+    };
     assert_eq!(told("origin=127.0.0.1:"), 1, "{lines:#?}");
-    assert_eq!(told("caller=\"confined\" policy=\"default\" error=\"access_denied\""), 1, "{lines:#?}");
+    assert_eq!(
+        told("caller=\"confined\" policy=\"default\" error=\"access_denied\""),
+        1,
+        "{lines:#?}"
+    );
 }
 
 #[tokio::test]
@@ -157,7 +208,9 @@ async fn process_on_a_unix_socket_is_logged_with_its_credentials() {
     let bench = Bench::start().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("api.sock");
-    let listener = Listener::bind(&ListenAddress::Unix(path.clone()), SocketAccess::default()).await.unwrap();
+    let listener = Listener::bind(&ListenAddress::Unix(path.clone()), SocketAccess::default())
+        .await
+        .unwrap();
     let (_end, stop) = Stop::new();
     let api = Arc::clone(&bench.api);
     let open = move |arrival: &Arrival| {
@@ -167,7 +220,18 @@ async fn process_on_a_unix_socket_is_logged_with_its_credentials() {
     tokio::spawn(run(listener, Connections::new(Workers::here()), open, stop));
     let stream = UnixStream::connect(path).await.unwrap();
     let itself = stream.peer_cred().unwrap();
-    exchange_on(stream, Ask::token(ACTIVE).by("Bearer wrong").request()).await.refuses(401, "invalid_client");
-    let origin = format!("origin=uid={} gid={} pid={}", itself.uid(), itself.gid(), std::process::id());
-    assert!(log.lines().iter().any(|line| line.contains(&origin)), "{origin}: {:#?}", log.lines());
+    exchange_on(stream, Ask::token(ACTIVE).by("Bearer wrong").request())
+        .await
+        .refuses(401, "invalid_client");
+    let origin = format!(
+        "origin=uid={} gid={} pid={}",
+        itself.uid(),
+        itself.gid(),
+        std::process::id()
+    );
+    assert!(
+        log.lines().iter().any(|line| line.contains(&origin)),
+        "{origin}: {:#?}",
+        log.lines()
+    );
 }

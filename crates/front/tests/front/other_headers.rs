@@ -10,7 +10,10 @@ const HEADERS: [(&str, &str); 20] = [
     ("x-forwarded-uri", "/introspect?token=b_active-token"),
     ("x-forwarded-method", "POST"),
     ("x-forwarded-user", "operator"),
-    ("x-forwarded-client-cert", "By=spiffe://x;URI=spiffe://operator"),
+    (
+        "x-forwarded-client-cert",
+        "By=spiffe://x;URI=spiffe://operator",
+    ),
     ("x-original-url", "/introspect"),
     ("x-original-uri", "/introspect"),
     ("x-original-method", "POST"),
@@ -21,13 +24,18 @@ const HEADERS: [(&str, &str); 20] = [
     ("x-auth-subject", "operator"),
     ("x-token", ACTIVE),
     ("proxy-authorization", "Bearer operator-secret"),
-    ("cookie", "authorization=Bearer operator-secret; token=b_active-token"),
+    (
+        "cookie",
+        "authorization=Bearer operator-secret; token=b_active-token",
+    ),
     ("forwarded", "for=127.0.0.1;host=localhost;proto=https"),
     ("cache-control", "no-cache"),
 ];
 
 fn with_all(ask: Ask) -> Ask {
-    HEADERS.iter().fold(ask, |ask, (name, value)| ask.header(name, value))
+    HEADERS
+        .iter()
+        .fold(ask, |ask, (name, value)| ask.header(name, value))
 }
 
 #[tokio::test]
@@ -65,7 +73,14 @@ async fn no_header_changes_an_answer() {
 async fn no_host_changes_an_answer() {
     let bench = Bench::start().await;
     for host in ["evil.example", "localhost:1", ""] {
-        assert!(Ask::token(ACTIVE).header("host", host).at(&bench).await.is_active(), "{host}");
+        assert!(
+            Ask::token(ACTIVE)
+                .header("host", host)
+                .at(&bench)
+                .await
+                .is_active(),
+            "{host}"
+        );
     }
     let absolute = Ask::token(ACTIVE).to("POST", "http://evil.example/introspect");
     assert!(absolute.at(&bench).await.is_active());
@@ -76,7 +91,13 @@ async fn parameters_in_the_query_are_not_read() {
     let bench = Bench::start().await;
     bench.plain.knows(ACTIVE, good());
     let query = format!("/introspect?token={ACTIVE}&provider=plain&token_type_hint=token_id");
-    assert!(!Ask::token(UNKNOWN).to("POST", &query).at(&bench).await.is_active());
+    assert!(
+        !Ask::token(UNKNOWN)
+            .to("POST", &query)
+            .at(&bench)
+            .await
+            .is_active()
+    );
     assert!(
         Ask::token(ACTIVE)
             .to("POST", "/introspect?provider=nobody&token=x&token=y")
@@ -84,12 +105,18 @@ async fn parameters_in_the_query_are_not_read() {
             .await
             .is_active()
     );
-    Ask::form("").to("POST", &query).at(&bench).await.refuses(400, "invalid_request");
+    Ask::form("")
+        .to("POST", &query)
+        .at(&bench)
+        .await
+        .refuses(400, "invalid_request");
     assert_eq!(bench.bank.asked(), [UNKNOWN, ACTIVE]);
     assert_eq!(bench.plain.asked().len(), 0);
     let credentials =
         "/introspect?access_token=operator-secret&client_id=operator&client_secret=operator-secret";
-    let nobody = Ask::token(ACTIVE).without("authorization").to("POST", credentials);
+    let nobody = Ask::token(ACTIVE)
+        .without("authorization")
+        .to("POST", credentials);
     nobody.at(&bench).await.refuses(401, "invalid_client");
 }
 
@@ -99,5 +126,9 @@ async fn credentials_in_the_body_are_not_read() {
     let form = format!(
         "token={ACTIVE}&client_id=operator&client_secret=operator-secret&access_token=operator-secret"
     );
-    Ask::form(form).without("authorization").at(&bench).await.refuses(401, "invalid_client");
+    Ask::form(form)
+        .without("authorization")
+        .at(&bench)
+        .await
+        .refuses(401, "invalid_client");
 }

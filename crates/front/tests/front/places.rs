@@ -10,7 +10,11 @@ use crate::bench::{ACTIVE, Bench, soon};
 use crate::client::Ask;
 
 async fn limited(connections: usize) -> Bench {
-    Bench::start_on(|settings| Connections { places: Places::new(connections), ..settings }).await
+    Bench::start_on(|settings| Connections {
+        places: Places::new(connections),
+        ..settings
+    })
+    .await
 }
 
 /// A kept connection on which a caller has authenticated.
@@ -18,20 +22,25 @@ struct Known(BufReader<TcpStream>);
 
 impl Known {
     async fn connect(bench: &Bench) -> Self {
-        let mut known = Self(BufReader::new(TcpStream::connect(bench.address).await.unwrap()));
+        let mut known = Self(BufReader::new(
+            TcpStream::connect(bench.address).await.unwrap(),
+        ));
         assert!(known.is_answered().await);
         known
     }
 
     async fn is_answered(&mut self) -> bool {
-        let request =
-            b"GET /v1/providers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer operator-secret\r\n\r\n";
+        let request = b"GET /v1/providers HTTP/1.1\r\nhost: x\r\nauthorization: Bearer \
+                operator-secret\r\n\r\n";
         let Self(stream) = self;
         if stream.write_all(request).await.is_err() {
             return false;
         }
         let (mut line, mut length) = (String::new(), 0);
-        while soon("a line", stream.read_line(&mut line)).await.is_ok_and(|read| read > 2) {
+        while soon("a line", stream.read_line(&mut line))
+            .await
+            .is_ok_and(|read| read > 2)
+        {
             if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length: ") {
                 length = value.trim().parse().unwrap();
             }
@@ -49,10 +58,18 @@ async fn flood_of_idle_connections_keeps_no_caller_out() {
     for _ in 0..50 {
         flood.push(TcpStream::connect(bench.address).await.unwrap());
     }
-    assert!(soon("an answer", Ask::token(ACTIVE).at(&bench)).await.is_active());
+    assert!(
+        soon("an answer", Ask::token(ACTIVE).at(&bench))
+            .await
+            .is_active()
+    );
     assert!(known.is_answered().await, "it keeps its place");
     let oldest = &mut flood[0];
-    assert_eq!(soon("its end", oldest.read(&mut [0])).await.unwrap_or(0), 0, "the oldest made room");
+    assert_eq!(
+        soon("its end", oldest.read(&mut [0])).await.unwrap_or(0),
+        0,
+        "the oldest made room"
+    );
 }
 
 #[tokio::test]
@@ -69,7 +86,11 @@ async fn half_a_head_and_a_refused_secret_are_idle_strangers_too() {
         stream.write_all(sent).await.unwrap();
         flood.push(stream);
     }
-    assert!(soon("an answer", Ask::token(ACTIVE).at(&bench)).await.is_active());
+    assert!(
+        soon("an answer", Ask::token(ACTIVE).at(&bench))
+            .await
+            .is_active()
+    );
 }
 
 #[tokio::test]
@@ -77,7 +98,10 @@ async fn further_connection_waits_until_an_authenticated_one_leaves() {
     let bench = limited(2).await;
     let (first, mut second) = (Known::connect(&bench).await, Known::connect(&bench).await);
     let mut waiting = TcpStream::connect(bench.address).await.unwrap();
-    waiting.write_all(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    waiting
+        .write_all(b"GET /openapi.json HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
     let early = tokio::time::timeout(Duration::from_millis(300), waiting.read_u8()).await;
     assert!(early.is_err(), "there is no place for it");
     assert!(second.is_answered().await);

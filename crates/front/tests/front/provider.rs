@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use introspectd_core::{
-    Batch, Bound, Expiry, Failure, Health, HealthRecord, Introspection, Issuance, Issued, Listing, Lists,
-    Order, Position, Provider, Records, Revocation, RevocationById, Status, Token, TokenId, TokenValue,
+    Batch, Bound, Expiry, Failure, Health, HealthRecord, Introspection, Issuance, Issued, Listing,
+    Lists, Order, Position, Provider, Records, Revocation, RevocationById, Status, Token, TokenId,
+    TokenValue,
 };
 use tokio::sync::watch;
 
@@ -68,7 +69,12 @@ impl Fake {
     /// Waits until so many questions have arrived in all.
     pub(crate) async fn arrived(&self, questions: usize) {
         let mut asked = self.asked.subscribe();
-        soon("questions", asked.wait_for(|asked| asked.len() >= questions)).await.unwrap();
+        soon(
+            "questions",
+            asked.wait_for(|asked| asked.len() >= questions),
+        )
+        .await
+        .unwrap();
     }
 
     /// Lists what it was asked about, ids after `id `.
@@ -94,7 +100,9 @@ impl Fake {
     /// Waits until so many lists were asked for in all.
     pub(crate) async fn lists_arrived(&self, lists: usize) {
         let mut listed = self.listed.subscribe();
-        soon("lists", listed.wait_for(|listed| listed.len() >= lists)).await.unwrap();
+        soon("lists", listed.wait_for(|listed| listed.len() >= lists))
+            .await
+            .unwrap();
     }
 
     /// Fails where its script does; else the text is inactive from now on.
@@ -148,7 +156,8 @@ impl Provider for Fake {
 #[async_trait]
 impl Records for Fake {
     async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
-        self.answer(id.as_str(), format!("id {}", id.as_str())).await
+        self.answer(id.as_str(), format!("id {}", id.as_str()))
+            .await
     }
 
     fn is_id(&self, id: &TokenId) -> bool {
@@ -178,7 +187,8 @@ impl RevocationById for Fake {
 impl Lists for Fake {
     /// Two at once.
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
-        self.listed.send_modify(|listed| listed.push(listing.clone()));
+        self.listed
+            .send_modify(|listed| listed.push(listing.clone()));
         self.held.subscribe().wait_for(|held| !held).await.unwrap();
         if let Some(Some(failure)) = self.list_failures.lock().unwrap().pop_front() {
             return Err(failure);
@@ -193,12 +203,19 @@ impl Lists for Fake {
             records.reverse();
         }
         let (all, handle) = (records.len(), HANDLE.to_owned());
-        let after =
-            |place: usize| Position::After { millis: i64::try_from(place).unwrap(), handle: handle.clone() };
+        let after = |place: usize| Position::After {
+            millis: i64::try_from(place).unwrap(),
+            handle: handle.clone(),
+        };
         let batch = records.into_iter().enumerate().skip(begin).take(2);
-        let records: Vec<_> = batch.map(|(place, token)| (token, after(place + 1))).collect();
+        let records: Vec<_> = batch
+            .map(|(place, token)| (token, after(place + 1)))
+            .collect();
         let end = begin + records.len();
-        Ok(Batch { records, next: (end < all).then(|| after(end)) })
+        Ok(Batch {
+            records,
+            next: (end < all).then(|| after(end)),
+        })
     }
 }
 
@@ -210,7 +227,10 @@ impl Issuance for Fake {
 
     /// Binds to a record of the script; the token is good afterwards.
     async fn bind(&self, token: &TokenValue, id: &TokenId, _: bool) -> Result<Bound, Failure> {
-        match self.answer(id.as_str(), format!("bind {}", id.as_str())).await? {
+        match self
+            .answer(id.as_str(), format!("bind {}", id.as_str()))
+            .await?
+        {
             Introspection::Inactive => Ok(Bound::NoSuchToken),
             Introspection::Token(record) => {
                 self.knows(token.expose(), *record);
@@ -223,7 +243,12 @@ impl Issuance for Fake {
     async fn issue(&self, request: Bytes) -> Result<Issued, Failure> {
         let text = String::from_utf8(request.to_vec()).unwrap();
         self.answer(&text, format!("issue {text}")).await?;
-        Ok(Issued { status: 200, content_type: Some("application/json".into()), body: request, token: None })
+        Ok(Issued {
+            status: 200,
+            content_type: Some("application/json".into()),
+            body: request,
+            token: None,
+        })
     }
 }
 

@@ -17,13 +17,29 @@ async fn an_inactive_token_is_one_answer_byte_for_byte() {
     let bench = Bench::start().await;
     let revoked = Token::new(Status::Revoked, Expiry::Never);
     let expired = Token::new(Status::Good, Expiry::At(at(0)));
-    let to_come = Token { nbf: Some(at(1)), ..good() };
+    let to_come = Token {
+        nbf: Some(at(1)),
+        ..good()
+    };
     bench.bank.knows("b_revoked", revoked);
     bench.bank.knows("b_expired", expired);
     bench.bank.knows("b_to-come", to_come);
-    for token in [UNKNOWN, "b_revoked", "b_expired", "b_to-come", "of-no-provider", ".", "%00", "%0d%0a"] {
+    for token in [
+        UNKNOWN,
+        "b_revoked",
+        "b_expired",
+        "b_to-come",
+        "of-no-provider",
+        ".",
+        "%00",
+        "%0d%0a",
+    ] {
         let reply = Ask::token(token).at(&bench).await;
-        assert_eq!((reply.status, reply.body.as_str()), (200, "{\"active\":false}"), "{token}");
+        assert_eq!(
+            (reply.status, reply.body.as_str()),
+            (200, "{\"active\":false}"),
+            "{token}"
+        );
         assert_eq!(reply.header("content-length"), Some("16"));
     }
 }
@@ -45,20 +61,33 @@ async fn active_token_is_answered_with_the_names_of_the_standard() {
     assert_eq!(
         Ask::token("b_full").at(&bench).await.json(),
         json!({
-            "active": true, "scope": "b a", "client_id": "c", "username": "u", "token_type": "Bearer",
+            "active": true, "scope": "b \
+                a", "client_id": "c", "username": "u", "token_type": "Bearer",
             "exp": START + 60, "iat": START - 60, "nbf": START - 50, "sub": "s", "aud": "x", "iss": "i",
             "jti": "j", "provider": "bank", "roles": ["r"], "grant_type": "password", "details": {"app": "a"},
         })
     );
     let bare = Ask::token(ACTIVE).at(&bench).await;
-    assert_eq!(bare.json(), json!({"active": true, "provider": "bank"}), "what is unknown is absent");
+    assert_eq!(
+        bare.json(),
+        json!({"active": true, "provider": "bank"}),
+        "what is unknown is absent"
+    );
 }
 
 #[tokio::test]
 async fn cached_fact_is_judged_at_each_request() {
     let bench = Bench::start().await;
-    bench.bank.knows("b_short", Token::new(Status::Good, Expiry::At(at(10))));
-    bench.bank.knows("b_soon", Token { nbf: Some(at(5)), ..good() });
+    bench
+        .bank
+        .knows("b_short", Token::new(Status::Good, Expiry::At(at(10))));
+    bench.bank.knows(
+        "b_soon",
+        Token {
+            nbf: Some(at(5)),
+            ..good()
+        },
+    );
     let see = async |token: &str| {
         let reply = Ask::token(token).at(&bench).await;
         (reply.is_active(), reply.cache().to_owned())
@@ -75,11 +104,17 @@ async fn cached_fact_is_judged_at_each_request() {
 #[tokio::test]
 async fn reply_says_how_the_cache_served() {
     let bench = Bench::start().await;
-    for (token, first, second) in
-        [(ACTIVE, "miss", "hit"), (UNKNOWN, "miss", "hit"), ("none", "miss", "miss")]
-    {
+    for (token, first, second) in [
+        (ACTIVE, "miss", "hit"),
+        (UNKNOWN, "miss", "hit"),
+        ("none", "miss", "miss"),
+    ] {
         for expected in [first, second] {
-            assert_eq!(Ask::token(token).at(&bench).await.cache(), expected, "{token}");
+            assert_eq!(
+                Ask::token(token).at(&bench).await.cache(),
+                expected,
+                "{token}"
+            );
         }
     }
     bench.bank.hold();
@@ -101,11 +136,17 @@ async fn a_provider_parameter_narrows_and_never_widens() {
     bench.loose.knows("free", good());
     let see = async |form: &str| Ask::form(form.to_owned()).at(&bench).await.is_active();
     assert!(see(&format!("token={ACTIVE}&provider=bank")).await);
-    assert!(!see(&format!("token={ACTIVE}&provider=plain")).await, "routing would not send it there");
+    assert!(
+        !see(&format!("token={ACTIVE}&provider=plain")).await,
+        "routing would not send it there"
+    );
     assert_eq!(bench.plain.asked().len(), 0);
     assert!(!see("token=free").await);
     assert_eq!(bench.loose.asked().len(), 0);
-    assert!(see("token=free&provider=loose").await, "without a match it is meant by its name");
+    assert!(
+        see("token=free&provider=loose").await,
+        "without a match it is meant by its name"
+    );
 }
 
 #[tokio::test]
@@ -121,5 +162,9 @@ async fn only_one_hint_means_something() {
     assert!(ask.at(&bench).await.is_active());
     assert_eq!(bench.loose.asked(), ["id the-id"]);
     Ask::form("token=the-id&provider=loose").at(&bench).await;
-    assert_eq!(bench.loose.asked().len(), 2, "a fact about an id is none about a token");
+    assert_eq!(
+        bench.loose.asked().len(),
+        2,
+        "a fact about an id is none about a token"
+    );
 }

@@ -30,7 +30,12 @@ async fn drain_answers_requests_in_flight_and_accepts_no_others() {
 
     bench.stop.send(true).unwrap();
     until_refused(&bench).await;
-    assert_eq!(soon("the end of a connection at rest", idle.read(&mut [0])).await.unwrap(), 0);
+    assert_eq!(
+        soon("the end of a connection at rest", idle.read(&mut [0]))
+            .await
+            .unwrap(),
+        0
+    );
     assert!(!bench.served.is_finished());
 
     bench.bank.release();
@@ -38,7 +43,10 @@ async fn drain_answers_requests_in_flight_and_accepts_no_others() {
     let answered = soon("an answer", http2).await.unwrap().unwrap();
     assert!(!received(answered, false).await.is_active());
     drop(sender);
-    assert!(soon("the end", bench.served).await.unwrap(), "all of them ended");
+    assert!(
+        soon("the end", bench.served).await.unwrap(),
+        "all of them ended"
+    );
 }
 
 #[tokio::test]
@@ -46,15 +54,31 @@ async fn idle_connections_are_closed_at_shutdown() {
     let bench = Bench::start().await;
     let mut http2 = http2_to(bench.address).await;
     let request = Ask::token(ACTIVE).http2_request(bench.address);
-    assert!(received(http2.send_request(request).await.unwrap(), false).await.is_active());
+    assert!(
+        received(http2.send_request(request).await.unwrap(), false)
+            .await
+            .is_active()
+    );
     let mut http1 = TcpStream::connect(bench.address).await.unwrap();
-    http1.write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    http1
+        .write_all(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
     soon("an answer", http1.read_u8()).await.unwrap();
 
     bench.stop.send(true).unwrap();
     assert!(soon("the end", bench.served).await.unwrap());
-    soon("the end of the connection", http1.read_to_end(&mut Vec::new())).await.unwrap();
-    assert!(soon("the end of the connection", http2.ready()).await.is_err());
+    soon(
+        "the end of the connection",
+        http1.read_to_end(&mut Vec::new()),
+    )
+    .await
+    .unwrap();
+    assert!(
+        soon("the end of the connection", http2.ready())
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -66,7 +90,10 @@ async fn drain_has_a_deadline() {
     bench.bank.arrived(1).await;
     let since = Instant::now();
     bench.stop.send(true).unwrap();
-    assert!(!soon("the end", bench.served).await.unwrap(), "one of them did not end");
+    assert!(
+        !soon("the end", bench.served).await.unwrap(),
+        "one of them did not end"
+    );
     assert!(since.elapsed() >= Duration::from_millis(200));
     asked.abort();
 }

@@ -4,7 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use introspectd_server::{ClientAuth, Connections, Protocols, Tls, TlsFiles};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair,
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
@@ -46,7 +48,11 @@ impl Authority {
         let mut params = CertificateParams::new(names).unwrap();
         params.distinguished_name = subject;
         let certificate = params.signed_by(&key, &self.0).unwrap();
-        Identity { certificate: certificate.der().clone(), pem: certificate.pem(), key }
+        Identity {
+            certificate: certificate.der().clone(),
+            pem: certificate.pem(),
+            key,
+        }
     }
 }
 
@@ -58,7 +64,10 @@ pub(crate) struct Folder {
 
 impl Folder {
     fn new(server: &Identity) -> Self {
-        let folder = Self { folder: tempfile::tempdir().unwrap(), client_auth: ClientAuth::Required };
+        let folder = Self {
+            folder: tempfile::tempdir().unwrap(),
+            client_auth: ClientAuth::Required,
+        };
         folder.install(server);
         folder
     }
@@ -115,9 +124,13 @@ impl Client {
             .with_root_certificates(roots);
         let mut config = match identity {
             None => builder.with_no_client_auth(),
-            Some(Identity { certificate, key, .. }) => {
+            Some(Identity {
+                certificate, key, ..
+            }) => {
                 let key = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(key.serialize_der()));
-                builder.with_client_auth_cert(vec![certificate.clone()], key).unwrap()
+                builder
+                    .with_client_auth_cert(vec![certificate.clone()], key)
+                    .unwrap()
             }
         };
         config.alpn_protocols = alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
@@ -127,18 +140,26 @@ impl Client {
     async fn connect(&self, bench: &Bench) -> std::io::Result<TlsStream<TcpStream>> {
         let stream = TcpStream::connect(bench.address).await.unwrap();
         let connector = TlsConnector::from(Arc::new(self.config.clone()));
-        soon("a handshake", connector.connect(ServerName::try_from(HOST).unwrap(), stream)).await
+        soon(
+            "a handshake",
+            connector.connect(ServerName::try_from(HOST).unwrap(), stream),
+        )
+        .await
     }
 
-    /// Returns true if the server lets it speak. With TLS 1.3 a client learns only from the first answer that its certificate
-    /// is refused.
+    /// Returns true if the server lets it speak. With TLS 1.3 a client learns only from the first
+    /// answer that its certificate is refused.
     async fn is_let_in(&self, bench: &Bench) -> bool {
-        let Ok(mut stream) = self.connect(bench).await else { return false };
+        let Ok(mut stream) = self.connect(bench).await else {
+            return false;
+        };
         let request = b"GET /none HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         let mut answer = Vec::new();
         let spoken = stream.write_all(request).await.is_ok();
         spoken
-            && soon("an end", stream.read_to_end(&mut answer)).await.is_ok()
+            && soon("an end", stream.read_to_end(&mut answer))
+                .await
+                .is_ok()
             && answer.starts_with(b"HTTP/1.1 404")
     }
 
@@ -161,17 +182,35 @@ async fn http_1_and_2_are_spoken_as_alpn_agrees() {
     let plain = Client::new(&authority, None, &[]);
     assert!(plain.ask(&bench, &Ask::token(ACTIVE)).await.is_active());
 
-    let one = Client::new(&authority, None, &["http/1.1"]).connect(&bench).await.unwrap();
+    let one = Client::new(&authority, None, &["http/1.1"])
+        .connect(&bench)
+        .await
+        .unwrap();
     assert_eq!(one.get_ref().1.alpn_protocol(), Some(&b"http/1.1"[..]));
-    assert!(exchange_on(one, Ask::token(ACTIVE).request()).await.is_active());
+    assert!(
+        exchange_on(one, Ask::token(ACTIVE).request())
+            .await
+            .is_active()
+    );
 
-    let two = Client::new(&authority, None, &["h2", "http/1.1"]).connect(&bench).await.unwrap();
+    let two = Client::new(&authority, None, &["h2", "http/1.1"])
+        .connect(&bench)
+        .await
+        .unwrap();
     assert_eq!(two.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
     let mut sender = http2_on(two).await;
-    let response = sender.send_request(Ask::token(ACTIVE).http2_request(bench.address)).await.unwrap();
+    let response = sender
+        .send_request(Ask::token(ACTIVE).http2_request(bench.address))
+        .await
+        .unwrap();
     assert!(received(response, false).await.is_active());
 
-    assert!(Client::new(&authority, None, &["spdy/3"]).connect(&bench).await.is_err());
+    assert!(
+        Client::new(&authority, None, &["spdy/3"])
+            .connect(&bench)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -179,11 +218,26 @@ async fn listener_for_grpc_takes_http_2_only() {
     let authority = Authority::new();
     let folder = Folder::new(&authority.issue(&[HOST]));
     let (certificate, key) = (folder.path("certificate.pem"), folder.path("key.pem"));
-    let files = TlsFiles { certificate, key, client_ca: None, client_auth: ClientAuth::Required };
+    let files = TlsFiles {
+        certificate,
+        key,
+        client_ca: None,
+        client_auth: ClientAuth::Required,
+    };
     let tls = Tls::load(files, Protocols::Grpc).unwrap();
     let bench = Bench::start_tls(tls).await;
-    assert!(Client::new(&authority, None, &["h2"]).connect(&bench).await.is_ok());
-    assert!(Client::new(&authority, None, &["http/1.1"]).connect(&bench).await.is_err());
+    assert!(
+        Client::new(&authority, None, &["h2"])
+            .connect(&bench)
+            .await
+            .is_ok()
+    );
+    assert!(
+        Client::new(&authority, None, &["http/1.1"])
+            .connect(&bench)
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -192,8 +246,9 @@ async fn client_without_a_certificate_of_the_authority_is_refused() {
     let folder = Folder::new(&servers.issue(&[HOST]));
     folder.trust(&clients);
     let bench = Bench::start_tls(folder.tls(true)).await;
-    let is_let_in =
-        async |identity: Option<&Identity>| Client::new(&servers, identity, &[]).is_let_in(&bench).await;
+    let is_let_in = async |identity: Option<&Identity>| {
+        Client::new(&servers, identity, &[]).is_let_in(&bench).await
+    };
     assert!(!is_let_in(None).await);
     assert!(!is_let_in(Some(&others.issue(&["edge.internal"]))).await);
     assert!(is_let_in(Some(&clients.issue(&["edge.internal"]))).await);
@@ -211,7 +266,10 @@ async fn client_without_the_optional_certificate_authenticates_by_header() {
 
     let without = Client::new(&servers, None, &[]);
     assert!(without.ask(&bench, &by_token).await.is_active());
-    without.ask(&bench, &by_nothing).await.refuses(401, "invalid_client");
+    without
+        .ask(&bench, &by_nothing)
+        .await
+        .refuses(401, "invalid_client");
 
     let edge = Client::new(&servers, Some(&clients.issue(&["edge.internal"])), &[]);
     assert!(edge.ask(&bench, &by_nothing).await.is_active());
@@ -219,10 +277,15 @@ async fn client_without_the_optional_certificate_authenticates_by_header() {
     let of_another = Client::new(&servers, Some(&others.issue(&["edge.internal"])), &[]);
     assert!(!of_another.is_let_in(&bench).await);
 
-    let metadata = Ask::form("").to("GET", "/.well-known/oauth-authorization-server").header("host", HOST);
+    let metadata = Ask::form("")
+        .to("GET", "/.well-known/oauth-authorization-server")
+        .header("host", HOST);
     let metadata = without.ask(&bench, &metadata).await.json();
     let methods = &metadata["revocation_endpoint_auth_methods_supported"];
-    assert_eq!(*methods, serde_json::json!(["client_secret_basic", "tls_client_auth"]));
+    assert_eq!(
+        *methods,
+        serde_json::json!(["client_secret_basic", "tls_client_auth"])
+    );
 }
 
 #[tokio::test]
@@ -231,10 +294,20 @@ async fn limit_of_heads_holds_over_tls() {
     let folder = Folder::new(&authority.issue(&[HOST]));
     for limit in LIMITS {
         let tls = Some(Arc::new(folder.tls(false)));
-        let bench = Bench::start_on(|settings| Connections { tls, ..limited(settings, limit) }).await;
+        let bench = Bench::start_on(|settings| Connections {
+            tls,
+            ..limited(settings, limit)
+        })
+        .await;
         let one = Client::new(&authority, None, &["http/1.1"]);
-        limit_holds(limit, async |bytes| http1_head(one.connect(&bench).await.unwrap(), bytes).await).await;
-        let two = Client::new(&authority, None, &["h2"]).connect(&bench).await.unwrap();
+        limit_holds(limit, async |bytes| {
+            http1_head(one.connect(&bench).await.unwrap(), bytes).await
+        })
+        .await;
+        let two = Client::new(&authority, None, &["h2"])
+            .connect(&bench)
+            .await
+            .unwrap();
         let mut two = http2_on(two).await;
         limit_holds(limit, async |bytes| http2_head(&mut two, bytes).await).await;
     }
@@ -248,20 +321,42 @@ async fn a_certificate_names_the_caller_and_wins_over_a_header() {
     let bench = Bench::start_tls(folder.tls(true)).await;
     let by_token = || Ask::token(ACTIVE).without("authorization");
     let by_id = || {
-        Ask::form(format!("token={ACTIVE}&token_type_hint=token_id&provider=bank")).without("authorization")
+        Ask::form(format!(
+            "token={ACTIVE}&token_type_hint=token_id&provider=bank"
+        ))
+        .without("authorization")
     };
 
-    let by_san = Client::new(&servers, Some(&clients.issue(&["other.internal", "edge.internal"])), &[]);
+    let by_san = Client::new(
+        &servers,
+        Some(&clients.issue(&["other.internal", "edge.internal"])),
+        &[],
+    );
     assert!(by_san.ask(&bench, &by_token()).await.is_active());
-    assert!(by_san.ask(&bench, &by_token().by("Bearer wrong")).await.is_active());
-    by_san.ask(&bench, &by_id().by("Bearer operator-secret")).await.refuses(403, "access_denied");
-    let proxied = Ask::form("").to("GET", "/forward-auth/default").without("content-type");
-    let proxied = proxied.by(&format!("Bearer {ACTIVE}")).header("x-introspectd-caller", "Bearer wrong");
+    assert!(
+        by_san
+            .ask(&bench, &by_token().by("Bearer wrong"))
+            .await
+            .is_active()
+    );
+    by_san
+        .ask(&bench, &by_id().by("Bearer operator-secret"))
+        .await
+        .refuses(403, "access_denied");
+    let proxied = Ask::form("")
+        .to("GET", "/forward-auth/default")
+        .without("content-type");
+    let proxied = proxied
+        .by(&format!("Bearer {ACTIVE}"))
+        .header("x-introspectd-caller", "Bearer wrong");
     assert_eq!(by_san.ask(&bench, &proxied).await.status, 200);
 
     let by_subject = Client::new(&servers, Some(&clients.issue_to(&[], acme_edge())), &[]);
     assert!(by_subject.ask(&bench, &by_id()).await.is_active());
-    by_subject.ask(&bench, &by_token()).await.refuses(403, "access_denied");
+    by_subject
+        .ask(&bench, &by_token())
+        .await
+        .refuses(403, "access_denied");
 }
 
 #[tokio::test]
@@ -270,14 +365,26 @@ async fn metadata_names_tls_and_certificate_authentication() {
     let folder = Folder::new(&servers.issue(&[HOST]));
     folder.trust(&clients);
     let edge = clients.issue(&["edge.internal"]);
-    let metadata = Ask::form("").to("GET", "/.well-known/oauth-authorization-server").header("host", HOST);
-    for (client_ca, methods) in
-        [(false, &["client_secret_basic"][..]), (true, &["client_secret_basic", "tls_client_auth"])]
-    {
+    let metadata = Ask::form("")
+        .to("GET", "/.well-known/oauth-authorization-server")
+        .header("host", HOST);
+    for (client_ca, methods) in [
+        (false, &["client_secret_basic"][..]),
+        (true, &["client_secret_basic", "tls_client_auth"]),
+    ] {
         let bench = Bench::start_tls(folder.tls(client_ca)).await;
-        let told = Client::new(&servers, Some(&edge), &[]).ask(&bench, &metadata).await.json();
-        assert_eq!(told["revocation_endpoint"], format!("https://{HOST}/revoke"));
-        assert_eq!(told["revocation_endpoint_auth_methods_supported"], serde_json::json!(methods));
+        let told = Client::new(&servers, Some(&edge), &[])
+            .ask(&bench, &metadata)
+            .await
+            .json();
+        assert_eq!(
+            told["revocation_endpoint"],
+            format!("https://{HOST}/revoke")
+        );
+        assert_eq!(
+            told["revocation_endpoint_auth_methods_supported"],
+            serde_json::json!(methods)
+        );
     }
 }
 
@@ -294,8 +401,16 @@ async fn certificate_of_no_caller_or_two_leaves_it_to_the_header() {
         clients.issue_to(&["edge.internal"], acme_edge()),
     ] {
         let client = Client::new(&servers, Some(&identity), &[]);
-        client.ask(&bench, &ask).await.refuses(401, "invalid_client");
-        assert!(client.ask(&bench, &ask.clone().by("Bearer operator-secret")).await.is_active());
+        client
+            .ask(&bench, &ask)
+            .await
+            .refuses(401, "invalid_client");
+        assert!(
+            client
+                .ask(&bench, &ask.clone().by("Bearer operator-secret"))
+                .await
+                .is_active()
+        );
     }
 }
 
@@ -314,7 +429,11 @@ async fn changed_files_are_used_from_the_next_connection_on() {
     replace(&folder.path("certificate.pem"), &identity.pem);
     assert!(of_new.is_let_in(&bench).await);
     assert!(!of_old.is_let_in(&bench).await);
-    assert!(exchange_on(opened_before, Ask::token(ACTIVE).request()).await.is_active());
+    assert!(
+        exchange_on(opened_before, Ask::token(ACTIVE).request())
+            .await
+            .is_active()
+    );
 
     for broken in ["", "no certificate", &old.0.pem()] {
         replace(&folder.path("certificate.pem"), broken);
@@ -345,11 +464,17 @@ async fn client_without_tls_gets_no_answer() {
     let authority = Authority::new();
     let bench = Bench::start_tls(Folder::new(&authority.issue(&[HOST])).tls(false)).await;
     let mut stream = TcpStream::connect(bench.address).await.unwrap();
-    stream.write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n").await.unwrap();
+    stream
+        .write_all(b"GET /livez HTTP/1.1\r\nhost: x\r\n\r\n")
+        .await
+        .unwrap();
     let mut answer = Vec::new();
     let _ = soon("an end", stream.read_to_end(&mut answer)).await;
     assert!(!answer.starts_with(b"HTTP"), "{answer:?}");
-    assert!(Client::new(&authority, None, &[]).is_let_in(&bench).await, "others are served");
+    assert!(
+        Client::new(&authority, None, &[]).is_let_in(&bench).await,
+        "others are served"
+    );
 }
 
 #[test]
@@ -366,12 +491,30 @@ fn invalid_certificate_is_reported_with_its_key() {
         };
         Tls::load(files, Protocols::Http).map_err(|problem| problem.key)
     };
-    replace(&folder.path("other.pem"), &other.issue(&[HOST]).key.serialize_pem());
+    replace(
+        &folder.path("other.pem"),
+        &other.issue(&[HOST]).key.serialize_pem(),
+    );
     replace(&folder.path("empty.pem"), "");
     assert!(load("certificate.pem", "key.pem", "ca.pem").is_ok());
-    assert_eq!(load("none.pem", "key.pem", "ca.pem").unwrap_err(), "certificate");
-    assert_eq!(load("empty.pem", "key.pem", "ca.pem").unwrap_err(), "certificate");
-    assert_eq!(load("certificate.pem", "empty.pem", "ca.pem").unwrap_err(), "key");
-    assert_eq!(load("certificate.pem", "other.pem", "ca.pem").unwrap_err(), "key");
-    assert_eq!(load("certificate.pem", "key.pem", "empty.pem").unwrap_err(), "client_ca");
+    assert_eq!(
+        load("none.pem", "key.pem", "ca.pem").unwrap_err(),
+        "certificate"
+    );
+    assert_eq!(
+        load("empty.pem", "key.pem", "ca.pem").unwrap_err(),
+        "certificate"
+    );
+    assert_eq!(
+        load("certificate.pem", "empty.pem", "ca.pem").unwrap_err(),
+        "key"
+    );
+    assert_eq!(
+        load("certificate.pem", "other.pem", "ca.pem").unwrap_err(),
+        "key"
+    );
+    assert_eq!(
+        load("certificate.pem", "key.pem", "empty.pem").unwrap_err(),
+        "client_ca"
+    );
 }

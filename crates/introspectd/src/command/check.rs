@@ -25,10 +25,19 @@ impl Check {
     pub(crate) fn run(self) -> Outcome {
         let loaded = Config::load(&self.config, &environment());
         let (_, settings) = loaded.map_err(|problems| Stopped::usage(problems.to_string()))?;
-        let width = settings.iter().map(|it| it.key.len() + it.value.len()).max().unwrap_or_default().min(72);
+        let width = settings
+            .iter()
+            .map(|it| it.key.len() + it.value.len())
+            .max()
+            .unwrap_or_default()
+            .min(72);
         for setting in settings {
             let assignment = format!("{} = {}", setting.key, setting.value);
-            say(&format!("{assignment:width$}  # {}", setting.origin, width = width + 3))?;
+            say(&format!(
+                "{assignment:width$}  # {}",
+                setting.origin,
+                width = width + 3
+            ))?;
         }
         Ok(Exit::Fine)
     }

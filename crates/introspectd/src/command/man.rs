@@ -50,7 +50,9 @@ fn write_all(program: &Command, folder: &Path) -> io::Result<()> {
 /// of examples.
 fn page(command: &Command) -> io::Result<Vec<u8>> {
     let source = concat!("introspectd ", env!("CARGO_PKG_VERSION"));
-    let page = Page::new(command.clone()).source(source).manual("introspectd");
+    let page = Page::new(command.clone())
+        .source(source)
+        .manual("introspectd");
     let mut text = Vec::new();
     page.render_title(&mut text)?;
     page.render_name_section(&mut text)?;
@@ -67,10 +69,17 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
 /// Renders the end of `--help` with its line breaks. A line such as `Examples:` begins a section.
 fn examples(command: &Command) -> Roff {
     let mut roff = Roff::new();
-    let Some(text) = command.get_after_help() else { return roff };
+    let Some(text) = command.get_after_help() else {
+        return roff;
+    };
     for line in text.to_string().lines() {
-        match line.strip_suffix(':').filter(|title| !title.starts_with(' ')) {
-            Some(title) => roff.control("SH", [title.to_uppercase().as_str()]).control("nf", []),
+        match line
+            .strip_suffix(':')
+            .filter(|title| !title.starts_with(' '))
+        {
+            Some(title) => roff
+                .control("SH", [title.to_uppercase().as_str()])
+                .control("nf", []),
             None => roff.text([roman(line)]),
         };
     }
@@ -80,6 +89,12 @@ fn examples(command: &Command) -> Roff {
 
 /// Escapes other letters for roff: not every reader of the page assumes UTF-8.
 fn ascii(page: &str) -> String {
-    let named = |c: char| if c.is_ascii() { c.to_string() } else { format!("\\[u{:04X}]", u32::from(c)) };
+    let named = |c: char| {
+        if c.is_ascii() {
+            c.to_string()
+        } else {
+            format!("\\[u{:04X}]", u32::from(c))
+        }
+    };
     page.chars().map(named).collect()
 }

@@ -15,10 +15,19 @@ pub(crate) use introspectd_cli::{
 
 /// Variables from which many HTTP clients take a proxy. Ours connects to providers directly: a
 /// proxy would see tokens, and is often set for the whole machine.
-const PROXIES: [&str; 6] =
-    ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"];
+const PROXIES: [&str; 6] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+];
 
 /// Returns the proxy variables that are set.
 pub(crate) fn proxies(environment: &Environment) -> Vec<&'static str> {
-    PROXIES.into_iter().filter(|name| environment.get(*name).is_some_and(|it| !it.is_empty())).collect()
+    PROXIES
+        .into_iter()
+        .filter(|name| environment.get(*name).is_some_and(|it| !it.is_empty()))
+        .collect()
 }

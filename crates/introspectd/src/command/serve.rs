@@ -41,7 +41,8 @@ impl Serve {
         let environment = environment();
         let loaded = Config::load(&self.config, &environment);
         let (config, _) = loaded.map_err(|problems| Stopped::usage(problems.to_string()))?;
-        let log = Log::start(&config.log_level).map_err(|error| Stopped::unreachable(error.to_string()))?;
+        let log = Log::start(&config.log_level)
+            .map_err(|error| Stopped::unreachable(error.to_string()))?;
         let outcome = Self::serve(config, &environment);
         // The reader of standard error may have stalled; the process ends anyway.
         match outcome {
@@ -51,7 +52,10 @@ impl Serve {
             }
             Err(Stopped { exit, message }) => {
                 log.finish(&complaint(&message));
-                Err(Stopped { exit, message: String::new() })
+                Err(Stopped {
+                    exit,
+                    message: String::new(),
+                })
             }
         }
     }
@@ -60,7 +64,9 @@ impl Serve {
         descriptors::raise();
         warn_of_the_unusual(&config, environment);
         // For listeners and signals; connections are with the workers.
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build();
         let runtime = runtime.map_err(|error| Stopped::unreachable(error.to_string()))?;
         let served = runtime.block_on(serve(config));
         // To drop it would wait for threads that ask the bindings, past any drain.
@@ -80,15 +86,17 @@ enum Why {
     Audit,
 }
 
-const AUDIT_FAILED: &str =
-    "stopped: the audit log cannot be written and [audit] on_failure is \"exit\"; see the log for the cause";
+const AUDIT_FAILED: &str = "stopped: the audit log cannot be written and [audit] on_failure is \
+    \"exit\"; see the log for the cause";
 
 async fn serve(config: Config) -> io::Result<Why> {
     let workers = config.listen.workers;
     let passed = Activation::take()?;
     // Before anything announces the process: an earlier signal would end it without a drain.
     let signals = Signals::new()?;
-    let bound = App::new(config, Arc::new(SystemClock::default()))?.bind(passed).await?;
+    let bound = App::new(config, Arc::new(SystemClock::default()))?
+        .bind(passed)
+        .await?;
     announce(&bound);
     let (end, stop) = Stop::new();
     let workers = Workers::start(workers)?;
@@ -142,7 +150,10 @@ fn warn_of_the_unusual(config: &Config, environment: &Environment) {
     let proxies = proxies(environment);
     if !proxies.is_empty() {
         let variables = proxies.join(", ");
-        tracing::warn!(variables, "proxy variables ignored; connecting to providers directly");
+        tracing::warn!(
+            variables,
+            "proxy variables ignored; connecting to providers directly"
+        );
     }
     if config.providers.is_empty() {
         tracing::warn!("no providers configured; every token is inactive");
@@ -173,7 +184,8 @@ impl Signals {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
                 // Its default would end the process, and with it every answer.
-                _ = self.hang_up.recv() => tracing::warn!("SIGHUP ignored; restart to apply a new configuration"),
+                _ = self.hang_up.recv() => tracing::warn!("SIGHUP ignored; restart to apply a new \
+                    configuration"),
             }
         }
     }

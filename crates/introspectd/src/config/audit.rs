@@ -33,13 +33,21 @@ pub(super) fn read(root: &mut Section) -> AuditConfig {
         "log" => OnFailure::Log,
         "exit" => OnFailure::Exit,
         _ => {
-            audit.problem("on_failure", "must be \"log\" or \"exit\"", "Write \"log\" or \"exit\".");
+            audit.problem(
+                "on_failure",
+                "must be \"log\" or \"exit\"",
+                "Write \"log\" or \"exit\".",
+            );
             OnFailure::default()
         }
     };
     let key = audit.secret("key");
     audit.finish();
-    AuditConfig { to, on_failure, key }
+    AuditConfig {
+        to,
+        on_failure,
+        key,
+    }
 }
 
 impl AuditConfig {
@@ -48,18 +56,27 @@ impl AuditConfig {
     /// # Errors
     /// Where lines cannot be written, or the system gives no random bytes.
     pub fn start(self) -> io::Result<(Fingerprints, Option<Audit>)> {
-        let Self { to, on_failure, key } = self;
+        let Self {
+            to,
+            on_failure,
+            key,
+        } = self;
         let fingerprints = match key {
             Some(key) => Fingerprints::keyed(&key),
             None => Fingerprints::random()?,
         };
-        let Some(to) = to else { return Ok((fingerprints, None)) };
+        let Some(to) = to else {
+            return Ok((fingerprints, None));
+        };
         let name = match &to {
             Destination::Stdout => "standard output".to_owned(),
             Destination::File(path) => path.display().to_string(),
         };
         let refused = |error: io::Error| {
-            io::Error::new(error.kind(), format!("cannot write the audit log {name}: {error}"))
+            io::Error::new(
+                error.kind(),
+                format!("cannot write the audit log {name}: {error}"),
+            )
         };
         let audit = Audit::start(to, on_failure).map_err(refused)?;
         Ok((fingerprints, Some(audit)))

@@ -2,7 +2,9 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use introspectd_bindings::{BlockingBindings, BlockingRevocations, MemoryBindings, StoredBindings, Threaded};
+use introspectd_bindings::{
+    BlockingBindings, BlockingRevocations, MemoryBindings, StoredBindings, Threaded,
+};
 use introspectd_core::{Bindings, Revocations, Timestamp};
 use introspectd_settings::Section;
 use secrecy::{ExposeSecret, SecretString};
@@ -67,13 +69,19 @@ pub struct Stores {
 impl Stores {
     fn of<S: BlockingBindings + BlockingRevocations>(store: S) -> Self {
         let store = Arc::new(Threaded::new(store));
-        Self { bindings: Arc::clone(&store) as _, revocations: store }
+        Self {
+            bindings: Arc::clone(&store) as _,
+            revocations: store,
+        }
     }
 }
 
 /// Checks the path without opening the file.
 fn check(bindings: &Section, path: &Path) {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let name_remedy = "Name a file, such as \"/var/lib/introspectd/bindings.redb\".";
     if path.as_os_str().is_empty() || path.file_name().is_none() || path.is_dir() {
         bindings.problem("path", "is not a file path", name_remedy);

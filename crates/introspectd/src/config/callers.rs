@@ -2,7 +2,9 @@ use std::collections::BTreeSet;
 
 use introspectd_core::ProviderName;
 use introspectd_server::Tls;
-use introspectd_service::{Caller, Callers, CertificateName, Permission, Policies, SecretDigest, Selection};
+use introspectd_service::{
+    Caller, Callers, CertificateName, Permission, Policies, SecretDigest, Selection,
+};
 use introspectd_settings::{CallerSecret, Section, resembling};
 use secrecy::ExposeSecret;
 
@@ -15,8 +17,10 @@ pub(super) fn read(
     policies: &Policies,
     listen: &Listen,
 ) -> Callers {
-    let named: BTreeSet<&str> =
-        listen.for_callers().filter_map(|listener| listener.caller.as_deref()).collect();
+    let named: BTreeSet<&str> = listen
+        .for_callers()
+        .filter_map(|listener| listener.caller.as_deref())
+        .collect();
     let asks_for_certificates = listen
         .for_callers()
         .filter_map(|listener| listener.endpoint.tls.as_ref())
@@ -28,19 +32,33 @@ pub(super) fn read(
             let what = format!("is the secret of callers.{}, too", twin.name);
             section.problem("secret", what, "Give each caller a secret of its own.");
         }
-        if let Some(twin) = callers.iter().find(|other| share_certificate(other, &caller)) {
+        if let Some(twin) = callers
+            .iter()
+            .find(|other| share_certificate(other, &caller))
+        {
             let what = format!("is that of callers.{}, too", twin.name);
             section.problem("certificate", what, "Name another of its names.");
         }
-        let has_sign =
-            section.has("secret") || section.has("certificate") || named.contains(caller.name.as_str());
+        let has_sign = section.has("secret")
+            || section.has("certificate")
+            || named.contains(caller.name.as_str());
         if !has_sign {
-            let remedy = "Write secret = { env = \"NAME\" } or certificate = { san = \"…\" }, or name this caller at a listener.";
-            section.problem("secret", "is missing, and nothing else identifies this caller", remedy);
+            let remedy = "Write secret = { env = \"NAME\" } or certificate = { san = \"…\" }, or \
+                name this caller at a listener.";
+            section.problem(
+                "secret",
+                "is missing, and nothing else identifies this caller",
+                remedy,
+            );
         }
         if caller.certificate.is_some() && !asks_for_certificates {
-            let remedy = "Give a listener tls = { certificate = \"…\", key = \"…\", client_ca = \"…\" }.";
-            section.problem("certificate", "is unused: no listener requests certificates", remedy);
+            let remedy =
+                "Give a listener tls = { certificate = \"…\", key = \"…\", client_ca = \"…\" }.";
+            section.problem(
+                "certificate",
+                "is unused: no listener requests certificates",
+                remedy,
+            );
         }
         section.finish();
         callers.push(caller);
@@ -97,7 +115,14 @@ fn read_caller(
     let providers = selection::read_providers(section, "providers", providers);
     let policies = selection::read(section, "policies", "policy", &policies.names());
     let certificate = read_certificate(section);
-    Caller { name, permissions, providers, policies, secret, certificate }
+    Caller {
+        name,
+        permissions,
+        providers,
+        policies,
+        secret,
+        certificate,
+    }
 }
 
 fn read_certificate(section: &mut Section) -> Option<CertificateName> {
@@ -127,7 +152,10 @@ fn read_permissions(section: &mut Section) -> BTreeSet<Permission> {
     };
     let mut permissions = BTreeSet::new();
     for word in words {
-        match Permission::ALL.into_iter().find(|permission| permission.as_str() == word) {
+        match Permission::ALL
+            .into_iter()
+            .find(|permission| permission.as_str() == word)
+        {
             Some(permission) => drop(permissions.insert(permission)),
             None => {
                 let known = Permission::ALL.into_iter().map(Permission::as_str);

@@ -14,8 +14,15 @@ impl Limits {
     pub(super) fn read(root: &mut Section) -> Self {
         let mut section = root.section("limits");
         let connections = section.number("connections", 16_384, 1..=1_000_000);
-        let head = section.size("head", ByteSize::kib(32), ByteSize::kib(8)..=ByteSize::kib(128));
+        let head = section.size(
+            "head",
+            ByteSize::kib(32),
+            ByteSize::kib(8)..=ByteSize::kib(128),
+        );
         section.finish();
-        Self { connections, head: usize::try_from(head).unwrap_or(usize::MAX) }
+        Self {
+            connections,
+            head: usize::try_from(head).unwrap_or(usize::MAX),
+        }
     }
 }

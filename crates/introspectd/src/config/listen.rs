@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use introspectd_front::PublicUrl;
-use introspectd_server::{ClientAuth, ListenAddress, Protocols, SocketAccess, Tls, TlsFiles, TlsProblem};
+use introspectd_server::{
+    ClientAuth, ListenAddress, Protocols, SocketAccess, Tls, TlsFiles, TlsProblem,
+};
 use introspectd_settings::{Entry, Section};
 
 use super::access;
@@ -52,9 +54,11 @@ pub struct Endpoint {
     pub is_beside_ipv4: bool,
 }
 
-const REMEDY: &str = "Write \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/introspectd/api.sock\".";
+const REMEDY: &str =
+    "Write \"127.0.0.1:8080\", \"[::1]:8080\" or \"unix:/run/introspectd/api.sock\".";
 
-const PUBLIC_REMEDY: &str = "Write a URL such as \"https://introspect.example\"; http is for loopback only.";
+const PUBLIC_REMEDY: &str =
+    "Write a URL such as \"https://introspect.example\"; http is for loopback only.";
 
 const HOUR: Duration = Duration::from_secs(3600);
 
@@ -63,11 +67,27 @@ const MAX_WORKERS: u32 = 1024;
 impl Listen {
     pub(super) fn read(root: &mut Section) -> Self {
         let mut section = root.section("listen");
-        let api =
-            read_all(&mut section, "api", Some("127.0.0.1:8080"), Protocols::Http, read_caller_listener);
-        let grpc = read_all(&mut section, "grpc", None, Protocols::Grpc, read_caller_listener);
-        let admin =
-            read_all(&mut section, "admin", Some("127.0.0.1:9090"), Protocols::Http, |_, endpoint| endpoint);
+        let api = read_all(
+            &mut section,
+            "api",
+            Some("127.0.0.1:8080"),
+            Protocols::Http,
+            read_caller_listener,
+        );
+        let grpc = read_all(
+            &mut section,
+            "grpc",
+            None,
+            Protocols::Grpc,
+            read_caller_listener,
+        );
+        let admin = read_all(
+            &mut section,
+            "admin",
+            Some("127.0.0.1:9090"),
+            Protocols::Http,
+            |_, endpoint| endpoint,
+        );
         let public_url = section.parsed("public_url", PUBLIC_REMEDY, PublicUrl::parse);
         let workers = read_workers(&mut section);
         let ages = Duration::from_secs(1)..=Duration::from_secs(30 * 24 * 3600);
@@ -75,7 +95,14 @@ impl Listen {
         if api.is_empty() && grpc.is_empty() {
             section.problem("api", "names no address to listen on", REMEDY);
         }
-        let mut listen = Self { api, grpc, admin, public_url, workers, max_connection_age };
+        let mut listen = Self {
+            api,
+            grpc,
+            admin,
+            public_url,
+            workers,
+            max_connection_age,
+        };
         listen.find_twins(&section);
         listen.separate_families();
         section.finish();
@@ -89,7 +116,9 @@ impl Listen {
 
     /// All there are.
     pub(crate) fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
-        self.for_callers().map(|listener| &listener.endpoint).chain(&self.admin)
+        self.for_callers()
+            .map(|listener| &listener.endpoint)
+            .chain(&self.admin)
     }
 
     /// Keeps an IPv6 wildcard to IPv6 where a listener has an IPv4 address with the same port.
@@ -99,7 +128,11 @@ impl Listen {
             ListenAddress::Tcp(SocketAddr::V6(_)) | ListenAddress::Unix(_) => None,
         };
         let ports: HashSet<u16> = self.endpoints().filter_map(port_of_ipv4).collect();
-        let callers = self.api.iter_mut().chain(&mut self.grpc).map(|listener| &mut listener.endpoint);
+        let callers = self
+            .api
+            .iter_mut()
+            .chain(&mut self.grpc)
+            .map(|listener| &mut listener.endpoint);
         for endpoint in callers.chain(&mut self.admin) {
             if let ListenAddress::Tcp(SocketAddr::V6(address)) = endpoint.address {
                 let is_mapped = address.ip().to_ipv4_mapped().is_some();
@@ -127,7 +160,9 @@ impl Listen {
 /// One for each processor that this process may use, by default.
 fn read_workers(section: &mut Section) -> NonZeroUsize {
     let processors = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let default = u32::try_from(processors).unwrap_or(MAX_WORKERS).min(MAX_WORKERS);
+    let default = u32::try_from(processors)
+        .unwrap_or(MAX_WORKERS)
+        .min(MAX_WORKERS);
     let workers = section.number("workers", default, 1..=MAX_WORKERS);
     NonZeroUsize::new(workers as usize).unwrap_or(NonZeroUsize::MIN)
 }
@@ -143,12 +178,23 @@ fn read_all<T>(
 ) -> Vec<T> {
     let plain = |address| {
         let access = SocketAccess::default();
-        read(None, Endpoint { address, access, tls: None, is_beside_ipv4: false })
+        read(
+            None,
+            Endpoint {
+                address,
+                access,
+                tls: None,
+                is_beside_ipv4: false,
+            },
+        )
     };
     let (has, entries) = (section.has(key), section.entries(key));
     if let Some(default) = default.filter(|_| !has) {
         section.note_default(&format!("{key}[0]"), format!("{default:?}"));
-        return ListenAddress::parse(default).into_iter().map(plain).collect();
+        return ListenAddress::parse(default)
+            .into_iter()
+            .map(plain)
+            .collect();
     }
     let mut listeners = Vec::new();
     for (index, entry) in entries.into_iter().enumerate() {
@@ -184,15 +230,29 @@ fn read_all<T>(
 
 fn read_caller_listener(section: Option<&mut Section>, endpoint: Endpoint) -> CallerListener {
     let Some(section) = section else {
-        return CallerListener { endpoint, key: String::new(), caller: None, takes_caller_header: true };
+        return CallerListener {
+            endpoint,
+            key: String::new(),
+            caller: None,
+            takes_caller_header: true,
+        };
     };
     let caller = section.text("caller");
     let takes_caller_header = section.flag("caller_header", caller.is_none());
     if caller.is_some() && takes_caller_header {
         let remedy = "Leave one of the two out; the listener's caller wins.";
-        section.problem("caller_header", "has no effect where the listener names the caller", remedy);
+        section.problem(
+            "caller_header",
+            "has no effect where the listener names the caller",
+            remedy,
+        );
     }
-    CallerListener { endpoint, key: section.path().to_owned(), caller, takes_caller_header }
+    CallerListener {
+        endpoint,
+        key: section.path().to_owned(),
+        caller,
+        takes_caller_header,
+    }
 }
 
 /// Reads `client_auth`, the demand for certificates of `client_ca`.
@@ -221,17 +281,28 @@ fn read_tls(entry: &mut Section, protocols: Protocols) -> Option<Tls> {
     if !has_tls {
         return None;
     }
-    let certificate =
-        table.required_text("certificate", "Name a PEM file with the server's certificate and its chain.");
+    let certificate = table.required_text(
+        "certificate",
+        "Name a PEM file with the server's certificate and its chain.",
+    );
     let key = table.required_text("key", "Name a PEM file with the certificate's key.");
     let client_ca = table.text("client_ca").map(PathBuf::from);
     let client_auth = read_client_auth(&mut table, client_ca.is_some());
     let loaded = certificate.zip(key).and_then(|(certificate, key)| {
-        let files = TlsFiles { certificate: certificate.into(), key: key.into(), client_ca, client_auth };
+        let files = TlsFiles {
+            certificate: certificate.into(),
+            key: key.into(),
+            client_ca,
+            client_auth,
+        };
         match Tls::load(files, protocols) {
             Ok(tls) => Some(tls),
             Err(TlsProblem { key, what }) => {
-                table.problem(key, what, "Name a PEM file; the key must be that of the certificate.");
+                table.problem(
+                    key,
+                    what,
+                    "Name a PEM file; the key must be that of the certificate.",
+                );
                 None
             }
         }

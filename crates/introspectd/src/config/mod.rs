@@ -136,11 +136,14 @@ mod tests {
 
     fn in_force(file: &str) -> Vec<(String, String)> {
         let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../config"));
-        let environment =
-            ["EDGE_SECRET", "ASG_PASSWORD", "SSO_SECRET"].map(|name| (name.to_owned(), name.to_owned()));
+        let environment = ["EDGE_SECRET", "ASG_PASSWORD", "SSO_SECRET"]
+            .map(|name| (name.to_owned(), name.to_owned()));
         let loaded = Config::load(&folder.join(file), &environment.into());
         let (_, settings) = loaded.unwrap_or_else(|problems| panic!("{problems}"));
-        settings.into_iter().map(|setting| (setting.key, setting.value)).collect()
+        settings
+            .into_iter()
+            .map(|setting| (setting.key, setting.value))
+            .collect()
     }
 
     #[test]
@@ -149,10 +152,17 @@ mod tests {
         let (config, defaults) = Config::load(empty.path(), &Environment::new()).unwrap();
         let reference = in_force("default.toml");
         for Setting { key, value, .. } in defaults {
-            assert!(reference.contains(&(key.clone(), value.clone())), "{key} = {value}");
+            assert!(
+                reference.contains(&(key.clone(), value.clone())),
+                "{key} = {value}"
+            );
         }
-        let addresses: Vec<_> =
-            config.listen.api.iter().map(|listener| listener.endpoint.address.to_string()).collect();
+        let addresses: Vec<_> = config
+            .listen
+            .api
+            .iter()
+            .map(|listener| listener.endpoint.address.to_string())
+            .collect();
         assert!(reference.contains(&("listen.api[0]".to_owned(), format!("{:?}", addresses[0]))));
         let admin = config.listen.admin[0].address.to_string();
         assert!(reference.contains(&("listen.admin[0]".to_owned(), format!("{admin:?}"))));
@@ -161,7 +171,8 @@ mod tests {
     #[test]
     fn the_example_is_valid() {
         assert!(
-            in_force("gateway.toml").contains(&("providers.legacy.timeout".to_owned(), "\"2s\"".to_owned()))
+            in_force("gateway.toml")
+                .contains(&("providers.legacy.timeout".to_owned(), "\"2s\"".to_owned()))
         );
     }
 }

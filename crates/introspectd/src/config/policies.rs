@@ -35,7 +35,13 @@ fn read_policy(section: &mut Section, providers: &[ProviderName]) -> Policy {
     }
     let unavailable = read_unavailable(section);
     let (role, aud) = (role.unwrap_or_default(), aud.unwrap_or_default());
-    Policy::new(Requirements { scope, role, aud, providers, unavailable })
+    Policy::new(Requirements {
+        scope,
+        role,
+        aud,
+        providers,
+        unavailable,
+    })
 }
 
 const NOTHING: &str = "is empty, so no token could meet it";
@@ -47,7 +53,8 @@ fn read_scopes(section: &mut Section) -> Vec<Scope> {
         match Scope::parse(&word) {
             Some(scope) => scopes.push(scope),
             None => {
-                let remedy = "Write each scope as a string of its own: [\"orders.read\", \"orders.write\"].";
+                let remedy =
+                    "Write each scope as a string of its own: [\"orders.read\", \"orders.write\"].";
                 section.item_problem("scope", &word, format!("{word:?} is not a scope"), remedy);
             }
         }
@@ -61,7 +68,11 @@ fn read_unavailable(section: &mut Section) -> Option<Unavailable> {
         403 => Some(Unavailable::Forbidden),
         503 => Some(Unavailable::ServiceUnavailable),
         other => {
-            section.problem("unavailable", format!("cannot be {other}"), "Write 401, 403 or 503.");
+            section.problem(
+                "unavailable",
+                format!("cannot be {other}"),
+                "Write 401, 403 or 503.",
+            );
             None
         }
     }

@@ -43,7 +43,11 @@ impl Vendor {
             "apigee" => apigee::Config::read(section).map(Self::Apigee),
             "rfc7662" => rfc7662::Config::read(section).map(Self::Rfc7662),
             _ => {
-                section.problem("kind", "is not a kind of provider", nearest(kind, KINDS.into_iter()));
+                section.problem(
+                    "kind",
+                    "is not a kind of provider",
+                    nearest(kind, KINDS.into_iter()),
+                );
                 None
             }
         }
@@ -76,7 +80,9 @@ impl Vendor {
         match self {
             Self::Passport(config) => {
                 let (name, bindings) = (name.clone(), Arc::clone(bindings));
-                Arc::new(passport::Passport::new(config, clock, name, bindings, outbound))
+                Arc::new(passport::Passport::new(
+                    config, clock, name, bindings, outbound,
+                ))
             }
             Self::TibcoAsg(config) => Arc::new(tibco_asg::TibcoAsg::new(config, clock, outbound)),
             Self::Apigee(config) => Arc::new(apigee::Apigee::new(config, clock, outbound)),
@@ -98,10 +104,23 @@ impl ProviderConfig {
         bindings: &Arc<dyn Bindings>,
         outbound: &Outbound,
     ) -> ProviderEntry {
-        let Self { name, kind, vendor, matching, issuer } = self;
+        let Self {
+            name,
+            kind,
+            vendor,
+            matching,
+            issuer,
+        } = self;
         let timeout = vendor.timeout();
         let provider = vendor.into_provider(&name, clock, bindings, outbound);
-        ProviderEntry { name, kind, provider, matching, issuer, timeout }
+        ProviderEntry {
+            name,
+            kind,
+            provider,
+            matching,
+            issuer,
+            timeout,
+        }
     }
 }
 
@@ -113,13 +132,18 @@ pub(super) struct Providers {
 }
 
 pub(super) fn read(root: &mut Section) -> Providers {
-    let mut providers = Providers { names: Vec::new(), valid: Vec::new() };
+    let mut providers = Providers {
+        names: Vec::new(),
+        valid: Vec::new(),
+    };
     let mut taken = HashMap::new();
     for (name, section) in root.sections("providers") {
         match ProviderName::parse(&name) {
             Ok(name) => {
                 providers.names.push(name.clone());
-                providers.valid.extend(read_provider(name, section, &mut taken));
+                providers
+                    .valid
+                    .extend(read_provider(name, section, &mut taken));
             }
             Err(error) => section.problem("", error.to_string(), "Rename the provider."),
         }
@@ -139,7 +163,13 @@ fn read_provider(
     // Which other keys belong here is known when the kind is.
     let kind = KINDS.into_iter().find(|known| *known == kind)?;
     section.finish();
-    Some(ProviderConfig { name, kind, vendor: vendor?, matching, issuer })
+    Some(ProviderConfig {
+        name,
+        kind,
+        vendor: vendor?,
+        matching,
+        issuer,
+    })
 }
 
 /// `match = { prefix | regex | jwt_issuer = "…" }`. Two providers with the same one are a mistake:
@@ -162,7 +192,11 @@ fn read_match(
         [(key, text)] => read_one(&table, key, text),
         [] | [..] => {
             let remedy = "Write one of prefix, regex and jwt_issuer.";
-            table.problem("", "needs exactly one of prefix, regex and jwt_issuer", remedy);
+            table.problem(
+                "",
+                "needs exactly one of prefix, regex and jwt_issuer",
+                remedy,
+            );
             None
         }
     };
@@ -170,7 +204,11 @@ fn read_match(
         && let Some(other) = taken.insert((*key, text.clone()), name.clone())
     {
         let what = format!("is that of providers.{other}, too");
-        table.problem(key, what, "Make the two differ, or remove match from one and request it by name.");
+        table.problem(
+            key,
+            what,
+            "Make the two differ, or remove match from one and request it by name.",
+        );
     }
     table.finish();
     matching
@@ -192,7 +230,11 @@ fn read_one(table: &Section, key: &str, text: &str) -> Option<Match> {
             Ok(regex) => Some(Match::Regex(regex)),
             Err(error) => {
                 let error = error.to_string();
-                let reason = error.lines().last().unwrap_or_default().trim_start_matches("error: ");
+                let reason = error
+                    .lines()
+                    .last()
+                    .unwrap_or_default()
+                    .trim_start_matches("error: ");
                 table.problem(
                     key,
                     format!("is not a regular expression: {reason}"),

@@ -6,7 +6,11 @@ use super::nearest;
 
 pub(super) fn read(root: &mut Section, providers: &[ProviderName]) -> Unmatched {
     let mut routing = root.section("routing");
-    let words = || ["reject", "ask-all"].into_iter().chain(providers.iter().map(ProviderName::as_str));
+    let words = || {
+        ["reject", "ask-all"]
+            .into_iter()
+            .chain(providers.iter().map(ProviderName::as_str))
+    };
     let unmatched = match routing.text_or("unmatched", "reject").as_str() {
         "reject" => Some(Unmatched::Reject),
         "ask-all" => Some(Unmatched::AskAll),

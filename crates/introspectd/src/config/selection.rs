@@ -10,12 +10,20 @@ pub(super) fn read_providers(
     key: &str,
     providers: &[ProviderName],
 ) -> Selection<ProviderName> {
-    match read(section, key, "provider", &providers.iter().map(ProviderName::as_str)) {
+    match read(
+        section,
+        key,
+        "provider",
+        &providers.iter().map(ProviderName::as_str),
+    ) {
         Selection::All => Selection::All,
         // Unknown names have been reported.
-        Selection::Only(names) => {
-            Selection::Only(names.iter().filter_map(|name| ProviderName::parse(name).ok()).collect())
-        }
+        Selection::Only(names) => Selection::Only(
+            names
+                .iter()
+                .filter_map(|name| ProviderName::parse(name).ok())
+                .collect(),
+        ),
     }
 }
 
@@ -31,7 +39,10 @@ pub(super) fn read<'a>(
         section.note_default(key, "[\"*\"]");
         return Selection::All;
     };
-    for word in words.iter().filter(|word| *word != "*" && !known.clone().any(|name| name == *word)) {
+    for word in words
+        .iter()
+        .filter(|word| *word != "*" && !known.clone().any(|name| name == *word))
+    {
         section.item_problem(
             key,
             word,

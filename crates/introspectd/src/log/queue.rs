@@ -64,7 +64,9 @@ impl Queue {
     /// System errors.
     pub(super) fn write_to(&self, out: impl Write + Send + 'static) -> io::Result<()> {
         let queue = self.clone();
-        thread::Builder::new().name("log".to_owned()).spawn(move || queue.write_all(out, report))?;
+        thread::Builder::new()
+            .name("log".to_owned())
+            .spawn(move || queue.write_all(out, report))?;
         Ok(())
     }
 
@@ -72,7 +74,10 @@ impl Queue {
     pub(super) fn flush(&self, within: Duration) {
         let state = self.lock();
         let target = state.accepted;
-        let waited = self.0.emptied.wait_timeout_while(state, within, |state| state.finished < target);
+        let waited = self
+            .0
+            .emptied
+            .wait_timeout_while(state, within, |state| state.finished < target);
         drop(waited);
     }
 
@@ -125,10 +130,16 @@ impl Queue {
         let mut state = self.lock();
         while state.waiting.is_empty() {
             state.is_writer_idle = true;
-            state = self.0.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .0
+                .filled
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
         std::mem::swap(batch, &mut state.waiting);
-        std::mem::take(&mut state.waiting_lines).try_into().unwrap_or(u64::MAX)
+        std::mem::take(&mut state.waiting_lines)
+            .try_into()
+            .unwrap_or(u64::MAX)
     }
 
     /// Adds the lines that could not be written. Where all were, returns and resets the number of
@@ -139,7 +150,9 @@ impl Queue {
             return std::mem::take(&mut state.dropped);
         }
         let lines = unwritten.iter().filter(|byte| **byte == b'\n').count();
-        state.dropped = state.dropped.saturating_add(lines.try_into().unwrap_or(u64::MAX));
+        state.dropped = state
+            .dropped
+            .saturating_add(lines.try_into().unwrap_or(u64::MAX));
         state.dropped
     }
 
@@ -164,7 +177,10 @@ impl<'a> MakeWriter<'a> for Queue {
     type Writer = Line<'a>;
 
     fn make_writer(&'a self) -> Line<'a> {
-        Line { queue: self, share: Share::Whole }
+        Line {
+            queue: self,
+            share: Share::Whole,
+        }
     }
 
     fn make_writer_for(&'a self, metadata: &Metadata<'_>) -> Line<'a> {
@@ -194,7 +210,8 @@ const REPORT: &str = "introspectd::log";
 
 /// An error, so that it is seen whatever the level.
 fn report(dropped: u64) {
-    tracing::error!(target: REPORT, dropped, "log lines dropped; standard error was not read in time");
+    tracing::error!(target: REPORT, dropped, "log lines dropped; standard error was not read in \
+        time");
 }
 
 /// Writes as much as `out` takes, and returns the rest.
@@ -243,7 +260,9 @@ mod tests {
         }
         let lost = dropped(&queue);
         assert!(
-            lost > 0 && queue.lock().waiting.len() <= MAX_BYTES && queue.lock().waiting_lines <= MAX_LINES
+            lost > 0
+                && queue.lock().waiting.len() <= MAX_BYTES
+                && queue.lock().waiting_lines <= MAX_LINES
         );
         for _ in 0..count - lost {
             let mut read = String::new();
@@ -311,10 +330,14 @@ mod tests {
 
     #[test]
     fn line_that_was_cut_off_is_counted_and_swallows_none() {
-        let (queue, (send, taken), (report, reports)) = (Queue::default(), mpsc::channel(), mpsc::channel());
+        let (queue, (send, taken), (report, reports)) =
+            (Queue::default(), mpsc::channel(), mpsc::channel());
         queue.push(b"first\nsecond\n");
         let writing = queue.clone();
-        let out = Failing { taken: send, calls: 0 };
+        let out = Failing {
+            taken: send,
+            calls: 0,
+        };
         thread::spawn(move || writing.write_all(out, |dropped| report.send(dropped).unwrap()));
         queue.flush(SOON);
         queue.push(b"third\n");

@@ -18,11 +18,20 @@ use crate::server::{BASE, SERVE, Server};
 /// its own process in the environment.
 fn activated(folder: &Folder, sockets: [OwnedFd; 2]) -> Command {
     let mut command = Command::new("/bin/sh");
-    let script = "exec 3<&0 4>&1 0</dev/null 1>&0; export LISTEN_PID=$$ LISTEN_FDS=2; exec \"$0\" \"$@\"";
-    command.args(["-c", script, env!("CARGO_BIN_EXE_introspectd")]).args(SERVE);
+    let script =
+        "exec 3<&0 4>&1 0</dev/null 1>&0; export LISTEN_PID=$$ LISTEN_FDS=2; exec \"$0\" \"$@\"";
+    command
+        .args(["-c", script, env!("CARGO_BIN_EXE_introspectd")])
+        .args(SERVE);
     let [first, second] = sockets;
-    command.stdin(Stdio::from(first)).stdout(Stdio::from(second)).stderr(Stdio::piped());
-    command.env_clear().current_dir(folder.path("")).kill_on_drop(true);
+    command
+        .stdin(Stdio::from(first))
+        .stdout(Stdio::from(second))
+        .stderr(Stdio::piped());
+    command
+        .env_clear()
+        .current_dir(folder.path(""))
+        .kill_on_drop(true);
     command
 }
 
@@ -39,8 +48,9 @@ fn tcp_socket() -> std::net::TcpListener {
 
 /// Names these two and nothing else.
 fn config(folder: &Folder, api: &str, admin: &str) {
-    let listen =
-        format!("[listen]\napi = [{{ address = {api:?}, caller = \"sidecar\" }}]\nadmin = {admin:?}\n");
+    let listen = format!(
+        "[listen]\napi = [{{ address = {api:?}, caller = \"sidecar\" }}]\nadmin = {admin:?}\n"
+    );
     folder.write("introspectd.toml", listen);
 }
 
@@ -70,7 +80,10 @@ async fn passed_sockets_stand_for_their_addresses_and_outlive_a_restart() {
 
     // Whoever comes before there is a server waits for it.
     let early = connect(&path);
-    let sockets = [api.try_clone().unwrap().into(), admin.try_clone().unwrap().into()];
+    let sockets = [
+        api.try_clone().unwrap().into(),
+        admin.try_clone().unwrap().into(),
+    ];
     let mut command = activated(&folder, sockets);
     let mut server = Server::start_as(folder, &mut command).await;
     drop(command);
@@ -97,7 +110,12 @@ async fn passed_socket_without_a_listener_stops_the_start() {
     config(&folder, &api, &admin.local_addr().unwrap().to_string());
     let command = activated(&folder, [unix_socket(&path).into(), admin.into()]);
     let ended = failed(command).await.with(2);
-    assert!(ended.stderr.contains(&format!("unix:{}, which no listener uses", path.display())), "{ended:#?}");
+    assert!(
+        ended
+            .stderr
+            .contains(&format!("unix:{}, which no listener uses", path.display())),
+        "{ended:#?}"
+    );
     assert!(ended.stderr.contains("ListenStream="), "{ended:#?}");
     assert!(!folder.path("api.sock").exists(), "and nothing is bound");
     assert!(path.exists());
@@ -110,8 +128,14 @@ async fn passed_socket_with_a_wider_mode_stops_the_start() {
     let path = folder.path("api.sock");
     let (api, admin) = (unix_socket(&path), tcp_socket());
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
-    config(&folder, &format!("unix:{}", path.display()), &admin.local_addr().unwrap().to_string());
-    let ended = failed(activated(&folder, [api.into(), admin.into()])).await.with(2);
+    config(
+        &folder,
+        &format!("unix:{}", path.display()),
+        &admin.local_addr().unwrap().to_string(),
+    );
+    let ended = failed(activated(&folder, [api.into(), admin.into()]))
+        .await
+        .with(2);
     for told in ["mode 666", "660", "SocketMode=0660", "mode = \"666\""] {
         assert!(ended.stderr.contains(told), "{told}: {ended:#?}");
     }
@@ -123,8 +147,13 @@ async fn passed_descriptor_that_does_not_listen_stops_the_start() {
     config(&folder, "127.0.0.1:0", "127.0.0.1:0");
     let connected = || UnixStream::pair().unwrap().0.into();
     let datagrams = || UnixDatagram::unbound().unwrap().into();
-    for (socket, why) in [(connected(), "not a listening socket"), (datagrams(), "not a stream socket")] {
-        let ended = failed(activated(&folder, [socket, tcp_socket().into()])).await.with(2);
+    for (socket, why) in [
+        (connected(), "not a listening socket"),
+        (datagrams(), "not a stream socket"),
+    ] {
+        let ended = failed(activated(&folder, [socket, tcp_socket().into()]))
+            .await
+            .with(2);
         assert!(ended.stderr.contains("descriptor 3"), "{ended:#?}");
         assert!(ended.stderr.contains(why), "{ended:#?}");
     }
@@ -151,7 +180,8 @@ async fn service_manager_is_notified_of_start_and_stop() {
 
 #[tokio::test]
 async fn missing_service_manager_ends_nothing() {
-    let server = Server::start_in(Folder::with_config(BASE), &[("NOTIFY_SOCKET", "/no/such")]).await;
+    let server =
+        Server::start_in(Folder::with_config(BASE), &[("NOTIFY_SOCKET", "/no/such")]).await;
     server.logged("cannot notify the service manager").await;
     assert_eq!(ask_as_edge(&server.api(), "x").await.status, 200);
 }
@@ -174,5 +204,8 @@ async fn service_manager_that_reads_nothing_holds_up_neither_start_nor_stop() {
 async fn next(manager: &tokio::net::UnixDatagram) -> String {
     let mut word = [0; 64];
     let length = soon("a word", manager.recv(&mut word)).await.unwrap();
-    String::from_utf8(word[..length].to_vec()).unwrap().trim_end().to_owned()
+    String::from_utf8(word[..length].to_vec())
+        .unwrap()
+        .trim_end()
+        .to_owned()
 }

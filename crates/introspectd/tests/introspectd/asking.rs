@@ -19,7 +19,12 @@ pub(crate) struct Asking<'a> {
 
 impl<'a> Asking<'a> {
     pub(crate) fn new(command: &'static str) -> Self {
-        Self { command, arguments: Vec::new(), environment: Vec::new(), folder: Folder::new() }
+        Self {
+            command,
+            arguments: Vec::new(),
+            environment: Vec::new(),
+            folder: Folder::new(),
+        }
     }
 
     pub(crate) fn env(mut self, name: &'a str, value: &'a str) -> Self {
@@ -32,12 +37,14 @@ impl<'a> Asking<'a> {
     }
 
     pub(crate) fn edge(self) -> Self {
-        self.env("INTROSPECTD_CALLER", "edge").env("INTROSPECTD_SECRET", "edge-secret")
+        self.env("INTROSPECTD_CALLER", "edge")
+            .env("INTROSPECTD_SECRET", "edge-secret")
     }
 
     /// Sets the administrator of [`ADMIN_CONFIG`] as the caller.
     pub(crate) fn admin(self) -> Self {
-        self.env("INTROSPECTD_CALLER", "admin").env("INTROSPECTD_SECRET", ADMIN_SECRET)
+        self.env("INTROSPECTD_CALLER", "admin")
+            .env("INTROSPECTD_SECRET", ADMIN_SECRET)
     }
 
     pub(crate) fn with(mut self, arguments: &[&'a str]) -> Self {
@@ -47,7 +54,10 @@ impl<'a> Asking<'a> {
 
     pub(crate) async fn of(self, stdin: impl AsRef<[u8]>) -> Ended {
         let mut command = self.folder.command();
-        command.arg(self.command).args(&self.arguments).envs(self.environment.iter().copied());
+        command
+            .arg(self.command)
+            .args(&self.arguments)
+            .envs(self.environment.iter().copied());
         run(command, stdin).await
     }
 
@@ -60,22 +70,35 @@ impl<'a> Asking<'a> {
     /// Runs with its output at a terminal, but without a controlling terminal.
     pub(crate) async fn before_a_terminal(self, stdin: &str) -> Ended {
         self.folder.write("stdin", stdin);
-        self.in_a_terminal(r#"setsid --wait "$@" < stdin"#, "").await
+        self.in_a_terminal(r#"setsid --wait "$@" < stdin"#, "")
+            .await
     }
 
     /// Runs a shell line at a terminal, in which `"$@"` is the command.
     pub(crate) async fn in_a_terminal(self, line: &str, typed: &str) -> Ended {
         let program = env!("CARGO_BIN_EXE_introspectd");
-        let words: Vec<String> =
-            [program, self.command].iter().chain(&self.arguments).map(|word| format!("'{word}'")).collect();
+        let words: Vec<String> = [program, self.command]
+            .iter()
+            .chain(&self.arguments)
+            .map(|word| format!("'{word}'"))
+            .collect();
         let line = format!("set -- {}; {line}", words.join(" "));
         let mut command = Command::new("script");
         command.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
-        command.env_clear().current_dir(self.folder.path("")).kill_on_drop(true);
-        command.env("PATH", std::env::var_os("PATH").unwrap()).env("SHELL", "/bin/sh");
+        command
+            .env_clear()
+            .current_dir(self.folder.path(""))
+            .kill_on_drop(true);
+        command
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("SHELL", "/bin/sh");
         command.envs(self.environment.iter().copied());
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
-        soon("the end at the terminal", answer(command.spawn().unwrap(), typed)).await
+        soon(
+            "the end at the terminal",
+            answer(command.spawn().unwrap(), typed),
+        )
+        .await
     }
 }
 
@@ -91,7 +114,11 @@ async fn answer(mut child: Child, typed: &str) -> Ended {
         }
     }
     let status = child.wait().await.unwrap();
-    Ended { code: status.code(), stdout: String::from_utf8(shown).unwrap(), stderr: String::new() }
+    Ended {
+        code: status.code(),
+        stdout: String::from_utf8(shown).unwrap(),
+        stderr: String::new(),
+    }
 }
 
 pub(crate) const ADMIN_SECRET: &str = "admin-secret";

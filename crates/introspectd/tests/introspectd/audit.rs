@@ -20,7 +20,9 @@ fn folder_with(audit: &str) -> Folder {
 }
 
 fn lines(text: &str) -> Vec<Value> {
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    text.lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
 }
 
 /// Asks about a token of nobody, which has a line.
@@ -37,14 +39,23 @@ async fn lines_go_to_a_file_and_all_of_them_are_there_at_the_end() {
     server.signal(Signal::TERM);
     assert_eq!(server.ended().await.code(), Some(0));
     let path = server.folder.path("audit.log");
-    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
     let text = fs::read_to_string(path).unwrap();
     assert!(!text.contains(TOKEN));
     let lines = lines(&text);
     assert_eq!(lines.len(), 20);
     for line in &lines {
-        assert_eq!((line["event"].as_str(), line["reason"].as_str()), (Some("refused"), Some("no_provider")));
-        assert_eq!((&line["caller"], &line["fingerprint"]), (&lines[0]["caller"], &lines[0]["fingerprint"]));
+        assert_eq!(
+            (line["event"].as_str(), line["reason"].as_str()),
+            (Some("refused"), Some("no_provider"))
+        );
+        assert_eq!(
+            (&line["caller"], &line["fingerprint"]),
+            (&lines[0]["caller"], &lines[0]["fingerprint"])
+        );
     }
     assert!(!server.log().concat().contains(TOKEN));
 }
@@ -86,7 +97,10 @@ async fn lines_go_to_standard_output_and_the_log_does_not() {
 #[tokio::test]
 async fn a_rotated_file_is_followed() {
     let mut server = Server::start_in(folder_with("to = \"./audit.log\""), &[]).await;
-    let (path, rotated) = (server.folder.path("audit.log"), server.folder.path("audit.log.1"));
+    let (path, rotated) = (
+        server.folder.path("audit.log"),
+        server.folder.path("audit.log.1"),
+    );
     refuse(&server).await;
     let written = async |path: &std::path::Path| {
         let is_there = || fs::read_to_string(path).is_ok_and(|text| text.ends_with('\n'));
@@ -117,8 +131,15 @@ async fn full_disk_is_logged() {
     server.signal(Signal::TERM);
     assert_eq!(server.ended().await.code(), Some(0));
     let log = server.log().concat();
-    assert_eq!(log.matches("cannot write the audit log").count(), 1, "{log}");
-    assert!(log.contains("No space left on device") && log.contains(r#""lost":2"#), "{log}");
+    assert_eq!(
+        log.matches("cannot write the audit log").count(),
+        1,
+        "{log}"
+    );
+    assert!(
+        log.contains("No space left on device") && log.contains(r#""lost":2"#),
+        "{log}"
+    );
 }
 
 #[tokio::test]
@@ -129,7 +150,10 @@ async fn a_full_disk_ends_the_process_where_that_is_asked_for() {
     assert_eq!(server.ended().await.code(), Some(3));
     let log = server.log().concat();
     assert!(log.contains("No space left on device"), "{log}");
-    assert!(log.contains("introspectd: stopped: the audit log cannot be written"), "{log}");
+    assert!(
+        log.contains("introspectd: stopped: the audit log cannot be written"),
+        "{log}"
+    );
 }
 
 #[tokio::test]
@@ -139,17 +163,29 @@ async fn a_file_that_cannot_be_written_stops_the_start() {
     command.args(SERVE);
     let ended = run(command, "").await.with(2);
     assert!(
-        ended.stderr.contains("cannot write the audit log ./nowhere/audit.log: No such file"),
+        ended
+            .stderr
+            .contains("cannot write the audit log ./nowhere/audit.log: No such file"),
         "{ended:?}"
     );
 }
 
 #[tokio::test]
 async fn its_section_is_judged_and_shown() {
-    let shown =
-        check("[audit]\nto = \"/var/log/a.log\"\nkey = { literal = \"hidden\" }\n", &[]).await.with(0);
-    assert!(shown.stdout.contains("audit.to = \"/var/log/a.log\""), "{}", shown.stdout);
-    assert!(shown.stdout.contains("audit.on_failure = \"log\"") && !shown.stdout.contains("hidden"));
+    let shown = check(
+        "[audit]\nto = \"/var/log/a.log\"\nkey = { literal = \"hidden\" }\n",
+        &[],
+    )
+    .await
+    .with(0);
+    assert!(
+        shown.stdout.contains("audit.to = \"/var/log/a.log\""),
+        "{}",
+        shown.stdout
+    );
+    assert!(
+        shown.stdout.contains("audit.on_failure = \"log\"") && !shown.stdout.contains("hidden")
+    );
     for (wrong, remedy) in [
         ("to = \"stdot\"", "\"none\", \"stdout\" or a path"),
         ("on_failure = \"die\"", "\"log\" or \"exit\""),
@@ -157,6 +193,10 @@ async fn its_section_is_judged_and_shown() {
         ("too = \"none\"", "Did you mean `to`?"),
     ] {
         let ended = check(&format!("[audit]\n{wrong}\n"), &[]).await.with(2);
-        assert!(ended.stderr.contains(remedy) && !ended.stderr.contains("hidden"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains(remedy) && !ended.stderr.contains("hidden"),
+            "{}",
+            ended.stderr
+        );
     }
 }

@@ -19,8 +19,10 @@ const ROUNDS: usize = 12;
 
 fn config(bank: &Simulator<Passport>) -> String {
     format!(
-        "{BASE}\n[callers.trusted]\nsecret = {{ literal = \"trusted-secret\" }}\npermissions = [\"bind\", \"issue\"]\n\
-         [bindings]\npath = \"bindings.redb\"\n[log]\nlevel = \"trace\"\n{}match = {{ regex = \"^[0-9a-f]{{64}}$\" }}\n",
+        "{BASE}\n[callers.trusted]\nsecret = {{ literal = \"trusted-secret\" }}\npermissions = \
+            [\"bind\", \"issue\"]\n\
+         [bindings]\npath = \"bindings.redb\"\n[log]\nlevel = \"trace\"\n{}match = {{ regex = \
+         \"^[0-9a-f]{{64}}$\" }}\n",
         bank_config(bank)
     )
 }
@@ -41,8 +43,11 @@ async fn send(address: &str, request: Request<Full<Bytes>>) -> Reply {
 }
 
 async fn issue(address: &str) -> String {
-    let body =
-        json!({"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET, "grant_type": "client_credentials"});
+    let body = json!({
+        "client_id": CLIENT_ID,
+        "client_secret": CLIENT_SECRET,
+        "grant_type": "client_credentials",
+    });
     let reply = send(address, request("POST", "tokens", &body)).await;
     assert_eq!(reply.status, 200, "{reply:#?}");
     let issued: Value = serde_json::from_str(&reply.body).unwrap();
@@ -59,11 +64,19 @@ async fn acknowledged_binding_is_active_after_a_kill() {
         let mut server = Server::start_in(folder, &[]).await;
         let address = server.api();
         for token in tokens.iter().skip(usize::from(round == 0)) {
-            assert!(ask_as_edge(&address, token).await.is_active(), "round {round}");
+            assert!(
+                ask_as_edge(&address, token).await.is_active(),
+                "round {round}"
+            );
         }
         if round == 0 {
             let pair = json!({"token": tokens[0], "token_id": passport::ACTIVE});
-            assert_eq!(send(&address, request("PUT", "bindings", &pair)).await.status, 204);
+            assert_eq!(
+                send(&address, request("PUT", "bindings", &pair))
+                    .await
+                    .status,
+                204
+            );
             // A killed process loses the lines that are on their way.
             server.logged("\"bind\"").await;
         }
@@ -77,9 +90,14 @@ async fn acknowledged_binding_is_active_after_a_kill() {
                 let stream = TcpStream::connect(address).await.ok()?;
                 let pair = json!({"token": "0".repeat(64), "token_id": passport::READER});
                 let (mut sender, connection) =
-                    hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream)).await.ok()?;
+                    hyper::client::conn::http1::handshake(hyper_util::rt::TokioIo::new(stream))
+                        .await
+                        .ok()?;
                 tokio::spawn(connection);
-                sender.send_request(request("PUT", "bindings", &pair)).await.ok()
+                sender
+                    .send_request(request("PUT", "bindings", &pair))
+                    .await
+                    .ok()
             }
         });
         for _ in 0..round * 3 {
@@ -92,11 +110,22 @@ async fn acknowledged_binding_is_active_after_a_kill() {
         folder = server.folder;
     }
     let file = std::fs::read(folder.path("bindings.redb")).unwrap();
-    for secret in tokens.iter().map(String::as_str).chain([CLIENT_SECRET, "trusted-secret"]) {
-        assert!(!file.windows(secret.len()).any(|part| part == secret.as_bytes()));
+    for secret in tokens
+        .iter()
+        .map(String::as_str)
+        .chain([CLIENT_SECRET, "trusted-secret"])
+    {
+        assert!(
+            !file
+                .windows(secret.len())
+                .any(|part| part == secret.as_bytes())
+        );
         assert!(!said.iter().any(|line| line.contains(secret)), "{said:#?}");
     }
-    assert!(said.iter().any(|line| line.contains("\"bind\"") && line.contains(passport::ACTIVE)));
+    assert!(
+        said.iter()
+            .any(|line| line.contains("\"bind\"") && line.contains(passport::ACTIVE))
+    );
 }
 
 #[tokio::test]
@@ -107,13 +136,27 @@ async fn on_a_full_disk_bound_tokens_stay_active_and_new_bindings_wait_for_room(
     // A disk of its own, which ends with the process.
     let mounted = "mount -t tmpfs -o size=2m tmpfs disk && exec \"$0\" \"$@\"";
     let mut command = folder.command_of("unshare");
-    command.args(if rustix::process::geteuid().is_root() { &[][..] } else { &["--map-root-user"] });
-    command.args(["--mount", "sh", "-c", mounted, env!("CARGO_BIN_EXE_introspectd")]).args(SERVE);
+    command.args(if rustix::process::geteuid().is_root() {
+        &[][..]
+    } else {
+        &["--map-root-user"]
+    });
+    command
+        .args([
+            "--mount",
+            "sh",
+            "-c",
+            mounted,
+            env!("CARGO_BIN_EXE_introspectd"),
+        ])
+        .args(SERVE);
     let server = Server::start_as(folder, command.stdout(Stdio::null())).await;
     let address = server.api();
     let bind = async |token: &str| {
         let pair = json!({"token": token, "token_id": passport::ACTIVE});
-        send(&address, request("PUT", "bindings", &pair)).await.status
+        send(&address, request("PUT", "bindings", &pair))
+            .await
+            .status
     };
     assert_eq!(bind(passport::ACTIVE_ACCESS_TOKEN).await, 204);
     let filler = server.sees("disk/filler");
@@ -125,9 +168,16 @@ async fn on_a_full_disk_bound_tokens_stay_active_and_new_bindings_wait_for_room(
     }
     for attempt in 0..3 {
         assert_eq!(bind(&token(bound)).await, 503, "attempt {attempt}");
-        assert!(ask_as_edge(&address, passport::ACTIVE_ACCESS_TOKEN).await.is_active());
+        assert!(
+            ask_as_edge(&address, passport::ACTIVE_ACCESS_TOKEN)
+                .await
+                .is_active()
+        );
         for number in 0..bound {
-            assert!(ask_as_edge(&address, &token(number)).await.is_active(), "{number} of {bound}");
+            assert!(
+                ask_as_edge(&address, &token(number)).await.is_active(),
+                "{number} of {bound}"
+            );
         }
     }
     std::fs::remove_file(&filler).unwrap();
@@ -135,7 +185,11 @@ async fn on_a_full_disk_bound_tokens_stay_active_and_new_bindings_wait_for_room(
     assert!(ask_as_edge(&address, &token(bound)).await.is_active());
     server.logged("disk full: bindings store").await;
     server.logged("bindings store writable again").await;
-    let failures = server.log().into_iter().filter(|line| line.contains("disk full: bindings store")).count();
+    let failures = server
+        .log()
+        .into_iter()
+        .filter(|line| line.contains("disk full: bindings store"))
+        .count();
     assert_eq!(failures, 1, "it is said once");
 }
 
@@ -147,7 +201,11 @@ async fn invalid_file_is_2_and_named_with_its_remedy() {
     let mut command = folder.command();
     command.args(SERVE);
     let ended = run(command, "").await.with(2);
-    for text in ["bindings.redb", "is damaged, or not a bindings store", "move it away"] {
+    for text in [
+        "bindings.redb",
+        "is damaged, or not a bindings store",
+        "move it away",
+    ] {
         assert!(ended.stderr.contains(text), "{text}: {ended:#?}");
     }
     assert_eq!(std::fs::read(file).unwrap(), b"no store");
@@ -160,18 +218,30 @@ async fn a_file_that_another_process_has_is_2() {
     let mut command = server.folder.command();
     command.args(SERVE);
     let ended = run(command, "").await.with(2);
-    assert!(ended.stderr.contains("in use by another process"), "{ended:#?}");
+    assert!(
+        ended.stderr.contains("in use by another process"),
+        "{ended:#?}"
+    );
     issue(&server.api()).await;
 }
 
 #[tokio::test]
 async fn check_reports_problems_of_the_path_without_opening_it() {
     for (section, told) in [
-        ("path = \"no/such/bindings.redb\"", "directory no/such does not exist"),
+        (
+            "path = \"no/such/bindings.redb\"",
+            "directory no/such does not exist",
+        ),
         ("path = \".\"", "is not a file path"),
         ("path = \"/dev/null\"", "is not a regular file"),
-        ("key = { literal = \"0123456789abcdef0123456789abcdef\" }", "is unused without a path"),
-        ("path = \"b\"\nkey = { literal = \"short\" }", "is shorter than 32 bytes"),
+        (
+            "key = { literal = \"0123456789abcdef0123456789abcdef\" }",
+            "is unused without a path",
+        ),
+        (
+            "path = \"b\"\nkey = { literal = \"short\" }",
+            "is shorter than 32 bytes",
+        ),
         ("path = \"b\"\nkeys = 1", "is not a known key"),
     ] {
         let folder = Folder::with_config(&format!("[bindings]\n{section}\n"));

@@ -75,7 +75,9 @@ pub(crate) async fn check(toml: &str, environment: &[(&str, &str)]) -> Ended {
 
 async fn check_in(folder: &Folder, environment: &[(&str, &str)]) -> Ended {
     let mut command = folder.command();
-    command.args(["check", "--config", "introspectd.toml"]).envs(environment.iter().copied());
+    command
+        .args(["check", "--config", "introspectd.toml"])
+        .envs(environment.iter().copied());
     run(command, "").await
 }
 
@@ -89,8 +91,13 @@ async fn check_example(environment: &[(&str, &str)]) -> Ended {
 /// The line that tells the value of this key, split at its origin.
 #[track_caller]
 pub(crate) fn in_force<'a>(ended: &'a Ended, key: &str) -> (&'a str, &'a str) {
-    let mut lines = ended.stdout.lines().filter(|line| line.starts_with(&format!("{key} = ")));
-    let line = lines.next().unwrap_or_else(|| panic!("{key} is not told: {}", ended.stdout));
+    let mut lines = ended
+        .stdout
+        .lines()
+        .filter(|line| line.starts_with(&format!("{key} = ")));
+    let line = lines
+        .next()
+        .unwrap_or_else(|| panic!("{key} is not told: {}", ended.stdout));
     assert_eq!(lines.next(), None, "{key} is told twice");
     let (assignment, origin) = line.rsplit_once("  # ").unwrap();
     (assignment.split_once(" = ").unwrap().1.trim(), origin)
@@ -102,7 +109,10 @@ async fn documented_example_is_valid() {
     assert_eq!(ended.stderr, "");
     for (key, value) in [
         ("listen.api[0]", "\"127.0.0.1:8080\""),
-        ("listen.api[1].address", "\"unix:/run/introspectd/api.sock\""),
+        (
+            "listen.api[1].address",
+            "\"unix:/run/introspectd/api.sock\"",
+        ),
         ("listen.api[1].caller", "\"sidecar\""),
         ("cache.ttl", "\"1m\""),
         ("callers.edge.secret.env", "\"EDGE_SECRET\""),
@@ -117,12 +127,17 @@ async fn documented_example_is_valid() {
         assert_eq!(found, value, "{key}");
         assert!(origin.starts_with("introspectd.toml:"), "{key}: {origin}");
     }
-    assert_eq!(in_force(&ended, "callers.sidecar.permissions"), ("[\"introspect\"]", "default"));
+    assert_eq!(
+        in_force(&ended, "callers.sidecar.permissions"),
+        ("[\"introspect\"]", "default")
+    );
 }
 
 #[tokio::test]
 async fn absent_keys_are_shown_as_defaults() {
-    let ended = check("[callers.edge]\nsecret = { literal = \"x\" }\n", &[]).await.with(0);
+    let ended = check("[callers.edge]\nsecret = { literal = \"x\" }\n", &[])
+        .await
+        .with(0);
     for (key, value) in [
         ("listen.api[0]", "\"127.0.0.1:8080\""),
         ("listen.admin[0]", "\"127.0.0.1:9090\""),
@@ -153,9 +168,17 @@ async fn output_that_cannot_be_written_is_exit_2() {
     ];
     for arguments in commands {
         let mut command = folder.command();
-        command.args(arguments).stdout(std::fs::File::options().write(true).open("/dev/full").unwrap());
+        command.args(arguments).stdout(
+            std::fs::File::options()
+                .write(true)
+                .open("/dev/full")
+                .unwrap(),
+        );
         let ended = run(command, "secret").await.with(2);
-        assert!(ended.stderr.contains("cannot write to standard output"), "{arguments:?}: {ended:?}");
+        assert!(
+            ended.stderr.contains("cannot write to standard output"),
+            "{arguments:?}: {ended:?}"
+        );
     }
 }
 
@@ -163,50 +186,98 @@ async fn output_that_cannot_be_written_is_exit_2() {
 async fn variable_names_a_caller_whatever_its_case_and_makes_none() {
     let folder = Folder::with_config("[callers.Edge]\nsecret = { literal = \"old\" }\n");
     let permissions = |name: &'static str| [(name, "lookup")];
-    let ended = check_in(&folder, &permissions("INTROSPECTD__CALLERS__Edge__PERMISSIONS")).await.with(0);
+    let ended = check_in(
+        &folder,
+        &permissions("INTROSPECTD__CALLERS__Edge__PERMISSIONS"),
+    )
+    .await
+    .with(0);
     let (value, origin) = in_force(&ended, "callers.Edge.permissions");
     assert_eq!(value, "[\"lookup\"]");
-    assert_eq!(origin, "the environment variable INTROSPECTD__CALLERS__Edge__PERMISSIONS");
+    assert_eq!(
+        origin,
+        "the environment variable INTROSPECTD__CALLERS__Edge__PERMISSIONS"
+    );
     assert!(!ended.stdout.contains("callers.edge"), "{}", ended.stdout);
-    let ended = check_in(&folder, &permissions("INTROSPECTD__CALLERS__EGDE__PERMISSIONS")).await.with(2);
+    let ended = check_in(
+        &folder,
+        &permissions("INTROSPECTD__CALLERS__EGDE__PERMISSIONS"),
+    )
+    .await
+    .with(2);
     let problems = problems(&ended);
     assert_eq!(problems.len(), 1, "{problems:#?}");
-    assert_eq!(problems[0].origin, "the environment variable INTROSPECTD__CALLERS__EGDE__PERMISSIONS");
-    assert!(problems[0].remedy.contains("In the file: `Edge`."), "{problems:#?}");
+    assert_eq!(
+        problems[0].origin,
+        "the environment variable INTROSPECTD__CALLERS__EGDE__PERMISSIONS"
+    );
+    assert!(
+        problems[0].remedy.contains("In the file: `Edge`."),
+        "{problems:#?}"
+    );
 }
 
 #[tokio::test]
 async fn no_secret_is_printed() {
-    let ended = check_example(&[("INTROSPECTD__CALLERS__OPERATOR__SECRET__LITERAL", "overriding-secret")]);
+    let ended = check_example(&[(
+        "INTROSPECTD__CALLERS__OPERATOR__SECRET__LITERAL",
+        "overriding-secret",
+    )]);
     let output = ended.await.with(0).output();
-    for secret in ["env-secret", "file-secret", "literal-secret", "overriding-secret"] {
+    for secret in [
+        "env-secret",
+        "file-secret",
+        "literal-secret",
+        "overriding-secret",
+    ] {
         assert!(!output.contains(secret), "{output}");
     }
 }
 
 #[tokio::test]
 async fn the_environment_wins_and_is_named() {
-    let ended = check_example(&[("INTROSPECTD__CACHE__TTL", "30s"), ("INTROSPECTD__LOG__LEVEL", "debug")]);
+    let ended = check_example(&[
+        ("INTROSPECTD__CACHE__TTL", "30s"),
+        ("INTROSPECTD__LOG__LEVEL", "debug"),
+    ]);
     let ended = ended.await.with(0);
     assert_eq!(
         in_force(&ended, "cache.ttl"),
-        ("\"30s\"", "the environment variable INTROSPECTD__CACHE__TTL")
+        (
+            "\"30s\"",
+            "the environment variable INTROSPECTD__CACHE__TTL"
+        )
     );
     assert_eq!(
         in_force(&ended, "log.level"),
-        ("\"debug\"", "the environment variable INTROSPECTD__LOG__LEVEL")
+        (
+            "\"debug\"",
+            "the environment variable INTROSPECTD__LOG__LEVEL"
+        )
     );
-    assert_eq!(in_force(&ended, "cache.inactive_ttl"), ("\"5s\"", "introspectd.toml:12"));
+    assert_eq!(
+        in_force(&ended, "cache.inactive_ttl"),
+        ("\"5s\"", "introspectd.toml:12")
+    );
 }
 
 #[tokio::test]
 async fn a_bad_value_from_the_environment_names_the_environment() {
-    let ended = check_example(&[("INTROSPECTD__CACHE__TTL", "soon"), ("INTROSPECTD__CACHE__TTLS", "1s")]);
+    let ended = check_example(&[
+        ("INTROSPECTD__CACHE__TTL", "soon"),
+        ("INTROSPECTD__CACHE__TTLS", "1s"),
+    ]);
     let problems = problems(&ended.await.with(2));
     assert_eq!(problems.len(), 2, "{problems:#?}");
     let told = |key: &str| problems.iter().find(|problem| problem.key == key).unwrap();
-    assert_eq!(told("cache.ttl").origin, "the environment variable INTROSPECTD__CACHE__TTL");
-    assert_eq!(told("cache.ttls").origin, "the environment variable INTROSPECTD__CACHE__TTLS");
+    assert_eq!(
+        told("cache.ttl").origin,
+        "the environment variable INTROSPECTD__CACHE__TTL"
+    );
+    assert_eq!(
+        told("cache.ttls").origin,
+        "the environment variable INTROSPECTD__CACHE__TTLS"
+    );
     assert_eq!(told("cache.ttls").remedy, "Did you mean `ttl`?");
 }
 
@@ -223,14 +294,19 @@ impl Told {
     /// Asserts that the problem names a line of the file that has its key, or that should have.
     #[track_caller]
     pub(crate) fn assert_line(&self, toml: &str) {
-        let number =
-            self.origin.strip_prefix("introspectd.toml:").and_then(|line| line.parse::<usize>().ok());
+        let number = self
+            .origin
+            .strip_prefix("introspectd.toml:")
+            .and_then(|line| line.parse::<usize>().ok());
         let number = number.unwrap_or_else(|| panic!("no line: {self:#?}"));
         let line = toml.lines().nth(number - 1).unwrap();
         let (parent, key) = self.key.rsplit_once('.').unwrap_or(("", &self.key));
         let parent = parent.rsplit(['.', '[']).next().unwrap();
         let has = |key: &str| line.contains(key.split('[').next().unwrap());
-        assert!(has(key) || self.what.contains("is missing") && has(parent), "{self:#?}: {line}");
+        assert!(
+            has(key) || self.what.contains("is missing") && has(parent),
+            "{self:#?}: {line}"
+        );
     }
 }
 
@@ -246,10 +322,18 @@ pub(crate) fn problems(ended: &Ended) -> Vec<Told> {
             let (origin, key, what) = (parts.next(), parts.next(), parts.next());
             let remedy = pair[1].trim().to_owned();
             let (origin, key) = (origin.unwrap(), key.unwrap());
-            Told { origin, key, what: what.unwrap_or_else(|| panic!("{pair:#?}")), remedy }
+            Told {
+                origin,
+                key,
+                what: what.unwrap_or_else(|| panic!("{pair:#?}")),
+                remedy,
+            }
         })
         .collect();
-    assert!(count.contains(&format!(" {} problem", told.len())), "{count}: {told:#?}");
+    assert!(
+        count.contains(&format!(" {} problem", told.len())),
+        "{count}: {told:#?}"
+    );
     told
 }
 
@@ -347,60 +431,146 @@ async fn all_problems_are_reported_in_one_run_each_with_line_key_and_remedy() {
         ("listen.api", "\"localhost:8080\"", "127.0.0.1:8080"),
         ("listen.grpc[0].tls.certificate", "no-such.pem", "PEM file"),
         ("listen.grpc[0].tls.ca", "not a known key", "client_ca"),
-        ("listen.admin[0].caller", "not a known key", "Known keys: address, group, mode, owner, tls"),
+        (
+            "listen.admin[0].caller",
+            "not a known key",
+            "Known keys: address, group, mode, owner, tls",
+        ),
         ("listen.admin[0].tls.certificate", "is missing", "PEM file"),
-        ("listen.admin[0].tls.client_auth", "no effect without client_ca", "Add client_ca"),
-        ("listen.grpc[0].tls.client_auth", "not a known word", "\"optional\""),
+        (
+            "listen.admin[0].tls.client_auth",
+            "no effect without client_ca",
+            "Add client_ca",
+        ),
+        (
+            "listen.grpc[0].tls.client_auth",
+            "not a known word",
+            "\"optional\"",
+        ),
         ("listen.max_connection_age", "out of bounds", "\"1s\""),
         ("limits.connections", "from 1 to 1000000", "Choose a number"),
         ("limits.head", "too large", "\"128KiB\" or less"),
-        ("listen.public_url", "plain http", "https://introspect.example"),
-        ("listen.api[1].caller_header", "has no effect", "Leave one of the two out"),
-        ("listen.api[1].caller", "names callers.edgy", "Did you mean `edge`?"),
+        (
+            "listen.public_url",
+            "plain http",
+            "https://introspect.example",
+        ),
+        (
+            "listen.api[1].caller_header",
+            "has no effect",
+            "Leave one of the two out",
+        ),
+        (
+            "listen.api[1].caller",
+            "names callers.edgy",
+            "Did you mean `edge`?",
+        ),
         ("cache.ttl", "the number 30", "\"2s\""),
         ("cache.inactive_ttl", "a duration", "\"2s\""),
-        ("cache.max_byte", "not a known key", "Did you mean `max_bytes`?"),
+        (
+            "cache.max_byte",
+            "not a known key",
+            "Did you mean `max_bytes`?",
+        ),
         ("log.level", "", "RUST_LOG"),
-        ("routing.unmatched", "not a provider", "Did you mean `bank`?"),
+        (
+            "routing.unmatched",
+            "not a provider",
+            "Did you mean `bank`?",
+        ),
         ("callers.edge.secret.env", "NOT_SET", "Set NOT_SET"),
-        ("callers.edge.permissions", "introspekt", "Did you mean `introspect`?"),
+        (
+            "callers.edge.permissions",
+            "introspekt",
+            "Did you mean `introspect`?",
+        ),
         ("callers.edge.providers", "bnak", "Did you mean `bank`?"),
         ("callers.edge.policies", "ordres", "Did you mean `orders`?"),
-        ("policies.orders.scope", "not a scope", "a string of its own"),
-        ("policies.orders.aud", "is empty, so no token", "leave the key out"),
+        (
+            "policies.orders.scope",
+            "not a scope",
+            "a string of its own",
+        ),
+        (
+            "policies.orders.aud",
+            "is empty, so no token",
+            "leave the key out",
+        ),
         ("policies.orders.provider", "bnk", "Did you mean `bank`?"),
         ("policies.orders.unavailable", "502", "401, 403 or 503"),
-        ("policies.a/b", "cannot be part of a path", "letters, digits"),
+        (
+            "policies.a/b",
+            "cannot be part of a path",
+            "letters, digits",
+        ),
         ("policies.a/b.unavailable", "500", "401, 403 or 503"),
-        ("policies.a/b.scopes", "not a known key", "Did you mean `scope`?"),
-        ("callers.certified.certificate.subject", "not a name", "RFC 4514"),
+        (
+            "policies.a/b.scopes",
+            "not a known key",
+            "Did you mean `scope`?",
+        ),
+        (
+            "callers.certified.certificate.subject",
+            "not a name",
+            "RFC 4514",
+        ),
         ("callers.twice.certificate", "exactly one", "san"),
-        ("callers.unasked.certificate", "no listener requests", "client_ca"),
+        (
+            "callers.unasked.certificate",
+            "no listener requests",
+            "client_ca",
+        ),
         ("callers.plain.secret", "plain string", "{ env = \"NAME\" }"),
         ("providers.bank.base_url", "plain http", "allow_http"),
-        ("providers.bank2.match.prefix", "providers.bank,", "Make the two differ"),
-        ("providers.regex2.match.regex", "providers.regex1,", "Make the two differ"),
-        ("providers.regex3.match.regex", "not a regular expression", "Correct the expression"),
-        ("providers.issuer2.match.jwt_issuer", "providers.issuer1,", "Make the two differ"),
+        (
+            "providers.bank2.match.prefix",
+            "providers.bank,",
+            "Make the two differ",
+        ),
+        (
+            "providers.regex2.match.regex",
+            "providers.regex1,",
+            "Make the two differ",
+        ),
+        (
+            "providers.regex3.match.regex",
+            "not a regular expression",
+            "Correct the expression",
+        ),
+        (
+            "providers.issuer2.match.jwt_issuer",
+            "providers.issuer1,",
+            "Make the two differ",
+        ),
         ("providers.odd.kind", "not a kind", "Did you mean `apigee`?"),
         ("providers.slow.timeout", "a duration", "\"2s\""),
-        ("providers.slow.credentials.password.env", "NOT_SET_EITHER", "Set NOT_SET_EITHER"),
+        (
+            "providers.slow.credentials.password.env",
+            "NOT_SET_EITHER",
+            "Set NOT_SET_EITHER",
+        ),
     ];
     for (key, what, remedy) in expected {
-        let told: Vec<_> = problems.iter().filter(|problem| problem.key == key).collect();
+        let told: Vec<_> = problems
+            .iter()
+            .filter(|problem| problem.key == key)
+            .collect();
         assert_eq!(told.len(), 1, "{key}: {problems:#?}");
         assert!(told[0].what.contains(what), "{told:#?}");
         assert!(told[0].remedy.contains(remedy), "{told:#?}");
         told[0].assert_line(toml);
     }
-    let surplus: Vec<_> =
-        problems.iter().filter(|problem| !expected.iter().any(|(key, ..)| *key == problem.key)).collect();
+    let surplus: Vec<_> = problems
+        .iter()
+        .filter(|problem| !expected.iter().any(|(key, ..)| *key == problem.key))
+        .collect();
     assert!(surplus.is_empty(), "{surplus:#?}");
 }
 
 #[tokio::test]
 async fn a_secret_in_the_wrong_place_is_not_echoed() {
-    let toml = "[callers.edge]\nsecret = \"hunter2\"\n[callers.b]\nsecret = { sha256 = \"hunter2\" }\n\
+    let toml = "[callers.edge]\nsecret = \"hunter2\"\n[callers.b]\nsecret = { sha256 = \
+        \"hunter2\" }\n\
                 [callers.c]\nsecret = { literal = [\"hunter2\"] }\n";
     let ended = check(toml, &[]).await.with(2);
     assert!(!ended.output().contains("hunter2"), "{}", ended.stderr);
@@ -408,7 +578,8 @@ async fn a_secret_in_the_wrong_place_is_not_echoed() {
 
 #[tokio::test]
 async fn two_callers_with_one_secret_are_a_problem() {
-    let toml = "[callers.a]\nsecret = { literal = \"same\" }\n[callers.b]\nsecret = { literal = \"same\" }\n";
+    let toml = "[callers.a]\nsecret = { literal = \"same\" }\n[callers.b]\nsecret = { literal = \
+        \"same\" }\n";
     let problems = problems(&check(toml, &[]).await.with(2));
     assert_eq!(problems.len(), 1, "{problems:#?}");
     assert_eq!(problems[0].key, "callers.b.secret");
@@ -418,7 +589,8 @@ async fn two_callers_with_one_secret_are_a_problem() {
 async fn plain_http_is_accepted_on_loopback() {
     for host in ["127.0.0.1:1", "localhost", "[::1]"] {
         let toml = format!(
-            "[providers.x]\nkind = \"passport\"\nbase_url = \"http://{host}\"\ncredentials = {{ type = \"none\" }}\n"
+            "[providers.x]\nkind = \"passport\"\nbase_url = \"http://{host}\"\ncredentials = {{ \
+                type = \"none\" }}\n"
         );
         check(&toml, &[]).await.with(0);
     }
@@ -428,27 +600,47 @@ async fn plain_http_is_accepted_on_loopback() {
 async fn keys_of_revocation_are_judged_like_the_others() {
     let sso = |endpoint: &str| {
         format!(
-            "[providers.sso]\nkind = \"rfc7662\"\nintrospection_endpoint = \"https://sso.example/introspect\"\n\
+            "[providers.sso]\nkind = \"rfc7662\"\nintrospection_endpoint = \
+                \"https://sso.example/introspect\"\n\
              credentials = {{ type = \"none\" }}\nrevocation_endpoint = \"{endpoint}\"\n"
         )
     };
     let ended = check(&sso("https://sso.example/revoke"), &[]).await.with(0);
-    assert_eq!(in_force(&ended, "providers.sso.revocation_endpoint").0, "\"https://sso.example/revoke\"");
+    assert_eq!(
+        in_force(&ended, "providers.sso.revocation_endpoint").0,
+        "\"https://sso.example/revoke\""
+    );
     for (endpoint, what) in [
-        ("http://sso.example/revoke", "is plain http, which shows tokens and credentials to the network"),
-        ("https://sso.example/introspect", "is the introspection endpoint"),
+        (
+            "http://sso.example/revoke",
+            "is plain http, which shows tokens and credentials to the network",
+        ),
+        (
+            "https://sso.example/introspect",
+            "is the introspection endpoint",
+        ),
         ("sso.example/revoke", "is no URL"),
     ] {
         let ended = check(&sso(endpoint), &[]).await.with(2);
-        let [told] = &problems(&ended)[..] else { panic!("{}", ended.stderr) };
-        assert_eq!((told.key.as_str(), told.what.as_str()), ("providers.sso.revocation_endpoint", what));
+        let [told] = &problems(&ended)[..] else {
+            panic!("{}", ended.stderr)
+        };
+        assert_eq!(
+            (told.key.as_str(), told.what.as_str()),
+            ("providers.sso.revocation_endpoint", what)
+        );
     }
 
     let apigee = "[providers.apis]\nkind = \"apigee\"\nbase_url = \"https://apigee.example\"\n\
         organization = \"acme\"\ncredentials = { type = \"none\" }\n";
     let ended = check(apigee, &[]).await.with(0);
-    assert_eq!(in_force(&ended, "providers.apis.cascade"), ("false", "default"));
-    let ended = check(&format!("{apigee}cascade = \"yes\"\n"), &[]).await.with(2);
+    assert_eq!(
+        in_force(&ended, "providers.apis.cascade"),
+        ("false", "default")
+    );
+    let ended = check(&format!("{apigee}cascade = \"yes\"\n"), &[])
+        .await
+        .with(2);
     assert_eq!(problems(&ended)[0].key, "providers.apis.cascade");
 }
 
@@ -456,7 +648,11 @@ async fn keys_of_revocation_are_judged_like_the_others() {
 async fn unreadable_file_is_named() {
     let folder = Folder::new();
     let ended = check_in(&folder, &[]).await.with(2);
-    assert!(ended.stderr.contains("introspectd.toml: cannot be read"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("introspectd.toml: cannot be read"),
+        "{}",
+        ended.stderr
+    );
     let mut command = folder.command();
     command.args(["check", "--config", "."]);
     run(command, "").await.with(2);
@@ -468,7 +664,13 @@ async fn unreadable_file_is_named() {
 #[tokio::test]
 async fn invalid_toml_is_reported_with_its_line() {
     let ended = check("[cache]\nttl = = 1\n", &[]).await.with(2);
-    assert!(ended.stderr.contains("introspectd.toml:2: is not valid TOML"), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("introspectd.toml:2: is not valid TOML"),
+        "{}",
+        ended.stderr
+    );
     let folder = Folder::new();
     folder.write("introspectd.toml", [0xff, 0xfe]);
     check_in(&folder, &[]).await.with(2);

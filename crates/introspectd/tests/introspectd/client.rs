@@ -35,7 +35,9 @@ pub(crate) async fn exchange(
 ) -> Reply {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.unwrap();
     tokio::spawn(connection);
-    let response = soon("an answer", sender.send_request(request)).await.unwrap();
+    let response = soon("an answer", sender.send_request(request))
+        .await
+        .unwrap();
     let (head, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     Reply {
@@ -52,7 +54,10 @@ pub(crate) async fn get(address: &str, path: &str) -> Reply {
 /// The error is that of the connection.
 pub(crate) async fn try_get(address: &str, path: &str) -> io::Result<Reply> {
     let stream = TcpStream::connect(address).await?;
-    let request = Request::get(path).header("host", address).body(Full::default()).unwrap();
+    let request = Request::get(path)
+        .header("host", address)
+        .body(Full::default())
+        .unwrap();
     Ok(exchange(stream, request).await)
 }
 
@@ -73,7 +78,12 @@ pub(crate) async fn ask(address: &str, authorization: &str, form: &str) -> Reply
 }
 
 pub(crate) async fn ask_as_edge(address: &str, token: &str) -> Reply {
-    ask(address, &basic("edge", "edge-secret"), &format!("token={token}")).await
+    ask(
+        address,
+        &basic("edge", "edge-secret"),
+        &format!("token={token}"),
+    )
+    .await
 }
 
 pub(crate) fn basic(name: &str, secret: &str) -> String {

@@ -25,10 +25,20 @@ async fn offered(folder: &Folder, words: &str) -> Vec<String> {
         previous = quoted[last - 1],
     );
     let mut bash = Command::new("bash");
-    bash.args(["--norc", "--noprofile", "-eu", "-c", &line]).current_dir(folder.path(""));
-    let output = soon("bash", bash.stdin(Stdio::null()).output()).await.unwrap();
-    assert!(output.status.success() && output.stderr.is_empty(), "{words}: {output:?}");
-    String::from_utf8(output.stdout).unwrap().lines().map(str::to_owned).collect()
+    bash.args(["--norc", "--noprofile", "-eu", "-c", &line])
+        .current_dir(folder.path(""));
+    let output = soon("bash", bash.stdin(Stdio::null()).output())
+        .await
+        .unwrap();
+    assert!(
+        output.status.success() && output.stderr.is_empty(),
+        "{words}: {output:?}"
+    );
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(str::to_owned)
+        .collect()
 }
 
 #[tokio::test]
@@ -36,9 +46,15 @@ async fn bash_completes_commands_options_and_values() {
     let folder = Folder::new();
     folder.write("introspectd.bash", script("bash").await);
     assert_eq!(offered(&folder, "introspectd tok").await, ["tokens"]);
-    assert_eq!(offered(&folder, "introspectd tokens --page-s").await, ["--page-size"]);
+    assert_eq!(
+        offered(&folder, "introspectd tokens --page-s").await,
+        ["--page-size"]
+    );
     let states = offered(&folder, "introspectd tokens --state ").await;
-    assert_eq!(states, ["active", "expired", "revoked", "not_yet_valid", "unknown"]);
+    assert_eq!(
+        states,
+        ["active", "expired", "revoked", "not_yet_valid", "unknown"]
+    );
     assert_eq!(offered(&folder, "introspectd completions z").await, ["zsh"]);
 }
 
@@ -52,7 +68,10 @@ async fn each_shell_has_a_script_of_its_own() {
         ("powershell", "Register-ArgumentCompleter"),
     ] {
         let script = script(shell).await;
-        assert!(script.contains(mark) && script.contains("tokens"), "{shell}: {script}");
+        assert!(
+            script.contains(mark) && script.contains("tokens"),
+            "{shell}: {script}"
+        );
     }
 }
 

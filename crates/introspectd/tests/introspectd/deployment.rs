@@ -23,7 +23,9 @@ pub(crate) struct Deployment {
 
 /// A file of the repository.
 pub(crate) fn read(path: &str) -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../..")
+        .join(path);
     std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -54,11 +56,18 @@ impl Deployment {
     }
 
     /// Serves with these arguments.
-    pub(crate) async fn serve(self, arguments: &[String], environment: &[(String, String)]) -> Running {
+    pub(crate) async fn serve(
+        self,
+        arguments: &[String],
+        environment: &[(String, String)],
+    ) -> Running {
         let mut command = self.command(arguments);
         command.envs(environment.iter().cloned());
         let Self { folder, sso } = self;
-        Running { server: Server::start_as(folder, &mut command).await, sso }
+        Running {
+            server: Server::start_as(folder, &mut command).await,
+            sso,
+        }
     }
 }
 

@@ -12,12 +12,18 @@ use crate::server::{BASE, SERVE, Server};
 
 /// A server whose shell has set this limit before.
 async fn server_with(limit: &str, toml: &str) -> Server {
-    let folder = Folder::with_config(&format!("{BASE}{toml}").replace("[listen]", "[listen]\nworkers = 2"));
+    let folder =
+        Folder::with_config(&format!("{BASE}{toml}").replace("[listen]", "[listen]\nworkers = 2"));
     let binary = env!("CARGO_BIN_EXE_introspectd");
     let mut shell = Command::new("/bin/sh");
-    shell.env_clear().current_dir(folder.path("")).kill_on_drop(true);
+    shell
+        .env_clear()
+        .current_dir(folder.path(""))
+        .kill_on_drop(true);
     shell.args(["-c", &format!("{limit}; exec {binary} {}", SERVE.join(" "))]);
-    shell.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::null());
+    shell
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::null());
     shell.stderr(std::process::Stdio::piped());
     Server::start_as(folder, &mut shell).await
 }
@@ -30,9 +36,17 @@ fn limits_of(server: &Server) -> String {
 async fn soft_limit_of_descriptors_is_raised_to_the_hard_one() {
     let server = server_with("ulimit -Sn 300; ulimit -Hn 700", "").await;
     let limits = limits_of(&server);
-    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
-    assert_eq!(files.split_whitespace().skip(3).take(2).collect::<Vec<_>>(), ["700", "700"]);
-    server.logged("[limits] connections lowered to fit the limit of file descriptors").await;
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
+    assert_eq!(
+        files.split_whitespace().skip(3).take(2).collect::<Vec<_>>(),
+        ["700", "700"]
+    );
+    server
+        .logged("[limits] connections lowered to fit the limit of file descriptors")
+        .await;
 }
 
 #[tokio::test]
@@ -40,14 +54,33 @@ async fn flood_of_idle_connections_takes_no_descriptor_that_callers_and_operator
     let server = server_with("ulimit -n 256", "").await;
     let mut flood = Vec::new();
     for number in 0..600 {
-        flood.push(soon("a connection", TcpStream::connect(server.api())).await.unwrap());
+        flood.push(
+            soon("a connection", TcpStream::connect(server.api()))
+                .await
+                .unwrap(),
+        );
         if number % 60 == 0 {
-            assert_eq!(soon("an answer", ask_as_edge(&server.api(), "t")).await.status, 200, "{number}");
-            assert_eq!(soon("an answer", get(&server.admin(), "/readyz")).await.status, 200, "{number}");
+            assert_eq!(
+                soon("an answer", ask_as_edge(&server.api(), "t"))
+                    .await
+                    .status,
+                200,
+                "{number}"
+            );
+            assert_eq!(
+                soon("an answer", get(&server.admin(), "/readyz"))
+                    .await
+                    .status,
+                200,
+                "{number}"
+            );
         }
     }
     let log = server.log();
-    assert!(!log.iter().any(|line| line.contains("cannot accept")), "{log:#?}");
+    assert!(
+        !log.iter().any(|line| line.contains("cannot accept")),
+        "{log:#?}"
+    );
 }
 
 #[tokio::test]
@@ -57,7 +90,12 @@ async fn flood_of_the_admin_listener_keeps_no_operator_out() {
     for _ in 0..300 {
         flood.push(TcpStream::connect(server.admin()).await.unwrap());
     }
-    assert_eq!(soon("an answer", get(&server.admin(), "/livez")).await.status, 200);
+    assert_eq!(
+        soon("an answer", get(&server.admin(), "/livez"))
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -97,10 +135,14 @@ impl Kept {
 
     async fn ask(&mut self, authorization: &str) -> u16 {
         self.0.ready().await.unwrap();
-        let asked = self.0.send_request(question(Some(authorization), "token=t"));
+        let asked = self
+            .0
+            .send_request(question(Some(authorization), "token=t"));
         let response = soon("an answer", asked).await.unwrap();
         let status = response.status().as_u16();
-        http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+        http_body_util::BodyExt::collect(response.into_body())
+            .await
+            .unwrap();
         status
     }
 }
@@ -112,15 +154,33 @@ async fn process_out_of_descriptors_waits_logs_once_a_second_and_recovers() {
     assert_eq!(ask_as_edge(&server.api(), "t").await.status, 200);
     let pid: Pid = server.pid();
     let begun = Instant::now();
-    let starved = Rlimit { current: Some(3), maximum: None };
-    let before = prlimit(Some(pid), Resource::Nofile, Rlimit { maximum: hard(pid), ..starved }).unwrap();
+    let starved = Rlimit {
+        current: Some(3),
+        maximum: None,
+    };
+    let before = prlimit(
+        Some(pid),
+        Resource::Nofile,
+        Rlimit {
+            maximum: hard(pid),
+            ..starved
+        },
+    )
+    .unwrap();
     let stream = TcpStream::connect(server.api()).await.unwrap();
     let further = TcpStream::connect(server.api()).await.unwrap();
     server.logged("cannot accept connections; retrying").await;
     server.lines("cannot accept connections", 3).await;
     let seconds = begun.elapsed().as_secs();
-    let count = server.log().iter().filter(|line| line.contains("cannot accept")).count();
-    assert!(u64::try_from(count).unwrap() <= seconds + 2, "{count} lines in {seconds} s");
+    let count = server
+        .log()
+        .iter()
+        .filter(|line| line.contains("cannot accept"))
+        .count();
+    assert!(
+        u64::try_from(count).unwrap() <= seconds + 2,
+        "{count} lines in {seconds} s"
+    );
     prlimit(Some(pid), Resource::Nofile, before).unwrap();
     let authorization = crate::client::basic("edge", "edge-secret");
     let asked = exchange(stream, question(Some(&authorization), "token=t"));
@@ -130,6 +190,9 @@ async fn process_out_of_descriptors_waits_logs_once_a_second_and_recovers() {
 
 fn hard(pid: Pid) -> Option<u64> {
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", pid.as_raw_nonzero())).unwrap();
-    let files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let files = limits
+        .lines()
+        .find(|line| line.starts_with("Max open files"))
+        .unwrap();
     files.split_whitespace().nth(4).unwrap().parse().ok()
 }

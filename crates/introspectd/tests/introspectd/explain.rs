@@ -21,23 +21,44 @@ fn at(url: &str) -> Asking<'_> {
 #[tokio::test]
 async fn decision_is_printed_and_is_the_exit_code() {
     for (explained, code) in [
-        (json!({"decision": {"active": true, "reason": "x"}, "providers": []}), 0),
+        (
+            json!({"decision": {"active": true, "reason": "x"}, "providers": []}),
+            0,
+        ),
         (json!({"decision": {"active": false, "reason": "x"}}), 1),
         (json!({"decision": {"error": "temporarily_unavailable"}}), 3),
         (json!({"decision": {"error": "unsupported"}}), 1),
-        (json!({"decision": {"active": true}, "policy": {"status": 200}}), 0),
-        (json!({"decision": {"active": true}, "policy": {"status": 403}}), 1),
-        (json!({"decision": {"active": true}, "policy": {"status": 503}}), 3),
+        (
+            json!({"decision": {"active": true}, "policy": {"status": 200}}),
+            0,
+        ),
+        (
+            json!({"decision": {"active": true}, "policy": {"status": 403}}),
+            1,
+        ),
+        (
+            json!({"decision": {"active": true}, "policy": {"status": 503}}),
+            3,
+        ),
         // What the policy says in place of 503.
-        (json!({"decision": {"error": "temporarily_unavailable"}, "policy": {"status": 403}}), 3),
+        (
+            json!({"decision": {"error": "temporarily_unavailable"}, "policy": {"status": 403}}),
+            3,
+        ),
     ] {
         let server = page().await;
         server.next(Fault::Answer(Answer::json(200, explained.clone())));
-        let ended = at(&server.base_url()).of(format!("{TOKEN}\n")).await.with(code);
+        let ended = at(&server.base_url())
+            .of(format!("{TOKEN}\n"))
+            .await
+            .with(code);
         assert_eq!(ended.stdout, format!("{explained}\n"));
         assert_eq!(ended.stderr, "");
         let asked = server.requests().pop().unwrap();
-        assert_eq!((asked.method.as_str(), asked.target.as_str()), ("POST", "/v1/explain"));
+        assert_eq!(
+            (asked.method.as_str(), asked.target.as_str()),
+            ("POST", "/v1/explain")
+        );
         assert_eq!(asked.form(), [("token".to_owned(), TOKEN.to_owned())]);
     }
 }
@@ -46,12 +67,21 @@ async fn decision_is_printed_and_is_the_exit_code() {
 async fn filters_are_sent_to_the_server() {
     let server = page().await;
     for (words, expected) in [
-        (&["--provider", "bank", "--token-id"][..], [("provider", "bank"), ("token_type_hint", "token_id")]),
-        (&["--provider", "bank", "--policy", "a b"], [("provider", "bank"), ("policy", "a b")]),
+        (
+            &["--provider", "bank", "--token-id"][..],
+            [("provider", "bank"), ("token_type_hint", "token_id")],
+        ),
+        (
+            &["--provider", "bank", "--policy", "a b"],
+            [("provider", "bank"), ("policy", "a b")],
+        ),
     ] {
         at(&server.base_url()).with(words).of("an-id").await.with(3);
         let form = server.requests().pop().unwrap().form();
-        let form: Vec<_> = form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let form: Vec<_> = form
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
         assert_eq!(form, [&[("token", "an-id")], &expected[..]].concat());
     }
 }
@@ -59,10 +89,19 @@ async fn filters_are_sent_to_the_server() {
 #[tokio::test]
 async fn at_a_terminal_it_is_indented_and_harmless() {
     let server = page().await;
-    let explained = r#"{"upstream":{"client":"\u001b]0;x"},"decision":{"active":true,"reason":"›2J"}}"#;
+    let explained =
+        r#"{"upstream":{"client":"\u001b]0;x"},"decision":{"active":true,"reason":"›2J"}}"#;
     let explained = explained.replace('›', "\u{9b}");
-    server.next(Fault::Answer(Answer::text(200, "application/json", explained)));
-    let shown = at(&server.base_url()).at_a_terminal(TOKEN, "").await.with(0).stdout;
+    server.next(Fault::Answer(Answer::text(
+        200,
+        "application/json",
+        explained,
+    )));
+    let shown = at(&server.base_url())
+        .at_a_terminal(TOKEN, "")
+        .await
+        .with(0)
+        .stdout;
     assert!(
         shown.contains("{\r\n  \"upstream\": {\r\n    \"client\": \"\\u001b]0;x\"\r\n  },\r\n"),
         "{shown}"
@@ -84,7 +123,10 @@ async fn failed_explanation_has_the_usual_exit_codes() {
         server.next(Fault::Answer(answer));
         let ended = at(&server.base_url()).of(TOKEN).await.with(code);
         assert_eq!(ended.stdout, "");
-        assert!(!ended.output().contains(TOKEN) && !ended.output().contains(ADMIN_SECRET), "{ended:#?}");
+        assert!(
+            !ended.output().contains(TOKEN) && !ended.output().contains(ADMIN_SECRET),
+            "{ended:#?}"
+        );
     }
 }
 
@@ -96,16 +138,24 @@ async fn wrong_usage_is_2_and_repeats_no_token() {
         (&[TOKEN], ""),
         (&["--token", TOKEN], ""),
         (&["--policy", ""], TOKEN),
-        (&["--policy", "orders", "--token-id", "--provider", "bank"], TOKEN),
+        (
+            &["--policy", "orders", "--token-id", "--provider", "bank"],
+            TOKEN,
+        ),
         (&[], ""),
     ] {
-        let ended = at(&server.base_url()).with(arguments).of(stdin).await.with(2);
+        let ended = at(&server.base_url())
+            .with(arguments)
+            .of(stdin)
+            .await
+            .with(2);
         assert!(!ended.output().contains(TOKEN), "{ended:#?}");
     }
     assert_eq!(server.count(), 0);
 }
 
-const POLICIES: &str = "[policies.orders]\nscope = [\"read\"]\n[policies.refunds]\nscope = [\"refund\"]\n";
+const POLICIES: &str =
+    "[policies.orders]\nscope = [\"read\"]\n[policies.refunds]\nscope = [\"refund\"]\n";
 
 #[track_caller]
 fn explained(ended: &Ended) -> Value {
@@ -127,24 +177,58 @@ async fn a_real_decision_is_explained() {
         (EXPIRED, &["--policy", "orders"], 1, "inactive"),
         ("of-no-provider", &[], 1, "no_provider"),
     ] {
-        let ended = at(&url).with(arguments).of(format!("{token}\n")).await.with(code);
+        let ended = at(&url)
+            .with(arguments)
+            .of(format!("{token}\n"))
+            .await
+            .with(code);
         let explained = explained(&ended);
         assert_eq!(explained["decision"]["reason"], reason, "{explained:#}");
-        assert_eq!(explained["policy"].is_object(), arguments.contains(&"--policy"));
+        assert_eq!(
+            explained["policy"].is_object(),
+            arguments.contains(&"--policy")
+        );
         assert!(!ended.output().contains(token), "{explained:#}");
     }
-    let lacking = explained(&at(&url).with(&["--policy", "refunds"]).of(ACTIVE).await.with(1));
+    let lacking = explained(
+        &at(&url)
+            .with(&["--policy", "refunds"])
+            .of(ACTIVE)
+            .await
+            .with(1),
+    );
     assert_eq!(lacking["policy"]["lacks"]["scope"], json!(["refund"]));
-    for (arguments, told) in [(&["--policy", "none"][..], "policy"), (&["--provider", "none"], "provider")] {
+    for (arguments, told) in [
+        (&["--policy", "none"][..], "policy"),
+        (&["--provider", "none"], "provider"),
+    ] {
         let ended = at(&url).with(arguments).of(ACTIVE).await.with(1);
-        assert!(ended.stderr.contains("400") && ended.stderr.contains(told), "{ended:#?}");
+        assert!(
+            ended.stderr.contains("400") && ended.stderr.contains(told),
+            "{ended:#?}"
+        );
     }
-    let ended = Asking::new("explain").at(&url).edge().of(ACTIVE).await.with(1);
-    assert!(ended.stderr.contains("403") && ended.stderr.contains("access_denied"), "{ended:#?}");
+    let ended = Asking::new("explain")
+        .at(&url)
+        .edge()
+        .of(ACTIVE)
+        .await
+        .with(1);
+    assert!(
+        ended.stderr.contains("403") && ended.stderr.contains("access_denied"),
+        "{ended:#?}"
+    );
     at(&url).of(ACTIVE).await.with(0);
     sso.stop();
-    let ended = at(&url).with(&["--policy", "orders"]).of(EXPIRED.to_lowercase()).await.with(3);
-    assert_eq!(explained(&ended)["decision"]["error"], "temporarily_unavailable");
+    let ended = at(&url)
+        .with(&["--policy", "orders"])
+        .of(EXPIRED.to_lowercase())
+        .await
+        .with(3);
+    assert_eq!(
+        explained(&ended)["decision"]["error"],
+        "temporarily_unavailable"
+    );
 }
 
 #[tokio::test]
@@ -153,9 +237,16 @@ async fn a_real_record_is_explained_by_its_id() {
     let server = Server::start_with(&format!("{ADMIN_CONFIG}{}", bank_config(&bank))).await;
     let url = url(&server);
     let by_id = || at(&url).with(&["--token-id", "--provider", "bank"]);
-    for (id, code) in [(passport::ACTIVE, 0), (passport::EXPIRED, 1), (passport::UNKNOWN, 1)] {
+    for (id, code) in [
+        (passport::ACTIVE, 0),
+        (passport::EXPIRED, 1),
+        (passport::UNKNOWN, 1),
+    ] {
         let explained = explained(&by_id().of(id).await.with(code));
-        assert_eq!(explained["providers"][0]["provider"], "bank", "{explained:#}");
+        assert_eq!(
+            explained["providers"][0]["provider"], "bank",
+            "{explained:#}"
+        );
     }
     bank.stop();
     by_id().of(passport::READER).await.with(3);
@@ -168,13 +259,21 @@ async fn reason_of_an_unreachable_provider_is_explained_logged_and_shown_with_it
     sso.stop();
     let reason = "the provider cannot be reached: connection refused";
     let explained = explained(&at(&url(&server)).of(TOKEN).await.with(3));
-    assert_eq!(explained["providers"][0]["upstream"]["failure"]["reason"], reason, "{explained:#}");
+    assert_eq!(
+        explained["providers"][0]["upstream"]["failure"]["reason"], reason,
+        "{explained:#}"
+    );
     server.logged(&format!("\"failure\":\"{reason}\"")).await;
     let request = Request::get("/v1/providers")
         .header("host", "introspectd")
         .header("authorization", basic("admin", ADMIN_SECRET));
     let stream = TcpStream::connect(server.api()).await.unwrap();
-    let shown = exchange(stream, request.body(Full::default()).unwrap()).await.body;
+    let shown = exchange(stream, request.body(Full::default()).unwrap())
+        .await
+        .body;
     let shown: Value = serde_json::from_str(&shown).unwrap();
-    assert_eq!(shown["providers"][0]["last_error"]["reason"], reason, "{shown:#}");
+    assert_eq!(
+        shown["providers"][0]["last_error"]["reason"], reason,
+        "{shown:#}"
+    );
 }

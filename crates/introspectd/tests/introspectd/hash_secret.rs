@@ -14,7 +14,11 @@ async fn hash(secret: impl AsRef<[u8]>) -> Ended {
 #[tokio::test]
 async fn the_digest_is_that_of_the_text_without_its_line_break() {
     for secret in ["edge-secret", "edge-secret\n", "edge-secret\r\n"] {
-        assert_eq!(hash(secret).await.with(0).stdout, format!("{DIGEST}\n"), "{secret:?}");
+        assert_eq!(
+            hash(secret).await.with(0).stdout,
+            format!("{DIGEST}\n"),
+            "{secret:?}"
+        );
     }
     let of_abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\n";
     assert_eq!(hash("abc").await.stdout, of_abc);
@@ -44,9 +48,14 @@ async fn a_caller_known_by_the_digest_shows_the_secret() {
         digest.trim()
     ))
     .await;
-    let status = async |authorization: &str| ask(&server.api(), authorization, "token=x").await.status;
+    let status =
+        async |authorization: &str| ask(&server.api(), authorization, "token=x").await.status;
     assert_eq!(status(&basic("edge", "edge-secret")).await, 200);
     assert_eq!(status("Bearer edge-secret").await, 200);
-    assert_eq!(status(&basic("edge", digest.trim())).await, 401, "the digest is no secret");
+    assert_eq!(
+        status(&basic("edge", digest.trim())).await,
+        401,
+        "the digest is no secret"
+    );
     assert_eq!(status(&format!("Bearer {}", digest.trim())).await, 401);
 }

@@ -40,7 +40,11 @@ async fn a_live_server_is_healthy_on_a_unix_socket() {
 #[tokio::test]
 async fn a_server_that_is_down_is_not() {
     // Bound and closed again: nobody listens there.
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .to_string();
     let ended = health(&port).await.with(3);
     assert!(ended.stderr.contains(&port), "{}", ended.stderr);
     health("unix:/no/such.sock").await.with(3);
@@ -49,7 +53,11 @@ async fn a_server_that_is_down_is_not() {
 #[tokio::test]
 async fn a_server_that_is_about_to_stop_is_alive_and_not_ready() {
     let sso = sso().await;
-    let mut server = Server::start_with(&format!("[shutdown]\ndrain = \"60s\"\n{}", sso_config(&sso))).await;
+    let mut server = Server::start_with(&format!(
+        "[shutdown]\ndrain = \"60s\"\n{}",
+        sso_config(&sso)
+    ))
+    .await;
     let (api, admin) = (server.api(), server.admin());
     ask(&["health", "--ready", "--admin", &admin]).await.with(0);
 
@@ -57,7 +65,10 @@ async fn a_server_that_is_about_to_stop_is_alive_and_not_ready() {
     let reply = tokio::spawn(async move { ask_as_edge(&api, ACTIVE).await });
     soon("the question", gate.arrived(1)).await;
     server.signal(Signal::TERM);
-    soon("503 from /readyz", async { while get(&admin, "/readyz").await.status != 503 {} }).await;
+    soon("503 from /readyz", async {
+        while get(&admin, "/readyz").await.status != 503 {}
+    })
+    .await;
     health(&admin).await.with(0);
     let ended = ask(&["health", "--ready", "--admin", &admin]).await.with(3);
     assert!(ended.stderr.contains("503"), "{}", ended.stderr);

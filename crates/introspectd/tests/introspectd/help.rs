@@ -4,7 +4,11 @@ async fn printed(arguments: &[&str], code: i32) -> String {
     let mut command = Folder::new().command();
     command.current_dir("/").args(arguments);
     let ended = run(command, "").await.with(code);
-    if code == 0 { ended.stdout } else { ended.stderr }
+    if code == 0 {
+        ended.stdout
+    } else {
+        ended.stderr
+    }
 }
 
 #[tokio::test]
@@ -14,17 +18,57 @@ async fn each_command_explains_itself_with_examples() {
         ("check", &["--config", "masked"]),
         (
             "try",
-            &["--endpoint", "--client-id", "--secret-file", "--ca", "--encoding", "standard input", "masked"],
+            &[
+                "--endpoint",
+                "--client-id",
+                "--secret-file",
+                "--ca",
+                "--encoding",
+                "standard input",
+                "masked",
+            ],
         ),
         (
             "try",
-            &["client_secret_post", "--credentials none", "--certificate", "--missing-exp", "[providers.…]"],
+            &[
+                "client_secret_post",
+                "--credentials none",
+                "--certificate",
+                "--missing-exp",
+                "[providers.…]",
+            ],
         ),
-        ("lookup", &["--provider", "--token-id", "--server", "--caller", "--secret-file", "standard input"]),
-        ("lookup", &["INTROSPECTD_URL", "INTROSPECTD_CALLER", "INTROSPECTD_SECRET", "unix:PATH"]),
+        (
+            "lookup",
+            &[
+                "--provider",
+                "--token-id",
+                "--server",
+                "--caller",
+                "--secret-file",
+                "standard input",
+            ],
+        ),
+        (
+            "lookup",
+            &[
+                "INTROSPECTD_URL",
+                "INTROSPECTD_CALLER",
+                "INTROSPECTD_SECRET",
+                "unix:PATH",
+            ],
+        ),
         (
             "revoke",
-            &["--provider", "--token-id", "--yes", "--server", "--secret-file", "standard input", "terminal"],
+            &[
+                "--provider",
+                "--token-id",
+                "--yes",
+                "--server",
+                "--secret-file",
+                "standard input",
+                "terminal",
+            ],
         ),
         (
             "purge",
@@ -53,15 +97,30 @@ async fn each_command_explains_itself_with_examples() {
                 "--secret-file",
             ],
         ),
-        ("explain", &["--provider", "--token-id", "--policy", "standard input", "`explain`"]),
+        (
+            "explain",
+            &[
+                "--provider",
+                "--token-id",
+                "--policy",
+                "standard input",
+                "`explain`",
+            ],
+        ),
         ("hash-secret", &["standard input", "sha256"]),
         ("health", &["--admin", "127.0.0.1:9090", "unix:PATH"]),
-        ("completions", &["bash", "zsh", "fish", "elvish", "powershell"]),
+        (
+            "completions",
+            &["bash", "zsh", "fish", "elvish", "powershell"],
+        ),
         ("man", &["--dir"]),
     ] {
         let help = printed(&[command, "--help"], 0).await;
         for text in needed.iter().chain(&["Examples:", "Usage:"]) {
-            assert!(help.contains(text), "{command} does not tell {text}: {help}");
+            assert!(
+                help.contains(text),
+                "{command} does not tell {text}: {help}"
+            );
         }
         assert!(help.contains(&format!("introspectd {command}")), "{help}");
     }
@@ -90,7 +149,11 @@ async fn the_program_names_its_commands_and_exit_codes() {
     ] {
         assert!(help.contains(text), "{text}: {help}");
     }
-    assert!(printed(&["--version"], 0).await.contains(env!("CARGO_PKG_VERSION")));
+    assert!(
+        printed(&["--version"], 0)
+            .await
+            .contains(env!("CARGO_PKG_VERSION"))
+    );
 }
 
 #[tokio::test]

@@ -15,9 +15,17 @@ const CONNECTIONS: usize = 2000;
 const MOST: usize = 12 * 1024;
 
 fn resident(server: &Server) -> usize {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", server.pid().as_raw_nonzero())).unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
+    let status =
+        std::fs::read_to_string(format!("/proc/{}/status", server.pid().as_raw_nonzero())).unwrap();
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    line.trim()
+        .trim_end_matches(" kB")
+        .parse::<usize>()
+        .unwrap()
+        * 1024
 }
 
 /// Connections that have made a request each.
@@ -38,7 +46,14 @@ async fn asked(server: &Server, count: usize) -> Vec<TcpStream> {
 async fn idle_connection_takes_at_most_12_kib() {
     // Both ends of the connections are files of some process, and one of them is this one.
     let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).unwrap();
+    setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            ..limit
+        },
+    )
+    .unwrap();
     let server = Server::start_with("").await;
     // What is allocated once is not a connection's.
     drop(asked(&server, 100).await);

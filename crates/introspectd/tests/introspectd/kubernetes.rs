@@ -8,10 +8,17 @@ use crate::program::run;
 const CONFIG: &str = "/etc/introspectd";
 
 fn pod() -> Value {
-    let deployment: Value = serde_yaml_ng::from_str(&read("config/kubernetes/sidecar.yaml")).unwrap();
-    assert_eq!((&deployment["apiVersion"], &deployment["kind"]), (&json!("apps/v1"), &json!("Deployment")));
+    let deployment: Value =
+        serde_yaml_ng::from_str(&read("config/kubernetes/sidecar.yaml")).unwrap();
+    assert_eq!(
+        (&deployment["apiVersion"], &deployment["kind"]),
+        (&json!("apps/v1"), &json!("Deployment"))
+    );
     let template = &deployment["spec"]["template"];
-    assert_eq!(deployment["spec"]["selector"]["matchLabels"], template["metadata"]["labels"]);
+    assert_eq!(
+        deployment["spec"]["selector"]["matchLabels"],
+        template["metadata"]["labels"]
+    );
     template["spec"].clone()
 }
 
@@ -27,7 +34,11 @@ fn application(pod: &Value) -> &Value {
 }
 
 fn words(list: &Value) -> Vec<String> {
-    list.as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned()).collect()
+    list.as_array()
+        .unwrap()
+        .iter()
+        .map(|word| word.as_str().unwrap().to_owned())
+        .collect()
 }
 
 fn mount<'a>(container: &'a Value, name: &str) -> &'a Value {
@@ -36,12 +47,20 @@ fn mount<'a>(container: &'a Value, name: &str) -> &'a Value {
 }
 
 fn volume<'a>(pod: &'a Value, name: &str) -> &'a Value {
-    pod["volumes"].as_array().unwrap().iter().find(|volume| volume["name"] == name).unwrap()
+    pod["volumes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|volume| volume["name"] == name)
+        .unwrap()
 }
 
 /// Starts the server with the manifest's arguments.
 async fn running(pod: &Value) -> Running {
-    Deployment::new().await.serve(&words(&sidecar(pod)["args"]), &[]).await
+    Deployment::new()
+        .await
+        .serve(&words(&sidecar(pod)["args"]), &[])
+        .await
 }
 
 #[tokio::test]
@@ -53,10 +72,20 @@ async fn the_probes_find_the_sidecar_alive_and_not_when_it_is_gone() {
         let words = words(&sidecar(&pod)[probe]["exec"]["command"]);
         let (program, arguments) = words.split_first().unwrap();
         // Where the Dockerfile puts it.
-        assert!(read("Dockerfile").contains(&format!(" {program}\n")), "{program}");
-        probes.push(arguments.iter().map(|argument| running.moved(argument)).collect::<Vec<_>>());
+        assert!(
+            read("Dockerfile").contains(&format!(" {program}\n")),
+            "{program}"
+        );
+        probes.push(
+            arguments
+                .iter()
+                .map(|argument| running.moved(argument))
+                .collect::<Vec<_>>(),
+        );
     }
-    assert!(probes[2].contains(&"--ready".to_owned()) && !probes[1].contains(&"--ready".to_owned()));
+    assert!(
+        probes[2].contains(&"--ready".to_owned()) && !probes[1].contains(&"--ready".to_owned())
+    );
     let probe = |arguments: &[String]| {
         let mut command = running.server.folder.command();
         command.args(arguments);
@@ -75,7 +104,11 @@ async fn the_probes_find_the_sidecar_alive_and_not_when_it_is_gone() {
 #[test]
 fn mounted_files_are_where_the_configuration_looks() {
     let pod = pod();
-    let (sidecar, application, config) = (sidecar(&pod), application(&pod), read("config/sidecar.toml"));
+    let (sidecar, application, config) = (
+        sidecar(&pod),
+        application(&pod),
+        read("config/sidecar.toml"),
+    );
     let folder = |path: &str| path.trim_end_matches('/').to_owned();
     for container in [sidecar, application] {
         assert_eq!(mount(container, "socket")["mountPath"], folder(RUN));
@@ -90,14 +123,19 @@ fn mounted_files_are_where_the_configuration_looks() {
     assert_eq!(mount(sidecar, "config")["mountPath"], CONFIG);
     assert!(words(&sidecar["args"]).contains(&format!("{CONFIG}/introspectd.toml")));
     let page = read("docs/sidecar.md");
-    let (from_map, from_secret) =
-        (&volume(&pod, "config")["configMap"]["name"], &volume(&pod, "secrets")["secret"]["secretName"]);
+    let (from_map, from_secret) = (
+        &volume(&pod, "config")["configMap"]["name"],
+        &volume(&pod, "secrets")["secret"]["secretName"],
+    );
     for line in [
         format!(
             "kubectl create configmap {} --from-file=introspectd.toml=config/sidecar.toml",
             from_map.as_str().unwrap()
         ),
-        format!("kubectl create secret generic {} --from-file=sso=sso.secret", from_secret.as_str().unwrap()),
+        format!(
+            "kubectl create secret generic {} --from-file=sso=sso.secret",
+            from_secret.as_str().unwrap()
+        ),
     ] {
         assert!(page.contains(&line), "{line}");
     }
@@ -108,7 +146,10 @@ fn mounted_files_are_where_the_configuration_looks() {
     let url = &application["env"][0];
     assert_eq!(
         (&url["name"], &url["value"]),
-        (&json!("INTROSPECTD_URL"), &json!(format!("unix:{RUN}api.sock")))
+        (
+            &json!("INTROSPECTD_URL"),
+            &json!(format!("unix:{RUN}api.sock"))
+        )
     );
 }
 
@@ -117,7 +158,10 @@ fn no_container_may_more_than_it_needs() {
     let pod = pod();
     assert_eq!(pod["automountServiceAccountToken"], false);
     assert_eq!(pod["securityContext"]["runAsNonRoot"], true);
-    assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault");
+    assert_eq!(
+        pod["securityContext"]["seccompProfile"]["type"],
+        "RuntimeDefault"
+    );
     for container in [sidecar(&pod), application(&pod)] {
         let context = &container["securityContext"];
         assert_eq!(context["allowPrivilegeEscalation"], false);
@@ -125,7 +169,10 @@ fn no_container_may_more_than_it_needs() {
         assert_eq!(context["capabilities"], json!({ "drop": ["ALL"] }));
     }
     // The socket is of this group, and so is every container.
-    assert_eq!(pod["securityContext"]["fsGroup"], sidecar(&pod)["securityContext"]["runAsGroup"]);
+    assert_eq!(
+        pod["securityContext"]["fsGroup"],
+        sidecar(&pod)["securityContext"]["runAsGroup"]
+    );
     assert_eq!(sidecar(&pod)["ports"], Value::Null);
 }
 

@@ -34,10 +34,21 @@ async fn off_a_terminal_each_line_is_json() {
 async fn a_failure_is_logged_with_its_provider() {
     let sso = sso().await;
     let server = Server::start_with(&sso_config(&sso)).await;
-    sso.next(Fault::Answer(Answer::json(401, json!({"error": "invalid_client"}))));
-    assert_eq!(ask_as_edge(&server.api(), rfc7662::ACTIVE).await.status, 502);
+    sso.next(Fault::Answer(Answer::json(
+        401,
+        json!({"error": "invalid_client"}),
+    )));
+    assert_eq!(
+        ask_as_edge(&server.api(), rfc7662::ACTIVE).await.status,
+        502
+    );
     server.logged("check `credentials`").await;
-    assert!(server.log().iter().any(|line| line.contains("WARN") && line.contains("sso")));
+    assert!(
+        server
+            .log()
+            .iter()
+            .any(|line| line.contains("WARN") && line.contains("sso"))
+    );
 }
 
 const EDGE_SECRET: &str = "edge-env-secret";
@@ -77,8 +88,14 @@ fn secrets() -> Vec<String> {
         (tibco_asg::CLIENT_ID, tibco_asg::CLIENT_SECRET),
         (apigee::USERNAME, apigee::PASSWORD),
     ];
-    let encoded = pairs.iter().map(|(name, secret)| STANDARD.encode(format!("{name}:{secret}")));
-    plain.iter().map(|secret| (*secret).to_owned()).chain(encoded).collect()
+    let encoded = pairs
+        .iter()
+        .map(|(name, secret)| STANDARD.encode(format!("{name}:{secret}")));
+    plain
+        .iter()
+        .map(|secret| (*secret).to_owned())
+        .chain(encoded)
+        .collect()
 }
 
 #[tokio::test]
@@ -148,24 +165,42 @@ async fn no_level_lets_a_secret_into_the_log() {
     ] {
         assert_eq!(status(&format!("token={token}")).await, 200);
     }
-    let by_id = format!("token={}&token_type_hint=token_id&provider=bank", passport::ACTIVE);
+    let by_id = format!(
+        "token={}&token_type_hint=token_id&provider=bank",
+        passport::ACTIVE
+    );
     assert_eq!(status(&by_id).await, 200);
 
     // Failures, those included whose bodies hold what must not be repeated.
-    for (token, expected) in [(rfc7662::ACTIVE, 502), (tibco_asg::ACTIVE, 502), (apigee::ACTIVE, 502)] {
-        let echo = Answer::json(200, json!({"active": token, "accessToken": [token], "token": {"x": token}}));
+    for (token, expected) in [
+        (rfc7662::ACTIVE, 502),
+        (tibco_asg::ACTIVE, 502),
+        (apigee::ACTIVE, 502),
+    ] {
+        let echo = Answer::json(
+            200,
+            json!({"active": token, "accessToken": [token], "token": {"x": token}}),
+        );
         let refusal = Answer::json(401, json!({"error": token}));
         for fault in [
             Fault::Answer(echo),
             Fault::Answer(refusal),
             Fault::Answer(Answer::redirect(&format!("http://127.0.0.1:1/{token}"))),
-            Fault::Answer(Answer::text(200, "application/json", format!("{{\"{token}\":"))),
+            Fault::Answer(Answer::text(
+                200,
+                "application/json",
+                format!("{{\"{token}\":"),
+            )),
             Fault::Truncate,
         ] {
             sso.next(fault.clone());
             legacy.next(fault.clone());
             apis.next(fault.clone());
-            assert_eq!(status(&format!("token={token}")).await, expected, "{fault:?}");
+            assert_eq!(
+                status(&format!("token={token}")).await,
+                expected,
+                "{fault:?}"
+            );
             sso.clear();
             legacy.clear();
             apis.clear();
@@ -181,7 +216,10 @@ async fn no_level_lets_a_secret_into_the_log() {
     // Requests that are refused.
     let form = format!("token={}", rfc7662::ACTIVE);
     assert_eq!(ask(&api, &basic("edge", STRANGER), &form).await.status, 401);
-    assert_eq!(ask(&api, &format!("Bearer {STRANGER}"), &form).await.status, 401);
+    assert_eq!(
+        ask(&api, &format!("Bearer {STRANGER}"), &form).await.status,
+        401
+    );
     assert_eq!(status(&format!("{form}&{form}")).await, 400);
     assert_eq!(status(&format!("{form}%")).await, 400);
     assert_eq!(status(&format!("{form}&provider={STRANGER}")).await, 400);
@@ -195,13 +233,20 @@ async fn no_level_lets_a_secret_into_the_log() {
         let reply = exchange(TcpStream::connect(&api).await.unwrap(), request).await;
         assert!([405, 404, 415].contains(&reply.status), "{reply:?}");
     }
-    let closed = exchange(TcpStream::connect(&api).await.unwrap(), question(None, &form)).await;
+    let closed = exchange(
+        TcpStream::connect(&api).await.unwrap(),
+        question(None, &form),
+    )
+    .await;
     assert_eq!(closed.status, 401);
 
     server.signal(Signal::TERM);
     server.ended().await;
     let log = server.log();
-    assert!(log.iter().any(|line| line.contains("DEBUG")), "the level is in force");
+    assert!(
+        log.iter().any(|line| line.contains("DEBUG")),
+        "the level is in force"
+    );
     assert!(log.iter().any(|line| line.contains("refused a request")));
     for line in &log {
         serde_json::from_str::<Value>(line).unwrap();
@@ -210,9 +255,7 @@ async fn no_level_lets_a_secret_into_the_log() {
         }
     }
     // What the vendors were sent proves that the secrets were in play.
-    assert!(
-        bank.requests()
-            .iter()
-            .any(|request| { String::from_utf8_lossy(&request.body).contains(passport::CLIENT_SECRET) })
-    );
+    assert!(bank.requests().iter().any(|request| {
+        String::from_utf8_lossy(&request.body).contains(passport::CLIENT_SECRET)
+    }));
 }

@@ -27,7 +27,11 @@ fn at(url: &str) -> Asking<'_> {
 #[tokio::test]
 async fn an_active_token_is_0_and_printed() {
     let (server, _sso) = server_and_sso().await;
-    let ended = at(&url(&server)).edge().of(format!("{ACTIVE}\n")).await.with(0);
+    let ended = at(&url(&server))
+        .edge()
+        .of(format!("{ACTIVE}\n"))
+        .await
+        .with(0);
     let printed: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(printed["active"], true);
     assert_eq!(printed["provider"], "sso");
@@ -48,14 +52,29 @@ async fn an_inactive_token_is_1_and_printed() {
 async fn refusal_is_1_with_the_servers_message() {
     let (server, sso) = server_and_sso().await;
     let url = url(&server);
-    let wrong = at(&url).env("INTROSPECTD_CALLER", "edge").env("INTROSPECTD_SECRET", "wrong-secret");
-    for lookup in [wrong, at(&url), at(&url).env("INTROSPECTD_SECRET", "wrong-secret")] {
+    let wrong = at(&url)
+        .env("INTROSPECTD_CALLER", "edge")
+        .env("INTROSPECTD_SECRET", "wrong-secret");
+    for lookup in [
+        wrong,
+        at(&url),
+        at(&url).env("INTROSPECTD_SECRET", "wrong-secret"),
+    ] {
         let ended = lookup.of(ACTIVE).await.with(1);
-        assert!(ended.stderr.contains("401") && ended.stderr.contains("invalid_client"), "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("401") && ended.stderr.contains("invalid_client"),
+            "{}",
+            ended.stderr
+        );
         assert!(!ended.output().contains("wrong-secret"));
         assert_eq!(ended.stdout, "");
     }
-    let ended = at(&url).edge().with(&["--provider", "nobody"]).of(ACTIVE).await.with(1);
+    let ended = at(&url)
+        .edge()
+        .with(&["--provider", "nobody"])
+        .of(ACTIVE)
+        .await
+        .with(1);
     assert!(ended.stderr.contains("invalid_request"), "{}", ended.stderr);
     assert_eq!(sso.count(), 0);
 }
@@ -63,7 +82,11 @@ async fn refusal_is_1_with_the_servers_message() {
 #[tokio::test]
 async fn the_secret_alone_names_its_caller() {
     let (server, _sso) = server_and_sso().await;
-    at(&url(&server)).env("INTROSPECTD_SECRET", "edge-secret").of(ACTIVE).await.with(0);
+    at(&url(&server))
+        .env("INTROSPECTD_SECRET", "edge-secret")
+        .of(ACTIVE)
+        .await
+        .with(0);
 }
 
 #[tokio::test]
@@ -73,7 +96,14 @@ async fn arguments_win_over_the_environment() {
     let lookup = at("http://127.0.0.1:1")
         .env("INTROSPECTD_CALLER", "nobody")
         .env("INTROSPECTD_SECRET", "wrong")
-        .with(&["--server", &url, "--caller", "edge", "--secret-file", "secret"]);
+        .with(&[
+            "--server",
+            &url,
+            "--caller",
+            "edge",
+            "--secret-file",
+            "secret",
+        ]);
     lookup.folder.write("secret", "edge-secret\n");
     lookup.of(ACTIVE).await.with(0);
 }
@@ -89,13 +119,24 @@ async fn a_secret_of_any_letters_arrives() {
     let server = Server::start(&config).await;
     let url = url(&server);
     let lookup = at(&url).env("INTROSPECTD_CALLER", "the edge+1");
-    lookup.env("INTROSPECTD_SECRET", "p%41:+ \u{e9}&=/").of(ACTIVE).await.with(0);
+    lookup
+        .env("INTROSPECTD_SECRET", "p%41:+ \u{e9}&=/")
+        .of(ACTIVE)
+        .await
+        .with(0);
 }
 
 #[tokio::test]
 async fn a_server_that_is_down_is_3() {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let ended = at(&format!("http://{port}")).edge().of(ACTIVE).await.with(3);
+    let port = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let ended = at(&format!("http://{port}"))
+        .edge()
+        .of(ACTIVE)
+        .await
+        .with(3);
     assert!(ended.stderr.contains(&port.to_string()), "{}", ended.stderr);
     at("unix:/no/such.sock").edge().of(ACTIVE).await.with(3);
 }
@@ -106,7 +147,11 @@ async fn a_provider_that_is_down_is_3_and_not_inactive() {
     let url = url(&server);
     sso.next(Fault::Answer(Answer::garbage()));
     let ended = at(&url).edge().of(ACTIVE).await.with(3);
-    assert!(ended.stderr.contains("502") && ended.stderr.contains("upstream_error"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("502") && ended.stderr.contains("upstream_error"),
+        "{}",
+        ended.stderr
+    );
     sso.stop();
     let ended = at(&url).edge().of(ACTIVE).await.with(3);
     assert!(ended.stderr.contains("503"), "{}", ended.stderr);
@@ -117,12 +162,20 @@ async fn a_provider_that_is_down_is_3_and_not_inactive() {
 async fn other_servers_are_3() {
     let page = page().await;
     let ended = at(&page.base_url()).edge().of(ACTIVE).await.with(3);
-    assert!(ended.stderr.contains("is this an introspectd server?"), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("is this an introspectd server?"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[tokio::test]
 async fn a_token_id_needs_its_provider() {
-    let ended = bare().with(&["--token-id"]).of(passport::ACTIVE).await.with(2);
+    let ended = bare()
+        .with(&["--token-id"])
+        .of(passport::ACTIVE)
+        .await
+        .with(2);
     assert!(ended.stderr.contains("--provider"), "{}", ended.stderr);
 }
 
@@ -133,15 +186,28 @@ async fn a_token_id_is_looked_up() {
     let url = url(&server);
     let by_id = || at(&url).edge().with(&["--token-id", "--provider", "bank"]);
     let ended = by_id().of(format!("{}\n", passport::ACTIVE)).await.with(0);
-    assert!(ended.stdout.contains(passport::ACTIVE), "an id may be shown: {}", ended.stdout);
+    assert!(
+        ended.stdout.contains(passport::ACTIVE),
+        "an id may be shown: {}",
+        ended.stdout
+    );
     by_id().of(passport::UNKNOWN).await.with(1);
 }
 
 #[tokio::test]
 async fn unsupported_operation_is_1() {
     let (server, _sso) = server_and_sso().await;
-    let by_id = at(&url(&server)).edge().with(&["--token-id", "--provider", "sso"]).of("x").await.with(1);
-    assert!(by_id.stderr.contains("501") && by_id.stderr.contains("unsupported"), "{}", by_id.stderr);
+    let by_id = at(&url(&server))
+        .edge()
+        .with(&["--token-id", "--provider", "sso"])
+        .of("x")
+        .await
+        .with(1);
+    assert!(
+        by_id.stderr.contains("501") && by_id.stderr.contains("unsupported"),
+        "{}",
+        by_id.stderr
+    );
 }
 
 #[tokio::test]
@@ -152,14 +218,19 @@ async fn a_unix_socket_that_names_its_caller_needs_no_secret() {
     folder.write(
         "introspectd.toml",
         format!(
-            "[listen]\napi = {{ address = {socket:?}, caller = \"sidecar\" }}\nadmin = \"127.0.0.1:0\"\n\
+            "[listen]\napi = {{ address = {socket:?}, caller = \"sidecar\" }}\nadmin = \
+                \"127.0.0.1:0\"\n\
              [callers.sidecar]\n{}",
             sso_config(&sso)
         ),
     );
     let _server = Server::start_in(folder, &[]).await;
     at(&socket).of(ACTIVE).await.with(0);
-    bare().with(&["--server", &socket]).of(UNKNOWN).await.with(1);
+    bare()
+        .with(&["--server", &socket])
+        .of(UNKNOWN)
+        .await
+        .with(1);
 }
 
 #[tokio::test]
@@ -174,7 +245,12 @@ async fn nothing_on_standard_input_is_wrong_usage() {
 async fn a_token_is_not_taken_from_the_arguments() {
     let (server, sso) = server_and_sso().await;
     for arguments in [&[ACTIVE][..], &["--token", ACTIVE]] {
-        let ended = at(&url(&server)).edge().with(arguments).of("").await.with(2);
+        let ended = at(&url(&server))
+            .edge()
+            .with(arguments)
+            .of("")
+            .await
+            .with(2);
         assert!(!ended.output().contains(ACTIVE), "{ended:#?}");
     }
     assert_eq!(sso.count(), 0);
@@ -183,13 +259,33 @@ async fn a_token_is_not_taken_from_the_arguments() {
 #[tokio::test]
 async fn other_wrong_usage_is_2() {
     let nowhere = || at("http://127.0.0.1:1");
-    let no_secret = nowhere().env("INTROSPECTD_CALLER", "edge").of(ACTIVE).await.with(2);
-    assert!(no_secret.stderr.contains("INTROSPECTD_SECRET"), "{}", no_secret.stderr);
-    let no_file = nowhere().with(&["--secret-file", "nothing"]).of(ACTIVE).await.with(2);
+    let no_secret = nowhere()
+        .env("INTROSPECTD_CALLER", "edge")
+        .of(ACTIVE)
+        .await
+        .with(2);
+    assert!(
+        no_secret.stderr.contains("INTROSPECTD_SECRET"),
+        "{}",
+        no_secret.stderr
+    );
+    let no_file = nowhere()
+        .with(&["--secret-file", "nothing"])
+        .of(ACTIVE)
+        .await
+        .with(2);
     assert!(no_file.stderr.contains("nothing"), "{}", no_file.stderr);
     let no_server = at("https://127.0.0.1:1").of(ACTIVE).await.with(2);
-    assert!(no_server.stderr.contains("http://HOST:PORT"), "{}", no_server.stderr);
-    let no_header = nowhere().env("INTROSPECTD_SECRET", "two\nlines").of(ACTIVE).await.with(2);
+    assert!(
+        no_server.stderr.contains("http://HOST:PORT"),
+        "{}",
+        no_server.stderr
+    );
+    let no_header = nowhere()
+        .env("INTROSPECTD_SECRET", "two\nlines")
+        .of(ACTIVE)
+        .await
+        .with(2);
     assert!(!no_header.stderr.contains("two"), "{}", no_header.stderr);
 }
 
@@ -198,9 +294,24 @@ async fn at_a_terminal_an_answer_is_indented_and_does_not_steer_it() {
     let page = page().await;
     let answer = "{\"active\":true,\"username\":\"\\u001b]0;x\u{9b}2J\"}";
     page.next(Fault::Answer(Answer::text(200, "application/json", answer)));
-    let shown = at(&page.base_url()).at_a_terminal(ACTIVE, "").await.with(0).stdout;
-    assert_eq!(shown, "{\r\n  \"active\": true,\r\n  \"username\": \"\\u001b]0;x\\u009b2J\"\r\n}\r\n");
-    page.next(Fault::Answer(Answer::text(400, "text/plain", "\u{1b}[2J\u{202e}")));
-    let shown = at(&page.base_url()).at_a_terminal(ACTIVE, "").await.with(1).stdout;
+    let shown = at(&page.base_url())
+        .at_a_terminal(ACTIVE, "")
+        .await
+        .with(0)
+        .stdout;
+    assert_eq!(
+        shown,
+        "{\r\n  \"active\": true,\r\n  \"username\": \"\\u001b]0;x\\u009b2J\"\r\n}\r\n"
+    );
+    page.next(Fault::Answer(Answer::text(
+        400,
+        "text/plain",
+        "\u{1b}[2J\u{202e}",
+    )));
+    let shown = at(&page.base_url())
+        .at_a_terminal(ACTIVE, "")
+        .await
+        .with(1)
+        .stdout;
     assert!(shown.contains(r"\u001b[2J\u202e"), "{shown:?}");
 }

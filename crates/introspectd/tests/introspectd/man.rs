@@ -10,7 +10,10 @@ use crate::program::{Ended, Folder, run, soon};
 async fn shown(page: &Path) -> String {
     let mut groff = Command::new("groff");
     // -P-c: bold is not written as a letter over itself, -rLL: the width.
-    groff.args(["-man", "-ww", "-Tutf8", "-P-cbou", "-rLL=100n"]).arg(page).stdin(Stdio::null());
+    groff
+        .args(["-man", "-ww", "-Tutf8", "-P-cbou", "-rLL=100n"])
+        .arg(page)
+        .stdin(Stdio::null());
     let ended: Ended = soon("groff", groff.output()).await.unwrap().into();
     assert_eq!(ended.stderr, "", "{}", page.display());
     ended.with(0).stdout
@@ -23,9 +26,13 @@ async fn the_page_of_the_program_names_each_command_and_where_the_client_file_is
     command.arg("man");
     let page = folder.write("page", run(command, "").await.with(0).stdout);
     let text = shown(&page).await;
-    for part in
-        ["introspectd-tokens(1)", "EXAMPLES", "CLIENT CONFIGURATION FILE", "EXIT CODES", "client.toml"]
-    {
+    for part in [
+        "introspectd-tokens(1)",
+        "EXAMPLES",
+        "CLIENT CONFIGURATION FILE",
+        "EXIT CODES",
+        "client.toml",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
 }
@@ -42,20 +49,35 @@ async fn each_command_has_a_page_without_a_warning() {
         let path = entry.unwrap().path();
         let text = shown(&path).await;
         for section in ["NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXAMPLES"] {
-            assert!(text.contains(&format!("\n{section}\n")), "{section}: {text}");
+            assert!(
+                text.contains(&format!("\n{section}\n")),
+                "{section}: {text}"
+            );
         }
-        assert!(read_to_string(&path).unwrap().is_ascii(), "{}", path.display());
+        assert!(
+            read_to_string(&path).unwrap().is_ascii(),
+            "{}",
+            path.display()
+        );
         names.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
     }
     names.sort();
     let mut command = folder.command();
     command.arg("--help");
     let help = run(command, "").await.with(0).stdout;
-    for name in ["introspectd", "introspectd-tokens", "introspectd-hash-secret", "introspectd-man"] {
+    for name in [
+        "introspectd",
+        "introspectd-tokens",
+        "introspectd-hash-secret",
+        "introspectd-man",
+    ] {
         assert!(names.iter().any(|known| known == name), "{names:?}");
     }
     assert!(
-        names.iter().filter_map(|name| name.strip_prefix("introspectd-")).all(|name| help.contains(name))
+        names
+            .iter()
+            .filter_map(|name| name.strip_prefix("introspectd-"))
+            .all(|name| help.contains(name))
     );
 }
 

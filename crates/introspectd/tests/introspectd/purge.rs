@@ -18,7 +18,11 @@ impl Room {
     async fn new() -> Self {
         let sso = sso().await;
         let server = Server::start_with(&format!("{ADMIN_CONFIG}{}", sso_config(&sso))).await;
-        let room = Self { url: url(&server), server, _sso: sso };
+        let room = Self {
+            url: url(&server),
+            server,
+            _sso: sso,
+        };
         assert_eq!(room.cache().await, "miss");
         room
     }
@@ -56,7 +60,11 @@ async fn named_entries_are_purged_and_counted() {
     ] {
         assert_eq!(room.cache().await, "hit", "before {arguments:?}");
         let ended = room.purge().with(arguments).of(stdin).await.with(0);
-        assert_eq!((&*ended.stdout, &*ended.stderr), (PURGED, ""), "{arguments:?}");
+        assert_eq!(
+            (&*ended.stdout, &*ended.stderr),
+            (PURGED, ""),
+            "{arguments:?}"
+        );
         assert_eq!(room.cache().await, "miss", "after {arguments:?}");
     }
 }
@@ -75,12 +83,23 @@ async fn purge_of_nothing_is_a_success() {
 async fn an_estimate_is_shown_as_what_it_is() {
     let page = page().await;
     for (answer, shown) in [
-        (json!({"purged": 3, "estimate": true}), "purged at least 3 entries\n"),
-        (json!({"purged": 1, "estimate": true}), "purged at least 1 entry\n"),
+        (
+            json!({"purged": 3, "estimate": true}),
+            "purged at least 3 entries\n",
+        ),
+        (
+            json!({"purged": 1, "estimate": true}),
+            "purged at least 1 entry\n",
+        ),
         (json!({"purged": 3}), "purged 3 entries\n"),
     ] {
         page.next(Fault::Answer(Answer::json(200, answer)));
-        let ended = at(&page.base_url()).admin().with(&["--sub", "alice"]).of("").await.with(0);
+        let ended = at(&page.base_url())
+            .admin()
+            .with(&["--sub", "alice"])
+            .of("")
+            .await
+            .with(0);
         assert_eq!(ended.stdout, shown);
     }
 }
@@ -104,8 +123,15 @@ async fn refusal_is_1_with_the_servers_message() {
 async fn other_or_missing_servers_are_3() {
     let page = page().await;
     let ended = at(&page.base_url()).with(&["--all"]).of("").await.with(3);
-    assert!(ended.stderr.contains("is this an introspectd server?"), "{ended:#?}");
-    at("unix:/no/such.sock").with(&["--all"]).of("").await.with(3);
+    assert!(
+        ended.stderr.contains("is this an introspectd server?"),
+        "{ended:#?}"
+    );
+    at("unix:/no/such.sock")
+        .with(&["--all"])
+        .of("")
+        .await
+        .with(3);
 }
 
 #[tokio::test]
@@ -121,7 +147,10 @@ async fn exactly_one_thing_is_to_be_named() {
         &["--token=sso_1"],
     ] {
         let ended = room.purge().with(arguments).of("").await.with(2);
-        assert!(!ended.output().contains(ACTIVE) && !ended.output().contains("sso_1"), "{ended:#?}");
+        assert!(
+            !ended.output().contains(ACTIVE) && !ended.output().contains("sso_1"),
+            "{ended:#?}"
+        );
     }
     assert_eq!(room.cache().await, "hit");
 }
@@ -134,16 +163,32 @@ async fn at_a_terminal_large_purges_ask_for_confirmation() {
         (&["--provider", "sso"], "Purge all tokens of sso? [y/N]"),
     ] {
         assert_eq!(room.cache().await, "hit");
-        let ended = room.purge().with(arguments).at_a_terminal("", "n\n").await.with(1);
+        let ended = room
+            .purge()
+            .with(arguments)
+            .at_a_terminal("", "n\n")
+            .await
+            .with(1);
         assert!(
             ended.stdout.contains(question) && ended.stdout.contains("nothing was changed"),
             "{ended:#?}"
         );
         assert_eq!(room.cache().await, "hit");
-        let ended = room.purge().with(arguments).at_a_terminal("", "y\n").await.with(0);
+        let ended = room
+            .purge()
+            .with(arguments)
+            .at_a_terminal("", "y\n")
+            .await
+            .with(0);
         assert!(ended.stdout.contains("purged 1 entry"), "{ended:#?}");
         assert_eq!(room.cache().await, "miss");
-        let ended = room.purge().with(arguments).with(&["--yes"]).at_a_terminal("", "").await.with(0);
+        let ended = room
+            .purge()
+            .with(arguments)
+            .with(&["--yes"])
+            .at_a_terminal("", "")
+            .await
+            .with(0);
         assert!(!ended.stdout.contains("[y/N]"), "{ended:#?}");
         assert_eq!(room.cache().await, "miss");
     }
@@ -152,10 +197,25 @@ async fn at_a_terminal_large_purges_ask_for_confirmation() {
 #[tokio::test]
 async fn at_a_terminal_it_does_not_ask_about_one_token_subject_or_client() {
     let room = Room::new().await;
-    for arguments in [&["--token"][..], &["--sub", SUBJECT], &["--client-id", CLIENT_ID]] {
-        let ended = room.purge().with(arguments).at_a_terminal(ACTIVE, "").await.with(0);
-        assert!(ended.stdout.contains("purged 1 entry") && !ended.stdout.contains("[y/N]"), "{ended:#?}");
-        assert!(!ended.output().contains(ACTIVE) && !ended.output().contains(ADMIN_SECRET), "{ended:#?}");
+    for arguments in [
+        &["--token"][..],
+        &["--sub", SUBJECT],
+        &["--client-id", CLIENT_ID],
+    ] {
+        let ended = room
+            .purge()
+            .with(arguments)
+            .at_a_terminal(ACTIVE, "")
+            .await
+            .with(0);
+        assert!(
+            ended.stdout.contains("purged 1 entry") && !ended.stdout.contains("[y/N]"),
+            "{ended:#?}"
+        );
+        assert!(
+            !ended.output().contains(ACTIVE) && !ended.output().contains(ADMIN_SECRET),
+            "{ended:#?}"
+        );
         assert_eq!(room.cache().await, "miss");
     }
 }

@@ -46,7 +46,8 @@ async fn a_confirmed_revocation_holds_after_a_kill() {
     bank.vendor().show_revoked();
     sso.vendor().show_revoked();
     let config = format!(
-        "{BASE}{TRUSTED}[bindings]\npath = \"bindings.redb\"\n{}match = {{ regex = \"^[0-9a-f]{{64}}$\" }}\n{}",
+        "{BASE}{TRUSTED}[bindings]\npath = \"bindings.redb\"\n{}match = {{ regex = \
+            \"^[0-9a-f]{{64}}$\" }}\n{}",
         bank_config(&bank),
         sso_config(&sso)
     );
@@ -55,7 +56,12 @@ async fn a_confirmed_revocation_holds_after_a_kill() {
     for token in &bound {
         let pair = json!({"token": token, "token_id": passport::ACTIVE}).to_string();
         let bindings = "/v1/providers/bank/bindings";
-        assert_eq!(send(&server, "PUT", bindings, "application/json", pair).await.status, 204);
+        assert_eq!(
+            send(&server, "PUT", bindings, "application/json", pair)
+                .await
+                .status,
+            204
+        );
         assert!(is_active(&server, token).await);
     }
     assert!(is_active(&server, ACTIVE).await);
@@ -72,6 +78,10 @@ async fn a_confirmed_revocation_holds_after_a_kill() {
     }
     let file = std::fs::read(server.folder.path("bindings.redb")).unwrap();
     for secret in bound.iter().map(String::as_str).chain([ACTIVE]) {
-        assert!(!file.windows(secret.len()).any(|part| part == secret.as_bytes()));
+        assert!(
+            !file
+                .windows(secret.len())
+                .any(|part| part == secret.as_bytes())
+        );
     }
 }

@@ -21,7 +21,12 @@ impl Room {
         let (sso, bank) = (sso().await, bank().await);
         let config = format!("{ADMIN_CONFIG}{}{}", sso_config(&sso), bank_config(&bank));
         let server = Server::start_with(&config).await;
-        Self { url: url(&server), server, sso, bank }
+        Self {
+            url: url(&server),
+            server,
+            sso,
+            bank,
+        }
     }
 
     fn revoke(&self) -> Asking<'_> {
@@ -51,11 +56,22 @@ async fn a_token_is_taken_back_at_its_provider_and_out_of_the_cache() {
     let room = Room::new().await;
     assert!(room.is_active().await);
     let ended = room.revoke().of(format!("{ACTIVE}\n")).await.with(0);
-    assert!(ended.stdout.starts_with("revoked") && ended.stdout.lines().count() == 1, "{ended:#?}");
-    assert_eq!(ended.stderr, "", "nothing is asked where there is no terminal");
+    assert!(
+        ended.stdout.starts_with("revoked") && ended.stdout.lines().count() == 1,
+        "{ended:#?}"
+    );
+    assert_eq!(
+        ended.stderr, "",
+        "nothing is asked where there is no terminal"
+    );
     shows_no_secret(&ended);
     assert!(!room.is_active().await);
-    assert!(room.sso.requests().iter().any(|request| request.path() == "/revoke"));
+    assert!(
+        room.sso
+            .requests()
+            .iter()
+            .any(|request| request.path() == "/revoke")
+    );
 }
 
 #[tokio::test]
@@ -65,7 +81,11 @@ async fn a_token_that_is_another_providers_is_left_alone() {
     // One that is asked by id, and takes back nothing else.
     room.revoke().with(&["--provider", "bank"]).of(ACTIVE).await;
     assert!(room.is_active().await);
-    room.revoke().with(&["--provider", "sso"]).of(ACTIVE).await.with(0);
+    room.revoke()
+        .with(&["--provider", "sso"])
+        .of(ACTIVE)
+        .await
+        .with(0);
     assert!(!room.is_active().await);
 }
 
@@ -81,7 +101,12 @@ async fn by_its_id_a_token_needs_no_standard_input() {
         .of(passport::ACTIVE)
         .await
         .with(1);
-    assert!(room.bank.requests().iter().any(|request| request.method == "DELETE"));
+    assert!(
+        room.bank
+            .requests()
+            .iter()
+            .any(|request| request.method == "DELETE")
+    );
 }
 
 #[tokio::test]
@@ -93,7 +118,11 @@ async fn an_id_stays_one_segment_of_the_path() {
         ("a b+%2F", "a%20b%2B%252F"),
         ("\u{e9}-._~", "%C3%A9-._~"),
     ] {
-        at(&page.base_url()).with(&["--provider", "bank", "--token-id", id]).of("").await.with(3);
+        at(&page.base_url())
+            .with(&["--provider", "bank", "--token-id", id])
+            .of("")
+            .await
+            .with(3);
         let asked = page.requests().pop().unwrap();
         assert_eq!(asked.path(), format!("/v1/providers/bank/tokens/{segment}"));
     }
@@ -105,7 +134,10 @@ async fn refusal_is_1_with_the_servers_message() {
     for (asking, status) in [
         (at(&room.url).edge(), "403"),
         (at(&room.url), "401"),
-        (at(&room.url).env("INTROSPECTD_SECRET", "wrong-secret"), "401"),
+        (
+            at(&room.url).env("INTROSPECTD_SECRET", "wrong-secret"),
+            "401",
+        ),
         (room.revoke().with(&["--provider", "nobody"]), "400"),
     ] {
         let ended = asking.of(ACTIVE).await.with(1);
@@ -114,7 +146,12 @@ async fn refusal_is_1_with_the_servers_message() {
         shows_no_secret(&ended);
         assert_eq!(ended.stdout, "");
     }
-    let nobody = room.revoke().with(&["--provider", "no/body", "--token-id", "x"]).of("").await.with(1);
+    let nobody = room
+        .revoke()
+        .with(&["--provider", "no/body", "--token-id", "x"])
+        .of("")
+        .await
+        .with(1);
     assert!(
         nobody.stderr.contains("404") && nobody.stderr.contains("provider no/body does not exist"),
         "{nobody:#?}"
@@ -125,8 +162,16 @@ async fn refusal_is_1_with_the_servers_message() {
 #[tokio::test]
 async fn provider_that_cannot_revoke_is_1_with_a_remedy() {
     let room = Room::new().await;
-    let ended = room.revoke().with(&["--provider", "sso", "--token-id", "x"]).of("").await.with(1);
-    assert!(ended.stderr.contains("501") && ended.stderr.contains("revoke it at its provider"), "{ended:#?}");
+    let ended = room
+        .revoke()
+        .with(&["--provider", "sso", "--token-id", "x"])
+        .of("")
+        .await
+        .with(1);
+    assert!(
+        ended.stderr.contains("501") && ended.stderr.contains("revoke it at its provider"),
+        "{ended:#?}"
+    );
 }
 
 #[tokio::test]
@@ -134,14 +179,22 @@ async fn unconfirmed_revocation_is_3_with_a_remedy() {
     let room = Room::new().await;
     room.sso.next(Fault::Answer(Answer::html(500)));
     let ended = room.revoke().of(ACTIVE).await.with(3);
-    for text in ["502", "did not confirm", "may still be active", "run this again"] {
+    for text in [
+        "502",
+        "did not confirm",
+        "may still be active",
+        "run this again",
+    ] {
         assert!(ended.stderr.contains(text), "{text}: {ended:#?}");
     }
     shows_no_secret(&ended);
     assert_eq!(ended.stdout, "");
     room.bank.stop();
     let ended = room.revoke().with(&BY_ID).of("").await.with(3);
-    assert!(ended.stderr.contains("503") && ended.stderr.contains("did not confirm"), "{ended:#?}");
+    assert!(
+        ended.stderr.contains("503") && ended.stderr.contains("did not confirm"),
+        "{ended:#?}"
+    );
 }
 
 #[tokio::test]
@@ -150,7 +203,10 @@ async fn other_servers_revoke_nothing() {
     let url = page.base_url();
     for (asking, stdin) in [(at(&url), ACTIVE), (at(&url).with(&BY_ID), "")] {
         let ended = asking.of(stdin).await.with(3);
-        assert!(ended.stderr.contains("is this an introspectd server?"), "{ended:#?}");
+        assert!(
+            ended.stderr.contains("is this an introspectd server?"),
+            "{ended:#?}"
+        );
         assert_eq!(ended.stdout, "");
     }
     at("unix:/no/such.sock").of(ACTIVE).await.with(3);
@@ -180,15 +236,33 @@ async fn at_a_terminal_it_asks_although_the_token_comes_by_standard_input() {
     let room = Room::new().await;
     for no in ["n\n", "\n", "", "yess\n"] {
         let ended = room.revoke().at_a_terminal(ACTIVE, no).await.with(1);
-        assert!(ended.stdout.contains("Revoke the token on standard input? [y/N]"), "{ended:#?}");
+        assert!(
+            ended
+                .stdout
+                .contains("Revoke the token on standard input? [y/N]"),
+            "{ended:#?}"
+        );
         assert!(ended.stdout.contains("nothing was changed"), "{ended:#?}");
         shows_no_secret(&ended);
     }
     assert!(room.is_active().await);
-    assert!(room.sso.requests().iter().all(|request| request.path() != "/revoke"));
+    assert!(
+        room.sso
+            .requests()
+            .iter()
+            .all(|request| request.path() != "/revoke")
+    );
     for yes in ["y\n", " YES \n"] {
-        let ended = room.revoke().with(&["--provider", "sso"]).at_a_terminal(ACTIVE, yes).await.with(0);
-        assert!(ended.stdout.contains("at sso? [y/N]") && ended.stdout.contains("revoked"), "{ended:#?}");
+        let ended = room
+            .revoke()
+            .with(&["--provider", "sso"])
+            .at_a_terminal(ACTIVE, yes)
+            .await
+            .with(0);
+        assert!(
+            ended.stdout.contains("at sso? [y/N]") && ended.stdout.contains("revoked"),
+            "{ended:#?}"
+        );
     }
     assert!(!room.is_active().await);
 }
@@ -196,15 +270,28 @@ async fn at_a_terminal_it_asks_although_the_token_comes_by_standard_input() {
 #[tokio::test]
 async fn at_a_terminal_an_id_is_named_in_the_question() {
     let room = Room::new().await;
-    let ended = room.revoke().with(&BY_ID).at_a_terminal("", "n\n").await.with(1);
-    assert!(ended.stdout.contains(passport::ACTIVE) && ended.stdout.contains("at bank? [y/N]"), "{ended:#?}");
+    let ended = room
+        .revoke()
+        .with(&BY_ID)
+        .at_a_terminal("", "n\n")
+        .await
+        .with(1);
+    assert!(
+        ended.stdout.contains(passport::ACTIVE) && ended.stdout.contains("at bank? [y/N]"),
+        "{ended:#?}"
+    );
     assert_eq!(room.bank.count(), 0);
 }
 
 #[tokio::test]
 async fn yes_asks_nothing() {
     let room = Room::new().await;
-    let ended = room.revoke().with(&["--yes"]).at_a_terminal(ACTIVE, "").await.with(0);
+    let ended = room
+        .revoke()
+        .with(&["--yes"])
+        .at_a_terminal(ACTIVE, "")
+        .await
+        .with(0);
     assert!(!ended.stdout.contains("[y/N]"), "{ended:#?}");
     assert!(!room.is_active().await);
 }
@@ -215,5 +302,9 @@ async fn confirmation_without_a_terminal_needs_yes() {
     let ended = room.revoke().before_a_terminal(ACTIVE).await.with(2);
     assert!(ended.stdout.contains("--yes"), "{ended:#?}");
     assert_eq!(room.sso.count(), 0);
-    room.revoke().with(&["--yes"]).before_a_terminal(ACTIVE).await.with(0);
+    room.revoke()
+        .with(&["--yes"])
+        .before_a_terminal(ACTIVE)
+        .await
+        .with(0);
 }

@@ -22,10 +22,18 @@ async fn failed(folder: &Folder) -> Ended {
 #[tokio::test]
 async fn a_bad_configuration_ends_it_before_a_port_is_bound() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
-    let toml =
-        format!("colour = 1\n[listen]\napi = \"{}\"\nadmin = \"127.0.0.1:0\"\n", taken.local_addr().unwrap());
+    let toml = format!(
+        "colour = 1\n[listen]\napi = \"{}\"\nadmin = \"127.0.0.1:0\"\n",
+        taken.local_addr().unwrap()
+    );
     let ended = failed(&Folder::with_config(&toml)).await.with(2);
-    assert!(ended.stderr.contains("introspectd.toml:1: colour: is not a known key"), "{}", ended.stderr);
+    assert!(
+        ended
+            .stderr
+            .contains("introspectd.toml:1: colour: is not a known key"),
+        "{}",
+        ended.stderr
+    );
     assert!(!ended.stderr.contains("listen on"), "{}", ended.stderr);
     failed(&Folder::new()).await.with(2);
 }
@@ -40,14 +48,24 @@ async fn a_taken_port_is_named() {
     ] {
         let ended = failed(&Folder::with_config(&toml)).await;
         assert_ne!(ended.code, Some(0));
-        assert!(ended.stderr.contains(&format!("cannot listen on {address}: ")), "{}", ended.stderr);
+        assert!(
+            ended
+                .stderr
+                .contains(&format!("cannot listen on {address}: ")),
+            "{}",
+            ended.stderr
+        );
         assert!(!ended.stderr.contains("\"listening\""), "{}", ended.stderr);
     }
 }
 
 #[tokio::test]
 async fn a_free_port_is_taken_for_each_port_0() {
-    let toml = BASE.replacen("api = \"127.0.0.1:0\"", "api = [\"127.0.0.1:0\", \"127.0.0.1:0\"]", 1);
+    let toml = BASE.replacen(
+        "api = \"127.0.0.1:0\"",
+        "api = [\"127.0.0.1:0\", \"127.0.0.1:0\"]",
+        1,
+    );
     let server = Server::start(&toml).await;
     let addresses = server.addresses("api");
     assert_eq!(addresses.len(), 2);
@@ -63,8 +81,18 @@ async fn the_process_is_alive_and_ready() {
     let server = Server::start_with("").await;
     for path in ["/livez", "/readyz"] {
         let reply = get(&server.admin(), path).await;
-        assert_eq!((reply.status, reply.headers["cache-control"].to_str().unwrap()), (200, "no-store"));
-        assert_eq!(get(&server.api(), path).await.status, 404, "{path} is the operator's");
+        assert_eq!(
+            (
+                reply.status,
+                reply.headers["cache-control"].to_str().unwrap()
+            ),
+            (200, "no-store")
+        );
+        assert_eq!(
+            get(&server.api(), path).await.status,
+            404,
+            "{path} is the operator's"
+        );
     }
     assert_eq!(get(&server.admin(), "/introspect").await.status, 404);
 }
@@ -86,7 +114,11 @@ fn with_socket(folder: &Folder, rest: &str) -> String {
     )
 }
 
-async fn ask_socket(socket: &Path, authorization: Option<&str>, token: &str) -> crate::client::Reply {
+async fn ask_socket(
+    socket: &Path,
+    authorization: Option<&str>,
+    token: &str,
+) -> crate::client::Reply {
     let stream = UnixStream::connect(socket).await.unwrap();
     exchange(stream, question(authorization, &format!("token={token}"))).await
 }
@@ -99,13 +131,25 @@ async fn unix_socket_identifies_its_caller() {
     let mut server = Server::start_in(folder, &[]).await;
     let socket = server.socket();
 
-    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o660);
+    assert_eq!(
+        std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777,
+        0o660
+    );
     assert!(ask_socket(&socket, None, ACTIVE).await.is_active());
     assert!(!ask_socket(&socket, None, UNKNOWN).await.is_active());
     // What a proxy hands on from a client changes nothing.
-    assert!(ask_socket(&socket, Some("Bearer of-a-client"), ACTIVE).await.is_active());
+    assert!(
+        ask_socket(&socket, Some("Bearer of-a-client"), ACTIVE)
+            .await
+            .is_active()
+    );
     let tcp = TcpStream::connect(server.api()).await.unwrap();
-    assert_eq!(exchange(tcp, question(None, &format!("token={ACTIVE}"))).await.status, 401);
+    assert_eq!(
+        exchange(tcp, question(None, &format!("token={ACTIVE}")))
+            .await
+            .status,
+        401
+    );
 
     server.signal(Signal::TERM);
     assert_eq!(server.ended().await.code(), Some(0));
@@ -121,22 +165,30 @@ async fn a_socket_left_by_a_killed_process_is_taken_over_and_a_live_one_is_not()
     let ended = failed(&server.folder).await;
     assert_ne!(ended.code, Some(0));
     assert!(ended.stderr.contains("api.sock"), "{}", ended.stderr);
-    assert!(!ask_socket(&server.socket(), None, "x").await.is_active(), "the first one is unharmed");
+    assert!(
+        !ask_socket(&server.socket(), None, "x").await.is_active(),
+        "the first one is unharmed"
+    );
 
     server.signal(Signal::KILL);
     server.ended().await;
     assert!(server.socket().exists());
-    let again =
-        Folder::with_config(&std::fs::read_to_string(server.folder.path("introspectd.toml")).unwrap());
+    let again = Folder::with_config(
+        &std::fs::read_to_string(server.folder.path("introspectd.toml")).unwrap(),
+    );
     let _again = Server::start_in(again, &[]).await;
     assert!(!ask_socket(&server.socket(), None, "x").await.is_active());
 }
 
 #[tokio::test]
 async fn the_environment_reaches_the_server() {
-    let folder =
-        Folder::with_config("[listen]\nadmin = \"127.0.0.1:0\"\n[callers.edge]\nsecret = { env = \"S\" }\n");
-    let environment = [("INTROSPECTD__LISTEN__API", "127.0.0.1:0,[::1]:0"), ("S", "edge-secret")];
+    let folder = Folder::with_config(
+        "[listen]\nadmin = \"127.0.0.1:0\"\n[callers.edge]\nsecret = { env = \"S\" }\n",
+    );
+    let environment = [
+        ("INTROSPECTD__LISTEN__API", "127.0.0.1:0,[::1]:0"),
+        ("S", "edge-secret"),
+    ];
     let server = Server::start_in(folder, &environment).await;
     assert_eq!(server.addresses("api").len(), 2);
     assert_eq!(ask_as_edge(&server.api(), "x").await.status, 200);
@@ -146,18 +198,34 @@ async fn the_environment_reaches_the_server() {
 async fn unusual_configuration_is_warned_of() {
     let server = Server::start("[listen]\napi = \"127.0.0.1:0\"\nadmin = \"127.0.0.1:0\"\n").await;
     let log = server.log().concat();
-    assert!(log.contains("no providers configured") && log.contains("no callers configured"), "{log}");
+    assert!(
+        log.contains("no providers configured") && log.contains("no callers configured"),
+        "{log}"
+    );
 }
 
 #[tokio::test]
 async fn ignored_proxy_variables_are_named_once() {
     let folder = Folder::with_config(BASE);
-    let variables = [("HTTPS_PROXY", "http://u:hunter2@proxy.example:3128"), ("no_proxy", "*")];
+    let variables = [
+        ("HTTPS_PROXY", "http://u:hunter2@proxy.example:3128"),
+        ("no_proxy", "*"),
+    ];
     let server = Server::start_in(folder, &variables).await;
-    let said: Vec<_> = server.log().into_iter().filter(|line| line.contains("proxy")).collect();
+    let said: Vec<_> = server
+        .log()
+        .into_iter()
+        .filter(|line| line.contains("proxy"))
+        .collect();
     assert_eq!(said.len(), 1, "{said:?}");
-    assert!(said[0].contains("proxy variables ignored") && said[0].contains("HTTPS_PROXY"), "{said:?}");
-    assert!(!said[0].contains("hunter2") && !said[0].contains("no_proxy"), "{said:?}");
+    assert!(
+        said[0].contains("proxy variables ignored") && said[0].contains("HTTPS_PROXY"),
+        "{said:?}"
+    );
+    assert!(
+        !said[0].contains("hunter2") && !said[0].contains("no_proxy"),
+        "{said:?}"
+    );
 }
 
 #[tokio::test]
@@ -167,16 +235,32 @@ async fn failing_provider_fills_no_log() {
     sso.stop();
     let began = Instant::now();
     for place in 0..200 {
-        assert_eq!(ask_as_edge(&server.api(), &format!("sso_{place}")).await.status, 503);
+        assert_eq!(
+            ask_as_edge(&server.api(), &format!("sso_{place}"))
+                .await
+                .status,
+            503
+        );
     }
     let most = began.elapsed().as_secs() + 1;
-    let lines = server.log().iter().filter(|line| line.contains("provider request failed")).count();
-    assert!((1..=most).contains(&lines.try_into().unwrap()), "{lines} lines, {most} at most");
+    let lines = server
+        .log()
+        .iter()
+        .filter(|line| line.contains("provider request failed"))
+        .count();
+    assert!(
+        (1..=most).contains(&lines.try_into().unwrap()),
+        "{lines} lines, {most} at most"
+    );
 }
 
 /// A port that is free for both families.
 fn free_port() -> u16 {
-    TcpListener::bind("[::]:0").unwrap().local_addr().unwrap().port()
+    TcpListener::bind("[::]:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Answers at the two loopback addresses.
@@ -213,16 +297,24 @@ async fn ipv6_wildcard_leaves_ipv4_to_an_address_with_its_port() {
 #[tokio::test]
 async fn configured_limit_of_heads_holds_on_every_listener() {
     let long = |mut request: http::Request<_>| {
-        request.headers_mut().insert("x-padding", "a".repeat(48 * 1024).parse().unwrap());
+        request
+            .headers_mut()
+            .insert("x-padding", "a".repeat(48 * 1024).parse().unwrap());
         request
     };
     for (limits, api, admin) in [("", 431, 431), ("[limits]\nhead = \"64KiB\"\n", 200, 200)] {
         let server = Server::start_with(limits).await;
-        let connect = async |kind| TcpStream::connect(&server.addresses(kind)[0]).await.unwrap();
+        let connect = async |kind| {
+            TcpStream::connect(&server.addresses(kind)[0])
+                .await
+                .unwrap()
+        };
         let question = long(question(Some(&basic("edge", "edge-secret")), "token=x"));
         let reply = exchange(connect("api").await, question).await;
         assert_eq!(reply.status, api, "{reply:#?}");
-        let alive = http::Request::get("/livez").header("host", "introspectd").body(Default::default());
+        let alive = http::Request::get("/livez")
+            .header("host", "introspectd")
+            .body(Default::default());
         let reply = exchange(connect("admin").await, long(alive.unwrap())).await;
         assert_eq!(reply.status, admin, "{reply:#?}");
     }

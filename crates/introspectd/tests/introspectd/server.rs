@@ -79,7 +79,10 @@ impl Server {
     }
 
     pub(crate) fn addresses(&self, listener: &str) -> Vec<String> {
-        let events = self.log().into_iter().map(|line| serde_json::from_str::<Value>(&line).unwrap());
+        let events = self
+            .log()
+            .into_iter()
+            .map(|line| serde_json::from_str::<Value>(&line).unwrap());
         events
             .filter(|event| event["message"] == "listening" && event["listener"] == listener)
             .map(|event| event["address"].as_str().unwrap().to_owned())
@@ -88,16 +91,25 @@ impl Server {
 
     /// The lines so far.
     pub(crate) fn log(&self) -> Vec<String> {
-        self.log.borrow().iter().filter(|line| *line != END).cloned().collect()
+        self.log
+            .borrow()
+            .iter()
+            .filter(|line| *line != END)
+            .cloned()
+            .collect()
     }
 
     /// Waits for a line that holds this.
     pub(crate) async fn logged(&self, text: &str) {
         let mut lines = self.log.subscribe();
-        let found = |lines: &Vec<String>| lines.iter().any(|line| line.contains(text) || line == END);
+        let found =
+            |lines: &Vec<String>| lines.iter().any(|line| line.contains(text) || line == END);
         soon(text, lines.wait_for(found)).await.unwrap();
         let lines = self.log();
-        assert!(lines.iter().any(|line| line.contains(text)), "it ended without {text}: {lines:#?}");
+        assert!(
+            lines.iter().any(|line| line.contains(text)),
+            "it ended without {text}: {lines:#?}"
+        );
     }
 
     /// Standard output, if [`Self::start_as`] had it piped.
@@ -123,17 +135,23 @@ impl Server {
     /// Waits for so many lines that hold this.
     pub(crate) async fn lines(&self, text: &str, count: usize) {
         let mut lines = self.log.subscribe();
-        let found = |lines: &Vec<String>| lines.iter().filter(|line| line.contains(text)).count() >= count;
+        let found =
+            |lines: &Vec<String>| lines.iter().filter(|line| line.contains(text)).count() >= count;
         soon(text, lines.wait_for(found)).await.unwrap();
     }
 
     /// Waits until the process is gone and its log is complete.
     pub(crate) async fn ended(&mut self) -> ExitStatus {
-        let status = soon("the end of the server", self.child.wait()).await.unwrap();
-        let mut lines = self.log.subscribe();
-        soon("the end of the log", lines.wait_for(|lines| lines.iter().any(|line| line == END)))
+        let status = soon("the end of the server", self.child.wait())
             .await
             .unwrap();
+        let mut lines = self.log.subscribe();
+        soon(
+            "the end of the log",
+            lines.wait_for(|lines| lines.iter().any(|line| line == END)),
+        )
+        .await
+        .unwrap();
         status
     }
 

@@ -36,7 +36,10 @@ async fn until_refused(address: &str) {
 }
 
 async fn until_unready(admin: &str) {
-    soon("503 from /readyz", async { while get(admin, "/readyz").await.status != 503 {} }).await;
+    soon("503 from /readyz", async {
+        while get(admin, "/readyz").await.status != 503 {}
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -51,15 +54,29 @@ async fn a_request_in_flight_is_answered_before_the_end() {
     server.signal(Signal::TERM);
     server.logged("shutting down").await;
     until_unready(&admin).await;
-    assert_eq!(get(&admin, "/livez").await.status, 200, "it lives until the end");
+    assert_eq!(
+        get(&admin, "/livez").await.status,
+        200,
+        "it lives until the end"
+    );
     until_refused(&api).await;
-    assert_eq!(soon("the end of a connection at rest", idle.read(&mut [0])).await.unwrap(), 0);
+    assert_eq!(
+        soon("the end of a connection at rest", idle.read(&mut [0]))
+            .await
+            .unwrap(),
+        0
+    );
     assert!(!reply.is_finished());
 
     gate.open();
     assert!(soon("the answer", reply).await.unwrap().is_active());
     assert_eq!(server.ended().await.code(), Some(0));
-    assert!(server.log().iter().any(|line| line.contains(r#""message":"stopped""#)));
+    assert!(
+        server
+            .log()
+            .iter()
+            .any(|line| line.contains(r#""message":"stopped""#))
+    );
     assert!(try_get(&admin, "/livez").await.is_err());
 }
 
@@ -73,12 +90,23 @@ async fn a_request_that_outlasts_the_drain_is_given_up() {
     let since = Instant::now();
     server.signal(Signal::TERM);
     assert_eq!(server.ended().await.code(), Some(0));
-    assert!(since.elapsed() >= Duration::from_secs(1), "it was given its time");
+    assert!(
+        since.elapsed() >= Duration::from_secs(1),
+        "it was given its time"
+    );
     assert!(since.elapsed() < Duration::from_secs(10), "and no more");
-    assert!(server.log().iter().any(|line| line.contains("WARN") && line.contains("in flight")));
+    assert!(
+        server
+            .log()
+            .iter()
+            .any(|line| line.contains("WARN") && line.contains("in flight"))
+    );
     // Which of the two comes first, the end of the question or that of the connection, is a race.
     let given_up = reply.await.map_or(true, |reply| reply.status == 503);
-    assert!(given_up, "the connection ends without an answer, or with that it cannot be given");
+    assert!(
+        given_up,
+        "the connection ends without an answer, or with that it cannot be given"
+    );
 }
 
 #[tokio::test]

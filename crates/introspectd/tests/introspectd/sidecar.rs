@@ -11,7 +11,10 @@ use crate::program::{Ended, run};
 /// The blocks of the page whose fence is this.
 fn blocks(fence: &str) -> Vec<String> {
     let (page, fence) = (read("docs/sidecar.md"), format!("```{fence}\n"));
-    page.split(&fence).skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned()).collect()
+    page.split(&fence)
+        .skip(1)
+        .map(|rest| rest.split_once("```").unwrap().0.to_owned())
+        .collect()
 }
 
 fn block(fence: &str) -> String {
@@ -29,10 +32,19 @@ impl Running {
     /// The block as a shell script, about this token.
     async fn paste(&self, fence: &str, token: &str) -> Ended {
         let mut shell = Command::new("/bin/sh");
-        let program = std::path::Path::new(env!("CARGO_BIN_EXE_introspectd")).parent().unwrap();
+        let program = std::path::Path::new(env!("CARGO_BIN_EXE_introspectd"))
+            .parent()
+            .unwrap();
         let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap());
-        shell.arg("-c").arg(self.moved(&block(fence))).env_clear().env("PATH", path).env("TOKEN", token);
-        shell.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+        shell
+            .arg("-c")
+            .arg(self.moved(&block(fence)))
+            .env_clear()
+            .env("PATH", path)
+            .env("TOKEN", token);
+        shell
+            .stdout(std::process::Stdio::piped())
+            .stderr(std::process::Stdio::piped());
         run(shell, "").await
     }
 }
@@ -51,26 +63,50 @@ async fn the_one_liner_prints_the_answer() {
     let sidecar = sidecar().await;
     let ended = sidecar.paste("sh ask", ACTIVE).await.with(0);
     let answer: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!((&answer["active"], &answer["provider"]), (&true.into(), &"sso".into()), "{answer}");
-    assert_eq!(sidecar.paste("sh ask", UNKNOWN).await.with(0).stdout, r#"{"active":false}"#);
+    assert_eq!(
+        (&answer["active"], &answer["provider"]),
+        (&true.into(), &"sso".into()),
+        "{answer}"
+    );
+    assert_eq!(
+        sidecar.paste("sh ask", UNKNOWN).await.with(0).stdout,
+        r#"{"active":false}"#
+    );
 }
 
 #[tokio::test]
 async fn a_script_lets_in_an_active_token_and_nothing_else() {
     let sidecar = sidecar().await;
-    for (token, decision) in
-        [(ACTIVE, "active\n"), (UNKNOWN, "refused\n"), ("a\nb & c=d", "refused\n"), ("", "refused\n")]
-    {
-        assert_eq!(sidecar.paste("sh decide", token).await.with(0).stdout, decision, "{token:?}");
+    for (token, decision) in [
+        (ACTIVE, "active\n"),
+        (UNKNOWN, "refused\n"),
+        ("a\nb & c=d", "refused\n"),
+        ("", "refused\n"),
+    ] {
+        assert_eq!(
+            sidecar.paste("sh decide", token).await.with(0).stdout,
+            decision,
+            "{token:?}"
+        );
     }
     sidecar.sso.stop();
-    assert_eq!(sidecar.paste("sh decide", "another").await.with(0).stdout, "refused\n");
+    assert_eq!(
+        sidecar.paste("sh decide", "another").await.with(0).stdout,
+        "refused\n"
+    );
 }
 
 #[tokio::test]
 async fn exit_codes_distinguish_inactive_from_unknown() {
     let sidecar = sidecar().await;
-    assert!(sidecar.paste("sh lookup", ACTIVE).await.with(0).stdout.starts_with(r#"{"active":true"#));
+    assert!(
+        sidecar
+            .paste("sh lookup", ACTIVE)
+            .await
+            .with(0)
+            .stdout
+            .starts_with(r#"{"active":true"#)
+    );
     sidecar.paste("sh lookup", UNKNOWN).await.with(1);
     sidecar.sso.stop();
     sidecar.paste("sh lookup", "another").await.with(3);
@@ -79,8 +115,16 @@ async fn exit_codes_distinguish_inactive_from_unknown() {
 #[tokio::test]
 async fn the_listeners_of_the_page_are_those_of_the_file_and_valid() {
     let [listen, with_group] = blocks("toml").try_into().unwrap();
-    assert!(read("config/sidecar.toml").contains(listen.trim()), "{listen}");
+    assert!(
+        read("config/sidecar.toml").contains(listen.trim()),
+        "{listen}"
+    );
     assert!(with_group.contains("group = \"www-data\""), "{with_group}");
     // A group that every machine has.
-    check(&format!("[listen]\n{}", with_group.replace("www-data", "root")), &[]).await.with(0);
+    check(
+        &format!("[listen]\n{}", with_group.replace("www-data", "root")),
+        &[],
+    )
+    .await
+    .with(0);
 }

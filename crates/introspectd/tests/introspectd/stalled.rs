@@ -49,13 +49,24 @@ impl Stalled {
         );
         folder.write("introspectd.toml", format!("{listen}{CALLERS}{toml}"));
         let mut command = folder.command();
-        let child = command.args(SERVE).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        for pipe in [child.stdout.as_ref().unwrap().as_fd(), child.stderr.as_ref().unwrap().as_fd()] {
+        let child = command
+            .args(SERVE)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        for pipe in [
+            child.stdout.as_ref().unwrap().as_fd(),
+            child.stderr.as_ref().unwrap().as_fd(),
+        ] {
             rustix::pipe::fcntl_setpipe_size(pipe, 4096).unwrap();
         }
         let server = Self { folder, child };
         let admin = server.folder.path("admin.sock");
-        soon("the server", async { while UnixStream::connect(&admin).await.is_err() {} }).await;
+        soon("the server", async {
+            while UnixStream::connect(&admin).await.is_err() {}
+        })
+        .await;
         server
     }
 
@@ -64,14 +75,19 @@ impl Stalled {
     }
 
     async fn livez(&self) -> u16 {
-        let request = Request::get("/livez").header("host", "x").body(Full::default()).unwrap();
+        let request = Request::get("/livez")
+            .header("host", "x")
+            .body(Full::default())
+            .unwrap();
         self.client("admin.sock").await.send(request).await.status
     }
 
     async fn terminate(&mut self) -> ExitStatus {
         let pid = Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap();
         kill_process(pid, Signal::TERM).unwrap();
-        soon("the end of the server", self.child.wait()).await.unwrap()
+        soon("the end of the server", self.child.wait())
+            .await
+            .unwrap()
     }
 
     /// Lines on standard error from now on, until the process ends.
@@ -94,15 +110,25 @@ impl Client {
 
     async fn send(&mut self, request: Request<Full<Bytes>>) -> Reply {
         self.0.ready().await.unwrap();
-        let response = soon("an answer", self.0.send_request(request)).await.unwrap();
+        let response = soon("an answer", self.0.send_request(request))
+            .await
+            .unwrap();
         let (head, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
         let body = String::from_utf8(body.into()).unwrap();
-        Reply { status: head.status.as_u16(), headers: head.headers, body }
+        Reply {
+            status: head.status.as_u16(),
+            headers: head.headers,
+            body,
+        }
     }
 
     async fn ask(&mut self, secret: &str, token: &str) -> Reply {
-        self.send(question(Some(&basic("edge", secret)), &format!("token={token}"))).await
+        self.send(question(
+            Some(&basic("edge", secret)),
+            &format!("token={token}"),
+        ))
+        .await
     }
 
     async fn is_hit(&mut self) {
@@ -124,13 +150,26 @@ async fn stalled_reader_of_the_log_blocks_no_answer_and_learns_what_was_dropped(
     }
     // Each is a line at this level, and they are more than the queue holds.
     for number in 0..5_000 {
-        assert_eq!(client.ask("edge-secret", &format!("sso_{number}")).await.body, r#"{"active":false}"#);
+        assert_eq!(
+            client
+                .ask("edge-secret", &format!("sso_{number}"))
+                .await
+                .body,
+            r#"{"active":false}"#
+        );
     }
     client.is_hit().await;
     assert_eq!(server.livez().await, 200);
 
-    let mut log = server.read_log().map(|line| serde_json::from_str::<Value>(&line).unwrap());
-    let dropped = |line: &Value| line["message"].as_str().unwrap().starts_with("log lines dropped");
+    let mut log = server
+        .read_log()
+        .map(|line| serde_json::from_str::<Value>(&line).unwrap());
+    let dropped = |line: &Value| {
+        line["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("log lines dropped")
+    };
     let report = log.find(dropped).unwrap();
     assert!(report["dropped"].as_u64().unwrap() > 0, "{report}");
     let rest = std::thread::spawn(move || log.filter(dropped).count());
@@ -150,10 +189,14 @@ async fn stalled_readers_of_log_and_audit_log_hold_up_neither_hits_nor_the_end()
     }
     // An operator waits for its line, and nobody else does.
     let mut operator = server.client("api.sock").await;
-    let purge =
-        Request::post("/v1/cache/purge").header("host", "x").header("content-type", "application/json");
-    let purge = purge.header("authorization", "Bearer admin-secret").body(Full::from("{\"sub\":\"nobody\"}"));
-    let purging = tokio::spawn(async move { operator.0.send_request(purge.unwrap()).await.is_ok() });
+    let purge = Request::post("/v1/cache/purge")
+        .header("host", "x")
+        .header("content-type", "application/json");
+    let purge = purge
+        .header("authorization", "Bearer admin-secret")
+        .body(Full::from("{\"sub\":\"nobody\"}"));
+    let purging =
+        tokio::spawn(async move { operator.0.send_request(purge.unwrap()).await.is_ok() });
     for _ in 0..100 {
         client.is_hit().await;
     }
@@ -163,7 +206,11 @@ async fn stalled_readers_of_log_and_audit_log_hold_up_neither_hits_nor_the_end()
     let since = Instant::now();
     assert_eq!(server.terminate().await.code(), Some(0));
     // The drain, then two seconds for the audit log and one for the log.
-    assert!(since.elapsed() < Duration::from_secs(8), "{:?}", since.elapsed());
+    assert!(
+        since.elapsed() < Duration::from_secs(8),
+        "{:?}",
+        since.elapsed()
+    );
 }
 
 #[tokio::test]
@@ -183,11 +230,18 @@ async fn refusals_of_strangers_are_limited_and_summed_up() {
     assert_eq!(server.ended().await.code(), Some(0));
 
     let text = std::fs::read_to_string(server.folder.path("audit.log")).unwrap();
-    let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    let (refused, summed): (Vec<_>, Vec<_>) = lines.iter().partition(|line| line["event"] == "refused");
+    let lines: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let (refused, summed): (Vec<_>, Vec<_>) =
+        lines.iter().partition(|line| line["event"] == "refused");
     let refused = u64::try_from(refused.len()).unwrap();
     let sum = |line: &&Value| line["outcomes"]["invalid_client"].as_u64().unwrap();
-    assert!(refused >= 250 && refused <= 250 * seconds, "{refused} in {seconds} s");
+    assert!(
+        refused >= 250 && refused <= 250 * seconds,
+        "{refused} in {seconds} s"
+    );
     assert_eq!(refused + summed.iter().map(sum).sum::<u64>(), count);
     let log = server.log();
     let logged = |message: &str| log.iter().filter(|line| line.contains(message)).count();
@@ -199,9 +253,19 @@ async fn refusals_of_strangers_are_limited_and_summed_up() {
 async fn audit_log_that_is_a_pipe_without_a_reader_stops_the_start() {
     let folder = Folder::with_config("[audit]\nto = \"./audit.pipe\"\n");
     let pipe = folder.path("audit.pipe");
-    rustix::fs::mkfifoat(rustix::fs::CWD, pipe, rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR).unwrap();
+    rustix::fs::mkfifoat(
+        rustix::fs::CWD,
+        pipe,
+        rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+    )
+    .unwrap();
     let mut command = folder.command();
     command.args(SERVE);
     let ended = run(command, "").await.with(2);
-    assert!(ended.stderr.contains("without a reader. Start the reader first"), "{ended:?}");
+    assert!(
+        ended
+            .stderr
+            .contains("without a reader. Start the reader first"),
+        "{ended:?}"
+    );
 }

@@ -13,7 +13,9 @@ use crate::program::{Ended, Folder, run};
 /// The values of a key, in their order.
 fn values(unit: &str, key: &str) -> Vec<String> {
     let text = read(&format!("config/systemd/introspectd.{unit}"));
-    let values = text.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    let values = text
+        .lines()
+        .filter_map(|line| line.strip_prefix(key)?.strip_prefix('='));
     values.map(str::to_owned).collect()
 }
 
@@ -28,7 +30,10 @@ fn units() -> Folder {
     let folder = Folder::new();
     for unit in ["service", "socket"] {
         let text = read(&format!("config/systemd/introspectd.{unit}"));
-        let here = text.replace("/usr/local/bin/introspectd", env!("CARGO_BIN_EXE_introspectd"));
+        let here = text.replace(
+            "/usr/local/bin/introspectd",
+            env!("CARGO_BIN_EXE_introspectd"),
+        );
         folder.write(&format!("introspectd.{unit}"), here);
     }
     folder
@@ -38,13 +43,21 @@ async fn analyze(arguments: &[&str]) -> Ended {
     let folder = units();
     let mut command = Command::new("systemd-analyze");
     command.args(arguments).current_dir(folder.path(""));
-    command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
+    command
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
     run(command, "").await
 }
 
 #[tokio::test]
 async fn systemd_finds_no_fault_with_the_units() {
-    let ended = analyze(&["verify", "--man=no", "./introspectd.service", "./introspectd.socket"]).await;
+    let ended = analyze(&[
+        "verify",
+        "--man=no",
+        "./introspectd.service",
+        "./introspectd.socket",
+    ])
+    .await;
     assert!(!ended.output().contains("introspectd"), "{ended:#?}");
     ended.with(0);
 }
@@ -53,7 +66,13 @@ async fn systemd_finds_no_fault_with_the_units() {
 /// it is for.
 #[tokio::test]
 async fn systemd_calls_the_service_hardly_exposed() {
-    let ended = analyze(&["security", "--offline=true", "--threshold=15", "./introspectd.service"]).await;
+    let ended = analyze(&[
+        "security",
+        "--offline=true",
+        "--threshold=15",
+        "./introspectd.service",
+    ])
+    .await;
     ended.with(0);
 }
 
@@ -64,19 +83,36 @@ async fn the_service_s_command_serves_with_the_credential_that_systemd_hands_on(
     let text = fs::read_to_string(&config).unwrap();
     let secret = deployment.folder.path("sso");
     assert!(text.contains(&format!("{:?}", secret)));
-    fs::write(&config, text.replace(&format!("{:?}", secret), "\"/no/such/file\"")).unwrap();
+    fs::write(
+        &config,
+        text.replace(&format!("{:?}", secret), "\"/no/such/file\""),
+    )
+    .unwrap();
 
     let command = value("service", "ExecStart");
     let words: Vec<String> = command.split(' ').map(str::to_owned).collect();
     assert_eq!(words[0], "/usr/local/bin/introspectd");
-    let (credential, source) = value("service", "LoadCredential").split_once(':').map(owned).unwrap();
-    assert!(read("docs/sidecar.md").contains(&format!("sso.secret {source}\n")), "{source}");
-    let (variable, path) = value("service", "Environment").split_once('=').map(owned).unwrap();
+    let (credential, source) = value("service", "LoadCredential")
+        .split_once(':')
+        .map(owned)
+        .unwrap();
+    assert!(
+        read("docs/sidecar.md").contains(&format!("sso.secret {source}\n")),
+        "{source}"
+    );
+    let (variable, path) = value("service", "Environment")
+        .split_once('=')
+        .map(owned)
+        .unwrap();
     assert_eq!(path, format!("%d/{credential}"));
     let path = path.replace("%d", deployment.folder.path("").to_str().unwrap());
     let running = deployment.serve(&words[1..], &[(variable, path)]).await;
     let stream = UnixStream::connect(running.socket()).await.unwrap();
-    assert!(exchange(stream, question(None, &format!("token={ACTIVE}"))).await.is_active());
+    assert!(
+        exchange(stream, question(None, &format!("token={ACTIVE}")))
+            .await
+            .is_active()
+    );
 }
 
 fn owned((one, other): (&str, &str)) -> (String, String) {
@@ -86,15 +122,22 @@ fn owned((one, other): (&str, &str)) -> (String, String) {
 #[test]
 fn the_sockets_are_those_of_the_configuration() {
     let streams = values("socket", "ListenStream");
-    assert_eq!(streams, [format!("{RUN}api.sock"), format!("{RUN}admin.sock")]);
+    assert_eq!(
+        streams,
+        [format!("{RUN}api.sock"), format!("{RUN}admin.sock")]
+    );
     for stream in streams {
-        assert!(read("config/sidecar.toml").contains(&format!("\"unix:{stream}\"")), "{stream}");
+        assert!(
+            read("config/sidecar.toml").contains(&format!("\"unix:{stream}\"")),
+            "{stream}"
+        );
     }
     // More than the configuration's 660 would stop the start.
     assert_eq!(value("socket", "SocketMode"), "0660");
-    assert!(
-        read("docs/sidecar.md").contains(&format!("groupadd --system {}\n", value("socket", "SocketGroup")))
-    );
+    assert!(read("docs/sidecar.md").contains(&format!(
+        "groupadd --system {}\n",
+        value("socket", "SocketGroup")
+    )));
 }
 
 #[test]

@@ -19,25 +19,45 @@ fn at(url: &str) -> Asking<'_> {
 }
 
 /// Runs it with these arguments before such a server, and says what was asked.
-async fn asked(answers: impl IntoIterator<Item = Answer>, arguments: &[&str]) -> (Ended, Vec<String>) {
+async fn asked(
+    answers: impl IntoIterator<Item = Answer>,
+    arguments: &[&str],
+) -> (Ended, Vec<String>) {
     let server = server(answers).await;
     let ended = at(&server.base_url()).with(arguments).of("").await;
-    (ended, server.requests().into_iter().map(|request| request.target).collect())
+    (
+        ended,
+        server
+            .requests()
+            .into_iter()
+            .map(|request| request.target)
+            .collect(),
+    )
 }
 
 fn first() -> Answer {
     let tokens = json!([record("1"), record("2")]);
-    Answer::json(200, json!({"tokens": tokens, "next_page_token": "-a+/", "errors": [], "unlisted": ["sso"]}))
+    Answer::json(
+        200,
+        json!({"tokens": tokens, "next_page_token": "-a+/", "errors": [], "unlisted": ["sso"]}),
+    )
 }
 
 fn last() -> Answer {
-    Answer::json(200, json!({"tokens": [record("3")], "errors": [], "unlisted": ["sso"]}))
+    Answer::json(
+        200,
+        json!({"tokens": [record("3")], "errors": [], "unlisted": ["sso"]}),
+    )
 }
 
 fn down() -> Answer {
-    let failed = json!([{"provider": "bank", "error": "unavailable", "error_description": "refused"}]);
-    Answer::json(200, json!({"tokens": [], "retry_page_token": "-a+/", "errors": failed, "unlisted": []}))
-        .with_header("retry-after", "0")
+    let failed =
+        json!([{"provider": "bank", "error": "unavailable", "error_description": "refused"}]);
+    Answer::json(
+        200,
+        json!({"tokens": [], "retry_page_token": "-a+/", "errors": failed, "unlisted": []}),
+    )
+    .with_header("retry-after", "0")
 }
 
 fn record(id: &str) -> Value {
@@ -59,7 +79,10 @@ async fn each_filter_is_asked_for_as_it_was_given() {
         ("--page-size", "200", "page_size=200"),
         ("--page-token", "-x", "page_token=-x"),
     ];
-    let words: Vec<_> = arguments.iter().flat_map(|(name, value, _)| [*name, *value]).collect();
+    let words: Vec<_> = arguments
+        .iter()
+        .flat_map(|(name, value, _)| [*name, *value])
+        .collect();
     let (ended, asked) = asked([last()], &words).await;
     ended.with(0);
     let query = arguments.map(|(.., parameter)| parameter).join("&");
@@ -72,9 +95,15 @@ async fn elsewhere_than_at_a_terminal_it_prints_json() {
     let ended = ended.with(0);
     let printed: Value = serde_json::from_str(&ended.stdout).unwrap();
     let tokens = json!([record("1"), record("2")]);
-    let expected = json!({"tokens": tokens, "next_page_token": "-a+/", "errors": [], "unlisted": ["sso"]});
+    let expected =
+        json!({"tokens": tokens, "next_page_token": "-a+/", "errors": [], "unlisted": ["sso"]});
     assert_eq!(printed, expected);
-    for text in ["more records", "--all", "--page-token -a+/", "filters unsupported): sso"] {
+    for text in [
+        "more records",
+        "--all",
+        "--page-token -a+/",
+        "filters unsupported): sso",
+    ] {
         assert!(ended.stderr.contains(text), "{text}: {ended:#?}");
     }
     assert_eq!(asked.len(), 1);
@@ -95,9 +124,11 @@ async fn all_pages_are_one_list_whatever_its_form() {
                 assert!(list.get("next_page_token").is_none());
                 list["tokens"].as_array().unwrap().len()
             }
-            "jsonl" => {
-                ended.stdout.lines().filter(|line| serde_json::from_str::<Value>(line).is_ok()).count()
-            }
+            "jsonl" => ended
+                .stdout
+                .lines()
+                .filter(|line| serde_json::from_str::<Value>(line).is_ok())
+                .count(),
             // A header, once.
             _ => ended.stdout.lines().count() - 1,
         };
@@ -112,13 +143,20 @@ async fn a_record_is_printed_as_it_came() {
     let answer = || Answer::text(200, "application/json", answer.clone());
     for format in ["json", "jsonl"] {
         let ended = asked([answer()], &["--format", format]).await.0.with(0);
-        assert!(ended.stdout.contains(&record.replace(',', ", ")), "{ended:#?}");
+        assert!(
+            ended.stdout.contains(&record.replace(',', ", ")),
+            "{ended:#?}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_provider_that_comes_back_is_listed_after_all() {
-    let (ended, asked) = asked([first(), down(), down(), last()], &["--all", "--format", "jsonl"]).await;
+    let (ended, asked) = asked(
+        [first(), down(), down(), last()],
+        &["--all", "--format", "jsonl"],
+    )
+    .await;
     let ended = ended.with(0);
     assert_eq!((asked.len(), ended.stdout.lines().count()), (4, 3));
     assert!(!ended.stderr.contains("bank"), "{ended:#?}");
@@ -130,13 +168,19 @@ async fn a_provider_that_stays_away_is_named_and_3() {
     let (ended, asked) = asked(answers(), &["--all", "--format", "json"]).await;
     let ended = ended.with(3);
     assert_eq!(asked.len(), 5, "it is not asked for ever");
-    for text in
-        ["bank", "unavailable", "refused", "to retry the providers that failed, add --page-token -a+/"]
-    {
+    for text in [
+        "bank",
+        "unavailable",
+        "refused",
+        "to retry the providers that failed, add --page-token -a+/",
+    ] {
         assert!(ended.stderr.contains(text), "{text}: {ended:#?}");
     }
     let list: Value = serde_json::from_str(&ended.stdout).unwrap();
-    assert_eq!((&list["errors"][0]["provider"], &list["retry_page_token"]), (&json!("bank"), &json!("-a+/")));
+    assert_eq!(
+        (&list["errors"][0]["provider"], &list["retry_page_token"]),
+        (&json!("bank"), &json!("-a+/"))
+    );
     assert!(list.get("next_page_token").is_none());
     assert_eq!(list["tokens"].as_array().unwrap().len(), 2);
     asked_once(down()).await.with(3);
@@ -151,11 +195,21 @@ async fn refusals_have_the_usual_exit_codes() {
     let error = |status| Answer::json(status, json!({"error": "unsupported"}));
     for (status, code) in [(400, 1), (401, 1), (403, 1), (501, 1), (500, 3), (503, 3)] {
         let ended = asked_once(error(status)).await.with(code);
-        assert!(ended.stderr.contains(&status.to_string()) && ended.stdout.is_empty(), "{ended:#?}");
+        assert!(
+            ended.stderr.contains(&status.to_string()) && ended.stdout.is_empty(),
+            "{ended:#?}"
+        );
     }
-    for answer in [Answer::html(200), Answer::garbage(), Answer::json(200, json!({}))] {
+    for answer in [
+        Answer::html(200),
+        Answer::garbage(),
+        Answer::json(200, json!({})),
+    ] {
         let ended = asked_once(answer).await.with(3);
-        assert!(ended.stderr.contains("is this an introspectd server?"), "{ended:#?}");
+        assert!(
+            ended.stderr.contains("is this an introspectd server?"),
+            "{ended:#?}"
+        );
     }
     at("unix:/no/such.sock").of("").await.with(3);
 }
@@ -164,13 +218,29 @@ async fn refusals_have_the_usual_exit_codes() {
 async fn a_list_that_is_cut_off_does_not_look_whole() {
     let (ended, _) = asked([first(), Answer::html(503)], &["--all"]).await;
     let ended = ended.with(3);
-    assert!(serde_json::from_str::<Value>(&ended.stdout).is_err(), "{ended:#?}");
-    assert!(ended.stderr.contains("continue from there, add --page-token -a+/"), "{ended:#?}");
+    assert!(
+        serde_json::from_str::<Value>(&ended.stdout).is_err(),
+        "{ended:#?}"
+    );
+    assert!(
+        ended
+            .stderr
+            .contains("continue from there, add --page-token -a+/"),
+        "{ended:#?}"
+    );
 }
 
 #[tokio::test]
 async fn an_answer_without_end_is_not_read_to_the_end() {
-    let (ended, _) = asked([Answer::text(200, "application/json", vec![b' '; (64 << 20) + 1])], &[]).await;
+    let (ended, _) = asked(
+        [Answer::text(
+            200,
+            "application/json",
+            vec![b' '; (64 << 20) + 1],
+        )],
+        &[],
+    )
+    .await;
     let ended = ended.with(3);
     assert!(ended.stderr.contains("length limit"), "{ended:#?}");
 }
@@ -188,7 +258,10 @@ async fn wrong_usage_is_2_and_reaches_no_server() {
     ] {
         let (ended, asked) = asked([last()], arguments).await;
         let ended = ended.with(2);
-        assert!(ended.stderr.contains(told) && !ended.stderr.contains("sso_a-token"), "{ended:#?}");
+        assert!(
+            ended.stderr.contains(told) && !ended.stderr.contains("sso_a-token"),
+            "{ended:#?}"
+        );
         assert!(asked.is_empty());
     }
 }
@@ -201,18 +274,39 @@ async fn at_a_terminal_it_prints_a_table_of_its_width() {
     record["client_id"] = json!(client);
     record["sub"] = json!("\u{1b}]0;title\u{7}\u{9b}2J");
     let table = async |line: &str| {
-        server.next(Fault::Answer(Answer::json(200, json!({"tokens": [record]}))));
-        at(&server.base_url()).in_a_terminal(line, "").await.with(0).stdout
+        server.next(Fault::Answer(Answer::json(
+            200,
+            json!({"tokens": [record]}),
+        )));
+        at(&server.base_url())
+            .in_a_terminal(line, "")
+            .await
+            .with(0)
+            .stdout
     };
     let wide = table(r#"stty rows 24 cols 250; "$@""#).await;
     assert!(wide.contains("STATE") && wide.contains(client), "{wide}");
-    assert!(wide.contains(r"\u001b]0;title\u0007\u009b2J") && !wide.contains(['\u{1b}', '\u{9b}']), "{wide}");
+    assert!(
+        wide.contains(r"\u001b]0;title\u0007\u009b2J") && !wide.contains(['\u{1b}', '\u{9b}']),
+        "{wide}"
+    );
     // One that does not say how wide it is counts as one of 80.
     for size in ["rows 24 cols 80", "rows 0 cols 0"] {
         let narrow = table(&format!("stty {size}; \"$@\"")).await;
-        assert!(narrow.contains("a-cl") && !narrow.contains(client), "{narrow}");
-        assert!(narrow.contains("249a0a2e-028a-4e15-a841-de9fd4e4cd84"), "an id is never cut: {narrow}");
-        assert!(narrow.lines().all(|line| line.trim_end().chars().count() <= 80), "{narrow}");
+        assert!(
+            narrow.contains("a-cl") && !narrow.contains(client),
+            "{narrow}"
+        );
+        assert!(
+            narrow.contains("249a0a2e-028a-4e15-a841-de9fd4e4cd84"),
+            "an id is never cut: {narrow}"
+        );
+        assert!(
+            narrow
+                .lines()
+                .all(|line| line.trim_end().chars().count() <= 80),
+            "{narrow}"
+        );
     }
 }
 
@@ -225,8 +319,16 @@ async fn other_forms_at_a_terminal_are_harmless_too() {
         let answer = json!({"tokens": [record], "errors": failed, "unlisted": ["\u{1b}[3m"]});
         let server = server([Answer::json(200, answer)]).await;
         let url = server.base_url();
-        let shown = at(&url).with(&["--format", format]).in_a_terminal(r#""$@""#, "").await.with(3).stdout;
-        assert!(!shown.contains(['\u{1b}', '\u{9b}', '\u{202e}']), "{format}: {shown:?}");
+        let shown = at(&url)
+            .with(&["--format", format])
+            .in_a_terminal(r#""$@""#, "")
+            .await
+            .with(3)
+            .stdout;
+        assert!(
+            !shown.contains(['\u{1b}', '\u{9b}', '\u{202e}']),
+            "{format}: {shown:?}"
+        );
         assert!(shown.contains(r"\u009b2J\u202e"), "{format}: {shown:?}");
     }
 }
@@ -236,12 +338,24 @@ async fn progress_is_shown_at_a_terminal_and_nowhere_else() {
     let run = async |line: &str| {
         let server = server([first(), down(), last()]).await;
         let url = server.base_url();
-        at(&url).with(&["--all"]).env("TERM", "xterm").in_a_terminal(line, "").await.with(0).stdout
+        at(&url)
+            .with(&["--all"])
+            .env("TERM", "xterm")
+            .in_a_terminal(line, "")
+            .await
+            .with(0)
+            .stdout
     };
     let shown = run(r#""$@" > out"#).await;
-    assert!(shown.contains("2 tokens, without those of bank"), "{shown:?}");
+    assert!(
+        shown.contains("2 tokens, without those of bank"),
+        "{shown:?}"
+    );
     let shown = run(r#""$@" 2> out"#).await;
-    assert!(!shown.contains("2 tokens") && shown.contains("STATE"), "{shown:?}");
+    assert!(
+        !shown.contains("2 tokens") && shown.contains("STATE"),
+        "{shown:?}"
+    );
 }
 
 #[tokio::test]
@@ -250,7 +364,10 @@ async fn a_reader_that_goes_away_ends_the_questions() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = Folder::new().command();
-    command.current_dir("/").args(["tokens", "--all", "--server", &server.base_url()]).stdout(writer);
+    command
+        .current_dir("/")
+        .args(["tokens", "--all", "--server", &server.base_url()])
+        .stdout(writer);
     let ended = run(command, "").await.with(0);
     assert_eq!((ended.stderr.as_str(), server.count()), ("", 1));
 }
@@ -260,7 +377,13 @@ async fn a_caller_needs_the_permission() {
     let server = Server::start_with(ADMIN_CONFIG).await;
     let url = url(&server);
     let ended = Asking::new("tokens").at(&url).edge().of("").await.with(1);
-    assert!(ended.stderr.contains("403") && ended.stderr.contains("access_denied"), "{ended:#?}");
+    assert!(
+        ended.stderr.contains("403") && ended.stderr.contains("access_denied"),
+        "{ended:#?}"
+    );
     assert_eq!(ended.stdout, "");
-    assert_eq!(at(&url).of("").await.with(0).stdout, "{\"tokens\":[],\"errors\":[],\"unlisted\":[]}\n");
+    assert_eq!(
+        at(&url).of("").await.with(0).stdout,
+        "{\"tokens\":[],\"errors\":[],\"unlisted\":[]}\n"
+    );
 }

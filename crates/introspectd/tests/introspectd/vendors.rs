@@ -58,8 +58,10 @@ pub(crate) async fn legacy() -> Simulator<TibcoAsg> {
 /// Provider whose tokens begin with `T1am`.
 pub(crate) fn legacy_config(legacy: &Simulator<TibcoAsg>) -> String {
     format!(
-        "[providers.legacy]\nkind = \"tibco-asg\"\nbase_url = \"{}\"\nmatch = {{ prefix = \"T1am\" }}\n\
-         credentials = {{ type = \"basic\", username = \"{}\", password = {{ literal = \"{}\" }} }}\n",
+        "[providers.legacy]\nkind = \"tibco-asg\"\nbase_url = \"{}\"\nmatch = {{ prefix = \
+            \"T1am\" }}\n\
+         credentials = {{ type = \"basic\", username = \"{}\", password = {{ literal = \"{}\" }} \
+         }}\n",
         legacy.base_url(),
         tibco_asg::CLIENT_ID,
         tibco_asg::CLIENT_SECRET

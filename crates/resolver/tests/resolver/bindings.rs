@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use bytes::Bytes;
 use introspectd_core::{
-    Bound, Failure, Health, Introspection, Issuance, Issued, Provider, Records, Revocation, TokenId,
-    TokenValue,
+    Bound, Failure, Health, Introspection, Issuance, Issued, Provider, Records, Revocation,
+    TokenId, TokenValue,
 };
 use introspectd_resolver::{ProviderEntry, Source, Unmatched};
 use tokio::sync::watch;
@@ -16,7 +16,8 @@ use crate::harness::{
     Bench, Fake, LIMITS, Seen, TIMEOUT, active, good, name, prefix, upstream, value, within,
 };
 
-/// Knows the tokens that are bound, to ids. Answers are decided when the question comes, and may be held back.
+/// Knows the tokens that are bound, to ids. Answers are decided when the question comes, and may be
+/// held back.
 #[derive(Debug, Default)]
 struct Bank {
     bound: Mutex<HashMap<String, TokenId>>,
@@ -29,7 +30,11 @@ fn id(text: &str) -> TokenId {
 }
 
 fn found(is_bound: bool) -> Introspection {
-    if is_bound { Introspection::Token(Box::new(good())) } else { Introspection::Inactive }
+    if is_bound {
+        Introspection::Token(Box::new(good()))
+    } else {
+        Introspection::Inactive
+    }
 }
 
 #[async_trait]
@@ -61,7 +66,9 @@ impl Provider for Bank {
 #[async_trait]
 impl Records for Bank {
     async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
-        Ok(found(self.bound.lock().unwrap().values().any(|bound| bound == id)))
+        Ok(found(
+            self.bound.lock().unwrap().values().any(|bound| bound == id),
+        ))
     }
 
     fn is_id(&self, _: &TokenId) -> bool {
@@ -88,14 +95,22 @@ impl Issuance for Bank {
     }
 
     async fn bind(&self, token: &TokenValue, id: &TokenId, _: bool) -> Result<Bound, Failure> {
-        self.bound.lock().unwrap().insert(token.expose().to_owned(), id.clone());
+        self.bound
+            .lock()
+            .unwrap()
+            .insert(token.expose().to_owned(), id.clone());
         Ok(Bound::Done)
     }
 
     async fn issue(&self, request: Bytes) -> Result<Issued, Failure> {
         let token = value(std::str::from_utf8(&request).unwrap());
         self.bind(&token, &id("issued"), true).await?;
-        Ok(Issued { status: 200, content_type: None, body: request, token: Some(token) })
+        Ok(Issued {
+            status: 200,
+            content_type: None,
+            body: request,
+            token: Some(token),
+        })
     }
 }
 
@@ -116,7 +131,13 @@ fn bench() -> (Bench, Arc<Bank>) {
 async fn a_bound_token_is_active_at_once() {
     let (bench, _) = bench();
     assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Miss));
-    assert_eq!(bench.resolver.bind(&value("t"), &id("i"), &name("as"), false).await, Ok(Bound::Done));
+    assert_eq!(
+        bench
+            .resolver
+            .bind(&value("t"), &id("i"), &name("as"), false)
+            .await,
+        Ok(Bound::Done)
+    );
     assert_eq!(bench.ask("t").await, active(Source::Miss));
 }
 
@@ -124,7 +145,13 @@ async fn a_bound_token_is_active_at_once() {
 async fn an_issued_token_is_active_at_once() {
     let (bench, _) = bench();
     assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Miss));
-    assert!(bench.resolver.issue(Bytes::from_static(b"t"), &name("as")).await.is_ok());
+    assert!(
+        bench
+            .resolver
+            .issue(Bytes::from_static(b"t"), &name("as"))
+            .await
+            .is_ok()
+    );
     assert_eq!(bench.ask("t").await, active(Source::Miss));
 }
 
@@ -134,8 +161,14 @@ async fn a_question_under_way_is_asked_again_when_the_token_is_bound() {
     let (bench, bank) = bench();
     bank.held.send_replace(true);
     let waiting = bench.asking("t").await;
-    within(bank.asked.subscribe().wait_for(|asked| *asked == 1)).await.unwrap();
-    bench.resolver.bind(&value("t"), &id("i"), &name("as"), false).await.unwrap();
+    within(bank.asked.subscribe().wait_for(|asked| *asked == 1))
+        .await
+        .unwrap();
+    bench
+        .resolver
+        .bind(&value("t"), &id("i"), &name("as"), false)
+        .await
+        .unwrap();
     bank.held.send_replace(false);
     assert_eq!(waiting.await.unwrap(), active(Source::Miss));
     assert_eq!(bench.ask("t").await, active(Source::Hit));
@@ -144,8 +177,15 @@ async fn a_question_under_way_is_asked_again_when_the_token_is_bound() {
 #[tokio::test]
 async fn provider_without_bindings_gets_no_request() {
     let fake = Fake::new();
-    let bench = Bench::new(vec![upstream("as", &fake, Some(prefix("")))], &Unmatched::Reject, LIMITS);
-    let bound = bench.resolver.bind(&value("t"), &id("i"), &name("as"), false).await;
+    let bench = Bench::new(
+        vec![upstream("as", &fake, Some(prefix("")))],
+        &Unmatched::Reject,
+        LIMITS,
+    );
+    let bound = bench
+        .resolver
+        .bind(&value("t"), &id("i"), &name("as"), false)
+        .await;
     assert_eq!(bound, Err(Failure::Unsupported));
     let issued = bench.resolver.issue(Bytes::new(), &name("as")).await;
     assert_eq!(issued.err(), Some(Failure::Unsupported));
@@ -155,8 +195,16 @@ async fn provider_without_bindings_gets_no_request() {
 #[tokio::test]
 async fn revocation_purges_the_bound_record() {
     let (bench, _) = bench();
-    bench.resolver.bind(&value("t"), &id("i"), &name("as"), false).await.unwrap();
+    bench
+        .resolver
+        .bind(&value("t"), &id("i"), &name("as"), false)
+        .await
+        .unwrap();
     assert_eq!(bench.lookup("i", "as").await, active(Source::Miss));
-    bench.resolver.revoke(&value("t"), None, |_| true).await.unwrap();
+    bench
+        .resolver
+        .revoke(&value("t"), None, |_| true)
+        .await
+        .unwrap();
     assert_eq!(bench.lookup("i", "as").await, Seen::Inactive(Source::Miss));
 }

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use introspectd_core::{Doubt, DoubtHandler, Failure, Health, Introspection, Outage, Provider, TokenValue};
+use introspectd_core::{
+    Doubt, DoubtHandler, Failure, Health, Introspection, Outage, Provider, TokenValue,
+};
 use introspectd_resolver::{Source, Unmatched};
 
 use crate::harness::{Bench, Fake, LIMITS, Seen, active, good, upstream, within};
@@ -22,7 +24,10 @@ impl Provider for Doubtful {
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
-        self.handlers.lock().unwrap().push(DoubtHandler::current().expect("a handler"));
+        self.handlers
+            .lock()
+            .unwrap()
+            .push(DoubtHandler::current().expect("a handler"));
         self.fake.introspect(token).await
     }
 }
@@ -30,10 +35,16 @@ impl Provider for Doubtful {
 impl Doubtful {
     fn bench() -> (Bench, Arc<Self>) {
         let fake = Fake::new();
-        let doubtful = Arc::new(Self { fake: Arc::clone(&fake), handlers: Mutex::default() });
+        let doubtful = Arc::new(Self {
+            fake: Arc::clone(&fake),
+            handlers: Mutex::default(),
+        });
         let mut entry = upstream("as", &fake, None);
         entry.provider = Arc::<Self>::clone(&doubtful);
-        (Bench::new(vec![entry], &Unmatched::AskAll, LIMITS), doubtful)
+        (
+            Bench::new(vec![entry], &Unmatched::AskAll, LIMITS),
+            doubtful,
+        )
     }
 
     fn raise(&self, question: usize, doubt: Doubt) {
@@ -73,7 +84,10 @@ async fn an_answer_that_may_be_anothers_reaches_no_waiter() {
     provider.fake.script("t", Introspection::Inactive);
     provider.fake.release();
     assert_eq!(within(first).await.unwrap(), Seen::Inactive(Source::Miss));
-    assert_eq!(within(second).await.unwrap(), Seen::Inactive(Source::Coalesced));
+    assert_eq!(
+        within(second).await.unwrap(),
+        Seen::Inactive(Source::Coalesced)
+    );
     assert_eq!(provider.fake.questions(), 2);
 }
 
@@ -105,9 +119,14 @@ async fn requests_whose_answers_are_all_doubted_end() {
             provider.fake.hold();
         }
     }
-    assert_eq!(within(asked).await.unwrap(), Seen::Fails(Failure::outage(Outage::Purged)));
+    assert_eq!(
+        within(asked).await.unwrap(),
+        Seen::Fails(Failure::outage(Outage::Purged))
+    );
     // A doubt may come long after all that it was about.
     let handlers = std::mem::take(&mut *provider.handlers.lock().unwrap());
     drop(bench);
-    handlers.iter().for_each(|handler| handler.raise(Doubt::Misplaced));
+    handlers
+        .iter()
+        .for_each(|handler| handler.raise(Doubt::Misplaced));
 }

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use introspectd_core::{BadAnswer, Failure, Introspection, Outage, Selector, Target, Token, TokenId};
+use introspectd_core::{
+    BadAnswer, Failure, Introspection, Outage, Selector, Target, Token, TokenId,
+};
 use introspectd_resolver::{Account, CacheLimits, Explanation, NotAsked, Rule, Source, Unmatched};
 
 use crate::harness::{
-    Bench, Can, Fake, INACTIVE_TTL, LIMITS, TTL, TTL_AT_LEAST, UNCACHED, at, good, jwt_of, name, poll_once,
-    prefix, regex, upstream, value,
+    Bench, Can, Fake, INACTIVE_TTL, LIMITS, TTL, TTL_AT_LEAST, UNCACHED, at, good, jwt_of, name,
+    poll_once, prefix, regex, upstream, value,
 };
 use crate::routes::Deployment;
 
@@ -17,35 +19,63 @@ async fn explain<'a>(bench: &'a Bench, token: &str) -> Explanation<'a, Token> {
 }
 
 fn only<'a, 'b>(explanation: &'b Explanation<'a, Token>) -> &'b Account<'a, Token> {
-    let [account] = explanation.accounts.as_slice() else { panic!("{explanation:#?}") };
+    let [account] = explanation.accounts.as_slice() else {
+        panic!("{explanation:#?}")
+    };
     account
 }
 
 fn names<'a>(explanation: &Explanation<'a, Token>) -> Vec<&'a str> {
-    explanation.accounts.iter().map(|account| account.provider.as_str()).collect()
+    explanation
+        .accounts
+        .iter()
+        .map(|account| account.provider.as_str())
+        .collect()
 }
 
 /// Source of an account: the cache, another's request, or its own.
 fn source(account: &Account<'_, Token>) -> Source {
-    account.answer.as_ref().unwrap().outcome.as_ref().unwrap().source
+    account
+        .answer
+        .as_ref()
+        .unwrap()
+        .outcome
+        .as_ref()
+        .unwrap()
+        .source
 }
 
 #[tokio::test]
 async fn the_rule_and_the_providers_of_a_token_are_named() {
     let deployment = Deployment::fresh(&Unmatched::Provider(name("bare")));
     for (token, rule, providers) in [
-        (jwt_of("https://sso.example"), Rule::JwtIssuer("https://sso.example"), vec!["sso"]),
+        (
+            jwt_of("https://sso.example"),
+            Rule::JwtIssuer("https://sso.example"),
+            vec!["sso"],
+        ),
         ("T1am-x".to_owned(), Rule::Prefix("T1am"), vec!["long"]),
         ("1234".to_owned(), Rule::Regex, vec!["hex", "digits"]),
         ("opaque".to_owned(), Rule::Unmatched, vec!["bare"]),
     ] {
         let explanation = explain(&deployment.bench, &token).await;
-        assert_eq!((explanation.rule, names(&explanation)), (Some(rule), providers));
+        assert_eq!(
+            (explanation.rule, names(&explanation)),
+            (Some(rule), providers)
+        );
     }
-    let named = |only| deployment.bench.resolver.explain(value("T1-x"), Some(only), |_| true);
+    let named = |only| {
+        deployment
+            .bench
+            .resolver
+            .explain(value("T1-x"), Some(only), |_| true)
+    };
     let (bare, long) = (name("bare"), name("long"));
     let explanation = named(&bare).await;
-    assert_eq!((explanation.rule, names(&explanation)), (Some(Rule::Named), vec!["bare"]));
+    assert_eq!(
+        (explanation.rule, names(&explanation)),
+        (Some(Rule::Named), vec!["bare"])
+    );
     let explanation = named(&long).await;
     assert_eq!((explanation.rule, names(&explanation)), (None, vec![]));
 }
@@ -55,13 +85,23 @@ async fn the_age_and_the_rest_of_a_fact_are_told() {
     let (bench, fake) = Bench::single(LIMITS);
     fake.script("t", good());
     let first = explain(&bench, "t").await;
-    assert_eq!((only(&first).held, source(only(&first))), (None, Source::Miss));
+    assert_eq!(
+        (only(&first).held, source(only(&first))),
+        (None, Source::Miss)
+    );
     bench.clock.advance(50);
     let second = explain(&bench, "t").await;
     let held = only(&second).held.unwrap();
-    assert_eq!((held.age, held.among_active), (Duration::from_secs(50), true));
-    let rest = Duration::from_secs((TTL_AT_LEAST - 50).into())..=Duration::from_secs((TTL - 50).into());
-    assert!(rest.contains(&held.fresh_for) && held.kept_for == held.fresh_for, "{held:?}");
+    assert_eq!(
+        (held.age, held.among_active),
+        (Duration::from_secs(50), true)
+    );
+    let rest =
+        Duration::from_secs((TTL_AT_LEAST - 50).into())..=Duration::from_secs((TTL - 50).into());
+    assert!(
+        rest.contains(&held.fresh_for) && held.kept_for == held.fresh_for,
+        "{held:?}"
+    );
     assert_eq!(source(only(&second)), Source::Hit);
     assert_eq!(fake.questions(), 1, "it asks only where introspect would");
 
@@ -69,12 +109,19 @@ async fn the_age_and_the_rest_of_a_fact_are_told() {
     let held = only(&explain(&bench, "unknown").await).held.unwrap();
     assert!(!held.among_active && held.fresh_for <= Duration::from_secs(INACTIVE_TTL.into()));
     bench.clock.advance(TTL);
-    assert_eq!(only(&explain(&bench, "t").await).held, None, "what is past its time is as good as gone");
+    assert_eq!(
+        only(&explain(&bench, "t").await).held,
+        None,
+        "what is past its time is as good as gone"
+    );
 }
 
 #[tokio::test]
 async fn stale_fact_is_explained_with_its_failure() {
-    let limits = CacheLimits { stale_if_error: Duration::from_secs(9000), ..LIMITS };
+    let limits = CacheLimits {
+        stale_if_error: Duration::from_secs(9000),
+        ..LIMITS
+    };
     let (bench, fake) = Bench::single(limits);
     fake.script("t", good());
     bench.ask("t").await;
@@ -85,7 +132,10 @@ async fn stale_fact_is_explained_with_its_failure() {
     let held = account.held.unwrap();
     assert!(held.fresh_for.is_zero() && !held.kept_for.is_zero());
     assert_eq!(source(account), Source::Stale);
-    assert_eq!(account.answer.as_ref().unwrap().failure, Some(Failure::Timeout));
+    assert_eq!(
+        account.answer.as_ref().unwrap().failure,
+        Some(Failure::Timeout)
+    );
 }
 
 #[tokio::test]
@@ -94,15 +144,20 @@ async fn a_failure_is_told_and_is_the_outcome() {
     fake.script("t", Failure::from(BadAnswer::OtherToken));
     let explanation = explain(&bench, "t").await;
     let failure = Failure::from(BadAnswer::OtherToken);
-    assert_eq!(only(&explanation).answer.as_ref().unwrap().failure, Some(failure.clone()));
+    assert_eq!(
+        only(&explanation).answer.as_ref().unwrap().failure,
+        Some(failure.clone())
+    );
     assert_eq!(explanation.outcome, Err(failure));
 }
 
 #[tokio::test]
 async fn cached_active_fact_spares_other_providers_the_request() {
     let (one, other) = (Fake::new(), Fake::new());
-    let upstreams =
-        vec![upstream("one", &one, Some(regex("t"))), upstream("other", &other, Some(regex("t")))];
+    let upstreams = vec![
+        upstream("one", &one, Some(regex("t"))),
+        upstream("other", &other, Some(regex("t"))),
+    ];
     let bench = Bench::new(upstreams, &Unmatched::Reject, LIMITS);
     other.script("t", good());
     explain(&bench, "t").await;
@@ -119,18 +174,26 @@ async fn of_providers_that_may_not_be_asked_there_is_no_trace() {
     let resolver = &deployment.bench.resolver;
     let nobody = resolver.explain(value("opaque"), None, |_| true).await;
     for (token, barred) in [("T1am-x", "long"), ("12345", "digits")] {
-        let explanation = resolver.explain(value(token), None, |it| it.as_str() != barred).await;
+        let explanation = resolver
+            .explain(value(token), None, |it| it.as_str() != barred)
+            .await;
         assert_eq!(explanation, nobody);
         assert_eq!(deployment.fakes[barred].questions(), 0);
     }
-    let explanation = resolver.explain(value("1234"), None, |it| it.as_str() != "hex").await;
+    let explanation = resolver
+        .explain(value("1234"), None, |it| it.as_str() != "hex")
+        .await;
     assert_eq!(names(&explanation), ["digits"]);
 }
 
 #[tokio::test]
 async fn id_at_a_provider_without_lookup_is_explained_as_unable() {
     let fake = Fake::that(Can::default());
-    let bench = Bench::new(vec![upstream("as", &fake, Some(prefix("")))], &Unmatched::Reject, LIMITS);
+    let bench = Bench::new(
+        vec![upstream("as", &fake, Some(prefix("")))],
+        &Unmatched::Reject,
+        LIMITS,
+    );
     let id = TokenId::parse("x".to_owned()).unwrap();
     let explanation = bench.resolver.explain_id(id, &name("as")).await;
     assert_eq!(only(&explanation).answer, Err(NotAsked::Unable));
@@ -144,18 +207,34 @@ async fn an_id_is_explained_as_it_is_looked_up() {
     fake.script("x", Introspection::Token(Box::new(good())));
     let id = || TokenId::parse("x".to_owned()).unwrap();
     let first = bench.resolver.explain_id(id(), &name("as")).await;
-    assert_eq!((first.rule, source(only(&first))), (Some(Rule::Named), Source::Miss));
+    assert_eq!(
+        (first.rule, source(only(&first))),
+        (Some(Rule::Named), Source::Miss)
+    );
     let second = bench.resolver.explain_id(id(), &name("as")).await;
-    assert_eq!(second.outcome, Ok(bench.resolver.lookup(id(), &name("as")).await.unwrap()));
+    assert_eq!(
+        second.outcome,
+        Ok(bench.resolver.lookup(id(), &name("as")).await.unwrap())
+    );
     assert!(only(&second).held.is_some());
-    assert_eq!(only(&explain(&bench, "x").await).held, None, "a token of the same text is another matter");
+    assert_eq!(
+        only(&explain(&bench, "x").await).held,
+        None,
+        "a token of the same text is another matter"
+    );
 }
 
 /// Providers that are asked side by side.
 fn side_by_side<const N: usize>(limits: CacheLimits, names: [&str; N]) -> (Bench, [Arc<Fake>; N]) {
     let fakes = names.map(|_| Fake::new());
-    let upstreams = names.iter().zip(&fakes).map(|(name, fake)| upstream(name, fake, Some(regex("t"))));
-    (Bench::new(upstreams.collect(), &Unmatched::Reject, limits), fakes)
+    let upstreams = names
+        .iter()
+        .zip(&fakes)
+        .map(|(name, fake)| upstream(name, fake, Some(regex("t"))));
+    (
+        Bench::new(upstreams.collect(), &Unmatched::Reject, limits),
+        fakes,
+    )
 }
 
 /// Polls until so many questions have reached the slow provider, and the others have answered.
@@ -173,7 +252,11 @@ async fn waits_for<F: Future + Unpin>(explaining: &mut F, slow: &Fake, questions
 #[tokio::test]
 async fn answer_that_is_purged_while_another_is_waited_for_is_not_shown() {
     for limits in [LIMITS, UNCACHED] {
-        for target in [Target::Token(value("t")), Target::Provider(name("prompt")), Target::All] {
+        for target in [
+            Target::Token(value("t")),
+            Target::Provider(name("prompt")),
+            Target::All,
+        ] {
             let (bench, [prompt, slow]) = side_by_side(limits, ["prompt", "slow"]);
             prompt.script("t", good());
             slow.hold();
@@ -183,7 +266,14 @@ async fn answer_that_is_purged_while_another_is_waited_for_is_not_shown() {
             bench.resolver.purge(&Selector::new(target));
             slow.release();
             let explanation = explaining.await;
-            let shown = |place: usize| explanation.accounts[place].answer.clone().unwrap().outcome.unwrap();
+            let shown = |place: usize| {
+                explanation.accounts[place]
+                    .answer
+                    .clone()
+                    .unwrap()
+                    .outcome
+                    .unwrap()
+            };
             assert!(shown(0).active(at(0)).is_none(), "{explanation:#?}");
             assert!(explanation.outcome.unwrap().active(at(0)).is_none());
             assert_eq!(prompt.questions(), 2, "asked again");
@@ -199,7 +289,9 @@ async fn later_answer_of_the_cache_takes_the_place_of_one_that_is_purged() {
     let mut explaining = Box::pin(explain(&bench, "t"));
     waits_for(&mut explaining, &slow, 1).await;
     prompt.script("t", Introspection::Inactive);
-    bench.resolver.purge(&Selector::new(Target::Provider(name("prompt"))));
+    bench
+        .resolver
+        .purge(&Selector::new(Target::Provider(name("prompt"))));
     bench.ask_only("t", "prompt").await;
     slow.release();
     assert!(explaining.await.outcome.unwrap().active(at(0)).is_none());
@@ -213,7 +305,9 @@ async fn purge_of_another_token_leaves_an_answer_as_it_is() {
     slow.hold();
     let mut explaining = Box::pin(explain(&bench, "t"));
     waits_for(&mut explaining, &slow, 1).await;
-    bench.resolver.purge(&Selector::new(Target::Token(value("t2"))));
+    bench
+        .resolver
+        .purge(&Selector::new(Target::Token(value("t2"))));
     slow.release();
     let explanation = explaining.await;
     assert_eq!(source(&explanation.accounts[0]), Source::Miss);
@@ -225,7 +319,11 @@ async fn purge_of_another_token_leaves_an_answer_as_it_is() {
 async fn answer_that_is_purged_twice_is_a_failure() {
     let (bench, [first, second, slow]) = side_by_side(LIMITS, ["first", "second", "slow"]);
     first.script("t", good());
-    let purge = |provider| bench.resolver.purge(&Selector::new(Target::Provider(name(provider))));
+    let purge = |provider| {
+        bench
+            .resolver
+            .purge(&Selector::new(Target::Provider(name(provider))))
+    };
     slow.hold();
     let mut explaining = Box::pin(explain(&bench, "t"));
     waits_for(&mut explaining, &slow, 1).await;
@@ -239,6 +337,9 @@ async fn answer_that_is_purged_twice_is_a_failure() {
     let explanation = explaining.await;
     let answer = explanation.accounts[0].answer.clone().unwrap();
     let purged = Failure::outage(Outage::Purged);
-    assert_eq!((answer.outcome, answer.failure), (Err(purged.clone()), Some(purged.clone())));
+    assert_eq!(
+        (answer.outcome, answer.failure),
+        (Err(purged.clone()), Some(purged.clone()))
+    );
     assert_eq!(explanation.outcome, Err(purged));
 }

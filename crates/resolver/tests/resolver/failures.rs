@@ -3,11 +3,16 @@
 use introspectd_core::{Failure, Outage};
 use introspectd_resolver::Source;
 
-use crate::harness::{Answer, Bench, LIMITS, Seen, active, failures_of_the_provider, good, other_failures};
+use crate::harness::{
+    Answer, Bench, LIMITS, Seen, active, failures_of_the_provider, good, other_failures,
+};
 
 #[tokio::test]
 async fn no_failure_is_cached() {
-    for failure in failures_of_the_provider().into_iter().chain(other_failures()) {
+    for failure in failures_of_the_provider()
+        .into_iter()
+        .chain(other_failures())
+    {
         let (bench, provider) = Bench::single(LIMITS);
         provider.script("t", failure.clone());
         for questions in 1..=3 {
@@ -43,7 +48,10 @@ async fn panic_in_an_adapter_fails_its_waiters_only() {
     provider.arrived(1).await;
     provider.release();
     for waiter in waiting {
-        assert_eq!(waiter.await.unwrap(), Seen::Fails(Failure::outage(Outage::Abandoned)));
+        assert_eq!(
+            waiter.await.unwrap(),
+            Seen::Fails(Failure::outage(Outage::Abandoned))
+        );
     }
     assert_eq!(provider.questions(), 1);
 

@@ -1,4 +1,5 @@
-//! Concurrent misses of one token ask once, and nobody's going away takes the answer from the others.
+//! Concurrent misses of one token ask once, and nobody's going away takes the answer from the
+//! others.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -21,7 +22,10 @@ async fn two_hundred_requests_for_an_unknown_token_ask_once() {
             .map(|_| {
                 let resolver = bench.resolver.clone();
                 tokio::spawn(waiting.until_pending(async move {
-                    let resolution = resolver.introspect(value("t"), None, |_| true).await.unwrap();
+                    let resolution = resolver
+                        .introspect(value("t"), None, |_| true)
+                        .await
+                        .unwrap();
                     (resolution.fact.map(|(_, fact)| fact), resolution.source)
                 }))
             })
@@ -35,10 +39,20 @@ async fn two_hundred_requests_for_an_unknown_token_ask_once() {
             resolutions.push(task.await.unwrap());
         }
         assert_eq!(provider.questions(), 1);
-        let misses = resolutions.iter().filter(|(_, source)| *source == Source::Miss).count();
-        let coalesced = resolutions.iter().filter(|(_, source)| *source == Source::Coalesced).count();
+        let misses = resolutions
+            .iter()
+            .filter(|(_, source)| *source == Source::Miss)
+            .count();
+        let coalesced = resolutions
+            .iter()
+            .filter(|(_, source)| *source == Source::Coalesced)
+            .count();
         assert_eq!((misses, coalesced), (1, REQUESTS - 1));
-        assert!(resolutions.iter().all(|(fact, _)| fact.is_some() && *fact == resolutions[0].0));
+        assert!(
+            resolutions
+                .iter()
+                .all(|(fact, _)| fact.is_some() && *fact == resolutions[0].0)
+        );
     }
 }
 
@@ -95,7 +109,9 @@ async fn all_askers_go_away_and_the_fact_is_cached() {
 fn request_at_shutdown_is_abandoned_without_blocking() {
     let (tell, told) = mpsc::channel();
     std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         let handle = runtime.handle().clone();
         drop(runtime);
         let _entered = handle.enter();
@@ -105,6 +121,8 @@ fn request_at_shutdown_is_abandoned_without_blocking() {
         tell.send((first, second)).unwrap();
     });
     let abandoned = || Some(Seen::Fails(Failure::outage(Outage::Abandoned)));
-    let answers = told.recv_timeout(Duration::from_secs(30)).expect("it blocks");
+    let answers = told
+        .recv_timeout(Duration::from_secs(30))
+        .expect("it blocks");
     assert_eq!(answers, (abandoned(), abandoned()));
 }

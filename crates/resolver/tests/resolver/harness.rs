@@ -8,10 +8,13 @@ use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use introspectd_core::{
-    BadAnswer, Clock, Expiry, Failure, Health, Introspection, ManualClock, Outage, Provider, ProviderName,
-    Records, Revocation, RevocationById, Status, Timestamp, Token, TokenId, TokenValue, Unreachable,
+    BadAnswer, Clock, Expiry, Failure, Health, Introspection, ManualClock, Outage, Provider,
+    ProviderName, Records, Revocation, RevocationById, Status, Timestamp, Token, TokenId,
+    TokenValue, Unreachable,
 };
-use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolution, Resolver, Source, Unmatched};
+use introspectd_resolver::{
+    CacheLimits, Match, ProviderEntry, Resolution, Resolver, Source, Unmatched,
+};
 use regex::Regex;
 use tokio::sync::watch;
 
@@ -32,8 +35,11 @@ pub(crate) const LIMITS: CacheLimits = CacheLimits {
     stale_if_error: Duration::ZERO,
 };
 
-pub(crate) const UNCACHED: CacheLimits =
-    CacheLimits { ttl: Duration::ZERO, inactive_ttl: Duration::ZERO, ..LIMITS };
+pub(crate) const UNCACHED: CacheLimits = CacheLimits {
+    ttl: Duration::ZERO,
+    inactive_ttl: Duration::ZERO,
+    ..LIMITS
+};
 
 /// Behaviour of a scripted provider.
 #[derive(Debug, Clone)]
@@ -73,7 +79,10 @@ pub(crate) struct Can {
 
 impl Fake {
     pub(crate) fn new() -> Arc<Self> {
-        Self::that(Can { lookup: true, ..Can::default() })
+        Self::that(Can {
+            lookup: true,
+            ..Can::default()
+        })
     }
 
     pub(crate) fn that(can: Can) -> Arc<Self> {
@@ -88,7 +97,10 @@ impl Fake {
 
     /// Answers `text` like this from now on, as a token and as an id.
     pub(crate) fn script(&self, text: &str, answer: impl Into<Answer>) {
-        self.script.lock().unwrap().insert(text.to_owned(), answer.into());
+        self.script
+            .lock()
+            .unwrap()
+            .insert(text.to_owned(), answer.into());
     }
 
     /// Lets confirmed revocations change nothing from now on.
@@ -116,7 +128,9 @@ impl Fake {
     /// Waits until so many questions have arrived in all.
     pub(crate) async fn arrived(&self, questions: usize) {
         let mut asked = self.asked.subscribe();
-        within(asked.wait_for(|asked| asked.len() >= questions)).await.unwrap();
+        within(asked.wait_for(|asked| asked.len() >= questions))
+            .await
+            .unwrap();
     }
 
     pub(crate) fn questions(&self) -> usize {
@@ -143,7 +157,11 @@ impl Fake {
             place = asked.len();
             asked.push(question);
         });
-        self.answerable.subscribe().wait_for(|answerable| place < *answerable).await.unwrap();
+        self.answerable
+            .subscribe()
+            .wait_for(|answerable| place < *answerable)
+            .await
+            .unwrap();
         match answer {
             None => Ok(Introspection::Inactive),
             Some(Answer::Says(introspection)) => Ok(introspection),
@@ -160,7 +178,8 @@ impl Provider for Fake {
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
-        self.answer(token.expose(), Question::Token(token.expose().to_owned())).await
+        self.answer(token.expose(), Question::Token(token.expose().to_owned()))
+            .await
     }
 
     fn record_id(&self, jti: &str) -> Option<TokenId> {
@@ -183,7 +202,8 @@ impl Provider for Fake {
 #[async_trait]
 impl Records for Fake {
     async fn lookup(&self, id: &TokenId) -> Result<Introspection, Failure> {
-        self.answer(id.as_str(), Question::Id(id.as_str().to_owned())).await
+        self.answer(id.as_str(), Question::Id(id.as_str().to_owned()))
+            .await
     }
 
     fn is_id(&self, _: &TokenId) -> bool {
@@ -225,8 +245,17 @@ pub(crate) enum Seen {
 }
 
 impl Bench {
-    pub(crate) fn new(upstreams: Vec<ProviderEntry>, unmatched: &Unmatched, limits: CacheLimits) -> Self {
-        Self::with_clock(upstreams, unmatched, limits, &Arc::new(ManualClock::at(at(0))))
+    pub(crate) fn new(
+        upstreams: Vec<ProviderEntry>,
+        unmatched: &Unmatched,
+        limits: CacheLimits,
+    ) -> Self {
+        Self::with_clock(
+            upstreams,
+            unmatched,
+            limits,
+            &Arc::new(ManualClock::at(at(0))),
+        )
     }
 
     pub(crate) fn with_clock(
@@ -236,7 +265,10 @@ impl Bench {
         clock: &Arc<ManualClock>,
     ) -> Self {
         let resolver = Resolver::new(upstreams, unmatched, limits, Arc::clone(clock) as _).unwrap();
-        Self { resolver: Arc::new(resolver), clock: Arc::clone(clock) }
+        Self {
+            resolver: Arc::new(resolver),
+            clock: Arc::clone(clock),
+        }
     }
 
     /// One provider, `as`, to which every token belongs.
@@ -263,7 +295,11 @@ impl Bench {
     ) -> Seen {
         let only = only.map(name);
         let may_ask = |provider: &ProviderName| may_ask(provider.as_str());
-        self.see(self.resolver.introspect(value(token), only.as_ref(), may_ask).await)
+        self.see(
+            self.resolver
+                .introspect(value(token), only.as_ref(), may_ask)
+                .await,
+        )
     }
 
     /// The same in a task of its own, asked for when this returns.
@@ -314,18 +350,23 @@ impl Waiting {
 
     pub(crate) async fn count(&self, futures: usize) {
         let mut count = self.0.subscribe();
-        within(count.wait_for(|count| *count >= futures)).await.unwrap();
+        within(count.wait_for(|count| *count >= futures))
+            .await
+            .unwrap();
     }
 }
 
 /// Bounds a wait, so that a test whose promise is broken fails and does not hang.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(60), future).await.expect("what is waited for does not come")
+    tokio::time::timeout(Duration::from_secs(60), future)
+        .await
+        .expect("what is waited for does not come")
 }
 
 /// Polls once; what is ready has not waited for anything.
 pub(crate) async fn poll_once<T>(future: &mut (impl Future<Output = T> + Unpin)) -> Poll<T> {
-    std::future::poll_fn(|context| Poll::Ready(std::pin::Pin::new(&mut *future).poll(context))).await
+    std::future::poll_fn(|context| Poll::Ready(std::pin::Pin::new(&mut *future).poll(context)))
+        .await
 }
 
 impl From<Token> for Answer {
@@ -395,7 +436,10 @@ pub(crate) fn good_until(seconds: i64) -> Token {
 
 /// A good token without an end, from so many seconds after the start.
 pub(crate) fn good_from(seconds: i64) -> Token {
-    Token { nbf: Some(at(seconds)), ..good() }
+    Token {
+        nbf: Some(at(seconds)),
+        ..good()
+    }
 }
 
 /// Active, by the one provider of [`Bench::single`].
@@ -412,12 +456,19 @@ pub(crate) fn failures_of_the_provider() -> Vec<Failure> {
     let mut failures = vec![
         Failure::Timeout,
         Failure::ConnectTimeout,
-        Failure::Unavailable { outage: Outage::Status(429), retry_after: Some(Duration::from_secs(7)) },
+        Failure::Unavailable {
+            outage: Outage::Status(429),
+            retry_after: Some(Duration::from_secs(7)),
+        },
         BadAnswer::Status(500).into(),
         BadAnswer::Status(501).into(),
     ];
     let outages = [Outage::Unreachable(Unreachable::Refused), Outage::Closed].into_iter();
-    failures.extend(outages.chain([429, 502, 503, 504].map(Outage::Status)).map(Failure::outage));
+    failures.extend(
+        outages
+            .chain([429, 502, 503, 504].map(Outage::Status))
+            .map(Failure::outage),
+    );
     failures
 }
 
@@ -440,5 +491,10 @@ pub(crate) fn other_failures() -> Vec<Failure> {
         BadAnswer::Compressed,
     ];
     let ours = [Outage::Overloaded, Outage::Abandoned].map(Failure::outage);
-    answers.map(Failure::from).into_iter().chain(ours).chain([Failure::Unsupported]).collect()
+    answers
+        .map(Failure::from)
+        .into_iter()
+        .chain(ours)
+        .chain([Failure::Unsupported])
+        .collect()
 }

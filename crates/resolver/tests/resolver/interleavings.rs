@@ -22,7 +22,13 @@ enum Event {
     Look,
 }
 
-const EVENTS: [Event; 5] = [Event::Poll(0), Event::Poll(1), Event::Land, Event::Purge, Event::Look];
+const EVENTS: [Event; 5] = [
+    Event::Poll(0),
+    Event::Poll(1),
+    Event::Land,
+    Event::Purge,
+    Event::Look,
+];
 
 type Asking<'a> = Pin<Box<dyn Future<Output = Seen> + 'a>>;
 
@@ -30,7 +36,10 @@ type Asking<'a> = Pin<Box<dyn Future<Output = Seen> + 'a>>;
 fn targets(text: &str) -> Vec<Target> {
     vec![
         Target::Token(value(text)),
-        Target::Record { provider: name("as"), id: TokenId::parse(format!("id of {text}")).unwrap() },
+        Target::Record {
+            provider: name("as"),
+            id: TokenId::parse(format!("id of {text}")).unwrap(),
+        },
         Target::Subject(format!("subject of {text}")),
         Target::Client(format!("client of {text}")),
         Target::Provider(name("as")),
@@ -92,7 +101,10 @@ impl World {
 
     fn check(&self, seen: &Seen, is_purged: bool, events: &[Event], target: &Target) {
         let is_active = matches!(seen, Seen::Active(..));
-        assert!(!(is_purged && is_active), "{seen:?} after {target:?} in {events:?}");
+        assert!(
+            !(is_purged && is_active),
+            "{seen:?} after {target:?} in {events:?}"
+        );
     }
 }
 
@@ -115,7 +127,9 @@ async fn no_order_of_few_events_serves_a_purged_fact() {
             }
             let text = format!("{number}");
             let targets = targets(&text);
-            world.play(&events, &text, &targets[number % targets.len()]).await;
+            world
+                .play(&events, &text, &targets[number % targets.len()])
+                .await;
         }
     }
 }

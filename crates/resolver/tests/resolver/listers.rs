@@ -14,8 +14,9 @@ use introspectd_resolver::{Page, Positions, ProviderEntry, Resolver, Unmatched, 
 
 use crate::harness::{TIMEOUT, UNCACHED, at, good, name, within};
 
-/// A provider with this list, of which it gives so many places at once. What stands in a place may be hidden by a
-/// filter, as it seems to the others: then a batch has fewer records, or none, and goes on all the same.
+/// A provider with this list, of which it gives so many places at once. What stands in a place may
+/// be hidden by a filter, as it seems to the others: then a batch has fewer records, or none, and
+/// goes on all the same.
 #[derive(Debug)]
 pub(crate) struct Lister {
     pub(crate) places: Vec<Option<Token>>,
@@ -33,12 +34,23 @@ pub(crate) struct Lister {
 impl Lister {
     pub(crate) fn new(places: Vec<Option<Token>>, at_once: usize) -> Self {
         let (failures, asked) = (Mutex::default(), Mutex::default());
-        Self { places, at_once, lists: true, handle: "x".to_owned(), failures, takes: Duration::ZERO, asked }
+        Self {
+            places,
+            at_once,
+            lists: true,
+            handle: "x".to_owned(),
+            failures,
+            takes: Duration::ZERO,
+            asked,
+        }
     }
 
     /// Creates a provider without a list.
     pub(crate) fn unable() -> Self {
-        Self { lists: false, ..Self::new(vec![], 1) }
+        Self {
+            lists: false,
+            ..Self::new(vec![], 1)
+        }
     }
 
     pub(crate) fn with_handles(self, handle: String) -> Self {
@@ -46,12 +58,21 @@ impl Lister {
     }
 
     pub(crate) fn that_takes(self, seconds: u64) -> Self {
-        Self { takes: Duration::from_secs(seconds), ..self }
+        Self {
+            takes: Duration::from_secs(seconds),
+            ..self
+        }
     }
 
     /// Creates records of these names and times, in seconds after the start.
     pub(crate) fn of(records: &[(&str, i64)], at_once: usize) -> Self {
-        Self::new(records.iter().map(|(id, created)| Some(record(id, *created))).collect(), at_once)
+        Self::new(
+            records
+                .iter()
+                .map(|(id, created)| Some(record(id, *created)))
+                .collect(),
+            at_once,
+        )
     }
 
     pub(crate) fn that_fails(self, failures: impl IntoIterator<Item = Option<Failure>>) -> Self {
@@ -82,7 +103,10 @@ impl Provider for Lister {
 #[async_trait]
 impl Lists for Lister {
     async fn list(&self, listing: &Listing, from: Option<&Position>) -> Result<Batch, Failure> {
-        self.asked.lock().unwrap().push((listing.clone(), from.cloned()));
+        self.asked
+            .lock()
+            .unwrap()
+            .push((listing.clone(), from.cloned()));
         if !self.takes.is_zero() {
             let _ = tokio::time::timeout(self.takes, pending::<()>()).await;
         }
@@ -94,10 +118,20 @@ impl Lists for Lister {
             Position::Page { .. } => panic!("it was not given by this provider"),
         });
         let after = |places| position(places, &self.handle);
-        let places = self.places.iter().enumerate().skip(begin).take(self.at_once);
-        let records = places.filter_map(|(place, it)| Some((it.clone()?, after(place + 1)))).collect();
+        let places = self
+            .places
+            .iter()
+            .enumerate()
+            .skip(begin)
+            .take(self.at_once);
+        let records = places
+            .filter_map(|(place, it)| Some((it.clone()?, after(place + 1))))
+            .collect();
         let end = begin + self.at_once;
-        Ok(Batch { records, next: (end < self.places.len()).then(|| after(end)) })
+        Ok(Batch {
+            records,
+            next: (end < self.places.len()).then(|| after(end)),
+        })
     }
 }
 
@@ -106,11 +140,18 @@ pub(crate) fn after(places: usize) -> Position {
 }
 
 fn position(places: usize, handle: &str) -> Position {
-    Position::After { millis: i64::try_from(places).unwrap(), handle: handle.to_owned() }
+    Position::After {
+        millis: i64::try_from(places).unwrap(),
+        handle: handle.to_owned(),
+    }
 }
 
 pub(crate) fn record(id: &str, created: i64) -> Token {
-    Token { jti: Some(id.to_owned()), iat: Some(at(created)), ..good() }
+    Token {
+        jti: Some(id.to_owned()),
+        iat: Some(at(created)),
+        ..good()
+    }
 }
 
 /// Providers, and who has asked them for lists.
@@ -126,14 +167,30 @@ impl ListBench {
     /// Creates a resolver of these providers, called `a`, `b` and so on.
     pub(crate) fn new(listers: Vec<Lister>) -> Self {
         let listers: Vec<_> = listers.into_iter().map(Arc::new).collect();
-        let entries = listers.iter().zip('a'..).map(|(lister, called)| entry(called, lister)).collect();
+        let entries = listers
+            .iter()
+            .zip('a'..)
+            .map(|(lister, called)| entry(called, lister))
+            .collect();
         Self::with_entries(entries, listers)
     }
 
     pub(crate) fn with_entries(entries: Vec<ProviderEntry>, listers: Vec<Arc<Lister>>) -> Self {
         let clock = Arc::new(ManualClock::at(at(0)));
-        let resolver = Resolver::new(entries, &Unmatched::Reject, UNCACHED, Arc::clone(&clock) as _).unwrap();
-        Self { resolver, clock, listers, listing: Listing::default(), state: None }
+        let resolver = Resolver::new(
+            entries,
+            &Unmatched::Reject,
+            UNCACHED,
+            Arc::clone(&clock) as _,
+        )
+        .unwrap();
+        Self {
+            resolver,
+            clock,
+            listers,
+            listing: Listing::default(),
+            state: None,
+        }
     }
 
     pub(crate) fn descending(mut self) -> Self {
@@ -142,16 +199,27 @@ impl ListBench {
     }
 
     pub(crate) fn beginning(&self) -> Positions {
-        self.resolver.providers().map(|status| (status.name.clone(), None)).collect()
+        self.resolver
+            .providers()
+            .map(|status| (status.name.clone(), None))
+            .collect()
     }
 
     pub(crate) async fn page(&self, size: usize, from: &Positions) -> Page<'_> {
-        let wanted = Wanted { listing: &self.listing, state: self.state, size };
+        let wanted = Wanted {
+            listing: &self.listing,
+            state: self.state,
+            size,
+        };
         within(self.resolver.list(&wanted, from)).await
     }
 
     /// All pages, which are so many at most, to where nothing is left, whatever fails on the way.
-    pub(crate) async fn pages(&self, sizes: impl Iterator<Item = usize>, most: usize) -> Vec<Page<'_>> {
+    pub(crate) async fn pages(
+        &self,
+        sizes: impl Iterator<Item = usize>,
+        most: usize,
+    ) -> Vec<Page<'_>> {
         let next_or_retry = |page: &Page<'_>| {
             Some(page.next.clone())
                 .filter(|next| !next.is_empty())
@@ -189,9 +257,14 @@ pub(crate) fn entry(called: char, lister: &Arc<Lister>) -> ProviderEntry {
 
 /// The ids of the records on a page.
 pub(crate) fn ids(page: &Page<'_>) -> Vec<String> {
-    page.records.iter().map(|listed| listed.token.jti.clone().unwrap()).collect()
+    page.records
+        .iter()
+        .map(|listed| listed.token.jti.clone().unwrap())
+        .collect()
 }
 
-pub(crate) fn names<'a>(providers: impl IntoIterator<Item = &'a ProviderName>) -> BTreeSet<&'a str> {
+pub(crate) fn names<'a>(
+    providers: impl IntoIterator<Item = &'a ProviderName>,
+) -> BTreeSet<&'a str> {
     providers.into_iter().map(ProviderName::as_str).collect()
 }

@@ -17,7 +17,10 @@ async fn timed<T>(future: impl Future<Output = T>) -> (T, u64) {
 }
 
 fn failures(page: &Page<'_>) -> Vec<(String, Failure)> {
-    page.failures.iter().map(|(name, failure)| (name.to_string(), failure.clone())).collect()
+    page.failures
+        .iter()
+        .map(|(name, failure)| (name.to_string(), failure.clone()))
+        .collect()
 }
 
 #[tokio::test(start_paused = true)]
@@ -25,11 +28,20 @@ async fn a_page_that_takes_too_long_is_short_and_goes_on() {
     let slow = Lister::of(&[("a1", 1), ("a2", 2), ("a3", 3)], 1).that_takes(20);
     let lists = ListBench::new(vec![slow, Lister::of(&[("b1", 1), ("b9", 9)], 9)]);
     let (first, seconds) = timed(lists.page(9, &lists.beginning())).await;
-    assert_eq!((ids(&first), seconds), (vec!["a1".to_owned(), "b1".into(), "a2".into()], 45));
+    assert_eq!(
+        (ids(&first), seconds),
+        (vec!["a1".to_owned(), "b1".into(), "a2".into()], 45)
+    );
     assert_eq!(first.failures, []);
-    assert_eq!(first.next, Positions::from([(name("a"), Some(after(2))), (name("b"), Some(after(1)))]));
+    assert_eq!(
+        first.next,
+        Positions::from([(name("a"), Some(after(2))), (name("b"), Some(after(1)))])
+    );
     let second = lists.page(9, &first.next).await;
-    assert_eq!((ids(&second), second.next), (vec!["a3".to_owned(), "b9".into()], Positions::new()));
+    assert_eq!(
+        (ids(&second), second.next),
+        (vec!["a3".to_owned(), "b9".into()], Positions::new())
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -39,7 +51,10 @@ async fn a_list_that_takes_longer_than_a_page_is_told_and_hides_nothing_of_the_o
     let (page, seconds) = timed(lists.page(9, &lists.beginning())).await;
     assert_eq!((ids(&page), seconds), (vec!["b1".to_owned()], 45));
     assert_eq!(failures(&page), [("a".to_owned(), Failure::Timeout)]);
-    assert_eq!(page.next, Positions::from([(name("a"), None), (name("b"), Some(after(1)))]));
+    assert_eq!(
+        page.next,
+        Positions::from([(name("a"), None), (name("b"), Some(after(1)))])
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -57,12 +72,17 @@ async fn a_wait_for_a_place_ends_in_the_providers_timeout() {
     let lists = ListBench::new(vec![Lister::of(&[("a1", 1)], 9).that_takes(44)]);
     let beginning = lists.beginning();
     let (pages, seconds) = timed(async {
-        let mut others: Vec<_> = (0..4).map(|_| Box::pin(lists.page(9, &beginning))).collect();
+        let mut others: Vec<_> = (0..4)
+            .map(|_| Box::pin(lists.page(9, &beginning)))
+            .collect();
         for other in &mut others {
             assert!(poll_once(other).await.is_pending());
         }
         let (fifth, waited) = timed(lists.page(9, &beginning)).await;
-        assert_eq!((failures(&fifth), waited), (vec![("a".to_owned(), OVERLOADED)], TIMEOUT.as_secs()));
+        assert_eq!(
+            (failures(&fifth), waited),
+            (vec![("a".to_owned(), OVERLOADED)], TIMEOUT.as_secs())
+        );
         join_all(others).await
     })
     .await;
@@ -73,12 +93,17 @@ async fn a_wait_for_a_place_ends_in_the_providers_timeout() {
 async fn a_request_too_many_for_the_queue_fails_at_once() {
     let lists = ListBench::new(vec![Lister::of(&[("a1", 1)], 9).that_takes(5)]);
     let beginning = lists.beginning();
-    let mut waiting: Vec<_> = (0..20).map(|_| Box::pin(lists.page(9, &beginning))).collect();
+    let mut waiting: Vec<_> = (0..20)
+        .map(|_| Box::pin(lists.page(9, &beginning)))
+        .collect();
     for page in &mut waiting {
         assert!(poll_once(page).await.is_pending());
     }
     let (refused, seconds) = timed(lists.page(9, &beginning)).await;
-    assert_eq!((failures(&refused), seconds), (vec![("a".to_owned(), OVERLOADED)], 0));
+    assert_eq!(
+        (failures(&refused), seconds),
+        (vec![("a".to_owned(), OVERLOADED)], 0)
+    );
     // Whoever goes away leaves the queue, or the place.
     waiting.truncate(4);
     drop(waiting.remove(0));
@@ -88,11 +113,33 @@ async fn a_request_too_many_for_the_queue_fails_at_once() {
 
 #[tokio::test]
 async fn a_page_of_large_records_is_short_and_goes_on() {
-    let large = |id: &str| Some(Token { sub: Some("x".repeat(1 << 20)), ..record(id, 1) });
-    let lists =
-        ListBench::new(vec![Lister::new((0..20).map(|place| large(&place.to_string())).collect(), 4)]);
+    let large = |id: &str| {
+        Some(Token {
+            sub: Some("x".repeat(1 << 20)),
+            ..record(id, 1)
+        })
+    };
+    let lists = ListBench::new(vec![Lister::new(
+        (0..20).map(|place| large(&place.to_string())).collect(),
+        4,
+    )]);
     let page = lists.page(200, &lists.beginning()).await;
-    assert_eq!(page.next, Positions::from([(name("a"), Some(after(page.records.len())))]));
-    assert!((7..=8).contains(&page.records.len()), "{}", page.records.len());
-    assert_eq!(lists.pages(std::iter::repeat(200), 3).await.iter().flat_map(ids).count(), 20);
+    assert_eq!(
+        page.next,
+        Positions::from([(name("a"), Some(after(page.records.len())))])
+    );
+    assert!(
+        (7..=8).contains(&page.records.len()),
+        "{}",
+        page.records.len()
+    );
+    assert_eq!(
+        lists
+            .pages(std::iter::repeat(200), 3)
+            .await
+            .iter()
+            .flat_map(ids)
+            .count(),
+        20
+    );
 }

@@ -3,7 +3,9 @@
 use introspectd_core::{Failure, Introspection, TokenId};
 use introspectd_resolver::{ProviderEntry, Source, Unmatched};
 
-use crate::harness::{Bench, Can, Fake, LIMITS, Question, Seen, active, good, name, prefix, upstream, value};
+use crate::harness::{
+    Bench, Can, Fake, LIMITS, Question, Seen, active, good, name, prefix, upstream, value,
+};
 
 #[tokio::test]
 async fn records_by_id_and_by_token_are_different_facts() {
@@ -16,7 +18,13 @@ async fn records_by_id_and_by_token_are_different_facts() {
 
     assert_eq!(bench.lookup("x", "as").await, active(Source::Hit));
     assert_eq!(bench.ask("x").await, Seen::Inactive(Source::Hit));
-    assert_eq!(provider.asked(), [Question::Id("x".to_owned()), Question::Token("x".to_owned())]);
+    assert_eq!(
+        provider.asked(),
+        [
+            Question::Id("x".to_owned()),
+            Question::Token("x".to_owned())
+        ]
+    );
 }
 
 #[tokio::test]
@@ -50,16 +58,26 @@ async fn a_lookup_needs_no_match() {
 #[tokio::test]
 async fn lookup_at_an_unknown_provider_sends_no_request() {
     let (bench, provider) = Bench::single(LIMITS);
-    assert_eq!(bench.lookup("id", "nobody").await, Seen::Inactive(Source::Miss));
+    assert_eq!(
+        bench.lookup("id", "nobody").await,
+        Seen::Inactive(Source::Miss)
+    );
     assert_eq!(provider.questions(), 0);
 }
 
 #[tokio::test]
 async fn provider_without_lookup_gets_no_request() {
     let provider = Fake::that(Can::default());
-    let bench = Bench::new(vec![upstream("as", &provider, None)], &Unmatched::Reject, LIMITS);
+    let bench = Bench::new(
+        vec![upstream("as", &provider, None)],
+        &Unmatched::Reject,
+        LIMITS,
+    );
     for _ in 0..2 {
-        assert_eq!(bench.lookup("id", "as").await, Seen::Fails(Failure::Unsupported));
+        assert_eq!(
+            bench.lookup("id", "as").await,
+            Seen::Fails(Failure::Unsupported)
+        );
     }
     assert_eq!(provider.questions(), 0);
 }
@@ -67,17 +85,27 @@ async fn provider_without_lookup_gets_no_request() {
 #[tokio::test]
 async fn the_issuer_is_the_providers_own_or_else_the_configured_one() {
     let provider = Fake::new();
-    let own = introspectd_core::Token { iss: Some("own".to_owned()), ..good() };
+    let own = introspectd_core::Token {
+        iss: Some("own".to_owned()),
+        ..good()
+    };
     provider.script("with", own);
     provider.script("without", good());
     for (configured, expected) in [(Some("configured"), Some("configured")), (None, None)] {
         let issuer = configured.map(str::to_owned);
-        let upstreams = vec![ProviderEntry { issuer, ..upstream("as", &provider, Some(prefix(""))) }];
+        let upstreams = vec![ProviderEntry {
+            issuer,
+            ..upstream("as", &provider, Some(prefix("")))
+        }];
         let bench = Bench::new(upstreams, &Unmatched::Reject, LIMITS);
         // Once from the provider, once from the cache.
         for _ in 0..2 {
             for (text, expected) in [("with", Some("own")), ("without", expected)] {
-                let by_token = bench.resolver.introspect(value(text), None, |_| true).await.unwrap();
+                let by_token = bench
+                    .resolver
+                    .introspect(value(text), None, |_| true)
+                    .await
+                    .unwrap();
                 let id = TokenId::parse(text.to_owned()).unwrap();
                 let by_id = bench.resolver.lookup(id, &name("as")).await.unwrap();
                 for resolution in [by_token, by_id] {

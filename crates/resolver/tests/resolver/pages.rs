@@ -19,32 +19,53 @@ struct Scripted {
 fn scripted() -> impl Strategy<Value = Scripted> {
     let time = prop_oneof![4 => (0i64..20).prop_map(Some), 1 => Just(None)];
     let failures = prop::collection::vec(prop::bool::weighted(0.3), 0..8);
-    (prop::collection::vec(time, 0..40), 1usize..8, failures)
-        .prop_map(|(times, at_once, failures)| Scripted { times, at_once, failures })
+    (prop::collection::vec(time, 0..40), 1usize..8, failures).prop_map(
+        |(times, at_once, failures)| Scripted {
+            times,
+            at_once,
+            failures,
+        },
+    )
 }
 
 impl Scripted {
     fn sort(&mut self, descending: bool) {
-        self.times.sort_by_key(|time| time.map(|time| if descending { -time } else { time }));
+        self.times
+            .sort_by_key(|time| time.map(|time| if descending { -time } else { time }));
     }
 
     fn lister(&self, called: usize) -> Lister {
         let place = |(place, time): (usize, &Option<i64>)| -> Option<Token> {
             time.map(|time| record(&format!("{called}-{place}"), time))
         };
-        let failures = self.failures.iter().map(|fails| fails.then_some(Failure::Timeout));
-        Lister::new(self.times.iter().enumerate().map(place).collect(), self.at_once).that_fails(failures)
+        let failures = self
+            .failures
+            .iter()
+            .map(|fails| fails.then_some(Failure::Timeout));
+        Lister::new(
+            self.times.iter().enumerate().map(place).collect(),
+            self.at_once,
+        )
+        .that_fails(failures)
     }
 
     /// Time and place of each record.
     fn records(&self, called: usize) -> impl Iterator<Item = (i64, usize, usize)> {
-        self.times.iter().enumerate().filter_map(move |(place, time)| Some(((*time)?, called, place)))
+        self.times
+            .iter()
+            .enumerate()
+            .filter_map(move |(place, time)| Some(((*time)?, called, place)))
     }
 }
 
-/// The ids on all pages, in their order. A page may be short, so there may be one for each question.
+/// The ids on all pages, in their order. A page may be short, so there may be one for each
+/// question.
 fn walk(providers: &[Scripted], sizes: &[usize], descending: bool) -> Vec<String> {
-    let listers = providers.iter().enumerate().map(|(called, it)| it.lister(called)).collect();
+    let listers = providers
+        .iter()
+        .enumerate()
+        .map(|(called, it)| it.lister(called))
+        .collect();
     let mut lists = ListBench::new(listers);
     if descending {
         lists = lists.descending();
@@ -57,12 +78,19 @@ fn walk(providers: &[Scripted], sizes: &[usize], descending: bool) -> Vec<String
         }
         pages.iter().flat_map(ids).collect()
     };
-    tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(walking)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap()
+        .block_on(walking)
 }
 
 /// A page may be short, so there may be one for each question.
 fn most_pages(providers: &[Scripted]) -> usize {
-    providers.iter().map(|it| it.times.len() + it.failures.len() + 2).sum()
+    providers
+        .iter()
+        .map(|it| it.times.len() + it.failures.len() + 2)
+        .sum()
 }
 
 fn sizes() -> impl Strategy<Value = Vec<usize>> {

@@ -67,10 +67,19 @@ impl World {
         match seen {
             Seen::Active(provider, _) => {
                 let provider = provider.as_str();
-                assert!(permitted.contains(provider), "of a provider that the caller may not ask");
-                assert!(request.only.is_none_or(|only| only == provider), "of another than was named");
+                assert!(
+                    permitted.contains(provider),
+                    "of a provider that the caller may not ask"
+                );
+                assert!(
+                    request.only.is_none_or(|only| only == provider),
+                    "of another than was named"
+                );
                 let is_owner = owners(*named, &self.unmatched).contains(provider);
-                assert!(is_owner || (provider == "bare" && request.only.is_some()), "of another's provider");
+                assert!(
+                    is_owner || (provider == "bare" && request.only.is_some()),
+                    "of another's provider"
+                );
                 Verdict::Active
             }
             Seen::Inactive(_) => Verdict::Inactive,
@@ -86,7 +95,10 @@ impl World {
         let may_ask = |provider: &ProviderName| permitted.contains(provider.as_str());
         let Bench { resolver, clock } = &deployment.bench;
         let explanation = resolver.explain(value(token), only.as_ref(), may_ask).await;
-        let mut told = explanation.accounts.iter().map(|account| account.provider.as_str());
+        let mut told = explanation
+            .accounts
+            .iter()
+            .map(|account| account.provider.as_str());
         assert!(told.all(|provider| permitted.contains(provider)));
         match explanation.outcome {
             Ok(resolution) if resolution.active(clock.now()).is_some() => Verdict::Active,
@@ -108,10 +120,14 @@ impl World {
 }
 
 fn answer() -> impl Strategy<Value = Answer> {
-    let record = (prop::option::of(-20i64..400), prop::option::of(-20i64..300)).prop_map(|(end, start)| {
-        let expiry = end.map_or(Expiry::Never, |end| Expiry::At(at(end)));
-        Token { nbf: start.map(at), ..Token::new(Status::Good, expiry) }
-    });
+    let record =
+        (prop::option::of(-20i64..400), prop::option::of(-20i64..300)).prop_map(|(end, start)| {
+            let expiry = end.map_or(Expiry::Never, |end| Expiry::At(at(end)));
+            Token {
+                nbf: start.map(at),
+                ..Token::new(Status::Good, expiry)
+            }
+        });
     prop_oneof![
         4 => record.prop_map(Answer::from),
         1 => Just(Token::new(Status::Revoked, Expiry::Never).into()),
@@ -122,20 +138,31 @@ fn answer() -> impl Strategy<Value = Answer> {
 }
 
 fn world() -> impl Strategy<Value = World> {
-    let caller = || subsequence(PROVIDERS.to_vec(), 0..=PROVIDERS.len()).prop_map(BTreeSet::from_iter);
-    let answers = prop::collection::vec(prop::collection::vec(answer(), tokens().len()), PROVIDERS.len());
-    (any::<Index>(), [caller(), caller()], answers).prop_map(|(unmatched, callers, answers)| World {
-        unmatched: unmatched.get(&all_unmatched()).clone(),
-        callers,
-        answers,
+    let caller =
+        || subsequence(PROVIDERS.to_vec(), 0..=PROVIDERS.len()).prop_map(BTreeSet::from_iter);
+    let answers = prop::collection::vec(
+        prop::collection::vec(answer(), tokens().len()),
+        PROVIDERS.len(),
+    );
+    (any::<Index>(), [caller(), caller()], answers).prop_map(|(unmatched, callers, answers)| {
+        World {
+            unmatched: unmatched.get(&all_unmatched()).clone(),
+            callers,
+            answers,
+        }
     })
 }
 
 /// Few tokens and small steps, so that most sequences come back to what is cached.
 fn request() -> impl Strategy<Value = Request> {
-    let only = prop_oneof![3 => Just(None), 1 => prop::sample::select(PROVIDERS.to_vec()).prop_map(Some)];
+    let only =
+        prop_oneof![3 => Just(None), 1 => prop::sample::select(PROVIDERS.to_vec()).prop_map(Some)];
     let token = prop_oneof![1 => 0..tokens().len(), 2 => prop::sample::select(vec![0, 8, 10, 16])];
-    (0..2usize, token, only).prop_map(|(caller, token, only)| Request { caller, token, only })
+    (0..2usize, token, only).prop_map(|(caller, token, only)| Request {
+        caller,
+        token,
+        only,
+    })
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -149,9 +176,14 @@ fn step() -> impl Strategy<Value = Step> {
 fn limits() -> impl Strategy<Value = CacheLimits> {
     let seconds = || prop::sample::select(vec![0u64, 100, 1000]).prop_map(Duration::from_secs);
     let max_bytes = prop::sample::select(vec![0, 20_000, LIMITS.max_bytes]);
-    (max_bytes, seconds(), seconds(), seconds()).prop_map(|(max_bytes, ttl, inactive_ttl, stale_if_error)| {
-        CacheLimits { max_bytes, ttl, inactive_ttl, stale_if_error }
-    })
+    (max_bytes, seconds(), seconds(), seconds()).prop_map(
+        |(max_bytes, ttl, inactive_ttl, stale_if_error)| CacheLimits {
+            max_bytes,
+            ttl,
+            inactive_ttl,
+            stale_if_error,
+        },
+    )
 }
 
 /// Lets questions that nobody waits for any more come to their end: the stand-ins answer at once.
@@ -162,7 +194,10 @@ async fn landed() {
 }
 
 fn block_on(future: impl Future<Output = ()>) {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future);
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(future);
 }
 
 proptest! {
@@ -217,8 +252,9 @@ proptest! {
         });
     }
 
-    /// While no time passes and there is room for all facts. Else chance decides what two caches keep, and so whether
-    /// somebody is known to call a token active, which spares the others the question.
+    /// While no time passes and there is room for all facts. Else chance decides what two caches
+    /// keep, and so whether somebody is known to call a token active, which spares the others the
+    /// question.
     #[test]
     fn explanation_asks_the_same_providers_as_the_answer(
         world in world(),
@@ -230,8 +266,8 @@ proptest! {
             let explaining = world.deploy(LIMITS, &clock);
             for request in requests {
                 world.verdict(&answering, &request).await;
-                // One active answer settles it while other questions are under way. What they find decides who is asked
-                // next.
+                // One active answer settles it while other questions are under way. What they find
+                // decides who is asked next.
                 landed().await;
                 world.explained(&explaining, &request).await;
             }

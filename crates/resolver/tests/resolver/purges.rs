@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_core::{
-    Failure, Introspection, ManualClock, Outage, ProviderName, Selection, Selector, Target, Token, TokenId,
+    Failure, Introspection, ManualClock, Outage, ProviderName, Selection, Selector, Target, Token,
+    TokenId,
 };
 use introspectd_resolver::{CacheLimits, ProviderEntry, Purged, Source, Unmatched};
 
 use crate::harness::{
-    Bench, Fake, LIMITS, Seen, UNCACHED, active, active_by, at, good, name, poll_once, prefix, upstream,
-    value, within,
+    Bench, Fake, LIMITS, Seen, UNCACHED, active, active_by, at, good, name, poll_once, prefix,
+    upstream, value, within,
 };
 
 /// Longer than any pass here takes.
@@ -19,7 +20,12 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 fn record(sub: &str, client_id: &str, jti: &str) -> Token {
     let text = |text: &str| Some(text.to_owned());
-    Token { sub: text(sub), client_id: text(client_id), jti: text(jti), ..good() }
+    Token {
+        sub: text(sub),
+        client_id: text(client_id),
+        jti: text(jti),
+        ..good()
+    }
 }
 
 fn of(sub: &str) -> Introspection {
@@ -39,11 +45,20 @@ fn subject(text: &str) -> Target {
 }
 
 fn record_of(provider: &str, text: &str) -> Target {
-    Target::Record { provider: name(provider), id: id(text) }
+    Target::Record {
+        provider: name(provider),
+        id: id(text),
+    }
 }
 
 async fn counted(bench: &Bench, target: Target) -> usize {
-    let purged = within(bench.resolver.purge_counted(&Selector::new(target), PATIENCE)).await.unwrap();
+    let purged = within(
+        bench
+            .resolver
+            .purge_counted(&Selector::new(target), PATIENCE),
+    )
+    .await
+    .unwrap();
     assert!(!purged.is_estimate);
     purged.count
 }
@@ -51,8 +66,10 @@ async fn counted(bench: &Bench, target: Target) -> usize {
 /// Two providers, `a` and `b`, whose tokens begin with their names.
 fn two() -> (Bench, [Arc<Fake>; 2]) {
     let fakes = [Fake::new(), Fake::new()];
-    let upstreams =
-        vec![upstream("a", &fakes[0], Some(prefix("a"))), upstream("b", &fakes[1], Some(prefix("b")))];
+    let upstreams = vec![
+        upstream("a", &fakes[0], Some(prefix("a"))),
+        upstream("b", &fakes[1], Some(prefix("b"))),
+    ];
     (Bench::new(upstreams, &Unmatched::Reject, LIMITS), fakes)
 }
 
@@ -82,10 +99,16 @@ async fn a_token_is_purged_at_every_provider_and_its_id_is_apart() {
     bench.ask_only("t", "two").await;
     bench.lookup("t", "one").await;
     assert_eq!(counted(&bench, token("t")).await, 2);
-    assert_eq!(bench.lookup("t", "one").await, active_by("one", Source::Hit));
+    assert_eq!(
+        bench.lookup("t", "one").await,
+        active_by("one", Source::Hit)
+    );
     assert_eq!(counted(&bench, record_of("two", "t")).await, 0);
     assert_eq!(counted(&bench, record_of("one", "t")).await, 1);
-    assert_eq!(bench.lookup("t", "one").await, active_by("one", Source::Miss));
+    assert_eq!(
+        bench.lookup("t", "one").await,
+        active_by("one", Source::Miss)
+    );
 }
 
 #[tokio::test]
@@ -97,7 +120,10 @@ async fn each_target_means_its_own_facts_at_its_own_provider() {
         (record_of("a", "id-1"), vec!["a1"]),
         (record_of("b", "id-1"), vec!["b1"]),
         (Target::Provider(name("a")), vec!["a-unknown", "a1", "a2"]),
-        (Target::All, vec!["a-unknown", "a1", "a2", "b-unknown", "b1"]),
+        (
+            Target::All,
+            vec!["a-unknown", "a1", "a2", "b-unknown", "b1"],
+        ),
         // What is one's subject is not another's client or id.
         (subject("app"), vec![]),
         (Target::Client("alice".to_owned()), vec![]),
@@ -113,13 +139,21 @@ async fn each_target_means_its_own_facts_at_its_own_provider() {
         for token in all {
             bench.ask(token).await;
         }
-        assert_eq!(counted(&bench, target.clone()).await, gone.len(), "{target:?}");
+        assert_eq!(
+            counted(&bench, target.clone()).await,
+            gone.len(),
+            "{target:?}"
+        );
         for token in all {
             let source = match bench.ask(token).await {
                 Seen::Active(_, source) | Seen::Inactive(source) => source,
                 Seen::Fails(failure) => panic!("{failure}"),
             };
-            let expected = if gone.contains(&token) { Source::Miss } else { Source::Hit };
+            let expected = if gone.contains(&token) {
+                Source::Miss
+            } else {
+                Source::Hit
+            };
             assert_eq!(source, expected, "{token} after {target:?}");
         }
     }
@@ -143,9 +177,17 @@ async fn a_record_is_purged_by_its_id_and_by_each_of_its_tokens() {
 
 #[tokio::test]
 async fn a_purge_is_confined_to_a_selection_of_providers() {
-    for target in [Target::All, subject("alice"), Target::Client("app".to_owned()), token("ab")] {
+    for target in [
+        Target::All,
+        subject("alice"),
+        Target::Client("app".to_owned()),
+        token("ab"),
+    ] {
         let fakes = [Fake::new(), Fake::new()];
-        let upstreams = vec![upstream("a", &fakes[0], None), upstream("b", &fakes[1], None)];
+        let upstreams = vec![
+            upstream("a", &fakes[0], None),
+            upstream("b", &fakes[1], None),
+        ];
         let bench = Bench::new(upstreams, &Unmatched::AskAll, LIMITS);
         for (fake, provider) in fakes.iter().zip(["a", "b"]) {
             fake.script("ab", of("alice"));
@@ -153,17 +195,36 @@ async fn a_purge_is_confined_to_a_selection_of_providers() {
         }
         let only_b: BTreeSet<ProviderName> = [name("b")].into();
         let selector = Selector::new(target.clone()).within(Selection::Only(only_b));
-        let purged = bench.resolver.purge_counted(&selector, PATIENCE).await.unwrap();
-        assert_eq!(purged, Purged { count: 1, is_estimate: false }, "{target:?}");
+        let purged = bench
+            .resolver
+            .purge_counted(&selector, PATIENCE)
+            .await
+            .unwrap();
+        assert_eq!(
+            purged,
+            Purged {
+                count: 1,
+                is_estimate: false
+            },
+            "{target:?}"
+        );
         assert_eq!(bench.ask_only("ab", "a").await, active_by("a", Source::Hit));
-        assert_eq!(bench.ask_only("ab", "b").await, active_by("b", Source::Miss));
+        assert_eq!(
+            bench.ask_only("ab", "b").await,
+            active_by("b", Source::Miss)
+        );
     }
 }
 
 /// The answer that is on its way was decided before the purge.
 #[tokio::test]
 async fn purge_makes_waiters_request_again() {
-    for target in [token("t"), subject("alice"), record_of("as", "id"), Target::All] {
+    for target in [
+        token("t"),
+        subject("alice"),
+        record_of("as", "id"),
+        Target::All,
+    ] {
         let (bench, provider) = Bench::single(LIMITS);
         provider.script("t", of("alice"));
         provider.hold();
@@ -182,11 +243,17 @@ async fn purge_makes_waiters_request_again() {
     }
 }
 
-/// A worker may be late: the flight has landed and the purge was answered before it takes the outcome.
+/// A worker may be late: the flight has landed and the purge was answered before it takes the
+/// outcome.
 #[tokio::test]
 async fn a_late_waiter_judges_again_when_it_takes_the_outcome() {
     for limits in [LIMITS, UNCACHED] {
-        for target in [token("t"), subject("alice"), record_of("as", "id"), Target::Provider(name("as"))] {
+        for target in [
+            token("t"),
+            subject("alice"),
+            record_of("as", "id"),
+            Target::Provider(name("as")),
+        ] {
             let (bench, provider) = Bench::single(limits);
             provider.script("t", of("alice"));
             provider.hold();
@@ -199,7 +266,10 @@ async fn a_late_waiter_judges_again_when_it_takes_the_outcome() {
             provider.script("t", Introspection::Inactive);
             counted(&bench, target.clone()).await;
             let late = within(late).await;
-            assert!(matches!(late, Seen::Inactive(_)), "{late:?} after {target:?}");
+            assert!(
+                matches!(late, Seen::Inactive(_)),
+                "{late:?} after {target:?}"
+            );
         }
     }
 }
@@ -224,12 +294,17 @@ async fn a_question_under_way_about_something_else_is_left_alone() {
 
 #[tokio::test]
 async fn nothing_that_was_purged_stands_in_for_a_provider_that_is_down() {
-    let limits = CacheLimits { stale_if_error: Duration::from_secs(600), ..LIMITS };
+    let limits = CacheLimits {
+        stale_if_error: Duration::from_secs(600),
+        ..LIMITS
+    };
     for target in [token("t"), subject("alice")] {
         let (bench, provider) = Bench::single(limits);
         provider.script("t", of("alice"));
         bench.ask("t").await;
-        bench.clock.advance(u32::try_from(LIMITS.ttl.as_secs()).unwrap());
+        bench
+            .clock
+            .advance(u32::try_from(LIMITS.ttl.as_secs()).unwrap());
         provider.script("t", Failure::Timeout);
         assert_eq!(bench.ask("t").await, active(Source::Stale));
         bench.resolver.purge(&Selector::new(target));
@@ -245,9 +320,15 @@ async fn purges_at_one_provider_cost_the_unknown_tokens_of_another_nothing() {
     let waiting = bench.asking("b-unknown").await;
     b.arrived(1).await;
     for number in 0..100 {
-        bench.resolver.purge_id(&id(&number.to_string()), &name("a"));
-        bench.resolver.purge(&Selector::new(subject(&number.to_string())));
-        bench.resolver.purge(&Selector::new(Target::Provider(name("a"))));
+        bench
+            .resolver
+            .purge_id(&id(&number.to_string()), &name("a"));
+        bench
+            .resolver
+            .purge(&Selector::new(subject(&number.to_string())));
+        bench
+            .resolver
+            .purge(&Selector::new(Target::Provider(name("a"))));
     }
     b.release();
     assert_eq!(waiting.await.unwrap(), Seen::Inactive(Source::Miss));
@@ -257,7 +338,10 @@ async fn purges_at_one_provider_cost_the_unknown_tokens_of_another_nothing() {
 
 #[tokio::test]
 async fn repeatedly_purged_token_is_requested_twice_and_then_fails() {
-    let (bench, provider) = Bench::single(CacheLimits { stale_if_error: Duration::from_secs(600), ..LIMITS });
+    let (bench, provider) = Bench::single(CacheLimits {
+        stale_if_error: Duration::from_secs(600),
+        ..LIMITS
+    });
     provider.script("t", good());
     provider.hold();
     let waiting = [bench.asking("t").await, bench.asking("t").await];
@@ -267,7 +351,10 @@ async fn repeatedly_purged_token_is_requested_twice_and_then_fails() {
         provider.land().await;
     }
     for answer in waiting {
-        assert_eq!(within(answer).await.unwrap(), Seen::Fails(Failure::outage(Outage::Purged)));
+        assert_eq!(
+            within(answer).await.unwrap(),
+            Seen::Fails(Failure::outage(Outage::Purged))
+        );
     }
     assert_eq!(provider.questions(), 2);
     provider.release();
@@ -279,7 +366,10 @@ async fn repeatedly_purged_token_is_requested_twice_and_then_fails() {
 async fn the_providers_timeout_bounds_both_tries_together() {
     let provider = Fake::new();
     let timeout = Duration::from_secs(3);
-    let entry = ProviderEntry { timeout, ..upstream("as", &provider, Some(prefix(""))) };
+    let entry = ProviderEntry {
+        timeout,
+        ..upstream("as", &provider, Some(prefix("")))
+    };
     let clock = Arc::new(ManualClock::at(at(0)));
     let bench = Bench::with_clock(vec![entry], &Unmatched::Reject, LIMITS, &clock);
     provider.hold();
@@ -290,6 +380,9 @@ async fn the_providers_timeout_bounds_both_tries_together() {
     bench.resolver.purge_token(&value("t"));
     provider.land().await;
     provider.arrived(2).await;
-    assert_eq!(waiting.await.unwrap(), Seen::Fails(Failure::outage(Outage::Purged)));
+    assert_eq!(
+        waiting.await.unwrap(),
+        Seen::Fails(Failure::outage(Outage::Purged))
+    );
     assert_eq!(began.elapsed().as_secs(), 3);
 }

@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use introspectd_core::{
-    BindingsFailed, Expiry, Failure, ManualClock, Outage, ProviderName, Remembered, Revocations, Revoked,
-    Status, Timestamp, Token, TokenId, Unreachable,
+    BindingsFailed, Expiry, Failure, ManualClock, Outage, ProviderName, Remembered, Revocations,
+    Revoked, Status, Timestamp, Token, TokenId, Unreachable,
 };
 use introspectd_resolver::{Resolver, Source, Unmatched};
 
@@ -31,33 +31,59 @@ fn key(provider: &ProviderName, revoked: Revoked<'_>) -> String {
 
 #[async_trait]
 impl Revocations for Store {
-    fn remember(&self, provider: &ProviderName, revoked: Revoked<'_>, end: Option<Timestamp>, _: Timestamp) {
+    fn remember(
+        &self,
+        provider: &ProviderName,
+        revoked: Revoked<'_>,
+        end: Option<Timestamp>,
+        _: Timestamp,
+    ) {
         let mut held = self.held.lock().unwrap();
         let known = held.entry(key(provider, revoked)).or_default();
         *known = (*known).max(end);
     }
 
     fn find(&self, provider: &ProviderName, revoked: Revoked<'_>) -> Option<Remembered> {
-        self.held.lock().unwrap().get(&key(provider, revoked)).map(|end| Remembered { end: *end })
+        self.held
+            .lock()
+            .unwrap()
+            .get(&key(provider, revoked))
+            .map(|end| Remembered { end: *end })
     }
 
     async fn save(&self, _: Timestamp) -> Result<(), BindingsFailed> {
-        if self.fails.load(Relaxed) { Err(BindingsFailed) } else { Ok(()) }
+        if self.fails.load(Relaxed) {
+            Err(BindingsFailed)
+        } else {
+            Ok(())
+        }
     }
 }
 
 fn bench() -> (Bench, Arc<Fake>, Arc<Store>) {
-    let fake = Fake::that(Can { lookup: true, revoke: true });
+    let fake = Fake::that(Can {
+        lookup: true,
+        revoke: true,
+    });
     fake.show_revoked();
     let (clock, store) = (Arc::new(ManualClock::at(at(0))), Arc::<Store>::default());
     let upstreams = vec![upstream("as", &fake, Some(prefix("")))];
-    let resolver = Resolver::new(upstreams, &Unmatched::Reject, LIMITS, Arc::clone(&clock) as _).unwrap();
+    let resolver = Resolver::new(
+        upstreams,
+        &Unmatched::Reject,
+        LIMITS,
+        Arc::clone(&clock) as _,
+    )
+    .unwrap();
     let resolver = Arc::new(resolver.with_revocations(&(Arc::clone(&store) as _)));
     (Bench { resolver, clock }, fake, store)
 }
 
 fn with_end(end: i64) -> Token {
-    Token { jti: Some("id".to_owned()), ..Token::new(Status::Good, Expiry::At(at(end))) }
+    Token {
+        jti: Some("id".to_owned()),
+        ..Token::new(Status::Good, Expiry::At(at(end)))
+    }
 }
 
 fn id(text: &str) -> TokenId {
@@ -96,15 +122,27 @@ async fn a_revoked_token_is_asked_about_until_its_end_is_known() {
     fake.script("t", good());
     assert_eq!(bench.ask("t").await, active(Source::Miss));
     revoke(&bench, "t").await.unwrap();
-    let asked =
-        |fake: &Fake| fake.asked().iter().filter(|it| **it == Question::Token("t".to_owned())).count();
-    for (said, questions) in [(good(), 2), (with_end(5000), 3), (with_end(5000), 3), (with_end(9000), 3)] {
+    let asked = |fake: &Fake| {
+        fake.asked()
+            .iter()
+            .filter(|it| **it == Question::Token("t".to_owned()))
+            .count()
+    };
+    for (said, questions) in [
+        (good(), 2),
+        (with_end(5000), 3),
+        (with_end(5000), 3),
+        (with_end(9000), 3),
+    ] {
         fake.script("t", said);
         assert!(matches!(bench.ask("t").await, Seen::Inactive(_)));
         assert_eq!(asked(&fake), questions);
         bench.clock.advance(200);
     }
-    fake.script("t", Failure::outage(Outage::Unreachable(Unreachable::Refused)));
+    fake.script(
+        "t",
+        Failure::outage(Outage::Unreachable(Unreachable::Refused)),
+    );
     assert!(matches!(bench.ask("t").await, Seen::Inactive(_)));
 }
 
@@ -112,7 +150,10 @@ async fn a_revoked_token_is_asked_about_until_its_end_is_known() {
 async fn a_failing_provider_does_not_hide_a_revocation() {
     let (bench, fake, _) = bench();
     revoke(&bench, "t").await.unwrap();
-    fake.script("t", Failure::outage(Outage::Unreachable(Unreachable::Refused)));
+    fake.script(
+        "t",
+        Failure::outage(Outage::Unreachable(Unreachable::Refused)),
+    );
     assert!(matches!(bench.ask("t").await, Seen::Inactive(_)));
 }
 
@@ -126,26 +167,52 @@ async fn a_revoked_record_is_every_token_that_shows_its_id() {
     assert_eq!(bench.ask("t").await, active(Source::Miss));
     revoke(&bench, "t").await.unwrap();
     for token in ["t", "u"] {
-        assert!(matches!(bench.ask(token).await, Seen::Inactive(_)), "{token}");
+        assert!(
+            matches!(bench.ask(token).await, Seen::Inactive(_)),
+            "{token}"
+        );
     }
-    bench.resolver.revoke_by_id(&id("other"), &name("as")).await.unwrap();
-    fake.script("v", Token { jti: Some("other".to_owned()), ..with_end(5000) });
+    bench
+        .resolver
+        .revoke_by_id(&id("other"), &name("as"))
+        .await
+        .unwrap();
+    fake.script(
+        "v",
+        Token {
+            jti: Some("other".to_owned()),
+            ..with_end(5000)
+        },
+    );
     assert!(matches!(bench.ask("v").await, Seen::Inactive(_)));
     assert!(matches!(bench.lookup("id", "as").await, Seen::Inactive(_)));
-    let record = bench.resolver.lookup(id("id"), &name("as")).await.unwrap().fact.unwrap().1.record;
+    let record = bench
+        .resolver
+        .lookup(id("id"), &name("as"))
+        .await
+        .unwrap()
+        .fact
+        .unwrap()
+        .1
+        .record;
     assert_eq!(record.unwrap().validity.status, Status::RevokedHere);
 }
 
 #[tokio::test]
 async fn unconfirmed_revocation_is_not_remembered() {
     let (bench, fake, store) = bench();
-    for failure in
-        [Failure::outage(Outage::Unreachable(Unreachable::Refused)), Failure::Timeout, Failure::Unsupported]
-    {
+    for failure in [
+        Failure::outage(Outage::Unreachable(Unreachable::Refused)),
+        Failure::Timeout,
+        Failure::Unsupported,
+    ] {
         fake.script("t", failure.clone());
         assert_eq!(revoke(&bench, "t").await, Err(failure.clone()));
         let id = id("t");
-        assert_eq!(bench.resolver.revoke_by_id(&id, &name("as")).await, Err(failure));
+        assert_eq!(
+            bench.resolver.revoke_by_id(&id, &name("as")).await,
+            Err(failure)
+        );
     }
     assert!(store.held.lock().unwrap().is_empty());
     fake.script("t", good());
@@ -158,6 +225,9 @@ async fn unsaved_revocation_holds_and_is_an_outage() {
     store.fails.store(true, Relaxed);
     fake.script("t", good());
     assert_eq!(bench.ask("t").await, active(Source::Miss));
-    assert_eq!(revoke(&bench, "t").await, Err(Failure::outage(Outage::NotSaved)));
+    assert_eq!(
+        revoke(&bench, "t").await,
+        Err(Failure::outage(Outage::NotSaved))
+    );
     assert!(matches!(bench.ask("t").await, Seen::Inactive(_)));
 }

@@ -16,10 +16,15 @@ pub(crate) struct Deployment {
     pub(crate) fakes: BTreeMap<&'static str, Arc<Fake>>,
 }
 
-pub(crate) const PROVIDERS: [&str; 7] = ["short", "long", "hex", "digits", "sso", "other-sso", "bare"];
+pub(crate) const PROVIDERS: [&str; 7] =
+    ["short", "long", "hex", "digits", "sso", "other-sso", "bare"];
 
 impl Deployment {
-    pub(crate) fn new(unmatched: &Unmatched, limits: CacheLimits, clock: &Arc<ManualClock>) -> Self {
+    pub(crate) fn new(
+        unmatched: &Unmatched,
+        limits: CacheLimits,
+        clock: &Arc<ManualClock>,
+    ) -> Self {
         let fakes: BTreeMap<_, _> = PROVIDERS.map(|called| (called, Fake::new())).into();
         let upstreams = PROVIDERS.map(|called| upstream(called, &fakes[called], matching(called)));
         let bench = Bench::with_clock(upstreams.into(), unmatched, limits, clock);
@@ -34,7 +39,11 @@ impl Deployment {
     pub(crate) fn shown(&self, token: &str) -> BTreeSet<&'static str> {
         let question = Question::Token(token.to_owned());
         let was_shown = |fake: &Fake| fake.asked().contains(&question);
-        self.fakes.iter().filter(|(_, fake)| was_shown(fake)).map(|(called, _)| *called).collect()
+        self.fakes
+            .iter()
+            .filter(|(_, fake)| was_shown(fake))
+            .map(|(called, _)| *called)
+            .collect()
     }
 }
 
@@ -68,8 +77,14 @@ pub(crate) fn tokens() -> Vec<(String, Option<&'static [&'static str]>)> {
         (jwt_of("https://sso.example/"), None),
         (format!("{}.d.e", jwt_of("https://sso.example")), None),
         // An issuer is believed before a prefix is.
-        (jwt_of("https://sso.example").replacen("ey", "T1", 1), Some(&["sso"])),
-        (jwt_of("https://no.example").replacen("ey", "T1", 1), Some(&["short"])),
+        (
+            jwt_of("https://sso.example").replacen("ey", "T1", 1),
+            Some(&["sso"]),
+        ),
+        (
+            jwt_of("https://no.example").replacen("ey", "T1", 1),
+            Some(&["short"]),
+        ),
         ("opaque".to_owned(), None),
     ]
 }
@@ -83,9 +98,10 @@ pub(crate) fn owners(
         (Some(named), _) => named.iter().copied().collect(),
         (None, Unmatched::Reject) => BTreeSet::new(),
         (None, Unmatched::AskAll) => PROVIDERS.into(),
-        (None, Unmatched::Provider(name)) => {
-            PROVIDERS.into_iter().filter(|called| *called == name.as_str()).collect()
-        }
+        (None, Unmatched::Provider(name)) => PROVIDERS
+            .into_iter()
+            .filter(|called| *called == name.as_str())
+            .collect(),
     }
 }
 
@@ -103,8 +119,15 @@ async fn a_token_is_shown_to_its_own_providers_and_to_no_other() {
     for unmatched in all_unmatched() {
         for (token, named) in tokens() {
             let deployment = Deployment::fresh(&unmatched);
-            assert_eq!(deployment.bench.ask(&token).await, Seen::Inactive(Source::Miss));
-            assert_eq!(deployment.shown(&token), owners(named, &unmatched), "{token:?}, {unmatched:?}");
+            assert_eq!(
+                deployment.bench.ask(&token).await,
+                Seen::Inactive(Source::Miss)
+            );
+            assert_eq!(
+                deployment.shown(&token),
+                owners(named, &unmatched),
+                "{token:?}, {unmatched:?}"
+            );
         }
     }
 }
@@ -120,10 +143,16 @@ async fn a_name_narrows_and_never_widens() {
                     fake.script(&token, good());
                 }
                 // A provider without a match takes what is said to be its own.
-                let expected: BTreeSet<_> =
-                    [only].into_iter().filter(|only| owners.contains(only) || *only == "bare").collect();
+                let expected: BTreeSet<_> = [only]
+                    .into_iter()
+                    .filter(|only| owners.contains(only) || *only == "bare")
+                    .collect();
                 let seen = deployment.bench.ask_only(&token, only).await;
-                assert_eq!(deployment.shown(&token), expected, "{token:?}, {unmatched:?}, only {only}");
+                assert_eq!(
+                    deployment.shown(&token),
+                    expected,
+                    "{token:?}, {unmatched:?}, only {only}"
+                );
                 let expected_seen = match expected.first() {
                     Some(one) => active_by(one, Source::Miss),
                     None => Seen::Inactive(Source::Miss),
@@ -137,21 +166,36 @@ async fn a_name_narrows_and_never_widens() {
 #[tokio::test]
 async fn unknown_provider_name_sends_no_request() {
     let deployment = Deployment::fresh(&Unmatched::AskAll);
-    assert_eq!(deployment.bench.ask_only("opaque", "nobody").await, Seen::Inactive(Source::Miss));
+    assert_eq!(
+        deployment.bench.ask_only("opaque", "nobody").await,
+        Seen::Inactive(Source::Miss)
+    );
     assert_eq!(deployment.shown("opaque"), BTreeSet::new());
     assert_eq!(deployment.bench.resolver.provider("nobody"), None);
-    assert_eq!(deployment.bench.resolver.provider("hex"), Some(&name("hex")));
+    assert_eq!(
+        deployment.bench.resolver.provider("hex"),
+        Some(&name("hex"))
+    );
 }
 
 #[tokio::test]
 async fn a_provider_without_a_match_is_asked_only_by_name() {
     let deployment = Deployment::fresh(&Unmatched::Reject);
     deployment.fakes["bare"].script("opaque", good());
-    assert_eq!(deployment.bench.ask("opaque").await, Seen::Inactive(Source::Miss));
+    assert_eq!(
+        deployment.bench.ask("opaque").await,
+        Seen::Inactive(Source::Miss)
+    );
     assert_eq!(deployment.shown("opaque"), BTreeSet::new());
-    assert_eq!(deployment.bench.ask_only("opaque", "bare").await, active_by("bare", Source::Miss));
+    assert_eq!(
+        deployment.bench.ask_only("opaque", "bare").await,
+        active_by("bare", Source::Miss)
+    );
     // What is now cached is still nothing to who does not name it.
-    assert_eq!(deployment.bench.ask("opaque").await, Seen::Inactive(Source::Miss));
+    assert_eq!(
+        deployment.bench.ask("opaque").await,
+        Seen::Inactive(Source::Miss)
+    );
 }
 
 #[tokio::test]
@@ -169,7 +213,10 @@ async fn a_provider_that_the_caller_may_not_ask_is_not_asked() {
                 assert_eq!(seen, Seen::Inactive(Source::Miss));
                 let mut allowed = owners(named, &unmatched);
                 allowed.remove(barred);
-                assert!(deployment.shown(&token).is_subset(&allowed), "{token:?}, {unmatched:?}");
+                assert!(
+                    deployment.shown(&token).is_subset(&allowed),
+                    "{token:?}, {unmatched:?}"
+                );
                 assert_eq!(deployment.fakes[barred].questions(), 0);
             }
         }
@@ -180,11 +227,23 @@ async fn a_provider_that_the_caller_may_not_ask_is_not_asked() {
 async fn cached_fact_is_hidden_from_callers_without_the_provider() {
     let deployment = Deployment::fresh(&Unmatched::Reject);
     deployment.fakes["hex"].script("beef", good());
-    assert_eq!(deployment.bench.ask("beef").await, active_by("hex", Source::Miss));
-    assert_eq!(deployment.bench.ask("beef").await, active_by("hex", Source::Hit));
+    assert_eq!(
+        deployment.bench.ask("beef").await,
+        active_by("hex", Source::Miss)
+    );
+    assert_eq!(
+        deployment.bench.ask("beef").await,
+        active_by("hex", Source::Hit)
+    );
     let barred = |called: &str| called != "hex";
-    assert_eq!(deployment.bench.ask_as("beef", None, barred).await, Seen::Inactive(Source::Miss));
-    assert_eq!(deployment.bench.ask_as("beef", Some("hex"), barred).await, Seen::Inactive(Source::Miss));
+    assert_eq!(
+        deployment.bench.ask_as("beef", None, barred).await,
+        Seen::Inactive(Source::Miss)
+    );
+    assert_eq!(
+        deployment.bench.ask_as("beef", Some("hex"), barred).await,
+        Seen::Inactive(Source::Miss)
+    );
 }
 
 #[tokio::test]
@@ -192,10 +251,19 @@ async fn of_an_ambiguous_token_only_the_permitted_providers_are_asked() {
     let deployment = Deployment::fresh(&Unmatched::Reject);
     deployment.fakes["hex"].script("1234", good());
     let no_hex = |called: &str| called != "hex";
-    assert_eq!(deployment.bench.ask_as("1234", None, no_hex).await, Seen::Inactive(Source::Miss));
+    assert_eq!(
+        deployment.bench.ask_as("1234", None, no_hex).await,
+        Seen::Inactive(Source::Miss)
+    );
     assert_eq!(deployment.shown("1234"), ["digits"].into());
     let no_digits = |called: &str| called != "digits";
-    assert_eq!(deployment.bench.ask_as("1234", None, no_digits).await, active_by("hex", Source::Miss));
+    assert_eq!(
+        deployment.bench.ask_as("1234", None, no_digits).await,
+        active_by("hex", Source::Miss)
+    );
     assert_eq!(deployment.fakes["digits"].questions(), 1);
-    assert_eq!(deployment.bench.ask_as("1234", None, |_| false).await, Seen::Inactive(Source::Miss));
+    assert_eq!(
+        deployment.bench.ask_as("1234", None, |_| false).await,
+        Seen::Inactive(Source::Miss)
+    );
 }

@@ -1,4 +1,5 @@
-//! Several providers asked about one token: one active answer wins, inactive needs all, else the failure.
+//! Several providers asked about one token: one active answer wins, inactive needs all, else the
+//! failure.
 
 use std::sync::Arc;
 
@@ -6,8 +7,8 @@ use introspectd_core::{Failure, Introspection, Token};
 use introspectd_resolver::{Source, Unmatched};
 
 use crate::harness::{
-    Answer, Bench, Fake, INACTIVE_TTL, LIMITS, Seen, active_by, at, good, name, poll_once, regex, upstream,
-    value,
+    Answer, Bench, Fake, INACTIVE_TTL, LIMITS, Seen, active_by, at, good, name, poll_once, regex,
+    upstream, value,
 };
 
 struct Pair {
@@ -19,8 +20,15 @@ struct Pair {
 /// Every token may be of `a` and of `b`.
 fn pair() -> Pair {
     let (a, b) = (Fake::new(), Fake::new());
-    let upstreams = vec![upstream("a", &a, Some(regex("."))), upstream("b", &b, Some(regex("^.")))];
-    Pair { bench: Bench::new(upstreams, &Unmatched::Reject, LIMITS), a, b }
+    let upstreams = vec![
+        upstream("a", &a, Some(regex("."))),
+        upstream("b", &b, Some(regex("^."))),
+    ];
+    Pair {
+        bench: Bench::new(upstreams, &Unmatched::Reject, LIMITS),
+        a,
+        b,
+    }
 }
 
 impl Pair {
@@ -47,7 +55,10 @@ async fn an_active_answer_wins_while_the_other_hangs() {
         assert!(poll_once(&mut late).await.is_pending());
         losing.release();
         assert_eq!(late.await, Seen::Inactive(Source::Coalesced));
-        assert_eq!(pair.bench.ask_only("t", loser).await, Seen::Inactive(Source::Hit));
+        assert_eq!(
+            pair.bench.ask_only("t", loser).await,
+            Seen::Inactive(Source::Hit)
+        );
         assert_eq!((winning.questions(), losing.questions()), (1, 1));
     }
 }
@@ -66,8 +77,11 @@ async fn an_active_answer_wins_over_a_failure() {
 #[tokio::test]
 async fn an_active_answer_wins_when_it_comes_last() {
     for way in [0, 1] {
-        for other in [Answer::Says(Introspection::Inactive), Answer::Fails(Failure::Timeout), Answer::Panics]
-        {
+        for other in [
+            Answer::Says(Introspection::Inactive),
+            Answer::Fails(Failure::Timeout),
+            Answer::Panics,
+        ] {
             let pair = pair();
             let [(winner, winning), (_, losing)] = pair.both_ways()[way];
             winning.script("t", good());
@@ -85,7 +99,10 @@ async fn an_active_answer_wins_when_it_comes_last() {
 #[tokio::test]
 async fn nothing_is_said_while_an_answer_is_outstanding() {
     for way in [0, 1] {
-        for known in [Answer::Says(Introspection::Inactive), Answer::Fails(Failure::Timeout)] {
+        for known in [
+            Answer::Says(Introspection::Inactive),
+            Answer::Fails(Failure::Timeout),
+        ] {
             let pair = pair();
             let [(known_by, quick), (_, slow)] = pair.both_ways()[way];
             quick.script("t", known);
@@ -130,20 +147,30 @@ async fn a_failure_beside_an_inactive_answer_is_a_failure() {
         for _ in 0..3 {
             assert_eq!(pair.bench.ask("t").await, Seen::Fails(Failure::Timeout));
         }
-        assert_eq!((pair.a.questions() + pair.b.questions(), failing.questions()), (4, 3));
+        assert_eq!(
+            (pair.a.questions() + pair.b.questions(), failing.questions()),
+            (4, 3)
+        );
     }
 }
 
 #[tokio::test]
 async fn facts_of_two_providers_about_one_token_stay_apart() {
     let pair = pair();
-    let of = |sub: &str| Token { sub: Some(sub.to_owned()), ..good() };
+    let of = |sub: &str| Token {
+        sub: Some(sub.to_owned()),
+        ..good()
+    };
     pair.a.script("t", of("alice"));
     pair.b.script("t", of("bob"));
     for _ in 0..2 {
         for (provider, sub) in [("a", "alice"), ("b", "bob")] {
-            let resolution =
-                pair.bench.resolver.introspect(value("t"), Some(&name(provider)), |_| true).await.unwrap();
+            let resolution = pair
+                .bench
+                .resolver
+                .introspect(value("t"), Some(&name(provider)), |_| true)
+                .await
+                .unwrap();
             let (by, token) = resolution.active(at(0)).unwrap();
             assert_eq!((by.as_str(), token.sub.as_deref()), (provider, Some(sub)));
         }

@@ -7,12 +7,15 @@ use introspectd_core::{Failure, Introspection};
 use introspectd_resolver::{CacheLimits, Source, Unmatched};
 
 use crate::harness::{
-    Bench, Fake, INACTIVE_TTL, LIMITS, Seen, TTL, TTL_AT_LEAST, active, active_by, failures_of_the_provider,
-    good, good_from, good_until, other_failures, regex, upstream,
+    Bench, Fake, INACTIVE_TTL, LIMITS, Seen, TTL, TTL_AT_LEAST, active, active_by,
+    failures_of_the_provider, good, good_from, good_until, other_failures, regex, upstream,
 };
 
 const STALE: u32 = 300;
-const FORGIVING: CacheLimits = CacheLimits { stale_if_error: Duration::from_secs(STALE as u64), ..LIMITS };
+const FORGIVING: CacheLimits = CacheLimits {
+    stale_if_error: Duration::from_secs(STALE as u64),
+    ..LIMITS
+};
 
 /// A token that was active at the start.
 async fn known(limits: CacheLimits, token: introspectd_core::Token) -> (Bench, Arc<Fake>) {
@@ -110,7 +113,10 @@ async fn nothing_stands_in_longer_than_configured() {
 /// The failure itself takes time: what counts is when it is known.
 #[tokio::test]
 async fn a_failure_that_comes_too_late_has_no_stand_in() {
-    for (slowness, expected) in [(1, active(Source::Stale)), (STALE, Seen::Fails(Failure::Timeout))] {
+    for (slowness, expected) in [
+        (1, active(Source::Stale)),
+        (STALE, Seen::Fails(Failure::Timeout)),
+    ] {
         let (bench, provider) = known(FORGIVING, good()).await;
         provider.script("t", Failure::Timeout);
         bench.clock.advance(TTL);
@@ -133,15 +139,20 @@ async fn a_stand_in_does_not_extend_its_life() {
         stale += u32::from(bench.ask("t").await == active(Source::Stale));
         bench.clock.advance(1);
     }
-    assert!((STALE - (TTL - TTL_AT_LEAST)..=STALE).contains(&stale), "{stale} seconds");
+    assert!(
+        (STALE - (TTL - TTL_AT_LEAST)..=STALE).contains(&stale),
+        "{stale} seconds"
+    );
     assert_eq!(bench.ask("t").await, Seen::Fails(Failure::Timeout));
 }
 
 #[tokio::test]
 async fn an_inactive_fact_never_stands_in() {
     // The last one would have become active by itself.
-    let answers =
-        [Introspection::Inactive, Introspection::Token(Box::new(good_from(i64::from(INACTIVE_TTL) - 1)))];
+    let answers = [
+        Introspection::Inactive,
+        Introspection::Token(Box::new(good_from(i64::from(INACTIVE_TTL) - 1))),
+    ];
     for answer in answers {
         let (bench, provider) = Bench::single(FORGIVING);
         provider.script("t", answer);
@@ -155,7 +166,14 @@ async fn an_inactive_fact_never_stands_in() {
 #[tokio::test]
 async fn a_token_taken_back_has_no_stand_in_from_before() {
     for inactive_ttl in [LIMITS.inactive_ttl, Duration::ZERO] {
-        let (bench, provider) = known(CacheLimits { inactive_ttl, ..FORGIVING }, good()).await;
+        let (bench, provider) = known(
+            CacheLimits {
+                inactive_ttl,
+                ..FORGIVING
+            },
+            good(),
+        )
+        .await;
         provider.script("t", Introspection::Inactive);
         bench.clock.advance(TTL);
         assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Miss));
@@ -169,8 +187,10 @@ async fn a_token_taken_back_has_no_stand_in_from_before() {
 async fn a_stand_in_wins_beside_a_provider_that_knows_nothing() {
     let (own, other) = (Fake::new(), Fake::new());
     own.script("t", good());
-    let upstreams =
-        vec![upstream("other", &other, Some(regex("."))), upstream("own", &own, Some(regex("t")))];
+    let upstreams = vec![
+        upstream("other", &other, Some(regex("."))),
+        upstream("own", &own, Some(regex("t"))),
+    ];
     let bench = Bench::new(upstreams, &Unmatched::Reject, FORGIVING);
     assert_eq!(bench.ask("t").await, active_by("own", Source::Miss));
     own.script("t", Failure::Timeout);

@@ -67,11 +67,23 @@ async fn filled(tokens: usize) -> Resolver<Traced> {
     let provider = Fake::new();
     let upstreams = vec![upstream("as", &provider, Some(prefix("")))];
     let clock = Arc::new(ManualClock::at(at(0)));
-    let limits = CacheLimits { max_bytes: 64 << 20, ..LIMITS };
+    let limits = CacheLimits {
+        max_bytes: 64 << 20,
+        ..LIMITS
+    };
     let resolver = Resolver::new(upstreams, &Unmatched::Reject, limits, clock).unwrap();
     for number in 0..tokens {
-        provider.script(&number.to_string(), Token { sub: Some("alice".to_owned()), ..good() });
-        resolver.introspect(value(&number.to_string()), None, |_| true).await.unwrap();
+        provider.script(
+            &number.to_string(),
+            Token {
+                sub: Some("alice".to_owned()),
+                ..good()
+            },
+        );
+        resolver
+            .introspect(value(&number.to_string()), None, |_| true)
+            .await
+            .unwrap();
     }
     resolver
 }
@@ -89,18 +101,44 @@ async fn purged_entries_are_freed_and_counted() {
     let resolver = filled(TOKENS).await;
     assert_eq!(living(), TOKENS);
     let none = within(resolver.purge_counted(&subject("bob"), PATIENCE)).await;
-    assert_eq!((none, living()), (Ok(Purged { count: 0, is_estimate: false }), TOKENS));
+    assert_eq!(
+        (none, living()),
+        (
+            Ok(Purged {
+                count: 0,
+                is_estimate: false
+            }),
+            TOKENS
+        )
+    );
     let all = within(resolver.purge_counted(&subject("alice"), PATIENCE)).await;
-    assert_eq!((all, living()), (Ok(Purged { count: TOKENS, is_estimate: false }), 0));
+    assert_eq!(
+        (all, living()),
+        (
+            Ok(Purged {
+                count: TOKENS,
+                is_estimate: false
+            }),
+            0
+        )
+    );
 }
 
 #[tokio::test]
 async fn purges_at_once_share_a_pass_and_no_fact_counts_twice() {
     let resolver = filled(TOKENS).await;
-    let selectors =
-        [subject("alice"), Selector::new(Target::All), Selector::new(Target::Provider(name("as")))];
-    let purges = selectors.iter().map(|selector| resolver.purge_counted(selector, PATIENCE));
-    let counts = within(join_all(purges)).await.into_iter().map(|purged| purged.unwrap().count);
+    let selectors = [
+        subject("alice"),
+        Selector::new(Target::All),
+        Selector::new(Target::Provider(name("as"))),
+    ];
+    let purges = selectors
+        .iter()
+        .map(|selector| resolver.purge_counted(selector, PATIENCE));
+    let counts = within(join_all(purges))
+        .await
+        .into_iter()
+        .map(|purged| purged.unwrap().count);
     assert_eq!((counts.sum::<usize>(), living()), (TOKENS, 0));
 }
 
@@ -128,10 +166,21 @@ async fn a_count_that_takes_too_long_is_an_estimate_and_the_purge_in_force() {
     let resolver = filled(10).await;
     let script = script();
     script.waits.store(true, SeqCst);
-    let purged = resolver.purge_counted(&subject("alice"), Duration::from_millis(1)).await;
+    let purged = resolver
+        .purge_counted(&subject("alice"), Duration::from_millis(1))
+        .await;
     script.waits.store(false, SeqCst);
-    assert_eq!(purged, Ok(Purged { count: 0, is_estimate: true }));
-    let after = resolver.introspect(value("7"), None, |_| true).await.unwrap();
+    assert_eq!(
+        purged,
+        Ok(Purged {
+            count: 0,
+            is_estimate: true
+        })
+    );
+    let after = resolver
+        .introspect(value("7"), None, |_| true)
+        .await
+        .unwrap();
     assert_eq!(after.source, Source::Miss);
 }
 
@@ -143,7 +192,13 @@ async fn a_pass_that_fails_is_told_and_the_next_one_counts() {
     script().breaks.store(false, SeqCst);
     assert_eq!(failed, Err(NotCounted));
     let purged = within(resolver.purge_counted(&subject("alice"), PATIENCE)).await;
-    assert_eq!(purged, Ok(Purged { count: 10, is_estimate: false }));
+    assert_eq!(
+        purged,
+        Ok(Purged {
+            count: 10,
+            is_estimate: false
+        })
+    );
 }
 
 #[tokio::test]

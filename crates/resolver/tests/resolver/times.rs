@@ -5,8 +5,8 @@ use introspectd_resolver::{CacheLimits, Source};
 use std::time::Duration;
 
 use crate::harness::{
-    Bench, INACTIVE_TTL, INACTIVE_TTL_AT_LEAST, LIMITS, Seen, TTL, TTL_AT_LEAST, UNCACHED, active, at, good,
-    good_from, good_until,
+    Bench, INACTIVE_TTL, INACTIVE_TTL_AT_LEAST, LIMITS, Seen, TTL, TTL_AT_LEAST, UNCACHED, active,
+    at, good, good_from, good_until,
 };
 
 #[tokio::test]
@@ -82,19 +82,27 @@ async fn an_inactive_fact_is_used_for_its_ttl_and_not_longer() {
         assert_eq!(bench.ask(&text).await, Seen::Inactive(Source::Miss));
         bench.clock.advance(INACTIVE_TTL_AT_LEAST - 1);
         assert_eq!(bench.ask(&text).await, Seen::Inactive(Source::Hit));
-        bench.clock.advance(INACTIVE_TTL - INACTIVE_TTL_AT_LEAST + 1);
+        bench
+            .clock
+            .advance(INACTIVE_TTL - INACTIVE_TTL_AT_LEAST + 1);
         assert_eq!(bench.ask(&text).await, Seen::Inactive(Source::Miss));
     }
 }
 
 #[tokio::test]
 async fn a_ttl_of_nothing_asks_every_time() {
-    let (bench, provider) = Bench::single(CacheLimits { ttl: Duration::ZERO, ..LIMITS });
+    let (bench, provider) = Bench::single(CacheLimits {
+        ttl: Duration::ZERO,
+        ..LIMITS
+    });
     provider.script("t", good());
     for _ in 0..3 {
         assert_eq!(bench.ask("t").await, active(Source::Miss));
     }
-    let (bench, _provider) = Bench::single(CacheLimits { inactive_ttl: Duration::ZERO, ..LIMITS });
+    let (bench, _provider) = Bench::single(CacheLimits {
+        inactive_ttl: Duration::ZERO,
+        ..LIMITS
+    });
     for _ in 0..3 {
         assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Miss));
     }
@@ -125,14 +133,17 @@ async fn jitter_takes_a_tenth_at_most_and_spreads() {
     for text in &texts {
         assert_eq!(bench.ask(text).await, active(Source::Hit));
     }
-    // Half way through the jitter: about a half of them. That it is none or nearly all of 400 fair coins
-    // does not happen.
+    // Half way through the jitter: about a half of them. That it is none or nearly all of 400 fair
+    // coins does not happen.
     bench.clock.advance(1 + (TTL - TTL_AT_LEAST) / 2);
     let mut hits = 0;
     for text in &texts {
         hits += usize::from(bench.ask(text).await == active(Source::Hit));
     }
-    assert!((TOKENS / 4..TOKENS * 3 / 4).contains(&hits), "{hits} of {TOKENS}");
+    assert!(
+        (TOKENS / 4..TOKENS * 3 / 4).contains(&hits),
+        "{hits} of {TOKENS}"
+    );
 }
 
 #[tokio::test]
@@ -148,7 +159,10 @@ async fn hits_do_not_extend_a_life() {
         }
     }
     assert_eq!(provider.questions(), 2);
-    assert!(matches!(asked_again.as_slice(), [second] if *second >= TTL_AT_LEAST), "{asked_again:?}");
+    assert!(
+        matches!(asked_again.as_slice(), [second] if *second >= TTL_AT_LEAST),
+        "{asked_again:?}"
+    );
 }
 
 #[tokio::test]
@@ -160,7 +174,9 @@ async fn a_cached_token_becomes_active_when_its_time_comes() {
         let pass = |seconds: u32| {
             if by_wall_clock_alone {
                 let now = introspectd_core::Clock::now(&*bench.clock);
-                bench.clock.set(now.plus_seconds(i64::from(seconds)).unwrap());
+                bench
+                    .clock
+                    .set(now.plus_seconds(i64::from(seconds)).unwrap());
             } else {
                 bench.clock.advance(seconds);
             }
@@ -178,7 +194,10 @@ async fn a_cached_token_becomes_active_when_its_time_comes() {
 /// fact that was cached while its time had not come must not undo that.
 #[tokio::test]
 async fn a_fact_from_before_its_time_is_not_reused_as_an_active_one() {
-    let (bench, provider) = Bench::single(CacheLimits { ttl: Duration::ZERO, ..LIMITS });
+    let (bench, provider) = Bench::single(CacheLimits {
+        ttl: Duration::ZERO,
+        ..LIMITS
+    });
     provider.script("t", good_from(20));
     assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Miss));
     provider.script("t", Introspection::Inactive);
@@ -251,7 +270,9 @@ async fn a_token_that_becomes_known_is_active_after_the_inactive_ttl() {
     provider.script("t", good());
     bench.clock.advance(INACTIVE_TTL_AT_LEAST - 1);
     assert_eq!(bench.ask("t").await, Seen::Inactive(Source::Hit));
-    bench.clock.advance(INACTIVE_TTL - INACTIVE_TTL_AT_LEAST + 1);
+    bench
+        .clock
+        .advance(INACTIVE_TTL - INACTIVE_TTL_AT_LEAST + 1);
     assert_eq!(bench.ask("t").await, active(Source::Miss));
     assert_eq!(bench.ask("t").await, active(Source::Hit));
 }

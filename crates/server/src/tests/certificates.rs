@@ -44,8 +44,13 @@ fn served_before_the_end(seconds: i64) -> (Served, TlsConnector) {
         client_auth: ClientAuth::Required,
     };
     let tls = Some(Arc::new(Tls::load(files, Protocols::Http).unwrap()));
-    let served = Served { tls, ..Served::default() };
-    served.clock.set(Timestamp::from_seconds(END - seconds).unwrap());
+    let served = Served {
+        tls,
+        ..Served::default()
+    };
+    served
+        .clock
+        .set(Timestamp::from_seconds(END - seconds).unwrap());
     // Files that are gone leave what was read in force.
     drop(folder);
 
@@ -64,13 +69,17 @@ fn served_before_the_end(seconds: i64) -> (Served, TlsConnector) {
 }
 
 async fn connect(served: &Served, client: &TlsConnector) -> TlsStream<DuplexStream> {
-    client.connect(ServerName::try_from("server").unwrap(), served.connect()).await.unwrap()
+    client
+        .connect(ServerName::try_from("server").unwrap(), served.connect())
+        .await
+        .unwrap()
 }
 
 /// Returns true if the connection answers.
 async fn is_answered(stream: &mut TlsStream<DuplexStream>) -> bool {
     let mut answer = vec![0; LONG.len()];
-    let is_answered = stream.write_all(GET).await.is_ok() && stream.read_exact(&mut answer).await.is_ok();
+    let is_answered =
+        stream.write_all(GET).await.is_ok() && stream.read_exact(&mut answer).await.is_ok();
     // The rest of it.
     let mut rest = [0; 4096];
     let _ = tokio::time::timeout(Duration::from_millis(100), stream.read(&mut rest)).await;
@@ -115,7 +124,10 @@ async fn certificate_that_has_ended_lets_no_request_in() {
 async fn request_in_flight_has_a_grace_past_the_certificates_end() {
     for (takes, is_in_time) in [(3, true), (60, false)] {
         let (served, client) = served_before_the_end(1);
-        let served = Served { takes: Duration::from_secs(takes), ..served };
+        let served = Served {
+            takes: Duration::from_secs(takes),
+            ..served
+        };
         let mut stream = connect(&served, &client).await;
         let clock = Arc::clone(&served.clock);
         tokio::spawn(async move {

@@ -35,12 +35,19 @@ async fn silent_client_is_closed_wherever_it_stopped() {
 
 #[tokio::test(start_paused = true)]
 async fn request_in_flight_is_not_idle() {
-    let mut stream = Served { takes: Duration::from_secs(3600), ..Served::default() }.connect();
+    let mut stream = Served {
+        takes: Duration::from_secs(3600),
+        ..Served::default()
+    }
+    .connect();
     let start = Instant::now();
     assert!(ask(&mut stream, GET).await.starts_with("http/1.1 200"));
     assert_eq!(start.elapsed().as_secs(), 3600);
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
-    assert!((3630..=3636).contains(&start.elapsed().as_secs()), "its end begins an idle time");
+    assert!(
+        (3630..=3636).contains(&start.elapsed().as_secs()),
+        "its end begins an idle time"
+    );
 }
 
 /// Status of the next answer, whose body is read.
@@ -51,8 +58,14 @@ async fn ask(stream: &mut DuplexStream, request: &[u8]) -> String {
         head.push(stream.read_u8().await.unwrap());
     }
     let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
-    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-    stream.read_exact(&mut vec![0; length.parse().unwrap()]).await.unwrap();
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .unwrap();
+    stream
+        .read_exact(&mut vec![0; length.parse().unwrap()])
+        .await
+        .unwrap();
     head
 }
 
@@ -61,7 +74,10 @@ async fn connection_at_rest_resumes_where_it_was() {
     let mut stream = Served::default().connect();
     for rest in [0, 1, 3, 25, 28, 5, 29] {
         sleep(Duration::from_secs(rest)).await;
-        assert!(ask(&mut stream, GET).await.starts_with("http/1.1 200"), "after {rest} s");
+        assert!(
+            ask(&mut stream, GET).await.starts_with("http/1.1 200"),
+            "after {rest} s"
+        );
     }
     // Part of a head comes before a rest, and the other part after it.
     let (begin, end) = GET.split_at(20);
@@ -83,11 +99,18 @@ async fn client_that_leaves_at_rest_ends_its_connection() {
     stream.shutdown().await.unwrap();
     let start = Instant::now();
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(
+        start.elapsed() < Duration::from_secs(1),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 fn aging(max_age: u64) -> Served {
-    Served { max_age: Duration::from_secs(max_age), ..Served::default() }
+    Served {
+        max_age: Duration::from_secs(max_age),
+        ..Served::default()
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -112,39 +135,73 @@ async fn old_http_1_connection_at_rest_is_closed() {
     let ended = async {
         while start.elapsed() < Duration::from_secs(700) {
             ask(&mut stream, GET).await;
-            if timeout(Duration::from_secs(20), stream.read(&mut [0])).await.is_ok() {
+            if timeout(Duration::from_secs(20), stream.read(&mut [0]))
+                .await
+                .is_ok()
+            {
                 return;
             }
         }
     };
     ended.await;
-    assert!((539..=601).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    assert!(
+        (539..=601).contains(&start.elapsed().as_secs()),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn old_http_2_connection_ends_by_goaway_and_answers_what_it_has() {
     let stream = TokioIo::new(aging(100).connect());
     let (mut http2, connection) =
-        hyper::client::conn::http2::handshake(TokioExecutor::new(), stream).await.unwrap();
+        hyper::client::conn::http2::handshake(TokioExecutor::new(), stream)
+            .await
+            .unwrap();
     let connection = tokio::spawn(connection);
     let start = Instant::now();
     while http2.ready().await.is_ok() {
-        let request = http::Request::get("http://x/openapi.json").body(String::new()).unwrap();
-        let Ok(response) = http2.send_request(request).await else { break };
-        http_body_util::BodyExt::collect(response.into_body()).await.unwrap();
+        let request = http::Request::get("http://x/openapi.json")
+            .body(String::new())
+            .unwrap();
+        let Ok(response) = http2.send_request(request).await else {
+            break;
+        };
+        http_body_util::BodyExt::collect(response.into_body())
+            .await
+            .unwrap();
         sleep(Duration::from_millis(500)).await;
     }
     connection.await.unwrap().unwrap();
-    assert!((89..=101).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    assert!(
+        (89..=101).contains(&start.elapsed().as_secs()),
+        "{:?}",
+        start.elapsed()
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn request_that_outlives_its_connections_age_is_answered_within_a_grace() {
-    let served = Served { takes: Duration::from_secs(20), ..aging(10) };
-    assert!(ask(&mut served.connect(), GET).await.contains("connection: close"));
-    let mut slow = Served { takes: Duration::from_secs(3600), ..aging(10) }.connect();
+    let served = Served {
+        takes: Duration::from_secs(20),
+        ..aging(10)
+    };
+    assert!(
+        ask(&mut served.connect(), GET)
+            .await
+            .contains("connection: close")
+    );
+    let mut slow = Served {
+        takes: Duration::from_secs(3600),
+        ..aging(10)
+    }
+    .connect();
     let start = Instant::now();
     slow.write_all(GET).await.unwrap();
     assert_eq!(slow.read(&mut [0]).await.unwrap(), 0);
-    assert!((44..=46).contains(&start.elapsed().as_secs()), "{:?}", start.elapsed());
+    assert!(
+        (44..=46).contains(&start.elapsed().as_secs()),
+        "{:?}",
+        start.elapsed()
+    );
 }

@@ -20,9 +20,20 @@ async fn future_of_a_plain_connection_is_small() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let Served { max_age, clock, .. } = Served::default();
-    let terms = Arc::new(Terms { tls: None, max_age, max_head: 32 * 1024, clock });
+    let terms = Arc::new(Terms {
+        tls: None,
+        max_age,
+        max_head: 32 * 1024,
+        clock,
+    });
     let open = |_: &Arrival| |_| async { Response::new(Full::<Bytes>::from("x")) };
-    let future = serve(stream, Places::new(1).take().await, terms, open, Stop::new().1);
+    let future = serve(
+        stream,
+        Places::new(1).take().await,
+        terms,
+        open,
+        Stop::new().1,
+    );
     let size = size_of_val(&future);
     assert!(size <= 2560, "{size} bytes");
 }

@@ -56,7 +56,9 @@ impl Default for Served {
             says: LONG,
             asked: Arc::default(),
             tls: None,
-            clock: Arc::new(ManualClock::at(Timestamp::from_seconds(1_700_000_000).unwrap())),
+            clock: Arc::new(ManualClock::at(
+                Timestamp::from_seconds(1_700_000_000).unwrap(),
+            )),
         }
     }
 }
@@ -64,10 +66,22 @@ impl Default for Served {
 impl Served {
     fn connect(&self) -> DuplexStream {
         let (near, far) = duplex(64 * 1024);
-        let Self { max_age, takes, says, asked, tls, clock } = self.clone();
+        let Self {
+            max_age,
+            takes,
+            says,
+            asked,
+            tls,
+            clock,
+        } = self.clone();
         tokio::spawn(async move {
             let place = Places::new(1).take().await;
-            let terms = Arc::new(Terms { tls, max_age, max_head: 32 * 1024, clock });
+            let terms = Arc::new(Terms {
+                tls,
+                max_age,
+                max_head: 32 * 1024,
+                clock,
+            });
             let (_running, stop) = Stop::new();
             let open = |_: &Arrival| {
                 move |_| {

@@ -26,7 +26,10 @@ fn head(stream: u32) -> Vec<u8> {
 async fn connect(window: u32) -> DuplexStream {
     let mut stream = Served::default().connect();
     let settings = [&4_u16.to_be_bytes()[..], &window.to_be_bytes()].concat();
-    stream.write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &settings)[..]].concat()).await.unwrap();
+    stream
+        .write_all(&[PREFACE, &frame(SETTINGS, 0, 0, &settings)[..]].concat())
+        .await
+        .unwrap();
     stream
 }
 
@@ -53,7 +56,10 @@ async fn stalled(window: u32) -> u64 {
 async fn client_that_reads_nothing_is_closed_although_it_keeps_sending() {
     for window in [0, 100] {
         let seconds = stalled(window).await;
-        assert!((30..=40).contains(&seconds), "{seconds} s with a window of {window}");
+        assert!(
+            (30..=40).contains(&seconds),
+            "{seconds} s with a window of {window}"
+        );
     }
 }
 
@@ -68,7 +74,11 @@ async fn answer_that_is_taken_drop_by_drop_ends_within_two_minutes() {
             let id = 2 * number + 1;
             let more = frame(WINDOW_UPDATE, 0, id, &1_000_000_u32.to_be_bytes());
             let both = frame(WINDOW_UPDATE, 0, 0, &100_000_u32.to_be_bytes());
-            if writing.write_all(&[head(id), more, both].concat()).await.is_err() {
+            if writing
+                .write_all(&[head(id), more, both].concat())
+                .await
+                .is_err()
+            {
                 return;
             }
             sleep(Duration::from_secs(5)).await;
@@ -107,7 +117,10 @@ async fn answers_over_the_limit_of_unsent_bytes_are_reset() {
             let mut head = [0; 9];
             reading.read_exact(&mut head).await.unwrap();
             let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-            reading.read_exact(&mut vec![0; length as usize]).await.unwrap();
+            reading
+                .read_exact(&mut vec![0; length as usize])
+                .await
+                .unwrap();
             resets += u32::from(head[3] == RST_STREAM);
         }
     };

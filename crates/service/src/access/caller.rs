@@ -97,7 +97,11 @@ impl Caller {
     /// [`CallerFault::AccessDenied`] if it has none of them.
     pub fn must_have(&self, any_of: &[Permission]) -> Result<(), CallerFault> {
         let has_one = any_of.iter().any(|permission| self.may(*permission));
-        if has_one { Ok(()) } else { Err(CallerFault::AccessDenied) }
+        if has_one {
+            Ok(())
+        } else {
+            Err(CallerFault::AccessDenied)
+        }
     }
 
     /// Returns true if it may see this provider's tokens.
@@ -137,7 +141,10 @@ impl fmt::Debug for SecretDigest {
 impl Callers {
     /// Collects callers. Names are assumed to be unique, as keys of the configuration are.
     pub fn new(callers: impl IntoIterator<Item = Caller>) -> Self {
-        let by_name = callers.into_iter().map(|caller| (caller.name.clone(), Arc::new(caller))).collect();
+        let by_name = callers
+            .into_iter()
+            .map(|caller| (caller.name.clone(), Arc::new(caller)))
+            .collect();
         Self { by_name }
     }
 
@@ -155,14 +162,20 @@ impl Callers {
     pub fn with_name_and_secret(&self, name: &str, secret: &str) -> Option<&Arc<Caller>> {
         let given = SecretDigest::of(secret);
         let caller = self.named(name);
-        let expected = caller.and_then(|caller| caller.secret).unwrap_or(SecretDigest([0; 32]));
+        let expected = caller
+            .and_then(|caller| caller.secret)
+            .unwrap_or(SecretDigest([0; 32]));
         caller.filter(|_| given.matches(&expected))
     }
 
     /// Returns the caller with one of these names of a certificate, unless two callers have one.
     pub fn with_certificate(&self, names: &[CertificateName]) -> Option<&Arc<Caller>> {
-        let is_named =
-            |caller: &&Arc<Caller>| caller.certificate.as_ref().is_some_and(|name| names.contains(name));
+        let is_named = |caller: &&Arc<Caller>| {
+            caller
+                .certificate
+                .as_ref()
+                .is_some_and(|name| names.contains(name))
+        };
         let mut found = self.by_name.values().filter(is_named);
         match (found.next(), found.next()) {
             (Some(caller), None) => Some(caller),

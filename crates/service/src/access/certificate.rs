@@ -43,7 +43,11 @@ impl CertificateName {
     pub fn subject(text: &str) -> Result<Self, InvalidCertificateName> {
         let name = Name::from_str(text).map_err(|_| InvalidCertificateName)?;
         // Read and written again, so that two spellings of one name are one.
-        if name.is_empty() { Err(InvalidCertificateName) } else { Ok(Self::Subject(name.to_string())) }
+        if name.is_empty() {
+            Err(InvalidCertificateName)
+        } else {
+            Ok(Self::Subject(name.to_string()))
+        }
     }
 
     /// Parses a subject alternative name. The type follows from the form: an IP address, a URI with
@@ -66,12 +70,18 @@ impl CertificateName {
 
 /// Lists all names in a client certificate (DER). An unreadable one has none.
 pub fn certificate_names(certificate: &[u8]) -> Vec<CertificateName> {
-    let Ok(certificate) = Certificate::from_der(certificate) else { return Vec::new() };
+    let Ok(certificate) = Certificate::from_der(certificate) else {
+        return Vec::new();
+    };
     let certificate = certificate.tbs_certificate();
     let subject = certificate.subject();
-    let mut names: Vec<_> =
-        (!subject.is_empty()).then(|| CertificateName::Subject(subject.to_string())).into_iter().collect();
-    if let Ok(Some((_, SubjectAltName(alternatives)))) = certificate.get_extension::<SubjectAltName>() {
+    let mut names: Vec<_> = (!subject.is_empty())
+        .then(|| CertificateName::Subject(subject.to_string()))
+        .into_iter()
+        .collect();
+    if let Ok(Some((_, SubjectAltName(alternatives)))) =
+        certificate.get_extension::<SubjectAltName>()
+    {
         names.extend(alternatives.iter().filter_map(alternative));
     }
     names
@@ -105,7 +115,9 @@ mod tests {
     fn certificate() -> Vec<u8> {
         let mut params = CertificateParams::default();
         params.distinguished_name = DistinguishedName::new();
-        params.distinguished_name.push(DnType::OrganizationName, "Acme, Inc.");
+        params
+            .distinguished_name
+            .push(DnType::OrganizationName, "Acme, Inc.");
         params.distinguished_name.push(DnType::CommonName, "edge");
         params.subject_alt_names = vec![
             SanType::DnsName("edge.internal".try_into().unwrap()),
@@ -114,7 +126,11 @@ mod tests {
             SanType::IpAddress("10.0.0.7".parse().unwrap()),
             SanType::IpAddress("2001:db8::7".parse().unwrap()),
         ];
-        params.self_signed(&KeyPair::generate().unwrap()).unwrap().der().to_vec()
+        params
+            .self_signed(&KeyPair::generate().unwrap())
+            .unwrap()
+            .der()
+            .to_vec()
     }
 
     #[test]

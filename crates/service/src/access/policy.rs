@@ -58,10 +58,23 @@ pub const DEFAULT_POLICY: &str = "default";
 impl Policy {
     /// Creates a policy with these requirements.
     pub fn new(requirements: Requirements) -> Self {
-        let Requirements { scope, role, aud, providers, unavailable } = requirements;
+        let Requirements {
+            scope,
+            role,
+            aud,
+            providers,
+            unavailable,
+        } = requirements;
         let names: Vec<_> = scope.iter().map(Scope::as_str).collect();
         let challenge = names.join(" ").into();
-        Self { scope, role, aud, providers, unavailable, challenge }
+        Self {
+            scope,
+            role,
+            aud,
+            providers,
+            unavailable,
+            challenge,
+        }
     }
 
     /// Returns true if it accepts this provider's tokens at all.
@@ -80,8 +93,15 @@ impl Policy {
 
     /// Lists the required scopes that an active token does not have.
     pub fn missing_scopes(&self, claims: &Claims<'_>) -> impl Iterator<Item = &str> {
-        let granted = if self.scope.is_empty() { Cow::Borrowed("") } else { claims.scope() };
-        self.scope.iter().filter(move |scope| !scope.is_covered_by(&granted)).map(Scope::as_str)
+        let granted = if self.scope.is_empty() {
+            Cow::Borrowed("")
+        } else {
+            claims.scope()
+        };
+        self.scope
+            .iter()
+            .filter(move |scope| !scope.is_covered_by(&granted))
+            .map(Scope::as_str)
     }
 
     /// Returns the roles of which a token must have one.
@@ -115,7 +135,9 @@ impl Policies {
     /// missing `default` requires an active token and nothing else.
     pub fn new(policies: impl IntoIterator<Item = (String, Policy)>) -> Self {
         let mut by_name: BTreeMap<_, _> = policies.into_iter().collect();
-        by_name.entry(DEFAULT_POLICY.to_owned()).or_insert_with(|| Policy::new(Requirements::default()));
+        by_name
+            .entry(DEFAULT_POLICY.to_owned())
+            .or_insert_with(|| Policy::new(Requirements::default()));
         Self { by_name }
     }
 
@@ -126,7 +148,9 @@ impl Policies {
 
     /// Returns the policy of this name, with the name as configured.
     pub fn named(&self, name: &str) -> Option<(&str, &Policy)> {
-        self.by_name.get_key_value(name).map(|(name, policy)| (name.as_str(), policy))
+        self.by_name
+            .get_key_value(name)
+            .map(|(name, policy)| (name.as_str(), policy))
     }
 }
 
@@ -137,8 +161,16 @@ mod tests {
 
     fn policy(scope: &[&str], role: &[&str], aud: &[&str]) -> Policy {
         let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect();
-        let scope = scope.iter().map(|scope| Scope::parse(scope).unwrap()).collect();
-        Policy::new(Requirements { scope, role: texts(role), aud: texts(aud), ..Requirements::default() })
+        let scope = scope
+            .iter()
+            .map(|scope| Scope::parse(scope).unwrap())
+            .collect();
+        Policy::new(Requirements {
+            scope,
+            role: texts(role),
+            aud: texts(aud),
+            ..Requirements::default()
+        })
     }
 
     fn meets(policy: &Policy, claims: &str) -> bool {
@@ -151,9 +183,13 @@ mod tests {
         let policy = policy(&["a", "b.c"], &[], &[]);
         assert!(meets(&policy, r#"{"scope":"a b.c"}"#));
         assert!(meets(&policy, r#"{"scope":"x b.* a"}"#));
-        for less in
-            [r#"{}"#, r#"{"scope":"a"}"#, r#"{"scope":"A B.C"}"#, r#"{"scope":"ab.c"}"#, r#"{"scope":"*"}"#]
-        {
+        for less in [
+            r#"{}"#,
+            r#"{"scope":"a"}"#,
+            r#"{"scope":"A B.C"}"#,
+            r#"{"scope":"ab.c"}"#,
+            r#"{"scope":"*"}"#,
+        ] {
             assert!(!meets(&policy, less), "{less}");
         }
     }
@@ -162,7 +198,10 @@ mod tests {
     fn any_role_and_any_audience_will_do() {
         let policy = policy(&[], &["clerk", "admin"], &["https://orders", "api"]);
         assert!(meets(&policy, r#"{"roles":["x","admin"],"aud":"api"}"#));
-        assert!(meets(&policy, r#"{"roles":["clerk"],"aud":["y","https://orders"]}"#));
+        assert!(meets(
+            &policy,
+            r#"{"roles":["clerk"],"aud":["y","https://orders"]}"#
+        ));
         for less in [
             r#"{}"#,
             r#"{"roles":["clerk"]}"#,

@@ -38,7 +38,11 @@ impl KeptAnswer {
     /// Returns the body of an answer at `now`.
     #[inline]
     pub fn body(&self, now: Timestamp) -> Box<[u8]> {
-        if self.counts_down { counted_down(&self.body, now) } else { self.body.clone() }
+        if self.counts_down {
+            counted_down(&self.body, now)
+        } else {
+            self.body.clone()
+        }
     }
 
     /// Returns the record with its state in place of `active`, at `now`.
@@ -52,7 +56,11 @@ impl KeptAnswer {
     /// Finds the claims; `None` if the body is not one of ours.
     pub fn share(self) -> Option<SharedAnswer> {
         let claims_at = Positions::find(&self.body, self.ends_at_roles)?;
-        Some(SharedAnswer { body: self.body.into(), claims_at, counts_down: self.counts_down })
+        Some(SharedAnswer {
+            body: self.body.into(),
+            claims_at,
+            counts_down: self.counts_down,
+        })
     }
 
     /// Returns `iat` and `nbf` as the provider sent them, in seconds since 1970.
@@ -63,7 +71,9 @@ impl KeptAnswer {
             nbf: Option<i64>,
         }
         let times: Option<Times> = serde_json::from_slice(&self.body).ok();
-        times.map(|times| (times.iat, times.nbf)).unwrap_or_default()
+        times
+            .map(|times| (times.iat, times.nbf))
+            .unwrap_or_default()
     }
 
     /// Returns the reason why the token does not authorize its bearer, although it is active.
@@ -77,7 +87,11 @@ impl SharedAnswer {
     pub fn read(body: impl Into<Bytes>) -> Option<Self> {
         let body = body.into();
         let claims_at = Positions::find(&body, false)?;
-        Some(Self { body, claims_at, counts_down: false })
+        Some(Self {
+            body,
+            claims_at,
+            counts_down: false,
+        })
     }
 
     /// Returns the claims that decisions need.
@@ -86,7 +100,8 @@ impl SharedAnswer {
         Claims::new(&self.body, self.claims_at)
     }
 
-    /// Shares a part of the body, such as a borrowed claim, without a copy. Any other text is copied.
+    /// Shares a part of the body, such as a borrowed claim, without a copy. Any other text is
+    /// copied.
     #[inline]
     pub fn share(&self, part: &str) -> Bytes {
         let begin = part.as_ptr().addr().wrapping_sub(self.body.as_ptr().addr());
@@ -116,7 +131,10 @@ fn counted_down(body: &[u8], now: Timestamp) -> Box<[u8]> {
 fn end(body: &[u8]) -> Option<i64> {
     const EXP: &[u8] = br#","exp":"#;
     let begin = memmem::find(body, EXP)?.checked_add(EXP.len())?;
-    let digits = body.get(begin..)?.split(|byte| matches!(byte, b',' | b'}')).next()?;
+    let digits = body
+        .get(begin..)?
+        .split(|byte| matches!(byte, b',' | b'}'))
+        .next()?;
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
@@ -124,10 +142,21 @@ impl Keep for KeptAnswer {
     fn keep(provider: &ProviderName, token: Token) -> Self {
         let not_bearer = token.not_bearer();
         let ends_at_roles = !token.extensions.iter().any(|(name, _)| is_claim(name));
-        let body = serde_json::to_vec(&Record { provider, token: &token, state: None });
+        let body = serde_json::to_vec(&Record {
+            provider,
+            token: &token,
+            state: None,
+        });
         // Only a map with keys that are not strings could fail, and there is none.
-        let body: Box<[u8]> = body.unwrap_or_else(|_| br#"{"error":"server_error"}"#.to_vec()).into();
-        Self { counts_down: body.ends_with(COUNTDOWN), body, not_bearer, ends_at_roles }
+        let body: Box<[u8]> = body
+            .unwrap_or_else(|_| br#"{"error":"server_error"}"#.to_vec())
+            .into();
+        Self {
+            counts_down: body.ends_with(COUNTDOWN),
+            body,
+            not_bearer,
+            ends_at_roles,
+        }
     }
 
     fn jti(&self) -> Option<Cow<'_, str>> {

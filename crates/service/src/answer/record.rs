@@ -17,7 +17,11 @@ pub struct Record<'a> {
 
 impl Serialize for Record<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { provider, token, state } = self;
+        let Self {
+            provider,
+            token,
+            state,
+        } = self;
         let mut map = serializer.serialize_map(None)?;
         match state {
             None => map.serialize_entry("active", &true)?,
@@ -40,7 +44,9 @@ impl Serialize for Record<'_> {
         match &token.aud {
             None => {}
             Some(Audience::One(one)) => map.serialize_entry("aud", one)?,
-            Some(Audience::Many(many)) => entry(&mut map, "aud", (!many.is_empty()).then_some(many))?,
+            Some(Audience::Many(many)) => {
+                entry(&mut map, "aud", (!many.is_empty()).then_some(many))?
+            }
         }
         entry(&mut map, "iss", token.iss.as_ref())?;
         entry(&mut map, "jti", token.jti.as_ref())?;
@@ -48,7 +54,11 @@ impl Serialize for Record<'_> {
         let (roles, details) = (!token.roles.is_empty(), !token.details.is_empty());
         entry(&mut map, "roles", roles.then_some(&token.roles))?;
         entry(&mut map, "grant_type", token.grant_type.as_ref())?;
-        entry(&mut map, "details", details.then_some(WrittenMembers(&token.details)))?;
+        entry(
+            &mut map,
+            "details",
+            details.then_some(WrittenMembers(&token.details)),
+        )?;
         let counts_down = state.is_none()
             && token.exp().is_some()
             && matches!(token.extensions.get("expires_in"), Some(Json::Number(_)));
@@ -74,8 +84,16 @@ impl Serialize for Record<'_> {
 
 impl<'a> From<&'a Listed<'a>> for Record<'a> {
     fn from(listed: &'a Listed<'a>) -> Self {
-        let Listed { provider, token, state } = listed;
-        Self { provider, token, state: Some(*state) }
+        let Listed {
+            provider,
+            token,
+            state,
+        } = listed;
+        Self {
+            provider,
+            token,
+            state: Some(*state),
+        }
     }
 }
 
@@ -90,9 +108,9 @@ impl Serialize for Written<'_> {
         match self.0 {
             Json::Null => serializer.serialize_unit(),
             Json::Bool(flag) => serializer.serialize_bool(*flag),
-            Json::Number(digits) => {
-                RawValue::from_string(String::from(&**digits)).map_err(Error::custom)?.serialize(serializer)
-            }
+            Json::Number(digits) => RawValue::from_string(String::from(&**digits))
+                .map_err(Error::custom)?
+                .serialize(serializer),
             Json::String(text) => serializer.serialize_str(text),
             Json::Array(items) => serializer.collect_seq(items.iter().map(Written)),
             Json::Object(members) => WrittenMembers(members).serialize(serializer),
@@ -106,7 +124,11 @@ impl Serialize for WrittenMembers<'_> {
     }
 }
 
-fn entry<M: SerializeMap>(map: &mut M, name: &str, value: Option<impl Serialize>) -> Result<(), M::Error> {
+fn entry<M: SerializeMap>(
+    map: &mut M,
+    name: &str,
+    value: Option<impl Serialize>,
+) -> Result<(), M::Error> {
     match value {
         Some(value) => map.serialize_entry(name, &value),
         None => Ok(()),
@@ -125,7 +147,12 @@ mod tests {
 
     fn rendered_in(state: Option<State>, token: &Token) -> String {
         let provider = ProviderName::parse("bank").unwrap();
-        serde_json::to_string(&Record { provider: &provider, token, state }).unwrap()
+        serde_json::to_string(&Record {
+            provider: &provider,
+            token,
+            state,
+        })
+        .unwrap()
     }
 
     #[test]
@@ -137,7 +164,10 @@ mod tests {
 
     #[test]
     fn every_member_has_its_name_and_type() {
-        let mut token = Token::new(Status::Good, Expiry::At(Timestamp::from_seconds(200).unwrap()));
+        let mut token = Token::new(
+            Status::Good,
+            Expiry::At(Timestamp::from_seconds(200).unwrap()),
+        );
         token.iat = Timestamp::from_seconds(100);
         token.nbf = Timestamp::from_seconds(101);
         token.scope = ScopeSet::from_spaced("b a");
@@ -161,9 +191,15 @@ mod tests {
     #[test]
     fn no_extension_takes_a_name_of_ours() {
         let mut token = Token::new(Status::Good, Expiry::Never);
-        token.extensions =
-            json!({"provider": "evil", "roles": "admin", "x": null}).as_object().unwrap().clone().into();
-        assert_eq!(rendered(&token), r#"{"active":true,"provider":"bank","roles":"admin","x":null}"#);
+        token.extensions = json!({"provider": "evil", "roles": "admin", "x": null})
+            .as_object()
+            .unwrap()
+            .clone()
+            .into();
+        assert_eq!(
+            rendered(&token),
+            r#"{"active":true,"provider":"bank","roles":"admin","x":null}"#
+        );
         token.roles = vec!["clerk".to_owned()];
         assert_eq!(rendered(&token).matches("roles").count(), 1);
     }
@@ -171,11 +207,18 @@ mod tests {
     #[test]
     fn a_state_stands_in_place_of_active() {
         let mut token = Token::new(Status::Good, Expiry::Never);
-        token.extensions = json!({"state": "evil", "x": 1}).as_object().unwrap().clone().into();
+        token.extensions = json!({"state": "evil", "x": 1})
+            .as_object()
+            .unwrap()
+            .clone()
+            .into();
         assert_eq!(
             rendered_in(Some(State::NotYetValid), &token),
             r#"{"state":"not_yet_valid","provider":"bank","x":1}"#
         );
-        assert_eq!(rendered(&token), r#"{"active":true,"provider":"bank","state":"evil","x":1}"#);
+        assert_eq!(
+            rendered(&token),
+            r#"{"active":true,"provider":"bank","state":"evil","x":1}"#
+        );
     }
 }

@@ -32,8 +32,10 @@ pub async fn bind(
     let (token, id) = request.pair()?;
     details.token = Some(token.clone());
     details.selector = replace.then_some(("replace", None));
-    let (resolver, provider, bound_to) = (Arc::clone(&service.resolver), provider.clone(), id.clone());
-    let bound = run_detached(async move { resolver.bind(&token, &bound_to, &provider, replace).await });
+    let (resolver, provider, bound_to) =
+        (Arc::clone(&service.resolver), provider.clone(), id.clone());
+    let bound =
+        run_detached(async move { resolver.bind(&token, &bound_to, &provider, replace).await });
     match bound.await? {
         Bound::Done => {
             details.token_id = Some(id);

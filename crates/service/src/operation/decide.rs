@@ -45,9 +45,17 @@ pub async fn decide(
     let answer = kept.share().ok_or(Failure::from(BadAnswer::NotAnObject))?;
     let missing = policy.missing(&answer.claims());
     if missing.is_any() {
-        return Err(ClientFault::InsufficientScope { scope: policy.challenge(), missing }.into());
+        return Err(ClientFault::InsufficientScope {
+            scope: policy.challenge(),
+            missing,
+        }
+        .into());
     }
-    Ok(Allowed { answer, source, now })
+    Ok(Allowed {
+        answer,
+        source,
+        now,
+    })
 }
 
 /// Parses a token as a client could present it in a header.

@@ -4,5 +4,7 @@ use introspectd_core::{Failure, Outage};
 pub(super) async fn run_detached<T: Send + 'static>(
     work: impl Future<Output = Result<T, Failure>> + Send + 'static,
 ) -> Result<T, Failure> {
-    tokio::spawn(work).await.unwrap_or(Err(Failure::outage(Outage::Abandoned)))
+    tokio::spawn(work)
+        .await
+        .unwrap_or(Err(Failure::outage(Outage::Abandoned)))
 }

@@ -61,12 +61,19 @@ pub async fn explain<'a>(
     policy: Option<&str>,
     details: &mut Details,
 ) -> Result<Explained<'a>, Refusal> {
-    let only = query.provider.as_deref().map(|name| service.known_provider(caller, name)).transpose()?;
+    let only = query
+        .provider
+        .as_deref()
+        .map(|name| service.known_provider(caller, name))
+        .transpose()?;
     let rules = service.rules();
     let policy = match policy {
         None => None,
         Some(name) => {
-            let (name, policy) = rules.policies.named(name).ok_or(InvalidRequest::UnknownPolicy)?;
+            let (name, policy) = rules
+                .policies
+                .named(name)
+                .ok_or(InvalidRequest::UnknownPolicy)?;
             if !caller.may_use(name) {
                 return Err(CallerFault::AccessDenied.into());
             }
@@ -96,15 +103,29 @@ async fn explain_token<'a>(
     policy: Option<(&str, &Policy)>,
 ) -> Explained<'a> {
     let resolver = &service.resolver;
-    let explanation = resolver.explain(token.clone(), only, |name| caller.may_ask(name)).await;
+    let explanation = resolver
+        .explain(token.clone(), only, |name| caller.may_ask(name))
+        .await;
     let now = service.now();
-    let spells_an_id = explanation.accounts.iter().any(|it| resolver.spells_an_id(&token, it.provider));
+    let spells_an_id = explanation
+        .accounts
+        .iter()
+        .any(|it| resolver.spells_an_id(&token, it.provider));
     let verdict = match policy {
-        Some((name, policy)) => Some(verdict(service, caller, &token, name, policy, &explanation).await),
+        Some((name, policy)) => {
+            Some(verdict(service, caller, &token, name, policy, &explanation).await)
+        }
         None => None,
     };
     let fingerprint = Some(service.fingerprint(&token));
-    Explained { explanation, fingerprint, token_id: None, spells_an_id, verdict, now }
+    Explained {
+        explanation,
+        fingerprint,
+        token_id: None,
+        spells_an_id,
+        verdict,
+        now,
+    }
 }
 
 async fn explain_id<'a>(
@@ -119,7 +140,10 @@ async fn explain_id<'a>(
     details.note_id(&id, has_record);
     Explained {
         explanation,
-        fingerprint: details.token.as_ref().map(|token| service.fingerprint(token)),
+        fingerprint: details
+            .token
+            .as_ref()
+            .map(|token| service.fingerprint(token)),
         token_id: has_record.then_some(id),
         spells_an_id: false,
         verdict: None,
@@ -129,7 +153,9 @@ async fn explain_id<'a>(
 
 fn has_record(account: &Account<'_, KeptAnswer>) -> bool {
     let answer = account.answer.as_ref().ok();
-    answer.and_then(|it| it.outcome.as_ref().ok()).is_some_and(|resolution| resolution.has_record())
+    answer
+        .and_then(|it| it.outcome.as_ref().ok())
+        .is_some_and(|resolution| resolution.has_record())
 }
 
 impl Explained<'_> {
@@ -137,12 +163,22 @@ impl Explained<'_> {
     /// `None` if no provider can be asked about it.
     pub fn inactive(&self) -> Option<Inactive> {
         let accounts = &self.explanation.accounts;
-        if !accounts.is_empty() && accounts.iter().all(|it| matches!(it.answer, Err(NotAsked::Unable))) {
+        if !accounts.is_empty()
+            && accounts
+                .iter()
+                .all(|it| matches!(it.answer, Err(NotAsked::Unable)))
+        {
             return None;
         }
-        let answers = accounts.iter().filter_map(|it| it.answer.as_ref().ok()?.outcome.as_ref().ok());
+        let answers = accounts
+            .iter()
+            .filter_map(|it| it.answer.as_ref().ok()?.outcome.as_ref().ok());
         let reasons = answers.map(|resolution| Inactive::of(resolution, self.now));
-        Some(reasons.min_by_key(|why| *why == Inactive::NotKnown).unwrap_or(Inactive::NoProvider))
+        Some(
+            reasons
+                .min_by_key(|why| *why == Inactive::NotKnown)
+                .unwrap_or(Inactive::NoProvider),
+        )
     }
 }
 
@@ -160,8 +196,15 @@ async fn verdict(
         Err(fault) => Err(fault.into()),
     };
     let refusal = decided.err();
-    let lacks = refusal.as_ref().and_then(|refusal| lacks(policy, refusal, explanation, service.now()));
-    Verdict { policy: name.to_owned(), unavailable: policy.unavailable(), refusal, lacks }
+    let lacks = refusal
+        .as_ref()
+        .and_then(|refusal| lacks(policy, refusal, explanation, service.now()));
+    Verdict {
+        policy: name.to_owned(),
+        unavailable: policy.unavailable(),
+        refusal,
+        lacks,
+    }
 }
 
 fn lacks(
@@ -170,21 +213,54 @@ fn lacks(
     explanation: &Explanation<'_, KeptAnswer>,
     now: Timestamp,
 ) -> Option<Lacks> {
-    let mut vouching = explanation.accounts.iter().filter(|it| active(it, now).is_some());
+    let mut vouching = explanation
+        .accounts
+        .iter()
+        .filter(|it| active(it, now).is_some());
     if refusal.inactive().is_some() {
-        let provider = vouching.next().is_some_and(|it| !policy.accepts(it.provider));
-        return provider.then_some(Lacks { scope: Vec::new(), role: Vec::new(), aud: Vec::new(), provider });
+        let provider = vouching
+            .next()
+            .is_some_and(|it| !policy.accepts(it.provider));
+        return provider.then_some(Lacks {
+            scope: Vec::new(),
+            role: Vec::new(),
+            aud: Vec::new(),
+            provider,
+        });
     }
-    let Refusal::Client(ClientFault::InsufficientScope { missing, .. }) = refusal else { return None };
+    let Refusal::Client(ClientFault::InsufficientScope { missing, .. }) = refusal else {
+        return None;
+    };
     let accepted = vouching.find(|it| policy.accepts(it.provider))?;
     let answer = active(accepted, now)?.clone().share()?;
-    let scope = policy.missing_scopes(&answer.claims()).map(str::to_owned).collect();
-    let role = if missing.role { policy.roles().to_vec() } else { Vec::new() };
-    let aud = if missing.aud { policy.audiences().to_vec() } else { Vec::new() };
-    Some(Lacks { scope, role, aud, provider: false })
+    let scope = policy
+        .missing_scopes(&answer.claims())
+        .map(str::to_owned)
+        .collect();
+    let role = if missing.role {
+        policy.roles().to_vec()
+    } else {
+        Vec::new()
+    };
+    let aud = if missing.aud {
+        policy.audiences().to_vec()
+    } else {
+        Vec::new()
+    };
+    Some(Lacks {
+        scope,
+        role,
+        aud,
+        provider: false,
+    })
 }
 
 fn active<'a>(account: &'a Account<'_, KeptAnswer>, now: Timestamp) -> Option<&'a KeptAnswer> {
     let answer = account.answer.as_ref().ok()?;
-    answer.outcome.as_ref().ok()?.active(now).map(|(_, kept)| kept)
+    answer
+        .outcome
+        .as_ref()
+        .ok()?
+        .active(now)
+        .map(|(_, kept)| kept)
 }

@@ -37,11 +37,18 @@ impl TokenQuery {
 
     /// Collects the details of an introspection. `has_record` says whether a record is known.
     pub fn details(&self, service: &Service, caller: &Caller, has_record: bool) -> Details {
-        let only = self.provider.as_deref().and_then(|name| service.resolver.provider(name)).cloned();
+        let only = self
+            .provider
+            .as_deref()
+            .and_then(|name| service.resolver.provider(name))
+            .cloned();
         match &self.subject {
             Subject::Token(token) => service.token_details(caller, token, only.as_ref()),
             Subject::Id(id) => {
-                let mut details = Details { provider: only, ..Details::default() };
+                let mut details = Details {
+                    provider: only,
+                    ..Details::default()
+                };
                 details.note_id(id, has_record);
                 details
             }
@@ -95,12 +102,19 @@ pub async fn introspect<'a>(
     caller: &Caller,
     query: TokenQuery,
 ) -> Result<Introspected<'a>, Refusal> {
-    let only = query.provider.as_deref().map(|name| service.known_provider(caller, name)).transpose()?;
+    let only = query
+        .provider
+        .as_deref()
+        .map(|name| service.known_provider(caller, name))
+        .transpose()?;
     let resolution = match query.subject {
         Subject::Token(token) => by_token(service, caller, token, only).await,
         Subject::Id(id) => by_id(service, caller, id, only).await,
     };
-    Ok(Introspected { resolution: resolution?, now: service.now() })
+    Ok(Introspected {
+        resolution: resolution?,
+        now: service.now(),
+    })
 }
 
 async fn by_token<'a>(
@@ -110,7 +124,10 @@ async fn by_token<'a>(
     only: Option<&ProviderName>,
 ) -> Result<Resolution<'a, KeptAnswer>, Refusal> {
     caller.must_have(&[Permission::Introspect])?;
-    Ok(service.resolver.introspect(token, only, |name| caller.may_ask(name)).await?)
+    Ok(service
+        .resolver
+        .introspect(token, only, |name| caller.may_ask(name))
+        .await?)
 }
 
 /// Answers by id, for callers that may look records up. Ids are shown in lists and logs, so knowing

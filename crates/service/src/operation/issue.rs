@@ -12,7 +12,8 @@ use crate::service::Service;
 /// binds it.
 ///
 /// # Errors
-/// [`ProviderFault::NotBound`] if it was issued and could not be bound, else the provider's failure.
+/// [`ProviderFault::NotBound`] if it was issued and could not be bound, else the provider's
+/// failure.
 pub async fn issue(
     service: &Service,
     provider: &ProviderName,
@@ -22,8 +23,18 @@ pub async fn issue(
     let (resolver, provider) = (Arc::clone(&service.resolver), provider.clone());
     let issued = run_detached(async move { resolver.issue(request, &provider).await });
     let mut issued = issued.await.map_err(|failure| {
-        let is_ours = matches!(failure, Failure::Unavailable { outage: Outage::Bindings(_), .. });
-        if is_ours { ProviderFault::NotBound(failure).into() } else { Refusal::from(failure) }
+        let is_ours = matches!(
+            failure,
+            Failure::Unavailable {
+                outage: Outage::Bindings(_),
+                ..
+            }
+        );
+        if is_ours {
+            ProviderFault::NotBound(failure).into()
+        } else {
+            Refusal::from(failure)
+        }
     })?;
     details.count = Some(usize::from(issued.token.is_some()));
     details.token = issued.token.take();

@@ -36,11 +36,22 @@ pub async fn list<'a>(
     details: &mut Details,
 ) -> Result<Page<'a>, Refusal> {
     let (parameters, mut from) = starting_point(service, caller, given)?;
-    let List { provider, listing, state, page_size } = List::read(&parameters)?;
-    let only = provider.map(|name| service.known_provider(caller, name)).transpose()?;
+    let List {
+        provider,
+        listing,
+        state,
+        page_size,
+    } = List::read(&parameters)?;
+    let only = provider
+        .map(|name| service.known_provider(caller, name))
+        .transpose()?;
     details.provider = only.cloned();
     from.retain(|provider, _| caller.may_ask(provider) && only.is_none_or(|only| only == provider));
-    let wanted = Wanted { listing: &listing, state, size: page_size };
+    let wanted = Wanted {
+        listing: &listing,
+        state,
+        size: page_size,
+    };
     let page = tokio::select! {
         page = service.resolver.list(&wanted, &from) => page,
         () = gone => return Err(Failure::outage(Outage::Abandoned).into()),
@@ -48,14 +59,31 @@ pub async fn list<'a>(
     if only.is_some() && !page.unlisted.is_empty() {
         return Err(Failure::Unsupported.into());
     }
-    let resolver::Page { records, failures, unlisted, next, retry } = page;
+    let resolver::Page {
+        records,
+        failures,
+        unlisted,
+        next,
+        retry,
+    } = page;
     details.count = Some(records.len());
     let seal = |positions: Positions| {
-        let bookmark = Bookmark { parameters: parameters.clone(), positions };
+        let bookmark = Bookmark {
+            parameters: parameters.clone(),
+            positions,
+        };
         let has_more = !bookmark.positions.is_empty();
-        has_more.then(|| service.page_tokens.seal(&caller.name, bookmark)).transpose()
+        has_more
+            .then(|| service.page_tokens.seal(&caller.name, bookmark))
+            .transpose()
     };
-    Ok(Page { records, next: seal(next)?, retry: seal(retry)?, failures, unlisted })
+    Ok(Page {
+        records,
+        next: seal(next)?,
+        retry: seal(retry)?,
+        failures,
+        unlisted,
+    })
 }
 
 /// Returns the list that is meant, and where it continues.
@@ -65,10 +93,16 @@ fn starting_point(
     mut given: Parameters,
 ) -> Result<(Parameters, Positions), Refusal> {
     let Some(token) = given.take_page_token() else {
-        let all = service.resolver.providers().map(|status| (status.name.clone(), None));
+        let all = service
+            .resolver
+            .providers()
+            .map(|status| (status.name.clone(), None));
         return Ok((given, all.collect()));
     };
     let opened = service.page_tokens.open(&caller.name, &token);
-    let Bookmark { parameters, positions } = opened.ok_or(InvalidQuery::PageToken)?;
+    let Bookmark {
+        parameters,
+        positions,
+    } = opened.ok_or(InvalidQuery::PageToken)?;
     Ok((given.of_the_same_list(&parameters)?, positions))
 }

@@ -35,7 +35,14 @@ pub async fn lookup(
     details.note_id(&id, false);
     let resolution = service.resolver.lookup(id.clone(), provider).await?;
     let source = resolution.source;
-    let record = resolution.fact.and_then(|(_, fact)| fact.record).ok_or(RequestFault::NotFound)?;
+    let record = resolution
+        .fact
+        .and_then(|(_, fact)| fact.record)
+        .ok_or(RequestFault::NotFound)?;
     details.note_id(&id, true);
-    Ok(FoundRecord { record, source, now: service.now() })
+    Ok(FoundRecord {
+        record,
+        source,
+        now: service.now(),
+    })
 }

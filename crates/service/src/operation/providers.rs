@@ -5,5 +5,9 @@ use crate::service::Service;
 
 /// Lists the providers that the caller may ask. It needs no permission.
 pub fn providers<'a>(service: &'a Service, caller: &Caller) -> Vec<ProviderStatus<'a>> {
-    service.resolver.providers().filter(|status| caller.may_ask(status.name)).collect()
+    service
+        .resolver
+        .providers()
+        .filter(|status| caller.may_ask(status.name))
+        .collect()
 }

@@ -50,8 +50,12 @@ pub async fn purge(
     let target = request.target(service, caller)?;
     describe(&target, details);
     let selector = Selector::new(target).within(caller.providers.clone());
-    let counted = service.resolver.purge_counted(&selector, COUNT_DEADLINE).await;
-    let Counted { count, is_estimate } = counted.map_err(|_| Refusal::Service(ServiceFault::NotCounted))?;
+    let counted = service
+        .resolver
+        .purge_counted(&selector, COUNT_DEADLINE)
+        .await;
+    let Counted { count, is_estimate } =
+        counted.map_err(|_| Refusal::Service(ServiceFault::NotCounted))?;
     details.count = Some(count);
     Ok(Purged { count, is_estimate })
 }
@@ -74,7 +78,13 @@ impl PurgeRequest {
     /// Returns the target. An empty value selects nothing: no token has an empty `sub`, and one
     /// without any is not meant.
     fn target(self, service: &Service, caller: &Caller) -> Result<Target, InvalidRequest> {
-        let Self { token, provider, sub, client_id, all } = self;
+        let Self {
+            token,
+            provider,
+            sub,
+            client_id,
+            all,
+        } = self;
         Ok(match (token, provider, sub, client_id, all) {
             (Some(token), None, None, None, false) => {
                 Target::Token(TokenValue::parse(token).map_err(|_| InvalidRequest::NoToken)?)

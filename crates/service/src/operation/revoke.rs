@@ -24,9 +24,17 @@ pub async fn revoke(
         // By id it is another call, which cannot be mistaken for this one.
         return Err(InvalidRequest::NotByHint.into());
     };
-    let only = query.provider.as_deref().map(|name| service.known_provider(caller, name)).transpose()?;
+    let only = query
+        .provider
+        .as_deref()
+        .map(|name| service.known_provider(caller, name))
+        .transpose()?;
     *details = service.token_details(caller, &token, only);
-    let (resolver, caller, only) = (Arc::clone(&service.resolver), Arc::clone(caller), only.cloned());
+    let (resolver, caller, only) = (
+        Arc::clone(&service.resolver),
+        Arc::clone(caller),
+        only.cloned(),
+    );
     confirmed(async move {
         let may_ask = |provider: &ProviderName| caller.may_ask(provider);
         resolver.revoke(&token, only.as_ref(), may_ask).await

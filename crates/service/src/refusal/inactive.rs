@@ -27,7 +27,10 @@ pub enum Inactive {
 impl Inactive {
     /// Returns the reason of a token that is not active at `now`.
     pub fn of<K>(resolution: &Resolution<'_, K>, now: Timestamp) -> Self {
-        let record = resolution.fact.as_ref().and_then(|(_, fact)| fact.record.as_ref());
+        let record = resolution
+            .fact
+            .as_ref()
+            .and_then(|(_, fact)| fact.record.as_ref());
         match record.map(|record| record.validity.state(now)) {
             None => Self::NotKnown,
             Some(State::Expired) => Self::Expired,

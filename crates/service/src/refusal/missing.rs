@@ -24,8 +24,10 @@ impl fmt::Display for Missing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scope, role, aud } = *self;
         let missing = [("scope", scope), ("role", role), ("aud", aud)];
-        let words: Vec<_> =
-            missing.into_iter().filter_map(|(word, is_missing)| is_missing.then_some(word)).collect();
+        let words: Vec<_> = missing
+            .into_iter()
+            .filter_map(|(word, is_missing)| is_missing.then_some(word))
+            .collect();
         f.write_str(&words.join(","))
     }
 }

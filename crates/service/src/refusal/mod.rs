@@ -127,7 +127,11 @@ impl Refusal {
 
     /// Returns why the token is invalid, if that is the reason.
     pub fn inactive(&self) -> Option<Inactive> {
-        if let Self::Client(ClientFault::InvalidToken(why)) = self { Some(*why) } else { None }
+        if let Self::Client(ClientFault::InvalidToken(why)) = self {
+            Some(*why)
+        } else {
+            None
+        }
     }
 }
 
@@ -203,9 +207,11 @@ pub fn failure_code(failure: &Failure) -> &'static str {
 /// Returns true if this service is the cause of an outage, and not the provider.
 pub fn is_ours(outage: Outage) -> bool {
     match outage {
-        Outage::Overloaded | Outage::Purged | Outage::Abandoned | Outage::Bindings(_) | Outage::NotSaved => {
-            true
-        }
+        Outage::Overloaded
+        | Outage::Purged
+        | Outage::Abandoned
+        | Outage::Bindings(_)
+        | Outage::NotSaved => true,
         Outage::Unreachable(_) | Outage::Closed | Outage::Status(_) => false,
     }
 }

@@ -91,8 +91,10 @@ impl RequestFault {
     }
 
     pub(super) fn reason(self) -> Option<&'static str> {
-        let spells_an_id =
-            matches!(self, Self::Invalid(InvalidRequest::TokenIsId | InvalidRequest::TokenSpellsId));
+        let spells_an_id = matches!(
+            self,
+            Self::Invalid(InvalidRequest::TokenIsId | InvalidRequest::TokenSpellsId)
+        );
         spells_an_id.then_some("token_is_an_id")
     }
 }

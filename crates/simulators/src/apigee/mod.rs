@@ -55,7 +55,10 @@ pub const OTHER_NOT_FOUND_CODE: &str = "keymanagement.service.oauth_access_token
 
 /// The documented 404 with this code, to be put for a token.
 pub fn not_found(code: &str) -> Answer {
-    Answer::json(404, json!({"code": code, "message": "Access Token doesnt exists", "contexts": []}))
+    Answer::json(
+        404,
+        json!({"code": code, "message": "Access Token doesnt exists", "contexts": []}),
+    )
 }
 
 /// The management API of one organization, [`ORGANIZATION`].
@@ -70,7 +73,10 @@ impl Apigee {
     pub fn new(now: SystemTime) -> Self {
         let records = Records::default();
         sample::fill(&records, now);
-        Self { records, clock: Clock::new(now) }
+        Self {
+            records,
+            clock: Clock::new(now),
+        }
     }
 
     /// Getting `token` answers 200 with this record.
@@ -126,27 +132,51 @@ impl Apigee {
             "POST" => return self.post(request, token),
             _ => return Answer::html(405),
         };
-        record.map_or_else(|| not_found(NOT_FOUND_CODE), |record| Answer::json(200, record))
+        record.map_or_else(
+            || not_found(NOT_FOUND_CODE),
+            |record| Answer::json(200, record),
+        )
     }
 
     fn post(&self, request: &Recorded, token: &str) -> Answer {
         let query = request.query();
-        let action = query.iter().find(|(name, _)| name == "action").map(|(_, action)| action.as_str());
+        let action = query
+            .iter()
+            .find(|(name, _)| name == "action")
+            .map(|(_, action)| action.as_str());
         let changed = match action {
             // `cascade` is about the refresh token, which no answer says anything of.
-            Some("approve") => self.set_status(token, "approved").map(|_| Answer::empty(204)),
-            Some("revoke") => self.set_status(token, "revoked").map(|_| Answer::empty(204)),
-            Some(_) => return refused(400, "keymanagement.service.invalid_action", "Unknown action"),
+            Some("approve") => self
+                .set_status(token, "approved")
+                .map(|_| Answer::empty(204)),
+            Some("revoke") => self
+                .set_status(token, "revoked")
+                .map(|_| Answer::empty(204)),
+            Some(_) => {
+                return refused(
+                    400,
+                    "keymanagement.service.invalid_action",
+                    "Unknown action",
+                );
+            }
             None => self.update(request, token),
         };
         changed.unwrap_or_else(|| {
-            refused(404, "keymanagement.service.invalid_access_token", "Invalid Access Token")
+            refused(
+                404,
+                "keymanagement.service.invalid_access_token",
+                "Invalid Access Token",
+            )
         })
     }
 
     fn update(&self, request: &Recorded, token: &str) -> Option<Answer> {
         let Ok(wanted) = serde_json::from_slice::<Value>(&request.body) else {
-            return Some(refused(400, "keymanagement.service.parameters_missing", "A JSON body is required"));
+            return Some(refused(
+                400,
+                "keymanagement.service.parameters_missing",
+                "A JSON body is required",
+            ));
         };
         let updated = self.records.change(token, |record| {
             for member in ["attributes", "scope"] {
@@ -165,24 +195,37 @@ impl Apigee {
                 Answer::json(200, json!({"count": self.records.live().len()}))
             }
             (_, ["oauth2", "accesstokens", token]) => self.token(request, token),
-            ("GET", ["oauth2", "search"]) => {
-                search::answer(request, &self.records.live(), epoch_millis(self.clock.now()))
-            }
+            ("GET", ["oauth2", "search"]) => search::answer(
+                request,
+                &self.records.live(),
+                epoch_millis(self.clock.now()),
+            ),
             ("POST", ["oauth2", "revoke"]) => self.revoke_many(request),
             ("GET", ["apps", id]) if *id == APP_ID => Answer::json(200, sample::app()),
             ("GET", ["developers", _, "apps", "app1"]) => Answer::json(200, sample::app()),
-            ("GET", ["apps", _] | ["developers", _, "apps", _]) => {
-                refused(404, "keymanagement.service.app_id_not_found", "App not found")
-            }
+            ("GET", ["apps", _] | ["developers", _, "apps", _]) => refused(
+                404,
+                "keymanagement.service.app_id_not_found",
+                "App not found",
+            ),
             _ => Answer::html(404),
         }
     }
 
     fn revoke_many(&self, request: &Recorded) -> Answer {
-        let Some(wanted) = search::Wanted::asked(request) else { return search::nothing_asked() };
-        let matching: Vec<Value> =
-            self.records.live().into_iter().filter(|record| wanted.matches(record)).collect();
-        for token in matching.iter().filter_map(|record| record.get("token").and_then(Value::as_str)) {
+        let Some(wanted) = search::Wanted::asked(request) else {
+            return search::nothing_asked();
+        };
+        let matching: Vec<Value> = self
+            .records
+            .live()
+            .into_iter()
+            .filter(|record| wanted.matches(record))
+            .collect();
+        for token in matching
+            .iter()
+            .filter_map(|record| record.get("token").and_then(Value::as_str))
+        {
             self.revoke(token);
         }
         Answer::json(202, json!({"submitted": matching.len()}))
@@ -216,10 +259,14 @@ impl Vendor for Apigee {
 }
 
 fn authorized(request: &Recorded) -> bool {
-    let administrator = |(name, password): (String, String)| name == USERNAME && password == PASSWORD;
+    let administrator =
+        |(name, password): (String, String)| name == USERNAME && password == PASSWORD;
     basic(request).is_some_and(administrator) || bearer(request) == Some(BEARER)
 }
 
 fn refused(status: u16, code: &str, message: &str) -> Answer {
-    Answer::json(status, json!({"code": code, "message": message, "contexts": []}))
+    Answer::json(
+        status,
+        json!({"code": code, "message": message, "contexts": []}),
+    )
 }

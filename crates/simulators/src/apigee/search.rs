@@ -25,7 +25,9 @@ impl Wanted {
     pub(super) fn matches(&self, record: &Value) -> bool {
         let member = |name: &str| record.get(name).and_then(Value::as_str);
         let is = |wanted: &Option<String>, actual: Option<&str>| {
-            wanted.as_deref().is_none_or(|wanted| actual == Some(wanted))
+            wanted
+                .as_deref()
+                .is_none_or(|wanted| actual == Some(wanted))
         };
         is(&self.app, app_id(record)) && is(&self.end_user, member("endUser"))
     }
@@ -39,19 +41,34 @@ fn app_id(record: &Value) -> Option<&str> {
 
 /// Live token values from `start` on, at most `limit` (10) of them.
 pub(super) fn answer(request: &Recorded, records: &[Value], now: u64) -> Answer {
-    let Some(wanted) = Wanted::asked(request) else { return nothing_asked() };
+    let Some(wanted) = Wanted::asked(request) else {
+        return nothing_asked();
+    };
     let limit = parameter(request, "limit").map_or(Ok(10), |limit| limit.parse::<usize>());
     let Ok(limit) = limit else {
-        return refused(400, "keymanagement.service.InvalidValueForLimitParam", "Invalid value for limit");
+        return refused(
+            400,
+            "keymanagement.service.InvalidValueForLimitParam",
+            "Invalid value for limit",
+        );
     };
     let limit = limit.min(LARGEST_LIMIT);
-    let is_app = |app: &String| app == APP_ID || records.iter().any(|record| app_id(record) == Some(app));
+    let is_app =
+        |app: &String| app == APP_ID || records.iter().any(|record| app_id(record) == Some(app));
     if !wanted.app.as_ref().is_none_or(is_app) {
-        return refused(404, "keymanagement.service.app_id_not_found", "App not found");
+        return refused(
+            404,
+            "keymanagement.service.app_id_not_found",
+            "App not found",
+        );
     }
     let start = parameter(request, "start").unwrap_or_default();
-    let matching = records.iter().filter(|record| is_live(record, now) && wanted.matches(record));
-    let tokens: Vec<&str> = matching.filter_map(|record| record.get("token")?.as_str()).collect();
+    let matching = records
+        .iter()
+        .filter(|record| is_live(record, now) && wanted.matches(record));
+    let tokens: Vec<&str> = matching
+        .filter_map(|record| record.get("token")?.as_str())
+        .collect();
     let total = tokens.len();
     // Records come in the order of their tokens, so that a start is a position.
     let mut rest = tokens.into_iter().filter(|token| *token >= start.as_str());
@@ -59,7 +76,11 @@ pub(super) fn answer(request: &Recorded, records: &[Value], now: u64) -> Answer 
     let mut query = json!({});
     if let Some(members) = query.as_object_mut() {
         members.extend(wanted.app.map(|app| ("app".to_owned(), json!(app))));
-        members.extend(wanted.end_user.map(|user| ("endUser".to_owned(), json!(user))));
+        members.extend(
+            wanted
+                .end_user
+                .map(|user| ("endUser".to_owned(), json!(user))),
+        );
     }
     let mut meta = json!({"limit": limit, "query": query, "start": start, "totalResults": total});
     if let (Some(next), Some(members)) = (rest.next(), meta.as_object_mut()) {
@@ -70,12 +91,19 @@ pub(super) fn answer(request: &Recorded, records: &[Value], now: u64) -> Answer 
 
 /// The refusal of a search without app and end user.
 pub(super) fn nothing_asked() -> Answer {
-    refused(400, "keymanagement.service.parameters_missing", "app or enduser is required")
+    refused(
+        400,
+        "keymanagement.service.parameters_missing",
+        "app or enduser is required",
+    )
 }
 
 fn is_live(record: &Value, now: u64) -> bool {
     let approved = record.get("status").and_then(Value::as_str) == Some("approved");
-    let expires = record.get("expiresAt").and_then(Value::as_i64).unwrap_or(-1);
+    let expires = record
+        .get("expiresAt")
+        .and_then(Value::as_i64)
+        .unwrap_or(-1);
     approved && (expires < 0 || u64::try_from(expires).is_ok_and(|expires| now < expires))
 }
 

@@ -12,10 +12,20 @@ pub(super) fn in_accepted_format(request: &Recorded, answer: Answer) -> Answer {
         accept.contains("application/xml") && !accept.contains("json") && !accept.contains("*/*");
     match serde_json::from_slice(&answer.body) {
         Ok(Value::Object(members)) if refuses_json => {
-            let root = if answer.status < 300 { "AccessToken" } else { "Error" };
-            let elements: String =
-                members.iter().map(|(name, value)| element(&capitalized(name), value)).collect();
-            Answer::text(answer.status, "application/xml", format!("<{root}>{elements}</{root}>"))
+            let root = if answer.status < 300 {
+                "AccessToken"
+            } else {
+                "Error"
+            };
+            let elements: String = members
+                .iter()
+                .map(|(name, value)| element(&capitalized(name), value))
+                .collect();
+            Answer::text(
+                answer.status,
+                "application/xml",
+                format!("<{root}>{elements}</{root}>"),
+            )
         }
         _ => answer,
     }
@@ -30,8 +40,10 @@ fn element(name: &str, value: &Value) -> String {
             format!("<{name}>{items}</{name}>")
         }
         Value::Object(members) => {
-            let members: String =
-                members.iter().map(|(name, value)| element(&capitalized(name), value)).collect();
+            let members: String = members
+                .iter()
+                .map(|(name, value)| element(&capitalized(name), value))
+                .collect();
             format!("<{name}>{members}</{name}>")
         }
         Value::String(text) => format!("<{name}>{}</{name}>", escaped(text)),
@@ -41,9 +53,16 @@ fn element(name: &str, value: &Value) -> String {
 
 fn capitalized(name: &str) -> String {
     let mut letters = name.chars();
-    letters.next().map(|first| first.to_ascii_uppercase()).into_iter().chain(letters).collect()
+    letters
+        .next()
+        .map(|first| first.to_ascii_uppercase())
+        .into_iter()
+        .chain(letters)
+        .collect()
 }
 
 fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
 }

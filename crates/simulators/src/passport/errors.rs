@@ -42,7 +42,10 @@ pub(super) fn refusal(request: &Recorded, refusal: Refusal) -> Answer {
             "El token ya fue revocado o no se puede revocar.",
         ),
     };
-    let language = request.header("accept-language").unwrap_or_default().to_ascii_lowercase();
+    let language = request
+        .header("accept-language")
+        .unwrap_or_default()
+        .to_ascii_lowercase();
     let body = json!({
         "code": code,
         "message": if language.starts_with("es") { spanish } else { english },

@@ -38,7 +38,8 @@ pub const CLIENT_SECRET: &str = "passport-demo-secret";
 /// An access token that is always accepted, and never expires.
 pub const BEARER: &str = "17d5cc1a5b0c4f0e9b6d1e3f7a2c8d4417d5cc1a5b0c4f0e9b6d1e3f7a2c6213";
 /// An access token without any scope: 401 wherever it is used, as documented.
-pub const BEARER_WITHOUT_SCOPE: &str = "0badc0de5b0c4f0e9b6d1e3f7a2c8d4417d5cc1a5b0c4f0e9b6d1e3f7a2c6213";
+pub const BEARER_WITHOUT_SCOPE: &str =
+    "0badc0de5b0c4f0e9b6d1e3f7a2c8d4417d5cc1a5b0c4f0e9b6d1e3f7a2c6213";
 /// The account that owns every token which says nothing else.
 pub const ACCOUNT_ID: &str = "6f1c2b7e-3d54-4a8b-9c0d-1e2f3a4b5c6d";
 
@@ -124,9 +125,11 @@ impl Passport {
             return refusal(request, Refusal::Malformed);
         };
         let member = |name: &str| body.get(name).and_then(Value::as_str);
-        let (Some(id), Some(secret), Some("client_credentials")) =
-            (member("client_id"), member("client_secret"), member("grant_type"))
-        else {
+        let (Some(id), Some(secret), Some("client_credentials")) = (
+            member("client_id"),
+            member("client_secret"),
+            member("grant_type"),
+        ) else {
             return refusal(request, Refusal::Malformed);
         };
         if (id, secret) != (CLIENT_ID, CLIENT_SECRET) {
@@ -146,7 +149,11 @@ impl Passport {
     }
 
     fn retrieve(&self, request: &Recorded, token_id: &str) -> Answer {
-        match self.records.get(token_id).or_else(|| self.records.get(&token_id.to_ascii_lowercase())) {
+        match self
+            .records
+            .get(token_id)
+            .or_else(|| self.records.get(&token_id.to_ascii_lowercase()))
+        {
             Some(Entry::Exactly(answer)) => answer,
             Some(Entry::Record(record)) => Answer::json(200, record),
             _ if !is_uuid(token_id) => refusal(request, Refusal::Malformed),
@@ -174,13 +181,16 @@ impl Passport {
         if !is_uuid(id) {
             return refusal(request, Refusal::Malformed);
         }
-        Answer::json(200, json!({"user_id": id, "account_id": ACCOUNT_ID, "email": "persona@example.com"}))
+        Answer::json(
+            200,
+            json!({"user_id": id, "account_id": ACCOUNT_ID, "email": "persona@example.com"}),
+        )
     }
 
     fn authorized(&self, request: &Recorded) -> bool {
         bearer(request).is_some_and(|token| {
-            let sample =
-                token == ACTIVE_ACCESS_TOKEN && matches!(self.records.get(ACTIVE), Some(Entry::Record(_)));
+            let sample = token == ACTIVE_ACCESS_TOKEN
+                && matches!(self.records.get(ACTIVE), Some(Entry::Record(_)));
             token == BEARER || sample || self.bearers.accepts(token)
         })
     }
@@ -198,7 +208,8 @@ impl Vendor for Passport {
             return refusal(request, Refusal::Unauthorized);
         }
         // An id that was put here wins over what its slashes and dots would mean.
-        let named = path::identifier(request.path(), TOKENS).filter(|id| self.records.get(id).is_some());
+        let named =
+            path::identifier(request.path(), TOKENS).filter(|id| self.records.get(id).is_some());
         match (method, segments.as_slice(), named) {
             ("GET", _, Some(id)) => self.retrieve(request, &id),
             ("DELETE", _, Some(id)) => self.delete(request, &id),
@@ -214,8 +225,11 @@ impl Vendor for Passport {
 }
 
 fn is_uuid(text: &str) -> bool {
-    let digits = text
-        .split('-')
-        .map(|group| group.bytes().all(|byte| byte.is_ascii_hexdigit()).then_some(group.len()));
+    let digits = text.split('-').map(|group| {
+        group
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit())
+            .then_some(group.len())
+    });
     digits.eq([Some(8), Some(4), Some(4), Some(4), Some(12)])
 }

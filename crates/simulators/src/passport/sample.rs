@@ -19,7 +19,8 @@ pub const REVOKED: &str = "f47ac10b-58cc-4372-a567-0e02b2c3d479";
 pub const UNKNOWN: &str = "11111111-2222-4333-8444-555555555555";
 /// The secret of [`ACTIVE`], which retrieving it never shows. Accepted as a bearer token while it
 /// is not revoked.
-pub const ACTIVE_ACCESS_TOKEN: &str = "a41f6f0c2d7b4e9d8c3a5b6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809112";
+pub const ACTIVE_ACCESS_TOKEN: &str =
+    "a41f6f0c2d7b4e9d8c3a5b6e7f8091a2b3c4d5e6f708192a3b4c5d6e7f809112";
 /// The documented lifetime: a day.
 pub const LIFETIME: Duration = Duration::from_secs(86_400);
 
@@ -27,7 +28,10 @@ pub const LIFETIME: Duration = Duration::from_secs(86_400);
 pub(super) fn fill(records: &Records, now: SystemTime) {
     let hour = Duration::from_secs(3600);
     let put = |id: &str, created: SystemTime| {
-        records.put(id, Entry::Record(record(id, &rfc3339_millis(created), LIFETIME)));
+        records.put(
+            id,
+            Entry::Record(record(id, &rfc3339_millis(created), LIFETIME)),
+        );
     };
     put(ACTIVE, now);
     put(READER, now);

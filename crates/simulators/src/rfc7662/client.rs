@@ -19,7 +19,11 @@ pub(super) fn by_bearer(request: &Recorded, bearers: &Bearers) -> Option<Result<
         let answer = unstored(401, json!({"error": "invalid_token"}));
         Err(answer.with_header("www-authenticate", "Bearer error=\"invalid_token\""))
     };
-    Some(if bearers.accepts(token) { Ok(()) } else { refusal() })
+    Some(if bearers.accepts(token) {
+        Ok(())
+    } else {
+        refusal()
+    })
 }
 
 /// Judges `client_secret_basic` and `client_secret_post`; both at once are refused (RFC 6749,
@@ -36,14 +40,21 @@ pub(super) fn by_secret(request: &Recorded, form: &[(String, String)]) -> Result
         (None, Some(posted)) => posted,
         (None, None) => return Err(unauthorized()),
     };
-    if given.0 == CLIENT_ID && given.1 == CLIENT_SECRET { Ok(()) } else { Err(unauthorized()) }
+    if given.0 == CLIENT_ID && given.1 == CLIENT_SECRET {
+        Ok(())
+    } else {
+        Err(unauthorized())
+    }
 }
 
 fn unauthorized() -> Answer {
-    unstored(401, json!({"error": "invalid_client"})).with_header("www-authenticate", "Basic realm=\"sso\"")
+    unstored(401, json!({"error": "invalid_client"}))
+        .with_header("www-authenticate", "Basic realm=\"sso\"")
 }
 
 fn form_decoded(text: &str) -> String {
     let spaced = text.replace('+', " ");
-    percent_encoding::percent_decode_str(&spaced).decode_utf8_lossy().into_owned()
+    percent_encoding::percent_decode_str(&spaced)
+        .decode_utf8_lossy()
+        .into_owned()
 }

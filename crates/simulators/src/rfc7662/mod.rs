@@ -24,8 +24,8 @@ use crate::{Answer, Recorded, Vendor, fresh, path};
 
 pub use client::{CLIENT_ID, CLIENT_SECRET};
 pub use sample::{
-    ACTIVE, ACTIVE_JWT, AUDIENCE, EXPIRED, ISSUER, LIFETIME, NOT_YET, REVOKED, SCOPE, STALE, SUBJECT,
-    UNKNOWN, jwt,
+    ACTIVE, ACTIVE_JWT, AUDIENCE, EXPIRED, ISSUER, LIFETIME, NOT_YET, REVOKED, SCOPE, STALE,
+    SUBJECT, UNKNOWN, jwt,
 };
 
 /// RFC 7662 authorization server.
@@ -40,7 +40,11 @@ impl Rfc7662 {
     pub fn new(now: SystemTime) -> Self {
         let records = Records::default();
         sample::fill(&records, now);
-        Self { records, bearers: Bearers::new(LIFETIME), clock: Clock::new(now) }
+        Self {
+            records,
+            bearers: Bearers::new(LIFETIME),
+            clock: Clock::new(now),
+        }
     }
 
     /// Introspecting `token` answers 200 with this record.
@@ -130,12 +134,15 @@ impl Vendor for Rfc7662 {
         if request.method != "POST" {
             return Answer::empty(405).with_header("allow", "POST");
         }
-        let form = if is_form(request) { request.form() } else { Vec::new() };
+        let form = if is_form(request) {
+            request.form()
+        } else {
+            Vec::new()
+        };
         let authenticated = match *endpoint {
             "token" => client::by_secret(request, &form),
-            _ => {
-                client::by_bearer(request, &self.bearers).unwrap_or_else(|| client::by_secret(request, &form))
-            }
+            _ => client::by_bearer(request, &self.bearers)
+                .unwrap_or_else(|| client::by_secret(request, &form)),
         };
         if let Err(refusal) = authenticated {
             return refusal;
@@ -154,7 +161,10 @@ impl Vendor for Rfc7662 {
 
 /// The value of a parameter that is there exactly once and not empty.
 fn only<'a>(form: &'a [(String, String)], name: &str) -> Option<&'a str> {
-    let mut values = form.iter().filter(|(present, _)| present == name).map(|(_, value)| value.as_str());
+    let mut values = form
+        .iter()
+        .filter(|(present, _)| present == name)
+        .map(|(_, value)| value.as_str());
     let value = values.next()?;
     (values.next().is_none() && !value.is_empty()).then_some(value)
 }
@@ -170,5 +180,7 @@ fn refused(error: &str) -> Answer {
 }
 
 fn unstored(status: u16, value: Value) -> Answer {
-    Answer::json(status, value).with_header("cache-control", "no-store").with_header("pragma", "no-cache")
+    Answer::json(status, value)
+        .with_header("cache-control", "no-store")
+        .with_header("pragma", "no-cache")
 }

@@ -39,7 +39,10 @@ pub(super) fn fill(records: &Records, now: SystemTime) {
     let issued = epoch_seconds(now);
     let earlier = issued.saturating_sub(LIFETIME.as_secs() + 600);
     let put = |token: &str, issued: u64| {
-        records.put(token, Entry::Record(record(SUBJECT, SCOPE, issued, LIFETIME)));
+        records.put(
+            token,
+            Entry::Record(record(SUBJECT, SCOPE, issued, LIFETIME)),
+        );
     };
     put(ACTIVE, issued);
     put(ACTIVE_JWT, issued);
@@ -82,7 +85,10 @@ pub fn jwt(issuer: &str, subject: &str) -> String {
     let part = |claims: Value| URL_SAFE_NO_PAD.encode(claims.to_string());
     let head = part(json!({"alg": "RS256", "typ": "at+jwt"}));
     let claims = part(json!({"iss": issuer, "sub": subject}));
-    format!("{head}.{claims}.{}", URL_SAFE_NO_PAD.encode("not a signature"))
+    format!(
+        "{head}.{claims}.{}",
+        URL_SAFE_NO_PAD.encode("not a signature")
+    )
 }
 
 #[cfg(test)]

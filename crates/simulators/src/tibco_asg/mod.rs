@@ -53,7 +53,10 @@ impl TibcoAsg {
     pub fn new(now: SystemTime) -> Self {
         let records = Records::default();
         sample::fill(&records, now);
-        Self { records, clock: Clock::new(now) }
+        Self {
+            records,
+            clock: Clock::new(now),
+        }
     }
 
     /// Validating `token` answers 200 with this record.
@@ -98,7 +101,10 @@ impl TibcoAsg {
     }
 
     fn owns(&self, owner: &str) -> bool {
-        self.records.live().iter().any(|record| text(record, "owner") == owner)
+        self.records
+            .live()
+            .iter()
+            .any(|record| text(record, "owner") == owner)
     }
 
     fn list(&self, request: &Recorded, owner: Option<&str>) -> Answer {
@@ -141,7 +147,11 @@ impl TibcoAsg {
             "refresh_token" => {
                 let wanted = parameter("refresh_token");
                 if wanted.is_empty()
-                    || !self.records.live().iter().any(|record| text(record, "refreshToken") == wanted)
+                    || !self
+                        .records
+                        .live()
+                        .iter()
+                        .any(|record| text(record, "refreshToken") == wanted)
                 {
                     return refused("invalid_grant");
                 }
@@ -172,7 +182,8 @@ impl Vendor for TibcoAsg {
         let ["asg", "oauth2", "access_token", rest @ ..] = segments.as_slice() else {
             return Answer::html(404);
         };
-        let token = path::identifier(&raw, TOKENS).filter(|token| self.records.get(token).is_some());
+        let token =
+            path::identifier(&raw, TOKENS).filter(|token| self.records.get(token).is_some());
         match (request.method.as_str(), rest, token) {
             ("GET", [word], _) if is_owners(word) => self.list(request, None),
             ("GET", [word, owner], _) if is_owners(word) => self.list(request, Some(owner)),
@@ -182,7 +193,10 @@ impl Vendor for TibcoAsg {
                 // One table of the documentation has the token in the query.
                 let query = request.query();
                 let token = query.iter().find(|(name, _)| name == "access_token");
-                token.map_or_else(|| refused("invalid_request"), |(_, token)| self.validate(request, token))
+                token.map_or_else(
+                    || refused("invalid_request"),
+                    |(_, token)| self.validate(request, token),
+                )
             }
             ("DELETE", _, Some(token)) => self.delete(request, &token),
             ("DELETE", [token], None) => self.delete(request, token),
@@ -195,7 +209,9 @@ impl Vendor for TibcoAsg {
 
 /// Matches `owners` in any case, and with dots or spaces at the end, like file systems (assumed).
 fn is_owners(segment: &str) -> bool {
-    segment.trim_end_matches(['.', ' ']).eq_ignore_ascii_case("owners")
+    segment
+        .trim_end_matches(['.', ' '])
+        .eq_ignore_ascii_case("owners")
 }
 
 fn authorized(request: &Recorded) -> bool {
@@ -219,5 +235,8 @@ fn json(status: u16, value: Value) -> Answer {
 }
 
 fn text<'a>(record: &'a Value, member: &str) -> &'a str {
-    record.get(member).and_then(Value::as_str).unwrap_or_default()
+    record
+        .get(member)
+        .and_then(Value::as_str)
+        .unwrap_or_default()
 }

@@ -36,10 +36,21 @@ pub(super) fn fill(records: &Records, now: SystemTime) {
     let put = |token: &str, record: Value| records.put(token, Entry::Record(record));
     let mut active = record(ACTIVE, OWNER, created);
     set(&mut active, "id", json!("5d34e914ad73b262dbf88a963dbccb41"));
-    set(&mut active, "stringId", json!("5d34e914ad73b262dbf88a963dbccb41"));
+    set(
+        &mut active,
+        "stringId",
+        json!("5d34e914ad73b262dbf88a963dbccb41"),
+    );
     put(ACTIVE, active);
     let ten_minutes = 600_000;
-    put(EXPIRED, record(EXPIRED, OWNER, created.saturating_sub(LIFETIME_MILLIS + ten_minutes)));
+    put(
+        EXPIRED,
+        record(
+            EXPIRED,
+            OWNER,
+            created.saturating_sub(LIFETIME_MILLIS + ten_minutes),
+        ),
+    );
     put(REVOKED, record(REVOKED, OWNER, created));
     records.revoke(REVOKED);
     let mut inactive = record(INACTIVE, OWNER, created);
@@ -63,7 +74,12 @@ pub(super) fn fill(records: &Records, now: SystemTime) {
 /// All documented members, as for a client that owns its token.
 pub(super) fn record(token: &str, client: &str, created: u64) -> Value {
     // An id of its own for every token, as long as a real one, and not the token.
-    let id: String = token.chars().rev().filter(char::is_ascii_hexdigit).take(32).collect();
+    let id: String = token
+        .chars()
+        .rev()
+        .filter(char::is_ascii_hexdigit)
+        .take(32)
+        .collect();
     json!({
         "id": id,
         "accessToken": token,
@@ -87,7 +103,13 @@ pub(super) fn record(token: &str, client: &str, created: u64) -> Value {
 pub(super) fn listed(record: &Value) -> Value {
     let scopes = match record.get("scopes") {
         Some(Value::Array(words)) => {
-            json!(words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "))
+            json!(
+                words
+                    .iter()
+                    .filter_map(Value::as_str)
+                    .collect::<Vec<_>>()
+                    .join(" ")
+            )
         }
         other => other.cloned().unwrap_or_default(),
     };
@@ -97,9 +119,21 @@ pub(super) fn listed(record: &Value) -> Value {
         "contact": "John Doe",
         "email": "john.doe@tibco.com",
     });
-    for name in ["id", "owner", "client", "accessToken", "refreshToken", "createdOn", "expiresOn", "stringId"]
-    {
-        set(&mut item, name, record.get(name).cloned().unwrap_or_default());
+    for name in [
+        "id",
+        "owner",
+        "client",
+        "accessToken",
+        "refreshToken",
+        "createdOn",
+        "expiresOn",
+        "stringId",
+    ] {
+        set(
+            &mut item,
+            name,
+            record.get(name).cloned().unwrap_or_default(),
+        );
     }
     item
 }

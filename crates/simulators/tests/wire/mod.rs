@@ -32,7 +32,13 @@ impl Wire {
     /// A request to `target`.
     pub(crate) fn new(address: SocketAddr, method: &str, target: &str) -> Self {
         let line = format!("{method} {target}");
-        Self { address, version: "HTTP/1.1", line, headers: Vec::new(), body: String::new() }
+        Self {
+            address,
+            version: "HTTP/1.1",
+            line,
+            headers: Vec::new(),
+            body: String::new(),
+        }
     }
 
     /// Uses HTTP/1.0, which has no chunks.
@@ -71,12 +77,24 @@ impl Wire {
     /// Sends it and reads until the server closes.
     pub(crate) async fn send(self) -> io::Result<Reply> {
         let mut stream = TcpStream::connect(self.address).await?;
-        let Self { version, line, headers, body, .. } = self;
-        let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+        let Self {
+            version,
+            line,
+            headers,
+            body,
+            ..
+        } = self;
+        let headers: String = headers
+            .iter()
+            .map(|header| format!("{header}\r\n"))
+            .collect();
         let length = body.len();
-        let head =
-            format!("{line} {version}\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n");
-        stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes()).await?;
+        let head = format!(
+            "{line} {version}\r\nhost: test\r\nconnection: close\r\ncontent-length: {length}\r\n"
+        );
+        stream
+            .write_all(format!("{head}{headers}\r\n{body}").as_bytes())
+            .await?;
         let mut received = Vec::new();
         stream.read_to_end(&mut received).await?;
         Reply::parsed(&received)
@@ -95,9 +113,16 @@ impl Reply {
             .position(|window| window == b"\r\n\r\n")
             .ok_or(io::ErrorKind::UnexpectedEof)?;
         let head = String::from_utf8_lossy(&received[..end]).to_ascii_lowercase();
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok());
+        let status = head
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok());
         let status = status.ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Self { status, head, body: received[end + 4..].to_vec() })
+        Ok(Self {
+            status,
+            head,
+            body: received[end + 4..].to_vec(),
+        })
     }
 
     /// The body, which must be JSON.

@@ -58,32 +58,43 @@ struct Shared {
 
 /// Connection for one request.
 pub(super) enum Way {
-    Http1 { link: Link, is_reused: bool, keep_alive: bool },
-    Http2 { sender: http2::SendRequest<Body>, number: Option<u64>, is_reused: bool },
+    Http1 {
+        link: Link,
+        is_reused: bool,
+        keep_alive: bool,
+    },
+    Http2 {
+        sender: http2::SendRequest<Body>,
+        number: Option<u64>,
+        is_reused: bool,
+    },
 }
 
 /// Request without an answer.
 pub(super) enum Lost {
     /// None of it was sent.
     Unsent(Box<Request<Body>>, hyper::Error),
-    /// End of a used connection before a byte of the answer, or a server's statement that it did nothing.
+    /// End of a used connection before a byte of the answer, or a server's statement that it did
+    /// nothing.
     Unprocessed(hyper::Error),
     Sent(hyper::Error),
 }
 
-/// Longest time that a connection is kept idle. Servers keep theirs longer, so that a request rarely meets a closing one.
+/// Longest time that a connection is kept idle. Servers keep theirs longer, so that a request
+/// rarely meets a closing one.
 const IDLE: Duration = Duration::from_secs(15);
 /// Most connections to an origin that wait for their next request.
 const MAX_IDLE: usize = 256;
-/// Most connections that rest before the longest resting ones are used early. Past some 600 requests a second each would else
-/// open a connection of its own, which takes 16 KiB and more.
+/// Most connections that rest before the longest resting ones are used early. Past some 600
+/// requests a second each would else open a connection of its own, which takes 16 KiB and more.
 const CROWD: usize = 32;
-/// Least and longest silence before a connection is used again. A thousand requests a second rest some fifty connections.
+/// Least and longest silence before a connection is used again. A thousand requests a second rest
+/// some fifty connections.
 const REST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// Most connections that may turn out to have unread bytes before a new one is opened.
 const MAX_PROBED: usize = 3;
-/// Requests keep a shared connection from being idle, so that one whose other end has vanished would serve timeouts until
-/// the kernel gives it up, a quarter of an hour later.
+/// Requests keep a shared connection from being idle, so that one whose other end has vanished
+/// would serve timeouts until the kernel gives it up, a quarter of an hour later.
 const PING: Duration = Duration::from_secs(5);
 /// Most bytes of an answer's head, and of its trailers. Against heads without end.
 const MAX_HEAD: usize = 64 * 1024;
@@ -107,9 +118,14 @@ impl Host {
         for _ in 0..MAX_PROBED {
             let link = self.lock().take(Instant::now())?;
             if link.probe.is_silent() {
-                return Some(Way::Http1 { link, is_reused: true, keep_alive: true });
+                return Some(Way::Http1 {
+                    link,
+                    is_reused: true,
+                    keep_alive: true,
+                });
             }
-            // Bytes that its driver has not seen yet, or the end. It looks while the connection rests.
+            // Bytes that its driver has not seen yet, or the end. It looks while the connection
+            // rests.
             self.keep(link);
         }
         None
@@ -124,13 +140,21 @@ impl Host {
             return None;
         }
         shared.used = Instant::now();
-        Some(Way::Http2 { sender: shared.sender.clone(), number: Some(shared.number), is_reused: true })
+        Some(Way::Http2 {
+            sender: shared.sender.clone(),
+            number: Some(shared.number),
+            is_reused: true,
+        })
     }
 
     /// Stops sharing this connection. Its in-flight requests continue.
     pub(super) fn retire(&self, number: u64) {
         let mut shelf = self.lock();
-        if shelf.http2.as_ref().is_some_and(|shared| shared.number == number) {
+        if shelf
+            .http2
+            .as_ref()
+            .is_some_and(|shared| shared.number == number)
+        {
             shelf.http2 = None;
         }
     }
@@ -141,32 +165,52 @@ impl Host {
 
     /// Does the HTTP handshake on a new connection.
     pub(super) async fn greet(&self, connected: Connected, may_share: bool) -> hyper::Result<Way> {
-        let Connected { stream, probe, is_http2 } = connected;
+        let Connected {
+            stream,
+            probe,
+            is_http2,
+        } = connected;
         self.lock().spoke_http2 = is_http2;
         if !is_http2 {
             let link = greet_http1(stream, probe, &self.trust).await?;
-            return Ok(Way::Http1 { link, is_reused: false, keep_alive: self.keep_alive });
+            return Ok(Way::Http1 {
+                link,
+                is_reused: false,
+                keep_alive: self.keep_alive,
+            });
         }
         let sender = greet_http2(stream).await?;
         let number = may_share.then(|| self.share(sender.clone()));
-        Ok(Way::Http2 { sender, number, is_reused: false })
+        Ok(Way::Http2 {
+            sender,
+            number,
+            is_reused: false,
+        })
     }
 
     fn share(&self, sender: http2::SendRequest<Body>) -> u64 {
         let mut shelf = self.lock();
         shelf.count += 1;
         let number = shelf.count;
-        shelf.http2 = Some(Shared { sender, number, used: Instant::now() });
+        shelf.http2 = Some(Shared {
+            sender,
+            number,
+            used: Instant::now(),
+        });
         number
     }
 
-    /// Keeps a connection for the next request, once it has been silent for as long as its slowest exchange took: a
-    /// surplus answer comes within about that time, and closes it.
+    /// Keeps a connection for the next request, once it has been silent for as long as its slowest
+    /// exchange took: a surplus answer comes within about that time, and closes it.
     pub(super) fn keep(&self, link: Link) {
         let since = Instant::now();
         let rested = since + link.slowest.clamp(REST.0, REST.1);
         let mut shelf = self.lock();
-        shelf.resting.push_back(Resting { link, since, rested });
+        shelf.resting.push_back(Resting {
+            link,
+            since,
+            rested,
+        });
         if shelf.resting.len() > MAX_IDLE {
             shelf.resting.pop_front();
         }
@@ -175,7 +219,9 @@ impl Host {
     /// Closes connections that were idle for too long.
     pub(super) fn close_idle(&self) {
         let mut shelf = self.lock();
-        shelf.resting.retain(|resting| !resting.link.sender.is_closed() && resting.since.elapsed() < IDLE);
+        shelf
+            .resting
+            .retain(|resting| !resting.link.sender.is_closed() && resting.since.elapsed() < IDLE);
         let is_over = |shared: &Shared| shared.sender.is_closed() || shared.used.elapsed() >= IDLE;
         if shelf.http2.as_ref().is_some_and(is_over) {
             shelf.http2 = None;
@@ -188,11 +234,14 @@ impl Host {
 }
 
 impl Shelf {
-    /// Takes the connection that rested and was used last, so that a few busy ones stay and the others end. In a crowd,
-    /// the one that rests longest.
+    /// Takes the connection that rested and was used last, so that a few busy ones stay and the
+    /// others end. In a crowd, the one that rests longest.
     fn take(&mut self, now: Instant) -> Option<Link> {
         loop {
-            let rested = self.resting.iter().rposition(|resting| resting.rested <= now);
+            let rested = self
+                .resting
+                .iter()
+                .rposition(|resting| resting.rested <= now);
             let place = rested.or_else(|| (self.resting.len() >= CROWD).then_some(0))?;
             let link = self.resting.remove(place)?.link;
             if link.is_usable() {
@@ -205,7 +254,9 @@ impl Shelf {
 async fn greet_http1(stream: Stream, probe: Probe, trust: &Arc<Trust>) -> hyper::Result<Link> {
     let mut builder = http1::Builder::new();
     // RFC 9112 section 5.2: what was folded is read as a space.
-    builder.max_header_size(MAX_HEAD).allow_obsolete_multiline_headers_in_responses(true);
+    builder
+        .max_header_size(MAX_HEAD)
+        .allow_obsolete_multiline_headers_in_responses(true);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
     let answers = Arc::new(Answers::new(Arc::clone(trust)));
     let watched = Arc::clone(&answers);
@@ -216,12 +267,20 @@ async fn greet_http1(stream: Stream, probe: Probe, trust: &Arc<Trust>) -> hyper:
             watched.doubt();
         }
     });
-    Ok(Link { sender, probe, answers, slowest: Duration::ZERO })
+    Ok(Link {
+        sender,
+        probe,
+        answers,
+        slowest: Duration::ZERO,
+    })
 }
 
 async fn greet_http2(stream: Stream) -> hyper::Result<http2::SendRequest<Body>> {
     let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder.timer(TokioTimer::new()).keep_alive_interval(PING).keep_alive_timeout(PING);
+    builder
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING)
+        .keep_alive_timeout(PING);
     let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
     tokio::spawn(connection);
     sender.ready().await?;
@@ -243,14 +302,19 @@ impl Way {
         }
     }
 
-    /// Sends a request. The connection comes back with the answer where no other may use it meanwhile.
+    /// Sends a request. The connection comes back with the answer where no other may use it
+    /// meanwhile.
     pub(super) async fn send(
         self,
         mut request: Request<Body>,
         doubt: Option<DoubtHandler>,
     ) -> Result<(Response<Incoming>, Option<(Link, Instant)>), Lost> {
         match self {
-            Self::Http1 { mut link, keep_alive, is_reused } => {
+            Self::Http1 {
+                mut link,
+                keep_alive,
+                is_reused,
+            } => {
                 origin_form(&mut request, keep_alive);
                 link.answers.expect(doubt);
                 link.probe.listen();
@@ -263,11 +327,15 @@ impl Way {
                     Err(error) => Err(link.lose(error, is_reused)),
                 }
             }
-            Self::Http2 { mut sender, is_reused, .. } => match sender.try_send_request(request).await {
+            Self::Http2 {
+                mut sender,
+                is_reused,
+                ..
+            } => match sender.try_send_request(request).await {
                 Ok(response) => Ok((response, None)),
-                Err(error) => {
-                    Err(Lost::new(error, |error| is_refused_stream(error) || is_reused && is_close(error)))
-                }
+                Err(error) => Err(Lost::new(error, |error| {
+                    is_refused_stream(error) || is_reused && is_close(error)
+                })),
             },
         }
     }
@@ -275,7 +343,9 @@ impl Way {
 
 impl Link {
     fn lose(&self, error: TrySendError<Request<Body>>, is_reused: bool) -> Lost {
-        let lost = Lost::new(error, |error| is_reused && !self.probe.has_heard() && is_close(error));
+        let lost = Lost::new(error, |error| {
+            is_reused && !self.probe.has_heard() && is_close(error)
+        });
         match &lost {
             Lost::Unsent(_, error) => {
                 self.answers.expect_none();
@@ -300,6 +370,10 @@ impl Lost {
             return Self::Unsent(Box::new(request), error.into_error());
         }
         let error = error.into_error();
-        if is_unprocessed(&error) { Self::Unprocessed(error) } else { Self::Sent(error) }
+        if is_unprocessed(&error) {
+            Self::Unprocessed(error)
+        } else {
+            Self::Sent(error)
+        }
     }
 }

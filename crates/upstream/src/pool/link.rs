@@ -52,13 +52,20 @@ impl Link {
 
 impl Answers {
     pub(super) fn new(trust: Arc<Trust>) -> Self {
-        Self { last: Mutex::default(), trust }
+        Self {
+            last: Mutex::default(),
+            trust,
+        }
     }
 
     /// Sets the listener for doubts about the next answer.
     pub(super) fn expect(&self, handler: Option<DoubtHandler>) {
         let mut last = self.lock();
-        let doubt = if mem::replace(&mut last.has_any, true) { Doubt::Misplaced } else { Doubt::Surplus };
+        let doubt = if mem::replace(&mut last.has_any, true) {
+            Doubt::Misplaced
+        } else {
+            Doubt::Surplus
+        };
         last.previous = last.current.replace(Answer { handler, doubt });
     }
 
@@ -84,7 +91,9 @@ impl Answers {
 
     /// Withdraws the last answer.
     pub(super) fn doubt(&self) {
-        let Last { current, previous, .. } = mem::take(&mut *self.lock());
+        let Last {
+            current, previous, ..
+        } = mem::take(&mut *self.lock());
         self.trust.lose();
         current.iter().chain(&previous).for_each(Answer::raise);
     }
@@ -102,8 +111,8 @@ impl Answer {
     }
 }
 
-/// Returns true if hyper closed a connection for surplus bytes. Its error has no name for that: this is
-/// the one without any known cause, and a test holds it.
+/// Returns true if hyper closed a connection for surplus bytes. Its error has no name for that:
+/// this is the one without any known cause, and a test holds it.
 pub(super) fn is_unasked(error: &hyper::Error) -> bool {
     let named = error.is_parse()
         || error.is_user()
@@ -114,6 +123,10 @@ pub(super) fn is_unasked(error: &hyper::Error) -> bool {
         || error.is_shutdown()
         || error.is_timeout();
     let cause = error.source();
-    let cause_is_unasked = || cause.and_then(|cause| cause.downcast_ref()).is_some_and(is_unasked);
+    let cause_is_unasked = || {
+        cause
+            .and_then(|cause| cause.downcast_ref())
+            .is_some_and(is_unasked)
+    };
     !named && cause.is_none() || error.is_canceled() && cause_is_unasked()
 }

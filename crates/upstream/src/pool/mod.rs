@@ -33,8 +33,8 @@ pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
 /// Connections to a provider, without the deadline over an exchange and without credentials.
 ///
-/// All of it runs on the outbound threads. An HTTP/1.1 connection is used again after it has been silent for a while
-/// ([`Host::keep`]): a surplus answer would else be taken for the next one.
+/// All of it runs on the outbound threads. An HTTP/1.1 connection is used again after it has been
+/// silent for a while ([`Host::keep`]): a surplus answer would else be taken for the next one.
 #[derive(Clone)]
 pub(crate) struct Pool(Arc<Inner>);
 
@@ -92,29 +92,42 @@ impl Pool {
         keep_alive: bool,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self(Arc::new(Inner { net, tls, keep_alive, hosts: Mutex::default(), clock }))
+        Self(Arc::new(Inner {
+            net,
+            tls,
+            keep_alive,
+            hosts: Mutex::default(),
+            clock,
+        }))
     }
 
     /// Sends a request once, and reads all of the response.
     pub(crate) async fn send(&self, request: Request) -> Result<Received, Failure> {
-        self.open(request).await.map_err(|unanswered| unanswered.failure)?.whole().await
+        self.open(request)
+            .await
+            .map_err(|unanswered| unanswered.failure)?
+            .whole()
+            .await
     }
 
     /// Sends a request once, and leaves the response's body to be read.
     ///
-    /// A kept connection that turns out to be closed before anything was sent is replaced here: hyper gives the
-    /// request back, so this is no repetition. Whether a request that was sent was processed only the connection can say
-    /// (not a byte heard on a reused one, GOAWAY, REFUSED_STREAM): the pool says so, and the stack decides.
+    /// A kept connection that turns out to be closed before anything was sent is replaced here:
+    /// hyper gives the request back, so this is no repetition. Whether a request that was sent was
+    /// processed only the connection can say (not a byte heard on a reused one, GOAWAY,
+    /// REFUSED_STREAM): the pool says so, and the stack decides.
     async fn open(&self, request: Request) -> Result<Reply, Unanswered> {
         let host = self.host(Origin::of(&request.uri).ok_or(Failure::Unsupported)?);
         let mut sent = request.to_http();
-        // What changes something is sent over a connection of its own, once: it cannot be taken back should the answer
-        // turn out to be another's.
+        // What changes something is sent over a connection of its own, once: it cannot be taken
+        // back should the answer turn out to be another's.
         let may_share = self.0.keep_alive && request.effect == Effect::None;
         let mut closed = if request.is_repeat { MAX_CLOSED } else { 0 };
         loop {
             let may_reuse = may_share && closed < MAX_CLOSED;
-            let way = self.way(&host, may_reuse, may_share, &request.stage).await?;
+            let way = self
+                .way(&host, may_reuse, may_share, &request.stage)
+                .await?;
             let (is_reused, number) = (way.is_reused(), way.number());
             match way.send(sent, request.doubt.clone()).await {
                 Ok((response, link)) => return Ok(self.reply(response, link, host)),
@@ -129,7 +142,10 @@ impl Pool {
                         retire(&host, number);
                     }
                     let failure = self.completed(fault::failure(&error));
-                    return Err(Unanswered { failure, is_unprocessed: true });
+                    return Err(Unanswered {
+                        failure,
+                        is_unprocessed: true,
+                    });
                 }
                 Err(Lost::Unsent(_, error) | Lost::Sent(error)) => {
                     return Err(self.completed(fault::failure(&error)).into());
@@ -138,11 +154,23 @@ impl Pool {
         }
     }
 
-    fn reply(&self, response: Response<Incoming>, link: Option<(Link, Instant)>, host: Arc<Host>) -> Reply {
+    fn reply(
+        &self,
+        response: Response<Incoming>,
+        link: Option<(Link, Instant)>,
+        host: Arc<Host>,
+    ) -> Reply {
         let (head, body) = response.into_parts();
         let at = self.0.clock.now();
         let lease = link.map(|(link, began)| Box::new(Lease { link, host, began }));
-        Reply { version: head.version, status: head.status, headers: head.headers, body, lease, at }
+        Reply {
+            version: head.version,
+            status: head.status,
+            headers: head.headers,
+            body,
+            lease,
+            at,
+        }
     }
 
     async fn way(
@@ -159,8 +187,13 @@ impl Pool {
             return Ok(way);
         }
         stage.connect();
-        // A server that speaks HTTP/2 takes all of them over one connection, so one opens it for all.
-        let _turn = if may_share && host.spoke_http2() { Some(host.opening.lock().await) } else { None };
+        // A server that speaks HTTP/2 takes all of them over one connection, so one opens it for
+        // all.
+        let _turn = if may_share && host.spoke_http2() {
+            Some(host.opening.lock().await)
+        } else {
+            None
+        };
         let way = match host.shared().filter(|_| may_share) {
             Some(way) => Ok(way),
             None => self.connect(host, may_share).await,
@@ -170,7 +203,10 @@ impl Pool {
     }
 
     async fn connect(&self, host: &Host, may_share: bool) -> Result<Way, Failure> {
-        let connected = host.origin.connect(&self.0.net.names, Arc::clone(&self.0.tls.get())).await;
+        let connected = host
+            .origin
+            .connect(&self.0.net.names, Arc::clone(&self.0.tls.get()))
+            .await;
         let connected = connected.map_err(|error| {
             tracing::debug!(?error, "could not connect to a provider");
             self.completed(reason::of_connecting(&error))
@@ -179,8 +215,8 @@ impl Pool {
         greeted.map_err(|error| self.completed(fault::failure(&error)))
     }
 
-    /// Completes a server's complaint about certificates: before TLS 1.3 it could only name a bad one, also if it
-    /// got none.
+    /// Completes a server's complaint about certificates: before TLS 1.3 it could only name a bad
+    /// one, also if it got none.
     fn completed(&self, failure: Failure) -> Failure {
         let refused = Failure::outage(Outage::Unreachable(Unreachable::CertificateRefused));
         if failure == refused && !self.0.tls.get().client_auth_cert_resolver.has_certs() {
@@ -225,7 +261,10 @@ impl Service<Request> for Pool {
 
 impl From<Failure> for Unanswered {
     fn from(failure: Failure) -> Self {
-        Self { failure, is_unprocessed: false }
+        Self {
+            failure,
+            is_unprocessed: false,
+        }
     }
 }
 
@@ -240,21 +279,45 @@ async fn sweep(host: Weak<Host>) {
 impl Reply {
     /// Reads the whole body.
     pub(crate) async fn whole(self) -> Result<Received, Failure> {
-        let Self { version: _, status, headers, body, lease, at } = self;
-        let body = Limited::new(body, MAX_BODY).collect().await.map_err(|error| {
-            let broken =
-                if error.is::<LengthLimitError>() { BadAnswer::TooLarge } else { BadAnswer::Truncated };
-            // Whatever became of the page below it, a 503 stays a 503.
-            screen(status, &headers, at).err().unwrap_or_else(|| broken.into())
-        })?;
+        let Self {
+            version: _,
+            status,
+            headers,
+            body,
+            lease,
+            at,
+        } = self;
+        let body = Limited::new(body, MAX_BODY)
+            .collect()
+            .await
+            .map_err(|error| {
+                let broken = if error.is::<LengthLimitError>() {
+                    BadAnswer::TooLarge
+                } else {
+                    BadAnswer::Truncated
+                };
+                // Whatever became of the page below it, a 503 stays a 503.
+                screen(status, &headers, at)
+                    .err()
+                    .unwrap_or_else(|| broken.into())
+            })?;
         if let Some(lease) = lease {
             lease.give_back();
         }
         let body = match coding::undo(&headers, body.to_bytes(), MAX_BODY) {
             Ok(body) => body,
-            Err(broken) => return Err(screen(status, &headers, at).err().unwrap_or_else(|| broken.into())),
+            Err(broken) => {
+                return Err(screen(status, &headers, at)
+                    .err()
+                    .unwrap_or_else(|| broken.into()));
+            }
         };
-        Ok(Received { status, headers, body, at })
+        Ok(Received {
+            status,
+            headers,
+            body,
+            at,
+        })
     }
 }
 
@@ -268,7 +331,11 @@ impl Received {
 impl Lease {
     /// Returns the connection to the pool after its answer was read to the end.
     pub(crate) fn give_back(self) {
-        let Self { mut link, host, began } = self;
+        let Self {
+            mut link,
+            host,
+            began,
+        } = self;
         link.slowest = link.slowest.max(began.elapsed());
         host.keep(link);
     }

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Default)]
 pub(super) struct Trust(Mutex<Option<Instant>>);
 
-/// Time without reuse, in which each request costs a connection. A server that sends surplus bytes once does so until repaired.
+/// Time without reuse, in which each request costs a connection. A server that sends surplus bytes
+/// once does so until repaired.
 const LOST: Duration = Duration::from_secs(10 * 60);
 
 impl Trust {

@@ -26,10 +26,20 @@ const FILES: [&str; 2] = ["/etc/resolv.conf", "/etc/hosts"];
 impl Lookup {
     /// Looks up a host's addresses and their lifetime.
     pub(super) async fn addresses(&self, host: &str) -> Result<(Vec<IpAddr>, Duration), NameError> {
-        let found = self.resolver()?.lookup_ip(host).await.map_err(|error| explain(&error))?;
-        let ttl = found.valid_until().saturating_duration_since(Instant::now());
+        let found = self
+            .resolver()?
+            .lookup_ip(host)
+            .await
+            .map_err(|error| explain(&error))?;
+        let ttl = found
+            .valid_until()
+            .saturating_duration_since(Instant::now());
         let addresses: Vec<_> = found.iter().collect();
-        if addresses.is_empty() { Err(NameError::NoSuchName) } else { Ok((addresses, ttl)) }
+        if addresses.is_empty() {
+            Err(NameError::NoSuchName)
+        } else {
+            Ok((addresses, ttl))
+        }
     }
 
     fn resolver(&self) -> Result<TokioResolver, NameError> {
@@ -38,11 +48,15 @@ impl Lookup {
                 let mut connection = ConnectionConfig::udp();
                 connection.port = server.port();
                 let server = NameServerConfig::new(server.ip(), true, vec![connection]);
-                build(ResolverConfig::from_parts(None, vec![], vec![server]), ResolverOpts::default())
+                build(
+                    ResolverConfig::from_parts(None, vec![], vec![server]),
+                    ResolverOpts::default(),
+                )
             }
             Self::System(cached) => {
                 // Small files on this machine, looked at once a TTL.
-                let version = FILES.map(|file| Path::new(file).metadata().and_then(|it| it.modified()).ok());
+                let version =
+                    FILES.map(|file| Path::new(file).metadata().and_then(|it| it.modified()).ok());
                 let mut cached = cached.lock().unwrap_or_else(PoisonError::into_inner);
                 if let Some((known, resolver)) = &*cached
                     && *known == version
@@ -59,11 +73,15 @@ impl Lookup {
 
 /// Name server of this machine, the default of resolv.conf(5) without a usable file.
 fn system() -> Result<TokioResolver, NameError> {
-    let (config, options) = hickory_resolver::system_conf::read_system_conf().unwrap_or_else(|error| {
-        tracing::warn!(%error, "no name server in /etc/resolv.conf; asking 127.0.0.1");
-        let server = NameServerConfig::udp_and_tcp(Ipv4Addr::LOCALHOST.into());
-        (ResolverConfig::from_parts(None, vec![], vec![server]), ResolverOpts::default())
-    });
+    let (config, options) =
+        hickory_resolver::system_conf::read_system_conf().unwrap_or_else(|error| {
+            tracing::warn!(%error, "no name server in /etc/resolv.conf; asking 127.0.0.1");
+            let server = NameServerConfig::udp_and_tcp(Ipv4Addr::LOCALHOST.into());
+            (
+                ResolverConfig::from_parts(None, vec![], vec![server]),
+                ResolverOpts::default(),
+            )
+        });
     build(config, options)
 }
 
@@ -71,9 +89,16 @@ fn build(config: ResolverConfig, mut options: ResolverOpts) -> Result<TokioResol
     // `Names` keeps answers, by our clock.
     options.cache_size = 0;
     let builder = Resolver::builder_with_config(config, TokioRuntimeProvider::default());
-    builder.with_options(options).build().map_err(|error| explain(&error))
+    builder
+        .with_options(options)
+        .build()
+        .map_err(|error| explain(&error))
 }
 
 fn explain(error: &NetError) -> NameError {
-    if error.is_no_records_found() { NameError::NoSuchName } else { NameError::Failed }
+    if error.is_no_records_found() {
+        NameError::NoSuchName
+    } else {
+        NameError::Failed
+    }
 }

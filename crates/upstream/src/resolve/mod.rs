@@ -1,8 +1,8 @@
-//! Addresses of hosts, without the system's blocking resolver, whose look-ups hold a thread for as long as a DNS
-//! server is silent.
+//! Addresses of hosts, without the system's blocking resolver, whose look-ups hold a thread for as
+//! long as a DNS server is silent.
 //!
-//! `/etc/hosts` and `/etc/resolv.conf` count (servers, search domains, `ndots`, timeouts), also when they change;
-//! `nsswitch.conf` does not.
+//! `/etc/hosts` and `/etc/resolv.conf` count (servers, search domains, `ndots`, timeouts), also
+//! when they change; `nsswitch.conf` does not.
 
 mod lookup;
 
@@ -33,8 +33,8 @@ pub(crate) type Addresses = Result<Arc<[IpAddr]>, NameError>;
 
 /// Addresses of the hosts that were looked up: those of the configuration, so there are few.
 ///
-/// A host is looked up once at a time, in a task of its own that no caller's leaving ends. Its addresses are kept for
-/// their TTL; after it they are used on while a look-up fails or is slow.
+/// A host is looked up once at a time, in a task of its own that no caller's leaving ends. Its
+/// addresses are kept for their TTL; after it they are used on while a look-up fails or is slow.
 pub(crate) struct Names {
     lookup: Lookup,
     clock: Arc<dyn Clock>,
@@ -58,8 +58,8 @@ struct Underway {
 
 type Flight = Shared<BoxFuture<'static, Addresses>>;
 
-/// Bounds of a TTL. Below the lower one a server would be asked for each connection, above the upper one an address that
-/// moved would be kept too long.
+/// Bounds of a TTL. Below the lower one a server would be asked for each connection, above the
+/// upper one an address that moved would be kept too long.
 const TTL: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(300));
 /// Pause after a failed look-up, unless older addresses serve: these pause for the least TTL.
 const REST: Duration = Duration::from_secs(1);
@@ -85,10 +85,15 @@ impl Names {
     }
 
     fn with(lookup: Lookup, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(Self { lookup, clock, known: Mutex::default() })
+        Arc::new(Self {
+            lookup,
+            clock,
+            known: Mutex::default(),
+        })
     }
 
-    /// Returns the addresses of a host. Runs on the outbound threads, where the look-up stays when the caller leaves.
+    /// Returns the addresses of a host. Runs on the outbound threads, where the look-up stays when
+    /// the caller leaves.
     pub(crate) async fn resolve(self: &Arc<Self>, host: &str) -> Addresses {
         if let Some(addresses) = without_lookup(host) {
             return Ok(addresses);
@@ -97,7 +102,9 @@ impl Names {
             Found::Settled(addresses) => addresses,
             Found::Underway(flight, None) => flight.await,
             Found::Underway(flight, Some((older, patience))) => {
-                tokio::time::timeout_at(patience, flight).await.unwrap_or(Ok(older))
+                tokio::time::timeout_at(patience, flight)
+                    .await
+                    .unwrap_or(Ok(older))
             }
         }
     }
@@ -117,7 +124,10 @@ impl Names {
                 (None, None) => {}
             }
         }
-        known.underway.insert(self.start(host.into())).found(known.last.clone())
+        known
+            .underway
+            .insert(self.start(host.into()))
+            .found(known.last.clone())
     }
 
     fn start(self: &Arc<Self>, host: Box<str>) -> Underway {
@@ -127,11 +137,22 @@ impl Names {
             names.settle(&host, looked_up.unwrap_or(Err(NameError::Failed)))
         });
         let task = look_up.abort_handle();
-        let flight = look_up.map(|joined| joined.unwrap_or(Err(NameError::Failed))).boxed().shared();
-        Underway { flight, since: Instant::now(), task }
+        let flight = look_up
+            .map(|joined| joined.unwrap_or(Err(NameError::Failed)))
+            .boxed()
+            .shared();
+        Underway {
+            flight,
+            since: Instant::now(),
+            task,
+        }
     }
 
-    fn settle(&self, host: &str, looked_up: Result<(Vec<IpAddr>, Duration), NameError>) -> Addresses {
+    fn settle(
+        &self,
+        host: &str,
+        looked_up: Result<(Vec<IpAddr>, Duration), NameError>,
+    ) -> Addresses {
         let now = self.clock.elapsed();
         let mut all = self.lock();
         let known = all.entry(host.into()).or_default();
@@ -159,7 +180,10 @@ impl Names {
 
 impl Underway {
     fn found(&self, older: Option<Arc<[IpAddr]>>) -> Found {
-        Found::Underway(self.flight.clone(), older.map(|older| (older, self.since + PATIENCE)))
+        Found::Underway(
+            self.flight.clone(),
+            older.map(|older| (older, self.since + PATIENCE)),
+        )
     }
 }
 
@@ -169,8 +193,13 @@ fn without_lookup(host: &str) -> Option<Arc<[IpAddr]>> {
     if let Ok(address) = bare.parse() {
         return Some([address].into());
     }
-    let loopback = [IpAddr::from(Ipv4Addr::LOCALHOST), IpAddr::from(Ipv6Addr::LOCALHOST)];
-    host.trim_end_matches('.').eq_ignore_ascii_case("localhost").then(|| loopback.into())
+    let loopback = [
+        IpAddr::from(Ipv4Addr::LOCALHOST),
+        IpAddr::from(Ipv6Addr::LOCALHOST),
+    ];
+    host.trim_end_matches('.')
+        .eq_ignore_ascii_case("localhost")
+        .then(|| loopback.into())
 }
 
 impl fmt::Debug for Names {

@@ -15,7 +15,11 @@ pub(super) type Outcome = Result<Response, Failure>;
 /// A layer of the stack is a type with this trait, which makes it one for [`tower`].
 pub(super) trait Around: Clone {
     /// Handles a request, which `next` hands to the layers below.
-    fn call<F>(&self, request: Request, next: impl FnOnce(Request) -> F) -> BoxFuture<'static, Outcome>
+    fn call<F>(
+        &self,
+        request: Request,
+        next: impl FnOnce(Request) -> F,
+    ) -> BoxFuture<'static, Outcome>
     where
         F: Future<Output = Outcome> + Send + 'static;
 }
@@ -38,7 +42,10 @@ impl<A: Around, S> Layer<S> for AroundLayer<A> {
     type Service = AroundService<A, S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AroundService { around: self.0.clone(), inner }
+        AroundService {
+            around: self.0.clone(),
+            inner,
+        }
     }
 }
 
@@ -57,6 +64,7 @@ where
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        self.around.call(request, |request| self.inner.call(request))
+        self.around
+            .call(request, |request| self.inner.call(request))
     }
 }

@@ -32,7 +32,10 @@ impl<S> Layer<S> for AuthenticateLayer {
     type Service = Authenticate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Authenticate { inner, credentials: Arc::clone(&self.0) }
+        Authenticate {
+            inner,
+            credentials: Arc::clone(&self.0),
+        }
     }
 }
 
@@ -60,11 +63,18 @@ where
             }
             match &*credentials {
                 Credentials::None => {}
-                Credentials::Header(header) => request.authorization = Some((*header.get()).clone()),
-                Credentials::Form { client_id, client_secret } => {
+                Credentials::Header(header) => {
+                    request.authorization = Some((*header.get()).clone())
+                }
+                Credentials::Form {
+                    client_id,
+                    client_secret,
+                } => {
                     let secret = client_secret.get();
-                    request
-                        .add_to_form(&[("client_id", client_id), ("client_secret", secret.expose_secret())]);
+                    request.add_to_form(&[
+                        ("client_id", client_id),
+                        ("client_secret", secret.expose_secret()),
+                    ]);
                 }
                 Credentials::Grant(grant) => return send_with_grant(grant, inner, request).await,
             }
@@ -73,8 +83,8 @@ where
     }
 }
 
-/// Sends a request with a bearer token of our own. A 401 may mean that the token was taken back before its end: it is
-/// renewed once, unless the exchange is exposed.
+/// Sends a request with a bearer token of our own. A 401 may mean that the token was taken back
+/// before its end: it is renewed once, unless the exchange is exposed.
 async fn send_with_grant<S>(
     grant: &Arc<Grant>,
     mut inner: S,

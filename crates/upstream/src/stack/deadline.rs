@@ -10,7 +10,11 @@ use crate::request::Request;
 pub(super) struct Deadline(pub(super) Duration);
 
 impl Around for Deadline {
-    fn call<F>(&self, request: Request, next: impl FnOnce(Request) -> F) -> BoxFuture<'static, Outcome>
+    fn call<F>(
+        &self,
+        request: Request,
+        next: impl FnOnce(Request) -> F,
+    ) -> BoxFuture<'static, Outcome>
     where
         F: Future<Output = Outcome> + Send + 'static,
     {

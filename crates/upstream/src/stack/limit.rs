@@ -21,7 +21,11 @@ impl Limit {
 }
 
 impl Around for Limit {
-    fn call<F>(&self, request: Request, next: impl FnOnce(Request) -> F) -> BoxFuture<'static, Outcome>
+    fn call<F>(
+        &self,
+        request: Request,
+        next: impl FnOnce(Request) -> F,
+    ) -> BoxFuture<'static, Outcome>
     where
         F: Future<Output = Outcome> + Send + 'static,
     {

@@ -12,7 +12,11 @@ use crate::response::Response;
 pub(super) struct Observe(pub(super) Arc<HealthRecord>);
 
 impl Around for Observe {
-    fn call<F>(&self, request: Request, next: impl FnOnce(Request) -> F) -> BoxFuture<'static, Outcome>
+    fn call<F>(
+        &self,
+        request: Request,
+        next: impl FnOnce(Request) -> F,
+    ) -> BoxFuture<'static, Outcome>
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
@@ -27,7 +31,11 @@ impl Around for Observe {
             } else {
                 health.observe(observed);
             }
-            if let Ok(Response { elements: Some(elements), .. }) = &mut outcome {
+            if let Ok(Response {
+                elements: Some(elements),
+                ..
+            }) = &mut outcome
+            {
                 // A body that is read later is a part of the same request.
                 elements.observed_by(health);
             }

@@ -14,7 +14,8 @@ use crate::pool::{Reply, Unanswered};
 use crate::request::Request;
 use crate::response::Response;
 
-/// Reader of responses: the whole body, and a [`Failure`] for every status that says nothing about a token.
+/// Reader of responses: the whole body, and a [`Failure`] for every status that says nothing about
+/// a token.
 #[derive(Clone)]
 pub(super) struct ReceiveLayer {
     /// Longest silence in a streamed body.
@@ -45,7 +46,10 @@ impl<S> Layer<S> for ReceiveLayer {
     type Service = Receive<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Receive { inner, silence: self.silence }
+        Receive {
+            inner,
+            silence: self.silence,
+        }
     }
 }
 
@@ -59,13 +63,25 @@ where
     type Future = BoxFuture<'static, Result<Response, Failure>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        self.inner.poll_ready(cx).map_err(|unanswered| unanswered.failure)
+        self.inner
+            .poll_ready(cx)
+            .map_err(|unanswered| unanswered.failure)
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let Request { is_streamed, is_relayed, exposure, .. } = &request;
+        let Request {
+            is_streamed,
+            is_relayed,
+            exposure,
+            ..
+        } = &request;
         let (is_streamed, is_relayed, exposure) = (*is_streamed, *is_relayed, exposure.clone());
-        let reading = Reading { is_streamed, is_relayed, exposure, silence: self.silence };
+        let reading = Reading {
+            is_streamed,
+            is_relayed,
+            exposure,
+            silence: self.silence,
+        };
         let reply = self.inner.call(request);
         Box::pin(async move {
             let reply = reply.await.map_err(|unanswered| unanswered.failure)?;
@@ -78,7 +94,11 @@ impl Reading {
     async fn read(self, reply: Reply) -> Result<Response, Failure> {
         if let Some(exposure) = &self.exposure {
             let (version, status, headers) = (reply.version, reply.status, reply.headers.clone());
-            exposure.note_head(Head { version, status, headers });
+            exposure.note_head(Head {
+                version,
+                status,
+                headers,
+            });
         }
         if self.is_streamed && reply.status == StatusCode::OK {
             return self.stream(reply);
@@ -87,7 +107,10 @@ impl Reading {
         if let Some(exposure) = &self.exposure {
             exposure.note_body(&received.body);
         }
-        let is_refusal = matches!(received.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
+        let is_refusal = matches!(
+            received.status,
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+        );
         if !(self.is_relayed && is_refusal) {
             received.screen()?;
         }
@@ -95,7 +118,12 @@ impl Reading {
             return Err(BadAnswer::NotUtf8.into());
         }
         let (status, headers, body) = (received.status, received.headers, received.body);
-        Ok(Response { status, headers, body, elements: None })
+        Ok(Response {
+            status,
+            headers,
+            body,
+            elements: None,
+        })
     }
 
     fn stream(&self, reply: Reply) -> Result<Response, Failure> {
@@ -104,6 +132,11 @@ impl Reading {
         }
         let (status, headers) = (reply.status, reply.headers.clone());
         let elements = Some(Elements::new(reply, self.silence));
-        Ok(Response { status, headers, body: Bytes::new(), elements })
+        Ok(Response {
+            status,
+            headers,
+            body: Bytes::new(),
+            elements,
+        })
     }
 }

@@ -5,10 +5,11 @@ use tower::retry::Policy;
 use crate::pool::{Reply, Unanswered};
 use crate::request::{Effect, Request};
 
-/// Repetition, once, of a request that was surely not processed, over another connection. A change is never repeated.
+/// Repetition, once, of a request that was surely not processed, over another connection. A change
+/// is never repeated.
 ///
-/// The pool tells which requests these are, since only their connection knows. It is no retry: the everyday case is a
-/// kept connection that the other end closed in that very moment.
+/// The pool tells which requests these are, since only their connection knows. It is no retry: the
+/// everyday case is a kept connection that the other end closed in that very moment.
 #[derive(Clone, Default)]
 pub(super) struct RepeatOnce {
     is_spent: bool,
@@ -22,7 +23,9 @@ impl Policy<Request, Reply, Unanswered> for RepeatOnce {
         request: &mut Request,
         outcome: &mut Result<Reply, Unanswered>,
     ) -> Option<Self::Future> {
-        let is_unprocessed = outcome.as_ref().is_err_and(|unanswered| unanswered.is_unprocessed);
+        let is_unprocessed = outcome
+            .as_ref()
+            .is_err_and(|unanswered| unanswered.is_unprocessed);
         if self.is_spent || !is_unprocessed {
             return None;
         }

@@ -11,14 +11,20 @@ use crate::request::Request;
 pub(super) struct Threads(pub(super) Net);
 
 impl Around for Threads {
-    fn call<F>(&self, request: Request, next: impl FnOnce(Request) -> F) -> BoxFuture<'static, Outcome>
+    fn call<F>(
+        &self,
+        request: Request,
+        next: impl FnOnce(Request) -> F,
+    ) -> BoxFuture<'static, Outcome>
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
         let net = self.0.clone();
         let exchange = next(request).in_current_span();
-        Box::pin(
-            async move { net.run(exchange).await.unwrap_or_else(|| Err(Failure::outage(Outage::Abandoned))) },
-        )
+        Box::pin(async move {
+            net.run(exchange)
+                .await
+                .unwrap_or_else(|| Err(Failure::outage(Outage::Abandoned)))
+        })
     }
 }

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair,
+};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use tempfile::TempDir;
 
@@ -75,7 +77,12 @@ impl Authority {
         let key_file = self.directory.path().join(format!("{name}.key"));
         std::fs::write(&certificate_file, certificate.pem()).unwrap();
         std::fs::write(&key_file, key_pair.serialize_pem()).unwrap();
-        Identity { certificate: certificate.der().clone(), certificate_file, key_file, key_pair }
+        Identity {
+            certificate: certificate.der().clone(),
+            certificate_file,
+            key_file,
+            key_pair,
+        }
     }
 }
 

@@ -34,7 +34,11 @@ async fn answer(mut stream: TcpStream) {
     let mut delay = SLOWEST;
     while stream.read(&mut head).await.is_ok_and(|length| length > 0) {
         tokio::time::sleep(std::mem::take(&mut delay)).await;
-        if stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.is_err() {
+        if stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -44,9 +48,17 @@ async fn answer(mut stream: TcpStream) {
 async fn in_a_crowd_connections_are_used_before_they_have_rested() {
     let (base_url, connections) = slow_at_first().await;
     let upstream = open(&base_url, "");
-    let asked = stream::iter(0..6000)
-        .map(|_| async { upstream.send(Request::get(uri(&base_url, "/a"))).await.is_ok() });
-    let answered = asked.buffer_unordered(AT_ONCE).filter(|is_ok| std::future::ready(*is_ok)).count().await;
+    let asked = stream::iter(0..6000).map(|_| async {
+        upstream
+            .send(Request::get(uri(&base_url, "/a")))
+            .await
+            .is_ok()
+    });
+    let answered = asked
+        .buffer_unordered(AT_ONCE)
+        .filter(|is_ok| std::future::ready(*is_ok))
+        .count()
+        .await;
     assert_eq!(answered, 6000);
     // Each rests half a second: without a bound they would be thousands.
     let connections = connections.load(Ordering::SeqCst);

@@ -16,7 +16,9 @@ const MIB: usize = 1024 * 1024;
 const SHORT: &str = "timeout = \"50ms\"";
 
 async fn ask(server: &Simulator<Silent>, more: &str) -> Result<Response, Failure> {
-    open(&server.base_url(), more).send(Request::get(uri(&server.base_url(), "/x"))).await
+    open(&server.base_url(), more)
+        .send(Request::get(uri(&server.base_url(), "/x")))
+        .await
 }
 
 async fn failure(server: &Simulator<Silent>, more: &str) -> Failure {
@@ -47,20 +49,33 @@ pub(crate) async fn raw<F: Future<Output = ()> + Send>(
 }
 
 async fn raw_failure(base_url: &str, more: &str) -> Failure {
-    open(base_url, more).send(Request::get(uri(base_url, "/x"))).await.err().expect("a failure")
+    open(base_url, more)
+        .send(Request::get(uri(base_url, "/x")))
+        .await
+        .err()
+        .expect("a failure")
 }
 
 #[tokio::test]
 async fn a_refused_port_is_unreachable() {
     let server = silent().await;
     server.stop();
-    assert_eq!(failure(&server, "").await, Failure::outage(Outage::Unreachable(Unreachable::Refused)));
+    assert_eq!(
+        failure(&server, "").await,
+        Failure::outage(Outage::Unreachable(Unreachable::Refused))
+    );
 }
 
 #[tokio::test]
 async fn a_connection_closed_without_an_answer_is_told_from_a_reset() {
-    assert_eq!(after(Fault::HangUp, "").await, Failure::outage(Outage::Closed));
-    assert_eq!(after(Fault::Reset, "").await, Failure::outage(Outage::Unreachable(Unreachable::Reset)));
+    assert_eq!(
+        after(Fault::HangUp, "").await,
+        Failure::outage(Outage::Closed)
+    );
+    assert_eq!(
+        after(Fault::Reset, "").await,
+        Failure::outage(Outage::Unreachable(Unreachable::Reset))
+    );
 }
 
 #[tokio::test]
@@ -68,9 +83,10 @@ async fn what_changes_something_is_not_repeated() {
     let server = silent().await;
     let upstream = open(&server.base_url(), "");
     let uri = || uri(&server.base_url(), "/x");
-    for (fault, outage) in
-        [(Fault::HangUp, Outage::Closed), (Fault::Reset, Outage::Unreachable(Unreachable::Reset))]
-    {
+    for (fault, outage) in [
+        (Fault::HangUp, Outage::Closed),
+        (Fault::Reset, Outage::Unreachable(Unreachable::Reset)),
+    ] {
         assert!(upstream.send(Request::get(uri())).await.is_ok());
         server.forget();
         server.next(fault.clone());
@@ -79,10 +95,17 @@ async fn what_changes_something_is_not_repeated() {
         assert!(upstream.send(Request::get(uri())).await.is_ok());
         server.next(fault);
         assert_eq!(
-            upstream.send(Request::post(uri()).empty("application/octet-stream")).await.err(),
+            upstream
+                .send(Request::post(uri()).empty("application/octet-stream"))
+                .await
+                .err(),
             failure
         );
-        let methods: Vec<_> = server.requests().into_iter().map(|request| request.method).collect();
+        let methods: Vec<_> = server
+            .requests()
+            .into_iter()
+            .map(|request| request.method)
+            .collect();
         assert_eq!(methods, ["DELETE", "GET", "POST"]);
     }
 }
@@ -103,7 +126,10 @@ async fn several_exchanges_may_share_the_time_of_one() {
             upstream.send(Request::get(uri())).await?;
         }
     };
-    assert_eq!(upstream.in_time::<()>(for_ever).await, Err(Failure::Timeout));
+    assert_eq!(
+        upstream.in_time::<()>(for_ever).await,
+        Err(Failure::Timeout)
+    );
 }
 
 #[tokio::test]
@@ -112,7 +138,9 @@ async fn many_exchanges_may_take_longer_than_one_and_end_all_the_same() {
     let upstream = open(&server.base_url(), "timeout = \"60s\"");
     let for_ever = async {
         loop {
-            upstream.send(Request::get(uri(&server.base_url(), "/x"))).await?;
+            upstream
+                .send(Request::get(uri(&server.base_url(), "/x")))
+                .await?;
         }
     };
     let ended = Upstream::within::<()>(Duration::from_millis(200), for_ever).await;
@@ -133,17 +161,24 @@ async fn no_connection_in_time_is_told_from_no_answer_in_time() {
     let listener = socket.listen(0).unwrap();
     let address = listener.local_addr().unwrap();
     let mut queue = Vec::new();
-    while let Ok(stream) = tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
+    while let Ok(stream) =
+        tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
     {
         queue.push(stream.unwrap());
     }
-    assert_eq!(raw_failure(&format!("http://{address}"), SHORT).await, Failure::ConnectTimeout);
+    assert_eq!(
+        raw_failure(&format!("http://{address}"), SHORT).await,
+        Failure::ConnectTimeout
+    );
 }
 
 #[tokio::test]
 async fn the_timeout_bounds_a_body_that_stops() {
     let base_url = raw(|mut stream| async move {
-        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{").await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
+            .await
+            .unwrap();
         pending().await
     });
     assert_eq!(raw_failure(&base_url.await, SHORT).await, Failure::Timeout);
@@ -165,11 +200,20 @@ async fn the_timeout_bounds_a_body_that_trickles() {
 
 #[tokio::test]
 async fn a_body_that_breaks_off_is_no_answer() {
-    assert_eq!(after(Fault::Truncate, "").await, BadAnswer::Truncated.into());
+    assert_eq!(
+        after(Fault::Truncate, "").await,
+        BadAnswer::Truncated.into()
+    );
     let base_url = raw(|mut stream| async move {
-        stream.write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}").await.unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n{}")
+            .await
+            .unwrap();
     });
-    assert_eq!(raw_failure(&base_url.await, "").await, BadAnswer::Truncated.into());
+    assert_eq!(
+        raw_failure(&base_url.await, "").await,
+        BadAnswer::Truncated.into()
+    );
 }
 
 #[tokio::test]
@@ -180,7 +224,10 @@ async fn a_body_may_have_one_mebibyte_and_not_a_byte_more() {
     server.next(Fault::Oversize(MIB + 1));
     assert_eq!(failure(&server, "").await, BadAnswer::TooLarge.into());
     let declared = Said::text(200, "application/json", vec![b' '; MIB + 1]);
-    assert_eq!(after(Fault::Answer(declared), "").await, BadAnswer::TooLarge.into());
+    assert_eq!(
+        after(Fault::Answer(declared), "").await,
+        BadAnswer::TooLarge.into()
+    );
 }
 
 #[tokio::test]
@@ -192,16 +239,29 @@ async fn a_redirect_is_not_followed_and_takes_the_credential_nowhere() {
         server.always(Fault::Answer(redirect));
         let credentials = "credentials = { type = \"bearer\", token = { literal = \"hunter2\" } }";
         let upstream = upstream(Dialect::FormEndpoint, &server.base_url(), credentials);
-        let got = upstream.send(Request::get(uri(&server.base_url(), "/x"))).await.err();
+        let got = upstream
+            .send(Request::get(uri(&server.base_url(), "/x")))
+            .await
+            .err();
         assert_eq!(got, Some(BadAnswer::Redirect(status).into()));
         let posted = upstream
-            .send(Request::post(uri(&server.base_url(), "/x")).form(&[("token", "t")]).repeatable())
+            .send(
+                Request::post(uri(&server.base_url(), "/x"))
+                    .form(&[("token", "t")])
+                    .repeatable(),
+            )
             .await
             .err();
         assert_eq!(posted, Some(BadAnswer::Redirect(status).into()));
-        let deleted = upstream.send(Request::delete(uri(&server.base_url(), "/x"))).await.err();
+        let deleted = upstream
+            .send(Request::delete(uri(&server.base_url(), "/x")))
+            .await
+            .err();
         assert_eq!(deleted, Some(BadAnswer::Redirect(status).into()));
-        assert_eq!(authorizations(&server), vec![Some("Bearer hunter2".to_owned()); 3]);
+        assert_eq!(
+            authorizations(&server),
+            vec![Some("Bearer hunter2".to_owned()); 3]
+        );
     }
     assert_eq!(target.count(), 0);
 }
@@ -213,7 +273,10 @@ async fn a_status_that_is_about_us_or_the_provider_is_a_failure() {
         retry_after: seconds.map(Duration::from_secs),
     };
     for (said, failure) in [
-        (Said::json(401, serde_json::json!({})), BadAnswer::Credentials(401).into()),
+        (
+            Said::json(401, serde_json::json!({})),
+            BadAnswer::Credentials(401).into(),
+        ),
         (Said::html(403), BadAnswer::Credentials(403).into()),
         (Said::empty(429), out(429, None)),
         (Said::retry_after(429, 7), out(429, Some(7))),
@@ -237,28 +300,42 @@ async fn what_may_be_about_the_token_reaches_the_adapter() {
     }
     server.next(Fault::Answer(Said::json(404, serde_json::json!({"a": 1}))));
     let answer = ask(&server, "").await.unwrap();
-    assert_eq!((answer.status, answer.body.as_ref()), (StatusCode::NOT_FOUND, &b"{\"a\":1}"[..]));
+    assert_eq!(
+        (answer.status, answer.body.as_ref()),
+        (StatusCode::NOT_FOUND, &b"{\"a\":1}"[..])
+    );
     assert_eq!(answer.ok(), Err(BadAnswer::Status(404)));
 }
 
 #[tokio::test]
 async fn a_status_stays_what_it_is_when_the_page_below_it_breaks_off() {
-    for (status, failure) in
-        [("503 x", Failure::outage(Outage::Status(503))), ("403 x", BadAnswer::Credentials(403).into())]
-    {
+    for (status, failure) in [
+        ("503 x", Failure::outage(Outage::Status(503))),
+        ("403 x", BadAnswer::Credentials(403).into()),
+    ] {
         let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 9\r\n\r\n<html>");
         let base_url =
-            raw(|mut stream| async move { stream.write_all(answer.as_bytes()).await.unwrap() }).await;
+            raw(|mut stream| async move { stream.write_all(answer.as_bytes()).await.unwrap() })
+                .await;
         assert_eq!(raw_failure(&base_url, "").await, failure);
     }
 }
 
 #[tokio::test]
 async fn what_is_no_http_is_told() {
-    for said in ["SSH-2.0-OpenSSH_9.9\r\n", "\0\x01\x02\x03", "HTTP/1.1 two hundred\r\n\r\n"] {
+    for said in [
+        "SSH-2.0-OpenSSH_9.9\r\n",
+        "\0\x01\x02\x03",
+        "HTTP/1.1 two hundred\r\n\r\n",
+    ] {
         let base_url =
-            raw(move |mut stream| async move { stream.write_all(said.as_bytes()).await.unwrap() }).await;
-        assert_eq!(raw_failure(&base_url, "").await, BadAnswer::NotHttp.into(), "{said:?}");
+            raw(move |mut stream| async move { stream.write_all(said.as_bytes()).await.unwrap() })
+                .await;
+        assert_eq!(
+            raw_failure(&base_url, "").await,
+            BadAnswer::NotHttp.into(),
+            "{said:?}"
+        );
     }
 }
 
@@ -266,24 +343,47 @@ async fn what_is_no_http_is_told() {
 async fn a_question_asks_for_json_and_says_who_we_are() {
     let server = silent().await;
     let upstream = open(&server.base_url(), "");
-    upstream.send(Request::get(uri(&server.base_url(), "/x?y=z"))).await.unwrap();
+    upstream
+        .send(Request::get(uri(&server.base_url(), "/x?y=z")))
+        .await
+        .unwrap();
     upstream
         .send(
-            Request::post(uri(&server.base_url(), "/i")).form(&[("token", "a+b &"), ("x", "")]).repeatable(),
+            Request::post(uri(&server.base_url(), "/i"))
+                .form(&[("token", "a+b &"), ("x", "")])
+                .repeatable(),
         )
         .await
         .unwrap();
-    let [got, posted] = &server.requests()[..] else { panic!("two requests") };
+    let [got, posted] = &server.requests()[..] else {
+        panic!("two requests")
+    };
     for request in [got, posted] {
         assert_eq!(request.header("accept"), Some("application/json"));
         assert_eq!(request.header("accept-encoding"), Some("identity"));
-        assert!(request.header("user-agent").is_some_and(|agent| agent.starts_with("introspectd/")));
+        assert!(
+            request
+                .header("user-agent")
+                .is_some_and(|agent| agent.starts_with("introspectd/"))
+        );
         assert_eq!(request.header("authorization"), None);
     }
-    assert_eq!((got.method.as_str(), got.target.as_str()), ("GET", "/x?y=z"));
-    assert_eq!((got.header("content-type"), got.body.as_slice()), (None, &b""[..]));
-    assert_eq!((posted.method.as_str(), posted.target.as_str()), ("POST", "/i"));
-    assert_eq!(posted.header("content-type"), Some("application/x-www-form-urlencoded"));
+    assert_eq!(
+        (got.method.as_str(), got.target.as_str()),
+        ("GET", "/x?y=z")
+    );
+    assert_eq!(
+        (got.header("content-type"), got.body.as_slice()),
+        (None, &b""[..])
+    );
+    assert_eq!(
+        (posted.method.as_str(), posted.target.as_str()),
+        ("POST", "/i")
+    );
+    assert_eq!(
+        posted.header("content-type"),
+        Some("application/x-www-form-urlencoded")
+    );
     assert_eq!(posted.body, b"token=a%2Bb+%26&x=");
 }
 
@@ -291,7 +391,10 @@ async fn a_question_asks_for_json_and_says_who_we_are() {
 async fn what_changes_something_says_how_long_its_body_is_or_has_none() {
     let server = silent().await;
     let upstream = open(&server.base_url(), "");
-    upstream.send(Request::delete(uri(&server.base_url(), "/d"))).await.unwrap();
+    upstream
+        .send(Request::delete(uri(&server.base_url(), "/d")))
+        .await
+        .unwrap();
     upstream
         .send(
             Request::delete(uri(&server.base_url(), "/j"))
@@ -307,17 +410,38 @@ async fn what_changes_something_says_how_long_its_body_is_or_has_none() {
     let sent: Vec<_> = requests
         .iter()
         .map(|request| {
-            let (length, media_type) = (request.header("content-length"), request.header("content-type"));
+            let (length, media_type) = (
+                request.header("content-length"),
+                request.header("content-type"),
+            );
             assert_eq!(request.header("transfer-encoding"), None);
-            (request.method.as_str(), request.target.as_str(), length, media_type, request.body.as_slice())
+            (
+                request.method.as_str(),
+                request.target.as_str(),
+                length,
+                media_type,
+                request.body.as_slice(),
+            )
         })
         .collect();
     assert_eq!(
         sent,
         [
             ("DELETE", "/d", None, None, &b""[..]),
-            ("DELETE", "/j", Some("13"), Some("application/json"), br#"{"id":"a\"b"}"#),
-            ("POST", "/p?a=b", Some("0"), Some("application/octet-stream"), b""),
+            (
+                "DELETE",
+                "/j",
+                Some("13"),
+                Some("application/json"),
+                br#"{"id":"a\"b"}"#
+            ),
+            (
+                "POST",
+                "/p?a=b",
+                Some("0"),
+                Some("application/octet-stream"),
+                b""
+            ),
         ]
     );
 }
@@ -331,15 +455,25 @@ async fn a_segment_arrives_encoded_below_the_base_path() {
         "credentials = { type = \"none\" }",
     );
     let segment = Segment::parse("a+b:c&d=e f", &[]).unwrap();
-    let uri = connection.address.with_segment("/tokens", &segment).unwrap();
+    let uri = connection
+        .address
+        .with_segment("/tokens", &segment)
+        .unwrap();
     connected(connection).send(Request::get(uri)).await.unwrap();
-    assert_eq!(server.requests()[0].target, "/asg/tokens/a%2Bb%3Ac%26d%3De%20f");
+    assert_eq!(
+        server.requests()[0].target,
+        "/asg/tokens/a%2Bb%3Ac%26d%3De%20f"
+    );
 }
 
 #[tokio::test]
 async fn interim_responses_without_end_end_at_the_deadline() {
     let base_url = raw(|mut stream| async move {
-        while stream.write_all(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n").await.is_ok() {}
+        while stream
+            .write_all(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n")
+            .await
+            .is_ok()
+        {}
     });
     assert_eq!(raw_failure(&base_url.await, SHORT).await, Failure::Timeout);
 }
@@ -352,7 +486,10 @@ async fn a_head_without_end_is_no_answer() {
             written = stream.write_all(b"x-filler: 0123456789\r\n").await;
         }
     });
-    assert_eq!(raw_failure(&base_url.await, "").await, BadAnswer::NotHttp.into());
+    assert_eq!(
+        raw_failure(&base_url.await, "").await,
+        BadAnswer::NotHttp.into()
+    );
 }
 
 #[tokio::test]
@@ -364,19 +501,26 @@ async fn trailers_without_end_are_no_answer() {
             written = stream.write_all(b"x-filler: 0123456789\r\n").await;
         }
     });
-    assert_eq!(raw_failure(&base_url.await, "").await, BadAnswer::Truncated.into());
+    assert_eq!(
+        raw_failure(&base_url.await, "").await,
+        BadAnswer::Truncated.into()
+    );
 }
 
 #[tokio::test]
 async fn a_folded_header_is_read_as_one_line() {
     for body in ["2\r\n \t", "\r\n  2"] {
-        let head = format!("HTTP/1.1 200 OK\r\nx-one: a,\r\n b\r\ncontent-length: {body}\r\n\r\n{{}}");
+        let head =
+            format!("HTTP/1.1 200 OK\r\nx-one: a,\r\n b\r\ncontent-length: {body}\r\n\r\n{{}}");
         let base_url = raw(|mut stream| async move {
             stream.write_all(head.as_bytes()).await.unwrap();
             pending().await
         });
         let base_url = base_url.await;
-        let answer = open(&base_url, "").send(Request::get(uri(&base_url, "/x"))).await.unwrap();
+        let answer = open(&base_url, "")
+            .send(Request::get(uri(&base_url, "/x")))
+            .await
+            .unwrap();
         assert_eq!(answer.body, "{}");
     }
 }
@@ -390,7 +534,8 @@ async fn a_compressed_answer_is_undone_within_the_cap() {
     };
     let server = silent().await;
     let said = |coding: &str, body: Vec<u8>| {
-        let said = Said::text(200, "application/json", body).with_header("content-encoding", coding);
+        let said =
+            Said::text(200, "application/json", body).with_header("content-encoding", coding);
         server.next(Fault::Answer(said));
     };
     said("gzip", gzip(b"{\"a\":1}"));
@@ -400,6 +545,11 @@ async fn a_compressed_answer_is_undone_within_the_cap() {
     said("br", gzip(b"{}"));
     assert_eq!(failure(&server, "").await, BadAnswer::Compressed.into());
     // Whatever became of the page below it, the status counts.
-    server.next(Fault::Answer(Said::html(503).with_header("content-encoding", "br")));
-    assert_eq!(failure(&server, "").await, Failure::outage(Outage::Status(503)));
+    server.next(Fault::Answer(
+        Said::html(503).with_header("content-encoding", "br"),
+    ));
+    assert_eq!(
+        failure(&server, "").await,
+        Failure::outage(Outage::Status(503))
+    );
 }

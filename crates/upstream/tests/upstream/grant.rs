@@ -35,13 +35,23 @@ impl Provider {
         let clock = clock();
         let connection = configured(&api.base_url(), &tokens.base_url(), "", more);
         let upstream = connected_at(connection, &clock);
-        Self { vendor, tokens, api, clock, upstream }
+        Self {
+            vendor,
+            tokens,
+            api,
+            clock,
+            upstream,
+        }
     }
 
     pub(crate) async fn ask(&self) -> Result<Response, Failure> {
         let form = [("token", rfc7662::ACTIVE)];
         self.upstream
-            .send(Request::post(uri(&self.api.base_url(), "/introspect")).form(&form).repeatable())
+            .send(
+                Request::post(uri(&self.api.base_url(), "/introspect"))
+                    .form(&form)
+                    .repeatable(),
+            )
             .await
     }
 
@@ -58,7 +68,8 @@ impl Provider {
 
 pub(crate) fn configured(api: &str, tokens: &str, in_credentials: &str, more: &str) -> Connection {
     let credentials = format!(
-        "credentials = {{ type = \"client_credentials\", token_endpoint = \"{tokens}/token\", client_id = {:?}, \
+        "credentials = {{ type = \"client_credentials\", token_endpoint = \"{tokens}/token\", \
+            client_id = {:?}, \
          client_secret = {{ literal = {:?} }} {in_credentials} }}\n{more}",
         rfc7662::CLIENT_ID,
         rfc7662::CLIENT_SECRET
@@ -102,7 +113,10 @@ async fn a_token_is_renewed_before_its_end_while_the_old_one_serves() {
     assert_eq!(provider.bearer().await, old);
     gate.arrived(1).await;
     assert_eq!(provider.ask_many(20).await, vec![None; 20]);
-    assert_eq!(authorizations(&provider.api).pop().flatten(), Some(old.clone()));
+    assert_eq!(
+        authorizations(&provider.api).pop().flatten(),
+        Some(old.clone())
+    );
     assert_eq!(provider.tokens.count(), 2);
 
     // Past the end of the old one, a question waits for the flight.
@@ -120,7 +134,10 @@ async fn a_token_is_not_used_past_its_end() {
     provider.clock.advance(LIFETIME - 1);
     provider.ask().await.unwrap();
     provider.clock.advance(1);
-    assert_eq!(provider.ask().await.err(), Some(BadAnswer::Status(500).into()));
+    assert_eq!(
+        provider.ask().await.err(),
+        Some(BadAnswer::Status(500).into())
+    );
     assert_eq!(provider.api.count(), 2);
 }
 
@@ -178,10 +195,16 @@ async fn a_token_that_is_over_at_once_is_used_and_renewed_once_a_second() {
     for expires_in in ["0", "-1", "-9223372036854775808", "\"0\"", "0.9"] {
         let (api, tokens, clock) = (silent().await, silent().await, clock());
         tokens.always(Fault::Answer(issued(expires_in)));
-        let upstream = connected_at(configured(&api.base_url(), &tokens.base_url(), "", ""), &clock);
+        let upstream = connected_at(
+            configured(&api.base_url(), &tokens.base_url(), "", ""),
+            &clock,
+        );
         for second in 1..4 {
             for _ in 0..20 {
-                upstream.send(Request::get(uri(&api.base_url(), "/x"))).await.unwrap();
+                upstream
+                    .send(Request::get(uri(&api.base_url(), "/x")))
+                    .await
+                    .unwrap();
             }
             assert_eq!(tokens.count(), second, "{expires_in}");
             clock.advance(1);
@@ -190,7 +213,8 @@ async fn a_token_that_is_over_at_once_is_used_and_renewed_once_a_second() {
 }
 
 fn issued(expires_in: &str) -> Said {
-    let body = format!(r#"{{"access_token":"tok","token_type":"Bearer","expires_in":{expires_in}}}"#);
+    let body =
+        format!(r#"{{"access_token":"tok","token_type":"Bearer","expires_in":{expires_in}}}"#);
     Said::text(200, "application/json", body)
 }
 
@@ -200,10 +224,15 @@ async fn a_token_that_was_taken_back_is_renewed_and_the_question_repeated_once()
     let old = provider.bearer().await;
     provider.vendor.expire_credentials();
     assert!(provider.ask().await.unwrap().ok().is_ok());
-    let [_, refused, repeated] = &provider.api.requests()[..] else { panic!("three questions") };
+    let [_, refused, repeated] = &provider.api.requests()[..] else {
+        panic!("three questions")
+    };
     assert_eq!(refused.header("authorization"), Some(old.as_str()));
     assert_ne!(repeated.header("authorization"), Some(old.as_str()));
-    assert_eq!((&repeated.target, &repeated.body), (&refused.target, &refused.body));
+    assert_eq!(
+        (&repeated.target, &repeated.body),
+        (&refused.target, &refused.body)
+    );
     assert_eq!(provider.tokens.count(), 2);
 }
 
@@ -211,7 +240,10 @@ async fn a_token_that_was_taken_back_is_renewed_and_the_question_repeated_once()
 async fn a_refusal_that_persists_is_told_after_one_renewal() {
     let provider = Provider::start("").await;
     provider.api.always(Fault::Answer(Said::empty(401)));
-    assert_eq!(provider.ask().await.err(), Some(BadAnswer::Credentials(401).into()));
+    assert_eq!(
+        provider.ask().await.err(),
+        Some(BadAnswer::Credentials(401).into())
+    );
     assert_eq!((provider.tokens.count(), provider.api.count()), (2, 2));
 }
 
@@ -219,7 +251,10 @@ async fn a_refusal_that_persists_is_told_after_one_renewal() {
 async fn a_403_is_about_rights_and_renews_nothing() {
     let provider = Provider::start("").await;
     provider.api.always(Fault::Answer(Said::empty(403)));
-    assert_eq!(provider.ask().await.err(), Some(BadAnswer::Credentials(403).into()));
+    assert_eq!(
+        provider.ask().await.err(),
+        Some(BadAnswer::Credentials(403).into())
+    );
     assert_eq!((provider.tokens.count(), provider.api.count()), (1, 1));
 }
 
@@ -293,7 +328,11 @@ async fn the_client_authenticates_to_its_token_endpoint_as_configured() {
                   &client_id=introspectd&client_secret=sso-demo-secret";
     for (more, authorization, body) in [
         ("", basic, "grant_type=client_credentials"),
-        (", client_auth = \"basic\", scope = \"a b\"", basic, "grant_type=client_credentials&scope=a+b"),
+        (
+            ", client_auth = \"basic\", scope = \"a b\"",
+            basic,
+            "grant_type=client_credentials&scope=a+b",
+        ),
         (", client_auth = \"post\", scope = \"a b\"", None, posted),
     ] {
         let server = Simulator::start(Rfc7662::new(UNIX_EPOCH)).await.unwrap();
@@ -301,16 +340,31 @@ async fn the_client_authenticates_to_its_token_endpoint_as_configured() {
         let upstream = connected(connection);
         let form = [("token", rfc7662::ACTIVE)];
         upstream
-            .send(Request::post(uri(&server.base_url(), "/introspect")).form(&form).repeatable())
+            .send(
+                Request::post(uri(&server.base_url(), "/introspect"))
+                    .form(&form)
+                    .repeatable(),
+            )
             .await
             .unwrap();
-        let [granted, asked] = &server.requests()[..] else { panic!("two requests") };
-        assert_eq!((granted.method.as_str(), granted.target.as_str()), ("POST", "/token"));
-        assert_eq!(granted.header("content-type"), Some("application/x-www-form-urlencoded"));
+        let [granted, asked] = &server.requests()[..] else {
+            panic!("two requests")
+        };
+        assert_eq!(
+            (granted.method.as_str(), granted.target.as_str()),
+            ("POST", "/token")
+        );
+        assert_eq!(
+            granted.header("content-type"),
+            Some("application/x-www-form-urlencoded")
+        );
         assert_eq!(granted.header("accept"), Some("application/json"));
         assert_eq!(granted.header("authorization"), authorization, "{more}");
         assert_eq!(String::from_utf8_lossy(&granted.body), body);
-        assert_eq!(String::from_utf8_lossy(&asked.body), format!("token={}", rfc7662::ACTIVE));
+        assert_eq!(
+            String::from_utf8_lossy(&asked.body),
+            format!("token={}", rfc7662::ACTIVE)
+        );
     }
 }
 
@@ -318,7 +372,8 @@ async fn the_client_authenticates_to_its_token_endpoint_as_configured() {
 async fn passport_is_asked_for_a_token_in_json() {
     let server = Simulator::start(Passport::new(UNIX_EPOCH)).await.unwrap();
     let credentials = format!(
-        "credentials = {{ type = \"client_credentials\", client_id = {:?}, client_secret = {{ literal = {:?} }} }}",
+        "credentials = {{ type = \"client_credentials\", client_id = {:?}, client_secret = {{ \
+            literal = {:?} }} }}",
         passport::CLIENT_ID,
         passport::CLIENT_SECRET
     );
@@ -328,8 +383,13 @@ async fn passport_is_asked_for_a_token_in_json() {
     let uri = connection.address.below(&record).unwrap();
     let upstream = connected(connection);
     assert!(upstream.send(Request::get(uri)).await.unwrap().ok().is_ok());
-    let [granted, asked] = &server.requests()[..] else { panic!("two requests") };
-    assert_eq!((granted.method.as_str(), granted.target.as_str()), ("POST", "/v1/iam/oauth/tokens"));
+    let [granted, asked] = &server.requests()[..] else {
+        panic!("two requests")
+    };
+    assert_eq!(
+        (granted.method.as_str(), granted.target.as_str()),
+        ("POST", "/v1/iam/oauth/tokens")
+    );
     assert_eq!(granted.header("content-type"), Some("application/json"));
     assert_eq!(granted.header("authorization"), None);
     let body: serde_json::Value = serde_json::from_slice(&granted.body).unwrap();
@@ -339,5 +399,8 @@ async fn passport_is_asked_for_a_token_in_json() {
         "grant_type": "client_credentials",
     });
     assert_eq!(body, expected);
-    assert_eq!((asked.method.as_str(), asked.target.as_str()), ("GET", record.as_str()));
+    assert_eq!(
+        (asked.method.as_str(), asked.target.as_str()),
+        ("GET", record.as_str())
+    );
 }

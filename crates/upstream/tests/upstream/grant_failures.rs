@@ -14,29 +14,54 @@ use crate::provider::{clock, connected_at, silent, uri};
 #[tokio::test]
 async fn a_failed_request_is_told_and_the_next_question_tries_again() {
     let out = |outage| Failure::outage(outage);
-    let busy =
-        Failure::Unavailable { outage: Outage::Status(429), retry_after: Some(Duration::from_secs(7)) };
+    let busy = Failure::Unavailable {
+        outage: Outage::Status(429),
+        retry_after: Some(Duration::from_secs(7)),
+    };
     for (fault, failure) in [
         (Fault::HangUp, out(Outage::Closed)),
         (Fault::Reset, out(Outage::Unreachable(Unreachable::Reset))),
         (Fault::Truncate, BadAnswer::Truncated.into()),
         (Fault::Oversize(1024 * 1024 + 1), BadAnswer::TooLarge.into()),
-        (Fault::Answer(Said::garbage()), BadAnswer::GrantMember("access_token").into()),
-        (Fault::Answer(Said::json(400, json!({"error": "invalid_client"}))), BadAnswer::Grant.into()),
+        (
+            Fault::Answer(Said::garbage()),
+            BadAnswer::GrantMember("access_token").into(),
+        ),
+        (
+            Fault::Answer(Said::json(400, json!({"error": "invalid_client"}))),
+            BadAnswer::Grant.into(),
+        ),
         (Fault::Answer(Said::empty(401)), BadAnswer::Grant.into()),
         (Fault::Answer(Said::empty(403)), BadAnswer::Grant.into()),
-        (Fault::Answer(Said::html(404)), BadAnswer::Status(404).into()),
-        (Fault::Answer(Said::empty(204)), BadAnswer::Status(204).into()),
+        (
+            Fault::Answer(Said::html(404)),
+            BadAnswer::Status(404).into(),
+        ),
+        (
+            Fault::Answer(Said::empty(204)),
+            BadAnswer::Status(204).into(),
+        ),
         (Fault::Answer(Said::retry_after(429, 7)), busy),
-        (Fault::Answer(Said::html(500)), BadAnswer::Status(500).into()),
+        (
+            Fault::Answer(Said::html(500)),
+            BadAnswer::Status(500).into(),
+        ),
         (Fault::Answer(Said::html(502)), out(Outage::Status(502))),
     ] {
         let provider = Provider::start("").await;
         provider.tokens.next(fault.clone());
         assert_eq!(provider.ask().await.err(), Some(failure), "{fault:?}");
-        assert_eq!((provider.tokens.count(), provider.api.count()), (1, 0), "{fault:?}");
+        assert_eq!(
+            (provider.tokens.count(), provider.api.count()),
+            (1, 0),
+            "{fault:?}"
+        );
         assert_eq!(provider.ask().await.err(), None, "{fault:?}");
-        assert_eq!((provider.tokens.count(), provider.api.count()), (2, 1), "{fault:?}");
+        assert_eq!(
+            (provider.tokens.count(), provider.api.count()),
+            (2, 1),
+            "{fault:?}"
+        );
     }
 }
 
@@ -48,14 +73,32 @@ async fn an_answer_without_a_usable_token_is_no_grant() {
         (json!({"access_token": ""}), "access_token"),
         (json!({"access_token": 1}), "access_token"),
         (json!({"access_token": "a\r\nx-forged: 1"}), "access_token"),
-        (json!({"access_token": "tok", "expires_in": "soon"}), "expires_in"),
-        (json!({"access_token": "tok", "expires_in": "inf"}), "expires_in"),
-        (json!({"access_token": "tok", "expires_in": true}), "expires_in"),
-        (json!({"access_token": "tok", "expires_in": [3600]}), "expires_in"),
+        (
+            json!({"access_token": "tok", "expires_in": "soon"}),
+            "expires_in",
+        ),
+        (
+            json!({"access_token": "tok", "expires_in": "inf"}),
+            "expires_in",
+        ),
+        (
+            json!({"access_token": "tok", "expires_in": true}),
+            "expires_in",
+        ),
+        (
+            json!({"access_token": "tok", "expires_in": [3600]}),
+            "expires_in",
+        ),
     ] {
         let provider = Provider::start("").await;
-        provider.tokens.next(Fault::Answer(Said::json(200, said.clone())));
-        assert_eq!(provider.ask().await.err(), Some(BadAnswer::GrantMember(member).into()), "{said}");
+        provider
+            .tokens
+            .next(Fault::Answer(Said::json(200, said.clone())));
+        assert_eq!(
+            provider.ask().await.err(),
+            Some(BadAnswer::GrantMember(member).into()),
+            "{said}"
+        );
         assert_eq!(provider.api.count(), 0);
     }
 }
@@ -64,7 +107,10 @@ async fn an_answer_without_a_usable_token_is_no_grant() {
 async fn a_token_endpoint_that_is_down_is_unreachable() {
     let provider = Provider::start("").await;
     provider.tokens.stop();
-    assert_eq!(provider.ask().await.err(), Some(Failure::outage(Outage::Unreachable(Unreachable::Refused))));
+    assert_eq!(
+        provider.ask().await.err(),
+        Some(Failure::outage(Outage::Unreachable(Unreachable::Refused)))
+    );
     assert_eq!(provider.api.count(), 0);
 }
 
@@ -72,22 +118,31 @@ async fn a_token_endpoint_that_is_down_is_unreachable() {
 async fn a_redirect_of_the_token_endpoint_takes_the_client_secret_nowhere() {
     let target = silent().await;
     let provider = Provider::start("").await;
-    provider.tokens.next(Fault::Answer(Said::redirect(&target.base_url())));
-    assert_eq!(provider.ask().await.err(), Some(BadAnswer::Redirect(302).into()));
+    provider
+        .tokens
+        .next(Fault::Answer(Said::redirect(&target.base_url())));
+    assert_eq!(
+        provider.ask().await.err(),
+        Some(BadAnswer::Redirect(302).into())
+    );
     assert_eq!(target.count(), 0);
 }
 
 #[tokio::test]
 async fn questions_that_wait_for_one_request_share_its_failure() {
     let provider = Provider::start("").await;
-    provider.tokens.next(Fault::Answer(Said::retry_after(503, 7)));
+    provider
+        .tokens
+        .next(Fault::Answer(Said::retry_after(503, 7)));
     let gate = provider.tokens.gate();
     let (failures, ()) = tokio::join!(provider.ask_many(50), async {
         gate.arrived(1).await;
         gate.open();
     });
-    let failure =
-        Failure::Unavailable { outage: Outage::Status(503), retry_after: Some(Duration::from_secs(7)) };
+    let failure = Failure::Unavailable {
+        outage: Outage::Status(503),
+        retry_after: Some(Duration::from_secs(7)),
+    };
     assert_eq!(failures, vec![Some(failure); 50]);
     assert_eq!((provider.tokens.count(), provider.api.count()), (1, 0));
     assert_eq!(provider.ask().await.err(), None);
@@ -97,7 +152,10 @@ async fn questions_that_wait_for_one_request_share_its_failure() {
 async fn a_token_endpoint_that_hangs_costs_its_own_deadline_only() {
     let provider = Provider::start("timeout = \"500ms\"").await;
     provider.tokens.next(Fault::Hang);
-    assert_eq!(provider.ask_many(20).await, vec![Some(Failure::Timeout); 20]);
+    assert_eq!(
+        provider.ask_many(20).await,
+        vec![Some(Failure::Timeout); 20]
+    );
     assert_eq!((provider.tokens.count(), provider.api.count()), (1, 0));
 }
 
@@ -137,7 +195,10 @@ async fn a_refused_token_whose_renewal_fails_is_told_as_that_failure() {
     provider.ask().await.unwrap();
     provider.vendor.expire_credentials();
     provider.tokens.next(Fault::Answer(Said::html(500)));
-    assert_eq!(provider.ask().await.err(), Some(BadAnswer::Status(500).into()));
+    assert_eq!(
+        provider.ask().await.err(),
+        Some(BadAnswer::Status(500).into())
+    );
     assert_eq!(provider.api.count(), 2);
     assert_eq!(provider.ask().await.err(), None);
 }
@@ -146,10 +207,18 @@ async fn a_refused_token_whose_renewal_fails_is_told_as_that_failure() {
 async fn no_connection_to_the_token_endpoint_in_time_is_told_from_no_answer() {
     // The kernel accepts, and nothing shakes hands.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let (api, tokens) = (silent().await, format!("https://{}", listener.local_addr().unwrap()));
+    let (api, tokens) = (
+        silent().await,
+        format!("https://{}", listener.local_addr().unwrap()),
+    );
     let connection = configured(&api.base_url(), &tokens, "", "timeout = \"300ms\"");
     let upstream = connected_at(connection, &clock());
-    let asked = join_all((0..20).map(|_| upstream.send(Request::get(uri(&api.base_url(), "/x"))))).await;
-    assert!(asked.into_iter().all(|answer| answer.err() == Some(Failure::ConnectTimeout)));
+    let asked =
+        join_all((0..20).map(|_| upstream.send(Request::get(uri(&api.base_url(), "/x"))))).await;
+    assert!(
+        asked
+            .into_iter()
+            .all(|answer| answer.err() == Some(Failure::ConnectTimeout))
+    );
     assert_eq!(api.count(), 0);
 }

@@ -19,7 +19,10 @@ struct Narrow {
 impl Narrow {
     async fn open(max_in_flight: usize) -> Self {
         let server = silent().await;
-        let upstream = Arc::new(open(&server.base_url(), &format!("max_in_flight = {max_in_flight}")));
+        let upstream = Arc::new(open(
+            &server.base_url(),
+            &format!("max_in_flight = {max_in_flight}"),
+        ));
         Self { server, upstream }
     }
 
@@ -62,7 +65,11 @@ async fn request_beyond_the_limit_fails_at_once_whatever_it_is_for() {
 #[tokio::test]
 async fn every_end_of_a_request_frees_its_place() {
     let narrow = Narrow::open(1).await;
-    for fault in [Fault::HangUp, Fault::Truncate, Fault::Answer(Said::html(503))] {
+    for fault in [
+        Fault::HangUp,
+        Fault::Truncate,
+        Fault::Answer(Said::html(503)),
+    ] {
         narrow.server.next(fault);
         assert_ne!(narrow.upstream.send(narrow.get()).await.err(), OVERLOADED);
         assert!(narrow.upstream.send(narrow.get()).await.is_ok());
@@ -80,7 +87,10 @@ async fn every_end_of_a_request_frees_its_place() {
 async fn lists_and_requests_about_tokens_do_not_take_each_others_places() {
     let narrow = Narrow::open(1).await;
     let gate = narrow.server.gate();
-    let lists = [narrow.sending(narrow.get().listing()), narrow.sending(narrow.get().listing().streamed())];
+    let lists = [
+        narrow.sending(narrow.get().listing()),
+        narrow.sending(narrow.get().listing().streamed()),
+    ];
     gate.arrived(2).await;
     let token = narrow.sending(narrow.get());
     gate.arrived(3).await;
@@ -105,7 +115,10 @@ async fn limit_is_one_providers_own() {
 async fn response_to_a_streamed_request_is_a_list_only_where_it_is_a_200() {
     let narrow = Narrow::open(1).await;
     let list = || narrow.get().listing().streamed();
-    assert!(matches!(narrow.upstream.send(list()).await.unwrap().into_list(), List::Elements(_)));
+    assert!(matches!(
+        narrow.upstream.send(list()).await.unwrap().into_list(),
+        List::Elements(_)
+    ));
     narrow.server.next(Fault::Answer(Said::empty(404)));
     let response = narrow.upstream.send(list()).await.unwrap();
     assert_eq!((response.status.as_u16(), response.body.len()), (404, 0));

@@ -20,7 +20,11 @@ const MIB: usize = 1024 * 1024;
 const HEAD: &str = "HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n";
 
 async fn begun(upstream: &Upstream, base_url: &str) -> Result<Elements, Failure> {
-    match upstream.send(Request::get(uri(base_url, "/x")).streamed()).await?.into_list() {
+    match upstream
+        .send(Request::get(uri(base_url, "/x")).streamed())
+        .await?
+        .into_list()
+    {
         List::Elements(elements) => Ok(elements),
         List::Response(response) => panic!("{}", response.status),
     }
@@ -42,12 +46,19 @@ async fn after(fault: Fault) -> Result<Vec<Object>, Failure> {
 }
 
 async fn said(text: &str) -> Result<Vec<Object>, Failure> {
-    after(Fault::Answer(Said::text(200, "application/json", text.to_owned()))).await
+    after(Fault::Answer(Said::text(
+        200,
+        "application/json",
+        text.to_owned(),
+    )))
+    .await
 }
 
 /// Each in a chunk of its own.
 fn pieces(pieces: Vec<Vec<u8>>) -> Fault {
-    Fault::Pieces(Pieces::new(move |number| pieces.get(number).cloned().map(Into::into)))
+    Fault::Pieces(Pieces::new(move |number| {
+        pieces.get(number).cloned().map(Into::into)
+    }))
 }
 
 #[tokio::test]
@@ -59,9 +70,24 @@ async fn objects_come_one_by_one_to_the_arrays_end() {
 
 #[tokio::test]
 async fn what_is_no_array_of_objects_is_told() {
-    for text in ["", "{}", "null", "<html>", "[", r#"[{"a":1}"#, "[{},]", "[1]", "[[]]", "[{}] x", "[{}][{}]"]
-    {
-        assert_eq!(said(text).await, Err(BadAnswer::NotAnArray.into()), "{text}");
+    for text in [
+        "",
+        "{}",
+        "null",
+        "<html>",
+        "[",
+        r#"[{"a":1}"#,
+        "[{},]",
+        "[1]",
+        "[[]]",
+        "[{}] x",
+        "[{}][{}]",
+    ] {
+        assert_eq!(
+            said(text).await,
+            Err(BadAnswer::NotAnArray.into()),
+            "{text}"
+        );
     }
 }
 
@@ -72,7 +98,11 @@ async fn a_member_of_the_wrong_type_is_named() {
         #[serde(rename = "end")]
         _end: i64,
     }
-    for text in [r#"{"end":"hunter2"}"#, r#"{"hunter2":1}"#, r#"{"end":1,"end":2}"#] {
+    for text in [
+        r#"{"end":"hunter2"}"#,
+        r#"{"hunter2":1}"#,
+        r#"{"end":1,"end":2}"#,
+    ] {
         let server = silent().await;
         server.next(pieces(vec![format!(r#"[{{"end":1}},{text}]"#).into()]));
         let base_url = server.base_url();
@@ -86,16 +116,33 @@ async fn a_member_of_the_wrong_type_is_named() {
 #[tokio::test]
 async fn a_list_may_be_longer_than_one_mebibyte_and_an_element_not() {
     let element = |bytes: usize| format!(r#"{{"f":"{}"}}"#, "x".repeat(bytes - 8)).into_bytes();
-    let list =
-        |largest| pieces(vec![b"[".to_vec(), element(MIB), b",".to_vec(), element(largest), b"]".to_vec()]);
+    let list = |largest| {
+        pieces(vec![
+            b"[".to_vec(),
+            element(MIB),
+            b",".to_vec(),
+            element(largest),
+            b"]".to_vec(),
+        ])
+    };
     assert_eq!(after(list(MIB)).await.unwrap().len(), 2);
-    assert_eq!(after(list(MIB + 1)).await, Err(BadAnswer::ElementTooLarge.into()));
+    assert_eq!(
+        after(list(MIB + 1)).await,
+        Err(BadAnswer::ElementTooLarge.into())
+    );
     // One that never ends is not waited for.
     let filler = Bytes::from_static(&[b'x'; 4096]);
     let endless = Pieces::new(move |number| {
-        Some(if number == 0 { Bytes::from_static(b"[{\"f\":\"") } else { filler.clone() })
+        Some(if number == 0 {
+            Bytes::from_static(b"[{\"f\":\"")
+        } else {
+            filler.clone()
+        })
     });
-    assert_eq!(after(Fault::Pieces(endless)).await, Err(BadAnswer::ElementTooLarge.into()));
+    assert_eq!(
+        after(Fault::Pieces(endless)).await,
+        Err(BadAnswer::ElementTooLarge.into())
+    );
 }
 
 #[tokio::test]
@@ -103,14 +150,24 @@ async fn a_list_that_breaks_off_is_no_list() {
     let array = Said::json(200, json!([{"a": 1}, {"b": 2}]));
     let server = Simulator::start(Fixed(array)).await.unwrap();
     server.next(Fault::Truncate);
-    assert_eq!(read(&server.base_url(), "").await, Err(BadAnswer::Truncated.into()));
+    assert_eq!(
+        read(&server.base_url(), "").await,
+        Err(BadAnswer::Truncated.into())
+    );
     let chunk = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n[{}]\r\n";
-    let base_url = raw(move |mut stream| async move { stream.write_all(chunk.as_bytes()).await.unwrap() });
-    assert_eq!(read(&base_url.await, "").await, Err(BadAnswer::Truncated.into()));
+    let base_url =
+        raw(move |mut stream| async move { stream.write_all(chunk.as_bytes()).await.unwrap() });
+    assert_eq!(
+        read(&base_url.await, "").await,
+        Err(BadAnswer::Truncated.into())
+    );
     // Without a length, only the array itself tells.
     let cut = format!("{HEAD}[{{}},{{}}");
     let base_url = raw(|mut stream| async move { stream.write_all(cut.as_bytes()).await.unwrap() });
-    assert_eq!(read(&base_url.await, "").await, Err(BadAnswer::NotAnArray.into()));
+    assert_eq!(
+        read(&base_url.await, "").await,
+        Err(BadAnswer::NotAnArray.into())
+    );
 }
 
 /// Says the same to everything.
@@ -130,14 +187,20 @@ async fn silence_is_a_timeout() {
             stream.write_all(sent.as_bytes()).await.unwrap();
             pending().await
         });
-        assert_eq!(read(&base_url.await, "timeout = \"50ms\"").await, Err(Failure::Timeout));
+        assert_eq!(
+            read(&base_url.await, "timeout = \"50ms\"").await,
+            Err(Failure::Timeout)
+        );
     }
 }
 
 #[tokio::test]
 async fn silence_within_a_list_counts_for_health() {
     let base_url = raw(|mut stream| async move {
-        stream.write_all(format!("{HEAD}[{{}},").as_bytes()).await.unwrap();
+        stream
+            .write_all(format!("{HEAD}[{{}},").as_bytes())
+            .await
+            .unwrap();
         pending().await
     })
     .await;
@@ -146,7 +209,10 @@ async fn silence_within_a_list_counts_for_health() {
     let mut elements = begun(&upstream, &base_url).await.unwrap();
     assert_eq!(upstream.health(), Health::Good);
     assert!(elements.next::<Object>().await.unwrap().is_some());
-    assert_eq!(elements.next::<Object>().await.err(), Some(Failure::Timeout));
+    assert_eq!(
+        elements.next::<Object>().await.err(),
+        Some(Failure::Timeout)
+    );
     assert_eq!(upstream.health(), Health::Failing);
 }
 
@@ -154,7 +220,10 @@ async fn silence_within_a_list_counts_for_health() {
 async fn no_head_in_time_is_a_timeout_too() {
     let server = silent().await;
     server.next(Fault::Hang);
-    assert_eq!(read(&server.base_url(), "timeout = \"50ms\"").await, Err(Failure::Timeout));
+    assert_eq!(
+        read(&server.base_url(), "timeout = \"50ms\"").await,
+        Err(Failure::Timeout)
+    );
 }
 
 /// Sends this every ten milliseconds, so many times.
@@ -177,13 +246,19 @@ async fn trickle(piece: &'static str, times: usize) -> String {
 #[tokio::test]
 async fn a_list_may_take_longer_than_the_timeout() {
     let base_url = trickle(",{}", 60).await;
-    assert_eq!(read(&base_url, "timeout = \"300ms\"").await.unwrap().len(), 61);
+    assert_eq!(
+        read(&base_url, "timeout = \"300ms\"").await.unwrap().len(),
+        61
+    );
 }
 
 #[tokio::test]
 async fn a_list_ends_after_fifteen_timeouts() {
     let base_url = trickle(",{}", usize::MAX).await;
-    assert_eq!(read(&base_url, "timeout = \"40ms\"").await, Err(Failure::Timeout));
+    assert_eq!(
+        read(&base_url, "timeout = \"40ms\"").await,
+        Err(Failure::Timeout)
+    );
 }
 
 #[tokio::test]
@@ -214,7 +289,10 @@ async fn other_statuses_are_screened_or_answers() {
         upstream.send(request).await.map(Response::into_list)
     };
     for (said, failure) in [
-        (Said::redirect("http://127.0.0.1:1"), BadAnswer::Redirect(302).into()),
+        (
+            Said::redirect("http://127.0.0.1:1"),
+            BadAnswer::Redirect(302).into(),
+        ),
         (Said::html(401), BadAnswer::Credentials(401).into()),
         (Said::html(403), BadAnswer::Credentials(403).into()),
         (Said::html(500), BadAnswer::Status(500).into()),
@@ -223,7 +301,10 @@ async fn other_statuses_are_screened_or_answers() {
         assert_eq!(list(said).await.err(), Some(failure));
     }
     for status in [204, 400, 404] {
-        match list(Said::text(status, "application/json", "[{}]")).await.unwrap() {
+        match list(Said::text(status, "application/json", "[{}]"))
+            .await
+            .unwrap()
+        {
             List::Response(response) => assert_eq!(response.status.as_u16(), status),
             List::Elements(_) => panic!("{status}"),
         }
@@ -238,13 +319,19 @@ async fn other_statuses_are_screened_or_answers() {
 #[tokio::test]
 async fn a_compressed_list_is_named() {
     let said = Said::text(200, "application/json", "[{}]").with_header("content-encoding", "gzip");
-    assert_eq!(after(Fault::Answer(said)).await, Err(BadAnswer::Compressed.into()));
+    assert_eq!(
+        after(Fault::Answer(said)).await,
+        Err(BadAnswer::Compressed.into())
+    );
 }
 
 #[tokio::test]
 async fn a_byte_that_is_no_utf8_is_refused_in_any_element() {
     let broken = || vec![b"[{\"a\":1},{\"b\":\"\xff\"}]".to_vec()];
-    assert_eq!(after(pieces(broken())).await, Err(BadAnswer::NotUtf8.into()));
+    assert_eq!(
+        after(pieces(broken())).await,
+        Err(BadAnswer::NotUtf8.into())
+    );
 }
 
 #[tokio::test]
@@ -252,23 +339,35 @@ async fn a_refused_credential_is_renewed_once() {
     let provider = Provider::start("").await;
     provider.api.next(Fault::Answer(Said::empty(401)));
     provider.api.next(pieces(vec![b"[{}]".to_vec()]));
-    let mut elements = begun(&provider.upstream, &provider.api.base_url()).await.unwrap();
+    let mut elements = begun(&provider.upstream, &provider.api.base_url())
+        .await
+        .unwrap();
     assert_eq!(elements.next().await, Ok(Some(Object::new())));
-    let [refused, renewed] = &authorizations(&provider.api)[..] else { panic!("two requests") };
+    let [refused, renewed] = &authorizations(&provider.api)[..] else {
+        panic!("two requests")
+    };
     assert!(refused.is_some() && renewed.is_some() && refused != renewed);
     provider.api.always(Fault::Answer(Said::empty(401)));
-    let failure = begun(&provider.upstream, &provider.api.base_url()).await.err();
+    let failure = begun(&provider.upstream, &provider.api.base_url())
+        .await
+        .err();
     assert_eq!(failure, Some(BadAnswer::Credentials(401).into()));
 }
 
 #[test]
 fn the_boundaries_of_chunks_mean_nothing() {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let array = json!([{"a": "],\"\\ñ{"}, {}, {"b": [[{}], {"c": null}]}]);
     let expected: Vec<Object> = serde_json::from_value(array.clone()).unwrap();
     let text = array.to_string().into_bytes();
     let cuts = prop::collection::vec(0..text.len(), 0..20);
-    let config = ProptestConfig { cases: 64, ..ProptestConfig::default() };
+    let config = ProptestConfig {
+        cases: 64,
+        ..ProptestConfig::default()
+    };
     proptest!(config, |(mut cuts in cuts)| {
         cuts.extend([0, text.len()]);
         cuts.sort_unstable();

@@ -70,7 +70,11 @@ fn answer(query: &Message, (said, count): &mut (Said, usize)) -> Option<Vec<u8>>
         Said::NoSuchName => answer.metadata.response_code = ResponseCode::NXDomain,
         Said::Broken => answer.metadata.response_code = ResponseCode::ServFail,
         Said::Loopback(ttl) if is_v4 => {
-            let record = Record::from_rdata(question.name().clone(), ttl, RData::A(A(Ipv4Addr::LOCALHOST)));
+            let record = Record::from_rdata(
+                question.name().clone(),
+                ttl,
+                RData::A(A(Ipv4Addr::LOCALHOST)),
+            );
             answer.answers.push(record);
         }
         Said::Loopback(_) => {}
@@ -91,17 +95,25 @@ impl Named {
     async fn start(said: Said, timeout: &str) -> Self {
         let (server, dns, clock) = (silent().await, Dns::start(said).await, clock());
         let more = format!(
-            "allow_http = true\nkeep_alive = false\ncredentials = {{ type = \"none\" }}\ntimeout = {timeout:?}"
+            "allow_http = true\nkeep_alive = false\ncredentials = {{ type = \"none\" }}\ntimeout \
+                = {timeout:?}"
         );
         let connection = connection(Dialect::Rest, &base_url(&server), &more);
         let own = || Arc::<ManualClock>::clone(&clock);
         let outbound = Outbound::here(own()).with_name_server(dns.address, own());
         let upstream = Upstream::new(connection, own(), &outbound);
-        Self { server, dns, clock, upstream }
+        Self {
+            server,
+            dns,
+            clock,
+            upstream,
+        }
     }
 
     async fn ask(&self) -> Result<Response, Failure> {
-        self.upstream.send(Request::get(uri(&base_url(&self.server), "/x"))).await
+        self.upstream
+            .send(Request::get(uri(&base_url(&self.server), "/x")))
+            .await
     }
 }
 
@@ -114,23 +126,35 @@ const MINUTE: &str = "60s";
 #[tokio::test]
 async fn a_thousand_requests_are_one_look_up() {
     let named = Named::start(Said::Loopback(60), MINUTE).await;
-    let asked: Vec<_> = stream::iter(0..1000).map(|_| named.ask()).buffer_unordered(100).collect().await;
+    let asked: Vec<_> = stream::iter(0..1000)
+        .map(|_| named.ask())
+        .buffer_unordered(100)
+        .collect()
+        .await;
     assert!(asked.iter().all(Result::is_ok));
     assert_eq!((named.dns.count(), named.server.count()), (1, 1000));
     let host = format!("as.example:{}", named.server.address().port());
-    assert_eq!(named.server.requests()[0].header("host"), Some(host.as_str()));
+    assert_eq!(
+        named.server.requests()[0].header("host"),
+        Some(host.as_str())
+    );
 }
 
 #[tokio::test]
 async fn a_thousand_requests_for_a_name_that_is_not_found_are_one_look_up() {
-    for (said, reason) in
-        [(Said::NoSuchName, Unreachable::NoSuchName), (Said::Broken, Unreachable::Unresolved)]
-    {
+    for (said, reason) in [
+        (Said::NoSuchName, Unreachable::NoSuchName),
+        (Said::Broken, Unreachable::Unresolved),
+    ] {
         let named = Named::start(said, MINUTE).await;
         named.ask().await.err().expect("a failure");
         let count = named.dns.count();
         let asked = join_all((0..1000).map(|_| named.ask())).await;
-        assert!(asked.into_iter().all(|it| it.err() == Some(Failure::outage(Outage::Unreachable(reason)))));
+        assert!(
+            asked
+                .into_iter()
+                .all(|it| it.err() == Some(Failure::outage(Outage::Unreachable(reason))))
+        );
         assert_eq!(named.dns.count(), count);
         // For a second.
         named.dns.says(Said::Loopback(60));
@@ -188,7 +212,11 @@ async fn requests_that_wait_for_a_name_hold_no_threads_and_no_other_provider() {
         threads()
     };
     let (waited, during) = tokio::join!(waiting, others);
-    assert!(waited.into_iter().all(|it| it.err() == Some(Failure::ConnectTimeout)));
+    assert!(
+        waited
+            .into_iter()
+            .all(|it| it.err() == Some(Failure::ConnectTimeout))
+    );
     // Other tests of this process have some of their own.
     assert!(during < before + 100, "{before} {during}");
     assert!(lost.dns.count() < 10, "{}", lost.dns.count());

@@ -23,7 +23,10 @@ pub(crate) async fn silent() -> Simulator<Silent> {
 }
 
 /// Reads `toml` as a provider's section, in which nothing else is asked for.
-pub(crate) fn read(dialect: Dialect, toml: &str) -> Result<(Connection, Vec<Setting>), Vec<Problem>> {
+pub(crate) fn read(
+    dialect: Dialect,
+    toml: &str,
+) -> Result<(Connection, Vec<Setting>), Vec<Problem>> {
     read_with_other(dialect, toml, None).map(|(connection, _, settings)| (connection, settings))
 }
 
@@ -46,7 +49,11 @@ pub(crate) fn read_with_other(
 
 /// `more` may name another `timeout` than one that no test is meant to reach.
 pub(crate) fn connection(dialect: Dialect, base_url: &str, more: &str) -> Connection {
-    let timeout = if more.contains("timeout =") { "" } else { "timeout = \"60s\"\n" };
+    let timeout = if more.contains("timeout =") {
+        ""
+    } else {
+        "timeout = \"60s\"\n"
+    };
     let toml = format!("base_url = {base_url:?}\n{timeout}{more}");
     match read(dialect, &toml) {
         Ok((connection, _)) => connection,
@@ -70,11 +77,17 @@ pub(crate) fn connected_at(connection: Connection, clock: &Arc<ManualClock>) -> 
 
 /// One that needs no credentials.
 pub(crate) fn open(base_url: &str, more: &str) -> Upstream {
-    upstream(Dialect::FormEndpoint, base_url, &format!("credentials = {{ type = \"none\" }}\n{more}"))
+    upstream(
+        Dialect::FormEndpoint,
+        base_url,
+        &format!("credentials = {{ type = \"none\" }}\n{more}"),
+    )
 }
 
 pub(crate) fn clock() -> Arc<ManualClock> {
-    Arc::new(ManualClock::at(Timestamp::from_seconds(1_800_000_000).unwrap()))
+    Arc::new(ManualClock::at(
+        Timestamp::from_seconds(1_800_000_000).unwrap(),
+    ))
 }
 
 pub(crate) fn uri(base_url: &str, path: &str) -> Uri {
@@ -83,5 +96,9 @@ pub(crate) fn uri(base_url: &str, path: &str) -> Uri {
 
 /// The `Authorization` of every request so far.
 pub(crate) fn authorizations<V: Vendor>(server: &Simulator<V>) -> Vec<Option<String>> {
-    server.requests().iter().map(|request| request.header("authorization").map(str::to_owned)).collect()
+    server
+        .requests()
+        .iter()
+        .map(|request| request.header("authorization").map(str::to_owned))
+        .collect()
 }

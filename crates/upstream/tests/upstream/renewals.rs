@@ -7,7 +7,9 @@ use introspectd_simulators::{Answer as Said, Fault};
 use introspectd_upstream::{Dialect, Request};
 
 use crate::authority::Authority;
-use crate::provider::{authorizations, clock, connected_at, connection, open, silent, upstream, uri};
+use crate::provider::{
+    authorizations, clock, connected_at, connection, open, silent, upstream, uri,
+};
 use crate::tls_server::{Terms, TlsServer};
 
 const HOST: &str = "localhost";
@@ -29,14 +31,21 @@ async fn new_connections_trust_a_renewed_authority() {
 async fn new_connections_show_a_renewed_certificate_and_never_half_of_one() {
     let authority = Authority::new();
     let (first, second) = (authority.issue("first"), authority.issue("second"));
-    let terms = Terms { clients: Some(&authority), alpn: &["http/1.1"], ..Terms::default() };
+    let terms = Terms {
+        clients: Some(&authority),
+        alpn: &["http/1.1"],
+        ..Terms::default()
+    };
     let server = TlsServer::start(&authority.issue(HOST), terms).await;
     let base_url = server.base_url(HOST);
     let (ca, certificate, key) = (authority.file(), &first.certificate_file, &first.key_file);
     let tls = format!("tls = {{ ca = {ca:?}, certificate = {certificate:?}, key = {key:?} }}");
     let upstream = open(&base_url, &format!("keep_alive = false\n{tls}"));
     let shown = async || {
-        upstream.send(Request::get(uri(&base_url, "/x"))).await.unwrap();
+        upstream
+            .send(Request::get(uri(&base_url, "/x")))
+            .await
+            .unwrap();
         server.seen().last().unwrap().client.clone().unwrap()
     };
     assert_eq!(shown().await, first.certificate);
@@ -52,7 +61,11 @@ async fn requests_bring_a_renewed_secret() {
     let file = folder.path().join("secret");
     let secret = format!("{{ file = {file:?} }}");
     for (credentials, first, second) in [
-        (format!("type = \"bearer\", token = {secret}"), "Bearer one", "Bearer second"),
+        (
+            format!("type = \"bearer\", token = {secret}"),
+            "Bearer one",
+            "Bearer second",
+        ),
         // Of `u:one` and `u:second`.
         (
             format!("type = \"basic\", username = \"u\", password = {secret}"),
@@ -91,21 +104,32 @@ async fn forms_bring_a_renewed_secret() {
     fs::write(&file, "o&e").unwrap();
     let server = silent().await;
     let more = format!(
-        "credentials = {{ type = \"client_secret_post\", client_id = \"u\", client_secret = {{ file = {file:?} }} }}"
+        "credentials = {{ type = \"client_secret_post\", client_id = \"u\", client_secret = {{ \
+            file = {file:?} }} }}"
     );
     let upstream = upstream(Dialect::FormEndpoint, &server.base_url(), &more);
     for secret in ["o&e", "second"] {
         fs::write(&file, secret).unwrap();
         upstream
-            .send(Request::post(uri(&server.base_url(), "/x")).form(&[("token", "t")]).repeatable())
+            .send(
+                Request::post(uri(&server.base_url(), "/x"))
+                    .form(&[("token", "t")])
+                    .repeatable(),
+            )
             .await
             .unwrap();
     }
-    let bodies: Vec<_> =
-        server.requests().into_iter().map(|it| String::from_utf8(it.body).unwrap()).collect();
+    let bodies: Vec<_> = server
+        .requests()
+        .into_iter()
+        .map(|it| String::from_utf8(it.body).unwrap())
+        .collect();
     assert_eq!(
         bodies,
-        ["token=t&client_id=u&client_secret=o%26e", "token=t&client_id=u&client_secret=second"]
+        [
+            "token=t&client_id=u&client_secret=o%26e",
+            "token=t&client_id=u&client_secret=second"
+        ]
     );
 }
 
@@ -118,7 +142,8 @@ async fn a_grant_is_asked_for_with_a_renewed_secret() {
     let issued = serde_json::json!({"access_token": "tok", "expires_in": 60});
     tokens.always(Fault::Answer(Said::json(200, issued)));
     let more = format!(
-        "credentials = {{ type = \"client_credentials\", token_endpoint = \"{}/t\", client_id = \"u\", \
+        "credentials = {{ type = \"client_credentials\", token_endpoint = \"{}/t\", client_id = \
+            \"u\", \
          client_auth = \"post\", client_secret = {{ file = {file:?} }} }}",
         tokens.base_url()
     );
@@ -126,11 +151,17 @@ async fn a_grant_is_asked_for_with_a_renewed_secret() {
     let upstream = connected_at(connection, &clock);
     for secret in ["one", "second"] {
         fs::write(&file, secret).unwrap();
-        upstream.send(Request::get(uri(&api.base_url(), "/x"))).await.unwrap();
+        upstream
+            .send(Request::get(uri(&api.base_url(), "/x")))
+            .await
+            .unwrap();
         clock.advance(61);
     }
-    let bodies: Vec<_> =
-        tokens.requests().into_iter().map(|it| String::from_utf8(it.body).unwrap()).collect();
+    let bodies: Vec<_> = tokens
+        .requests()
+        .into_iter()
+        .map(|it| String::from_utf8(it.body).unwrap())
+        .collect();
     assert!(
         bodies[0].ends_with("client_secret=one") && bodies[1].ends_with("client_secret=second"),
         "{bodies:?}"

@@ -20,7 +20,10 @@ const REST: Duration = Duration::from_millis(1100);
 
 /// Asks once, so that a connection lies idle.
 async fn warm(base_url: &str, upstream: &Upstream) {
-    upstream.send(Request::get(uri(base_url, "/warm"))).await.unwrap();
+    upstream
+        .send(Request::get(uri(base_url, "/warm")))
+        .await
+        .unwrap();
     tokio::time::sleep(REST).await;
 }
 
@@ -32,16 +35,29 @@ async fn a_request_on_an_idle_connection_that_ends_is_asked_again_once() {
         warm(&base_url, &upstream).await;
         server.forget();
         server.next(fault.clone());
-        assert!(upstream.send(Request::get(uri(&base_url, "/x"))).await.is_ok());
+        assert!(
+            upstream
+                .send(Request::get(uri(&base_url, "/x")))
+                .await
+                .is_ok()
+        );
         warm(&base_url, &upstream).await;
         server.next(fault);
         assert!(
             upstream
-                .send(Request::post(uri(&base_url, "/x")).form(&[("token", "t")]).repeatable())
+                .send(
+                    Request::post(uri(&base_url, "/x"))
+                        .form(&[("token", "t")])
+                        .repeatable()
+                )
                 .await
                 .is_ok()
         );
-        let targets: Vec<_> = server.requests().into_iter().map(|request| request.target).collect();
+        let targets: Vec<_> = server
+            .requests()
+            .into_iter()
+            .map(|request| request.target)
+            .collect();
         assert_eq!(targets, ["/x", "/x", "/warm", "/x", "/x"]);
     }
 }
@@ -50,34 +66,56 @@ async fn a_request_on_an_idle_connection_that_ends_is_asked_again_once() {
 async fn the_second_end_is_told() {
     let server = silent().await;
     let (upstream, base_url) = (open(&server.base_url(), ""), server.base_url());
-    for (fault, outage) in
-        [(Fault::HangUp, Outage::Closed), (Fault::Reset, Outage::Unreachable(Unreachable::Reset))]
-    {
+    for (fault, outage) in [
+        (Fault::HangUp, Outage::Closed),
+        (Fault::Reset, Outage::Unreachable(Unreachable::Reset)),
+    ] {
         warm(&base_url, &upstream).await;
         server.forget();
         server.next(fault.clone());
         server.next(fault);
-        let failure = upstream.send(Request::get(uri(&base_url, "/x"))).await.err();
-        assert_eq!((failure, server.count()), (Some(Failure::outage(outage)), 2));
+        let failure = upstream
+            .send(Request::get(uri(&base_url, "/x")))
+            .await
+            .err();
+        assert_eq!(
+            (failure, server.count()),
+            (Some(Failure::outage(outage)), 2)
+        );
     }
 }
 
 #[tokio::test]
 async fn the_repeat_has_what_is_left_of_the_time() {
     let server = silent().await;
-    let (upstream, base_url) = (open(&server.base_url(), "timeout = \"1s\""), server.base_url());
+    let (upstream, base_url) = (
+        open(&server.base_url(), "timeout = \"1s\""),
+        server.base_url(),
+    );
     warm(&base_url, &upstream).await;
     server.next(Fault::HangUp);
     server.next(Fault::Hang);
-    assert_eq!(upstream.send(Request::get(uri(&base_url, "/x"))).await.err(), Some(Failure::Timeout));
+    assert_eq!(
+        upstream
+            .send(Request::get(uri(&base_url, "/x")))
+            .await
+            .err(),
+        Some(Failure::Timeout)
+    );
 }
 
 #[tokio::test]
 async fn a_request_on_a_new_connection_is_not_repeated() {
     let server = silent().await;
     server.next(Fault::HangUp);
-    let failure = open(&server.base_url(), "").send(Request::get(uri(&server.base_url(), "/x"))).await.err();
-    assert_eq!((failure, server.count()), (Some(Failure::outage(Outage::Closed)), 1));
+    let failure = open(&server.base_url(), "")
+        .send(Request::get(uri(&server.base_url(), "/x")))
+        .await
+        .err();
+    assert_eq!(
+        (failure, server.count()),
+        (Some(Failure::outage(Outage::Closed)), 1)
+    );
 }
 
 #[tokio::test]
@@ -87,7 +125,12 @@ async fn a_request_whose_answer_began_is_not_repeated() {
     warm(&base_url, &upstream).await;
     server.forget();
     server.next(Fault::Truncate);
-    assert!(upstream.send(Request::get(uri(&base_url, "/x"))).await.is_err());
+    assert!(
+        upstream
+            .send(Request::get(uri(&base_url, "/x")))
+            .await
+            .is_err()
+    );
     assert_eq!(server.count(), 1);
 }
 
@@ -101,15 +144,23 @@ enum Ends {
 
 async fn http2(ends: Ends) -> (String, Authority, Arc<AtomicUsize>) {
     let authority = Authority::new();
-    let terms = Terms { alpn: &["h2"], ..Terms::default() };
+    let terms = Terms {
+        alpn: &["h2"],
+        ..Terms::default()
+    };
     let acceptor = TlsAcceptor::from(Arc::new(terms.config(&authority.issue("localhost"))));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base_url = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+    let base_url = format!(
+        "https://localhost:{}",
+        listener.local_addr().unwrap().port()
+    );
     let count = Arc::new(AtomicUsize::new(0));
     let requests = Arc::clone(&count);
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
-            let Ok(stream) = acceptor.accept(stream).await else { continue };
+            let Ok(stream) = acceptor.accept(stream).await else {
+                continue;
+            };
             let requests = Arc::clone(&requests);
             tokio::spawn(async move {
                 let mut connection = h2::server::handshake(stream).await.unwrap();
@@ -119,7 +170,9 @@ async fn http2(ends: Ends) -> (String, Authority, Arc<AtomicUsize>) {
                         (1, Ends::RefusedStream) => respond.send_reset(Reason::REFUSED_STREAM),
                         (1, Ends::Cancel) => respond.send_reset(Reason::CANCEL),
                         _ => {
-                            let mut body = respond.send_response(http::Response::new(()), false).unwrap();
+                            let mut body = respond
+                                .send_response(http::Response::new(()), false)
+                                .unwrap();
                             body.send_data("{}".into(), true).unwrap();
                         }
                     }
@@ -131,7 +184,10 @@ async fn http2(ends: Ends) -> (String, Authority, Arc<AtomicUsize>) {
 }
 
 fn trusting(base_url: &str, authority: &Authority) -> Upstream {
-    let more = format!("credentials = {{ type = \"none\" }}\ntls = {{ ca = {:?} }}", authority.file());
+    let more = format!(
+        "credentials = {{ type = \"none\" }}\ntls = {{ ca = {:?} }}",
+        authority.file()
+    );
     upstream(Dialect::FormEndpoint, base_url, &more)
 }
 
@@ -141,7 +197,12 @@ async fn what_an_http2_server_did_not_process_is_asked_again_once() {
         let (base_url, authority, count) = http2(ends).await;
         let upstream = trusting(&base_url, &authority);
         warm(&base_url, &upstream).await;
-        assert!(upstream.send(Request::get(uri(&base_url, "/x"))).await.is_ok());
+        assert!(
+            upstream
+                .send(Request::get(uri(&base_url, "/x")))
+                .await
+                .is_ok()
+        );
         assert_eq!(count.load(Ordering::SeqCst), 3);
     }
 }
@@ -151,7 +212,12 @@ async fn what_an_http2_server_may_have_processed_is_not_repeated() {
     let (base_url, authority, count) = http2(Ends::Cancel).await;
     let upstream = trusting(&base_url, &authority);
     warm(&base_url, &upstream).await;
-    assert!(upstream.send(Request::get(uri(&base_url, "/x"))).await.is_err());
+    assert!(
+        upstream
+            .send(Request::get(uri(&base_url, "/x")))
+            .await
+            .is_err()
+    );
     assert_eq!(count.load(Ordering::SeqCst), 2);
 }
 
@@ -161,7 +227,12 @@ async fn what_changes_something_is_not_repeated_over_http2() {
         let (base_url, authority, count) = http2(ends).await;
         let upstream = trusting(&base_url, &authority);
         warm(&base_url, &upstream).await;
-        assert!(upstream.send(Request::delete(uri(&base_url, "/x"))).await.is_err());
+        assert!(
+            upstream
+                .send(Request::delete(uri(&base_url, "/x")))
+                .await
+                .is_err()
+        );
         assert_eq!(count.load(Ordering::SeqCst), 2);
     }
 }

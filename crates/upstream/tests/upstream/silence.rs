@@ -45,7 +45,9 @@ fn credentials() -> [String; 5] {
         format!("type = \"basic\", username = \"ops\", password = {{ literal = {SECRET:?} }}"),
         format!("type = \"client_secret_basic\", {client}"),
         format!("type = \"client_secret_post\", {client}"),
-        format!("type = \"client_credentials\", token_endpoint = \"http://127.0.0.1:1/t\", {client}"),
+        format!(
+            "type = \"client_credentials\", token_endpoint = \"http://127.0.0.1:1/t\", {client}"
+        ),
     ]
 }
 
@@ -54,7 +56,10 @@ fn assert_silent(text: &str, secrets: &[&str]) {
         assert!(!text.contains(secret), "{secret} in {text}");
         // As `Debug` prints bytes: [104, 117, …]
         let bytes = format!("{:?}", secret.as_bytes());
-        assert!(!text.contains(bytes.trim_matches(['[', ']'])), "{secret}, as bytes, in {text}");
+        assert!(
+            !text.contains(bytes.trim_matches(['[', ']'])),
+            "{secret}, as bytes, in {text}"
+        );
     }
 }
 
@@ -105,14 +110,22 @@ async fn no_log_of_any_level_holds_a_token_or_a_credential() {
         let more = format!("credentials = {{ {credentials} }}");
         let upstream = upstream(Dialect::FormEndpoint, &server.base_url(), &more);
         let target = uri(&server.base_url(), &format!("/{}", rfc7662::ACTIVE));
-        for fault in [None, Some(Fault::Truncate), Some(Fault::HangUp), Some(Fault::Answer(Said::empty(401)))]
-        {
+        for fault in [
+            None,
+            Some(Fault::Truncate),
+            Some(Fault::HangUp),
+            Some(Fault::Answer(Said::empty(401))),
+        ] {
             if let Some(fault) = fault {
                 server.next(fault);
             }
             let _ = upstream.send(Request::get(target.clone())).await;
             let _ = upstream
-                .send(Request::post(target.clone()).form(&[("token", rfc7662::ACTIVE)]).repeatable())
+                .send(
+                    Request::post(target.clone())
+                        .form(&[("token", rfc7662::ACTIVE)])
+                        .repeatable(),
+                )
                 .await;
         }
     }
@@ -121,30 +134,52 @@ async fn no_log_of_any_level_holds_a_token_or_a_credential() {
     provider.ask().await.unwrap();
     provider.vendor.expire_credentials();
     provider.ask().await.unwrap();
-    provider.tokens.next(Fault::Answer(Said::text(400, "text/plain", rfc7662::CLIENT_SECRET)));
+    provider.tokens.next(Fault::Answer(Said::text(
+        400,
+        "text/plain",
+        rfc7662::CLIENT_SECRET,
+    )));
     provider.vendor.expire_credentials();
     assert!(provider.ask().await.is_err());
 
     let authority = Authority::new();
     let server = TlsServer::start(&authority.issue("localhost"), Terms::default()).await;
     let more = format!(
-        "credentials = {{ type = \"bearer\", token = {{ literal = {SECRET:?} }} }}\ntls = {{ ca = {:?} }}",
+        "credentials = {{ type = \"bearer\", token = {{ literal = {SECRET:?} }} }}\ntls = {{ ca = \
+            {:?} }}",
         authority.file()
     );
     let upstream = upstream(Dialect::FormEndpoint, &server.base_url("localhost"), &more);
-    let target = uri(&server.base_url("localhost"), &format!("/{}", rfc7662::ACTIVE));
-    upstream.send(Request::post(target).form(&[("token", rfc7662::ACTIVE)]).repeatable()).await.unwrap();
+    let target = uri(
+        &server.base_url("localhost"),
+        &format!("/{}", rfc7662::ACTIVE),
+    );
+    upstream
+        .send(
+            Request::post(target)
+                .form(&[("token", rfc7662::ACTIVE)])
+                .repeatable(),
+        )
+        .await
+        .unwrap();
     let sent = server.seen()[0].authorization.clone();
     assert_eq!(sent, Some(format!("Bearer {SECRET}")));
 
     let text = log.text();
     // It did listen: to us, and to what we use.
-    assert!(text.contains("renewed our credential") && text.contains("could not renew our credential"));
+    assert!(
+        text.contains("renewed our credential") && text.contains("could not renew our credential")
+    );
     assert!(text.contains("h2::"), "{text}");
     let issued = authorizations(&provider.api);
     assert_eq!(issued.len(), 4);
     let mut secrets = vec![SECRET, BASIC, rfc7662::ACTIVE, rfc7662::CLIENT_SECRET];
-    secrets.extend(issued.iter().flatten().map(|header| header.trim_start_matches("Bearer ")));
+    secrets.extend(
+        issued
+            .iter()
+            .flatten()
+            .map(|header| header.trim_start_matches("Bearer ")),
+    );
     assert_silent(&text, &secrets);
 }
 
@@ -152,7 +187,10 @@ async fn no_log_of_any_level_holds_a_token_or_a_credential() {
 async fn a_grant_that_is_refused_each_time_is_logged_once_a_second() {
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
     let _guard = tracing::subscriber::set_default(subscriber);
 
     let provider = Provider::start("").await;

@@ -43,13 +43,22 @@ async fn repeat(stream: TcpStream, repeats: Repeats) {
     let writer = Arc::new(tokio::sync::Mutex::new(writer));
     let mut owed: Option<String> = None;
     while let Some(path) = asked_for(&mut reader).await {
-        let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{path}", path.len());
+        let answer = format!(
+            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{path}",
+            path.len()
+        );
         let said = match repeats {
             Repeats::AtOnce => answer.repeat(2),
             Repeats::After(_) => answer.clone(),
             Repeats::WhenAskedAgain => owed.take().unwrap_or_default() + &answer,
         };
-        if writer.lock().await.write_all(said.as_bytes()).await.is_err() {
+        if writer
+            .lock()
+            .await
+            .write_all(said.as_bytes())
+            .await
+            .is_err()
+        {
             return;
         }
         match repeats {
@@ -71,7 +80,11 @@ async fn asked_for(reader: &mut (impl AsyncReadExt + Unpin)) -> Option<String> {
     while !head.ends_with(b"\r\n\r\n") {
         head.push(reader.read_u8().await.ok()?);
     }
-    String::from_utf8(head).unwrap().split(' ').nth(1).map(str::to_owned)
+    String::from_utf8(head)
+        .unwrap()
+        .split(' ')
+        .nth(1)
+        .map(str::to_owned)
 }
 
 /// Asks, with doubts about the answer noted under its path.
@@ -79,10 +92,18 @@ async fn asked_for(reader: &mut (impl AsyncReadExt + Unpin)) -> Option<String> {
 struct Doubts(Arc<Mutex<Vec<(String, Doubt)>>>);
 
 impl Doubts {
-    async fn ask(&self, upstream: &Upstream, base_url: &str, path: &str) -> Result<Response, Failure> {
+    async fn ask(
+        &self,
+        upstream: &Upstream,
+        base_url: &str,
+        path: &str,
+    ) -> Result<Response, Failure> {
         let (noted, name) = (Arc::clone(&self.0), path.to_owned());
-        let handler = DoubtHandler::new(move |doubt| noted.lock().unwrap().push((name.clone(), doubt)));
-        handler.scope(upstream.send(Request::get(uri(base_url, path)))).await
+        let handler =
+            DoubtHandler::new(move |doubt| noted.lock().unwrap().push((name.clone(), doubt)));
+        handler
+            .scope(upstream.send(Request::get(uri(base_url, path))))
+            .await
     }
 
     fn noted(&self) -> Vec<(String, Doubt)> {
@@ -91,7 +112,9 @@ impl Doubts {
 
     /// Waits until these are noted.
     async fn include(&self, expected: &[(&str, Doubt)]) {
-        let expected = expected.iter().map(|(path, doubt)| ((*path).to_owned(), *doubt));
+        let expected = expected
+            .iter()
+            .map(|(path, doubt)| ((*path).to_owned(), *doubt));
         let noted = async {
             while !expected.clone().all(|doubt| self.noted().contains(&doubt)) {
                 tokio::time::sleep(Duration::from_millis(1)).await;
@@ -119,9 +142,13 @@ async fn an_answer_repeated_a_millisecond_late_is_taken_for_no_other() {
             (answer.body != path).then_some(path)
         }
     });
-    let wrong: Vec<_> = asked.buffer_unordered(8).filter_map(async |wrong| wrong).collect().await;
-    // A repetition that a busy machine makes later than a connection rests may still be taken for the next answer. It is
-    // taken back at once.
+    let wrong: Vec<_> = asked
+        .buffer_unordered(8)
+        .filter_map(async |wrong| wrong)
+        .collect()
+        .await;
+    // A repetition that a busy machine makes later than a connection rests may still be taken for
+    // the next answer. It is taken back at once.
     assert!(wrong.len() <= 3, "{wrong:?}");
     for path in wrong {
         doubts.include(&[(&path, Doubt::Misplaced)]).await;
@@ -133,7 +160,9 @@ async fn an_answer_repeated_a_millisecond_late_is_taken_for_no_other() {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), noted).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), noted)
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
@@ -141,11 +170,16 @@ async fn bytes_behind_an_answer_close_the_connection_and_take_it_back() {
     let (base_url, connections) = repeating(Repeats::AtOnce).await;
     let (upstream, doubts) = (open(&base_url, ""), Doubts::default());
     for (path, expected) in [("/a", 1), ("/b", 2)] {
-        assert_eq!(doubts.ask(&upstream, &base_url, path).await.unwrap().body, path);
+        assert_eq!(
+            doubts.ask(&upstream, &base_url, path).await.unwrap().body,
+            path
+        );
         until_it_is_pooled().await;
         assert_eq!(connections.load(Ordering::SeqCst), expected);
     }
-    doubts.include(&[("/a", Doubt::Surplus), ("/b", Doubt::Surplus)]).await;
+    doubts
+        .include(&[("/a", Doubt::Surplus), ("/b", Doubt::Surplus)])
+        .await;
 }
 
 #[tokio::test]
@@ -153,27 +187,43 @@ async fn bytes_on_an_idle_connection_close_it_and_take_back_what_came_last() {
     let (base_url, connections) = repeating(Repeats::After(Duration::from_millis(600))).await;
     let (upstream, doubts) = (open(&base_url, ""), Doubts::default());
     for path in ["/a", "/b"] {
-        assert_eq!(doubts.ask(&upstream, &base_url, path).await.unwrap().body, path);
+        assert_eq!(
+            doubts.ask(&upstream, &base_url, path).await.unwrap().body,
+            path
+        );
         until_it_is_pooled().await;
     }
     assert_eq!(connections.load(Ordering::SeqCst), 1);
     doubts.include(&[("/b", Doubt::Misplaced)]).await;
     assert_eq!(doubts.noted().len(), 1);
-    assert_eq!(doubts.ask(&upstream, &base_url, "/c").await.unwrap().body, "/c");
+    assert_eq!(
+        doubts.ask(&upstream, &base_url, "/c").await.unwrap().body,
+        "/c"
+    );
     assert_eq!(connections.load(Ordering::SeqCst), 2);
 }
 
-/// The one way that is left for an answer to be another's. It lasts until the right answer comes, and comes once.
+/// The one way that is left for an answer to be another's. It lasts until the right answer comes,
+/// and comes once.
 #[tokio::test]
 async fn an_answer_that_came_in_the_place_of_another_is_taken_back_and_ends_reuse() {
     let (base_url, connections) = repeating(Repeats::WhenAskedAgain).await;
     let (upstream, doubts) = (open(&base_url, ""), Doubts::default());
-    assert_eq!(doubts.ask(&upstream, &base_url, "/a").await.unwrap().body, "/a");
+    assert_eq!(
+        doubts.ask(&upstream, &base_url, "/a").await.unwrap().body,
+        "/a"
+    );
     until_it_is_pooled().await;
-    assert_eq!(doubts.ask(&upstream, &base_url, "/b").await.unwrap().body, "/a");
+    assert_eq!(
+        doubts.ask(&upstream, &base_url, "/b").await.unwrap().body,
+        "/a"
+    );
     doubts.include(&[("/b", Doubt::Misplaced)]).await;
     for (path, expected) in [("/c", 2), ("/d", 3), ("/e", 4)] {
-        assert_eq!(doubts.ask(&upstream, &base_url, path).await.unwrap().body, path);
+        assert_eq!(
+            doubts.ask(&upstream, &base_url, path).await.unwrap().body,
+            path
+        );
         until_it_is_pooled().await;
         assert_eq!(connections.load(Ordering::SeqCst), expected);
     }
@@ -184,7 +234,14 @@ async fn without_keep_alive_no_connection_serves_twice() {
     let (base_url, connections) = repeating(Repeats::WhenAskedAgain).await;
     let upstream = open(&base_url, "keep_alive = false");
     for path in ["/a", "/b", "/c"] {
-        assert_eq!(upstream.send(Request::get(uri(&base_url, path))).await.unwrap().body, path);
+        assert_eq!(
+            upstream
+                .send(Request::get(uri(&base_url, path)))
+                .await
+                .unwrap()
+                .body,
+            path
+        );
         until_it_is_pooled().await;
     }
     assert_eq!(connections.load(Ordering::SeqCst), 3);
@@ -200,16 +257,30 @@ async fn without_keep_alive_no_connection_serves_twice() {
 async fn what_changes_something_has_a_connection_that_nothing_was_asked_on() {
     let (base_url, connections) = repeating(Repeats::WhenAskedAgain).await;
     let upstream = open(&base_url, "");
-    upstream.send(Request::get(uri(&base_url, "/a"))).await.unwrap();
+    upstream
+        .send(Request::get(uri(&base_url, "/a")))
+        .await
+        .unwrap();
     until_it_is_pooled().await;
-    assert_eq!(upstream.send(Request::delete(uri(&base_url, "/b"))).await.unwrap().body, "/b");
+    assert_eq!(
+        upstream
+            .send(Request::delete(uri(&base_url, "/b")))
+            .await
+            .unwrap()
+            .body,
+        "/b"
+    );
     assert_eq!(connections.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]
 async fn what_is_no_answer_takes_back_the_one_before() {
     let server = silent().await;
-    let (upstream, doubts, base_url) = (open(&server.base_url(), ""), Doubts::default(), server.base_url());
+    let (upstream, doubts, base_url) = (
+        open(&server.base_url(), ""),
+        Doubts::default(),
+        server.base_url(),
+    );
     assert!(doubts.ask(&upstream, &base_url, "/a").await.is_ok());
     until_it_is_pooled().await;
     assert!(doubts.ask(&upstream, &base_url, "/b").await.is_ok());
@@ -219,7 +290,10 @@ async fn what_is_no_answer_takes_back_the_one_before() {
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
         let (mut stream, _) = listener.accept().await.unwrap();
-        for said in ["HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}", "surplus\r\n\r\n"] {
+        for said in [
+            "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+            "surplus\r\n\r\n",
+        ] {
             asked_for(&mut stream).await;
             stream.write_all(said.as_bytes()).await.unwrap();
         }
@@ -235,7 +309,11 @@ async fn what_is_no_answer_takes_back_the_one_before() {
 #[tokio::test]
 async fn an_end_that_was_announced_casts_no_doubt() {
     let server = silent().await;
-    let (upstream, doubts, base_url) = (open(&server.base_url(), ""), Doubts::default(), server.base_url());
+    let (upstream, doubts, base_url) = (
+        open(&server.base_url(), ""),
+        Doubts::default(),
+        server.base_url(),
+    );
     for fault in [
         Fault::Answer(Said::empty(204).with_header("connection", "close")),
         Fault::Truncate,

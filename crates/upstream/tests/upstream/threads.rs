@@ -10,14 +10,21 @@ use introspectd_upstream::{Dialect, Outbound, Request, Upstream};
 use crate::provider::{clock, connection, silent, uri};
 
 fn runtime() -> tokio::runtime::Runtime {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }
 
 #[tokio::test]
 async fn a_blocked_worker_holds_up_no_answer_of_another() {
     let server = silent().await;
     let base_url = server.base_url();
-    let connection = connection(Dialect::Rest, &base_url, "credentials = { type = \"none\" }");
+    let connection = connection(
+        Dialect::Rest,
+        &base_url,
+        "credentials = { type = \"none\" }",
+    );
     let outbound = Outbound::start(clock()).unwrap();
     let upstream = Arc::new(Upstream::new(connection, clock(), &outbound));
 
@@ -33,16 +40,25 @@ async fn a_blocked_worker_holds_up_no_answer_of_another() {
             let _ = blocked.recv();
         });
     });
-    tokio::task::spawn_blocking(move || is_open.recv().unwrap()).await.unwrap();
+    tokio::task::spawn_blocking(move || is_open.recv().unwrap())
+        .await
+        .unwrap();
     for _ in 0..3 {
-        let asked =
-            tokio::time::timeout(Duration::from_secs(20), upstream.send(Request::get(uri(&base_url, "/y"))));
+        let asked = tokio::time::timeout(
+            Duration::from_secs(20),
+            upstream.send(Request::get(uri(&base_url, "/y"))),
+        );
         assert!(asked.await.expect("an answer").is_ok());
     }
     drop(unblock);
     worker.join().unwrap();
     drop(outbound);
-    assert!(upstream.send(Request::get(uri(&base_url, "/z"))).await.is_err());
+    assert!(
+        upstream
+            .send(Request::get(uri(&base_url, "/z")))
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -50,15 +66,26 @@ async fn connections_are_driven_by_threads_of_their_own() {
     let outbound = Outbound::start(clock()).unwrap();
     // A thread names itself, soon.
     let named = async {
-        while !["upstream-0\n", "upstream-1\n"].iter().all(|name| names().contains(&(*name).to_owned())) {
+        while !["upstream-0\n", "upstream-1\n"]
+            .iter()
+            .all(|name| names().contains(&(*name).to_owned()))
+        {
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
-    assert!(tokio::time::timeout(Duration::from_secs(20), named).await.is_ok(), "{:?}", names());
+    assert!(
+        tokio::time::timeout(Duration::from_secs(20), named)
+            .await
+            .is_ok(),
+        "{:?}",
+        names()
+    );
     drop(outbound);
 }
 
 fn names() -> Vec<String> {
     let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok()).collect()
+    tasks
+        .filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok())
+        .collect()
 }

@@ -20,13 +20,19 @@ fn trusting(authority: &Authority) -> String {
 }
 
 fn showing(authority: &Authority, identity: &Identity) -> String {
-    let (ca, certificate, key) = (authority.file(), &identity.certificate_file, &identity.key_file);
+    let (ca, certificate, key) = (
+        authority.file(),
+        &identity.certificate_file,
+        &identity.key_file,
+    );
     format!("tls = {{ ca = {ca:?}, certificate = {certificate:?}, key = {key:?} }}")
 }
 
 async fn ask(server: &TlsServer, host: &str, tls: &str) -> Result<Response, Failure> {
     let base_url = server.base_url(host);
-    open(&base_url, tls).send(Request::get(uri(&base_url, "/x"))).await
+    open(&base_url, tls)
+        .send(Request::get(uri(&base_url, "/x")))
+        .await
 }
 
 fn unreachable(reason: Unreachable) -> Option<Failure> {
@@ -45,9 +51,19 @@ async fn a_server_of_the_configured_authority_is_asked_in_the_http_it_agrees_to(
         (&[], Version::HTTP_11),
     ] {
         for versions in [&[&TLS12][..], &[&TLS13]] {
-            let server = TlsServer::start(&identity, Terms { alpn, versions, ..Terms::default() }).await;
+            let server = TlsServer::start(
+                &identity,
+                Terms {
+                    alpn,
+                    versions,
+                    ..Terms::default()
+                },
+            )
+            .await;
             assert!(ask(&server, HOST, &trusting(&authority)).await.is_ok());
-            let [seen] = &server.seen()[..] else { panic!("one request") };
+            let [seen] = &server.seen()[..] else {
+                panic!("one request")
+            };
             assert_eq!(seen.version, version, "{alpn:?}");
             assert_eq!(seen.client, None);
         }
@@ -69,7 +85,11 @@ async fn a_server_of_another_authority_is_not_asked() {
 #[tokio::test]
 async fn a_server_with_the_certificate_of_another_host_is_not_asked() {
     let authority = Authority::new();
-    for (name, host) in [("as.example", HOST), (HOST, "127.0.0.1"), ("127.0.0.1", HOST)] {
+    for (name, host) in [
+        ("as.example", HOST),
+        (HOST, "127.0.0.1"),
+        ("127.0.0.1", HOST),
+    ] {
         let server = TlsServer::start(&authority.issue(name), Terms::default()).await;
         assert_eq!(
             ask(&server, host, &trusting(&authority)).await.err(),
@@ -79,16 +99,26 @@ async fn a_server_with_the_certificate_of_another_host_is_not_asked() {
         assert!(server.seen().is_empty());
     }
     let server = TlsServer::start(&authority.issue("127.0.0.1"), Terms::default()).await;
-    assert!(ask(&server, "127.0.0.1", &trusting(&authority)).await.is_ok());
+    assert!(
+        ask(&server, "127.0.0.1", &trusting(&authority))
+            .await
+            .is_ok()
+    );
 }
 
 #[tokio::test]
 async fn a_server_whose_certificate_is_over_or_not_yet_valid_is_not_asked() {
     let authority = Authority::new();
-    for (from, until, reason) in [(2001, 2002, Unreachable::Expired), (2998, 2999, Unreachable::NotYetValid)]
-    {
-        let server = TlsServer::start(&authority.issue_for(HOST, from, until), Terms::default()).await;
-        assert_eq!(ask(&server, HOST, &trusting(&authority)).await.err(), unreachable(reason));
+    for (from, until, reason) in [
+        (2001, 2002, Unreachable::Expired),
+        (2998, 2999, Unreachable::NotYetValid),
+    ] {
+        let server =
+            TlsServer::start(&authority.issue_for(HOST, from, until), Terms::default()).await;
+        assert_eq!(
+            ask(&server, HOST, &trusting(&authority)).await.err(),
+            unreachable(reason)
+        );
         assert!(server.seen().is_empty());
     }
 }
@@ -109,10 +139,19 @@ async fn a_server_that_shows_an_authoritys_certificate_is_not_asked() {
 
 #[tokio::test]
 async fn a_server_that_complains_of_our_certificate_where_there_is_none_demands_one() {
-    // Alerts as OpenSSL and Java send them in TLS 1.2: bad_certificate, unknown_ca, handshake_failure.
+    // Alerts as OpenSSL and Java send them in TLS 1.2: bad_certificate, unknown_ca,
+    // handshake_failure.
     for (alert, without, with) in [
-        (42, Unreachable::CertificateDemanded, Unreachable::CertificateRefused),
-        (48, Unreachable::CertificateDemanded, Unreachable::CertificateRefused),
+        (
+            42,
+            Unreachable::CertificateDemanded,
+            Unreachable::CertificateRefused,
+        ),
+        (
+            48,
+            Unreachable::CertificateDemanded,
+            Unreachable::CertificateRefused,
+        ),
         (40, Unreachable::Tls, Unreachable::Tls),
     ] {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -126,8 +165,13 @@ async fn a_server_that_complains_of_our_certificate_where_there_is_none_demands_
         });
         let authority = Authority::new();
         let identity = authority.issue("introspectd");
-        for (tls, reason) in [(trusting(&authority), without), (showing(&authority, &identity), with)] {
-            let answer = open(&base_url, &tls).send(Request::get(uri(&base_url, "/x"))).await;
+        for (tls, reason) in [
+            (trusting(&authority), without),
+            (showing(&authority, &identity), with),
+        ] {
+            let answer = open(&base_url, &tls)
+                .send(Request::get(uri(&base_url, "/x")))
+                .await;
             assert_eq!(answer.err(), unreachable(reason), "{alert}");
         }
     }
@@ -138,7 +182,10 @@ async fn a_server_with_tls_asked_without_does_not_answer_in_http() {
     let authority = Authority::new();
     let server = TlsServer::start(&authority.issue(HOST), Terms::default()).await;
     let base_url = server.base_url(HOST).replace("https:", "http:");
-    let failure = open(&base_url, "").send(Request::get(uri(&base_url, "/x"))).await.err();
+    let failure = open(&base_url, "")
+        .send(Request::get(uri(&base_url, "/x")))
+        .await
+        .err();
     assert_eq!(failure, Some(BadAnswer::NotHttp.into()));
 }
 
@@ -148,7 +195,13 @@ async fn a_server_that_hangs_up_in_the_handshake_is_unreachable() {
     let base_url = format!("https://{}", listener.local_addr().unwrap());
     tokio::spawn(async move { while listener.accept().await.is_ok() {} });
     let upstream = open(&base_url, &trusting(&Authority::new()));
-    assert_eq!(upstream.send(Request::get(uri(&base_url, "/x"))).await.err(), unreachable(Unreachable::Tls));
+    assert_eq!(
+        upstream
+            .send(Request::get(uri(&base_url, "/x")))
+            .await
+            .err(),
+        unreachable(Unreachable::Tls)
+    );
 }
 
 #[tokio::test]
@@ -157,7 +210,10 @@ async fn a_server_without_tls_is_unreachable_by_https() {
     let base_url = server.base_url().replace("http:", "https:");
     let upstream = open(&base_url, &trusting(&Authority::new()));
     assert_eq!(
-        upstream.send(Request::get(uri(&base_url, "/x"))).await.err(),
+        upstream
+            .send(Request::get(uri(&base_url, "/x")))
+            .await
+            .err(),
         unreachable(Unreachable::NotTls)
     );
     assert_eq!(server.count(), 0);
@@ -169,9 +225,17 @@ async fn the_configured_client_certificate_is_shown() {
     let identity = authority.issue(HOST);
     let client = authority.issue("introspectd");
     for versions in [&[&TLS12][..], &[&TLS13]] {
-        let terms = Terms { clients: Some(&authority), versions, ..Terms::default() };
+        let terms = Terms {
+            clients: Some(&authority),
+            versions,
+            ..Terms::default()
+        };
         let server = TlsServer::start(&identity, terms).await;
-        assert!(ask(&server, HOST, &showing(&authority, &client)).await.is_ok());
+        assert!(
+            ask(&server, HOST, &showing(&authority, &client))
+                .await
+                .is_ok()
+        );
         assert_eq!(server.seen()[0].client.as_ref(), Some(&client.certificate));
     }
 }
@@ -184,13 +248,25 @@ async fn a_server_that_misses_our_certificate_is_unreachable() {
     let stranger = other.issue("introspectd");
     for versions in [&[&TLS12][..], &[&TLS13]] {
         for alpn in [&["h2"][..], &["http/1.1"]] {
-            let terms = Terms { clients: Some(&authority), versions, alpn };
+            let terms = Terms {
+                clients: Some(&authority),
+                versions,
+                alpn,
+            };
             let server = TlsServer::start(&identity, terms).await;
             let none = ask(&server, HOST, &trusting(&authority)).await.err();
-            assert_eq!(none, unreachable(Unreachable::CertificateDemanded), "{alpn:?}");
+            assert_eq!(
+                none,
+                unreachable(Unreachable::CertificateDemanded),
+                "{alpn:?}"
+            );
             let unknown = showing(&authority, &stranger);
             let other = ask(&server, HOST, &unknown).await.err();
-            assert_eq!(other, unreachable(Unreachable::CertificateRefused), "{alpn:?}");
+            assert_eq!(
+                other,
+                unreachable(Unreachable::CertificateRefused),
+                "{alpn:?}"
+            );
             assert!(server.seen().is_empty());
         }
     }
@@ -201,15 +277,25 @@ async fn a_token_endpoint_is_trusted_as_the_provider_is() {
     let authority = Authority::new();
     let tokens = TlsServer::start(&authority.issue(HOST), Terms::default()).await;
     let api = silent().await;
-    let connection =
-        connection(Dialect::Rest, &api.base_url(), &(grant(&tokens.base_url(HOST)) + &trusting(&authority)));
-    connected(connection).send(Request::get(uri(&api.base_url(), "/x"))).await.unwrap();
-    assert_eq!(api.requests()[0].header("authorization"), Some("Bearer tls-tok"));
+    let connection = connection(
+        Dialect::Rest,
+        &api.base_url(),
+        &(grant(&tokens.base_url(HOST)) + &trusting(&authority)),
+    );
+    connected(connection)
+        .send(Request::get(uri(&api.base_url(), "/x")))
+        .await
+        .unwrap();
+    assert_eq!(
+        api.requests()[0].header("authorization"),
+        Some("Bearer tls-tok")
+    );
 }
 
 fn grant(token_endpoint: &str) -> String {
     format!(
-        "credentials = {{ type = \"client_credentials\", token_endpoint = \"{token_endpoint}/token\", \
+        "credentials = {{ type = \"client_credentials\", token_endpoint = \
+            \"{token_endpoint}/token\", \
          client_id = \"x\", client_secret = {{ literal = \"x\" }} }}\n"
     )
 }
@@ -223,7 +309,9 @@ async fn without_an_authority_of_its_own_the_systems_count() {
         let api = silent().await;
         let connection = connection(Dialect::Rest, &api.base_url(), &grant(&tokens));
         let upstream = connected(connection);
-        let answer = upstream.send(Request::get(uri(&api.base_url(), "/x"))).await;
+        let answer = upstream
+            .send(Request::get(uri(&api.base_url(), "/x")))
+            .await;
         // What the parent looks for.
         assert_eq!(answer.err(), None, "no answer");
         return;
@@ -232,15 +320,26 @@ async fn without_an_authority_of_its_own_the_systems_count() {
     let tokens = TlsServer::start(&system.issue(HOST), Terms::default()).await;
     let run = |ca: &Path| {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", "tls::without_an_authority_of_its_own_the_systems_count"]);
-        command.env("SSL_CERT_FILE", ca).env_remove("SSL_CERT_DIR").env(TOKENS, tokens.base_url(HOST));
+        command.args([
+            "--exact",
+            "tls::without_an_authority_of_its_own_the_systems_count",
+        ]);
+        command
+            .env("SSL_CERT_FILE", ca)
+            .env_remove("SSL_CERT_DIR")
+            .env(TOKENS, tokens.base_url(HOST));
         command
     };
-    for (ca, status, said) in [(system.file(), true, "1 passed"), (other.file(), false, "Unreachable")] {
+    for (ca, status, said) in [
+        (system.file(), true, "1 passed"),
+        (other.file(), false, "Unreachable"),
+    ] {
         let mut command = run(&ca);
-        let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
-        let text =
-            String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        let output = tokio::task::spawn_blocking(move || command.output().unwrap())
+            .await
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.success(), status, "{text}");
         assert!(text.contains(said), "{text}");
     }
@@ -257,7 +356,10 @@ fn what_is_no_pem_is_told_with_its_key() {
         (format!("ca = {missing:?}"), &["tls.ca"][..]),
         // A key where certificates belong.
         (format!("ca = {key:?}"), &["tls.ca"]),
-        (format!("ca = {ca:?}, certificate = {certificate:?}"), &["tls"]),
+        (
+            format!("ca = {ca:?}, certificate = {certificate:?}"),
+            &["tls"],
+        ),
         (format!("ca = {ca:?}, key = {key:?}"), &["tls"]),
         (
             format!("ca = {ca:?}, certificate = {missing:?}, key = {missing:?}"),
@@ -267,14 +369,24 @@ fn what_is_no_pem_is_told_with_its_key() {
             format!("ca = {ca:?}, certificate = {key:?}, key = {certificate:?}"),
             &["tls.certificate", "tls.key"],
         ),
-        (format!("ca = {ca:?}, certificate = {certificate:?}, key = {:?}", other.key_file), &["tls"]),
+        (
+            format!(
+                "ca = {ca:?}, certificate = {certificate:?}, key = {:?}",
+                other.key_file
+            ),
+            &["tls"],
+        ),
         ("ca = 1".to_owned(), &["tls.ca"]),
     ] {
         let toml = format!(
-            "base_url = \"https://as.example\"\ncredentials = {{ type = \"none\" }}\ntls = {{ {tls} }}"
+            "base_url = \"https://as.example\"\ncredentials = {{ type = \"none\" }}\ntls = {{ \
+                {tls} }}"
         );
         let problems = read(Dialect::Rest, &toml).map(|_| ()).expect_err(&toml);
-        let told: Vec<_> = problems.iter().map(|problem| problem.key.as_str()).collect();
+        let told: Vec<_> = problems
+            .iter()
+            .map(|problem| problem.key.as_str())
+            .collect();
         assert_eq!(told, keys, "{tls}");
         assert!(problems.iter().all(|problem| !problem.remedy.is_empty()));
     }

@@ -42,7 +42,11 @@ pub(crate) struct Terms<'a> {
 
 impl Default for Terms<'_> {
     fn default() -> Self {
-        Self { alpn: &["h2", "http/1.1"], clients: None, versions: rustls::DEFAULT_VERSIONS }
+        Self {
+            alpn: &["h2", "http/1.1"],
+            clients: None,
+            versions: rustls::DEFAULT_VERSIONS,
+        }
     }
 }
 
@@ -57,13 +61,18 @@ impl Terms<'_> {
             Some(authority) => {
                 let mut roots = RootCertStore::empty();
                 roots.add(authority.certificate()).unwrap();
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
                 builder.with_client_cert_verifier(verifier.build().unwrap())
             }
         };
         let chain = vec![identity.certificate.clone()];
         let mut config = builder.with_single_cert(chain, identity.key()).unwrap();
-        config.alpn_protocols = self.alpn.iter().map(|name| name.as_bytes().to_vec()).collect();
+        config.alpn_protocols = self
+            .alpn
+            .iter()
+            .map(|name| name.as_bytes().to_vec())
+            .collect();
         config
     }
 }
@@ -95,8 +104,14 @@ impl TlsServer {
 
 async fn serve(acceptor: TlsAcceptor, stream: TcpStream, log: Arc<Mutex<Vec<Seen>>>) {
     // A client that refuses us, or that we refuse, is what some tests are about.
-    let Ok(stream) = acceptor.accept(stream).await else { return };
-    let client = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first().cloned());
+    let Ok(stream) = acceptor.accept(stream).await else {
+        return;
+    };
+    let client = stream
+        .get_ref()
+        .1
+        .peer_certificates()
+        .and_then(|chain| chain.first().cloned());
     let client = client.map(CertificateDer::into_owned);
     let service = service_fn(|request: Request<Incoming>| {
         let authorization = request.headers().get("authorization");
@@ -105,8 +120,14 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, log: Arc<Mutex<Vec<Seen
             client: client.clone(),
             authorization: authorization.map(|value| value.to_str().unwrap().to_owned()),
         });
-        let body = if request.uri().path() == "/token" { r#"{"access_token":"tls-tok"}"# } else { "{}" };
+        let body = if request.uri().path() == "/token" {
+            r#"{"access_token":"tls-tok"}"#
+        } else {
+            "{}"
+        };
         async move { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(body)))) }
     });
-    let _ = auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).await;
+    let _ = auto::Builder::new(TokioExecutor::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
 }

@@ -22,17 +22,28 @@ struct Vendor {
 
 impl Vendor {
     fn answer(&self, query: &[(&str, String)]) -> String {
-        let asked = |wanted: &str| query.iter().find(|(name, _)| *name == wanted).map(|(_, value)| value);
+        let asked = |wanted: &str| {
+            query
+                .iter()
+                .find(|(name, _)| *name == wanted)
+                .map(|(_, value)| value)
+        };
         let number = |name: &str| asked(name).map(|value| value.parse::<i64>().unwrap());
-        let as_of = number("page_params.first_request_timestamp.seconds").map_or(self.now, |seconds| {
-            seconds * 1000 + number("page_params.first_request_timestamp.nanos").unwrap() / 1_000_000
-        });
-        let mut known: Vec<_> = (0..self.created.len()).filter(|id| self.created[*id] <= as_of).collect();
+        let as_of =
+            number("page_params.first_request_timestamp.seconds").map_or(self.now, |seconds| {
+                seconds * 1000
+                    + number("page_params.first_request_timestamp.nanos").unwrap() / 1_000_000
+            });
+        let mut known: Vec<_> = (0..self.created.len())
+            .filter(|id| self.created[*id] <= as_of)
+            .collect();
         known.sort_by_key(|id| self.created[*id]);
         if asked("order_params.order_direction").unwrap() == "DESC" {
             known.reverse();
         }
-        let size = self.largest_page.min(asked("page_params.page_size").unwrap().parse().unwrap());
+        let size = self
+            .largest_page
+            .min(asked("page_params.page_size").unwrap().parse().unwrap());
         let page = number("page_params.page_number").unwrap();
         let skipped = size * usize::try_from(page - 1).unwrap();
         let records = known.iter().skip(skipped).take(size).map(|id| {

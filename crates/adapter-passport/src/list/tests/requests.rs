@@ -8,7 +8,11 @@ use super::{Page, Position, filtered, position};
 fn query_has_the_vendors_parameters() {
     let query = |listing: &Listing, from: Option<&Position>| {
         let pairs = Page::of(listing, from).unwrap().unwrap().query();
-        pairs.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("&")
+        pairs
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect::<Vec<_>>()
+            .join("&")
     };
     assert_eq!(
         query(&Listing::default(), None),
@@ -34,14 +38,33 @@ fn query_has_the_vendors_parameters() {
 
 #[test]
 fn filters_translate_to_page_requests() {
-    let page = |listing: &Listing| Page::of(listing, None).map(|page| page.and_then(|it| it.grant_flow));
+    let page =
+        |listing: &Listing| Page::of(listing, None).map(|page| page.and_then(|it| it.grant_flow));
     let some = || Some("x".to_owned());
-    let user = |listing: &Listing| Page::of(listing, None).unwrap().and_then(|it| it.user.map(str::to_owned));
+    let user = |listing: &Listing| {
+        Page::of(listing, None)
+            .unwrap()
+            .and_then(|it| it.user.map(str::to_owned))
+    };
     assert_eq!(user(&filtered(|it| it.owner = some())), some());
-    assert_eq!(user(&filtered(|it| (it.owner, it.user_id) = (some(), Some("y".to_owned())))), None);
-    assert_eq!(page(&filtered(|it| it.client_id = some())), Err(Failure::Unsupported));
-    let after = Position::After { millis: 0, handle: String::new() };
-    assert_eq!(Page::of(&Listing::default(), Some(&after)).err(), Some(Failure::Unsupported));
+    assert_eq!(
+        user(&filtered(
+            |it| (it.owner, it.user_id) = (some(), Some("y".to_owned()))
+        )),
+        None
+    );
+    assert_eq!(
+        page(&filtered(|it| it.client_id = some())),
+        Err(Failure::Unsupported)
+    );
+    let after = Position::After {
+        millis: 0,
+        handle: String::new(),
+    };
+    assert_eq!(
+        Page::of(&Listing::default(), Some(&after)).err(),
+        Some(Failure::Unsupported)
+    );
     for (grant_type, flow) in [
         ("password", Some("GRANT_FLOW_PASSWORD")),
         ("GRANT_FLOW_LOGIN", Some("GRANT_FLOW_LOGIN")),
@@ -51,7 +74,11 @@ fn filters_translate_to_page_requests() {
     ] {
         let listing = filtered(|it| it.grant_type = Some(grant_type.to_owned()));
         assert_eq!(page(&listing), Ok(flow), "{grant_type}");
-        assert_eq!(Page::of(&listing, None).unwrap().is_some(), flow.is_some(), "{grant_type}");
+        assert_eq!(
+            Page::of(&listing, None).unwrap().is_some(),
+            flow.is_some(),
+            "{grant_type}"
+        );
     }
     for set in [
         |it: &mut Filters, empty| it.role = empty,
@@ -59,6 +86,10 @@ fn filters_translate_to_page_requests() {
         |it: &mut Filters, empty| it.owner = empty,
         |it: &mut Filters, empty| it.account_id = empty,
     ] {
-        assert!(Page::of(&filtered(|it| set(it, Some(String::new()))), None).unwrap().is_none());
+        assert!(
+            Page::of(&filtered(|it| set(it, Some(String::new()))), None)
+                .unwrap()
+                .is_none()
+        );
     }
 }

@@ -30,7 +30,8 @@ pub(crate) fn explain(call: Call<'_>) -> Answering<'_> {
             Subject::Id(id) => stray_space(id.as_str()),
         };
         let (service, policy) = (call.service, policy.as_deref());
-        let explained = operation::explain(service, call.caller, query, policy, call.details).await?;
+        let explained =
+            operation::explain(service, call.caller, query, policy, call.details).await?;
         Ok(reply::json(StatusCode::OK, &Body::new(&explained, space)))
     })
 }
@@ -102,12 +103,14 @@ struct Entry {
 struct Upstream {
     /// `now`, `shared` (with another request, which had asked), or `no`.
     asked: &'static str,
-    /// Reason why it was not: `cached`, `settled` by another provider, `revoked` by way of this server, `unable`, or `overloaded`.
+    /// Reason why it was not: `cached`, `settled` by another provider, `revoked` by way of this
+    /// server, `unable`, or `overloaded`.
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     took_ms: Option<u128>,
-    /// `good`, `revoked`, `revoked_here`, `expired`, `unknown`, or `inactive` where it has no such token or says no more.
+    /// `good`, `revoked`, `revoked_here`, `expired`, `unknown`, or `inactive` where it has no such
+    /// token or says no more.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'static str>,
     #[serde(flatten)]
@@ -160,7 +163,10 @@ impl<'a> Body<'a> {
             fingerprint: explained.fingerprint,
             token_id: explained.token_id.as_ref().map(|id| id.as_str()),
             route: Route::new(explained),
-            providers: accounts.iter().map(|account| Provider::new(account, explained.now)).collect(),
+            providers: accounts
+                .iter()
+                .map(|account| Provider::new(account, explained.now))
+                .collect(),
             decision,
             policy: explained.verdict.as_ref().map(PolicyVerdict::new),
         }
@@ -178,20 +184,35 @@ impl<'a> Route<'a> {
             None => ("none", None),
         };
         let accounts = &explained.explanation.accounts;
-        let providers = accounts.iter().map(|account| account.provider.as_str()).collect();
-        Self { rule, value, providers }
+        let providers = accounts
+            .iter()
+            .map(|account| account.provider.as_str())
+            .collect();
+        Self {
+            rule,
+            value,
+            providers,
+        }
     }
 }
 
 impl<'a> Provider<'a> {
     fn new(account: &'a Account<'_, KeptAnswer>, now: Timestamp) -> Self {
-        let Account { provider, held, answer } = account;
+        let Account {
+            provider,
+            held,
+            answer,
+        } = account;
         let upstream = match answer {
             Ok(answer) => Upstream::new(answer, now),
             Err(NotAsked::Unable) => Upstream::not_asked("unable"),
             Err(NotAsked::Settled) => Upstream::not_asked("settled"),
         };
-        Self { provider: provider.as_str(), cache: Cache::new(*held), upstream }
+        Self {
+            provider: provider.as_str(),
+            cache: Cache::new(*held),
+            upstream,
+        }
     }
 }
 
@@ -202,38 +223,61 @@ impl Cache {
             Some(Held { fresh_for, .. }) if fresh_for.is_zero() => "stale",
             Some(_) => "hit",
         };
-        let entry = held.map(|Held { age, fresh_for, kept_for, among_active }| Entry {
-            tier: "memory",
-            pool: if among_active { "active" } else { "inactive" },
-            age_seconds: age.as_secs(),
-            reuse_seconds: fresh_for.as_secs(),
-            stand_in_seconds: kept_for.as_secs(),
-        });
+        let entry = held.map(
+            |Held {
+                 age,
+                 fresh_for,
+                 kept_for,
+                 among_active,
+             }| Entry {
+                tier: "memory",
+                pool: if among_active { "active" } else { "inactive" },
+                age_seconds: age.as_secs(),
+                reuse_seconds: fresh_for.as_secs(),
+                stand_in_seconds: kept_for.as_secs(),
+            },
+        );
         Self { status, entry }
     }
 }
 
 impl Upstream {
     fn not_asked(because: &'static str) -> Self {
-        Self { asked: "no", because: Some(because), ..Self::default() }
+        Self {
+            asked: "no",
+            because: Some(because),
+            ..Self::default()
+        }
     }
 
     fn new(answer: &Answer<'_, KeptAnswer>, now: Timestamp) -> Self {
-        let Answer { outcome, failure, took, is_remembered } = answer;
+        let Answer {
+            outcome,
+            failure,
+            took,
+            is_remembered,
+        } = answer;
         let (fact, asked) = match outcome {
-            Ok(Resolution { fact, source: _ }) if *is_remembered => {
-                (fact.as_ref().map(|(_, fact)| fact), Self::not_asked("revoked"))
+            Ok(Resolution { fact, source: _ }) if *is_remembered => (
+                fact.as_ref().map(|(_, fact)| fact),
+                Self::not_asked("revoked"),
+            ),
+            Ok(Resolution { fact, source }) => {
+                (fact.as_ref().map(|(_, fact)| fact), asked(*source))
             }
-            Ok(Resolution { fact, source }) => (fact.as_ref().map(|(_, fact)| fact), asked(*source)),
-            Err(Failure::Unavailable { outage: Outage::Overloaded, .. }) => {
-                (None, Self::not_asked("overloaded"))
-            }
+            Err(Failure::Unavailable {
+                outage: Outage::Overloaded,
+                ..
+            }) => (None, Self::not_asked("overloaded")),
             Err(_) => (None, asked(Source::Miss)),
         };
         let was_asked = asked.because.is_none();
         let failure = failure.clone().map(|failure| {
             let reason = failure.to_string();
-            Failed { error: failure_code(&failure), reason }
+            Failed {
+                error: failure_code(&failure),
+                reason,
+            }
         });
         let (status, record) = fact.map(|fact| said(fact, now)).unzip();
         Self {
@@ -249,13 +293,21 @@ impl Upstream {
 fn asked(source: Source) -> Upstream {
     match source {
         Source::Hit => Upstream::not_asked("cached"),
-        Source::Coalesced => Upstream { asked: "shared", ..Upstream::default() },
-        Source::Miss | Source::Stale => Upstream { asked: "now", ..Upstream::default() },
+        Source::Coalesced => Upstream {
+            asked: "shared",
+            ..Upstream::default()
+        },
+        Source::Miss | Source::Stale => Upstream {
+            asked: "now",
+            ..Upstream::default()
+        },
     }
 }
 
 fn said(fact: &Fact<KeptAnswer>, now: Timestamp) -> (&'static str, Option<Times>) {
-    let Some(record) = &fact.record else { return ("inactive", None) };
+    let Some(record) = &fact.record else {
+        return ("inactive", None);
+    };
     let validity = &record.validity;
     let status = match validity.status {
         Status::Good => "good",
@@ -266,8 +318,12 @@ fn said(fact: &Fact<KeptAnswer>, now: Timestamp) -> (&'static str, Option<Times>
     };
     // `nbf` as sent: the one that is judged may be earlier by a clock skew.
     let (iat, nbf) = record.kept.times();
-    let times =
-        Times { state: validity.state(now).as_str(), exp: validity.exp().map(Timestamp::seconds), iat, nbf };
+    let times = Times {
+        state: validity.state(now).as_str(),
+        exp: validity.exp().map(Timestamp::seconds),
+        iat,
+        nbf,
+    };
     (status, Some(times))
 }
 
@@ -278,25 +334,45 @@ impl<'a> Decision<'a> {
             Err(failure) => {
                 let error = failure_code(failure);
                 let description = failure.to_string().into();
-                return Self { active: None, error: Some(error), provider: None, reason: error, description };
+                return Self {
+                    active: None,
+                    error: Some(error),
+                    provider: None,
+                    reason: error,
+                    description,
+                };
             }
         };
         if let Some((provider, _)) = resolution.active(explained.now) {
             let description = "Its provider calls it good, and its time is now.".into();
             let (provider, reason) = (Some(provider.as_str()), "active");
-            return Self { active: Some(true), error: None, provider, reason, description };
+            return Self {
+                active: Some(true),
+                error: None,
+                provider,
+                reason,
+                description,
+            };
         }
         let (reason, description) = match explained.inactive() {
-            _ if explained.spells_an_id => {
-                ("token_id", "It has the form of its provider's token ids, which are no credentials.")
-            }
+            _ if explained.spells_an_id => (
+                "token_id",
+                "It has the form of its provider's token ids, which are no credentials.",
+            ),
             None => (
                 "not_by_token",
-                "Its provider cannot be asked about a token, only about a token id: token_type_hint=token_id.",
+                "Its provider cannot be asked about a token, only about a token id: \
+                    token_type_hint=token_id.",
             ),
             Some(why) => (why.as_str(), describe(why)),
         };
         let description = description.into();
-        Self { active: Some(false), error: None, provider: None, reason, description }
+        Self {
+            active: Some(false),
+            error: None,
+            provider: None,
+            reason,
+            description,
+        }
     }
 }

@@ -41,7 +41,12 @@ struct Missing<'a> {
 
 impl<'a> PolicyVerdict<'a> {
     pub(super) fn new(verdict: &'a Verdict) -> Self {
-        let Verdict { policy, unavailable, refusal, lacks } = verdict;
+        let Verdict {
+            policy,
+            unavailable,
+            refusal,
+            lacks,
+        } = verdict;
         let status = match refusal {
             Some(refusal) => refused_status(refusal, *unavailable),
             None => StatusCode::OK,
@@ -59,14 +64,27 @@ impl<'a> PolicyVerdict<'a> {
     }
 }
 
-/// Returns the reason that the `decision` does not give, which says only whether the token is active.
+/// Returns the reason that the `decision` does not give, which says only whether the token is
+/// active.
 fn apart_from_activity(refusal: &Refusal) -> Option<Inactive> {
-    refusal.inactive().filter(|why| matches!(why, Inactive::Malformed | Inactive::NotBearer(_)))
+    refusal
+        .inactive()
+        .filter(|why| matches!(why, Inactive::Malformed | Inactive::NotBearer(_)))
 }
 
 impl<'a> From<&'a Lacks> for Missing<'a> {
     fn from(lacks: &'a Lacks) -> Self {
-        let Lacks { scope, role, aud, provider } = lacks;
-        Self { scope, role, aud, provider: *provider }
+        let Lacks {
+            scope,
+            role,
+            aud,
+            provider,
+        } = lacks;
+        Self {
+            scope,
+            role,
+            aud,
+            provider: *provider,
+        }
     }
 }

@@ -6,19 +6,23 @@ pub(super) fn describe(why: Inactive) -> &'static str {
     match why {
         Inactive::Malformed => "No header can carry it.",
         Inactive::NoProvider => {
-            "It belongs to no provider that you may ask: no `match` names one, or the request names another."
+            "It belongs to no provider that you may ask: no `match` names one, or the request \
+                names another."
         }
         Inactive::NotKnown => {
-            "Its provider has no such token, or says no more than that it is not active; or it needs a binding and has none, or holds what no URL of the provider's can carry."
+            "Its provider has no such token, or says no more than that it is not active; or it \
+                needs a binding and has none, or holds what no URL of the provider's can carry."
         }
         Inactive::Expired => "Its time is over, by this machine's clock or by the provider's word.",
         Inactive::Revoked => {
-            "Its provider calls it revoked, or it was revoked by way of this server, whatever its provider shows."
+            "Its provider calls it revoked, or it was revoked by way of this server, whatever its \
+                provider shows."
         }
         Inactive::NotYetValid => "Its time has not come by this machine's clock.",
         Inactive::Unknown => "Its provider gives it a status that is not good.",
         Inactive::NotBearer(NotBearer::OtherUse) => {
-            "A member of its provider's answer (token_use, token_usage, typ, purpose or tokenName) names another use than that of an access token."
+            "A member of its provider's answer (token_use, token_usage, typ, purpose or \
+                tokenName) names another use than that of an access token."
         }
         Inactive::NotBearer(NotBearer::OtherScheme) => {
             "Its provider's answer has a token_type other than Bearer."

@@ -78,17 +78,24 @@ impl CredentialArgs {
     /// Reads the secret, and refuses what does not fit the type.
     pub(super) fn complete(&self) -> Result<Credentials, Stopped> {
         let kind = self.credentials;
-        if kind == Type::ClientSecretBasic && self.client_id.is_none() && self.secret_file.is_none() {
+        if kind == Type::ClientSecretBasic && self.client_id.is_none() && self.secret_file.is_none()
+        {
             return Err(Stopped::usage(
                 "missing credentials: give --client-id and --secret-file, or --credentials none",
             ));
         }
-        let is_client =
-            matches!(kind, Type::ClientSecretBasic | Type::ClientSecretPost | Type::ClientCredentials);
+        let is_client = matches!(
+            kind,
+            Type::ClientSecretBasic | Type::ClientSecretPost | Type::ClientCredentials
+        );
         let (is_basic, is_grant) = (kind == Type::Basic, kind == Type::ClientCredentials);
         kind.judge("--client-id", self.client_id.is_some(), is_client)?;
         kind.judge("--username", self.username.is_some(), is_basic)?;
-        kind.judge("--secret-file", self.secret_file.is_some(), kind != Type::None)?;
+        kind.judge(
+            "--secret-file",
+            self.secret_file.is_some(),
+            kind != Type::None,
+        )?;
         kind.judge("--token-endpoint", self.token_endpoint.is_some(), is_grant)?;
         kind.may("--client-auth", self.client_auth.is_some(), is_grant)?;
         kind.may("--scope", self.scope.is_some(), is_grant)?;
@@ -105,15 +112,21 @@ impl CredentialArgs {
             encoding: self.encoding,
             user: self.client_id.clone().or_else(|| self.username.clone()),
             secret: self.secret()?,
-            others: others.into_iter().filter_map(|(key, value)| Some((key, value?))).collect(),
+            others: others
+                .into_iter()
+                .filter_map(|(key, value)| Some((key, value?)))
+                .collect(),
         })
     }
 
     fn secret(&self) -> Result<Option<SecretString>, Stopped> {
-        let Some(file) = &self.secret_file else { return Ok(None) };
+        let Some(file) = &self.secret_file else {
+            return Ok(None);
+        };
         let read = introspectd_files::read_text(file, MAX_SECRET, START);
-        let secret =
-            read.map_err(|error| Stopped::usage(format!("{} cannot be read: {error}", file.display())))?;
+        let secret = read.map_err(|error| {
+            Stopped::usage(format!("{} cannot be read: {error}", file.display()))
+        })?;
         // As everywhere, a line break at its end is none of it.
         let secret = secret.trim_end_matches(['\r', '\n']);
         if secret.is_empty() {
@@ -124,20 +137,29 @@ impl CredentialArgs {
 }
 
 fn word(value: &impl ValueEnum) -> String {
-    value.to_possible_value().map(|value| value.get_name().to_owned()).unwrap_or_default()
+    value
+        .to_possible_value()
+        .map(|value| value.get_name().to_owned())
+        .unwrap_or_default()
 }
 
 impl Type {
     fn judge(self, flag: &str, is_given: bool, is_needed: bool) -> Result<(), Stopped> {
         if is_needed && !is_given {
-            return Err(Stopped::usage(format!("--credentials {} needs {flag}", word(&self))));
+            return Err(Stopped::usage(format!(
+                "--credentials {} needs {flag}",
+                word(&self)
+            )));
         }
         self.may(flag, is_given, is_needed)
     }
 
     fn may(self, flag: &str, is_given: bool, is_known: bool) -> Result<(), Stopped> {
         if is_given && !is_known {
-            return Err(Stopped::usage(format!("--credentials {} does not take {flag}", word(&self))));
+            return Err(Stopped::usage(format!(
+                "--credentials {} does not take {flag}",
+                word(&self)
+            )));
         }
         Ok(())
     }
@@ -176,16 +198,20 @@ impl Credentials {
         findings.extend(self.encoding_matters());
         findings.extend(self.secret.as_ref().and_then(oddity));
         let asks_for = |scheme: &str| {
-            challenge
-                .is_some_and(|it| it.get(..scheme.len()).is_some_and(|it| it.eq_ignore_ascii_case(scheme)))
+            challenge.is_some_and(|it| {
+                it.get(..scheme.len())
+                    .is_some_and(|it| it.eq_ignore_ascii_case(scheme))
+            })
         };
         match self.kind {
             Type::ClientSecretBasic | Type::Basic if asks_for("Bearer") => findings.push(cause(
                 "the server asks for a bearer token in place of HTTP Basic",
-                "Try --credentials bearer, or client_credentials, with what it issues for introspection.",
+                "Try --credentials bearer, or client_credentials, with what it issues for \
+                    introspection.",
             )),
             Type::ClientSecretBasic => findings.push(cause(
-                "the server may expect the secret in the form (token_endpoint_auth_method client_secret_post)",
+                "the server may expect the secret in the form (token_endpoint_auth_method \
+                    client_secret_post)",
                 "Try --credentials client_secret_post.",
             )),
             Type::ClientSecretPost => findings.push(cause(
@@ -197,7 +223,8 @@ impl Credentials {
         if status == 403 {
             findings.push(cause(
                 "the server may know our client and not let it introspect",
-                "Give the client the right to introspect at the server. Some, such as django-oauth-toolkit, say 403 to \
+                "Give the client the right to introspect at the server. Some, such as \
+                    django-oauth-toolkit, say 403 to \
                  wrong credentials.",
             ));
         }
@@ -205,15 +232,22 @@ impl Credentials {
     }
 
     fn refusal(&self, status: u16) -> Finding {
-        let whom = self.user.as_ref().map(|user| format!(" of {user}")).unwrap_or_default();
+        let whom = self
+            .user
+            .as_ref()
+            .map(|user| format!(" of {user}"))
+            .unwrap_or_default();
         if self.kind == Type::None {
             return fault(
                 format!("the server asks for credentials (status {status})"),
-                "Give --client-id and --secret-file, or --certificate and --key where it knows clients by these.",
+                "Give --client-id and --secret-file, or --certificate and --key where it knows \
+                    clients by these.",
             );
         }
-        let what =
-            format!("the server refuses our credentials{whom} ({}, status {status})", word(&self.kind));
+        let what = format!(
+            "the server refuses our credentials{whom} ({}, status {status})",
+            word(&self.kind)
+        );
         fault(
             what,
             match self.kind {
@@ -221,7 +255,8 @@ impl Credentials {
                     "Check that our own token is live, and good for introspection at the server."
                 }
                 Type::ClientSecretBasic | Type::ClientSecretPost | Type::Basic | Type::None => {
-                    "Compare id and secret with those of the client at the server; it must be confidential, and \
+                    "Compare id and secret with those of the client at the server; it must be \
+                        confidential, and \
                      registered for this type of credentials."
                 }
             },
@@ -230,7 +265,8 @@ impl Credentials {
 
     /// Suspicion that the server wants the other encoding, if it makes a difference.
     pub(super) fn encoding_matters(&self) -> Option<Finding> {
-        let form_encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+        let form_encoded =
+            |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
         let changes = |text: &str| form_encoded(text) != text;
         let secret = self.secret.as_ref().map(ExposeSecret::expose_secret);
         if !secret.into_iter().chain(self.user.as_deref()).any(changes) {
@@ -238,18 +274,26 @@ impl Credentials {
         }
         match (self.kind, self.encoding) {
             (Type::ClientSecretBasic, Some(Encoding::Plain)) => Some(cause(
-                "the id or the secret holds characters that form-urlencoding changes, and both were sent as they are",
-                "Run it again without --encoding plain: RFC 6749 section 2.3.1 wants them form-urlencoded.",
+                "the id or the secret holds characters that form-urlencoding changes, and both \
+                    were sent as they are",
+                "Run it again without --encoding plain: RFC 6749 section 2.3.1 wants them \
+                    form-urlencoded.",
             )),
             (Type::ClientSecretBasic, Some(Encoding::Form) | None) => Some(cause(
-                "the id or the secret holds characters that form-urlencoding changes, and both were sent form-urlencoded",
-                "Try --encoding plain: some servers compare them as they are, against RFC 6749 section 2.3.1.",
+                "the id or the secret holds characters that form-urlencoding changes, and both \
+                    were sent form-urlencoded",
+                "Try --encoding plain: some servers compare them as they are, against RFC 6749 \
+                    section 2.3.1.",
             )),
             (Type::Basic, _) => Some(cause(
-                "the name or the password holds characters that form-urlencoding changes, and both were sent as they are",
-                "Try --credentials client_secret_basic, which form-urlencodes them (RFC 6749 section 2.3.1).",
+                "the name or the password holds characters that form-urlencoding changes, and \
+                    both were sent as they are",
+                "Try --credentials client_secret_basic, which form-urlencodes them (RFC 6749 \
+                    section 2.3.1).",
             )),
-            (Type::ClientSecretPost | Type::ClientCredentials | Type::Bearer | Type::None, _) => None,
+            (Type::ClientSecretPost | Type::ClientCredentials | Type::Bearer | Type::None, _) => {
+                None
+            }
         }
     }
 }
@@ -265,7 +309,9 @@ fn oddity(secret: &SecretString) -> Option<Finding> {
     } else if secret.trim() != secret {
         "the secret begins or ends with white space"
     } else if secret.len() > 1
-        && ['"', '\''].iter().any(|it| secret.starts_with(*it) && secret.ends_with(*it))
+        && ['"', '\'']
+            .iter()
+            .any(|it| secret.starts_with(*it) && secret.ends_with(*it))
     {
         "the secret is in quotes"
     } else {

@@ -51,32 +51,54 @@ impl Case<'_> {
         let (exit, headline, mut findings) = match token.state(self.now) {
             State::Active => (Exit::Fine, active(token, self.now), notes(token)),
             State::Expired => {
-                let past = token.exp().map_or(0, |exp| self.now.seconds() - exp.seconds());
-                let headline = format!("inactive: the server says active, and `exp` was {} ago", span(past));
-                let remedy = "Take a fresh token; if this one is fresh, set the clock of this machine or of the server.";
+                let past = token
+                    .exp()
+                    .map_or(0, |exp| self.now.seconds() - exp.seconds());
+                let headline = format!(
+                    "inactive: the server says active, and `exp` was {} ago",
+                    span(past)
+                );
+                let remedy = "Take a fresh token; if this one is fresh, set the clock of this \
+                    machine or of the server.";
                 (
                     Exit::Refused,
                     headline,
-                    vec![fault("the token's time is over by the clock of this machine", remedy)],
+                    vec![fault(
+                        "the token's time is over by the clock of this machine",
+                        remedy,
+                    )],
                 )
             }
             State::NotYetValid => {
-                let ahead = token.nbf.map_or(0, |nbf| nbf.seconds() - self.now.seconds());
-                let headline =
-                    format!("inactive: the server says active, and `nbf` is {} ahead", span(ahead));
-                let remedy = "Set the clock of this machine or of the server, or give --clock-skew 60s for small \
+                let ahead = token
+                    .nbf
+                    .map_or(0, |nbf| nbf.seconds() - self.now.seconds());
+                let headline = format!(
+                    "inactive: the server says active, and `nbf` is {} ahead",
+                    span(ahead)
+                );
+                let remedy = "Set the clock of this machine or of the server, or give \
+                    --clock-skew 60s for small \
                               differences.";
                 (
                     Exit::Refused,
                     headline,
-                    vec![fault("the token's time has not come by the clock of this machine", remedy)],
+                    vec![fault(
+                        "the token's time has not come by the clock of this machine",
+                        remedy,
+                    )],
                 )
             }
             // A server of RFC 7662 says active or inactive.
             State::Revoked | State::Unknown => (Exit::Refused, "inactive".to_owned(), Vec::new()),
         };
         findings.extend(token.exp().and_then(in_milliseconds));
-        Verdict { exit, headline, findings, has_section: true }
+        Verdict {
+            exit,
+            headline,
+            findings,
+            has_section: true,
+        }
     }
 
     fn of_inactive(&self) -> Vec<Finding> {
@@ -91,8 +113,10 @@ impl Case<'_> {
                 "Take a fresh token of this server.",
             ),
             cause(
-                "our client may not see the token: many servers then say inactive (RFC 7662 section 4)",
-                "Give the client the right to introspect, or put it into the token's audience; docs/providers says what \
+                "our client may not see the token: many servers then say inactive (RFC 7662 \
+                    section 4)",
+                "Give the client the right to introspect, or put it into the token's audience; \
+                    docs/providers says what \
                  each server asks.",
             ),
             cause(
@@ -105,14 +129,21 @@ impl Case<'_> {
 
     fn of_failure(&self, failure: &Failure, exchange: &Exchange<Introspection>) -> Verdict {
         let body = exchange.body.as_deref().unwrap_or_default();
-        let response = Response { endpoint: self.endpoint, head: exchange.head.as_ref(), body };
+        let response = Response {
+            endpoint: self.endpoint,
+            head: exchange.head.as_ref(),
+            body,
+        };
         let mut findings = match failure {
             Failure::Unavailable { outage, .. } => self.of_outage(*outage, &response),
             Failure::BadAnswer(answer) => self.of_answer(answer, &response),
             Failure::Timeout | Failure::ConnectTimeout => vec![self.of_timeout(failure)],
             // No request can be sent to the address.
             Failure::Unsupported => {
-                vec![fault("no request can be sent to the endpoint", "Correct --endpoint.")]
+                vec![fault(
+                    "no request can be sent to the endpoint",
+                    "Correct --endpoint.",
+                )]
             }
         };
         if !self.proxies.is_empty() && exchange.head.is_none() {
@@ -125,11 +156,19 @@ impl Case<'_> {
                 "Open the direct way to the server, or have it reachable by another address.",
             ));
         }
-        let is_refusal = matches!(failure, Failure::BadAnswer(BadAnswer::Credentials(_) | BadAnswer::Grant))
-            || is_about_client(&response);
+        let is_refusal = matches!(
+            failure,
+            Failure::BadAnswer(BadAnswer::Credentials(_) | BadAnswer::Grant)
+        ) || is_about_client(&response);
         Verdict {
-            exit: if is_refusal { Exit::Refused } else { Exit::Unreachable },
-            headline: format!("no answer about the token; the log of the service would say: {failure}"),
+            exit: if is_refusal {
+                Exit::Refused
+            } else {
+                Exit::Unreachable
+            },
+            headline: format!(
+                "no answer about the token; the log of the service would say: {failure}"
+            ),
             findings,
             has_section: false,
         }
@@ -139,13 +178,17 @@ impl Case<'_> {
         let place = self.place();
         if *failure == Failure::ConnectTimeout {
             return fault(
-                format!("no connection to port {} of {} came about in time", place.port, place.host),
+                format!(
+                    "no connection to port {} of {} came about in time",
+                    place.port, place.host
+                ),
                 "Check the port in --endpoint, and firewalls that drop what they do not let pass.",
             );
         }
         fault(
             "the server gave no answer in time",
-            "Give it more with --timeout 10s (`timeout`, by default 2s), and find out why it is slow.",
+            "Give it more with --timeout 10s (`timeout`, by default 2s), and find out why it is \
+                slow.",
         )
     }
 
@@ -157,13 +200,17 @@ impl Case<'_> {
                 if self.place().is_https {
                     "Look into the logs of the server and of the proxies on the way."
                 } else {
-                    "Write https:// in --endpoint if this is a TLS port, and look into the server's log."
+                    "Write https:// in --endpoint if this is a TLS port, and look into the \
+                        server's log."
                 },
             )],
             Outage::Status(status) => {
                 let mut findings = vec![finding::status(status)];
                 if let Some(wait) = response.header(&RETRY_AFTER) {
-                    findings.push(note(format!("it asks to wait: Retry-After {wait}"), "Run it again then."));
+                    findings.push(note(
+                        format!("it asks to wait: Retry-After {wait}"),
+                        "Run it again then.",
+                    ));
                 }
                 findings
             }
@@ -191,7 +238,11 @@ impl Case<'_> {
         if let Some(status) = status {
             findings.extend(token::faults(self.token));
             // Some call a header bad that they cannot decode.
-            findings.extend(self.credentials.encoding_matters().filter(|_| status == 400));
+            findings.extend(
+                self.credentials
+                    .encoding_matters()
+                    .filter(|_| status == 400),
+            );
         }
         findings
     }
@@ -200,7 +251,10 @@ impl Case<'_> {
         let is_https = self.endpoint.scheme_str() == Some("https");
         Place {
             host: self.endpoint.host().unwrap_or_default(),
-            port: self.endpoint.port_u16().unwrap_or(if is_https { 443 } else { 80 }),
+            port: self
+                .endpoint
+                .port_u16()
+                .unwrap_or(if is_https { 443 } else { 80 }),
             is_https,
             has_ca: self.has_ca,
         }
@@ -208,13 +262,22 @@ impl Case<'_> {
 }
 
 fn status_of(answer: &BadAnswer) -> Option<u16> {
-    if let BadAnswer::Credentials(status) | BadAnswer::Status(status) = answer { Some(*status) } else { None }
+    if let BadAnswer::Credentials(status) | BadAnswer::Status(status) = answer {
+        Some(*status)
+    } else {
+        None
+    }
 }
 
 /// Detects a refusal of the client with another status than 401 (RFC 6749 section 5.2 has 400).
 fn is_about_client(response: &Response<'_>) -> bool {
-    let is_error = response.head.is_some_and(|head| head.status.is_client_error());
-    is_error && response.error().is_some_and(|it| matches!(&*it, "invalid_client" | "unauthorized_client"))
+    let is_error = response
+        .head
+        .is_some_and(|head| head.status.is_client_error());
+    is_error
+        && response
+            .error()
+            .is_some_and(|it| matches!(&*it, "invalid_client" | "unauthorized_client"))
 }
 
 fn active(token: &Token, now: Timestamp) -> String {
@@ -226,7 +289,11 @@ fn active(token: &Token, now: Timestamp) -> String {
 
 /// Notes about an active token that a policy or gateway may refuse.
 fn notes(token: &Token) -> Vec<Finding> {
-    let mut notes: Vec<_> = token.not_bearer().map(finding::not_bearer).into_iter().collect();
+    let mut notes: Vec<_> = token
+        .not_bearer()
+        .map(finding::not_bearer)
+        .into_iter()
+        .collect();
     if token.aud.is_none() {
         notes.push(note(
             "the answer has no `aud`: the token is for no audience in particular",
@@ -243,7 +310,8 @@ fn in_milliseconds(exp: Timestamp) -> Option<Finding> {
     (exp.seconds() > YEAR_2500).then(|| {
         note(
             "`exp` lies in a far future: the server may count in milliseconds",
-            "Have the server write seconds (RFC 7662 section 2.2); until then its tokens never end here.",
+            "Have the server write seconds (RFC 7662 section 2.2); until then its tokens never \
+                end here.",
         )
     })
 }

@@ -27,15 +27,27 @@ pub(super) enum Weight {
 type Text = Cow<'static, str>;
 
 pub(super) fn fault(what: impl Into<Text>, remedy: impl Into<Text>) -> Finding {
-    Finding { weight: Weight::Fault, what: what.into(), remedy: remedy.into() }
+    Finding {
+        weight: Weight::Fault,
+        what: what.into(),
+        remedy: remedy.into(),
+    }
 }
 
 pub(super) fn cause(what: impl Into<Text>, remedy: impl Into<Text>) -> Finding {
-    Finding { weight: Weight::Cause, what: what.into(), remedy: remedy.into() }
+    Finding {
+        weight: Weight::Cause,
+        what: what.into(),
+        remedy: remedy.into(),
+    }
 }
 
 pub(super) fn note(what: impl Into<Text>, remedy: impl Into<Text>) -> Finding {
-    Finding { weight: Weight::Note, what: what.into(), remedy: remedy.into() }
+    Finding {
+        weight: Weight::Note,
+        what: what.into(),
+        remedy: remedy.into(),
+    }
 }
 
 /// Address of the server.
@@ -53,7 +65,8 @@ pub(super) fn unreachable(reason: Unreachable, place: &Place<'_>) -> Finding {
     match reason {
         Unreachable::NoSuchName => fault(
             format!("the name {host} does not exist"),
-            "Correct the host in --endpoint, or add it to /etc/hosts. Names come from /etc/hosts and the servers in \
+            "Correct the host in --endpoint, or add it to /etc/hosts. Names come from /etc/hosts \
+                and the servers in \
              /etc/resolv.conf; /etc/nsswitch.conf does not count.",
         ),
         Unreachable::Unresolved => fault(
@@ -62,9 +75,11 @@ pub(super) fn unreachable(reason: Unreachable, place: &Place<'_>) -> Finding {
         ),
         Unreachable::Refused => fault(
             format!(
-                "{host} refuses connections to port {port}: nothing listens there, or a firewall refuses"
+                "{host} refuses connections to port {port}: nothing listens there, or a firewall \
+                    refuses"
             ),
-            "Check that the server runs, and the port in --endpoint. In a container, 127.0.0.1 is the container itself.",
+            "Check that the server runs, and the port in --endpoint. In a container, 127.0.0.1 is \
+                the container itself.",
         ),
         Unreachable::NoRoute => fault(
             format!("there is no route to {host}"),
@@ -75,26 +90,31 @@ pub(super) fn unreachable(reason: Unreachable, place: &Place<'_>) -> Finding {
             if place.is_https {
                 "Check the port in --endpoint, and firewalls and proxies on the way."
             } else {
-                "Write https:// in --endpoint if this is a TLS port, and check firewalls and proxies on the way."
+                "Write https:// in --endpoint if this is a TLS port, and check firewalls and \
+                    proxies on the way."
             },
         ),
         Unreachable::NotOpened => fault(
             "this machine could not open a connection",
-            "Look for a lack of file descriptors (ulimit -n) or ports, and for what forbids it: a sandbox, seccomp, a \
+            "Look for a lack of file descriptors (ulimit -n) or ports, and for what forbids it: a \
+                sandbox, seccomp, a \
              network policy.",
         ),
         Unreachable::UnknownAuthority if place.has_ca => fault(
             "the certificate of the server is from an authority that is not in the file of --ca",
-            "Give the file with the certificate of the authority that issued it, or leave --ca out if that is a public one.",
+            "Give the file with the certificate of the authority that issued it, or leave --ca \
+                out if that is a public one.",
         ),
         Unreachable::UnknownAuthority => fault(
             "the certificate of the server is from an unknown authority",
-            "Give the PEM file of its authority with --ca, and have the server send its intermediate certificates.",
+            "Give the PEM file of its authority with --ca, and have the server send its \
+                intermediate certificates.",
         ),
         Unreachable::WrongName => fault(
             format!("the certificate of the server is for another name than {host}"),
             format!(
-                "Write a name of the certificate into --endpoint: openssl s_client -connect {host}:{port} </dev/null | \
+                "Write a name of the certificate into --endpoint: openssl s_client -connect \
+                    {host}:{port} </dev/null | \
                  openssl x509 -noout -ext subjectAltName"
             ),
         ),
@@ -111,19 +131,23 @@ pub(super) fn unreachable(reason: Unreachable, place: &Place<'_>) -> Finding {
             "Make it with -addext basicConstraints=critical,CA:FALSE, and name it with --ca.",
         ),
         Unreachable::Certificate => fault(
-            "the certificate of the server is not acceptable: malformed, not for servers, or of an outdated algorithm",
+            "the certificate of the server is not acceptable: malformed, not for servers, or of \
+                an outdated algorithm",
             format!("Look at it: openssl s_client -connect {host}:{port} -showcerts </dev/null"),
         ),
-        Unreachable::CertificateDemanded => {
-            fault("the server demands a client certificate", "Give one with --certificate and --key.")
-        }
+        Unreachable::CertificateDemanded => fault(
+            "the server demands a client certificate",
+            "Give one with --certificate and --key.",
+        ),
         Unreachable::CertificateRefused => fault(
             "the server refuses our client certificate",
-            "Give one that it knows, within its dates, with its intermediate certificates in the same file.",
+            "Give one that it knows, within its dates, with its intermediate certificates in the \
+                same file.",
         ),
         Unreachable::NotTls => fault(
             format!("what listens on port {port} of {host} does not speak TLS"),
-            "Correct the port in --endpoint, or write http:// there (and add --allow-http off this machine).",
+            "Correct the port in --endpoint, or write http:// there (and add --allow-http off \
+                this machine).",
         ),
         Unreachable::Tls => fault(
             "the TLS handshake failed",
@@ -136,27 +160,35 @@ pub(super) fn unreachable(reason: Unreachable, place: &Place<'_>) -> Finding {
 pub(super) fn bad_answer(answer: &BadAnswer, place: &Place<'_>) -> Option<Finding> {
     Some(match answer {
         BadAnswer::NotHttp if place.is_https => fault(
-            format!("what listens on port {} of {} does not answer in HTTP", place.port, place.host),
+            format!(
+                "what listens on port {} of {} does not answer in HTTP",
+                place.port, place.host
+            ),
             "Correct the port in --endpoint.",
         ),
         BadAnswer::NotHttp => fault(
-            format!("what listens on port {} of {} does not answer in HTTP", place.port, place.host),
+            format!(
+                "what listens on port {} of {} does not answer in HTTP",
+                place.port, place.host
+            ),
             "Write https:// in --endpoint if this is a TLS port, else correct the port.",
         ),
         BadAnswer::TooLarge => fault(
             "the answer is larger than 1 MiB",
             "Check the path of --endpoint: an introspection answer has some hundred bytes.",
         ),
-        BadAnswer::Truncated => {
-            fault("the answer breaks off", "Look into the logs of the server and of the proxies on the way.")
-        }
+        BadAnswer::Truncated => fault(
+            "the answer breaks off",
+            "Look into the logs of the server and of the proxies on the way.",
+        ),
         BadAnswer::NotUtf8 => fault(
             "the answer is not UTF-8, which JSON must be (RFC 8259)",
             "Correct the encoding at the server, or at the proxy that recodes.",
         ),
         BadAnswer::Grant => fault(
             "the token endpoint refuses our client",
-            "Check --client-id, the secret, --token-endpoint and --client-auth; the client needs the grant \
+            "Check --client-id, the secret, --token-endpoint and --client-auth; the client needs \
+                the grant \
              `client_credentials`.",
         ),
         BadAnswer::GrantMember(name) => fault(
@@ -191,12 +223,14 @@ pub(super) fn status(status: u16) -> Finding {
         ),
         404 | 410 => fault(
             "there is nothing at this path",
-            "Copy `introspection_endpoint` from the server's metadata (/.well-known/openid-configuration or \
+            "Copy `introspection_endpoint` from the server's metadata \
+                (/.well-known/openid-configuration or \
              /.well-known/oauth-authorization-server), a slash at its end included.",
         ),
         405 => fault(
             "the server does not take POST at this path",
-            "Give its RFC 7662 endpoint, which takes POST: one that takes only GET is of another kind (tokeninfo, \
+            "Give its RFC 7662 endpoint, which takes POST: one that takes only GET is of another \
+                kind (tokeninfo, \
              userinfo).",
         ),
         406 => fault(
@@ -205,15 +239,21 @@ pub(super) fn status(status: u16) -> Finding {
         ),
         411 | 413 | 415 => fault(
             format!("the server, or a proxy before it, refuses a form (status {status})"),
-            "Check that --endpoint is its RFC 7662 endpoint, which takes application/x-www-form-urlencoded.",
+            "Check that --endpoint is its RFC 7662 endpoint, which takes \
+                application/x-www-form-urlencoded.",
         ),
         421 => fault(
             "the server does not answer for this host name",
             "Write the host that its configuration knows into --endpoint.",
         ),
-        429 => fault("the server limits our rate", "Wait, or raise the limit for our client there."),
+        429 => fault(
+            "the server limits our rate",
+            "Wait, or raise the limit for our client there.",
+        ),
         502..=504 => fault(
-            format!("a proxy before the server answers that it has none behind it (status {status})"),
+            format!(
+                "a proxy before the server answers that it has none behind it (status {status})"
+            ),
             "Check that the server runs, and what the proxy says in its log.",
         ),
         500.. => fault(
@@ -229,14 +269,18 @@ pub(super) fn status(status: u16) -> Finding {
 
 /// Row for an active token that authorizes no bearer at a gateway.
 pub(super) fn not_bearer(reason: NotBearer) -> Finding {
-    const REMEDY: &str =
-        "Take an access token for a bearer; /introspect calls this one active, /forward-auth does not.";
+    const REMEDY: &str = "Take an access token for a bearer; /introspect calls this one active, \
+        /forward-auth does not.";
     match reason {
-        NotBearer::OtherUse => {
-            note("a member of the answer names another use than that of an access token", REMEDY)
-        }
+        NotBearer::OtherUse => note(
+            "a member of the answer names another use than that of an access token",
+            REMEDY,
+        ),
         NotBearer::OtherScheme => note("`token_type` is another one than Bearer", REMEDY),
-        NotBearer::Unproved => note("`cnf` binds the token to a key, so that it is no bearer token", REMEDY),
+        NotBearer::Unproved => note(
+            "`cnf` binds the token to a key, so that it is no bearer token",
+            REMEDY,
+        ),
     }
 }
 
@@ -266,12 +310,24 @@ mod tests {
 
     #[test]
     fn each_reason_has_a_row_of_its_own() {
-        let place = |is_https, has_ca| Place { host: "as.example", port: 8443, is_https, has_ca };
+        let place = |is_https, has_ca| Place {
+            host: "as.example",
+            port: 8443,
+            is_https,
+            has_ca,
+        };
         let texts = |place: &Place<'_>| -> BTreeSet<_> {
-            REASONS.iter().map(|reason| unreachable(*reason, place).what).collect()
+            REASONS
+                .iter()
+                .map(|reason| unreachable(*reason, place).what)
+                .collect()
         };
         assert_eq!(texts(&place(true, false)).len(), REASONS.len());
-        assert_ne!(texts(&place(true, false)), texts(&place(true, true)), "--ca is another fault than none");
+        assert_ne!(
+            texts(&place(true, false)),
+            texts(&place(true, true)),
+            "--ca is another fault than none"
+        );
         let remedy = |is_https| unreachable(Unreachable::Reset, &place(is_https, false)).remedy;
         assert_ne!(remedy(true), remedy(false));
     }

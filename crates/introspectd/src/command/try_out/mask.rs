@@ -35,27 +35,40 @@ impl Mask {
     /// Masks a token and the `secret` of `user`.
     pub(super) fn new(token: &str, user: Option<&str>, secret: Option<&SecretString>) -> Self {
         let patterns = Regex::new(SECRET_MEMBER).ok().zip(Regex::new(SCHEME).ok());
-        let mut mask = Self { whole: Vec::new(), parts: HashSet::new(), patterns };
+        let mut mask = Self {
+            whole: Vec::new(),
+            parts: HashSet::new(),
+            patterns,
+        };
         mask.add(token);
         if let Some(secret) = secret.map(ExposeSecret::expose_secret) {
             mask.add(secret);
             let user = user.unwrap_or_default();
-            for (user, secret) in [(user.to_owned(), secret.to_owned()), (percent(user), percent(secret))] {
+            for (user, secret) in [
+                (user.to_owned(), secret.to_owned()),
+                (percent(user), percent(secret)),
+            ] {
                 mask.add(&STANDARD.encode(format!("{user}:{secret}")));
             }
         }
         // A secret may be a part of another.
-        mask.whole.sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
+        mask.whole
+            .sort_by_key(|secret| std::cmp::Reverse(secret.expose_secret().len()));
         mask
     }
 
     fn add(&mut self, secret: &str) {
-        let html =
-            secret.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+        let html = secret
+            .replace('&', "&amp;")
+            .replace('<', "&lt;")
+            .replace('>', "&gt;")
+            .replace('"', "&quot;");
         let plus = form_urlencoded::byte_serialize(secret.as_bytes()).collect();
         for spelling in [secret.to_owned(), percent(secret), plus, html] {
             let characters: Vec<char> = spelling.chars().collect();
-            let parts = characters.windows(PART).filter_map(|part| part.try_into().ok());
+            let parts = characters
+                .windows(PART)
+                .filter_map(|part| part.try_into().ok());
             self.parts.extend(parts.map(SecretPart));
             if !spelling.is_empty() {
                 self.whole.push(spelling.into());
@@ -65,9 +78,13 @@ impl Mask {
 
     /// Returns the text without any of them.
     pub(super) fn apply(&self, text: &str) -> String {
-        let Some((member, scheme)) = &self.patterns else { return MASK.to_owned() };
+        let Some((member, scheme)) = &self.patterns else {
+            return MASK.to_owned();
+        };
         let masked = member.replace_all(text, format!("$1\"{MASK}\""));
-        let mut masked = scheme.replace_all(&masked, format!("${{1}}{MASK}")).into_owned();
+        let mut masked = scheme
+            .replace_all(&masked, format!("${{1}}{MASK}"))
+            .into_owned();
         for secret in &self.whole {
             masked = masked.replace(secret.expose_secret(), MASK);
         }
@@ -78,9 +95,15 @@ impl Mask {
         let characters: Vec<char> = text.chars().collect();
         let mut is_secret = vec![false; characters.len()];
         for (start, part) in characters.windows(PART).enumerate() {
-            let is_part = part.try_into().is_ok_and(|part| self.parts.contains(&SecretPart(part)));
+            let is_part = part
+                .try_into()
+                .is_ok_and(|part| self.parts.contains(&SecretPart(part)));
             if is_part {
-                is_secret.iter_mut().skip(start).take(PART).for_each(|it| *it = true);
+                is_secret
+                    .iter_mut()
+                    .skip(start)
+                    .take(PART)
+                    .for_each(|it| *it = true);
             }
         }
         let mut masked = String::with_capacity(text.len());
@@ -127,14 +150,17 @@ mod tests {
             &STANDARD.encode(format!("introspectd:{SECRET}")),
             &STANDARD.encode(format!("introspectd:{}", percent(SECRET))),
         ] {
-            assert_eq!(mask().apply(&format!("bad token <{secret}>: ñ")), "bad token <***>: ñ", "{secret}");
+            assert_eq!(
+                mask().apply(&format!("bad token <{secret}>: ñ")),
+                "bad token <***>: ñ",
+                "{secret}"
+            );
         }
     }
 
     #[test]
     fn secrets_of_the_server_are_masked_by_their_names() {
-        let body =
-            r#"{"active":true,"access_token":"a\"b","Client_Secret" : "c","x":{"id_token":"d"},"sub":"e"}"#;
+        let body = r#"{"active":true,"access_token":"a\"b","Client_Secret" : "c","x":{"id_token":"d"},"sub":"e"}"#;
         let masked = r#"{"active":true,"access_token":"***","Client_Secret" : "***","x":{"id_token":"***"},"sub":"e"}"#;
         assert_eq!(mask().apply(body), masked);
     }

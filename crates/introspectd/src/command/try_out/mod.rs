@@ -108,22 +108,33 @@ const ORIGIN: &str = "the arguments";
 
 impl Try {
     pub(crate) fn run(self) -> Outcome {
-        ProviderName::parse(&self.name).map_err(|error| Stopped::usage(format!("--name: {error}")))?;
+        ProviderName::parse(&self.name)
+            .map_err(|error| Stopped::usage(format!("--name: {error}")))?;
         let credentials = self.credentials.complete()?;
         let config = self.config(&credentials)?;
         let token = TokenValue::parse(read_secret("token")?);
         let token = token.map_err(|error| Stopped::usage(error.to_string()))?;
-        let endpoint: Uri = self.endpoint.parse().map_err(|_| Stopped::usage("--endpoint is not a URL"))?;
+        let endpoint: Uri = self
+            .endpoint
+            .parse()
+            .map_err(|_| Stopped::usage("--endpoint is not a URL"))?;
         let form = Form::of(token.expose());
         let clock = Arc::new(SystemClock::default());
         let began = Instant::now();
         let exchange = block_on(ask(config, &token, Arc::<SystemClock>::clone(&clock)))?;
         let took = began.elapsed();
 
-        let mask = Mask::new(token.expose(), credentials.user.as_deref(), credentials.secret.as_ref());
+        let mask = Mask::new(
+            token.expose(),
+            credentials.user.as_deref(),
+            credentials.secret.as_ref(),
+        );
         let report = Report { mask: &mask };
         let length = token.expose().chars().count();
-        report.request(&exchange.sent, &format!("{}, {length} characters", form.describe()));
+        report.request(
+            &exchange.sent,
+            &format!("{}, {length} characters", form.describe()),
+        );
         report.response(exchange.head.as_ref(), exchange.body.as_deref(), took);
         let case = Case {
             endpoint: &endpoint,
@@ -138,7 +149,8 @@ impl Try {
         report.verdict(&verdict);
         if verdict.has_section {
             tell("Section for introspectd.toml:\n\n");
-            let (value, comment) = section::matching(token.expose(), &form, verdict.exit == Exit::Fine);
+            let (value, comment) =
+                section::matching(token.expose(), &form, verdict.exit == Exit::Fine);
             say(self.pasted(&credentials, &value, comment).trim_end())?;
         }
         Ok(verdict.exit)
@@ -148,19 +160,31 @@ impl Try {
     fn config(&self, credentials: &Credentials) -> Result<rfc7662::Config, Stopped> {
         // The secret comes by a made-up environment: a pipe's is gone when it was read.
         const SECRET: &str = "SECRET";
-        let secret = credentials.secret.as_ref().map(|it| (SECRET.to_owned(), it.expose_secret().to_owned()));
+        let secret = credentials
+            .secret
+            .as_ref()
+            .map(|it| (SECRET.to_owned(), it.expose_secret().to_owned()));
         let environment: Environment = secret.into_iter().collect();
-        let text = self.section(credentials, &format!("{{ env = \"{SECRET}\" }}")).write(&self.name, None);
+        let text = self
+            .section(credentials, &format!("{{ env = \"{SECRET}\" }}"))
+            .write(&self.name, None);
         let config = Config::parse(&text, ORIGIN, &environment);
         let config = config.map_err(|problems| Stopped::usage(problems.to_string()))?;
-        let provider = config.providers.into_iter().next().and_then(|provider| provider.into_rfc7662());
+        let provider = config
+            .providers
+            .into_iter()
+            .next()
+            .and_then(|provider| provider.into_rfc7662());
         provider.ok_or_else(|| Stopped::usage("the arguments describe no server"))
     }
 
     fn pasted(&self, credentials: &Credentials, matching: &str, comment: &str) -> String {
         let file = self.credentials.secret_file.as_deref();
-        let source = file.map(|file| section::secret_source(file, &self.name)).unwrap_or_default();
-        self.section(credentials, &source).write(&self.name, Some((matching, comment)))
+        let source = file
+            .map(|file| section::secret_source(file, &self.name))
+            .unwrap_or_default();
+        self.section(credentials, &source)
+            .write(&self.name, Some((matching, comment)))
     }
 
     fn section(&self, credentials: &Credentials, source: &str) -> Section {

@@ -31,13 +31,22 @@ impl Report<'_> {
             let _ = writeln!(text, "  {HOST}: {host}");
         }
         self.headers(&mut text, &sent.headers);
-        let _ = write!(text, "\n  {}\n  (token: {})\n\n", sent.form, one_line(&self.mask.apply(form)));
+        let _ = write!(
+            text,
+            "\n  {}\n  (token: {})\n\n",
+            sent.form,
+            one_line(&self.mask.apply(form))
+        );
         tell(&text);
     }
 
     pub(super) fn response(&self, head: Option<&Head>, body: Option<&[u8]>, took: Duration) {
         let Some(head) = head else { return };
-        let version = if head.version == Version::HTTP_2 { "HTTP/2" } else { "HTTP/1.1" };
+        let version = if head.version == Version::HTTP_2 {
+            "HTTP/2"
+        } else {
+            "HTTP/1.1"
+        };
         let mut text = format!("{version} {} after {} ms\n", head.status, took.as_millis());
         self.headers(&mut text, &head.headers);
         if let Some(body) = body {
@@ -67,7 +76,10 @@ impl Report<'_> {
         let is_object = masked.trim_start().starts_with('{');
         let shown = if is_object { indented(&masked) } else { masked };
         let shown = harmless(&shown);
-        let end = shown.char_indices().nth(MAX_SHOWN).map_or(shown.len(), |(end, _)| end);
+        let end = shown
+            .char_indices()
+            .nth(MAX_SHOWN)
+            .map_or(shown.len(), |(end, _)| end);
         let (shown, rest) = shown.split_at_checked(end).unwrap_or((&shown, ""));
         for line in shown.lines() {
             let _ = writeln!(text, "  {line}");
@@ -85,8 +97,16 @@ impl Report<'_> {
                 Weight::Cause => "possible cause",
                 Weight::Note => "note",
             };
-            let (what, remedy) = (self.mask.apply(&finding.what), self.mask.apply(&finding.remedy));
-            let _ = write!(text, "{weight}: {}\n    {}\n", one_line(&what), one_line(&remedy));
+            let (what, remedy) = (
+                self.mask.apply(&finding.what),
+                self.mask.apply(&finding.remedy),
+            );
+            let _ = write!(
+                text,
+                "{weight}: {}\n    {}\n",
+                one_line(&what),
+                one_line(&remedy)
+            );
         }
         text.push('\n');
         tell(&text);

@@ -90,7 +90,10 @@ impl Response<'_> {
         let (what, remedy) = if has_slash {
             ("the path ends in a slash", "Try --endpoint without it.")
         } else {
-            ("the path does not end in a slash", "Try --endpoint with one: django-oauth-toolkit needs it.")
+            (
+                "the path does not end in a slash",
+                "Try --endpoint with one: django-oauth-toolkit needs it.",
+            )
         };
         finding::cause(what, remedy)
     }
@@ -103,21 +106,33 @@ impl Response<'_> {
                 "Check the path of --endpoint.",
             );
         };
-        let what = format!("the server redirects to {location} (status {status}), which is not followed");
+        let what =
+            format!("the server redirects to {location} (status {status}), which is not followed");
         let remedy = match location.parse::<Uri>() {
             Ok(to) if self.is_elsewhere(&to) => {
-                "Check who answers there before you put it into --endpoint: token and credentials would go to that host."
+                "Check who answers there before you put it into --endpoint: token and credentials \
+                    would go to that host."
             }
             Ok(to) if looks_like_login(to.path()) => {
-                "Check the path of --endpoint, and let it pass the login before it: it leads to a login page."
+                "Check the path of --endpoint, and let it pass the login before it: it leads to a \
+                    login page."
             }
-            Ok(to) if to.scheme_str() == Some("https") && self.endpoint.scheme_str() == Some("http") => {
+            Ok(to)
+                if to.scheme_str() == Some("https")
+                    && self.endpoint.scheme_str() == Some("http") =>
+            {
                 "Write https:// in --endpoint."
             }
-            Ok(to) if to.path().trim_end_matches('/') == self.endpoint.path().trim_end_matches('/') => {
-                "Write the path into --endpoint exactly as there, with or without the slash at its end."
+            Ok(to)
+                if to.path().trim_end_matches('/')
+                    == self.endpoint.path().trim_end_matches('/') =>
+            {
+                "Write the path into --endpoint exactly as there, with or without the slash at \
+                    its end."
             }
-            Ok(_) | Err(_) => "Put the address into --endpoint if that is where the server introspects.",
+            Ok(_) | Err(_) => {
+                "Put the address into --endpoint if that is where the server introspects."
+            }
         };
         fault(what, remedy)
     }
@@ -128,26 +143,38 @@ impl Response<'_> {
     }
 
     fn of_coding(&self) -> Finding {
-        let coding = self.header(&CONTENT_ENCODING).unwrap_or("an unknown coding");
+        let coding = self
+            .header(&CONTENT_ENCODING)
+            .unwrap_or("an unknown coding");
         fault(
-            format!("the answer is compressed ({coding}), though we ask for `Accept-Encoding: identity`"),
-            "Turn compression off for this path at the server, or at the proxy before it. gzip and deflate are undone if \
+            format!(
+                "the answer is compressed ({coding}), though we ask for `Accept-Encoding: identity`"
+            ),
+            "Turn compression off for this path at the server, or at the proxy before it. gzip \
+                and deflate are undone if \
              they are what they say.",
         )
     }
 
     fn of_content(&self) -> Finding {
-        let media_type = self.header(&CONTENT_TYPE).unwrap_or_default().to_ascii_lowercase();
+        let media_type = self
+            .header(&CONTENT_TYPE)
+            .unwrap_or_default()
+            .to_ascii_lowercase();
         let body = self.body.trim_ascii();
-        let begins =
-            |text: &str| body.get(..text.len()).is_some_and(|it| it.eq_ignore_ascii_case(text.as_bytes()));
+        let begins = |text: &str| {
+            body.get(..text.len())
+                .is_some_and(|it| it.eq_ignore_ascii_case(text.as_bytes()))
+        };
         if body.is_empty() {
             return fault("the answer is empty", "Check the path of --endpoint.");
         }
         if media_type.starts_with("text/html") || begins("<!doctype html") || begins("<html") {
             return fault(
-                "the answer is an HTML page: a login page, or one of a proxy or of the server's user interface",
-                "Check host, port and path of --endpoint, and exempt the path from any login before it.",
+                "the answer is an HTML page: a login page, or one of a proxy or of the server's \
+                    user interface",
+                "Check host, port and path of --endpoint, and exempt the path from any login \
+                    before it.",
             );
         }
         if media_type.contains("xml") || begins("<") {
@@ -169,7 +196,10 @@ impl Response<'_> {
             );
         }
         match serde_json::from_slice::<Value>(body) {
-            Ok(_) => fault("the answer is JSON, and no object", "Check the path of --endpoint."),
+            Ok(_) => fault(
+                "the answer is JSON, and no object",
+                "Check the path of --endpoint.",
+            ),
             Err(_) => fault(
                 "the answer is not JSON",
                 "Check the path of --endpoint, and look into the server's log.",
@@ -184,7 +214,8 @@ impl Response<'_> {
             ("active", None) => self.of_another_endpoint(&object),
             ("exp", None) => fault(
                 "the token has no end: the answer has no `exp`",
-                "Give --missing-exp accept if this server's tokens are meant to live for ever; without it the service \
+                "Give --missing-exp accept if this server's tokens are meant to live for ever; \
+                    without it the service \
                  refuses them.",
             ),
             (_, None) => fault(
@@ -192,12 +223,20 @@ impl Response<'_> {
                 "Look at the member in the answer above: it must occur once.",
             ),
             ("active", Some(value)) => fault(
-                format!("`active` is {}, and only true or false decides", kind(value)),
-                "Have the server answer as RFC 7662 section 2.2 says, or check the path of --endpoint.",
+                format!(
+                    "`active` is {}, and only true or false decides",
+                    kind(value)
+                ),
+                "Have the server answer as RFC 7662 section 2.2 says, or check the path of \
+                    --endpoint.",
             ),
             (_, Some(value)) => fault(
-                format!("`{name}` in the answer cannot be read: it is {}, or occurs twice", kind(value)),
-                "Have the server answer as RFC 7662 section 2.2 says: times are numbers, `scope` is text.",
+                format!(
+                    "`{name}` in the answer cannot be read: it is {}, or occurs twice",
+                    kind(value)
+                ),
+                "Have the server answer as RFC 7662 section 2.2 says: times are numbers, `scope` \
+                    is text.",
             ),
         }
     }
@@ -230,7 +269,9 @@ fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
 
 fn looks_like_login(path: &str) -> bool {
     let path = path.to_ascii_lowercase();
-    ["login", "signin", "sign_in", "auth"].iter().any(|word| path.contains(word))
+    ["login", "signin", "sign_in", "auth"]
+        .iter()
+        .any(|word| path.contains(word))
 }
 
 fn kind(value: &Value) -> &'static str {

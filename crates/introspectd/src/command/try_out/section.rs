@@ -30,14 +30,21 @@ impl Section {
 
     /// Writes TOML. `matching` is the value of `match`, with its comment.
     pub(super) fn write(&self, name: &str, matching: Option<(&str, &str)>) -> String {
-        let mut lines: Vec<(&str, String, &str)> =
-            self.lines.iter().map(|(key, value)| (*key, value.clone(), "")).collect();
+        let mut lines: Vec<(&str, String, &str)> = self
+            .lines
+            .iter()
+            .map(|(key, value)| (*key, value.clone(), ""))
+            .collect();
         lines.push(("credentials", inline(&self.credentials), ""));
         if !self.tls.is_empty() {
             lines.push(("tls", inline(&self.tls), ""));
         }
         lines.extend(matching.map(|(value, comment)| ("match", value.to_owned(), comment)));
-        let width = lines.iter().map(|(key, ..)| key.len()).max().unwrap_or_default();
+        let width = lines
+            .iter()
+            .map(|(key, ..)| key.len())
+            .max()
+            .unwrap_or_default();
         let lines = lines.iter().map(|(key, value, comment)| match *comment {
             "" => format!("{key:width$} = {value}\n"),
             comment => format!("# {comment}\n{key:width$} = {value}\n"),
@@ -47,14 +54,19 @@ impl Section {
 }
 
 fn inline(pairs: &[(&str, String)]) -> String {
-    let pairs: Vec<_> = pairs.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+    let pairs: Vec<_> = pairs
+        .iter()
+        .map(|(key, value)| format!("{key} = {value}"))
+        .collect();
     format!("{{ {} }}", pairs.join(", "))
 }
 
 /// Writes a string of TOML. JSON's escapes are among TOML's, but for one character that must not
 /// stand there raw.
 pub(super) fn text(text: &str) -> String {
-    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f")
+    serde_json::Value::from(text)
+        .to_string()
+        .replace('\u{7f}', "\\u007f")
 }
 
 /// Writes a path that holds wherever the server is started.
@@ -108,15 +120,23 @@ fn pattern(token: &str) -> String {
         length @ ..=MAX_FIXED => format!("{{{length}}}"),
         _ => "+".to_owned(),
     };
-    let mut others: Vec<char> =
-        token.chars().filter(|c| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-')).collect();
+    let mut others: Vec<char> = token
+        .chars()
+        .filter(|c| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-'))
+        .collect();
     if others.iter().any(|c| !c.is_ascii_graphic()) {
         return format!("(?s)^.{length}$");
     }
     others.sort_unstable();
     others.dedup();
     // An escaped angle bracket means the edge of a word.
-    let escaped = |c: char| if matches!(c, '<' | '>') { c.to_string() } else { format!("\\{c}") };
+    let escaped = |c: char| {
+        if matches!(c, '<' | '>') {
+            c.to_string()
+        } else {
+            format!("\\{c}")
+        }
+    };
     let others: String = others.into_iter().map(escaped).collect();
     format!("^[A-Za-z0-9_{others}-]{length}$")
 }
@@ -129,8 +149,15 @@ mod tests {
     #[test]
     fn a_pattern_fits_its_token_and_shows_none_of_it() {
         let odd: String = (33_u8..127).map(char::from).collect();
-        for token in ["c0ffee", "aB_-9", "1|abc.d/e+f=~", &odd, &odd.repeat(9), "é x\n", &"é".repeat(9000)]
-        {
+        for token in [
+            "c0ffee",
+            "aB_-9",
+            "1|abc.d/e+f=~",
+            &odd,
+            &odd.repeat(9),
+            "é x\n",
+            &"é".repeat(9000),
+        ] {
             let pattern = pattern(token);
             assert!(Regex::new(&pattern).unwrap().is_match(token), "{pattern}");
             assert!(!pattern.contains(token), "{pattern}");
@@ -143,13 +170,19 @@ mod tests {
         let matching = |token: &str| matching(token, &Form::of(token), true).0;
         assert_eq!(matching("ory_at_abc.def"), "{ prefix = \"ory_at_\" }");
         assert_eq!(matching("my_at_abc"), r#"{ regex = "^[A-Za-z0-9_-]{9}$" }"#);
-        assert_eq!(matching("eyJhbGciOiJub25lIn0.eyJpc3MiOiJpXCJqIn0."), r#"{ jwt_issuer = "i\"j" }"#);
+        assert_eq!(
+            matching("eyJhbGciOiJub25lIn0.eyJpc3MiOiJpXCJqIn0."),
+            r#"{ jwt_issuer = "i\"j" }"#
+        );
         assert_eq!(matching("eyJhbGciOiJub25lIn0.e30."), JWTS);
         assert_eq!(matching("eyJhbGciOiJub25lIn0.a.b.c.d"), JWTS);
     }
 
     #[test]
     fn text_is_a_string_of_toml() {
-        assert_eq!(text("a\"b\\\n\u{7f}\u{1}é"), "\"a\\\"b\\\\\\n\\u007f\\u0001é\"");
+        assert_eq!(
+            text("a\"b\\\n\u{7f}\u{1}é"),
+            "\"a\\\"b\\\\\\n\\u007f\\u0001é\""
+        );
     }
 }

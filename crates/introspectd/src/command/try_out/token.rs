@@ -99,7 +99,11 @@ pub(super) fn faults(token: &str) -> Vec<Finding> {
         "the token begins with the name of a scheme",
         "Leave out `Bearer` and the space after it.",
     );
-    add(bare.starts_with(['"', '\'']), "the token is in quotes", "Leave the quotes out.");
+    add(
+        bare.starts_with(['"', '\'']),
+        "the token is in quotes",
+        "Leave the quotes out.",
+    );
     add(
         bare.starts_with('{'),
         "standard input holds JSON, and that is sent as the token",
@@ -109,22 +113,32 @@ pub(super) fn faults(token: &str) -> Vec<Finding> {
 }
 
 fn has_scheme(token: &str) -> bool {
-    let scheme = token.split_once(char::is_whitespace).map(|(scheme, _)| scheme);
-    scheme.is_some_and(|scheme| ["bearer", "authorization:"].iter().any(|it| scheme.eq_ignore_ascii_case(it)))
+    let scheme = token
+        .split_once(char::is_whitespace)
+        .map(|(scheme, _)| scheme);
+    scheme.is_some_and(|scheme| {
+        ["bearer", "authorization:"]
+            .iter()
+            .any(|it| scheme.eq_ignore_ascii_case(it))
+    })
 }
 
 impl Claims {
     /// Reasons that a token's own claims give for "inactive". `now` is in seconds.
     pub(super) fn causes(&self, now: i64, client_id: Option<&str>, host: &str) -> Vec<Finding> {
         let mut causes = Vec::new();
-        let time = |raw: &Option<Box<RawValue>>| raw.as_ref().and_then(|raw| whole_seconds(raw.get()));
+        let time =
+            |raw: &Option<Box<RawValue>>| raw.as_ref().and_then(|raw| whole_seconds(raw.get()));
         if let Some(exp) = time(&self.exp).filter(|exp| *exp <= now) {
             let what = format!("by its own `exp` the token ended {} ago", span(now - exp));
             causes.push(cause(what, "Take a fresh token."));
         }
         if let Some(nbf) = time(&self.nbf).filter(|nbf| now < *nbf) {
             let what = format!("by its own `nbf` the token begins in {}", span(nbf - now));
-            causes.push(cause(what, "Set the clock of this machine, or of the server."));
+            causes.push(cause(
+                what,
+                "Set the clock of this machine, or of the server.",
+            ));
         }
         if let Some(what) = self.other_use() {
             causes.push(cause(
@@ -135,19 +149,29 @@ impl Claims {
         if let Some(finding) = client_id.and_then(|id| self.not_for(id)) {
             causes.push(finding);
         }
-        let issuer = self.iss.as_deref().and_then(|iss| iss.parse::<http::Uri>().ok());
-        if let Some(other) =
-            issuer.as_ref().and_then(http::Uri::host).filter(|it| !it.eq_ignore_ascii_case(host))
+        let issuer = self
+            .iss
+            .as_deref()
+            .and_then(|iss| iss.parse::<http::Uri>().ok());
+        if let Some(other) = issuer
+            .as_ref()
+            .and_then(http::Uri::host)
+            .filter(|it| !it.eq_ignore_ascii_case(host))
         {
             let what = format!("the token's issuer is at {other}, and the endpoint at {host}");
-            causes.push(cause(what, "Ask the server that issued it, or check that the two are one."));
+            causes.push(cause(
+                what,
+                "Ask the server that issued it, or check that the two are one.",
+            ));
         }
         causes
     }
 
     fn other_use(&self) -> Option<&'static str> {
         let says = |claim: &Option<String>, word: &str| {
-            claim.as_ref().is_some_and(|it| it.eq_ignore_ascii_case(word))
+            claim
+                .as_ref()
+                .is_some_and(|it| it.eq_ignore_ascii_case(word))
         };
         if says(&self.typ, "ID")
             || says(&self.token_use, "id")
@@ -155,7 +179,9 @@ impl Claims {
             || self.nonce.is_some()
         {
             Some("the token looks like an ID token")
-        } else if says(&self.typ, "Refresh") || says(&self.typ, "Offline") || says(&self.token_use, "refresh")
+        } else if says(&self.typ, "Refresh")
+            || says(&self.typ, "Offline")
+            || says(&self.token_use, "refresh")
         {
             Some("the token looks like a refresh token")
         } else {
@@ -172,11 +198,15 @@ impl Claims {
         if aud.iter().any(|it| it == client_id) {
             return None;
         }
-        let whose =
-            if aud.is_empty() { "has no audience".to_owned() } else { format!("is for {}", aud.join(", ")) };
+        let whose = if aud.is_empty() {
+            "has no audience".to_owned()
+        } else {
+            format!("is for {}", aud.join(", "))
+        };
         Some(cause(
             format!("the token {whose}: `aud` does not name our client {client_id}"),
-            "Have the server put our client into `aud`; Keycloak and ZITADEL call a token inactive without it.",
+            "Have the server put our client into `aud`; Keycloak and ZITADEL call a token \
+                inactive without it.",
         ))
     }
 }

@@ -12,7 +12,9 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use introspectd_simulators::Fault;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
+};
 use rustls::pki_types::PrivatePkcs8KeyDer;
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -35,8 +37,14 @@ fn in_short(mut trial: Trial) -> Trial {
 
 async fn found(trial: &Trial, what: &str, remedy: &str) {
     let ended = trial.secretly(TOKEN).await.with(3);
-    assert!(ended.stderr.contains(what) && ended.stderr.contains(remedy), "{what}, {remedy}: {ended:#?}");
-    assert!(ended.stderr.contains("POST ") && ended.stderr.contains("token=***"), "{ended:#?}");
+    assert!(
+        ended.stderr.contains(what) && ended.stderr.contains(remedy),
+        "{what}, {remedy}: {ended:#?}"
+    );
+    assert!(
+        ended.stderr.contains("POST ") && ended.stderr.contains("token=***"),
+        "{ended:#?}"
+    );
     assert_eq!(ended.stdout, "");
 }
 
@@ -46,8 +54,14 @@ async fn closed_port_is_named() {
     let address = listener.local_addr().unwrap();
     drop(listener);
     let what = format!("127.0.0.1 refuses connections to port {}", address.port());
-    found(&without_credentials(format!("http://{address}/i")), &what, "Check that the server runs").await;
-    let proxied = without_credentials(format!("http://{address}/i")).env("HTTPS_PROXY", "http://proxy:3128");
+    found(
+        &without_credentials(format!("http://{address}/i")),
+        &what,
+        "Check that the server runs",
+    )
+    .await;
+    let proxied =
+        without_credentials(format!("http://{address}/i")).env("HTTPS_PROXY", "http://proxy:3128");
     found(&proxied, "HTTPS_PROXY is set but ignored", "direct way").await;
 }
 
@@ -69,12 +83,29 @@ async fn unknown_names_and_failed_resolution_are_distinct() {
     // Nothing listens there.
     lost.folder.write("resolv.conf", "nameserver 127.0.0.99\n");
     let mut command = lost.folder.command_of("unshare");
-    command.args(if rustix::process::geteuid().is_root() { &[][..] } else { &["--map-root-user"] });
+    command.args(if rustix::process::geteuid().is_root() {
+        &[][..]
+    } else {
+        &["--map-root-user"]
+    });
     let mounted = "mount --bind resolv.conf /etc/resolv.conf && exec \"$0\" \"$@\"";
-    command.args(["--mount", "sh", "-c", mounted, env!("CARGO_BIN_EXE_introspectd")]).args(&lost.arguments);
+    command
+        .args([
+            "--mount",
+            "sh",
+            "-c",
+            mounted,
+            env!("CARGO_BIN_EXE_introspectd"),
+        ])
+        .args(&lost.arguments);
     command.env("PATH", std::env::var_os("PATH").unwrap());
     let ended = crate::program::run(command, TOKEN).await.with(3);
-    assert!(ended.stderr.contains("the name as.example cannot be resolved"), "{ended:#?}");
+    assert!(
+        ended
+            .stderr
+            .contains("the name as.example cannot be resolved"),
+        "{ended:#?}"
+    );
 }
 
 #[tokio::test]
@@ -85,12 +116,16 @@ async fn failed_connection_is_distinct_from_a_silent_server() {
     let listener = socket.listen(0).unwrap();
     let address = listener.local_addr().unwrap();
     let mut queue = Vec::new();
-    while let Ok(stream) = tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
+    while let Ok(stream) =
+        tokio::time::timeout(Duration::from_millis(100), TcpStream::connect(address)).await
     {
         queue.push(stream.unwrap());
     }
     let trial = in_short(without_credentials(format!("http://{address}/i")));
-    let what = format!("no connection to port {} of 127.0.0.1 came about in time", address.port());
+    let what = format!(
+        "no connection to port {} of 127.0.0.1 came about in time",
+        address.port()
+    );
     found(&trial, &what, "firewalls").await;
 }
 
@@ -107,8 +142,18 @@ async fn other_protocols_are_named() {
             });
         }
     });
-    found(&without_credentials(format!("http://{address}/i")), "does not answer in HTTP", "https://").await;
-    found(&without_credentials(format!("https://{address}/i")), "does not speak TLS", "http://").await;
+    found(
+        &without_credentials(format!("http://{address}/i")),
+        "does not answer in HTTP",
+        "https://",
+    )
+    .await;
+    found(
+        &without_credentials(format!("https://{address}/i")),
+        "does not speak TLS",
+        "http://",
+    )
+    .await;
 }
 
 /// Authority whose certificate is `ca.pem` of its folder.
@@ -143,8 +188,10 @@ impl Authority {
     /// Paths of a certificate and its key.
     fn client(&self) -> [String; 2] {
         let key = KeyPair::generate().unwrap();
-        let certificate =
-            CertificateParams::new(["us".to_owned()]).unwrap().signed_by(&key, &self.issuer).unwrap();
+        let certificate = CertificateParams::new(["us".to_owned()])
+            .unwrap()
+            .signed_by(&key, &self.issuer)
+            .unwrap();
         let certificate = self.folder.write("us.pem", certificate.pem());
         let key = self.folder.write("us.key", key.serialize_pem());
         [certificate, key].map(|path| path.display().to_string())
@@ -169,12 +216,15 @@ impl Authority {
             Some(authority) => {
                 let mut roots = RootCertStore::empty();
                 roots.add(authority.issuer.der().clone()).unwrap();
-                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+                let verifier =
+                    WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
                 builder.with_client_cert_verifier(verifier.build().unwrap())
             }
         };
         let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
-        let config = builder.with_single_cert(vec![certificate.der().clone()], key).unwrap();
+        let config = builder
+            .with_single_cert(vec![certificate.der().clone()], key)
+            .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         tokio::spawn(accept(listener, TlsAcceptor::from(Arc::new(config))));
@@ -187,7 +237,9 @@ async fn accept(listener: TcpListener, acceptor: TlsAcceptor) {
         let acceptor = acceptor.clone();
         tokio::spawn(async move {
             // A client that refuses it is what some tests are about.
-            let Ok(stream) = acceptor.accept(stream).await else { return };
+            let Ok(stream) = acceptor.accept(stream).await else {
+                return;
+            };
             let answer = service_fn(|_: Request<Incoming>| async {
                 Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(active().to_string()))))
             });
@@ -206,22 +258,51 @@ async fn each_fault_of_a_certificate_is_named() {
     let (ours, other) = (Authority::new("ours"), Authority::new("other"));
     let (ca, others_ca) = (ours.ca(), other.ca());
     let good = ours.serve("localhost", Validity::Now, None).await;
-    https(good).with(&["--ca", &ca]).secretly(TOKEN).await.with(0);
+    https(good)
+        .with(&["--ca", &ca])
+        .secretly(TOKEN)
+        .await
+        .with(0);
     found(&https(good), "from an unknown authority", "with --ca").await;
-    found(&https(good).with(&["--ca", &others_ca]), "not in the file of --ca", "leave --ca out").await;
+    found(
+        &https(good).with(&["--ca", &others_ca]),
+        "not in the file of --ca",
+        "leave --ca out",
+    )
+    .await;
     let wrong_name = ours.serve("as.example", Validity::Now, None).await;
-    found(&https(wrong_name).with(&["--ca", &ca]), "for another name than localhost", "subjectAltName").await;
+    found(
+        &https(wrong_name).with(&["--ca", &ca]),
+        "for another name than localhost",
+        "subjectAltName",
+    )
+    .await;
     let past = ours.serve("localhost", Validity::Past, None).await;
     found(&https(past).with(&["--ca", &ca]), "has expired", "Renew it").await;
     let future = ours.serve("localhost", Validity::Future, None).await;
-    found(&https(future).with(&["--ca", &ca]), "not valid yet", "clock").await;
+    found(
+        &https(future).with(&["--ca", &ca]),
+        "not valid yet",
+        "clock",
+    )
+    .await;
 }
 
 #[tokio::test]
 async fn plain_http_to_a_tls_port_is_named() {
-    let address = Authority::new("ours").serve("localhost", Validity::Now, None).await;
-    let ended = without_credentials(format!("http://{address}/i")).secretly(TOKEN).await.with(3);
-    assert!(ended.stderr.contains("Write https:// in --endpoint if this is a TLS port"), "{ended:#?}");
+    let address = Authority::new("ours")
+        .serve("localhost", Validity::Now, None)
+        .await;
+    let ended = without_credentials(format!("http://{address}/i"))
+        .secretly(TOKEN)
+        .await
+        .with(3);
+    assert!(
+        ended
+            .stderr
+            .contains("Write https:// in --endpoint if this is a TLS port"),
+        "{ended:#?}"
+    );
 }
 
 #[tokio::test]
@@ -230,7 +311,12 @@ async fn client_certificate_that_is_demanded_refused_or_good_is_named() {
     let ca = ours.ca();
     let address = ours.serve("localhost", Validity::Now, Some(&ours)).await;
     let trial = || https(address).with(&["--ca", &ca]);
-    found(&trial(), "demands a client certificate", "--certificate and --key").await;
+    found(
+        &trial(),
+        "demands a client certificate",
+        "--certificate and --key",
+    )
+    .await;
     let [certificate, key] = other.client();
     let strange = trial().with(&["--certificate", &certificate, "--key", &key]);
     found(&strange, "refuses our client certificate", "that it knows").await;
@@ -238,7 +324,8 @@ async fn client_certificate_that_is_demanded_refused_or_good_is_named() {
     let known = trial().with(&["--certificate", &certificate, "--key", &key]);
     let ended = known.secretly(TOKEN).await.with(0);
     let tls = format!(
-        "tls                    = {{ ca = \"{ca}\", certificate = \"{certificate}\", key = \"{key}\" }}"
+        "tls                    = {{ ca = \"{ca}\", certificate = \"{certificate}\", key = \
+            \"{key}\" }}"
     );
     assert!(ended.stdout.contains(&tls), "{ended:#?}");
     known.folder.write("introspectd.toml", &ended.stdout);

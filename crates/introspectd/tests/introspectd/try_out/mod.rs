@@ -5,7 +5,9 @@ mod credentials;
 mod faults;
 mod tokens;
 
-use introspectd_simulators::rfc7662::{ACTIVE, ACTIVE_JWT, CLIENT_ID, CLIENT_SECRET, STALE, UNKNOWN};
+use introspectd_simulators::rfc7662::{
+    ACTIVE, ACTIVE_JWT, CLIENT_ID, CLIENT_SECRET, STALE, UNKNOWN,
+};
 use introspectd_simulators::{Answer, Fault, Recorded, Simulator, Vendor};
 use serde_json::{Value, json};
 
@@ -21,7 +23,11 @@ const SECRET: &str = "s3cr:t/+ %&-of-ours";
 
 /// Active for an hour.
 fn active() -> Value {
-    let end = crate::vendors::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 3600;
+    let end = crate::vendors::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .unwrap()
+        .as_secs()
+        + 3600;
     json!({"active": true, "exp": end, "aud": "https://api.example.com"})
 }
 
@@ -49,14 +55,20 @@ impl Trial {
     /// Trial without credentials.
     fn at(endpoint: impl Into<String>) -> Self {
         let arguments = vec!["try".to_owned(), "--endpoint".to_owned(), endpoint.into()];
-        let trial = Self { folder: Folder::new(), arguments, environment: Vec::new() };
+        let trial = Self {
+            folder: Folder::new(),
+            arguments,
+            environment: Vec::new(),
+        };
         // So long that no busy machine makes a timeout where none is meant.
         trial.with(&["--timeout", "60s"])
     }
 
     /// Adds the client `introspectd`, with this secret in a file.
     fn of_client(endpoint: impl Into<String>, secret: &str) -> Self {
-        Self::at(endpoint).with(&["--client-id", CLIENT_ID]).with_secret(secret)
+        Self::at(endpoint)
+            .with(&["--client-id", CLIENT_ID])
+            .with_secret(secret)
     }
 
     fn with_secret(self, secret: &str) -> Self {
@@ -65,7 +77,8 @@ impl Trial {
     }
 
     fn with(mut self, arguments: &[&str]) -> Self {
-        self.arguments.extend(arguments.iter().map(|it| (*it).to_owned()));
+        self.arguments
+            .extend(arguments.iter().map(|it| (*it).to_owned()));
         self
     }
 
@@ -76,7 +89,9 @@ impl Trial {
 
     async fn run(&self, token: &str) -> Ended {
         let mut command = self.folder.command();
-        command.args(&self.arguments).envs(self.environment.iter().copied());
+        command
+            .args(&self.arguments)
+            .envs(self.environment.iter().copied());
         run(command, token).await
     }
 
@@ -105,12 +120,22 @@ async fn section_is_accepted_by_check_and_answers_in_the_service() {
         assert_eq!(sso.count(), 1);
 
         let mut check = trial.folder.command();
-        trial.folder.write("introspectd.toml", format!("{BASE}{}", ended.stdout));
+        trial
+            .folder
+            .write("introspectd.toml", format!("{BASE}{}", ended.stdout));
         check.args(["check", "--config", "introspectd.toml"]);
         run(check, "").await.with(0);
         let server = Server::start_in(trial.folder, &[]).await;
-        let lookup = Asking::new("lookup").at(&url(&server)).edge().of(token).await.with(0);
-        assert!(lookup.stdout.contains("\"provider\":\"sso\""), "{lookup:#?}");
+        let lookup = Asking::new("lookup")
+            .at(&url(&server))
+            .edge()
+            .of(token)
+            .await
+            .with(0);
+        assert!(
+            lookup.stdout.contains("\"provider\":\"sso\""),
+            "{lookup:#?}"
+        );
         assert_eq!(sso.count(), 2);
     }
 }
@@ -119,7 +144,16 @@ async fn section_is_accepted_by_check_and_answers_in_the_service() {
 async fn section_has_the_keys_of_the_arguments_and_is_accepted_by_check() {
     let server = agreeable().await;
     let trial = Trial::of_client(introspect(&server), SECRET)
-        .with(&["--name", "our-sso", "--encoding", "plain", "--missing-exp", "accept", "--clock-skew", "30s"])
+        .with(&[
+            "--name",
+            "our-sso",
+            "--encoding",
+            "plain",
+            "--missing-exp",
+            "accept",
+            "--clock-skew",
+            "30s",
+        ])
         .with(&["--allow-http"]);
     let ended = trial.secretly(TOKEN).await.with(0);
     let expected = format!(
@@ -157,10 +191,14 @@ async fn request_and_response_are_shown_with_token_and_secrets_masked() {
         "active": true, "exp": active()["exp"], "echo": TOKEN, "part": PART_OF_TOKEN, "secret": "of the server",
         "refresh_token": "refresh-me", "client": [SECRET, encoded], "\u{1b}[2J": "n\u{f1}",
     });
-    let answer =
-        Answer::json(200, body).with_header("x-echo", TOKEN).with_header("set-cookie", "session=1234");
+    let answer = Answer::json(200, body)
+        .with_header("x-echo", TOKEN)
+        .with_header("set-cookie", "session=1234");
     server.next(Fault::Answer(answer));
-    let ended = Trial::of_client(introspect(&server), SECRET).secretly(&format!("{TOKEN}\n")).await.with(0);
+    let ended = Trial::of_client(introspect(&server), SECRET)
+        .secretly(&format!("{TOKEN}\n"))
+        .await
+        .with(0);
     for shown in [
         &format!("POST {}\n", introspect(&server)),
         "  authorization: Basic ***\n",
@@ -178,24 +216,47 @@ async fn request_and_response_are_shown_with_token_and_secrets_masked() {
         assert!(ended.stderr.contains(shown), "{shown}: {}", ended.stderr);
     }
     let output = ended.output();
-    for secret in [encoded, PART_OF_TOKEN, "refresh-me", "of the server", "session=1234", "\u{1b}"] {
+    for secret in [
+        encoded,
+        PART_OF_TOKEN,
+        "refresh-me",
+        "of the server",
+        "session=1234",
+        "\u{1b}",
+    ] {
         assert!(!output.contains(secret), "{secret}: {output}");
     }
-    let [request] = &server.requests()[..] else { panic!("one request") };
+    let [request] = &server.requests()[..] else {
+        panic!("one request")
+    };
     assert_eq!(request.form(), [("token".to_owned(), TOKEN.to_owned())]);
 }
 
 #[tokio::test]
 async fn definite_answers_have_a_section_and_the_exit_code_of_lookup() {
-    let (live, other) = ("# Read off one token", "# Read off a token that is not active");
+    let (live, other) = (
+        "# Read off one token",
+        "# Read off a token that is not active",
+    );
     for (token, code, headline, comment) in [
         (ACTIVE, 0, "active for another ", live),
         (UNKNOWN, 1, "inactive: the server says so", other),
-        (STALE, 1, "inactive: the server says active, and `exp` was 10 min ago", other),
+        (
+            STALE,
+            1,
+            "inactive: the server says active, and `exp` was 10 min ago",
+            other,
+        ),
     ] {
         let sso = sso().await;
-        let ended = Trial::of_client(introspect(&sso), CLIENT_SECRET).secretly(token).await.with(code);
-        assert!(ended.stderr.contains(headline) && ended.stdout.contains(comment), "{ended:#?}");
+        let ended = Trial::of_client(introspect(&sso), CLIENT_SECRET)
+            .secretly(token)
+            .await
+            .with(code);
+        assert!(
+            ended.stderr.contains(headline) && ended.stdout.contains(comment),
+            "{ended:#?}"
+        );
         assert!(ended.stdout.starts_with("[providers.sso]\n"), "{ended:#?}");
     }
 }
@@ -207,26 +268,89 @@ async fn wrong_usage_is_2_and_sends_nothing() {
     let bare = || Trial::at(endpoint.clone());
     for (trial, token, what) in [
         (bare(), TOKEN, "--credentials none"),
-        (bare().with(&["--client-id", "us"]), TOKEN, "needs --secret-file"),
+        (
+            bare().with(&["--client-id", "us"]),
+            TOKEN,
+            "needs --secret-file",
+        ),
         (bare().with_secret(SECRET), TOKEN, "needs --client-id"),
-        (bare().with_secret(SECRET).with(&["--credentials", "none"]), TOKEN, "does not take --secret-file"),
-        (Trial::of_client(endpoint.clone(), SECRET).with(&["--scope", "x"]), TOKEN, "does not take --scope"),
-        (Trial::of_client(endpoint.clone(), ""), TOKEN, "client.secret is empty"),
-        (bare().with(&["--client-id", "us", "--secret-file", "nowhere"]), TOKEN, "nowhere cannot be read"),
-        (bare().with(&["--credentials", "none", "--ca", "nowhere.pem"]), TOKEN, "tls.ca: "),
-        (bare().with(&["--credentials", "none", "--timeout", "3"]), TOKEN, "timeout"),
-        (bare().with(&["--credentials", "none", "--name", "a.b"]), TOKEN, "--name: "),
-        (bare().with(&["--credentials", "none", "--certificate", "a.pem"]), TOKEN, "--key"),
-        (bare().with(&["--credentials", "none"]), "", "give the token on standard input"),
-        (bare().with(&["--credentials", "none"]), &"x".repeat(16 * 1024 + 1), "longer than 16 KiB"),
-        (Trial::at("http://as.example/i").with(&["--credentials", "none"]), TOKEN, "allow_http"),
-        (Trial::at("as.example").with(&["--credentials", "none"]), TOKEN, "is no http or https URL"),
-        (Trial::at("http://u:p@127.0.0.1/").with(&["--credentials", "none"]), TOKEN, "user name or password"),
-        (Trial::of_client(endpoint.clone(), SECRET).with(&["--client-id"]), TOKEN, "--client-id"),
+        (
+            bare().with_secret(SECRET).with(&["--credentials", "none"]),
+            TOKEN,
+            "does not take --secret-file",
+        ),
+        (
+            Trial::of_client(endpoint.clone(), SECRET).with(&["--scope", "x"]),
+            TOKEN,
+            "does not take --scope",
+        ),
+        (
+            Trial::of_client(endpoint.clone(), ""),
+            TOKEN,
+            "client.secret is empty",
+        ),
+        (
+            bare().with(&["--client-id", "us", "--secret-file", "nowhere"]),
+            TOKEN,
+            "nowhere cannot be read",
+        ),
+        (
+            bare().with(&["--credentials", "none", "--ca", "nowhere.pem"]),
+            TOKEN,
+            "tls.ca: ",
+        ),
+        (
+            bare().with(&["--credentials", "none", "--timeout", "3"]),
+            TOKEN,
+            "timeout",
+        ),
+        (
+            bare().with(&["--credentials", "none", "--name", "a.b"]),
+            TOKEN,
+            "--name: ",
+        ),
+        (
+            bare().with(&["--credentials", "none", "--certificate", "a.pem"]),
+            TOKEN,
+            "--key",
+        ),
+        (
+            bare().with(&["--credentials", "none"]),
+            "",
+            "give the token on standard input",
+        ),
+        (
+            bare().with(&["--credentials", "none"]),
+            &"x".repeat(16 * 1024 + 1),
+            "longer than 16 KiB",
+        ),
+        (
+            Trial::at("http://as.example/i").with(&["--credentials", "none"]),
+            TOKEN,
+            "allow_http",
+        ),
+        (
+            Trial::at("as.example").with(&["--credentials", "none"]),
+            TOKEN,
+            "is no http or https URL",
+        ),
+        (
+            Trial::at("http://u:p@127.0.0.1/").with(&["--credentials", "none"]),
+            TOKEN,
+            "user name or password",
+        ),
+        (
+            Trial::of_client(endpoint.clone(), SECRET).with(&["--client-id"]),
+            TOKEN,
+            "--client-id",
+        ),
     ] {
         let ended = trial.run(token).await.with(2);
         assert!(ended.stderr.contains(what), "{what}: {ended:#?}");
-        assert!(!ended.output().contains(SECRET) && ended.stdout.is_empty(), "{ended:#?}");
+        assert!(
+            !ended.output().contains(SECRET) && ended.stdout.is_empty(),
+            "{ended:#?}"
+        );
     }
     assert_eq!(server.count(), 0);
 }
@@ -236,8 +360,14 @@ async fn output_without_a_reader_is_2() {
     let server = agreeable().await;
     let trial = Trial::at(introspect(&server)).with(&["--credentials", "none"]);
     let mut command = trial.folder.command();
-    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let full = std::fs::File::options()
+        .write(true)
+        .open("/dev/full")
+        .unwrap();
     command.args(&trial.arguments).stdout(full);
     let ended = run(command, TOKEN).await.with(2);
-    assert!(ended.stderr.contains("cannot write to standard output"), "{ended:#?}");
+    assert!(
+        ended.stderr.contains("cannot write to standard output"),
+        "{ended:#?}"
+    );
 }

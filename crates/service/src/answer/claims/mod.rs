@@ -36,7 +36,17 @@ struct Span {
 }
 
 /// Names of the claims.
-const NAMES: [&str; 9] = ["sub", "client_id", "username", "scope", "roles", "aud", "provider", "jti", "exp"];
+const NAMES: [&str; 9] = [
+    "sub",
+    "client_id",
+    "username",
+    "scope",
+    "roles",
+    "aud",
+    "provider",
+    "jti",
+    "exp",
+];
 
 /// Returns true if a member of this name is a claim.
 pub(super) fn is_claim(name: &str) -> bool {
@@ -127,7 +137,9 @@ impl Positions {
             if ends_at_roles && !found.provider.is_empty() && name != b"roles" {
                 return Some(found);
             }
-            let begin = name_end.checked_add(1).filter(|_| body.get(name_end) == Some(&b':'))?;
+            let begin = name_end
+                .checked_add(1)
+                .filter(|_| body.get(name_end) == Some(&b':'))?;
             let end = value_end(body, begin)?;
             found.note(name, body, Span::new(begin, end)?)?;
             at = end.checked_add(1)?;
@@ -156,7 +168,10 @@ impl Positions {
         if *slot != Span::default() {
             return None;
         }
-        let without_meaning = Span { begin: value.begin, end: value.begin };
+        let without_meaning = Span {
+            begin: value.begin,
+            end: value.begin,
+        };
         *slot = match (kind, kind.fits(value.of(body))) {
             (_, true) => value,
             // A member of the server's own, without meaning here.
@@ -194,7 +209,10 @@ impl Kind {
 
 impl Span {
     fn new(begin: usize, end: usize) -> Option<Self> {
-        Some(Self { begin: u32::try_from(begin).ok()?, end: u32::try_from(end).ok()? })
+        Some(Self {
+            begin: u32::try_from(begin).ok()?,
+            end: u32::try_from(end).ok()?,
+        })
     }
 
     /// Returns true for an absent value. A present one has at least one byte.
@@ -205,7 +223,8 @@ impl Span {
 
     #[inline]
     fn of(self, body: &[u8]) -> &[u8] {
-        let range = usize::try_from(self.begin).unwrap_or(0)..usize::try_from(self.end).unwrap_or(0);
+        let range =
+            usize::try_from(self.begin).unwrap_or(0)..usize::try_from(self.end).unwrap_or(0);
         body.get(range).unwrap_or_default()
     }
 }
@@ -213,7 +232,9 @@ impl Span {
 /// Returns the end of the string whose opening quote is at `begin`.
 #[inline]
 fn string_end(body: &[u8], begin: usize) -> Option<usize> {
-    let mut at = begin.checked_add(1).filter(|_| body.get(begin) == Some(&b'"'))?;
+    let mut at = begin
+        .checked_add(1)
+        .filter(|_| body.get(begin) == Some(&b'"'))?;
     loop {
         at = at.checked_add(memchr2(b'"', b'\\', body.get(at..)?)?)?;
         if body.get(at) == Some(&b'"') {
@@ -285,11 +306,18 @@ fn texts(json: &[u8]) -> impl Iterator<Item = Cow<'_, str>> {
 /// Decodes a string with its quotes; an absent one is empty.
 #[inline]
 fn decode(json: &[u8]) -> Cow<'_, str> {
-    let text = json.strip_prefix(b"\"").and_then(|text| text.strip_suffix(b"\"")).unwrap_or_default();
+    let text = json
+        .strip_prefix(b"\"")
+        .and_then(|text| text.strip_suffix(b"\""))
+        .unwrap_or_default();
     if memchr(b'\\', text).is_none() {
-        return std::str::from_utf8(text).map(Cow::Borrowed).unwrap_or_default();
+        return std::str::from_utf8(text)
+            .map(Cow::Borrowed)
+            .unwrap_or_default();
     }
-    serde_json::from_slice::<String>(json).map(Cow::Owned).unwrap_or_default()
+    serde_json::from_slice::<String>(json)
+        .map(Cow::Owned)
+        .unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 use super::*;
 use crate::answer::Record;
-use introspectd_core::{Audience, Expiry, Json, Members, ProviderName, ScopeSet, Status, Timestamp, Token};
+use introspectd_core::{
+    Audience, Expiry, Json, Members, ProviderName, ScopeSet, Status, Timestamp, Token,
+};
 use proptest::prelude::*;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -30,7 +32,10 @@ fn list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Er
 fn one_or_list<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let json = Box::<RawValue>::deserialize(deserializer)?;
     let one = || serde_json::from_str(json.get()).ok().map(|one| vec![one]);
-    Ok(serde_json::from_str(json.get()).ok().or_else(one).unwrap_or_default())
+    Ok(serde_json::from_str(json.get())
+        .ok()
+        .or_else(one)
+        .unwrap_or_default())
 }
 
 fn parsed(body: &[u8]) -> Option<Parsed> {
@@ -60,23 +65,48 @@ fn whole_answer_is_read() {
         r#""details":{"sub":"other"}}"#
     );
     let claims = scanned(body.as_bytes(), true).unwrap();
-    assert_eq!((&*claims.sub, &*claims.client_id, &*claims.username), ("s\n", "c", "u"));
-    assert_eq!((&*claims.scope, &*claims.provider, &*claims.jti), ("a b", "bank", "j"));
-    assert_eq!((claims.roles, claims.aud), (vec!["r".into(), "t".into()], vec!["x".into(), "y".into()]));
+    assert_eq!(
+        (&*claims.sub, &*claims.client_id, &*claims.username),
+        ("s\n", "c", "u")
+    );
+    assert_eq!(
+        (&*claims.scope, &*claims.provider, &*claims.jti),
+        ("a b", "bank", "j")
+    );
+    assert_eq!(
+        (claims.roles, claims.aud),
+        (vec!["r".into(), "t".into()], vec!["x".into(), "y".into()])
+    );
     assert_eq!(claims.exp, Some(200));
 }
 
 #[test]
 fn absent_claim_is_empty() {
     let claims = scanned(br#"{"active":true,"provider":"bank"}"#, true).unwrap();
-    assert_eq!(claims, Parsed { provider: "bank".to_owned(), ..Parsed::default() });
+    assert_eq!(
+        claims,
+        Parsed {
+            provider: "bank".to_owned(),
+            ..Parsed::default()
+        }
+    );
 }
 
 #[test]
 fn roles_of_another_type_are_none() {
-    for roles in ["\"admin\"", "[\"admin\",1]", "{\"admin\":true}", "null", "[[\"admin\"]]", "1"] {
+    for roles in [
+        "\"admin\"",
+        "[\"admin\",1]",
+        "{\"admin\":true}",
+        "null",
+        "[[\"admin\"]]",
+        "1",
+    ] {
         let body = format!("{{\"roles\":{roles}}}");
-        assert!(scanned(body.as_bytes(), false).unwrap().roles.is_empty(), "{roles}");
+        assert!(
+            scanned(body.as_bytes(), false).unwrap().roles.is_empty(),
+            "{roles}"
+        );
     }
 }
 
@@ -107,7 +137,11 @@ fn claim_that_occurs_twice_or_has_a_wrong_type_is_an_error() {
 }
 
 fn text() -> impl Strategy<Value = String> {
-    prop_oneof!["[a-z ]{0,6}", "\\PC{0,4}", "[\"\\\\{}\\[\\],:\n\u{1}a]{0,6}"]
+    prop_oneof![
+        "[a-z ]{0,6}",
+        "\\PC{0,4}",
+        "[\"\\\\{}\\[\\],:\n\u{1}a]{0,6}"
+    ]
 }
 
 fn json() -> impl Strategy<Value = serde_json::Value> {
@@ -121,14 +155,19 @@ fn json() -> impl Strategy<Value = serde_json::Value> {
     leaf.prop_recursive(3, 12, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Into::into),
-            prop::collection::btree_map(text(), inner, 0..4)
-                .prop_map(|members| members.into_iter().collect::<serde_json::Map<_, _>>().into()),
+            prop::collection::btree_map(text(), inner, 0..4).prop_map(|members| members
+                .into_iter()
+                .collect::<serde_json::Map<_, _>>()
+                .into()),
         ]
     })
 }
 
 fn name() -> impl Strategy<Value = String> {
-    prop_oneof![prop::sample::select(NAMES.to_vec()).prop_map(str::to_owned), text()]
+    prop_oneof![
+        prop::sample::select(NAMES.to_vec()).prop_map(str::to_owned),
+        text()
+    ]
 }
 
 prop_compose! {
@@ -165,7 +204,8 @@ proptest! {
     #[test]
     fn scan_says_what_a_parse_says(token in token()) {
         let provider = ProviderName::parse("bank").unwrap();
-        let body = serde_json::to_vec(&Record { provider: &provider, token: &token, state: None }).unwrap();
+        let record = Record { provider: &provider, token: &token, state: None };
+        let body = serde_json::to_vec(&record).unwrap();
         let ends_at_roles = !token.extensions.iter().any(|(name, _)| is_claim(name));
         prop_assert_eq!(scanned(&body, false), parsed(&body));
         prop_assert_eq!(scanned(&body, ends_at_roles), parsed(&body));
