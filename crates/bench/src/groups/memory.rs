@@ -48,8 +48,9 @@ fn warmed(lab: &Lab, authority: &Authority, room: Room) -> Result<(Running, u64)
     Ok((running, before))
 }
 
-/// Memory after the work that a cache defers.
+/// Memory after the work that a cache defers, and after freed memory was returned, which takes up
+/// to two seconds.
 fn settled(running: &Running) -> u64 {
-    std::thread::sleep(Duration::from_secs(1));
+    std::thread::sleep(Duration::from_secs(4));
     running.memory().proportional
 }
