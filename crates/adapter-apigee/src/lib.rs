@@ -10,6 +10,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Uri;
+use introspectd_core::ask::{Gauges, Meter};
 use introspectd_core::{
     BadAnswer, Batch, Clock, CreationKey, Failure, Health, Introspection, Listing, Lists, Position,
     Provider, Revocation, TokenValue, Window,
@@ -143,6 +144,14 @@ impl Apigee {
 impl Provider for Apigee {
     fn health(&self) -> Health {
         self.upstream.health()
+    }
+
+    fn gauges(&self) -> Gauges {
+        self.upstream.gauges()
+    }
+
+    fn meter(&self) -> Arc<Meter> {
+        self.upstream.meter()
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{StatusCode, Uri};
+use introspectd_core::ask::{Gauges, Meter};
 use introspectd_core::{
     BadAnswer, Batch, Binding, Bindings, BindingsFailed, Bound, Clock, Failure, Health,
     Introspection, Issuance, Issued, Kept, Listing, Lists, Position, Provider, ProviderName,
@@ -119,6 +120,14 @@ impl Passport {
 impl Provider for Passport {
     fn health(&self) -> Health {
         self.upstream.health()
+    }
+
+    fn gauges(&self) -> Gauges {
+        self.upstream.gauges()
+    }
+
+    fn meter(&self) -> Arc<Meter> {
+        self.upstream.meter()
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

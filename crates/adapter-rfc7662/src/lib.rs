@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Uri;
+use introspectd_core::ask::{Gauges, Meter};
 use introspectd_core::{
     Clock, Failure, Health, Introspection, Provider, Revocation, Timestamp, TokenValue,
 };
@@ -85,6 +86,14 @@ impl Rfc7662 {
 impl Provider for Rfc7662 {
     fn health(&self) -> Health {
         self.upstream.health()
+    }
+
+    fn gauges(&self) -> Gauges {
+        self.upstream.gauges()
+    }
+
+    fn meter(&self) -> Arc<Meter> {
+        self.upstream.meter()
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use http::Uri;
+use introspectd_core::ask::{Gauges, Meter};
 use introspectd_core::{
     Batch, Clock, Failure, Health, Introspection, Listing, Lists, Position, Provider, Revocation,
     TokenId, TokenValue,
@@ -51,6 +52,14 @@ impl TibcoAsg {
 impl Provider for TibcoAsg {
     fn health(&self) -> Health {
         self.upstream.health()
+    }
+
+    fn gauges(&self) -> Gauges {
+        self.upstream.gauges()
+    }
+
+    fn meter(&self) -> Arc<Meter> {
+        self.upstream.meter()
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {

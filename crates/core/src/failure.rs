@@ -13,6 +13,10 @@ pub enum Failure {
     #[error("no connection to the provider in time")]
     ConnectTimeout,
 
+    /// No place among the provider's concurrent requests before the deadline. Answered as 504.
+    #[error("too many concurrent requests to the provider: no place before the deadline")]
+    QueueTimeout,
+
     /// Temporary outage of the provider or of ours. Answered as 503.
     #[error("{outage}")]
     Unavailable {
@@ -43,9 +47,15 @@ pub enum Outage {
     /// Status 429, 502, 503 or 504.
     #[error("the provider answered with status {0}")]
     Status(u16),
-    /// The provider's limit of concurrent requests is reached.
+    /// The provider's limits of concurrent and of waiting requests are reached.
     #[error("too many concurrent requests to the provider")]
     Overloaded,
+    /// The provider's circuit breaker is open, so it was not asked.
+    #[error("the provider failed too often of late and is not asked (circuit breaker open)")]
+    BreakerOpen,
+    /// The provider named a time (`Retry-After`) before which it is not asked.
+    #[error("the provider asked for a pause (Retry-After) and is not asked until its end")]
+    Throttled,
     /// Purges removed the provider's answer, and that of the retry too.
     #[error("purges removed the provider's answer before it could be used")]
     Purged,
@@ -207,26 +217,36 @@ impl Failure {
             Self::Unavailable { outage, .. } => match outage {
                 Outage::Unreachable(_) | Outage::Closed | Outage::Status(_) => true,
                 Outage::Overloaded
+                | Outage::BreakerOpen
+                | Outage::Throttled
                 | Outage::Purged
                 | Outage::Abandoned
                 | Outage::Bindings(_)
                 | Outage::NotSaved => false,
             },
             Self::BadAnswer(BadAnswer::Status(status)) => *status >= 500,
-            Self::BadAnswer(_) | Self::Unsupported => false,
+            Self::BadAnswer(_) | Self::QueueTimeout | Self::Unsupported => false,
         }
     }
 
-    /// Returns true if a stale fact may be used in place of the failure, as long as it cannot
-    /// depend on the token.
+    /// Returns true if a stale fact may be used in place of the failure: one that cannot depend on
+    /// the token.
+    ///
+    /// A place that is missing does not: it shows a provider that is too slow for its requests.
     pub const fn allows_stale(&self) -> bool {
-        self.trips_breaker()
+        self.trips_breaker() || self.is_unasked()
     }
 
-    /// Returns true if the failure shows a provider that needs an operator. Refused credentials do,
-    /// although they count for no breaker: some servers refuse single tokens with 403.
-    pub const fn is_unhealthy(&self) -> bool {
-        self.trips_breaker() || self.refuses_credentials()
+    /// Returns true if the provider was not asked, to spare it.
+    pub const fn is_unasked(&self) -> bool {
+        match self {
+            Self::QueueTimeout => true,
+            Self::Unavailable { outage, .. } => matches!(
+                outage,
+                Outage::Overloaded | Outage::BreakerOpen | Outage::Throttled
+            ),
+            Self::Timeout | Self::ConnectTimeout | Self::BadAnswer(_) | Self::Unsupported => false,
+        }
     }
 
     /// Returns true if the provider or its token endpoint refused our credentials.

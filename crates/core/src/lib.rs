@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+pub mod ask;
 mod clock;
 mod doubt;
 mod failure;

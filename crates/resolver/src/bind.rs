@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use introspectd_core::ask::Operation;
 use introspectd_core::{Bound, Failure, Issued, ProviderName, Revoked, TokenId, TokenValue};
 
 use crate::fact::Keep;
@@ -41,7 +42,9 @@ impl<K: Keep> Resolver<K> {
         if self.memory.has_record(slot, id) {
             return Ok(Bound::NoSuchToken);
         }
-        let outcome = slot.observe(issuance.bind(token, id, replace)).await;
+        let outcome = slot
+            .observe(Operation::Bind, issuance.bind(token, id, replace))
+            .await;
         // A failed call may have bound the token.
         self.purge_token(token);
         outcome
@@ -56,7 +59,9 @@ impl<K: Keep> Resolver<K> {
         let named = self.table.named(provider.as_str());
         let (_, slot) = named.ok_or(Failure::Unsupported)?;
         let issuance = slot.entry.provider.issuance().ok_or(Failure::Unsupported)?;
-        let issued = slot.observe(issuance.issue(request)).await?;
+        let issued = slot
+            .observe(Operation::Issue, issuance.issue(request))
+            .await?;
         // The same token may have been issued, and asked about, before.
         if let Some(token) = &issued.token {
             self.purge_token(token);

@@ -1,5 +1,6 @@
 use std::collections::VecDeque;
 
+use introspectd_core::ask::Operation;
 use introspectd_core::{
     BadAnswer, Batch, Failure, Listing, Order, Outage, Position, ProviderName, Timestamp, Token,
 };
@@ -141,7 +142,7 @@ async fn list(
         check(&batch, from)?;
         Ok(batch)
     };
-    let mut batch = slot.observe(request).await?;
+    let mut batch = slot.observe(Operation::List, request).await?;
     for (token, _) in &mut batch.records {
         slot.fill_in_issuer(token);
         memory.judge_record(slot, None, token);

@@ -255,8 +255,7 @@ impl<K: Keep> Resolver<K> {
             }) => self
                 .table
                 .slot(place)
-                .and_then(|slot| slot.last_failure.get())
-                .map(|(failure, _)| failure),
+                .and_then(|slot| slot.last_failure.any()),
             Ok(Resolution {
                 source: Source::Hit | Source::Coalesced | Source::Miss,
                 ..

@@ -1,3 +1,4 @@
+use introspectd_core::ask::Operation;
 use introspectd_core::{Failure, Introspection};
 
 use crate::fact::{Fact, Keep};
@@ -35,10 +36,13 @@ pub(crate) async fn fetch<K: Keep>(
 async fn request(slot: &ProviderSlot, subject: &Subject) -> Result<Introspection, Failure> {
     let provider = &slot.entry.provider;
     match subject {
-        Subject::Token(token) => slot.observe(provider.introspect(token)).await,
+        Subject::Token(token) => {
+            slot.observe(Operation::Introspect, provider.introspect(token))
+                .await
+        }
         Subject::Id(id) => {
             let records = provider.records().ok_or(Failure::Unsupported)?;
-            slot.observe(records.lookup(id)).await
+            slot.observe(Operation::Lookup, records.lookup(id)).await
         }
     }
 }

@@ -93,12 +93,14 @@ impl<K: Keep> Resolver<K> {
                 ..
             } = &slot.entry;
             let capabilities = Capabilities::of(&**provider);
-            let last_failure = slot.last_failure.get();
+            let last_failure = slot.last_failure.of_provider();
             ProviderStatus {
                 name,
                 kind,
                 capabilities,
                 health: provider.health(),
+                gauges: provider.gauges(),
+                meter: Arc::clone(&slot.meter),
                 last_failure,
             }
         })

@@ -1,4 +1,5 @@
 use futures_util::future::join_all;
+use introspectd_core::ask::Operation;
 use introspectd_core::{Failure, ProviderName, Records, Revoked, TokenId, TokenValue};
 
 use crate::cache::Cached;
@@ -66,7 +67,10 @@ impl<K: Keep> Resolver<K> {
             return Ok(());
         };
         let outcome = match slot.entry.provider.revocation_by_id() {
-            Some(revocation) => slot.observe(revocation.revoke_by_id(id)).await,
+            Some(revocation) => {
+                slot.observe(Operation::Revoke, revocation.revoke_by_id(id))
+                    .await
+            }
             None => Err(Failure::Unsupported),
         };
         if outcome.is_ok() {
@@ -137,5 +141,6 @@ async fn revoke(slot: &ProviderSlot, token: &TokenValue) -> Result<(), Failure> 
         .provider
         .revocation()
         .ok_or(Failure::Unsupported)?;
-    slot.observe(revocation.revoke(token)).await
+    slot.observe(Operation::Revoke, revocation.revoke(token))
+        .await
 }

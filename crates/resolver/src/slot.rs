@@ -3,7 +3,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use introspectd_core::{Clock, Failure, Outage, Provider, ProviderName, Token};
+use introspectd_core::ask::{self, Meter, Operation};
+use introspectd_core::{
+    Batch, Bound, Clock, Failure, Introspection, Issued, Provider, ProviderName, Token,
+};
 use tokio::sync::Semaphore;
 
 use crate::fact::{Fact, Resolution, Source};
@@ -49,6 +52,7 @@ pub(crate) struct ProviderSlot {
     /// Permits of running and waiting lists.
     pub(crate) list_queue: Semaphore,
     pub(crate) last_failure: LastFailure,
+    pub(crate) meter: Arc<Meter>,
     log_limit: LogLimit,
 }
 
@@ -64,6 +68,7 @@ impl ProviderSlot {
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
         Ok(Self {
+            meter: entry.provider.meter(),
             entry,
             keys: KeyMaker::random()?,
             purges,
@@ -87,40 +92,46 @@ impl ProviderSlot {
         }
     }
 
-    /// Awaits a request to the provider, and records and logs its outcome.
-    pub(crate) async fn observe<T>(
+    /// Awaits an ask, and counts, records and logs its outcome.
+    pub(crate) async fn observe<T: Answer>(
         &self,
-        request: impl Future<Output = Result<T, Failure>>,
+        operation: Operation,
+        ask: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let started = Instant::now();
-        let outcome = request.await;
-        // Nothing was sent, so the outcome says nothing about the provider.
-        if let Err(
-            Failure::Unsupported
-            | Failure::Unavailable {
-                outage: Outage::Overloaded,
-                ..
-            },
-        ) = outcome
+        let context = ask::Context::default();
+        let answer = context.clone().scope(ask).await;
+        let took = started.elapsed();
+        let outcome = match &answer {
+            Ok(answer) => Some(answer.outcome()),
+            Err(failure) => ask::Outcome::of(failure),
+        };
+        if let Some(outcome) = outcome
+            && context.is_sent()
         {
-            return outcome;
+            self.meter.count(operation, outcome, took);
         }
-        match &outcome {
+        match &answer {
             Ok(_) => {
-                tracing::debug!(provider = %self.name(), after = ?started.elapsed(), "provider \
-                    answered")
+                tracing::debug!(provider = %self.name(), after = ?took, "provider answered")
             }
-            Err(failure) => {
-                self.last_failure.record(failure, self.clock.now());
-                self.log_limit.log(
-                    self.name(),
-                    failure,
-                    started.elapsed(),
-                    self.clock.elapsed(),
-                );
-            }
+            Err(failure) => self.note(operation, failure, took),
         }
-        outcome
+        answer
+    }
+
+    fn note(&self, operation: Operation, failure: &Failure, took: Duration) {
+        if *failure == Failure::Unsupported {
+            return;
+        }
+        self.last_failure.record(failure, self.clock.now());
+        if operation == Operation::Revoke {
+            // Whoever takes a token back has to know, so that no limit hides it.
+            tracing::warn!(provider = %self.name(), after = ?took, %failure, "revocation failed");
+        } else if ask::Outcome::of(failure) != Some(ask::Outcome::BreakerOpen) {
+            let now = self.clock.elapsed();
+            self.log_limit.log(self.name(), failure, took, now);
+        }
     }
 
     /// Adds the configured issuer to a record without one.
@@ -130,6 +141,27 @@ impl ProviderSlot {
         }
     }
 }
+
+/// Answer of a provider, as it is counted.
+pub(crate) trait Answer {
+    fn outcome(&self) -> ask::Outcome {
+        ask::Outcome::Ok
+    }
+}
+
+impl Answer for Introspection {
+    fn outcome(&self) -> ask::Outcome {
+        match self {
+            Self::Token(_) => ask::Outcome::Ok,
+            Self::Inactive => ask::Outcome::Inactive,
+        }
+    }
+}
+
+impl Answer for () {}
+impl Answer for Batch {}
+impl Answer for Bound {}
+impl Answer for Issued {}
 
 impl fmt::Debug for ProviderSlot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -1,9 +1,10 @@
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use introspectd_core::ask::{Gauges, Meter};
 use introspectd_core::{Capabilities, Failure, Health, ProviderName, Timestamp};
 
 /// Configured provider with its health and last failure.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ProviderStatus<'a> {
     /// Name in the configuration.
     pub name: &'a ProviderName,
@@ -11,25 +12,48 @@ pub struct ProviderStatus<'a> {
     pub kind: &'static str,
     /// Supported operations.
     pub capabilities: Capabilities,
-    /// Health by the last request.
+    /// Health by what was last seen of it.
     pub health: Health,
+    /// Present state of the way to it.
+    pub gauges: Gauges,
+    /// Counters of its asks.
+    pub meter: Arc<Meter>,
     /// Last failure and when it was, however well the provider did since.
     pub last_failure: Option<(Failure, Timestamp)>,
 }
 
-/// Last failure of a provider's operations, and when it was.
+/// Last failure of a provider's operations.
 #[derive(Debug, Default)]
-pub(crate) struct LastFailure(Mutex<Option<(Failure, Timestamp)>>);
+pub(crate) struct LastFailure(Mutex<Last>);
+
+#[derive(Debug, Default)]
+struct Last {
+    /// Failure of the provider, and when it was.
+    of_provider: Option<(Failure, Timestamp)>,
+    /// Failure of any kind, such as an open breaker, which hides no reason of the provider's.
+    any: Option<Failure>,
+}
 
 impl LastFailure {
     pub(crate) fn record(&self, failure: &Failure, now: Timestamp) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((failure.clone(), now));
+        let mut last = self.lock();
+        last.any = Some(failure.clone());
+        if !failure.is_unasked() {
+            last.of_provider = Some((failure.clone(), now));
+        }
     }
 
-    pub(crate) fn get(&self) -> Option<(Failure, Timestamp)> {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+    /// Returns the last failure of a request that was sent, and when it was.
+    pub(crate) fn of_provider(&self) -> Option<(Failure, Timestamp)> {
+        self.lock().of_provider.clone()
+    }
+
+    /// Returns the last failure, also where the provider was not asked.
+    pub(crate) fn any(&self) -> Option<Failure> {
+        self.lock().any.clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Last> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use introspectd_core::Clock;
+use introspectd_core::{Clock, Timestamp};
 use introspectd_settings::Section;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -11,7 +11,7 @@ use crate::authorization::{
     basic, client_basic, read_client, read_encoding, renewed, required, sensitive,
 };
 use crate::dialect::Dialect;
-use crate::grant::Grant;
+use crate::grant::{Grant, GrantObserver};
 use crate::grant_request::GrantRequest;
 use crate::pool::Pool;
 use crate::renewed::Renewed;
@@ -40,17 +40,29 @@ pub(crate) enum CredentialConfig {
 const TYPES: &str =
     "Types: none, bearer, basic, client_secret_basic, client_secret_post, client_credentials.";
 
+impl Credentials {
+    /// Returns the end of the bearer token that we hold, if we fetch one and know its end.
+    pub(crate) fn expiry(&self) -> Option<Timestamp> {
+        match self {
+            Self::Grant(grant) => grant.expiry(),
+            Self::None | Self::Header(_) | Self::Form { .. } => None,
+        }
+    }
+}
+
 impl CredentialConfig {
     pub(crate) fn into_live(
         self,
         pool: &Pool,
         timeout: Duration,
         clock: Arc<dyn Clock>,
+        observer: GrantObserver,
     ) -> Credentials {
         match self {
             Self::Ready(credentials) => credentials,
             Self::Grant(request) => {
-                Credentials::Grant(Arc::new(Grant::new(request, pool.clone(), timeout, clock)))
+                let grant = Grant::new(request, pool.clone(), timeout, clock, observer);
+                Credentials::Grant(Arc::new(grant))
             }
         }
     }

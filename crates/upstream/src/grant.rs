@@ -1,11 +1,12 @@
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
-use introspectd_core::{Clock, Failure, Outage};
+use introspectd_core::ask::{self, Meter, Operation};
+use introspectd_core::{Clock, Failure, HealthRecord, Outage, Timestamp};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
 use tracing::Instrument as _;
@@ -33,6 +34,13 @@ pub(crate) struct Grant {
     /// Number of renewals that have ended; a request that waited through one takes its outcome.
     renewals: AtomicU64,
     last_failure: std::sync::Mutex<Option<GrantFailure>>,
+    observer: GrantObserver,
+}
+
+/// Observer of each grant, which is an ask of its own.
+pub(crate) struct GrantObserver {
+    pub(crate) health: Arc<HealthRecord>,
+    pub(crate) meter: Arc<Meter>,
 }
 
 struct GrantFailure {
@@ -56,6 +64,8 @@ pub(crate) struct Held {
     header: HeaderValue,
     /// Moment by [`Clock::elapsed`]. `None`: the server did not say, so it serves until a 401.
     ends: Option<Ends>,
+    /// The same end by the wall clock, for operators.
+    expiry: Option<Timestamp>,
 }
 
 struct Ends {
@@ -69,6 +79,7 @@ impl Grant {
         pool: Pool,
         timeout: Duration,
         clock: Arc<dyn Clock>,
+        observer: GrantObserver,
     ) -> Self {
         Self {
             request,
@@ -80,6 +91,7 @@ impl Grant {
             renewal: Arc::default(),
             renewals: AtomicU64::new(0),
             last_failure: std::sync::Mutex::default(),
+            observer,
         }
     }
 
@@ -149,19 +161,26 @@ impl Grant {
         tokio::spawn(flight.in_current_span())
     }
 
+    /// Returns the end of the token that we hold, if the server named one.
+    pub(crate) fn expiry(&self) -> Option<Timestamp> {
+        self.held.load().as_ref().and_then(|held| held.expiry)
+    }
+
     /// Returns the stage of the renewal under way, or of the last one.
     pub(crate) fn stage(&self) -> &Stage {
         &self.stage
     }
 
     async fn renew(&self) -> Result<Arc<Held>, Failure> {
-        let asked_at = self.clock.elapsed();
+        let (asked_at, now) = (self.clock.elapsed(), self.clock.now());
+        let began = Instant::now();
         self.stage.connected();
         let outcome =
             tokio::time::timeout(self.timeout, self.request.send(&self.pool, &self.stage))
                 .await
                 .unwrap_or_else(|_| Err(self.stage.timeout()))
-                .map(|issued| Arc::new(Held::new(issued, asked_at)));
+                .map(|issued| Arc::new(Held::new(issued, asked_at, now)));
+        self.observer.observe(outcome.as_ref(), began.elapsed());
         if let Ok(held) = &outcome {
             self.held.store(Some(Arc::clone(held)));
         }
@@ -198,8 +217,25 @@ impl Grant {
     }
 }
 
+impl GrantObserver {
+    fn observe<T>(&self, outcome: Result<T, &Failure>, took: Duration) {
+        let outcome = outcome.map(|_| ());
+        self.health.observe_grant(outcome);
+        let counted = match outcome {
+            Ok(()) => Some(ask::Outcome::Ok),
+            Err(failure) => ask::Outcome::of(failure),
+        };
+        if let Some(counted) = counted {
+            self.meter.count(Operation::Grant, counted, took);
+        }
+    }
+}
+
 impl Held {
-    fn new(issued: Issued, asked_at: Duration) -> Self {
+    fn new(issued: Issued, asked_at: Duration, now: Timestamp) -> Self {
+        let seconds = issued
+            .life
+            .and_then(|life| i64::try_from(life.as_secs()).ok());
         let ends = issued.life.map(|life| {
             // One that is over at once serves whoever waited for it, and the others of that moment.
             let life = life.max(LEAST_LIFE);
@@ -216,6 +252,7 @@ impl Held {
         Self {
             header: issued.header,
             ends,
+            expiry: seconds.and_then(|seconds| now.plus_seconds(seconds)),
         }
     }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_core::{Failure, HealthRecord};
+use tokio::sync::Semaphore;
 use tower::ServiceBuilder;
 use tower::retry::RetryLayer;
 use tower::util::BoxCloneSyncService;
@@ -44,7 +45,7 @@ pub(crate) fn stack(
     net: Net,
     health: Arc<HealthRecord>,
     timeout: Duration,
-    max_in_flight: u32,
+    places: Arc<Semaphore>,
     credentials: Arc<Credentials>,
     pool: Pool,
 ) -> Stack {
@@ -53,7 +54,7 @@ pub(crate) fn stack(
         .layer(around(Observe(health)))
         // Over all below, waiting and repetition included.
         .layer(around(Deadline(timeout)))
-        .layer(around(Limit::new(max_in_flight)))
+        .layer(around(Limit(places)))
         // What is refused above costs the outbound threads nothing.
         .layer(around(Threads(net)))
         // Layers above see a failure for each response that says nothing about a token; layers

@@ -2,13 +2,16 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use introspectd_core::ask::{self, BreakerState, Gauges, Meter};
 use introspectd_core::{Clock, DoubtHandler, Failure, Health, HealthRecord};
+use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 use crate::connection::Connection;
 use crate::credentials::Credentials;
 use crate::exchange::{Exchange, Sent};
 use crate::exposure::Exposure;
+use crate::grant::GrantObserver;
 use crate::outbound::Outbound;
 use crate::pool::Pool;
 use crate::request::{Effect, Request};
@@ -27,6 +30,9 @@ struct Shared {
     stack: Stack,
     credentials: Arc<Credentials>,
     health: Arc<HealthRecord>,
+    meter: Arc<Meter>,
+    places: Arc<Semaphore>,
+    max_in_flight: u32,
     timeout: Duration,
 }
 
@@ -43,13 +49,18 @@ impl Upstream {
         } = connection;
         let net = outbound.net();
         let pool = Pool::new(net.clone(), tls, keep_alive, Arc::clone(&clock));
-        let credentials = Arc::new(credentials.into_live(&pool, timeout, clock));
-        let health = Arc::<HealthRecord>::default();
+        let (health, meter) = (Arc::<HealthRecord>::default(), Arc::<Meter>::default());
+        let observer = GrantObserver {
+            health: Arc::clone(&health),
+            meter: Arc::clone(&meter),
+        };
+        let credentials = Arc::new(credentials.into_live(&pool, timeout, clock, observer));
+        let places = Arc::new(Semaphore::new(max_in_flight as usize));
         let stack = stack(
             net,
             Arc::clone(&health),
             timeout,
-            max_in_flight,
+            Arc::clone(&places),
             Arc::clone(&credentials),
             pool,
         );
@@ -57,6 +68,9 @@ impl Upstream {
             stack,
             credentials,
             health,
+            meter,
+            places,
+            max_in_flight,
             timeout,
         }))
     }
@@ -66,12 +80,32 @@ impl Upstream {
         self.0.health.current()
     }
 
+    /// Present state of the way to the provider.
+    pub fn gauges(&self) -> Gauges {
+        let free = self.0.places.available_permits() as u64;
+        Gauges {
+            in_flight: u64::from(self.0.max_in_flight).saturating_sub(free),
+            queue: 0,
+            breaker: BreakerState::Closed,
+            is_throttled: false,
+            credential_expiry: self.0.credentials.expiry(),
+        }
+    }
+
+    /// Counters of retries and grants, for whoever counts asks.
+    pub fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.0.meter)
+    }
+
     /// Sends a request.
     ///
     /// # Errors
     /// A [`Failure`] for anything but a [`Response`] that may say something about a token.
     pub async fn send(&self, mut request: Request) -> Result<Response, Failure> {
         request.doubt = DoubtHandler::current();
+        if let Some(context) = ask::Context::current() {
+            context.note_sent();
+        }
         self.0.stack.clone().oneshot(request).await
     }
 

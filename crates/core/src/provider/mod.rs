@@ -3,9 +3,11 @@ mod records;
 mod revocation;
 
 use std::fmt;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use crate::ask::{Gauges, Meter};
 use crate::{Failure, Health, Introspection, TokenId, TokenValue};
 
 pub use issuance::{Binding, Bindings, Bound, Issuance, Issued, Kept};
@@ -25,6 +27,16 @@ pub use revocation::{Remembered, Revocation, RevocationById, Revocations, Revoke
 pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// Health by the last request that was sent to the provider.
     fn health(&self) -> Health;
+
+    /// Present state of the way to the provider.
+    fn gauges(&self) -> Gauges {
+        Gauges::default()
+    }
+
+    /// Counters of the provider's asks, where its client counts some by itself (retries, grants).
+    fn meter(&self) -> Arc<Meter> {
+        Arc::default()
+    }
 
     /// Introspects the token that a client presented.
     ///

@@ -315,7 +315,7 @@ fn of_provider(fault: &ProviderFault) -> Row {
 
 fn of_failure(failure: &Failure) -> Row {
     match failure {
-        Failure::Timeout | Failure::ConnectTimeout => row(
+        Failure::Timeout | Failure::ConnectTimeout | Failure::QueueTimeout => row(
             StatusCode::GATEWAY_TIMEOUT,
             "The authorization server did not respond in time.",
             "El servidor de autorización no respondió a tiempo.",

@@ -18,7 +18,7 @@ struct Provider<'a> {
     kind: &'a str,
     /// Names of the supported operations.
     capabilities: Vec<&'static str>,
-    /// `good`, `failing`, `credentials_refused` or, before the first request, `unknown`.
+    /// `good`, `failing`, `open`, `credentials_refused` or, before the first request, `unknown`.
     health: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_error: Option<LastError>,
@@ -50,12 +50,15 @@ impl<'a> From<ProviderStatus<'a>> for Provider<'a> {
             kind,
             capabilities,
             health,
+            gauges: _,
+            meter: _,
             last_failure,
         } = status;
         let health = match health {
             Health::Unknown => "unknown",
             Health::Good => "good",
             Health::Failing => "failing",
+            Health::Open => "open",
             Health::CredentialsRefused => "credentials_refused",
         };
         let last_error = last_failure.map(LastError::from);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use introspectd_core::ask;
 use introspectd_core::{
     BadAnswer, Clock, Expiry, Failure, Health, Introspection, ManualClock, Outage, Provider,
     ProviderName, Records, Revocation, RevocationById, Status, Timestamp, Token, TokenId,
@@ -152,6 +153,9 @@ impl Fake {
 
     async fn answer(&self, text: &str, question: Question) -> Result<Introspection, Failure> {
         let answer = self.script.lock().unwrap().get(text).cloned();
+        if let Some(context) = ask::Context::current() {
+            context.note_sent();
+        }
         let mut place = 0;
         self.asked.send_modify(|asked| {
             place = asked.len();
@@ -469,6 +473,10 @@ pub(crate) fn failures_of_the_provider() -> Vec<Failure> {
             .chain([429, 502, 503, 504].map(Outage::Status))
             .map(Failure::outage),
     );
+    // Those that spared the provider a request.
+    let spared = [Outage::Overloaded, Outage::BreakerOpen, Outage::Throttled];
+    failures.extend(spared.map(Failure::outage));
+    failures.push(Failure::QueueTimeout);
     failures
 }
 
@@ -490,7 +498,7 @@ pub(crate) fn other_failures() -> Vec<Failure> {
         BadAnswer::GrantMember("expires_in"),
         BadAnswer::Compressed,
     ];
-    let ours = [Outage::Overloaded, Outage::Abandoned].map(Failure::outage);
+    let ours = [Outage::Abandoned, Outage::NotSaved].map(Failure::outage);
     answers
         .map(Failure::from)
         .into_iter()

@@ -7,6 +7,7 @@
     reason = "a test fails by panicking, its own functions included"
 )]
 
+mod asks;
 mod bindings;
 mod doubts;
 mod explanations;

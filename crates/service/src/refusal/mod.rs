@@ -197,7 +197,7 @@ impl ProviderFault {
 /// Returns the code of a provider's failure.
 pub fn failure_code(failure: &Failure) -> &'static str {
     match failure {
-        Failure::Timeout | Failure::ConnectTimeout => "upstream_timeout",
+        Failure::Timeout | Failure::ConnectTimeout | Failure::QueueTimeout => "upstream_timeout",
         Failure::Unavailable { .. } => "temporarily_unavailable",
         Failure::BadAnswer(_) => "upstream_error",
         Failure::Unsupported => "unsupported",
@@ -212,7 +212,11 @@ pub fn is_ours(outage: Outage) -> bool {
         | Outage::Abandoned
         | Outage::Bindings(_)
         | Outage::NotSaved => true,
-        Outage::Unreachable(_) | Outage::Closed | Outage::Status(_) => false,
+        Outage::Unreachable(_)
+        | Outage::Closed
+        | Outage::Status(_)
+        | Outage::BreakerOpen
+        | Outage::Throttled => false,
     }
 }
 

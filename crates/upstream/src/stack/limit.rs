@@ -12,13 +12,7 @@ use crate::request::Request;
 /// Requests of a list pass: lists have permits of their own in the resolver, so that neither they
 /// nor requests about tokens keep the others from the provider.
 #[derive(Clone)]
-pub(super) struct Limit(Arc<Semaphore>);
-
-impl Limit {
-    pub(super) fn new(max_in_flight: u32) -> Self {
-        Self(Arc::new(Semaphore::new(max_in_flight as usize)))
-    }
-}
+pub(super) struct Limit(pub(super) Arc<Semaphore>);
 
 impl Around for Limit {
     fn call<F>(

@@ -6,7 +6,7 @@ mod words;
 use std::borrow::Cow;
 
 use http::StatusCode;
-use introspectd_core::{Failure, Outage, Status, Timestamp};
+use introspectd_core::{Status, Timestamp};
 use introspectd_service::operation::{self, Explained, Subject};
 use introspectd_service::refusal::failure_code;
 use introspectd_service::{
@@ -18,7 +18,7 @@ use crate::call::{Answering, Call};
 use crate::form;
 use crate::reply;
 use verdict::PolicyVerdict;
-use words::describe;
+use words::{describe, unasked};
 
 /// Explains an answer.
 pub(crate) fn explain(call: Call<'_>) -> Answering<'_> {
@@ -104,7 +104,7 @@ struct Upstream {
     /// `now`, `shared` (with another request, which had asked), or `no`.
     asked: &'static str,
     /// Reason why it was not: `cached`, `settled` by another provider, `revoked` by way of this
-    /// server, `unable`, or `overloaded`.
+    /// server, `unable`, `overloaded`, `breaker_open`, or `throttled` (by its `Retry-After`).
     #[serde(skip_serializing_if = "Option::is_none")]
     because: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -265,11 +265,11 @@ impl Upstream {
             Ok(Resolution { fact, source }) => {
                 (fact.as_ref().map(|(_, fact)| fact), asked(*source))
             }
-            Err(Failure::Unavailable {
-                outage: Outage::Overloaded,
-                ..
-            }) => (None, Self::not_asked("overloaded")),
             Err(_) => (None, asked(Source::Miss)),
+        };
+        let asked = match failure.as_ref().and_then(unasked) {
+            Some(because) => Self::not_asked(because),
+            None => asked,
         };
         let was_asked = asked.because.is_none();
         let failure = failure.clone().map(|failure| {

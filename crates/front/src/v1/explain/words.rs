@@ -1,4 +1,4 @@
-use introspectd_core::NotBearer;
+use introspectd_core::{Failure, NotBearer, Outage};
 use introspectd_service::refusal::Inactive;
 
 /// Describes for operators why a token is inactive.
@@ -30,5 +30,28 @@ pub(super) fn describe(why: Inactive) -> &'static str {
         Inactive::NotBearer(NotBearer::Unproved) => {
             "Its provider's answer binds it to a key (cnf), and the request has no proof of it."
         }
+    }
+}
+
+/// Returns why a provider was spared a request, if it was.
+pub(super) fn unasked(failure: &Failure) -> Option<&'static str> {
+    match failure {
+        Failure::QueueTimeout => Some("overloaded"),
+        Failure::Unavailable { outage, .. } => match outage {
+            Outage::Overloaded => Some("overloaded"),
+            Outage::BreakerOpen => Some("breaker_open"),
+            Outage::Throttled => Some("throttled"),
+            Outage::Unreachable(_)
+            | Outage::Closed
+            | Outage::Status(_)
+            | Outage::Purged
+            | Outage::Abandoned
+            | Outage::Bindings(_)
+            | Outage::NotSaved => None,
+        },
+        Failure::Timeout
+        | Failure::ConnectTimeout
+        | Failure::BadAnswer(_)
+        | Failure::Unsupported => None,
     }
 }

@@ -137,7 +137,9 @@ impl Case<'_> {
         let mut findings = match failure {
             Failure::Unavailable { outage, .. } => self.of_outage(*outage, &response),
             Failure::BadAnswer(answer) => self.of_answer(answer, &response),
-            Failure::Timeout | Failure::ConnectTimeout => vec![self.of_timeout(failure)],
+            Failure::Timeout | Failure::ConnectTimeout | Failure::QueueTimeout => {
+                vec![self.of_timeout(failure)]
+            }
             // No request can be sent to the address.
             Failure::Unsupported => {
                 vec![fault(
@@ -215,6 +217,8 @@ impl Case<'_> {
                 findings
             }
             Outage::Overloaded
+            | Outage::BreakerOpen
+            | Outage::Throttled
             | Outage::Purged
             | Outage::Abandoned
             | Outage::Bindings(_)
