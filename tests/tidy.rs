@@ -13,7 +13,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
+use regex::Regex;
 use serde_json::Value;
 
 /// Crate, and which others of ours it may use.
@@ -316,14 +318,13 @@ fn no_module_is_long_without_a_reason() {
 fn no_line_is_over_100_columns() {
     let mut long = Vec::new();
     for file in tracked(".rs") {
-        let mut raw = None;
-        for (number, line) in read(&root().join(&file)).lines().enumerate() {
-            let is_raw = raw.is_some() || RAW.iter().any(|(start, _)| line.contains(start));
-            raw = open_raw_string(line, raw);
+        let source = read(&root().join(&file));
+        let raw = lines_of_raw_strings(&source);
+        for (number, line) in source.lines().enumerate() {
             let has_long_word = line
                 .split_whitespace()
                 .any(|word| word.chars().count() > 80);
-            if line.chars().count() > 100 && !is_raw && !has_long_word {
+            if line.chars().count() > 100 && !raw.contains(&number) && !has_long_word {
                 long.push(format!("{file}:{}: {line}", number + 1));
             }
         }
@@ -335,25 +336,38 @@ fn no_line_is_over_100_columns() {
     );
 }
 
-/// Starts and ends of raw strings.
-const RAW: [(&str, &str); 3] = [("r##\"", "\"##"), ("r#\"", "\"#"), ("r\"", "\"")];
+#[test]
+fn only_raw_strings_count_as_raw() {
+    let source = concat!(
+        "let a = (\"provider\", 'r', '\"');\n",
+        "// r\"\n",
+        "let b = r#\"one \" two\n",
+        "three\"#;\n",
+        "let c: &'a str = \"\\\" r\";\n",
+        "let d = br\"\\\";\n",
+        "let e = \"four\";\n",
+    );
+    let raw: Vec<usize> = lines_of_raw_strings(source).into_iter().collect();
+    assert_eq!(raw, [2, 3, 5]);
+}
 
-/// Returns the end of the raw string that is open after a line, given that of one open before it.
-fn open_raw_string(mut line: &str, mut end: Option<&'static str>) -> Option<&'static str> {
-    loop {
-        if let Some(closing) = end {
-            let Some((_, rest)) = line.split_once(closing) else {
-                return end;
-            };
-            line = rest;
-        }
-        let starts = RAW
-            .iter()
-            .filter_map(|(start, end)| Some((line.find(start)?, start, end)));
-        let (at, start, closing) = starts.min_by_key(|(at, ..)| *at)?;
-        line = line.get(at + start.len()..)?;
-        end = Some(closing);
-    }
+/// Returns the numbers of the lines that a raw string touches, from 0.
+fn lines_of_raw_strings(source: &str) -> BTreeSet<usize> {
+    // What else may hold quotes is matched first, so that nothing within it is taken for a start.
+    static LEXER: LazyLock<Regex> = LazyLock::new(|| {
+        Regex::new(concat!(
+            r"(?s)//[^\n]*|/\*.*?\*/",
+            r#"|(?P<raw>\b[bc]?r(?:"[^"]*"|\#".*?"\#|\#\#".*?"\#\#))"#,
+            r#"|"(?:\\.|[^"\\])*"|'(?:\\[^']+|[^'\\\n])'"#,
+        ))
+        .unwrap()
+    });
+    let line_of = |at: usize| source[..at].matches('\n').count();
+    LEXER
+        .captures_iter(source)
+        .filter_map(|found| found.name("raw"))
+        .flat_map(|raw| line_of(raw.start())..=line_of(raw.end()))
+        .collect()
 }
 
 /// Compares modules of one folder with each other. A folder's own file may use what is in it, and

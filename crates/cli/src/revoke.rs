@@ -18,7 +18,12 @@ pub struct Revoke {
     #[command(flatten)]
     of: OfProvider,
     /// Revoke the token with this id, in place of the one on standard input; needs --provider
-    #[arg(long, value_name = "ID", requires = "provider", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(
+        long,
+        value_name = "ID",
+        requires = "provider",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
     token_id: Option<String>,
     #[command(flatten)]
     consent: Consent,

@@ -89,8 +89,11 @@ fn main() -> ExitCode {
 fn parse() -> Cli {
     Cli::try_parse().unwrap_or_else(|mut error| {
         for kind in [ContextKind::InvalidArg, ContextKind::InvalidValue] {
-            let stray = matches!(error.get(kind), Some(ContextValue::String(text)) if !text.starts_with('-'));
-            if stray {
+            let is_stray = match error.get(kind) {
+                Some(ContextValue::String(text)) => !text.starts_with('-'),
+                _ => false,
+            };
+            if is_stray {
                 error.insert(kind, ContextValue::String("…".to_owned()));
             }
         }

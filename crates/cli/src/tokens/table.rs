@@ -205,7 +205,8 @@ mod tests {
 
     fn record(id: &str, client: &str, scope: &str) -> serde_json::Value {
         serde_json::json!({
-            "state": "active", "provider": "bank", "jti": id, "exp": 7200, "client_id": client, "scope": scope,
+            "state": "active", "provider": "bank", "jti": id, "exp": 7200,
+            "client_id": client, "scope": scope,
         })
     }
 

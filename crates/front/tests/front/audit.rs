@@ -224,7 +224,9 @@ async fn refused_caller_is_audited() {
     let entry = audited
         .entry(revoke(ACTIVE).by("Bearer operator-secret"))
         .await;
-    let expected = json!({"event": "refused", "call": "revoke", "caller": "operator", "outcome": "access_denied"});
+    let expected = json!({
+        "event": "refused", "call": "revoke", "caller": "operator", "outcome": "access_denied",
+    });
     assert_eq!(entry, expected);
     let entry = audited
         .entry(proxied(ACTIVE, "default").header("x-introspectd-caller", "Bearer wrong"))

@@ -244,7 +244,10 @@ async fn a_policy_is_explained_by_what_the_token_lacks() {
         ),
         (
             "token=p_t&policy=orders",
-            json!({"name": "orders", "status": 401, "error": "invalid_token", "lacks": {"provider": true}}),
+            json!({
+                "name": "orders", "status": 401, "error": "invalid_token",
+                "lacks": {"provider": true},
+            }),
         ),
         (
             "token=b_x&policy=orders",

@@ -177,7 +177,8 @@ async fn a_record_is_shown_as_it_is_by_its_id_with_its_state() {
     }
     let reply = list("provider=bank").at(&bench).await;
     let ends = json!({
-        "state": "active", "sub": "alice", "exp": START + 10, "iat": START + 1, "jti": "ends", "provider": "bank"
+        "state": "active", "sub": "alice", "exp": START + 10, "iat": START + 1, "jti": "ends",
+        "provider": "bank",
     });
     assert_eq!(reply.json()["tokens"][0], ends);
     for record in reply.json()["tokens"].as_array().unwrap() {

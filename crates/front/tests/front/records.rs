@@ -382,9 +382,12 @@ async fn caller_sees_its_providers_with_capabilities_and_health() {
             {"name": "bank", "kind": "fake",
              "capabilities": ["introspect", "lookup", "revoke", "revoke_by_id", "bind", "issue"],
              "health": "good"},
-            {"name": "plain", "kind": "fake", "capabilities": ["introspect"], "health": "failing", "last_error":
-             {"error": "upstream_timeout", "reason": "the provider gave no answer in \
-                 time", "at": START}},
+            {"name": "plain", "kind": "fake", "capabilities": ["introspect"], "health": "failing",
+             "last_error": {
+                 "error": "upstream_timeout",
+                 "reason": "the provider gave no answer in time",
+                 "at": START,
+             }},
             {"name": "loose", "kind": "fake",
              "capabilities": ["introspect", "lookup", "revoke", "revoke_by_id", "bind", "issue"],
              "health": "unknown"},

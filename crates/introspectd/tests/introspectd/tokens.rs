@@ -61,7 +61,10 @@ fn down() -> Answer {
 }
 
 fn record(id: &str) -> Value {
-    json!({"state": "active", "provider": "bank", "jti": id, "client_id": "orders", "exp": 7200, "scope": "a b"})
+    json!({
+        "state": "active", "provider": "bank", "jti": id, "client_id": "orders", "exp": 7200,
+        "scope": "a b",
+    })
 }
 
 #[tokio::test]

@@ -188,7 +188,8 @@ async fn request_and_response_are_shown_with_token_and_secrets_masked() {
     let server = agreeable().await;
     let encoded = "s3cr%3At%2F%2B%20%25%26-of-ours";
     let body = json!({
-        "active": true, "exp": active()["exp"], "echo": TOKEN, "part": PART_OF_TOKEN, "secret": "of the server",
+        "active": true, "exp": active()["exp"], "echo": TOKEN, "part": PART_OF_TOKEN,
+        "secret": "of the server",
         "refresh_token": "refresh-me", "client": [SECRET, encoded], "\u{1b}[2J": "n\u{f1}",
     });
     let answer = Answer::json(200, body)
