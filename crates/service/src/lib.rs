@@ -10,7 +10,7 @@ mod access;
 mod answer;
 mod event;
 mod fingerprint;
-mod limit;
+mod line_limit;
 mod log;
 mod observer;
 pub mod operation;
@@ -31,7 +31,7 @@ pub use introspectd_core::Selection;
 pub use introspectd_resolver::{
     Account, Answer, Fact, Held, NotAsked, ProviderStatus, Resolution, Rule, Source,
 };
-pub use limit::LeftOut;
+pub use line_limit::LeftOut;
 pub use log::{Log, REFUSALS};
 pub use observer::{Observed, Observer, Pending, Published};
 pub use parameters::{LIST_PARAMETERS, Parameters};

@@ -3,7 +3,7 @@ use tracing::Level;
 use tracing::field::display;
 
 use crate::event::{Event, Headline, Operation, Outcome};
-use crate::limit::LeftOut;
+use crate::line_limit::LeftOut;
 use crate::observer::{Observed, Observer};
 use crate::refusal::Refusal;
 
@@ -55,8 +55,15 @@ fn log_refusal(headline: &Headline<'_>, refusal: &Refusal) {
     if refusal.is_of_caller() {
         tracing::info!(target: REFUSALS, origin, caller, policy, error, "refused a request");
     } else {
-        tracing::debug!(target: REFUSALS, origin, caller, policy, error, ?refusal, "refused a \
-            request");
+        tracing::debug!(
+            target: REFUSALS,
+            origin,
+            caller,
+            policy,
+            error,
+            ?refusal,
+            "refused a request"
+        );
     }
 }
 

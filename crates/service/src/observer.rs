@@ -4,7 +4,7 @@ use std::sync::Arc;
 use introspectd_core::Timestamp;
 
 use crate::event::{Event, Headline};
-use crate::limit::{LeftOut, Limit};
+use crate::line_limit::{LeftOut, LineLimit};
 
 /// Receiver of events: log, audit log, metrics.
 ///
@@ -66,7 +66,7 @@ impl Published {
 pub(crate) struct Observers {
     all: Vec<Arc<dyn Observer>>,
     counting: Vec<Arc<dyn Observer>>,
-    limit: Limit,
+    limit: LineLimit,
 }
 
 impl Observers {
@@ -79,7 +79,7 @@ impl Observers {
         Self {
             all,
             counting,
-            limit: Limit::default(),
+            limit: LineLimit::default(),
         }
     }
 

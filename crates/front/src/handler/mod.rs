@@ -96,10 +96,10 @@ impl Api {
 impl Handler {
     /// Answers one request.
     ///
-    /// This and `perform` are the whole order of layers: route, caller, permission, body,
-    /// operation, event, reply. The caller comes before the body, so that a stranger cannot make us
-    /// read one; the route comes before the caller, so that a mistyped URL does not look like a
-    /// wrong secret.
+    /// The order of layers is route, caller, permission, body, operation, event, reply: here, and
+    /// for what follows the route in `introspect`, `forward_auth` and `perform`. The caller comes
+    /// before the body, so that a stranger cannot make us read one; the route comes before the
+    /// caller, so that a mistyped URL does not look like a wrong secret.
     pub async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Reply
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
@@ -284,11 +284,12 @@ impl Handler {
         refusal: &Refusal,
     ) -> Reply {
         let (service, headers) = (&self.api.service, &head.headers);
-        let caller = self
-            .peer
-            .caller(&rules.callers, headers)
-            .ok()
-            .map(|caller| &**caller);
+        // Wrong credentials are hashed once: a flood of them pays for everything twice.
+        let caller = match refusal {
+            Refusal::Caller(fault) if fault.is_of_stranger() => None,
+            _ => self.peer.caller(&rules.callers, headers).ok(),
+        };
+        let caller = caller.map(|caller| &**caller);
         let context = RequestContext {
             origin: &self.origin,
             caller,

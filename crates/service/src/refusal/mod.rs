@@ -136,6 +136,14 @@ impl Refusal {
 }
 
 impl CallerFault {
+    /// Returns true if the request showed no valid credentials.
+    pub fn is_of_stranger(self) -> bool {
+        match self {
+            Self::Unauthenticated | Self::UnauthenticatedProxy => true,
+            Self::AccessDenied => false,
+        }
+    }
+
     fn code(self) -> &'static str {
         match self {
             Self::Unauthenticated | Self::UnauthenticatedProxy => "invalid_client",

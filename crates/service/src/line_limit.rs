@@ -26,7 +26,7 @@ const KINDS: [&str; 10] = [
 /// Limit on the lines that refusals cause in log and audit log: how many of the current second had
 /// lines, and how many of which kind were left out.
 #[derive(Debug, Default)]
-pub(crate) struct Limit {
+pub(crate) struct LineLimit {
     admitted: AtomicU32,
     left_out: [AtomicU64; KINDS.len()],
 }
@@ -35,7 +35,7 @@ pub(crate) struct Limit {
 #[derive(Debug, PartialEq, Eq)]
 pub struct LeftOut([u64; KINDS.len()]);
 
-impl Limit {
+impl LineLimit {
     /// Returns true if a refusal may have lines; counts it if not. It does not block.
     pub(crate) fn admits(&self, is_stranger: bool, kind: &str) -> bool {
         let max = if is_stranger {
@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn refusals_over_the_limit_are_counted_by_kind_until_the_next_second() {
-        let limit = Limit::default();
+        let limit = LineLimit::default();
         for _ in 0..MAX_REFUSALS {
             assert!(limit.admits(false, "inactive"));
         }
@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn unknown_callers_leave_half_to_known_ones() {
-        let limit = Limit::default();
+        let limit = LineLimit::default();
         let strangers = (0..10_000)
             .filter(|_| limit.admits(true, "invalid_client"))
             .count();
