@@ -24,7 +24,7 @@ pub struct ProviderConfig {
     issuer: Option<String>,
 }
 
-/// The vendors. This enum and the matches on it below are the only list of them.
+/// Section of each vendor. A new one needs its line in [`KINDS`], too.
 #[derive(Debug)]
 enum Vendor {
     Passport(passport::Config),
@@ -33,26 +33,26 @@ enum Vendor {
     Rfc7662(rfc7662::Config),
 }
 
-const KINDS: [&str; 4] = ["passport", "tibco-asg", "apigee", "rfc7662"];
+/// Reads the keys of one kind of provider.
+type ReadVendor = fn(&mut Section) -> Option<Vendor>;
+
+/// Kinds of provider, as `kind` names them, and what reads their keys.
+const KINDS: [(&str, ReadVendor); 4] = [
+    ("passport", |section| {
+        passport::Config::read(section).map(Vendor::Passport)
+    }),
+    ("tibco-asg", |section| {
+        tibco_asg::Config::read(section).map(Vendor::TibcoAsg)
+    }),
+    ("apigee", |section| {
+        apigee::Config::read(section).map(Vendor::Apigee)
+    }),
+    ("rfc7662", |section| {
+        rfc7662::Config::read(section).map(Vendor::Rfc7662)
+    }),
+];
 
 impl Vendor {
-    fn read(kind: &str, section: &mut Section) -> Option<Self> {
-        match kind {
-            "passport" => passport::Config::read(section).map(Self::Passport),
-            "tibco-asg" => tibco_asg::Config::read(section).map(Self::TibcoAsg),
-            "apigee" => apigee::Config::read(section).map(Self::Apigee),
-            "rfc7662" => rfc7662::Config::read(section).map(Self::Rfc7662),
-            _ => {
-                section.problem(
-                    "kind",
-                    "is not a kind of provider",
-                    nearest(kind, KINDS.into_iter()),
-                );
-                None
-            }
-        }
-    }
-
     /// Deadline of each call to the provider.
     fn timeout(&self) -> Duration {
         match self {
@@ -158,10 +158,14 @@ fn read_provider(
 ) -> Option<ProviderConfig> {
     let issuer = section.text("issuer");
     let matching = read_match(&mut section, &name, taken);
-    let kind = section.required_text("kind", &format!("Kinds: {}.", KINDS.join(", ")))?;
-    let vendor = Vendor::read(&kind, &mut section);
-    // Which other keys belong here is known when the kind is.
-    let kind = KINDS.into_iter().find(|known| *known == kind)?;
+    let kinds = KINDS.map(|(name, _)| name).join(", ");
+    let kind = section.required_text("kind", &format!("Kinds: {kinds}."))?;
+    let Some((kind, read)) = KINDS.into_iter().find(|(name, _)| *name == kind) else {
+        let known = KINDS.iter().map(|(name, _)| *name);
+        section.problem("kind", "is not a kind of provider", nearest(&kind, known));
+        return None;
+    };
+    let vendor = read(&mut section);
     section.finish();
     Some(ProviderConfig {
         name,
