@@ -31,34 +31,29 @@ pub(crate) enum Reason {
     Io(#[from] io::Error),
     #[error(
         "is world-writable, so that any local user could bind any token to any record. Check who \
-            wrote it, then \
-         `chmod 600` it"
+            wrote it, then `chmod 600` it"
     )]
     Exposed,
     #[error("is in use by another process. Configure a separate path for each process")]
     InUse,
     #[error(
         "is damaged, or not a bindings store. Restore a copy of it, or move it away to start \
-            without bindings: \
-         tokens bound before are then inactive until they are bound again"
+            without bindings: tokens bound before are then inactive until they are bound again"
     )]
     Damaged,
     #[error(
         "is of version {0}, unknown to this program. Run the program that wrote it, or move it \
-            away to \
-         start without bindings"
+            away to start without bindings"
     )]
     Version(u32),
     #[error(
         "was written with another key. Configure that one as [bindings] key, or move the file \
-            away to start without \
-         bindings"
+            away to start without bindings"
     )]
     OtherKey,
     #[error(
         "was written with a configured key. Configure it as [bindings] key, or move the file away \
-            to start without \
-         bindings"
+            to start without bindings"
     )]
     KeyNeeded,
     #[error(

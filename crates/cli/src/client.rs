@@ -76,8 +76,7 @@ impl Server {
         // Not repeated: it may hold a password.
         if url.contains('@') {
             return Err("a server's URL cannot hold a user name or password: write \
-                http://HOST:PORT, and give caller \
-                        and secret separately"
+                http://HOST:PORT, and give caller and secret separately"
                 .to_owned());
         }
         let uri: Option<Uri> = url.parse().ok();

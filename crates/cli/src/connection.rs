@@ -87,8 +87,7 @@ impl Connection {
             (Some(_), None) => {
                 return Err(Stopped::usage(
                     "the caller has no secret: set INTROSPECTD_SECRET, give --secret-file, or \
-                        write `secret` into the \
-                     client configuration file",
+                        write `secret` into the client configuration file",
                 ));
             }
         };

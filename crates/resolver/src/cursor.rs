@@ -81,8 +81,10 @@ impl<'a> Cursor<'a> {
             Ok(answer) => answer,
             Err(_) if self.has_delivered => return,
             Err(_) => {
-                tracing::warn!(provider = %self.provider(), "provider list exceeded the deadline \
-                    of a page");
+                tracing::warn!(
+                    provider = %self.provider(),
+                    "provider list exceeded the deadline of a page"
+                );
                 Err(Failure::Timeout)
             }
         };

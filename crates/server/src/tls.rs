@@ -112,13 +112,17 @@ impl Tls {
         }
         let acceptor = match self.files.acceptor(self.protocols) {
             Ok(acceptor) => {
-                tracing::info!(certificate = %self.files.certificate.display(), "TLS certificate \
-                    reloaded");
+                tracing::info!(
+                    certificate = %self.files.certificate.display(),
+                    "TLS certificate reloaded"
+                );
                 acceptor
             }
             Err(problem) => {
-                tracing::warn!(%problem, "TLS files changed but are invalid; keeping the previous \
-                    certificate");
+                tracing::warn!(
+                    %problem,
+                    "TLS files changed but are invalid; keeping the previous certificate"
+                );
                 current.acceptor.clone()
             }
         };

@@ -182,8 +182,7 @@ impl Fixture for Passport {
 
 const SCOPE: &str = "iam.accounts.get iam.users.get iam.users.list.get iam.login_profiles.patch \
     iam.oauth.tokens.list.get iam.oauth.tokens.get iam.oauth.tokens.delete iam.logout.post \
-    iam.mfa.* \
-    iam.roles.get iam.roles.list.get iam.roles.users.list.get iam.users.roles.list.get \
+    iam.mfa.* iam.roles.get iam.roles.list.get iam.roles.users.list.get iam.users.roles.list.get \
     paas.core.entity_customers.post paas.core.entity_customers.patch \
     paas.core.entity_customers.get \
     paas.core.entity_customers.list.get paas.core.accounts.post paas.core.accounts.get \

@@ -171,8 +171,7 @@ impl Tokens {
 }
 
 const ONLY_SO: &str = "the provider has no list, or none for these filters: an Apigee lists by \
-    --user-id, --owner, or an \
-    app's UUID as --client-id";
+    --user-id, --owner, or an app's UUID as --client-id";
 
 /// Builds the query, without the page token.
 fn query(filter: &Filter, paging: &Paging) -> String {

@@ -210,8 +210,11 @@ const REPORT: &str = "introspectd::log";
 
 /// An error, so that it is seen whatever the level.
 fn report(dropped: u64) {
-    tracing::error!(target: REPORT, dropped, "log lines dropped; standard error was not read in \
-        time");
+    tracing::error!(
+        target: REPORT,
+        dropped,
+        "log lines dropped; standard error was not read in time"
+    );
 }
 
 /// Writes as much as `out` takes, and returns the rest.

@@ -157,8 +157,7 @@ fn a_key_of_another_type_is_told() {
     );
     // Passport has a grant of its own, whose address is known.
     let table = "type = \"client_credentials\", client_id = \"x\", client_secret = { literal = \
-        \"x\" }, \
-                 token_endpoint = \"https://as.example\"";
+        \"x\" }, token_endpoint = \"https://as.example\"";
     let dialect = Dialect::RestWithJsonGrant("/t");
     assert_told(
         dialect,
@@ -217,8 +216,7 @@ fn plain_http_leaves_the_machine_only_where_it_is_allowed() {
     }
     let grant = credentials(
         "type = \"client_credentials\", token_endpoint = \"http://as.example/token\", client_id = \
-            \"x\", \
-         client_secret = { literal = \"x\" }",
+            \"x\", client_secret = { literal = \"x\" }",
     );
     assert_told(REST, &grant, &[("credentials.token_endpoint", open)]);
     assert!(read(REST, &format!("allow_http = true\n{grant}")).is_ok());
@@ -291,8 +289,7 @@ fn nothing_switches_verification_off() {
 fn what_is_in_force_is_noted_once_and_without_secrets() {
     let toml = credentials(
         "type = \"client_credentials\", token_endpoint = \"http://127.0.0.1/token\", client_id = \
-            \"x\", \
-         client_secret = { literal = \"hunter2\" }",
+            \"x\", client_secret = { literal = \"hunter2\" }",
     );
     let (_, settings) = read(REST, &toml).unwrap();
     let mut keys: Vec<_> = settings

@@ -69,8 +69,7 @@ impl Provider {
 pub(crate) fn configured(api: &str, tokens: &str, in_credentials: &str, more: &str) -> Connection {
     let credentials = format!(
         "credentials = {{ type = \"client_credentials\", token_endpoint = \"{tokens}/token\", \
-            client_id = {:?}, \
-         client_secret = {{ literal = {:?} }} {in_credentials} }}\n{more}",
+            client_id = {:?}, client_secret = {{ literal = {:?} }} {in_credentials} }}\n{more}",
         rfc7662::CLIENT_ID,
         rfc7662::CLIENT_SECRET
     );

@@ -143,8 +143,7 @@ async fn a_grant_is_asked_for_with_a_renewed_secret() {
     tokens.always(Fault::Answer(Said::json(200, issued)));
     let more = format!(
         "credentials = {{ type = \"client_credentials\", token_endpoint = \"{}/t\", client_id = \
-            \"u\", \
-         client_auth = \"post\", client_secret = {{ file = {file:?} }} }}",
+            \"u\", client_auth = \"post\", client_secret = {{ file = {file:?} }} }}",
         tokens.base_url()
     );
     let connection = connection(Dialect::Rest, &api.base_url(), &more);

@@ -224,8 +224,7 @@ impl Credentials {
             findings.push(cause(
                 "the server may know our client and not let it introspect",
                 "Give the client the right to introspect at the server. Some, such as \
-                    django-oauth-toolkit, say 403 to \
-                 wrong credentials.",
+                    django-oauth-toolkit, say 403 to wrong credentials.",
             ));
         }
         findings
@@ -256,8 +255,7 @@ impl Credentials {
                 }
                 Type::ClientSecretBasic | Type::ClientSecretPost | Type::Basic | Type::None => {
                     "Compare id and secret with those of the client at the server; it must be \
-                        confidential, and \
-                     registered for this type of credentials."
+                        confidential, and registered for this type of credentials."
                 }
             },
         )

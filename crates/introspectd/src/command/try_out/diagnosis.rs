@@ -78,8 +78,7 @@ impl Case<'_> {
                     span(ahead)
                 );
                 let remedy = "Set the clock of this machine or of the server, or give \
-                    --clock-skew 60s for small \
-                              differences.";
+                    --clock-skew 60s for small differences.";
                 (
                     Exit::Refused,
                     headline,
@@ -116,8 +115,7 @@ impl Case<'_> {
                 "our client may not see the token: many servers then say inactive (RFC 7662 \
                     section 4)",
                 "Give the client the right to introspect, or put it into the token's audience; \
-                    docs/providers says what \
-                 each server asks.",
+                    docs/providers says what each server asks.",
             ),
             cause(
                 "it is a refresh or ID token, or a JWT that the server does not keep",

@@ -66,8 +66,7 @@ pub(super) fn unreachable(reason: Unreachable, place: &Place<'_>) -> Finding {
         Unreachable::NoSuchName => fault(
             format!("the name {host} does not exist"),
             "Correct the host in --endpoint, or add it to /etc/hosts. Names come from /etc/hosts \
-                and the servers in \
-             /etc/resolv.conf; /etc/nsswitch.conf does not count.",
+                and the servers in /etc/resolv.conf; /etc/nsswitch.conf does not count.",
         ),
         Unreachable::Unresolved => fault(
             format!("the name {host} cannot be resolved: the name servers give no usable answer"),
@@ -97,8 +96,7 @@ pub(super) fn unreachable(reason: Unreachable, place: &Place<'_>) -> Finding {
         Unreachable::NotOpened => fault(
             "this machine could not open a connection",
             "Look for a lack of file descriptors (ulimit -n) or ports, and for what forbids it: a \
-                sandbox, seccomp, a \
-             network policy.",
+                sandbox, seccomp, a network policy.",
         ),
         Unreachable::UnknownAuthority if place.has_ca => fault(
             "the certificate of the server is from an authority that is not in the file of --ca",
@@ -114,8 +112,7 @@ pub(super) fn unreachable(reason: Unreachable, place: &Place<'_>) -> Finding {
             format!("the certificate of the server is for another name than {host}"),
             format!(
                 "Write a name of the certificate into --endpoint: openssl s_client -connect \
-                    {host}:{port} </dev/null | \
-                 openssl x509 -noout -ext subjectAltName"
+                    {host}:{port} </dev/null | openssl x509 -noout -ext subjectAltName"
             ),
         ),
         Unreachable::Expired => fault(
@@ -188,8 +185,7 @@ pub(super) fn bad_answer(answer: &BadAnswer, place: &Place<'_>) -> Option<Findin
         BadAnswer::Grant => fault(
             "the token endpoint refuses our client",
             "Check --client-id, the secret, --token-endpoint and --client-auth; the client needs \
-                the grant \
-             `client_credentials`.",
+                the grant `client_credentials`.",
         ),
         BadAnswer::GrantMember(name) => fault(
             format!("the answer of the token endpoint has no usable `{name}`"),
@@ -230,8 +226,7 @@ pub(super) fn status(status: u16) -> Finding {
         405 => fault(
             "the server does not take POST at this path",
             "Give its RFC 7662 endpoint, which takes POST: one that takes only GET is of another \
-                kind (tokeninfo, \
-             userinfo).",
+                kind (tokeninfo, userinfo).",
         ),
         406 => fault(
             "the server has no JSON to offer",

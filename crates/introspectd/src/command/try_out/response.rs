@@ -151,8 +151,7 @@ impl Response<'_> {
                 "the answer is compressed ({coding}), though we ask for `Accept-Encoding: identity`"
             ),
             "Turn compression off for this path at the server, or at the proxy before it. gzip \
-                and deflate are undone if \
-             they are what they say.",
+                and deflate are undone if they are what they say.",
         )
     }
 
@@ -215,8 +214,7 @@ impl Response<'_> {
             ("exp", None) => fault(
                 "the token has no end: the answer has no `exp`",
                 "Give --missing-exp accept if this server's tokens are meant to live for ever; \
-                    without it the service \
-                 refuses them.",
+                    without it the service refuses them.",
             ),
             (_, None) => fault(
                 format!("the answer has no usable `{name}`"),
