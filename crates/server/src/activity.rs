@@ -1,5 +1,5 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -21,13 +21,20 @@ const GENERATION: u32 = 10;
 /// Generations after which an answer must have been taken: two minutes.
 const OVERDUE: usize = 12;
 
+/// Standing of a connection without answers.
+const NEW: u8 = 0;
+/// Standing of a connection with answers, but without a caller.
+const STRANGE: u8 = 1;
+/// Standing of a connection on which a caller has authenticated.
+const RECOGNIZED: u8 = 2;
+
 /// State of one connection, shared by its task, its requests and the acceptor.
 #[derive(Debug)]
 pub(crate) struct Activity {
     pub(crate) accepted: Instant,
     begun: AtomicUsize,
     ended: AtomicUsize,
-    recognized: AtomicBool,
+    standing: AtomicU8,
     is_last: AtomicBool,
     is_blocked: AtomicBool,
     taken: AtomicUsize,
@@ -57,7 +64,7 @@ impl Activity {
             accepted: Instant::now(),
             begun: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
-            recognized: AtomicBool::new(false),
+            standing: AtomicU8::new(NEW),
             is_last: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
             taken: AtomicUsize::new(0),
@@ -109,12 +116,17 @@ impl Activity {
 
     /// Returns true if a caller has authenticated on this connection.
     pub(crate) fn is_recognized(&self) -> bool {
-        self.recognized.load(Relaxed)
+        self.standing.load(Relaxed) == RECOGNIZED
+    }
+
+    /// Returns true if requests were answered on this connection, and none had a caller.
+    pub(crate) fn is_of_stranger(&self) -> bool {
+        self.standing.load(Relaxed) == STRANGE
     }
 
     /// Marks the connection as authenticated; `true` the first time.
     pub(crate) fn recognize(&self) -> bool {
-        !self.recognized.load(Relaxed) && !self.recognized.swap(true, Relaxed)
+        !self.is_recognized() && self.standing.swap(RECOGNIZED, Relaxed) != RECOGNIZED
     }
 
     /// Makes the next HTTP/1.1 answer the last one of its connection.
@@ -206,13 +218,15 @@ impl Unsent {
 }
 
 impl InFlight {
-    /// Lets all other connections of the worker go first, where no caller has authenticated on this
-    /// one.
+    /// Makes the connection a stranger's if no caller has authenticated on it, and lets all others
+    /// of its thread go first.
     ///
-    /// A stranger may send hundreds of requests at once: a caller then waits for one of each
-    /// stranger, not for all. Cancel-safe.
+    /// A stranger may send hundreds of requests at once: what they cost is paid by the strangers'
+    /// thread, and there by turns. Cancel-safe.
     pub(crate) async fn give_way(&self) {
+        let standing = &self.0.standing;
         if !self.0.is_recognized() {
+            let _ = standing.compare_exchange(NEW, STRANGE, Relaxed, Relaxed);
             tokio::task::yield_now().await;
         }
     }

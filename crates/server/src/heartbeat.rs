@@ -91,7 +91,7 @@ mod tests {
         // Connections are distributed in some order: the one that blocks reports its worker.
         let (sender, receiver) = mpsc::channel();
         let (release, released) = mpsc::channel::<()>();
-        workers.spawn(async move {
+        workers.spawn(&crate::activity::Activity::new(), async move {
             sender
                 .send(std::thread::current().name().map(str::to_owned))
                 .unwrap();

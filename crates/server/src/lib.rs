@@ -56,7 +56,8 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Serves HTTP/1.1 and HTTP/2 until `stop`, then drains requests in flight for at most the
 /// connections' `drain`. Returns true if all of them ended.
 ///
-/// Each connection is answered by the handler that `open` makes for it, and remains on one worker.
+/// Each connection is answered by the handler that `open` makes for it, and remains on one worker
+/// as long as its requests are those of callers.
 pub async fn run<O, S, F, B>(
     listener: Listener,
     connections: Connections,
@@ -113,7 +114,8 @@ where
             stop.clone(),
             open_still.clone(),
         );
-        connections.workers.spawn(async move {
+        let activity = Arc::clone(place.activity());
+        connections.workers.spawn(&activity, async move {
             serve(stream, place, terms, open, stop).await;
             drop(open_still);
         });
