@@ -117,10 +117,10 @@ secret of a caller that
   is known; `[log]` is at its default, and standard error a pipe that is read. Hits are on \
   100,000 tokens at 10,000/s.
   The same flood at bare hyper, in place of introspectd, shows what sharing the machine costs alone.
-- Clients that revoke or show wrong secrets run at the lowest priority (nice 19), as does the \
-authorization server that
-  confirms revocations, since they would be on other machines; clients whose latency is measured \
-  do not.
+- Clients that revoke or show wrong secrets run only while a processor is free (`SCHED_IDLE`), as \
+does the authorization
+  server that confirms revocations, since they would be on other machines; clients whose latency \
+  is measured do not.
 - Over gRPC h2load asks `Check` about one token, one call at a time on each of 64 connections, \
 and shows no percentiles.
   Bare tonic is tonic's own server with a constant answer, which it had from introspectd.

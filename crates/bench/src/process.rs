@@ -14,8 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rustix::process::{
-    Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, nice, setpriority_process,
-    setrlimit,
+    Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, setrlimit,
 };
 
 use crate::failure::{Failure, Result, Tried};
@@ -172,21 +171,15 @@ fn guarded(command: &Command) -> Result<Command> {
 /// measured, and which would be on another machine.
 pub(crate) fn give_way() {
     // Refused or not: without it the client costs more.
-    let _ = nice(19);
+    let _ = introspectd_core::run_while_idle();
 }
 
 /// Lets every other thread go before those of another process, which runs already.
 pub(crate) fn let_give_way(process: u32) {
-    let Ok(threads) = fs::read_dir(format!("/proc/{process}/task")) else {
-        return;
-    };
-    for thread in threads.flatten() {
-        let number = thread.file_name().to_string_lossy().parse().ok();
-        // Refused or not: without it the process costs more.
-        let _ = number
-            .and_then(Pid::from_raw)
-            .map(|thread| setpriority_process(Some(thread), 19));
-    }
+    let mut chrt = Command::new("chrt");
+    chrt.args(["--all-tasks", "--idle", "--pid", "0", &process.to_string()]);
+    // Refused or not: without it the process costs more.
+    let _ = chrt.stdout(Stdio::null()).stderr(Stdio::null()).status();
 }
 
 /// Raises the limit of descriptors, of this process and of those that it starts, as far as the

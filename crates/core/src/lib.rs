@@ -15,6 +15,7 @@ mod health;
 mod json;
 mod listing;
 mod name;
+mod priority;
 mod provider;
 mod redact;
 mod scope;
@@ -33,6 +34,7 @@ pub use health::{Health, HealthRecord};
 pub use json::{Json, Members, RawMembers, whole_seconds};
 pub use listing::{Batch, Filters, Instant, Listing, Order, Position, User};
 pub use name::{InvalidName, ProviderName};
+pub use priority::{give_way, run_while_idle};
 pub use provider::{
     Binding, Bindings, Bound, Capabilities, Issuance, Issued, Kept, Lists, Provider, Records,
     Remembered, Revocation, RevocationById, Revocations, Revoked,

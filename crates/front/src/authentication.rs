@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
-use introspectd_server::Standing;
+use introspectd_server::{Lane, Standing};
 use introspectd_service::refusal::CallerFault;
 use introspectd_service::{Caller, Callers};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
@@ -41,6 +41,11 @@ impl Peer {
             recognized: OnceLock::new(),
             standing,
         }
+    }
+
+    /// Chooses the threads that serve the connection, now that its caller is known.
+    pub(crate) fn serve_on(&self, lane: Lane) {
+        self.standing.serve_on(lane);
     }
 
     /// Resolves once the peer has hung up, as far as that can be detected. Cancel-safe.

@@ -56,11 +56,12 @@ pub(crate) struct Count {
 /// Most purges that one pass counts; excess is in force, but not counted.
 const MAX_ORDERS: usize = 64;
 
-/// Entries between two rests: some 40 µs of work.
-const SLICE: usize = 256;
+/// Entries between two rests: some 20 µs of work, for which a hit may have to wait.
+const SLICE: usize = 64;
 
-/// Rest after each slice, so that a pass takes a fifth of one processor and no more.
-const REST: Duration = Duration::from_micros(200);
+/// Rest after each slice, twice that with the slack of the system's timers, so that a pass takes a
+/// fifth of one processor and no more.
+const REST: Duration = Duration::from_micros(50);
 
 /// Rest between two passes without a waiter.
 const PAUSE: Duration = Duration::from_secs(1);

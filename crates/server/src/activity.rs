@@ -1,9 +1,11 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::time::Instant;
+
+use crate::lane::{Lane, SharedLane};
 
 /// Unsent answers of one connection, in bytes. A client that does not read gets no further answers.
 pub(crate) const MAX_UNSENT: usize = 4 << 20;
@@ -21,20 +23,14 @@ const GENERATION: u32 = 10;
 /// Generations after which an answer must have been taken: two minutes.
 const OVERDUE: usize = 12;
 
-/// Standing of a connection without answers.
-const NEW: u8 = 0;
-/// Standing of a connection with answers, but without a caller.
-const STRANGE: u8 = 1;
-/// Standing of a connection on which a caller has authenticated.
-const RECOGNIZED: u8 = 2;
-
 /// State of one connection, shared by its task, its requests and the acceptor.
 #[derive(Debug)]
 pub(crate) struct Activity {
     pub(crate) accepted: Instant,
     begun: AtomicUsize,
     ended: AtomicUsize,
-    standing: AtomicU8,
+    recognized: AtomicBool,
+    pub(crate) lane: SharedLane,
     is_last: AtomicBool,
     is_blocked: AtomicBool,
     taken: AtomicUsize,
@@ -64,7 +60,8 @@ impl Activity {
             accepted: Instant::now(),
             begun: AtomicUsize::new(0),
             ended: AtomicUsize::new(0),
-            standing: AtomicU8::new(NEW),
+            recognized: AtomicBool::new(false),
+            lane: SharedLane::default(),
             is_last: AtomicBool::new(false),
             is_blocked: AtomicBool::new(false),
             taken: AtomicUsize::new(0),
@@ -116,17 +113,16 @@ impl Activity {
 
     /// Returns true if a caller has authenticated on this connection.
     pub(crate) fn is_recognized(&self) -> bool {
-        self.standing.load(Relaxed) == RECOGNIZED
-    }
-
-    /// Returns true if requests were answered on this connection, and none had a caller.
-    pub(crate) fn is_of_stranger(&self) -> bool {
-        self.standing.load(Relaxed) == STRANGE
+        self.recognized.load(Relaxed)
     }
 
     /// Marks the connection as authenticated; `true` the first time.
     pub(crate) fn recognize(&self) -> bool {
-        !self.is_recognized() && self.standing.swap(RECOGNIZED, Relaxed) != RECOGNIZED
+        if self.is_recognized() || self.recognized.swap(true, Relaxed) {
+            return false;
+        }
+        self.lane.set(Lane::Callers);
+        true
     }
 
     /// Makes the next HTTP/1.1 answer the last one of its connection.
@@ -218,15 +214,14 @@ impl Unsent {
 }
 
 impl InFlight {
-    /// Makes the connection a stranger's if no caller has authenticated on it, and lets all others
-    /// of its thread go first.
+    /// Moves the connection to the strangers' thread if no caller has authenticated on it, and lets
+    /// all others of its thread go first.
     ///
     /// A stranger may send hundreds of requests at once: what they cost is paid by the strangers'
     /// thread, and there by turns. Cancel-safe.
     pub(crate) async fn give_way(&self) {
-        let standing = &self.0.standing;
         if !self.0.is_recognized() {
-            let _ = standing.compare_exchange(NEW, STRANGE, Relaxed, Relaxed);
+            self.0.lane.set(Lane::Strangers);
             tokio::task::yield_now().await;
         }
     }

@@ -11,7 +11,9 @@ mod heartbeat;
 mod host;
 mod http1;
 mod http2;
+mod lane;
 mod listener;
+mod operators;
 mod origin;
 mod places;
 mod socket;
@@ -42,6 +44,7 @@ pub use connections::Connections;
 pub use head::{HEAD_TOO_LONG, HEAD_TOO_LONG_DESCRIPTION, LongHead, X_INTROSPECTD_ERROR};
 pub use heartbeat::{Heartbeats, Stalled};
 pub use host::names_one_host;
+pub use lane::Lane;
 pub use listener::{InvalidAddress, ListenAddress, Listener};
 pub use origin::{Arrival, Origin};
 pub use places::{Places, Standing};
@@ -57,7 +60,7 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// connections' `drain`. Returns true if all of them ended.
 ///
 /// Each connection is answered by the handler that `open` makes for it, and remains on one worker
-/// as long as its requests are those of callers.
+/// unless it belongs to another [`Lane`].
 pub async fn run<O, S, F, B>(
     listener: Listener,
     connections: Connections,

@@ -6,6 +6,7 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 
 use crate::activity::Activity;
+use crate::lane::Lane;
 
 /// Age after which a connection that never authenticated makes room even while it is busy.
 const BUSY_STRANGER: Duration = Duration::from_secs(10);
@@ -135,6 +136,19 @@ impl Standing {
 }
 
 impl Standing {
+    /// Moves the connection to the threads of a lane, if a caller has authenticated on it.
+    ///
+    /// A request over HTTP/1.1 moves along once it awaits something; one over HTTP/2 ends where it
+    /// began.
+    pub fn serve_on(&self, lane: Lane) {
+        if let Some(held) = &self.0
+            && !held.activity.lane.is(lane)
+            && held.activity.is_recognized()
+        {
+            held.activity.lane.set(lane);
+        }
+    }
+
     /// Resolves once the client has hung up; never without a connection. Cancel-safe.
     pub async fn hung_up(&self) {
         match &self.0 {

@@ -6,23 +6,19 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::task::{Context, Poll};
 use std::thread;
 
-use rustix::process::{getpriority_process, setpriority_process};
-use rustix::thread::gettid;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::watch;
 
 use crate::activity::Activity;
-
-/// Niceness of the thread that serves strangers, above that of the workers. Beside a busy worker it gets a tenth of a
-/// processor, and all that is left.
-const STRANGERS_NICE: i32 = 10;
+use crate::lane::Lane;
+use crate::operators::{Attended, Operators};
 
 /// Runtimes that serve connections: each connection goes to the one with the fewest, across all
 /// listeners.
 ///
-/// Each is one thread with its own poll of the kernel: a request wakes no other thread. A
-/// connection whose requests show no caller is moved to the strangers' thread, which gives way to
-/// all others, and back once a caller authenticates on it.
+/// Each is one thread with its own poll of the kernel: a request wakes no other thread. Only a
+/// connection whose [`Lane`] changes is moved, by its task alone: its socket stays registered where
+/// it arrived.
 #[derive(Debug, Clone)]
 pub struct Workers {
     pool: Arc<Pool>,
@@ -33,9 +29,16 @@ pub struct Workers {
 #[derive(Debug)]
 struct Pool {
     workers: Vec<Worker>,
-    /// `None`: strangers stay where they are.
-    strangers: Option<Handle>,
+    /// `None`: one thread for all lanes.
+    others: Option<Others>,
     turn: AtomicUsize,
+}
+
+/// Threads of the lanes that give way to workers.
+#[derive(Debug)]
+struct Others {
+    operators: Operators,
+    strangers: Handle,
 }
 
 #[derive(Debug)]
@@ -51,7 +54,9 @@ struct Counted(Arc<AtomicUsize>);
 struct Served {
     connection: Pin<Box<dyn Future<Output = ()> + Send>>,
     activity: Arc<Activity>,
-    is_among_strangers: bool,
+    lane: Lane,
+    /// Among operators: the thread's signs of life.
+    attended: Option<Attended>,
 }
 
 /// Reason why a thread no longer serves a connection.
@@ -76,42 +81,46 @@ impl Drop for Counted {
     }
 }
 
+impl Served {
+    fn is_starved(&self) -> bool {
+        self.attended.as_ref().is_some_and(Attended::is_starved)
+    }
+}
+
 impl Future for Served {
     type Output = Left;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Left> {
         match self.connection.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(Left::Ended),
-            // Whoever polls it next is woken for what it waits for.
-            Poll::Pending if self.activity.is_of_stranger() != self.is_among_strangers => {
-                Poll::Ready(Left::Moves)
+            Poll::Pending if self.activity.lane.is(self.lane) && !self.is_starved() => {
+                Poll::Pending
             }
-            Poll::Pending => Poll::Pending,
+            // Whoever polls it next is woken for what it waits for.
+            Poll::Pending => Poll::Ready(Left::Moves),
         }
     }
 }
 
 impl Workers {
-    /// Starts `count` threads, and one for strangers.
+    /// Starts `count` threads for callers, and one for each other lane.
     ///
     /// # Errors
     /// System errors.
     pub fn start(count: NonZeroUsize) -> io::Result<Self> {
         let (running, end) = watch::channel(());
+        let start = |name: &str, lane| start(name.to_owned(), lane, end.clone());
         let workers = (0..count.get())
-            .map(|number| {
-                Ok(Worker::new(start(
-                    format!("worker-{number}"),
-                    0,
-                    end.clone(),
-                )?))
-            })
+            .map(|number| start(&format!("worker-{number}"), Lane::Callers).map(Worker::new))
             .collect::<io::Result<_>>()?;
-        let strangers = start("strangers".to_owned(), STRANGERS_NICE, end)?;
+        let others = Others {
+            operators: Operators::new(start("operators", Lane::Operators)?),
+            strangers: start("strangers", Lane::Strangers)?,
+        };
         Ok(Self {
             pool: Arc::new(Pool {
                 workers,
-                strangers: Some(strangers),
+                others: Some(others),
                 turn: AtomicUsize::new(0),
             }),
             _running: Arc::new(running),
@@ -123,7 +132,7 @@ impl Workers {
         Self {
             pool: Arc::new(Pool {
                 workers: vec![Worker::new(Handle::current())],
-                strangers: None,
+                others: None,
                 turn: AtomicUsize::new(0),
             }),
             _running: Arc::new(watch::channel(()).0),
@@ -151,32 +160,39 @@ impl Pool {
         connection: Pin<Box<dyn Future<Output = ()> + Send>>,
         activity: Arc<Activity>,
     ) {
-        let mut served = Served {
-            is_among_strangers: activity.is_of_stranger(),
-            connection,
-            activity,
-        };
-        let (runtime, counted) = match &self.strangers {
-            Some(strangers) if served.is_among_strangers => (strangers, None),
-            _ => {
+        let (mut attended, mut counted) = (None, None);
+        if let (Some(others), Lane::Operators) = (&self.others, activity.lane.get()) {
+            attended = others.operators.attend();
+            if attended.is_none() {
+                activity.lane.set(Lane::Callers);
+            }
+        }
+        let lane = activity.lane.get();
+        let runtime = match (&self.others, lane) {
+            (Some(others), Lane::Operators) => &others.operators.runtime,
+            (Some(others), Lane::Strangers) => &others.strangers,
+            (None, _) | (_, Lane::Callers) => {
                 let Some(worker) = self.least_loaded() else {
                     return;
                 };
                 worker.connections.fetch_add(1, Relaxed);
-                let counted = Counted(Arc::clone(&worker.connections));
-                (&worker.runtime, Some(counted))
+                counted = Some(Counted(Arc::clone(&worker.connections)));
+                &worker.runtime
             }
+        };
+        let mut served = Served {
+            connection,
+            activity,
+            lane,
+            attended,
         };
         let pool = Arc::clone(self);
         runtime.spawn(async move {
-            while (&mut served).await == Left::Moves {
-                if pool.strangers.is_some() {
-                    pool.place(served.connection, served.activity);
-                    break;
-                }
-                served.is_among_strangers = !served.is_among_strangers;
-            }
+            let left = (&mut served).await;
             drop(counted);
+            if left == Left::Moves {
+                pool.place(served.connection, served.activity);
+            }
         });
     }
 
@@ -189,13 +205,11 @@ impl Pool {
 }
 
 /// Starts a thread with a runtime of its own, which ends with the sender of `end`.
-fn start(name: String, nice: i32, mut end: watch::Receiver<()>) -> io::Result<Handle> {
+fn start(name: String, lane: Lane, mut end: watch::Receiver<()>) -> io::Result<Handle> {
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let handle = runtime.handle().clone();
     thread::Builder::new().name(name).spawn(move || {
-        if nice != 0 {
-            give_way(nice);
-        }
+        lane.prioritize_thread();
         // Never sent to, so this resolves when the sender is dropped.
         let _ = runtime.block_on(end.changed());
         // Dropping it would wait for blocking threads.
@@ -204,20 +218,14 @@ fn start(name: String, nice: i32, mut end: watch::Receiver<()>) -> io::Result<Ha
     Ok(handle)
 }
 
-/// Lowers the priority of the current thread. Without, a flood of strangers costs callers more.
-fn give_way(nice: i32) {
-    let this = Some(gettid());
-    let lowered = getpriority_process(this).and_then(|now| setpriority_process(this, now + nice));
-    if let Err(error) = lowered {
-        tracing::debug!(%error, "cannot lower the priority of a thread");
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use futures_util::FutureExt;
     use std::sync::mpsc;
+
+    use crate::lane::STRANGERS_NICENESS;
+    use crate::places::Places;
 
     fn two() -> Workers {
         Workers::start(NonZeroUsize::new(2).unwrap()).unwrap()
@@ -237,11 +245,13 @@ mod tests {
     }
 
     #[test]
-    fn stranger_is_served_by_a_thread_that_gives_way_until_a_caller_authenticates() {
-        let (workers, activity) = (two(), Activity::new());
+    fn connection_moves_to_the_threads_of_its_lane() {
+        let (workers, places) = (two(), Places::new(1));
+        let place = places.take().now_or_never().unwrap();
+        let (standing, activity) = (place.standing(), place.activity());
         let (sender, receiver) = mpsc::channel();
         let (poke, mut poked) = tokio::sync::mpsc::unbounded_channel();
-        workers.spawn(&activity, async move {
+        workers.spawn(activity, async move {
             while poked.recv().await.is_some() {
                 sender.send(thread_and_nice()).unwrap();
             }
@@ -257,14 +267,22 @@ mod tests {
 
         activity.begin().give_way().now_or_never();
         assert!(moves_to("strangers"));
-        assert_eq!(served_by().1, (nice + STRANGERS_NICE).min(19));
+        assert_eq!(served_by().1, (nice + STRANGERS_NICENESS).min(19));
         assert_eq!(count(&workers), 0, "a stranger counts for no worker");
+        standing.serve_on(Lane::Operators);
+        assert!(!moves_to("operators"), "a stranger stays one");
 
-        activity.recognize();
+        standing.recognize();
         assert!(moves_to("worker-"));
         activity.begin().give_way().now_or_never();
         assert!(!moves_to("strangers"), "a caller stays");
         assert_eq!(count(&workers), 1);
+
+        standing.serve_on(Lane::Operators);
+        assert!(moves_to("operators"));
+        assert_eq!(served_by().1, nice);
+        standing.serve_on(Lane::Callers);
+        assert!(moves_to("worker-"));
     }
 
     /// Name and niceness of the current thread. The 19th field is the niceness; the name, in

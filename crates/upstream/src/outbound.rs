@@ -6,6 +6,7 @@ use introspectd_core::Clock;
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::{AbortHandle, JoinHandle};
 
+use crate::request::Effect;
 use crate::resolve::Names;
 
 /// Threads that drive all connections to providers, and the names that these share.
@@ -103,13 +104,19 @@ impl Net {
         }
     }
 
-    /// Runs a task on the threads. Dropping the future ends the task. `None` if it panicked or the
-    /// threads ended.
-    pub(crate) async fn run<F>(&self, task: F) -> Option<F::Output>
+    /// Runs an exchange: on the threads, unless it changes something. Dropping the future ends it.
+    /// `None` if it panicked or the threads ended.
+    ///
+    /// A change has a connection of its own, which no caller's introspection shares. The thread
+    /// that asks for it drives it, so that many at once take one processor at most.
+    pub(crate) async fn run<F>(&self, effect: Effect, exchange: F) -> Option<F::Output>
     where
         F: Future<Output: Send + 'static> + Send + 'static,
     {
-        let task = self.spawn(task);
+        let task = match effect {
+            Effect::None => self.spawn(exchange),
+            Effect::Change => tokio::spawn(exchange),
+        };
         let _guard = AbortOnDrop(task.abort_handle());
         task.await.ok()
     }

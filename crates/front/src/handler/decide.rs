@@ -2,6 +2,7 @@
 
 use http::HeaderMap;
 use introspectd_core::ProviderName;
+use introspectd_server::Lane;
 use introspectd_service::operation;
 use introspectd_service::refusal::{CallerFault, ClientFault, Refusal};
 use introspectd_service::{
@@ -79,6 +80,7 @@ impl Handler {
         let service = &*self.api.service;
         let (name, policy) = policy.ok_or(ClientFault::NoPolicy)?;
         let caller = self.peer.proxy(&rules.callers, proxy)?;
+        self.peer.serve_on(Lane::Callers);
         caller.must_have(&[Permission::Introspect])?;
         if !caller.may_use(name) {
             return Err(CallerFault::AccessDenied.into());
@@ -126,11 +128,8 @@ impl Handler {
         refusal: &Refusal,
     ) {
         let service = &*self.api.service;
-        let caller = self
-            .peer
-            .proxy(&rules.callers, proxy)
-            .ok()
-            .map(|caller| &**caller);
+        let known = (!refusal.is_of_stranger()).then(|| self.peer.proxy(&rules.callers, proxy));
+        let caller = known.and_then(Result::ok).map(|caller| &**caller);
         let may_ask = |name: &ProviderName| {
             caller.is_some_and(|caller| caller.may_ask(name))
                 && policy.is_some_and(|(_, policy)| policy.accepts(name))

@@ -7,7 +7,7 @@ use http::header::{ALLOW, CONNECTION, EXPECT};
 use http::request::Parts;
 use http::{HeaderValue, Request, Version};
 use hyper::body::Body;
-use introspectd_server::{Arrival, LongHead, Origin, X_INTROSPECTD_ERROR, names_one_host};
+use introspectd_server::{Arrival, Lane, LongHead, Origin, X_INTROSPECTD_ERROR, names_one_host};
 use introspectd_service::operation;
 use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
 use introspectd_service::{
@@ -155,6 +155,7 @@ impl Handler {
     {
         let service = &*self.api.service;
         let caller = self.peer.caller(&rules.callers, &head.headers)?;
+        self.peer.serve_on(Lane::Callers);
         // Which of the two is needed depends on the body.
         caller.must_have(&[Permission::Introspect, Permission::Lookup])?;
         let body = read_form(&head.headers, body).await?;
@@ -237,6 +238,8 @@ impl Handler {
         let details = event.details.insert(Details::default());
         let outcome = async {
             let caller = caller?;
+            self.peer.serve_on(Lane::Operators);
+            tokio::task::yield_now().await;
             if !route.permissions.is_empty() {
                 caller.must_have(route.permissions)?;
             }
@@ -285,11 +288,8 @@ impl Handler {
     ) -> Reply {
         let (service, headers) = (&self.api.service, &head.headers);
         // Wrong credentials are hashed once: a flood of them pays for everything twice.
-        let caller = match refusal {
-            Refusal::Caller(fault) if fault.is_of_stranger() => None,
-            _ => self.peer.caller(&rules.callers, headers).ok(),
-        };
-        let caller = caller.map(|caller| &**caller);
+        let known = (!refusal.is_of_stranger()).then(|| self.peer.caller(&rules.callers, headers));
+        let caller = known.and_then(Result::ok).map(|caller| &**caller);
         let context = RequestContext {
             origin: &self.origin,
             caller,

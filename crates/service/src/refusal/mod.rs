@@ -92,6 +92,14 @@ pub enum ServiceFault {
 }
 
 impl Refusal {
+    /// Returns true if the request showed no valid credentials.
+    pub fn is_of_stranger(&self) -> bool {
+        matches!(
+            self,
+            Self::Caller(CallerFault::Unauthenticated | CallerFault::UnauthenticatedProxy)
+        )
+    }
+
     /// Returns the `error` of RFC 6749, or a word of ours.
     pub fn code(&self) -> &'static str {
         match self {
@@ -136,14 +144,6 @@ impl Refusal {
 }
 
 impl CallerFault {
-    /// Returns true if the request showed no valid credentials.
-    pub fn is_of_stranger(self) -> bool {
-        match self {
-            Self::Unauthenticated | Self::UnauthenticatedProxy => true,
-            Self::AccessDenied => false,
-        }
-    }
-
     fn code(self) -> &'static str {
         match self {
             Self::Unauthenticated | Self::UnauthenticatedProxy => "invalid_client",

@@ -6,7 +6,8 @@ use super::around::{Around, Outcome};
 use crate::outbound::Net;
 use crate::request::Request;
 
-/// Hop to the outbound threads, which serve no caller. Dropping the future ends the exchange there.
+/// Hop to the outbound threads, which serve no caller; what changes something stays where it is.
+/// Dropping the future ends the exchange there.
 #[derive(Clone)]
 pub(super) struct Threads(pub(super) Net);
 
@@ -19,10 +20,10 @@ impl Around for Threads {
     where
         F: Future<Output = Outcome> + Send + 'static,
     {
-        let net = self.0.clone();
+        let (net, effect) = (self.0.clone(), request.effect);
         let exchange = next(request).in_current_span();
         Box::pin(async move {
-            net.run(exchange)
+            net.run(effect, exchange)
                 .await
                 .unwrap_or_else(|| Err(Failure::outage(Outage::Abandoned)))
         })
