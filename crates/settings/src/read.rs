@@ -134,6 +134,28 @@ impl Section {
         self.accept(key, &origin, number)
     }
 
+    /// Reads a share such as `"10%"` within `bounds`, in percent.
+    pub fn percent(&mut self, key: &str, default: u32, bounds: RangeInclusive<u32>) -> u32 {
+        let shown = |percent: u32| format!("\"{percent}%\"");
+        let Some((origin, kind)) = self.value_or_default(key, shown(default)) else {
+            return default;
+        };
+        let percent = match &kind {
+            ValueKind::String(text) => text.strip_suffix('%').and_then(|text| text.parse().ok()),
+            _ => None,
+        };
+        let percent: Option<u32> = percent.filter(|percent| bounds.contains(percent));
+        let Some(percent) = percent else {
+            let (least, most) = (shown(*bounds.start()), shown(*bounds.end()));
+            let wanted = format!("a share from {least} to {most}");
+            let remedy = "Write a whole number and % in quotes: \"10%\".";
+            self.wrong_type(&origin, key, &kind, &wanted, remedy);
+            return default;
+        };
+        self.in_force(key, shown(percent), Some(&origin));
+        percent
+    }
+
     /// Reads a duration such as `"1500ms"` within `bounds`.
     pub fn duration(
         &mut self,

@@ -71,6 +71,28 @@ impl Section {
         self.below(key, origin, table)
     }
 
+    /// Reads the table under `key` of something that may be switched off: `None` for the text
+    /// `"off"`, an empty table if the key is absent.
+    pub fn switched(&mut self, key: &str) -> Option<Self> {
+        let Some(value) = self.take(key) else {
+            return Some(self.below(key, self.origin.clone(), BTreeMap::new()));
+        };
+        let origin = self.origin_of(&value);
+        match value.kind {
+            ValueKind::Table(table) => Some(self.below(key, origin, table.into_iter().collect())),
+            ValueKind::String(text) if text == "off" => {
+                self.in_force(key, format!("{text:?}"), Some(&origin));
+                None
+            }
+            _ => {
+                let place = self.key(key);
+                let remedy = format!("Write \"off\", or [{place}] and its keys below.");
+                self.problem_at(&origin, key, "expected a table or \"off\"", remedy);
+                None
+            }
+        }
+    }
+
     /// Reads the tables under `key` by name, in the order of the names.
     pub fn sections(&mut self, key: &str) -> Vec<(String, Self)> {
         let holder = self.section(key);

@@ -456,3 +456,45 @@ fn second_source_of_a_secret_is_reported_with_its_variable() {
         "the environment variable INTROSPECTD__A__FILE"
     );
 }
+
+#[test]
+fn what_may_be_off_is_a_table_or_the_word() {
+    let toml = "a = \"off\"\nb = { share = \"25%\" }\n";
+    let mut root = section(toml, &[]);
+    assert!(root.switched("a").is_none());
+    let share = |table: Option<Section>| table.map(|mut it| it.percent("share", 10, 1..=100));
+    assert_eq!(share(root.switched("b")), Some(25));
+    assert_eq!(share(root.switched("c")), Some(10));
+    let settings = root.ledger().clone().close().unwrap();
+    let shown: Vec<_> = settings
+        .iter()
+        .map(|setting| format!("{} = {} ({})", setting.key, setting.value, setting.origin))
+        .collect();
+    let file = &settings[0].origin;
+    assert!(file.ends_with(":1"), "{file}");
+    assert_eq!(shown[0], format!("a = \"off\" ({file})"));
+    assert_eq!(shown[2], "c.share = \"10%\" (default)");
+}
+
+#[test]
+fn what_is_neither_off_nor_a_table_and_a_share_that_is_none_name_their_lines() {
+    let toml = "a = \"on\"\nb = true\nc = { share = 10 }\nd = { share = \"101%\" }\n";
+    let printed = printed(toml, &[], |root| {
+        for key in ["a", "b", "c", "d"] {
+            if let Some(mut table) = root.switched(key) {
+                table.percent("share", 10, 1..=100);
+            }
+        }
+    });
+    let expected = r#"the configuration has 4 problems:
+  app.toml:1: a: expected a table or "off"
+    Write "off", or [a] and its keys below.
+  app.toml:2: b: expected a table or "off"
+    Write "off", or [b] and its keys below.
+  app.toml:3: c.share: expected a share from "1%" to "100%", found the number 10
+    Write a whole number and % in quotes: "10%".
+  app.toml:4: d.share: expected a share from "1%" to "100%", found other text
+    Write a whole number and % in quotes: "10%".
+"#;
+    assert_eq!(printed, expected);
+}
