@@ -1,3 +1,4 @@
+mod body;
 mod fault;
 mod host;
 mod link;
@@ -12,9 +13,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Response, StatusCode, Version};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use introspectd_core::{BadAnswer, Clock, Failure, Outage, Timestamp, Unreachable};
+use introspectd_core::{Clock, Failure, Outage, Timestamp, Unreachable};
 use rustls::ClientConfig;
 use tower::Service;
 
@@ -287,24 +287,16 @@ impl Reply {
             lease,
             at,
         } = self;
-        let body = Limited::new(body, MAX_BODY)
-            .collect()
-            .await
-            .map_err(|error| {
-                let broken = if error.is::<LengthLimitError>() {
-                    BadAnswer::TooLarge
-                } else {
-                    BadAnswer::Truncated
-                };
-                // Whatever became of the page below it, a 503 stays a 503.
-                screen(status, &headers, at)
-                    .err()
-                    .unwrap_or_else(|| broken.into())
-            })?;
+        let body = body::read(body, MAX_BODY).await.map_err(|broken| {
+            // Whatever became of the page below it, a 503 stays a 503.
+            screen(status, &headers, at)
+                .err()
+                .unwrap_or_else(|| broken.into())
+        })?;
         if let Some(lease) = lease {
             lease.give_back();
         }
-        let body = match coding::undo(&headers, body.to_bytes(), MAX_BODY) {
+        let body = match coding::undo(&headers, body, MAX_BODY) {
             Ok(body) => body,
             Err(broken) => {
                 return Err(screen(status, &headers, at)
