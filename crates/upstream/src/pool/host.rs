@@ -2,21 +2,18 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use http::{Request, Response};
-use http_body_util::Full;
 use hyper::body::Incoming;
-use hyper::client::conn::{TrySendError, http1, http2};
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper::client::conn::{TrySendError, http1};
+use hyper_util::rt::TokioIo;
 use introspectd_core::DoubtHandler;
 
 use super::fault::{is_close, is_refused_stream};
 use super::link::{Answers, Link, is_unasked};
+use super::streams::{self, Body, Connections, Opening, Place, Seat};
 use super::trust::Trust;
 use crate::connect::{Connected, Origin, Probe, Stream};
 use crate::request::origin_form;
-
-type Body = Full<Bytes>;
 
 /// Connections to one origin.
 #[derive(Debug)]
@@ -25,18 +22,14 @@ pub(super) struct Host {
     keep_alive: bool,
     trust: Arc<Trust>,
     shelf: Mutex<Shelf>,
-    /// Held while a connection is opened that others are to share.
-    pub(super) opening: tokio::sync::Mutex<()>,
+    pub(super) http2: Arc<Connections>,
 }
 
 #[derive(Debug, Default)]
 struct Shelf {
     /// Idle connections, in the order of their last use.
     resting: VecDeque<Resting>,
-    http2: Option<Shared>,
     spoke_http2: bool,
-    /// Number of connections that were shared so far.
-    count: u64,
 }
 
 /// HTTP/1.1 connection between two requests.
@@ -48,14 +41,6 @@ struct Resting {
     rested: Instant,
 }
 
-/// HTTP/2 connection.
-#[derive(Debug)]
-struct Shared {
-    sender: http2::SendRequest<Body>,
-    number: u64,
-    used: Instant,
-}
-
 /// Connection for one request.
 pub(super) enum Way {
     Http1 {
@@ -64,10 +49,16 @@ pub(super) enum Way {
         keep_alive: bool,
     },
     Http2 {
-        sender: http2::SendRequest<Body>,
-        number: Option<u64>,
+        seat: Seat,
         is_reused: bool,
     },
+}
+
+/// Connection, or stream, that belongs to an answer until it is read.
+pub(super) enum Held {
+    Link(Link, Instant),
+    Stream(Place),
+    Nothing,
 }
 
 /// Request without an answer.
@@ -93,9 +84,6 @@ const CROWD: usize = 32;
 const REST: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(1));
 /// Most connections that may turn out to have unread bytes before a new one is opened.
 const MAX_PROBED: usize = 3;
-/// Requests keep a shared connection from being idle, so that one whose other end has vanished
-/// would serve timeouts until the kernel gives it up, a quarter of an hour later.
-const PING: Duration = Duration::from_secs(5);
 /// Most bytes of an answer's head, and of its trailers. Against heads without end.
 const MAX_HEAD: usize = 64 * 1024;
 
@@ -106,7 +94,7 @@ impl Host {
             keep_alive,
             trust: Arc::default(),
             shelf: Mutex::default(),
-            opening: tokio::sync::Mutex::default(),
+            http2: Arc::default(),
         }
     }
 
@@ -131,32 +119,13 @@ impl Host {
         None
     }
 
-    /// Returns the shared connection, if there is one.
+    /// Returns a stream of a shared connection, if there is one.
     pub(super) fn shared(&self) -> Option<Way> {
-        let mut shelf = self.lock();
-        let shared = shelf.http2.as_mut()?;
-        if shared.sender.is_closed() || !shared.sender.is_ready() {
-            shelf.http2 = None;
-            return None;
-        }
-        shared.used = Instant::now();
+        let seat = self.http2.take()?;
         Some(Way::Http2 {
-            sender: shared.sender.clone(),
-            number: Some(shared.number),
+            seat,
             is_reused: true,
         })
-    }
-
-    /// Stops sharing this connection. Its in-flight requests continue.
-    pub(super) fn retire(&self, number: u64) {
-        let mut shelf = self.lock();
-        if shelf
-            .http2
-            .as_ref()
-            .is_some_and(|shared| shared.number == number)
-        {
-            shelf.http2 = None;
-        }
     }
 
     pub(super) fn spoke_http2(&self) -> bool {
@@ -164,7 +133,12 @@ impl Host {
     }
 
     /// Does the HTTP handshake on a new connection.
-    pub(super) async fn greet(&self, connected: Connected, may_share: bool) -> hyper::Result<Way> {
+    pub(super) async fn greet(
+        &self,
+        connected: Connected,
+        may_share: bool,
+        opening: Option<Opening>,
+    ) -> hyper::Result<Way> {
         let Connected {
             stream,
             probe,
@@ -179,25 +153,11 @@ impl Host {
                 keep_alive: self.keep_alive,
             });
         }
-        let sender = greet_http2(stream).await?;
-        let number = may_share.then(|| self.share(sender.clone()));
+        let seat = streams::greet(stream, &self.http2, opening, may_share).await?;
         Ok(Way::Http2 {
-            sender,
-            number,
+            seat,
             is_reused: false,
         })
-    }
-
-    fn share(&self, sender: http2::SendRequest<Body>) -> u64 {
-        let mut shelf = self.lock();
-        shelf.count += 1;
-        let number = shelf.count;
-        shelf.http2 = Some(Shared {
-            sender,
-            number,
-            used: Instant::now(),
-        });
-        number
     }
 
     /// Keeps a connection for the next request, once it has been silent for as long as its slowest
@@ -222,10 +182,8 @@ impl Host {
         shelf
             .resting
             .retain(|resting| !resting.link.sender.is_closed() && resting.since.elapsed() < IDLE);
-        let is_over = |shared: &Shared| shared.sender.is_closed() || shared.used.elapsed() >= IDLE;
-        if shelf.http2.as_ref().is_some_and(is_over) {
-            shelf.http2 = None;
-        }
+        drop(shelf);
+        self.http2.close_idle(IDLE);
     }
 
     fn lock(&self) -> MutexGuard<'_, Shelf> {
@@ -275,24 +233,12 @@ async fn greet_http1(stream: Stream, probe: Probe, trust: &Arc<Trust>) -> hyper:
     })
 }
 
-async fn greet_http2(stream: Stream) -> hyper::Result<http2::SendRequest<Body>> {
-    let mut builder = http2::Builder::new(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .keep_alive_interval(PING)
-        .keep_alive_timeout(PING);
-    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    sender.ready().await?;
-    Ok(sender)
-}
-
 impl Way {
-    /// Number of the connection, where it is shared.
+    /// Number of the connection, where it may be shared.
     pub(super) fn number(&self) -> Option<u64> {
         match self {
             Self::Http1 { .. } => None,
-            Self::Http2 { number, .. } => *number,
+            Self::Http2 { seat, .. } => Some(seat.number),
         }
     }
 
@@ -308,7 +254,7 @@ impl Way {
         self,
         mut request: Request<Body>,
         doubt: Option<DoubtHandler>,
-    ) -> Result<(Response<Incoming>, Option<(Link, Instant)>), Lost> {
+    ) -> Result<(Response<Incoming>, Held), Lost> {
         match self {
             Self::Http1 {
                 mut link,
@@ -322,17 +268,21 @@ impl Way {
                 match link.sender.try_send_request(request).await {
                     Ok(response) => {
                         link.answers.begun();
-                        Ok((response, keep_alive.then_some((link, began))))
+                        let held = if keep_alive {
+                            Held::Link(link, began)
+                        } else {
+                            Held::Nothing
+                        };
+                        Ok((response, held))
                     }
                     Err(error) => Err(link.lose(error, is_reused)),
                 }
             }
             Self::Http2 {
-                mut sender,
+                mut seat,
                 is_reused,
-                ..
-            } => match sender.try_send_request(request).await {
-                Ok(response) => Ok((response, None)),
+            } => match seat.sender.try_send_request(request).await {
+                Ok(response) => Ok((response, Held::Stream(seat.place))),
                 Err(error) => Err(Lost::new(error, |error| {
                     is_refused_stream(error) || is_reused && is_close(error)
                 })),

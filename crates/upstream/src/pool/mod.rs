@@ -2,6 +2,7 @@ mod body;
 mod fault;
 mod host;
 mod link;
+mod streams;
 mod trust;
 
 use std::collections::HashMap;
@@ -26,8 +27,9 @@ use crate::reason;
 use crate::renewed::Renewed;
 use crate::request::{Effect, Request};
 use crate::stage::Stage;
-use host::{Host, Lost, Way};
+use host::{Held, Host, Lost, Way};
 use link::Link;
+use streams::{Opening, Place, Turn};
 
 pub(crate) const MAX_BODY: usize = 1024 * 1024;
 
@@ -73,11 +75,16 @@ pub(crate) struct Unanswered {
     pub(crate) is_unprocessed: bool,
 }
 
-/// HTTP/1.1 connection on loan. Dropping it closes the connection.
-pub(crate) struct Lease {
-    link: Link,
-    host: Arc<Host>,
-    began: Instant,
+/// Connection or stream on loan. Dropping it closes an HTTP/1.1 connection, and frees a stream.
+pub(crate) struct Lease(Loan);
+
+enum Loan {
+    Link {
+        link: Link,
+        host: Arc<Host>,
+        began: Instant,
+    },
+    Stream(Place),
 }
 
 /// Interval of the search for connections that were idle for too long.
@@ -130,7 +137,7 @@ impl Pool {
                 .await?;
             let (is_reused, number) = (way.is_reused(), way.number());
             match way.send(sent, request.doubt.clone()).await {
-                Ok((response, link)) => return Ok(self.reply(response, link, host)),
+                Ok((response, held)) => return Ok(self.reply(response, held, host)),
                 Err(Lost::Unsent(unsent, _)) if is_reused => {
                     sent = *unsent;
                     closed += 1;
@@ -154,21 +161,20 @@ impl Pool {
         }
     }
 
-    fn reply(
-        &self,
-        response: Response<Incoming>,
-        link: Option<(Link, Instant)>,
-        host: Arc<Host>,
-    ) -> Reply {
+    fn reply(&self, response: Response<Incoming>, held: Held, host: Arc<Host>) -> Reply {
         let (head, body) = response.into_parts();
         let at = self.0.clock.now();
-        let lease = link.map(|(link, began)| Box::new(Lease { link, host, began }));
+        let lease = match held {
+            Held::Link(link, began) => Some(Loan::Link { link, host, began }),
+            Held::Stream(place) => Some(Loan::Stream(place)),
+            Held::Nothing => None,
+        };
         Reply {
             version: head.version,
             status: head.status,
             headers: head.headers,
             body,
-            lease,
+            lease: lease.map(|loan| Box::new(Lease(loan))),
             at,
         }
     }
@@ -180,29 +186,43 @@ impl Pool {
         may_share: bool,
         stage: &Stage,
     ) -> Result<Way, Failure> {
-        if may_share && let Some(way) = host.shared() {
-            return Ok(way);
+        loop {
+            if may_share && let Some(way) = host.shared() {
+                return Ok(way);
+            }
+            if may_reuse && let Some(way) = host.idle() {
+                return Ok(way);
+            }
+            stage.connect();
+            let turn = (may_share && host.spoke_http2()).then(|| host.http2.turn());
+            let opening = match turn {
+                Some(Turn::Take(seat)) => {
+                    stage.connected();
+                    return Ok(Way::Http2 {
+                        seat,
+                        is_reused: true,
+                    });
+                }
+                Some(Turn::Wait(mut ended)) => {
+                    // The opening says nothing but that it has ended.
+                    let _ = ended.changed().await;
+                    continue;
+                }
+                Some(Turn::Open(opening)) => Some(opening),
+                None => None,
+            };
+            let way = self.connect(host, may_share, opening).await;
+            stage.connected();
+            return way;
         }
-        if may_reuse && let Some(way) = host.idle() {
-            return Ok(way);
-        }
-        stage.connect();
-        // A server that speaks HTTP/2 takes all of them over one connection, so one opens it for
-        // all.
-        let _turn = if may_share && host.spoke_http2() {
-            Some(host.opening.lock().await)
-        } else {
-            None
-        };
-        let way = match host.shared().filter(|_| may_share) {
-            Some(way) => Ok(way),
-            None => self.connect(host, may_share).await,
-        };
-        stage.connected();
-        way
     }
 
-    async fn connect(&self, host: &Host, may_share: bool) -> Result<Way, Failure> {
+    async fn connect(
+        &self,
+        host: &Arc<Host>,
+        may_share: bool,
+        opening: Option<Opening>,
+    ) -> Result<Way, Failure> {
         let connected = host
             .origin
             .connect(&self.0.net.names, Arc::clone(&self.0.tls.get()))
@@ -211,7 +231,7 @@ impl Pool {
             tracing::debug!(?error, "could not connect to a provider");
             self.completed(reason::of_connecting(&error))
         })?;
-        let greeted = host.greet(connected, may_share).await;
+        let greeted = host.greet(connected, may_share, opening).await;
         greeted.map_err(|error| self.completed(fault::failure(&error)))
     }
 
@@ -240,7 +260,7 @@ impl Pool {
 /// Stops sharing this connection.
 fn retire(host: &Host, number: Option<u64>) {
     if let Some(number) = number {
-        host.retire(number);
+        host.http2.retire(number);
     }
 }
 
@@ -323,13 +343,17 @@ impl Received {
 impl Lease {
     /// Returns the connection to the pool after its answer was read to the end.
     pub(crate) fn give_back(self) {
-        let Self {
-            mut link,
-            host,
-            began,
-        } = self;
-        link.slowest = link.slowest.max(began.elapsed());
-        host.keep(link);
+        match self.0 {
+            Loan::Link {
+                mut link,
+                host,
+                began,
+            } => {
+                link.slowest = link.slowest.max(began.elapsed());
+                host.keep(link);
+            }
+            Loan::Stream(place) => drop(place),
+        }
     }
 }
 

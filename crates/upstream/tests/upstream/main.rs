@@ -22,6 +22,7 @@ mod provider;
 mod renewals;
 mod repeats;
 mod silence;
+mod streams;
 mod surplus;
 mod threads;
 mod tls;
