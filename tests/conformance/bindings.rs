@@ -607,7 +607,8 @@ async fn vendors_introspecting_by_token_need_no_binding() {
 #[tokio::test]
 async fn bindings_and_issuance_count_towards_the_limit_of_requests() {
     let room = Arc::new(
-        Room::<Passport>::open_with(&format!("{PATIENT}\nmax_in_flight = 1"), TRUSTED).await,
+        Room::<Passport>::open_with(&format!("{PATIENT}\nmax_in_flight = 1\nqueue = 0"), TRUSTED)
+            .await,
     );
     let gate = room.server.gate();
     let held = Arc::clone(&room);

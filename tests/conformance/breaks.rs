@@ -114,6 +114,8 @@ pub(crate) async fn fails<V: Fixture>(fault: Fault, problem: Problem) {
     room.server.next(fault);
     assert_problem(&room.ask(V::ACTIVE).await, problem);
     assert_eq!(room.sent(), [V::question(V::ACTIVE)]);
+    // The longest pause that a fault asks for.
+    room.gateway.clock().advance(60);
     room.ask(V::ACTIVE)
         .await
         .assert_active(&V::active(), "miss");

@@ -105,6 +105,8 @@ pub(crate) async fn failed_revocation_is_an_error_and_still_purges<V: Fixture>()
         room.sent();
         room.server.next(fault);
         let reply = room.revoke(V::ACTIVE).await;
+        // The pause that one of them asks for.
+        room.gateway.clock().advance(9);
         assert_eq!(
             (reply.status, reply.json()["error"].as_str()),
             (status, Some(error)),
@@ -123,7 +125,8 @@ pub(crate) async fn failed_revocation_is_an_error_and_still_purges<V: Fixture>()
 
 /// Revocations count like any request; a waiter for an in-flight one, or a hit, takes no permit.
 pub(crate) async fn revocations_count_towards_the_limit_of_requests<V: Fixture>() {
-    let room = Arc::new(Room::<V>::open_with("timeout = \"60s\"\nmax_in_flight = 1", "").await);
+    let room =
+        Arc::new(Room::<V>::open_with("timeout = \"60s\"\nmax_in_flight = 1\nqueue = 0", "").await);
     let ask = |identifier: &'static str| {
         let room = Arc::clone(&room);
         tokio::spawn(async move { room.ask(identifier).await })

@@ -105,6 +105,8 @@ async fn failure_reaches_all_waiters_and_no_later_request() {
         reply.assert_problem(503, "temporarily_unavailable", Some("9"));
     }
     assert_eq!(room.sent().len(), 1);
+    // The pause that it asked for.
+    room.gateway.clock().advance(9);
     room.ask(TibcoAsg::ACTIVE)
         .await
         .assert_active(&TibcoAsg::active(), "miss");

@@ -166,7 +166,7 @@ async fn provider_that_fails_at_its_second_page_is_named_and_retried() {
         assert!(page < 20, "it ends");
         // The second question to the bank, whichever page of ours it is for, and the next one.
         if page == 1 {
-            four.bank.always(Fault::Answer(Answer::retry_after(503, 9)));
+            four.bank.always(Fault::Answer(Answer::html(503)));
         }
         if page == 3 {
             four.bank.clear();

@@ -15,5 +15,7 @@ mod ends;
 mod four;
 mod lists;
 mod permissions;
+mod policies;
 mod routing;
 mod surplus;
+mod traces;

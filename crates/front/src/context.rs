@@ -1,4 +1,5 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
+use introspectd_core::ask::TraceParent;
 use introspectd_service::RequestIds;
 use secrecy::SecretString;
 
@@ -22,6 +23,15 @@ impl RequestIds for HeaderIds<'_> {
 
     fn credentials(&self) -> Vec<SecretString> {
         credentials(self.0)
+    }
+}
+
+/// Returns the trace that a request is part of, if its headers name exactly one.
+pub(crate) fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
+    let mut values = headers.get_all("traceparent").iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => TraceParent::parse(value.as_bytes()),
+        _ => None,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::entry::{Entry, millis};
 use crate::fact::{Fact, Keep};
 use crate::key::{AlreadyHashed, Key};
 use crate::lifetime::lifetime;
-use crate::limits::CacheLimits;
+use crate::limits::CacheTimes;
 use crate::purge_log::ProviderPurges;
 use crate::stamp::{PackedStamp, Stamp};
 
@@ -21,7 +21,6 @@ use crate::stamp::{PackedStamp, Stamp};
 pub(crate) struct FactCache<K> {
     active: Pool<K>,
     inactive: Pool<K>,
-    limits: CacheLimits,
     clock: Arc<dyn Clock>,
 }
 
@@ -64,13 +63,12 @@ impl<K: Keep> Weighter<Key, Entry<K>> for Weight {
 const OVERHEAD: usize = 96;
 
 impl<K: Keep> FactCache<K> {
-    pub(crate) fn new(limits: CacheLimits, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(max_bytes: u64, clock: Arc<dyn Clock>) -> Self {
         // Inactive facts are small and brief: an eighth holds hundreds of thousands of them.
-        let inactive = limits.max_bytes / 8;
+        let inactive = max_bytes / 8;
         Self {
-            active: pool(limits.max_bytes - inactive),
+            active: pool(max_bytes - inactive),
             inactive: pool(inactive),
-            limits,
             clock,
         }
     }
@@ -92,8 +90,16 @@ impl<K: Keep> FactCache<K> {
         }
     }
 
-    /// Inserts a fact that was requested at `asked_at` (by [`Clock::elapsed`]).
-    pub(crate) fn put(&self, key: Key, fact: Fact<K>, stamp: Stamp, asked_at: Duration) {
+    /// Inserts a fact that was requested at `asked_at` (by [`Clock::elapsed`]), for its provider's
+    /// times.
+    pub(crate) fn put(
+        &self,
+        key: Key,
+        fact: Fact<K>,
+        stamp: Stamp,
+        asked_at: Duration,
+        times: &CacheTimes,
+    ) {
         let now = self.clock.now();
         let validity = fact.record.as_ref().map(|record| &record.validity);
         let is_active = validity.is_some_and(|validity| validity.state(now) == State::Active);
@@ -104,7 +110,7 @@ impl<K: Keep> FactCache<K> {
         };
         // A newer fact replaces an older one in either pool.
         other.remove(&key);
-        let Some(life) = lifetime(validity, now, &self.limits, key.spread()) else {
+        let Some(life) = lifetime(validity, now, times, key.spread()) else {
             pool.remove(&key);
             return;
         };

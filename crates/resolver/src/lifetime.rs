@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use introspectd_core::{State, Timestamp, Validity};
 
-use crate::limits::CacheLimits;
+use crate::limits::CacheTimes;
 
 /// Times of a fact's reuse, counted from its request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,22 +22,20 @@ pub(crate) struct Lifetime {
 pub(crate) fn lifetime(
     validity: Option<&Validity>,
     now: Timestamp,
-    limits: &CacheLimits,
+    times: &CacheTimes,
     spread: u8,
 ) -> Option<Lifetime> {
     let (ttl, grace, rest) = match validity.map(|validity| (validity.state(now), validity)) {
-        Some((State::Active, validity)) => (
-            limits.ttl,
-            limits.stale_if_error,
-            until(now, validity.exp())?,
-        ),
+        Some((State::Active, validity)) => {
+            (times.ttl, times.stale_if_error, until(now, validity.exp())?)
+        }
         Some((State::NotYetValid, validity)) => (
-            limits.inactive_ttl,
+            times.inactive_ttl,
             Duration::ZERO,
             until(now, validity.nbf)?,
         ),
         Some((State::Expired | State::Revoked | State::Unknown, _)) | None => {
-            (limits.inactive_ttl, Duration::ZERO, Duration::MAX)
+            (times.inactive_ttl, Duration::ZERO, Duration::MAX)
         }
     };
     let fresh = ttl.min(rest);
@@ -59,8 +57,7 @@ mod tests {
     use introspectd_core::{Expiry, Status};
     use proptest::prelude::*;
 
-    const LIMITS: CacheLimits = CacheLimits {
-        max_bytes: 1 << 20,
+    const TIMES: CacheTimes = CacheTimes {
         ttl: Duration::from_secs(60),
         inactive_ttl: Duration::from_secs(5),
         stale_if_error: Duration::from_secs(300),
@@ -79,7 +76,7 @@ mod tests {
     }
 
     fn of(validity: Option<Validity>) -> Option<(u64, u64)> {
-        lifetime(validity.as_ref(), at(1000), &LIMITS, 0)
+        lifetime(validity.as_ref(), at(1000), &TIMES, 0)
             .map(|life| (life.fresh.as_secs(), life.kept.as_secs()))
     }
 
@@ -126,32 +123,32 @@ mod tests {
 
     #[test]
     fn zero_ttl_caches_nothing() {
-        let limits = CacheLimits {
+        let times = CacheTimes {
             ttl: Duration::ZERO,
             inactive_ttl: Duration::ZERO,
-            ..LIMITS
+            ..TIMES
         };
         assert_eq!(
             lifetime(
                 token(Status::Good, Expiry::Never).as_ref(),
                 at(0),
-                &limits,
+                &times,
                 0
             ),
             None
         );
-        assert_eq!(lifetime(None, at(0), &limits, 0), None);
+        assert_eq!(lifetime(None, at(0), &times, 0), None);
     }
 
     proptest! {
         #[test]
         fn jitter_shortens_by_a_tenth_at_most(spread: u8, end in 1001i64..5000) {
             let token = token(Status::Good, Expiry::At(at(end)));
-            let plain = lifetime(token.as_ref(), at(1000), &LIMITS, 0).unwrap().fresh;
-            let jittered = lifetime(token.as_ref(), at(1000), &LIMITS, spread).unwrap();
+            let plain = lifetime(token.as_ref(), at(1000), &TIMES, 0).unwrap().fresh;
+            let jittered = lifetime(token.as_ref(), at(1000), &TIMES, spread).unwrap();
             prop_assert!(jittered.fresh <= plain && jittered.fresh >= plain * 9 / 10);
             prop_assert!(jittered.fresh <= jittered.kept);
-            let unforgiving = CacheLimits { stale_if_error: Duration::ZERO, ..LIMITS };
+            let unforgiving = CacheTimes { stale_if_error: Duration::ZERO, ..TIMES };
             let unforgiven = lifetime(token.as_ref(), at(1000), &unforgiving, spread).unwrap();
             prop_assert_eq!(unforgiven.fresh, unforgiven.kept);
             prop_assert!(jittered.kept <= Duration::from_secs(u64::try_from(end - 1000).unwrap()));

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// Size and times of the cache.
+/// Size of the cache, and its times for providers without times of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct CacheLimits {
     /// Bytes of all entries, whose weights are estimated.
@@ -11,6 +11,28 @@ pub struct CacheLimits {
     pub inactive_ttl: Duration,
     /// Further time in which an active fact may stand in for a failing provider.
     pub stale_if_error: Duration,
+}
+
+/// Times of the facts of one provider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheTimes {
+    /// Longest reuse of an active fact. Zero: none.
+    pub ttl: Duration,
+    /// Longest reuse of any other fact. Zero: none.
+    pub inactive_ttl: Duration,
+    /// Further time in which an active fact may stand in for a failing provider.
+    pub stale_if_error: Duration,
+}
+
+impl CacheLimits {
+    /// Returns the times.
+    pub const fn times(&self) -> CacheTimes {
+        CacheTimes {
+            ttl: self.ttl,
+            inactive_ttl: self.inactive_ttl,
+            stale_if_error: self.stale_if_error,
+        }
+    }
 }
 
 /// Most concurrent lists of a provider; excess waits. Each may be hundreds of requests or

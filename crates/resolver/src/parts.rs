@@ -7,7 +7,7 @@ use introspectd_core::{Clock, ProviderName, Token, TokenValue};
 use crate::cache::{Cached, FactCache};
 use crate::fact::{Fact, Keep};
 use crate::key::{KeyMaker, Subject};
-use crate::limits::CacheLimits;
+use crate::limits::{CacheLimits, CacheTimes};
 use crate::purge_log::ProviderPurges;
 use crate::stamp::{Stamp, Tags};
 
@@ -17,6 +17,7 @@ pub struct Parts<K> {
     cache: FactCache<K>,
     clock: Arc<dyn Clock>,
     purges: ProviderPurges,
+    times: CacheTimes,
 }
 
 /// Subject of a request.
@@ -32,12 +33,13 @@ impl<K: Keep> Parts<K> {
     /// Fails if the system provides no random bytes.
     pub fn new(limits: CacheLimits, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let keys = KeyMaker::random()?;
-        let cache = FactCache::new(limits, Arc::clone(&clock));
+        let cache = FactCache::new(limits.max_bytes, Arc::clone(&clock));
         Ok(Self {
             keys,
             cache,
             clock,
             purges: ProviderPurges::default(),
+            times: limits.times(),
         })
     }
 
@@ -57,7 +59,8 @@ impl<K: Keep> Parts<K> {
             provider,
             introspectd_core::Introspection::Token(Box::new(token)),
         );
-        self.cache.put(key.0, fact, stamp, self.clock.elapsed());
+        let now = self.clock.elapsed();
+        self.cache.put(key.0, fact, stamp, now, &self.times);
     }
 
     /// Returns a fresh fact.

@@ -3,6 +3,7 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use introspectd_core::ask::{Context, TraceParent};
 use introspectd_core::{
     Capabilities, Clock, Failure, Outage, ProviderName, Revocations, TokenId, TokenValue,
 };
@@ -34,6 +35,9 @@ pub struct Resolver<K> {
     pub(crate) memory: Memory,
 }
 
+/// Trace of a request, read only where a provider is asked: the one that leads a flight counts.
+type Trace<'a> = &'a (dyn Fn() -> Option<TraceParent> + Sync);
+
 impl<K: Keep> Resolver<K> {
     /// Creates a resolver for these providers, in an order that breaks ties.
     ///
@@ -50,10 +54,11 @@ impl<K: Keep> Resolver<K> {
         let slot = |(number, entry): (usize, ProviderEntry)| {
             let purges = log.at(number).map(Arc::clone).unwrap_or_default();
             let number = u16::try_from(number).map_err(io::Error::other)?;
-            ProviderSlot::new(entry, number, purges, Arc::clone(&clock)).map(Arc::new)
+            let clock = Arc::clone(&clock);
+            ProviderSlot::new(entry, number, purges, clock, limits.times()).map(Arc::new)
         };
         let slots: io::Result<_> = entries.into_iter().enumerate().map(slot).collect();
-        let cache = Arc::new(FactCache::new(limits, Arc::clone(&clock)));
+        let cache = Arc::new(FactCache::new(limits.max_bytes, Arc::clone(&clock)));
         let sweeper = Sweeper::start(Arc::clone(&log), Arc::clone(&cache))?;
         Ok(Self {
             table: Arc::new(Table::new(slots?, unmatched, 1)),
@@ -120,6 +125,22 @@ impl<K: Keep> Resolver<K> {
         only: Option<&ProviderName>,
         may_ask: impl Fn(&ProviderName) -> bool,
     ) -> Result<Resolution<'_, K>, Failure> {
+        let trace = Context::current_trace;
+        self.introspect_traced(token, only, may_ask, trace).await
+    }
+
+    /// Resolves like [`Resolver::introspect`], for a request whose trace is read only if a provider
+    /// is asked, so that a hit does not pay for it.
+    ///
+    /// # Errors
+    /// Those of [`Resolver::introspect`].
+    pub async fn introspect_traced(
+        &self,
+        token: TokenValue,
+        only: Option<&ProviderName>,
+        may_ask: impl Fn(&ProviderName) -> bool,
+        trace: impl Fn() -> Option<TraceParent> + Sync,
+    ) -> Result<Resolution<'_, K>, Failure> {
         let (_, routed) = self.table.route(&token, only);
         let routed = routed.retain(|place| {
             self.table
@@ -129,8 +150,8 @@ impl<K: Keep> Resolver<K> {
         let subject = Subject::Token(token);
         match routed {
             Routed::Nowhere => Ok(Resolution::UNROUTED),
-            Routed::One(place) => self.resolve(place, &subject).await,
-            Routed::Several(places) => self.side_by_side(&places, &subject).await,
+            Routed::One(place) => self.resolve(place, &subject, &trace).await,
+            Routed::Several(places) => self.side_by_side(&places, &subject, &trace).await,
         }
     }
 
@@ -148,7 +169,10 @@ impl<K: Keep> Resolver<K> {
             None => Ok(Resolution::UNROUTED),
             // Before a flight, which would take a permit, or fail as overloaded and seem transient.
             Some((_, slot)) if slot.entry.provider.records().is_none() => Err(Failure::Unsupported),
-            Some((place, _)) => self.resolve(place, &Subject::Id(id)).await,
+            Some((place, _)) => {
+                let subject = Subject::Id(id);
+                self.resolve(place, &subject, &Context::current_trace).await
+            }
         }
     }
 
@@ -157,6 +181,7 @@ impl<K: Keep> Resolver<K> {
         &self,
         places: &[usize],
         subject: &Subject,
+        trace: Trace<'_>,
     ) -> Result<Resolution<'_, K>, Failure> {
         let now = || self.clock.now();
         // A cached active fact settles it: the token is not shown to the other providers again.
@@ -168,7 +193,7 @@ impl<K: Keep> Resolver<K> {
         }
         let mut requests: FuturesUnordered<_> = places
             .iter()
-            .map(|place| self.resolve(*place, subject))
+            .map(|place| self.resolve(*place, subject, trace))
             .collect();
         let mut inactive = Resolution {
             source: Source::Hit,
@@ -203,6 +228,7 @@ impl<K: Keep> Resolver<K> {
         &self,
         place: usize,
         subject: &Subject,
+        trace: Trace<'_>,
     ) -> Result<Resolution<'_, K>, Failure> {
         let Some(slot) = self.table.slot(place) else {
             return Ok(Resolution::UNROUTED);
@@ -211,7 +237,7 @@ impl<K: Keep> Resolver<K> {
         match self.hit(slot, &key) {
             Some(hit) => Ok(hit),
             // Boxed, so that a hit does not carry the state of a miss from place to place.
-            None => Box::pin(self.miss(slot, key, subject)).await,
+            None => Box::pin(self.miss(slot, key, subject, trace)).await,
         }
     }
 
@@ -225,11 +251,12 @@ impl<K: Keep> Resolver<K> {
         slot: &'a Arc<ProviderSlot>,
         key: Key,
         subject: &Subject,
+        trace: Trace<'_>,
     ) -> Result<Resolution<'a, K>, Failure> {
         let until = tokio::time::Instant::now() + slot.entry.timeout;
-        let settled = match self.try_once(slot, key, subject).await {
+        let settled = match self.try_once(slot, key, subject, trace).await {
             Some(settled) => Some(settled),
-            None => timeout_at(until, self.try_once(slot, key, subject))
+            None => timeout_at(until, self.try_once(slot, key, subject, trace))
                 .await
                 .ok()
                 .flatten(),
@@ -247,6 +274,7 @@ impl<K: Keep> Resolver<K> {
         slot: &'a Arc<ProviderSlot>,
         key: Key,
         subject: &Subject,
+        trace: Trace<'_>,
     ) -> Option<Result<Resolution<'a, K>, Failure>> {
         let (flight, source) = match self.flights.join_or_lead(key) {
             Role::Waiter(flight) => (flight, Source::Coalesced),
@@ -255,7 +283,10 @@ impl<K: Keep> Resolver<K> {
                 if let Some(hit) = self.hit(slot, &key) {
                     return Some(Ok(hit));
                 }
-                (self.start(leader, slot, key, subject), Source::Miss)
+                (
+                    self.start(leader, slot, key, subject, trace()),
+                    Source::Miss,
+                )
             }
         };
         match flight.await {
@@ -271,6 +302,7 @@ impl<K: Keep> Resolver<K> {
         slot: &Arc<ProviderSlot>,
         key: Key,
         subject: &Subject,
+        trace: Option<TraceParent>,
     ) -> Flight<K> {
         let requested_at = self.clock.elapsed();
         let number = self.log.latest();
@@ -280,13 +312,14 @@ impl<K: Keep> Resolver<K> {
             let slot = Arc::clone(slot);
             let memory = self.memory.clone();
             let subject = subject.clone();
-            async move { fetch(&slot, &memory, &subject, number).await }
+            let context = Context::new(trace);
+            context.scope(async move { fetch(&slot, &memory, &subject, number).await })
         };
         let cache = Arc::clone(&self.cache);
         let slot = Arc::clone(slot);
         leader.start(handler.scope(request), move |fact, stamp| {
             if !slot.purges.refuse(&key, &stamp) {
-                cache.put(key, fact.clone(), stamp, requested_at);
+                cache.put(key, fact.clone(), stamp, requested_at, &slot.times);
             }
             // After the insertion: a doubt raised later finds the entry.
             if doubted.is_raised() {

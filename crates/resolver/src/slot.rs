@@ -10,8 +10,9 @@ use introspectd_core::{
 use tokio::sync::Semaphore;
 
 use crate::fact::{Fact, Resolution, Source};
+use crate::gate_log::GateLog;
 use crate::key::KeyMaker;
-use crate::limits::{MAX_CONCURRENT_LISTS, MAX_WAITING_LISTS};
+use crate::limits::{CacheTimes, MAX_CONCURRENT_LISTS, MAX_WAITING_LISTS};
 use crate::log_limit::LogLimit;
 use crate::purge_log::ProviderPurges;
 use crate::router::Match;
@@ -33,6 +34,8 @@ pub struct ProviderEntry {
     pub issuer: Option<String>,
     /// Deadline of one answer, which is the adapter's own for each call.
     pub timeout: Duration,
+    /// Times of its facts; `None` for those of the cache.
+    pub times: Option<CacheTimes>,
 }
 
 /// Provider with everything that is its alone: the keys of its facts, its purges, limits and
@@ -53,11 +56,14 @@ pub(crate) struct ProviderSlot {
     pub(crate) list_queue: Semaphore,
     pub(crate) last_failure: LastFailure,
     pub(crate) meter: Arc<Meter>,
+    /// Times of its facts.
+    pub(crate) times: CacheTimes,
     log_limit: LogLimit,
+    gate_log: GateLog,
 }
 
 impl ProviderSlot {
-    /// Creates a slot with keys of its own.
+    /// Creates a slot with keys of its own, and these times unless its entry has others.
     ///
     /// # Errors
     /// Fails if the system provides no random bytes.
@@ -66,9 +72,11 @@ impl ProviderSlot {
         number: u16,
         purges: Arc<ProviderPurges>,
         clock: Arc<dyn Clock>,
+        times: CacheTimes,
     ) -> io::Result<Self> {
         Ok(Self {
             meter: entry.provider.meter(),
+            times: entry.times.unwrap_or(times),
             entry,
             keys: KeyMaker::random()?,
             purges,
@@ -78,6 +86,7 @@ impl ProviderSlot {
             list_queue: Semaphore::new(MAX_CONCURRENT_LISTS + MAX_WAITING_LISTS),
             last_failure: LastFailure::default(),
             log_limit: LogLimit::default(),
+            gate_log: GateLog::default(),
         })
     }
 
@@ -99,7 +108,7 @@ impl ProviderSlot {
         ask: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let started = Instant::now();
-        let context = ask::Context::default();
+        let context = ask::Context::new(ask::Context::current_trace());
         let answer = context.clone().scope(ask).await;
         let took = started.elapsed();
         let outcome = match &answer {
@@ -117,6 +126,8 @@ impl ProviderSlot {
             }
             Err(failure) => self.note(operation, failure, took),
         }
+        self.gate_log
+            .look(self.name(), || self.entry.provider.gauges());
         answer
     }
 

@@ -57,6 +57,7 @@ fn service() -> Service {
         matching: Some(Match::Prefix("b_".to_owned())),
         issuer: None,
         timeout: Duration::from_secs(2),
+        times: None,
     };
     let ttl = Duration::from_secs(60);
     let limits = CacheLimits {
@@ -113,7 +114,7 @@ fn policy(scope: &str) -> Policy {
 #[tokio::test]
 async fn introspection_is_active_inactive_or_refused() {
     let (service, caller) = (service(), caller(&[Permission::Introspect], Selection::All));
-    let active = introspect(&service, &caller, query("b_good"))
+    let active = introspect(&service, &caller, query("b_good"), || None)
         .await
         .unwrap();
     let body = active.active().unwrap().body(active.now());
@@ -121,12 +122,12 @@ async fn introspection_is_active_inactive_or_refused() {
         &*body,
         br#"{"active":true,"scope":"read","sub":"s\"1","provider":"bank"}"#
     );
-    let inactive = introspect(&service, &caller, query("b_other"))
+    let inactive = introspect(&service, &caller, query("b_other"), || None)
         .await
         .unwrap();
     assert!(inactive.active().is_none());
     assert_eq!(inactive.inactive(), Inactive::NotKnown);
-    let refused = introspect(&service, &caller, query("b_slow"))
+    let refused = introspect(&service, &caller, query("b_slow"), || None)
         .await
         .err()
         .unwrap();
@@ -143,10 +144,13 @@ async fn introspection_by_id_needs_the_permission_to_look_up_and_a_provider() {
         provider: None,
     };
     let asks = caller(&[Permission::Introspect], Selection::All);
-    let refused = introspect(&service(), &asks, by_id()).await.err().unwrap();
+    let refused = introspect(&service(), &asks, by_id(), || None)
+        .await
+        .err()
+        .unwrap();
     assert_eq!(refused, CallerFault::AccessDenied.into());
     let looks_up = caller(&[Permission::Lookup], Selection::All);
-    let refused = introspect(&service(), &looks_up, by_id())
+    let refused = introspect(&service(), &looks_up, by_id(), || None)
         .await
         .err()
         .unwrap();
@@ -162,10 +166,13 @@ async fn provider_of_others_is_as_unknown_as_one_that_does_not_exist() {
             provider: Some(name.to_owned()),
             ..query("b_good")
         };
-        let refused = introspect(&service, &confined, query).await.err().unwrap();
+        let refused = introspect(&service, &confined, query, || None)
+            .await
+            .err()
+            .unwrap();
         assert_eq!(refused, InvalidRequest::UnknownProvider.into(), "{name}");
     }
-    let unnamed = introspect(&service, &confined, query("b_good"))
+    let unnamed = introspect(&service, &confined, query("b_good"), || None)
         .await
         .unwrap();
     assert!(unnamed.active().is_none());
@@ -175,14 +182,14 @@ async fn provider_of_others_is_as_unknown_as_one_that_does_not_exist() {
 async fn decision_shares_the_claims_or_names_what_is_missing() {
     let (service, caller) = (service(), caller(&[Permission::Introspect], Selection::All));
     let token = || bearer_token("b_good").unwrap();
-    let allowed = decide(&service, &caller, &policy("read"), token())
+    let allowed = decide(&service, &caller, &policy("read"), token(), || None)
         .await
         .ok()
         .unwrap();
     let claims = allowed.answer.claims();
     assert_eq!((&*claims.sub(), &*claims.scope()), ("s\"1", "read"));
     assert_eq!(&*allowed.answer.share(&claims.provider()), b"bank");
-    let refused = decide(&service, &caller, &policy("write"), token())
+    let refused = decide(&service, &caller, &policy("write"), token(), || None)
         .await
         .err()
         .unwrap();

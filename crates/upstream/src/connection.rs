@@ -7,6 +7,7 @@ use rustls::ClientConfig;
 use crate::address::Address;
 use crate::credentials::CredentialConfig;
 use crate::dialect::Dialect;
+use crate::policy::Policy;
 use crate::renewed::Renewed;
 use crate::tls;
 
@@ -18,8 +19,7 @@ pub struct Connection {
     pub(crate) tls: Renewed<Arc<ClientConfig>>,
     pub(crate) timeout: Duration,
     pub(crate) keep_alive: bool,
-    /// Most concurrent requests; excess fails at once.
-    pub(crate) max_in_flight: u32,
+    pub(crate) policy: Policy,
     pub(crate) credentials: CredentialConfig,
 }
 
@@ -29,9 +29,9 @@ impl Connection {
         self.timeout
     }
 
-    /// Reads `address_key`, `allow_http`, `timeout`, `keep_alive`, `max_in_flight`, `tls` and
-    /// `credentials` of a provider's section. `None` where there was a problem, which the section's
-    /// ledger holds.
+    /// Reads `address_key`, `allow_http`, `timeout`, `keep_alive`, `tls`, `credentials` and the
+    /// keys of the policy (`max_in_flight` and others) of a provider's section. `None` where there
+    /// was a problem, which the section's ledger holds.
     pub fn read(section: &mut Section, address_key: &str, dialect: Dialect) -> Option<Self> {
         Self::read_with_other(section, address_key, None, dialect).map(|(connection, _)| connection)
     }
@@ -64,7 +64,7 @@ impl Connection {
             Duration::from_millis(1)..=Duration::from_secs(300),
         );
         let keep_alive = section.flag("keep_alive", true);
-        let max_in_flight = section.number("max_in_flight", 1024, 1..=1_000_000);
+        let policy = Policy::read(section);
         let credentials = CredentialConfig::read(section, dialect, address.as_ref(), allow_http);
         let https = address.iter().chain(&other).any(Address::is_https)
             || credentials.as_ref().is_some_and(CredentialConfig::is_https);
@@ -79,7 +79,7 @@ impl Connection {
                 tls,
                 timeout,
                 keep_alive,
-                max_in_flight,
+                policy,
                 credentials,
             },
             other,

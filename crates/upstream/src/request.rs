@@ -1,17 +1,24 @@
+use std::hash::Hash;
+
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST,
     USER_AGENT,
 };
 use http::uri::Scheme;
-use http::{HeaderValue, Method, Uri};
+use http::{HeaderName, HeaderValue, Method, Uri};
 use http_body_util::Full;
 use introspectd_core::DoubtHandler;
+use introspectd_core::ask::TraceParent;
+use tokio::time::Instant;
 
 use crate::exposure::Exposure;
+use crate::gate::Pass;
 use crate::stage::Stage;
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+/// W3C Trace Context section 3.2.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const AGENT: HeaderValue =
     HeaderValue::from_static(concat!("introspectd/", env!("CARGO_PKG_VERSION")));
@@ -32,7 +39,12 @@ pub struct Request {
     pub(crate) authorization: Option<HeaderValue>,
     /// Listener for doubts about the response.
     pub(crate) doubt: Option<DoubtHandler>,
+    /// Trace that the request is part of.
+    pub(crate) trace: Option<TraceParent>,
     pub(crate) stage: Stage,
+    pub(crate) deadline: Option<Instant>,
+    /// Passage of the gate.
+    pub(crate) pass: Option<Pass>,
     pub(crate) exposure: Option<Exposure>,
 }
 
@@ -73,7 +85,10 @@ impl Request {
             is_relayed: false,
             authorization: None,
             doubt: None,
+            trace: None,
             stage: Stage::default(),
+            deadline: None,
+            pass: None,
             exposure: None,
         }
     }
@@ -132,6 +147,20 @@ impl Request {
         self
     }
 
+    /// Returns true unless the gate has shut since the request passed it.
+    pub(crate) fn may_go_on(&self) -> bool {
+        self.pass.as_ref().is_none_or(Pass::holds)
+    }
+
+    /// Returns what tells the request from others.
+    pub(crate) fn subject(&self) -> impl Hash {
+        (
+            &self.method,
+            &self.uri,
+            self.body.as_ref().map(|(_, body)| body),
+        )
+    }
+
     fn body(mut self, media_type: HeaderValue, body: impl Into<Bytes>) -> Self {
         self.body = Some((media_type, body.into()));
         self
@@ -176,6 +205,9 @@ impl Request {
         headers.insert(USER_AGENT, AGENT);
         headers.extend(content_type.map(|value| (CONTENT_TYPE, value)));
         headers.extend(length.map(|length| (CONTENT_LENGTH, length.into())));
+        let trace = self.trace.as_ref().map(TraceParent::as_str);
+        let trace = trace.and_then(|trace| HeaderValue::try_from(trace).ok());
+        headers.extend(trace.map(|trace| (TRACEPARENT, trace)));
         headers.extend(
             self.authorization
                 .as_ref()

@@ -2,39 +2,61 @@
 
 mod around;
 mod authenticate;
+mod breaker;
+mod budget;
 mod deadline;
-mod limit;
+mod hedge;
+mod latencies;
 mod observe;
+mod queue;
 mod receive;
 mod repeat;
+mod retry;
 mod threads;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use introspectd_core::{Failure, HealthRecord};
-use tokio::sync::Semaphore;
+use introspectd_core::ask::Meter;
+use introspectd_core::{Clock, Failure, HealthRecord};
 use tower::ServiceBuilder;
 use tower::retry::RetryLayer;
 use tower::util::BoxCloneSyncService;
 
 use crate::credentials::Credentials;
+use crate::gate::Gate;
 use crate::outbound::Net;
+use crate::policy::{DEFAULT_BUDGET, Policy};
 use crate::pool::Pool;
 use crate::request::Request;
 use crate::response::Response;
 
 use around::around;
 use authenticate::AuthenticateLayer;
+use breaker::Breaker;
+use budget::Budget;
 use deadline::Deadline;
-use limit::Limit;
+use hedge::Hedge;
 use observe::Observe;
 use receive::ReceiveLayer;
 use repeat::RepeatOnce;
+use retry::Retry;
 use threads::Threads;
+
+pub(crate) use queue::Queue;
 
 /// All layers between an adapter and the pool of one provider.
 pub(crate) type Stack = BoxCloneSyncService<Request, Response, Failure>;
+
+/// State of one provider that its layers share with whoever looks at it.
+#[derive(Clone)]
+pub(crate) struct Shared {
+    pub(crate) health: Arc<HealthRecord>,
+    pub(crate) meter: Arc<Meter>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) queue: Queue,
+    pub(crate) credentials: Arc<Credentials>,
+}
 
 /// Builds the stack of one provider: the whole order of layers, from the outside in.
 ///
@@ -42,26 +64,41 @@ pub(crate) type Stack = BoxCloneSyncService<Request, Response, Failure>;
 /// A cached hit never comes here. Grants of our own (`grant.rs`) enter at the pool: their renewal
 /// belongs to no adapter's request, and has a deadline of its own.
 pub(crate) fn stack(
-    net: Net,
-    health: Arc<HealthRecord>,
+    shared: &Shared,
+    policy: &Policy,
     timeout: Duration,
-    places: Arc<Semaphore>,
-    credentials: Arc<Credentials>,
+    net: Net,
     pool: Pool,
+    clock: Arc<dyn Clock>,
 ) -> Stack {
+    let meter = || Arc::clone(&shared.meter);
+    // Without retries the budget is that of second requests.
+    let share = policy.retry.map_or(DEFAULT_BUDGET, |retry| retry.budget);
+    let budget = Arc::new(Budget::new(share, clock));
+    let attempts = policy.retry.map_or(1, |retry| retry.attempts);
+    let hedge = if policy.hedges {
+        Hedge::new(shared.queue.clone(), Arc::clone(&budget), meter())
+    } else {
+        Hedge::off()
+    };
     let layers = ServiceBuilder::new()
         // Outermost, so that it sees what the adapter gets: timeouts and excess, too.
-        .layer(around(Observe(health)))
-        // Over all below, waiting and repetition included.
+        .layer(around(Observe(Arc::clone(&shared.health))))
+        // Over all below, waiting and retries included.
         .layer(around(Deadline(timeout)))
-        .layer(around(Limit(places)))
+        // Before the queue: what it refuses waits for nothing.
+        .layer(around(Breaker::new(Arc::clone(&shared.gate))))
+        .layer(around(shared.queue.clone()))
         // What is refused above costs the outbound threads nothing.
         .layer(around(Threads(net)))
+        .layer(around(Retry::new(attempts, budget, meter())))
+        // Below the retries: each try may have a second one beside it.
+        .layer(around(hedge))
         // Layers above see a failure for each response that says nothing about a token; layers
         // below see its status.
         .layer(ReceiveLayer::new(timeout))
         // Above the credentials, so that a repeated request brings the ones that hold by then.
         .layer(RetryLayer::new(RepeatOnce::default()))
-        .layer(AuthenticateLayer::new(credentials));
+        .layer(AuthenticateLayer::new(Arc::clone(&shared.credentials)));
     BoxCloneSyncService::new(layers.service(pool))
 }

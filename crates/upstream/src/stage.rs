@@ -4,13 +4,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use introspectd_core::Failure;
 
 /// Progress of an exchange, by which a timeout is named.
-#[derive(Clone, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Stage(Arc<Waits>);
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Waits {
     for_connection: AtomicBool,
     for_credential: Mutex<Option<Stage>>,
+    for_place: AtomicBool,
+    for_retry: AtomicBool,
+    /// The deadline is over.
+    is_over: AtomicBool,
 }
 
 impl Stage {
@@ -34,8 +38,51 @@ impl Stage {
         *self.credential() = None;
     }
 
+    /// Returns true while a credential is waited for, or after that failed.
+    pub(crate) fn is_renewing(&self) -> bool {
+        self.credential().is_some()
+    }
+
+    /// Notes that a place among the provider's requests is waited for.
+    pub(crate) fn wait_for_place(&self) {
+        self.0.for_place.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that no place is waited for.
+    pub(crate) fn placed(&self) {
+        self.0.for_place.store(false, Ordering::Relaxed);
+    }
+
+    /// Notes the pause before a retry.
+    pub(crate) fn rest(&self) {
+        self.0.for_retry.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes the end of the pause before a retry.
+    pub(crate) fn rested(&self) {
+        self.0.for_retry.store(false, Ordering::Relaxed);
+    }
+
+    /// Returns true while nothing is under way to the provider.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.0.for_place.load(Ordering::Relaxed) || self.0.for_retry.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the deadline is over.
+    pub(crate) fn end(&self) {
+        self.0.is_over.store(true, Ordering::Relaxed);
+    }
+
+    /// Returns true once the deadline is over.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.is_over.load(Ordering::Relaxed)
+    }
+
     /// Names a timeout at this stage.
     pub(crate) fn timeout(&self) -> Failure {
+        if self.0.for_place.load(Ordering::Relaxed) {
+            return Failure::QueueTimeout;
+        }
         let renewal = self.credential().clone();
         let is_connecting =
             renewal.is_some_and(|renewal| renewal.is_connecting()) || self.is_connecting();

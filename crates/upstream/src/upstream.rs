@@ -4,19 +4,18 @@ use std::time::Duration;
 
 use introspectd_core::ask::{self, BreakerState, Gauges, Meter};
 use introspectd_core::{Clock, DoubtHandler, Failure, Health, HealthRecord};
-use tokio::sync::Semaphore;
 use tower::ServiceExt as _;
 
 use crate::connection::Connection;
-use crate::credentials::Credentials;
 use crate::exchange::{Exchange, Sent};
 use crate::exposure::Exposure;
+use crate::gate::Gate;
 use crate::grant::GrantObserver;
 use crate::outbound::Outbound;
 use crate::pool::Pool;
 use crate::request::{Effect, Request};
 use crate::response::Response;
-use crate::stack::{Stack, stack};
+use crate::stack::{self, Queue, Stack};
 
 /// Client of one provider: a stack of layers above a pool of its own (HTTP/1.1, or HTTP/2 where TLS
 /// agrees on it).
@@ -28,13 +27,13 @@ pub struct Upstream(Arc<Shared>);
 
 struct Shared {
     stack: Stack,
-    credentials: Arc<Credentials>,
-    health: Arc<HealthRecord>,
-    meter: Arc<Meter>,
-    places: Arc<Semaphore>,
-    max_in_flight: u32,
+    state: stack::Shared,
     timeout: Duration,
 }
+
+/// Time by which several exchanges may be late, so that the first one names its own timeout, which
+/// began a moment later, to breaker and health.
+const GRACE: Duration = Duration::from_millis(10);
 
 impl Upstream {
     /// Creates the client of a provider, as its configuration says.
@@ -43,7 +42,7 @@ impl Upstream {
             tls,
             timeout,
             keep_alive,
-            max_in_flight,
+            policy,
             credentials,
             ..
         } = connection;
@@ -54,47 +53,52 @@ impl Upstream {
             health: Arc::clone(&health),
             meter: Arc::clone(&meter),
         };
-        let credentials = Arc::new(credentials.into_live(&pool, timeout, clock, observer));
-        let places = Arc::new(Semaphore::new(max_in_flight as usize));
-        let stack = stack(
-            net,
-            Arc::clone(&health),
-            timeout,
-            Arc::clone(&places),
-            Arc::clone(&credentials),
-            pool,
-        );
-        Self(Arc::new(Shared {
-            stack,
-            credentials,
+        let gate = Arc::new(Gate::new(policy.breaker, Arc::clone(&clock)));
+        let credentials = credentials.into_live(&pool, timeout, Arc::clone(&clock), observer);
+        let state = stack::Shared {
             health,
             meter,
-            places,
-            max_in_flight,
+            gate,
+            queue: Queue::new(policy.max_in_flight, policy.queue),
+            credentials: Arc::new(credentials),
+        };
+        let stack = stack::stack(&state, &policy, timeout, net, pool, clock);
+        Self(Arc::new(Shared {
+            stack,
+            state,
             timeout,
         }))
     }
 
-    /// Health by the last request.
+    /// Health by what was last seen of the provider.
     pub fn health(&self) -> Health {
-        self.0.health.current()
+        let gate = &self.0.state.gate;
+        if gate.is_paused() || gate.breaker() != BreakerState::Closed {
+            return Health::Open;
+        }
+        self.0.state.health.current()
     }
 
     /// Present state of the way to the provider.
     pub fn gauges(&self) -> Gauges {
-        let free = self.0.places.available_permits() as u64;
+        let stack::Shared {
+            gate,
+            queue,
+            credentials,
+            ..
+        } = &self.0.state;
         Gauges {
-            in_flight: u64::from(self.0.max_in_flight).saturating_sub(free),
-            queue: 0,
-            breaker: BreakerState::Closed,
-            is_throttled: false,
-            credential_expiry: self.0.credentials.expiry(),
+            in_flight: queue.in_flight(),
+            queue: queue.queued(),
+            breaker: gate.breaker(),
+            is_throttled: gate.is_paused(),
+            credential_expiry: credentials.expiry(),
         }
     }
 
     /// Counters of retries and grants, for whoever counts asks.
     pub fn meter(&self) -> Arc<Meter> {
-        Arc::clone(&self.0.meter)
+        Arc::clone(&self.0.state.meter)
     }
 
     /// Sends a request.
@@ -105,6 +109,7 @@ impl Upstream {
         request.doubt = DoubtHandler::current();
         if let Some(context) = ask::Context::current() {
             context.note_sent();
+            request.trace = context.trace();
         }
         self.0.stack.clone().oneshot(request).await
     }
@@ -114,7 +119,7 @@ impl Upstream {
         let exposure = Exposure::default();
         request.effect = Effect::Change;
         request.exposure = Some(exposure.clone());
-        let sent = Sent::masked(&request, &self.0.credentials);
+        let sent = Sent::masked(&request, &self.0.state.credentials);
         let outcome = self.send(request).await;
         let (head, body) = exposure.take();
         Exchange {
@@ -133,7 +138,7 @@ impl Upstream {
         &self,
         exchanges: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
-        tokio::time::timeout(self.0.timeout, exchanges)
+        tokio::time::timeout(self.0.timeout + GRACE, exchanges)
             .await
             .unwrap_or(Err(Failure::Timeout))
     }
@@ -155,7 +160,7 @@ impl Upstream {
 impl fmt::Debug for Shared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
-            .field("credentials", &self.credentials)
+            .field("credentials", &self.state.credentials)
             .finish_non_exhaustive()
     }
 }

@@ -6,6 +6,7 @@ use introspectd_simulators::apigee::{
 };
 use serde_json::{Value, json};
 
+use super::SINGLE_FAULTS;
 use crate::{Fixture, NOW, Sent, basic, now};
 
 /// Apigee Edge, asked by token.
@@ -67,6 +68,7 @@ impl Fixture for Apigee {
             base_url = "{base_url}"
             organization = "{ORGANIZATION}"
             credentials = {{ type = "basic", username = "{USERNAME}", password = {{ literal = "{PASSWORD}" }} }}
+            {SINGLE_FAULTS}
             "#
         )
     }

@@ -20,6 +20,9 @@ pub use passport::Passport;
 pub use rfc7662::Rfc7662;
 pub use tibco_asg::TibcoAsg;
 
+/// Lines of a provider's section with which each fault is seen as it is.
+const SINGLE_FAULTS: &str = "retry = \"off\"\nbreaker = \"off\"";
+
 /// One vendor, as the tests of all vendors need to know it.
 ///
 /// An identifier is what a client has in hand: a token, or for a vendor that is asked by id, an id.

@@ -7,6 +7,7 @@ use introspectd_simulators::passport::{self, BEARER};
 use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 
+use super::SINGLE_FAULTS;
 use crate::{Fixture, NOW, Sent, now};
 
 /// Passport, asked by token id.
@@ -40,6 +41,7 @@ impl Fixture for Passport {
             kind = "passport"
             base_url = "{base_url}"
             credentials = {{ type = "bearer", token = {{ literal = "{BEARER}" }} }}
+            {SINGLE_FAULTS}
             "#
         )
     }

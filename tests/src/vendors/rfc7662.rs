@@ -4,6 +4,7 @@ use introspectd_simulators::Answer;
 use introspectd_simulators::rfc7662::{self, AUDIENCE, CLIENT_ID, CLIENT_SECRET, ISSUER, SUBJECT};
 use serde_json::{Value, json};
 
+use super::SINGLE_FAULTS;
 use crate::{Fixture, NOW, Sent, basic, form_body, now};
 
 /// Any server of RFC 7662, asked by token.
@@ -74,6 +75,7 @@ impl Fixture for Rfc7662 {
             introspection_endpoint = "{base_url}/introspect"
             revocation_endpoint = "{base_url}/revoke"
             credentials = {{ type = "client_secret_basic", client_id = "{CLIENT_ID}", client_secret = {{ literal = "{CLIENT_SECRET}" }} }}
+            {SINGLE_FAULTS}
             "#
         )
     }

@@ -4,6 +4,7 @@ use introspectd_simulators::Answer;
 use introspectd_simulators::tibco_asg::{self, CLIENT_ID, CLIENT_SECRET, OWNER};
 use serde_json::{Value, json};
 
+use super::SINGLE_FAULTS;
 use crate::{Fixture, NOW, Sent, basic, now};
 
 /// TIBCO API Exchange Gateway, asked by token.
@@ -50,6 +51,7 @@ impl Fixture for TibcoAsg {
             kind = "tibco-asg"
             base_url = "{base_url}"
             credentials = {{ type = "basic", username = "{CLIENT_ID}", password = {{ literal = "{CLIENT_SECRET}" }} }}
+            {SINGLE_FAULTS}
             "#
         )
     }

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
+use super::trace::TraceParent;
+
 /// Context of an ask, from whoever makes it to the client that sends its requests.
 ///
 /// [`Context::scope`] passes it to the code inside, without a parameter in every call between: an
@@ -10,6 +12,7 @@ pub struct Context(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
+    trace: Option<TraceParent>,
     is_sent: AtomicBool,
 }
 
@@ -18,6 +21,24 @@ tokio::task_local! {
 }
 
 impl Context {
+    /// Creates the context of an ask that is part of this trace.
+    pub fn new(trace: Option<TraceParent>) -> Self {
+        Self(Arc::new(Inner {
+            trace,
+            is_sent: AtomicBool::new(false),
+        }))
+    }
+
+    /// Returns the trace of the [`current`](Self::current) context.
+    pub fn current_trace() -> Option<TraceParent> {
+        CURRENT.try_with(Self::trace).ok().flatten()
+    }
+
+    /// Returns the trace that the ask is part of.
+    pub fn trace(&self) -> Option<TraceParent> {
+        self.0.trace
+    }
+
     /// Runs a future with this context as the current one.
     pub async fn scope<F: Future>(self, future: F) -> F::Output {
         CURRENT.scope(self, future).await

@@ -10,7 +10,7 @@ use introspectd_service::{
 };
 
 use super::Handler;
-use crate::context::HeaderIds;
+use crate::context::{HeaderIds, traceparent};
 use crate::forward_auth::{self, Allowed, BadMessage};
 use crate::language::Language;
 use crate::reply::Reply;
@@ -88,7 +88,7 @@ impl Handler {
         let token = forward_auth::presented_token(client)?;
         Ok((
             caller,
-            operation::decide(service, caller, policy, token).await?,
+            operation::decide(service, caller, policy, token, || traceparent(proxy)).await?,
         ))
     }
 

@@ -7,6 +7,7 @@ use http::header::{ALLOW, CONNECTION, EXPECT};
 use http::request::Parts;
 use http::{HeaderValue, Request, Version};
 use hyper::body::Body;
+use introspectd_core::ask::Context;
 use introspectd_server::{Arrival, Lane, LongHead, Origin, X_INTROSPECTD_ERROR, names_one_host};
 use introspectd_service::operation;
 use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
@@ -18,7 +19,7 @@ use introspectd_service::{
 use crate::authentication::Peer;
 use crate::body::{self, drain, read_form};
 use crate::call::{Call, Captures, Place};
-use crate::context::{HeaderIds, with_request_id};
+use crate::context::{HeaderIds, traceparent, with_request_id};
 use crate::discovery::{Discovery, Document, PublicUrl};
 use crate::form;
 use crate::language::Language;
@@ -161,7 +162,9 @@ impl Handler {
         let body = read_form(&head.headers, body).await?;
         let query = form::token_query(&body)?;
         let operation = query.operation();
-        let answered = operation::introspect(service, caller, query).await;
+        let headers = &head.headers;
+        let trace = || traceparent(headers);
+        let answered = operation::introspect(service, caller, query, trace).await;
         let context = RequestContext {
             origin: &self.origin,
             caller: Some(caller),
@@ -258,7 +261,9 @@ impl Handler {
             })
             .await
         };
-        let outcome = outcome.await;
+        let outcome = Context::new(traceparent(&head.headers))
+            .scope(outcome)
+            .await;
         let request_id = event.publish(&outcome).completed().await;
         let reply =
             outcome.unwrap_or_else(|refusal| problem::reply(&refusal, Language::of(&head.headers)));

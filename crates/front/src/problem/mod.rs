@@ -64,7 +64,7 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
         }
         Refusal::Provider(fault) => {
             if let Failure::Unavailable { retry_after, .. } = fault.failure() {
-                let seconds = retry_after.unwrap_or(RETRY_SOON).as_secs().max(1);
+                let seconds = whole_seconds(retry_after.unwrap_or(RETRY_SOON));
                 headers.insert(RETRY_AFTER, seconds.into());
             }
         }
@@ -78,6 +78,12 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::Record(_)
         | Refusal::Service(_) => {}
     }
+}
+
+/// Rounds up, so that whoever keeps to it does not come too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    let begun = u64::from(wait.subsec_nanos() > 0);
+    wait.as_secs().saturating_add(begun).max(1)
 }
 
 /// Returns the challenge of RFC 6750 section 3 with the scopes of a policy.

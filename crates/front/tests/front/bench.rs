@@ -299,6 +299,7 @@ fn upstream(called: &str, fake: &Arc<Fake>, prefix: Option<&str>) -> ProviderEnt
         matching: prefix.map(|prefix| Match::Prefix(prefix.to_owned())),
         issuer: None,
         timeout: LONG,
+        times: None,
     }
 }
 

@@ -7,12 +7,12 @@ use introspectd_adapter_passport as passport;
 use introspectd_adapter_rfc7662 as rfc7662;
 use introspectd_adapter_tibco_asg as tibco_asg;
 use introspectd_core::{Bindings, Clock, Provider, ProviderName};
-use introspectd_resolver::{Match, ProviderEntry};
+use introspectd_resolver::{CacheTimes, Match, ProviderEntry};
 use introspectd_settings::Section;
 use introspectd_upstream::Outbound;
 use regex::Regex;
 
-use super::nearest;
+use super::{cache, nearest};
 
 /// Valid section of a provider.
 #[derive(Debug)]
@@ -22,6 +22,7 @@ pub struct ProviderConfig {
     vendor: Vendor,
     matching: Option<Match>,
     issuer: Option<String>,
+    times: CacheTimes,
 }
 
 /// Section of each vendor. A new one needs its line in [`KINDS`], too.
@@ -110,6 +111,7 @@ impl ProviderConfig {
             vendor,
             matching,
             issuer,
+            times,
         } = self;
         let timeout = vendor.timeout();
         let provider = vendor.into_provider(&name, clock, bindings, outbound);
@@ -120,6 +122,7 @@ impl ProviderConfig {
             matching,
             issuer,
             timeout,
+            times: Some(times),
         }
     }
 }
@@ -131,7 +134,7 @@ pub(super) struct Providers {
     pub(super) valid: Vec<ProviderConfig>,
 }
 
-pub(super) fn read(root: &mut Section) -> Providers {
+pub(super) fn read(root: &mut Section, times: &CacheTimes) -> Providers {
     let mut providers = Providers {
         names: Vec::new(),
         valid: Vec::new(),
@@ -143,7 +146,7 @@ pub(super) fn read(root: &mut Section) -> Providers {
                 providers.names.push(name.clone());
                 providers
                     .valid
-                    .extend(read_provider(name, section, &mut taken));
+                    .extend(read_provider(name, section, &mut taken, times));
             }
             Err(error) => section.problem("", error.to_string(), "Rename the provider."),
         }
@@ -155,9 +158,11 @@ fn read_provider(
     name: ProviderName,
     mut section: Section,
     taken: &mut HashMap<(&'static str, String), ProviderName>,
+    times: &CacheTimes,
 ) -> Option<ProviderConfig> {
     let issuer = section.text("issuer");
     let matching = read_match(&mut section, &name, taken);
+    let times = cache::read_own(&mut section, times);
     let kinds = KINDS.map(|(name, _)| name).join(", ");
     let kind = section.required_text("kind", &format!("Kinds: {kinds}."))?;
     let Some((kind, read)) = KINDS.into_iter().find(|(name, _)| *name == kind) else {
@@ -173,6 +178,7 @@ fn read_provider(
         vendor: vendor?,
         matching,
         issuer,
+        times,
     })
 }
 

@@ -680,3 +680,66 @@ async fn invalid_toml_is_reported_with_its_line() {
 async fn an_empty_file_is_a_configuration() {
     check("", &[]).await.with(0);
 }
+
+/// A provider of which nothing else is configured.
+const ALONE: &str = "[providers.x]\nkind = \"rfc7662\"\n\
+                     introspection_endpoint = \"https://sso.example/introspect\"\n\
+                     credentials = { type = \"none\" }\n";
+
+#[tokio::test]
+async fn policy_of_a_provider_is_shown_with_its_defaults() {
+    let times = "[cache]\nttl = \"30s\"\n";
+    let ended = check(&format!("{times}{ALONE}"), &[]).await.with(0);
+    for (key, value) in [
+        ("timeout", "\"2s\""),
+        ("max_in_flight", "1024"),
+        ("queue", "256"),
+        ("retry.attempts", "2"),
+        ("retry.budget", "\"10%\""),
+        ("breaker.failures", "\"50%\""),
+        ("breaker.window", "\"10s\""),
+        ("breaker.min_requests", "20"),
+        ("breaker.open_for", "\"5s\""),
+        ("breaker.probes", "1"),
+        ("hedge", "\"off\""),
+        ("cache.ttl", "\"30s\""),
+        ("cache.inactive_ttl", "\"5s\""),
+        ("cache.stale_if_error", "\"0s\""),
+    ] {
+        let found = in_force(&ended, &format!("providers.x.{key}"));
+        assert_eq!(found, (value, "default"), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn variable_switches_a_part_of_a_policy_off() {
+    let variable = ("INTROSPECTD__PROVIDERS__X__BREAKER", "off");
+    let ended = check(ALONE, &[variable]).await.with(0);
+    let (value, origin) = in_force(&ended, "providers.x.breaker");
+    assert_eq!(value, "\"off\"");
+    assert!(origin.ends_with(variable.0), "{origin}");
+}
+
+#[tokio::test]
+async fn wrong_policy_names_line_key_and_remedy() {
+    let lines = "queue = -1\nretry = { attempts = 0, budget = \"0%\" }\nbreaker = \"on\"\n\
+                 hedge = \"p99\"\n[providers.x.cache]\nttl = \"0s\"\nstale_if_error = \"1h\"\n\
+                 ttll = \"1s\"\n";
+    let ended = check(&format!("{ALONE}{lines}"), &[]).await.with(2);
+    for problem in [
+        "introspectd.toml:5: providers.x.queue: expected a whole number from 0 to 1000000",
+        "introspectd.toml:6: providers.x.retry.attempts: expected a whole number from 1 to 10",
+        "introspectd.toml:6: providers.x.retry.budget: expected a share from \"1%\" to \"100%\"",
+        "introspectd.toml:7: providers.x.breaker: expected a table or \"off\"",
+        "introspectd.toml:8: providers.x.hedge: is not known",
+        "introspectd.toml:11: providers.x.cache.stale_if_error: has nothing to keep",
+        "introspectd.toml:12: providers.x.cache.ttll: is not a known key",
+        "Write \"off\", or [providers.x.breaker] and its keys below.",
+    ] {
+        assert!(
+            ended.stderr.contains(problem),
+            "{problem}\n{}",
+            ended.stderr
+        );
+    }
+}

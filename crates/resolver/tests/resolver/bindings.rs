@@ -123,6 +123,7 @@ fn bench() -> (Bench, Arc<Bank>) {
         matching: Some(prefix("")),
         issuer: None,
         timeout: TIMEOUT,
+        times: None,
     };
     (Bench::new(vec![entry], &Unmatched::Reject, LIMITS), bank)
 }

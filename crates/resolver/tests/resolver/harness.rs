@@ -399,6 +399,7 @@ pub(crate) fn upstream(called: &str, fake: &Arc<Fake>, matching: Option<Match>) 
         matching,
         issuer: None,
         timeout: TIMEOUT,
+        times: None,
     }
 }
 

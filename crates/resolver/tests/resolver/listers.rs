@@ -252,6 +252,7 @@ pub(crate) fn entry(called: char, lister: &Arc<Lister>) -> ProviderEntry {
         matching: None,
         issuer: None,
         timeout: TIMEOUT,
+        times: None,
     }
 }
 

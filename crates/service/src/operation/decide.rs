@@ -1,3 +1,4 @@
+use introspectd_core::ask::TraceParent;
 use introspectd_core::{BadAnswer, Failure, Members, Timestamp, TokenValue};
 use introspectd_resolver::Source;
 
@@ -22,7 +23,8 @@ impl Allowed {
     }
 }
 
-/// Decides whether a client may pass by a policy. Of the client's request only the token counts.
+/// Decides whether a client may pass by a policy. Of the client's request only the token counts;
+/// `trace` is read if a provider is asked.
 ///
 /// # Errors
 /// [`Refusal::Client`] if it may not, [`Refusal::Provider`] if that is unknown.
@@ -31,9 +33,13 @@ pub async fn decide(
     caller: &Caller,
     policy: &Policy,
     token: TokenValue,
+    trace: impl Fn() -> Option<TraceParent> + Sync,
 ) -> Result<Allowed, Refusal> {
     let may_ask = |provider: &_| caller.may_ask(provider) && policy.accepts(provider);
-    let resolution = service.resolver.introspect(token, None, may_ask).await?;
+    let resolution = service
+        .resolver
+        .introspect_traced(token, None, may_ask, trace)
+        .await?;
     let source = resolution.source;
     let now = service.now();
     let kept = resolution

@@ -1,3 +1,4 @@
+use introspectd_core::ask::Context;
 use introspectd_core::{ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::{Account, Explanation, NotAsked};
 
@@ -192,7 +193,11 @@ async fn verdict(
     explanation: &Explanation<'_, KeptAnswer>,
 ) -> Verdict {
     let decided = match bearer_token(token.expose()) {
-        Ok(token) => decide(service, caller, policy, token).await.map(drop),
+        Ok(token) => {
+            let trace = Context::current_trace;
+            let decided = decide(service, caller, policy, token, trace).await;
+            decided.map(drop)
+        }
         Err(fault) => Err(fault.into()),
     };
     let refusal = decided.err();

@@ -1,3 +1,4 @@
+use introspectd_core::ask::{Context, TraceParent};
 use introspectd_core::{ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Source};
 
@@ -94,6 +95,8 @@ impl Introspected<'_> {
 
 /// Introspects a token (RFC 7662), or a record by its id.
 ///
+/// `trace` is read if a provider is asked.
+///
 /// # Errors
 /// [`Refusal`] without the permission that the kind of subject takes, and if no provider gives a
 /// definite answer.
@@ -101,6 +104,7 @@ pub async fn introspect<'a>(
     service: &'a Service,
     caller: &Caller,
     query: TokenQuery,
+    trace: impl Fn() -> Option<TraceParent> + Sync,
 ) -> Result<Introspected<'a>, Refusal> {
     let only = query
         .provider
@@ -108,8 +112,11 @@ pub async fn introspect<'a>(
         .map(|name| service.known_provider(caller, name))
         .transpose()?;
     let resolution = match query.subject {
-        Subject::Token(token) => by_token(service, caller, token, only).await,
-        Subject::Id(id) => by_id(service, caller, id, only).await,
+        Subject::Token(token) => by_token(service, caller, token, only, trace).await,
+        Subject::Id(id) => {
+            let context = Context::new(trace());
+            context.scope(by_id(service, caller, id, only)).await
+        }
     };
     Ok(Introspected {
         resolution: resolution?,
@@ -122,11 +129,13 @@ async fn by_token<'a>(
     caller: &Caller,
     token: TokenValue,
     only: Option<&ProviderName>,
+    trace: impl Fn() -> Option<TraceParent> + Sync,
 ) -> Result<Resolution<'a, KeptAnswer>, Refusal> {
     caller.must_have(&[Permission::Introspect])?;
+    let may_ask = |name: &_| caller.may_ask(name);
     Ok(service
         .resolver
-        .introspect(token, only, |name| caller.may_ask(name))
+        .introspect_traced(token, only, may_ask, trace)
         .await?)
 }
 

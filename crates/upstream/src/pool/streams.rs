@@ -70,11 +70,11 @@ pub(super) struct Seat {
 
 /// Turn of a request that needs a stream.
 pub(super) enum Turn {
-    /// There is one.
+    /// Stream that is free.
     Take(Seat),
-    /// A connection is being opened that has one.
+    /// Connection that is being opened, and has one.
     Wait(watch::Receiver<()>),
-    /// It opens a connection.
+    /// Connection to open.
     Open(Opening),
 }
 
@@ -139,7 +139,8 @@ impl Connections {
     }
 
     /// Lets further requests use a connection: those that wait for it, or else any where there is
-    /// no other. Before it is known that a server speaks HTTP/2, a crowd opens one for each request.
+    /// no other. Before it is known that a server speaks HTTP/2, a crowd opens one for each
+    /// request.
     fn share(&self, shared: Shared, is_awaited: bool) {
         let mut shelf = self.lock();
         shelf.usual = Some(shared.streams.limit.load(Ordering::Relaxed));

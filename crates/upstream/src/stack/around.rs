@@ -2,7 +2,8 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use introspectd_core::Failure;
-use tower::{Layer, Service};
+use tower::util::Oneshot;
+use tower::{Layer, Service, ServiceExt as _};
 
 use crate::request::Request;
 use crate::response::Response;
@@ -13,15 +14,42 @@ pub(super) type Outcome = Result<Response, Failure>;
 /// Behaviour around each request: it sees the request before the layers below, and their outcome.
 ///
 /// A layer of the stack is a type with this trait, which makes it one for [`tower`].
-pub(super) trait Around: Clone {
-    /// Handles a request, which `next` hands to the layers below.
-    fn call<F>(
-        &self,
+pub(super) trait Around: Clone + Send + Sync + 'static {
+    /// Handles a request, which `next` hands to the layers below, once, never or several times.
+    fn call<S: Below>(
+        self,
         request: Request,
-        next: impl FnOnce(Request) -> F,
-    ) -> BoxFuture<'static, Outcome>
-    where
-        F: Future<Output = Outcome> + Send + 'static;
+        next: Next<S>,
+    ) -> impl Future<Output = Outcome> + Send + 'static;
+}
+
+/// Layers below one.
+pub(super) trait Below:
+    Service<Request, Response = Response, Error = Failure, Future: Send + 'static>
+    + Clone
+    + Send
+    + Sync
+    + 'static
+{
+}
+
+impl<S> Below for S where
+    S: Service<Request, Response = Response, Error = Failure, Future: Send + 'static>
+        + Clone
+        + Send
+        + Sync
+        + 'static
+{
+}
+
+/// Way to the layers below.
+pub(super) struct Next<S>(S);
+
+impl<S: Below> Next<S> {
+    /// Hands a request to the layers below.
+    pub(super) fn send(&self, request: Request) -> Oneshot<S, Request> {
+        self.0.clone().oneshot(request)
+    }
 }
 
 /// Layer of this behaviour.
@@ -49,22 +77,18 @@ impl<A: Around, S> Layer<S> for AroundLayer<A> {
     }
 }
 
-impl<A, S> Service<Request> for AroundService<A, S>
-where
-    A: Around,
-    S: Service<Request, Response = Response, Error = Failure>,
-    S::Future: Send + 'static,
-{
+impl<A: Around, S: Below> Service<Request> for AroundService<A, S> {
     type Response = Response;
     type Error = Failure;
     type Future = BoxFuture<'static, Outcome>;
 
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        self.inner.poll_ready(cx)
+    /// No layer refuses a request before it is there.
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        self.around
-            .call(request, |request| self.inner.call(request))
+        let next = Next(self.inner.clone());
+        Box::pin(self.around.clone().call(request, next))
     }
 }

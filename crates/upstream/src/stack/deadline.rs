@@ -1,8 +1,9 @@
+use std::pin::pin;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
+use tokio::time::{Instant, timeout_at};
 
-use super::around::{Around, Outcome};
+use super::around::{Around, Below, Next, Outcome};
 use crate::request::Request;
 
 /// Deadline of each request, counted from the call.
@@ -10,16 +11,16 @@ use crate::request::Request;
 pub(super) struct Deadline(pub(super) Duration);
 
 impl Around for Deadline {
-    fn call<F>(
-        &self,
-        request: Request,
-        next: impl FnOnce(Request) -> F,
-    ) -> BoxFuture<'static, Outcome>
-    where
-        F: Future<Output = Outcome> + Send + 'static,
-    {
+    async fn call<S: Below>(self, mut request: Request, next: Next<S>) -> Outcome {
         let stage = request.stage.clone();
-        let response = tokio::time::timeout(self.0, next(request));
-        Box::pin(async move { response.await.unwrap_or_else(|_| Err(stage.timeout())) })
+        let deadline = Instant::now() + self.0;
+        request.deadline = Some(deadline);
+        let mut response = pin!(next.send(request));
+        let outcome = timeout_at(deadline, &mut response).await;
+        outcome.unwrap_or_else(|_| {
+            // Before the layers below are dropped, which read it then.
+            stage.end();
+            Err(stage.timeout())
+        })
     }
 }

@@ -1,8 +1,7 @@
-use futures_util::future::BoxFuture;
 use introspectd_core::{Failure, Outage};
 use tracing::Instrument as _;
 
-use super::around::{Around, Outcome};
+use super::around::{Around, Below, Next, Outcome};
 use crate::outbound::Net;
 use crate::request::Request;
 
@@ -12,20 +11,12 @@ use crate::request::Request;
 pub(super) struct Threads(pub(super) Net);
 
 impl Around for Threads {
-    fn call<F>(
-        &self,
-        request: Request,
-        next: impl FnOnce(Request) -> F,
-    ) -> BoxFuture<'static, Outcome>
-    where
-        F: Future<Output = Outcome> + Send + 'static,
-    {
-        let (net, effect) = (self.0.clone(), request.effect);
-        let exchange = next(request).in_current_span();
-        Box::pin(async move {
-            net.run(effect, exchange)
-                .await
-                .unwrap_or_else(|| Err(Failure::outage(Outage::Abandoned)))
-        })
+    async fn call<S: Below>(self, request: Request, next: Next<S>) -> Outcome {
+        let effect = request.effect;
+        let exchange = next.send(request).in_current_span();
+        self.0
+            .run(effect, exchange)
+            .await
+            .unwrap_or_else(|| Err(Failure::outage(Outage::Abandoned)))
     }
 }

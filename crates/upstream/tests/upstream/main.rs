@@ -8,6 +8,7 @@
 )]
 
 mod authority;
+mod breakers;
 mod configuration;
 mod credentials;
 mod crowd;
@@ -15,12 +16,15 @@ mod exchange;
 mod expose;
 mod grant;
 mod grant_failures;
-mod limits;
+mod hedges;
+mod isolation;
 mod lists;
 mod names;
+mod places;
 mod provider;
 mod renewals;
 mod repeats;
+mod retries;
 mod silence;
 mod streams;
 mod surplus;

@@ -47,14 +47,19 @@ pub(crate) fn read_with_other(
     Ok((connection, other, settings))
 }
 
-/// `more` may name another `timeout` than one that no test is meant to reach.
+/// `more` may name another `timeout` than one that no test is meant to reach, and switch on what
+/// would hide single faults.
 pub(crate) fn connection(dialect: Dialect, base_url: &str, more: &str) -> Connection {
-    let timeout = if more.contains("timeout =") {
-        ""
-    } else {
-        "timeout = \"60s\"\n"
-    };
-    let toml = format!("base_url = {base_url:?}\n{timeout}{more}");
+    let defaults = [("timeout", "60s"), ("retry", "off"), ("breaker", "off")];
+    let defaults = defaults.map(|(key, value)| {
+        let line = format!("{key} = {value:?}\n");
+        if more.contains(&format!("{key} =")) {
+            String::new()
+        } else {
+            line
+        }
+    });
+    let toml = format!("base_url = {base_url:?}\n{}{more}", defaults.concat());
     match read(dialect, &toml) {
         Ok((connection, _)) => connection,
         Err(problems) => panic!("{problems:#?}"),

@@ -1,4 +1,4 @@
-//! Limit of concurrent requests to one provider.
+//! Places of concurrent requests to one provider, and the queue before them.
 
 use std::sync::Arc;
 
@@ -18,12 +18,21 @@ struct Narrow {
 
 impl Narrow {
     async fn open(max_in_flight: usize) -> Self {
+        Self::with_queue(max_in_flight, 0, "").await
+    }
+
+    async fn with_queue(max_in_flight: usize, queue: usize, more: &str) -> Self {
         let server = silent().await;
-        let upstream = Arc::new(open(
-            &server.base_url(),
-            &format!("max_in_flight = {max_in_flight}"),
-        ));
+        let limits = format!("max_in_flight = {max_in_flight}\nqueue = {queue}\n{more}");
+        let upstream = Arc::new(open(&server.base_url(), &limits));
         Self { server, upstream }
+    }
+
+    /// Waits until so many requests are waiting for a place.
+    async fn queued(&self, requests: u64) {
+        while self.upstream.gauges().queue != requests {
+            tokio::task::yield_now().await;
+        }
     }
 
     fn get(&self) -> Request {
@@ -37,7 +46,7 @@ impl Narrow {
 }
 
 #[tokio::test]
-async fn request_beyond_the_limit_fails_at_once_whatever_it_is_for() {
+async fn request_beyond_places_and_queue_fails_at_once_whatever_it_is_for() {
     let narrow = Narrow::open(2).await;
     let gate = narrow.server.gate();
     let held = [narrow.sending(narrow.get()), narrow.sending(narrow.get())];
@@ -123,4 +132,63 @@ async fn response_to_a_streamed_request_is_a_list_only_where_it_is_a_200() {
     let response = narrow.upstream.send(list()).await.unwrap();
     assert_eq!((response.status.as_u16(), response.body.len()), (404, 0));
     assert!(matches!(response.into_list(), List::Response(_)));
+}
+
+#[tokio::test]
+async fn waiting_requests_get_places_in_the_order_of_their_arrival() {
+    let narrow = Narrow::with_queue(1, 8, "").await;
+    let gate = narrow.server.gate();
+    let held = narrow.sending(narrow.get());
+    gate.arrived(1).await;
+    let mut waiting = Vec::new();
+    for number in 1..=8 {
+        let target = uri(&narrow.server.base_url(), &format!("/{number}"));
+        waiting.push(narrow.sending(Request::get(target)));
+        narrow.queued(number).await;
+    }
+    assert_eq!(narrow.upstream.gauges().in_flight, 1);
+    assert_eq!(narrow.upstream.send(narrow.get()).await.err(), OVERLOADED);
+    gate.open();
+    for request in waiting.into_iter().chain([held]) {
+        assert!(request.await.unwrap().is_ok());
+    }
+    let requests = narrow.server.requests();
+    let targets: Vec<_> = requests.iter().map(|it| it.target.as_str()).collect();
+    assert_eq!(
+        targets,
+        ["/x", "/1", "/2", "/3", "/4", "/5", "/6", "/7", "/8"]
+    );
+    let gauges = narrow.upstream.gauges();
+    assert_eq!((gauges.in_flight, gauges.queue), (0, 0));
+}
+
+#[tokio::test]
+async fn waiting_in_vain_ends_at_the_deadline_and_is_no_timeout_of_the_provider() {
+    let narrow = Narrow::with_queue(1, 8, "timeout = \"100ms\"").await;
+    let gate = narrow.server.gate();
+    let held = narrow.sending(narrow.get());
+    gate.arrived(1).await;
+    let waited = narrow.upstream.send(narrow.get()).await.err();
+    assert_eq!(waited, Some(Failure::QueueTimeout));
+    assert_eq!(held.await.unwrap().err(), Some(Failure::Timeout));
+    assert_eq!(narrow.server.count(), 1);
+    assert_eq!(narrow.upstream.gauges().queue, 0);
+}
+
+#[tokio::test]
+async fn waiting_request_that_is_dropped_leaves_its_place_in_the_queue() {
+    let narrow = Narrow::with_queue(1, 1, "").await;
+    let gate = narrow.server.gate();
+    let held = narrow.sending(narrow.get());
+    gate.arrived(1).await;
+    let dropped = narrow.sending(narrow.get());
+    narrow.queued(1).await;
+    dropped.abort();
+    assert!(dropped.await.is_err());
+    let next = narrow.sending(narrow.get());
+    narrow.queued(1).await;
+    gate.open();
+    assert!(held.await.unwrap().is_ok());
+    assert!(next.await.unwrap().is_ok());
+    assert_eq!(narrow.server.count(), 2);
 }

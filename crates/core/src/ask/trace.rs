@@ -1,0 +1,69 @@
+use std::fmt;
+
+/// Trace that a request is part of (W3C Trace Context, `traceparent`), handed on as it came.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TraceParent([u8; LENGTH]);
+
+const LENGTH: usize = 55;
+
+impl TraceParent {
+    /// Parses the value of the header: version, trace, parent and flags in lower-case hexadecimal.
+    /// `None` for anything else, for ids of zeros only, and for the version `ff`.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let bytes: [u8; LENGTH] = text.try_into().ok()?;
+        let is_well_formed = bytes.iter().enumerate().all(|(place, byte)| match place {
+            2 | 35 | 52 => *byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        });
+        let [version, trace, parent, _] = [(0, 2), (3, 35), (36, 52), (53, 55)]
+            .map(|(from, until)| bytes.get(from..until).unwrap_or_default());
+        let is_zero = |id: &[u8]| id.iter().all(|byte| *byte == b'0');
+        let is_valid = version != b"ff" && !is_zero(trace) && !is_zero(parent);
+        (is_well_formed && is_valid).then_some(Self(bytes))
+    }
+
+    /// Returns the value of the header.
+    pub fn as_str(&self) -> &str {
+        // It is ASCII, as parsed.
+        str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for TraceParent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+
+    #[test]
+    fn valid_value_is_handed_on_unchanged() {
+        for good in [GOOD, &GOOD.replacen("00", "cc", 1)] {
+            let parsed = TraceParent::parse(good.as_bytes());
+            assert_eq!(parsed.as_ref().map(TraceParent::as_str), Some(good));
+        }
+    }
+
+    #[test]
+    fn anything_else_is_none() {
+        for bad in [
+            "",
+            &GOOD.replacen("00-", "0-", 1),
+            &format!("{GOOD}-x"),
+            &GOOD.to_uppercase(),
+            &GOOD.replace('-', "_"),
+            &GOOD.replacen("00", "ff", 1),
+            &GOOD.replace("4bf92f3577b34da6a3ce929d0e0e4736", &"0".repeat(32)),
+            &GOOD.replace("00f067aa0ba902b7", &"0".repeat(16)),
+            &GOOD.replace("-01", "-0g"),
+            &GOOD.replace("-01", "-0\n"),
+        ] {
+            assert_eq!(TraceParent::parse(bad.as_bytes()), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! Second requests beside slow ones.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use introspectd_core::Failure;
+use introspectd_simulators::{Fault, Simulator};
+use introspectd_upstream::{Request, Upstream};
+
+use crate::provider::{Silent, open, silent, uri};
+
+/// Answers that are enough for an observed p95.
+const ENOUGH: usize = 32;
+
+async fn hedged(more: &str) -> (Simulator<Silent>, Arc<Upstream>) {
+    let server = silent().await;
+    let upstream = open(&server.base_url(), &format!("hedge = \"p95\"\n{more}"));
+    for _ in 0..ENOUGH {
+        upstream.send(get(&server)).await.unwrap();
+    }
+    // Some of those may have been slower than the others.
+    (server, Arc::new(upstream))
+}
+
+fn get(server: &Simulator<Silent>) -> Request {
+    Request::get(uri(&server.base_url(), "/x"))
+}
+
+#[tokio::test]
+async fn slow_request_is_overtaken_by_a_second_one() {
+    let (server, upstream) = hedged("").await;
+    let before = upstream.meter().retries();
+    server.next(Fault::Hang);
+    assert!(upstream.send(get(&server)).await.is_ok());
+    assert_eq!(upstream.meter().retries(), before + 1);
+    assert_eq!(upstream.gauges().in_flight, 0);
+}
+
+#[tokio::test]
+async fn second_request_takes_a_place_of_its_own_or_is_not_sent() {
+    let (server, upstream) = hedged("max_in_flight = 1\ntimeout = \"500ms\"").await;
+    server.forget();
+    server.next(Fault::Hang);
+    let told = upstream.send(get(&server)).await.err();
+    assert_eq!((told, server.count()), (Some(Failure::Timeout), 1));
+}
+
+#[tokio::test]
+async fn failure_of_either_is_not_the_last_word() {
+    let (server, upstream) = hedged("").await;
+    for faults in [
+        [Fault::Delay(Duration::from_millis(300)), Fault::HangUp],
+        [Fault::Hang, Fault::Delay(Duration::from_millis(100))],
+    ] {
+        faults.into_iter().for_each(|fault| server.next(fault));
+        assert!(upstream.send(get(&server)).await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn change_and_list_have_no_second_request() {
+    let (server, upstream) = hedged("timeout = \"500ms\"").await;
+    let before = upstream.meter().retries();
+    for request in [
+        Request::delete(uri(&server.base_url(), "/x")),
+        get(&server).listing(),
+    ] {
+        server.forget();
+        server.next(Fault::Hang);
+        let told = upstream.send(request).await.err();
+        assert_eq!((told, server.count()), (Some(Failure::Timeout), 1));
+    }
+    assert_eq!(upstream.meter().retries(), before);
+}
+
+#[tokio::test]
+async fn second_requests_count_against_the_budget() {
+    let (server, upstream) = hedged("timeout = \"60s\"").await;
+    server.always(Fault::Delay(Duration::from_millis(100)));
+    // A reserve of ten, and one in ten of all requests.
+    for _ in 0..40 {
+        assert!(upstream.send(get(&server)).await.is_ok());
+    }
+    let most = 10 + (ENOUGH as u64 + 40) / 10 + 1;
+    let retries = upstream.meter().retries();
+    assert!(retries <= most, "{retries}");
+}
+
+#[tokio::test]
+async fn nothing_is_hedged_by_default() {
+    let server = silent().await;
+    let upstream = open(&server.base_url(), "timeout = \"500ms\"");
+    for _ in 0..ENOUGH {
+        upstream.send(get(&server)).await.unwrap();
+    }
+    server.forget();
+    server.next(Fault::Hang);
+    let told = upstream.send(get(&server)).await.err();
+    assert_eq!((told, server.count()), (Some(Failure::Timeout), 1));
+}
