@@ -195,3 +195,6 @@ fn pool<K: Keep>(max_bytes: u64) -> Pool<K> {
         DefaultLifecycle::default(),
     )
 }
+
+#[cfg(test)]
+mod tests;

@@ -133,3 +133,57 @@ impl<K> Resolution<'_, K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use introspectd_core::{Expiry, Status};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds).unwrap()
+    }
+
+    fn resolution(provider: &ProviderName, status: Status) -> Resolution<'_, u8> {
+        let validity = Validity {
+            status,
+            expiry: Expiry::At(at(100)),
+            nbf: Some(at(10)),
+        };
+        let record = Some(Record { validity, kept: 7 });
+        Resolution {
+            fact: Some((provider, Fact { record })),
+            source: Source::Hit,
+        }
+    }
+
+    #[test]
+    fn only_an_active_token_s_part_is_given_away() {
+        let provider = ProviderName::parse("bank").unwrap();
+        for (status, seconds, expected) in [
+            (Status::Good, 9, None),
+            (Status::Good, 10, Some(7)),
+            (Status::Good, 99, Some(7)),
+            (Status::Good, 100, None),
+            (Status::Revoked, 50, None),
+            (Status::RevokedHere, 50, None),
+            (Status::Expired, 50, None),
+            (Status::Unknown, 50, None),
+        ] {
+            let found = resolution(&provider, status);
+            let active = found.active(at(seconds)).map(|(_, kept)| *kept);
+            assert_eq!(active, expected, "{status:?} at {seconds}");
+            assert!(found.has_record());
+            let taken = found.clone().into_active(at(seconds));
+            assert_eq!(
+                taken.as_ref().ok().copied(),
+                expected,
+                "{status:?} at {seconds}"
+            );
+            if expected.is_none() {
+                assert_eq!(taken, Err(found));
+            }
+        }
+        assert!(!Resolution::<u8>::UNROUTED.has_record());
+        assert!(Resolution::<u8>::UNROUTED.into_active(at(50)).is_err());
+    }
+}
