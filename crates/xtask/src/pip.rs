@@ -8,8 +8,8 @@ use std::fs;
 use crate::run::{Failure, Line, root};
 
 /// The folders of `tests/` that have one: gateways, a client that knows us by our description
-/// alone, and the servers and clients of `tests/interop`.
-pub(crate) const PEERS: [&str; 3] = ["gateways", "openapi", "interop"];
+/// alone, the servers and clients of `tests/interop`, and clients that break the rules of HTTP/2.
+pub(crate) const PEERS: [&str; 4] = ["gateways", "openapi", "interop", "raw"];
 
 /// Stamp that is written last, so that an interrupted installation starts over.
 const STAMP: &str = ".installed";

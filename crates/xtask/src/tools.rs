@@ -77,6 +77,18 @@ pub(crate) const TESTS: &[Tool] = &[
         at_least: 20,
         package: "python3-venv",
     },
+    Tool {
+        name: "slowhttptest",
+        version: &["dpkg-query", "--show", "slowhttptest"],
+        at_least: 1,
+        package: "slowhttptest",
+    },
+    Tool {
+        name: "testssl.sh",
+        version: &["dpkg-query", "--show", "testssl.sh"],
+        at_least: 3,
+        package: "testssl.sh",
+    },
 ];
 
 /// Tools of the benchmarks alone. wrk and nginx's modules do not print their version: Debian does.
