@@ -123,6 +123,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-core",
         ],
     ),
+    // It sees what it tortures from outside.
+    ("introspectd-torture", &[SIMULATORS]),
+    (FUZZ, &[]),
     ("xtask", &[]),
 ];
 
@@ -133,11 +136,14 @@ const TESTS_MAY_USE: &[(&str, &[&str])] = &[
         "introspectd-front",
         &["introspectd-audit", "introspectd-resolver"],
     ),
+    ("introspectd", &["introspectd-torture"]),
 ];
 
 /// Stands for every adapter: a new vendor needs no line here.
 const ADAPTER: &str = "introspectd-adapter-*";
 const SIMULATORS: &str = "introspectd-simulators";
+/// Any bytes for the tests of decoders.
+const FUZZ: &str = "introspectd-fuzz";
 const TESTS: &str = "introspectd-tests";
 
 /// Files in `src` over [`LONGEST`] lines, each with the reason why it is one.
@@ -181,6 +187,7 @@ fn crates_use_each_other_only_as_agreed() {
             let allowed = agreed.contains(&role(used))
                 || dependency["kind"] == "dev"
                     && (used == SIMULATORS
+                        || used == FUZZ
                         || used == package_name
                         || tests_may_use(package_name, used));
             assert!(allowed, "{package_name} may not use {used}");

@@ -1,7 +1,7 @@
 //! Clients that break the rules, and slow ones: what the listeners do, seen by others' software.
 //!
-//! PyPI's hyperframe and hpack write frames that no client library would; Debian's slowhttptest sends
-//! and reads as slowly as it can; Debian's testssl.sh tries every protocol and cipher.
+//! PyPI's hyperframe and hpack write frames that no client library would; Debian's slowhttptest
+//! sends and reads as slowly as it can; Debian's testssl.sh tries every protocol and cipher.
 
 #![allow(
     clippy::unwrap_used,

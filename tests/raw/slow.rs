@@ -54,8 +54,8 @@ async fn slow_bodies_end_within_their_bound() {
     endure(&harness, &kind, "/introspect", 30).await;
 }
 
-/// Reading a byte each five seconds, which nothing but the connection's age forbids. What the system
-/// holds for such a client after that is not the server's any more.
+/// Reading a byte each five seconds, which nothing but the connection's age forbids. What the
+/// system holds for such a client after that is not the server's any more.
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_reads_end_within_their_bound() {
     let harness = Harness::open_with("", "max_connection_age = \"5s\"").await;

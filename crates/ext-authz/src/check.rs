@@ -63,3 +63,41 @@ fn pairs(attributes: &AttributeContext) -> impl Iterator<Item = (&str, &[u8])> {
 fn read_value(value: &[u8]) -> HeaderValue {
     HeaderValue::from_bytes(value).unwrap_or(HeaderValue::from_static("Bearer \"\""))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use envoy_types::pb::envoy::service::auth::v3::CheckRequest;
+    use prost::Message as _;
+
+    /// No more headers of the client are read than a message has.
+    #[test]
+    fn any_message_is_read_or_refused() {
+        let http = HttpRequest {
+            method: "GET".to_owned(),
+            headers: [("authorization".to_owned(), "Bearer x".to_owned())].into(),
+            ..HttpRequest::default()
+        };
+        let request = envoy_types::pb::envoy::service::auth::v3::attribute_context::Request {
+            http: Some(http),
+            ..Default::default()
+        };
+        let attributes = AttributeContext {
+            request: Some(request),
+            context_extensions: [("policy".to_owned(), "orders".to_owned())].into(),
+            ..AttributeContext::default()
+        };
+        let sample = CheckRequest {
+            attributes: Some(attributes),
+        };
+        introspectd_fuzz::check!(&[&sample.encode_to_vec()], |bytes: &[u8]| {
+            let Ok(request) = CheckRequest::decode(bytes) else {
+                return;
+            };
+            let attributes = request.attributes.unwrap_or_default();
+            let _ = policy(&attributes);
+            let read = client_headers(&attributes).len();
+            assert!(read <= header_names(&attributes).count());
+        });
+    }
+}

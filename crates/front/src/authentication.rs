@@ -333,4 +333,23 @@ mod tests {
         let peer = Peer::new(callers.named("sidecar").cloned(), true, Standing::default());
         assert_eq!(peer.caller(&callers, &headers).unwrap().name, "sidecar");
     }
+
+    #[test]
+    fn any_header_is_a_caller_or_none() {
+        let seeds: [&[u8]; 3] = [
+            b"Basic ZWRnZTpzM2NyOnQvKyAl",
+            b"Bearer plain",
+            b"basic  Zg==",
+        ];
+        let callers = callers();
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            let Ok(value) = HeaderValue::from_bytes(bytes) else {
+                return;
+            };
+            let _ = by_header(&callers, &value);
+            let mut headers = HeaderMap::new();
+            headers.append(AUTHORIZATION, value);
+            let _ = credentials(&headers);
+        });
+    }
 }

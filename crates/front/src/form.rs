@@ -198,4 +198,21 @@ mod tests {
             prop_assert_eq!(token(&format!("token={encoded}")), Ok(text));
         }
     }
+
+    /// Differential: what a form is, `form_urlencoded` reads as we do.
+    #[test]
+    fn any_form_is_read_as_others_read_it() {
+        let seeds: [&[u8]; 3] = [
+            b"token=a%2Bb+c&x=1",
+            b"token=a&token_type_hint=token_id&provider=p",
+            b"&&=",
+        ];
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            let _ = token_query(bytes);
+            if let Ok(ours) = pairs(bytes).collect::<Result<Vec<_>, _>>() {
+                let theirs: Vec<_> = form_urlencoded::parse(bytes).collect();
+                assert_eq!(ours, theirs);
+            }
+        });
+    }
 }

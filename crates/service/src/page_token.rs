@@ -279,4 +279,16 @@ mod tests {
             prop_assert_eq!(tokens.open("admin", &URL_SAFE_NO_PAD.encode(bytes)), None);
         }
     }
+
+    /// Only a page token that was sealed here opens.
+    #[test]
+    fn any_text_but_a_sealed_one_is_refused() {
+        let tokens = PageTokens::new().unwrap();
+        let sealed = tokens.seal("admin", some()).unwrap();
+        introspectd_fuzz::check!(&[sealed.as_bytes()], |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            let opened = tokens.open("admin", &text);
+            assert_eq!(opened.is_some(), text == sealed, "{text}");
+        });
+    }
 }

@@ -274,4 +274,15 @@ mod tests {
             let _ = parse(&query);
         }
     }
+
+    #[test]
+    fn any_query_is_read_or_refused() {
+        let seeds: [&[u8]; 2] = [
+            b"provider=bank&owner=alice&page_size=200&order=-created_at",
+            b"state=active&page_token=x&grant_type=password",
+        ];
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            let _ = of(&String::from_utf8_lossy(bytes));
+        });
+    }
 }

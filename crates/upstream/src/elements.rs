@@ -340,4 +340,21 @@ mod tests {
             let _ = read(&text, &[length]);
         }
     }
+
+    /// Differential: a cut array has the elements that serde_json finds, however it arrives.
+    #[test]
+    fn any_list_is_cut_as_others_read_it() {
+        let seeds: [&[u8]; 3] = [
+            b"[{\"a\":1},{\"b\":[\"}\\\"\"]}]",
+            b"[]",
+            b" [ { } , { } ] ",
+        ];
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            let whole = read(bytes, &[usize::MAX]);
+            assert_eq!(whole.is_ok(), read(bytes, &[1]).is_ok());
+            if let (Ok(ours), Ok(theirs)) = (whole, serde_json::from_slice::<Vec<Value>>(bytes)) {
+                assert_eq!(ours.len(), theirs.len());
+            }
+        });
+    }
 }

@@ -153,4 +153,25 @@ mod tests {
         assert_eq!(unread.take::<i64>("exp"), Err(BadAnswer::member("exp")));
         assert_eq!(unread.rest(|name| name == "x"), Err(BadAnswer::member("x")));
     }
+
+    /// Members are taken only from what serde_json calls an object.
+    #[test]
+    fn any_body_is_an_object_or_refused() {
+        let seeds: [&[u8]; 2] = [
+            b"{\"active\":true,\"exp\":1.5e9}",
+            b"{\"a\":{\"b\":[null]}}",
+        ];
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            let Ok(mut members) = Unread::of(bytes) else {
+                return;
+            };
+            // Members that are not read may hold what serde_json refuses.
+            if let Ok(value) = serde_json::from_slice::<Value>(bytes) {
+                assert!(value.is_object());
+            }
+            let _ = members.take::<bool>("active");
+            let _ = members.describing("exp");
+            let _ = members.rest(|_| false);
+        });
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) fn figures(arguments: &[&str]) -> Result<(), Failure> {
         )
         .run()
     })?;
-    let bench = built()?;
+    let bench = built("introspectd-bench")?;
     // Not through `cargo run`: it would choose features for this package alone, and build all of it
     // again.
     step("bench", || {
@@ -52,13 +52,13 @@ pub(crate) fn inside(name: &str) -> Result<(), Failure> {
     .run()
 }
 
-/// Path of the binary: beside the folder of this program.
-fn built() -> Result<PathBuf, Failure> {
+/// Path of a released binary: beside the folder of this program.
+pub(crate) fn built(name: &str) -> Result<PathBuf, Failure> {
     let own = std::env::current_exe()
         .map_err(|error| Failure::new(format!("cannot find the path of this program: {error}")))?;
     let target = own.ancestors().nth(2);
     let target = target.ok_or_else(|| {
         Failure::new(format!("{} is not in cargo's target folder", own.display()))
     })?;
-    Ok(target.join("release/introspectd-bench"))
+    Ok(target.join("release").join(name))
 }

@@ -10,12 +10,15 @@
 
 mod audit;
 mod bench;
+mod fuzz;
 mod instructions;
+mod mutants;
 mod npm;
 mod pip;
 mod run;
 mod test;
 mod tools;
+mod torture;
 
 use std::process::ExitCode;
 
@@ -38,6 +41,13 @@ Commands:
                   Instructions of a hit, against the committed number; names functions that grew.
                   With --accept writes them. Installs valgrind and gungraun-runner
   bench --parts   Times of the parts of a hit: form, caller, key, cache, reply (criterion)
+  torture ARGS    Steady load and faults on every side, and an oracle that judges every answer;
+                  see `torture --help`
+  fuzz [--minutes N]
+                  Each decoder on any bytes, guided by coverage, N minutes each (1 by default).
+                  Installs cargo-bolero when it is missing, which takes minutes
+  mutants [CRATE] Changes one thing at a time in what decides; the tests must notice. Hours for all
+                  crates. Installs cargo-mutants when it is missing, which takes minutes
   help, --help    This text
 
 Examples:
@@ -46,16 +56,20 @@ Examples:
   cargo xtask test -- -p introspectd-tests expired_entry_is_not_served -- --nocapture
   cargo xtask audit
   cargo xtask bench --quick
+  cargo xtask torture --minutes 5
+  cargo xtask fuzz --minutes 10
+  cargo xtask mutants core
 
 Exit codes: 0 success, 1 a step failed (the last line names it), 2 wrong usage.";
 
 const WRONG_USAGE: u8 = 2;
+const CAUGHT: &str = "the mutants are caught, or survive for a written reason";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
-        ["help" | "--help" | "-h"] | ["test" | "audit", "--help" | "-h"] => {
+        ["help" | "--help" | "-h"] | ["test" | "audit" | "fuzz" | "mutants", "--help" | "-h"] => {
             println!("{HELP}");
             ExitCode::SUCCESS
         }
@@ -75,6 +89,17 @@ fn main() -> ExitCode {
             instructions::compare(true).map(|()| "all checks passed"),
         ),
         ["bench", "--parts"] => ended("bench", bench::parts().map(|()| "all checks passed")),
+        ["fuzz"] => ended("fuzz", fuzz::run(None).map(|()| "no target failed")),
+        ["fuzz", "--minutes", minutes] => ended(
+            "fuzz",
+            fuzz::run(Some(minutes)).map(|()| "no target failed"),
+        ),
+        ["mutants"] => ended("mutants", mutants::test(None).map(|()| CAUGHT)),
+        ["mutants", package] => ended("mutants", mutants::test(Some(package)).map(|()| CAUGHT)),
+        ["torture", arguments @ ..] => ended(
+            "torture",
+            torture::run(arguments).map(|()| "no rule was broken"),
+        ),
         ["bench", arguments @ ..] => ended(
             "bench",
             bench::figures(arguments).map(|()| "all checks passed"),

@@ -89,7 +89,27 @@ pub(crate) const TESTS: &[Tool] = &[
         at_least: 3,
         package: "testssl.sh",
     },
+    FAKETIME,
 ];
+
+/// Tools of the torture.
+pub(crate) const TORTURE: &[Tool] = &[FAKETIME];
+
+/// Tools that fuzzing compiles with.
+pub(crate) const FUZZING: &[Tool] = &[Tool {
+    name: "a C++ compiler",
+    version: &["c++", "--version"],
+    at_least: 9,
+    package: "g++",
+}];
+
+/// Sets the clock of a process.
+const FAKETIME: Tool = Tool {
+    name: "faketime",
+    version: &["dpkg-query", "--show", "faketime"],
+    at_least: 0,
+    package: "faketime",
+};
 
 /// Tools of the benchmarks alone. wrk and nginx's modules do not print their version: Debian does.
 pub(crate) const BENCHMARKS: &[Tool] = &[

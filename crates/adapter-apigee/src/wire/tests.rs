@@ -243,3 +243,20 @@ proptest! {
         prop_assert!(!kept.contains(TOKEN));
     }
 }
+
+/// A record of any answer is of the token that was asked about.
+#[test]
+fn any_answer_is_read_or_refused() {
+    let seeds = [SAMPLE.as_bytes(), NOT_FOUND.as_bytes()];
+    introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+        for status in [StatusCode::OK, StatusCode::NOT_FOUND] {
+            let read = read(status, bytes, &value(TOKEN));
+            // Members that are not read may hold what serde_json refuses.
+            let record = serde_json::from_slice::<Value>(bytes);
+            if let (Ok(Introspection::Token(_)), Ok(record)) = (read, record) {
+                assert_eq!(record["token"], TOKEN);
+            }
+        }
+        let _ = read_revocation(StatusCode::OK, bytes, &value(TOKEN));
+    });
+}

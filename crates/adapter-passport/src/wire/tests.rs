@@ -218,3 +218,33 @@ proptest! {
         prop_assert!(!kept.contains(&secret));
     }
 }
+
+/// A record of any answer is of the id that was asked about.
+#[test]
+fn any_answer_is_read_or_refused() {
+    let created = include_str!("../../testdata/create.json");
+    let seeds = [SAMPLE.as_bytes(), created.as_bytes(), b"{}"];
+    introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+        for status in [StatusCode::OK, StatusCode::NOT_FOUND] {
+            let read = read(status, bytes, &id(ID));
+            // Members that are not read may hold what serde_json refuses.
+            let record = serde_json::from_slice::<Value>(bytes);
+            if let (Ok(Introspection::Token(_)), Ok(record)) = (read, record) {
+                assert_eq!(record["token_id"], ID);
+            }
+            let _ = read_revocation(status, bytes, &id(ID));
+        }
+        let _ = read_created(bytes);
+        let _ = read_listed(bytes);
+    });
+}
+
+#[test]
+fn any_text_is_a_time_or_none() {
+    introspectd_fuzz::check!(
+        &[b"2025-09-10T22:22:50.337Z", b"2025-09-10 22:22:50+02:00"],
+        |bytes: &[u8]| {
+            let _ = instant(&String::from_utf8_lossy(bytes));
+        }
+    );
+}

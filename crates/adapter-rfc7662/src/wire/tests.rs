@@ -319,3 +319,26 @@ proptest! {
         prop_assert_eq!(token.extensions.get(&name), Some(&sent));
     }
 }
+
+/// A token of any answer was called active by JSON's own `true`.
+#[test]
+fn any_answer_is_read_or_refused() {
+    let seeds = [
+        SAMPLE.as_bytes(),
+        br#"{"active":false}"#,
+        UNSUPPORTED.as_bytes(),
+    ];
+    introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+        for reading in [Reading::default(), accepting()] {
+            let read = read(bytes, &presented(), reading, now());
+            // Members that are not read may hold what serde_json refuses.
+            let answer = serde_json::from_slice::<Value>(bytes);
+            if let (Ok(Introspection::Token(_)), Ok(answer)) = (read, answer) {
+                assert_eq!(answer["active"], true);
+            }
+        }
+        for status in [StatusCode::OK, StatusCode::BAD_REQUEST] {
+            let _ = read_revocation(status, bytes);
+        }
+    });
+}

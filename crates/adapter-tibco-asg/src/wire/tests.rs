@@ -250,3 +250,20 @@ proptest! {
         prop_assert!(!kept.contains(TOKEN));
     }
 }
+
+/// A record of any answer is of the token that was asked about.
+#[test]
+fn any_answer_is_read_or_refused() {
+    let seeds = [SAMPLE.as_bytes(), br#"{"error":"invalid_grant"}"#];
+    introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+        for status in [StatusCode::OK, StatusCode::BAD_REQUEST] {
+            let read = read(status, bytes, &value(TOKEN));
+            // Members that are not read may hold what serde_json refuses.
+            let record = serde_json::from_slice::<Value>(bytes);
+            if let (Ok(Introspection::Token(_)), Ok(record)) = (read, record) {
+                assert_eq!(record["accessToken"], TOKEN);
+            }
+            let _ = read_revocation(status, bytes, &value(TOKEN));
+        }
+    });
+}

@@ -99,4 +99,20 @@ mod tests {
             Err(MALFORMED)
         );
     }
+
+    /// A token that is found stands in the one header.
+    #[test]
+    fn any_header_is_a_token_or_none() {
+        introspectd_fuzz::check!(&[b"Bearer abc", b"bearer  a|b=="], |bytes: &[u8]| {
+            if let Ok(token) = presented(&[bytes].map(|it| {
+                if HeaderValue::from_bytes(it).is_ok() {
+                    it
+                } else {
+                    b"x"
+                }
+            })) {
+                assert!(String::from_utf8_lossy(bytes).contains(&token));
+            }
+        });
+    }
 }

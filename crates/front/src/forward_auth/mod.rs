@@ -166,4 +166,15 @@ mod tests {
             assert_eq!(found(path), expected, "{path}");
         }
     }
+
+    /// A policy that is found is a raw piece between slashes.
+    #[test]
+    fn any_path_names_a_policy_or_none() {
+        introspectd_fuzz::check!(&[b"/forward-auth/orders/x?y"], |bytes: &[u8]| {
+            let path = String::from_utf8_lossy(bytes);
+            if let Some(policy) = policy_in_path(&path) {
+                assert!(policy == DEFAULT_POLICY || path.split('/').any(|piece| piece == policy));
+            }
+        });
+    }
 }

@@ -175,4 +175,21 @@ mod tests {
                 .contains(&("providers.legacy.timeout".to_owned(), "\"2s\"".to_owned()))
         );
     }
+
+    /// Any file is a configuration or a list of problems.
+    #[test]
+    fn any_file_is_read_or_refused() {
+        let seeds: [&[u8]; 2] = [
+            include_bytes!("../../../../config/default.toml"),
+            include_bytes!("../../../../config/gateway.toml"),
+        ];
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let environment = Environment::new();
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            std::fs::write(file.path(), bytes).unwrap();
+            if let Err(problems) = Config::load(file.path(), &environment) {
+                assert!(!problems.to_string().is_empty());
+            }
+        });
+    }
 }

@@ -24,6 +24,7 @@ mod sample;
 mod search;
 mod xml;
 
+use std::sync::Mutex;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -31,6 +32,7 @@ use serde_json::{Value, json};
 use crate::authorization::{basic, bearer};
 use crate::clock::{Clock, epoch_millis};
 use crate::records::{Entry, Records};
+use crate::stage::locked;
 use crate::{Answer, Recorded, Vendor, path};
 
 pub use record::LIFETIME_MILLIS;
@@ -65,6 +67,7 @@ pub fn not_found(code: &str) -> Answer {
 pub struct Apigee {
     records: Records,
     clock: Clock,
+    passwords: Mutex<Vec<String>>,
 }
 
 impl Apigee {
@@ -76,7 +79,13 @@ impl Apigee {
         Self {
             records,
             clock: Clock::new(now),
+            passwords: Mutex::new(vec![PASSWORD.to_owned()]),
         }
+    }
+
+    /// Accepts these passwords of [`USERNAME`] and no others: two of them while one is rotated.
+    pub fn accept_passwords(&self, passwords: &[String]) {
+        *locked(&self.passwords) = passwords.to_vec();
     }
 
     /// Getting `token` answers 200 with this record.
@@ -107,6 +116,13 @@ impl Apigee {
     /// The record of `token`.
     pub fn record(&self, token: &str) -> Option<Value> {
         self.records.record(token)
+    }
+
+    fn authorized(&self, request: &Recorded) -> bool {
+        let administrator = |(name, password): (String, String)| {
+            name == USERNAME && locked(&self.passwords).contains(&password)
+        };
+        basic(request).is_some_and(administrator) || bearer(request) == Some(BEARER)
     }
 
     fn set_status(&self, token: &str, status: &str) -> Option<Value> {
@@ -234,7 +250,7 @@ impl Apigee {
 
 impl Vendor for Apigee {
     fn answer(&self, request: &Recorded) -> Answer {
-        if !authorized(request) {
+        if !self.authorized(request) {
             return Answer::empty(401);
         }
         let raw = request.path();
@@ -256,12 +272,6 @@ impl Vendor for Apigee {
         };
         xml::in_accepted_format(request, answer)
     }
-}
-
-fn authorized(request: &Recorded) -> bool {
-    let administrator =
-        |(name, password): (String, String)| name == USERNAME && password == PASSWORD;
-    basic(request).is_some_and(administrator) || bearer(request) == Some(BEARER)
 }
 
 fn refused(status: u16, code: &str, message: &str) -> Answer {

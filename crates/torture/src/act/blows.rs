@@ -1,0 +1,183 @@
+//! Blows to the process and its machine.
+
+use std::time::Duration;
+
+use rustix::process::Signal;
+use tokio::net::TcpStream;
+
+use crate::act::Stage;
+use crate::cast::Which;
+use crate::oracle::finding::Rule;
+use crate::oracle::weather::Kind;
+use crate::plan::{Blow, Step};
+use crate::stop::Stop;
+use crate::subject::CLOCK_SEEN;
+
+/// Idle connections of a crowd: more than the process has descriptors.
+const CROWD: usize = 1500;
+/// Seconds by which the clock jumps: past the end of many tokens.
+const JUMP: i64 = 90;
+/// Passwords that both work while one is rotated.
+const OVERLAP: Duration = Duration::from_millis(300);
+
+/// One blow after another.
+pub(crate) async fn strike(
+    stage: Stage,
+    plan: impl Iterator<Item = Step<Blow>> + Send,
+    mut stop: Stop,
+) {
+    let mut password = 0;
+    for step in plan {
+        if !stop.pause(step.pause).await {
+            return;
+        }
+        if !possible(&stage, step.what) {
+            continue;
+        }
+        stage.oracle.tally.did(step.what.title());
+        let struck = match step.what {
+            Blow::Kill => stage.restart(Signal::KILL, Kind::Down).await,
+            Blow::Terminate => stage.restart(Signal::TERM, Kind::Stopping).await,
+            Blow::StallLogs => stage.stall_logs(step.hold, &mut stop).await,
+            Blow::FillDisk => stage.fill_disk(step.hold, &mut stop).await,
+            Blow::ClockForward => stage.jump(JUMP, step.hold, &mut stop).await,
+            Blow::ClockBack => stage.jump(-JUMP, step.hold, &mut stop).await,
+            Blow::Crowd => stage.crowd(step.hold, &mut stop).await,
+            Blow::RotateListener => stage
+                .subject
+                .write_listener_certificate(stage.providers.authority()),
+            Blow::RotateProvider => stage.providers.rotate_certificate(true),
+            Blow::ForgeProvider => stage.forge(step.hold, &mut stop).await,
+            Blow::RotatePassword => {
+                password += 1;
+                stage.rotate_password(password, &mut stop).await
+            }
+            Blow::ExpireCredentials => {
+                stage.providers.expire_credentials();
+                Ok(())
+            }
+            Blow::RotateAudit => {
+                stage.subject.disk.rotate_audit();
+                Ok(())
+            }
+        };
+        if let Err(error) = struck {
+            let story = format!("{}: {error}", step.what.title());
+            stage.oracle.complain(Rule::Died, story);
+        }
+    }
+}
+
+/// Some blows take what this machine or this run does not have.
+fn possible(stage: &Stage, blow: Blow) -> bool {
+    match blow {
+        Blow::ClockForward | Blow::ClockBack => stage.subject.has_clock() && stage.does("clock"),
+        Blow::FillDisk => stage.subject.disk.is_mounted() && stage.does("disk"),
+        Blow::Kill | Blow::Terminate => stage.does("restart"),
+        Blow::Crowd => stage.does("crowd"),
+        Blow::StallLogs
+        | Blow::RotateListener
+        | Blow::RotateProvider
+        | Blow::ForgeProvider
+        | Blow::RotatePassword
+        | Blow::ExpireCredentials
+        | Blow::RotateAudit => true,
+    }
+}
+
+type Struck = std::io::Result<()>;
+
+impl Stage {
+    /// Ends the process by a signal and starts it again. What it kept in memory is gone.
+    async fn restart(&self, signal: Signal, kind: Kind) -> Struck {
+        let oracle = &self.oracle;
+        // No reload may meet a process that is not there.
+        let _still = self.variant.lock().await;
+        oracle.weather.begin(kind, None, oracle.watch.at());
+        self.subject.signal(signal).await;
+        self.subject.ended().await?;
+        let begun = oracle.watch.at();
+        self.subject.start().await?;
+        let done = oracle.watch.at();
+        oracle.forgot(None, begun, done);
+        oracle.weather.end(kind, None, done);
+        Ok(())
+    }
+
+    async fn stall_logs(&self, hold: Duration, stop: &mut Stop) -> Struck {
+        self.subject.logs.stall(true);
+        stop.pause(hold * 2).await;
+        self.subject.logs.stall(false);
+        Ok(())
+    }
+
+    async fn fill_disk(&self, hold: Duration, stop: &mut Stop) -> Struck {
+        self.oracle
+            .weather
+            .begin(Kind::DiskFull, None, self.oracle.watch.at());
+        self.subject.disk.fill()?;
+        stop.pause(hold).await;
+        self.subject.disk.free()?;
+        self.oracle
+            .weather
+            .end(Kind::DiskFull, None, self.oracle.watch.at());
+        Ok(())
+    }
+
+    async fn jump(&self, seconds: i64, hold: Duration, stop: &mut Stop) -> Struck {
+        for ahead in [seconds, 0] {
+            self.oracle.clock_jumps(ahead);
+            self.subject.set_clock(ahead)?;
+            stop.pause(CLOCK_SEEN).await;
+            self.oracle.clock_jumped();
+            if ahead != 0 {
+                stop.pause(hold).await;
+            }
+        }
+        Ok(())
+    }
+
+    /// Opens idle connections that never say anything.
+    async fn crowd(&self, hold: Duration, stop: &mut Stop) -> Struck {
+        let oracle = &self.oracle;
+        oracle.weather.begin(Kind::Crowded, None, oracle.watch.at());
+        let mut idle = Vec::new();
+        for _ in 0..CROWD {
+            let connecting = TcpStream::connect(self.subject.ports.api);
+            // A full backlog lets nobody in; that is part of it.
+            let connected = tokio::time::timeout(Duration::from_millis(20), connecting).await;
+            idle.extend(connected.ok().and_then(Result::ok));
+        }
+        stop.pause(hold).await;
+        drop(idle);
+        oracle.weather.end(Kind::Crowded, None, oracle.watch.at());
+        Ok(())
+    }
+
+    /// Shows a certificate of an unknown authority, then one that is trusted again.
+    async fn forge(&self, hold: Duration, stop: &mut Stop) -> Struck {
+        let (weather, watch) = (&self.oracle.weather, self.oracle.watch);
+        weather.begin(Kind::Estranged, Some(Which::Sso), watch.at());
+        self.providers.rotate_certificate(false)?;
+        stop.pause(hold).await;
+        self.providers.rotate_certificate(true)?;
+        weather.end(Kind::Estranged, Some(Which::Sso), watch.at());
+        Ok(())
+    }
+
+    /// Rotates a password as an operator should: both work, the file changes, the old one ends. No
+    /// caller may notice.
+    async fn rotate_password(&self, number: u64, stop: &mut Stop) -> Struck {
+        let [old, new] = [number - 1, number].map(password);
+        self.providers.accept_passwords(&[old, new.clone()]);
+        self.subject.write("apis-password", &new)?;
+        stop.pause(OVERLAP).await;
+        self.providers.accept_passwords(&[new]);
+        Ok(())
+    }
+}
+
+/// Password at `apis` after so many rotations.
+pub(crate) fn password(rotations: u64) -> String {
+    format!("apis-password-{rotations}")
+}

@@ -1,0 +1,40 @@
+//! Faults of the providers.
+
+use crate::act::Stage;
+use crate::cast::Which;
+use crate::plan::Step;
+use crate::stop::Stop;
+use crate::world::Fault;
+
+/// One fault after another at this provider.
+pub(crate) async fn suffer(
+    stage: Stage,
+    provider: Which,
+    plan: impl Iterator<Item = Step<Fault>> + Send,
+    mut stop: Stop,
+) {
+    let Stage {
+        oracle, providers, ..
+    } = &stage;
+    for step in plan {
+        if !stop.pause(step.pause).await {
+            break;
+        }
+        let fault = step.what;
+        oracle.tally.did(format!("provider: {fault:?}"));
+        if let Some(kind) = fault.kind() {
+            oracle
+                .weather
+                .begin(kind, Some(provider), oracle.watch.at());
+        }
+        providers.suffer(provider, fault).await;
+        let goes_on = stop.pause(step.hold).await;
+        providers.recover(provider).await;
+        if let Some(kind) = fault.kind() {
+            oracle.weather.end(kind, Some(provider), oracle.watch.at());
+        }
+        if !goes_on {
+            break;
+        }
+    }
+}

@@ -1,0 +1,79 @@
+//! The next request: which way, as whom, about which token. Decided by the seed alone.
+
+use std::sync::Arc;
+
+use fastrand::Rng;
+
+use crate::cast::{Caller, Which};
+use crate::load::Way;
+use crate::oracle::judge::Question;
+use crate::oracle::token::Token;
+use crate::world::Stock;
+
+/// A request to send.
+pub(crate) struct Request {
+    pub(crate) way: Way,
+    /// Value of the token.
+    pub(crate) value: String,
+    pub(crate) question: Question,
+}
+
+/// Shares of the ways, in percent.
+const WAYS: [(u8, Way); 5] = [
+    (40, Way::Introspect),
+    (55, Way::Unix),
+    (65, Way::Tls),
+    (85, Way::ForwardAuth),
+    (100, Way::Grpc),
+];
+
+/// Shares of the callers, in percent. The Unix socket has its own.
+const CALLERS: [(u8, Caller); 6] = [
+    (66, Caller::Edge),
+    (78, Caller::Branch),
+    (90, Caller::Guest),
+    (94, Caller::Metered),
+    (97, Caller::Clerk),
+    (100, Caller::Stranger),
+];
+
+/// Share of tokens that nobody ever issued, in percent.
+const MADE_UP: u8 = 4;
+
+pub(crate) fn request(rng: &mut Rng, stock: &Stock) -> Request {
+    let way = by_share(rng, &WAYS).unwrap_or(Way::Introspect);
+    let caller = match way {
+        Way::Unix => Caller::Sidecar,
+        Way::Introspect | Way::Tls | Way::ForwardAuth | Way::Grpc => {
+            by_share(rng, &CALLERS).unwrap_or(Caller::Edge)
+        }
+    };
+    let provider = Which::ALL
+        .get(rng.usize(..Which::ALL.len()))
+        .copied()
+        .unwrap_or(Which::Sso);
+    let token: Option<Arc<Token>> = if rng.u8(..100) < MADE_UP {
+        None
+    } else {
+        stock.any(rng, provider)
+    };
+    Request {
+        way,
+        value: match &token {
+            Some(token) => token.value.clone(),
+            None => Stock::made_up(rng, provider),
+        },
+        question: Question {
+            caller,
+            decides: matches!(way, Way::ForwardAuth | Way::Grpc),
+            provider,
+            token,
+        },
+    }
+}
+
+fn by_share<T: Copy>(rng: &mut Rng, shares: &[(u8, T)]) -> Option<T> {
+    let place = rng.u8(..100);
+    let share = shares.iter().find(|(upper, _)| place < *upper);
+    share.map(|(_, of)| *of)
+}

@@ -1,0 +1,307 @@
+//! The oracle against truths that are known: it must find what is wrong, and nothing else.
+
+use super::*;
+use crate::oracle::moment::Moment;
+use crate::oracle::token::Birth;
+
+const TERMS: Terms = Terms {
+    timeout: Duration::from_secs(2),
+    ttl: Duration::from_secs(2),
+    stale: Duration::from_secs(3),
+    inactive_ttl: Duration::from_secs(1),
+    lag: Duration::from_secs(8),
+    slack: Duration::from_secs(1),
+};
+/// Wall time at the start of the run.
+const START: u64 = 1_800_000_000;
+/// End of the token: a hundred seconds into the run.
+const END: u64 = 100;
+
+fn token(change: impl FnOnce(&mut crate::oracle::token::History)) -> Arc<Token> {
+    let token = Token::new(Birth {
+        provider: Which::Sso,
+        value: "sso_1".to_owned(),
+        id: "1".to_owned(),
+        mark: "1".to_owned(),
+        passes: true,
+        exp: START + END,
+        nbf: Some(START),
+    });
+    token.note(|history| history.known = Some(Duration::ZERO));
+    token.note(change);
+    Arc::new(token)
+}
+
+fn at(seconds: f64) -> Moment {
+    let at = Duration::from_secs_f64(seconds);
+    Moment {
+        at,
+        wall: Duration::from_secs(START) + at,
+    }
+}
+
+fn seconds(seconds: u64) -> Option<Duration> {
+    Some(Duration::from_secs(seconds))
+}
+
+/// Judges an answer to a request that was sent then and answered 10 ms later.
+struct Case {
+    question: Question,
+    circumstances: Circumstances,
+    sent: f64,
+    took: f64,
+}
+
+impl Case {
+    fn about(token: Option<Arc<Token>>, sent: f64) -> Self {
+        Self {
+            question: Question {
+                caller: Caller::Edge,
+                decides: false,
+                provider: Which::Sso,
+                token,
+            },
+            circumstances: Circumstances::default(),
+            sent,
+            took: 0.01,
+        }
+    }
+
+    fn broken(&self, seen: &Seen) -> Option<Rule> {
+        let exchange = Exchange {
+            sent: at(self.sent),
+            received: at(self.sent + self.took),
+        };
+        judge(&self.question, &exchange, seen, &self.circumstances, &TERMS)
+            .err()
+            .map(|finding| finding.rule)
+    }
+
+    #[track_caller]
+    fn expect(&self, active: Option<Rule>, inactive: Option<Rule>) {
+        assert_eq!(self.broken(&ACTIVE), active, "active");
+        assert_eq!(self.broken(&Seen::Inactive), inactive, "inactive");
+    }
+}
+
+const ACTIVE: Seen = Seen::Active(None);
+const WRONG_ACTIVE: Option<Rule> = Some(Rule::WrongActive);
+const WRONG_INACTIVE: Option<Rule> = Some(Rule::WrongInactive);
+
+fn failed((status, name): (u16, &str)) -> Seen {
+    Seen::Failed {
+        status,
+        name: name.to_owned(),
+        retry_after: true,
+    }
+}
+
+fn spell(kind: Kind, from: u64, to: Option<u64>) -> Spell {
+    Spell {
+        kind,
+        provider: Some(Which::Sso),
+        from: Duration::from_secs(from),
+        to: to.map(Duration::from_secs),
+    }
+}
+
+#[test]
+fn good_token_is_active_and_never_inactive() {
+    Case::about(Some(token(|_| {})), 5.0).expect(None, WRONG_INACTIVE);
+}
+
+#[test]
+fn made_up_token_is_never_active() {
+    Case::about(None, 5.0).expect(WRONG_ACTIVE, None);
+}
+
+#[test]
+fn token_of_a_provider_that_the_caller_may_not_see_is_never_active() {
+    let mut case = Case::about(Some(token(|_| {})), 5.0);
+    case.question.caller = Caller::Branch;
+    case.expect(WRONG_ACTIVE, None);
+}
+
+#[test]
+fn token_ends_in_the_second_of_its_end() {
+    let end = END as f64;
+    Case::about(Some(token(|_| {})), end - 0.02).expect(None, WRONG_INACTIVE);
+    // Sent before its end, answered after it: either is right.
+    Case::about(Some(token(|_| {})), end - 0.005).expect(None, None);
+    Case::about(Some(token(|_| {})), end).expect(WRONG_ACTIVE, None);
+}
+
+#[test]
+fn clock_that_may_be_ahead_excuses_both() {
+    let mut case = Case::about(Some(token(|_| {})), 50.0);
+    case.circumstances.clock = (0, 90);
+    case.circumstances.clock_before = (0, 90);
+    case.expect(None, None);
+    // It is surely ahead.
+    case.circumstances.clock = (90, 90);
+    case.expect(WRONG_ACTIVE, None);
+}
+
+#[test]
+fn confirmed_revocation_holds_from_its_answer_on() {
+    let revoked = || {
+        Some(token(|history| {
+            history.ending = seconds(10);
+            history.ended_here = seconds(11);
+        }))
+    };
+    Case::about(revoked(), 9.0).expect(None, WRONG_INACTIVE);
+    Case::about(revoked(), 10.5).expect(None, None);
+    Case::about(revoked(), 11.0).expect(WRONG_ACTIVE, None);
+}
+
+#[test]
+fn revocation_at_the_provider_is_seen_when_no_fact_can_be_older() {
+    let revoked = || {
+        Some(token(|history| {
+            history.ending = seconds(10);
+            history.ended_there = seconds(10);
+        }))
+    };
+    Case::about(revoked(), 17.0).expect(None, None);
+    Case::about(revoked(), 17.1).expect(WRONG_ACTIVE, None);
+    // A purge that began after it and was confirmed before the request.
+    let mut purged = Case::about(revoked(), 12.0);
+    let forgetting = |begun, done| Forgetting {
+        begun: Duration::from_secs(begun),
+        done: Duration::from_secs(done),
+    };
+    purged.circumstances.forgettings = vec![forgetting(10, 11)];
+    purged.expect(WRONG_ACTIVE, None);
+    purged.circumstances.forgettings = vec![forgetting(9, 11), forgetting(11, 13)];
+    purged.expect(None, None);
+}
+
+#[test]
+fn token_asked_about_too_early_may_be_inactive_for_a_while() {
+    let early = || {
+        Some(token(|history| {
+            history.known = seconds(10);
+            history.asked_early = true;
+        }))
+    };
+    Case::about(early(), 9.0).expect(WRONG_ACTIVE, None);
+    Case::about(early(), 13.0).expect(None, None);
+    Case::about(early(), 13.1).expect(None, WRONG_INACTIVE);
+}
+
+#[test]
+fn answer_about_another_token_is_found() {
+    let case = Case::about(Some(token(|_| {})), 5.0);
+    let seen = |mark: &str| Seen::Active(Some(mark.to_owned()));
+    assert_eq!(case.broken(&seen("1")), None);
+    assert_eq!(case.broken(&seen("2")), Some(Rule::ForeignAnswer));
+}
+
+#[test]
+fn policy_decides_by_the_scope_of_the_token() {
+    let mut case = Case::about(Some(token(|_| {})), 5.0);
+    case.question.decides = true;
+    assert_eq!(case.broken(&Seen::Insufficient), Some(Rule::WrongPolicy));
+    let mut poor = token(|_| {});
+    if let Some(token) = Arc::get_mut(&mut poor) {
+        token.passes = false;
+    }
+    case.question.token = Some(poor);
+    assert_eq!(case.broken(&Seen::Insufficient), None);
+    assert_eq!(case.broken(&ACTIVE), Some(Rule::WrongPolicy));
+}
+
+#[test]
+fn failure_needs_a_fault_that_explains_its_name() {
+    let mut case = Case::about(Some(token(|_| {})), 50.0);
+    let unexplained = Some(Rule::Unexplained);
+    for failure in [UPSTREAM, UNAVAILABLE, TIMEOUT] {
+        assert_eq!(case.broken(&failed(failure)), unexplained, "{failure:?}");
+    }
+    case.circumstances.spells = vec![spell(Kind::Lies, 40, None)];
+    assert_eq!(case.broken(&failed(UPSTREAM)), None);
+    assert_eq!(case.broken(&failed(TIMEOUT)), unexplained);
+    // Over: the provider may still be closed to requests, and lies no more.
+    case.circumstances.spells = vec![spell(Kind::Lies, 40, Some(45))];
+    assert_eq!(case.broken(&failed(UNAVAILABLE)), None);
+    assert_eq!(case.broken(&failed(UPSTREAM)), unexplained);
+}
+
+#[test]
+fn failure_has_the_headers_and_the_name_of_its_status() {
+    let mut case = Case::about(Some(token(|_| {})), 50.0);
+    case.circumstances.spells = vec![spell(Kind::Flaps, 40, None)];
+    let without = Seen::Failed {
+        status: 503,
+        name: UNAVAILABLE.1.to_owned(),
+        retry_after: false,
+    };
+    for seen in [
+        without,
+        failed((502, "temporarily_unavailable")),
+        failed((500, "server_error")),
+    ] {
+        assert_eq!(case.broken(&seen), Some(Rule::WrongName), "{seen:?}");
+    }
+}
+
+#[test]
+fn answer_comes_within_its_bound() {
+    let mut case = Case::about(Some(token(|_| {})), 50.0);
+    case.took = 3.0;
+    assert_eq!(case.broken(&ACTIVE), None);
+    case.took = 3.1;
+    assert_eq!(case.broken(&ACTIVE), Some(Rule::Late));
+    case.circumstances.spells = vec![spell(Kind::Starved, 51, Some(52))];
+    assert_eq!(case.broken(&ACTIVE), None);
+}
+
+#[test]
+fn request_is_lost_only_while_the_process_is_down() {
+    let lost = Seen::Lost("reset".to_owned());
+    let mut case = Case::about(Some(token(|_| {})), 50.0);
+    assert_eq!(case.broken(&lost), Some(Rule::Lost));
+    case.circumstances.spells = vec![spell(Kind::Cut, 40, None)];
+    assert_eq!(case.broken(&lost), Some(Rule::Lost));
+    case.circumstances.spells = vec![spell(Kind::Down, 49, Some(51))];
+    assert_eq!(case.broken(&lost), None);
+    // What was sent before a drain began is answered.
+    case.circumstances.spells = vec![spell(Kind::Stopping, 51, Some(52))];
+    assert_eq!(case.broken(&lost), Some(Rule::Lost));
+    case.circumstances.spells = vec![spell(Kind::Stopping, 50, Some(52))];
+    assert_eq!(case.broken(&lost), None);
+}
+
+#[test]
+fn callers_are_let_in_as_configured() {
+    let wrong = Some(Rule::WrongAdmission);
+    let there = |may_be_there, may_be_gone| Presence {
+        may_be_there,
+        may_be_gone,
+    };
+    for (caller, guest, seen, expected) in [
+        (Caller::Edge, there(true, true), Seen::Unknown, wrong),
+        (Caller::Edge, there(true, true), Seen::Limited, wrong),
+        (Caller::Stranger, there(true, true), Seen::Unknown, None),
+        (Caller::Stranger, there(true, true), Seen::Inactive, wrong),
+        (Caller::Clerk, there(true, true), Seen::Forbidden, None),
+        (Caller::Clerk, there(true, true), ACTIVE, wrong),
+        (Caller::Guest, there(true, false), ACTIVE, None),
+        (Caller::Guest, there(true, false), Seen::Unknown, wrong),
+        (Caller::Guest, there(false, true), ACTIVE, wrong),
+        (Caller::Guest, there(false, true), Seen::Unknown, None),
+        (Caller::Guest, there(true, true), ACTIVE, None),
+        (Caller::Guest, there(true, true), Seen::Unknown, None),
+        (Caller::Metered, there(true, true), Seen::Limited, None),
+    ] {
+        let mut case = Case::about(Some(token(|_| {})), 5.0);
+        case.question.caller = caller;
+        case.circumstances.guest = guest;
+        assert_eq!(
+            case.broken(&seen),
+            expected,
+            "{caller:?} {guest:?} {seen:?}"
+        );
+    }
+}

@@ -1,0 +1,111 @@
+//! New tokens: their values, and the records that providers have of them.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use fastrand::Rng;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::cast::Which;
+use crate::oracle::token::{Birth, Token};
+
+/// Scope that the policy `orders` asks for.
+pub(crate) const SCOPE: &str = "orders.read";
+
+/// A token that its provider does not know yet, and the record by which it will.
+pub(crate) fn token(rng: &mut Rng, provider: Which, wall: Duration) -> (Token, Value) {
+    let passes = rng.u8(..4) > 0;
+    // Long enough to be asked about, short enough to end under load.
+    let lifetime = rng.u64(8..180);
+    let issued = wall.as_secs();
+    let exp = issued + lifetime;
+    let id = id(rng);
+    let birth = Birth {
+        provider,
+        value: value(rng, provider),
+        mark: match provider {
+            Which::Apis => format!("client-{id}"),
+            Which::Bank | Which::Legacy | Which::Sso => id.clone(),
+        },
+        id,
+        passes,
+        exp,
+        nbf: (provider == Which::Sso).then_some(issued),
+    };
+    let token = Token::new(birth);
+    let record = record(&token, issued, lifetime);
+    (token, record)
+}
+
+/// Value of a token of this provider. Nobody else has ever had it.
+pub(crate) fn value(rng: &mut Rng, provider: Which) -> String {
+    let digits = (0..40).map(|_| rng.digit(16));
+    provider.prefix().chars().chain(digits).collect()
+}
+
+/// A UUID, as Passport's ids are.
+fn id(rng: &mut Rng) -> String {
+    let (high, low) = (rng.u64(..), rng.u64(..));
+    format!(
+        "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
+        high >> 32,
+        (high >> 16) & 0xffff,
+        high & 0xfff,
+        low >> 52,
+        low & 0xffff_ffff_ffff
+    )
+}
+
+fn record(token: &Token, issued: u64, lifetime: u64) -> Value {
+    let scope = if token.passes { SCOPE } else { "other" };
+    match token.provider {
+        Which::Bank => json!({
+            "token_id": token.id,
+            "created_at": creation_time(issued),
+            "scopes": [scope],
+            "roles": ["clerk"],
+            "expires_in": lifetime,
+            "token_type": "Bearer",
+        }),
+        Which::Legacy => json!({
+            "id": token.id,
+            "accessToken": token.value,
+            "owner": "somebody",
+            "client": "some-client",
+            "classification": "reviews",
+            "scopes": [scope],
+            "status": "Active",
+            "createdOn": issued * 1000,
+            "expiresOn": token.exp * 1000,
+            "grantType": "client_credentials",
+        }),
+        Which::Apis => json!({
+            "token": token.value,
+            "clientId": token.mark,
+            "app": "app1",
+            "status": "approved",
+            "issuedAt": issued * 1000,
+            "expiresAt": token.exp * 1000,
+            "scope": scope,
+            "tokenType": "BearerToken",
+        }),
+        Which::Sso => json!({
+            "active": true,
+            "jti": token.id,
+            "scope": scope,
+            "client_id": "some-client",
+            "token_type": "Bearer",
+            "sub": "somebody",
+            "exp": token.exp,
+            "iat": issued,
+            "nbf": issued,
+        }),
+    }
+}
+
+fn creation_time(seconds: u64) -> String {
+    let time = OffsetDateTime::from(UNIX_EPOCH + Duration::from_secs(seconds));
+    // A time of this century can be written.
+    time.format(&Rfc3339).unwrap_or_default()
+}
