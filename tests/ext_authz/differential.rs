@@ -8,8 +8,8 @@ use introspectd_simulators::rfc7662;
 use introspectd_tests::{EDGE_SECRET, Reply, basic};
 
 use crate::envoy::{
-    BROKEN, Client, ENOUGH, Envoy, Form, HOSTILE, Harness, NO_BEARER, UNAVAILABLE, denied, headers,
-    ok,
+    BROKEN, Client, ENOUGH, Envoy, Form, HOSTILE, Harness, NO_BEARER, PAUSED, UNAVAILABLE, denied,
+    headers, ok,
 };
 
 const POLICIES: [Option<&str>; 8] = [
@@ -204,4 +204,22 @@ async fn envoy_and_forward_auth_decide_alike() {
         statuses.into_iter().collect::<Vec<_>>(),
         [200, 401, 403, 404, 502, 503]
     );
+}
+
+#[tokio::test]
+async fn provider_that_is_not_asked_is_503_with_what_is_left_both_ways() {
+    let harness = Harness::open().await;
+    let envoy: Envoy = harness.envoy().await;
+    let (callers, policy) = ([format!("Bearer {EDGE_SECRET}")], None);
+    let paused = forward_auth(&harness, &callers, policy, &Client::showing(PAUSED)).await;
+    assert_eq!(paused.status, 503);
+    harness.gateway.clock().advance(2);
+    let client = Client::showing(ENOUGH);
+    let spared = forward_auth(&harness, &callers, policy, &client).await;
+    assert_eq!(
+        (spared.status, spared.header("retry-after")),
+        (503, Some("7"))
+    );
+    let response = envoy.check_as(&callers, policy, &client, Form::Raw).await;
+    is_the_same(&spared, response, "spared");
 }

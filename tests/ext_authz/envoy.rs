@@ -19,6 +19,8 @@ use tonic::metadata::AsciiMetadataValue;
 use tonic::transport::{Channel, Endpoint};
 
 pub(crate) const UNAVAILABLE: &str = "unavailable-token";
+/// Token at which the provider asks for a pause of 9 s.
+pub(crate) const PAUSED: &str = "paused";
 pub(crate) const BROKEN: &str = "broken-token";
 pub(crate) const HOSTILE: &str = "hostile-token";
 
@@ -131,10 +133,9 @@ fn fill(server: &rfc7662::Rfc7662) {
     for (name, member, value) in NO_BEARER {
         server.put(name, with(member, serde_json::from_str(value).unwrap()));
     }
-    server.put_answer(
-        UNAVAILABLE,
-        introspectd_simulators::Answer::retry_after(503, 9),
-    );
+    server.put_answer(UNAVAILABLE, introspectd_simulators::Answer::html(503));
+    let pause = introspectd_simulators::Answer::retry_after(503, 9);
+    server.put_answer(PAUSED, pause);
     server.put_answer(BROKEN, introspectd_simulators::Answer::html(200));
 }
 

@@ -9,9 +9,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use introspectd_adapter_passport::{Config, Passport};
+use introspectd_core::ask::Context;
 use introspectd_core::{
-    Binding, Bindings, BindingsFailed, Failure, Issuance, Kept, Outage, Provider, ProviderName,
-    Revocation, SystemClock, Timestamp, TokenId, TokenValue,
+    Binding, Bindings, BindingsFailed, Failure, Introspection, Issuance, Kept, Outage, Provider,
+    ProviderName, Revocation, SystemClock, Timestamp, TokenId, TokenValue,
 };
 use introspectd_settings::{Environment, load};
 use introspectd_upstream::Outbound;
@@ -85,4 +86,15 @@ async fn hanging_store_counts_against_the_provider_deadline() {
     release.send_replace(true);
     assert!(ended.is_ok(), "the call waits for the store");
     assert_eq!(passport.revoke(&token).await, Err(Failure::Unsupported));
+}
+
+#[tokio::test]
+async fn token_without_a_binding_is_no_ask_of_the_provider() {
+    let (passport, release) = passport();
+    release.send_replace(true);
+    let token = TokenValue::parse("t".to_owned()).unwrap();
+    let context = Context::default();
+    let asked = context.clone().scope(passport.introspect(&token)).await;
+    assert_eq!(asked, Ok(Introspection::Inactive));
+    assert!(!context.is_sent());
 }

@@ -1,6 +1,7 @@
 use introspectd_simulators::passport::{self, Passport};
 use introspectd_simulators::rfc7662::{ACTIVE, Rfc7662};
 use introspectd_simulators::{Answer, Fault, Simulator};
+use rustix::process::Signal;
 
 use crate::asking::{ADMIN_CONFIG, ADMIN_SECRET, Asking, page, url};
 use crate::client::ask_as_edge;
@@ -307,4 +308,19 @@ async fn confirmation_without_a_terminal_needs_yes() {
         .before_a_terminal(ACTIVE)
         .await
         .with(0);
+}
+
+#[tokio::test]
+async fn each_failed_revocation_has_a_line_of_its_own_in_the_log() {
+    let mut room = Room::new().await;
+    for _ in 0..3 {
+        room.sso.next(Fault::Answer(Answer::html(500)));
+        let ended = room.revoke().of(format!("{ACTIVE}\n")).await;
+        assert_ne!(ended.code, Some(0), "{ended:#?}");
+    }
+    room.server.signal(Signal::TERM);
+    room.server.ended().await;
+    let log = room.server.log();
+    let is_it = |line: &&String| line.contains("revocation failed") && line.contains("WARN");
+    assert_eq!(log.iter().filter(is_it).count(), 3, "{log:#?}");
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use futures_util::future::join_all;
-use introspectd_core::{BadAnswer, Failure, ManualClock};
+use introspectd_core::ask::{Operation, Outcome};
+use introspectd_core::{BadAnswer, Clock as _, Failure, Health, ManualClock};
 use introspectd_simulators::passport::{self, Passport};
 use introspectd_simulators::rfc7662::{self, Rfc7662};
 use introspectd_simulators::{Answer as Said, Fault, Simulator};
@@ -402,4 +403,23 @@ async fn passport_is_asked_for_a_token_in_json() {
         (asked.method.as_str(), asked.target.as_str()),
         ("GET", record.as_str())
     );
+}
+
+#[tokio::test]
+async fn grant_is_an_ask_of_its_own_and_the_end_of_its_token_is_shown() {
+    let provider = Provider::start("").await;
+    let meter = provider.upstream.meter();
+    let grants = |outcome| meter.asks(Operation::Grant, outcome);
+    assert_eq!(provider.upstream.gauges().credential_expiry, None);
+    assert!(provider.ask().await.is_ok());
+    let end = provider.clock.now().plus_seconds(LIFETIME.into());
+    assert_eq!(provider.upstream.gauges().credential_expiry, end);
+    assert_eq!(grants(Outcome::Ok), 1);
+    assert_eq!(meter.durations(Operation::Grant).count(), 1);
+
+    provider.clock.advance(LIFETIME);
+    provider.tokens.next(Fault::Answer(Said::empty(401)));
+    assert!(provider.ask().await.is_err());
+    assert_eq!(grants(Outcome::CredentialsRefused), 1);
+    assert_eq!(provider.upstream.health(), Health::CredentialsRefused);
 }
