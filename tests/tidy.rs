@@ -66,6 +66,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["introspectd-service", "introspectd-core"],
     ),
     (
+        "introspectd-metrics",
+        &["introspectd-service", "introspectd-core"],
+    ),
+    (
         "introspectd-front",
         &[
             "introspectd-service",
@@ -97,6 +101,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-ext-authz",
             "introspectd-front",
             "introspectd-audit",
+            "introspectd-metrics",
             "introspectd-service",
             "introspectd-server",
             "introspectd-resolver",

@@ -26,7 +26,8 @@ fn ask(room: &Shared, token: &'static str) -> JoinHandle<Reply> {
 async fn ask_at_once(room: &Shared, callers: usize, token: &'static str) -> Vec<JoinHandle<Reply>> {
     let before = room.gateway.clock().looks();
     let asking = (0..callers).map(|_| ask(room, token)).collect();
-    room.gateway.clock().looked_at(before + callers).await;
+    // Two a caller: its arrival, and the lookup.
+    room.gateway.clock().looked_at(before + 2 * callers).await;
     asking
 }
 

@@ -311,7 +311,7 @@ pub(crate) async fn two_hundred_clients_with_a_cold_token_cause_one_request<E: E
         .as_ref()
         .unwrap()
         .clock()
-        .looked_at(CLIENTS);
+        .looked_at(2 * CLIENTS);
     timeout(PATIENCE, all_inside).await.expect("all are inside");
     gate.open();
     for reply in join_all(asking).await {

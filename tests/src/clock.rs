@@ -30,8 +30,8 @@ impl Time {
             .set(Timestamp::from_seconds(now).expect("a time within the years of RFC 3339"));
     }
 
-    /// Number of reads of elapsed time. A cache lookup is a request's first one, so a test can wait
-    /// until that many requests are inside.
+    /// Number of reads of elapsed time. A request's arrival and its cache lookup are the first two,
+    /// so a test can wait until half as many requests are inside.
     pub fn looks(&self) -> usize {
         *self.looks.borrow()
     }

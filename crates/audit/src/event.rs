@@ -72,8 +72,11 @@ mod tests {
         CallerFault, ClientFault, Inactive, Missing, ProviderFault,
     };
     use introspectd_service::{
-        Caller, Details, Fingerprints, Headline, Operation, Outcome, RequestContext,
+        Begun, Caller, Details, EndpointName, Fingerprints, Headline, Operation, Outcome,
+        RequestContext,
     };
+    use std::sync::Arc;
+    use std::time::Duration;
 
     /// Operation and details, and the policy of a decision.
     #[derive(Default)]
@@ -109,17 +112,23 @@ mod tests {
             policies: Selection::All,
             secret: None,
             certificate: None,
+            tally: Arc::default(),
         };
         let details = &note.details;
         let context = RequestContext {
             origin: &"127.0.0.1:4711",
             caller: Some(&caller),
             policy: note.policy,
+            begun: Begun {
+                endpoint: EndpointName::Other,
+                at: Duration::ZERO,
+            },
         };
         let event = Event {
             headline: Headline {
                 operation: note.operation.unwrap(),
                 outcome,
+                source: None,
                 context,
             },
             details,

@@ -46,6 +46,11 @@ impl Audit {
         self.writer.failed().await;
     }
 
+    /// Returns how many lines were written and lost so far.
+    pub fn lines(&self) -> (u64, u64) {
+        self.writer.lines()
+    }
+
     /// Waits until all lines so far are written, for at most two seconds.
     pub async fn flush(&self) {
         self.writer.flush().await;

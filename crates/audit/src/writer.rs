@@ -39,6 +39,8 @@ struct Line {
 struct Health {
     /// Since lines were last written as they should be.
     lost: AtomicU64,
+    all_written: AtomicU64,
+    all_lost: AtomicU64,
     on_failure: OnFailure,
     fail: watch::Sender<bool>,
 }
@@ -78,6 +80,8 @@ impl Writer {
         let fail = watch::Sender::new(false);
         let health = Arc::new(Health {
             lost: AtomicU64::new(0),
+            all_written: AtomicU64::new(0),
+            all_lost: AtomicU64::new(0),
             on_failure,
             fail,
         });
@@ -145,6 +149,16 @@ impl Writer {
         }
     }
 
+    /// Lines written and lost so far.
+    pub(crate) fn lines(&self) -> (u64, u64) {
+        let Health {
+            all_written,
+            all_lost,
+            ..
+        } = &*self.health;
+        (all_written.load(Relaxed), all_lost.load(Relaxed))
+    }
+
     /// Resolves once a line was lost, if that is to end the process.
     pub(crate) async fn failed(&self) {
         let _ = self
@@ -185,9 +199,13 @@ fn write_all(mut lines: mpsc::Receiver<Line>, mut sink: Sink, health: &Health) {
     while let Some(Line { text, over }) = lines.blocking_recv() {
         if !text.is_empty() {
             match sink.write(&text) {
-                // Not for one among many that are lost: the log would be full of it.
-                Ok(()) if lines.is_empty() => health.recover(),
-                Ok(()) => {}
+                Ok(()) => {
+                    health.all_written.fetch_add(1, Relaxed);
+                    // Not for one among many that are lost: the log would be full of it.
+                    if lines.is_empty() {
+                        health.recover();
+                    }
+                }
                 Err(error) => health.lose(&error),
             }
         }
@@ -199,6 +217,7 @@ fn write_all(mut lines: mpsc::Receiver<Line>, mut sink: Sink, health: &Health) {
 
 impl Health {
     fn lose(&self, why: &dyn Display) {
+        self.all_lost.fetch_add(1, Relaxed);
         if self.lost.fetch_add(1, Relaxed) == 0 {
             tracing::error!(%why, "cannot write the audit log; entries are lost");
         }

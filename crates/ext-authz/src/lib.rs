@@ -23,6 +23,8 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes};
 use introspectd_front::{BadMessage, Handler, Readiness, drain};
 use introspectd_server::LongHead;
+use introspectd_service::refusal::RequestFault;
+use introspectd_service::{EndpointName, Outcome};
 use prost::Message as _;
 use tokio::sync::Semaphore;
 use tonic::Status;
@@ -59,6 +61,8 @@ impl ExtAuthz {
     where
         B: Body<Data = Bytes, Error: Error + Send + Sync + 'static> + Send,
     {
+        let handler = Arc::clone(&self.handler);
+        let _in_flight = handler.enter();
         let (head, body) = request.into_parts();
         let mut body = pin!(body);
         let answer = match head.uri.path() {
@@ -68,7 +72,12 @@ impl ExtAuthz {
             path if path.starts_with("/grpc.health.v1.Health/") => {
                 self.health(head, body.as_mut()).await
             }
-            _ => Status::unimplemented("unknown service or method").into_http(),
+            _ => {
+                let begun = self.handler.begin(EndpointName::Other);
+                let unknown = RequestFault::NotFound.into();
+                self.handler.count_public(begun, Outcome::Refused(&unknown));
+                Status::unimplemented("unknown service or method").into_http()
+            }
         };
         drain(body).await;
         answer
@@ -80,22 +89,25 @@ impl ExtAuthz {
         B: Body<Data = Bytes, Error: Error>,
     {
         let proxy = &head.headers;
-        if let Some(refusal) = self.handler.refuse_stranger(proxy) {
+        let begun = self.handler.begin(EndpointName::ExtAuthz);
+        if let Some(refusal) = self.handler.refuse_stranger(begun, proxy) {
             return answer::refused(refusal).await;
         }
         if LongHead::marks(&head.extensions) {
-            return answer::refused(self.handler.refuse_message(proxy, BadMessage::HeadTooLong))
-                .await;
+            let bad = BadMessage::HeadTooLong;
+            return answer::refused(self.handler.refuse_message(begun, proxy, bad)).await;
         }
         let request = match self.read(body).await {
             Ok(request) => request,
-            Err(bad) => return answer::refused(self.handler.refuse_message(proxy, bad)).await,
+            Err(bad) => {
+                return answer::refused(self.handler.refuse_message(begun, proxy, bad)).await;
+            }
         };
         let attributes = request.attributes.unwrap_or_default();
         let client = check::client_headers(&attributes);
         match self
             .handler
-            .decide(check::policy(&attributes), proxy, &client)
+            .decide(begun, check::policy(&attributes), proxy, &client)
             .await
         {
             Ok(allowed) => answer::allowed(&allowed, check::header_names(&attributes)),
@@ -116,10 +128,16 @@ impl ExtAuthz {
     where
         B: Body<Data = Bytes, Error: Error>,
     {
+        let begun = self.handler.begin(EndpointName::Other);
         let question = match message::read(body, &self.gathered).await {
             Ok(question) => message::prefixed(&question.bytes),
-            Err(_) => return Status::invalid_argument("unreadable message").into_http(),
+            Err(bad) => {
+                self.handler
+                    .count_public(begun, Outcome::Refused(&bad.into()));
+                return Status::invalid_argument("unreadable message").into_http();
+            }
         };
+        self.handler.count_public(begun, Outcome::Done);
         let answered = self
             .health
             .call(Request::from_parts(head, Full::new(question)))

@@ -188,6 +188,7 @@ mod tests {
             policies: Selection::All,
             secret: secret.map(SecretDigest::of),
             certificate: None,
+            tally: Arc::default(),
         }
     }
 

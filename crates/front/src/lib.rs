@@ -10,6 +10,7 @@ mod body;
 mod call;
 mod context;
 mod discovery;
+mod exposition;
 mod form;
 mod forward_auth;
 mod handler;
@@ -17,14 +18,17 @@ mod language;
 #[cfg(feature = "parts")]
 pub mod parts;
 mod problem;
+mod readiness;
 mod reply;
 mod routes;
 mod v1;
 
-pub use admin::{Admin, Readiness};
+pub use admin::Admin;
 pub use body::drain;
 pub use context::X_REQUEST_ID;
 pub use discovery::{InvalidPublicUrl, PublicUrl};
+pub use exposition::{Exposition, Format};
 pub use forward_auth::{Allowed, BadMessage};
 pub use handler::{Api, Handler, ListenerIdentity};
+pub use readiness::Readiness;
 pub use reply::{Content, Reply};

@@ -141,6 +141,11 @@ pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
     reply
 }
 
+/// Replies with text of this media type.
+pub(crate) fn with_media_type(media_type: &'static str, body: Bytes) -> Reply {
+    with_content_type(media_type, HeaderMap::new(), body)
+}
+
 fn with_content_type(media_type: &'static str, mut headers: HeaderMap, body: Bytes) -> Reply {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

@@ -1,15 +1,16 @@
 //! Every endpoint in one row. 404, 405 with `Allow`, and HEAD follow from the table.
 
 use http::Method;
-use introspectd_service::{Operation, Permission};
+use introspectd_service::{EndpointName, Operation, Permission};
 
 use crate::body::BodyType;
 use crate::call::{Answering, Call, Captures};
 use crate::discovery::{Discovery, Document};
 use crate::{forward_auth, v1};
 
-/// Endpoint: method, path, permissions of which a caller needs one, and handler.
+/// Endpoint: name, method, path, permissions of which a caller needs one, and handler.
 pub(crate) struct Route {
+    pub(crate) name: EndpointName,
     method: &'static str,
     path: &'static str,
     pub(crate) permissions: &'static [Permission],
@@ -39,50 +40,66 @@ pub(crate) enum Match<'a> {
     NotFound,
 }
 
+impl Match<'_> {
+    /// Returns the name of the endpoint; one that takes another method, or none, is `other`.
+    #[inline]
+    pub(crate) fn endpoint(&self) -> EndpointName {
+        match self {
+            Self::Introspect => EndpointName::Introspect,
+            Self::Decide(_) => EndpointName::ForwardAuth,
+            Self::Route(route, _) => route.name,
+            Self::NotAllowed | Self::NotFound => EndpointName::Other,
+        }
+    }
+}
+
 /// Stands for every method.
 const ANY: &str = "*";
 
 #[rustfmt::skip]
 const TABLE: &[Route] = {
     use BodyType::{Form, None, Object};
+    use EndpointName as N;
     use Permission as P;
     &[
-        Route::new("POST", "/introspect", &[P::Introspect, P::Lookup], Endpoint::Introspect),
-        Route::new(ANY, "/forward-auth", &[P::Introspect], Endpoint::Decide),
-        Route::new(ANY, "/forward-auth/{policy}", &[P::Introspect], Endpoint::Decide),
-        Route::new("GET", "/openapi.json", &[], Endpoint::Document(Document::OpenApi)),
-        Route::new("GET", "/.well-known/oauth-authorization-server", &[],
+        Route::new(N::Introspect, "POST", "/introspect", &[P::Introspect, P::Lookup], Endpoint::Introspect),
+        Route::new(N::ForwardAuth, ANY, "/forward-auth", &[P::Introspect], Endpoint::Decide),
+        Route::new(N::ForwardAuth, ANY, "/forward-auth/{policy}", &[P::Introspect], Endpoint::Decide),
+        Route::new(N::Other, "GET", "/openapi.json", &[], Endpoint::Document(Document::OpenApi)),
+        Route::new(N::Other, "GET", "/.well-known/oauth-authorization-server", &[],
             Endpoint::Document(Document::Metadata)),
-        Route::new("POST", "/revoke", &[P::Revoke],
+        Route::new(N::Revoke, "POST", "/revoke", &[P::Revoke],
             Endpoint::Operation(Operation::Revoke, Form, v1::revoke)),
-        Route::new("POST", "/v1/cache/purge", &[P::Purge],
+        Route::new(N::Purge, "POST", "/v1/cache/purge", &[P::Purge],
             Endpoint::Operation(Operation::Purge, Object, v1::purge)),
-        Route::new("GET", "/v1/tokens", &[P::List],
+        Route::new(N::Tokens, "GET", "/v1/tokens", &[P::List],
             Endpoint::Operation(Operation::List, None, v1::list)),
-        Route::new("POST", "/v1/explain", &[P::Explain],
+        Route::new(N::Explain, "POST", "/v1/explain", &[P::Explain],
             Endpoint::Operation(Operation::Explain, Form, v1::explain)),
         // Any caller may see its own providers.
-        Route::new("GET", "/v1/providers", &[],
+        Route::new(N::Providers, "GET", "/v1/providers", &[],
             Endpoint::Operation(Operation::Providers, None, v1::providers)),
-        Route::new("PUT", "/v1/providers/{provider}/bindings", &[P::Bind],
+        Route::new(N::Bindings, "PUT", "/v1/providers/{provider}/bindings", &[P::Bind],
             Endpoint::Operation(Operation::Bind, Object, v1::bind)),
-        Route::new("POST", "/v1/providers/{provider}/tokens", &[P::Issue],
+        Route::new(N::Issue, "POST", "/v1/providers/{provider}/tokens", &[P::Issue],
             Endpoint::Operation(Operation::Issue, Object, v1::issue)),
-        Route::new("GET", "/v1/providers/{provider}/tokens/{token_id}", &[P::Lookup],
+        Route::new(N::Record, "GET", "/v1/providers/{provider}/tokens/{token_id}", &[P::Lookup],
             Endpoint::Operation(Operation::Lookup, None, v1::lookup)),
-        Route::new("DELETE", "/v1/providers/{provider}/tokens/{token_id}", &[P::Revoke],
+        Route::new(N::Record, "DELETE", "/v1/providers/{provider}/tokens/{token_id}", &[P::Revoke],
             Endpoint::Operation(Operation::Revoke, None, v1::revoke_by_id)),
     ]
 };
 
 impl Route {
     const fn new(
+        name: EndpointName,
         method: &'static str,
         path: &'static str,
         permissions: &'static [Permission],
         endpoint: Endpoint,
     ) -> Self {
         Self {
+            name,
             method,
             path,
             permissions,

@@ -1,30 +1,34 @@
 use std::io;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_audit::Audit;
-use introspectd_core::Clock;
+use introspectd_core::{Clock, Timestamp};
 use introspectd_ext_authz::ExtAuthz;
 use introspectd_front::{Admin, Api, ListenerIdentity, Readiness};
+use introspectd_metrics::{ListenerMetrics, RequestCounter};
 use introspectd_resolver::Resolver;
 use introspectd_server::{
-    Activation, Arrival, Connections, Heartbeats, ListenAddress, Listener, Places, Stop, Tls,
-    Workers, run,
+    Activation, Arrival, Connections, Heartbeats, ListenAddress, Places, Stop, Workers, run,
 };
-use introspectd_service::{Log, Observer, Rules, Service};
+use introspectd_service::{Log, Observer, Reloads, Rules, Service};
 use introspectd_upstream::Outbound;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::config::{CallerListener, Config, Endpoint, Limits, Listen, ProviderConfig, Stores};
+use crate::bound_endpoint::{BoundEndpoint, bind, bind_for_callers};
+use crate::config::{Config, Limits, Listen, ProviderConfig, Stores};
 use crate::descriptors::{self, ADMIN_CONNECTIONS};
+use crate::metrics;
 
 /// Service built from a configuration, not yet listening.
 pub struct App {
     service: Arc<Service>,
     api: Arc<Api>,
     audit: Option<Audit>,
+    requests: Arc<RequestCounter>,
+    reloads: Arc<Reloads>,
+    started: Timestamp,
     clock: Arc<dyn Clock>,
     listen: Listen,
     limits: Limits,
@@ -37,6 +41,9 @@ pub struct Bound {
     service: Arc<Service>,
     api: Arc<Api>,
     audit: Option<Audit>,
+    requests: Arc<RequestCounter>,
+    reloads: Arc<Reloads>,
+    started: Timestamp,
     apis: Vec<(BoundEndpoint, ListenerIdentity)>,
     grpcs: Vec<(BoundEndpoint, ListenerIdentity)>,
     admins: Vec<BoundEndpoint>,
@@ -50,11 +57,6 @@ pub struct Bound {
     outbound: Outbound,
 }
 
-struct BoundEndpoint {
-    listener: Listener,
-    tls: Option<Arc<Tls>>,
-}
-
 impl App {
     /// Builds the service.
     ///
@@ -65,6 +67,7 @@ impl App {
             listen,
             limits,
             log_level: _,
+            log_format: _,
             audit,
             cache,
             bindings,
@@ -88,12 +91,17 @@ impl App {
         let (fingerprints, audit) = audit.start()?;
         let rules = Rules { callers, policies };
         let service = Service::new(rules, Arc::new(resolver), Arc::clone(&clock), fingerprints)?;
-        let service = Arc::new(service.with_observers(observers(audit.as_ref())));
+        let requests = Arc::new(RequestCounter::new(Arc::clone(&clock)));
+        let observers = observers(&requests, audit.as_ref());
+        let service = Arc::new(service.with_observers(observers));
         let api = Arc::new(Api::new(Arc::clone(&service), listen.public_url.clone()));
         Ok(Self {
             service,
             api,
             audit,
+            requests,
+            reloads: Arc::new(Reloads::new(clock.now())),
+            started: clock.now(),
             clock,
             listen,
             limits,
@@ -111,6 +119,9 @@ impl App {
             service,
             api,
             audit,
+            requests,
+            reloads,
+            started,
             clock,
             listen,
             limits,
@@ -139,6 +150,9 @@ impl App {
             service,
             api,
             audit,
+            requests,
+            reloads,
+            started,
             apis,
             grpcs,
             admins,
@@ -154,61 +168,10 @@ impl App {
 }
 
 /// Observers of all events.
-fn observers(audit: Option<&Audit>) -> Vec<Arc<dyn Observer>> {
-    let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::new(Log)];
+fn observers(requests: &Arc<RequestCounter>, audit: Option<&Audit>) -> Vec<Arc<dyn Observer>> {
+    let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::clone(requests) as _, Arc::new(Log)];
     observers.extend(audit.map(|audit| Arc::new(audit.clone()) as _));
     observers
-}
-
-async fn bind_for_callers(
-    service: &Service,
-    listener: CallerListener,
-    passed: &mut Activation,
-) -> io::Result<(BoundEndpoint, ListenerIdentity)> {
-    let CallerListener {
-        endpoint,
-        caller,
-        takes_caller_header,
-        ..
-    } = listener;
-    let caller = caller.and_then(|name| service.rules().callers.named(&name).cloned());
-    Ok((
-        bind(endpoint, passed).await?,
-        ListenerIdentity {
-            caller,
-            takes_caller_header,
-        },
-    ))
-}
-
-async fn bind(endpoint: Endpoint, passed: &mut Activation) -> io::Result<BoundEndpoint> {
-    let Endpoint {
-        address,
-        access,
-        tls,
-        is_beside_ipv4,
-    } = endpoint;
-    let listener = match passed.claim(&address, access).transpose() {
-        Some(claimed) => claimed,
-        None => match address {
-            ListenAddress::Tcp(SocketAddr::V6(address)) if is_beside_ipv4 => {
-                Listener::bind_beside_ipv4(address)
-            }
-            ListenAddress::Tcp(_) | ListenAddress::Unix(_) => {
-                Listener::bind(&address, access).await
-            }
-        },
-    };
-    match listener {
-        Ok(listener) => Ok(BoundEndpoint {
-            listener,
-            tls: tls.map(Arc::new),
-        }),
-        Err(error) => Err(io::Error::new(
-            error.kind(),
-            format!("cannot listen on {address}: {error}"),
-        )),
-    }
 }
 
 impl Bound {
@@ -236,6 +199,13 @@ impl Bound {
             .collect()
     }
 
+    fn listeners(&self) -> Vec<ListenerMetrics> {
+        let for_callers = self.apis.iter().chain(&self.grpcs).map(|(bound, _)| bound);
+        let all = for_callers.chain(&self.admins);
+        all.map(|it| metrics::listener(it.address.clone(), &it.open, it.tls.as_ref()))
+            .collect()
+    }
+
     /// Resolves once the audit log could not be written, if that is configured to end the process.
     pub fn audit_failed(&self) -> impl Future<Output = ()> + Send + use<> {
         let audit = self.audit.clone();
@@ -251,10 +221,14 @@ impl Bound {
     /// configured time. Returns true if all of them ended. The admin listeners answer until the
     /// others are done.
     pub async fn run(self, workers: Workers, stop: Stop) -> bool {
+        let listeners = self.listeners();
         let Self {
             service,
             api,
             audit,
+            requests,
+            reloads,
+            started,
             apis,
             grpcs,
             admins,
@@ -289,20 +263,46 @@ impl Bound {
         let (end_admin, admin_stop) = Stop::new();
         let heartbeats = Heartbeats::start(&workers, clock);
         let mut administering = JoinSet::new();
-        for BoundEndpoint { listener, tls } in admins {
-            let admin = Admin::new(readiness.clone(), heartbeats.clone());
+        let sources = metrics::Sources {
+            service: {
+                let service = Arc::clone(&service);
+                Arc::new(move || Arc::clone(&service))
+            },
+            requests,
+            listeners,
+            audit: audit.clone(),
+            reloads,
+            started,
+        };
+        let exposition = metrics::exposition(sources);
+        let admin = Admin::new(readiness.clone(), heartbeats, exposition);
+        for endpoint in admins {
+            let admin = admin.clone();
+            let BoundEndpoint {
+                listener,
+                tls,
+                open: counted,
+                ..
+            } = endpoint;
             let open = move |_: &Arrival| {
                 let admin = admin.clone();
-                move |request| std::future::ready(admin.answer(&request))
+                move |request| admin.clone().answer(request)
             };
             let connections = Connections {
                 tls,
+                open: counted,
                 ..administration.clone()
             };
             administering.spawn(run(listener, connections, open, admin_stop.clone()));
         }
         let mut answering = JoinSet::new();
-        for (BoundEndpoint { listener, tls }, identity) in apis {
+        for (endpoint, identity) in apis {
+            let BoundEndpoint {
+                listener,
+                tls,
+                open: counted,
+                ..
+            } = endpoint;
             let api = Arc::clone(&api);
             let open = move |arrival: &Arrival| {
                 let handler = api.handler(&identity, arrival);
@@ -310,11 +310,18 @@ impl Bound {
             };
             let connections = Connections {
                 tls,
+                open: counted,
                 ..connections.clone()
             };
             answering.spawn(run(listener, connections, open, stop.clone()));
         }
-        for (BoundEndpoint { listener, tls }, identity) in grpcs {
+        for (endpoint, identity) in grpcs {
+            let BoundEndpoint {
+                listener,
+                tls,
+                open: counted,
+                ..
+            } = endpoint;
             let (api, readiness) = (Arc::clone(&api), readiness.clone());
             let open = move |arrival: &Arrival| {
                 let calls = ExtAuthz::new(api.handler(&identity, arrival), readiness.clone());
@@ -322,14 +329,15 @@ impl Bound {
             };
             let connections = Connections {
                 tls,
+                open: counted,
                 ..connections.clone()
             };
             answering.spawn(run(listener, connections, open, stop.clone()));
         }
-        readiness.set(true);
+        readiness.start();
         let unready = tokio::spawn(async move {
             stop.given().await;
-            readiness.set(false);
+            readiness.drain();
         });
         let limiting = tokio::spawn(limit_refusals(Arc::clone(&service)));
         let all_ended = answering.join_all().await.into_iter().all(|ended| ended);

@@ -4,9 +4,11 @@
 //! [`Config`] reads and judges the configuration, [`App`] builds and runs what it describes.
 
 mod app;
+mod bound_endpoint;
 pub mod config;
 pub mod descriptors;
 pub mod log;
+mod metrics;
 
 pub use app::{App, Bound};
 pub use config::Config;

@@ -1,16 +1,18 @@
 use std::hash::BuildHasherDefault;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use introspectd_core::{Clock, State};
-use quick_cache::Weighter;
-use quick_cache::sync::{Cache, DefaultLifecycle};
+use quick_cache::sync::Cache;
+use quick_cache::{Lifecycle, Weighter};
 
 use crate::entry::{Entry, millis};
 use crate::fact::{Fact, Keep};
 use crate::key::{AlreadyHashed, Key};
 use crate::lifetime::lifetime;
 use crate::limits::CacheTimes;
+use crate::lookup::Lookup;
 use crate::purge_log::ProviderPurges;
 use crate::stamp::{PackedStamp, Stamp};
 
@@ -22,6 +24,9 @@ pub(crate) struct FactCache<K> {
     active: Pool<K>,
     inactive: Pool<K>,
     clock: Arc<dyn Clock>,
+    max_bytes: u64,
+    evictions: [Evictions; 2],
+    purged: AtomicU64,
 }
 
 /// State of a key in the cache.
@@ -30,7 +35,8 @@ pub(crate) enum Cached<K> {
     Fresh(Fact<K>),
     /// Usable only if the provider fails.
     Stale(Fact<K>),
-    Nothing,
+    /// Nothing usable: absent, expired or purged.
+    Nothing(Lookup),
 }
 
 /// Age and remaining lifetime of a cache entry.
@@ -46,7 +52,34 @@ pub struct Held {
     pub among_active: bool,
 }
 
-type Pool<K> = Cache<Key, Entry<K>, Weight, BuildHasherDefault<AlreadyHashed>>;
+/// Content of a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PoolStatus {
+    /// Name of the pool: `active` or `inactive`.
+    pub name: &'static str,
+    /// Number of entries, expired ones included.
+    pub entries: usize,
+    /// Approximate size of the entries, in bytes.
+    pub bytes: u64,
+    /// Limit of `bytes`.
+    pub max_bytes: u64,
+    /// Number of entries so far that made room for others.
+    pub evictions: u64,
+}
+
+type Pool<K> = Cache<Key, Entry<K>, Weight, BuildHasherDefault<AlreadyHashed>, Evictions>;
+
+/// Number of evicted entries.
+#[derive(Debug, Clone, Default)]
+struct Evictions(Arc<AtomicU64>);
+
+impl<K> Lifecycle<Key, Entry<K>> for Evictions {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: Key, _: Entry<K>) {
+        self.0.fetch_add(1, Relaxed);
+    }
+}
 
 #[derive(Clone)]
 struct Weight;
@@ -64,29 +97,33 @@ const OVERHEAD: usize = 96;
 
 impl<K: Keep> FactCache<K> {
     pub(crate) fn new(max_bytes: u64, clock: Arc<dyn Clock>) -> Self {
-        // Inactive facts are small and brief: an eighth holds hundreds of thousands of them.
-        let inactive = max_bytes / 8;
+        let [active, inactive] = shares(max_bytes);
+        let evictions = [Evictions::default(), Evictions::default()];
+        let [of_active, of_inactive] = &evictions;
         Self {
-            active: pool(max_bytes - inactive),
-            inactive: pool(inactive),
+            active: pool(active, of_active),
+            inactive: pool(inactive, of_inactive),
+            max_bytes,
             clock,
+            evictions,
+            purged: AtomicU64::new(0),
         }
     }
 
     pub(crate) fn get(&self, key: &Key, purges: &ProviderPurges) -> Cached<K> {
         let now = millis(self.clock.elapsed());
         let Some(entry) = self.active.get(key).or_else(|| self.inactive.get(key)) else {
-            return Cached::Nothing;
+            return Cached::Nothing(Lookup::Absent);
         };
         if purges.refuse(key, &entry.stamp().unpack()) {
-            return Cached::Nothing;
+            return Cached::Nothing(Lookup::Purged);
         }
         if now < entry.fresh_until() {
             Cached::Fresh(entry.into_fact())
         } else if now < entry.held_until() {
             Cached::Stale(entry.into_fact())
         } else {
-            Cached::Nothing
+            Cached::Nothing(Lookup::Expired)
         }
     }
 
@@ -146,6 +183,33 @@ impl<K: Keep> FactCache<K> {
         removed.contains(&true)
     }
 
+    /// Counts entries that a purge removed.
+    pub(crate) fn count_purged(&self, entries: usize) {
+        self.purged.fetch_add(entries as u64, Relaxed);
+    }
+
+    /// Number of entries so far that purges removed.
+    pub(crate) fn purged(&self) -> u64 {
+        self.purged.load(Relaxed)
+    }
+
+    /// Content of the pool of active facts, and of that of all others.
+    pub(crate) fn pools(&self) -> [PoolStatus; 2] {
+        let [max_active, max_inactive] = shares(self.max_bytes);
+        let [active, inactive] = &self.evictions;
+        let pools = [
+            ("active", &self.active, max_active, active),
+            ("inactive", &self.inactive, max_inactive, inactive),
+        ];
+        pools.map(|(name, pool, max_bytes, Evictions(evictions))| PoolStatus {
+            name,
+            entries: pool.len(),
+            bytes: pool.weight(),
+            max_bytes,
+            evictions: evictions.load(Relaxed),
+        })
+    }
+
     /// Iterates over the entries, each read under a lock of its own. Concurrent insertions may be
     /// missing.
     pub(crate) fn entries(&self) -> impl Iterator<Item = Visited<'_, K>> {
@@ -184,7 +248,14 @@ impl<K: Keep> Visited<'_, K> {
     }
 }
 
-fn pool<K: Keep>(max_bytes: u64) -> Pool<K> {
+/// Bytes for active facts, and for all others. These are small and brief: an eighth holds hundreds
+/// of thousands of them.
+fn shares(max_bytes: u64) -> [u64; 2] {
+    let inactive = max_bytes / 8;
+    [max_bytes - inactive, inactive]
+}
+
+fn pool<K: Keep>(max_bytes: u64, evictions: &Evictions) -> Pool<K> {
     // The estimate only decides into how many shards the pool is divided.
     let entries = usize::try_from(max_bytes / 1024).unwrap_or(usize::MAX);
     Cache::with(
@@ -192,7 +263,7 @@ fn pool<K: Keep>(max_bytes: u64) -> Pool<K> {
         max_bytes,
         Weight,
         BuildHasherDefault::default(),
-        DefaultLifecycle::default(),
+        evictions.clone(),
     )
 }
 

@@ -21,6 +21,7 @@ mod lifetime;
 mod limits;
 mod list;
 mod log_limit;
+mod lookup;
 #[cfg(feature = "parts")]
 pub mod parts;
 mod purge;
@@ -36,11 +37,12 @@ mod status;
 mod sweep;
 mod table;
 
-pub use cache::Held;
+pub use cache::{Held, PoolStatus};
 pub use explain::{Account, Answer, Explanation, NotAsked};
 pub use fact::{Fact, Keep, Record, Resolution, Source};
 pub use limits::{CacheLimits, CacheTimes};
 pub use list::{Listed, Page, Positions, Wanted};
+pub use lookup::{Lookup, Lookups};
 pub use purge::{NotCounted, Purged};
 pub use resolver::Resolver;
 pub use router::{Match, Rule, Unmatched};

@@ -67,7 +67,7 @@ impl<K: Keep> Parts<K> {
     pub fn get(&self, key: &Key) -> Option<Fact<K>> {
         match self.cache.get(&key.0, &self.purges) {
             Cached::Fresh(fact) => Some(fact),
-            Cached::Stale(_) | Cached::Nothing => None,
+            Cached::Stale(_) | Cached::Nothing(_) => None,
         }
     }
 }

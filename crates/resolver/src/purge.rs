@@ -88,7 +88,9 @@ impl<K: Keep> Resolver<K> {
     /// Removes the facts of single keys at once, and returns their number.
     fn remove(&self, marks: &[(usize, Mark)]) -> usize {
         let keys = marks.iter().filter_map(|(_, mark)| mark.key());
-        keys.filter(|key| self.cache.remove(key)).count()
+        let removed = keys.filter(|key| self.cache.remove(key)).count();
+        self.cache.count_purged(removed);
+        removed
     }
 
     /// Returns the marks of the purge, each with the provider's slot.

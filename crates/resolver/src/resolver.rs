@@ -9,13 +9,14 @@ use introspectd_core::{
 };
 use tokio::time::timeout_at;
 
-use crate::cache::{Cached, FactCache};
+use crate::cache::{Cached, FactCache, PoolStatus};
 use crate::doubt::Doubted;
 use crate::fact::{Keep, Resolution, Source};
 use crate::fetch::fetch;
 use crate::flight::{Flight, Flights, Leader, Role};
 use crate::key::{Key, Subject};
 use crate::limits::CacheLimits;
+use crate::lookup::{Counted, Lookup};
 use crate::purge_log::PurgeLog;
 use crate::revoked::Memory;
 use crate::router::{Routed, Unmatched};
@@ -107,8 +108,19 @@ impl<K: Keep> Resolver<K> {
                 gauges: provider.gauges(),
                 meter: Arc::clone(&slot.meter),
                 last_failure,
+                lookups: &slot.lookups,
             }
         })
+    }
+
+    /// Content of the cache's pools: of active facts, and of all others.
+    pub fn pools(&self) -> [PoolStatus; 2] {
+        self.cache.pools()
+    }
+
+    /// Number of entries so far that purges removed from the cache.
+    pub fn purged(&self) -> u64 {
+        self.cache.purged()
     }
 
     /// Resolves a token that a client presented.
@@ -185,11 +197,12 @@ impl<K: Keep> Resolver<K> {
     ) -> Result<Resolution<'_, K>, Failure> {
         let now = || self.clock.now();
         // A cached active fact settles it: the token is not shown to the other providers again.
-        let mut cached = places
-            .iter()
-            .filter_map(|place| self.cached(*place, subject));
-        if let Some(hit) = cached.find(|hit| hit.active(now()).is_some()) {
-            return Ok(hit);
+        for slot in places.iter().filter_map(|place| self.table.slot(*place)) {
+            let hit = self.hit(slot, &slot.keys.key(subject));
+            if let Some(hit) = hit.filter(|hit| hit.active(now()).is_some()) {
+                slot.lookups.count(Lookup::Hit);
+                return Ok(hit);
+            }
         }
         let mut requests: FuturesUnordered<_> = places
             .iter()
@@ -219,7 +232,7 @@ impl<K: Keep> Resolver<K> {
     fn hit<'a>(&self, slot: &'a ProviderSlot, key: &Key) -> Option<Resolution<'a, K>> {
         match self.cache.get(key, &slot.purges) {
             Cached::Fresh(fact) => Some(slot.resolution(fact, Source::Hit)),
-            Cached::Stale(_) | Cached::Nothing => None,
+            Cached::Stale(_) | Cached::Nothing(_) => None,
         }
     }
 
@@ -234,11 +247,16 @@ impl<K: Keep> Resolver<K> {
             return Ok(Resolution::UNROUTED);
         };
         let key = slot.keys.key(subject);
-        match self.hit(slot, &key) {
-            Some(hit) => Ok(hit),
-            // Boxed, so that a hit does not carry the state of a miss from place to place.
-            None => Box::pin(self.miss(slot, key, subject, trace)).await,
-        }
+        let result = match self.cache.get(&key, &slot.purges) {
+            Cached::Fresh(fact) => {
+                slot.lookups.count(Lookup::Hit);
+                return Ok(slot.resolution(fact, Source::Hit));
+            }
+            Cached::Stale(_) => Lookup::Expired,
+            Cached::Nothing(why) => why,
+        };
+        // Boxed, so that a hit does not carry the state of a miss from place to place.
+        Box::pin(self.miss(slot, key, subject, trace, result)).await
     }
 
     /// Joins or starts a flight; if it fails for a reason that cannot depend on this token, a stale
@@ -252,11 +270,14 @@ impl<K: Keep> Resolver<K> {
         key: Key,
         subject: &Subject,
         trace: Trace<'_>,
+        result: Lookup,
     ) -> Result<Resolution<'a, K>, Failure> {
+        let lookups = &slot.lookups;
+        let mut lookup = Counted { lookups, result };
         let until = tokio::time::Instant::now() + slot.entry.timeout;
-        let settled = match self.try_once(slot, key, subject, trace).await {
+        let settled = match self.try_once(slot, key, subject, trace, &mut lookup).await {
             Some(settled) => Some(settled),
-            None => timeout_at(until, self.try_once(slot, key, subject, trace))
+            None => timeout_at(until, self.try_once(slot, key, subject, trace, &mut lookup))
                 .await
                 .ok()
                 .flatten(),
@@ -265,6 +286,11 @@ impl<K: Keep> Resolver<K> {
         settled
             .unwrap_or_else(purged)
             .or_else(|failure| self.stale_or(failure, slot, &key))
+            .inspect(|resolution| {
+                if resolution.source == Source::Stale {
+                    lookup.result = Lookup::Stale;
+                }
+            })
     }
 
     /// Returns `None` if a purge selects the answer, judged when it is taken: the flight may have
@@ -275,12 +301,17 @@ impl<K: Keep> Resolver<K> {
         key: Key,
         subject: &Subject,
         trace: Trace<'_>,
+        lookup: &mut Counted<'_>,
     ) -> Option<Result<Resolution<'a, K>, Failure>> {
         let (flight, source) = match self.flights.join_or_lead(key) {
-            Role::Waiter(flight) => (flight, Source::Coalesced),
+            Role::Waiter(flight) => {
+                lookup.result = Lookup::Coalesced;
+                (flight, Source::Coalesced)
+            }
             Role::Leader(leader) => {
                 // A flight may have landed between the miss and here.
                 if let Some(hit) = self.hit(slot, &key) {
+                    lookup.result = Lookup::Hit;
                     return Some(Ok(hit));
                 }
                 (
@@ -342,7 +373,7 @@ impl<K: Keep> Resolver<K> {
             {
                 Ok(slot.resolution(fact, Source::Stale))
             }
-            Cached::Stale(_) | Cached::Fresh(_) | Cached::Nothing => Err(failure),
+            Cached::Stale(_) | Cached::Fresh(_) | Cached::Nothing(_) => Err(failure),
         }
     }
 }

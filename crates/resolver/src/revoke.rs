@@ -110,7 +110,7 @@ impl<K: Keep> Resolver<K> {
         let cached = |subject: &Subject| match self.cache.get(&slot.keys.key(subject), &slot.purges)
         {
             Cached::Fresh(fact) | Cached::Stale(fact) => fact.record,
-            Cached::Nothing => None,
+            Cached::Nothing(_) => None,
         };
         let of_bound = bound.map(|id| Subject::Id(id.clone()));
         let record = cached(revoked).or_else(|| of_bound.as_ref().and_then(cached));

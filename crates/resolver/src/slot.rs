@@ -14,6 +14,7 @@ use crate::gate_log::GateLog;
 use crate::key::KeyMaker;
 use crate::limits::{CacheTimes, MAX_CONCURRENT_LISTS, MAX_WAITING_LISTS};
 use crate::log_limit::LogLimit;
+use crate::lookup::Lookups;
 use crate::purge_log::ProviderPurges;
 use crate::router::Match;
 use crate::status::LastFailure;
@@ -58,6 +59,7 @@ pub(crate) struct ProviderSlot {
     pub(crate) meter: Arc<Meter>,
     /// Times of its facts.
     pub(crate) times: CacheTimes,
+    pub(crate) lookups: Lookups,
     log_limit: LogLimit,
     gate_log: GateLog,
 }
@@ -85,6 +87,7 @@ impl ProviderSlot {
             lists: Semaphore::new(MAX_CONCURRENT_LISTS),
             list_queue: Semaphore::new(MAX_CONCURRENT_LISTS + MAX_WAITING_LISTS),
             last_failure: LastFailure::default(),
+            lookups: Lookups::default(),
             log_limit: LogLimit::default(),
             gate_log: GateLog::default(),
         })

@@ -3,6 +3,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use introspectd_core::ask::{Gauges, Meter};
 use introspectd_core::{Capabilities, Failure, Health, ProviderName, Timestamp};
 
+use crate::lookup::Lookups;
+
 /// Configured provider with its health and last failure.
 #[derive(Debug, Clone)]
 pub struct ProviderStatus<'a> {
@@ -20,6 +22,8 @@ pub struct ProviderStatus<'a> {
     pub meter: Arc<Meter>,
     /// Last failure and when it was, however well the provider did since.
     pub last_failure: Option<(Failure, Timestamp)>,
+    /// Cache lookups for it.
+    pub lookups: &'a Lookups,
 }
 
 /// Last failure of a provider's operations.

@@ -191,6 +191,7 @@ impl Shared {
             if !self.is_refused(&key, &stamp, up_to) || !entry.remove() {
                 continue;
             }
+            cache.count_purged(1);
             if let Some(order) = orders.iter().find(|order| order.selects(key, &stamp)) {
                 order.removed.fetch_add(1, Relaxed);
             }

@@ -8,10 +8,6 @@ use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use tokio::io::AsyncReadExt;
 use tokio_rustls::server::TlsStream;
-use x509_cert::Certificate;
-use x509_cert::der::Decode;
-
-use introspectd_core::Timestamp;
 
 use crate::activity::Activity;
 use crate::connections::Terms;
@@ -19,7 +15,7 @@ use crate::frames::PREFACE;
 use crate::origin::{Arrival, Origin};
 use crate::places::Place;
 use crate::stop::Stop;
-use crate::tls::Tls;
+use crate::tls::{Tls, not_after};
 use crate::watch::Watch;
 use crate::wire::Stream;
 use crate::{http1, http2};
@@ -137,20 +133,6 @@ async fn accept_tls<T: Stream>(
             None
         }
     }
-}
-
-/// End of a certificate. One that cannot be read has ended.
-fn not_after(certificate: &[u8]) -> Timestamp {
-    let read = Certificate::from_der(certificate).ok();
-    let end = read.map(|read| {
-        read.tbs_certificate()
-            .validity()
-            .not_after
-            .to_unix_duration()
-            .as_secs()
-    });
-    end.and_then(|end| Timestamp::from_seconds(i64::try_from(end).ok()?))
-        .unwrap_or(Timestamp::MIN)
 }
 
 async fn serve_http<T, S, F, B>(

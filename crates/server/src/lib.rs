@@ -40,7 +40,7 @@ use tokio::time::Instant;
 
 pub use activation::Activation;
 use connection::{Raw, serve};
-pub use connections::Connections;
+pub use connections::{Connections, Open};
 pub use head::{HEAD_TOO_LONG, HEAD_TOO_LONG_DESCRIPTION, LongHead, X_INTROSPECTD_ERROR};
 pub use heartbeat::{Heartbeats, Stalled};
 pub use host::names_one_host;
@@ -117,10 +117,11 @@ where
             stop.clone(),
             open_still.clone(),
         );
+        let counted = connections.open.one_more();
         let activity = Arc::clone(place.activity());
         connections.workers.spawn(&activity, async move {
             serve(stream, place, terms, open, stop).await;
-            drop(open_still);
+            drop((counted, open_still));
         });
     }
     drop((listener, open_still));

@@ -6,11 +6,14 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use introspectd_core::Timestamp;
 use introspectd_files::pem;
 use rustls::pki_types::CertificateDer;
 use rustls::server::{NoServerSessionStorage, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig};
 use tokio_rustls::TlsAcceptor;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
 
 /// Files of a TLS listener, in PEM.
 #[derive(Debug, Clone)]
@@ -57,6 +60,8 @@ struct Loaded {
     /// Stamp of the files that were read last, valid or not.
     stamp: Stamp,
     acceptor: TlsAcceptor,
+    /// End of our certificate.
+    ends: Timestamp,
 }
 
 /// Problem with a file of a TLS listener.
@@ -89,11 +94,15 @@ impl Tls {
     /// The key whose file is missing, unreadable or invalid.
     pub fn load(files: TlsFiles, protocols: Protocols) -> Result<Self, TlsProblem> {
         let stamp = files.stamp();
-        let acceptor = files.acceptor(protocols)?;
+        let (acceptor, ends) = files.acceptor(protocols)?;
         Ok(Self {
             files,
             protocols,
-            current: ArcSwap::from_pointee(Loaded { stamp, acceptor }),
+            current: ArcSwap::from_pointee(Loaded {
+                stamp,
+                acceptor,
+                ends,
+            }),
         })
     }
 
@@ -104,33 +113,44 @@ impl Tls {
 
     /// Returns the acceptor for a new connection, after checking the files.
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
-        let current = self.current.load();
+        self.checked().acceptor.clone()
+    }
+
+    /// Returns the end of our certificate, after checking the files.
+    pub fn certificate_ends(&self) -> Timestamp {
+        self.checked().ends
+    }
+
+    fn checked(&self) -> Arc<Loaded> {
+        let current = self.current.load_full();
         // Taken before the files are read: a change in between is noticed the next time.
         let stamp = self.files.stamp();
         if stamp == current.stamp {
-            return current.acceptor.clone();
+            return current;
         }
-        let acceptor = match self.files.acceptor(self.protocols) {
-            Ok(acceptor) => {
+        let (acceptor, ends) = match self.files.acceptor(self.protocols) {
+            Ok(loaded) => {
                 tracing::info!(
                     certificate = %self.files.certificate.display(),
                     "TLS certificate reloaded"
                 );
-                acceptor
+                loaded
             }
             Err(problem) => {
                 tracing::warn!(
                     %problem,
                     "TLS files changed but are invalid; keeping the previous certificate"
                 );
-                current.acceptor.clone()
+                (current.acceptor.clone(), current.ends)
             }
         };
-        self.current.store(Arc::new(Loaded {
+        let loaded = Arc::new(Loaded {
             stamp,
-            acceptor: acceptor.clone(),
-        }));
-        acceptor
+            acceptor,
+            ends,
+        });
+        self.current.store(Arc::clone(&loaded));
+        loaded
     }
 }
 
@@ -151,8 +171,10 @@ impl TlsFiles {
             .collect()
     }
 
-    fn acceptor(&self, protocols: Protocols) -> Result<TlsAcceptor, TlsProblem> {
+    /// Reads the files, and when our certificate ends.
+    fn acceptor(&self, protocols: Protocols) -> Result<(TlsAcceptor, Timestamp), TlsProblem> {
         let chain = read_chain("certificate", &self.certificate)?;
+        let ends = chain.first().map_or(Timestamp::MIN, |leaf| not_after(leaf));
         let key = pem::read_key(&self.key, Duration::ZERO)
             .map_err(|error| at("key", &self.key, &error))?;
         let roots = self
@@ -187,7 +209,7 @@ impl TlsFiles {
             config.session_storage = Arc::new(NoServerSessionStorage {});
         }
         config.alpn_protocols = protocols.names();
-        Ok(TlsAcceptor::from(Arc::new(config)))
+        Ok((TlsAcceptor::from(Arc::new(config)), ends))
     }
 }
 
@@ -207,6 +229,20 @@ impl TlsProblem {
             what: what.to_string(),
         }
     }
+}
+
+/// End of a certificate. One that cannot be read has ended.
+pub(crate) fn not_after(certificate: &[u8]) -> Timestamp {
+    let read = Certificate::from_der(certificate).ok();
+    let end = read.map(|read| {
+        read.tbs_certificate()
+            .validity()
+            .not_after
+            .to_unix_duration()
+            .as_secs()
+    });
+    end.and_then(|end| Timestamp::from_seconds(i64::try_from(end).ok()?))
+        .unwrap_or(Timestamp::MIN)
 }
 
 fn at(key: &'static str, file: &Path, error: &dyn fmt::Display) -> TlsProblem {

@@ -1,11 +1,14 @@
 use std::borrow::Cow;
 use std::fmt::Display;
+use std::time::Duration;
 
 use introspectd_core::{ProviderName, Timestamp, TokenId, TokenValue};
+use introspectd_resolver::Source;
 
 use crate::access::Caller;
 use crate::fingerprint::Fingerprint;
 use crate::refusal::{Inactive, Refusal};
+use crate::tally::EndpointName;
 
 /// Operation that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +67,17 @@ pub struct Details {
     pub count: Option<usize>,
     /// True if the token belongs to no provider that the caller may ask.
     pub is_unrouted: bool,
+    /// Source of the record that answers.
+    pub source: Option<Source>,
+}
+
+/// Place and time of a request's arrival.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun {
+    /// Endpoint that the request came to.
+    pub endpoint: EndpointName,
+    /// Time by [`Clock::elapsed`](introspectd_core::Clock::elapsed).
+    pub at: Duration,
 }
 
 /// Sender of a request, as far as observers may know it.
@@ -75,6 +89,8 @@ pub struct RequestContext<'a> {
     pub caller: Option<&'a Caller>,
     /// Policy that decides, by its configured name.
     pub policy: Option<&'a str>,
+    /// Arrival of the request.
+    pub begun: Begun,
 }
 
 /// First lines of an event: known without reading the request again.
@@ -84,6 +100,8 @@ pub struct Headline<'a> {
     pub operation: Operation,
     /// Result of the request.
     pub outcome: Outcome<'a>,
+    /// Source of the answer, if the cache was asked.
+    pub source: Option<Source>,
     /// Sender of the request.
     pub context: RequestContext<'a>,
 }
@@ -289,10 +307,15 @@ mod tests {
             origin: &"test",
             caller: None,
             policy: None,
+            begun: Begun {
+                endpoint: EndpointName::Other,
+                at: Duration::ZERO,
+            },
         };
         Headline {
             operation,
             outcome,
+            source: None,
             context,
         }
         .is_recorded()

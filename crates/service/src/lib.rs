@@ -17,24 +17,29 @@ pub mod operation;
 mod page_token;
 mod parameters;
 pub mod refusal;
+mod reloads;
 mod request_id;
 mod service;
+mod tally;
 
 pub use access::{
     Caller, Callers, CertificateName, DEFAULT_POLICY, InvalidCertificateName, Permission, Policies,
     Policy, Requirements, Rules, SecretDigest, Unavailable, certificate_names,
 };
 pub use answer::{Claims, KeptAnswer, Record, SharedAnswer};
-pub use event::{Details, Event, Headline, Operation, Outcome, RequestContext};
+pub use event::{Begun, Details, Event, Headline, Operation, Outcome, RequestContext};
 pub use fingerprint::{Fingerprint, Fingerprints};
 pub use introspectd_core::Selection;
 pub use introspectd_resolver::{
-    Account, Answer, Fact, Held, NotAsked, ProviderStatus, Resolution, Rule, Source,
+    Account, Answer, Fact, Held, Lookup, NotAsked, PoolStatus, ProviderStatus, Resolution, Rule,
+    Source,
 };
 pub use line_limit::LeftOut;
 pub use log::{Log, REFUSALS};
 pub use observer::{Observed, Observer, Pending, Published};
 pub use parameters::{LIST_PARAMETERS, Parameters};
 pub use refusal::Refusal;
+pub use reloads::Reloads;
 pub use request_id::RequestIds;
 pub use service::Service;
+pub use tally::{CacheUse, CallerTally, EndpointName, Entered, OutcomeClass};

@@ -138,8 +138,10 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-    use crate::event::{Details, Operation, Outcome, RequestContext};
+    use crate::event::{Begun, Details, Operation, Outcome, RequestContext};
     use crate::refusal::{ClientFault, Refusal};
+    use crate::tally::EndpointName;
+    use std::time::Duration;
 
     /// Counts requests, as metrics do, and writes no lines.
     #[derive(Default)]
@@ -183,10 +185,15 @@ mod tests {
             origin: &"test",
             caller: None,
             policy: None,
+            begun: Begun {
+                endpoint: EndpointName::Other,
+                at: Duration::ZERO,
+            },
         };
         Headline {
             operation: Operation::Decide,
             outcome,
+            source: None,
             context,
         }
     }

@@ -2,16 +2,17 @@ use std::io;
 use std::sync::Arc;
 
 use introspectd_core::{Clock, ProviderName, Timestamp, TokenValue};
-use introspectd_resolver::Resolver;
+use introspectd_resolver::{PoolStatus, ProviderStatus, Resolver};
 
 use crate::access::{Caller, Rules};
 use crate::answer::KeptAnswer;
-use crate::event::{Details, Event, Headline};
+use crate::event::{Begun, Details, Event, Headline};
 use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::observer::{Observer, Observers, Published};
 use crate::page_token::PageTokens;
 use crate::refusal::{InvalidRequest, RequestFault};
 use crate::request_id::{RequestIds, request_id};
+use crate::tally::{EndpointName, Entered, InFlight};
 
 /// All that operations need: access rules, resolver, clock, and who observes them.
 pub struct Service {
@@ -21,6 +22,7 @@ pub struct Service {
     pub(crate) page_tokens: PageTokens,
     fingerprints: Fingerprints,
     observers: Observers,
+    in_flight: InFlight,
 }
 
 impl Service {
@@ -43,6 +45,7 @@ impl Service {
             page_tokens,
             fingerprints,
             observers,
+            in_flight: InFlight::default(),
         })
     }
 
@@ -63,6 +66,41 @@ impl Service {
     /// Returns the time that requests are judged by.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// Begins a request: notes when it arrived, and where.
+    #[inline]
+    pub fn begin(&self, endpoint: EndpointName) -> Begun {
+        Begun {
+            endpoint,
+            at: self.clock.elapsed(),
+        }
+    }
+
+    /// Counts a request as in flight until what is returned is dropped.
+    #[inline]
+    pub fn enter(&self) -> Entered<'_> {
+        self.in_flight.enter()
+    }
+
+    /// Returns the number of requests in flight.
+    pub fn in_flight(&self) -> u64 {
+        self.in_flight.count()
+    }
+
+    /// All providers, in the order of their configuration.
+    pub fn all_providers(&self) -> impl Iterator<Item = ProviderStatus<'_>> {
+        self.resolver.providers()
+    }
+
+    /// Returns the pools of the cache: of active facts, and of all others.
+    pub fn cache_pools(&self) -> [PoolStatus; 2] {
+        self.resolver.pools()
+    }
+
+    /// Returns the number of entries that purges removed from the cache.
+    pub fn purged(&self) -> u64 {
+        self.resolver.purged()
     }
 
     /// Returns the provider that a parameter names.

@@ -94,6 +94,7 @@ fn caller(permissions: &[Permission], providers: Selection<ProviderName>) -> Cal
         policies: Selection::All,
         secret: None,
         certificate: None,
+        tally: Arc::default(),
     }
 }
 

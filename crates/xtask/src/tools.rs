@@ -70,6 +70,13 @@ pub(crate) const TESTS: &[Tool] = &[
         at_least: 3,
         package: "lua-socket",
     },
+    // Reads our metrics and tests our alerts, by promtool and by itself.
+    Tool {
+        name: "Prometheus",
+        version: &["promtool", "--version"],
+        at_least: 2,
+        package: "prometheus",
+    },
     // Debian takes this part out of Python.
     Tool {
         name: "Python's venv",
@@ -324,6 +331,10 @@ mod tests {
                 Some(1),
             ),
             ("libnginx-mod-http-lua\t1:0.10.23-1+deb12u1\n", Some(0)),
+            (
+                "promtool, version 2.42.0+ds (branch: debian/sid, revision: 2.42.0+ds-5+deb12u1)\n",
+                Some(2),
+            ),
             ("lua-cjson:amd64\t2.1.0+dfsg-2.2\n", Some(2)),
             ("systemd 252 (252.39-1~deb12u2)\n+PAM +AUDIT", Some(252)),
             ("no version", None),

@@ -6,7 +6,7 @@ use introspectd_server::Lane;
 use introspectd_service::operation;
 use introspectd_service::refusal::{CallerFault, ClientFault, Refusal};
 use introspectd_service::{
-    Caller, Details, Headline, Operation, Outcome, Permission, Policy, RequestContext, Rules,
+    Begun, Caller, Details, Headline, Operation, Outcome, Permission, Policy, RequestContext, Rules,
 };
 
 use super::Handler;
@@ -17,8 +17,13 @@ use crate::reply::Reply;
 
 impl Handler {
     /// Answers whatever request a proxy has at hand, by its client's headers.
-    pub(super) async fn forward_auth(&self, policy: &str, headers: &mut HeaderMap) -> Reply {
-        match self.decide(policy, headers, headers).await {
+    pub(super) async fn forward_auth(
+        &self,
+        begun: Begun,
+        policy: &str,
+        headers: &mut HeaderMap,
+    ) -> Reply {
+        match self.decide(begun, policy, headers, headers).await {
             Ok(allowed) => allowed.reply(std::mem::take(headers)),
             Err(refusal) => refusal,
         }
@@ -35,6 +40,7 @@ impl Handler {
     /// The refusal, as the client is to get it.
     pub async fn decide(
         &self,
+        begun: Begun,
         policy: &str,
         proxy: &HeaderMap,
         client: &HeaderMap,
@@ -49,17 +55,19 @@ impl Handler {
                     origin,
                     caller: Some(caller),
                     policy,
+                    begun,
                 };
                 let (operation, outcome) = (Operation::Decide, Outcome::Done);
                 service.count(|| Headline {
                     operation,
                     outcome,
+                    source: Some(allowed.source),
                     context,
                 });
                 Ok(Allowed::new(allowed))
             }
             Err(refusal) => {
-                self.publish_denial(rules, policy, proxy, client, &refusal);
+                self.publish_denial(rules, begun, policy, proxy, client, &refusal);
                 let policy = policy.map(|(_, policy)| policy);
                 Err(forward_auth::refusal(
                     &refusal,
@@ -93,22 +101,23 @@ impl Handler {
     }
 
     /// Returns the refusal of an unknown proxy. Call it before anything of its message is read.
-    pub fn refuse_stranger(&self, proxy: &HeaderMap) -> Option<Reply> {
+    pub fn refuse_stranger(&self, begun: Begun, proxy: &HeaderMap) -> Option<Reply> {
         let known = self.peer.proxy(&self.api.service.rules().callers, proxy);
         known
             .err()
-            .map(|fault| self.refuse_unread(proxy, &fault.into()))
+            .map(|fault| self.refuse_unread(begun, proxy, &fault.into()))
     }
 
     /// Returns the refusal of a client about whom its proxy's message could not be read.
-    pub fn refuse_message(&self, proxy: &HeaderMap, bad: BadMessage) -> Reply {
-        self.refuse_unread(proxy, &bad.into())
+    pub fn refuse_message(&self, begun: Begun, proxy: &HeaderMap, bad: BadMessage) -> Reply {
+        self.refuse_unread(begun, proxy, &bad.into())
     }
 
     /// Refuses in English: the language that the client prefers is part of the message.
-    fn refuse_unread(&self, proxy: &HeaderMap, refusal: &Refusal) -> Reply {
+    fn refuse_unread(&self, begun: Begun, proxy: &HeaderMap, refusal: &Refusal) -> Reply {
         self.publish_denial(
             self.api.service.rules(),
+            begun,
             None,
             proxy,
             &HeaderMap::new(),
@@ -122,6 +131,7 @@ impl Handler {
     fn publish_denial(
         &self,
         rules: &Rules,
+        begun: Begun,
         policy: Option<(&str, &Policy)>,
         proxy: &HeaderMap,
         client: &HeaderMap,
@@ -142,10 +152,12 @@ impl Handler {
             origin: &self.origin,
             caller,
             policy: policy.map(|(name, _)| name),
+            begun,
         };
         let headline = Headline {
             operation: Operation::Decide,
             outcome: Outcome::Refused(refusal),
+            source: None,
             context,
         };
         service.publish(headline, &HeaderIds(client), details);

@@ -1,4 +1,5 @@
 mod decide;
+mod unpublished;
 
 use std::pin::pin;
 use std::sync::Arc;
@@ -12,8 +13,8 @@ use introspectd_server::{Arrival, Lane, LongHead, Origin, X_INTROSPECTD_ERROR, n
 use introspectd_service::operation;
 use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
 use introspectd_service::{
-    Caller, Details, Headline, Operation, Outcome, Permission, Published, RequestContext, Rules,
-    Service, certificate_names,
+    Begun, Caller, Details, EndpointName, Entered, Headline, Operation, Outcome, Permission,
+    RequestContext, Rules, Service, certificate_names,
 };
 
 use crate::authentication::Peer;
@@ -26,6 +27,7 @@ use crate::language::Language;
 use crate::problem;
 use crate::reply::{self, Reply};
 use crate::routes::{Endpoint, Match, Route, allowed_methods, find};
+use unpublished::Unpublished;
 
 /// HTTP API: `POST /introspect`, `/forward-auth` for proxies, `/revoke` and `/v1` for operators,
 /// and the documents that describe it.
@@ -105,24 +107,28 @@ impl Handler {
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
+        let _in_flight = self.enter();
         let (mut head, body) = request.into_parts();
         let mut body = pin!(body);
         let rules = self.api.service.rules();
         let mut operation = Operation::Unknown;
-        let outcome = match find(head.uri.path(), &head.method, &self.api.discovery) {
+        let found = find(head.uri.path(), &head.method, &self.api.discovery);
+        let begun = self.begin(found.endpoint());
+        let outcome = match found {
             _ if LongHead::marks(&head.extensions) => Err(RequestFault::HeadTooLong.into()),
             _ if !names_one_host(head.version, &head.uri, &head.headers) => {
                 Err(InvalidRequest::NotOneHost.into())
             }
             Match::Introspect => {
                 operation = Operation::Introspect;
-                self.introspect(rules, &mut head, body.as_mut()).await
+                self.introspect(rules, begun, &mut head, body.as_mut())
+                    .await
             }
-            Match::Decide(policy) => Ok(self.forward_auth(policy, &mut head.headers).await),
+            Match::Decide(policy) => Ok(self.forward_auth(begun, policy, &mut head.headers).await),
             // Boxed: what operators ask now and then takes no room in what gateways ask all the
             // time.
             Match::Route(route, captures) => {
-                Box::pin(self.perform(rules, route, captures, &head, body.as_mut())).await
+                Box::pin(self.perform(rules, begun, route, captures, &head, body.as_mut())).await
             }
             Match::NotAllowed => Err(RequestFault::MethodNotAllowed.into()),
             Match::NotFound => Err(RequestFault::NotFound.into()),
@@ -134,7 +140,7 @@ impl Handler {
         let is_unread = !body.is_end_stream() && (is_hopeless() || !drain(body).await);
         let mut reply = match outcome {
             Ok(reply) => reply,
-            Err(refusal) => self.refuse(rules, operation, &head, &refusal),
+            Err(refusal) => self.refuse(rules, begun, operation, &head, &refusal),
         };
         if is_unread && head.version != Version::HTTP_2 {
             reply
@@ -148,6 +154,7 @@ impl Handler {
     async fn introspect<B>(
         &self,
         rules: &Rules,
+        begun: Begun,
         head: &mut Parts,
         body: B,
     ) -> Result<Reply, Refusal>
@@ -169,38 +176,49 @@ impl Handler {
             origin: &self.origin,
             caller: Some(caller),
             policy: None,
+            begun,
         };
-        let headline = |outcome| Headline {
+        let headline = |outcome, source| Headline {
             operation,
             outcome,
+            source,
             context,
         };
-        let publish = |outcome, has_record| {
+        let publish = |outcome, source, has_record| {
             // The token went to the resolver: an event reads its form again.
             let details = || match form::token_query(&body) {
                 Ok(query) => query.details(service, caller, has_record),
                 Err(_) => Details::default(),
             };
             service
-                .publish(headline(outcome), &HeaderIds(&head.headers), details)
+                .publish(
+                    headline(outcome, source),
+                    &HeaderIds(&head.headers),
+                    details,
+                )
                 .request_id
         };
         let answer = match answered {
             Ok(answer) => answer,
             Err(refusal) => {
-                let request_id = publish(Outcome::Refused(&refusal), false);
+                let request_id = publish(Outcome::Refused(&refusal), None, false);
                 let reply = problem::reply(&refusal, Language::of(&head.headers));
                 return Ok(with_request_id(reply, request_id));
             }
         };
         let active = answer.active();
+        let source = Some(answer.source());
         let request_id = match active {
             Some(_) if operation == Operation::Introspect => {
-                service.count(|| headline(Outcome::Done));
+                service.count(|| headline(Outcome::Done, source));
                 None
             }
-            Some(_) => publish(Outcome::Done, true),
-            None => publish(Outcome::Inactive(answer.inactive()), answer.has_record()),
+            Some(_) => publish(Outcome::Done, source, true),
+            None => publish(
+                Outcome::Inactive(answer.inactive()),
+                source,
+                answer.has_record(),
+            ),
         };
         let reused = std::mem::take(&mut head.headers);
         let reply = reply::introspection(reused, active, answer.source(), answer.now());
@@ -211,6 +229,7 @@ impl Handler {
     async fn perform<B>(
         &self,
         rules: &Rules,
+        begun: Begun,
         route: &Route,
         captures: Captures<'_>,
         head: &Parts,
@@ -221,7 +240,10 @@ impl Handler {
     {
         let (operation, body_type, handler) = match route.endpoint {
             Endpoint::Operation(operation, body_type, handler) => (operation, body_type, handler),
-            Endpoint::Document(document) => return Ok(self.document(document, head)),
+            Endpoint::Document(document) => {
+                self.count_public(begun, Outcome::Done);
+                return Ok(self.document(document, head));
+            }
             // These have functions of their own above.
             Endpoint::Introspect | Endpoint::Decide => return Err(RequestFault::NotFound.into()),
         };
@@ -230,6 +252,7 @@ impl Handler {
             origin: &self.origin,
             caller: caller.ok().map(|caller| &**caller),
             policy: None,
+            begun,
         };
         let mut event = Unpublished {
             service: &self.api.service,
@@ -270,6 +293,33 @@ impl Handler {
         Ok(with_request_id(reply, request_id))
     }
 
+    /// Counts a request as in flight until what is returned is dropped.
+    #[inline]
+    pub fn enter(&self) -> Entered<'_> {
+        self.api.service.enter()
+    }
+
+    /// Begins a request.
+    #[inline]
+    pub fn begin(&self, endpoint: EndpointName) -> Begun {
+        self.api.service.begin(endpoint)
+    }
+
+    /// Counts a request of anyone, such as one for a document or about health.
+    pub fn count_public(&self, begun: Begun, outcome: Outcome<'_>) {
+        self.api.service.count(|| Headline {
+            operation: Operation::Unknown,
+            outcome,
+            source: None,
+            context: RequestContext {
+                origin: &self.origin,
+                caller: None,
+                policy: None,
+                begun,
+            },
+        });
+    }
+
     #[cfg(feature = "parts")]
     pub(crate) fn knows(&self, headers: &http::HeaderMap) -> bool {
         self.peer
@@ -287,6 +337,7 @@ impl Handler {
     fn refuse(
         &self,
         rules: &Rules,
+        begun: Begun,
         operation: Operation,
         head: &Parts,
         refusal: &Refusal,
@@ -299,10 +350,12 @@ impl Handler {
             origin: &self.origin,
             caller,
             policy: None,
+            begun,
         };
         let headline = Headline {
             operation,
             outcome: Outcome::Refused(refusal),
+            source: None,
             context,
         };
         let published = service.publish(headline, &HeaderIds(headers), Details::default);
@@ -323,45 +376,5 @@ impl Handler {
             );
         }
         with_request_id(reply, published.request_id)
-    }
-}
-
-/// Event of a request until it is published. A caller that goes away before leaves one behind, too:
-/// what was begun continues.
-struct Unpublished<'a> {
-    service: &'a Service,
-    operation: Operation,
-    context: RequestContext<'a>,
-    head: &'a Parts,
-    /// `None` once it is published.
-    details: Option<Details>,
-}
-
-impl Unpublished<'_> {
-    fn publish(&mut self, outcome: &Result<Reply, Refusal>) -> Published {
-        self.publish_as(match outcome {
-            Ok(_) => Outcome::Done,
-            Err(refusal) => Outcome::Refused(refusal),
-        })
-    }
-
-    fn publish_as(&mut self, outcome: Outcome<'_>) -> Published {
-        let details = self.details.take().unwrap_or_default();
-        let headline = Headline {
-            operation: self.operation,
-            outcome,
-            context: self.context,
-        };
-        self.service
-            .publish(headline, &HeaderIds(&self.head.headers), || details)
-    }
-}
-
-impl Drop for Unpublished<'_> {
-    fn drop(&mut self) {
-        // A stranger is refused before there is anything to wait for.
-        if self.details.is_some() && self.context.caller.is_some() {
-            self.publish_as(Outcome::Abandoned);
-        }
     }
 }

@@ -53,6 +53,7 @@ impl<'a> From<ProviderStatus<'a>> for Provider<'a> {
             gauges: _,
             meter: _,
             last_failure,
+            lookups: _,
         } = status;
         let health = match health {
             Health::Unknown => "unknown",

@@ -284,6 +284,7 @@ fn caller(
         policies: Selection::All,
         secret: secret.map(SecretDigest::of),
         certificate: None,
+        tally: Arc::default(),
     }
 }
 

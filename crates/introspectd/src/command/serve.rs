@@ -41,7 +41,7 @@ impl Serve {
         let environment = environment();
         let loaded = Config::load(&self.config, &environment);
         let (config, _) = loaded.map_err(|problems| Stopped::usage(problems.to_string()))?;
-        let log = Log::start(&config.log_level)
+        let log = Log::start(&config.log_level, config.log_format)
             .map_err(|error| Stopped::unreachable(error.to_string()))?;
         let outcome = Self::serve(config, &environment);
         // The reader of standard error may have stalled; the process ends anyway.

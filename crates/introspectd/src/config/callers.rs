@@ -1,4 +1,5 @@
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use introspectd_core::ProviderName;
 use introspectd_server::Tls;
@@ -91,6 +92,7 @@ fn named_by_a_listener(root: &Section, name: &str) -> Caller {
         policies: Selection::All,
         secret: None,
         certificate: None,
+        tally: Arc::default(),
     }
 }
 
@@ -122,6 +124,7 @@ fn read_caller(
         policies,
         secret,
         certificate,
+        tally: Arc::default(),
     }
 }
 

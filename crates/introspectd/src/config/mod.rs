@@ -20,6 +20,8 @@ use introspectd_service::{Callers, Policies};
 use introspectd_settings::{Environment, Problems, Section, Setting, resembling};
 use tracing_subscriber::EnvFilter;
 
+use crate::log::Format;
+
 pub use audit::AuditConfig;
 pub use bindings::{BindingsConfig, Stores};
 pub use limits::Limits;
@@ -33,6 +35,7 @@ pub struct Config {
     pub limits: Limits,
     /// `[log] level`, in the syntax of `RUST_LOG`.
     pub log_level: String,
+    pub log_format: Format,
     pub audit: AuditConfig,
     pub cache: CacheLimits,
     pub bindings: BindingsConfig,
@@ -78,7 +81,7 @@ impl Config {
     fn read(root: &mut Section) -> Self {
         let listen = Listen::read(root);
         let limits = Limits::read(root);
-        let log_level = read_log(root);
+        let (log_level, log_format) = read_log(root);
         let audit = audit::read(root);
         let cache = cache::read(root);
         let bindings = BindingsConfig::read(root);
@@ -91,6 +94,7 @@ impl Config {
             listen,
             limits,
             log_level,
+            log_format,
             audit,
             cache,
             bindings,
@@ -103,15 +107,25 @@ impl Config {
     }
 }
 
-fn read_log(root: &mut Section) -> String {
+fn read_log(root: &mut Section) -> (String, Format) {
     let mut log = root.section("log");
     let remedy = "Write a level (error, warn, info, debug, trace), or RUST_LOG syntax.";
     let level = log.text_or("level", "info");
     if let Err(error) = EnvFilter::try_new(&level) {
         log.problem("level", error.to_string(), remedy);
     }
+    let format = match log.text_or("format", "auto").as_str() {
+        "auto" => Format::Auto,
+        "json" => Format::Json,
+        "text" => Format::Text,
+        _ => {
+            let remedy = "Write \"auto\", \"json\" or \"text\".";
+            log.problem("format", "must be \"auto\", \"json\" or \"text\"", remedy);
+            Format::default()
+        }
+    };
     log.finish();
-    level
+    (level, format)
 }
 
 fn read_shutdown(root: &mut Section) -> Duration {

@@ -1,4 +1,4 @@
-//! Logs: human on a terminal, JSON otherwise, on standard error, without secrets.
+//! Logs: human on a terminal, JSON otherwise or as configured, on standard error, without secrets.
 //!
 //! No logging thread waits for the reader of the log: lines pass a bounded queue to a thread of
 //! their own.
@@ -24,21 +24,39 @@ use queue::Queue;
 /// Longest wait for lines that are queued when the process ends.
 const FLUSH: Duration = Duration::from_secs(1);
 
+/// Format of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Format {
+    /// Text on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// A JSON object on each line.
+    Json,
+    /// Text for people, with colors on a terminal.
+    Text,
+}
+
 /// Log of a running server.
 #[derive(Debug)]
 pub struct Log(Queue);
 
 impl Log {
-    /// Starts logging at this level (`RUST_LOG` syntax).
+    /// Starts logging at this level (`RUST_LOG` syntax) in this format.
     ///
     /// # Errors
     /// Where the system gives no thread or no descriptor.
-    pub fn start(level: &str) -> io::Result<Self> {
+    pub fn start(level: &str, format: Format) -> io::Result<Self> {
         let queue = Queue::default();
         // Not through `io::stderr`, whose lock others would wait for while a write does.
         let out = File::from(io::stderr().as_fd().try_clone_to_owned()?);
         queue.write_to(out)?;
-        let lines = lines(level, queue.clone(), io::stderr().is_terminal());
+        let is_terminal = io::stderr().is_terminal();
+        let for_people = match format {
+            Format::Auto => is_terminal,
+            Format::Json => false,
+            Format::Text => true,
+        };
+        let lines = lines_for(level, queue.clone(), for_people, is_terminal);
         // A second start, in one process of tests, keeps the first.
         let _ = tracing_subscriber::registry().with(lines).try_init();
         // The default hook writes to standard error itself, and what it writes may hold a part of a
@@ -67,9 +85,24 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
+    lines_for(level, writer, for_people, for_people)
+}
+
+fn lines_for<S, W>(
+    level: &str,
+    writer: W,
+    for_people: bool,
+    has_colors: bool,
+) -> Box<dyn Layer<S> + Send + Sync>
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
+{
     let asked = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     let filter = asked.and(filter_fn(is_ours_or_important));
-    let lines = tracing_subscriber::fmt::layer().with_writer(writer);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_ansi(has_colors)
+        .with_writer(writer);
     if for_people {
         lines.with_filter(filter).boxed()
     } else {

@@ -142,6 +142,7 @@ async fn absent_keys_are_shown_as_defaults() {
         ("listen.api[0]", "\"127.0.0.1:8080\""),
         ("listen.admin[0]", "\"127.0.0.1:9090\""),
         ("log.level", "\"info\""),
+        ("log.format", "\"auto\""),
         ("cache.ttl", "\"1m\""),
         ("cache.inactive_ttl", "\"5s\""),
         ("cache.stale_if_error", "\"0s\""),
@@ -356,6 +357,7 @@ async fn all_problems_are_reported_in_one_run_each_with_line_key_and_remedy() {
         max_byte = "1MiB"
         [log]
         level = "info,x=y=z"
+        format = "xml"
         [routing]
         unmatched = "bnk"
         [callers.edge]
@@ -473,6 +475,7 @@ async fn all_problems_are_reported_in_one_run_each_with_line_key_and_remedy() {
             "Did you mean `max_bytes`?",
         ),
         ("log.level", "", "RUST_LOG"),
+        ("log.format", "must be", "Write \"auto\""),
         (
             "routing.unmatched",
             "not a provider",

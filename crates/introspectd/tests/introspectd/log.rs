@@ -12,7 +12,8 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::client::{ask, ask_as_edge, basic, exchange, question};
-use crate::server::Server;
+use crate::program::Folder;
+use crate::server::{BASE, SERVE, Server};
 use crate::vendors::{now, sso, sso_config};
 
 #[tokio::test]
@@ -27,6 +28,21 @@ async fn off_a_terminal_each_line_is_json() {
         for member in ["timestamp", "level", "message", "target"] {
             assert!(event[member].is_string(), "{member}: {line}");
         }
+    }
+}
+
+#[tokio::test]
+async fn format_of_lines_is_as_configured_wherever_they_go() {
+    let server = Server::start_with("[log]\nformat = \"json\"").await;
+    let log = server.log();
+    assert!(log.iter().all(|line| line.starts_with('{')), "{log:#?}");
+    let folder = Folder::with_config(&format!("{BASE}[log]\nformat = \"text\""));
+    let mut command = folder.command();
+    let server = Server::start_until(folder, command.args(SERVE), "listener=\"admin\"").await;
+    for line in server.log() {
+        assert!(line.contains(" INFO introspectd"), "{line}");
+        // Colors are for terminals.
+        assert!(!line.contains('\u{1b}'), "{line}");
     }
 }
 

@@ -53,6 +53,12 @@ impl Server {
 
     /// Starts the server by any command.
     pub(crate) async fn start_as(folder: Folder, command: &mut Command) -> Self {
+        // The admin listener is announced last.
+        Self::start_until(folder, command, r#""listener":"admin""#).await
+    }
+
+    /// Starts the server by any command, and waits for a line that holds this.
+    pub(crate) async fn start_until(folder: Folder, command: &mut Command, text: &str) -> Self {
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let log = Arc::new(watch::Sender::new(Vec::new()));
@@ -64,8 +70,7 @@ impl Server {
             sender.send_modify(|log| log.push(END.to_owned()));
         });
         let server = Self { folder, child, log };
-        // The admin listener is announced last.
-        server.logged(r#""listener":"admin""#).await;
+        server.logged(text).await;
         server
     }
 

@@ -79,7 +79,7 @@ fn word(cached: &Cached<Weighing>) -> &'static str {
     match cached {
         Cached::Fresh(_) => "fresh",
         Cached::Stale(_) => "stale",
-        Cached::Nothing => "nothing",
+        Cached::Nothing(_) => "nothing",
     }
 }
 

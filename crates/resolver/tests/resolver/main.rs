@@ -9,6 +9,7 @@
 
 mod asks;
 mod bindings;
+mod cache_lookups;
 mod doubts;
 mod explanations;
 mod failures;

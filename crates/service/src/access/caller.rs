@@ -8,6 +8,7 @@ use subtle::ConstantTimeEq;
 
 use super::certificate::CertificateName;
 use crate::refusal::CallerFault;
+use crate::tally::CallerTally;
 
 /// An authenticated client of introspectd: an API gateway, a sidecar, an operator.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub struct Caller {
     pub secret: Option<SecretDigest>,
     /// Name in its client certificate.
     pub certificate: Option<CertificateName>,
+    /// Its requests so far.
+    pub tally: Arc<CallerTally>,
 }
 
 /// Permission of a caller.
@@ -151,6 +154,11 @@ impl Callers {
     /// Returns true if there are no callers.
     pub fn is_empty(&self) -> bool {
         self.by_name.is_empty()
+    }
+
+    /// Iterates over all callers.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Caller>> {
+        self.by_name.values()
     }
 
     /// Returns the caller of this name.

@@ -35,6 +35,7 @@ pub async fn lookup(
     details.note_id(&id, false);
     let resolution = service.resolver.lookup(id.clone(), provider).await?;
     let source = resolution.source;
+    details.source = Some(source);
     let record = resolution
         .fact
         .and_then(|(_, fact)| fact.record)

@@ -1,0 +1,150 @@
+use std::sync::Arc;
+
+use http::header::ACCEPT;
+use http::{HeaderMap, HeaderValue};
+use tokio::sync::Mutex;
+
+/// Format of metrics.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// Prometheus' text format 0.0.4.
+    Prometheus,
+    /// OpenMetrics 1.0.0.
+    OpenMetrics,
+}
+
+/// Writer of all metrics of the process, behind `/metrics`.
+#[derive(Clone)]
+pub struct Exposition {
+    write: Arc<dyn Fn(Format) -> String + Send + Sync>,
+    /// One scrape at a time: any number of scrapers takes one thread.
+    turn: Arc<Mutex<()>>,
+}
+
+impl Exposition {
+    /// Creates an exposition by a function that may take some milliseconds.
+    pub fn new(write: impl Fn(Format) -> String + Send + Sync + 'static) -> Self {
+        Self {
+            write: Arc::new(write),
+            turn: Arc::default(),
+        }
+    }
+
+    /// Writes all metrics, on a thread that serves no caller. `None` if the process is ending.
+    pub(crate) async fn text(&self, format: Format) -> Option<String> {
+        let _turn = self.turn.lock().await;
+        let write = Arc::clone(&self.write);
+        tokio::task::spawn_blocking(move || write(format))
+            .await
+            .ok()
+    }
+}
+
+impl Format {
+    pub(crate) const fn content_type(self) -> &'static str {
+        match self {
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+
+    /// Returns the format that a scraper prefers. Whatever it accepts, it gets one.
+    pub(crate) fn accepted(headers: &HeaderMap) -> Self {
+        let values = headers.get_all(ACCEPT).iter();
+        let ranges = values
+            .filter_map(|value: &HeaderValue| value.to_str().ok())
+            .flat_map(|value| value.split(','));
+        let (mut open_metrics, mut text) = (0, 0);
+        for range in ranges {
+            let mut parts = range.split(';').map(str::trim);
+            let media_type = parts.next().unwrap_or_default().to_ascii_lowercase();
+            let parameters: Vec<_> = parts.filter_map(|part| part.split_once('=')).collect();
+            let parameter = |name: &str| {
+                let mut found = parameters
+                    .iter()
+                    .filter(|(key, _)| key.trim().eq_ignore_ascii_case(name));
+                found
+                    .next()
+                    .map(|(_, value)| value.trim().trim_matches('"'))
+            };
+            let quality = thousandths(parameter("q"));
+            match media_type.as_str() {
+                "application/openmetrics-text"
+                    if parameter("version").is_none_or(|version| version == "1.0.0") =>
+                {
+                    open_metrics = quality.max(open_metrics);
+                }
+                "text/plain" | "text/*" | "*/*" => text = quality.max(text),
+                _ => {}
+            }
+        }
+        if open_metrics > 0 && open_metrics >= text {
+            Self::OpenMetrics
+        } else {
+            Self::Prometheus
+        }
+    }
+}
+
+/// Reads a quality (RFC 9110 section 12.4.2) in thousandths; 1 if there is none, 0 if it is none.
+fn thousandths(quality: Option<&str>) -> u32 {
+    let Some(quality) = quality else { return 1000 };
+    let (whole, part) = quality.split_once('.').unwrap_or((quality, ""));
+    let digits: Option<String> = part
+        .chars()
+        .chain("000".chars())
+        .take(3)
+        .map(|digit| digit.is_ascii_digit().then_some(digit))
+        .collect();
+    let part = digits.and_then(|digits| digits.parse().ok()).unwrap_or(0);
+    match whole {
+        "0" => part,
+        "1" => 1000,
+        _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn format(accept: &[&'static str]) -> Format {
+        let headers = accept
+            .iter()
+            .map(|value| (ACCEPT, HeaderValue::from_static(value)))
+            .collect();
+        Format::accepted(&headers)
+    }
+
+    #[test]
+    fn open_metrics_is_for_those_who_prefer_it() {
+        // Prometheus 2.42 and 3.0.
+        for accept in [
+            "application/openmetrics-text;version=1.0.0,application/openmetrics-text;\
+             version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+            "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,\
+             application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;\
+             escaping=allow-utf-8;q=0.3,text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+            "application/openmetrics-text",
+            "text/plain, APPLICATION/OpenMetrics-Text; Version=\"1.0.0\"",
+        ] {
+            assert_eq!(format(&[accept]), Format::OpenMetrics, "{accept}");
+        }
+        for accept in [
+            "",
+            "*/*",
+            "text/plain",
+            "application/json",
+            "text/plain, application/openmetrics-text;q=0.9",
+            "application/openmetrics-text;q=0",
+            "application/openmetrics-text;q=2",
+            "application/openmetrics-text;version=0.0.1",
+            "application/openmetrics-text;version=9.0.0",
+        ] {
+            assert_eq!(format(&[accept]), Format::Prometheus, "{accept}");
+        }
+        assert_eq!(format(&[]), Format::Prometheus);
+        let two = ["text/plain;q=0.2", "application/openmetrics-text;q=0.25"];
+        assert_eq!(format(&two), Format::OpenMetrics);
+    }
+}

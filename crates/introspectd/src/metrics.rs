@@ -1,0 +1,74 @@
+//! The one list of all metrics.
+
+use std::sync::Arc;
+
+use introspectd_audit::Audit;
+use introspectd_core::Timestamp;
+use introspectd_front::{Exposition, Format};
+use introspectd_metrics::{
+    AuditLines, BuildInfo, Current, Lines, ListenerMetrics, Listeners, Metrics, Process, Providers,
+    ReloadMetrics, RequestCounter, ServiceMetrics,
+};
+use introspectd_server::{Open, Tls};
+use introspectd_service::Reloads;
+
+/// Version and revision of this program. Whoever builds it names the revision in the environment.
+const BUILD: BuildInfo = BuildInfo {
+    version: env!("CARGO_PKG_VERSION"),
+    revision: match option_env!("INTROSPECTD_REVISION") {
+        Some(revision) => revision,
+        None => "unknown",
+    },
+};
+
+/// Sources of all metrics.
+pub(crate) struct Sources {
+    pub(crate) service: Current,
+    pub(crate) requests: Arc<RequestCounter>,
+    pub(crate) listeners: Vec<ListenerMetrics>,
+    pub(crate) audit: Option<Audit>,
+    pub(crate) reloads: Arc<Reloads>,
+    pub(crate) started: Timestamp,
+}
+
+/// Collects all metrics behind `/metrics`.
+pub(crate) fn exposition(sources: Sources) -> Exposition {
+    let Sources {
+        service,
+        requests,
+        listeners,
+        audit,
+        reloads,
+        started,
+    } = sources;
+    let metrics = Metrics::default()
+        .with(ServiceMetrics::new(Arc::clone(&service), requests))
+        .with(Providers::new(service))
+        .with(Listeners(listeners))
+        .with(AuditLines(Box::new(move || lines(audit.as_ref()))))
+        .with(ReloadMetrics(reloads))
+        .with(BUILD)
+        .with(Process { started });
+    Exposition::new(move |format| {
+        let text = match format {
+            Format::Prometheus => metrics.prometheus(),
+            Format::OpenMetrics => metrics.open_metrics(),
+        };
+        text.unwrap_or_default()
+    })
+}
+
+fn lines(audit: Option<&Audit>) -> Lines {
+    let (written, lost) = audit.map(Audit::lines).unwrap_or_default();
+    Lines { written, lost }
+}
+
+/// Describes a listener to the metrics.
+pub(crate) fn listener(address: String, open: &Open, tls: Option<&Arc<Tls>>) -> ListenerMetrics {
+    let (open, tls) = (open.clone(), tls.cloned());
+    ListenerMetrics {
+        address,
+        connections: Box::new(move || open.count()),
+        certificate_ends: Box::new(move || tls.as_ref().map(|tls| tls.certificate_ends())),
+    }
+}
