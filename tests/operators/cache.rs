@@ -9,6 +9,7 @@ use introspectd_simulators::Fault;
 use introspectd_simulators::rfc7662::{ACTIVE, UNKNOWN};
 use introspectd_tests::{Gateway, OPS_SECRET, Rfc7662, Room, basic};
 
+use crate::requests::down;
 use crate::scrape::Scrape;
 
 async fn purge_all(gateway: &Gateway) {
@@ -23,7 +24,7 @@ async fn purge_all(gateway: &Gateway) {
 #[tokio::test]
 async fn lookups_are_counted_by_result() {
     let stale = "[cache]\nstale_if_error = \"1h\"";
-    let room = Room::<Rfc7662>::open_with("timeout = \"60s\"", stale).await;
+    let room = Room::<Rfc7662>::open_with("timeout = \"60s\"\nretry = \"off\"", stale).await;
     let gate = room.server.gate();
     let clock = room.gateway.clock();
     let before = clock.looks();
@@ -36,7 +37,7 @@ async fn lookups_are_counted_by_result() {
     futures_util::future::join(asking, open).await;
     room.ask(ACTIVE).await;
     clock.advance(61);
-    room.server.next(Fault::HangUp);
+    room.server.next(Fault::Answer(down()));
     room.ask(ACTIVE).await;
     room.ask(ACTIVE).await;
     purge_all(&room.gateway).await;

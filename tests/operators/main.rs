@@ -9,6 +9,7 @@
 )]
 
 mod cache;
+mod files;
 mod listeners;
 mod prometheus;
 mod providers;

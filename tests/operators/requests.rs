@@ -10,9 +10,10 @@ use http::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_body_util::Full;
 use introspectd_server::ListenAddress;
-use introspectd_simulators::Fault;
 use introspectd_simulators::rfc7662::{ACTIVE, EXPIRED, UNKNOWN};
+use introspectd_simulators::{Answer, Fault};
 use introspectd_tests::{EDGE_SECRET, Gateway, OPS_SECRET, Rfc7662, Room, basic, form_body};
+use serde_json::json;
 use tonic::transport::Endpoint;
 
 use crate::scrape::Scrape;
@@ -385,13 +386,18 @@ async fn each_request_is_counted_once_by_endpoint_outcome_and_caller() {
     }
 }
 
+/// Answer of a provider that is out of order.
+pub(crate) fn down() -> Answer {
+    Answer::json(503, json!({"error": "temporarily_unavailable"}))
+}
+
 #[tokio::test]
 async fn provider_that_fails_is_an_outcome_of_its_own() {
-    let room = Room::<Rfc7662>::open_with("timeout = \"300ms\"", "").await;
+    let room = Room::<Rfc7662>::open_with("timeout = \"300ms\"\nretry = \"off\"", "").await;
     let mut counts = Counts::of(&room.gateway).await;
-    let not_json = || introspectd_simulators::Answer::json(200, serde_json::json!([1]));
+    let not_json = || Answer::json(200, json!([1]));
     for (fault, outcome) in [
-        (Fault::HangUp, "unavailable"),
+        (Fault::Answer(down()), "unavailable"),
         (Fault::Hang, "timeout"),
         (Fault::Answer(not_json()), "upstream_error"),
     ] {
@@ -435,7 +441,7 @@ async fn grpc_is_counted_as_ext_authz_and_health_as_other() {
 #[tokio::test]
 async fn durations_are_told_apart_by_use_of_the_cache() {
     let stale = "[cache]\nstale_if_error = \"1h\"";
-    let room = Room::<Rfc7662>::open_with("timeout = \"60s\"", stale).await;
+    let room = Room::<Rfc7662>::open_with("timeout = \"60s\"\nretry = \"off\"", stale).await;
     let of = |endpoint: &str, cache: &str| {
         format!(
             "introspectd_request_duration_seconds_count{{endpoint=\"{endpoint}\",\
@@ -446,7 +452,7 @@ async fn durations_are_told_apart_by_use_of_the_cache() {
         room.ask(ACTIVE).await;
     }
     room.gateway.clock().advance(61);
-    room.server.next(Fault::HangUp);
+    room.server.next(Fault::Answer(down()));
     room.ask(ACTIVE).await;
     room.gateway
         .send(
