@@ -1,4 +1,4 @@
-//! What operators run beside the service: Prometheus, its rules, and the dashboard.
+//! Software that operators run beside the service: Prometheus, its rules, and the dashboard.
 
 #![allow(
     clippy::unwrap_used,

@@ -62,9 +62,11 @@ const TABLE: &[Route] = {
     use EndpointName as N;
     use Permission as P;
     &[
-        Route::new(N::Introspect, "POST", "/introspect", &[P::Introspect, P::Lookup], Endpoint::Introspect),
+        Route::new(N::Introspect, "POST", "/introspect", &[P::Introspect, P::Lookup],
+            Endpoint::Introspect),
         Route::new(N::ForwardAuth, ANY, "/forward-auth", &[P::Introspect], Endpoint::Decide),
-        Route::new(N::ForwardAuth, ANY, "/forward-auth/{policy}", &[P::Introspect], Endpoint::Decide),
+        Route::new(N::ForwardAuth, ANY, "/forward-auth/{policy}", &[P::Introspect],
+            Endpoint::Decide),
         Route::new(N::Other, "GET", "/openapi.json", &[], Endpoint::Document(Document::OpenApi)),
         Route::new(N::Other, "GET", "/.well-known/oauth-authorization-server", &[],
             Endpoint::Document(Document::Metadata)),

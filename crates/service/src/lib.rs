@@ -8,6 +8,7 @@
 
 mod access;
 mod answer;
+mod classify;
 mod event;
 mod fingerprint;
 mod line_limit;

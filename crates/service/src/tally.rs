@@ -1,8 +1,4 @@
-use introspectd_core::{Count, Failure, PerThread};
-use introspectd_resolver::Source;
-
-use crate::event::{Headline, Operation, Outcome};
-use crate::refusal::{CallerFault, ClientFault, RecordFault, Refusal, RequestFault};
+use introspectd_core::{Count, PerThread};
 
 /// Declares an enum of fixed words, in the order in which they are counted.
 macro_rules! words {
@@ -71,90 +67,6 @@ words! {
         Miss = "miss",
         Stale = "stale",
         None = "none",
-    }
-}
-
-impl OutcomeClass {
-    /// Classifies the outcome of a request; `None` if its caller left before there was one.
-    #[inline]
-    pub fn of(headline: &Headline<'_>) -> Option<Self> {
-        match headline.outcome {
-            Outcome::Done => Some(match headline.operation {
-                Operation::Introspect | Operation::IntrospectById => Self::Active,
-                Operation::Decide => Self::Allowed,
-                Operation::Lookup
-                | Operation::List
-                | Operation::Revoke
-                | Operation::Purge
-                | Operation::Bind
-                | Operation::Issue
-                | Operation::Explain
-                | Operation::Providers
-                | Operation::Unknown => Self::Ok,
-            }),
-            Outcome::Inactive(_) => Some(Self::Inactive),
-            Outcome::Refused(refusal) => Some(refusal.into()),
-            Outcome::Abandoned => None,
-        }
-    }
-}
-
-impl From<&Refusal> for OutcomeClass {
-    fn from(refusal: &Refusal) -> Self {
-        match refusal {
-            Refusal::Request(RequestFault::NotFound) => Self::NotFound,
-            Refusal::Request(
-                RequestFault::Invalid(_)
-                | RequestFault::MethodNotAllowed
-                | RequestFault::TooLarge
-                | RequestFault::HeadTooLong
-                | RequestFault::TooSlow
-                | RequestFault::NotForm
-                | RequestFault::NotJson,
-            ) => Self::InvalidRequest,
-            Refusal::Caller(CallerFault::Unauthenticated | CallerFault::UnauthenticatedProxy) => {
-                Self::Unauthenticated
-            }
-            Refusal::Caller(CallerFault::AccessDenied) => Self::Forbidden,
-            Refusal::Client(ClientFault::NoPolicy) => Self::NotFound,
-            Refusal::Client(
-                ClientFault::MissingToken
-                | ClientFault::InvalidToken(_)
-                | ClientFault::InsufficientScope { .. },
-            ) => Self::Denied,
-            Refusal::Record(RecordFault::NoSuchToken) => Self::NotFound,
-            Refusal::Record(RecordFault::BoundToOtherId | RecordFault::Revoked) => {
-                Self::InvalidRequest
-            }
-            Refusal::Provider(fault) => match fault.failure() {
-                Failure::Timeout | Failure::ConnectTimeout | Failure::QueueTimeout => Self::Timeout,
-                Failure::Unavailable { .. } => Self::Unavailable,
-                Failure::BadAnswer(_) => Self::UpstreamError,
-                Failure::Unsupported => Self::Unsupported,
-            },
-            Refusal::Service(_) => Self::Unavailable,
-        }
-    }
-}
-
-impl CacheUse {
-    /// Returns the part of the cache in a request's answer. A request whose provider failed had
-    /// nothing from it: a miss.
-    #[inline]
-    pub fn of(headline: &Headline<'_>) -> Self {
-        match headline.source {
-            Some(Source::Hit) => Self::Hit,
-            Some(Source::Coalesced) => Self::Coalesced,
-            Some(Source::Miss) => Self::Miss,
-            Some(Source::Stale) => Self::Stale,
-            None => match (headline.operation, headline.outcome) {
-                (
-                    Operation::Introspect | Operation::IntrospectById | Operation::Decide,
-                    Outcome::Refused(Refusal::Provider(_)),
-                ) => Self::Miss,
-                _ => Self::None,
-            },
-        }
     }
 }
 

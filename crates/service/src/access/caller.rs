@@ -25,7 +25,7 @@ pub struct Caller {
     pub secret: Option<SecretDigest>,
     /// Name in its client certificate.
     pub certificate: Option<CertificateName>,
-    /// Its requests so far.
+    /// Requests so far.
     pub tally: Arc<CallerTally>,
 }
 
