@@ -17,6 +17,7 @@ async fn tortured(options: Options) -> Report {
         rate: RATE,
         // Other tests take the processors for seconds.
         slack: Duration::from_secs(8),
+        is_shared: true,
         ..options
     })
     .await

@@ -17,6 +17,9 @@ pub struct Options {
     pub rate: u32,
     /// Delay of an answer beyond the provider's timeout that the machine is forgiven.
     pub slack: Duration,
+    /// Set if others take the processors for seconds, so that a 504 needs no fault. For tests that
+    /// run beside others.
+    pub is_shared: bool,
     /// Acts that are left out: `reload`, `restart`, `clock`, `disk`, `crowd`.
     pub without: BTreeSet<String>,
     /// Lets providers forget revocations that the oracle believes in, to see it find wrong actives.
@@ -35,6 +38,7 @@ impl Options {
             requests: None,
             rate: 4000,
             slack: Duration::from_secs(2),
+            is_shared: false,
             without: BTreeSet::from(["reload".to_owned()]),
             sabotaged: false,
             progress: false,

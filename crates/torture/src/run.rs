@@ -37,7 +37,10 @@ pub async fn run(options: Options) -> io::Result<Report> {
     subject.write_config(Variant::default(), &providers)?;
     subject.start().await?;
 
-    let oracle = Arc::new(Oracle::new(Watch::start(), terms(options.slack)));
+    let oracle = Arc::new(Oracle::new(
+        Watch::start(),
+        terms(options.slack, options.is_shared),
+    ));
     let asker = Arc::new(Asker::new(Arc::clone(&subject), providers.authority())?);
     let operator = Operator::new(subject.ports.api, OPERATOR);
     let stage = Stage {

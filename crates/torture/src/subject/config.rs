@@ -20,7 +20,7 @@ pub(crate) struct Variant {
 }
 
 /// Times that the configuration below sets.
-pub(crate) fn terms(slack: Duration) -> Terms {
+pub(crate) fn terms(slack: Duration, is_shared: bool) -> Terms {
     Terms {
         timeout: Duration::from_secs(2),
         ttl: Duration::from_secs(2),
@@ -28,6 +28,7 @@ pub(crate) fn terms(slack: Duration) -> Terms {
         inactive_ttl: Duration::from_secs(1),
         lag: Duration::from_secs(8),
         slack,
+        is_shared,
     }
 }
 

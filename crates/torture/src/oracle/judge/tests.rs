@@ -11,6 +11,7 @@ const TERMS: Terms = Terms {
     inactive_ttl: Duration::from_secs(1),
     lag: Duration::from_secs(8),
     slack: Duration::from_secs(1),
+    is_shared: false,
 };
 /// Wall time at the start of the run.
 const START: u64 = 1_800_000_000;
