@@ -31,7 +31,7 @@ const EXPECTED: &[(&str, &str)] = &[
     ("CRIME_TLS", "not vulnerable"),
     ("heartbleed", "not vulnerable"),
     ("CCS", "not vulnerable"),
-    ("ticketbleed", "not vulnerable"),
+    ("ticketbleed", "no session ticket"),
     ("ROBOT", "not vulnerable"),
     ("SWEET32", "not vulnerable"),
     ("FREAK", "not vulnerable"),
