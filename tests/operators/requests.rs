@@ -393,7 +393,7 @@ pub(crate) fn down() -> Answer {
 
 #[tokio::test]
 async fn provider_that_fails_is_an_outcome_of_its_own() {
-    let room = Room::<Rfc7662>::open_with("timeout = \"300ms\"\nretry = \"off\"", "").await;
+    let room = Room::<Rfc7662>::open_with("timeout = \"300ms\"", "").await;
     let mut counts = Counts::of(&room.gateway).await;
     let not_json = || Answer::json(200, json!([1]));
     for (fault, outcome) in [
@@ -441,7 +441,7 @@ async fn grpc_is_counted_as_ext_authz_and_health_as_other() {
 #[tokio::test]
 async fn durations_are_told_apart_by_use_of_the_cache() {
     let stale = "[cache]\nstale_if_error = \"1h\"";
-    let room = Room::<Rfc7662>::open_with("timeout = \"60s\"\nretry = \"off\"", stale).await;
+    let room = Room::<Rfc7662>::open_with("timeout = \"60s\"", stale).await;
     let of = |endpoint: &str, cache: &str| {
         format!(
             "introspectd_request_duration_seconds_count{{endpoint=\"{endpoint}\",\
