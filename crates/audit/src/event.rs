@@ -110,9 +110,10 @@ mod tests {
             permissions: [].into(),
             providers: Selection::All,
             policies: Selection::All,
-            secret: None,
+            secrets: Vec::new(),
             certificate: None,
             tally: Arc::default(),
+            rate: None,
         };
         let details = &note.details;
         let context = RequestContext {

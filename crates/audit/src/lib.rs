@@ -41,6 +41,11 @@ impl Audit {
         })
     }
 
+    /// Replaces the reaction to lines that cannot be written from now on.
+    pub fn react(&self, on_failure: OnFailure) {
+        self.writer.react(on_failure);
+    }
+
     /// Resolves once a line was lost, if [`OnFailure::Exit`] has that end the process; else never.
     pub async fn failed(&self) {
         self.writer.failed().await;

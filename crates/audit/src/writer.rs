@@ -1,7 +1,7 @@
 use std::fmt::Display;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::sync::mpsc::error::TrySendError;
@@ -41,7 +41,8 @@ struct Health {
     lost: AtomicU64,
     all_written: AtomicU64,
     all_lost: AtomicU64,
-    on_failure: OnFailure,
+    /// Set for [`OnFailure::Exit`].
+    exits: AtomicBool,
     fail: watch::Sender<bool>,
 }
 
@@ -82,7 +83,7 @@ impl Writer {
             lost: AtomicU64::new(0),
             all_written: AtomicU64::new(0),
             all_lost: AtomicU64::new(0),
-            on_failure,
+            exits: AtomicBool::new(on_failure == OnFailure::Exit),
             fail,
         });
         (
@@ -93,6 +94,12 @@ impl Writer {
             },
             queue,
         )
+    }
+
+    /// Replaces the reaction to lines that cannot be written from now on.
+    pub(crate) fn react(&self, on_failure: OnFailure) {
+        let exits = on_failure == OnFailure::Exit;
+        self.health.exits.store(exits, Relaxed);
     }
 
     /// Queues a line about a refusal, which loses to those of operators where the queue fills up.
@@ -225,9 +232,8 @@ impl Health {
     }
 
     fn fail(&self) {
-        match self.on_failure {
-            OnFailure::Log => {}
-            OnFailure::Exit => drop(self.fail.send_replace(true)),
+        if self.exits.load(Relaxed) {
+            self.fail.send_replace(true);
         }
     }
 

@@ -21,8 +21,8 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes};
-use introspectd_front::{BadMessage, Handler, Readiness, drain};
-use introspectd_server::LongHead;
+use introspectd_front::{BadMessage, Connection, Handler, Readiness, drain};
+use introspectd_server::{LongHead, Shed};
 use introspectd_service::refusal::RequestFault;
 use introspectd_service::{EndpointName, Outcome};
 use prost::Message as _;
@@ -37,27 +37,51 @@ use crate::health::Health;
 const MAX_HEALTH: usize = 1024;
 
 /// Handler of the calls of one connection.
-#[derive(Clone)]
 pub struct ExtAuthz {
-    handler: Arc<Handler>,
+    connection: Connection,
     health: HealthServer<Health>,
     /// A permit for each byte that the connection may have gathered of messages.
     gathered: Arc<Semaphore>,
 }
 
+/// One call, answered by the configuration that was in force when it began.
+struct Call {
+    handler: Arc<Handler>,
+    health: HealthServer<Health>,
+    gathered: Arc<Semaphore>,
+}
+
 impl ExtAuthz {
     /// Creates the service of one connection.
-    pub fn new(handler: Arc<Handler>, readiness: Readiness) -> Self {
+    pub fn new(connection: Connection, readiness: Readiness) -> Self {
         let health = HealthServer::new(Health(readiness)).max_decoding_message_size(MAX_HEALTH);
         Self {
-            handler,
+            connection,
             health,
             gathered: Arc::new(Semaphore::new(message::MAX_GATHERED)),
         }
     }
 
+    /// Answers one call.
+    pub fn answer<B>(
+        &self,
+        request: Request<B>,
+    ) -> impl Future<Output = Response<tonic::body::Body>> + Send + use<B>
+    where
+        B: Body<Data = Bytes, Error: Error + Send + Sync + 'static> + Send,
+    {
+        let call = Call {
+            handler: self.connection.handler(),
+            health: self.health.clone(),
+            gathered: Arc::clone(&self.gathered),
+        };
+        call.answer(request)
+    }
+}
+
+impl Call {
     /// Answers one call. The caller comes before the message: nothing is gathered for a stranger.
-    pub async fn answer<B>(self, request: Request<B>) -> Response<tonic::body::Body>
+    async fn answer<B>(self, request: Request<B>) -> Response<tonic::body::Body>
     where
         B: Body<Data = Bytes, Error: Error + Send + Sync + 'static> + Send,
     {
@@ -65,6 +89,7 @@ impl ExtAuthz {
         let _in_flight = handler.enter();
         let (head, body) = request.into_parts();
         let mut body = pin!(body);
+        let is_shed = Shed::marks(&head.extensions);
         let answer = match head.uri.path() {
             "/envoy.service.auth.v3.Authorization/Check" => {
                 unary(&self.check(&head, body.as_mut()).await)
@@ -79,7 +104,9 @@ impl ExtAuthz {
                 Status::unimplemented("unknown service or method").into_http()
             }
         };
-        drain(body).await;
+        if !is_shed {
+            drain(body).await;
+        }
         answer
     }
 
@@ -88,28 +115,26 @@ impl ExtAuthz {
     where
         B: Body<Data = Bytes, Error: Error>,
     {
-        let proxy = &head.headers;
-        let begun = self.handler.begin(EndpointName::ExtAuthz);
-        if let Some(refusal) = self.handler.refuse_stranger(begun, proxy) {
+        let handler = &*self.handler;
+        let begun = handler.begin(EndpointName::ExtAuthz);
+        if Shed::marks(&head.extensions) {
+            return answer::refused(handler.shed_call(begun)).await;
+        }
+        let proxy = handler.admit(begun, &head.headers);
+        if let Some(refusal) = handler.refuse_unadmitted(&proxy) {
             return answer::refused(refusal).await;
         }
         if LongHead::marks(&head.extensions) {
-            let bad = BadMessage::HeadTooLong;
-            return answer::refused(self.handler.refuse_message(begun, proxy, bad)).await;
+            return answer::refused(handler.refuse_message(&proxy, BadMessage::HeadTooLong)).await;
         }
         let request = match self.read(body).await {
             Ok(request) => request,
-            Err(bad) => {
-                return answer::refused(self.handler.refuse_message(begun, proxy, bad)).await;
-            }
+            Err(bad) => return answer::refused(handler.refuse_message(&proxy, bad)).await,
         };
         let attributes = request.attributes.unwrap_or_default();
         let client = check::client_headers(&attributes);
-        match self
-            .handler
-            .decide(begun, check::policy(&attributes), proxy, &client)
-            .await
-        {
+        let policy = check::policy(&attributes);
+        match handler.decide(&proxy, policy, &client).await {
             Ok(allowed) => answer::allowed(&allowed, check::header_names(&attributes)),
             Err(refusal) => answer::refused(refusal).await,
         }

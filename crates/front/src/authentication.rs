@@ -16,7 +16,7 @@ use crate::form;
 /// Header of a proxy's own credentials, since `Authorization` is its client's.
 const X_INTROSPECTD_CALLER: HeaderName = HeaderName::from_static("x-introspectd-caller");
 
-/// Peer of one connection.
+/// Peer of one connection, as one configuration knows it.
 #[derive(Debug, Default)]
 pub(crate) struct Peer {
     /// Caller, if the connection itself identifies it.
@@ -57,7 +57,7 @@ impl Peer {
     /// secret is in its one `Authorization` header, by HTTP Basic or as a bearer.
     ///
     /// The connection wins: a proxy may have forwarded the header of a client. The callers must be
-    /// the same each time.
+    /// the same each time: a peer belongs to one configuration.
     pub(crate) fn caller<'a>(
         &'a self,
         callers: &'a Callers,
@@ -186,9 +186,10 @@ mod tests {
             permissions: [].into(),
             providers: Selection::All,
             policies: Selection::All,
-            secret: secret.map(SecretDigest::of),
+            secrets: secret.map(SecretDigest::of).into_iter().collect(),
             certificate: None,
             tally: Arc::default(),
+            rate: None,
         }
     }
 
@@ -342,12 +343,14 @@ mod tests {
             b"Bearer plain",
             b"basic  Zg==",
         ];
-        let callers = callers();
+        // A rate has a clock, which a panic could leave in any state.
+        let callers = std::panic::AssertUnwindSafe(callers());
         introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            let callers = &callers;
             let Ok(value) = HeaderValue::from_bytes(bytes) else {
                 return;
             };
-            let _ = by_header(&callers, &value);
+            let _ = by_header(callers, &value);
             let mut headers = HeaderMap::new();
             headers.append(AUTHORIZATION, value);
             let _ = credentials(&headers);

@@ -29,6 +29,6 @@ pub use context::X_REQUEST_ID;
 pub use discovery::{InvalidPublicUrl, PublicUrl};
 pub use exposition::{Exposition, Format};
 pub use forward_auth::{Allowed, BadMessage};
-pub use handler::{Api, Handler, ListenerIdentity};
+pub use handler::{Api, Connection, Handler, ListenerIdentity, Proxy};
 pub use readiness::Readiness;
 pub use reply::{Content, Reply};

@@ -51,6 +51,21 @@ impl Match<'_> {
             Self::NotAllowed | Self::NotFound => EndpointName::Other,
         }
     }
+
+    /// Returns the operation that observers are told of, if the request is refused unread.
+    pub(crate) fn operation(&self) -> Operation {
+        match self {
+            Self::Introspect => Operation::Introspect,
+            Self::Decide(_) => Operation::Decide,
+            Self::Route(route, _) => match route.endpoint {
+                Endpoint::Operation(operation, ..) => operation,
+                Endpoint::Introspect | Endpoint::Decide | Endpoint::Document(_) => {
+                    Operation::Unknown
+                }
+            },
+            Self::NotAllowed | Self::NotFound => Operation::Unknown,
+        }
+    }
 }
 
 /// Stands for every method.

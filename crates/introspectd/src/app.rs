@@ -1,15 +1,17 @@
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_audit::Audit;
-use introspectd_core::{Clock, Timestamp};
+use introspectd_core::{Bindings, Clock, Timestamp};
 use introspectd_ext_authz::ExtAuthz;
-use introspectd_front::{Admin, Api, ListenerIdentity, Readiness};
+use introspectd_front::{Admin, Api, Connection, ListenerIdentity, Readiness};
 use introspectd_metrics::{ListenerMetrics, RequestCounter};
 use introspectd_resolver::Resolver;
 use introspectd_server::{
-    Activation, Arrival, Connections, Heartbeats, ListenAddress, Places, Stop, Workers, run,
+    Activation, Arrival, Connections, Drain, Heartbeats, ListenAddress, Places, Requests, Stop,
+    Workers, run,
 };
 use introspectd_service::{Log, Observer, Reloads, Rules, Service};
 use introspectd_upstream::Outbound;
@@ -20,10 +22,10 @@ use crate::bound_endpoint::{BoundEndpoint, bind, bind_for_callers};
 use crate::config::{Config, Limits, Listen, ProviderConfig, Stores};
 use crate::descriptors::{self, ADMIN_CONNECTIONS};
 use crate::metrics;
+use crate::reload::{Origins, Parts, Reloader, Source};
 
 /// Service built from a configuration, not yet listening.
 pub struct App {
-    service: Arc<Service>,
     api: Arc<Api>,
     audit: Option<Audit>,
     requests: Arc<RequestCounter>,
@@ -32,13 +34,13 @@ pub struct App {
     clock: Arc<dyn Clock>,
     listen: Listen,
     limits: Limits,
-    drain: Duration,
-    outbound: Outbound,
+    drain: Drain,
+    bindings: Arc<dyn Bindings>,
+    outbound: Arc<Outbound>,
 }
 
 /// App whose listeners are bound.
 pub struct Bound {
-    service: Arc<Service>,
     api: Arc<Api>,
     audit: Option<Audit>,
     requests: Arc<RequestCounter>,
@@ -50,11 +52,13 @@ pub struct Bound {
     readiness: Readiness,
     clock: Arc<dyn Clock>,
     places: Arc<Places>,
+    max_requests: usize,
     max_connection_age: Duration,
     max_head: usize,
-    drain: Duration,
+    drain: Drain,
+    bindings: Arc<dyn Bindings>,
     /// Ends when all requests have.
-    outbound: Outbound,
+    outbound: Arc<Outbound>,
 }
 
 impl App {
@@ -68,6 +72,7 @@ impl App {
             limits,
             log_level: _,
             log_format: _,
+            watch: _,
             audit,
             cache,
             bindings,
@@ -81,7 +86,7 @@ impl App {
             bindings,
             revocations,
         } = bindings.open(clock.now())?;
-        let outbound = Outbound::start(Arc::clone(&clock))?;
+        let outbound = Arc::new(Outbound::start(Arc::clone(&clock))?);
         let entry = |provider: ProviderConfig| {
             provider.into_entry(Arc::clone(&clock), &bindings, &outbound)
         };
@@ -94,9 +99,8 @@ impl App {
         let requests = Arc::new(RequestCounter::new(Arc::clone(&clock)));
         let observers = observers(&requests, audit.as_ref());
         let service = Arc::new(service.with_observers(observers));
-        let api = Arc::new(Api::new(Arc::clone(&service), listen.public_url.clone()));
+        let api = Arc::new(Api::new(service, listen.public_url.clone()));
         Ok(Self {
-            service,
             api,
             audit,
             requests,
@@ -105,7 +109,8 @@ impl App {
             clock,
             listen,
             limits,
-            drain,
+            drain: drain.into(),
+            bindings,
             outbound,
         })
     }
@@ -116,7 +121,6 @@ impl App {
     /// The first address that cannot be bound, with the system's reason.
     pub async fn bind(self, mut passed: Activation) -> io::Result<Bound> {
         let Self {
-            service,
             api,
             audit,
             requests,
@@ -126,6 +130,7 @@ impl App {
             listen,
             limits,
             drain,
+            bindings,
             outbound,
         } = self;
         passed.check(
@@ -136,18 +141,17 @@ impl App {
         )?;
         let mut apis = Vec::new();
         for listener in listen.api {
-            apis.push(bind_for_callers(&service, listener, &mut passed).await?);
+            apis.push(bind_for_callers(listener, &mut passed).await?);
         }
         let mut grpcs = Vec::new();
         for listener in listen.grpc {
-            grpcs.push(bind_for_callers(&service, listener, &mut passed).await?);
+            grpcs.push(bind_for_callers(listener, &mut passed).await?);
         }
         let mut admins = Vec::new();
         for endpoint in listen.admin {
             admins.push(bind(endpoint, &mut passed).await?);
         }
         Ok(Bound {
-            service,
             api,
             audit,
             requests,
@@ -160,8 +164,10 @@ impl App {
             clock,
             places: Places::new(descriptors::connections(limits.connections, listen.workers)),
             max_connection_age: listen.max_connection_age,
+            max_requests: usize::try_from(limits.requests).unwrap_or(usize::MAX),
             max_head: limits.head,
             drain,
+            bindings,
             outbound,
         })
     }
@@ -199,6 +205,29 @@ impl Bound {
             .collect()
     }
 
+    /// Creates what reloads the configuration while [`Bound::run`] serves. `origins` is what the
+    /// app was built from.
+    pub fn reloader(
+        &self,
+        source: Source,
+        origins: Origins,
+        set_log_level: impl Fn(&str) + Send + 'static,
+    ) -> Reloader {
+        let listeners = self.apis.iter().chain(&self.grpcs).map(|(bound, _)| bound);
+        let listeners = listeners.chain(&self.admins);
+        let parts = Parts {
+            api: Arc::clone(&self.api),
+            audit: self.audit.clone(),
+            clock: Arc::clone(&self.clock),
+            bindings: Arc::clone(&self.bindings),
+            outbound: Arc::clone(&self.outbound),
+            tls: listeners.map(|bound| bound.tls.clone()).collect(),
+            drain: self.drain.clone(),
+            reloads: Arc::clone(&self.reloads),
+        };
+        Reloader::new(source, origins, set_log_level, parts)
+    }
+
     fn listeners(&self) -> Vec<ListenerMetrics> {
         let for_callers = self.apis.iter().chain(&self.grpcs).map(|(bound, _)| bound);
         let all = for_callers.chain(&self.admins);
@@ -223,7 +252,6 @@ impl Bound {
     pub async fn run(self, workers: Workers, stop: Stop) -> bool {
         let listeners = self.listeners();
         let Self {
-            service,
             api,
             audit,
             requests,
@@ -240,6 +268,7 @@ impl Bound {
         } = self;
         let Self {
             max_connection_age,
+            max_requests,
             max_head,
             drain,
             ..
@@ -250,14 +279,15 @@ impl Bound {
             max_head,
             clock: Arc::clone(&clock),
             drain,
-            ..Connections::new(workers.clone())
+            ..Connections::with_requests(workers.clone(), max_requests)
         };
         // On this thread and with places of its own, so that nothing that callers do keeps an
         // operator out.
         let administration = Connections {
             workers: Workers::here(),
             places: Places::new(ADMIN_CONNECTIONS),
-            drain: Duration::from_secs(1),
+            drain: Duration::from_secs(1).into(),
+            requests: Requests::new(usize::MAX, NonZeroUsize::MIN),
             ..connections.clone()
         };
         let (end_admin, admin_stop) = Stop::new();
@@ -265,8 +295,8 @@ impl Bound {
         let mut administering = JoinSet::new();
         let sources = metrics::Sources {
             service: {
-                let service = Arc::clone(&service);
-                Arc::new(move || Arc::clone(&service))
+                let api = Arc::clone(&api);
+                Arc::new(move || api.service())
             },
             requests,
             listeners,
@@ -305,8 +335,8 @@ impl Bound {
             } = endpoint;
             let api = Arc::clone(&api);
             let open = move |arrival: &Arrival| {
-                let handler = api.handler(&identity, arrival);
-                move |request| Arc::clone(&handler).answer(request)
+                let connection = Connection::new(&api, &identity, arrival);
+                move |request| connection.handler().answer(request)
             };
             let connections = Connections {
                 tls,
@@ -324,8 +354,9 @@ impl Bound {
             } = endpoint;
             let (api, readiness) = (Arc::clone(&api), readiness.clone());
             let open = move |arrival: &Arrival| {
-                let calls = ExtAuthz::new(api.handler(&identity, arrival), readiness.clone());
-                move |request| calls.clone().answer(request)
+                let connection = Connection::new(&api, &identity, arrival);
+                let calls = ExtAuthz::new(connection, readiness.clone());
+                move |request| calls.answer(request)
             };
             let connections = Connections {
                 tls,
@@ -339,10 +370,10 @@ impl Bound {
             stop.given().await;
             readiness.drain();
         });
-        let limiting = tokio::spawn(limit_refusals(Arc::clone(&service)));
+        let limiting = tokio::spawn(limit_refusals(Arc::clone(&api)));
         let all_ended = answering.join_all().await.into_iter().all(|ended| ended);
         limiting.abort();
-        service.begin_second();
+        api.service().begin_second();
         if let Some(audit) = audit {
             audit.flush().await;
         }
@@ -356,11 +387,11 @@ impl Bound {
 
 /// Renews the limit on the lines about refusals each second. Where this thread is late, fewer lines
 /// are written.
-async fn limit_refusals(service: Arc<Service>) {
+async fn limit_refusals(api: Arc<Api>) {
     let mut seconds = tokio::time::interval(Duration::from_secs(1));
     seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         seconds.tick().await;
-        service.begin_second();
+        api.service().begin_second();
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use introspectd_front::ListenerIdentity;
 use introspectd_server::{Activation, ListenAddress, Listener, Open, Tls};
-use introspectd_service::Service;
 
 use crate::config::{CallerListener, Endpoint};
 
@@ -22,7 +21,6 @@ pub(crate) struct BoundEndpoint {
 /// # Errors
 /// The system's, with the address.
 pub(crate) async fn bind_for_callers(
-    service: &Service,
     listener: CallerListener,
     passed: &mut Activation,
 ) -> io::Result<(BoundEndpoint, ListenerIdentity)> {
@@ -32,7 +30,7 @@ pub(crate) async fn bind_for_callers(
         takes_caller_header,
         ..
     } = listener;
-    let caller = caller.and_then(|name| service.rules().callers.named(&name).cloned());
+    let caller = caller.map(Arc::from);
     Ok((
         bind(endpoint, passed).await?,
         ListenerIdentity {

@@ -9,6 +9,8 @@ pub mod config;
 pub mod descriptors;
 pub mod log;
 mod metrics;
+pub mod reload;
 
 pub use app::{App, Bound};
 pub use config::Config;
+pub use reload::{Reloader, Source};

@@ -6,7 +6,7 @@ use introspectd_core::{Doubt, DoubtHandler};
 use crate::cache::FactCache;
 use crate::fact::Keep;
 use crate::key::Key;
-use crate::purge_log::PurgeLog;
+use crate::purge_log::{ProviderPurges, PurgeLog};
 use crate::stamp::Mark;
 
 /// Withdrawal of the fact of one request, when its connection turns out to be unreliable. Covers
@@ -19,19 +19,19 @@ impl Doubted {
     /// the resolver.
     pub(crate) fn handler<K: Keep>(
         &self,
-        slot: usize,
+        purges: &Arc<ProviderPurges>,
         key: Key,
         log: &Arc<PurgeLog>,
         cache: &Arc<FactCache<K>>,
     ) -> DoubtHandler {
-        let doubted = Arc::clone(&self.0);
+        let (doubted, purges) = (Arc::clone(&self.0), Arc::clone(purges));
         let (log, cache) = (Arc::downgrade(log), Arc::downgrade(cache));
         DoubtHandler::new(move |doubt| {
             // Before the removal: the flight checks it after its insertion.
             doubted.fetch_or(true, AcqRel);
             match (doubt, log.upgrade()) {
                 (Doubt::Misplaced, Some(log)) => {
-                    log.append(&[(slot, Mark::Key(key))]);
+                    log.append(&[(Arc::clone(&purges), Mark::Key(key))]);
                 }
                 (Doubt::Surplus | Doubt::Misplaced, _) => {}
             }

@@ -17,7 +17,7 @@ pub(crate) async fn fetch<K: Keep>(
 ) -> Outcome<K> {
     let stamp = |tags| Stamp {
         number,
-        slot: slot.number,
+        slot: slot.purges.slot(),
         tags,
     };
     if let Some(revoked) = memory.answer(slot, subject) {

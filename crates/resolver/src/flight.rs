@@ -39,6 +39,12 @@ pub(crate) struct Leader<'a, K> {
     in_flight: MutexGuard<'a, InFlight<K>>,
 }
 
+impl<K> Clone for Flights<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
 impl<K> Flights<K> {
     pub(crate) fn new() -> Self {
         Self(Arc::default())
@@ -77,7 +83,7 @@ impl<K: Keep> Leader<'_, K> {
             .shared();
         self.in_flight.insert(self.key, flight.clone());
         let landing = Landing {
-            flights: Flights(Arc::clone(&self.flights.0)),
+            flights: self.flights.clone(),
             key: self.key,
         };
         // Before the task is spawned: a runtime that shuts down drops it on the spot, and the

@@ -38,7 +38,7 @@ impl<K: Keep> Parts<K> {
             keys,
             cache,
             clock,
-            purges: ProviderPurges::default(),
+            purges: ProviderPurges::new(0),
             times: limits.times(),
         })
     }

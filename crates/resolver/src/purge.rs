@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use crate::key::Subject;
 use crate::resolver::Resolver;
 use crate::slot::ProviderSlot;
 use crate::stamp::Mark;
-use crate::sweep::Count;
+use crate::sweep::{Count, Marked};
 
 /// Number of entries that a purge removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -86,23 +87,23 @@ impl<K: Keep> Resolver<K> {
     }
 
     /// Removes the facts of single keys at once, and returns their number.
-    fn remove(&self, marks: &[(usize, Mark)]) -> usize {
+    fn remove(&self, marks: &[Marked]) -> usize {
         let keys = marks.iter().filter_map(|(_, mark)| mark.key());
         let removed = keys.filter(|key| self.cache.remove(key)).count();
         self.cache.count_purged(removed);
         removed
     }
 
-    /// Returns the marks of the purge, each with the provider's slot.
-    fn marks(&self, selector: &Selector) -> Vec<(usize, Mark)> {
-        let selected = self
-            .table
-            .slots()
-            .iter()
-            .filter(|slot| selector.may_mean(slot.name()));
-        let marks =
-            |slot| marks_at(slot, &selector.target).map(|mark| (usize::from(slot.number), mark));
-        selected.flat_map(|slot| marks(slot)).collect()
+    /// Returns the marks of the purge, each with its provider's purges. Those of earlier
+    /// configurations are among them: a request that began with one may still be in flight.
+    fn marks(&self, selector: &Selector) -> Vec<Marked> {
+        let slots = self.slots.all();
+        let selected = slots.iter().filter(|slot| selector.may_mean(slot.name()));
+        let marks = |slot: &Arc<ProviderSlot>| {
+            let purges = Arc::clone(&slot.purges);
+            marks_at(slot, &selector.target).map(move |mark| (Arc::clone(&purges), mark))
+        };
+        selected.flat_map(marks).collect()
     }
 }
 

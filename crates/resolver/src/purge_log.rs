@@ -1,4 +1,4 @@
-use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Acquire, Ordering::Release};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::key::Key;
@@ -11,69 +11,66 @@ use crate::stamp::{MAX_NUMBER, Mark, Stamp};
 /// was sent. A purge with a higher number that selects the fact refuses it: at each hit, at each
 /// insertion, and when a waiter takes the outcome of a flight. A purge is therefore in force once
 /// it has a number, however late a task runs: no entry has to be found and removed for it.
+#[derive(Default)]
 pub(crate) struct PurgeLog {
     latest: AtomicU64,
-    providers: Vec<Arc<ProviderPurges>>,
     writer: Mutex<()>,
 }
 
-/// Purges that select facts of one provider.
+/// Purges that select facts of one provider's slot.
 pub(crate) struct ProviderPurges {
+    /// Number of the slot, in the stamps of its facts.
+    slot: u16,
     /// Number of the newest purge, which each hit compares.
     newest: AtomicU64,
     /// Number below which every fact is refused.
     floor: AtomicU64,
+    /// Set once the slot is in no table any more.
+    is_retired: AtomicBool,
     table: PurgeTable,
 }
 
 impl PurgeLog {
-    pub(crate) fn new(providers: usize) -> Self {
-        let providers = std::iter::repeat_with(Arc::default)
-            .take(providers)
-            .collect();
-        Self {
-            latest: AtomicU64::new(0),
-            providers,
-            writer: Mutex::default(),
-        }
-    }
-
     /// Number of the latest purge.
     pub(crate) fn latest(&self) -> u64 {
         self.latest.load(Acquire)
     }
 
-    pub(crate) fn at(&self, slot: usize) -> Option<&Arc<ProviderPurges>> {
-        self.providers.get(slot)
-    }
-
-    /// Puts a purge of these marks in force, each at the provider of its slot, in constant time
-    /// whatever is cached.
-    pub(crate) fn append(&self, marks: &[(usize, Mark)]) -> u64 {
+    /// Puts a purge of these marks in force, each at its provider, in constant time whatever is
+    /// cached.
+    pub(crate) fn append(&self, marks: &[(Arc<ProviderPurges>, Mark)]) -> u64 {
         let _writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let number = self.latest().saturating_add(1);
         // First: a request from here on is sent after the purge.
         self.latest.store(number, Release);
-        for (slot, mark) in marks {
-            if let Some(provider) = self.at(*slot) {
-                provider.remember(mark, number);
-            }
+        for (provider, mark) in marks {
+            provider.remember(mark, number);
         }
         number
     }
 }
 
-impl Default for ProviderPurges {
-    fn default() -> Self {
+impl ProviderPurges {
+    pub(crate) fn new(slot: u16) -> Self {
         Self {
+            slot,
             newest: AtomicU64::new(0),
             floor: AtomicU64::new(0),
+            is_retired: AtomicBool::new(false),
             table: PurgeTable::new(),
         }
     }
-}
 
-impl ProviderPurges {
+    pub(crate) fn slot(&self) -> u16 {
+        self.slot
+    }
+
+    /// Ends the use of the slot's facts: none is served from the cache or inserted any more.
+    /// Requests in flight still take what they asked for.
+    pub(crate) fn retire(&self) {
+        self.is_retired.store(true, Release);
+    }
+
     fn remember(&self, mark: &Mark, number: u64) {
         match mark.hash().filter(|_| number <= MAX_NUMBER) {
             Some(hash) => self.table.remember(hash, number),
@@ -88,9 +85,16 @@ impl ProviderPurges {
         self.newest.load(Acquire)
     }
 
-    /// Returns true if a purge newer than the fact selects it. One comparison if none is newer.
+    /// Returns true if a fact may not be used from the cache, or be put there. Two comparisons if
+    /// no purge is newer.
     #[inline]
     pub(crate) fn refuse(&self, key: &Key, stamp: &Stamp) -> bool {
+        self.is_retired.load(Acquire) || self.has_purged(key, stamp)
+    }
+
+    /// Returns true if a purge newer than the fact selects it.
+    #[inline]
+    pub(crate) fn has_purged(&self, key: &Key, stamp: &Stamp) -> bool {
         stamp.number < self.newest.load(Acquire)
             && self.newest_that_selects(key, stamp) > stamp.number
     }
@@ -137,14 +141,13 @@ mod tests {
             Mark::Subject(keys.tag("s")),
             Mark::Client(keys.tag("c")),
         ] {
-            let log = PurgeLog::new(2);
+            let (log, purges) = (PurgeLog::default(), Arc::new(ProviderPurges::new(0)));
             let before = log.latest();
-            let number = log.append(&[(0, mark)]);
-            let purges = log.at(0).unwrap();
+            let number = log.append(&[(Arc::clone(&purges), mark)]);
             assert!(purges.refuse(&key, &stamp(before, tags)), "{mark:?}");
             assert!(!purges.refuse(&key, &stamp(number, tags)), "{mark:?}");
             assert!(
-                !log.at(1).unwrap().refuse(&key, &stamp(before, tags)),
+                !ProviderPurges::new(1).refuse(&key, &stamp(before, tags)),
                 "{mark:?} at another provider"
             );
             assert!(mark.selects(key, tags));
@@ -154,12 +157,9 @@ mod tests {
             Mark::Subject(keys.tag("r")),
             Mark::Client(keys.tag("s")),
         ] {
-            let log = PurgeLog::new(1);
-            log.append(&[(0, other)]);
-            assert!(
-                !log.at(0).unwrap().refuse(&key, &stamp(0, tags)),
-                "{other:?}"
-            );
+            let (log, purges) = (PurgeLog::default(), Arc::new(ProviderPurges::new(0)));
+            log.append(&[(Arc::clone(&purges), other)]);
+            assert!(!purges.refuse(&key, &stamp(0, tags)), "{other:?}");
             assert!(!other.selects(key, tags));
         }
     }
@@ -171,12 +171,25 @@ mod tests {
         let key = keys.key(&crate::key::Subject::Id(
             introspectd_core::TokenId::parse("x".to_owned()).unwrap(),
         ));
-        let log = PurgeLog::new(1);
+        let (log, purges) = (PurgeLog::default(), Arc::new(ProviderPurges::new(0)));
         log.latest.store(MAX_NUMBER, Release);
         for _ in 0..3 {
             let asked = stamp(log.latest(), Tags::default()).pack().unpack();
-            log.append(&[(0, Mark::Subject(keys.tag("s")))]);
-            assert!(log.at(0).unwrap().refuse(&key, &asked));
+            log.append(&[(Arc::clone(&purges), Mark::Subject(keys.tag("s")))]);
+            assert!(purges.refuse(&key, &asked));
         }
+    }
+
+    #[test]
+    fn retired_slot_keeps_no_fact_and_purges_none_in_flight() {
+        let keys = KeyMaker::random().unwrap();
+        let key = keys.key(&crate::key::Subject::Id(
+            introspectd_core::TokenId::parse("x".to_owned()).unwrap(),
+        ));
+        let purges = ProviderPurges::new(0);
+        let later = stamp(MAX_NUMBER, Tags::default());
+        assert!(!purges.refuse(&key, &later));
+        purges.retire();
+        assert!(purges.refuse(&key, &later) && !purges.has_purged(&key, &later));
     }
 }

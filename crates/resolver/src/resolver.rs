@@ -15,24 +15,31 @@ use crate::fact::{Keep, Resolution, Source};
 use crate::fetch::fetch;
 use crate::flight::{Flight, Flights, Leader, Role};
 use crate::key::{Key, Subject};
-use crate::limits::CacheLimits;
+use crate::limits::{CacheLimits, CacheTimes};
 use crate::lookup::{Counted, Lookup};
 use crate::purge_log::PurgeLog;
 use crate::revoked::Memory;
 use crate::router::{Routed, Unmatched};
 use crate::slot::{ProviderEntry, ProviderSlot};
+use crate::slots::Slots;
 use crate::status::ProviderStatus;
 use crate::sweep::Sweeper;
 use crate::table::Table;
 
 /// Resolver of tokens to facts, of each of which it keeps a `K`.
+///
+/// A resolver never changes. That of a changed configuration ([`Resolver::reconfigured`]) has
+/// another table, and shares all the rest.
 pub struct Resolver<K> {
-    pub(crate) table: Arc<Table>,
+    pub(crate) table: Table,
+    /// Times that kept providers have once this resolver is in force.
+    pub(crate) kept_times: Vec<(Arc<ProviderSlot>, CacheTimes)>,
     pub(crate) cache: Arc<FactCache<K>>,
-    flights: Flights<K>,
+    pub(crate) flights: Flights<K>,
     pub(crate) clock: Arc<dyn Clock>,
-    log: Arc<PurgeLog>,
-    pub(crate) sweeper: Sweeper,
+    pub(crate) log: Arc<PurgeLog>,
+    pub(crate) slots: Arc<Slots>,
+    pub(crate) sweeper: Arc<Sweeper>,
     pub(crate) memory: Memory,
 }
 
@@ -51,24 +58,21 @@ impl<K: Keep> Resolver<K> {
         limits: CacheLimits,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
-        let log = Arc::new(PurgeLog::new(entries.len()));
-        let slot = |(number, entry): (usize, ProviderEntry)| {
-            let purges = log.at(number).map(Arc::clone).unwrap_or_default();
-            let number = u16::try_from(number).map_err(io::Error::other)?;
-            let clock = Arc::clone(&clock);
-            ProviderSlot::new(entry, number, purges, clock, limits.times()).map(Arc::new)
-        };
-        let slots: io::Result<_> = entries.into_iter().enumerate().map(slot).collect();
+        let (log, slots) = (Arc::<PurgeLog>::default(), Arc::<Slots>::default());
+        let add = |entry| slots.add(entry, Arc::clone(&clock), limits.times());
+        let added: io::Result<_> = entries.into_iter().map(add).collect();
         let cache = Arc::new(FactCache::new(limits.max_bytes, Arc::clone(&clock)));
-        let sweeper = Sweeper::start(Arc::clone(&log), Arc::clone(&cache))?;
+        let sweeper = Sweeper::start(Arc::clone(&log), Arc::clone(&slots), Arc::clone(&cache))?;
         Ok(Self {
-            table: Arc::new(Table::new(slots?, unmatched, 1)),
+            table: Table::new(added?, unmatched, 1),
+            kept_times: Vec::new(),
             cache,
             flights: Flights::new(),
             memory: Memory::new(None, Arc::clone(&clock)),
             clock,
             log,
-            sweeper,
+            slots,
+            sweeper: Arc::new(sweeper),
         })
     }
 
@@ -321,7 +325,7 @@ impl<K: Keep> Resolver<K> {
             }
         };
         match flight.await {
-            Ok((_, stamp)) if slot.purges.refuse(&key, &stamp) => None,
+            Ok((_, stamp)) if slot.purges.has_purged(&key, &stamp) => None,
             Ok((fact, _)) => Some(Ok(slot.resolution(fact, source))),
             Err(failure) => Some(Err(failure)),
         }
@@ -338,7 +342,7 @@ impl<K: Keep> Resolver<K> {
         let requested_at = self.clock.elapsed();
         let number = self.log.latest();
         let doubted = Doubted::default();
-        let handler = doubted.handler(usize::from(slot.number), key, &self.log, &self.cache);
+        let handler = doubted.handler(&slot.purges, key, &self.log, &self.cache);
         let request = {
             let slot = Arc::clone(slot);
             let memory = self.memory.clone();
@@ -350,7 +354,7 @@ impl<K: Keep> Resolver<K> {
         let slot = Arc::clone(slot);
         leader.start(handler.scope(request), move |fact, stamp| {
             if !slot.purges.refuse(&key, &stamp) {
-                cache.put(key, fact.clone(), stamp, requested_at, &slot.times);
+                cache.put(key, fact.clone(), stamp, requested_at, &slot.times());
             }
             // After the insertion: a doubt raised later finds the entry.
             if doubted.is_raised() {

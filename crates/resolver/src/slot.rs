@@ -1,6 +1,6 @@
 use std::fmt;
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use introspectd_core::ask::{self, Meter, Operation};
@@ -48,8 +48,6 @@ pub(crate) struct ProviderSlot {
     pub(crate) entry: ProviderEntry,
     pub(crate) keys: KeyMaker,
     pub(crate) purges: Arc<ProviderPurges>,
-    /// Number in stamps and in the log of purges, which no other slot has.
-    pub(crate) number: u16,
     pub(crate) clock: Arc<dyn Clock>,
     /// Permits of running lists.
     pub(crate) lists: Semaphore,
@@ -58,7 +56,7 @@ pub(crate) struct ProviderSlot {
     pub(crate) last_failure: LastFailure,
     pub(crate) meter: Arc<Meter>,
     /// Times of its facts.
-    pub(crate) times: CacheTimes,
+    times: Mutex<CacheTimes>,
     pub(crate) lookups: Lookups,
     log_limit: LogLimit,
     gate_log: GateLog,
@@ -71,18 +69,16 @@ impl ProviderSlot {
     /// Fails if the system provides no random bytes.
     pub(crate) fn new(
         entry: ProviderEntry,
-        number: u16,
         purges: Arc<ProviderPurges>,
         clock: Arc<dyn Clock>,
         times: CacheTimes,
     ) -> io::Result<Self> {
         Ok(Self {
             meter: entry.provider.meter(),
-            times: entry.times.unwrap_or(times),
+            times: Mutex::new(entry.times.unwrap_or(times)),
             entry,
             keys: KeyMaker::random()?,
             purges,
-            number,
             clock,
             lists: Semaphore::new(MAX_CONCURRENT_LISTS),
             list_queue: Semaphore::new(MAX_CONCURRENT_LISTS + MAX_WAITING_LISTS),
@@ -91,6 +87,15 @@ impl ProviderSlot {
             log_limit: LogLimit::default(),
             gate_log: GateLog::default(),
         })
+    }
+
+    /// Returns the times of facts that are requested from now on.
+    pub(crate) fn times(&self) -> CacheTimes {
+        *self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_times(&self, times: CacheTimes) {
+        *self.times.lock().unwrap_or_else(PoisonError::into_inner) = times;
     }
 
     pub(crate) fn name(&self) -> &ProviderName {

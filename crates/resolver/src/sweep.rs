@@ -10,7 +10,8 @@ use tokio::sync::oneshot;
 use crate::cache::FactCache;
 use crate::fact::Keep;
 use crate::key::Key;
-use crate::purge_log::PurgeLog;
+use crate::purge_log::{ProviderPurges, PurgeLog};
+use crate::slots::{Census, Slots};
 use crate::stamp::{Mark, Stamp};
 
 /// Thread that frees purged entries, and counts them. The only writer of the [`PurgeLog`] apart
@@ -26,6 +27,7 @@ pub(crate) struct Sweeper {
 
 struct Shared {
     log: Arc<PurgeLog>,
+    slots: Arc<Slots>,
     state: Mutex<State>,
     wake: Condvar,
 }
@@ -41,10 +43,13 @@ struct State {
 
 struct Order {
     number: u64,
-    marks: Vec<(usize, Mark)>,
+    marks: Vec<Marked>,
     removed: Arc<AtomicUsize>,
     done: oneshot::Sender<()>,
 }
+
+/// Mark of a purge, with the purges of its provider.
+pub(crate) type Marked = (Arc<ProviderPurges>, Mark);
 
 /// Running count of a purge.
 pub(crate) struct Count {
@@ -71,9 +76,14 @@ impl Sweeper {
     ///
     /// # Errors
     /// Fails if the system provides no thread.
-    pub(crate) fn start<K: Keep>(log: Arc<PurgeLog>, cache: Arc<FactCache<K>>) -> io::Result<Self> {
+    pub(crate) fn start<K: Keep>(
+        log: Arc<PurgeLog>,
+        slots: Arc<Slots>,
+        cache: Arc<FactCache<K>>,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             log,
+            slots,
             state: Mutex::default(),
             wake: Condvar::new(),
         });
@@ -88,7 +98,7 @@ impl Sweeper {
 
     /// Puts a purge in force, and schedules a pass unless all marks are single keys, which the
     /// caller removes without one.
-    pub(crate) fn purge(&self, marks: &[(usize, Mark)]) {
+    pub(crate) fn purge(&self, marks: &[Marked]) {
         let mut state = self.shared.lock();
         self.shared.log.append(marks);
         if marks.iter().any(|(_, mark)| mark.key().is_none()) {
@@ -97,9 +107,15 @@ impl Sweeper {
         }
     }
 
+    /// Schedules a pass, which frees the facts of slots that are retired or gone.
+    pub(crate) fn sweep(&self) {
+        self.shared.lock().is_due = true;
+        self.shared.wake.notify_one();
+    }
+
     /// Puts a purge in force, counted by a pass that begins as soon as the current one ends. `None`
     /// if too many are waiting to be counted.
-    pub(crate) fn purge_counted(&self, marks: Vec<(usize, Mark)>) -> Option<Count> {
+    pub(crate) fn purge_counted(&self, marks: Vec<Marked>) -> Option<Count> {
         let mut state = self.shared.lock();
         // While the lock is held: no pass may begin that would free entries of this purge
         // uncounted.
@@ -182,13 +198,14 @@ impl Shared {
     /// counts it.
     fn pass<K: Keep>(&self, cache: &FactCache<K>, up_to: u64, orders: &[Order]) -> Pass {
         let mut visited = 0;
+        let census = self.slots.census();
         for entry in cache.entries() {
             visited += 1;
             if visited % SLICE == 0 && self.is_over_after(REST) {
                 return Pass::Over;
             }
             let (key, stamp) = (entry.key(), entry.stamp());
-            if !self.is_refused(&key, &stamp, up_to) || !entry.remove() {
+            if !is_refused(&census, &key, &stamp, up_to) || !entry.remove() {
                 continue;
             }
             cache.count_purged(1);
@@ -196,14 +213,8 @@ impl Shared {
                 order.removed.fetch_add(1, Relaxed);
             }
         }
+        self.slots.free(&census);
         Pass::Through
-    }
-
-    fn is_refused(&self, key: &Key, stamp: &Stamp, up_to: u64) -> bool {
-        let purges = self.log.at(stamp.slot.into());
-        purges.is_some_and(|purges| {
-            purges.refuse(key, stamp) && purges.newest_that_selects(key, stamp) <= up_to
-        })
     }
 
     fn is_over_after(&self, rest: Duration) -> bool {
@@ -216,6 +227,17 @@ impl Shared {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Returns true if purges up to a number refuse the fact, or its slot is retired or gone. A slot
+/// that is newer than the census has no such facts.
+fn is_refused(census: &Census, key: &Key, stamp: &Stamp, up_to: u64) -> bool {
+    match census.purges.get(&stamp.slot) {
+        Some(purges) => {
+            purges.refuse(key, stamp) && purges.newest_that_selects(key, stamp) <= up_to
+        }
+        None => census.is_gone(stamp.slot),
     }
 }
 
@@ -235,7 +257,7 @@ impl Order {
         let mut here = self
             .marks
             .iter()
-            .filter(|(slot, _)| *slot == usize::from(stamp.slot));
+            .filter(|(purges, _)| purges.slot() == stamp.slot);
         is_older && here.any(|(_, mark)| mark.selects(key, stamp.tags))
     }
 }

@@ -14,6 +14,7 @@ use crate::connections::Terms;
 use crate::frames::PREFACE;
 use crate::origin::{Arrival, Origin};
 use crate::places::Place;
+use crate::requests::Requests;
 use crate::stop::Stop;
 use crate::tls::{Tls, not_after};
 use crate::watch::Watch;
@@ -72,6 +73,7 @@ pub(crate) async fn serve<O, S, F, B>(
             return;
         }
     };
+    let requests = Arc::clone(&terms.requests);
     let activity = Arc::clone(place.activity());
     let standing = place.standing();
     let arrival = Arrival {
@@ -82,7 +84,15 @@ pub(crate) async fn serve<O, S, F, B>(
     match &terms.tls {
         None => {
             let watch = Watch::new(Arc::clone(&activity), stop, terms.lifetime(None));
-            serve_http(stream, open(&arrival), activity, watch, terms.max_head).await;
+            serve_http(
+                stream,
+                open(&arrival),
+                activity,
+                requests,
+                watch,
+                terms.max_head,
+            )
+            .await;
         }
         // Boxed, as is HTTP/2 below: rare state takes no room in thousands of plain connections.
         Some(tls) => {
@@ -106,7 +116,15 @@ pub(crate) async fn serve<O, S, F, B>(
                     ..arrival
                 };
                 let watch = Watch::new(Arc::clone(&activity), stop, lifetime);
-                serve_http(stream, open(&arrival), activity, watch, terms.max_head).await;
+                serve_http(
+                    stream,
+                    open(&arrival),
+                    activity,
+                    requests,
+                    watch,
+                    terms.max_head,
+                )
+                .await;
             })
             .await;
         }
@@ -139,6 +157,7 @@ async fn serve_http<T, S, F, B>(
     mut stream: T,
     answer: S,
     activity: Arc<Activity>,
+    requests: Arc<Requests>,
     mut watch: Watch,
     max_head: usize,
 ) where
@@ -156,11 +175,11 @@ async fn serve_http<T, S, F, B>(
     }
     let ended = match first {
         Ok((Version::Http1, read)) => {
-            http1::serve(stream, read, answer, activity, watch, max_head).await
+            http1::serve(stream, read, answer, activity, requests, watch, max_head).await
         }
         Ok((Version::Http2, read)) => {
             Box::pin(http2::serve(
-                stream, read, answer, activity, watch, max_head,
+                stream, read, answer, activity, requests, watch, max_head,
             ))
             .await
         }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use introspectd_core::{Clock, SystemClock, Timestamp};
 
 use crate::places::Places;
+use crate::requests::Requests;
+use crate::stop::Drain;
 use crate::tls::Tls;
 use crate::watch::Lifetime;
 use crate::workers::Workers;
@@ -18,6 +20,8 @@ pub struct Connections {
     pub workers: Workers,
     /// Limit of connections open at once.
     pub places: Arc<Places>,
+    /// Limit of requests in flight.
+    pub requests: Arc<Requests>,
     /// Age at which a connection ends, up to a tenth earlier, so that those of one moment do not
     /// end together.
     pub max_age: Duration,
@@ -26,7 +30,7 @@ pub struct Connections {
     /// Clock by which certificates of clients end.
     pub clock: Arc<dyn Clock>,
     /// Time that requests in flight have once the listener stops.
-    pub drain: Duration,
+    pub drain: Drain,
     /// Number of open connections.
     pub open: Open,
 }
@@ -57,16 +61,23 @@ impl Drop for Counted {
 }
 
 impl Connections {
-    /// Creates settings without TLS: an hour at most, 16384 connections, heads of 32 KiB.
+    /// Creates settings without TLS: an hour at most, 16384 connections, 8192 requests in flight,
+    /// heads of 32 KiB.
     pub fn new(workers: Workers) -> Self {
+        Self::with_requests(workers, 8192)
+    }
+
+    /// Creates the same for so many requests in flight.
+    pub fn with_requests(workers: Workers, requests: usize) -> Self {
         Self {
             tls: None,
-            workers,
             places: Places::new(16_384),
+            requests: Requests::new(requests, workers.threads()),
+            workers,
             max_age: Duration::from_secs(3600),
             max_head: 32 * 1024,
             clock: Arc::new(SystemClock::default()),
-            drain: Duration::ZERO,
+            drain: Drain::default(),
             open: Open::default(),
         }
     }
@@ -81,6 +92,7 @@ impl Connections {
         let max_head = max_head.max(8 * 1024);
         Arc::new(Terms {
             tls: self.tls.clone(),
+            requests: Arc::clone(&self.requests),
             max_age,
             max_head,
             clock: Arc::clone(&self.clock),
@@ -91,6 +103,7 @@ impl Connections {
 /// Part of [`Connections`] that each connection holds.
 pub(crate) struct Terms {
     pub(crate) tls: Option<Arc<Tls>>,
+    pub(crate) requests: Arc<Requests>,
     pub(crate) max_age: Duration,
     pub(crate) max_head: usize,
     pub(crate) clock: Arc<dyn Clock>,

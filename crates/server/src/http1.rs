@@ -17,6 +17,7 @@ use hyper_util::rt::TokioIo;
 use tokio::io::AsyncWriteExt;
 
 use crate::activity::Activity;
+use crate::requests::Requests;
 use crate::watch::{CLOSE_GRACE, Close, Event, Watch};
 use crate::wire::{Stream, Wire};
 
@@ -32,6 +33,7 @@ pub(crate) async fn serve<T, S, F, B>(
     read: Bytes,
     answer: S,
     activity: Arc<Activity>,
+    requests: Arc<Requests>,
     mut watch: Watch,
     max_head: usize,
 ) -> hyper::Result<()>
@@ -43,11 +45,13 @@ where
 {
     let mut wire = Wire::new(read, stream, Arc::clone(&activity));
     let counted = Arc::clone(&activity);
-    let mut service = service_fn(move |request| {
+    let mut service = service_fn(move |mut request| {
+        let place = requests.take(&mut request);
         let in_flight = counted.begin();
         let reply = answer(request);
         async move {
             let mut reply = reply.await;
+            drop(place);
             in_flight.give_way().await;
             if in_flight.end() {
                 reply

@@ -17,6 +17,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use crate::activity::Activity;
 use crate::frames::Guarded;
 use crate::head::{EXCESS, LongHead};
+use crate::requests::Requests;
 use crate::unsent::Metered;
 use crate::watch::{CLOSE_GRACE, Close, Event, Watch};
 use crate::wire::{Stream, Wire};
@@ -38,6 +39,7 @@ pub(crate) async fn serve<T, S, F, B>(
     read: Bytes,
     answer: S,
     activity: Arc<Activity>,
+    requests: Arc<Requests>,
     mut watch: Watch,
     max_head: usize,
 ) -> hyper::Result<()>
@@ -53,11 +55,13 @@ where
     );
     let service = service_fn(move |mut request| {
         LongHead::mark(&mut request, max_head);
+        let place = requests.take(&mut request);
         let in_flight = activity.begin();
         let reply = answer(request);
         let activity = Arc::clone(&activity);
         async move {
             let reply = reply.await;
+            drop(place);
             in_flight.give_way().await;
             in_flight.end();
             let bytes = usize::try_from(reply.body().size_hint().lower()).unwrap_or(usize::MAX);

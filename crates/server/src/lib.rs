@@ -16,6 +16,7 @@ mod listener;
 mod operators;
 mod origin;
 mod places;
+mod requests;
 mod socket;
 mod stop;
 #[cfg(test)]
@@ -48,8 +49,9 @@ pub use lane::Lane;
 pub use listener::{InvalidAddress, ListenAddress, Listener};
 pub use origin::{Arrival, Origin};
 pub use places::{Places, Standing};
+pub use requests::{Requests, Shed};
 pub use socket::{SocketAccess, SocketListener};
-pub use stop::Stop;
+pub use stop::{Drain, Stop};
 pub use tls::{ClientAuth, Protocols, Tls, TlsFiles, TlsProblem};
 pub use workers::Workers;
 
@@ -126,7 +128,7 @@ where
     }
     drop((listener, open_still));
     // Nothing is ever sent, so it ends when the last sender does.
-    tokio::time::timeout(connections.drain, ended.recv())
+    tokio::time::timeout(connections.drain.time(), ended.recv())
         .await
         .is_ok()
 }

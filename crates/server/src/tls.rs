@@ -51,12 +51,12 @@ pub enum Protocols {
 /// TLS of a listener. Its files are checked on each new connection: changed ones apply from that
 /// connection on, and invalid ones leave the previous ones in force.
 pub struct Tls {
-    files: TlsFiles,
     protocols: Protocols,
     current: ArcSwap<Loaded>,
 }
 
 struct Loaded {
+    files: Arc<TlsFiles>,
     /// Stamp of the files that were read last, valid or not.
     stamp: Stamp,
     acceptor: TlsAcceptor,
@@ -83,7 +83,9 @@ impl std::error::Error for TlsProblem {}
 
 impl fmt::Debug for Tls {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Tls").field(&self.files).finish()
+        f.debug_tuple("Tls")
+            .field(&self.current.load().files)
+            .finish()
     }
 }
 
@@ -96,9 +98,9 @@ impl Tls {
         let stamp = files.stamp();
         let (acceptor, ends) = files.acceptor(protocols)?;
         Ok(Self {
-            files,
             protocols,
             current: ArcSwap::from_pointee(Loaded {
+                files: Arc::new(files),
                 stamp,
                 acceptor,
                 ends,
@@ -106,9 +108,14 @@ impl Tls {
         })
     }
 
+    /// Takes over the files of another one, as they were loaded, from the next connection on.
+    pub fn replace(&self, other: &Self) {
+        self.current.store(other.current.load_full());
+    }
+
     /// Returns true if certificates of clients are requested.
     pub fn asks_for_certificates(&self) -> bool {
-        self.files.client_ca.is_some()
+        self.current.load().files.client_ca.is_some()
     }
 
     /// Returns the acceptor for a new connection, after checking the files.
@@ -124,14 +131,15 @@ impl Tls {
     fn checked(&self) -> Arc<Loaded> {
         let current = self.current.load_full();
         // Taken before the files are read: a change in between is noticed the next time.
-        let stamp = self.files.stamp();
+        let files = &current.files;
+        let stamp = files.stamp();
         if stamp == current.stamp {
             return current;
         }
-        let (acceptor, ends) = match self.files.acceptor(self.protocols) {
+        let (acceptor, ends) = match files.acceptor(self.protocols) {
             Ok(loaded) => {
                 tracing::info!(
-                    certificate = %self.files.certificate.display(),
+                    certificate = %files.certificate.display(),
                     "TLS certificate reloaded"
                 );
                 loaded
@@ -145,11 +153,13 @@ impl Tls {
             }
         };
         let loaded = Arc::new(Loaded {
+            files: Arc::clone(files),
             stamp,
             acceptor,
             ends,
         });
-        self.current.store(Arc::clone(&loaded));
+        // Unless others have taken their place meanwhile.
+        self.current.compare_and_swap(&current, Arc::clone(&loaded));
         loaded
     }
 }

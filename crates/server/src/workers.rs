@@ -102,6 +102,9 @@ impl Future for Served {
     }
 }
 
+/// Threads that serve requests beside the workers: operators, strangers, admin.
+const OTHER_THREADS: usize = 3;
+
 impl Workers {
     /// Starts `count` threads for callers, and one for each other lane.
     ///
@@ -137,6 +140,12 @@ impl Workers {
             }),
             _running: Arc::new(watch::channel(()).0),
         }
+    }
+
+    /// Number of threads that serve requests, in all lanes and on the admin listeners.
+    pub(crate) fn threads(&self) -> NonZeroUsize {
+        let workers = NonZeroUsize::new(self.pool.workers.len()).unwrap_or(NonZeroUsize::MIN);
+        workers.saturating_add(OTHER_THREADS)
     }
 
     /// Runtime of each worker, in the order of their numbers.

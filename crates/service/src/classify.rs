@@ -2,7 +2,7 @@ use introspectd_core::Failure;
 use introspectd_resolver::Source;
 
 use crate::event::{Headline, Operation, Outcome};
-use crate::refusal::{CallerFault, ClientFault, RecordFault, Refusal, RequestFault};
+use crate::refusal::{CallerFault, ClientFault, RecordFault, Refusal, RequestFault, ServiceFault};
 use crate::tally::{CacheUse, OutcomeClass};
 
 impl OutcomeClass {
@@ -47,6 +47,7 @@ impl From<&Refusal> for OutcomeClass {
                 Self::Unauthenticated
             }
             Refusal::Caller(CallerFault::AccessDenied) => Self::Forbidden,
+            Refusal::Caller(CallerFault::RateLimited { .. }) => Self::RateLimited,
             Refusal::Client(ClientFault::NoPolicy) => Self::NotFound,
             Refusal::Client(
                 ClientFault::MissingToken
@@ -63,7 +64,8 @@ impl From<&Refusal> for OutcomeClass {
                 Failure::BadAnswer(_) => Self::UpstreamError,
                 Failure::Unsupported => Self::Unsupported,
             },
-            Refusal::Service(_) => Self::Unavailable,
+            Refusal::Service(ServiceFault::NotCounted) => Self::Unavailable,
+            Refusal::Service(ServiceFault::Shed) => Self::Shed,
         }
     }
 }

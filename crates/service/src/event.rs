@@ -226,9 +226,17 @@ impl Headline<'_> {
     /// Returns true for a refusal that anyone can cause, as opposed to what an operator did. Lines
     /// about these are limited.
     pub fn is_refusal(&self) -> bool {
-        let is_of_caller =
-            matches!(self.outcome, Outcome::Refused(refusal) if refusal.is_of_caller());
-        is_of_caller || self.operation.is_question()
+        let is_of_caller = |refusal: &Refusal| refusal.is_of_caller() || refusal.is_of_too_many();
+        matches!(self.outcome, Outcome::Refused(refusal) if is_of_caller(refusal))
+            || self.operation.is_question()
+    }
+
+    /// Returns true for a refusal that comes in floods: of an unknown caller, or of one request too
+    /// many.
+    pub(crate) fn is_flood(&self) -> bool {
+        let is_of_too_many =
+            matches!(self.outcome, Outcome::Refused(refusal) if refusal.is_of_too_many());
+        is_of_too_many || self.context.caller.is_none()
     }
 
     /// Returns true if a record of security-relevant decisions has the event.

@@ -24,16 +24,17 @@ mod service;
 mod tally;
 
 pub use access::{
-    Caller, Callers, CertificateName, DEFAULT_POLICY, InvalidCertificateName, Permission, Policies,
-    Policy, Requirements, Rules, SecretDigest, Unavailable, certificate_names,
+    Caller, Callers, CertificateName, DEFAULT_POLICY, InvalidCertificateName, InvalidRate,
+    MAX_BURST, Permission, Policies, Policy, Rate, Requirements, Rules, SecretDigest, Unavailable,
+    certificate_names,
 };
 pub use answer::{Claims, KeptAnswer, Record, SharedAnswer};
 pub use event::{Begun, Details, Event, Headline, Operation, Outcome, RequestContext};
 pub use fingerprint::{Fingerprint, Fingerprints};
 pub use introspectd_core::Selection;
 pub use introspectd_resolver::{
-    Account, Answer, Fact, Held, Lookup, NotAsked, PoolStatus, ProviderStatus, Resolution, Rule,
-    Source,
+    Account, Answer, Configured, Fact, Held, Lookup, NotAsked, PoolStatus, ProviderStatus,
+    Resolution, Rule, Source,
 };
 pub use line_limit::LeftOut;
 pub use log::{Log, REFUSALS};
@@ -42,5 +43,5 @@ pub use parameters::{LIST_PARAMETERS, Parameters};
 pub use refusal::Refusal;
 pub use reloads::Reloads;
 pub use request_id::RequestIds;
-pub use service::Service;
+pub use service::{Reconfiguration, Service};
 pub use tally::{CacheUse, CallerTally, EndpointName, Entered, OutcomeClass};

@@ -6,13 +6,15 @@ use serde::{Serialize, Serializer};
 /// Most refusals with lines, in a second. Each has at most one in the log and one in the audit log.
 const MAX_REFUSALS: u32 = 500;
 
-/// Share of unknown callers in [`MAX_REFUSALS`]: a flood of wrong secrets hides no refused token.
-const MAX_OF_STRANGERS: u32 = MAX_REFUSALS / 2;
+/// Share of refusals that come in floods in [`MAX_REFUSALS`]: of unknown callers, and of too many
+/// requests. A flood of them hides no refused token.
+const MAX_OF_FLOODS: u32 = MAX_REFUSALS / 2;
 
 /// Kinds that are counted apart, by the outcome of their events. Any other is the last one.
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     "invalid_client",
     "access_denied",
+    "rate_limited",
     "missing_token",
     "invalid_token",
     "inactive",
@@ -37,9 +39,9 @@ pub struct LeftOut([u64; KINDS.len()]);
 
 impl LineLimit {
     /// Returns true if a refusal may have lines; counts it if not. It does not block.
-    pub(crate) fn admits(&self, is_stranger: bool, kind: &str) -> bool {
-        let max = if is_stranger {
-            MAX_OF_STRANGERS
+    pub(crate) fn admits(&self, is_flood: bool, kind: &str) -> bool {
+        let max = if is_flood {
+            MAX_OF_FLOODS
         } else {
             MAX_REFUSALS
         };

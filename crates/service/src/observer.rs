@@ -104,8 +104,8 @@ impl Observers {
         if wanting.peek().is_none() {
             return published;
         }
-        let (is_stranger, kind) = (headline.context.caller.is_none(), headline.outcome.as_str());
-        if headline.is_refusal() && !self.limit.admits(is_stranger, kind) {
+        let (is_flood, kind) = (headline.is_flood(), headline.outcome.as_str());
+        if headline.is_refusal() && !self.limit.admits(is_flood, kind) {
             return published;
         }
         with_event(&mut |event| {

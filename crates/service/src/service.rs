@@ -2,27 +2,46 @@ use std::io;
 use std::sync::Arc;
 
 use introspectd_core::{Clock, ProviderName, Timestamp, TokenValue};
-use introspectd_resolver::{PoolStatus, ProviderStatus, Resolver};
+use introspectd_resolver::{
+    CacheLimits, Configured, PoolStatus, ProviderStatus, Resolver, Unmatched,
+};
 
-use crate::access::{Caller, Rules};
+use crate::access::{Caller, Permission, Rules};
 use crate::answer::KeptAnswer;
 use crate::event::{Begun, Details, Event, Headline};
 use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::observer::{Observer, Observers, Published};
 use crate::page_token::PageTokens;
-use crate::refusal::{InvalidRequest, RequestFault};
+use crate::refusal::{CallerFault, InvalidRequest, RequestFault};
 use crate::request_id::{RequestIds, request_id};
 use crate::tally::{EndpointName, Entered, InFlight};
 
 /// All that operations need: access rules, resolver, clock, and who observes them.
+///
+/// A service never changes. That of a changed configuration ([`Service::reconfigured`]) takes its
+/// place as a whole, so that no request sees the rules of one and the providers of another.
 pub struct Service {
-    rules: Arc<Rules>,
+    rules: Rules,
     pub(crate) resolver: Arc<Resolver<KeptAnswer>>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) page_tokens: PageTokens,
+    pub(crate) page_tokens: Arc<PageTokens>,
     fingerprints: Fingerprints,
-    observers: Observers,
-    in_flight: InFlight,
+    observers: Arc<Observers>,
+    in_flight: Arc<InFlight>,
+}
+
+/// Changed configuration of a service.
+pub struct Reconfiguration {
+    /// Access rules.
+    pub rules: Rules,
+    /// Providers, in an order that breaks ties.
+    pub providers: Vec<Configured>,
+    /// Handling of tokens that no provider matches.
+    pub unmatched: Unmatched,
+    /// Times of the cache. Its size stays.
+    pub cache: CacheLimits,
+    /// Maker of fingerprints, if it is another one.
+    pub fingerprints: Option<Fingerprints>,
 }
 
 impl Service {
@@ -36,8 +55,8 @@ impl Service {
         clock: Arc<dyn Clock>,
         fingerprints: Fingerprints,
     ) -> io::Result<Self> {
-        let (rules, page_tokens) = (Arc::new(rules), PageTokens::new()?);
-        let observers = Observers::default();
+        let page_tokens = Arc::new(PageTokens::new()?);
+        let observers = Arc::default();
         Ok(Self {
             rules,
             resolver,
@@ -45,7 +64,7 @@ impl Service {
             page_tokens,
             fingerprints,
             observers,
-            in_flight: InFlight::default(),
+            in_flight: Arc::default(),
         })
     }
 
@@ -53,14 +72,76 @@ impl Service {
     #[must_use]
     pub fn with_observers(self, observers: Vec<Arc<dyn Observer>>) -> Self {
         Self {
-            observers: Observers::new(observers),
+            observers: Arc::new(Observers::new(observers)),
             ..self
         }
+    }
+
+    /// Creates the service of a changed configuration. Callers with the same rate go on counting,
+    /// kept providers keep their facts, and page tokens stay good. Nothing of this service changes.
+    ///
+    /// # Errors
+    /// Those of [`Resolver::reconfigured`].
+    pub fn reconfigured(&self, change: Reconfiguration) -> io::Result<Self> {
+        let Reconfiguration {
+            rules,
+            providers,
+            unmatched,
+            cache,
+            fingerprints,
+        } = change;
+        let resolver = self.resolver.reconfigured(providers, &unmatched, cache)?;
+        let mut rules = rules;
+        rules
+            .callers
+            .continue_from(&self.rules.callers, &self.clock);
+        Ok(Self {
+            rules,
+            resolver: Arc::new(resolver),
+            clock: Arc::clone(&self.clock),
+            page_tokens: Arc::clone(&self.page_tokens),
+            fingerprints: fingerprints.unwrap_or_else(|| self.fingerprints.clone()),
+            observers: Arc::clone(&self.observers),
+            in_flight: Arc::clone(&self.in_flight),
+        })
+    }
+
+    /// Ends the use of the providers that `next`, which has taken over, did not keep.
+    pub fn retire_for(&self, next: &Self) {
+        self.resolver.retire_for(&next.resolver);
+    }
+
+    /// Returns the number of the configuration in force: 1 at the start, and one more with each
+    /// change.
+    pub fn revision(&self) -> u64 {
+        self.resolver.revision()
     }
 
     /// Returns the access rules in force.
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// Admits a request of a caller that was found: within its rate, then with one of these
+    /// permissions; none are needed where there are none.
+    ///
+    /// The only place of this order. What follows (policy, body) is not reached by a request over
+    /// the rate, and counts all the same if it is refused there.
+    ///
+    /// # Errors
+    /// [`CallerFault`]: not found, over its rate, without permission.
+    #[inline]
+    pub fn admit<'a>(
+        &self,
+        found: Result<&'a Arc<Caller>, CallerFault>,
+        any_of: &[Permission],
+    ) -> Result<&'a Arc<Caller>, CallerFault> {
+        let caller = found?;
+        caller.count(&self.clock)?;
+        if !any_of.is_empty() {
+            caller.must_have(any_of)?;
+        }
+        Ok(caller)
     }
 
     /// Returns the time that requests are judged by.

@@ -92,9 +92,10 @@ fn caller(permissions: &[Permission], providers: Selection<ProviderName>) -> Cal
         permissions: permissions.iter().copied().collect(),
         providers,
         policies: Selection::All,
-        secret: None,
+        secrets: Vec::new(),
         certificate: None,
         tally: Arc::default(),
+        rate: None,
     }
 }
 

@@ -1,6 +1,10 @@
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
+
+use sha2::{Digest as _, Sha256};
 
 /// Problem in the configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +67,24 @@ pub struct Ledger(Rc<RefCell<Notes>>);
 struct Notes {
     problems: Vec<Problem>,
     settings: Vec<Setting>,
+    secrets: BTreeMap<String, Digest>,
+    files: BTreeSet<PathBuf>,
+}
+
+/// SHA-256 of a secret, by which two configurations are compared. It does not print.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Digest([u8; 32]);
+
+impl Digest {
+    pub(crate) fn of(secret: &str) -> Self {
+        Self(Sha256::digest(secret.as_bytes()).into())
+    }
+}
+
+impl fmt::Debug for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Digest(***)")
+    }
 }
 
 impl Ledger {
@@ -82,21 +104,42 @@ impl Ledger {
         }
     }
 
+    /// Records the value of a secret, by its key.
+    pub(crate) fn secret(&self, key: &str, secret: &str) {
+        let mut notes = self.0.borrow_mut();
+        notes.secrets.insert(key.to_owned(), Digest::of(secret));
+    }
+
+    /// Returns the digests of all secrets, by key.
+    pub fn secrets(&self) -> BTreeMap<String, Digest> {
+        self.0.borrow().secrets.clone()
+    }
+
+    /// Records a file that the configuration names, readable or not.
+    pub fn file(&self, path: &Path) {
+        self.0.borrow_mut().files.insert(path.to_owned());
+    }
+
+    /// Returns all files that were recorded.
+    pub fn files(&self) -> BTreeSet<PathBuf> {
+        self.0.borrow().files.clone()
+    }
+
     /// Number of problems so far.
     pub fn problem_count(&self) -> usize {
         self.0.borrow().problems.len()
     }
 
-    /// Returns the effective values.
+    /// Returns the effective values. Files and secrets stay recorded.
     ///
     /// # Errors
     /// All problems, if there are any.
     pub fn close(self) -> Result<Vec<Setting>, Problems> {
-        let notes = self.0.take();
+        let mut notes = self.0.borrow_mut();
         if notes.problems.is_empty() {
-            Ok(notes.settings)
+            Ok(std::mem::take(&mut notes.settings))
         } else {
-            Err(Problems(notes.problems))
+            Err(Problems(std::mem::take(&mut notes.problems)))
         }
     }
 }

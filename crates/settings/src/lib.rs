@@ -22,7 +22,7 @@ mod secret;
 mod section;
 
 pub use environment::Environment;
-pub use ledger::{Ledger, Problem, Problems, Setting};
+pub use ledger::{Digest, Ledger, Problem, Problems, Setting};
 pub use load::{load, load_named, parse_named};
 pub use secret::{CallerSecret, Secret};
 pub use section::{Entry, Section, resembling};

@@ -2,11 +2,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use config::ValueKind;
 use introspectd_files::{MAX_SECRET, START};
 use secrecy::SecretString;
 
 use crate::Section;
 
+const PLAIN: &str = "a secret cannot be a plain string";
 const FORMS: &str = "Write { env = \"NAME\" }, { file = \"PATH\" } or { literal = \"…\" }.";
 const CALLER_FORMS: &str =
     "Write { env = \"NAME\" }, { file = \"PATH\" }, { literal = \"…\" } or { sha256 = \"hex\" }.";
@@ -78,9 +80,35 @@ impl Section {
         self.renewable_secret(key)
     }
 
-    /// Reads a caller's secret, which may also be given as its SHA-256.
-    pub fn caller_secret(&mut self, key: &str) -> Option<CallerSecret> {
-        let mut source = self.source(key, CALLER_FORMS)?;
+    /// Reads a caller's secrets: one, or a list while one is rotated. Each may also be given as its
+    /// SHA-256.
+    pub fn caller_secrets(&mut self, key: &str) -> Vec<CallerSecret> {
+        let Some(value) = self.take(key) else {
+            return Vec::new();
+        };
+        let ValueKind::Array(values) = value.kind else {
+            let source = self.source(key, CALLER_FORMS);
+            return source.and_then(Self::caller_secret).into_iter().collect();
+        };
+        if values.is_empty() {
+            self.problem(key, "is an empty list", CALLER_FORMS);
+        }
+        let mut secrets = Vec::new();
+        for (index, value) in values.into_iter().enumerate() {
+            let (place, origin) = (format!("{key}[{index}]"), self.origin_of(&value));
+            match value.kind {
+                ValueKind::Table(table) => {
+                    let source = self.below(&place, origin, table.into_iter().collect());
+                    secrets.extend(source.caller_secret());
+                }
+                _ => self.problem_at(&origin, &place, PLAIN, CALLER_FORMS),
+            }
+        }
+        secrets
+    }
+
+    fn caller_secret(self) -> Option<CallerSecret> {
+        let mut source = self;
         let secret = if source.has("sha256") {
             let remedy = "Write the 64 hexadecimal digits that `introspectd hash-secret` prints.";
             source
@@ -97,8 +125,8 @@ impl Section {
 
     fn source(&mut self, key: &str, forms: &str) -> Option<Self> {
         let value = self.take(key)?;
-        if !matches!(value.kind, config::ValueKind::Table(_)) {
-            self.problem(key, "a secret cannot be a plain string", forms);
+        if !matches!(value.kind, ValueKind::Table(_)) {
+            self.problem(key, PLAIN, forms);
             return None;
         }
         Some(self.section(key))
@@ -140,6 +168,7 @@ impl Section {
             self.problem(form, what, "Give it a value.");
             return None;
         }
+        self.ledger().secret(self.path(), secret);
         let file = self.table_text("file").map(PathBuf::from);
         Some(Secret {
             value: secret.into(),
@@ -150,7 +179,7 @@ impl Section {
     /// Reads without [`Section::text`], which records the value.
     fn table_text(&mut self, key: &str) -> Option<String> {
         match self.take(key)?.kind {
-            config::ValueKind::String(text) => Some(text),
+            ValueKind::String(text) => Some(text),
             _ => None,
         }
     }
@@ -171,6 +200,7 @@ impl Section {
 
     fn file_secret(&mut self) -> Option<String> {
         let path = self.text("file")?;
+        self.ledger().file(path.as_ref());
         match introspectd_files::read_text(path.as_ref(), MAX_SECRET, START) {
             Ok(text) => Some(text),
             Err(error) => {
@@ -190,7 +220,7 @@ impl Section {
         let value = self.take("literal")?;
         let origin = self.origin_of(&value);
         let text = match value.kind {
-            config::ValueKind::String(text) => Some(text),
+            ValueKind::String(text) => Some(text),
             _ => None,
         };
         match &text {

@@ -277,7 +277,7 @@ impl Section {
         }
     }
 
-    fn below(&self, key: &str, origin: String, table: BTreeMap<String, Value>) -> Self {
+    pub(crate) fn below(&self, key: &str, origin: String, table: BTreeMap<String, Value>) -> Self {
         Self {
             path: self.key(key),
             origin,

@@ -139,7 +139,7 @@ fn missing_or_invalid_secrets_are_reported() {
     for key in ["a", "b", "c", "d", "e"] {
         assert!(root.secret(key).is_none(), "{key}");
     }
-    assert!(root.caller_secret("f").is_none());
+    assert!(root.caller_secrets("f").is_empty());
     assert!(root.required_secret("g").is_none());
     let problems = problems(root);
     assert_eq!(problems.len(), 7, "{problems:#?}");
@@ -150,10 +150,35 @@ fn missing_or_invalid_secrets_are_reported() {
 fn caller_secret_can_be_given_as_a_hash() {
     let hex = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
     let mut root = section(&format!("a = {{ sha256 = \"{hex}\" }}\n"), &[]);
-    let Some(CallerSecret::Sha256(digest)) = root.caller_secret("a") else {
+    let [CallerSecret::Sha256(digest)] = root.caller_secrets("a")[..] else {
         panic!("no digest")
     };
     assert_eq!(digest[..2], [0x9f, 0x86]);
+}
+
+#[test]
+fn caller_may_have_several_secrets_while_one_is_rotated() {
+    let toml =
+        "a = [{ env = \"A\" }, { literal = \"old\" }, { env = \"NO\" }, \"plain\"]\nb = []\n";
+    let mut root = section(toml, &[("A", "new")]);
+    let secrets: Vec<_> = root
+        .caller_secrets("a")
+        .into_iter()
+        .map(|secret| match secret {
+            CallerSecret::Plain(secret) => secret.expose_secret().to_owned(),
+            CallerSecret::Sha256(_) => panic!("no digest was given"),
+        })
+        .collect();
+    assert_eq!(secrets, ["new", "old"]);
+    assert!(root.caller_secrets("b").is_empty());
+    assert!(root.caller_secrets("c").is_empty());
+    let problems = problems(root);
+    let places: Vec<_> = problems
+        .iter()
+        .map(|problem| problem.key.as_str())
+        .collect();
+    assert_eq!(places, ["a[2].env", "a[3]", "b"]);
+    assert!(!format!("{problems:?}").contains("plain\""));
 }
 
 /// Problems as an operator sees them, in a file called `app.toml`.
@@ -497,4 +522,25 @@ fn what_is_neither_off_nor_a_table_and_a_share_that_is_none_name_their_lines() {
     Write a whole number and % in quotes: "10%".
 "#;
     assert_eq!(printed, expected);
+}
+
+#[test]
+fn files_are_recorded_readable_or_not_and_secrets_by_their_value() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "from-file\n").unwrap();
+    let toml = format!(
+        "a = {{ file = {:?} }}\nb = {{ file = \"/no/such\" }}\nc = {{ literal = \"from-file\" }}\n\
+         d = {{ literal = \"other\" }}\n",
+        file.path()
+    );
+    let mut root = section(&toml, &[]);
+    for key in ["a", "b", "c", "d"] {
+        root.secret(key);
+    }
+    let ledger = root.ledger().clone();
+    assert!(ledger.clone().close().is_err());
+    assert_eq!(ledger.files().len(), 2);
+    let secrets = ledger.secrets();
+    assert!(secrets["a"] == secrets["c"] && secrets["a"] != secrets["d"]);
+    assert!(!format!("{secrets:?}").contains("from"));
 }

@@ -32,6 +32,8 @@ pub(crate) fn read(section: &mut Section, https: bool) -> Option<Renewed<Arc<Cli
         ca,
         identity,
     });
+    let paths = || files.iter().flat_map(Files::paths);
+    paths().for_each(|path| table.ledger().file(path.as_ref()));
     let loaded = files.as_ref().map(|files| files.load(START));
     if let Some(Err(problems)) = &loaded {
         for Problem { key, what, remedy } in problems {

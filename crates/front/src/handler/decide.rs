@@ -4,9 +4,9 @@ use http::HeaderMap;
 use introspectd_core::ProviderName;
 use introspectd_server::Lane;
 use introspectd_service::operation;
-use introspectd_service::refusal::{CallerFault, ClientFault, Refusal};
+use introspectd_service::refusal::{CallerFault, ClientFault, Refusal, ServiceFault};
 use introspectd_service::{
-    Begun, Caller, Details, Headline, Operation, Outcome, Permission, Policy, RequestContext, Rules,
+    Begun, Caller, Details, Headline, Operation, Outcome, Permission, Policy, RequestContext,
 };
 
 use super::Handler;
@@ -14,6 +14,16 @@ use crate::context::{HeaderIds, traceparent};
 use crate::forward_auth::{self, Allowed, BadMessage};
 use crate::language::Language;
 use crate::reply::Reply;
+
+/// Proxy that asks about its client: who it is, and whether it may ask. Its request has been
+/// counted against its rate.
+pub struct Proxy<'a> {
+    begun: Begun,
+    /// Caller that it is known as, even if it may not ask.
+    caller: Option<&'a Caller>,
+    admitted: Result<&'a Caller, CallerFault>,
+    headers: &'a HeaderMap,
+}
 
 impl Handler {
     /// Answers whatever request a proxy has at hand, by its client's headers.
@@ -23,39 +33,52 @@ impl Handler {
         policy: &str,
         headers: &mut HeaderMap,
     ) -> Reply {
-        match self.decide(begun, policy, headers, headers).await {
+        let proxy = self.admit(begun, headers);
+        match self.decide(&proxy, policy, headers).await {
             Ok(allowed) => allowed.reply(std::mem::take(headers)),
             Err(refusal) => refusal,
         }
     }
 
+    /// Admits a proxy by the headers of its own request, before anything else of it is read.
+    pub fn admit<'a>(&'a self, begun: Begun, headers: &'a HeaderMap) -> Proxy<'a> {
+        let service = &*self.service;
+        let found = self.peer.proxy(&service.rules().callers, headers);
+        if found.is_ok() {
+            self.peer.serve_on(Lane::Callers);
+        }
+        Proxy {
+            begun,
+            caller: found.ok().map(|caller| &**caller),
+            admitted: service
+                .admit(found, &[Permission::Introspect])
+                .map(|caller| &**caller),
+            headers,
+        }
+    }
+
     /// Decides whether a proxy may let its client's request pass: the one decision behind
-    /// `/forward-auth` and Envoy's `Check`.
-    ///
-    /// In `proxy`, the headers of the proxy's own request, only the caller is read; in `client`,
-    /// those of its client's, only the token, the language of a refusal, and the request's id for
-    /// the audit log.
+    /// `/forward-auth` and Envoy's `Check`. Of the client's headers it sees only the token, the
+    /// language of a refusal, and the request's id for the audit log.
     ///
     /// # Errors
     /// The refusal, as the client is to get it.
     pub async fn decide(
         &self,
-        begun: Begun,
+        proxy: &Proxy<'_>,
         policy: &str,
-        proxy: &HeaderMap,
         client: &HeaderMap,
     ) -> Result<Allowed, Reply> {
-        let service = &*self.api.service;
-        let rules = service.rules();
-        let policy = rules.policies.named(policy);
-        match self.decide_by(rules, policy, proxy, client).await {
+        let service = &*self.service;
+        let policy = service.rules().policies.named(policy);
+        match self.decide_by(proxy, policy, client).await {
             Ok((caller, allowed)) => {
                 let (origin, policy) = (&self.origin, policy.map(|(name, _)| name));
                 let context = RequestContext {
                     origin,
                     caller: Some(caller),
                     policy,
-                    begun,
+                    begun: proxy.begun,
                 };
                 let (operation, outcome) = (Operation::Decide, Outcome::Done);
                 service.count(|| Headline {
@@ -67,7 +90,7 @@ impl Handler {
                 Ok(Allowed::new(allowed))
             }
             Err(refusal) => {
-                self.publish_denial(rules, begun, policy, proxy, client, &refusal);
+                self.publish_denial(proxy, policy, client, &refusal);
                 let policy = policy.map(|(_, policy)| policy);
                 Err(forward_auth::refusal(
                     &refusal,
@@ -79,50 +102,54 @@ impl Handler {
     }
 
     async fn decide_by<'a>(
-        &'a self,
-        rules: &'a Rules,
+        &self,
+        proxy: &Proxy<'a>,
         policy: Option<(&str, &Policy)>,
-        proxy: &HeaderMap,
         client: &HeaderMap,
     ) -> Result<(&'a Caller, operation::Allowed), Refusal> {
-        let service = &*self.api.service;
-        let (name, policy) = policy.ok_or(ClientFault::NoPolicy)?;
-        let caller = self.peer.proxy(&rules.callers, proxy)?;
-        self.peer.serve_on(Lane::Callers);
-        caller.must_have(&[Permission::Introspect])?;
+        let Some((name, policy)) = policy else {
+            // A path without a policy is no endpoint, whoever asks; only a rate comes before.
+            return Err(match proxy.admitted {
+                Err(fault @ CallerFault::RateLimited { .. }) => fault.into(),
+                Ok(_) | Err(_) => ClientFault::NoPolicy.into(),
+            });
+        };
+        let caller = proxy.admitted?;
         if !caller.may_use(name) {
             return Err(CallerFault::AccessDenied.into());
         }
         let token = forward_auth::presented_token(client)?;
-        Ok((
-            caller,
-            operation::decide(service, caller, policy, token, || traceparent(proxy)).await?,
-        ))
+        let traceparent = || traceparent(proxy.headers);
+        let decided = operation::decide(&self.service, caller, policy, token, traceparent).await?;
+        Ok((caller, decided))
     }
 
-    /// Returns the refusal of an unknown proxy. Call it before anything of its message is read.
-    pub fn refuse_stranger(&self, begun: Begun, proxy: &HeaderMap) -> Option<Reply> {
-        let known = self.peer.proxy(&self.api.service.rules().callers, proxy);
-        known
-            .err()
-            .map(|fault| self.refuse_unread(begun, proxy, &fault.into()))
+    /// Returns the refusal of a proxy that may not ask. Call it before its message is read.
+    pub fn refuse_unadmitted(&self, proxy: &Proxy<'_>) -> Option<Reply> {
+        let fault = proxy.admitted.err()?;
+        Some(self.refuse_unread(proxy, &fault.into()))
     }
 
     /// Returns the refusal of a client about whom its proxy's message could not be read.
-    pub fn refuse_message(&self, begun: Begun, proxy: &HeaderMap, bad: BadMessage) -> Reply {
-        self.refuse_unread(begun, proxy, &bad.into())
+    pub fn refuse_message(&self, proxy: &Proxy<'_>, bad: BadMessage) -> Reply {
+        self.refuse_unread(proxy, &bad.into())
+    }
+
+    /// Returns the refusal of a proxy's call over the limit of requests in flight, of which not
+    /// even the message is read.
+    pub fn shed_call(&self, begun: Begun) -> Reply {
+        let unread = Proxy {
+            begun,
+            caller: None,
+            admitted: Err(CallerFault::UnauthenticatedProxy),
+            headers: &HeaderMap::new(),
+        };
+        self.refuse_unread(&unread, &ServiceFault::Shed.into())
     }
 
     /// Refuses in English: the language that the client prefers is part of the message.
-    fn refuse_unread(&self, begun: Begun, proxy: &HeaderMap, refusal: &Refusal) -> Reply {
-        self.publish_denial(
-            self.api.service.rules(),
-            begun,
-            None,
-            proxy,
-            &HeaderMap::new(),
-            refusal,
-        );
+    fn refuse_unread(&self, proxy: &Proxy<'_>, refusal: &Refusal) -> Reply {
+        self.publish_denial(proxy, None, &HeaderMap::new(), refusal);
         forward_auth::refusal(refusal, None, Language::English)
     }
 
@@ -130,16 +157,12 @@ impl Handler {
     /// but the decision.
     fn publish_denial(
         &self,
-        rules: &Rules,
-        begun: Begun,
+        proxy: &Proxy<'_>,
         policy: Option<(&str, &Policy)>,
-        proxy: &HeaderMap,
         client: &HeaderMap,
         refusal: &Refusal,
     ) {
-        let service = &*self.api.service;
-        let known = (!refusal.is_of_stranger()).then(|| self.peer.proxy(&rules.callers, proxy));
-        let caller = known.and_then(Result::ok).map(|caller| &**caller);
+        let (service, caller) = (&*self.service, proxy.caller);
         let may_ask = |name: &ProviderName| {
             caller.is_some_and(|caller| caller.may_ask(name))
                 && policy.is_some_and(|(_, policy)| policy.accepts(name))
@@ -152,7 +175,7 @@ impl Handler {
             origin: &self.origin,
             caller,
             policy: policy.map(|(name, _)| name),
-            begun,
+            begun: proxy.begun,
         };
         let headline = Headline {
             operation: Operation::Decide,

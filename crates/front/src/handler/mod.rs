@@ -1,20 +1,28 @@
+mod connection;
 mod decide;
+mod shed;
 mod unpublished;
+
+pub use connection::{Connection, ListenerIdentity};
+pub use decide::Proxy;
 
 use std::pin::pin;
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use http::header::{ALLOW, CONNECTION, EXPECT};
 use http::request::Parts;
 use http::{HeaderValue, Request, Version};
 use hyper::body::Body;
 use introspectd_core::ask::Context;
-use introspectd_server::{Arrival, Lane, LongHead, Origin, X_INTROSPECTD_ERROR, names_one_host};
+use introspectd_server::{
+    Arrival, Lane, LongHead, Origin, Shed, X_INTROSPECTD_ERROR, names_one_host,
+};
 use introspectd_service::operation;
 use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
 use introspectd_service::{
-    Begun, Caller, Details, EndpointName, Entered, Headline, Operation, Outcome, Permission,
-    RequestContext, Rules, Service, certificate_names,
+    Begun, Details, EndpointName, Entered, Headline, Operation, Outcome, Permission,
+    RequestContext, Rules, Service,
 };
 
 use crate::authentication::Peer;
@@ -32,23 +40,16 @@ use unpublished::Unpublished;
 /// HTTP API: `POST /introspect`, `/forward-auth` for proxies, `/revoke` and `/v1` for operators,
 /// and the documents that describe it.
 pub struct Api {
-    service: Arc<Service>,
+    /// Service of the configuration in force.
+    service: Arc<ArcSwap<Service>>,
     discovery: Discovery,
 }
 
-/// Caller identity that a listener gives its connections.
-#[derive(Debug, Clone, Default)]
-pub struct ListenerIdentity {
-    /// Caller of every connection.
-    pub caller: Option<Arc<Caller>>,
-    /// True if a proxy may authenticate with `X-Introspectd-Caller`, if the connection does not
-    /// identify it.
-    pub takes_caller_header: bool,
-}
-
-/// Request handler of one connection.
+/// Handler of the requests of one connection that begin under one configuration. A request in
+/// flight keeps it to its end.
 pub struct Handler {
     api: Arc<Api>,
+    service: Arc<Service>,
     origin: Origin,
     peer: Peer,
     is_tls: bool,
@@ -60,39 +61,30 @@ impl Api {
     /// one that their request names.
     pub fn new(service: Arc<Service>, public_url: Option<PublicUrl>) -> Self {
         Self {
-            service,
+            service: Arc::new(ArcSwap::new(service)),
             discovery: Discovery::new(public_url),
         }
     }
 
-    /// Returns the handler of a connection that arrived by a listener. The caller that its
-    /// certificate names wins over that of the listener.
+    /// Returns the service of the configuration in force.
+    pub fn service(&self) -> Arc<Service> {
+        self.service.load_full()
+    }
+
+    /// Replaces the service: each request that begins from now on is answered by this one, on
+    /// connections that are open as well.
+    pub fn replace(&self, service: Arc<Service>) {
+        self.service.store(service);
+    }
+
+    /// Returns the handler of a connection's next request. Whoever serves more than one request
+    /// asks [`Connection::handler`] for each.
     pub fn handler(
         self: &Arc<Self>,
         identity: &ListenerIdentity,
         arrival: &Arrival,
     ) -> Arc<Handler> {
-        let names = arrival
-            .certificate
-            .as_deref()
-            .map(certificate_names)
-            .unwrap_or_default();
-        let callers = &self.service.rules().callers;
-        let caller = callers
-            .with_certificate(&names)
-            .or(identity.caller.as_ref())
-            .cloned();
-        Arc::new(Handler {
-            api: Arc::clone(self),
-            origin: arrival.origin,
-            peer: Peer::new(
-                caller,
-                identity.takes_caller_header,
-                arrival.standing.clone(),
-            ),
-            is_tls: arrival.tls,
-            asks_for_certificate: arrival.is_asked_for_certificate,
-        })
+        Connection::new(self, identity, arrival).handler()
     }
 }
 
@@ -110,7 +102,10 @@ impl Handler {
         let _in_flight = self.enter();
         let (mut head, body) = request.into_parts();
         let mut body = pin!(body);
-        let rules = self.api.service.rules();
+        let rules = self.service.rules();
+        if Shed::marks(&head.extensions) {
+            return self.shed(rules, &head, body);
+        }
         let mut operation = Operation::Unknown;
         let found = find(head.uri.path(), &head.method, &self.api.discovery);
         let begun = self.begin(found.endpoint());
@@ -142,10 +137,8 @@ impl Handler {
             Ok(reply) => reply,
             Err(refusal) => self.refuse(rules, begun, operation, &head, &refusal),
         };
-        if is_unread && head.version != Version::HTTP_2 {
-            reply
-                .headers_mut()
-                .insert(CONNECTION, HeaderValue::from_static("close"));
+        if is_unread {
+            close(&mut reply, head.version);
         }
         reply
     }
@@ -161,11 +154,13 @@ impl Handler {
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
-        let service = &*self.api.service;
-        let caller = self.peer.caller(&rules.callers, &head.headers)?;
-        self.peer.serve_on(Lane::Callers);
+        let service = &*self.service;
+        let found = self.peer.caller(&rules.callers, &head.headers);
+        if found.is_ok() {
+            self.peer.serve_on(Lane::Callers);
+        }
         // Which of the two is needed depends on the body.
-        caller.must_have(&[Permission::Introspect, Permission::Lookup])?;
+        let caller = service.admit(found, &[Permission::Introspect, Permission::Lookup])?;
         let body = read_form(&head.headers, body).await?;
         let query = form::token_query(&body)?;
         let operation = query.operation();
@@ -255,7 +250,7 @@ impl Handler {
             begun,
         };
         let mut event = Unpublished {
-            service: &self.api.service,
+            service: &self.service,
             operation,
             context,
             head,
@@ -263,16 +258,15 @@ impl Handler {
         };
         let details = event.details.insert(Details::default());
         let outcome = async {
-            let caller = caller?;
-            self.peer.serve_on(Lane::Operators);
-            tokio::task::yield_now().await;
-            if !route.permissions.is_empty() {
-                caller.must_have(route.permissions)?;
+            if caller.is_ok() {
+                self.peer.serve_on(Lane::Operators);
+                tokio::task::yield_now().await;
             }
-            let place = Place::find(&self.api.service, caller, captures)?;
+            let caller = self.service.admit(caller, route.permissions)?;
+            let place = Place::find(&self.service, caller, captures)?;
             details.provider = place.known_provider().cloned();
             let body = body::read(body_type, &head.headers, body).await?;
-            let (service, peer) = (&*self.api.service, &self.peer);
+            let (service, peer) = (&*self.service, &self.peer);
             handler(Call {
                 service,
                 caller,
@@ -296,18 +290,18 @@ impl Handler {
     /// Counts a request as in flight until what is returned is dropped.
     #[inline]
     pub fn enter(&self) -> Entered<'_> {
-        self.api.service.enter()
+        self.service.enter()
     }
 
     /// Begins a request.
     #[inline]
     pub fn begin(&self, endpoint: EndpointName) -> Begun {
-        self.api.service.begin(endpoint)
+        self.service.begin(endpoint)
     }
 
     /// Counts a request of anyone, such as one for a document or about health.
     pub fn count_public(&self, begun: Begun, outcome: Outcome<'_>) {
-        self.api.service.count(|| Headline {
+        self.service.count(|| Headline {
             operation: Operation::Unknown,
             outcome,
             source: None,
@@ -323,7 +317,7 @@ impl Handler {
     #[cfg(feature = "parts")]
     pub(crate) fn knows(&self, headers: &http::HeaderMap) -> bool {
         self.peer
-            .caller(&self.api.service.rules().callers, headers)
+            .caller(&self.service.rules().callers, headers)
             .is_ok()
     }
 
@@ -342,7 +336,7 @@ impl Handler {
         head: &Parts,
         refusal: &Refusal,
     ) -> Reply {
-        let (service, headers) = (&self.api.service, &head.headers);
+        let (service, headers) = (&self.service, &head.headers);
         // Wrong credentials are hashed once: a flood of them pays for everything twice.
         let known = (!refusal.is_of_stranger()).then(|| self.peer.caller(&rules.callers, headers));
         let caller = known.and_then(Result::ok).map(|caller| &**caller);
@@ -376,5 +370,13 @@ impl Handler {
             );
         }
         with_request_id(reply, published.request_id)
+    }
+}
+
+/// Ends the connection of an HTTP/1.1 request whose body was not read to its end.
+fn close(reply: &mut Reply, version: Version) {
+    if version != Version::HTTP_2 {
+        let headers = reply.headers_mut();
+        headers.insert(CONNECTION, HeaderValue::from_static("close"));
     }
 }

@@ -9,7 +9,7 @@ use http::header::{
 };
 use http::{HeaderValue, StatusCode};
 use introspectd_core::Failure;
-use introspectd_service::refusal::{ClientFault, Refusal, RequestFault};
+use introspectd_service::refusal::{CallerFault, ClientFault, Refusal, RequestFault, ServiceFault};
 use serde::Serialize;
 
 use crate::language::Language;
@@ -68,6 +68,12 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
                 headers.insert(RETRY_AFTER, seconds.into());
             }
         }
+        Refusal::Caller(CallerFault::RateLimited { retry_after }) => {
+            headers.insert(RETRY_AFTER, (*retry_after).into());
+        }
+        Refusal::Service(ServiceFault::Shed) => {
+            headers.insert(RETRY_AFTER, RETRY_SOON.as_secs().into());
+        }
         Refusal::Request(RequestFault::NotForm | RequestFault::NotJson) => {
             // RFC 9110 section 15.5.16: a content coding may be what was wrong.
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -76,7 +82,7 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::Caller(_)
         | Refusal::Client(_)
         | Refusal::Record(_)
-        | Refusal::Service(_) => {}
+        | Refusal::Service(ServiceFault::NotCounted) => {}
     }
 }
 

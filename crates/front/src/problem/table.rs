@@ -220,6 +220,11 @@ fn of_caller(fault: CallerFault) -> Row {
             "The caller does not have the permission that this needs.",
             "El cliente no tiene el permiso necesario.",
         ),
+        CallerFault::RateLimited { .. } => row(
+            StatusCode::TOO_MANY_REQUESTS,
+            "The caller has sent more requests than its rate allows; retry later.",
+            "El cliente envió más peticiones de las que permite su límite; inténtelo más tarde.",
+        ),
     }
 }
 
@@ -352,6 +357,11 @@ fn of_service(fault: ServiceFault) -> Row {
                 server's log.",
             "La purga está en vigor, pero no se pudo liberar ni contar lo eliminado; consulte el \
                 registro.",
+        ),
+        ServiceFault::Shed => row(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Too many requests in flight; retry later.",
+            "Hay demasiadas peticiones en curso; inténtelo de nuevo más tarde.",
         ),
     }
 }

@@ -41,6 +41,11 @@ fn every_refusal_has_its_status_and_code() {
         ),
         (CallerFault::Unauthenticated.into(), 401, "invalid_client"),
         (CallerFault::AccessDenied.into(), 403, "access_denied"),
+        (
+            CallerFault::RateLimited { retry_after: 1 }.into(),
+            429,
+            "rate_limited",
+        ),
         (RequestFault::NotFound.into(), 404, "not_found"),
         (
             RequestFault::MethodNotAllowed.into(),
@@ -60,6 +65,7 @@ fn every_refusal_has_its_status_and_code() {
             500,
             "server_error",
         ),
+        (ServiceFault::Shed.into(), 503, "temporarily_unavailable"),
         (Failure::Unsupported.into(), 501, "unsupported"),
         (
             Failure::from(BadAnswer::NotAnObject).into(),
@@ -133,6 +139,14 @@ fn status_has_the_headers_that_it_needs() {
     );
     assert_eq!(
         reply(outage(Outage::Closed, None)).headers()["retry-after"],
+        "1"
+    );
+    assert_eq!(
+        reply(CallerFault::RateLimited { retry_after: 60 }.into()).headers()["retry-after"],
+        "60"
+    );
+    assert_eq!(
+        reply(ServiceFault::Shed.into()).headers()["retry-after"],
         "1"
     );
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use introspectd_audit::Audit;
 use introspectd_core::{ManualClock, ProviderName, Scope, Timestamp};
-use introspectd_front::{Api, ListenerIdentity};
+use introspectd_front::{Api, Connection, ListenerIdentity};
 use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
 use introspectd_server::{
     Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Tls, Workers, run,
 };
 use introspectd_service::{
     Caller, Callers, CertificateName, Fingerprints, Log, Observer, Permission, Policies, Policy,
-    Requirements, Rules, SecretDigest, Selection, Service, Unavailable,
+    Rate, Requirements, Rules, SecretDigest, Selection, Service, Unavailable,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -72,7 +72,7 @@ impl Bench {
     /// Starts a bench that drains for so long.
     pub(crate) async fn start_draining(drain: Duration) -> Self {
         Self::start_on(|connections| Connections {
-            drain,
+            drain: drain.into(),
             ..connections
         })
         .await
@@ -137,7 +137,7 @@ impl Bench {
         let Ok(ListenAddress::Tcp(address)) = listener.address() else {
             panic!("not on TCP")
         };
-        let caller = caller.map(|name| Arc::clone(service.rules().callers.named(name).unwrap()));
+        let caller = caller.map(Arc::from);
         let identity = ListenerIdentity {
             takes_caller_header: caller.is_none(),
             caller,
@@ -145,12 +145,12 @@ impl Bench {
         let (stop, stopped) = Stop::new();
         let answering = Arc::clone(&api);
         let open = move |arrival: &Arrival| {
-            let handler = answering.handler(&identity, arrival);
-            move |request| Arc::clone(&handler).answer(request)
+            let connection = Connection::new(&answering, &identity, arrival);
+            move |request| connection.handler().answer(request)
         };
         let connections = Connections {
             clock: Arc::clone(&clock) as _,
-            drain: LONG,
+            drain: LONG.into(),
             ..Connections::new(Workers::here())
         };
         let served = tokio::spawn(run(listener, settings(connections), open, stopped));
@@ -232,10 +232,35 @@ fn callers() -> Callers {
             ..plain("by-subject")
         },
         Caller {
+            rate: Some(rate()),
+            ..caller(
+                "limited",
+                Some("limited-secret"),
+                &[Introspect, Purge],
+                all.clone(),
+            )
+        },
+        Caller {
+            rate: Some(rate()),
+            ..caller(
+                "limited-idle",
+                Some("limited-idle-secret"),
+                &[],
+                all.clone(),
+            )
+        },
+        Caller {
             policies: Selection::Only(["orders".to_owned()].into()),
             ..caller("confined", Some("confined-secret"), &[Introspect], all)
         },
     ])
+}
+
+/// Three requests at once, and one more each minute.
+fn rate() -> Rate {
+    Rate::parse("1/m")
+        .unwrap()
+        .with_burst(3.try_into().unwrap())
 }
 
 fn policies() -> Policies {
@@ -282,9 +307,10 @@ fn caller(
         permissions: permissions.iter().copied().collect(),
         providers,
         policies: Selection::All,
-        secret: secret.map(SecretDigest::of),
+        secrets: secret.map(SecretDigest::of).into_iter().collect(),
         certificate: None,
         tally: Arc::default(),
+        rate: None,
     }
 }
 

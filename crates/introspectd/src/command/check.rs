@@ -1,7 +1,8 @@
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use introspectd::Config;
+use introspectd::reload::InForce;
 
 use super::{Exit, Outcome, Stopped, environment, say};
 
@@ -12,17 +13,25 @@ pub(crate) struct Check {
     /// Configuration file (TOML)
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Configuration of a running server: print what a reload would change instead
+    #[arg(long, value_name = "FILE")]
+    running: Option<PathBuf>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   introspectd check --config introspectd.toml
   INTROSPECTD__CACHE__TTL=30s introspectd check --config introspectd.toml
+  introspectd check --config new.toml --running introspectd.toml
 
-Exits with 2 and lists every problem if the configuration is invalid.";
+Exits with 2 and lists every problem if the configuration is invalid, or, with --running, if a
+reload would refuse it.";
 
 impl Check {
     pub(crate) fn run(self) -> Outcome {
+        if let Some(running) = &self.running {
+            return compare(running, &self.config);
+        }
         let loaded = Config::load(&self.config, &environment());
         let (_, settings) = loaded.map_err(|problems| Stopped::usage(problems.to_string()))?;
         let width = settings
@@ -41,4 +50,24 @@ impl Check {
         }
         Ok(Exit::Fine)
     }
+}
+
+/// Prints the sections that a reload from one file to the other would change.
+fn compare(running: &Path, next: &Path) -> Outcome {
+    let in_force = |file: &Path| {
+        let (_, loaded) = Config::load_watched(file, &environment());
+        let loaded = loaded.map_err(|problems| Stopped::usage(problems.to_string()))?;
+        Ok(InForce::new(loaded.settings, loaded.secrets))
+    };
+    let changes = in_force(running)?.changes(&in_force(next)?);
+    let keys = changes.needing_restart();
+    if !keys.is_empty() {
+        let keys = keys.join(", ");
+        return Err(Stopped::usage(format!("these keys need a restart: {keys}")));
+    }
+    say(&match changes.are_none() {
+        true => "a reload would change nothing".to_owned(),
+        false => format!("a reload would change: {changes}"),
+    })?;
+    Ok(Exit::Fine)
 }

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::Args;
 use introspectd::log::Log;
-use introspectd::{App, Bound, Config, descriptors};
+use introspectd::reload::Origins;
+use introspectd::{App, Bound, Config, Reloader, Source, descriptors};
 use introspectd_core::SystemClock;
 use introspectd_server::{Activation, Stop, Workers};
 use introspectd_settings::Environment;
@@ -31,19 +32,26 @@ Examples:
 
 Logs go to standard error. Exits with 2 if the configuration is invalid, an address is in use or the
 audit log cannot be written at the start, and with 3 if it cannot be written later and is configured
-to end the process. Supports systemd's socket activation and Type=notify.";
+to end the process. Supports systemd's socket activation, Type=notify and Type=notify-reload.
+
+SIGHUP reloads the configuration: whole, or not at all where it has problems or changes what needs a
+restart.";
 
 /// Deadline of a notification, after which start and drain go on without it.
 const NOTIFY_TIMEOUT: Duration = Duration::from_secs(1);
 
 impl Serve {
     pub(crate) fn run(self) -> Outcome {
-        let environment = environment();
-        let loaded = Config::load(&self.config, &environment);
-        let (config, _) = loaded.map_err(|problems| Stopped::usage(problems.to_string()))?;
+        let source = Source {
+            file: self.config,
+            environment: environment(),
+        };
+        let (files, loaded) = Config::load_watched(&source.file, &source.environment);
+        let loaded = loaded.map_err(|problems| Stopped::usage(problems.to_string()))?;
+        let (config, origins) = Origins::split(loaded, files);
         let log = Log::start(&config.log_level, config.log_format)
             .map_err(|error| Stopped::unreachable(error.to_string()))?;
-        let outcome = Self::serve(config, &environment);
+        let outcome = Self::serve(config, source, origins, log.clone());
         // The reader of standard error may have stalled; the process ends anyway.
         match outcome {
             Ok(exit) => {
@@ -60,15 +68,15 @@ impl Serve {
         }
     }
 
-    fn serve(config: Config, environment: &Environment) -> Outcome {
+    fn serve(config: Config, source: Source, origins: Origins, log: Log) -> Outcome {
         descriptors::raise();
-        warn_of_the_unusual(&config, environment);
+        warn_of_the_unusual(&config, &source.environment);
         // For listeners and signals; connections are with the workers.
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
         let runtime = runtime.map_err(|error| Stopped::unreachable(error.to_string()))?;
-        let served = runtime.block_on(serve(config));
+        let served = runtime.block_on(serve(config, source, origins, log));
         // To drop it would wait for threads that ask the bindings, past any drain.
         runtime.shutdown_background();
         match served.map_err(|error| Stopped::usage(error.to_string()))? {
@@ -89,11 +97,11 @@ enum Why {
 const AUDIT_FAILED: &str = "stopped: the audit log cannot be written and [audit] on_failure is \
     \"exit\"; see the log for the cause";
 
-async fn serve(config: Config) -> io::Result<Why> {
+async fn serve(config: Config, source: Source, origins: Origins, log: Log) -> io::Result<Why> {
     let workers = config.listen.workers;
     let passed = Activation::take()?;
     // Before anything announces the process: an earlier signal would end it without a drain.
-    let signals = Signals::new()?;
+    let (signals, hang_up) = (Signals::new()?, signal(SignalKind::hangup())?);
     let bound = App::new(config, Arc::new(SystemClock::default()))?
         .bind(passed)
         .await?;
@@ -101,14 +109,17 @@ async fn serve(config: Config) -> io::Result<Why> {
     let (end, stop) = Stop::new();
     let workers = Workers::start(workers)?;
     let audit_failed = bound.audit_failed();
+    let reloader = bound.reloader(source, origins, move |level| log.set_level(level));
     let serving = tokio::spawn(bound.run(workers, stop));
     tokio::spawn(return_freed_memory());
-    notify(NotifyState::Ready).await;
+    notify(&[NotifyState::Ready]).await;
+    let reloading = tokio::spawn(reload_when_due(hang_up, reloader));
     let why = tokio::select! {
         () = signals.end() => Why::Signal,
         () = audit_failed => Why::Audit,
     };
-    notify(NotifyState::Stopping).await;
+    reloading.abort();
+    notify(&[NotifyState::Stopping]).await;
     tracing::info!("shutting down; draining in-flight requests");
     let _ = end.send(true);
     let all_ended = serving.await.map_err(io::Error::other)?;
@@ -133,10 +144,11 @@ fn announce(bound: &Bound) {
 }
 
 /// Notifies the service manager of a unit with `Type=notify`. Waits for at most [`NOTIFY_TIMEOUT`].
-async fn notify(state: NotifyState<'static>) {
-    let name = state.to_string();
+async fn notify(states: &[NotifyState<'static>]) {
+    let name = states.first().map(ToString::to_string);
+    let states = states.to_vec();
     // On a thread: a manager that reads nothing blocks the sender.
-    let sent = tokio::task::spawn_blocking(move || sd_notify::notify(&[state]));
+    let sent = tokio::task::spawn_blocking(move || sd_notify::notify(&states));
     let result = match tokio::time::timeout(NOTIFY_TIMEOUT, sent).await {
         Ok(sent) => sent.map_err(io::Error::other).flatten(),
         Err(_) => Err(io::ErrorKind::TimedOut.into()),
@@ -166,7 +178,6 @@ fn warn_of_the_unusual(config: &Config, environment: &Environment) {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
-    hang_up: Signal,
 }
 
 impl Signals {
@@ -174,19 +185,62 @@ impl Signals {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
         })
     }
 
+    /// Resolves once the process is to end.
     async fn end(mut self) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                // Its default would end the process, and with it every answer.
-                _ = self.hang_up.recv() => tracing::warn!("SIGHUP ignored; restart to apply a new \
-                    configuration"),
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Reloads the configuration at each SIGHUP, and where a watched file was changed. One at a time,
+/// on a thread that serves no caller, since files are read.
+async fn reload_when_due(mut hang_up: Signal, mut reloader: Reloader) {
+    loop {
+        let interval = reloader.interval();
+        let is_due = async {
+            match interval {
+                Some(interval) => tokio::time::sleep(interval).await,
+                None => std::future::pending().await,
+            }
+        };
+        let is_ordered = tokio::select! {
+            _ = hang_up.recv() => true,
+            () = is_due => false,
+        };
+        if is_ordered {
+            notify_of_reload().await;
+        }
+        let work = tokio::task::spawn_blocking(move || {
+            if is_ordered || reloader.sees_change() {
+                reloader.reload();
+            }
+            reloader
+        });
+        let done = work.await;
+        if is_ordered {
+            // A refused reload has ended, too.
+            notify(&[NotifyState::Ready]).await;
+        }
+        match done {
+            Ok(idle) => reloader = idle,
+            Err(_) => {
+                tracing::error!("reload panicked; restart to apply a changed configuration");
+                return;
             }
         }
+    }
+}
+
+/// Notifies the service manager of a unit with `Type=notify-reload` that a reload begins
+/// (sd_notify(3)).
+async fn notify_of_reload() {
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => notify(&[NotifyState::Reloading, now]).await,
+        Err(error) => tracing::warn!(%error, "cannot notify the service manager"),
     }
 }

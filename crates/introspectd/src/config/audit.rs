@@ -51,20 +51,29 @@ pub(super) fn read(root: &mut Section) -> AuditConfig {
 }
 
 impl AuditConfig {
+    /// Returns the reaction to lines that cannot be written.
+    pub fn on_failure(&self) -> OnFailure {
+        self.on_failure
+    }
+
+    /// Creates the maker of fingerprints.
+    ///
+    /// # Errors
+    /// The system's, if it gives no random bytes.
+    pub fn fingerprints(&self) -> io::Result<Fingerprints> {
+        match &self.key {
+            Some(key) => Ok(Fingerprints::keyed(key)),
+            None => Fingerprints::random(),
+        }
+    }
+
     /// Starts the audit log, if there is one, and creates the maker of fingerprints.
     ///
     /// # Errors
     /// Where lines cannot be written, or the system gives no random bytes.
     pub fn start(self) -> io::Result<(Fingerprints, Option<Audit>)> {
-        let Self {
-            to,
-            on_failure,
-            key,
-        } = self;
-        let fingerprints = match key {
-            Some(key) => Fingerprints::keyed(&key),
-            None => Fingerprints::random()?,
-        };
+        let fingerprints = self.fingerprints()?;
+        let Self { to, on_failure, .. } = self;
         let Some(to) = to else {
             return Ok((fingerprints, None));
         };

@@ -1,10 +1,12 @@
 use std::collections::BTreeSet;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use introspectd_core::ProviderName;
 use introspectd_server::Tls;
 use introspectd_service::{
-    Caller, Callers, CertificateName, Permission, Policies, SecretDigest, Selection,
+    Caller, Callers, CertificateName, MAX_BURST, Permission, Policies, Rate, SecretDigest,
+    Selection,
 };
 use introspectd_settings::{CallerSecret, Section, resembling};
 use secrecy::ExposeSecret;
@@ -90,9 +92,10 @@ fn named_by_a_listener(root: &Section, name: &str) -> Caller {
         permissions: [Permission::Introspect].into(),
         providers: Selection::All,
         policies: Selection::All,
-        secret: None,
+        secrets: Vec::new(),
         certificate: None,
         tally: Arc::default(),
+        rate: None,
     }
 }
 
@@ -102,10 +105,12 @@ fn read_caller(
     providers: &[ProviderName],
     policies: &Policies,
 ) -> Caller {
-    let secret = section.caller_secret("secret").map(|secret| match secret {
+    let digest = |secret| match secret {
         CallerSecret::Plain(secret) => SecretDigest::of(secret.expose_secret()),
         CallerSecret::Sha256(digest) => SecretDigest::from_sha256(digest),
-    });
+    };
+    let secrets = section.caller_secrets("secret");
+    let secrets = secrets.into_iter().map(digest).collect();
     if name.contains(':') {
         section.problem(
             "",
@@ -117,14 +122,36 @@ fn read_caller(
     let providers = selection::read_providers(section, "providers", providers);
     let policies = selection::read(section, "policies", "policy", &policies.names());
     let certificate = read_certificate(section);
+    let rate = read_rate(section);
     Caller {
         name,
         permissions,
         providers,
         policies,
-        secret,
+        secrets,
         certificate,
         tally: Arc::default(),
+        rate,
+    }
+}
+
+fn read_rate(section: &mut Section) -> Option<Rate> {
+    const BURST: &str = "burst";
+    let remedy = "Write a number, `/`, and s, m or h: \"5000/s\", \"100/m\".";
+    let has_rate = section.has("rate");
+    let rate = section.parsed("rate", remedy, Rate::parse);
+    let burst = section.optional_number(BURST, 1..=MAX_BURST);
+    if burst.is_some() && !has_rate {
+        let remedy = "Write rate = \"5000/s\", or leave burst out.";
+        section.problem(BURST, "has no effect without a rate", remedy);
+    }
+    let rate = rate?;
+    match burst.and_then(NonZeroU32::new) {
+        Some(burst) => Some(rate.with_burst(burst)),
+        None => {
+            section.note_default(BURST, rate.burst().to_string());
+            Some(rate)
+        }
     }
 }
 
@@ -179,5 +206,6 @@ fn share_certificate(one: &Caller, other: &Caller) -> bool {
 }
 
 fn share_secret(one: &Caller, other: &Caller) -> bool {
-    matches!((&one.secret, &other.secret), (Some(one), Some(other)) if one.matches(other))
+    let is_of_other = |secret: &SecretDigest| other.secrets.iter().any(|it| it.matches(secret));
+    one.secrets.iter().any(is_of_other)
 }

@@ -6,6 +6,8 @@ use introspectd_settings::Section;
 pub struct Limits {
     /// Connections that are open at once, over all listeners but admin.
     pub connections: u32,
+    /// Requests in flight at once, over the same listeners.
+    pub requests: u32,
     /// Head of a request, in bytes.
     pub head: usize,
 }
@@ -14,6 +16,7 @@ impl Limits {
     pub(super) fn read(root: &mut Section) -> Self {
         let mut section = root.section("limits");
         let connections = section.number("connections", 16_384, 1..=1_000_000);
+        let requests = section.number("requests", 8192, 1..=1_000_000);
         let head = section.size(
             "head",
             ByteSize::kib(32),
@@ -22,6 +25,7 @@ impl Limits {
         section.finish();
         Self {
             connections,
+            requests,
             head: usize::try_from(head).unwrap_or(usize::MAX),
         }
     }

@@ -1,7 +1,7 @@
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use introspectd_front::PublicUrl;
@@ -119,6 +119,13 @@ impl Listen {
         self.for_callers()
             .map(|listener| &listener.endpoint)
             .chain(&self.admin)
+    }
+
+    /// Returns the TLS of each listener, in the order of [`Listen::endpoints`].
+    pub(crate) fn into_tls(self) -> Vec<Option<Tls>> {
+        let callers = self.api.into_iter().chain(self.grpc);
+        let endpoints = callers.map(|listener| listener.endpoint).chain(self.admin);
+        endpoints.map(|endpoint| endpoint.tls).collect()
     }
 
     /// Keeps an IPv6 wildcard to IPv6 where a listener has an IPv4 address with the same port.
@@ -287,6 +294,9 @@ fn read_tls(entry: &mut Section, protocols: Protocols) -> Option<Tls> {
     );
     let key = table.required_text("key", "Name a PEM file with the certificate's key.");
     let client_ca = table.text("client_ca").map(PathBuf::from);
+    let named = [certificate.as_deref(), key.as_deref()].map(|path| path.map(Path::new));
+    let named = named.into_iter().chain([client_ca.as_deref()]).flatten();
+    named.for_each(|path| table.ledger().file(path));
     let client_auth = read_client_auth(&mut table, client_ca.is_some());
     let loaded = certificate.zip(key).and_then(|(certificate, key)| {
         let files = TlsFiles {

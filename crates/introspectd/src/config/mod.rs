@@ -9,15 +9,17 @@ mod limits;
 mod listen;
 mod policies;
 mod providers;
+mod reload;
 mod routing;
 mod selection;
 
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use introspectd_resolver::{CacheLimits, Unmatched};
 use introspectd_service::{Callers, Policies};
-use introspectd_settings::{Environment, Problems, Section, Setting, resembling};
+use introspectd_settings::{Digest, Environment, Problems, Section, Setting, resembling};
 use tracing_subscriber::EnvFilter;
 
 use crate::log::Format;
@@ -47,6 +49,18 @@ pub struct Config {
     pub providers: Vec<ProviderConfig>,
     /// Limit for requests in flight after the signal to stop.
     pub drain: Duration,
+    /// Interval at which files are looked at for changes; `None` for never.
+    pub watch: Option<Duration>,
+}
+
+/// Configuration as it was read, with what it was read from.
+#[derive(Debug)]
+pub struct Loaded {
+    pub config: Config,
+    /// All values in force, secrets masked.
+    pub settings: Vec<Setting>,
+    /// Digests of secrets, by key.
+    pub secrets: BTreeMap<String, Digest>,
 }
 
 /// Tables whose sections the operator names.
@@ -59,7 +73,25 @@ impl Config {
     /// # Errors
     /// All [`Problems`] at once.
     pub fn load(file: &Path, environment: &Environment) -> Result<(Self, Vec<Setting>), Problems> {
-        introspectd_settings::load_named(file, environment, &NAMED).and_then(Self::close)
+        let (_, loaded) = Self::load_watched(file, environment);
+        loaded.map(|loaded| (loaded.config, loaded.settings))
+    }
+
+    /// Loads like [`Config::load`]. Returns all files that the configuration is made of as well, as
+    /// far as they are known where it has problems.
+    pub fn load_watched(
+        file: &Path,
+        environment: &Environment,
+    ) -> (BTreeSet<PathBuf>, Result<Loaded, Problems>) {
+        match introspectd_settings::load_named(file, environment, &NAMED) {
+            Err(problems) => ([file.to_owned()].into(), Err(problems)),
+            Ok(root) => {
+                let ledger = root.ledger().clone();
+                ledger.file(file);
+                let closed = Self::close(root);
+                (ledger.files(), closed)
+            }
+        }
     }
 
     /// Reads text as the content of a configuration file called `origin`.
@@ -68,14 +100,19 @@ impl Config {
     /// Those of [`Config::load`].
     pub fn parse(text: &str, origin: &str, environment: &Environment) -> Result<Self, Problems> {
         let root = introspectd_settings::parse_named(text, origin, environment, &NAMED)?;
-        Self::close(root).map(|(config, _)| config)
+        Self::close(root).map(|loaded| loaded.config)
     }
 
-    fn close(mut root: Section) -> Result<(Self, Vec<Setting>), Problems> {
+    fn close(mut root: Section) -> Result<Loaded, Problems> {
         let ledger = root.ledger().clone();
         let config = Self::read(&mut root);
         root.finish();
-        ledger.close().map(|settings| (config, settings))
+        let secrets = ledger.secrets();
+        ledger.close().map(|settings| Loaded {
+            config,
+            settings,
+            secrets,
+        })
     }
 
     fn read(root: &mut Section) -> Self {
@@ -90,6 +127,7 @@ impl Config {
         let policies = policies::read(root, &providers.names);
         let callers = callers::read(root, &providers.names, &policies, &listen);
         let drain = read_shutdown(root);
+        let watch = reload::read(root);
         Self {
             listen,
             limits,
@@ -103,6 +141,7 @@ impl Config {
             policies,
             providers: providers.valid,
             drain,
+            watch,
         }
     }
 }

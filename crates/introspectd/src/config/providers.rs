@@ -93,6 +93,16 @@ impl Vendor {
 }
 
 impl ProviderConfig {
+    /// Unique name.
+    pub fn name(&self) -> &ProviderName {
+        &self.name
+    }
+
+    /// Times of its facts.
+    pub fn times(&self) -> CacheTimes {
+        self.times
+    }
+
     /// The adapter's own part, where it is an RFC 7662 server.
     pub fn into_rfc7662(self) -> Option<rfc7662::Config> {
         self.vendor.into_rfc7662()

@@ -14,10 +14,10 @@ use std::time::Duration;
 use tracing::{Level, Metadata, Subscriber};
 use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
-use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::layer::{Filter, SubscriberExt};
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use queue::Queue;
 
@@ -37,8 +37,11 @@ pub enum Format {
 }
 
 /// Log of a running server.
-#[derive(Debug)]
-pub struct Log(Queue);
+#[derive(Debug, Clone)]
+pub struct Log {
+    queue: Queue,
+    level: reload::Handle<EnvFilter, Registry>,
+}
 
 impl Log {
     /// Starts logging at this level (`RUST_LOG` syntax) in this format.
@@ -56,7 +59,8 @@ impl Log {
             Format::Json => false,
             Format::Text => true,
         };
-        let lines = lines_for(level, queue.clone(), for_people, is_terminal);
+        let (asked, level) = reload::Layer::new(filter(level));
+        let lines = lines_for(asked, queue.clone(), for_people, is_terminal);
         // A second start, in one process of tests, keeps the first.
         let _ = tracing_subscriber::registry().with(lines).try_init();
         // The default hook writes to standard error itself, and what it writes may hold a part of a
@@ -65,16 +69,22 @@ impl Log {
             let place = panic.location().map(ToString::to_string);
             tracing::error!(place, "a thread panicked; this is a bug");
         }));
-        Ok(Self(queue))
+        Ok(Self { queue, level })
+    }
+
+    /// Replaces the level.
+    pub fn set_level(&self, level: &str) {
+        // Fails only where another log was installed, as in a process of tests.
+        let _ = self.level.reload(filter(level));
     }
 
     /// Writes what is queued, then `last_words` as they are, for at most `FLUSH`: the process ends
     /// whatever the reader does.
     pub fn finish(&self, last_words: &str) {
         if !last_words.is_empty() {
-            self.0.push(last_words.as_bytes());
+            self.queue.push(last_words.as_bytes());
         }
-        self.0.flush(FLUSH);
+        self.queue.flush(FLUSH);
     }
 }
 
@@ -85,11 +95,15 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    lines_for(level, writer, for_people, for_people)
+    lines_for(filter(level), writer, for_people, for_people)
+}
+
+fn filter(level: &str) -> EnvFilter {
+    EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"))
 }
 
 fn lines_for<S, W>(
-    level: &str,
+    asked: impl Filter<S> + Send + Sync + 'static,
     writer: W,
     for_people: bool,
     has_colors: bool,
@@ -98,7 +112,6 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    let asked = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     let filter = asked.and(filter_fn(is_ours_or_important));
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(has_colors)

@@ -156,6 +156,77 @@ async fn absent_keys_are_shown_as_defaults() {
 }
 
 #[tokio::test]
+async fn rates_bursts_and_several_secrets_are_read() {
+    let toml = "[callers.edge]\nrate = \"600/m\"\n\
+                secret = [{ literal = \"a\" }, { env = \"OLD\" }]\n\
+                [callers.other]\nrate = \"5000/s\"\nburst = 20\nsecret = { literal = \"b\" }\n";
+    let ended = check(toml, &[("OLD", "old-secret")]).await.with(0);
+    for (key, value) in [
+        ("callers.edge.rate", "\"600/m\""),
+        ("callers.edge.burst", "10"),
+        ("callers.edge.secret[0].literal", "\"***\""),
+        ("callers.edge.secret[1].env", "\"OLD\""),
+        ("callers.other.burst", "20"),
+        ("limits.requests", "8192"),
+    ] {
+        assert_eq!(in_force(&ended, key).0, value, "{key}");
+    }
+    assert!(!ended.output().contains("old-secret"));
+
+    let toml = "[callers.a]\nrate = \"5000\"\nsecret = { literal = \"a\" }\n\
+                [callers.b]\nburst = 5\nsecret = [{ literal = \"b\" }, { literal = \"a\" }]\n\
+                [callers.c]\nrate = \"2000000/s\"\nburst = 0\nsecret = []\n";
+    let ended = check(toml, &[]).await.with(2);
+    let problems = problems(&ended);
+    let found: Vec<_> = problems
+        .iter()
+        .map(|problem| (problem.origin.as_str(), problem.key.as_str()))
+        .collect();
+    let expected = [
+        ("introspectd.toml:2", "callers.a.rate"),
+        ("introspectd.toml:5", "callers.b.burst"),
+        ("introspectd.toml:6", "callers.b.secret"),
+        ("introspectd.toml:10", "callers.c.secret"),
+        ("introspectd.toml:8", "callers.c.rate"),
+        ("introspectd.toml:9", "callers.c.burst"),
+    ];
+    assert_eq!(found, expected, "{problems:#?}");
+}
+
+#[tokio::test]
+async fn what_a_reload_would_change_is_said_beforehand() {
+    let folder = Folder::new();
+    let running = "[callers.edge]\nsecret = { literal = \"a\" }\n";
+    folder.write("introspectd.toml", running);
+    for (next, code, said) in [
+        (running.to_owned(), 0, "a reload would change nothing"),
+        (
+            running.replace("\"a\"", "\"b\""),
+            0,
+            "a reload would change: callers.edge",
+        ),
+        (
+            format!("{running}[limits]\nrequests = 9\n"),
+            2,
+            "these keys need a restart: limits.requests",
+        ),
+        ("nonsense = 1\n".to_owned(), 2, "is not a known key"),
+    ] {
+        folder.write("new.toml", next);
+        let mut command = folder.command();
+        command.args([
+            "check",
+            "--config",
+            "new.toml",
+            "--running",
+            "introspectd.toml",
+        ]);
+        let ended = run(command, "").await.with(code);
+        assert!(ended.output().contains(said), "{ended:#?}");
+    }
+}
+
+#[tokio::test]
 async fn output_that_cannot_be_written_is_exit_2() {
     let folder = Folder::with_config("");
     let commands: [&[&str]; 7] = [

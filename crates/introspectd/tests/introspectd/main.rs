@@ -30,6 +30,7 @@ mod man;
 mod odd_files;
 mod program;
 mod purge;
+mod reload;
 mod revocations;
 mod revoke;
 mod serve;

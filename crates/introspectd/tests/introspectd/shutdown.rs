@@ -125,7 +125,7 @@ async fn either_signal_ends_a_server_at_rest_at_once() {
 async fn a_hang_up_ends_nothing() {
     let (server, _sso) = server_and_sso("1s").await;
     server.signal(Signal::HUP);
-    server.logged("SIGHUP").await;
+    server.logged("configuration reloaded").await;
     assert!(ask_as_edge(&server.api(), ACTIVE).await.is_active());
     assert_eq!(get(&server.admin(), "/readyz").await.status, 200);
 }

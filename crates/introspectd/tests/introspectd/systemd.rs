@@ -143,6 +143,7 @@ fn the_sockets_are_those_of_the_configuration() {
 #[test]
 fn the_service_waits_for_the_drain_and_does_not_repeat_a_mistake() {
     assert_eq!(value("service", "Type"), "notify");
+    assert_eq!(value("service", "ExecReload"), "/bin/kill -HUP $MAINPID");
     assert_eq!(value("service", "RestartPreventExitStatus"), "2");
     assert_eq!(value("service", "TimeoutStopSec"), "20s");
     assert!(read("config/default.toml").contains("\ndrain = \"10s\"\n"));

@@ -86,7 +86,7 @@ fn word(cached: &Cached<Weighing>) -> &'static str {
 #[test]
 fn use_of_a_fact_ends_in_the_millisecond_of_its_end() {
     let (cache, clock, key) = cache();
-    let purges = ProviderPurges::default();
+    let purges = ProviderPurges::new(0);
     let asked_at = Duration::from_millis(7);
     clock.0.store(7, SeqCst);
     cache.put(key, fact(Status::Good), STAMP, asked_at, &TIMES);

@@ -24,6 +24,7 @@ mod pages;
 mod pools;
 mod properties;
 mod purges;
+mod reconfigured;
 mod remembered;
 mod revocations;
 mod routes;

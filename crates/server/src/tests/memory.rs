@@ -1,6 +1,7 @@
 //! Memory of a connection.
 
 use std::net::{TcpListener, TcpStream};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,6 +13,7 @@ use crate::connection::serve;
 use crate::connections::Terms;
 use crate::origin::Arrival;
 use crate::places::Places;
+use crate::requests::Requests;
 use crate::stop::Stop;
 
 /// Everything that is rare is boxed: it takes no room in each of thousands of connections.
@@ -22,6 +24,7 @@ async fn future_of_a_plain_connection_is_small() {
     let Served { max_age, clock, .. } = Served::default();
     let terms = Arc::new(Terms {
         tls: None,
+        requests: Requests::new(8192, NonZeroUsize::MIN),
         max_age,
         max_head: 32 * 1024,
         clock,

@@ -23,6 +23,7 @@ use crate::connection::{Raw, serve};
 use crate::connections::Terms;
 use crate::origin::{Arrival, Origin};
 use crate::places::Places;
+use crate::requests::Requests;
 use crate::stop::Stop;
 use crate::tls::Tls;
 use crate::wire::Stream;
@@ -78,6 +79,7 @@ impl Served {
             let place = Places::new(1).take().await;
             let terms = Arc::new(Terms {
                 tls,
+                requests: Requests::new(8192, std::num::NonZeroUsize::MIN),
                 max_age,
                 max_head: 32 * 1024,
                 clock,

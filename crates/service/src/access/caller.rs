@@ -2,11 +2,12 @@ use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use introspectd_core::{ProviderName, Selection};
+use introspectd_core::{Clock, ProviderName, Selection};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::certificate::CertificateName;
+use super::rate::Rate;
 use crate::refusal::CallerFault;
 use crate::tally::CallerTally;
 
@@ -21,12 +22,14 @@ pub struct Caller {
     pub providers: Selection<ProviderName>,
     /// Names of the policies that it may have tokens judged by.
     pub policies: Selection<String>,
-    /// Digest of its secret; `None` if it has none.
-    pub secret: Option<SecretDigest>,
+    /// Digests of its secrets, each of which is good: several while one is rotated.
+    pub secrets: Vec<SecretDigest>,
     /// Name in its client certificate.
     pub certificate: Option<CertificateName>,
     /// Requests so far.
     pub tally: Arc<CallerTally>,
+    /// Limit of its requests; `None` for no limit.
+    pub rate: Option<Rate>,
 }
 
 /// Permission of a caller.
@@ -54,10 +57,17 @@ pub enum Permission {
 #[derive(Clone, Copy)]
 pub struct SecretDigest([u8; 32]);
 
+#[cfg(test)]
+thread_local! {
+    static COMPARISONS: std::cell::Cell<u32> = const { std::cell::Cell::new(0) };
+}
+
 /// Callers by name.
 #[derive(Debug, Default)]
 pub struct Callers {
     by_name: HashMap<String, Arc<Caller>>,
+    /// Highest number of secrets of one caller. Every wrong one is compared so often.
+    most_secrets: usize,
 }
 
 impl Permission {
@@ -94,6 +104,15 @@ impl Caller {
         self.permissions.contains(&permission)
     }
 
+    /// Counts a request against the rate, if the caller has one.
+    ///
+    /// # Errors
+    /// [`CallerFault::RateLimited`] over the rate.
+    #[inline]
+    pub fn count(&self, clock: &Arc<dyn Clock>) -> Result<(), CallerFault> {
+        self.rate.as_ref().map_or(Ok(()), |rate| rate.count(clock))
+    }
+
     /// Checks that it has one of these permissions.
     ///
     /// # Errors
@@ -119,6 +138,9 @@ impl Caller {
 }
 
 impl SecretDigest {
+    /// Digest of no known text, in place of a missing secret.
+    const NONE: Self = Self([0; 32]);
+
     /// Hashes a secret.
     pub fn of(secret: &str) -> Self {
         Self(Sha256::digest(secret.as_bytes()).into())
@@ -131,6 +153,8 @@ impl SecretDigest {
 
     /// Returns true if both are of the same secret, in constant time.
     pub fn matches(&self, other: &Self) -> bool {
+        #[cfg(test)]
+        COMPARISONS.with(|made| made.set(made.get() + 1));
         self.0.ct_eq(&other.0).into()
     }
 }
@@ -144,11 +168,33 @@ impl fmt::Debug for SecretDigest {
 impl Callers {
     /// Collects callers. Names are assumed to be unique, as keys of the configuration are.
     pub fn new(callers: impl IntoIterator<Item = Caller>) -> Self {
-        let by_name = callers
+        let by_name: HashMap<_, _> = callers
             .into_iter()
             .map(|caller| (caller.name.clone(), Arc::new(caller)))
             .collect();
-        Self { by_name }
+        let numbers = by_name.values().map(|caller| caller.secrets.len());
+        let most_secrets = numbers.max().unwrap_or_default().max(1);
+        Self {
+            by_name,
+            most_secrets,
+        }
+    }
+
+    /// Counts on where earlier callers of the same names are: their requests so far, and those of
+    /// the same rate.
+    pub(crate) fn continue_from(&mut self, earlier: &Self, clock: &Arc<dyn Clock>) {
+        for (name, caller) in &mut self.by_name {
+            let Some(known) = earlier.named(name) else {
+                continue;
+            };
+            if let (Some(rate), Some(known)) = (&caller.rate, &known.rate) {
+                rate.continue_from(known, clock);
+            }
+            // Nobody else holds it before it is in force.
+            if let Some(caller) = Arc::get_mut(caller) {
+                caller.tally = Arc::clone(&known.tally);
+            }
+        }
     }
 
     /// Returns true if there are no callers.
@@ -166,14 +212,18 @@ impl Callers {
         self.by_name.get(name)
     }
 
-    /// Returns the caller of this name, if the secret is its own. An unknown name takes as long.
+    /// Returns the caller of this name, if the secret is one of its own. An unknown name takes as
+    /// long, as does a caller with fewer secrets than another.
     pub fn with_name_and_secret(&self, name: &str, secret: &str) -> Option<&Arc<Caller>> {
         let given = SecretDigest::of(secret);
         let caller = self.named(name);
-        let expected = caller
-            .and_then(|caller| caller.secret)
-            .unwrap_or(SecretDigest([0; 32]));
-        caller.filter(|_| given.matches(&expected))
+        let own = caller.map_or(&[][..], |caller| &caller.secrets);
+        let mut is_own = false;
+        for place in 0..self.most_secrets {
+            let expected = own.get(place).unwrap_or(&SecretDigest::NONE);
+            is_own |= given.matches(expected);
+        }
+        caller.filter(|_| is_own)
     }
 
     /// Returns the caller with one of these names of a certificate, unless two callers have one.
@@ -196,10 +246,81 @@ impl Callers {
         let given = SecretDigest::of(secret);
         let mut found = None;
         for caller in self.by_name.values() {
-            if caller.secret.is_some_and(|secret| secret.matches(&given)) {
-                found = Some(caller);
+            for secret in &caller.secrets {
+                if secret.matches(&given) {
+                    found = Some(caller);
+                }
             }
         }
         found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(name: &str, secrets: &[&str]) -> Caller {
+        Caller {
+            name: name.to_owned(),
+            permissions: [].into(),
+            providers: Selection::All,
+            policies: Selection::All,
+            secrets: secrets
+                .iter()
+                .map(|secret| SecretDigest::of(secret))
+                .collect(),
+            certificate: None,
+            tally: Arc::default(),
+            rate: None,
+        }
+    }
+
+    fn callers() -> Callers {
+        Callers::new([
+            caller("rotating", &["new", "old", "oldest"]),
+            caller("edge", &["secret"]),
+            caller("sidecar", &[]),
+        ])
+    }
+
+    #[test]
+    fn each_secret_of_a_caller_is_good_and_no_other() {
+        let callers = callers();
+        let who = |name, secret| {
+            callers
+                .with_name_and_secret(name, secret)
+                .map(|caller| caller.name.as_str())
+        };
+        for secret in ["new", "old", "oldest"] {
+            assert_eq!(who("rotating", secret), Some("rotating"));
+            let by_secret = callers.with_secret(secret).unwrap();
+            assert_eq!(by_secret.name, "rotating");
+        }
+        assert_eq!(who("edge", "secret"), Some("edge"));
+        for (name, secret) in [
+            ("rotating", "secret"),
+            ("edge", "new"),
+            ("sidecar", ""),
+            ("sidecar", "secret"),
+            ("nobody", "new"),
+            ("nobody", ""),
+        ] {
+            assert_eq!(who(name, secret), None, "{name} {secret}");
+        }
+        assert!(callers.with_secret("").is_none());
+    }
+
+    /// The number of comparisons is that of the caller with the most secrets, and no name ends them
+    /// early.
+    #[test]
+    fn wrong_secret_is_compared_as_often_for_a_known_name_as_for_an_unknown_one() {
+        let callers = callers();
+        for name in ["rotating", "edge", "sidecar", "nobody"] {
+            let before = COMPARISONS.with(std::cell::Cell::get);
+            assert!(callers.with_name_and_secret(name, "wrong").is_none());
+            let made = COMPARISONS.with(std::cell::Cell::get) - before;
+            assert_eq!(made, 3, "{name}");
+        }
     }
 }

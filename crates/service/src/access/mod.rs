@@ -3,12 +3,14 @@
 mod caller;
 mod certificate;
 mod policy;
+mod rate;
 
 pub use caller::{Caller, Callers, Permission, SecretDigest};
 pub use certificate::{CertificateName, InvalidCertificateName, certificate_names};
 pub use policy::{DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
+pub use rate::{InvalidRate, MAX_BURST, Rate};
 
-/// All access rules of a configuration: one value, which is replaced as a whole.
+/// All access rules of a configuration: one value, which never changes.
 #[derive(Debug)]
 pub struct Rules {
     /// Callers that may send requests.

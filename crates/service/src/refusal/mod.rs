@@ -42,6 +42,11 @@ pub enum CallerFault {
     UnauthenticatedProxy,
     /// Missing permission.
     AccessDenied,
+    /// More requests than its rate allows.
+    RateLimited {
+        /// Seconds until the next request is allowed, rounded up, at least 1.
+        retry_after: u32,
+    },
 }
 
 /// Fault of what a proxy has to have decided.
@@ -89,6 +94,8 @@ pub enum ProviderFault {
 pub enum ServiceFault {
     /// Purge that is in force, of which the removed entries could not be counted.
     NotCounted,
+    /// Request over the limit of requests in flight, which was not read.
+    Shed,
 }
 
 impl Refusal {
@@ -109,6 +116,7 @@ impl Refusal {
             Self::Record(fault) => fault.code(),
             Self::Provider(fault) => fault.code(),
             Self::Service(ServiceFault::NotCounted) => "server_error",
+            Self::Service(ServiceFault::Shed) => "temporarily_unavailable",
         }
     }
 
@@ -119,13 +127,23 @@ impl Refusal {
             Self::Client(fault) => fault.reason(),
             Self::Record(fault) => fault.reason().map(Cow::Borrowed),
             Self::Provider(fault) => Some(fault.failure().to_string().into()),
-            Self::Caller(_) | Self::Service(_) => None,
+            Self::Service(ServiceFault::Shed) => Some("shed".into()),
+            Self::Caller(_) | Self::Service(ServiceFault::NotCounted) => None,
         }
     }
 
     /// Returns true if the caller is at fault.
     pub fn is_of_caller(&self) -> bool {
         matches!(self, Self::Caller(_))
+    }
+
+    /// Returns true if there were too many requests, and this one was one too many. Such refusals
+    /// come in floods.
+    pub fn is_of_too_many(&self) -> bool {
+        matches!(
+            self,
+            Self::Caller(CallerFault::RateLimited { .. }) | Self::Service(ServiceFault::Shed)
+        )
     }
 
     /// Returns true if the request is at fault, before it asks about any token.
@@ -148,6 +166,7 @@ impl CallerFault {
         match self {
             Self::Unauthenticated | Self::UnauthenticatedProxy => "invalid_client",
             Self::AccessDenied => "access_denied",
+            Self::RateLimited { .. } => "rate_limited",
         }
     }
 }
@@ -255,6 +274,12 @@ impl From<CallerFault> for Refusal {
 impl From<ClientFault> for Refusal {
     fn from(fault: ClientFault) -> Self {
         Self::Client(fault)
+    }
+}
+
+impl From<ServiceFault> for Refusal {
+    fn from(fault: ServiceFault) -> Self {
+        Self::Service(fault)
     }
 }
 

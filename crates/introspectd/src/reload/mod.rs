@@ -1,0 +1,261 @@
+//! Reload of the configuration, whole or not at all.
+
+mod changes;
+mod watch;
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use introspectd_audit::Audit;
+use introspectd_core::{Bindings, Clock};
+use introspectd_front::Api;
+use introspectd_server::{Drain, Tls};
+use introspectd_service::{Configured, Reconfiguration, Reloads, Rules};
+use introspectd_settings::{Environment, Problems};
+use introspectd_upstream::Outbound;
+
+pub use changes::{Changes, InForce};
+pub use watch::Watched;
+
+use crate::config::{Config, Loaded, ProviderConfig};
+
+/// Source of a configuration: its file, and the environment of the start, since that of a process
+/// does not change.
+#[derive(Debug, Clone)]
+pub struct Source {
+    pub file: PathBuf,
+    pub environment: Environment,
+}
+
+/// Sources of the configuration in force: values, secrets and files.
+#[derive(Debug, Default)]
+pub struct Origins {
+    in_force: InForce,
+    watched: Watched,
+    interval: Option<Duration>,
+}
+
+impl Origins {
+    /// Separates the configuration from what it was read from.
+    pub fn split(loaded: Loaded, files: BTreeSet<PathBuf>) -> (Config, Self) {
+        let Loaded {
+            config,
+            settings,
+            secrets,
+        } = loaded;
+        let origins = Self {
+            in_force: InForce::new(settings, secrets),
+            watched: Watched::new(files),
+            interval: config.watch,
+        };
+        (config, origins)
+    }
+}
+
+/// Parts of a running server that a changed configuration replaces.
+pub(crate) struct Parts {
+    pub(crate) api: Arc<Api>,
+    pub(crate) audit: Option<Audit>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) bindings: Arc<dyn Bindings>,
+    pub(crate) outbound: Arc<Outbound>,
+    /// TLS of each listener, in the order of the configuration.
+    pub(crate) tls: Vec<Option<Arc<Tls>>>,
+    pub(crate) drain: Drain,
+    pub(crate) reloads: Arc<Reloads>,
+}
+
+/// Reloader of a running server's configuration.
+pub struct Reloader {
+    source: Source,
+    in_force: InForce,
+    /// Interval at which files are looked at.
+    interval: Option<Duration>,
+    watched: Watched,
+    set_log_level: Box<dyn Fn(&str) + Send>,
+    parts: Parts,
+}
+
+/// Reason why a reload was refused. Nothing has changed.
+#[derive(Debug)]
+pub enum Refused {
+    /// Problems of the configuration.
+    Invalid(Problems),
+    /// Keys that differ and cannot while the process runs.
+    NeedsRestart(Vec<String>),
+    /// System's reason.
+    System(io::Error),
+}
+
+impl Reloader {
+    pub(crate) fn new(
+        source: Source,
+        origins: Origins,
+        set_log_level: impl Fn(&str) + Send + 'static,
+        parts: Parts,
+    ) -> Self {
+        let set_log_level = Box::new(set_log_level);
+        let Origins {
+            in_force,
+            watched,
+            interval,
+        } = origins;
+        Self {
+            source,
+            in_force,
+            interval,
+            watched,
+            set_log_level,
+            parts,
+        }
+    }
+
+    /// Returns the interval at which files are to be looked at; `None` for never.
+    pub fn interval(&self) -> Option<Duration> {
+        self.interval
+    }
+
+    /// Returns true if a file of the configuration has other content than when it was last looked
+    /// at. Reads files.
+    pub fn sees_change(&mut self) -> bool {
+        self.watched.has_changed()
+    }
+
+    /// Reads the configuration again and puts it in force, or leaves all as it was. Logs, counts,
+    /// and returns true if it is in force. Reads files.
+    pub fn reload(&mut self) -> bool {
+        // Before they are read: a file that changes meanwhile is noticed the next time.
+        self.watched.has_changed();
+        let (files, loaded) = Config::load_watched(&self.source.file, &self.source.environment);
+        self.watched.look_at(files, loaded.is_ok());
+        let applied = loaded
+            .map_err(Refused::Invalid)
+            .and_then(|loaded| self.apply(loaded));
+        let reloads = &self.parts.reloads;
+        match applied {
+            Ok(changes) => {
+                let revision = self.parts.api.service().revision();
+                let changed = if changes.are_none() {
+                    "nothing but files".to_owned()
+                } else {
+                    changes.to_string()
+                };
+                tracing::info!(changed, revision, "configuration reloaded");
+                let now = self.parts.clock.now();
+                reloads.note_applied(now, format!("applied; changed: {changed}"));
+                true
+            }
+            Err(refused) => {
+                refused.log();
+                reloads.note_refused(refused.summary());
+                false
+            }
+        }
+    }
+
+    /// Puts a configuration in force. All that can fail comes first, and changes nothing.
+    fn apply(&mut self, loaded: Loaded) -> Result<Changes, Refused> {
+        let Loaded {
+            config,
+            settings,
+            secrets,
+        } = loaded;
+        let in_force = InForce::new(settings, secrets);
+        let changes = self.in_force.changes(&in_force);
+        let needing_restart = changes.needing_restart();
+        if !needing_restart.is_empty() {
+            let keys = needing_restart.into_iter().map(str::to_owned);
+            return Err(Refused::NeedsRestart(keys.collect()));
+        }
+        let before = self.parts.api.service();
+        let has_other_key = changes.are_in("audit.key");
+        let fingerprints = has_other_key.then(|| config.audit.fingerprints());
+        let (tls, level, drain, watch) = (
+            config.listen.into_tls(),
+            config.log_level,
+            config.drain,
+            config.watch,
+        );
+        let on_failure = config.audit.on_failure();
+        let change = Reconfiguration {
+            rules: Rules {
+                callers: config.callers,
+                policies: config.policies,
+            },
+            providers: config
+                .providers
+                .into_iter()
+                .map(|provider| self.configured(provider, &changes))
+                .collect(),
+            unmatched: config.unmatched,
+            cache: config.cache,
+            fingerprints: fingerprints.transpose().map_err(Refused::System)?,
+        };
+        let next = before.reconfigured(change).map_err(Refused::System)?;
+        let next = Arc::new(next);
+
+        for (current, other) in self.parts.tls.iter().zip(&tls) {
+            if let (Some(current), Some(other)) = (current, other) {
+                current.replace(other);
+            }
+        }
+        self.parts.api.replace(Arc::clone(&next));
+        before.retire_for(&next);
+        if let Some(audit) = &self.parts.audit {
+            audit.react(on_failure);
+        }
+        self.parts.drain.set(drain);
+        (self.set_log_level)(&level);
+        self.interval = watch;
+        self.in_force = in_force;
+        Ok(changes)
+    }
+
+    fn configured(&self, provider: ProviderConfig, changes: &Changes) -> Configured {
+        if changes.are_in(&format!("providers.{}", provider.name())) {
+            let Parts {
+                clock,
+                bindings,
+                outbound,
+                ..
+            } = &self.parts;
+            Configured::New(provider.into_entry(Arc::clone(clock), bindings, outbound))
+        } else {
+            Configured::Kept(provider.name().clone(), provider.times())
+        }
+    }
+}
+
+impl Refused {
+    /// Logs each problem.
+    fn log(&self) {
+        const REFUSED: &str = "configuration not reloaded; everything stays as it was";
+        match self {
+            Self::Invalid(problems) => {
+                for problem in &problems.0 {
+                    let (origin, key) = (&problem.origin, &problem.key);
+                    let (problem, remedy) = (&problem.what, &problem.remedy);
+                    tracing::error!(%origin, %key, %problem, %remedy, "{REFUSED}");
+                }
+            }
+            Self::NeedsRestart(keys) => {
+                let keys = keys.join(", ");
+                tracing::error!(keys, "{REFUSED}: these keys need a restart");
+            }
+            Self::System(error) => tracing::error!(%error, "{REFUSED}"),
+        }
+    }
+
+    fn summary(&self) -> String {
+        match self {
+            Self::Invalid(problems) => {
+                format!("refused: {} problems, see the log", problems.0.len())
+            }
+            Self::NeedsRestart(keys) => format!("refused: {} need a restart", keys.join(", ")),
+            Self::System(error) => format!("refused: {error}"),
+        }
+    }
+}
