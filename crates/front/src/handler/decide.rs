@@ -124,10 +124,17 @@ impl Handler {
         Ok((caller, decided))
     }
 
-    /// Returns the refusal of a proxy that may not ask. Call it before its message is read.
+    /// Returns the refusal of a proxy that is unknown or over its rate. Call it before its message
+    /// is read. One without permission is refused by [`Handler::decide`], in its client's language.
     pub fn refuse_unadmitted(&self, proxy: &Proxy<'_>) -> Option<Reply> {
-        let fault = proxy.admitted.err()?;
-        Some(self.refuse_unread(proxy, &fault.into()))
+        match proxy.admitted {
+            Ok(_) | Err(CallerFault::AccessDenied) => None,
+            Err(
+                fault @ (CallerFault::Unauthenticated
+                | CallerFault::UnauthenticatedProxy
+                | CallerFault::RateLimited { .. }),
+            ) => Some(self.refuse_unread(proxy, &fault.into())),
+        }
     }
 
     /// Returns the refusal of a client about whom its proxy's message could not be read.
