@@ -264,18 +264,26 @@ pub(crate) async fn nothing_passes_while_the_provider_is_down<E: Edge>() {
             Fault::Answer(Upstream::html(500)),
             Refusal::ProviderConfused,
         ),
-        (
-            Fault::Answer(Upstream::retry_after(503, 7)),
-            Refusal::ProviderDown,
-        ),
     ] {
-        harness.provider.next(fault);
+        // The first failure alone would be retried.
+        harness.provider.always(fault);
         harness
             .refuse(Request::get("/orders").bearer(GOOD), refusal)
             .await;
     }
+    harness.provider.clear();
     // The failure was reported, and not cached.
     harness.pass(Request::get("/orders").bearer(GOOD)).await;
+
+    // After this one the provider is not asked for a while.
+    let busy = Fault::Answer(Upstream::retry_after(503, 7));
+    harness.provider.always(busy);
+    harness
+        .refuse(
+            Request::get("/orders").bearer("another"),
+            Refusal::ProviderDown,
+        )
+        .await;
 }
 
 /// Lets introspectd time out first, and report it.
