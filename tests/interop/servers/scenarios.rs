@@ -139,6 +139,8 @@ pub(crate) async fn stopping_a_server_under_load_never_makes_a_token_inactive<S:
         drop(peer);
         load.until(|load| load.failed.load(Relaxed) >= ENOUGH).await;
         let peer = S::start(wanted(port)).await;
+        // The breaker is open by now, for five seconds.
+        harness.gateway.clock().advance(5);
         let before = load.active.load(Relaxed);
         load.until(|load| load.active.load(Relaxed) >= before + ENOUGH)
             .await;
