@@ -85,8 +85,6 @@ impl Call {
     where
         B: Body<Data = Bytes, Error: Error + Send + Sync + 'static> + Send,
     {
-        let handler = Arc::clone(&self.handler);
-        let _in_flight = handler.enter();
         let (head, body) = request.into_parts();
         let mut body = pin!(body);
         let is_shed = Shed::marks(&head.extensions);

@@ -299,6 +299,7 @@ impl Bound {
                 Arc::new(move || api.service())
             },
             requests,
+            in_flight: Arc::clone(&connections.requests),
             listeners,
             audit: audit.clone(),
             reloads,

@@ -9,7 +9,7 @@ use introspectd_metrics::{
     AuditLines, BuildInfo, Current, Lines, ListenerMetrics, Listeners, Metrics, Process, Providers,
     ReloadMetrics, RequestCounter, ServiceMetrics,
 };
-use introspectd_server::{Open, Tls};
+use introspectd_server::{Open, Requests, Tls};
 use introspectd_service::Reloads;
 
 /// Version and revision of this program. Whoever builds it names the revision in the environment.
@@ -25,6 +25,7 @@ const BUILD: BuildInfo = BuildInfo {
 pub(crate) struct Sources {
     pub(crate) service: Current,
     pub(crate) requests: Arc<RequestCounter>,
+    pub(crate) in_flight: Arc<Requests>,
     pub(crate) listeners: Vec<ListenerMetrics>,
     pub(crate) audit: Option<Audit>,
     pub(crate) reloads: Arc<Reloads>,
@@ -36,13 +37,18 @@ pub(crate) fn exposition(sources: Sources) -> Exposition {
     let Sources {
         service,
         requests,
+        in_flight,
         listeners,
         audit,
         reloads,
         started,
     } = sources;
     let metrics = Metrics::default()
-        .with(ServiceMetrics::new(Arc::clone(&service), requests))
+        .with(ServiceMetrics::new(
+            Arc::clone(&service),
+            requests,
+            Box::new(move || in_flight.in_flight()),
+        ))
         .with(Providers::new(service))
         .with(Listeners(listeners))
         .with(AuditLines(Box::new(move || lines(audit.as_ref()))))

@@ -29,7 +29,7 @@ pub use process::Process;
 pub use providers::Providers;
 pub use reloads::ReloadMetrics;
 pub use requests::RequestCounter;
-pub use service::ServiceMetrics;
+pub use service::{InFlight, ServiceMetrics};
 
 /// Source of the service that answers at the moment: a reload may replace it.
 pub type Current = Arc<dyn Fn() -> Arc<Service> + Send + Sync>;

@@ -14,12 +14,20 @@ use crate::requests::RequestCounter;
 pub struct ServiceMetrics {
     service: Current,
     requests: Arc<RequestCounter>,
+    in_flight: InFlight,
 }
+
+/// Source of the number of requests whose reply is not ready.
+pub type InFlight = Box<dyn Fn() -> usize + Send + Sync>;
 
 impl ServiceMetrics {
     /// Reads the service that these requests come to.
-    pub fn new(service: Current, requests: Arc<RequestCounter>) -> Self {
-        Self { service, requests }
+    pub fn new(service: Current, requests: Arc<RequestCounter>, in_flight: InFlight) -> Self {
+        Self {
+            service,
+            requests,
+            in_flight,
+        }
     }
 
     fn encode_requests(&self, service: &Service, to: &mut DescriptorEncoder<'_>) -> fmt::Result {
@@ -118,7 +126,7 @@ impl Collector for ServiceMetrics {
             &mut to,
             "introspectd_requests_in_flight",
             "Requests whose reply is not ready",
-            one(service.in_flight()),
+            one((self.in_flight)()),
         )?;
         Self::encode_cache(&service, &mut to)
     }

@@ -44,4 +44,4 @@ pub use refusal::Refusal;
 pub use reloads::Reloads;
 pub use request_id::RequestIds;
 pub use service::{Reconfiguration, Service};
-pub use tally::{CacheUse, CallerTally, EndpointName, Entered, OutcomeClass};
+pub use tally::{CacheUse, CallerTally, EndpointName, OutcomeClass};

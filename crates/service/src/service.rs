@@ -14,7 +14,7 @@ use crate::observer::{Observer, Observers, Published};
 use crate::page_token::PageTokens;
 use crate::refusal::{CallerFault, InvalidRequest, RequestFault};
 use crate::request_id::{RequestIds, request_id};
-use crate::tally::{EndpointName, Entered, InFlight};
+use crate::tally::EndpointName;
 
 /// All that operations need: access rules, resolver, clock, and who observes them.
 ///
@@ -27,7 +27,6 @@ pub struct Service {
     pub(crate) page_tokens: Arc<PageTokens>,
     fingerprints: Fingerprints,
     observers: Arc<Observers>,
-    in_flight: Arc<InFlight>,
 }
 
 /// Changed configuration of a service.
@@ -64,7 +63,6 @@ impl Service {
             page_tokens,
             fingerprints,
             observers,
-            in_flight: Arc::default(),
         })
     }
 
@@ -102,7 +100,6 @@ impl Service {
             page_tokens: Arc::clone(&self.page_tokens),
             fingerprints: fingerprints.unwrap_or_else(|| self.fingerprints.clone()),
             observers: Arc::clone(&self.observers),
-            in_flight: Arc::clone(&self.in_flight),
         })
     }
 
@@ -156,17 +153,6 @@ impl Service {
             endpoint,
             at: self.clock.elapsed(),
         }
-    }
-
-    /// Counts a request as in flight until what is returned is dropped.
-    #[inline]
-    pub fn enter(&self) -> Entered<'_> {
-        self.in_flight.enter()
-    }
-
-    /// Returns the number of requests in flight.
-    pub fn in_flight(&self) -> u64 {
-        self.in_flight.count()
     }
 
     /// All providers, in the order of their configuration.

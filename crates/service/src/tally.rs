@@ -97,59 +97,9 @@ impl CallerTally {
     }
 }
 
-/// Requests in flight.
-#[derive(Debug, Default)]
-pub(crate) struct InFlight(PerThread<Passed>);
-
-/// Requests that came and went, by the threads that saw them. Both only grow, so that a request may
-/// end on another thread than it began.
-#[derive(Debug, Default)]
-struct Passed {
-    begun: Count,
-    ended: Count,
-}
-
-/// Request that counts as in flight until it is dropped.
-#[derive(Debug)]
-pub struct Entered<'a>(&'a InFlight);
-
-impl InFlight {
-    #[inline]
-    pub(crate) fn enter(&self) -> Entered<'_> {
-        self.0.here().begun.add(1);
-        Entered(self)
-    }
-
-    /// Number of requests in flight.
-    pub(crate) fn count(&self) -> u64 {
-        // First: a request that ends in between is not missing.
-        let ended = self.0.sum(|passed| passed.ended.get());
-        let begun = self.0.sum(|passed| passed.begun.get());
-        begun.saturating_sub(ended)
-    }
-}
-
-impl Drop for Entered<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.0.here().ended.add(1);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn request_is_in_flight_until_it_is_dropped_wherever_that_is() {
-        let in_flight = InFlight::default();
-        let (one, other) = (in_flight.enter(), in_flight.enter());
-        assert_eq!(in_flight.count(), 2);
-        std::thread::scope(|scope| scope.spawn(|| drop(one)).join()).unwrap();
-        assert_eq!(in_flight.count(), 1);
-        drop(other);
-        assert_eq!(in_flight.count(), 0);
-    }
 
     #[test]
     fn every_endpoint_and_outcome_is_counted_apart() {

@@ -21,7 +21,7 @@ use introspectd_server::{
 use introspectd_service::operation;
 use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
 use introspectd_service::{
-    Begun, Details, EndpointName, Entered, Headline, Operation, Outcome, Permission,
+    Begun, Details, EndpointName, Headline, Operation, Outcome, Permission,
     RequestContext, Rules, Service,
 };
 
@@ -99,7 +99,6 @@ impl Handler {
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
-        let _in_flight = self.enter();
         let (mut head, body) = request.into_parts();
         let mut body = pin!(body);
         let rules = self.service.rules();
@@ -285,12 +284,6 @@ impl Handler {
         let reply =
             outcome.unwrap_or_else(|refusal| problem::reply(&refusal, Language::of(&head.headers)));
         Ok(with_request_id(reply, request_id))
-    }
-
-    /// Counts a request as in flight until what is returned is dropped.
-    #[inline]
-    pub fn enter(&self) -> Entered<'_> {
-        self.service.enter()
     }
 
     /// Begins a request.
