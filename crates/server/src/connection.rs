@@ -14,7 +14,6 @@ use crate::connections::Terms;
 use crate::frames::PREFACE;
 use crate::origin::{Arrival, Origin};
 use crate::places::Place;
-use crate::requests::Requests;
 use crate::stop::Stop;
 use crate::tls::{Tls, not_after};
 use crate::watch::Watch;
@@ -73,7 +72,6 @@ pub(crate) async fn serve<O, S, F, B>(
             return;
         }
     };
-    let requests = Arc::clone(&terms.requests);
     let activity = Arc::clone(place.activity());
     let standing = place.standing();
     let arrival = Arrival {
@@ -84,15 +82,7 @@ pub(crate) async fn serve<O, S, F, B>(
     match &terms.tls {
         None => {
             let watch = Watch::new(Arc::clone(&activity), stop, terms.lifetime(None));
-            serve_http(
-                stream,
-                open(&arrival),
-                activity,
-                requests,
-                watch,
-                terms.max_head,
-            )
-            .await;
+            serve_http(stream, open(&arrival), activity, watch, &terms).await;
         }
         // Boxed, as is HTTP/2 below: rare state takes no room in thousands of plain connections.
         Some(tls) => {
@@ -116,15 +106,7 @@ pub(crate) async fn serve<O, S, F, B>(
                     ..arrival
                 };
                 let watch = Watch::new(Arc::clone(&activity), stop, lifetime);
-                serve_http(
-                    stream,
-                    open(&arrival),
-                    activity,
-                    requests,
-                    watch,
-                    terms.max_head,
-                )
-                .await;
+                serve_http(stream, open(&arrival), activity, watch, &terms).await;
             })
             .await;
         }
@@ -157,9 +139,8 @@ async fn serve_http<T, S, F, B>(
     mut stream: T,
     answer: S,
     activity: Arc<Activity>,
-    requests: Arc<Requests>,
     mut watch: Watch,
-    max_head: usize,
+    terms: &Terms,
 ) where
     T: Stream,
     S: Fn(Request<Incoming>) -> F + Send + 'static,
@@ -173,6 +154,7 @@ async fn serve_http<T, S, F, B>(
     if watch.has_expired() {
         return;
     }
+    let (requests, max_head) = (Arc::clone(&terms.requests), terms.max_head);
     let ended = match first {
         Ok((Version::Http1, read)) => {
             http1::serve(stream, read, answer, activity, requests, watch, max_head).await

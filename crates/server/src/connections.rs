@@ -1,9 +1,10 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use introspectd_core::{Clock, SystemClock, Timestamp};
 
+use crate::open::Open;
 use crate::places::Places;
 use crate::requests::Requests;
 use crate::stop::Drain;
@@ -33,31 +34,6 @@ pub struct Connections {
     pub drain: Drain,
     /// Number of open connections.
     pub open: Open,
-}
-
-/// Number of the connections of one listener that are open.
-#[derive(Debug, Clone, Default)]
-pub struct Open(Arc<AtomicUsize>);
-
-/// Connection that counts as open until it is dropped.
-pub(crate) struct Counted(Arc<AtomicUsize>);
-
-impl Open {
-    /// Returns the number.
-    pub fn count(&self) -> usize {
-        self.0.load(Relaxed)
-    }
-
-    pub(crate) fn one_more(&self) -> Counted {
-        self.0.fetch_add(1, Relaxed);
-        Counted(Arc::clone(&self.0))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
-    }
 }
 
 impl Connections {

@@ -1,9 +1,11 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::time::Instant;
+
+use crate::open::{Counted, Open};
 
 /// Pause between two signs of life.
 const BEAT: Duration = Duration::from_millis(50);
@@ -25,7 +27,7 @@ pub(crate) struct Operators {
 #[derive(Debug)]
 struct Life {
     started: Instant,
-    connections: AtomicUsize,
+    connections: Open,
     is_beating: AtomicBool,
     /// Milliseconds after `started`.
     last: AtomicU64,
@@ -33,7 +35,10 @@ struct Life {
 
 /// Connection that counts as the thread's until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Attended(Arc<Life>);
+pub(crate) struct Attended {
+    life: Arc<Life>,
+    _counted: Counted,
+}
 
 impl Operators {
     pub(crate) fn new(runtime: Handle) -> Self {
@@ -41,7 +46,7 @@ impl Operators {
             runtime,
             life: Arc::new(Life {
                 started: Instant::now(),
-                connections: AtomicUsize::new(0),
+                connections: Open::default(),
                 is_beating: AtomicBool::new(false),
                 last: AtomicU64::new(0),
             }),
@@ -50,8 +55,10 @@ impl Operators {
 
     /// Counts a further connection; `None` if the thread is starved.
     pub(crate) fn attend(&self) -> Option<Attended> {
-        let attended = Attended(Arc::clone(&self.life));
-        self.life.connections.fetch_add(1, Relaxed);
+        let attended = Attended {
+            life: Arc::clone(&self.life),
+            _counted: self.life.connections.one_more(),
+        };
         if !self.life.is_beating.swap(true, Relaxed) {
             self.life.beat();
             self.runtime.spawn(beat(Arc::clone(&self.life)));
@@ -75,12 +82,12 @@ async fn beat(life: Arc<Life>) {
     loop {
         life.beat();
         tokio::time::sleep(BEAT).await;
-        if life.connections.load(Relaxed) > 0 {
+        if life.connections.count() > 0 {
             continue;
         }
         life.is_beating.store(false, Relaxed);
         // One that arrived meanwhile may have seen it still beating.
-        if life.connections.load(Relaxed) == 0 || life.is_beating.swap(true, Relaxed) {
+        if life.connections.count() == 0 || life.is_beating.swap(true, Relaxed) {
             return;
         }
     }
@@ -89,14 +96,8 @@ async fn beat(life: Arc<Life>) {
 impl Attended {
     /// Returns true if the thread has not run for a while.
     pub(crate) fn is_starved(&self) -> bool {
-        let silence = self.0.age().saturating_sub(self.0.last.load(Relaxed));
+        let silence = self.life.age().saturating_sub(self.life.last.load(Relaxed));
         Duration::from_millis(silence) >= STARVED
-    }
-}
-
-impl Drop for Attended {
-    fn drop(&mut self) {
-        self.0.connections.fetch_sub(1, Relaxed);
     }
 }
 

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 
 use crate::activity::Activity;
 use crate::lane::Lane;
+use crate::open::Open;
 use crate::operators::{Attended, Operators};
 
 /// Runtimes that serve connections: each connection goes to the one with the fewest, across all
@@ -44,11 +45,8 @@ struct Others {
 #[derive(Debug)]
 struct Worker {
     runtime: Handle,
-    connections: Arc<AtomicUsize>,
+    connections: Open,
 }
-
-/// Connection that counts as its worker's until it is dropped.
-struct Counted(Arc<AtomicUsize>);
 
 /// Connection on one thread.
 struct Served {
@@ -70,14 +68,8 @@ impl Worker {
     fn new(runtime: Handle) -> Self {
         Self {
             runtime,
-            connections: Arc::default(),
+            connections: Open::default(),
         }
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
     }
 }
 
@@ -184,8 +176,7 @@ impl Pool {
                 let Some(worker) = self.least_loaded() else {
                     return;
                 };
-                worker.connections.fetch_add(1, Relaxed);
-                counted = Some(Counted(Arc::clone(&worker.connections)));
+                counted = Some(worker.connections.one_more());
                 &worker.runtime
             }
         };
@@ -209,7 +200,7 @@ impl Pool {
         let turn = self.turn.fetch_add(1, Relaxed) % self.workers.len().max(1);
         let (before, from) = self.workers.split_at_checked(turn).unwrap_or_default();
         let in_turn = from.iter().chain(before);
-        in_turn.min_by_key(|worker| worker.connections.load(Relaxed))
+        in_turn.min_by_key(|worker| worker.connections.count())
     }
 }
 
@@ -305,7 +296,7 @@ mod tests {
 
     fn count(workers: &Workers) -> usize {
         let counts = workers.pool.workers.iter();
-        counts.map(|worker| worker.connections.load(Relaxed)).sum()
+        counts.map(|worker| worker.connections.count()).sum()
     }
 
     fn wait_for_connections(workers: &Workers, count: usize) {

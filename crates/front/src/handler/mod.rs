@@ -21,8 +21,8 @@ use introspectd_server::{
 use introspectd_service::operation;
 use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
 use introspectd_service::{
-    Begun, Details, EndpointName, Headline, Operation, Outcome, Permission,
-    RequestContext, Rules, Service,
+    Begun, Details, EndpointName, Headline, Operation, Outcome, Permission, RequestContext, Rules,
+    Service,
 };
 
 use crate::authentication::Peer;
