@@ -12,6 +12,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 use subtle::ConstantTimeEq;
 
 use crate::form;
+use crate::header::only;
 
 /// Header of a proxy's own credentials, since `Authorization` is its client's.
 const X_INTROSPECTD_CALLER: HeaderName = HeaderName::from_static("x-introspectd-caller");
@@ -101,15 +102,6 @@ impl Peer {
         self.recognized
             .get_or_init(|| (header.as_bytes().to_vec().into(), Arc::clone(caller)));
         Some(caller)
-    }
-}
-
-/// Returns the only value. Given two, a proxy and we might each believe another one.
-fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => Some(value),
-        _ => None,
     }
 }
 

@@ -4,21 +4,21 @@ use introspectd_service::RequestIds;
 use secrecy::SecretString;
 
 use crate::authentication::credentials;
+use crate::header::only;
 use crate::reply::Reply;
 
 /// Header by which a caller finds the records of its request.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Trace of a request (W3C Trace Context).
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// Request id and credentials in a request's headers.
 pub(crate) struct HeaderIds<'a>(pub(crate) &'a HeaderMap);
 
 impl RequestIds for HeaderIds<'_> {
     fn proposed(&self) -> Option<&str> {
-        let mut values = self.0.get_all(X_REQUEST_ID).iter();
-        match (values.next(), values.next()) {
-            (Some(id), None) => std::str::from_utf8(id.as_bytes()).ok(),
-            _ => None,
-        }
+        std::str::from_utf8(only(self.0, &X_REQUEST_ID)?.as_bytes()).ok()
     }
 
     fn credentials(&self) -> Vec<SecretString> {
@@ -28,11 +28,7 @@ impl RequestIds for HeaderIds<'_> {
 
 /// Returns the trace that a request is part of, if its headers name exactly one.
 pub(crate) fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
-    let mut values = headers.get_all("traceparent").iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => TraceParent::parse(value.as_bytes()),
-        _ => None,
-    }
+    TraceParent::parse(only(headers, &TRACEPARENT)?.as_bytes())
 }
 
 /// Adds the id of a request that was recorded.

@@ -14,6 +14,7 @@ mod exposition;
 mod form;
 mod forward_auth;
 mod handler;
+mod header;
 mod language;
 #[cfg(feature = "parts")]
 pub mod parts;

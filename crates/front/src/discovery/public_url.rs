@@ -7,6 +7,8 @@ use http::request::Parts;
 use http::uri::Authority;
 use introspectd_core::text::is_loopback;
 
+use crate::header::only;
+
 /// Address that clients reach us by, as configured: the `issuer` of RFC 8414.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PublicUrl {
@@ -90,11 +92,7 @@ pub(super) fn as_reached(tls: bool, head: &Parts) -> String {
 fn authority(head: &Parts) -> Option<Authority> {
     let authority = match head.uri.authority() {
         Some(authority) => authority.clone(),
-        None => {
-            let mut hosts = head.headers.get_all(HOST).iter();
-            let only = hosts.next().filter(|_| hosts.next().is_none())?;
-            Authority::try_from(only.as_bytes()).ok()?
-        }
+        None => Authority::try_from(only(&head.headers, &HOST)?.as_bytes()).ok()?,
     };
     is_plain(&authority).then_some(authority)
 }
