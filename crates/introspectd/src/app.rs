@@ -213,25 +213,28 @@ impl Bound {
         origins: Origins,
         set_log_level: impl Fn(&str) + Send + 'static,
     ) -> Reloader {
-        let listeners = self.apis.iter().chain(&self.grpcs).map(|(bound, _)| bound);
-        let listeners = listeners.chain(&self.admins);
         let parts = Parts {
             api: Arc::clone(&self.api),
             audit: self.audit.clone(),
             clock: Arc::clone(&self.clock),
             bindings: Arc::clone(&self.bindings),
             outbound: Arc::clone(&self.outbound),
-            tls: listeners.map(|bound| bound.tls.clone()).collect(),
+            tls: self.endpoints().map(|bound| bound.tls.clone()).collect(),
             drain: self.drain.clone(),
             reloads: Arc::clone(&self.reloads),
         };
         Reloader::new(source, origins, set_log_level, parts)
     }
 
-    fn listeners(&self) -> Vec<ListenerMetrics> {
+    /// Lists all listeners, in the order of [`Listen::endpoints`].
+    fn endpoints(&self) -> impl Iterator<Item = &BoundEndpoint> {
         let for_callers = self.apis.iter().chain(&self.grpcs).map(|(bound, _)| bound);
-        let all = for_callers.chain(&self.admins);
-        all.map(|it| metrics::listener(it.address.clone(), &it.open, it.tls.as_ref()))
+        for_callers.chain(&self.admins)
+    }
+
+    fn listeners(&self) -> Vec<ListenerMetrics> {
+        self.endpoints()
+            .map(|it| metrics::listener(it.address.clone(), &it.open, it.tls.as_ref()))
             .collect()
     }
 
@@ -309,61 +312,31 @@ impl Bound {
         let admin = Admin::new(readiness.clone(), heartbeats, exposition);
         for endpoint in admins {
             let admin = admin.clone();
-            let BoundEndpoint {
-                listener,
-                tls,
-                open: counted,
-                ..
-            } = endpoint;
             let open = move |_: &Arrival| {
                 let admin = admin.clone();
                 move |request| admin.clone().answer(request)
             };
-            let connections = Connections {
-                tls,
-                open: counted,
-                ..administration.clone()
-            };
+            let (listener, connections) = endpoint.with(&administration);
             administering.spawn(run(listener, connections, open, admin_stop.clone()));
         }
         let mut answering = JoinSet::new();
         for (endpoint, identity) in apis {
-            let BoundEndpoint {
-                listener,
-                tls,
-                open: counted,
-                ..
-            } = endpoint;
             let api = Arc::clone(&api);
             let open = move |arrival: &Arrival| {
                 let connection = Connection::new(&api, &identity, arrival);
                 move |request| connection.handler().answer(request)
             };
-            let connections = Connections {
-                tls,
-                open: counted,
-                ..connections.clone()
-            };
+            let (listener, connections) = endpoint.with(&connections);
             answering.spawn(run(listener, connections, open, stop.clone()));
         }
         for (endpoint, identity) in grpcs {
-            let BoundEndpoint {
-                listener,
-                tls,
-                open: counted,
-                ..
-            } = endpoint;
             let (api, readiness) = (Arc::clone(&api), readiness.clone());
             let open = move |arrival: &Arrival| {
                 let connection = Connection::new(&api, &identity, arrival);
                 let calls = ExtAuthz::new(connection, readiness.clone());
                 move |request| calls.answer(request)
             };
-            let connections = Connections {
-                tls,
-                open: counted,
-                ..connections.clone()
-            };
+            let (listener, connections) = endpoint.with(&connections);
             answering.spawn(run(listener, connections, open, stop.clone()));
         }
         readiness.start();

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use introspectd_front::ListenerIdentity;
-use introspectd_server::{Activation, ListenAddress, Listener, Open, Tls};
+use introspectd_server::{Activation, Connections, ListenAddress, Listener, Open, Tls};
 
 use crate::config::{CallerListener, Endpoint};
 
@@ -14,6 +14,18 @@ pub(crate) struct BoundEndpoint {
     /// Address as configured.
     pub(crate) address: String,
     pub(crate) open: Open,
+}
+
+impl BoundEndpoint {
+    /// Returns the listener, and the settings of its connections: its own, and else the common ones.
+    pub(crate) fn with(self, common: &Connections) -> (Listener, Connections) {
+        let connections = Connections {
+            tls: self.tls,
+            open: self.open,
+            ..common.clone()
+        };
+        (self.listener, connections)
+    }
 }
 
 /// Binds a listener for callers.
