@@ -26,39 +26,36 @@ use crate::reload::{Origins, Parts, Reloader, Source};
 
 /// Service built from a configuration, not yet listening.
 pub struct App {
+    built: Built,
+    listen: Listen,
+    limits: Limits,
+}
+
+/// What a configuration was built into, but for the listeners.
+struct Built {
     api: Arc<Api>,
     audit: Option<Audit>,
     requests: Arc<RequestCounter>,
     reloads: Arc<Reloads>,
     started: Timestamp,
     clock: Arc<dyn Clock>,
-    listen: Listen,
-    limits: Limits,
     drain: Drain,
     bindings: Arc<dyn Bindings>,
+    /// Ends when all requests have.
     outbound: Arc<Outbound>,
 }
 
 /// App whose listeners are bound.
 pub struct Bound {
-    api: Arc<Api>,
-    audit: Option<Audit>,
-    requests: Arc<RequestCounter>,
-    reloads: Arc<Reloads>,
-    started: Timestamp,
+    built: Built,
     apis: Vec<(BoundEndpoint, ListenerIdentity)>,
     grpcs: Vec<(BoundEndpoint, ListenerIdentity)>,
     admins: Vec<BoundEndpoint>,
     readiness: Readiness,
-    clock: Arc<dyn Clock>,
     places: Arc<Places>,
     max_requests: usize,
     max_connection_age: Duration,
     max_head: usize,
-    drain: Drain,
-    bindings: Arc<dyn Bindings>,
-    /// Ends when all requests have.
-    outbound: Arc<Outbound>,
 }
 
 impl App {
@@ -100,18 +97,21 @@ impl App {
         let observers = observers(&requests, audit.as_ref());
         let service = Arc::new(service.with_observers(observers));
         let api = Arc::new(Api::new(service, listen.public_url.clone()));
-        Ok(Self {
+        let built = Built {
             api,
             audit,
             requests,
             reloads: Arc::new(Reloads::new(clock.now())),
             started: clock.now(),
             clock,
-            listen,
-            limits,
             drain: drain.into(),
             bindings,
             outbound,
+        };
+        Ok(Self {
+            built,
+            listen,
+            limits,
         })
     }
 
@@ -121,17 +121,9 @@ impl App {
     /// The first address that cannot be bound, with the system's reason.
     pub async fn bind(self, mut passed: Activation) -> io::Result<Bound> {
         let Self {
-            api,
-            audit,
-            requests,
-            reloads,
-            started,
-            clock,
+            built,
             listen,
             limits,
-            drain,
-            bindings,
-            outbound,
         } = self;
         passed.check(
             &listen
@@ -152,23 +144,15 @@ impl App {
             admins.push(bind(endpoint, &mut passed).await?);
         }
         Ok(Bound {
-            api,
-            audit,
-            requests,
-            reloads,
-            started,
+            built,
             apis,
             grpcs,
             admins,
             readiness: Readiness::default(),
-            clock,
             places: Places::new(descriptors::connections(limits.connections, listen.workers)),
             max_connection_age: listen.max_connection_age,
             max_requests: usize::try_from(limits.requests).unwrap_or(usize::MAX),
             max_head: limits.head,
-            drain,
-            bindings,
-            outbound,
         })
     }
 }
@@ -213,15 +197,16 @@ impl Bound {
         origins: Origins,
         set_log_level: impl Fn(&str) + Send + 'static,
     ) -> Reloader {
+        let built = &self.built;
         let parts = Parts {
-            api: Arc::clone(&self.api),
-            audit: self.audit.clone(),
-            clock: Arc::clone(&self.clock),
-            bindings: Arc::clone(&self.bindings),
-            outbound: Arc::clone(&self.outbound),
+            api: Arc::clone(&built.api),
+            audit: built.audit.clone(),
+            clock: Arc::clone(&built.clock),
+            bindings: Arc::clone(&built.bindings),
+            outbound: Arc::clone(&built.outbound),
             tls: self.endpoints().map(|bound| bound.tls.clone()).collect(),
-            drain: self.drain.clone(),
-            reloads: Arc::clone(&self.reloads),
+            drain: built.drain.clone(),
+            reloads: Arc::clone(&built.reloads),
         };
         Reloader::new(source, origins, set_log_level, parts)
     }
@@ -240,7 +225,7 @@ impl Bound {
 
     /// Resolves once the audit log could not be written, if that is configured to end the process.
     pub fn audit_failed(&self) -> impl Future<Output = ()> + Send + use<> {
-        let audit = self.audit.clone();
+        let audit = self.built.audit.clone();
         async move {
             match audit {
                 Some(audit) => audit.failed().await,
@@ -255,27 +240,27 @@ impl Bound {
     pub async fn run(self, workers: Workers, stop: Stop) -> bool {
         let listeners = self.listeners();
         let Self {
+            built,
+            apis,
+            grpcs,
+            admins,
+            readiness,
+            places,
+            max_requests,
+            max_connection_age,
+            max_head,
+        } = self;
+        let Built {
             api,
             audit,
             requests,
             reloads,
             started,
-            apis,
-            grpcs,
-            admins,
-            readiness,
             clock,
-            places,
-            outbound,
-            ..
-        } = self;
-        let Self {
-            max_connection_age,
-            max_requests,
-            max_head,
             drain,
-            ..
-        } = self;
+            bindings: _,
+            outbound,
+        } = built;
         let connections = Connections {
             places,
             max_age: max_connection_age,
