@@ -5,12 +5,8 @@ use std::time::Duration;
 pub struct CacheLimits {
     /// Bytes of all entries, whose weights are estimated.
     pub max_bytes: u64,
-    /// Longest reuse of an active fact. Zero: none.
-    pub ttl: Duration,
-    /// Longest reuse of any other fact. Zero: none.
-    pub inactive_ttl: Duration,
-    /// Further time in which an active fact may stand in for a failing provider.
-    pub stale_if_error: Duration,
+    /// Times of facts.
+    pub times: CacheTimes,
 }
 
 /// Times of the facts of one provider.
@@ -22,17 +18,6 @@ pub struct CacheTimes {
     pub inactive_ttl: Duration,
     /// Further time in which an active fact may stand in for a failing provider.
     pub stale_if_error: Duration,
-}
-
-impl CacheLimits {
-    /// Returns the times.
-    pub const fn times(&self) -> CacheTimes {
-        CacheTimes {
-            ttl: self.ttl,
-            inactive_ttl: self.inactive_ttl,
-            stale_if_error: self.stale_if_error,
-        }
-    }
 }
 
 /// Most concurrent lists of a provider; excess waits. Each may be hundreds of requests or

@@ -39,7 +39,7 @@ impl<K: Keep> Parts<K> {
             cache,
             clock,
             purges: ProviderPurges::new(0),
-            times: limits.times(),
+            times: limits.times,
         })
     }
 

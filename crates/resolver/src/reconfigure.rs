@@ -4,7 +4,7 @@ use std::sync::Arc;
 use introspectd_core::ProviderName;
 
 use crate::fact::Keep;
-use crate::limits::{CacheLimits, CacheTimes};
+use crate::limits::CacheTimes;
 use crate::resolver::Resolver;
 use crate::router::Unmatched;
 use crate::slot::{ProviderEntry, ProviderSlot};
@@ -23,7 +23,7 @@ pub enum Configured {
 /// Changed configurations.
 impl<K: Keep> Resolver<K> {
     /// Creates the resolver of a changed configuration, in which each kept provider goes on with
-    /// its facts. Both resolvers may be used at once. `max_bytes` of the limits stays as it was.
+    /// its facts. Both resolvers may be used at once. The cache keeps its size.
     ///
     /// # Errors
     /// Fails if the system provides no random bytes, or a kept provider is not in this resolver.
@@ -31,7 +31,7 @@ impl<K: Keep> Resolver<K> {
         &self,
         providers: Vec<Configured>,
         unmatched: &Unmatched,
-        limits: CacheLimits,
+        times: CacheTimes,
     ) -> io::Result<Self> {
         let mut kept_times = Vec::new();
         let slot = |provider| match provider {
@@ -42,10 +42,7 @@ impl<K: Keep> Resolver<K> {
                 }
                 None => Err(io::Error::other(format!("there was no provider {name}"))),
             },
-            Configured::New(entry) => {
-                self.slots
-                    .add(entry, Arc::clone(&self.clock), limits.times())
-            }
+            Configured::New(entry) => self.slots.add(entry, Arc::clone(&self.clock), times),
         };
         let slots: io::Result<_> = providers.into_iter().map(slot).collect();
         Ok(Self {

@@ -59,7 +59,7 @@ impl<K: Keep> Resolver<K> {
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
         let (log, slots) = (Arc::<PurgeLog>::default(), Arc::<Slots>::default());
-        let add = |entry| slots.add(entry, Arc::clone(&clock), limits.times());
+        let add = |entry| slots.add(entry, Arc::clone(&clock), limits.times);
         let added: io::Result<_> = entries.into_iter().map(add).collect();
         let cache = Arc::new(FactCache::new(limits.max_bytes, Arc::clone(&clock)));
         let sweeper = Sweeper::start(Arc::clone(&log), Arc::clone(&slots), Arc::clone(&cache))?;

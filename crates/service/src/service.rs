@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use introspectd_core::{Clock, ProviderName, Timestamp, TokenValue};
 use introspectd_resolver::{
-    CacheLimits, Configured, PoolStatus, ProviderStatus, Resolver, Unmatched,
+    CacheTimes, Configured, PoolStatus, ProviderStatus, Resolver, Unmatched,
 };
 
 use crate::access::{Caller, Permission, Rules};
@@ -37,8 +37,8 @@ pub struct Reconfiguration {
     pub providers: Vec<Configured>,
     /// Handling of tokens that no provider matches.
     pub unmatched: Unmatched,
-    /// Times of the cache. Its size stays.
-    pub cache: CacheLimits,
+    /// Times of providers without times of their own.
+    pub times: CacheTimes,
     /// Maker of fingerprints, if it is another one.
     pub fingerprints: Option<Fingerprints>,
 }
@@ -85,10 +85,10 @@ impl Service {
             rules,
             providers,
             unmatched,
-            cache,
+            times,
             fingerprints,
         } = change;
-        let resolver = self.resolver.reconfigured(providers, &unmatched, cache)?;
+        let resolver = self.resolver.reconfigured(providers, &unmatched, times)?;
         let mut rules = rules;
         rules
             .callers

@@ -13,7 +13,7 @@ use introspectd_core::{
     Expiry, Failure, Health, Introspection, ManualClock, Provider, ProviderName, Scope, ScopeSet,
     Selection, Status, Timestamp, Token, TokenId, TokenValue,
 };
-use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
+use introspectd_resolver::{CacheLimits, CacheTimes, Match, ProviderEntry, Resolver, Unmatched};
 use introspectd_service::operation::{Subject, TokenQuery, bearer_token, decide, introspect};
 use introspectd_service::refusal::{
     CallerFault, ClientFault, Inactive, InvalidRequest, Missing, Refusal,
@@ -62,9 +62,11 @@ fn service() -> Service {
     let ttl = Duration::from_secs(60);
     let limits = CacheLimits {
         max_bytes: 1 << 20,
-        ttl,
-        inactive_ttl: ttl,
-        stale_if_error: Duration::ZERO,
+        times: CacheTimes {
+            ttl,
+            inactive_ttl: ttl,
+            stale_if_error: Duration::ZERO,
+        },
     };
     let resolver = Resolver::new(
         vec![entry],

@@ -7,7 +7,7 @@ use std::time::Duration;
 use introspectd_audit::Audit;
 use introspectd_core::{ManualClock, ProviderName, Scope, Timestamp};
 use introspectd_front::{Api, Connection, ListenerIdentity};
-use introspectd_resolver::{CacheLimits, Match, ProviderEntry, Resolver, Unmatched};
+use introspectd_resolver::{CacheLimits, CacheTimes, Match, ProviderEntry, Resolver, Unmatched};
 use introspectd_server::{
     Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Tls, Workers, run,
 };
@@ -104,9 +104,11 @@ impl Bench {
         ];
         let limits = CacheLimits {
             max_bytes: 16 << 20,
-            ttl: Duration::from_secs(TTL.into()),
-            inactive_ttl: Duration::from_secs(TTL.into()),
-            stale_if_error: Duration::from_secs(TTL.into()),
+            times: CacheTimes {
+                ttl: Duration::from_secs(TTL.into()),
+                inactive_ttl: Duration::from_secs(TTL.into()),
+                stale_if_error: Duration::from_secs(TTL.into()),
+            },
         };
         let resolver = Resolver::new(
             upstreams,

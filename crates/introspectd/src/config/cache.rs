@@ -13,18 +13,9 @@ pub(super) fn read(root: &mut Section) -> CacheLimits {
         ByteSize::mib(256),
         ByteSize::kib(64)..=ByteSize(u64::MAX),
     );
-    let CacheTimes {
-        ttl,
-        inactive_ttl,
-        stale_if_error,
-    } = read_times(&mut cache, &DEFAULT);
+    let times = read_times(&mut cache, &DEFAULT);
     cache.finish();
-    CacheLimits {
-        max_bytes,
-        ttl,
-        inactive_ttl,
-        stale_if_error,
-    }
+    CacheLimits { max_bytes, times }
 }
 
 /// Reads the times of a provider, which are those of `[cache]` where it has none of its own.

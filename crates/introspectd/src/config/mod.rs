@@ -122,7 +122,7 @@ impl Config {
         let audit = audit::read(root);
         let cache = cache::read(root);
         let bindings = BindingsConfig::read(root);
-        let providers = providers::read(root, &cache.times());
+        let providers = providers::read(root, &cache.times);
         let unmatched = routing::read(root, &providers.names);
         let policies = policies::read(root, &providers.names);
         let callers = callers::read(root, &providers.names, &policies, &listen);

@@ -191,7 +191,7 @@ impl Reloader {
                 .map(|provider| self.configured(provider, &changes))
                 .collect(),
             unmatched: config.unmatched,
-            cache: config.cache,
+            times: config.cache.times,
             fingerprints: fingerprints.transpose().map_err(Refused::System)?,
         };
         let next = before.reconfigured(change).map_err(Refused::System)?;

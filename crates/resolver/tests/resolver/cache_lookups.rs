@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use introspectd_core::{Failure, Selector, Target};
-use introspectd_resolver::{CacheLimits, Lookup, Unmatched};
+use introspectd_resolver::{CacheLimits, CacheTimes, Lookup, Unmatched};
 
 use crate::harness::{Bench, Fake, LIMITS, TTL, good, regex, upstream};
 
 const FORGIVING: CacheLimits = CacheLimits {
-    stale_if_error: Duration::from_secs(300),
+    times: CacheTimes {
+        stale_if_error: Duration::from_secs(300),
+        ..LIMITS.times
+    },
     ..LIMITS
 };
 

@@ -6,7 +6,9 @@ use std::time::Duration;
 use introspectd_core::{
     BadAnswer, Failure, Introspection, Outage, Selector, Target, Token, TokenId,
 };
-use introspectd_resolver::{Account, CacheLimits, Explanation, NotAsked, Rule, Source, Unmatched};
+use introspectd_resolver::{
+    Account, CacheLimits, CacheTimes, Explanation, NotAsked, Rule, Source, Unmatched,
+};
 
 use crate::harness::{
     Bench, Can, Fake, INACTIVE_TTL, LIMITS, TTL, TTL_AT_LEAST, UNCACHED, at, good, jwt_of, name,
@@ -119,7 +121,10 @@ async fn the_age_and_the_rest_of_a_fact_are_told() {
 #[tokio::test]
 async fn stale_fact_is_explained_with_its_failure() {
     let limits = CacheLimits {
-        stale_if_error: Duration::from_secs(9000),
+        times: CacheTimes {
+            stale_if_error: Duration::from_secs(9000),
+            ..LIMITS.times
+        },
         ..LIMITS
     };
     let (bench, fake) = Bench::single(limits);

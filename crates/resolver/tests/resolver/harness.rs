@@ -14,7 +14,7 @@ use introspectd_core::{
     TokenValue, Unreachable,
 };
 use introspectd_resolver::{
-    CacheLimits, Match, ProviderEntry, Resolution, Resolver, Source, Unmatched,
+    CacheLimits, CacheTimes, Match, ProviderEntry, Resolution, Resolver, Source, Unmatched,
 };
 use regex::Regex;
 use tokio::sync::watch;
@@ -31,14 +31,19 @@ pub(crate) const INACTIVE_TTL_AT_LEAST: u32 = 90;
 
 pub(crate) const LIMITS: CacheLimits = CacheLimits {
     max_bytes: 16 << 20,
-    ttl: Duration::from_secs(TTL as u64),
-    inactive_ttl: Duration::from_secs(INACTIVE_TTL as u64),
-    stale_if_error: Duration::ZERO,
+    times: CacheTimes {
+        ttl: Duration::from_secs(TTL as u64),
+        inactive_ttl: Duration::from_secs(INACTIVE_TTL as u64),
+        stale_if_error: Duration::ZERO,
+    },
 };
 
 pub(crate) const UNCACHED: CacheLimits = CacheLimits {
-    ttl: Duration::ZERO,
-    inactive_ttl: Duration::ZERO,
+    times: CacheTimes {
+        ttl: Duration::ZERO,
+        inactive_ttl: Duration::ZERO,
+        ..LIMITS.times
+    },
     ..LIMITS
 };
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use introspectd_core::{
     BadAnswer, Clock, Expiry, Failure, Introspection, ManualClock, ProviderName, Status, Token,
 };
-use introspectd_resolver::{CacheLimits, Unmatched};
+use introspectd_resolver::{CacheLimits, CacheTimes, Unmatched};
 use proptest::prelude::*;
 use proptest::sample::{Index, subsequence};
 
@@ -179,9 +179,11 @@ fn limits() -> impl Strategy<Value = CacheLimits> {
     (max_bytes, seconds(), seconds(), seconds()).prop_map(
         |(max_bytes, ttl, inactive_ttl, stale_if_error)| CacheLimits {
             max_bytes,
-            ttl,
-            inactive_ttl,
-            stale_if_error,
+            times: CacheTimes {
+                ttl,
+                inactive_ttl,
+                stale_if_error,
+            },
         },
     )
 }

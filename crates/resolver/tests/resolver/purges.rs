@@ -8,7 +8,7 @@ use introspectd_core::{
     Failure, Introspection, ManualClock, Outage, ProviderName, Selection, Selector, Target, Token,
     TokenId,
 };
-use introspectd_resolver::{CacheLimits, ProviderEntry, Purged, Source, Unmatched};
+use introspectd_resolver::{CacheLimits, CacheTimes, ProviderEntry, Purged, Source, Unmatched};
 
 use crate::harness::{
     Bench, Fake, LIMITS, Seen, UNCACHED, active, active_by, at, good, name, poll_once, prefix,
@@ -295,7 +295,10 @@ async fn a_question_under_way_about_something_else_is_left_alone() {
 #[tokio::test]
 async fn nothing_that_was_purged_stands_in_for_a_provider_that_is_down() {
     let limits = CacheLimits {
-        stale_if_error: Duration::from_secs(600),
+        times: CacheTimes {
+            stale_if_error: Duration::from_secs(600),
+            ..LIMITS.times
+        },
         ..LIMITS
     };
     for target in [token("t"), subject("alice")] {
@@ -304,7 +307,7 @@ async fn nothing_that_was_purged_stands_in_for_a_provider_that_is_down() {
         bench.ask("t").await;
         bench
             .clock
-            .advance(u32::try_from(LIMITS.ttl.as_secs()).unwrap());
+            .advance(u32::try_from(LIMITS.times.ttl.as_secs()).unwrap());
         provider.script("t", Failure::Timeout);
         assert_eq!(bench.ask("t").await, active(Source::Stale));
         bench.resolver.purge(&Selector::new(target));
@@ -339,7 +342,10 @@ async fn purges_at_one_provider_cost_the_unknown_tokens_of_another_nothing() {
 #[tokio::test]
 async fn repeatedly_purged_token_is_requested_twice_and_then_fails() {
     let (bench, provider) = Bench::single(CacheLimits {
-        stale_if_error: Duration::from_secs(600),
+        times: CacheTimes {
+            stale_if_error: Duration::from_secs(600),
+            ..LIMITS.times
+        },
         ..LIMITS
     });
     provider.script("t", good());

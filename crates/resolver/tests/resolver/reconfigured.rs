@@ -19,7 +19,7 @@ fn of_b(fake: &Arc<Fake>) -> ProviderEntry {
 }
 
 fn kept(provider: &str) -> Configured {
-    Configured::Kept(name(provider), LIMITS.times())
+    Configured::Kept(name(provider), LIMITS.times)
 }
 
 /// Two providers, `a` and `b`, each with one cached token.
@@ -37,7 +37,7 @@ impl Bench {
     /// The bench of a changed configuration. The earlier one goes on for what is in flight.
     fn reconfigured(&self, providers: Vec<Configured>, limits: CacheLimits) -> Self {
         let reject = Unmatched::Reject;
-        let next = self.resolver.reconfigured(providers, &reject, limits);
+        let next = self.resolver.reconfigured(providers, &reject, limits.times);
         let next = next.unwrap();
         self.resolver.retire_for(&next);
         Self {
@@ -198,10 +198,7 @@ async fn facts_are_kept_for_the_times_of_the_configuration_that_asked() {
     provider.script("t", good());
     provider.script("u", good());
     assert_eq!(bench.ask("t").await, active(Source::Miss));
-    let next = bench.reconfigured(
-        vec![Configured::Kept(name("as"), UNCACHED.times())],
-        UNCACHED,
-    );
+    let next = bench.reconfigured(vec![Configured::Kept(name("as"), UNCACHED.times)], UNCACHED);
     assert_eq!(next.ask("t").await, active(Source::Hit), "it stays");
     assert_eq!(next.ask("u").await, active(Source::Miss));
     assert_eq!(next.ask("u").await, active(Source::Miss), "it is not kept");
@@ -214,7 +211,7 @@ async fn kept_provider_must_be_known() {
     assert!(
         bench
             .resolver
-            .reconfigured(unknown, &Unmatched::Reject, LIMITS)
+            .reconfigured(unknown, &Unmatched::Reject, LIMITS.times)
             .is_err()
     );
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_core::{Failure, Introspection};
-use introspectd_resolver::{CacheLimits, Source, Unmatched};
+use introspectd_resolver::{CacheLimits, CacheTimes, Source, Unmatched};
 
 use crate::harness::{
     Bench, Fake, INACTIVE_TTL, LIMITS, Seen, TTL, TTL_AT_LEAST, active, active_by,
@@ -13,7 +13,10 @@ use crate::harness::{
 
 const STALE: u32 = 300;
 const FORGIVING: CacheLimits = CacheLimits {
-    stale_if_error: Duration::from_secs(STALE as u64),
+    times: CacheTimes {
+        stale_if_error: Duration::from_secs(STALE as u64),
+        ..LIMITS.times
+    },
     ..LIMITS
 };
 
@@ -165,10 +168,13 @@ async fn an_inactive_fact_never_stands_in() {
 
 #[tokio::test]
 async fn a_token_taken_back_has_no_stand_in_from_before() {
-    for inactive_ttl in [LIMITS.inactive_ttl, Duration::ZERO] {
+    for inactive_ttl in [LIMITS.times.inactive_ttl, Duration::ZERO] {
         let (bench, provider) = known(
             CacheLimits {
-                inactive_ttl,
+                times: CacheTimes {
+                    inactive_ttl,
+                    ..FORGIVING.times
+                },
                 ..FORGIVING
             },
             good(),

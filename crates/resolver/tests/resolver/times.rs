@@ -1,7 +1,7 @@
 //! Both sides of every boundary in time.
 
 use introspectd_core::{Expiry, Introspection, Status, Token};
-use introspectd_resolver::{CacheLimits, Source};
+use introspectd_resolver::{CacheLimits, CacheTimes, Source};
 use std::time::Duration;
 
 use crate::harness::{
@@ -92,7 +92,10 @@ async fn an_inactive_fact_is_used_for_its_ttl_and_not_longer() {
 #[tokio::test]
 async fn a_ttl_of_nothing_asks_every_time() {
     let (bench, provider) = Bench::single(CacheLimits {
-        ttl: Duration::ZERO,
+        times: CacheTimes {
+            ttl: Duration::ZERO,
+            ..LIMITS.times
+        },
         ..LIMITS
     });
     provider.script("t", good());
@@ -100,7 +103,10 @@ async fn a_ttl_of_nothing_asks_every_time() {
         assert_eq!(bench.ask("t").await, active(Source::Miss));
     }
     let (bench, _provider) = Bench::single(CacheLimits {
-        inactive_ttl: Duration::ZERO,
+        times: CacheTimes {
+            inactive_ttl: Duration::ZERO,
+            ..LIMITS.times
+        },
         ..LIMITS
     });
     for _ in 0..3 {
@@ -195,7 +201,10 @@ async fn a_cached_token_becomes_active_when_its_time_comes() {
 #[tokio::test]
 async fn a_fact_from_before_its_time_is_not_reused_as_an_active_one() {
     let (bench, provider) = Bench::single(CacheLimits {
-        ttl: Duration::ZERO,
+        times: CacheTimes {
+            ttl: Duration::ZERO,
+            ..LIMITS.times
+        },
         ..LIMITS
     });
     provider.script("t", good_from(20));
