@@ -1,6 +1,7 @@
 //! Chore `cargo xtask audit`: dependencies against the rules of `deny.toml`.
 
 use crate::run::{Failure, Line, step};
+use crate::tools;
 
 /// Checks licences, bans, sources and advisories. If the advisory database cannot be fetched, the
 /// result says so instead of failing.
@@ -11,7 +12,7 @@ use crate::run::{Failure, Line, step};
 /// cargo-deny cannot be installed, or a rule is broken, or an advisory names one of our
 /// dependencies.
 pub(crate) fn dependencies() -> Result<&'static str, Failure> {
-    step("cargo-deny", installed)?;
+    step("cargo-deny", || tools::install_subcommand("deny"))?;
     step("licenses bans sources", || {
         Line::new(
             "cargo",
@@ -43,15 +44,4 @@ pub(crate) fn dependencies() -> Result<&'static str, Failure> {
         .run()
     })?;
     Ok("all checks passed")
-}
-
-fn installed() -> Result<(), Failure> {
-    if Line::new("cargo", &["deny", "--version"])
-        .output()
-        .is_some()
-    {
-        return Ok(());
-    }
-    println!("    cargo-deny is missing; building it takes minutes");
-    Line::new("cargo", &["install", "cargo-deny", "--locked"]).run()
 }

@@ -13,21 +13,7 @@ use crate::tools;
 /// The tools are missing, something does not build, or a figure is not met.
 pub(crate) fn figures(arguments: &[&str]) -> Result<(), Failure> {
     step("tools", || tools::install_missing(tools::BENCHMARKS))?;
-    step("build", || {
-        Line::new(
-            "cargo",
-            &[
-                "build",
-                "--release",
-                "-p",
-                "introspectd",
-                "-p",
-                "introspectd-bench",
-            ],
-        )
-        .run()
-    })?;
-    let bench = built("introspectd-bench")?;
+    let bench = build("introspectd-bench")?;
     // Not through `cargo run`: it would choose features for this package alone, and build all of it
     // again.
     step("bench", || {
@@ -50,6 +36,13 @@ pub(crate) fn inside(name: &str) -> Result<(), Failure> {
         &["bench", "-p", "introspectd-bench", "--bench", name],
     )
     .run()
+}
+
+/// Builds introspectd as it is shipped, and another program beside it. Returns that one's path.
+pub(crate) fn build(program: &str) -> Result<PathBuf, Failure> {
+    let packages = ["build", "--release", "-p", "introspectd", "-p", program];
+    step("build", || Line::new("cargo", &packages).run())?;
+    built(program)
 }
 
 /// Path of a released binary: beside the folder of this program.

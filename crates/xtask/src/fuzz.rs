@@ -34,7 +34,7 @@ pub(crate) fn run(minutes: Option<&str>) -> Result<(), Failure> {
         Some(_) => return Err(Failure::new("--minutes takes a number from 0 to 1440")),
     };
     step("tools", || tools::install_missing(tools::FUZZING))?;
-    step("cargo-bolero", installed)?;
+    step("cargo-bolero", || tools::install_subcommand("bolero"))?;
     for target in targets()? {
         println!("==> {} {}", target.package, target.name);
         let time = format!("{seconds}s");
@@ -53,17 +53,6 @@ pub(crate) fn run(minutes: Option<&str>) -> Result<(), Failure> {
         Line::new("cargo", &arguments).run()?;
     }
     Ok(())
-}
-
-fn installed() -> Result<(), Failure> {
-    if Line::new("cargo", &["bolero", "--version"])
-        .output()
-        .is_some()
-    {
-        return Ok(());
-    }
-    println!("    cargo-bolero is missing; building it takes minutes");
-    Line::new("cargo", &["install", "cargo-bolero", "--locked"]).run()
 }
 
 /// Finds all targets by their mark: a list of its own would be forgotten.

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::run::{Failure, Line, root, step};
+use crate::tools;
 
 /// Survivors that are known, each with its reason: `docs/mutants.md`.
 const SURVIVORS: &str = "docs/mutants.md";
@@ -92,7 +93,7 @@ pub(crate) fn test(name: Option<&str>) -> Result<(), Failure> {
         let known = known.join(", ");
         return Err(Failure::new(format!("no such package; there are: {known}")));
     }
-    step("cargo-mutants", installed)?;
+    step("cargo-mutants", || tools::install_subcommand("mutants"))?;
     let reasons = fs::read_to_string(root().join(SURVIVORS)).unwrap_or_default();
     for subject in subjects {
         step(subject.package, || subject.test(&reasons))?;
@@ -103,17 +104,6 @@ pub(crate) fn test(name: Option<&str>) -> Result<(), Failure> {
 /// `core` is `introspectd-core`, and `passport` is `introspectd-adapter-passport`.
 fn is_named(package: &str, name: &str) -> bool {
     package == name || package.ends_with(&format!("-{name}"))
-}
-
-fn installed() -> Result<(), Failure> {
-    if Line::new("cargo", &["mutants", "--version"])
-        .output()
-        .is_some()
-    {
-        return Ok(());
-    }
-    println!("    cargo-mutants is missing; building it takes minutes");
-    Line::new("cargo", &["install", "cargo-mutants", "--locked"]).run()
 }
 
 impl Subject {

@@ -229,6 +229,18 @@ pub(crate) fn install_missing(tools: &'static [Tool]) -> Result<(), Failure> {
 
 /// Debian's own way: lists refreshed once if they are stale, nothing beyond what is needed, no
 /// service started by its package.
+/// Installs a subcommand of cargo, `cargo-NAME`, unless it is there.
+///
+/// # Errors
+/// It does not build.
+pub(crate) fn install_subcommand(name: &str) -> Result<(), Failure> {
+    if Line::new("cargo", &[name, "--version"]).output().is_some() {
+        return Ok(());
+    }
+    println!("    cargo-{name} is missing; building it takes minutes");
+    Line::new("cargo", &["install", &format!("cargo-{name}"), "--locked"]).run()
+}
+
 const INSTALL: &str = include_str!("install.sh");
 
 fn install(packages: &[&str]) -> Result<(), &'static str> {

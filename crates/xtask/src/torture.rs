@@ -1,7 +1,7 @@
 //! `cargo xtask torture`: load, faults and an oracle. The torturing is a program of its own,
 //! `crates/torture`.
 
-use crate::bench::built;
+use crate::bench::{build, built};
 use crate::run::{Failure, Line, step};
 use crate::tools;
 
@@ -12,21 +12,7 @@ use crate::tools;
 /// The tools are missing, something does not build, or an answer was wrong.
 pub(crate) fn run(arguments: &[&str]) -> Result<(), Failure> {
     step("tools", || tools::install_missing(tools::TORTURE))?;
-    step("build", || {
-        Line::new(
-            "cargo",
-            &[
-                "build",
-                "--release",
-                "-p",
-                "introspectd",
-                "-p",
-                "introspectd-torture",
-            ],
-        )
-        .run()
-    })?;
-    let (torture, introspectd) = (built("introspectd-torture")?, built("introspectd")?);
+    let (torture, introspectd) = (build("introspectd-torture")?, built("introspectd")?);
     let introspectd = introspectd.to_string_lossy();
     let arguments = [&["--introspectd", &introspectd], arguments].concat();
     step("torture", || {
