@@ -1,7 +1,6 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use http::StatusCode;
 use introspectd_core::{BadAnswer, Failure, Outage};
 
 use super::around::{Around, Below, Next, Outcome};
@@ -60,10 +59,7 @@ impl Breaker {
         else {
             return;
         };
-        let is_pause = matches!(
-            StatusCode::from_u16(*status),
-            Ok(StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE)
-        );
+        let is_pause = matches!(status, 429 | 503);
         // A token endpoint speaks for itself.
         if is_pause && !request.is_relayed && !request.stage.is_renewing() {
             self.gate.pause(*wait);
