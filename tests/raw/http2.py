@@ -347,22 +347,29 @@ def flood_of_empty_continuations_is_cut_off():
     assert flood(client, raw(CONTINUATION, 0, 1, b""), 400_000, 1000), "endless continuations"
 
 
+def is_cut_off_by_streams(client, pieces_of):
+    """Sends 20,000 streams, each in these pieces, and looks whether the server ends the connection."""
+    for number in range(100):
+        pieces = []
+        for place in range(200):
+            pieces += pieces_of(1 + 2 * (number * 200 + place))
+        try:
+            client.socket.sendall(b"".join(pieces))
+        except OSError:
+            return True
+        check_others()
+    return False
+
+
 @case
 def rapid_reset_is_cut_off():
     """CVE-2023-44487: requests that are taken back at once."""
     client = Client()
-    cut_off = False
-    for number in range(100):
-        pieces = []
-        for place in range(200):
-            stream = 1 + 2 * (number * 200 + place)
-            pieces += [client.headers(stream).serialize(), raw(RST, 0, stream, struct.pack(">I", CANCEL))]
-        try:
-            client.socket.sendall(b"".join(pieces))
-        except OSError:
-            cut_off = True
-            break
-        check_others()
+
+    def pieces_of(stream):
+        return [client.headers(stream).serialize(), raw(RST, 0, stream, struct.pack(">I", CANCEL))]
+
+    cut_off = is_cut_off_by_streams(client, pieces_of)
     assert cut_off, "20,000 requests were taken back, and the connection goes on"
 
 
@@ -370,18 +377,11 @@ def rapid_reset_is_cut_off():
 def made_you_reset_is_cut_off():
     """CVE-2025-8671: requests that the server itself must reset."""
     client = Client()
-    cut_off = False
-    for number in range(100):
-        pieces = []
-        for place in range(200):
-            stream = 1 + 2 * (number * 200 + place)
-            pieces += [client.headers(stream, end=False).serialize(), raw(WINDOW, 0, stream, bytes(4))]
-        try:
-            client.socket.sendall(b"".join(pieces))
-        except OSError:
-            cut_off = True
-            break
-        check_others()
+
+    def pieces_of(stream):
+        return [client.headers(stream, end=False).serialize(), raw(WINDOW, 0, stream, bytes(4))]
+
+    cut_off = is_cut_off_by_streams(client, pieces_of)
     assert cut_off, "20,000 streams were reset, and the connection goes on"
 
 

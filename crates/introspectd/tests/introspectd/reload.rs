@@ -4,7 +4,7 @@ use std::os::unix::fs::symlink;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-use http_body_util::{BodyExt, Full};
+use http_body_util::Full;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use introspectd_simulators::Simulator;
@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 use tokio::net::{TcpStream, UnixDatagram};
 
-use crate::client::{Reply, ask, ask_as_edge, basic, get, question};
+use crate::client::{Reply, answer, ask, ask_as_edge, basic, get, question};
 use crate::program::{Folder, soon};
 use crate::server::{BASE, Server};
 use crate::vendors::{sso, sso_config};
@@ -35,16 +35,7 @@ impl Kept {
     async fn ask(&mut self, authorization: &str, token: &str) -> Reply {
         let request = question(Some(authorization), &format!("token={token}"));
         soon("the connection", self.0.ready()).await.unwrap();
-        let response = soon("an answer", self.0.send_request(request))
-            .await
-            .unwrap();
-        let (head, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes();
-        Reply {
-            status: head.status.as_u16(),
-            headers: head.headers,
-            body: String::from_utf8(body.into()).unwrap(),
-        }
+        answer(&mut self.0, request).await
     }
 }
 

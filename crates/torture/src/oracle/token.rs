@@ -21,7 +21,8 @@ pub(crate) struct Token {
     pub(crate) exp: u64,
     /// Seconds since 1970; none where the provider has no such time.
     pub(crate) nbf: Option<u64>,
-    history: Mutex<History>,
+    /// Events, by [`Token::note`].
+    pub(crate) history: Mutex<History>,
 }
 
 /// Events in a token's life. Times are those of the run.
@@ -41,40 +42,7 @@ pub(crate) struct History {
     pub(crate) purges: Vec<Forgetting>,
 }
 
-/// Constant parts of a [`Token`].
-pub(crate) struct Birth {
-    pub(crate) provider: Which,
-    pub(crate) value: String,
-    pub(crate) id: String,
-    pub(crate) mark: String,
-    pub(crate) passes: bool,
-    pub(crate) exp: u64,
-    pub(crate) nbf: Option<u64>,
-}
-
 impl Token {
-    pub(crate) fn new(birth: Birth) -> Self {
-        let Birth {
-            provider,
-            value,
-            id,
-            mark,
-            passes,
-            exp,
-            nbf,
-        } = birth;
-        Self {
-            provider,
-            value,
-            id,
-            mark,
-            passes,
-            exp,
-            nbf,
-            history: Mutex::default(),
-        }
-    }
-
     /// Changes the history.
     pub(crate) fn note(&self, change: impl FnOnce(&mut History)) {
         change(&mut self.locked());

@@ -1,5 +1,6 @@
 //! New tokens: their values, and the records that providers have of them.
 
+use std::sync::Mutex;
 use std::time::{Duration, UNIX_EPOCH};
 
 use fastrand::Rng;
@@ -8,7 +9,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::cast::Which;
-use crate::oracle::token::{Birth, Token};
+use crate::oracle::token::Token;
 
 /// Scope that the policy `orders` asks for.
 pub(crate) const SCOPE: &str = "orders.read";
@@ -21,7 +22,7 @@ pub(crate) fn token(rng: &mut Rng, provider: Which, wall: Duration) -> (Token, V
     let issued = wall.as_secs();
     let exp = issued + lifetime;
     let id = id(rng);
-    let birth = Birth {
+    let token = Token {
         provider,
         value: value(rng, provider),
         mark: match provider {
@@ -32,8 +33,8 @@ pub(crate) fn token(rng: &mut Rng, provider: Which, wall: Duration) -> (Token, V
         passes,
         exp,
         nbf: (provider == Which::Sso).then_some(issued),
+        history: Mutex::default(),
     };
-    let token = Token::new(birth);
     let record = record(&token, issued, lifetime);
     (token, record)
 }

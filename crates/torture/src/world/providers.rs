@@ -64,7 +64,7 @@ pub(crate) enum Fault {
     Redirect,
     /// Answers about another token.
     Another,
-    /// Says `active` and `status` in words that mean nothing.
+    /// Answers with meaningless words as `active` and `status`.
     Words,
     /// 500.
     Broken,

@@ -9,11 +9,10 @@ use introspectd_core::{Failure, Outage, Unreachable};
 use introspectd_simulators::Fault;
 use introspectd_upstream::{Dialect, Request, Upstream};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 use crate::authority::Authority;
 use crate::provider::{open, silent, upstream, uri};
-use crate::tls_server::Terms;
+use crate::tls_server::http2_acceptor;
 
 /// Longest rest of a connection before it is used again, and some more.
 const REST: Duration = Duration::from_millis(1100);
@@ -144,11 +143,7 @@ enum Ends {
 
 async fn http2(ends: Ends) -> (String, Authority, Arc<AtomicUsize>) {
     let authority = Authority::new();
-    let terms = Terms {
-        alpn: &["h2"],
-        ..Terms::default()
-    };
-    let acceptor = TlsAcceptor::from(Arc::new(terms.config(&authority.issue("localhost"))));
+    let acceptor = http2_acceptor(&authority);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!(
         "https://localhost:{}",

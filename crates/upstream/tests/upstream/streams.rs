@@ -14,7 +14,7 @@ use tokio_rustls::TlsAcceptor;
 
 use crate::authority::Authority;
 use crate::provider::{upstream, uri};
-use crate::tls_server::Terms;
+use crate::tls_server::http2_acceptor;
 
 /// HTTP/2 server that allows so many streams on a connection, and holds what is below `/slow`.
 struct Server {
@@ -37,11 +37,7 @@ struct Seen {
 impl Server {
     async fn start(max_streams: u32) -> Self {
         let authority = Authority::new();
-        let terms = Terms {
-            alpn: &["h2"],
-            ..Terms::default()
-        };
-        let acceptor = TlsAcceptor::from(Arc::new(terms.config(&authority.issue("localhost"))));
+        let acceptor = http2_acceptor(&authority);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let seen = Arc::<Seen>::default();

@@ -50,6 +50,15 @@ impl Default for Terms<'_> {
     }
 }
 
+/// Accepts HTTP/2 as `localhost`.
+pub(crate) fn http2_acceptor(authority: &Authority) -> TlsAcceptor {
+    let terms = Terms {
+        alpn: &["h2"],
+        ..Terms::default()
+    };
+    TlsAcceptor::from(Arc::new(terms.config(&authority.issue("localhost"))))
+}
+
 impl Terms<'_> {
     pub(crate) fn config(&self, identity: &Identity) -> ServerConfig {
         let provider = Arc::new(rustls::crypto::ring::default_provider());

@@ -1,8 +1,9 @@
 //! The oracle against truths that are known: it must find what is wrong, and nothing else.
 
+use std::sync::Mutex;
+
 use super::*;
 use crate::oracle::moment::Moment;
-use crate::oracle::token::Birth;
 
 const TERMS: Terms = Terms {
     timeout: Duration::from_secs(2),
@@ -19,7 +20,7 @@ const START: u64 = 1_800_000_000;
 const END: u64 = 100;
 
 fn token(change: impl FnOnce(&mut crate::oracle::token::History)) -> Arc<Token> {
-    let token = Token::new(Birth {
+    let token = Token {
         provider: Which::Sso,
         value: "sso_1".to_owned(),
         id: "1".to_owned(),
@@ -27,7 +28,8 @@ fn token(change: impl FnOnce(&mut crate::oracle::token::History)) -> Arc<Token> 
         passes: true,
         exp: START + END,
         nbf: Some(START),
-    });
+        history: Mutex::default(),
+    };
     token.note(|history| history.known = Some(Duration::ZERO));
     token.note(change);
     Arc::new(token)
