@@ -1,5 +1,6 @@
 //! Places of concurrent requests to one provider, and the queue before them.
 
+use std::pin::pin;
 use std::sync::Arc;
 
 use introspectd_core::{Failure, Outage};
@@ -166,11 +167,15 @@ async fn waiting_requests_get_places_in_the_order_of_their_arrival() {
 async fn waiting_in_vain_ends_at_the_deadline_and_is_no_timeout_of_the_provider() {
     let narrow = Narrow::with_queue(1, 8, "timeout = \"100ms\"").await;
     let gate = narrow.server.gate();
-    let held = narrow.sending(narrow.get());
-    gate.arrived(1).await;
+    let mut held = pin!(narrow.upstream.send(narrow.get()));
+    tokio::select! {
+        ended = &mut held => panic!("the server answered before its gate opened: {ended:?}"),
+        () = gate.arrived(1) => {}
+    }
+    // Nobody polls `held` meanwhile, so its end cannot free the place first.
     let waited = narrow.upstream.send(narrow.get()).await.err();
     assert_eq!(waited, Some(Failure::QueueTimeout));
-    assert_eq!(held.await.unwrap().err(), Some(Failure::Timeout));
+    assert_eq!(held.await.err(), Some(Failure::Timeout));
     assert_eq!(narrow.server.count(), 1);
     assert_eq!(narrow.upstream.gauges().queue, 0);
 }
