@@ -169,7 +169,7 @@ async fn waiting_in_vain_ends_at_the_deadline_and_is_no_timeout_of_the_provider(
     let gate = narrow.server.gate();
     let mut held = pin!(narrow.upstream.send(narrow.get()));
     tokio::select! {
-        ended = &mut held => panic!("the server answered before its gate opened: {ended:?}"),
+        ended = &mut held => panic!("ended before the gate opened: {:?}", ended.err()),
         () = gate.arrived(1) => {}
     }
     // Nobody polls `held` meanwhile, so its end cannot free the place first.
