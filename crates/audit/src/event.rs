@@ -67,13 +67,13 @@ pub(crate) fn event_line(event: &Event<'_>) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use introspectd_core::{Failure, Selection, Timestamp, TokenId, TokenValue};
+    use introspectd_core::{Failure, Timestamp, TokenId, TokenValue};
     use introspectd_service::refusal::{
         CallerFault, ClientFault, Inactive, Missing, ProviderFault,
     };
     use introspectd_service::{
         Begun, Caller, Details, EndpointName, Fingerprints, Headline, Operation, Outcome,
-        RequestContext,
+        Permissions, RequestContext,
     };
     use std::sync::Arc;
     use std::time::Duration;
@@ -107,9 +107,7 @@ mod tests {
         let key = Fingerprints::keyed(&"a key".to_owned().into());
         let caller = Caller {
             name: "edge".to_owned(),
-            permissions: [].into(),
-            providers: Selection::All,
-            policies: Selection::All,
+            permissions: Permissions::of([]),
             secrets: Vec::new(),
             certificate: None,
             tally: Arc::default(),

@@ -49,6 +49,8 @@ pub(crate) enum Load {
     Start,
     /// Reads of a cache alone that holds so many entries, in nanoseconds each.
     Get(u64),
+    /// Hits on so many tokens, of bare hyper with a cache.
+    InHyper(u64),
     /// Memory of an entry of a cache alone, in bytes.
     Entry,
 }

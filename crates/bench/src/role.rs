@@ -9,10 +9,15 @@ use crate::process::Process;
 
 /// Command that runs this program in a role.
 pub(crate) fn role(name: &str, port: u16) -> Result<Command> {
-    let mut command =
-        Command::new(std::env::current_exe().tried("cannot find the path of this program")?);
+    let mut command = program()?;
     command.arg(name).arg(port.to_string());
     Ok(command)
+}
+
+/// Command that starts this program, its role to be added.
+pub(crate) fn program() -> Result<Command> {
+    let path = std::env::current_exe().tried("cannot find the path of this program")?;
+    Ok(Command::new(path))
 }
 
 /// Finds a port that is free now.

@@ -116,9 +116,7 @@ impl Running {
             Subject::ProxyCache | Subject::OpenFileCache | Subject::Lua | Subject::Njs => {
                 nginx::command(subject, port, authority, &folder)?
             }
-            Subject::QuickCache | Subject::Moka => {
-                return Err(Failure::new(format!("{} is no server", subject.name())));
-            }
+            Subject::QuickCache | Subject::Moka => cached(subject, port)?,
         };
         let log = folder.join("log");
         let mut process = if room.piped {
@@ -215,6 +213,15 @@ impl Drop for Running {
 pub(crate) struct Beside<'a> {
     tls: Option<&'a TlsListener>,
     grpc: Option<u16>,
+}
+
+/// Command that starts bare hyper with a cache.
+fn cached(subject: Subject, port: u16) -> Result<Command> {
+    let mut command = crate::role::program()?;
+    command
+        .args(["cached", subject.name()])
+        .arg(port.to_string());
+    Ok(command)
 }
 
 fn floor(port: u16, tls: Option<&TlsListener>) -> Result<Command> {

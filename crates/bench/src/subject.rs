@@ -18,9 +18,9 @@ pub(crate) enum Subject {
     Mirror,
     /// tonic with one constant answer to Envoy.
     Tonic,
-    /// Cache that introspectd has its facts in, alone.
+    /// Cache that introspectd has its facts in, alone or in bare hyper.
     QuickCache,
-    /// Cache that logs each read for later, alone.
+    /// Cache that logs each read for later, alone or in bare hyper.
     Moka,
 }
 
@@ -46,9 +46,6 @@ impl Subject {
     /// Returns true if the subject is a server that needs to have seen a token to answer from its
     /// cache.
     pub(crate) fn caches(self) -> bool {
-        !matches!(
-            self,
-            Self::Floor | Self::Mirror | Self::Tonic | Self::QuickCache | Self::Moka
-        )
+        !matches!(self, Self::Floor | Self::Mirror | Self::Tonic)
     }
 }

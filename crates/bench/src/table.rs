@@ -109,6 +109,7 @@ fn name(load: Load) -> String {
         Load::Beside(disturbance) => beside(disturbance).to_owned(),
         Load::ForwardAuth => "hits on 1000 at /forward-auth".to_owned(),
         Load::Tls => "hits on 1000 over TLS".to_owned(),
+        Load::InHyper(tokens) => format!("hits on {tokens} in bare hyper with a cache"),
         Load::Grpc => "hits on 1 over gRPC".to_owned(),
         Load::Misses => "misses".to_owned(),
         Load::FullHits => "full cache: hits".to_owned(),

@@ -169,15 +169,12 @@ fn basic<'a>(callers: &'a Callers, credentials: &str) -> Option<&'a Arc<Caller>>
 mod tests {
     use super::*;
     use http::HeaderValue;
-    use introspectd_core::Selection;
-    use introspectd_service::SecretDigest;
+    use introspectd_service::{Permissions, SecretDigest};
 
     fn caller(name: &str, secret: Option<&str>) -> Caller {
         Caller {
             name: name.to_owned(),
-            permissions: [].into(),
-            providers: Selection::All,
-            policies: Selection::All,
+            permissions: Permissions::of([]),
             secrets: secret.map(SecretDigest::of).into_iter().collect(),
             certificate: None,
             tally: Arc::default(),

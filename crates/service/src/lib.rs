@@ -25,8 +25,8 @@ mod tally;
 
 pub use access::{
     Caller, Callers, CertificateName, DEFAULT_POLICY, InvalidCertificateName, InvalidRate,
-    MAX_BURST, Permission, Policies, Policy, Rate, Requirements, Rules, SecretDigest, Unavailable,
-    certificate_names,
+    MAX_BURST, Permission, Permissions, Policies, Policy, Rate, Requirements, Rules, SecretDigest,
+    Unavailable, certificate_names,
 };
 pub use answer::{Claims, KeptAnswer, Record, SharedAnswer};
 pub use event::{Begun, Details, Event, Headline, Operation, Outcome, RequestContext};

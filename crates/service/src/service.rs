@@ -136,7 +136,7 @@ impl Service {
         let caller = found?;
         caller.count(&self.clock)?;
         if !any_of.is_empty() {
-            caller.must_have(any_of)?;
+            caller.permissions.must_have(any_of)?;
         }
         Ok(caller)
     }
@@ -183,7 +183,7 @@ impl Service {
         let provider = self
             .resolver
             .provider(name)
-            .filter(|provider| caller.may_ask(provider));
+            .filter(|provider| caller.permissions.may_ask(provider));
         provider.ok_or(InvalidRequest::UnknownProvider)
     }
 
@@ -212,7 +212,7 @@ impl Service {
         token: &TokenValue,
         only: Option<&ProviderName>,
     ) -> Details {
-        self.details_within(token, only, |name| caller.may_ask(name))
+        self.details_within(token, only, |name| caller.permissions.may_ask(name))
     }
 
     /// Collects details of a request about a token, among the providers that `may_ask` accepts.

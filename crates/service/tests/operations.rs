@@ -19,7 +19,8 @@ use introspectd_service::refusal::{
     CallerFault, ClientFault, Inactive, InvalidRequest, Missing, Refusal,
 };
 use introspectd_service::{
-    Caller, Callers, Fingerprints, Permission, Policies, Policy, Requirements, Rules, Service,
+    Caller, Callers, Fingerprints, Permission, Permissions, Policies, Policy, Requirements, Rules,
+    Service,
 };
 
 /// Knows `b_good` with the scope `read`.
@@ -91,9 +92,10 @@ fn service() -> Service {
 fn caller(permissions: &[Permission], providers: Selection<ProviderName>) -> Caller {
     Caller {
         name: "edge".to_owned(),
-        permissions: permissions.iter().copied().collect(),
-        providers,
-        policies: Selection::All,
+        permissions: Permissions {
+            providers,
+            ..Permissions::of(permissions.iter().copied())
+        },
         secrets: Vec::new(),
         certificate: None,
         tally: Arc::default(),

@@ -60,6 +60,11 @@ const fn alone(load: Load) -> Value {
     )
 }
 
+const fn in_hyper(count: u64) -> Value {
+    let load = Load::InHyper(count);
+    Value::Ratio(Key(Moka, load, Cpu), Key(QuickCache, load, Cpu))
+}
+
 /// All of them, in the order of the table.
 pub(crate) const FIGURES: &[Figure] = &[
     times(
@@ -348,6 +353,24 @@ pub(crate) const FIGURES: &[Figure] = &[
         "cache alone, 100,000 entries: a get of moka to quick_cache",
         Unit::Times,
         alone(Load::Get(100_000)),
+    ),
+    information(
+        Group::Maps,
+        "hit in bare hyper, 1 token: CPU with moka to quick_cache",
+        Unit::Times,
+        in_hyper(1),
+    ),
+    information(
+        Group::Maps,
+        "hit in bare hyper, 1,000 tokens: CPU with moka to quick_cache",
+        Unit::Times,
+        in_hyper(1_000),
+    ),
+    information(
+        Group::Maps,
+        "hit in bare hyper, 100,000 tokens: CPU with moka to quick_cache",
+        Unit::Times,
+        in_hyper(100_000),
     ),
     information(
         Group::Maps,

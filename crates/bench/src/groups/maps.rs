@@ -1,15 +1,53 @@
-use std::process::Command;
-
+use crate::drive::{Drive, ExpectedRequests, turn};
 use crate::failure::{Failure, Result, Tried};
-use crate::lab::Lab;
+use crate::lab::{Authority, Lab};
 use crate::ledger::{Key, Ledger, Load, Metric};
+use crate::role::program;
+use crate::running::{Room, Running};
 use crate::subject::Subject;
+use crate::wrk::{Kind, Tokens};
 
-/// Caches that could hold facts, alone: no HTTP, one thread. Each count has processes of its own.
+const CACHES: [Subject; 2] = [Subject::QuickCache, Subject::Moka];
+
+/// Caches that could hold facts: alone, and in bare hyper. Each count has processes of its own.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
+    alone(lab, ledger)?;
+    for count in [1, 1_000, 100_000] {
+        for round in 0..lab.rounds {
+            in_hyper(lab, round, count, ledger)?;
+        }
+    }
+    Ok(())
+}
+
+fn in_hyper(lab: &Lab, round: usize, count: u64, ledger: &mut Ledger) -> Result<()> {
+    let authority = Authority::start(lab)?;
+    let prefix = lab.prefix();
+    let mut subjects = Vec::new();
+    for subject in CACHES {
+        let running = Running::start(lab, subject, authority.port, Room::DEFAULT)?;
+        running.fill(&prefix, 0..count)?;
+        subjects.push(running);
+    }
+    let drive = Drive {
+        lab,
+        authority: &authority,
+        load: Load::InHyper(count),
+        asked: ExpectedRequests::Never,
+    };
+    let tokens = Tokens {
+        kind: Kind::Kept,
+        prefix,
+        count,
+    };
+    drive.round(round, &subjects, &tokens, ledger)
+}
+
+/// No HTTP, one thread.
+fn alone(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     for round in 0..lab.rounds {
         for count in [1, 1_000, 100_000] {
-            for subject in crate::drive::turn(&[Subject::QuickCache, Subject::Moka], round) {
+            for subject in turn(&CACHES, round) {
                 once(*subject, count, ledger)?;
             }
         }
@@ -18,8 +56,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
 }
 
 fn once(subject: Subject, count: u64, ledger: &mut Ledger) -> Result<()> {
-    let program = std::env::current_exe().tried("cannot find the path of this program")?;
-    let output = Command::new(program)
+    let output = program()?
         .args(["map", subject.name(), &count.to_string()])
         .output();
     let output = output.tried("cannot start a map")?;

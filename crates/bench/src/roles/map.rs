@@ -40,16 +40,20 @@ pub(super) fn run(words: &[String]) -> Result<()> {
 /// Value of the size that an entry of introspectd's cache has, with a body that is copied when it
 /// is read.
 #[derive(Clone)]
-struct Entry {
+pub(super) struct Entry {
     words: [u64; 6],
-    body: Box<[u8]>,
+    pub(super) body: Box<[u8]>,
 }
 
 impl Entry {
     fn new(number: u64) -> Self {
+        Self::holding(number, vec![b'x'; BODY].into())
+    }
+
+    pub(super) fn holding(number: u64, body: Box<[u8]>) -> Self {
         Self {
             words: [number; 6],
-            body: vec![b'x'; BODY].into(),
+            body,
         }
     }
 
@@ -60,7 +64,7 @@ impl Entry {
 
 /// A key is a hash already, as introspectd's are.
 #[derive(Default)]
-struct AlreadyHashed(u64);
+pub(super) struct AlreadyHashed(u64);
 
 impl Hasher for AlreadyHashed {
     fn finish(&self) -> u64 {
@@ -78,7 +82,7 @@ impl Hasher for AlreadyHashed {
     }
 }
 
-type Build = BuildHasherDefault<AlreadyHashed>;
+pub(super) type Build = BuildHasherDefault<AlreadyHashed>;
 
 /// Spreads numbers over all keys (the constants of splitmix64).
 fn key(number: u64) -> u128 {
@@ -92,7 +96,7 @@ fn key(number: u64) -> u128 {
 }
 
 #[derive(Clone)]
-struct Weight;
+pub(super) struct Weight;
 
 impl quick_cache::Weighter<u128, Entry> for Weight {
     fn weight(&self, _: &u128, entry: &Entry) -> u64 {
@@ -104,7 +108,11 @@ fn max_bytes(count: u64) -> u64 {
     (count * 1024).max(64 << 20)
 }
 
-fn quick(count: u64) -> quick_cache::sync::Cache<u128, Entry, Weight, Build> {
+pub(super) type QuickCache = quick_cache::sync::Cache<u128, Entry, Weight, Build>;
+
+pub(super) type Moka = moka::sync::Cache<u128, Entry, Build>;
+
+pub(super) fn quick(count: u64) -> QuickCache {
     let max_bytes = max_bytes(count);
     let entries = usize::try_from(max_bytes / 1024).unwrap_or(usize::MAX);
     quick_cache::sync::Cache::with(
@@ -116,7 +124,7 @@ fn quick(count: u64) -> quick_cache::sync::Cache<u128, Entry, Weight, Build> {
     )
 }
 
-fn moka(count: u64) -> moka::sync::Cache<u128, Entry, Build> {
+pub(super) fn moka(count: u64) -> Moka {
     moka::sync::Cache::builder()
         .max_capacity(max_bytes(count))
         .weigher(|_, entry: &Entry| u32::try_from(entry.weight()).unwrap_or(u32::MAX))

@@ -1,6 +1,7 @@
 //! Roles of this program: processes of their own, so that their time and memory are their own, too.
 
 mod authority;
+mod cached;
 mod floor;
 mod guard;
 mod map;
@@ -37,6 +38,7 @@ pub(crate) fn play(words: &[String]) -> Option<ExitCode> {
     let played = match role.as_str() {
         "guard" => guard::run(rest),
         "authority" => listen(rest, authority::service()),
+        "cached" => cached(rest),
         "floor" => listen(rest, floor::service()),
         "map" => map::run(rest),
         "mirror" => mirror(rest),
@@ -59,6 +61,17 @@ fn mirror(words: &[String]) -> Result<()> {
         .split_last()
         .ok_or_else(|| Failure::new("a mirror takes two ports"))?;
     listen(own, mirror::service(other.parse().tried("a port")?)?)
+}
+
+fn cached(words: &[String]) -> Result<()> {
+    let (name, own) = words
+        .split_first()
+        .ok_or_else(|| Failure::new("a server with a cache takes its name and a port"))?;
+    match name.as_str() {
+        "quick_cache" => listen(own, cached::service(map::quick(cached::TOKENS))),
+        "moka" => listen(own, cached::service(map::moka(cached::TOKENS))),
+        other => Err(Failure::new(format!("no map is called {other}"))),
+    }
 }
 
 fn listen<S, F>(words: &[String], answer: S) -> Result<()>

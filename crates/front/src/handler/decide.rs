@@ -115,7 +115,7 @@ impl Handler {
             });
         };
         let caller = proxy.admitted?;
-        if !caller.may_use(name) {
+        if !caller.permissions.may_use(name) {
             return Err(CallerFault::AccessDenied.into());
         }
         let token = forward_auth::presented_token(client)?;
@@ -171,7 +171,7 @@ impl Handler {
     ) {
         let (service, caller) = (&*self.service, proxy.caller);
         let may_ask = |name: &ProviderName| {
-            caller.is_some_and(|caller| caller.may_ask(name))
+            caller.is_some_and(|caller| caller.permissions.may_ask(name))
                 && policy.is_some_and(|(_, policy)| policy.accepts(name))
         };
         let details = || match forward_auth::presented_token(client) {

@@ -12,8 +12,8 @@ use introspectd_server::{
     Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Tls, Workers, run,
 };
 use introspectd_service::{
-    Caller, Callers, CertificateName, Fingerprints, Log, Observer, Permission, Policies, Policy,
-    Rate, Requirements, Rules, SecretDigest, Selection, Service, Unavailable,
+    Caller, Callers, CertificateName, Fingerprints, Log, Observer, Permission, Permissions,
+    Policies, Policy, Rate, Requirements, Rules, SecretDigest, Selection, Service, Unavailable,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -230,7 +230,7 @@ fn callers() -> Callers {
         },
         Caller {
             certificate: Some(CertificateName::subject("CN=edge,O=Acme").unwrap()),
-            permissions: [Lookup].into(),
+            permissions: Permissions::of([Lookup]),
             ..plain("by-subject")
         },
         Caller {
@@ -252,7 +252,10 @@ fn callers() -> Callers {
             )
         },
         Caller {
-            policies: Selection::Only(["orders".to_owned()].into()),
+            permissions: Permissions {
+                policies: Selection::Only(["orders".to_owned()].into()),
+                ..Permissions::of([Introspect])
+            },
             ..caller("confined", Some("confined-secret"), &[Introspect], all)
         },
     ])
@@ -306,9 +309,10 @@ fn caller(
 ) -> Caller {
     Caller {
         name: name.to_owned(),
-        permissions: permissions.iter().copied().collect(),
-        providers,
-        policies: Selection::All,
+        permissions: Permissions {
+            providers,
+            ..Permissions::of(permissions.iter().copied())
+        },
         secrets: secret.map(SecretDigest::of).into_iter().collect(),
         certificate: None,
         tally: Arc::default(),

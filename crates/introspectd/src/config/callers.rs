@@ -5,8 +5,8 @@ use std::sync::Arc;
 use introspectd_core::ProviderName;
 use introspectd_server::Tls;
 use introspectd_service::{
-    Caller, Callers, CertificateName, MAX_BURST, Permission, Policies, Rate, SecretDigest,
-    Selection,
+    Caller, Callers, CertificateName, MAX_BURST, Permission, Permissions, Policies, Rate,
+    SecretDigest,
 };
 use introspectd_settings::{CallerSecret, Section, resembling};
 use secrecy::ExposeSecret;
@@ -89,9 +89,7 @@ fn named_by_a_listener(root: &Section, name: &str) -> Caller {
     root.note_default(&format!("callers.{name}.policies"), "[\"*\"]");
     Caller {
         name: name.to_owned(),
-        permissions: [Permission::Introspect].into(),
-        providers: Selection::All,
-        policies: Selection::All,
+        permissions: Permissions::of([Permission::Introspect]),
         secrets: Vec::new(),
         certificate: None,
         tally: Arc::default(),
@@ -118,16 +116,16 @@ fn read_caller(
             "Choose another name: HTTP Basic cannot carry a colon.",
         );
     }
-    let permissions = read_permissions(section);
-    let providers = selection::read_providers(section, "providers", providers);
-    let policies = selection::read(section, "policies", "policy", &policies.names());
+    let permissions = Permissions {
+        operations: read_operations(section),
+        providers: selection::read_providers(section, "providers", providers),
+        policies: selection::read(section, "policies", "policy", &policies.names()),
+    };
     let certificate = read_certificate(section);
     let rate = read_rate(section);
     Caller {
         name,
         permissions,
-        providers,
-        policies,
         secrets,
         certificate,
         tally: Arc::default(),
@@ -175,7 +173,7 @@ fn read_certificate(section: &mut Section) -> Option<CertificateName> {
     san.or(subject).filter(|_| is_one)
 }
 
-fn read_permissions(section: &mut Section) -> BTreeSet<Permission> {
+fn read_operations(section: &mut Section) -> BTreeSet<Permission> {
     let Some(words) = section.texts("permissions") else {
         section.note_default("permissions", "[\"introspect\"]");
         return [Permission::Introspect].into();

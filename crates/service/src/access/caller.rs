@@ -1,12 +1,13 @@
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use introspectd_core::{Clock, ProviderName, Selection};
+use introspectd_core::Clock;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use super::certificate::CertificateName;
+use super::permission::Permissions;
 use super::rate::Rate;
 use crate::refusal::CallerFault;
 use crate::tally::CallerTally;
@@ -16,12 +17,8 @@ use crate::tally::CallerTally;
 pub struct Caller {
     /// Configured name, which is its id in HTTP Basic.
     pub name: String,
-    /// Permitted operations.
-    pub permissions: BTreeSet<Permission>,
-    /// Providers whose tokens it may see.
-    pub providers: Selection<ProviderName>,
-    /// Names of the policies that it may have tokens judged by.
-    pub policies: Selection<String>,
+    /// What it may do, and to what.
+    pub permissions: Permissions,
     /// Digests of its secrets, each of which is good: several while one is rotated.
     pub secrets: Vec<SecretDigest>,
     /// Name in its client certificate.
@@ -30,27 +27,6 @@ pub struct Caller {
     pub tally: Arc<CallerTally>,
     /// Limit of its requests; `None` for no limit.
     pub rate: Option<Rate>,
-}
-
-/// Permission of a caller.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Permission {
-    /// Introspect tokens, and decide about them.
-    Introspect,
-    /// Look records up by token id.
-    Lookup,
-    /// List records.
-    List,
-    /// Revoke tokens.
-    Revoke,
-    /// Purge the cache.
-    Purge,
-    /// Explain answers.
-    Explain,
-    /// Bind tokens to token ids.
-    Bind,
-    /// Issue tokens.
-    Issue,
 }
 
 /// SHA-256 of a caller's secret.
@@ -70,40 +46,7 @@ pub struct Callers {
     most_secrets: usize,
 }
 
-impl Permission {
-    /// All permissions, in the order of the documentation.
-    pub const ALL: [Self; 8] = [
-        Self::Introspect,
-        Self::Lookup,
-        Self::List,
-        Self::Revoke,
-        Self::Purge,
-        Self::Explain,
-        Self::Bind,
-        Self::Issue,
-    ];
-
-    /// Returns the name in the configuration.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Introspect => "introspect",
-            Self::Lookup => "lookup",
-            Self::List => "list",
-            Self::Revoke => "revoke",
-            Self::Purge => "purge",
-            Self::Explain => "explain",
-            Self::Bind => "bind",
-            Self::Issue => "issue",
-        }
-    }
-}
-
 impl Caller {
-    /// Returns true if it has this permission.
-    pub fn may(&self, permission: Permission) -> bool {
-        self.permissions.contains(&permission)
-    }
-
     /// Counts a request against the rate, if the caller has one.
     ///
     /// # Errors
@@ -111,29 +54,6 @@ impl Caller {
     #[inline]
     pub fn count(&self, clock: &Arc<dyn Clock>) -> Result<(), CallerFault> {
         self.rate.as_ref().map_or(Ok(()), |rate| rate.count(clock))
-    }
-
-    /// Checks that it has one of these permissions.
-    ///
-    /// # Errors
-    /// [`CallerFault::AccessDenied`] if it has none of them.
-    pub fn must_have(&self, any_of: &[Permission]) -> Result<(), CallerFault> {
-        let has_one = any_of.iter().any(|permission| self.may(*permission));
-        if has_one {
-            Ok(())
-        } else {
-            Err(CallerFault::AccessDenied)
-        }
-    }
-
-    /// Returns true if it may see this provider's tokens.
-    pub fn may_ask(&self, provider: &ProviderName) -> bool {
-        self.providers.contains(provider)
-    }
-
-    /// Returns true if it may have tokens judged by the policy of this name.
-    pub fn may_use(&self, policy: &str) -> bool {
-        self.policies.contains(policy)
     }
 }
 
@@ -263,9 +183,7 @@ mod tests {
     fn caller(name: &str, secrets: &[&str]) -> Caller {
         Caller {
             name: name.to_owned(),
-            permissions: [].into(),
-            providers: Selection::All,
-            policies: Selection::All,
+            permissions: Permissions::of([]),
             secrets: secrets
                 .iter()
                 .map(|secret| SecretDigest::of(secret))

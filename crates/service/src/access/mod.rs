@@ -2,11 +2,13 @@
 
 mod caller;
 mod certificate;
+mod permission;
 mod policy;
 mod rate;
 
-pub use caller::{Caller, Callers, Permission, SecretDigest};
+pub use caller::{Caller, Callers, SecretDigest};
 pub use certificate::{CertificateName, InvalidCertificateName, certificate_names};
+pub use permission::{Permission, Permissions};
 pub use policy::{DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
 pub use rate::{InvalidRate, MAX_BURST, Rate};
 

@@ -35,7 +35,7 @@ pub async fn decide(
     token: TokenValue,
     trace: impl Fn() -> Option<TraceParent> + Sync,
 ) -> Result<Allowed, Refusal> {
-    let may_ask = |provider: &_| caller.may_ask(provider) && policy.accepts(provider);
+    let may_ask = |provider: &_| caller.permissions.may_ask(provider) && policy.accepts(provider);
     let resolution = service
         .resolver
         .introspect_traced(token, None, may_ask, trace)

@@ -75,7 +75,7 @@ pub async fn explain<'a>(
                 .policies
                 .named(name)
                 .ok_or(InvalidRequest::UnknownPolicy)?;
-            if !caller.may_use(name) {
+            if !caller.permissions.may_use(name) {
                 return Err(CallerFault::AccessDenied.into());
             }
             Some((name, policy))
@@ -89,7 +89,7 @@ pub async fn explain<'a>(
         Subject::Id(_) if policy.is_some() => Err(InvalidRequest::NotByPolicy.into()),
         Subject::Id(id) => {
             details.note_id(&id, false);
-            caller.must_have(&[Permission::Lookup])?;
+            caller.permissions.must_have(&[Permission::Lookup])?;
             let provider = only.ok_or(InvalidRequest::ProviderNeeded)?;
             Ok(explain_id(service, id, provider, details).await)
         }
@@ -105,7 +105,7 @@ async fn explain_token<'a>(
 ) -> Explained<'a> {
     let resolver = &service.resolver;
     let explanation = resolver
-        .explain(token.clone(), only, |name| caller.may_ask(name))
+        .explain(token.clone(), only, |name| caller.permissions.may_ask(name))
         .await;
     let now = service.now();
     let spells_an_id = explanation

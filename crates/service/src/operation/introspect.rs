@@ -131,8 +131,8 @@ async fn by_token<'a>(
     only: Option<&ProviderName>,
     trace: impl Fn() -> Option<TraceParent> + Sync,
 ) -> Result<Resolution<'a, KeptAnswer>, Refusal> {
-    caller.must_have(&[Permission::Introspect])?;
-    let may_ask = |name: &_| caller.may_ask(name);
+    caller.permissions.must_have(&[Permission::Introspect])?;
+    let may_ask = |name: &_| caller.permissions.may_ask(name);
     Ok(service
         .resolver
         .introspect_traced(token, only, may_ask, trace)
@@ -147,7 +147,7 @@ async fn by_id<'a>(
     id: TokenId,
     provider: Option<&ProviderName>,
 ) -> Result<Resolution<'a, KeptAnswer>, Refusal> {
-    caller.must_have(&[Permission::Lookup])?;
+    caller.permissions.must_have(&[Permission::Lookup])?;
     let provider = provider.ok_or(InvalidRequest::ProviderNeeded)?;
     Ok(service.resolver.lookup(id, provider).await?)
 }

@@ -46,7 +46,9 @@ pub async fn list<'a>(
         .map(|name| service.known_provider(caller, name))
         .transpose()?;
     details.provider = only.cloned();
-    from.retain(|provider, _| caller.may_ask(provider) && only.is_none_or(|only| only == provider));
+    from.retain(|provider, _| {
+        caller.permissions.may_ask(provider) && only.is_none_or(|only| only == provider)
+    });
     let wanted = Wanted {
         listing: &listing,
         state,

@@ -8,6 +8,6 @@ pub fn providers<'a>(service: &'a Service, caller: &Caller) -> Vec<ProviderStatu
     service
         .resolver
         .providers()
-        .filter(|status| caller.may_ask(status.name))
+        .filter(|status| caller.permissions.may_ask(status.name))
         .collect()
 }

@@ -49,7 +49,7 @@ pub async fn purge(
 ) -> Result<Purged, Refusal> {
     let target = request.target(service, caller)?;
     describe(&target, details);
-    let selector = Selector::new(target).within(caller.providers.clone());
+    let selector = Selector::new(target).within(caller.permissions.providers.clone());
     let counted = service
         .resolver
         .purge_counted(&selector, COUNT_DEADLINE)

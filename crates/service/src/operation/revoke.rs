@@ -36,7 +36,7 @@ pub async fn revoke(
         only.cloned(),
     );
     confirmed(async move {
-        let may_ask = |provider: &ProviderName| caller.may_ask(provider);
+        let may_ask = |provider: &ProviderName| caller.permissions.may_ask(provider);
         resolver.revoke(&token, only.as_ref(), may_ask).await
     })
     .await
