@@ -1,7 +1,7 @@
 use std::fmt;
 
+use constant_time_eq::constant_time_eq;
 use secrecy::{ExposeSecret, SecretString};
-use subtle::ConstantTimeEq;
 
 /// Token as a client presented it: a secret that neither prints nor serializes and is wiped when
 /// dropped.
@@ -39,7 +39,7 @@ impl TokenValue {
 
     /// Compares with `text` in constant time.
     pub fn is(&self, text: &str) -> bool {
-        self.expose().as_bytes().ct_eq(text.as_bytes()).into()
+        constant_time_eq(self.expose().as_bytes(), text.as_bytes())
     }
 }
 

@@ -3,13 +3,13 @@ use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use constant_time_eq::constant_time_eq;
 use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use introspectd_server::{Lane, Standing};
 use introspectd_service::refusal::CallerFault;
 use introspectd_service::{Caller, Callers};
 use secrecy::{ExposeSecret, SecretSlice, SecretString};
-use subtle::ConstantTimeEq;
 
 use crate::form;
 use crate::header::only;
@@ -93,7 +93,7 @@ impl Peer {
         }
         let header = only(headers, name)?;
         if let Some((known, caller)) = self.recognized.get()
-            && known.expose_secret().ct_eq(header.as_bytes()).into()
+            && constant_time_eq(known.expose_secret(), header.as_bytes())
         {
             return Some(caller);
         }

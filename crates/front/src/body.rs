@@ -2,11 +2,11 @@ use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use futures_util::poll;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::{BodyExt, Limited};
 use hyper::body::Body;
 use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -93,18 +93,47 @@ where
     if body.size_hint().lower() > MAX_BODY as u64 {
         return Err(RequestFault::TooLarge.into());
     }
-    let mut body = pin!(Limited::new(body, MAX_BODY).collect());
+    let mut body = pin!(to_end(body));
     // Most bodies come with their head, and need no timer.
-    let collected = match poll!(body.as_mut()) {
-        Poll::Ready(collected) => Ok(collected),
-        Poll::Pending => tokio::time::timeout(DEADLINE, body).await,
-    };
-    match collected {
-        Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(RequestFault::TooLarge.into()),
-        Ok(Err(_)) => Err(InvalidRequest::Unreadable.into()),
-        Err(_) => Err(RequestFault::TooSlow.into()),
+    match poll!(body.as_mut()) {
+        Poll::Ready(gathered) => gathered,
+        Poll::Pending => Box::pin(tokio::time::timeout(DEADLINE, body))
+            .await
+            .unwrap_or_else(|_| Err(RequestFault::TooSlow.into())),
     }
+}
+
+/// Reads a body to its end. One that comes in one piece is not copied.
+async fn to_end<B>(body: B) -> Result<Bytes, Refusal>
+where
+    B: Body<Error: std::error::Error + Send + Sync + 'static>,
+{
+    let mut body = pin!(body);
+    let mut first = Bytes::new();
+    let mut more = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| InvalidRequest::Unreadable)?;
+        // Trailers say nothing here.
+        let Ok(mut data) = frame.into_data() else {
+            continue;
+        };
+        let length = data.remaining();
+        if first.len() + more.len() + length > MAX_BODY {
+            return Err(RequestFault::TooLarge.into());
+        }
+        if first.is_empty() {
+            first = data.copy_to_bytes(length);
+        } else {
+            more.put(data);
+        }
+        if body.is_end_stream() {
+            break;
+        }
+    }
+    if more.is_empty() {
+        return Ok(first);
+    }
+    Ok([first, more.freeze()].concat().into())
 }
 
 /// Deadline for draining an unread body.
@@ -148,10 +177,12 @@ fn is_form(headers: &HeaderMap) -> bool {
 /// Returns true if the body has a content coding. Read as it is, a compressed form would be one
 /// without a token, or with another.
 fn is_encoded(headers: &HeaderMap) -> bool {
-    headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+    // Fast path: most bodies have none.
+    headers.contains_key(CONTENT_ENCODING)
+        && headers
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
 }
 
 fn essence(headers: &HeaderMap) -> &[u8] {

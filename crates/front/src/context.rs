@@ -32,9 +32,8 @@ pub(crate) fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
 }
 
 /// Adds the id of a request that was recorded.
-pub(crate) fn with_request_id(mut reply: Reply, request_id: Option<String>) -> Reply {
+pub(crate) fn add_request_id(reply: &mut Reply, request_id: Option<String>) {
     if let Some(id) = request_id.and_then(|id| HeaderValue::try_from(id).ok()) {
         reply.headers_mut().insert(X_REQUEST_ID, id);
     }
-    reply
 }

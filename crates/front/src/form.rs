@@ -3,13 +3,22 @@ use std::borrow::Cow;
 use introspectd_core::{TokenId, TokenRejected, TokenValue};
 use introspectd_service::operation::{Subject, TokenQuery};
 use introspectd_service::refusal::InvalidRequest;
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr2, memchr3};
 
 /// Reads a body of `application/x-www-form-urlencoded` that asks about a token.
 ///
 /// A parameter may be given once (RFC 6749 section 3.1); unknown ones and unknown hints are ignored
 /// (RFC 7662 section 2.1).
 pub(crate) fn token_query(body: &[u8]) -> Result<TokenQuery, InvalidRequest> {
+    // Fast path: nothing but a token, in characters that stand for themselves.
+    if let Some(token) = body.strip_prefix(b"token=")
+        && memchr3(b'&', b'%', b'+', token).is_none()
+    {
+        return Ok(TokenQuery {
+            subject: subject(text(token)?.to_owned(), None)?,
+            provider: None,
+        });
+    }
     let (mut token, mut hint, mut provider) = (None, None, None);
     let mut unknown: Vec<Cow<'_, str>> = Vec::new();
     for pair in pairs(body) {
@@ -30,17 +39,20 @@ pub(crate) fn token_query(body: &[u8]) -> Result<TokenQuery, InvalidRequest> {
         }
     }
     let token = token.ok_or(InvalidRequest::NoToken)?.into_owned();
-    let subject = match hint.as_deref() {
+    Ok(TokenQuery {
+        subject: subject(token, hint.as_deref())?,
+        provider: provider.map(Cow::into_owned),
+    })
+}
+
+fn subject(token: String, hint: Option<&str>) -> Result<Subject, InvalidRequest> {
+    let subject = match hint {
         Some("token_id") => TokenId::parse(token).map(Subject::Id),
         Some(_) | None => TokenValue::parse(token).map(Subject::Token),
     };
-    let subject = subject.map_err(|rejected| match rejected {
+    subject.map_err(|rejected| match rejected {
         TokenRejected::Empty => InvalidRequest::NoToken,
         TokenRejected::TooLong => InvalidRequest::TokenTooLong,
-    })?;
-    Ok(TokenQuery {
-        subject,
-        provider: provider.map(Cow::into_owned),
     })
 }
 
@@ -85,9 +97,7 @@ fn cut(bytes: &[u8], mark: u8) -> (&[u8], &[u8]) {
 /// form.
 pub(crate) fn decode(raw: &[u8]) -> Result<Cow<'_, str>, InvalidRequest> {
     if memchr2(b'%', b'+', raw).is_none() {
-        return std::str::from_utf8(raw)
-            .map(Cow::Borrowed)
-            .map_err(|_| InvalidRequest::NotAForm);
+        return text(raw).map(Cow::Borrowed);
     }
     let mut bytes = Vec::with_capacity(raw.len());
     let mut rest = raw.iter();
@@ -106,6 +116,10 @@ pub(crate) fn decode(raw: &[u8]) -> Result<Cow<'_, str>, InvalidRequest> {
         .map_err(|_| InvalidRequest::NotAForm)
 }
 
+fn text(raw: &[u8]) -> Result<&str, InvalidRequest> {
+    std::str::from_utf8(raw).map_err(|_| InvalidRequest::NotAForm)
+}
+
 fn digit(byte: &u8) -> Option<u8> {
     char::from(*byte)
         .to_digit(16)
@@ -118,7 +132,11 @@ mod tests {
     use proptest::prelude::*;
 
     fn token(body: &str) -> Result<String, InvalidRequest> {
-        token_query(body.as_bytes()).map(|form| match form.subject {
+        subject_of(body.as_bytes())
+    }
+
+    fn subject_of(body: &[u8]) -> Result<String, InvalidRequest> {
+        token_query(body).map(|form| match form.subject {
             Subject::Token(token) => token.expose().to_owned(),
             Subject::Id(id) => format!("id {}", id.as_str()),
         })
@@ -197,6 +215,23 @@ mod tests {
             let encoded: String = text.bytes().map(|byte| format!("%{byte:02x}")).collect();
             prop_assert_eq!(token(&format!("token={encoded}")), Ok(text));
         }
+    }
+
+    /// An empty parameter before it changes nothing, but for how it is read.
+    #[test]
+    fn token_alone_is_read_as_any_other_form() {
+        let seeds: [&[u8]; 6] = [
+            b"token=abc",
+            b"token=",
+            b"token=a=b",
+            b"token=a&token=b",
+            b"token=a%2Bb+c",
+            b"token=\xff",
+        ];
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            let beside = [b"&", bytes].concat();
+            assert_eq!(subject_of(bytes), subject_of(&beside));
+        });
     }
 
     /// Differential: what a form is, `form_urlencoded` reads as we do.

@@ -167,7 +167,10 @@ impl<K: Keep> Resolver<K> {
         match routed {
             Routed::Nowhere => Ok(Resolution::UNROUTED),
             Routed::One(place) => self.resolve(place, &subject, &trace).await,
-            Routed::Several(places) => self.side_by_side(&places, &subject, &trace).await,
+            Routed::Several(places) => match self.cached_active(&places, &subject) {
+                Some(hit) => Ok(hit),
+                None => Box::pin(self.side_by_side(&places, &subject, &trace)).await,
+            },
         }
     }
 
@@ -192,6 +195,20 @@ impl<K: Keep> Resolver<K> {
         }
     }
 
+    /// Returns a cached active fact of one of these providers. It settles what the token is, which
+    /// is then not shown to the other providers again.
+    fn cached_active(&self, places: &[usize], subject: &Subject) -> Option<Resolution<'_, K>> {
+        places
+            .iter()
+            .filter_map(|place| self.table.slot(*place))
+            .find_map(|slot| {
+                let hit = self.hit(slot, &slot.keys.key(subject))?;
+                hit.active(self.clock.now())?;
+                slot.lookups.count(Lookup::Hit);
+                Some(hit)
+            })
+    }
+
     /// One active answer wins; inactive only if every provider said so; else the failure.
     async fn side_by_side(
         &self,
@@ -200,14 +217,6 @@ impl<K: Keep> Resolver<K> {
         trace: Trace<'_>,
     ) -> Result<Resolution<'_, K>, Failure> {
         let now = || self.clock.now();
-        // A cached active fact settles it: the token is not shown to the other providers again.
-        for slot in places.iter().filter_map(|place| self.table.slot(*place)) {
-            let hit = self.hit(slot, &slot.keys.key(subject));
-            if let Some(hit) = hit.filter(|hit| hit.active(now()).is_some()) {
-                slot.lookups.count(Lookup::Hit);
-                return Ok(hit);
-            }
-        }
         let mut requests: FuturesUnordered<_> = places
             .iter()
             .map(|place| self.resolve(*place, subject, trace))

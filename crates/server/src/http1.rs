@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::future::{self, Either};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use http::header::CONNECTION;
 use http::{HeaderValue, Request, Response};
 use hyper::body::{Body, Incoming};
@@ -48,9 +48,8 @@ where
     let mut service = service_fn(move |mut request| {
         let place = requests.take(&mut request);
         let in_flight = counted.begin();
-        let reply = answer(request);
-        async move {
-            let mut reply = reply.await;
+        // Chained: a block that awaits an answer begun before it would hold it twice.
+        answer(request).then(async move |mut reply| {
             drop(place);
             in_flight.give_way().await;
             if in_flight.end() {
@@ -59,7 +58,7 @@ where
                     .insert(CONNECTION, HeaderValue::from_static("close"));
             }
             Ok::<_, Infallible>(reply)
-        }
+        })
     });
     let http = builder(max_head);
     watch.may_rest = true;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::StreamExt;
 use futures_util::future::{self, Either};
 use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use hyper::server::conn::http2;
@@ -57,17 +57,15 @@ where
         LongHead::mark(&mut request, max_head);
         let place = requests.take(&mut request);
         let in_flight = activity.begin();
-        let reply = answer(request);
         let activity = Arc::clone(&activity);
-        async move {
-            let reply = reply.await;
+        answer(request).then(async move |reply| {
             drop(place);
             in_flight.give_way().await;
             in_flight.end();
             let bytes = usize::try_from(reply.body().size_hint().lower()).unwrap_or(usize::MAX);
             let unsent = activity.owe(bytes).ok_or(TooMuchUnsent)?;
             Ok::<_, TooMuchUnsent>(reply.map(|body| Metered::new(body, unsent)))
-        }
+        })
     });
     let mut connection = pin!(builder(max_head).serve_connection(TokioIo::new(stream), service));
     loop {

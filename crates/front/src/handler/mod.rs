@@ -28,7 +28,7 @@ use introspectd_service::{
 use crate::authentication::Peer;
 use crate::body::{self, drain, read_form};
 use crate::call::{Call, Captures, Place};
-use crate::context::{HeaderIds, traceparent, with_request_id};
+use crate::context::{HeaderIds, add_request_id, traceparent};
 use crate::discovery::{Discovery, Document, PublicUrl};
 use crate::form;
 use crate::language::Language;
@@ -95,15 +95,23 @@ impl Handler {
     /// for what follows the route in `introspect`, `forward_auth` and `perform`. The caller comes
     /// before the body, so that a stranger cannot make us read one; the route comes before the
     /// caller, so that a mistyped URL does not look like a wrong secret.
-    pub async fn answer<B>(self: Arc<Self>, request: Request<B>) -> Reply
+    pub fn answer<B>(self: Arc<Self>, request: Request<B>) -> impl Future<Output = Reply>
     where
         B: Body<Error: std::error::Error + Send + Sync + 'static>,
     {
+        // Taken apart before: a future holds its arguments beside what becomes of them.
         let (mut head, body) = request.into_parts();
+        async move { self.answer_parts(&mut head, body).await }
+    }
+
+    async fn answer_parts<B>(&self, head: &mut Parts, body: B) -> Reply
+    where
+        B: Body<Error: std::error::Error + Send + Sync + 'static>,
+    {
         let mut body = pin!(body);
         let rules = self.service.rules();
         if Shed::marks(&head.extensions) {
-            return self.shed(rules, &head, body);
+            return self.shed(rules, head, body);
         }
         let mut operation = Operation::Unknown;
         let found = find(head.uri.path(), &head.method, &self.api.discovery);
@@ -115,14 +123,13 @@ impl Handler {
             }
             Match::Introspect => {
                 operation = Operation::Introspect;
-                self.introspect(rules, begun, &mut head, body.as_mut())
-                    .await
+                self.introspect(rules, begun, head, body.as_mut()).await
             }
             Match::Decide(policy) => Ok(self.forward_auth(begun, policy, &mut head.headers).await),
             // Boxed: what operators ask now and then takes no room in what gateways ask all the
             // time.
             Match::Route(route, captures) => {
-                Box::pin(self.perform(rules, begun, route, captures, &head, body.as_mut())).await
+                Box::pin(self.perform(rules, begun, route, captures, head, body.as_mut())).await
             }
             Match::NotAllowed => Err(RequestFault::MethodNotAllowed.into()),
             Match::NotFound => Err(RequestFault::NotFound.into()),
@@ -131,10 +138,10 @@ impl Handler {
         // slow stays so.
         let is_too_slow = || matches!(outcome, Err(Refusal::Request(RequestFault::TooSlow)));
         let is_hopeless = || head.headers.contains_key(EXPECT) || is_too_slow();
-        let is_unread = !body.is_end_stream() && (is_hopeless() || !drain(body).await);
+        let is_unread = !body.is_end_stream() && (is_hopeless() || !Box::pin(drain(body)).await);
         let mut reply = match outcome {
             Ok(reply) => reply,
-            Err(refusal) => self.refuse(rules, begun, operation, &head, &refusal),
+            Err(refusal) => self.refuse(rules, begun, operation, head, &refusal),
         };
         if is_unread {
             close(&mut reply, head.version);
@@ -196,8 +203,9 @@ impl Handler {
             Ok(answer) => answer,
             Err(refusal) => {
                 let request_id = publish(Outcome::Refused(&refusal), None, false);
-                let reply = problem::reply(&refusal, Language::of(&head.headers));
-                return Ok(with_request_id(reply, request_id));
+                let mut reply = problem::reply(&refusal, Language::of(&head.headers));
+                add_request_id(&mut reply, request_id);
+                return Ok(reply);
             }
         };
         let active = answer.active();
@@ -215,8 +223,9 @@ impl Handler {
             ),
         };
         let reused = std::mem::take(&mut head.headers);
-        let reply = reply::introspection(reused, active, answer.source(), answer.now());
-        Ok(with_request_id(reply, request_id))
+        let mut reply = reply::introspection(reused, active, answer.source(), answer.now());
+        add_request_id(&mut reply, request_id);
+        Ok(reply)
     }
 
     /// Answers a request of any other route: caller, permission, body, operation, event, reply.
@@ -281,9 +290,10 @@ impl Handler {
             .scope(outcome)
             .await;
         let request_id = event.publish(&outcome).completed().await;
-        let reply =
+        let mut reply =
             outcome.unwrap_or_else(|refusal| problem::reply(&refusal, Language::of(&head.headers)));
-        Ok(with_request_id(reply, request_id))
+        add_request_id(&mut reply, request_id);
+        Ok(reply)
     }
 
     /// Begins a request.
@@ -362,7 +372,8 @@ impl Handler {
                 HeaderValue::from_static(refusal.code()),
             );
         }
-        with_request_id(reply, published.request_id)
+        add_request_id(&mut reply, published.request_id);
+        reply
     }
 }
 

@@ -32,5 +32,6 @@ mod records;
 mod replies;
 mod requests;
 mod shedding;
+mod sizes;
 mod stopping;
 mod tls;

@@ -2,9 +2,9 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
+use constant_time_eq::constant_time_eq_32;
 use introspectd_core::Clock;
 use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
 
 use super::certificate::CertificateName;
 use super::permission::Permissions;
@@ -75,7 +75,7 @@ impl SecretDigest {
     pub fn matches(&self, other: &Self) -> bool {
         #[cfg(test)]
         COMPARISONS.with(|made| made.set(made.get() + 1));
-        self.0.ct_eq(&other.0).into()
+        constant_time_eq_32(&self.0, &other.0)
     }
 }
 
