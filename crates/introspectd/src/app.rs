@@ -31,7 +31,7 @@ pub struct App {
     limits: Limits,
 }
 
-/// What a configuration was built into, but for the listeners.
+/// Parts that a configuration was built into, but for the listeners.
 struct Built {
     api: Arc<Api>,
     audit: Option<Audit>,

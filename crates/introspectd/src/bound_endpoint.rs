@@ -17,7 +17,7 @@ pub(crate) struct BoundEndpoint {
 }
 
 impl BoundEndpoint {
-    /// Returns the listener, and the settings of its connections: its own, and else the common ones.
+    /// Returns the listener and the settings of its connections: its own, else the common ones.
     pub(crate) fn with(self, common: &Connections) -> (Listener, Connections) {
         let connections = Connections {
             tls: self.tls,

@@ -1,4 +1,4 @@
-//! What a request takes while it is answered.
+//! Memory that a request takes while it is answered.
 
 use bytes::Bytes;
 use http::Request;

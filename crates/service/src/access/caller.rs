@@ -17,7 +17,7 @@ use crate::tally::CallerTally;
 pub struct Caller {
     /// Configured name, which is its id in HTTP Basic.
     pub name: String,
-    /// What it may do, and to what.
+    /// Permitted operations, providers and policies.
     pub permissions: Permissions,
     /// Digests of its secrets, each of which is good: several while one is rotated.
     pub secrets: Vec<SecretDigest>,

@@ -25,7 +25,7 @@ pub enum Permission {
     Issue,
 }
 
-/// What a caller may do, and to what.
+/// Permissions of a caller: for operations, within providers and policies.
 #[derive(Debug, Clone)]
 pub struct Permissions {
     /// Operations.
