@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
+use socket2::{Domain, SockRef, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
@@ -20,6 +21,8 @@ pub struct Simulator<V> {
     address: SocketAddr,
     shared: Arc<Shared<V>>,
     accepting: AbortHandle,
+    /// Socket that holds the port of a stopped server.
+    refusing: Mutex<Option<Socket>>,
 }
 
 /// State shared by the listener and the simulator.
@@ -55,6 +58,7 @@ impl<V: Vendor> Simulator<V> {
             address,
             shared,
             accepting,
+            refusing: Mutex::default(),
         })
     }
 
@@ -113,8 +117,10 @@ impl<V: Vendor> Simulator<V> {
         Gate::new(hold)
     }
 
-    /// Closes the listener and all connections. When this returns, the port refuses connections.
+    /// Closes the listener and all connections. When this returns, the port refuses connections. It
+    /// is given to no other server until the simulator is dropped, unless to one that names it.
     pub fn stop(&self) {
+        *locked(&self.refusing) = self.shared.reserve_port(self.address).ok();
         self.shared.close();
         self.accepting.abort();
     }
@@ -136,6 +142,20 @@ impl<V> Shared<V> {
         if locked(&self.listener).is_none() {
             connection.hang_up();
         }
+    }
+
+    /// Binds a socket that never listens to the port of the listener.
+    fn reserve_port(&self, address: SocketAddr) -> io::Result<Socket> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+        // Beside connections that are still open, and for a listener that is bound later.
+        socket.set_reuse_address(true)?;
+        // Beside the listener.
+        socket.set_reuse_port(true)?;
+        if let Some(listener) = locked(&self.listener).as_ref() {
+            SockRef::from(listener).set_reuse_port(true)?;
+        }
+        socket.bind(&address.into())?;
+        Ok(socket)
     }
 
     fn close(&self) {

@@ -2,12 +2,15 @@
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
     reason = "a test fails by panicking, its own functions included"
 )]
 
 mod wire;
 
 use std::io::ErrorKind;
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,6 +18,7 @@ use http_body_util::{BodyExt, Empty};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use introspectd_simulators::{Answer, Fault, Pieces, Recorded, Simulator, Vendor};
 use serde_json::json;
+use socket2::{Domain, Socket, Type};
 use tokio::net::TcpStream;
 use wire::Wire;
 
@@ -141,7 +145,17 @@ async fn reset_fault_resets_the_connection() {
 async fn hanging_request_is_recorded_and_never_answered() {
     let server = echo().await;
     server.next(Fault::Hang);
-    let waited = tokio::time::timeout(Duration::from_millis(50), get(&server, "/").send()).await;
+    let mut hanging = pin!(get(&server, "/").send());
+    let recorded = async {
+        while server.count() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answered = &mut hanging => panic!("it was answered: {:?}", answered.err()),
+        () = recorded => {}
+    }
+    let waited = tokio::time::timeout(Duration::from_millis(50), hanging).await;
     assert!(waited.is_err());
     assert_eq!(server.count(), 1);
 }
@@ -238,6 +252,17 @@ async fn stopped_server_refuses_and_ends_connections() {
         .await
         .expect("the port is free again");
     assert_eq!(get(&again, "/").reply().await.status, 200);
+}
+
+/// A port that a test of a refusing server no longer held could be given to the server of another.
+#[tokio::test]
+async fn port_of_a_stopped_server_is_given_to_no_other() {
+    let server = echo().await;
+    server.stop();
+    let other = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    let taken = other.bind(&server.address().into()).unwrap_err();
+    assert_eq!(taken.kind(), ErrorKind::AddrInUse);
+    assert!(std::net::TcpStream::connect(server.address()).is_err());
 }
 
 #[tokio::test]
