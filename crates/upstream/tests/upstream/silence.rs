@@ -1,10 +1,11 @@
 //! Tokens and secrets are never printed, nor anything that contains them.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 
 use introspectd_simulators::{Answer as Said, Fault, rfc7662};
 use introspectd_upstream::{Dialect, Request};
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::authority::Authority;
@@ -27,7 +28,27 @@ impl Write for Log {
     }
 }
 
+/// Listens all the time, and keeps nothing. Where nobody listens, another test's thread may write
+/// an event's place in the code off as of no interest, just when one of these begins to listen.
+static LISTENER: Once = Once::new();
+
 impl Log {
+    /// Keeps what this thread logs, up to a level: all that a test and its tasks do.
+    fn start(level: LevelFilter) -> (Self, DefaultGuard) {
+        LISTENER.call_once(|| {
+            let listener = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE);
+            listener.with_writer(io::sink).init();
+        });
+        let log = Self::default();
+        let writer = log.clone();
+        let subscriber = tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_ansi(false)
+            .with_writer(move || writer.clone())
+            .finish();
+        (log, tracing::subscriber::set_default(subscriber))
+    }
+
     fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
@@ -95,15 +116,7 @@ fn debug_output_holds_no_secret() {
 
 #[tokio::test]
 async fn no_log_of_any_level_holds_a_token_or_a_credential() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(LevelFilter::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    // One thread runs this test and all that it spawns.
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::start(LevelFilter::TRACE);
 
     for credentials in credentials() {
         let server = silent().await;
@@ -185,13 +198,7 @@ async fn no_log_of_any_level_holds_a_token_or_a_credential() {
 
 #[tokio::test]
 async fn a_grant_that_is_refused_each_time_is_logged_once_a_second() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = Log::start(LevelFilter::INFO);
 
     let provider = Provider::start("").await;
     provider.tokens.always(Fault::Answer(Said::empty(401)));
