@@ -116,7 +116,7 @@ pub(crate) async fn failed_revocation_requests_are_not_retried<V: Fixture>() {
         Err(BadAnswer::TooLarge.into())
     );
 
-    let adapter = Adapter::<V>::open_with("timeout = \"200ms\"").await;
+    let adapter = Adapter::<V>::open_with("timeout = \"2s\"").await;
     adapter.server.next(Fault::Hang);
     assert_eq!(adapter.revoke(V::ACTIVE).await, Err(Failure::Timeout));
     assert_eq!(adapter.sent(), [V::revocation(V::ACTIVE)]);

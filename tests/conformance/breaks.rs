@@ -15,7 +15,7 @@ pub(crate) const SOON: Problem = (503, "temporarily_unavailable", Some("1"));
 pub(crate) const TIMEOUT: Problem = (504, "upstream_timeout", None);
 
 pub(crate) async fn hanging<V: Fixture>() {
-    let room = Room::<V>::open_with("timeout = \"200ms\"", "").await;
+    let room = Room::<V>::open_with("timeout = \"2s\"", "").await;
     room.server.next(Fault::Hang);
     assert_problem(&room.ask(V::ACTIVE).await, TIMEOUT);
     assert_eq!(room.sent(), [V::question(V::ACTIVE)]);

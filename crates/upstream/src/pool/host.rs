@@ -1,12 +1,13 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::{TrySendError, http1};
 use hyper_util::rt::TokioIo;
 use introspectd_core::DoubtHandler;
+use tokio::time::Instant;
 
 use super::fault::{is_close, is_refused_stream};
 use super::link::{Answers, Link, is_unasked};

@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -17,6 +17,7 @@ use http::{HeaderMap, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use introspectd_core::{Clock, Failure, Outage, Timestamp, Unreachable};
 use rustls::ClientConfig;
+use tokio::time::Instant;
 use tower::Service;
 
 use crate::answer::screen;

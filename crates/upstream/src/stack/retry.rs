@@ -87,7 +87,11 @@ fn pause(retries: u32) -> Duration {
 
 #[cfg(test)]
 mod tests {
+    use super::super::around::around;
     use super::*;
+    use introspectd_core::{ManualClock, Timestamp};
+    use std::future::ready;
+    use tower::{Layer, ServiceExt, service_fn};
 
     #[test]
     fn pauses_are_anything_up_to_a_bound_that_doubles() {
@@ -100,6 +104,25 @@ mod tests {
                 let expected = 250 * (4 - share as usize);
                 assert!(above(share).abs_diff(expected) < 120, "{retries} {share}");
             }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_retry_is_begun_past_the_deadline() {
+        let clock = Arc::new(ManualClock::at(Timestamp::MIN));
+        for _ in 0..100 {
+            let budget = Arc::new(Budget::new(100, Arc::clone(&clock) as _));
+            let meter = Arc::<Meter>::default();
+            let unavailable = || Failure::outage(Outage::Status(503));
+            let failing = service_fn(move |_: Request| ready(Err(unavailable())));
+            let service = around(Retry::new(10, budget, Arc::clone(&meter))).layer(failing);
+            let end = Instant::now() + Duration::from_millis(150);
+            let mut request = Request::get(http::Uri::from_static("http://127.0.0.1/"));
+            request.deadline = Some(end);
+            // The last failure and no timeout: what would end too late is not begun.
+            assert_eq!(service.oneshot(request).await.err(), Some(unavailable()));
+            assert!(Instant::now() < end);
+            assert!((1..9).contains(&meter.retries()), "{}", meter.retries());
         }
     }
 

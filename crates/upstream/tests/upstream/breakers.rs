@@ -9,7 +9,7 @@ use introspectd_simulators::{Answer as Said, Fault, Simulator};
 use introspectd_upstream::{Dialect, Request, Response, Upstream};
 use tokio::task::JoinHandle;
 
-use crate::provider::{Silent, clock, connected_at, connection, silent, uri};
+use crate::provider::{Silent, clock, connected_at, connection, silent, until_deadline, uri};
 
 const BREAKER: &str = "breaker = { failures = \"50%\", window = \"10s\", min_requests = 4, \
                        open_for = \"5s\", probes = 2 }";
@@ -207,10 +207,11 @@ async fn cancelled_probe_gives_its_place_back() {
 
 #[tokio::test]
 async fn probe_that_times_out_opens_again() {
-    let guarded = Guarded::open("timeout = \"50ms\"").await;
+    let guarded = Guarded::open("").await;
     guarded.clock.advance(5);
     guarded.server.next(Fault::Hang);
-    assert_eq!(guarded.ask().await, Some(Failure::Timeout));
+    let told = until_deadline(&guarded.server, 1, guarded.ask()).await;
+    assert_eq!(told, Some(Failure::Timeout));
     assert_eq!(guarded.ask().await, spared(Outage::BreakerOpen, 5));
 }
 

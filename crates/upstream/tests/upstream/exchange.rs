@@ -9,8 +9,11 @@ use introspectd_simulators::{Answer as Said, Fault, Simulator};
 use introspectd_upstream::{Dialect, Request, Response, Segment, Upstream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::Instant;
 
-use crate::provider::{Silent, authorizations, connected, connection, open, silent, upstream, uri};
+use crate::provider::{
+    Silent, authorizations, connected, connection, open, silent, until_deadline, upstream, uri,
+};
 
 const MIB: usize = 1024 * 1024;
 const SHORT: &str = "timeout = \"50ms\"";
@@ -120,37 +123,45 @@ async fn several_exchanges_may_share_the_time_of_one() {
         upstream.send(Request::get(uri())).await
     };
     assert!(upstream.in_time(both).await.is_ok());
-    let upstream = open(&server.base_url(), SHORT);
-    let for_ever = async {
-        loop {
-            upstream.send(Request::get(uri())).await?;
-        }
-    };
-    assert_eq!(
-        upstream.in_time::<()>(for_ever).await,
-        Err(Failure::Timeout)
+    let began = Instant::now();
+    let told = until_deadline(
+        &server,
+        3,
+        upstream.in_time(two_slow_ones(&server, &upstream)),
     );
+    assert_eq!(told.await, Err(Failure::Timeout));
+    assert!(began.elapsed() < Duration::from_secs(70));
+}
+
+/// Exchanges of which one takes forty seconds, and the next has no answer.
+async fn two_slow_ones(server: &Simulator<Silent>, upstream: &Upstream) -> Result<(), Failure> {
+    server.next(Fault::Delay(Duration::from_secs(40)));
+    server.next(Fault::Hang);
+    for _ in 0..2 {
+        upstream
+            .send(Request::get(uri(&server.base_url(), "/x")))
+            .await?;
+    }
+    Ok(())
 }
 
 #[tokio::test]
 async fn many_exchanges_may_take_longer_than_one_and_end_all_the_same() {
     let server = silent().await;
     let upstream = open(&server.base_url(), "timeout = \"60s\"");
-    let for_ever = async {
-        loop {
-            upstream
-                .send(Request::get(uri(&server.base_url(), "/x")))
-                .await?;
-        }
-    };
-    let ended = Upstream::within::<()>(Duration::from_millis(200), for_ever).await;
+    let began = Instant::now();
+    let many = Upstream::within(Duration::from_secs(80), two_slow_ones(&server, &upstream));
+    let ended = until_deadline(&server, 1, many).await;
     assert_eq!(ended, Err(Failure::Timeout));
-    assert!(server.count() > 0);
+    assert!((80..90).contains(&began.elapsed().as_secs()));
 }
 
 #[tokio::test]
 async fn no_answer_in_time_is_a_timeout() {
-    assert_eq!(after(Fault::Hang, SHORT).await, Failure::Timeout);
+    let server = silent().await;
+    server.next(Fault::Hang);
+    let told = until_deadline(&server, 1, failure(&server, "")).await;
+    assert_eq!(told, Failure::Timeout);
 }
 
 #[tokio::test]
@@ -179,15 +190,18 @@ async fn the_timeout_bounds_a_body_that_stops() {
             .write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{")
             .await
             .unwrap();
+        // From here on time passes in leaps.
+        tokio::time::pause();
         pending().await
     });
-    assert_eq!(raw_failure(&base_url.await, SHORT).await, Failure::Timeout);
+    assert_eq!(raw_failure(&base_url.await, "").await, Failure::Timeout);
 }
 
 #[tokio::test]
 async fn the_timeout_bounds_a_body_that_trickles() {
     let base_url = raw(|mut stream| async move {
-        let mut pace = tokio::time::interval(Duration::from_millis(1));
+        tokio::time::pause();
+        let mut pace = tokio::time::interval(Duration::from_millis(50));
         let head = b"HTTP/1.1 200 OK\r\ncontent-length: 1000000\r\n\r\n";
         let mut written = stream.write_all(head).await;
         while written.is_ok() {
@@ -195,7 +209,7 @@ async fn the_timeout_bounds_a_body_that_trickles() {
             written = stream.write_all(b"{").await;
         }
     });
-    assert_eq!(raw_failure(&base_url.await, SHORT).await, Failure::Timeout);
+    assert_eq!(raw_failure(&base_url.await, "").await, Failure::Timeout);
 }
 
 #[tokio::test]
@@ -469,13 +483,14 @@ async fn a_segment_arrives_encoded_below_the_base_path() {
 #[tokio::test]
 async fn interim_responses_without_end_end_at_the_deadline() {
     let base_url = raw(|mut stream| async move {
-        while stream
-            .write_all(b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n")
-            .await
-            .is_ok()
-        {}
+        tokio::time::pause();
+        let hints = b"HTTP/1.1 103 Early Hints\r\nlink: x\r\n\r\n";
+        while stream.write_all(hints).await.is_ok() {
+            // Nothing rests here, so that no timer would end by itself.
+            tokio::time::advance(Duration::from_millis(50)).await;
+        }
     });
-    assert_eq!(raw_failure(&base_url.await, SHORT).await, Failure::Timeout);
+    assert_eq!(raw_failure(&base_url.await, "").await, Failure::Timeout);
 }
 
 #[tokio::test]

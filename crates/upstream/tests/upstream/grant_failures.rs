@@ -9,7 +9,7 @@ use introspectd_upstream::Request;
 use serde_json::json;
 
 use crate::grant::{Provider, configured};
-use crate::provider::{clock, connected_at, silent, uri};
+use crate::provider::{clock, connected_at, silent, until_deadline, uri};
 
 #[tokio::test]
 async fn a_failed_request_is_told_and_the_next_question_tries_again() {
@@ -150,12 +150,10 @@ async fn questions_that_wait_for_one_request_share_its_failure() {
 
 #[tokio::test]
 async fn a_token_endpoint_that_hangs_costs_its_own_deadline_only() {
-    let provider = Provider::start("timeout = \"500ms\"").await;
+    let provider = Provider::start("").await;
     provider.tokens.next(Fault::Hang);
-    assert_eq!(
-        provider.ask_many(20).await,
-        vec![Some(Failure::Timeout); 20]
-    );
+    let told = until_deadline(&provider.tokens, 1, provider.ask_many(20)).await;
+    assert_eq!(told, vec![Some(Failure::Timeout); 20]);
     assert_eq!((provider.tokens.count(), provider.api.count()), (1, 0));
 }
 

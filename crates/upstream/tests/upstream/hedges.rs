@@ -7,7 +7,7 @@ use introspectd_core::Failure;
 use introspectd_simulators::{Fault, Simulator};
 use introspectd_upstream::{Request, Upstream};
 
-use crate::provider::{Silent, open, silent, uri};
+use crate::provider::{Silent, open, silent, until_deadline, uri};
 
 /// Answers that are enough for an observed p95.
 const ENOUGH: usize = 32;
@@ -38,28 +38,28 @@ async fn slow_request_is_overtaken_by_a_second_one() {
 
 #[tokio::test]
 async fn second_request_takes_a_place_of_its_own_or_is_not_sent() {
-    let (server, upstream) = hedged("max_in_flight = 1\ntimeout = \"500ms\"").await;
+    let (server, upstream) = hedged("max_in_flight = 1").await;
     server.forget();
     server.next(Fault::Hang);
-    let told = upstream.send(get(&server)).await.err();
-    assert_eq!((told, server.count()), (Some(Failure::Timeout), 1));
+    let told = until_deadline(&server, 1, upstream.send(get(&server))).await;
+    assert_eq!((told.err(), server.count()), (Some(Failure::Timeout), 1));
 }
 
 #[tokio::test]
 async fn failure_of_either_is_not_the_last_word() {
     let (server, upstream) = hedged("").await;
-    for faults in [
-        [Fault::Delay(Duration::from_millis(300)), Fault::HangUp],
-        [Fault::Hang, Fault::Delay(Duration::from_millis(100))],
-    ] {
+    let late = || Fault::Delay(Duration::from_secs(30));
+    for faults in [[late(), Fault::HangUp], [Fault::Hang, late()]] {
+        server.forget();
         faults.into_iter().for_each(|fault| server.next(fault));
-        assert!(upstream.send(get(&server)).await.is_ok());
+        let answered = until_deadline(&server, 2, upstream.send(get(&server))).await;
+        assert!(answered.is_ok());
     }
 }
 
 #[tokio::test]
 async fn change_and_list_have_no_second_request() {
-    let (server, upstream) = hedged("timeout = \"500ms\"").await;
+    let (server, upstream) = hedged("").await;
     let before = upstream.meter().retries();
     for request in [
         Request::delete(uri(&server.base_url(), "/x")),
@@ -67,15 +67,15 @@ async fn change_and_list_have_no_second_request() {
     ] {
         server.forget();
         server.next(Fault::Hang);
-        let told = upstream.send(request).await.err();
-        assert_eq!((told, server.count()), (Some(Failure::Timeout), 1));
+        let told = until_deadline(&server, 1, upstream.send(request)).await;
+        assert_eq!((told.err(), server.count()), (Some(Failure::Timeout), 1));
     }
     assert_eq!(upstream.meter().retries(), before);
 }
 
 #[tokio::test]
 async fn second_requests_count_against_the_budget() {
-    let (server, upstream) = hedged("timeout = \"60s\"").await;
+    let (server, upstream) = hedged("").await;
     server.always(Fault::Delay(Duration::from_millis(100)));
     // A reserve of ten, and one in ten of all requests.
     for _ in 0..40 {
@@ -89,12 +89,12 @@ async fn second_requests_count_against_the_budget() {
 #[tokio::test]
 async fn nothing_is_hedged_by_default() {
     let server = silent().await;
-    let upstream = open(&server.base_url(), "timeout = \"500ms\"");
+    let upstream = open(&server.base_url(), "");
     for _ in 0..ENOUGH {
         upstream.send(get(&server)).await.unwrap();
     }
     server.forget();
     server.next(Fault::Hang);
-    let told = upstream.send(get(&server)).await.err();
-    assert_eq!((told, server.count()), (Some(Failure::Timeout), 1));
+    let told = until_deadline(&server, 1, upstream.send(get(&server))).await;
+    assert_eq!((told.err(), server.count()), (Some(Failure::Timeout), 1));
 }

@@ -202,7 +202,7 @@ async fn a_silent_name_server_is_waited_for_until_the_deadline() {
 #[tokio::test]
 async fn requests_that_wait_for_a_name_hold_no_threads_and_no_other_provider() {
     let lost = Named::start(Said::Nothing, "2s").await;
-    let healthy = Named::start(Said::Loopback(60), "2s").await;
+    let healthy = Named::start(Said::Loopback(60), MINUTE).await;
     let before = threads();
     let waiting = join_all((0..500).map(|_| lost.ask()));
     let others = async {

@@ -1,6 +1,8 @@
 //! A provider as its configuration describes it, and the simplest server that it can be.
 
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::Uri;
 use introspectd_core::{ManualClock, Timestamp};
@@ -97,6 +99,41 @@ pub(crate) fn clock() -> Arc<ManualClock> {
 
 pub(crate) fn uri(base_url: &str, path: &str) -> Uri {
     format!("{base_url}{path}").parse().unwrap()
+}
+
+/// Awaits what ends by a deadline, once so many requests have arrived that get no answer.
+///
+/// From there on time passes in leaps, to the next timer whenever nothing else is left to do: the
+/// deadline may be so long that no busy machine reaches it earlier.
+pub(crate) async fn until_deadline<V: Vendor, T>(
+    server: &Simulator<V>,
+    requests: usize,
+    asked: impl Future<Output = T>,
+) -> T {
+    let mut asked = pin!(asked);
+    let arrived = async {
+        while server.count() < requests {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        _ = &mut asked => panic!("it ended before its deadline"),
+        () = arrived => {}
+    }
+    tokio::time::pause();
+    let ended = asked.await;
+    tokio::time::resume();
+    ended
+}
+
+/// Longest rest of a connection before it is used again, and some more.
+const REST: Duration = Duration::from_millis(1100);
+
+/// Lets time leap until every idle connection has rested and may be used again.
+pub(crate) async fn rest() {
+    tokio::time::pause();
+    tokio::time::sleep(REST).await;
+    tokio::time::resume();
 }
 
 /// The `Authorization` of every request so far.

@@ -2,20 +2,17 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use h2::Reason;
 use introspectd_core::{Failure, Outage, Unreachable};
 use introspectd_simulators::Fault;
 use introspectd_upstream::{Dialect, Request, Upstream};
 use tokio::net::TcpListener;
+use tokio::time::Instant;
 
 use crate::authority::Authority;
-use crate::provider::{open, silent, upstream, uri};
+use crate::provider::{open, rest, silent, until_deadline, upstream, uri};
 use crate::tls_server::http2_acceptor;
-
-/// Longest rest of a connection before it is used again, and some more.
-const REST: Duration = Duration::from_millis(1100);
 
 /// Asks once, so that a connection lies idle.
 async fn warm(base_url: &str, upstream: &Upstream) {
@@ -23,7 +20,7 @@ async fn warm(base_url: &str, upstream: &Upstream) {
         .send(Request::get(uri(base_url, "/warm")))
         .await
         .unwrap();
-    tokio::time::sleep(REST).await;
+    rest().await;
 }
 
 #[tokio::test]
@@ -87,20 +84,16 @@ async fn the_second_end_is_told() {
 #[tokio::test]
 async fn the_repeat_has_what_is_left_of_the_time() {
     let server = silent().await;
-    let (upstream, base_url) = (
-        open(&server.base_url(), "timeout = \"1s\""),
-        server.base_url(),
-    );
+    let (upstream, base_url) = (open(&server.base_url(), ""), server.base_url());
     warm(&base_url, &upstream).await;
+    server.forget();
     server.next(Fault::HangUp);
     server.next(Fault::Hang);
-    assert_eq!(
-        upstream
-            .send(Request::get(uri(&base_url, "/x")))
-            .await
-            .err(),
-        Some(Failure::Timeout)
-    );
+    let began = Instant::now();
+    let repeated = upstream.send(Request::get(uri(&base_url, "/x")));
+    let told = until_deadline(&server, 2, repeated).await;
+    assert_eq!(told.err(), Some(Failure::Timeout));
+    assert!((60..70).contains(&began.elapsed().as_secs()));
 }
 
 #[tokio::test]

@@ -11,7 +11,7 @@ use introspectd_upstream::{Request, Response, Upstream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::provider::{open, silent, uri};
+use crate::provider::{open, rest, silent, uri};
 
 /// Moment at which a server repeats its answer.
 #[derive(Clone, Copy)]
@@ -125,11 +125,6 @@ impl Doubts {
     }
 }
 
-/// Longer than a connection rests after a quick answer.
-async fn until_it_is_pooled() {
-    tokio::time::sleep(Duration::from_millis(250)).await;
-}
-
 #[tokio::test]
 async fn an_answer_repeated_a_millisecond_late_is_taken_for_no_other() {
     let (base_url, connections) = repeating(Repeats::After(Duration::from_millis(1))).await;
@@ -174,7 +169,7 @@ async fn bytes_behind_an_answer_close_the_connection_and_take_it_back() {
             doubts.ask(&upstream, &base_url, path).await.unwrap().body,
             path
         );
-        until_it_is_pooled().await;
+        rest().await;
         assert_eq!(connections.load(Ordering::SeqCst), expected);
     }
     doubts
@@ -184,16 +179,19 @@ async fn bytes_behind_an_answer_close_the_connection_and_take_it_back() {
 
 #[tokio::test]
 async fn bytes_on_an_idle_connection_close_it_and_take_back_what_came_last() {
-    let (base_url, connections) = repeating(Repeats::After(Duration::from_millis(600))).await;
+    let (base_url, connections) = repeating(Repeats::After(Duration::from_secs(10))).await;
     let (upstream, doubts) = (open(&base_url, ""), Doubts::default());
     for path in ["/a", "/b"] {
         assert_eq!(
             doubts.ask(&upstream, &base_url, path).await.unwrap().body,
             path
         );
-        until_it_is_pooled().await;
+        rest().await;
     }
     assert_eq!(connections.load(Ordering::SeqCst), 1);
+    tokio::time::pause();
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    tokio::time::resume();
     doubts.include(&[("/b", Doubt::Misplaced)]).await;
     assert_eq!(doubts.noted().len(), 1);
     assert_eq!(
@@ -213,7 +211,7 @@ async fn an_answer_that_came_in_the_place_of_another_is_taken_back_and_ends_reus
         doubts.ask(&upstream, &base_url, "/a").await.unwrap().body,
         "/a"
     );
-    until_it_is_pooled().await;
+    rest().await;
     assert_eq!(
         doubts.ask(&upstream, &base_url, "/b").await.unwrap().body,
         "/a"
@@ -224,7 +222,7 @@ async fn an_answer_that_came_in_the_place_of_another_is_taken_back_and_ends_reus
             doubts.ask(&upstream, &base_url, path).await.unwrap().body,
             path
         );
-        until_it_is_pooled().await;
+        rest().await;
         assert_eq!(connections.load(Ordering::SeqCst), expected);
     }
 }
@@ -242,7 +240,7 @@ async fn without_keep_alive_no_connection_serves_twice() {
                 .body,
             path
         );
-        until_it_is_pooled().await;
+        rest().await;
     }
     assert_eq!(connections.load(Ordering::SeqCst), 3);
     let server = silent().await;
@@ -261,7 +259,7 @@ async fn what_changes_something_has_a_connection_that_nothing_was_asked_on() {
         .send(Request::get(uri(&base_url, "/a")))
         .await
         .unwrap();
-    until_it_is_pooled().await;
+    rest().await;
     assert_eq!(
         upstream
             .send(Request::delete(uri(&base_url, "/b")))
@@ -282,7 +280,7 @@ async fn what_is_no_answer_takes_back_the_one_before() {
         server.base_url(),
     );
     assert!(doubts.ask(&upstream, &base_url, "/a").await.is_ok());
-    until_it_is_pooled().await;
+    rest().await;
     assert!(doubts.ask(&upstream, &base_url, "/b").await.is_ok());
     assert!(doubts.noted().is_empty());
 
@@ -300,7 +298,7 @@ async fn what_is_no_answer_takes_back_the_one_before() {
     });
     let upstream = open(&base_url, "");
     assert!(doubts.ask(&upstream, &base_url, "/a").await.is_ok());
-    until_it_is_pooled().await;
+    rest().await;
     let failure = doubts.ask(&upstream, &base_url, "/b").await.err();
     assert_eq!(failure, Some(BadAnswer::NotHttp.into()));
     doubts.include(&[("/a", Doubt::Surplus)]).await;
@@ -321,12 +319,12 @@ async fn an_end_that_was_announced_casts_no_doubt() {
         Fault::HangUp,
     ] {
         let _ = doubts.ask(&upstream, &base_url, "/a").await;
-        until_it_is_pooled().await;
+        rest().await;
         server.next(fault);
         let _ = doubts.ask(&upstream, &base_url, "/b").await;
-        until_it_is_pooled().await;
+        rest().await;
     }
     server.stop();
-    until_it_is_pooled().await;
+    rest().await;
     assert!(doubts.noted().is_empty());
 }
