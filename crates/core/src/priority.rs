@@ -28,9 +28,12 @@ pub fn give_way(niceness: i32) -> io::Result<()> {
 /// # Errors
 /// The system's. The thread then goes on as it was.
 pub fn run_while_idle() -> io::Result<()> {
+    let (this, niceness) = (Some(gettid()), getpriority_process(Some(gettid()))?);
     let policy = ThreadSchedulePolicy::Normal(NormalThreadSchedulePolicy::Idle);
     let set = set_thread_priority_and_policy(thread_native_id(), ThreadPriority::Min, policy);
-    // It sets the niceness, too, which fails in a process that itself gives way.
+    // It sets the niceness to zero, too, which fails in a process that itself gives way, or takes
+    // that from it.
+    setpriority_process(this, niceness)?;
     match thread_schedule_policy() {
         Ok(now) if now == policy => Ok(()),
         Ok(_) | Err(_) => set.map_err(io::Error::other),
@@ -52,19 +55,24 @@ mod tests {
         assert_eq!(lowered.join().unwrap(), (before + 3).min(19));
         assert_eq!(niceness(), before);
     }
-    /// The 41st field of the status is the policy; the name, in brackets, is the second.
+
+    /// The 19th field of the status is the niceness, the 41st the policy; the name, in brackets, is
+    /// the second.
     #[test]
-    fn only_the_current_thread_runs_while_idle() {
-        let policy = || {
+    fn only_the_current_thread_runs_while_idle_and_keeps_its_niceness() {
+        let field = |number: usize| {
             let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
             let (_, rest) = stat.rsplit_once(')').unwrap();
-            rest.split_whitespace().nth(38).unwrap().to_owned()
+            rest.split_whitespace().nth(number - 3).unwrap().to_owned()
         };
         let idle = std::thread::spawn(move || {
+            give_way(3).unwrap();
+            let niceness = field(19);
             run_while_idle().unwrap();
-            policy()
+            assert_eq!(field(19), niceness);
+            field(41)
         });
         assert_eq!(idle.join().unwrap(), "5", "SCHED_IDLE");
-        assert_eq!(policy(), "0", "SCHED_OTHER");
+        assert_eq!(field(41), "0", "SCHED_OTHER");
     }
 }

@@ -260,8 +260,9 @@ mod tests {
             poke.send(()).unwrap();
             receiver.recv().unwrap()
         };
-        // What is under way ends where it began.
-        let moves_to = |name: &str| (0..10_000).any(|_| served_by().0.starts_with(name));
+        // What is under way ends where it began. More than a thread serves at a stretch, and few:
+        // on a busy machine each takes its time on a thread that gives way to all others.
+        let moves_to = |name: &str| (0..500).any(|_| served_by().0.starts_with(name));
         let (worker, nice) = served_by();
         assert!(worker.starts_with("worker-"), "{worker}");
 
