@@ -7,9 +7,8 @@ use http::{Extensions, Request};
 /// Limit of requests in flight, over all connections of the listeners that share it.
 ///
 /// Each thread has a few places of its own, so that a request writes no memory that other threads
-/// write; only a thread that has filled these takes from the common rest. There are never more than
-/// `limit` requests in flight. A thread refuses earlier only while others do not use their own
-/// places, which are an eighth of all at most.
+/// write; only a thread that has filled these takes from the common rest, and once that is used up,
+/// from the others' own. So a request is refused if `limit` are in flight, and not before.
 #[derive(Debug)]
 pub struct Requests {
     threads: Box<[Arc<Share>]>,
@@ -81,11 +80,24 @@ impl Requests {
     /// Takes a place for a request; marks the request where there is none.
     #[inline]
     pub(crate) fn take<B>(&self, request: &mut Request<B>) -> Option<InPlace> {
-        let place = self.share(thread()).and_then(Share::try_take);
+        let place = self.try_take(thread());
         if place.is_none() {
             request.extensions_mut().insert(Shed(()));
         }
         place
+    }
+
+    #[inline]
+    fn try_take(&self, thread: usize) -> Option<InPlace> {
+        self.share(thread)
+            .and_then(Share::try_take)
+            .or_else(|| self.try_take_of_others())
+    }
+
+    /// Takes an own place of any thread.
+    #[cold]
+    fn try_take_of_others(&self) -> Option<InPlace> {
+        self.threads.iter().find_map(Share::try_take_own)
     }
 
     /// Share of the thread of this number. Where there are more threads, some have one together.
@@ -104,21 +116,28 @@ fn thread() -> usize {
 }
 
 impl Share {
+    /// Takes an own place, or a common one.
     #[inline]
     fn try_take(self: &Arc<Self>) -> Option<InPlace> {
-        if self.taken.fetch_add(1, Relaxed) < self.own {
-            return Some(InPlace {
-                share: Arc::clone(self),
-                is_common: false,
-            });
+        if let Some(own) = self.try_take_own() {
+            return Some(own);
         }
-        self.taken.fetch_sub(1, Relaxed);
         let free = &self.common.free;
         let take = |free: usize| free.checked_sub(1);
         free.fetch_update(Relaxed, Relaxed, take).ok()?;
         Some(InPlace {
             share: Arc::clone(self),
             is_common: true,
+        })
+    }
+
+    #[inline]
+    fn try_take_own(self: &Arc<Self>) -> Option<InPlace> {
+        let more = |taken: usize| (taken < self.own).then_some(taken + 1);
+        self.taken.fetch_update(Relaxed, Relaxed, more).ok()?;
+        Some(InPlace {
+            share: Arc::clone(self),
+            is_common: false,
         })
     }
 }
@@ -150,8 +169,7 @@ mod tests {
     }
 
     fn fill(requests: &Requests, worker: usize) -> Vec<InPlace> {
-        let share = requests.share(worker).unwrap();
-        std::iter::from_fn(|| share.try_take()).collect()
+        std::iter::from_fn(|| requests.try_take(worker)).collect()
     }
 
     #[test]
@@ -166,22 +184,30 @@ mod tests {
     }
 
     #[test]
-    fn small_limit_is_exact_whichever_thread_asks() {
-        for worker in 0..4 {
-            let requests = requests(20, 4);
-            assert_eq!(fill(&requests, worker).len(), 20);
+    fn limit_is_exact_whichever_thread_asks() {
+        for limit in [1, 20, 8192] {
+            for worker in 0..4 {
+                let requests = requests(limit, 4);
+                assert_eq!(fill(&requests, worker).len(), limit);
+            }
         }
     }
 
     #[test]
-    fn one_thread_gets_all_but_the_own_places_of_the_others() {
+    fn own_places_are_taken_first_and_those_of_others_last() {
         let requests = requests(8192, 4);
-        let first = fill(&requests, 0);
-        assert_eq!(first.len(), 8192 - 3 * 64);
-        let others: Vec<_> = (1..4).map(|worker| fill(&requests, worker)).collect();
-        assert!(others.iter().all(|places| places.len() == 64));
+        let taken = |worker: usize| requests.share(worker).unwrap().taken.load(Relaxed);
+        let mut places: Vec<_> = (0..64).map(|_| requests.try_take(0)).collect();
+        assert_eq!(
+            (taken(0), requests.common.free.load(Relaxed)),
+            (64, 8192 - 4 * 64)
+        );
+        places.extend((0..8192 - 4 * 64).map(|_| requests.try_take(0)));
+        assert_eq!((taken(1), taken(2), taken(3)), (0, 0, 0));
+        let others: Vec<_> = (1..4).flat_map(|worker| fill(&requests, worker)).collect();
+        assert_eq!(others.len(), 3 * 64);
         assert_eq!(requests.in_flight(), 8192);
-        drop((first, others));
+        drop((places, others));
         assert_eq!(requests.in_flight(), 0);
     }
 
@@ -196,7 +222,9 @@ mod tests {
             let mut held = Vec::new();
             for (worker, is_taken) in steps {
                 if is_taken {
-                    held.extend(requests.share(worker % workers).unwrap().try_take());
+                    let place = requests.try_take(worker % workers);
+                    prop_assert_eq!(place.is_some(), held.len() < limit);
+                    held.extend(place);
                 } else if !held.is_empty() {
                     held.swap_remove(worker % held.len());
                 }
@@ -204,8 +232,7 @@ mod tests {
                 prop_assert_eq!(requests.in_flight(), held.len());
             }
             drop(held);
-            let shares = (0..workers).map(|worker| fill(&requests, worker));
-            prop_assert_eq!(shares.collect::<Vec<_>>().iter().map(Vec::len).sum::<usize>(), limit);
+            prop_assert_eq!(fill(&requests, 0).len(), limit);
         }
     }
 }
