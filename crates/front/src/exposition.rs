@@ -32,11 +32,14 @@ impl Exposition {
 
     /// Writes all metrics, on a thread that serves no caller. `None` if the process is ending.
     pub(crate) async fn text(&self, format: Format) -> Option<String> {
-        let _turn = self.turn.lock().await;
+        let turn = Arc::clone(&self.turn).lock_owned().await;
         let write = Arc::clone(&self.write);
-        tokio::task::spawn_blocking(move || write(format))
-            .await
-            .ok()
+        let written = tokio::task::spawn_blocking(move || {
+            // A scraper that leaves ends nothing here: the turn is over when the text is written.
+            let _turn = turn;
+            write(format)
+        });
+        written.await.ok()
     }
 }
 
@@ -107,6 +110,44 @@ fn thousandths(quality: Option<&str>) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+    use std::thread;
+    use std::time::{Duration, Instant};
+    use tokio::sync::mpsc;
+
+    /// The first writer waits for a second one at the same time, which must not come.
+    #[tokio::test]
+    async fn scrapes_take_turns_also_after_one_whose_client_left() {
+        let (started, mut starts) = mpsc::unbounded_channel();
+        let writing = Arc::new(AtomicUsize::new(0));
+        let now = Arc::clone(&writing);
+        let exposition = Exposition::new(move |_| {
+            let place = now.fetch_add(1, SeqCst);
+            started.send(place).unwrap();
+            let began = Instant::now();
+            while now.load(SeqCst) == 1 && began.elapsed() < Duration::from_millis(200) {
+                thread::yield_now();
+            }
+            now.fetch_sub(1, SeqCst);
+            String::new()
+        });
+        let scraping = || {
+            let exposition = exposition.clone();
+            tokio::spawn(async move { exposition.text(Format::Prometheus).await })
+        };
+        let first = scraping();
+        assert_eq!(starts.recv().await, Some(0));
+        first.abort();
+        let others = [scraping(), scraping()];
+        for other in others {
+            assert!(other.await.unwrap().is_some());
+            assert_eq!(
+                starts.recv().await,
+                Some(0),
+                "a second one at the same time"
+            );
+        }
+    }
 
     fn format(accept: &[&'static str]) -> Format {
         let headers = accept
