@@ -232,7 +232,9 @@ impl Failure {
     /// Returns true if a stale fact may be used in place of the failure: one that cannot depend on
     /// the token.
     ///
-    /// A place that is missing does not: it shows a provider that is too slow for its requests.
+    /// A missing place does not, either: it shows a provider that is too slow for its requests, and
+    /// before a breaker opens, most requests of a crowd meet nothing else. Whoever sends such a
+    /// crowd lets stale facts be used, which `stale_if_error` bounds.
     pub const fn allows_stale(&self) -> bool {
         self.trips_breaker() || self.is_unasked()
     }

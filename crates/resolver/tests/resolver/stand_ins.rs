@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use introspectd_core::{Failure, Introspection};
+use introspectd_core::{Failure, Introspection, Selector, Target};
 use introspectd_resolver::{CacheLimits, CacheTimes, Source, Unmatched};
 
 use crate::harness::{
     Bench, Fake, INACTIVE_TTL, LIMITS, Seen, TTL, TTL_AT_LEAST, active, active_by,
-    failures_of_the_provider, good, good_from, good_until, other_failures, regex, upstream,
+    failures_of_the_provider, good, good_from, good_until, other_failures, regex, upstream, value,
 };
 
 const STALE: u32 = 300;
@@ -50,6 +50,21 @@ async fn a_fact_does_not_stand_in_for_a_failure_that_may_be_the_tokens() {
         let (bench, provider) = known(FORGIVING, good()).await;
         provider.script("t", failure.clone());
         bench.clock.advance(TTL);
+        assert_eq!(bench.ask("t").await, Seen::Fails(failure));
+    }
+}
+
+/// Purges hold whoever fills the provider's places.
+#[tokio::test]
+async fn a_purged_fact_stands_in_for_nothing() {
+    for failure in failures_of_the_provider() {
+        let (bench, provider) = known(FORGIVING, good()).await;
+        provider.script("t", failure.clone());
+        bench.clock.advance(TTL);
+        assert_eq!(bench.ask("t").await, active(Source::Stale), "{failure}");
+        bench
+            .resolver
+            .purge(&Selector::new(Target::Token(value("t"))));
         assert_eq!(bench.ask("t").await, Seen::Fails(failure));
     }
 }
