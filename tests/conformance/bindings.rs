@@ -439,6 +439,20 @@ async fn revoking_a_bound_token_purges_its_record() {
 }
 
 /// Bound by mistake first, and then rightly.
+/// An invalid token is no error (RFC 7009 section 2.2), and its record is known for another day.
+#[tokio::test]
+async fn token_whose_binding_has_ended_is_revoked_and_one_without_is_not() {
+    let room = room().await;
+    assert_bound(&bind(&room, ACTIVE_ACCESS_TOKEN, ACTIVE).await);
+    room.sent();
+    room.gateway.clock().set(NOW + 86_400);
+    assert_eq!(revoke(&room, ACTIVE_ACCESS_TOKEN).await.status, 200);
+    assert_eq!(room.sent(), [Passport::revocation(ACTIVE)]);
+    let unbound = revoke(&room, "never-bound").await;
+    unbound.assert_problem(501, "unsupported", None);
+    assert_eq!(room.sent(), []);
+}
+
 #[tokio::test]
 async fn revoking_a_token_purges_others_of_its_record() {
     let room = room().await;

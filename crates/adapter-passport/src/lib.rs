@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http::{StatusCode, Uri};
 use introspectd_core::ask::{Gauges, Meter};
 use introspectd_core::{
-    BadAnswer, Batch, Binding, Bindings, BindingsFailed, Bound, Clock, Failure, Health,
+    BadAnswer, Batch, Binding, Bindings, BindingsFailed, Bound, Clock, Failure, Found, Health,
     Introspection, Issuance, Issued, Kept, Listing, Lists, Position, Provider, ProviderName,
     Records, Revocation, RevocationById, State, Timestamp, TokenId, TokenValue,
 };
@@ -68,9 +68,15 @@ impl Passport {
     }
 
     /// Finds the id that this token is bound to.
+    async fn find(&self, token: &TokenValue) -> Result<Option<TokenId>, Failure> {
+        let found = self.find_even_ended(token).await?;
+        Ok(found.and_then(|found| found.unless_ended(self.clock.now())))
+    }
+
+    /// Finds the binding of this token, also if it has ended.
     ///
     /// A token id is never bound, whatever the store contains.
-    async fn find(&self, token: &TokenValue) -> Result<Option<TokenId>, Failure> {
+    async fn find_even_ended(&self, token: &TokenValue) -> Result<Option<Found>, Failure> {
         if wire::spells_an_id(token) {
             return Ok(None);
         }
@@ -204,10 +210,11 @@ impl Lists for Passport {
 
 #[async_trait]
 impl Revocation for Passport {
-    /// Requires a binding. Without one the token may still be active at Passport, and cannot be
-    /// named there.
+    /// Requires a binding, of late at least: one that has ended names a token that has ended by our
+    /// clock. Without one the token may still be active at Passport, and cannot be named there.
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
-        let id = self.find(token).await?.ok_or(Failure::Unsupported)?;
+        let found = self.find_even_ended(token).await?;
+        let Found { id, .. } = found.ok_or(Failure::Unsupported)?;
         self.revoke_by_id(&id).await
     }
 }

@@ -11,8 +11,8 @@ use async_trait::async_trait;
 use introspectd_adapter_passport::{Config, Passport};
 use introspectd_core::ask::Context;
 use introspectd_core::{
-    Binding, Bindings, BindingsFailed, Failure, Introspection, Issuance, Kept, Outage, Provider,
-    ProviderName, Revocation, SystemClock, Timestamp, TokenId, TokenValue,
+    Binding, Bindings, BindingsFailed, Failure, Found, Introspection, Issuance, Kept, Outage,
+    Provider, ProviderName, Revocation, SystemClock, Timestamp, TokenValue,
 };
 use introspectd_settings::{Environment, load};
 use introspectd_upstream::Outbound;
@@ -35,7 +35,7 @@ impl Bindings for Hanging {
         _: &ProviderName,
         _: &TokenValue,
         _: Timestamp,
-    ) -> Result<Option<TokenId>, BindingsFailed> {
+    ) -> Result<Option<Found>, BindingsFailed> {
         self.wait().await;
         Ok(None)
     }

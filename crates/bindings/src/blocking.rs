@@ -1,14 +1,13 @@
 use std::fmt;
 
 use introspectd_core::{
-    Binding, BindingsFailed, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenId,
-    TokenValue,
+    Binding, BindingsFailed, Found, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenValue,
 };
 
 /// Store of bindings whose calls may wait for a disk. The meaning of each call is that of
 /// [`Bindings`](introspectd_core::Bindings).
 pub trait BlockingBindings: fmt::Debug + Send + Sync + 'static {
-    /// Returns the id that is bound to this token.
+    /// Returns the binding of this token.
     ///
     /// # Errors
     /// [`BindingsFailed`] if the store cannot tell whether there is one.
@@ -17,7 +16,7 @@ pub trait BlockingBindings: fmt::Debug + Send + Sync + 'static {
         provider: &ProviderName,
         token: &TokenValue,
         now: Timestamp,
-    ) -> Result<Option<TokenId>, BindingsFailed>;
+    ) -> Result<Option<Found>, BindingsFailed>;
 
     /// Keeps a binding, durably once this returns.
     ///

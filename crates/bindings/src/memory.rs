@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use introspectd_core::{
-    Binding, BindingsFailed, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenId,
+    Binding, BindingsFailed, Found, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenId,
     TokenValue,
 };
 use introspectd_keys::Key;
@@ -37,12 +37,15 @@ const OVERHEAD: usize = 512;
 struct Held {
     id: TokenId,
     end: Timestamp,
-    /// Time until `end`, by the clock of its insertion; `None` if unknown or unlimited.
+    /// Time until a day after `end`, by the clock of its insertion; `None` if unknown or unlimited.
     life: Option<Duration>,
 }
 
-/// Expiry of entries at their end, which only frees memory: `find` judges the end by its own clock.
+/// Expiry of entries a day after their end, which only frees memory: whoever finds one judges its
+/// end.
 struct ByEnd;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl MemoryBindings {
     /// Creates an empty store.
@@ -83,10 +86,10 @@ impl BlockingBindings for MemoryBindings {
         &self,
         provider: &ProviderName,
         token: &TokenValue,
-        now: Timestamp,
-    ) -> Result<Option<TokenId>, BindingsFailed> {
+        _: Timestamp,
+    ) -> Result<Option<Found>, BindingsFailed> {
         let held = self.bindings.get(&self.keys.entry_key(provider, token));
-        Ok(held.filter(|held| now < held.end).map(|held| held.id))
+        Ok(held.map(|Held { id, end, .. }| Found { id, end }))
     }
 
     fn bind(
@@ -101,7 +104,8 @@ impl BlockingBindings for MemoryBindings {
             held.id != *binding.id && !binding.replace && (!is_usable || now < held.end)
         };
         let is_limited = is_usable && binding.end != Timestamp::MAX;
-        let life = is_limited.then(|| now.until(binding.end).unwrap_or_default());
+        let left = now.until(binding.end).unwrap_or_default();
+        let life = is_limited.then(|| left.saturating_add(DAY));
         let outcome = self
             .bindings
             .entry(self.keys.entry_key(provider, binding.token))

@@ -1,7 +1,7 @@
 use std::io;
 use std::sync::Arc;
 
-use introspectd_core::{Binding, Kept, ProviderName, Timestamp, TokenId, TokenValue};
+use introspectd_core::{Binding, Found, Kept, ProviderName, Timestamp, TokenId, TokenValue};
 use redb::{
     Database, ReadableDatabase, ReadableTable, StorageError, TableDefinition, TableError,
     WriteTransaction,
@@ -57,8 +57,7 @@ impl Store {
         &self,
         provider: &ProviderName,
         token: &TokenValue,
-        now: Timestamp,
-    ) -> Result<Option<TokenId>, redb::Error> {
+    ) -> Result<Option<Found>, redb::Error> {
         let Self { database, keys, .. } = self;
         let key = keys.entry_key(provider, token);
         let bindings = database.begin_read()?.open_table(BINDINGS)?;
@@ -66,7 +65,8 @@ impl Store {
             return Ok(None);
         };
         let (id, end) = opened(keys, &key, binding.value())?;
-        Ok((now.seconds() < end).then_some(id))
+        let end = Timestamp::from_seconds(end).unwrap_or(Timestamp::MAX);
+        Ok(Some(Found { id, end }))
     }
 
     /// Keeps a binding unless the token is bound to another id, decided within one write

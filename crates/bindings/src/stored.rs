@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use introspectd_core::{
-    Binding, BindingsFailed, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenId,
-    TokenValue,
+    Binding, BindingsFailed, Found, Kept, ProviderName, Remembered, Revoked, Timestamp, TokenValue,
 };
 use secrecy::{ExposeSecret, SecretString};
 
@@ -187,8 +186,8 @@ impl BlockingBindings for StoredBindings {
         provider: &ProviderName,
         token: &TokenValue,
         now: Timestamp,
-    ) -> Result<Option<TokenId>, BindingsFailed> {
-        self.with_store(now, |store| store.find(provider, token, now))
+    ) -> Result<Option<Found>, BindingsFailed> {
+        self.with_store(now, |store| store.find(provider, token))
     }
 
     fn bind(

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use introspectd_core::{
-    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered, Revocations, Revoked,
-    Timestamp, TokenId, TokenValue,
+    Binding, Bindings, BindingsFailed, Found, Kept, ProviderName, Remembered, Revocations, Revoked,
+    Timestamp, TokenValue,
 };
 use tokio::sync::Semaphore;
 
@@ -66,7 +66,7 @@ impl<S: BlockingBindings> Bindings for Threaded<S> {
         provider: &ProviderName,
         token: &TokenValue,
         now: Timestamp,
-    ) -> Result<Option<TokenId>, BindingsFailed> {
+    ) -> Result<Option<Found>, BindingsFailed> {
         let (provider, token) = (provider.clone(), token.clone());
         self.run(&self.calls, move |store| store.find(&provider, &token, now))
             .await

@@ -37,8 +37,8 @@ pub use listing::{Batch, Filters, Instant, Listing, Order, Position, User};
 pub use name::{InvalidName, ProviderName};
 pub use priority::{give_way, run_while_idle};
 pub use provider::{
-    Binding, Bindings, Bound, Capabilities, Issuance, Issued, Kept, Lists, Provider, Records,
-    Remembered, Revocation, RevocationById, Revocations, Revoked,
+    Binding, Bindings, Bound, Capabilities, Found, Issuance, Issued, Kept, Lists, Provider,
+    Records, Remembered, Revocation, RevocationById, Revocations, Revoked,
 };
 pub use scope::{Scope, ScopeSet};
 pub use secret::{TokenId, TokenRejected, TokenValue};

@@ -64,6 +64,16 @@ pub(crate) fn keep(
     )
 }
 
+/// Id that the token is bound to at this time.
+pub(crate) fn find(
+    bindings: &dyn BlockingBindings,
+    token: &TokenValue,
+    now: Timestamp,
+) -> Option<TokenId> {
+    let found = bindings.find(&bank(), token, now).ok()?;
+    found.and_then(|found| found.unless_ended(now))
+}
+
 /// Numbers whose pairs are not bound as they were.
 pub(crate) fn missing(
     bindings: &dyn BlockingBindings,
@@ -71,7 +81,7 @@ pub(crate) fn missing(
 ) -> Vec<u32> {
     let is_there = |number: &u32| {
         let (token, id) = pair(*number);
-        bindings.find(&bank(), &token, at(NOW)) == Ok(Some(id))
+        find(bindings, &token, at(NOW)) == Some(id)
     };
     numbers.filter(|number| !is_there(number)).collect()
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use introspectd_bindings::{BlockingBindings, BlockingRevocations, Threaded};
 use introspectd_core::{
-    Binding, Bindings, BindingsFailed, Kept, ProviderName, Remembered, Revocations as _, Revoked,
-    Timestamp, TokenId, TokenValue,
+    Binding, Bindings, BindingsFailed, Found, Kept, ProviderName, Remembered, Revocations as _,
+    Revoked, Timestamp, TokenValue,
 };
 
 use crate::given::{NOW, at, bank, token};
@@ -44,7 +44,7 @@ impl BlockingBindings for Hanging {
         _: &ProviderName,
         _: &TokenValue,
         _: Timestamp,
-    ) -> Result<Option<TokenId>, BindingsFailed> {
+    ) -> Result<Option<Found>, BindingsFailed> {
         self.block();
         Ok(None)
     }

@@ -1,9 +1,9 @@
 //! Behaviour of both stores, and of each alone.
 
 use introspectd_bindings::{BlockingBindings, MemoryBindings, StoredBindings};
-use introspectd_core::{Binding, Kept, ProviderName, Timestamp};
+use introspectd_core::{Binding, Found, Kept, ProviderName, Timestamp};
 
-use crate::given::{DAY, NONE, NOW, Place, at, bank, bind, id, keep, missing, pair, token};
+use crate::given::{DAY, NONE, NOW, Place, at, bank, bind, find, id, keep, missing, pair, token};
 
 fn each(check: impl Fn(&dyn BlockingBindings)) {
     check(&MemoryBindings::new().unwrap());
@@ -44,10 +44,14 @@ fn binding_expires_with_its_token() {
     each(|bindings| {
         bind(bindings, 1);
         let (token, id) = pair(1);
-        let find = |now| bindings.find(&bank(), &token, at(now)).unwrap();
-        assert_eq!(find(NOW + 3599), Some(id));
-        assert_eq!(find(NOW + 3600), None);
-        assert_eq!(bindings.find(&bank(), &token, Timestamp::MAX), Ok(None));
+        let find_at = |now| find(bindings, &token, now);
+        assert_eq!(find_at(at(NOW + 3599)), Some(id.clone()));
+        assert_eq!(find_at(at(NOW + 3600)), None);
+        assert_eq!(find_at(Timestamp::MAX), None);
+        // As what it was, it is found on.
+        let found = bindings.find(&bank(), &token, at(NOW + 3600 + DAY / 2));
+        let end = at(NOW + 3600);
+        assert_eq!(found, Ok(Some(Found { id, end })));
     });
 }
 
@@ -67,11 +71,8 @@ fn last_binding_of_a_token_wins() {
         let (token, first) = pair(1);
         bind(bindings, 1);
         let _ = keep(bindings, &token, &id("other"), at(NOW + 60), at(NOW)).unwrap();
-        assert_eq!(
-            bindings.find(&bank(), &token, at(NOW + 59)),
-            Ok(Some(id("other")))
-        );
-        assert_eq!(bindings.find(&bank(), &token, at(NOW + 60)), Ok(None));
+        assert_eq!(find(bindings, &token, at(NOW + 59)), Some(id("other")));
+        assert_eq!(find(bindings, &token, at(NOW + 60)), None);
         let _ = keep(bindings, &token, &first, at(NOW + 5 * DAY), at(NOW)).unwrap();
         // At a time when the previous one would be swept.
         let _ = keep(
@@ -82,10 +83,7 @@ fn last_binding_of_a_token_wins() {
             at(NOW + 2 * DAY),
         )
         .unwrap();
-        assert_eq!(
-            bindings.find(&bank(), &token, at(NOW + 4 * DAY)),
-            Ok(Some(first))
-        );
+        assert_eq!(find(bindings, &token, at(NOW + 4 * DAY)), Some(first));
     });
 }
 
@@ -104,7 +102,7 @@ fn rebinding_to_another_id_requires_replace() {
             };
             bindings.bind(&bank(), &binding, now).unwrap()
         };
-        let found = || bindings.find(&bank(), &token, at(NOW)).unwrap();
+        let found = || find(bindings, &token, at(NOW));
         assert_eq!(try_to(&second, false, at(NOW)), Kept::OtherId);
         assert_eq!(try_to(&second, false, Timestamp::MAX), Kept::OtherId);
         assert_eq!(found(), Some(first.clone()));
@@ -148,10 +146,7 @@ fn one_of_several_racing_writers_wins() {
                 .filter(|(kept, _)| *kept == Kept::Done)
                 .collect();
             assert_eq!(won.len(), 1, "{outcomes:?}");
-            assert_eq!(
-                bindings.find(&bank(), &token, at(NOW)),
-                Ok(Some(won[0].1.clone()))
-            );
+            assert_eq!(find(bindings, &token, at(NOW)), Some(won[0].1.clone()));
         }
     });
 }
@@ -191,7 +186,7 @@ fn binding_removes_some_that_ended_a_day_ago() {
     assert_eq!(missing(&bindings, 0..21).len(), 16);
     let _ = keep(&bindings, &token, &id, at(later + 60), at(later)).unwrap();
     assert_eq!(missing(&bindings, 0..21).len(), 20);
-    assert_eq!(bindings.find(&bank(), &token, at(later)), Ok(Some(id)));
+    assert_eq!(find(&bindings, &token, at(later)), Some(id));
 }
 
 #[test]
@@ -226,10 +221,8 @@ fn memory_limit_drops_the_least_recently_used() {
         let end = at(NOW + 3600 + i64::from(number));
         let _ = keep(&bindings, &pair(number).0, &long, end, at(NOW)).unwrap();
     }
-    let find = |number| bindings.find(&bank(), &pair(number).0, at(NOW)).unwrap();
-    let kept: Vec<_> = (0..bound)
-        .filter(|number| find(*number).is_some())
-        .collect();
+    let is_kept = |number| find(&bindings, &pair(number).0, at(NOW)).is_some();
+    let kept: Vec<_> = (0..bound).filter(|number| is_kept(*number)).collect();
     assert!((1500..2048).contains(&kept.len()), "{}", kept.len());
     assert_eq!(
         kept,

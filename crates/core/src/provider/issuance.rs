@@ -35,7 +35,8 @@ pub trait Issuance: Send + Sync {
 /// always the call.
 #[async_trait]
 pub trait Bindings: fmt::Debug + Send + Sync + 'static {
-    /// Returns the id that is bound to this token.
+    /// Returns the binding of this token. One that has ended is found for another day, unless room
+    /// was needed.
     ///
     /// # Errors
     /// [`BindingsFailed`] if the store cannot tell whether there is one.
@@ -44,7 +45,7 @@ pub trait Bindings: fmt::Debug + Send + Sync + 'static {
         provider: &ProviderName,
         token: &TokenValue,
         now: Timestamp,
-    ) -> Result<Option<TokenId>, BindingsFailed>;
+    ) -> Result<Option<Found>, BindingsFailed>;
 
     /// Keeps a binding, durably once this returns. The first of several concurrent writers wins.
     ///
@@ -69,6 +70,22 @@ pub struct Binding<'a> {
     pub end: Timestamp,
     /// Replaces a binding to another id.
     pub replace: bool,
+}
+
+/// Binding of a token, which may have ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// Id of the token's record.
+    pub id: TokenId,
+    /// End of the token, and with it of the binding.
+    pub end: Timestamp,
+}
+
+impl Found {
+    /// Returns the id unless the binding has ended.
+    pub fn unless_ended(self, now: Timestamp) -> Option<TokenId> {
+        (now < self.end).then_some(self.id)
+    }
 }
 
 /// Outcome of keeping a binding.

@@ -10,7 +10,7 @@ use async_trait::async_trait;
 use crate::ask::{Gauges, Meter};
 use crate::{Failure, Health, Introspection, TokenId, TokenValue};
 
-pub use issuance::{Binding, Bindings, Bound, Issuance, Issued, Kept};
+pub use issuance::{Binding, Bindings, Bound, Found, Issuance, Issued, Kept};
 pub use records::{Lists, Records};
 pub use revocation::{Remembered, Revocation, RevocationById, Revocations, Revoked};
 
