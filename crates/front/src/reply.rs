@@ -6,8 +6,7 @@ use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
-use introspectd_core::Timestamp;
-use introspectd_service::{KeptAnswer, Source};
+use introspectd_service::Source;
 use serde::Serialize;
 
 /// Header that says whether and how the cache served.
@@ -53,14 +52,9 @@ impl Body for Content {
 /// reason: a caller that may not know more learns nothing from a difference.
 ///
 /// Its headers are written into `reused`, the map of the request's, so that a hit allocates none.
-pub(crate) fn introspection(
-    reused: HeaderMap,
-    active: Option<&KeptAnswer>,
-    source: Source,
-    now: Timestamp,
-) -> Reply {
+pub(crate) fn introspection(reused: HeaderMap, active: Option<Box<[u8]>>, source: Source) -> Reply {
     let inactive = || Bytes::from_static(br#"{"active":false}"#);
-    let body = active.map_or_else(inactive, |kept| kept.body(now).into());
+    let body = active.map_or_else(inactive, Bytes::from);
     let mut headers = reused;
     headers.clear();
     headers.insert(X_CACHE, cache_status(source));

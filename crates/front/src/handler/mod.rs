@@ -208,22 +208,21 @@ impl Handler {
                 return Ok(reply);
             }
         };
-        let active = answer.active();
-        let source = Some(answer.source());
-        let request_id = match active {
-            Some(_) if operation == Operation::Introspect => {
-                service.count(|| headline(Outcome::Done, source));
+        let source = answer.source();
+        let request_id = match answer.is_active() {
+            true if operation == Operation::Introspect => {
+                service.count(|| headline(Outcome::Done, Some(source)));
                 None
             }
-            Some(_) => publish(Outcome::Done, source, true),
-            None => publish(
+            true => publish(Outcome::Done, Some(source), true),
+            false => publish(
                 Outcome::Inactive(answer.inactive()),
-                source,
+                Some(source),
                 answer.has_record(),
             ),
         };
         let reused = std::mem::take(&mut head.headers);
-        let mut reply = reply::introspection(reused, active, answer.source(), answer.now());
+        let mut reply = reply::introspection(reused, answer.into_body(), source);
         add_request_id(&mut reply, request_id);
         Ok(reply)
     }

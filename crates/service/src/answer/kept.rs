@@ -37,17 +37,17 @@ const COUNTDOWN: &[u8] = br#","expires_in":0}"#;
 impl KeptAnswer {
     /// Returns the body of an answer at `now`.
     #[inline]
-    pub fn body(&self, now: Timestamp) -> Box<[u8]> {
+    pub fn into_body(self, now: Timestamp) -> Box<[u8]> {
         if self.counts_down {
             counted_down(&self.body, now)
         } else {
-            self.body.clone()
+            self.body
         }
     }
 
     /// Returns the record with its state in place of `active`, at `now`.
     pub fn record(&self, state: State, now: Timestamp) -> Vec<u8> {
-        let body = self.body(now);
+        let body = self.clone().into_body(now);
         // Every body begins so: whether the token is active is judged at each request.
         let rest = body.strip_prefix(br#"{"active":true"#).unwrap_or(b"}");
         [br#"{"state":""#, state.as_str().as_bytes(), b"\"", rest].concat()

@@ -64,10 +64,17 @@ pub struct Introspected<'a> {
 }
 
 impl Introspected<'_> {
-    /// Returns the answer, if the token is active.
+    /// Returns true if the token is active.
     #[inline]
-    pub fn active(&self) -> Option<&KeptAnswer> {
-        self.resolution.active(self.now).map(|(_, kept)| kept)
+    pub fn is_active(&self) -> bool {
+        self.resolution.active(self.now).is_some()
+    }
+
+    /// Returns the body of the answer, if the token is active.
+    #[inline]
+    pub fn into_body(self) -> Option<Box<[u8]>> {
+        let kept = self.resolution.into_active(self.now).ok()?;
+        Some(kept.into_body(self.now))
     }
 
     /// Returns why the token is inactive.
@@ -84,12 +91,6 @@ impl Introspected<'_> {
     #[inline]
     pub fn source(&self) -> Source {
         self.resolution.source
-    }
-
-    /// Returns the time of judgement.
-    #[inline]
-    pub fn now(&self) -> Timestamp {
-        self.now
     }
 }
 
