@@ -124,6 +124,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-front",
             "introspectd-service",
             "introspectd-server",
+            "introspectd-metrics",
             "introspectd-resolver",
             "introspectd-core",
         ],
