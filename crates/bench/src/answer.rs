@@ -107,6 +107,12 @@ impl Endpoint {
         [&*self.before(), token, self.after()].concat().into_bytes()
     }
 
+    /// The same request with the Basic credentials of another caller.
+    pub(crate) fn shown_by(self, basic: &str, token: &str) -> Vec<u8> {
+        let before = self.before().replace(BASIC, basic);
+        [&*before, token, self.after()].concat().into_bytes()
+    }
+
     /// Bytes before the token.
     pub(crate) fn before(self) -> String {
         match self {

@@ -242,9 +242,26 @@ pub(crate) fn ask(
     timeout: Duration,
 ) -> Result<(Answer, Duration)> {
     let start = Instant::now();
-    let mut line = Line::open(port, timeout)?;
-    line.send(&endpoint.about(token))?;
-    Ok((line.receive()?, start.elapsed()))
+    let (answer, _) = Line::open(port, timeout)?.ask(endpoint, token)?;
+    Ok((answer, start.elapsed()))
+}
+
+/// Sends a request without a body, as `GET /path`, on a connection of its own. Returns the body of
+/// the answer, which has to be 200.
+pub(crate) fn fetch(port: u16, what: &str, timeout: Duration) -> Result<String> {
+    let failed = || format!("{what} at port {port}");
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).tried(failed())?;
+    stream.set_read_timeout(Some(timeout)).tried(failed())?;
+    let request = format!(
+        "{what} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+    stream.write_all(request.as_bytes()).tried(failed())?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).tried(failed())?;
+    match answer.split_once("\r\n\r\n") {
+        Some((head, body)) if head.starts_with("HTTP/1.1 200 ") => Ok(body.to_owned()),
+        _ => Err(Failure::new(format!("no answer to {}", failed()))),
+    }
 }
 
 /// Kept-alive connection with one request at a time.
@@ -261,6 +278,13 @@ impl Line {
 
     pub(crate) fn send(&mut self, request: &[u8]) -> Result<()> {
         self.0.write_all(request).tried("cannot ask")
+    }
+
+    /// One request: its answer and how long it took.
+    pub(crate) fn ask(&mut self, endpoint: Endpoint, token: &str) -> Result<(Answer, Duration)> {
+        let start = Instant::now();
+        self.send(&endpoint.about(token))?;
+        Ok((self.receive()?, start.elapsed()))
     }
 
     pub(crate) fn receive(&mut self) -> Result<Answer> {

@@ -1,6 +1,7 @@
 //! Figures, their targets, and how each is computed.
 
 mod all;
+mod row;
 
 pub(crate) use all::FIGURES;
 

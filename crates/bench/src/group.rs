@@ -21,11 +21,15 @@ pub(crate) enum Group {
     WrongSecrets,
     Tls,
     Grpc,
+    Isolation,
+    Scrape,
+    Reload,
+    Outage,
     Maps,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Hits,
         Self::Million,
         Self::Latency,
@@ -41,6 +45,10 @@ impl Group {
         Self::WrongSecrets,
         Self::Tls,
         Self::Grpc,
+        Self::Isolation,
+        Self::Scrape,
+        Self::Reload,
+        Self::Outage,
         Self::Maps,
     ];
 
@@ -61,6 +69,10 @@ impl Group {
             Self::WrongSecrets => "wrong-secrets",
             Self::Tls => "tls",
             Self::Grpc => "grpc",
+            Self::Isolation => "isolation",
+            Self::Scrape => "scrape",
+            Self::Reload => "reload",
+            Self::Outage => "outage",
             Self::Maps => "maps",
         }
     }

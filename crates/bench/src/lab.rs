@@ -1,16 +1,16 @@
 //! Environment of the measurements: load generators, duration, and files.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::arguments::Scope;
+use crate::behaviour::Behaviour;
+use crate::client;
 use crate::failure::{Failure, Result, Tried};
-use crate::process::Process;
+use crate::process::{Priority, Process};
 use crate::role::{free_port, role, wait_until_open};
 
 /// Prefix of scratch folders, before the number of their process.
@@ -125,14 +125,6 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
-    /// Starts one that gives way to every other process: for loads in which the work at the
-    /// authority is not what is measured, and which would be on another machine.
-    pub(crate) fn start_aside(lab: &Lab) -> Result<Self> {
-        let authority = Self::start(lab)?;
-        crate::process::let_give_way(authority.process.id());
-        Ok(authority)
-    }
-
     pub(crate) fn start(lab: &Lab) -> Result<Self> {
         let port = free_port()?;
         let mut process = Process::start(
@@ -155,23 +147,19 @@ impl Authority {
         self.say(&format!("POST /delay?{milliseconds}")).map(drop)
     }
 
+    /// Gives it this priority from now on: [`Priority::Idle`] while its work is not what is
+    /// measured, and would be on another machine.
+    pub(crate) fn prioritize(&self, priority: Priority) {
+        crate::process::prioritize(self.process.id(), priority);
+    }
+
+    /// Makes it behave so.
+    pub(crate) fn behave(&self, behaviour: Behaviour) -> Result<()> {
+        self.say(&format!("POST /behave?{}", behaviour.name()))
+            .map(drop)
+    }
+
     fn say(&self, what: &str) -> Result<String> {
-        let mut stream =
-            TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).tried("the authority")?;
-        stream
-            .set_read_timeout(Some(Duration::from_secs(5)))
-            .tried("the authority")?;
-        let request = format!(
-            "{what} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-        );
-        stream
-            .write_all(request.as_bytes())
-            .tried("the authority")?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).tried("the authority")?;
-        let body = answer
-            .split_once("\r\n\r\n")
-            .map(|(_, body)| body.to_owned());
-        body.ok_or_else(|| Failure::new("the authority sent no answer"))
+        client::fetch(self.port, what, Duration::from_secs(5))
     }
 }

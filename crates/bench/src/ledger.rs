@@ -16,8 +16,22 @@ pub(crate) enum Load {
     Paced,
     /// The same on a cache of 120,000 tokens, beside this.
     Beside(Disturbance),
+    /// Uncached tokens of one provider at a fixed arrival rate, beside this.
+    Neighbour(Disturbance),
     /// CPU time of one of these, in microseconds.
     Cost(Disturbance),
+    /// Time of a scrape of the metrics, in milliseconds: each, and the longest.
+    Scrape,
+    LongestScrape,
+    /// Requests that were lost or refused beside reloads.
+    ReloadFailed,
+    /// Requests to a provider in an outage, for each of ours: with a breaker, and without.
+    OutageAsked,
+    OutageAskedUnbroken,
+    /// Time of an answer while the breaker is open, in microseconds: for an uncached token, and
+    /// for a stale one.
+    BreakerUncached,
+    BreakerStale,
     /// Wrong secrets that were answered, each second.
     Flooded,
     /// Log lines that they made, each second.
@@ -70,6 +84,22 @@ pub(crate) enum Disturbance {
     FloodElsewhere,
     /// Flood of wrong secrets.
     Flood,
+    /// Nothing, as the yardstick of another provider's faults.
+    QuietBeforeFault,
+    /// Another provider answers nothing, with 10,000 requests about its tokens in flight.
+    Hang,
+    /// Another provider answers a byte at a time.
+    Drip,
+    /// Another provider's answers are as large as they may be.
+    Swell,
+    /// Nothing, as the yardstick of scrapes.
+    QuietBeforeScrape,
+    /// Scrapes of the metrics.
+    Scrape,
+    /// Nothing, as the yardstick of reloads.
+    QuietBeforeReload,
+    /// A reload of a changed configuration each second.
+    Reload,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

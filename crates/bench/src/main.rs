@@ -2,7 +2,10 @@
 
 mod answer;
 mod arguments;
+mod behaviour;
 mod client;
+mod configuration;
+mod crowd;
 mod drive;
 mod envoy;
 mod exchange;
@@ -15,6 +18,7 @@ mod h2load;
 mod lab;
 mod ledger;
 mod machine;
+mod metrics;
 mod nginx;
 mod number;
 mod output;
@@ -25,6 +29,7 @@ mod proc;
 mod process;
 mod role;
 mod roles;
+mod room;
 mod running;
 mod subject;
 mod table;

@@ -85,7 +85,9 @@ HTTP itself.
 ttl = \"30m\"`, which the
   peers have, too, and a `max_bytes` that holds the set where the default would not; one \
   provider, one caller, and one
-  policy; where tokens are revoked, a caller and a provider for that.
+  policy; where tokens are revoked, a caller and a provider for that. So metrics, limits, queue, \
+  retries and breaker are
+  on. The caller has a rate of 1,000,000/s, which each request is counted by and none exceeds.
 - **nginx**: two workers, no access log, cache files in memory, 30 minutes. `proxy_cache` of the \
 POST with the caller's
   credentials in its key; the same with `open_file_cache`; Lua with `lua_shared_dict`, kept until \
@@ -117,10 +119,34 @@ secret of a caller that
   is known; `[log]` is at its default, and standard error a pipe that is read. Hits are on \
   100,000 tokens at 10,000/s.
   The same flood at bare hyper, in place of introspectd, shows what sharing the machine costs alone.
-- Clients that revoke or show wrong secrets run only while a processor is free (`SCHED_IDLE`), as \
-does the authorization
-  server that confirms revocations, since they would be on other machines; clients whose latency \
-  is measured do not.
+- A provider at fault is asked beside one that is well, whose 10,000 cached tokens are asked \
+about 10,000 times a second
+  and new ones 1,000 times. It hangs with 10,000 requests in flight, each about another token: \
+  1,024 at the provider and
+  the rest in its queue, which is lengthened for it. All are in flight before and after a run, and \
+  answered once the
+  provider goes on. One that drips sends a byte every 12 ms to 64 clients; one with large answers \
+  gives 20 a second, each
+  of 55,000 members. Its timeout is a minute, so that nothing fails and the breaker does not end \
+  the fault.
+- A scrape is timed from connecting to the last byte, ten times a second; each of the 200 callers \
+has asked at both
+  endpoints, each of the 50 providers was asked. Hits are on 10,000 tokens at 10,000/s.
+- For a reload a caller's secret and rate, a policy and a provider are changed, and SIGHUP is \
+sent. Each reload has to be
+  counted as applied, and no hit may reach the authorization server: facts of the provider that \
+  did not change stay.
+- In an outage every answer is 503 without `Retry-After`, and 2,000 new tokens are asked about in \
+two seconds. Without a
+  breaker what is left is the budget: a tenth, and ten retries in ten seconds. The breaker is \
+  opened by 200 requests to a
+  provider that hangs, and stays open; then 100 new and 100 stale tokens are asked about, on one \
+  connection.
+- Clients that revoke, show wrong secrets or get large answers run only while a processor is free \
+(`SCHED_IDLE`), as does
+  the authorization server that confirms revocations or is at fault, since they would be on other \
+  machines; clients
+  whose latency is measured do not.
 - Over gRPC h2load asks `Check` about one token, one call at a time on each of 64 connections, \
 and shows no percentiles.
   Bare tonic is tonic's own server with a constant answer, which it had from introspectd.

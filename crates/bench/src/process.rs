@@ -13,7 +13,9 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process_group, setrlimit};
+use rustix::process::{
+    Pid, Resource, Rlimit, Signal, getrlimit, kill_process, kill_process_group, setrlimit,
+};
 
 use crate::failure::{Failure, Result, Tried};
 
@@ -115,6 +117,11 @@ impl Process {
         }
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process(self.group, signal).tried("cannot send a signal")
+    }
+
     /// Lines that were read of its pipe so far.
     pub(crate) fn lines(&self) -> u64 {
         self.pipe.lines.load(Relaxed)
@@ -172,10 +179,23 @@ pub(crate) fn give_way() {
     let _ = introspectd_core::run_while_idle();
 }
 
-/// Lets every other thread go before those of another process, which runs already.
-pub(crate) fn let_give_way(process: u32) {
+/// Priority of a process beside all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Priority {
+    /// Every other thread goes first.
+    Idle,
+    /// The one that a process begins with.
+    Ordinary,
+}
+
+/// Gives all threads of another process, which runs already, this priority.
+pub(crate) fn prioritize(process: u32, priority: Priority) {
+    let policy = match priority {
+        Priority::Idle => "--idle",
+        Priority::Ordinary => "--other",
+    };
     let mut chrt = Command::new("chrt");
-    chrt.args(["--all-tasks", "--idle", "--pid", "0", &process.to_string()]);
+    chrt.args(["--all-tasks", policy, "--pid", "0", &process.to_string()]);
     // Refused or not: without it the process costs more.
     let _ = chrt.stdout(Stdio::null()).stderr(Stdio::null()).status();
 }

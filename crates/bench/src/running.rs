@@ -3,68 +3,24 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use crate::answer::{
-    AUDIENCE, CALLER, Endpoint, OPERATOR, OPERATOR_SECRET, POLICY, PROVIDER, RECORDS, SCOPE, SECRET,
-};
+use rustix::process::Signal;
+
+use crate::answer::Endpoint;
 use crate::client::{self, Plan};
+use crate::configuration::{self, Beside};
 use crate::exchange::Answer;
-use crate::failure::{Failure, Result, Tried};
+use crate::failure::{Failure, Result};
 use crate::lab::Lab;
+use crate::metrics::Metrics;
 use crate::nginx;
 use crate::proc::{self, Memory};
 use crate::process::Process;
 use crate::role::{free_port, role, wait_until_open};
+use crate::room::Room;
 use crate::subject::Subject;
 use crate::tls::TlsListener;
-
-/// Settings of introspectd that differ from its defaults, beside the reuse of half an hour that the
-/// peers have, too.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Room {
-    pub(crate) mebibytes: u64,
-    /// Adds a second caller, which may revoke and purge, and a provider whose records it revokes.
-    pub(crate) operated: bool,
-    /// Sends the log to a pipe, as under a service manager, not to a file.
-    pub(crate) piped: bool,
-    /// Sends load over TLS, to a listener beside the plain one.
-    pub(crate) tls: bool,
-    /// Adds a port for Envoy.
-    pub(crate) grpc: bool,
-}
-
-impl Room {
-    /// `[cache] max_bytes` by default.
-    pub(crate) const DEFAULT: Self = Self {
-        mebibytes: 256,
-        operated: false,
-        piped: false,
-        tls: false,
-        grpc: false,
-    };
-    /// More than any set needs.
-    pub(crate) const AMPLE: Self = Self {
-        mebibytes: 4096,
-        ..Self::DEFAULT
-    };
-    pub(crate) const OPERATED: Self = Self {
-        operated: true,
-        ..Self::DEFAULT
-    };
-    pub(crate) const PIPED: Self = Self {
-        piped: true,
-        ..Self::DEFAULT
-    };
-    pub(crate) const GRPC: Self = Self {
-        grpc: true,
-        ..Self::DEFAULT
-    };
-    pub(crate) const TLS: Self = Self {
-        tls: true,
-        ..Self::DEFAULT
-    };
-}
 
 /// A subject that answers.
 pub(crate) struct Running {
@@ -74,6 +30,9 @@ pub(crate) struct Running {
     pub(crate) endpoint: Endpoint,
     tls: Option<TlsListener>,
     grpc: Option<u16>,
+    admin: u16,
+    /// Configuration of introspectd, but for what was added to it.
+    base: String,
     process: Process,
     folder: PathBuf,
 }
@@ -82,7 +41,22 @@ impl Running {
     /// Starts it in front of this authority and waits until it takes connections. What repeats
     /// another server's answer has its port in the authority's place.
     pub(crate) fn start(lab: &Lab, subject: Subject, authority: u16, room: Room) -> Result<Self> {
-        let port = free_port()?;
+        Self::start_any(lab, subject, authority, room, "")
+    }
+
+    /// Starts introspectd with more sections in its configuration.
+    pub(crate) fn start_with(lab: &Lab, authority: u16, more: &str) -> Result<Self> {
+        Self::start_any(lab, Subject::Introspectd, authority, Room::DEFAULT, more)
+    }
+
+    fn start_any(
+        lab: &Lab,
+        subject: Subject,
+        authority: u16,
+        room: Room,
+        more: &str,
+    ) -> Result<Self> {
+        let (port, admin) = (free_port()?, free_port()?);
         let folder = lab.folder(subject.name())?;
         let tls = if room.tls {
             Some(TlsListener::create(&folder)?)
@@ -90,19 +64,18 @@ impl Running {
             None
         };
         let grpc = if room.grpc { Some(free_port()?) } else { None };
+        let beside = Beside {
+            tls: tls.as_ref(),
+            grpc,
+            admin,
+        };
+        let base = configuration::text(port, authority, room, beside);
         let command = match subject {
             Subject::Floor => floor(port, tls.as_ref())?,
-            Subject::Introspectd => introspectd(
-                lab,
-                port,
-                authority,
-                room,
-                Beside {
-                    tls: tls.as_ref(),
-                    grpc,
-                },
-                &folder,
-            )?,
+            Subject::Introspectd => {
+                configuration::write(&folder, &format!("{base}{more}"))?;
+                configuration::command(lab, &folder)
+            }
             Subject::Mirror | Subject::Tonic => {
                 let name = if subject == Subject::Mirror {
                     "mirror"
@@ -132,6 +105,8 @@ impl Running {
             endpoint: Endpoint::Introspect,
             tls,
             grpc,
+            admin,
+            base,
             process,
             folder,
         })
@@ -174,6 +149,19 @@ impl Running {
         self.process.lines()
     }
 
+    /// Has introspectd read its configuration again, with other sections added to it.
+    pub(crate) fn reload(&self, more: &str) -> Result<()> {
+        configuration::write(&self.folder, &format!("{}{more}", self.base))?;
+        self.process.signal(Signal::HUP)
+    }
+
+    /// Scrapes introspectd's metrics: they and how long it took.
+    pub(crate) fn scrape(&self) -> Result<(Metrics, Duration)> {
+        let start = Instant::now();
+        let text = client::fetch(self.admin, "GET /metrics", Duration::from_secs(5))?;
+        Ok((Metrics::new(text), start.elapsed()))
+    }
+
     /// One request on a connection of its own: its answer and how long it took.
     pub(crate) fn ask(&self, token: &str, timeout: Duration) -> Result<(Answer, Duration)> {
         client::ask(self.port, self.endpoint, token, timeout)
@@ -208,13 +196,6 @@ impl Drop for Running {
     }
 }
 
-/// Listeners beside the plain one.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Beside<'a> {
-    tls: Option<&'a TlsListener>,
-    grpc: Option<u16>,
-}
-
 /// Command that starts bare hyper with a cache.
 fn cached(subject: Subject, port: u16) -> Result<Command> {
     let mut command = crate::role::program()?;
@@ -233,73 +214,6 @@ fn floor(port: u16, tls: Option<&TlsListener>) -> Result<Command> {
     }) = tls
     {
         command.arg(port.to_string()).arg(certificate).arg(key);
-    }
-    Ok(command)
-}
-
-/// Command that starts introspectd.
-pub(crate) fn introspectd(
-    lab: &Lab,
-    port: u16,
-    authority: u16,
-    room: Room,
-    beside: Beside<'_>,
-    folder: &std::path::Path,
-) -> Result<Command> {
-    let Room {
-        mebibytes,
-        operated,
-        piped: _,
-        tls: _,
-        grpc: _,
-    } = room;
-    let grpc = beside.grpc.map_or_else(String::new, |port| {
-        format!("grpc = [\"127.0.0.1:{port}\"]\n")
-    });
-    let tls = beside.tls.map_or_else(String::new, |TlsListener { port, certificate, key }| {
-        format!(
-            ", {{ address = \"127.0.0.1:{port}\", tls = {{ certificate = \"{}\", key = \"{}\" }} \
-                }}",
-            certificate.display(),
-            key.display()
-        )
-    });
-    let operator = if operated {
-        format!(
-            "[callers.{OPERATOR}]\nsecret = {{ literal = \"{OPERATOR_SECRET}\" }}\n\
-             permissions = [\"revoke\", \"purge\"]\n\
-             [providers.{RECORDS}]\nkind = \"passport\"\nbase_url = \
-             \"http://127.0.0.1:{authority}\"\n\
-             credentials = {{ type = \"none\" }}\n"
-        )
-    } else {
-        String::new()
-    };
-    let configuration = format!(
-        "[listen]\napi = [\"127.0.0.1:{port}\"{tls}]\n{grpc}admin = \
-            \"127.0.0.1:{admin}\"\nworkers = 2\n\
-         [cache]\nttl = \"30m\"\nmax_bytes = \"{mebibytes}MiB\"\n\
-         [routing]\nunmatched = \"{PROVIDER}\"\n\
-         [callers.{CALLER}]\nsecret = {{ literal = \"{SECRET}\" }}\n\
-         [policies.{POLICY}]\nscope = [\"{SCOPE}\"]\naud = [\"{AUDIENCE}\"]\n\
-         [providers.{PROVIDER}]\nkind = \"rfc7662\"\n\
-         introspection_endpoint = \"http://127.0.0.1:{authority}/facts\"\n\
-         credentials = {{ type = \"client_secret_basic\", client_id = \"{CALLER}\", \
-         client_secret = {{ literal = \"{SECRET}\" }} }}\n{operator}",
-        admin = free_port()?,
-    );
-    let file = folder.join("introspectd.toml");
-    fs::write(&file, configuration).tried(file.display())?;
-    let mut command = Command::new(&lab.introspectd);
-    command.arg("serve").arg("--config").arg(file);
-    // Such a variable wins over the file.
-    for (name, _) in std::env::vars_os() {
-        if name
-            .to_str()
-            .is_some_and(|name| name.starts_with("INTROSPECTD__"))
-        {
-            command.env_remove(name);
-        }
     }
     Ok(command)
 }

@@ -107,6 +107,8 @@ fn name(load: Load) -> String {
         Load::Wide(tokens) => format!("hits on {tokens}, each request built anew"),
         Load::Paced => "hits on 100000, fixed rate".to_owned(),
         Load::Beside(disturbance) => beside(disturbance).to_owned(),
+        Load::Neighbour(Disturbance::QuietBeforeFault) => "misses, 1000/s".to_owned(),
+        Load::Neighbour(disturbance) => beside(disturbance).to_owned(),
         Load::ForwardAuth => "hits on 1000 at /forward-auth".to_owned(),
         Load::Tls => "hits on 1000 over TLS".to_owned(),
         Load::InHyper(tokens) => format!("hits on {tokens} in bare hyper with a cache"),
@@ -123,6 +125,13 @@ fn name(load: Load) -> String {
         | Load::DownEnded
         | Load::DownUncached
         | Load::Cost(_)
+        | Load::Scrape
+        | Load::LongestScrape
+        | Load::ReloadFailed
+        | Load::OutageAsked
+        | Load::OutageAskedUnbroken
+        | Load::BreakerUncached
+        | Load::BreakerStale
         | Load::Flooded
         | Load::FloodLines
         | Load::Idle
@@ -141,6 +150,14 @@ fn beside(disturbance: Disturbance) -> &'static str {
         Disturbance::QuietBeforeFlood => "hits on 100000, 10000/s, log in a pipe",
         Disturbance::FloodElsewhere => "the same, beside wrong secrets at bare hyper",
         Disturbance::Flood => "the same, beside wrong secrets",
+        Disturbance::QuietBeforeFault => "hits on 10000, 10000/s",
+        Disturbance::Hang => "the same, beside a provider that hangs",
+        Disturbance::Drip => "the same, beside a provider that drips",
+        Disturbance::Swell => "the same, beside a provider with 1 MiB answers",
+        Disturbance::QuietBeforeScrape => "hits on 10000, 10000/s, 50 providers, 200 callers",
+        Disturbance::Scrape => "the same, beside scrapes",
+        Disturbance::QuietBeforeReload => "hits on 10000, 20000/s",
+        Disturbance::Reload => "the same, beside reloads",
     }
 }
 

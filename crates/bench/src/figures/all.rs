@@ -1,69 +1,11 @@
 use super::Reach::{AtLeast, AtMost};
-use super::{Figure, Reach, Unit, Value, own};
+use super::row::{alone, beside, get, in_hyper, information, neighbour, one, plain, ratio, times};
+use super::{Figure, Unit, Value, own};
 use crate::group::Group;
 use crate::ledger::Load::{self, Growth, Hits, Wide};
 use crate::ledger::Metric::{self, Cpu, P99, Rate};
 use crate::ledger::{Disturbance, Key};
-use crate::subject::Subject::{
-    self, Floor, Lua, Mirror, Moka, Njs, OpenFileCache, ProxyCache, QuickCache, Tonic,
-};
-
-const fn ratio(load: Load, metric: Metric, to: Subject) -> Value {
-    Value::Ratio(own(load, metric), Key(to, load, metric))
-}
-
-const fn plain(load: Load) -> Value {
-    Value::Plain(own(load, Metric::Value))
-}
-
-const fn times(group: Group, name: &'static str, reach: Reach, value: Value) -> Figure {
-    Figure {
-        group,
-        name,
-        reach,
-        unit: Unit::Times,
-        value,
-    }
-}
-
-const fn one(group: Group, name: &'static str, reach: f64, unit: Unit, load: Load) -> Figure {
-    Figure {
-        group,
-        name,
-        reach: AtMost(reach),
-        unit,
-        value: plain(load),
-    }
-}
-
-const fn beside(disturbance: Disturbance, quiet: Disturbance) -> Value {
-    Value::Ratio(
-        own(Load::Beside(disturbance), P99),
-        own(Load::Beside(quiet), P99),
-    )
-}
-
-const fn information(group: Group, name: &'static str, unit: Unit, value: Value) -> Figure {
-    Figure {
-        group,
-        name,
-        reach: Reach::Open,
-        unit,
-        value,
-    }
-}
-
-const fn alone(load: Load) -> Value {
-    Value::Ratio(
-        Key(Moka, load, Metric::Value),
-        Key(QuickCache, load, Metric::Value),
-    )
-}
-
-const fn in_hyper(count: u64) -> Value {
-    let load = Load::InHyper(count);
-    Value::Ratio(Key(Moka, load, Cpu), Key(QuickCache, load, Cpu))
-}
+use crate::subject::Subject::{Floor, Lua, Mirror, Njs, OpenFileCache, ProxyCache, Tonic};
 
 /// All of them, in the order of the table.
 pub(crate) const FIGURES: &[Figure] = &[
@@ -318,64 +260,122 @@ pub(crate) const FIGURES: &[Figure] = &[
         AtMost(1.30),
         ratio(Load::Grpc, Cpu, Tonic),
     ),
-    information(
-        Group::Maps,
-        "cache alone, 1 entry: a get of quick_cache",
-        Unit::Nanoseconds,
-        Value::Plain(Key(QuickCache, Load::Get(1), Metric::Value)),
+    times(
+        Group::Isolation,
+        "10,000 requests wait for a provider that hangs: hits' p99 to quiet",
+        AtMost(1.50),
+        beside(Disturbance::Hang, Disturbance::QuietBeforeFault),
+    ),
+    times(
+        Group::Isolation,
+        "the same: another provider's new tokens' p99 to quiet",
+        AtMost(1.50),
+        neighbour(Disturbance::Hang),
+    ),
+    times(
+        Group::Isolation,
+        "a provider drips: another one's new tokens' p99 to quiet",
+        AtMost(1.50),
+        neighbour(Disturbance::Drip),
+    ),
+    times(
+        Group::Isolation,
+        "a provider's answers have 1 MiB: another one's p99 to quiet",
+        AtMost(1.50),
+        neighbour(Disturbance::Swell),
+    ),
+    one(
+        Group::Scrape,
+        "scrape of the metrics of 50 providers, 200 callers",
+        20.0,
+        Unit::Milliseconds,
+        Load::Scrape,
+    ),
+    one(
+        Group::Scrape,
+        "the same: the longest",
+        20.0,
+        Unit::Milliseconds,
+        Load::LongestScrape,
+    ),
+    times(
+        Group::Scrape,
+        "the same, 10 a second: hits' p99 to quiet",
+        AtMost(1.20),
+        beside(Disturbance::Scrape, Disturbance::QuietBeforeScrape),
+    ),
+    one(
+        Group::Reload,
+        "a reload each second, 20,000 hits/s: lost or refused",
+        0.0,
+        Unit::Calls,
+        Load::ReloadFailed,
+    ),
+    times(
+        Group::Reload,
+        "the same: hits' p99 to quiet",
+        AtMost(1.50),
+        beside(Disturbance::Reload, Disturbance::QuietBeforeReload),
+    ),
+    one(
+        Group::Outage,
+        "outage, with retries: requests to the provider for each of ours",
+        1.10,
+        Unit::Times,
+        Load::OutageAsked,
     ),
     information(
-        Group::Maps,
+        Group::Outage,
+        "the same without a breaker",
+        Unit::Times,
+        plain(Load::OutageAskedUnbroken),
+    ),
+    one(
+        Group::Outage,
+        "breaker open: 503 for an uncached token",
+        1_000.0,
+        Unit::Microseconds,
+        Load::BreakerUncached,
+    ),
+    one(
+        Group::Outage,
+        "breaker open: a stale fact",
+        1_000.0,
+        Unit::Microseconds,
+        Load::BreakerStale,
+    ),
+    get("cache alone, 1 entry: a get of quick_cache", 1),
+    alone(
         "cache alone, 1 entry: a get of moka to quick_cache",
-        Unit::Times,
-        alone(Load::Get(1)),
+        Load::Get(1),
     ),
-    information(
-        Group::Maps,
-        "cache alone, 1,000 entries: a get of quick_cache",
-        Unit::Nanoseconds,
-        Value::Plain(Key(QuickCache, Load::Get(1_000), Metric::Value)),
-    ),
-    information(
-        Group::Maps,
+    get("cache alone, 1,000 entries: a get of quick_cache", 1_000),
+    alone(
         "cache alone, 1,000 entries: a get of moka to quick_cache",
-        Unit::Times,
-        alone(Load::Get(1_000)),
+        Load::Get(1_000),
     ),
-    information(
-        Group::Maps,
+    get(
         "cache alone, 100,000 entries: a get of quick_cache",
-        Unit::Nanoseconds,
-        Value::Plain(Key(QuickCache, Load::Get(100_000), Metric::Value)),
+        100_000,
     ),
-    information(
-        Group::Maps,
+    alone(
         "cache alone, 100,000 entries: a get of moka to quick_cache",
-        Unit::Times,
-        alone(Load::Get(100_000)),
+        Load::Get(100_000),
     ),
-    information(
-        Group::Maps,
+    in_hyper(
         "hit in bare hyper, 1 token: CPU with moka to quick_cache",
-        Unit::Times,
-        in_hyper(1),
+        1,
     ),
-    information(
-        Group::Maps,
+    in_hyper(
         "hit in bare hyper, 1,000 tokens: CPU with moka to quick_cache",
-        Unit::Times,
-        in_hyper(1_000),
+        1_000,
     ),
-    information(
-        Group::Maps,
+    in_hyper(
         "hit in bare hyper, 100,000 tokens: CPU with moka to quick_cache",
-        Unit::Times,
-        in_hyper(100_000),
+        100_000,
     ),
-    information(
-        Group::Maps,
+    alone(
         "cache alone: bytes of an entry, moka to quick_cache",
-        Unit::Times,
-        alone(Load::Entry),
+        Load::Entry,
     ),
 ];

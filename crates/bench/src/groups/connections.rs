@@ -5,7 +5,8 @@ use crate::client::Line;
 use crate::failure::{Failure, Result};
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
-use crate::running::{Room, Running};
+use crate::room::Room;
+use crate::running::Running;
 use crate::subject::Subject;
 
 const CONNECTIONS: usize = 10_000;

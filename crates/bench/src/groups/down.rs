@@ -4,7 +4,8 @@ use crate::answer::{BRIEF, BRIEF_SECONDS, token};
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
-use crate::running::{Room, Running};
+use crate::room::Room;
+use crate::running::Running;
 use crate::subject::Subject;
 
 const PATIENCE: Duration = Duration::from_secs(5);

@@ -6,7 +6,8 @@ use crate::failure::{Failure, Result};
 use crate::h2load;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Key, Ledger, Load, Metric};
-use crate::running::{Room, Running};
+use crate::room::Room;
+use crate::running::Running;
 use crate::subject::Subject;
 
 /// One cached token, asked about as Envoy asks. Each round has servers of its own; the peer repeats

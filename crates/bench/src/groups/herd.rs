@@ -5,7 +5,8 @@ use crate::client::Plan;
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
-use crate::running::{Room, Running};
+use crate::room::Room;
+use crate::running::Running;
 use crate::subject::Subject;
 
 const CALLERS: u64 = 200;

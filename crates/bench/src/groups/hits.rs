@@ -2,7 +2,8 @@ use crate::drive::{Drive, ExpectedRequests};
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
-use crate::running::{Room, Running};
+use crate::room::Room;
+use crate::running::Running;
 use crate::subject::Subject;
 use crate::wrk::{Kind, Tokens};
 

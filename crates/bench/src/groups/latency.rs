@@ -3,7 +3,8 @@ use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
 use crate::paced::{Paced, RUNS_A_ROUND, SECONDS};
-use crate::running::{Room, Running};
+use crate::room::Room;
+use crate::running::Running;
 use crate::subject::Subject;
 use crate::wrk::{self, Kind, Tokens};
 

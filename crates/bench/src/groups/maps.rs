@@ -3,7 +3,8 @@ use crate::failure::{Failure, Result, Tried};
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Key, Ledger, Load, Metric};
 use crate::role::program;
-use crate::running::{Room, Running};
+use crate::room::Room;
+use crate::running::Running;
 use crate::subject::Subject;
 use crate::wrk::{Kind, Tokens};
 

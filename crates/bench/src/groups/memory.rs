@@ -3,7 +3,8 @@ use std::time::Duration;
 use crate::failure::Result;
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
-use crate::running::{Room, Running};
+use crate::room::Room;
+use crate::running::Running;
 use crate::subject::Subject;
 
 /// Small enough to be filled three times over in seconds.

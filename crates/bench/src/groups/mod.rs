@@ -7,12 +7,16 @@ mod forward_auth;
 mod grpc;
 mod herd;
 mod hits;
+mod isolation;
 mod latency;
 mod maps;
 mod memory;
 mod million;
 mod misses;
+mod outage;
+mod reload;
 mod revocation;
+mod scrape;
 mod start;
 mod tls;
 mod wrong_secrets;
@@ -58,6 +62,10 @@ fn measure(group: Group, lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         Group::WrongSecrets => wrong_secrets::run(lab, ledger),
         Group::Tls => tls::run(lab, ledger),
         Group::Grpc => grpc::run(lab, ledger),
+        Group::Isolation => isolation::run(lab, ledger),
+        Group::Scrape => scrape::run(lab, ledger),
+        Group::Reload => reload::run(lab, ledger),
+        Group::Outage => outage::run(lab, ledger),
         Group::Maps => maps::run(lab, ledger),
     }
 }

@@ -8,7 +8,9 @@ use crate::failure::{Failure, Result};
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Disturbance, Ledger, Load};
 use crate::paced::{Paced, RUNS_A_ROUND};
-use crate::running::{Room, Running};
+use crate::process::Priority;
+use crate::room::Room;
+use crate::running::Running;
 use crate::subject::Subject;
 
 /// Cached tokens: hits are on the first of them, and subjects of the rest are purged.
@@ -31,10 +33,12 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
 }
 
 fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
-    let authority = Authority::start_aside(lab)?;
+    let authority = Authority::start(lab)?;
     let running = Running::start(lab, Subject::Introspectd, authority.port, Room::OPERATED)?;
     let prefix = lab.prefix();
     running.fill(&prefix, 0..CACHED)?;
+    // Not before: on a busy machine it would answer too late, and the breaker open.
+    authority.prioritize(Priority::Idle);
     let paced = Paced {
         authority: &authority,
         prefix: &prefix,

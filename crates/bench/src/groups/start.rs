@@ -1,14 +1,17 @@
+use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::answer::{Endpoint, token};
 use crate::client;
+use crate::configuration::{self, Beside};
 use crate::failure::{Failure, Result};
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Ledger, Load};
 use crate::proc;
 use crate::process::Process;
 use crate::role::free_port;
-use crate::running::{Beside, Room, introspectd};
+use crate::room::Room;
 
 /// Time from the start of the process to an answer that had to be fetched, and memory before the
 /// first request.
@@ -18,16 +21,8 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         let (_process, after) = first_answer(lab, &authority)?;
         ledger.note(Load::Start, after.as_secs_f64() * 1e3);
 
-        let port = free_port()?;
         let folder = lab.folder("idle")?;
-        let command = introspectd(
-            lab,
-            port,
-            authority.port,
-            Room::DEFAULT,
-            Beside::default(),
-            &folder,
-        )?;
+        let command = command(lab, free_port()?, &authority, &folder)?;
         let process = Process::start_bare(command, &folder.join("log"))?;
         std::thread::sleep(Duration::from_millis(500));
         let idle = proc::memory(process.id()).resident as f64 / f64::from(1 << 20);
@@ -43,14 +38,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
 fn first_answer(lab: &Lab, authority: &Authority) -> Result<(Process, Duration)> {
     let port = free_port()?;
     let folder = lab.folder("start")?;
-    let command = introspectd(
-        lab,
-        port,
-        authority.port,
-        Room::DEFAULT,
-        Beside::default(),
-        &folder,
-    )?;
+    let command = command(lab, port, authority, &folder)?;
     let token = token(&lab.prefix(), 0);
     let start = Instant::now();
     let mut process = Process::start_bare(command, &folder.join("log"))?;
@@ -76,4 +64,10 @@ fn first_answer(lab: &Lab, authority: &Authority) -> Result<(Process, Duration)>
         }
         std::thread::sleep(Duration::from_micros(500));
     }
+}
+
+fn command(lab: &Lab, port: u16, authority: &Authority, folder: &Path) -> Result<Command> {
+    let text = configuration::text(port, authority.port, Room::DEFAULT, Beside::default());
+    configuration::write(folder, &text)?;
+    Ok(configuration::command(lab, folder))
 }

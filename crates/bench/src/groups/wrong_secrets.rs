@@ -7,7 +7,8 @@ use crate::flood::{self, Flooded};
 use crate::lab::{Authority, Lab};
 use crate::ledger::{Disturbance, Ledger, Load};
 use crate::paced::{Paced, RUNS_A_ROUND};
-use crate::running::{Room, Running};
+use crate::room::Room;
+use crate::running::Running;
 use crate::subject::Subject;
 
 const TOKENS: u64 = 100_000;
@@ -42,20 +43,16 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         for disturbance in turn(&all, round) {
             let load = Load::Beside(*disturbance);
             let mut hits = || paced.once(&running, load, ledger);
-            match disturbance {
-                Disturbance::FloodElsewhere => {
-                    let Flooded { other, elapsed, .. } = beside_flood(floor.port, &mut hits)?;
-                    let rate = other as f64 / elapsed.as_secs_f64();
-                    crate::output::print_status(&format!(
-                        "  {rate:.0} of them/s answered by bare hyper"
-                    ));
-                }
-                Disturbance::Flood => flooded(&running, &mut || paced.once(&running, load, ledger))
-                    .and_then(|seen| seen.note(ledger))?,
-                Disturbance::QuietBeforeFlood
-                | Disturbance::Quiet
-                | Disturbance::Revocations
-                | Disturbance::Purges => hits()?,
+            if *disturbance == Disturbance::FloodElsewhere {
+                let Flooded { other, elapsed, .. } = beside_flood(floor.port, &mut hits)?;
+                let rate = other as f64 / elapsed.as_secs_f64();
+                crate::output::print_status(&format!(
+                    "  {rate:.0} of them/s answered by bare hyper"
+                ));
+            } else if *disturbance == Disturbance::Flood {
+                flooded(&running, &mut hits)?.note(ledger)?;
+            } else {
+                hits()?;
             }
         }
     }

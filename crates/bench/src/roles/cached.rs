@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, HeaderName, HeaderValue};
 use http::{Request, StatusCode};
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 
 use super::map::{Entry, Moka, QuickCache};
@@ -53,7 +53,7 @@ pub(super) fn service(
         let shared = Arc::clone(&shared);
         Box::pin(async move {
             let Ok(body) = request.into_body().collect().await else {
-                return reply(StatusCode::BAD_REQUEST, Bytes::new());
+                return reply(StatusCode::BAD_REQUEST, Full::default());
             };
             let body = body.to_bytes();
             let (cache, [high, low]) = &*shared;
@@ -64,7 +64,7 @@ pub(super) fn service(
                 cache.insert(key, entry.clone());
                 entry
             });
-            let mut reply = reply(StatusCode::OK, Bytes::from(entry.body));
+            let mut reply = reply(StatusCode::OK, Full::new(Bytes::from(entry.body)));
             let headers = reply.headers_mut();
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
             headers.insert(

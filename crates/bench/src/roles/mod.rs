@@ -2,6 +2,7 @@
 
 mod authority;
 mod cached;
+mod drip;
 mod floor;
 mod guard;
 mod map;
@@ -9,6 +10,7 @@ mod mirror;
 mod peer;
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
@@ -18,7 +20,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{Request, Response, StatusCode};
 use http_body_util::Full;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -74,10 +76,11 @@ fn cached(words: &[String]) -> Result<()> {
     }
 }
 
-fn listen<S, F>(words: &[String], answer: S) -> Result<()>
+fn listen<S, F, B>(words: &[String], answer: S) -> Result<()>
 where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Reply> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let port = |word: &String| word.parse::<u16>().tried("a role takes a port");
     let (plain, tls) = match words {
@@ -110,10 +113,11 @@ fn runtime() -> Result<Runtime> {
 }
 
 /// Serves with hyper alone, with its own default for slow heads.
-async fn serve<S, F>(port: u16, tls: Option<TlsAcceptor>, answer: S) -> Result<()>
+async fn serve<S, F, B>(port: u16, tls: Option<TlsAcceptor>, answer: S) -> Result<()>
 where
     S: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
-    F: Future<Output = Reply> + Send + 'static,
+    F: Future<Output = Response<B>> + Send + 'static,
+    B: Body<Data: Send, Error: Into<Box<dyn Error + Send + Sync>>> + Send + 'static,
 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
@@ -136,10 +140,11 @@ where
 }
 
 /// Answers on one connection. A client that leaves ends it with an error, which is no news.
-async fn converse<S, F>(stream: impl AsyncRead + AsyncWrite + Unpin + Send, answer: S)
+async fn converse<S, F, B>(stream: impl AsyncRead + AsyncWrite + Unpin + Send, answer: S)
 where
     S: Fn(Request<Incoming>) -> F,
-    F: Future<Output = Reply>,
+    F: Future<Output = Response<B>>,
+    B: Body<Error: Into<Box<dyn Error + Send + Sync>>> + 'static,
 {
     let service = service_fn(move |request| {
         let reply = answer(request);
@@ -169,8 +174,8 @@ fn acceptor(certificate: &str, key: &str) -> Result<TlsAcceptor> {
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-fn reply(status: StatusCode, body: impl Into<Bytes>) -> Reply {
-    let mut reply = Response::new(Full::new(body.into()));
+fn reply<B>(status: StatusCode, body: B) -> Response<B> {
+    let mut reply = Response::new(body);
     *reply.status_mut() = status;
     reply
         .headers_mut()
