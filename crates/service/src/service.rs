@@ -90,9 +90,7 @@ impl Service {
         } = change;
         let resolver = self.resolver.reconfigured(providers, &unmatched, times)?;
         let mut rules = rules;
-        rules
-            .callers
-            .continue_from(&self.rules.callers, &self.clock);
+        rules.callers.continue_from(&self.rules.callers);
         Ok(Self {
             rules,
             resolver: Arc::new(resolver),
@@ -130,11 +128,12 @@ impl Service {
     #[inline]
     pub fn admit<'a>(
         &self,
+        begun: Begun,
         found: Result<&'a Arc<Caller>, CallerFault>,
         any_of: &[Permission],
     ) -> Result<&'a Arc<Caller>, CallerFault> {
         let caller = found?;
-        caller.count(&self.clock)?;
+        caller.count(begun.at)?;
         if !any_of.is_empty() {
             caller.permissions.must_have(any_of)?;
         }

@@ -51,7 +51,7 @@ impl Handler {
             begun,
             caller: found.ok().map(|caller| &**caller),
             admitted: service
-                .admit(found, &[Permission::Introspect])
+                .admit(begun, found, &[Permission::Introspect])
                 .map(|caller| &**caller),
             headers,
         }

@@ -166,7 +166,7 @@ impl Handler {
             self.peer.serve_on(Lane::Callers);
         }
         // Which of the two is needed depends on the body.
-        let caller = service.admit(found, &[Permission::Introspect, Permission::Lookup])?;
+        let caller = service.admit(begun, found, &[Permission::Introspect, Permission::Lookup])?;
         let body = read_form(&head.headers, body).await?;
         let query = form::token_query(&body)?;
         let operation = query.operation();
@@ -269,7 +269,7 @@ impl Handler {
                 self.peer.serve_on(Lane::Operators);
                 tokio::task::yield_now().await;
             }
-            let caller = self.service.admit(caller, route.permissions)?;
+            let caller = self.service.admit(begun, caller, route.permissions)?;
             let place = Place::find(&self.service, caller, captures)?;
             details.provider = place.known_provider().cloned();
             let body = body::read(body_type, &head.headers, body).await?;

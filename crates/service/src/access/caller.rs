@@ -1,9 +1,9 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use constant_time_eq::constant_time_eq_32;
-use introspectd_core::Clock;
 use sha2::{Digest, Sha256};
 
 use super::certificate::CertificateName;
@@ -47,13 +47,13 @@ pub struct Callers {
 }
 
 impl Caller {
-    /// Counts a request against the rate, if the caller has one.
+    /// Counts a request that arrived at `at` against the rate, if the caller has one.
     ///
     /// # Errors
     /// [`CallerFault::RateLimited`] over the rate.
     #[inline]
-    pub fn count(&self, clock: &Arc<dyn Clock>) -> Result<(), CallerFault> {
-        self.rate.as_ref().map_or(Ok(()), |rate| rate.count(clock))
+    pub fn count(&self, at: Duration) -> Result<(), CallerFault> {
+        self.rate.as_ref().map_or(Ok(()), |rate| rate.count(at))
     }
 }
 
@@ -102,13 +102,13 @@ impl Callers {
 
     /// Counts on where earlier callers of the same names are: their requests so far, and those of
     /// the same rate.
-    pub(crate) fn continue_from(&mut self, earlier: &Self, clock: &Arc<dyn Clock>) {
+    pub(crate) fn continue_from(&mut self, earlier: &Self) {
         for (name, caller) in &mut self.by_name {
             let Some(known) = earlier.named(name) else {
                 continue;
             };
             if let (Some(rate), Some(known)) = (&caller.rate, &known.rate) {
-                rate.continue_from(known, clock);
+                rate.continue_from(known);
             }
             // Nobody else holds it before it is in force.
             if let Some(caller) = Arc::get_mut(caller) {
