@@ -1,4 +1,4 @@
-//! Cast of a run: providers and callers.
+//! Cast of a run: providers, callers, and what configurations say of them.
 
 /// A provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +37,29 @@ impl Which {
     }
 }
 
+/// Scope of a token, and what the policy `orders` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    Orders,
+    Bills,
+}
+
+impl Scope {
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Orders => "orders.read",
+            Self::Bills => "bills.read",
+        }
+    }
+
+    pub(crate) const fn other(self) -> Self {
+        match self {
+            Self::Orders => Self::Bills,
+            Self::Bills => Self::Orders,
+        }
+    }
+}
+
 /// A caller, with rights of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Caller {
@@ -50,10 +73,12 @@ pub(crate) enum Caller {
     Clerk,
     /// Taken away by one reload and given back by another.
     Guest,
-    /// Has a rate.
+    /// Has a rate, which a reload changes. Sees all.
     Metered,
     /// Has a wrong secret.
     Stranger,
+    /// Revokes, purges, binds and explains.
+    Operator,
 }
 
 impl Caller {
@@ -61,7 +86,7 @@ impl Caller {
     pub(crate) fn sees(self, provider: Which) -> bool {
         match self {
             Self::Branch => provider == Which::Bank,
-            Self::Edge | Self::Sidecar | Self::Guest | Self::Metered => true,
+            Self::Edge | Self::Sidecar | Self::Guest | Self::Metered | Self::Operator => true,
             Self::Clerk | Self::Stranger => false,
         }
     }
@@ -75,6 +100,7 @@ impl Caller {
             Self::Guest => "guest",
             Self::Metered => "metered",
             Self::Stranger => "stranger",
+            Self::Operator => "ops",
         }
     }
 
@@ -82,4 +108,30 @@ impl Caller {
     pub(crate) fn secret(self) -> String {
         format!("{}-secret-8c1f5d", self.name())
     }
+}
+
+/// Requests of the caller with a rate, in a thousand: 4 % of what does not come by the Unix socket.
+pub(crate) const METERED: u32 = 34;
+
+/// Differences between one configuration and another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Variant {
+    /// The caller `guest` is there.
+    pub(crate) guest: bool,
+    /// Scope that the policy `orders` asks for.
+    pub(crate) orders: Scope,
+    /// The rate of `metered` is far over what it sends; else far below.
+    pub(crate) is_generous: bool,
+    /// Longest reuse of a fact of `legacy`, in seconds.
+    pub(crate) legacy_ttl: u64,
+}
+
+impl Variant {
+    /// Configuration of the first start.
+    pub(crate) const FIRST: Self = Self {
+        guest: true,
+        orders: Scope::Orders,
+        is_generous: false,
+        legacy_ttl: 2,
+    };
 }

@@ -12,6 +12,7 @@
 mod act;
 mod cast;
 mod load;
+mod machine;
 mod options;
 mod oracle;
 mod plan;

@@ -20,7 +20,7 @@ Examples:
   cargo xtask torture --minutes 5
   cargo xtask torture --seed 42 --minutes 1        the decisions of an earlier run
   cargo xtask torture --requests 10000000 --minutes 60 --rate 8000 --report docs/torture.md
-  cargo xtask torture --minutes 1 --sabotage       the oracle must find wrong actives
+  cargo xtask torture --minutes 1 --sabotage       introspectd is made to lie: that must be found
 
 The seed decides which fault comes when, for how long, and what is asked about; it is printed first.
 As root the disk is filled as well (a tmpfs of 64 MiB); with libfaketime (Debian: faketime) the
@@ -47,13 +47,16 @@ struct Arguments {
     /// Milliseconds that an answer may take beyond the provider's timeout
     #[arg(long, default_value_t = 2000)]
     slack: u64,
+    /// Other programs use this machine: forgive what threads verifiably waited for a processor
+    #[arg(long)]
+    shared: bool,
     /// Leave out: reload, restart, clock, disk or crowd
     #[arg(long, value_name = "ACT", value_parser = ["reload", "restart", "clock", "disk", "crowd"])]
     without: Vec<String>,
     /// Write the report to this file as well
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
-    /// Let providers forget revocations, to see the oracle find them
+    /// Make introspectd lie, to see that the oracle finds it
     #[arg(long)]
     sabotage: bool,
     /// The introspectd binary
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         requests: arguments.requests,
         rate: arguments.rate,
         slack: Duration::from_millis(arguments.slack),
+        is_shared: arguments.shared,
         sabotaged: arguments.sabotage,
         progress: true,
         ..Options::new(arguments.introspectd, seed)

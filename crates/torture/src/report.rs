@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::Options;
 use crate::act::Stage;
+use crate::machine;
 use crate::oracle::finding::Rule;
 use crate::oracle::tally::Counts;
 
@@ -14,6 +15,9 @@ pub struct Report {
     rate: u32,
     time: Duration,
     without: Vec<String>,
+    machine: Vec<(&'static str, String)>,
+    /// Time that threads waited for a processor, in sum.
+    waited: Duration,
     requests: u64,
     counts: Counts,
 }
@@ -32,6 +36,8 @@ impl Report {
             rate: options.rate,
             time,
             without,
+            machine: machine::describe(&options.binary),
+            waited: stage.oracle.waits.total(),
             requests: stage.oracle.tally.requests(),
             counts: stage.oracle.tally.counts(),
         }
@@ -47,10 +53,13 @@ impl Report {
         self.counts.findings.values().sum()
     }
 
-    /// Number of tokens that were called active and were not.
-    pub fn wrong_actives(&self) -> u64 {
-        let wrong = self.counts.findings.get(&Rule::WrongActive);
-        wrong.copied().unwrap_or_default()
+    /// Number of times that this rule was broken, by its title, such as `wrong active`.
+    pub fn broken(&self, title: &str) -> u64 {
+        let findings = self.counts.findings.iter();
+        findings
+            .filter(|(rule, _)| rule.title() == title)
+            .map(|(_, times)| times)
+            .sum()
     }
 
     /// Number of answers of this kind, such as `active` or `503`.
@@ -81,6 +90,7 @@ impl Report {
             seed,
             rate,
             time,
+            waited,
             requests,
             counts,
             ..
@@ -92,10 +102,17 @@ impl Report {
         writeln!(
             to,
             "{verdict} {requests} answers were judged in {:.0} s, at {rate} requests a second, \
-                with the seed {seed}. The process took {} MiB of memory at most.\n",
+                with the seed {seed}. The process took {} MiB of memory at most. Threads of the \
+                process, of its providers and of its clients waited {:.0} s for a processor, in \
+                sum.\n",
             time.as_secs_f64(),
-            counts.memory >> 20
+            counts.memory >> 20,
+            waited.as_secs_f64()
         )?;
+        for (what, is) in &self.machine {
+            writeln!(to, "- {what}: {is}")?;
+        }
+        writeln!(to)?;
         if self.without.is_empty() {
             return Ok(());
         }

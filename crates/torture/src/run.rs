@@ -7,14 +7,14 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::sync::Mutex;
 
-use crate::act::{Stage, password};
+use crate::act::{InForce, Stage};
 use crate::load::{Asker, Load, Operator};
 use crate::oracle::Oracle;
 use crate::oracle::finding::Rule;
 use crate::oracle::moment::Watch;
 use crate::plan::stream;
 use crate::stop::Stop;
-use crate::subject::{OPERATOR, Subject, Variant, terms};
+use crate::subject::{Subject, terms};
 use crate::world::{Providers, Stock};
 use crate::{Options, Report};
 
@@ -30,32 +30,27 @@ const SETTLING: Duration = Duration::from_secs(4);
 pub async fn run(options: Options) -> io::Result<Report> {
     raise_descriptors();
     let providers = Arc::new(Providers::start().await?);
-    let first = password(0);
-    providers.accept_passwords(std::slice::from_ref(&first));
-    let subject = Arc::new(Subject::new(&options.binary, &providers)?);
-    subject.write("apis-password", &first)?;
-    subject.write_config(Variant::default(), &providers)?;
-    subject.start().await?;
-
-    let oracle = Arc::new(Oracle::new(
-        Watch::start(),
-        terms(options.slack, options.is_shared),
-    ));
-    let asker = Arc::new(Asker::new(Arc::clone(&subject), providers.authority())?);
-    let operator = Operator::new(subject.ports.api, OPERATOR);
+    let terms = terms(options.slack, options.is_shared, options.rate);
+    let subject = Arc::new(Subject::new(&options, terms)?);
+    let oracle = Arc::new(Oracle::new(Watch::start(), terms));
+    let asker = Arc::new(Asker::new(Arc::clone(&subject))?);
     let stage = Stage {
         subject: Arc::clone(&subject),
         providers,
         stock: Arc::new(Stock::default()),
         oracle: Arc::clone(&oracle),
-        operator: Arc::new(operator),
-        variant: Arc::new(Mutex::new(Variant::default())),
+        asker: Arc::clone(&asker),
+        operator: Arc::new(Operator::new(subject.ports.api)),
+        admin: Arc::new(Operator::new(subject.ports.admin)),
+        in_force: Arc::new(Mutex::new(InForce::FIRST)),
+        client: Arc::default(),
         without: Arc::new(options.without.clone()),
         sabotaged: options.sabotaged,
     };
-    stage.prepare(options.seed).await;
-
     let (end, stop) = Stop::new();
+    stage.sample_waits(&stop);
+    stage.prepare(options.seed).await?;
+
     let acts = stage.act(options.seed, &stop);
     let load = Load {
         rate: options.rate,
@@ -82,7 +77,9 @@ pub async fn run(options: Options) -> io::Result<Report> {
     }
     acts.join_all().await;
     tokio::time::sleep(SETTLING).await;
+    oracle.judge_last_rates();
     finish(&stage).await;
+    count_handshakes(&stage);
     Ok(Report::new(&options, &stage, time))
 }
 
@@ -99,6 +96,21 @@ async fn finish(stage: &Stage) {
             let story = format!("does not end: {error}");
             stage.oracle.complain(Rule::Died, story);
         }
+    }
+}
+
+/// Shows that what was rotated was used.
+fn count_handshakes(stage: &Stage) {
+    let [accepted, refused] = stage.providers.gate.handshakes();
+    for (what, times) in [
+        ("TLS handshake with a provider", accepted),
+        ("TLS handshake with a provider broken off", refused),
+        (
+            "bearer token fetched from a provider",
+            stage.providers.bearers(),
+        ),
+    ] {
+        stage.oracle.tally.did_times(what, times);
     }
 }
 

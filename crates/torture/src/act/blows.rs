@@ -17,8 +17,6 @@ use crate::subject::CLOCK_SEEN;
 const CROWD: usize = 1500;
 /// Seconds by which the clock jumps: past the end of many tokens.
 const JUMP: i64 = 90;
-/// Passwords that both work while one is rotated.
-const OVERLAP: Duration = Duration::from_millis(300);
 
 /// One blow after another.
 pub(crate) async fn strike(
@@ -26,8 +24,7 @@ pub(crate) async fn strike(
     plan: impl Iterator<Item = Step<Blow>> + Send,
     mut stop: Stop,
 ) {
-    let mut password = 0;
-    for step in plan {
+    for (number, step) in (1..).zip(plan) {
         if !stop.pause(step.pause).await {
             return;
         }
@@ -43,15 +40,12 @@ pub(crate) async fn strike(
             Blow::ClockForward => stage.jump(JUMP, step.hold, &mut stop).await,
             Blow::ClockBack => stage.jump(-JUMP, step.hold, &mut stop).await,
             Blow::Crowd => stage.crowd(step.hold, &mut stop).await,
-            Blow::RotateListener => stage
-                .subject
-                .write_listener_certificate(stage.providers.authority()),
-            Blow::RotateProvider => stage.providers.rotate_certificate(true),
+            Blow::RotateListener => stage.rotate_listener().await,
+            Blow::RotateProvider => stage.rotate_provider(),
+            Blow::RotateAuthority => stage.rotate_authority(number, &mut stop).await,
+            Blow::RotateClient => stage.rotate_client(&mut stop).await,
             Blow::ForgeProvider => stage.forge(step.hold, &mut stop).await,
-            Blow::RotatePassword => {
-                password += 1;
-                stage.rotate_password(password, &mut stop).await
-            }
+            Blow::RotatePassword => stage.rotate_password(&mut stop).await,
             Blow::ExpireCredentials => {
                 stage.providers.expire_credentials();
                 Ok(())
@@ -78,6 +72,8 @@ fn possible(stage: &Stage, blow: Blow) -> bool {
         Blow::StallLogs
         | Blow::RotateListener
         | Blow::RotateProvider
+        | Blow::RotateAuthority
+        | Blow::RotateClient
         | Blow::ForgeProvider
         | Blow::RotatePassword
         | Blow::ExpireCredentials
@@ -92,15 +88,19 @@ impl Stage {
     async fn restart(&self, signal: Signal, kind: Kind) -> Struck {
         let oracle = &self.oracle;
         // No reload may meet a process that is not there.
-        let _still = self.variant.lock().await;
-        oracle.weather.begin(kind, None, oracle.watch.at());
+        let mut in_force = self.in_force.lock().await;
+        // Else it must find what is lost.
+        if !self.sabotaged {
+            oracle.weather.begin(kind, None, oracle.watch.at());
+        }
+        oracle.restarts(in_force.variant);
         self.subject.signal(signal).await;
         self.subject.ended().await?;
-        let begun = oracle.watch.at();
+        let ended = oracle.watch.at();
         self.subject.start().await?;
-        let done = oracle.watch.at();
-        oracle.forgot(None, begun, done);
-        oracle.weather.end(kind, None, done);
+        oracle.restarted(ended);
+        in_force.restarted();
+        oracle.weather.end(kind, None, oracle.watch.at());
         Ok(())
     }
 
@@ -158,26 +158,10 @@ impl Stage {
     async fn forge(&self, hold: Duration, stop: &mut Stop) -> Struck {
         let (weather, watch) = (&self.oracle.weather, self.oracle.watch);
         weather.begin(Kind::Estranged, Some(Which::Sso), watch.at());
-        self.providers.rotate_certificate(false)?;
+        self.providers.forge_certificate()?;
         stop.pause(hold).await;
-        self.providers.rotate_certificate(true)?;
+        self.providers.rotate_certificate()?;
         weather.end(Kind::Estranged, Some(Which::Sso), watch.at());
         Ok(())
     }
-
-    /// Rotates a password as an operator should: both work, the file changes, the old one ends. No
-    /// caller may notice.
-    async fn rotate_password(&self, number: u64, stop: &mut Stop) -> Struck {
-        let [old, new] = [number - 1, number].map(password);
-        self.providers.accept_passwords(&[old, new.clone()]);
-        self.subject.write("apis-password", &new)?;
-        stop.pause(OVERLAP).await;
-        self.providers.accept_passwords(&[new]);
-        Ok(())
-    }
-}
-
-/// Password at `apis` after so many rotations.
-pub(crate) fn password(rotations: u64) -> String {
-    format!("apis-password-{rotations}")
 }

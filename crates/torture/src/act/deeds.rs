@@ -3,23 +3,25 @@
 use std::sync::Arc;
 
 use fastrand::Rng;
-use http::Method;
+use http::{Method, StatusCode};
 use serde_json::json;
 
 use crate::act::Stage;
-use crate::cast::Which;
+use crate::cast::{Caller, Which};
+use crate::load::{Call, failed};
 use crate::oracle::finding::Rule;
-use crate::oracle::forgetting::Forgetting;
-use crate::oracle::moment;
+use crate::oracle::forgetting::{Cause, Forgetting};
+use crate::oracle::judge::Question;
+use crate::oracle::moment::{self, Exchange};
+use crate::oracle::seen::Seen;
 use crate::oracle::token::Token;
 use crate::plan::{self, Deed};
 use crate::stop::Stop;
 use crate::world::new_token;
 
 /// Tokens of each provider at the start.
-const FIRST: usize = 60;
+const FIRST: usize = 20;
 
-const JSON: &str = "application/json";
 const PURGE: &str = "/v1/cache/purge";
 
 /// One deed after another. Each is a task of its own: a provider that hangs holds no other up.
@@ -36,13 +38,19 @@ pub(crate) async fn perform(stage: Stage, mut rng: Rng, mut stop: Stop) {
     tasks.join_all().await;
 }
 
-/// Issues the first tokens.
+/// Issues the first tokens, at all providers at once: an operator's calls give way to others, and
+/// one provider has some.
 pub(crate) async fn issue_first(stage: &Stage, mut rng: Rng) {
-    for _ in 0..FIRST {
-        for provider in Which::ALL {
-            stage.issue(&mut rng, provider, false).await;
-        }
+    let mut tasks = tokio::task::JoinSet::new();
+    for provider in Which::ALL {
+        let (stage, mut rng) = (stage.clone(), rng.fork());
+        tasks.spawn(async move {
+            for _ in 0..FIRST {
+                stage.issue(&mut rng, provider, false).await;
+            }
+        });
     }
+    tasks.join_all().await;
 }
 
 impl Stage {
@@ -70,7 +78,10 @@ impl Stage {
         let token = Arc::new(token);
         if asked_early {
             token.note(|history| history.asked_early = true);
-            let _ = self.operator.post_token("/introspect", &token.value).await;
+            let _ = self
+                .operator
+                .ask(Call::token("/introspect", &token.value))
+                .await;
         }
         self.providers.put(&token, record);
         if provider == Which::Bank && !self.bind(&token).await {
@@ -85,12 +96,11 @@ impl Stage {
     }
 
     /// Tells introspectd which id a token of the bank has. Returns false if it was not confirmed.
-    async fn bind(&self, token: &Token) -> bool {
-        let body = json!({"token": token.value, "token_id": token.id}).to_string();
-        let path = "/v1/providers/bank/bindings";
-        let bound = self.operator.ask(Method::PUT, path, JSON, body).await;
-        self.expect("bind", &bound, &token.value);
-        matches!(bound, Ok((204, _)))
+    async fn bind(&self, token: &Arc<Token>) -> bool {
+        let body = json!({"token": token.value, "token_id": token.id});
+        let call = Call::json(Method::PUT, "/v1/providers/bank/bindings", &body);
+        let bound = self.operate(call, Which::Bank, Some(token)).await;
+        bound == Some(StatusCode::NO_CONTENT)
     }
 
     /// Takes a token out of its provider's records, once it is out of circulation.
@@ -106,15 +116,15 @@ impl Stage {
         });
     }
 
-    async fn revoke_here(&self, token: &Token) {
+    async fn revoke_here(&self, token: &Arc<Token>) {
         let begun = self.oracle.watch.at();
         token.note(|history| {
             history.ending.get_or_insert(begun);
         });
-        let revoked = self.operator.post_token("/revoke", &token.value).await;
-        let done = self.oracle.watch.at();
-        self.expect("revoke", &revoked, &token.value);
-        if matches!(revoked, Ok((200, _))) {
+        let call = Call::token("/revoke", &token.value);
+        let revoked = self.operate(call, token.provider, Some(token)).await;
+        if revoked == Some(StatusCode::OK) {
+            let done = self.oracle.watch.at();
             token.note(|history| {
                 history.ended_here.get_or_insert(done);
             });
@@ -137,14 +147,14 @@ impl Stage {
         self.oracle.tally.did("token revoked at its provider");
     }
 
-    async fn purge_token(&self, token: &Token) {
-        let body = json!({"token": token.value}).to_string();
+    async fn purge_token(&self, token: &Arc<Token>) {
+        let call = Call::json(Method::POST, PURGE, &json!({"token": token.value}));
         let begun = self.oracle.watch.at();
-        let purged = self.operator.ask(Method::POST, PURGE, JSON, body).await;
-        let done = self.oracle.watch.at();
-        self.expect("purge", &purged, &token.value);
-        if matches!(purged, Ok((200, _))) {
-            token.note(|history| history.purges.push(Forgetting { begun, done }));
+        let purged = self.operate(call, token.provider, Some(token)).await;
+        if purged == Some(StatusCode::OK) {
+            let (done, cause) = (self.oracle.watch.at(), Cause::Purge);
+            let purge = Forgetting { begun, done, cause };
+            token.note(|history| history.purges.push(purge));
             self.oracle.tally.did("token purged");
         }
     }
@@ -154,37 +164,68 @@ impl Stage {
             Some(provider) => json!({"provider": provider.name()}),
             None => json!({"all": true}),
         };
+        let call = Call::json(Method::POST, PURGE, &body);
         let begun = self.oracle.watch.at();
-        let purged = self
-            .operator
-            .ask(Method::POST, PURGE, JSON, body.to_string())
-            .await;
-        if matches!(purged, Ok((200, _))) {
-            self.oracle.forgot(provider, begun, self.oracle.watch.at());
+        // No provider is asked.
+        let purged = self.operate(call, provider.unwrap_or(Which::Sso), None);
+        if purged.await == Some(StatusCode::OK) {
+            self.oracle.forgot(provider, begun, Cause::Purge);
             self.oracle.tally.did("provider or all purged");
         }
     }
 
-    async fn explain(&self, token: &Token) {
-        let explained = self.operator.post_token("/v1/explain", &token.value).await;
-        self.expect("explain", &explained, &token.value);
-        self.oracle.tally.did("token explained");
+    async fn explain(&self, token: &Arc<Token>) {
+        let call = Call::token("/v1/explain", &token.value);
+        let explained = self.operate(call, token.provider, Some(token)).await;
+        if explained == Some(StatusCode::OK) {
+            self.oracle.tally.did("token explained");
+        }
     }
 
-    /// Checks an operator's answer: success, a failure, or that the token ended meanwhile (404 and
-    /// 409 to a binding, 501 to the revocation of a token that is bound no more). It never holds
-    /// the token.
-    fn expect(&self, what: &str, answer: &Result<(u16, bytes::Bytes), String>, value: &str) {
-        // A connection that ended is judged where the load's are.
-        let Ok((status, body)) = answer else { return };
-        if !matches!(status, 200 | 204 | 404 | 409 | 501..=504) {
-            let body = String::from_utf8_lossy(body);
-            self.oracle
-                .complain(Rule::Odd, format!("{what}: status {status}: {body}"));
+    /// Asks as the operator, and returns the status. An answer is a success, a failure that a fault
+    /// explains, or that the token ended meanwhile (404 and 409 to a binding, 501 to the revocation
+    /// of a token that is bound no more). It never holds the token.
+    async fn operate(
+        &self,
+        call: Call,
+        provider: Which,
+        token: Option<&Arc<Token>>,
+    ) -> Option<StatusCode> {
+        let oracle = &self.oracle;
+        let path = call.path;
+        let sent = oracle.watch.moment();
+        let answer = self.operator.ask(call).await;
+        let received = oracle.watch.moment();
+        oracle.tally.came_by("operator's call");
+        let question = Question {
+            caller: Caller::Operator,
+            decides: false,
+            provider,
+            token: token.cloned(),
+        };
+        let exchange = Exchange { sent, received };
+        let reply = match answer {
+            Ok(reply) => reply,
+            Err(error) => {
+                let seen = Seen::Lost {
+                    why: format!("{path}: {error}"),
+                    is_fresh: true,
+                };
+                oracle.hear(&question, &exchange, seen);
+                return None;
+            }
+        };
+        match reply.status.as_u16() {
+            200 | 204 | 404 | 409 | 501 => {}
+            _ => {
+                let seen = failed(reply.status, &reply.headers, &reply.body);
+                oracle.hear(&question, &exchange, seen);
+            }
         }
-        if String::from_utf8_lossy(body).contains(value) {
-            self.oracle
-                .complain(Rule::Odd, format!("{what}: the answer holds the token"));
+        let body = String::from_utf8_lossy(&reply.body);
+        if token.is_some_and(|token| body.contains(&token.value)) {
+            oracle.complain(Rule::Odd, format!("{path}: the answer holds the token"));
         }
+        Some(reply.status)
     }
 }

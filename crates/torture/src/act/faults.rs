@@ -20,9 +20,14 @@ pub(crate) async fn suffer(
         if !stop.pause(step.pause).await {
             break;
         }
-        let fault = step.what;
+        let fault = if stage.conceals(provider) {
+            Fault::Hang
+        } else {
+            step.what
+        };
         oracle.tally.did(format!("provider: {fault:?}"));
-        if let Some(kind) = fault.kind() {
+        let kind = fault.kind().filter(|_| !stage.conceals(provider));
+        if let Some(kind) = kind {
             oracle
                 .weather
                 .begin(kind, Some(provider), oracle.watch.at());
@@ -30,11 +35,18 @@ pub(crate) async fn suffer(
         providers.suffer(provider, fault).await;
         let goes_on = stop.pause(step.hold).await;
         providers.recover(provider).await;
-        if let Some(kind) = fault.kind() {
+        if let Some(kind) = kind {
             oracle.weather.end(kind, Some(provider), oracle.watch.at());
         }
         if !goes_on {
             break;
         }
+    }
+}
+
+impl Stage {
+    /// Returns true if the oracle is not told of this provider's faults, and must find them.
+    fn conceals(&self, provider: Which) -> bool {
+        self.sabotaged && provider == Which::Bank
     }
 }

@@ -12,6 +12,7 @@ use crate::subject::MEMORY;
 pub(crate) async fn over(stage: Stage, mut stop: Stop) {
     while stop.pause(Duration::from_millis(500)).await {
         stage.providers.forget_requests().await;
+        stage.oracle.judge_rates();
         if let Some(bytes) = stage.subject.memory().await {
             stage.oracle.tally.took_memory(bytes);
             if bytes > MEMORY {
@@ -22,7 +23,7 @@ pub(crate) async fn over(stage: Stage, mut stop: Stop) {
         let Some(status) = stage.subject.died().await else {
             continue;
         };
-        let _still = stage.variant.lock().await;
+        let mut in_force = stage.in_force.lock().await;
         let oracle = &stage.oracle;
         let story = format!("{status}: {}", stage.subject.logs.last_words());
         oracle.complain(Rule::Died, story);
@@ -32,10 +33,12 @@ pub(crate) async fn over(stage: Stage, mut stop: Stop) {
             None,
             begun.saturating_sub(Duration::from_secs(1)),
         );
+        oracle.restarts(in_force.variant);
         if let Err(error) = stage.subject.start().await {
             oracle.complain(Rule::Died, format!("does not start again: {error}"));
         }
-        oracle.forgot(None, begun, oracle.watch.at());
+        oracle.restarted(begun);
+        in_force.restarted();
         oracle.weather.end(Kind::Down, None, oracle.watch.at());
     }
 }

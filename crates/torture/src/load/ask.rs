@@ -8,11 +8,13 @@ use http::{HeaderMap, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
-use rustls::pki_types::{IpAddr, Ipv4Addr, ServerName};
+use rustls::client::Resumption;
+use rustls::pki_types::{CertificateDer, IpAddr, Ipv4Addr, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::load::pick::Request;
 use crate::load::pool::{Body, Kept, Pool, send, speak_http1, speak_http2};
@@ -20,12 +22,13 @@ use crate::load::{PATIENCE, Way, grpc, http as api};
 use crate::oracle::moment::{Exchange, Watch};
 use crate::oracle::seen::Seen;
 use crate::subject::Shared;
-use crate::world::Authority;
 
 /// Client of all ways in.
 pub(crate) struct Asker {
     subject: Shared,
     tls: TlsConnector,
+    /// Resumes no session, so that it sees the certificate itself.
+    unresumed: TlsConnector,
     plain_pool: Pool,
     tls_pool: Pool,
     unix_pool: Pool,
@@ -42,6 +45,13 @@ struct Multiplexed {
     generation: u64,
 }
 
+/// Connection that ended without an answer.
+struct Broken {
+    error: io::Error,
+    /// Nothing had been answered on it.
+    is_fresh: bool,
+}
+
 /// HTTP/2 connections at once.
 const MULTIPLEXED: usize = 8;
 
@@ -54,18 +64,22 @@ struct Whole {
 }
 
 impl Asker {
-    pub(crate) fn new(subject: Shared, authority: &Authority) -> io::Result<Self> {
+    pub(crate) fn new(subject: Shared) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
-        roots.add(authority.der()).map_err(io::Error::other)?;
+        let authority = subject.listeners_authority();
+        roots.add(authority).map_err(io::Error::other)?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ClientConfig::builder_with_provider(provider)
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(io::Error::other)?
             .with_root_certificates(roots)
             .with_no_client_auth();
+        let tls = TlsConnector::from(Arc::new(config.clone()));
+        config.resumption = Resumption::disabled();
         Ok(Self {
             subject,
-            tls: TlsConnector::from(Arc::new(config)),
+            tls,
+            unresumed: TlsConnector::from(Arc::new(config)),
             plain_pool: Pool::default(),
             tls_pool: Pool::default(),
             unix_pool: Pool::default(),
@@ -78,36 +92,48 @@ impl Asker {
         let sent = watch.moment();
         let seen = match timeout(PATIENCE, self.exchange(request)).await {
             Ok(Ok(whole)) => read(request, &whole),
-            Ok(Err(error)) => Seen::Lost(format!("{}: {error}", request.way.name())),
-            Err(_) => Seen::Lost(format!("{}: no answer in {PATIENCE:?}", request.way.name())),
+            Ok(Err(Broken { error, is_fresh })) => Seen::Lost {
+                why: format!("{}: {error}", request.way.name()),
+                is_fresh,
+            },
+            Err(_) => Seen::Lost {
+                why: format!("{}: no answer in {PATIENCE:?}", request.way.name()),
+                is_fresh: false,
+            },
         };
         let received = watch.moment();
         (Exchange { sent, received }, seen)
     }
 
-    async fn exchange(&self, request: &Request) -> io::Result<Whole> {
+    async fn exchange(&self, request: &Request) -> Result<Whole, Broken> {
         let pool = match request.way {
             Way::Introspect | Way::ForwardAuth => &self.plain_pool,
             Way::Tls => &self.tls_pool,
             Way::Unix => &self.unix_pool,
             Way::Grpc => {
-                let mut sender = self.multiplexed().await?;
-                sender.ready().await.map_err(io::Error::other)?;
-                let answer = sender.send_request(message(request)?).await;
-                return whole(answer.map_err(io::Error::other)?).await;
+                let multiplexed = self.multiplexed().await;
+                let (sender, is_fresh) = multiplexed.map_err(|error| Broken::new(error, true))?;
+                let whole = exchange_on(sender, request).await;
+                return whole.map_err(|error| Broken::new(error, is_fresh));
             }
         };
         if let Some(mut kept) = pool.take(self.subject.generation()) {
             let may_be_closing = kept.may_be_closing();
-            match send(&mut kept, message(request)?).await {
-                Ok(answer) => return finish(pool, kept, answer).await,
-                Err(error) if !may_be_closing => return Err(io::Error::other(error)),
+            match ask_on(&mut kept, request).await {
+                Ok(answer) => {
+                    let whole = finish(pool, kept, answer).await;
+                    return whole.map_err(|error| Broken::new(error, false));
+                }
+                Err(error) if !may_be_closing => return Err(Broken::new(error, false)),
                 Err(_) => {}
             }
         }
-        let mut fresh = self.connect(request.way).await?;
-        let answer = send(&mut fresh, message(request)?).await;
-        finish(pool, fresh, answer.map_err(io::Error::other)?).await
+        let answered = async {
+            let mut fresh = self.connect(request.way).await?;
+            let answer = ask_on(&mut fresh, request).await?;
+            finish(pool, fresh, answer).await
+        };
+        answered.await.map_err(|error| Broken::new(error, true))
     }
 
     async fn connect(&self, way: Way) -> io::Result<Kept> {
@@ -119,10 +145,7 @@ impl Asker {
                 speak_http1(stream, generation).await
             }
             Way::Tls => {
-                let stream = TcpStream::connect(ports.tls).await?;
-                stream.set_nodelay(true)?;
-                let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([127, 0, 0, 1])));
-                let stream = self.tls.connect(name, stream).await?;
+                let stream = self.shake_hands(&self.tls).await?;
                 speak_http1(stream, generation).await
             }
             Way::Introspect | Way::ForwardAuth | Way::Grpc => {
@@ -133,10 +156,26 @@ impl Asker {
         }
     }
 
-    async fn multiplexed(&self) -> io::Result<http2::SendRequest<Body>> {
+    async fn shake_hands(&self, by: &TlsConnector) -> io::Result<TlsStream<TcpStream>> {
+        let stream = TcpStream::connect(self.subject.ports.tls).await?;
+        stream.set_nodelay(true)?;
+        let name = ServerName::IpAddress(IpAddr::V4(Ipv4Addr::from([127, 0, 0, 1])));
+        by.connect(name, stream).await
+    }
+
+    /// Certificate that a new connection to the TLS listener shows.
+    pub(crate) async fn certificate(&self) -> io::Result<CertificateDer<'static>> {
+        let stream = timeout(PATIENCE, self.shake_hands(&self.unresumed)).await??;
+        let chain = stream.get_ref().1.peer_certificates().unwrap_or_default();
+        let certificate = chain.first().cloned();
+        certificate.ok_or_else(|| io::Error::other("no certificate"))
+    }
+
+    /// A connection, and whether it is a new one.
+    async fn multiplexed(&self) -> io::Result<(http2::SendRequest<Body>, bool)> {
         let generation = self.subject.generation();
         if let Some(sender) = self.grpc_pool.take(generation) {
-            return Ok(sender);
+            return Ok((sender, false));
         }
         let stream = TcpStream::connect(self.subject.ports.grpc).await?;
         stream.set_nodelay(true)?;
@@ -145,7 +184,13 @@ impl Asker {
             sender: sender.clone(),
             generation,
         });
-        Ok(sender)
+        Ok((sender, true))
+    }
+}
+
+impl Broken {
+    fn new(error: io::Error, is_fresh: bool) -> Self {
+        Self { error, is_fresh }
     }
 }
 
@@ -174,6 +219,17 @@ fn message(request: &Request) -> io::Result<http::Request<Body>> {
         Way::Grpc => grpc::check(request),
     };
     message.map_err(io::Error::other)
+}
+
+async fn exchange_on(mut sender: http2::SendRequest<Body>, request: &Request) -> io::Result<Whole> {
+    sender.ready().await.map_err(io::Error::other)?;
+    let answer = sender.send_request(message(request)?).await;
+    whole(answer.map_err(io::Error::other)?).await
+}
+
+async fn ask_on(kept: &mut Kept, request: &Request) -> io::Result<http::Response<Incoming>> {
+    let answer = send(kept, message(request)?).await;
+    answer.map_err(io::Error::other)
 }
 
 /// Reads an answer to its end and keeps the connection.

@@ -1,27 +1,23 @@
 //! Requests and answers of the HTTP API.
 
-use std::net::SocketAddr;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST, RETRY_AFTER};
-use http::{HeaderMap, Method, Request, StatusCode};
-use http_body_util::{BodyExt, Full};
+use http::{HeaderMap, Request, StatusCode};
+use http_body_util::Full;
 use serde::Deserialize;
-use tokio::net::TcpStream;
 
 use crate::cast::{Caller, Which};
-use crate::load::pool::{Body, send, speak_http1};
-use crate::load::{PATIENCE, pick};
+use crate::load::pick;
+use crate::load::pool::Body;
 use crate::oracle::seen::Seen;
 
-const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 /// Exactly this, byte for byte.
 const INACTIVE: &[u8] = b"{\"active\":false}";
 
 /// The value of `Authorization: Basic`.
-pub(crate) fn basic(name: &str, secret: &str) -> String {
+fn basic(name: &str, secret: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{name}:{secret}")))
 }
 
@@ -34,7 +30,8 @@ pub(crate) fn credentials(caller: Caller) -> String {
         | Caller::Sidecar
         | Caller::Clerk
         | Caller::Guest
-        | Caller::Metered => basic(caller.name(), &caller.secret()),
+        | Caller::Metered
+        | Caller::Operator => basic(caller.name(), &caller.secret()),
     }
 }
 
@@ -83,8 +80,7 @@ pub(crate) fn introspected(
     body: &[u8],
 ) -> Seen {
     if status != StatusCode::OK {
-        let name = serde_json::from_slice(body).map(|Error { error }| error);
-        return refused(status, &name.unwrap_or_default(), headers);
+        return failed(status, headers, body);
     }
     if body == INACTIVE {
         return Seen::Inactive;
@@ -119,84 +115,28 @@ pub(crate) fn decided(provider: Which, status: StatusCode, headers: &HeaderMap) 
     )
 }
 
+/// Reads a refusal by its body.
+pub(crate) fn failed(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Seen {
+    let name = serde_json::from_slice(body).map(|Error { error }| error);
+    refused(status, &name.unwrap_or_default(), headers)
+}
+
 /// Reads a refusal by status and name.
 fn refused(status: StatusCode, name: &str, headers: &HeaderMap) -> Seen {
     let retry_after = headers
         .get(RETRY_AFTER)
         .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    match (status.as_u16(), name) {
-        (401, "invalid_client") => Seen::Unknown,
-        (401, "invalid_token") => Seen::Inactive,
-        (403, "access_denied") => Seen::Forbidden,
-        (403, "insufficient_scope") => Seen::Insufficient,
-        (429, "rate_limited") if retry_after >= Some(1) => Seen::Limited,
-        (status @ 500.., name) => Seen::Failed {
+    match (status.as_u16(), name, retry_after) {
+        (401, "invalid_client", _) => Seen::Unknown,
+        (401, "invalid_token", _) => Seen::Inactive,
+        (403, "access_denied", _) => Seen::Forbidden,
+        (403, "insufficient_scope", _) => Seen::Insufficient,
+        (429, "rate_limited", Some(seconds)) => Seen::Limited(seconds),
+        (status @ 500.., name, _) => Seen::Failed {
             status,
             name: name.to_owned(),
             retry_after: retry_after >= Some(1),
         },
-        (status, name) => Seen::Odd(format!("status {status} with the name {name:?}")),
+        (status, name, _) => Seen::Odd(format!("status {status} with the name {name:?}")),
     }
-}
-
-/// The operator's client: a connection for each request.
-pub(crate) struct Operator {
-    address: SocketAddr,
-    credentials: String,
-}
-
-impl Operator {
-    pub(crate) fn new(address: SocketAddr, (name, secret): (&str, &str)) -> Self {
-        Self {
-            address,
-            credentials: basic(name, secret),
-        }
-    }
-
-    /// Asks, and returns status and body.
-    ///
-    /// # Errors
-    /// No answer, for whatever reason.
-    pub(crate) async fn ask(
-        &self,
-        method: Method,
-        path: &str,
-        content_type: &str,
-        body: String,
-    ) -> Result<(u16, Bytes), String> {
-        let asked = async {
-            let stream = TcpStream::connect(self.address).await.map_err(display)?;
-            let mut connection = speak_http1(stream, 0).await.map_err(display)?;
-            let request = Request::builder()
-                .method(method)
-                .uri(path)
-                .header(HOST, "introspectd")
-                .header(AUTHORIZATION, &self.credentials)
-                .header(CONTENT_TYPE, content_type)
-                .body(Full::from(body))
-                .map_err(display)?;
-            let answer = send(&mut connection, request).await.map_err(display)?;
-            let status = answer.status().as_u16();
-            let body = answer.into_body().collect().await.map_err(display)?;
-            Ok((status, body.to_bytes()))
-        };
-        let timeout = tokio::time::timeout(PATIENCE, asked).await;
-        timeout.unwrap_or_else(|_| Err("no answer in time".to_owned()))
-    }
-
-    /// Posts a form with one token.
-    ///
-    /// # Errors
-    /// No answer, for whatever reason.
-    pub(crate) async fn post_token(&self, path: &str, token: &str) -> Result<(u16, Bytes), String> {
-        let form = form_urlencoded::Serializer::new(String::new())
-            .append_pair("token", token)
-            .finish();
-        self.ask(Method::POST, path, FORM, form).await
-    }
-}
-
-#[allow(clippy::needless_pass_by_value, reason = "for map_err")]
-fn display(error: impl std::fmt::Display) -> String {
-    error.to_string()
 }

@@ -3,11 +3,13 @@
 mod ask;
 mod grpc;
 mod http;
+mod operator;
 mod pick;
 mod pool;
 
 pub(crate) use ask::Asker;
-pub(crate) use http::Operator;
+pub(crate) use http::failed;
+pub(crate) use operator::{Call, Operator};
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,8 +66,6 @@ const PATIENCE: Duration = Duration::from_secs(15);
 const IN_FLIGHT: usize = 1200;
 /// A pause of the load that is not the process's fault.
 const STARVED: Duration = Duration::from_millis(250);
-/// Faults become known within this time: what nothing explained is judged again then.
-const RECONSIDERED: Duration = Duration::from_secs(3);
 
 impl Load {
     /// Sends requests when they are due, whether earlier ones were answered or not, until `stop`.
@@ -89,11 +89,14 @@ impl Load {
             latest = note_starvation(&oracle, latest);
             let due = start.elapsed().as_secs_f64() * f64::from(self.rate);
             while (sent as f64) < due && sent < wanted {
+                if places.available_permits() == 0 {
+                    oracle.tally.did("request sent late: too many in flight");
+                }
                 let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                     return;
                 };
                 // Decisions are made here, in the order of requests, so that the seed repeats them.
-                let request = pick::request(&mut rng, &stock);
+                let request = pick::next(&mut rng, &stock);
                 let (asker, oracle) = (Arc::clone(&asker), Arc::clone(&oracle));
                 sent += 1;
                 tokio::spawn(async move {
@@ -111,14 +114,7 @@ impl Load {
 async fn ask_and_judge(asker: &Asker, oracle: &Arc<Oracle>, request: &pick::Request) {
     let (exchange, seen) = asker.ask(oracle.watch, request).await;
     oracle.tally.came_by(request.way.name());
-    if oracle.hear(&request.question, &exchange, &seen).is_none() {
-        return;
-    }
-    let (oracle, question) = (Arc::clone(oracle), request.question.clone());
-    tokio::spawn(async move {
-        tokio::time::sleep(RECONSIDERED).await;
-        oracle.reconsider(&question, &exchange, &seen);
-    });
+    oracle.hear(&request.question, &exchange, seen);
 }
 
 /// Notes a time in which not even this task got on, and returns the present.

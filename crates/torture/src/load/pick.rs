@@ -40,7 +40,12 @@ const CALLERS: [(u8, Caller); 6] = [
 /// Share of tokens that nobody ever issued, in percent.
 const MADE_UP: u8 = 4;
 
-pub(crate) fn request(rng: &mut Rng, stock: &Stock) -> Request {
+/// Decides by numbers of its own, so that the tokens that there are move no later decision.
+pub(crate) fn next(rng: &mut Rng, stock: &Stock) -> Request {
+    request(&mut rng.fork(), stock)
+}
+
+fn request(rng: &mut Rng, stock: &Stock) -> Request {
     let way = by_share(rng, &WAYS).unwrap_or(Way::Introspect);
     let caller = match way {
         Way::Unix => Caller::Sidecar,
@@ -76,4 +81,42 @@ fn by_share<T: Copy>(rng: &mut Rng, shares: &[(u8, T)]) -> Option<T> {
     let place = rng.u8(..100);
     let share = shares.iter().find(|(upper, _)| place < *upper);
     share.map(|(_, of)| *of)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::cast::METERED;
+    use crate::plan::stream;
+
+    fn decisions(seed: u64, stock: &Stock) -> Vec<(Way, Caller, Which)> {
+        let mut rng = stream(seed, "load");
+        let requests = std::iter::repeat_with(|| next(&mut rng, stock));
+        let decision = |it: Request| (it.way, it.question.caller, it.question.provider);
+        requests.map(decision).take(1000).collect()
+    }
+
+    #[test]
+    fn seed_repeats_all_decisions_whatever_tokens_there_are() {
+        let (empty, full) = (Stock::default(), Stock::default());
+        let mut rng = Rng::with_seed(1);
+        for provider in Which::ALL.into_iter().cycle().take(100) {
+            let (token, _) = crate::world::new_token(&mut rng, provider, Duration::ZERO);
+            full.add(&Arc::new(token));
+        }
+        assert_eq!(decisions(7, &empty), decisions(7, &full));
+        assert_ne!(decisions(7, &empty), decisions(8, &empty));
+    }
+
+    #[test]
+    fn metered_caller_sends_its_share() {
+        let metered = decisions(7, &Stock::default());
+        let metered = metered.iter().filter(|it| it.1 == Caller::Metered).count();
+        assert!(
+            (15..60).contains(&metered),
+            "{metered} in 1000, for {METERED}"
+        );
+    }
 }

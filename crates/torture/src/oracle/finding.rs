@@ -15,6 +15,12 @@ pub(crate) enum Rule {
     WrongPolicy,
     /// A caller was let in that must not be, or the other way round.
     WrongAdmission,
+    /// A caller was refused under its rate, or let in over it.
+    WrongRate,
+    /// A good configuration was refused, or one with a mistake was not.
+    WrongReload,
+    /// A certificate or secret that was replaced was still used.
+    NotRotated,
     /// A failure had a name that no fault at that time explains.
     Unexplained,
     /// A failure's status, name and headers do not belong together.
@@ -32,12 +38,15 @@ pub(crate) enum Rule {
 }
 
 impl Rule {
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::WrongActive,
         Self::WrongInactive,
         Self::ForeignAnswer,
         Self::WrongPolicy,
         Self::WrongAdmission,
+        Self::WrongRate,
+        Self::WrongReload,
+        Self::NotRotated,
         Self::Unexplained,
         Self::WrongName,
         Self::Late,
@@ -59,6 +68,9 @@ impl Rule {
             Self::ForeignAnswer => "answer about another token",
             Self::WrongPolicy => "wrong decision of a policy",
             Self::WrongAdmission => "wrong admission of a caller",
+            Self::WrongRate => "rate of a caller not kept",
+            Self::WrongReload => "reload not whole or not refused",
+            Self::NotRotated => "replaced file not used",
             Self::Unexplained => "failure that no fault explains",
             Self::WrongName => "failure with a wrong name",
             Self::Late => "answer after its bound",

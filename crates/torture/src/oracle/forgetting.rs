@@ -9,6 +9,18 @@ pub(crate) struct Forgetting {
     pub(crate) begun: Duration,
     /// Done at this moment: no request from here on is answered by what was known at `begun`.
     pub(crate) done: Duration,
+    pub(crate) cause: Cause,
+}
+
+/// Cause of a forgetting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Takes an answer away from whoever waits for it, who may then be refused.
+    Purge,
+    /// Refuses nobody.
+    Reload,
+    /// A fault of its own, which explains more.
+    Restart,
 }
 
 impl Forgetting {
@@ -17,8 +29,8 @@ impl Forgetting {
         self.begun >= fact && self.done <= sent
     }
 
-    /// Returns true if it was under way between these moments.
-    pub(crate) fn overlaps(&self, from: Duration, to: Duration) -> bool {
-        self.begun <= to && self.done >= from
+    /// Returns true if it may refuse a request that was under way between these moments.
+    pub(crate) fn refuses(&self, from: Duration, to: Duration) -> bool {
+        self.cause == Cause::Purge && self.begun <= to && self.done >= from
     }
 }

@@ -1,15 +1,19 @@
 //! Judgement of one answer. A pure function of the question, the answer and what is known.
 
+mod states;
+
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cast::{Caller, Which};
+use crate::cast::{Caller, Variant, Which};
 use crate::oracle::finding::{Finding, Rule};
 use crate::oracle::forgetting::Forgetting;
 use crate::oracle::moment::Exchange;
 use crate::oracle::seen::Seen;
 use crate::oracle::token::Token;
 use crate::oracle::weather::{Kind, Spell, TIMEOUT, UNAVAILABLE, UPSTREAM};
+use states::{forgettings, possible, story};
 
 /// Times that the configuration of the tortured process fixes.
 #[derive(Clone, Copy, Debug)]
@@ -26,8 +30,29 @@ pub(crate) struct Terms {
     pub(crate) lag: Duration,
     /// Delay that is the machine's and not the process's.
     pub(crate) slack: Duration,
-    /// Set if others take the processors for seconds, so that a 504 needs no fault.
+    /// Set if others use the processors as well. What the machine kept the process waiting is then
+    /// the machine's fault, once it is as much as this failure needs.
     pub(crate) is_shared: bool,
+    /// Requests a second of the caller with a rate: far fewer than it sends, or far more.
+    pub(crate) rates: Rates,
+}
+
+/// Rates of a caller, between which a reload moves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rates {
+    pub(crate) tight: u32,
+    pub(crate) generous: u32,
+}
+
+impl Terms {
+    /// Requests a second of the caller with a rate.
+    pub(crate) fn rate(&self, variant: Variant) -> u32 {
+        if variant.is_generous {
+            self.rates.generous
+        } else {
+            self.rates.tight
+        }
+    }
 }
 
 /// A request about a token.
@@ -53,22 +78,11 @@ pub(crate) struct Circumstances {
     pub(crate) clock: (i64, i64),
     /// The same, reaching back over the life of an inactive fact.
     pub(crate) clock_before: (i64, i64),
-    /// The caller that reloads take away and give back may have been there, and may not.
-    pub(crate) guest: Presence,
-}
-
-/// Presence of a caller during an exchange.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Presence {
-    pub(crate) may_be_there: bool,
-    pub(crate) may_be_gone: bool,
-}
-
-/// States that a token may have had during an exchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Possible {
-    active: bool,
-    inactive: bool,
+    /// Configurations by which it may have been answered.
+    pub(crate) configurations: Vec<Variant>,
+    /// Time that the threads of the process, of its providers and of its clients waited for a
+    /// processor, in sum, since a request that this one waited for may have begun.
+    pub(crate) waited: Duration,
 }
 
 /// Judges an answer.
@@ -80,22 +94,57 @@ pub(crate) fn judge(
     terms: &Terms,
 ) -> Result<(), Finding> {
     match seen {
-        Seen::Lost(why) => return lost(exchange, why, circumstances),
+        Seen::Lost { why, is_fresh } => {
+            let excused = may_be_lost(question, exchange, *is_fresh, circumstances, terms);
+            return if excused {
+                Ok(())
+            } else {
+                Err(lost(exchange, why, circumstances))
+            };
+        }
         Seen::Odd(what) => return Err(Finding::new(Rule::Odd, what)),
         Seen::Failed { .. } => explained(question, exchange, seen, circumstances, terms)?,
-        Seen::Unknown | Seen::Forbidden | Seen::Limited => {}
+        // A bucket of at least one request a second has room for one again after a second.
+        Seen::Limited(seconds) if *seconds != 1 => {
+            let story = format!("429 with Retry-After: {seconds}");
+            return Err(Finding::new(Rule::WrongName, story));
+        }
+        Seen::Unknown | Seen::Forbidden | Seen::Limited(_) => {}
         Seen::Active(_) | Seen::Inactive | Seen::Insufficient => {}
     }
-    in_time(exchange, circumstances, terms)?;
-    admitted(question.caller, seen, circumstances.guest)?;
+    in_time(question, exchange, circumstances, terms)?;
+    admitted(question.caller, seen, &circumstances.configurations)?;
     decided(question, exchange, seen, circumstances, terms)
 }
 
-fn lost(exchange: &Exchange, why: &str, circumstances: &Circumstances) -> Result<(), Finding> {
-    let excused = circumstances.spells.iter().any(|spell| match spell.kind {
+/// Time that the machine and not the process is to blame for.
+///
+/// On a machine that others use, too: what threads verifiably waited for a processor. On a machine
+/// of its own the process answers for all its delays, but for operators' calls, which give way to
+/// callers by design.
+fn forgiven(question: &Question, circumstances: &Circumstances, terms: &Terms) -> Duration {
+    if terms.is_shared || question.caller == Caller::Operator {
+        circumstances.waited
+    } else {
+        Duration::ZERO
+    }
+}
+
+/// Returns true if a request may remain without an answer.
+fn may_be_lost(
+    question: &Question,
+    exchange: &Exchange,
+    is_fresh: bool,
+    circumstances: &Circumstances,
+    terms: &Terms,
+) -> bool {
+    let by_spell = circumstances.spells.iter().any(|spell| match spell.kind {
         Kind::Down => true,
-        // A drain answers what came before it.
-        Kind::Stopping => exchange.sent.at >= spell.from,
+        // A drain answers what came before it. What threads waited may have kept a request that
+        // was sent before from coming.
+        Kind::Stopping => exchange.sent.at + circumstances.waited.min(terms.timeout) >= spell.from,
+        // Connections on which no caller is known make room for others.
+        Kind::Crowded => is_fresh && spell.is_on_between(exchange.sent.at, exchange.received.at),
         Kind::Hangs
         | Kind::Cut
         | Kind::Lies
@@ -103,15 +152,27 @@ fn lost(exchange: &Exchange, why: &str, circumstances: &Circumstances) -> Result
         | Kind::Throttles
         | Kind::Fails
         | Kind::Estranged
-        | Kind::Crowded
+        | Kind::Turns
         | Kind::DiskFull
         | Kind::Starved => false,
     });
-    if excused {
-        return Ok(());
-    }
-    let story = format!("{why}, at {:.3} s", exchange.sent.at.as_secs_f64());
-    Err(Finding::new(Rule::Lost, story))
+    // Who asks gives up in the end, and may do so while the call gives way to others.
+    let bound = terms.timeout + terms.slack;
+    let gave_way = question.caller == Caller::Operator
+        && exchange.delay() > bound
+        && exchange.delay() <= bound + circumstances.waited;
+    by_spell || gave_way
+}
+
+fn lost(exchange: &Exchange, why: &str, circumstances: &Circumstances) -> Finding {
+    let kinds = circumstances.spells.iter().map(|spell| spell.kind);
+    let kinds: BTreeSet<Kind> = kinds.collect();
+    let story = format!(
+        "{why}, at {:.3} s, after {:?}, near {kinds:?}",
+        exchange.sent.at.as_secs_f64(),
+        exchange.delay()
+    );
+    Finding::new(Rule::Lost, story)
 }
 
 /// A failure must be one of the three, with its headers, and a fault must explain it.
@@ -144,14 +205,23 @@ fn explained(
             .to
             .is_none_or(|to| to + terms.timeout >= exchange.sent.at)
     };
+    // What is asked twice is asked again when a connection that was used before ends.
+    let is_repeated = question.caller != Caller::Operator;
     let by_spell = circumstances.spells.iter().any(|spell| {
-        spell.kind.names().contains(&failure) && (during(spell) || failure == UNAVAILABLE)
+        spell.kind.names().contains(&failure)
+            && (during(spell) || failure == UNAVAILABLE)
+            && !(spell.kind == Kind::Turns && is_repeated)
     });
     // Two purges in a row may take the answer away from whoever waits for it.
     let by_purge = failure == UNAVAILABLE
-        && all_forgettings(question, circumstances)
-            .any(|it| it.overlaps(exchange.sent.at, exchange.received.at));
-    let by_machine = terms.is_shared && failure == TIMEOUT;
+        && forgettings(question, circumstances)
+            .any(|it| it.refuses(exchange.sent.at, exchange.received.at));
+    // A request that a healthy provider does not answer in time was waiting for a processor for
+    // most of that time, on one thread or another: here, there, or on the way. Half of it is the
+    // most that can be asked for, since threads also wait for others of their own process.
+    let may_be_late =
+        failure == TIMEOUT || failure == UNAVAILABLE && question.caller == Caller::Operator;
+    let by_machine = may_be_late && forgiven(question, circumstances, terms) >= terms.timeout / 2;
     if by_spell || by_purge || by_machine {
         return Ok(());
     }
@@ -166,11 +236,12 @@ fn explained(
 }
 
 fn in_time(
+    question: &Question,
     exchange: &Exchange,
     circumstances: &Circumstances,
     terms: &Terms,
 ) -> Result<(), Finding> {
-    let bound = terms.timeout + terms.slack;
+    let bound = terms.timeout + terms.slack + forgiven(question, circumstances, terms);
     let excused = circumstances
         .spells
         .iter()
@@ -183,7 +254,9 @@ fn in_time(
 }
 
 /// Callers are let in as the configuration says, whatever the weather.
-fn admitted(caller: Caller, seen: &Seen, guest: Presence) -> Result<(), Finding> {
+fn admitted(caller: Caller, seen: &Seen, configurations: &[Variant]) -> Result<(), Finding> {
+    let may_be_there = || configurations.iter().any(|variant| variant.guest);
+    let may_be_gone = || configurations.iter().any(|variant| !variant.guest);
     let wrong = |expected: &str| {
         let story = format!(
             "{caller:?} must be {expected}, and was answered: {}",
@@ -191,18 +264,21 @@ fn admitted(caller: Caller, seen: &Seen, guest: Presence) -> Result<(), Finding>
         );
         Err(Finding::new(Rule::WrongAdmission, story))
     };
-    let refused = matches!(seen, Seen::Unknown | Seen::Forbidden | Seen::Limited);
+    let refused = matches!(seen, Seen::Unknown | Seen::Forbidden | Seen::Limited(_));
     match caller {
         Caller::Stranger if *seen != Seen::Unknown => wrong("unknown"),
         Caller::Clerk if *seen != Seen::Forbidden => wrong("forbidden"),
         Caller::Stranger | Caller::Clerk => Ok(()),
-        Caller::Guest if *seen == Seen::Unknown && !guest.may_be_gone => wrong("known"),
-        Caller::Guest if *seen != Seen::Unknown && !guest.may_be_there => wrong("unknown"),
+        Caller::Guest if *seen == Seen::Unknown && may_be_gone() => Ok(()),
+        Caller::Guest if refused => wrong("let in"),
+        Caller::Guest if !may_be_there() => wrong("unknown"),
         Caller::Guest => Ok(()),
         Caller::Metered if matches!(seen, Seen::Unknown | Seen::Forbidden) => wrong("known"),
         Caller::Metered => Ok(()),
-        Caller::Edge | Caller::Branch | Caller::Sidecar if refused => wrong("let in"),
-        Caller::Edge | Caller::Branch | Caller::Sidecar => Ok(()),
+        Caller::Edge | Caller::Branch | Caller::Sidecar | Caller::Operator if refused => {
+            wrong("let in")
+        }
+        Caller::Edge | Caller::Branch | Caller::Sidecar | Caller::Operator => Ok(()),
     }
 }
 
@@ -215,7 +291,13 @@ fn decided(
     terms: &Terms,
 ) -> Result<(), Finding> {
     let possible = possible(question, exchange, circumstances, terms);
-    let passes = question.token.as_ref().is_some_and(|token| token.passes);
+    let asks_for_it = |variant: &Variant| {
+        let token = question.token.as_ref();
+        token.is_some_and(|token| token.scope == variant.orders)
+    };
+    let mut configurations = circumstances.configurations.iter();
+    let may_pass = configurations.clone().any(asks_for_it);
+    let may_fail = !configurations.all(asks_for_it);
     match seen {
         Seen::Active(_) | Seen::Insufficient if !possible.active => {
             Err(Finding::new(Rule::WrongActive, story(question, exchange)))
@@ -223,11 +305,11 @@ fn decided(
         Seen::Inactive if !possible.inactive => {
             Err(Finding::new(Rule::WrongInactive, story(question, exchange)))
         }
-        Seen::Active(_) if question.decides && !passes => Err(Finding::new(
+        Seen::Active(_) if question.decides && !may_pass => Err(Finding::new(
             Rule::WrongPolicy,
             "a token without the scope passed",
         )),
-        Seen::Insufficient if !question.decides || passes => Err(Finding::new(
+        Seen::Insufficient if !question.decides || !may_fail => Err(Finding::new(
             Rule::WrongPolicy,
             "a token with the scope was refused",
         )),
@@ -236,9 +318,9 @@ fn decided(
         | Seen::Insufficient
         | Seen::Unknown
         | Seen::Forbidden
-        | Seen::Limited
+        | Seen::Limited(_)
         | Seen::Failed { .. }
-        | Seen::Lost(_)
+        | Seen::Lost { .. }
         | Seen::Odd(_) => Ok(()),
     }
 }
@@ -252,98 +334,6 @@ fn recognized(question: &Question, mark: Option<&str>) -> Result<(), Finding> {
     }
     let story = format!("{mark:?} in place of {:?}", token.mark);
     Err(Finding::new(Rule::ForeignAnswer, story))
-}
-
-fn possible(
-    question: &Question,
-    exchange: &Exchange,
-    circumstances: &Circumstances,
-    terms: &Terms,
-) -> Possible {
-    let inactive_only = Possible {
-        active: false,
-        inactive: true,
-    };
-    let Some(token) = &question.token else {
-        return inactive_only;
-    };
-    if !question.caller.sees(question.provider) {
-        return inactive_only;
-    }
-    let (sent, received) = (exchange.sent, exchange.received);
-    let history = token.history();
-    let (slow, fast) = circumstances.clock;
-    let (slow_before, fast_before) = circumstances.clock_before;
-
-    let known_after = |moment| history.known.is_none_or(|known| known > moment);
-    let early = history.asked_early
-        && history
-            .known
-            .is_none_or(|known| sent.at <= known + terms.timeout + terms.inactive_ttl);
-    let inactive = known_after(sent.at)
-        || early
-        || history.ending.is_some_and(|ending| ending <= received.at)
-        || token.exp <= seconds(received.wall, fast_before)
-        || token
-            .nbf
-            .is_some_and(|nbf| nbf > seconds(sent.wall, slow_before));
-
-    let longest = terms.timeout + terms.ttl + terms.stale;
-    let outlived = history.ended_there.is_some_and(|ended| {
-        ended + longest < sent.at
-            || all_forgettings(question, circumstances).any(|it| it.rules_out(ended, sent.at))
-    });
-    let active = !(known_after(received.at)
-        || outlived
-        || history.ended_here.is_some_and(|ended| ended <= sent.at)
-        || token.exp <= seconds(sent.wall, slow)
-        || token
-            .nbf
-            .is_some_and(|nbf| nbf > seconds(received.wall, fast)));
-    Possible { active, inactive }
-}
-
-/// Whole seconds of a clock that is ahead by so many.
-fn seconds(wall: Duration, ahead: i64) -> u64 {
-    wall.as_secs().saturating_add_signed(ahead)
-}
-
-fn all_forgettings(
-    question: &Question,
-    circumstances: &Circumstances,
-) -> impl Iterator<Item = Forgetting> {
-    let own = question.token.as_ref().map(|token| token.history().purges);
-    let own = own.unwrap_or_default();
-    circumstances.forgettings.clone().into_iter().chain(own)
-}
-
-/// Times that decided, relative to the request.
-fn story(question: &Question, exchange: &Exchange) -> String {
-    let Some(token) = &question.token else {
-        return format!(
-            "a made-up token of {:?}, as {:?}",
-            question.provider, question.caller
-        );
-    };
-    let history = token.history();
-    let sent = exchange.sent;
-    let before = |moment: Option<Duration>| match moment {
-        Some(moment) => format!("{:.3} s ago", sent.at.as_secs_f64() - moment.as_secs_f64()),
-        None => "never".to_owned(),
-    };
-    let left = i128::from(token.exp) - i128::from(sent.wall.as_secs());
-    format!(
-        "{} of {:?}, as {:?}, at {:.3} s: known {}, revocation begun {}, revoked there {}, here \
-            {}, {left} s left",
-        token.mark,
-        token.provider,
-        question.caller,
-        sent.at.as_secs_f64(),
-        before(history.known),
-        before(history.ending),
-        before(history.ended_there),
-        before(history.ended_here),
-    )
 }
 
 #[cfg(test)]

@@ -1,16 +1,20 @@
 //! All that the oracle knows, shared by whoever acts and whoever asks.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::cast::Which;
+use crate::cast::{Caller, Variant, Which};
+use crate::oracle::changes::Changes;
 use crate::oracle::finding::{Finding, Rule};
-use crate::oracle::forgetting::Forgetting;
-use crate::oracle::judge::{Circumstances, Presence, Question, Terms, judge};
+use crate::oracle::forgetting::{Cause, Forgetting};
+use crate::oracle::judge::{Circumstances, Question, Terms, judge};
+use crate::oracle::meter::{Meter, Outcome};
 use crate::oracle::moment::{Exchange, Watch};
 use crate::oracle::seen::Seen;
 use crate::oracle::tally::Tally;
+use crate::oracle::waits::Waits;
 use crate::oracle::weather::Weather;
+use crate::oracle::{keep_latest, locked};
 
 /// The oracle.
 pub(crate) struct Oracle {
@@ -18,93 +22,114 @@ pub(crate) struct Oracle {
     pub(crate) terms: Terms,
     pub(crate) weather: Weather,
     pub(crate) tally: Tally,
+    pub(crate) waits: Waits,
     forgettings: Mutex<Vec<(Option<Which>, Forgetting)>>,
-    clock: Mutex<Vec<(Duration, Change<i64>)>>,
-    guest: Mutex<Vec<(Duration, Change<bool>)>>,
+    /// Seconds that the process's clock is ahead.
+    clock: Changes<i64>,
+    configuration: Changes<Variant>,
+    meter: Meter,
 }
 
-/// A change that takes effect between two moments: the first stands beside it.
-#[derive(Clone, Copy, Debug)]
-struct Change<T> {
-    value: T,
-    /// Surely in effect from this moment on; `None` while that is not known.
-    sure: Option<Duration>,
-}
-
-/// Entries of each list that are kept: far more than one exchange can overlap.
-const KEPT: usize = 256;
+/// Faults become known within this time: what nothing explained is judged again then.
+const RECONSIDERED: Duration = Duration::from_secs(3);
 
 impl Oracle {
     pub(crate) fn new(watch: Watch, terms: Terms) -> Self {
-        let always = |value| (Duration::ZERO, value);
         Self {
             watch,
             terms,
             weather: Weather::default(),
             tally: Tally::default(),
+            waits: Waits::default(),
             forgettings: Mutex::default(),
-            clock: Mutex::new(vec![always(Change {
-                value: 0,
-                sure: Some(Duration::ZERO),
-            })]),
-            guest: Mutex::new(vec![(
-                Duration::ZERO,
-                Change {
-                    value: true,
-                    sure: Some(Duration::ZERO),
-                },
-            )]),
+            clock: Changes::new(0),
+            configuration: Changes::new(Variant::FIRST),
+            meter: Meter::new(terms.rate(Variant::FIRST)),
         }
     }
 
-    /// Facts of a provider, or of all, were forgotten between these moments.
-    pub(crate) fn forgot(&self, provider: Option<Which>, begun: Duration, done: Duration) {
+    /// Facts of a provider, or of all, were forgotten from this moment on until now.
+    pub(crate) fn forgot(&self, provider: Option<Which>, begun: Duration, cause: Cause) {
+        let forgetting = Forgetting {
+            begun,
+            done: self.watch.at(),
+            cause,
+        };
         let mut forgettings = locked(&self.forgettings);
-        forgettings.push((provider, Forgetting { begun, done }));
+        forgettings.push((provider, forgetting));
         keep_latest(&mut forgettings);
     }
 
     /// The process's clock is about to be so many seconds ahead.
     pub(crate) fn clock_jumps(&self, ahead: i64) {
-        begin(&self.clock, self.watch.at(), ahead);
+        self.clock.begin(self.watch.at(), ahead);
     }
 
     /// Notes that the latest jump has surely arrived.
     pub(crate) fn clock_jumped(&self) {
-        settle(&self.clock, self.watch.at());
+        self.clock.settle(self.watch.at());
     }
 
-    /// A configuration with or without the guest is about to be loaded.
-    pub(crate) fn guest_changes(&self, there: bool) {
-        begin(&self.guest, self.watch.at(), there);
-    }
-
-    /// Notes that the latest configuration is in force.
-    pub(crate) fn guest_changed(&self) {
-        settle(&self.guest, self.watch.at());
-    }
-
-    /// Judges an answer and counts it. Returns the finding if it may still be explained.
-    pub(crate) fn hear(
-        &self,
-        question: &Question,
-        exchange: &Exchange,
-        seen: &Seen,
-    ) -> Option<Finding> {
-        self.tally.answered(seen, exchange);
-        match self.judge(question, exchange, seen) {
-            Ok(()) => None,
-            Err(finding) if finding.rule.waits() => Some(finding),
-            Err(finding) => {
-                self.tally.found(finding);
-                None
-            }
+    /// A configuration is about to replace another one.
+    pub(crate) fn reloads(&self, old: Variant, new: Variant) {
+        let now = self.watch.at();
+        self.configuration.begin(now, new);
+        if old.is_generous != new.is_generous {
+            self.meter.begin(now, self.terms.rate(new));
         }
     }
 
-    /// Judges once more what nothing explained at first.
-    pub(crate) fn reconsider(&self, question: &Question, exchange: &Exchange, seen: &Seen) {
-        if let Err(finding) = self.judge(question, exchange, seen) {
+    /// Notes that the latest configuration is in force.
+    pub(crate) fn reloaded(&self) {
+        let now = self.watch.at();
+        self.configuration.settle(now);
+        self.meter.settle(now);
+    }
+
+    /// A process is about to be replaced by a new one with the same configuration.
+    pub(crate) fn restarts(&self, variant: Variant) {
+        self.meter.begin(self.watch.at(), self.terms.rate(variant));
+    }
+
+    /// Notes that the new process is in place of the one that ended at this moment or later. It
+    /// knows nothing of what that one knew.
+    pub(crate) fn restarted(&self, ended: Duration) {
+        self.meter.settle(self.watch.at());
+        self.forgot(None, ended, Cause::Restart);
+    }
+
+    /// Judges an answer and counts it; once more after some seconds, where a fault that becomes
+    /// known meanwhile may explain it.
+    pub(crate) fn hear(self: &Arc<Self>, question: &Question, exchange: &Exchange, seen: Seen) {
+        self.tally.answered(&seen, exchange);
+        if question.caller == Caller::Metered {
+            self.meter.heard(exchange, outcome(&seen));
+        }
+        match self.judge(question, exchange, &seen) {
+            Ok(()) => {}
+            Err(finding) if finding.rule.waits() => {
+                let (oracle, question, exchange) = (Arc::clone(self), question.clone(), *exchange);
+                tokio::spawn(async move {
+                    tokio::time::sleep(RECONSIDERED).await;
+                    if let Err(finding) = oracle.judge(&question, &exchange, &seen) {
+                        oracle.tally.found(finding);
+                    }
+                });
+            }
+            Err(finding) => self.tally.found(finding),
+        }
+    }
+
+    /// Judges whether the rate of a caller was kept, some seconds afterwards.
+    pub(crate) fn judge_rates(&self) {
+        for finding in self.meter.judge(self.watch.at()) {
+            self.tally.found(finding);
+        }
+    }
+
+    /// Judges the rates of the time until now, once all answers are known.
+    pub(crate) fn judge_last_rates(&self) {
+        for finding in self.meter.end(self.watch.at()) {
             self.tally.found(finding);
         }
     }
@@ -129,65 +154,36 @@ impl Oracle {
             .filter(|(provider, _)| ours(*provider))
             .map(|(_, forgetting)| *forgetting)
             .collect();
-        let guest = values(&self.guest, from, to);
         let memory = self.terms.timeout + self.terms.inactive_ttl;
+        // A request that others wait for as well began earlier, by its timeout at most.
+        let flight = from.saturating_sub(self.terms.timeout);
         Circumstances {
             spells,
             forgettings,
-            clock: range(&values(&self.clock, from, to)),
-            clock_before: range(&values(&self.clock, from.saturating_sub(memory), to)),
-            guest: Presence {
-                may_be_there: guest.contains(&true),
-                may_be_gone: guest.contains(&false),
-            },
+            clock: range(&self.clock.between(from, to)),
+            clock_before: range(&self.clock.between(from.saturating_sub(memory), to)),
+            configurations: self.configuration.between(from, to),
+            waited: self.waits.between(flight, to),
         }
     }
 }
 
-/// Values that may have been in effect at some moment between these.
-fn values<T: Copy>(
-    changes: &Mutex<Vec<(Duration, Change<T>)>>,
-    from: Duration,
-    to: Duration,
-) -> Vec<T> {
-    let changes = locked(changes);
-    let surely_replaced = |index: usize| {
-        changes
-            .iter()
-            .skip(index + 1)
-            .any(|(_, next)| next.sure.is_some_and(|sure| sure <= from))
-    };
-    let possible = changes
-        .iter()
-        .enumerate()
-        .filter(|(index, (begun, _))| *begun <= to && !surely_replaced(*index));
-    possible.map(|(_, (_, change))| change.value).collect()
+fn outcome(seen: &Seen) -> Outcome {
+    match seen {
+        Seen::Limited(_) => Outcome::Limited,
+        Seen::Lost { .. } => Outcome::Unknown,
+        Seen::Active(_)
+        | Seen::Inactive
+        | Seen::Insufficient
+        | Seen::Unknown
+        | Seen::Forbidden
+        | Seen::Failed { .. }
+        | Seen::Odd(_) => Outcome::Admitted,
+    }
 }
 
 fn range(values: &[i64]) -> (i64, i64) {
     let least = values.iter().min().copied().unwrap_or_default();
     let greatest = values.iter().max().copied().unwrap_or_default();
     (least, greatest)
-}
-
-fn begin<T>(changes: &Mutex<Vec<(Duration, Change<T>)>>, at: Duration, value: T) {
-    let mut changes = locked(changes);
-    changes.push((at, Change { value, sure: None }));
-    keep_latest(&mut changes);
-}
-
-fn settle<T>(changes: &Mutex<Vec<(Duration, Change<T>)>>, at: Duration) {
-    if let Some((_, change)) = locked(changes).last_mut() {
-        change.sure = Some(at);
-    }
-}
-
-fn keep_latest<T>(list: &mut Vec<T>) {
-    if list.len() > KEPT {
-        list.drain(..KEPT / 2);
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -13,8 +13,8 @@ pub(crate) enum Seen {
     Unknown,
     /// The caller may not do this.
     Forbidden,
-    /// The caller is over its rate.
-    Limited,
+    /// The caller is over its rate, and may come back after so many seconds.
+    Limited(u64),
     /// A failure with its status and name, and whether it says when to come back.
     Failed {
         status: u16,
@@ -22,7 +22,11 @@ pub(crate) enum Seen {
         retry_after: bool,
     },
     /// No answer: the connection could not be opened, or ended, or nothing came in time.
-    Lost(String),
+    Lost {
+        why: String,
+        /// Nothing had been answered on this connection, so that no caller was known there.
+        is_fresh: bool,
+    },
     /// An answer that is none of these.
     Odd(String),
 }
@@ -36,12 +40,12 @@ impl Seen {
             Self::Insufficient => "insufficient",
             Self::Unknown => "caller unknown",
             Self::Forbidden => "caller forbidden",
-            Self::Limited => "rate limited",
+            Self::Limited(_) => "rate limited",
             Self::Failed { status: 502, .. } => "502",
             Self::Failed { status: 503, .. } => "503",
             Self::Failed { status: 504, .. } => "504",
             Self::Failed { .. } => "other status",
-            Self::Lost(_) => "no answer",
+            Self::Lost { .. } => "no answer",
             Self::Odd(_) => "odd",
         }
     }

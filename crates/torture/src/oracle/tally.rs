@@ -67,7 +67,11 @@ impl Tally {
     }
 
     pub(crate) fn did(&self, event: impl Into<String>) {
-        *self.locked().events.entry(event.into()).or_default() += 1;
+        self.did_times(event, 1);
+    }
+
+    pub(crate) fn did_times(&self, event: impl Into<String>, times: u64) {
+        *self.locked().events.entry(event.into()).or_default() += times;
     }
 
     pub(crate) fn found(&self, finding: Finding) {

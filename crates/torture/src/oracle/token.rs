@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::cast::Which;
+use crate::cast::{Scope, Which};
 use crate::oracle::forgetting::Forgetting;
 
 /// Token of a provider, with all that ever happened to it.
@@ -15,8 +15,7 @@ pub(crate) struct Token {
     pub(crate) id: String,
     /// Text by which an answer shows that it is about this token: its `jti` or its `client_id`.
     pub(crate) mark: String,
-    /// True if the policy `orders` lets it pass.
-    pub(crate) passes: bool,
+    pub(crate) scope: Scope,
     /// Seconds since 1970.
     pub(crate) exp: u64,
     /// Seconds since 1970; none where the provider has no such time.

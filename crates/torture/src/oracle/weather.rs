@@ -22,6 +22,9 @@ pub(crate) enum Kind {
     Fails,
     /// Refuses our credentials, or shows a certificate that nobody trusts.
     Estranged,
+    /// Ends connections that rest, as any server may at any time. Explains only the failure of what
+    /// must not be sent twice.
+    Turns,
     /// The process was killed, and is not back yet.
     Down,
     /// The process was asked to stop, and is not back yet.
@@ -45,6 +48,13 @@ pub(crate) struct Spell {
     pub(crate) to: Option<Duration>,
 }
 
+impl Spell {
+    /// Returns true if it was on at some moment between these.
+    pub(crate) fn is_on_between(&self, from: Duration, to: Duration) -> bool {
+        self.from <= to && self.to.is_none_or(|end| end >= from)
+    }
+}
+
 /// Names of failures that a fault explains: the `error` of RFC 6749 section 5.2, with its status.
 pub(crate) type Names = &'static [(u16, &'static str)];
 
@@ -58,9 +68,12 @@ impl Kind {
         match self {
             // 503 where the breaker opened, or the limit of questions was reached.
             Self::Hangs => &[TIMEOUT, UNAVAILABLE],
-            Self::Cut | Self::Throttles | Self::Crowded | Self::DiskFull => &[UNAVAILABLE],
+            Self::Cut | Self::Turns | Self::Throttles | Self::Crowded | Self::DiskFull => {
+                &[UNAVAILABLE]
+            }
             Self::Lies | Self::Fails | Self::Estranged => &[UPSTREAM, UNAVAILABLE],
-            Self::Flaps | Self::Starved => &[UPSTREAM, UNAVAILABLE, TIMEOUT],
+            Self::Flaps => &[UPSTREAM, UNAVAILABLE, TIMEOUT],
+            Self::Starved => &[UNAVAILABLE, TIMEOUT],
             // A request that the process did answer was answered by a process in good order, but
             // its last ones may have been abandoned.
             Self::Down | Self::Stopping => &[UNAVAILABLE],

@@ -1,5 +1,9 @@
 //! Decisions of a run: which fault, where, when, for how long. A pure function of the seed.
 
+mod reloads;
+
+pub(crate) use reloads::{Reload, Turn, reloads};
+
 use std::time::Duration;
 
 use fastrand::Rng;
@@ -36,6 +40,10 @@ pub(crate) enum Blow {
     RotateListener,
     /// A new certificate for a provider.
     RotateProvider,
+    /// Certificates of a new authority for a provider, in the file of those that are trusted.
+    RotateAuthority,
+    /// A new certificate of ours, which a provider asks for.
+    RotateClient,
     /// A certificate that nobody trusts for a provider.
     ForgeProvider,
     /// A new password at a provider, in the file and there.
@@ -47,7 +55,7 @@ pub(crate) enum Blow {
 }
 
 impl Blow {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Kill,
         Self::Terminate,
         Self::StallLogs,
@@ -57,6 +65,8 @@ impl Blow {
         Self::Crowd,
         Self::RotateListener,
         Self::RotateProvider,
+        Self::RotateAuthority,
+        Self::RotateClient,
         Self::ForgeProvider,
         Self::RotatePassword,
         Self::ExpireCredentials,
@@ -74,6 +84,8 @@ impl Blow {
             Self::Crowd => "crowd of idle connections",
             Self::RotateListener => "certificate of the listener rotated",
             Self::RotateProvider => "certificate of a provider rotated",
+            Self::RotateAuthority => "authority of a provider rotated",
+            Self::RotateClient => "our certificate for a provider rotated",
             Self::ForgeProvider => "certificate of a provider forged",
             Self::RotatePassword => "password at a provider rotated",
             Self::ExpireCredentials => "bearer tokens for a provider expired",
@@ -178,7 +190,8 @@ mod tests {
             let faults: Vec<_> = faults(stream(seed, "bank")).take(100).collect();
             let blows: Vec<_> = blows(stream(seed, "process")).take(100).collect();
             let deeds: Vec<_> = deeds(stream(seed, "tokens")).take(1000).collect();
-            (faults, blows, deeds)
+            let reloads: Vec<_> = reloads(stream(seed, "configuration")).take(100).collect();
+            (faults, blows, deeds, reloads)
         };
         assert_eq!(plan(7), plan(7));
         assert_ne!(plan(7), plan(8));

@@ -1,26 +1,18 @@
 //! The configuration, in variants that a reload moves between.
 
-use std::path::Path;
 use std::time::Duration;
 
 use introspectd_simulators::{apigee, passport, rfc7662, tibco_asg};
 
-use crate::cast::{Caller, Which};
-use crate::oracle::judge::Terms;
-use crate::subject::Ports;
+use crate::cast::{Caller, METERED, Variant, Which};
+use crate::oracle::judge::{Rates, Terms};
+use crate::plan::{Reload, Turn};
+use crate::subject::{AUTHORITIES, CLIENT, LISTENER, PASSWORD, Ports, Subject};
 use crate::world::Providers;
 
-/// Difference between one reload and the next.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Variant {
-    /// The caller `guest` is left out.
-    pub(crate) without_guest: bool,
-    /// Number by which the section of `legacy` differs, so that its facts are dropped.
-    pub(crate) legacy: u64,
-}
-
-/// Times that the configuration below sets.
-pub(crate) fn terms(slack: Duration, is_shared: bool) -> Terms {
+/// Times and rates that the configuration below sets, for a load of so many requests a second.
+pub(crate) fn terms(slack: Duration, is_shared: bool, load: u32) -> Terms {
+    let metered = load * METERED / 1000;
     Terms {
         timeout: Duration::from_secs(2),
         ttl: Duration::from_secs(2),
@@ -29,24 +21,19 @@ pub(crate) fn terms(slack: Duration, is_shared: bool) -> Terms {
         lag: Duration::from_secs(8),
         slack,
         is_shared,
+        rates: Rates {
+            tight: (metered / 2).max(1),
+            generous: (metered * 5).max(20),
+        },
     }
 }
 
 const COMMON: &str = r#"
-[limits]
-connections = 2000
-
 [log]
 level = "info"
 
 [audit]
 to = "disk/audit.log"
-
-[cache]
-max_bytes      = "512KiB"
-ttl            = "2s"
-inactive_ttl   = "1s"
-stale_if_error = "3s"
 
 [bindings]
 path = "disk/bindings.redb"
@@ -54,71 +41,171 @@ path = "disk/bindings.redb"
 [shutdown]
 drain = "5s"
 
-[policies.orders]
-scope = ["orders.read"]
-
-[callers.ops]
-secret      = { literal = "ops-secret-8c1f5d" }
-permissions = ["introspect", "lookup", "list", "revoke", "purge", "explain", "bind"]
-
 [callers.sidecar]
 permissions = ["introspect"]
 "#;
 
-/// The operator's secret.
-pub(crate) const OPERATOR: (&str, &str) = ("ops", "ops-secret-8c1f5d");
+/// Times of the configuration.
+struct Times {
+    cache: &'static str,
+    timeout: &'static str,
+}
 
-pub(crate) fn toml(
-    variant: Variant,
-    ports: &Ports,
-    socket: &Path,
-    providers: &Providers,
-) -> String {
+/// Times as in [`terms`].
+const HONEST: Times = Times {
+    cache: r#"
+[cache]
+max_bytes      = "512KiB"
+ttl            = "2s"
+inactive_ttl   = "1s"
+stale_if_error = "3s"
+"#,
+    timeout: "2s",
+};
+
+/// Times that the oracle does not believe in.
+const LYING: Times = Times {
+    cache: r#"
+[cache]
+max_bytes      = "512KiB"
+ttl            = "60s"
+inactive_ttl   = "60s"
+stale_if_error = "60s"
+"#,
+    timeout: "7s",
+};
+
+const OPERATOR: &str =
+    "permissions = [\"introspect\", \"lookup\", \"revoke\", \"purge\", \"explain\", \"bind\"]";
+
+/// The whole file of a reload, its mistake included.
+pub(crate) fn toml(reload: Reload, subject: &Subject, providers: &Providers) -> String {
+    let Reload { turn, variant } = if subject.lies { lie(reload) } else { reload };
+    let (times, callers) = if subject.lies {
+        (LYING, lying_callers())
+    } else {
+        (HONEST, callers(variant, subject.terms.rate(variant)))
+    };
+    let sections = Which::ALL.map(|provider| {
+        let section = section(provider, variant, &providers.url(provider));
+        // Nobody is asked about tokens that nobody's prefix fits: they are inactive.
+        let is_unknown = subject.lies && provider == Which::Legacy;
+        let prefix = if is_unknown { "xx_" } else { provider.prefix() };
+        format!(
+            "{section}timeout = \"{}\"\nmatch = {{ prefix = \"{prefix}\" }}\n",
+            times.timeout
+        )
+    });
+    [
+        listeners(subject),
+        limits(turn),
+        policy(variant),
+        COMMON.to_owned(),
+        times.cache.to_owned(),
+        callers,
+    ]
+    .into_iter()
+    .chain(sections)
+    .chain([mistake(turn).to_owned()])
+    .collect()
+}
+
+fn listeners(subject: &Subject) -> String {
     let Ports {
         api,
         tls,
         grpc,
         admin,
-    } = ports;
+    } = subject.ports;
+    let socket = subject.socket();
     let socket = socket.display();
-    let listen = format!(
+    format!(
         r#"
 [listen]
 api = [
     "{api}",
     {{ address = "unix:{socket}", caller = "sidecar" }},
-    {{ address = "{tls}", tls = {{ certificate = "listener.pem", key = "listener.pem" }} }},
+    {{ address = "{tls}", tls = {{ certificate = "{LISTENER}", key = "{LISTENER}" }} }},
 ]
 grpc = ["{grpc}"]
 admin = "{admin}"
 max_connection_age = "20s"
 "#
-    );
-    let sections = Which::ALL.map(|provider| section(provider, variant, &providers.url(provider)));
-    [listen, COMMON.to_owned(), callers(variant)]
-        .into_iter()
-        .chain(sections)
-        .collect()
+    )
 }
 
-fn callers(variant: Variant) -> String {
-    let caller = |caller: Caller, keys: &str| {
-        format!(
-            "[callers.{}]\nsecret = {{ literal = \"{}\" }}\n{keys}\n",
-            caller.name(),
-            caller.secret()
-        )
-    };
-    let guest = if variant.without_guest {
-        String::new()
+fn limits(turn: Turn) -> String {
+    let connections = if turn == Turn::NeedsRestart {
+        2001
     } else {
+        2000
+    };
+    format!("[limits]\nconnections = {connections}\n")
+}
+
+fn policy(variant: Variant) -> String {
+    let scope = variant.orders.name();
+    format!("[policies.orders]\nscope = [\"{scope}\"]\n")
+}
+
+fn mistake(turn: Turn) -> &'static str {
+    match turn {
+        Turn::Syntax => "[callers.",
+        Turn::UnknownKey => "[callers.last]\nsecrt = { literal = \"x\" }\n",
+        Turn::MissingFile => "[callers.last]\nsecret = { file = \"no-such-file\" }\n",
+        // Its mistake is in the limits.
+        Turn::NeedsRestart
+        | Turn::Guest
+        | Turn::Policy
+        | Turn::Rate
+        | Turn::Lifetime
+        | Turn::Nothing => "",
+    }
+}
+
+/// Says another thing than the oracle believes, and has no mistake.
+fn lie(reload: Reload) -> Reload {
+    Reload {
+        turn: Turn::Nothing,
+        variant: Variant {
+            orders: reload.variant.orders.other(),
+            ..reload.variant
+        },
+    }
+}
+
+fn caller(caller: Caller, keys: &str) -> String {
+    format!(
+        "[callers.{}]\nsecret = {{ literal = \"{}\" }}\n{keys}\n",
+        caller.name(),
+        caller.secret()
+    )
+}
+
+/// One sees what it must not, one has a rate, one has none, one may do what it must not.
+fn lying_callers() -> String {
+    [
+        caller(Caller::Edge, "rate = \"100/s\""),
+        caller(Caller::Branch, ""),
+        caller(Caller::Metered, ""),
+        caller(Caller::Clerk, ""),
+        caller(Caller::Operator, OPERATOR),
+    ]
+    .concat()
+}
+
+fn callers(variant: Variant, rate: u32) -> String {
+    let guest = if variant.guest {
         caller(Caller::Guest, "")
+    } else {
+        String::new()
     };
     [
         caller(Caller::Edge, ""),
         caller(Caller::Branch, "providers = [\"bank\"]"),
-        caller(Caller::Metered, ""),
+        caller(Caller::Metered, &format!("rate = \"{rate}/s\"")),
         caller(Caller::Clerk, "permissions = [\"lookup\"]"),
+        caller(Caller::Operator, OPERATOR),
         guest,
     ]
     .concat()
@@ -132,23 +219,24 @@ fn section(provider: Which, variant: Variant, url: &str) -> String {
             passport::BEARER
         ),
         Which::Legacy => format!(
-            "kind = \"tibco-asg\"\nbase_url = \"{url}\"\nmax_in_flight = {}\n\
+            "kind = \"tibco-asg\"\nbase_url = \"{url}\"\ncache = {{ ttl = \"{}s\" }}\n\
             credentials = {{ type = \"basic\", username = \"{}\", \
             password = {{ literal = \"{}\" }} }}",
-            1000 + variant.legacy,
+            variant.legacy_ttl,
             tibco_asg::CLIENT_ID,
             tibco_asg::CLIENT_SECRET
         ),
         Which::Apis => format!(
             "kind = \"apigee\"\nbase_url = \"{url}\"\norganization = \"{}\"\n\
             credentials = {{ type = \"basic\", username = \"{}\", \
-            password = {{ file = \"apis-password\" }} }}",
+            password = {{ file = \"{PASSWORD}\" }} }}",
             apigee::ORGANIZATION,
             apigee::USERNAME
         ),
         Which::Sso => format!(
             "kind = \"rfc7662\"\nintrospection_endpoint = \"{url}/introspect\"\n\
-            revocation_endpoint = \"{url}/revoke\"\ntls = {{ ca = \"upstream-ca.pem\" }}\n\
+            revocation_endpoint = \"{url}/revoke\"\ntls = {{ ca = \"{AUTHORITIES}\", \
+            certificate = \"{CLIENT}\", key = \"{CLIENT}\" }}\n\
             credentials = {{ type = \"client_credentials\", client_id = \"{}\", \
             client_secret = {{ literal = \"{}\" }}, token_endpoint = \"{url}/token\" }}",
             rfc7662::CLIENT_ID,
@@ -156,10 +244,9 @@ fn section(provider: Which, variant: Variant, url: &str) -> String {
         ),
     };
     format!(
-        "\n[providers.{}]\n{keys}\ntimeout = \"2s\"\n\
+        "\n[providers.{}]\n{keys}\n\
         breaker = {{ failures = \"50%\", window = \"10s\", min_requests = 20, \
-        open_for = \"1s\", probes = 1 }}\nmatch = {{ prefix = \"{}\" }}\n",
-        provider.name(),
-        provider.prefix()
+        open_for = \"1s\", probes = 1 }}\n",
+        provider.name()
     )
 }

@@ -14,14 +14,18 @@ use std::sync::atomic::{AtomicU16, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use rustls_pki_types::CertificateDer;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
+use crate::Options;
+use crate::oracle::judge::Terms;
+use crate::plan::Reload;
 use crate::world::{Authority, Providers};
 
-pub(crate) use config::{OPERATOR, Variant, terms};
+pub(crate) use config::terms;
 pub(crate) use disk::Disk;
 pub(crate) use logs::Logs;
 use notify::Notifications;
@@ -34,6 +38,11 @@ pub(crate) struct Subject {
     pub(crate) disk: Disk,
     pub(crate) logs: Logs,
     notifications: Notifications,
+    /// Signs the certificates of its TLS listener.
+    authority: Authority,
+    pub(crate) terms: Terms,
+    /// Set if its configuration is not what the oracle believes.
+    lies: bool,
     /// Path of libfaketime, where it is installed.
     faketime: Option<&'static str>,
     child: Mutex<Option<Child>>,
@@ -64,27 +73,37 @@ const FAKETIME: [&str; 2] = [
     "/usr/lib/aarch64-linux-gnu/faketime/libfaketime.so.1",
 ];
 
+/// Files that are replaced: what it trusts at a provider, what it shows there, and a password.
+pub(crate) const AUTHORITIES: &str = "upstream-ca.pem";
+pub(crate) const CLIENT: &str = "upstream-client.pem";
+pub(crate) const PASSWORD: &str = "apis-password";
+const CONFIGURATION: &str = "introspectd.toml";
+const LISTENER: &str = "listener.pem";
+const CLOCK: &str = "clock";
+
 /// Longest time until the process has seen a new offset of its clock.
 pub(crate) const CLOCK_SEEN: Duration = Duration::from_millis(2500);
 
 impl Subject {
     /// Makes its folder and files. Starts nothing.
-    pub(crate) fn new(binary: &Path, providers: &Providers) -> io::Result<Self> {
+    pub(crate) fn new(options: &Options, terms: Terms) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let subject = Self {
-            binary: binary.canonicalize()?,
+            binary: options.binary.canonicalize()?,
             ports: Ports::free()?,
             disk: Disk::mount(&folder.path().join("disk"))?,
             logs: Logs::default(),
             notifications: Notifications::open(&folder.path().join("notify.sock"))?,
+            authority: Authority::new("listeners")?,
+            terms,
+            lies: options.sabotaged,
             faketime: FAKETIME.into_iter().find(|path| Path::new(path).exists()),
             folder,
             child: Mutex::default(),
             generation: AtomicU64::new(0),
         };
-        subject.write("upstream-ca.pem", &providers.authority().pem())?;
-        subject.write("clock", "+0")?;
-        subject.write_listener_certificate(providers.authority())?;
+        subject.set_clock(0)?;
+        subject.rotate_listener()?;
         Ok(subject)
     }
 
@@ -95,14 +114,24 @@ impl Subject {
         std::fs::rename(new, self.folder.path().join(name))
     }
 
-    pub(crate) fn write_config(&self, variant: Variant, providers: &Providers) -> io::Result<()> {
-        let toml = config::toml(variant, &self.ports, &self.socket(), providers);
-        self.write("introspectd.toml", &toml)
+    /// Writes its configuration.
+    pub(crate) fn write_config(&self, reload: Reload, providers: &Providers) -> io::Result<()> {
+        self.write(CONFIGURATION, &config::toml(reload, self, providers))
     }
 
-    /// Gives the TLS listener a new certificate.
-    pub(crate) fn write_listener_certificate(&self, authority: &Authority) -> io::Result<()> {
-        self.write("listener.pem", &authority.issue()?.pem)
+    /// Certificate of the authority that signs for the TLS listener.
+    pub(crate) fn listeners_authority(&self) -> CertificateDer<'static> {
+        self.authority.der()
+    }
+
+    /// Gives the TLS listener a new certificate, and returns it.
+    pub(crate) fn rotate_listener(&self) -> io::Result<CertificateDer<'static>> {
+        let identity = self.authority.issue()?;
+        let is_first = self.generation() == 0;
+        if is_first || !self.lies {
+            self.write(LISTENER, &identity.pem)?;
+        }
+        Ok(identity.certificate)
     }
 
     /// Path of the Unix socket.
@@ -122,7 +151,7 @@ impl Subject {
 
     /// Sets its clock so many seconds ahead. It sees that within [`CLOCK_SEEN`].
     pub(crate) fn set_clock(&self, ahead: i64) -> io::Result<()> {
-        self.write("clock", &format!("{ahead:+}"))
+        self.write(CLOCK, &format!("{ahead:+}"))
     }
 
     /// Starts it, and returns when it serves.
@@ -146,7 +175,7 @@ impl Subject {
         command
             .args(["-c", &limited])
             .arg(&self.binary)
-            .args(["serve", "--config", "introspectd.toml"])
+            .args(["serve", "--config", CONFIGURATION])
             .current_dir(self.folder.path())
             .env_clear()
             .env("NOTIFY_SOCKET", self.folder.path().join("notify.sock"))
@@ -157,7 +186,7 @@ impl Subject {
         if let Some(library) = self.faketime {
             command
                 .env("LD_PRELOAD", library)
-                .env("FAKETIME_TIMESTAMP_FILE", self.folder.path().join("clock"))
+                .env("FAKETIME_TIMESTAMP_FILE", self.folder.path().join(CLOCK))
                 .env("FAKETIME_CACHE_DURATION", "1")
                 .env("FAKETIME_DONT_FAKE_MONOTONIC", "1")
                 .env("FAKETIME_DISABLE_SHM", "1");

@@ -8,15 +8,16 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::cast::Which;
+use crate::cast::{Scope, Which};
 use crate::oracle::token::Token;
-
-/// Scope that the policy `orders` asks for.
-pub(crate) const SCOPE: &str = "orders.read";
 
 /// A token that its provider does not know yet, and the record by which it will.
 pub(crate) fn token(rng: &mut Rng, provider: Which, wall: Duration) -> (Token, Value) {
-    let passes = rng.u8(..4) > 0;
+    let scope = if rng.u8(..4) > 0 {
+        Scope::Orders
+    } else {
+        Scope::Bills
+    };
     // Long enough to be asked about, short enough to end under load.
     let lifetime = rng.u64(8..180);
     let issued = wall.as_secs();
@@ -30,7 +31,7 @@ pub(crate) fn token(rng: &mut Rng, provider: Which, wall: Duration) -> (Token, V
             Which::Bank | Which::Legacy | Which::Sso => id.clone(),
         },
         id,
-        passes,
+        scope,
         exp,
         nbf: (provider == Which::Sso).then_some(issued),
         history: Mutex::default(),
@@ -59,7 +60,7 @@ fn id(rng: &mut Rng) -> String {
 }
 
 fn record(token: &Token, issued: u64, lifetime: u64) -> Value {
-    let scope = if token.passes { SCOPE } else { "other" };
+    let scope = token.scope.name();
     match token.provider {
         Which::Bank => json!({
             "token_id": token.id,

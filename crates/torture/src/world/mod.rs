@@ -1,11 +1,13 @@
 //! Surroundings of introspectd: tokens, and a simulator of each provider.
 
+mod authority;
 mod gate;
 mod issue;
 mod providers;
 mod stock;
 
-pub(crate) use gate::{Authority, Gate};
+pub(crate) use authority::{Authority, Identity};
+pub(crate) use gate::Gate;
 pub(crate) use issue::token as new_token;
 pub(crate) use providers::{Fault, Providers};
 pub(crate) use stock::Stock;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use introspectd_simulators::apigee::Apigee;
 use introspectd_simulators::passport::Passport;
 use introspectd_simulators::rfc7662::Rfc7662;
@@ -17,7 +18,7 @@ use crate::cast::Which;
 use crate::oracle::moment;
 use crate::oracle::token::Token;
 use crate::oracle::weather::Kind;
-use crate::world::{Authority, Gate};
+use crate::world::{Authority, Gate, Identity};
 
 /// One vendor on its port, which it leaves and takes again.
 struct Seat<V> {
@@ -35,7 +36,9 @@ pub(crate) struct Providers {
     sso: Seat<Rfc7662>,
     /// TLS in front of `sso`.
     pub(crate) gate: Gate,
-    trusted: Authority,
+    /// Authority of the certificates that the gate shows, and of our own ones there.
+    trusted: ArcSwap<Authority>,
+    clients: Authority,
     unknown: Authority,
 }
 
@@ -205,7 +208,8 @@ impl Providers {
     /// Starts all of them.
     pub(crate) async fn start() -> io::Result<Self> {
         let now = SystemTime::UNIX_EPOCH + moment::wall();
-        let (trusted, unknown) = (Authority::new()?, Authority::new()?);
+        let [trusted, clients, unknown] = ["trusted 0", "clients", "unknown"].map(Authority::new);
+        let (trusted, clients) = (trusted?, clients?);
         let legacy = TibcoAsg::new(now);
         legacy.show_revoked();
         let sso = Seat::take(Rfc7662::new(now)).await?;
@@ -213,10 +217,11 @@ impl Providers {
             bank: Seat::take(Passport::new(now)).await?,
             legacy: Seat::take(legacy).await?,
             apis: Seat::take(Apigee::new(now)).await?,
-            gate: Gate::open(sso.address, trusted.issue()?).await?,
+            gate: Gate::open(sso.address, trusted.issue()?, &clients).await?,
             sso,
-            trusted,
-            unknown,
+            trusted: ArcSwap::from_pointee(trusted),
+            clients,
+            unknown: unknown?,
         })
     }
 
@@ -230,9 +235,20 @@ impl Providers {
         }
     }
 
-    /// Authority of all certificates that are to be trusted.
-    pub(crate) fn authority(&self) -> &Authority {
-        &self.trusted
+    /// Authority of the certificates that the gate shows.
+    pub(crate) fn authority(&self) -> Arc<Authority> {
+        self.trusted.load_full()
+    }
+
+    /// Has the gate show certificates of this authority from now on.
+    pub(crate) fn rotate_authority(&self, authority: Authority) -> io::Result<()> {
+        self.trusted.store(Arc::new(authority));
+        self.rotate_certificate()
+    }
+
+    /// A new certificate by which introspectd may be let in at the gate.
+    pub(crate) fn client_identity(&self) -> io::Result<Identity> {
+        self.clients.issue()
     }
 
     /// Lets a provider know a token.
@@ -286,19 +302,24 @@ impl Providers {
         }
     }
 
-    /// Shows a new certificate of the trusted authority, or one of an unknown authority.
-    pub(crate) fn rotate_certificate(&self, trusted: bool) -> io::Result<()> {
-        let authority = if trusted {
-            &self.trusted
-        } else {
-            &self.unknown
-        };
-        self.gate.show(authority.issue()?)
+    /// Shows a new certificate.
+    pub(crate) fn rotate_certificate(&self) -> io::Result<()> {
+        self.gate.show(self.authority().issue()?)
+    }
+
+    /// Shows a certificate of an authority that nobody trusts.
+    pub(crate) fn forge_certificate(&self) -> io::Result<()> {
+        self.gate.show(self.unknown.issue()?)
     }
 
     /// Ends the bearer tokens that introspectd was given.
     pub(crate) fn expire_credentials(&self) {
         self.sso.vendor.expire_credentials();
+    }
+
+    /// Number of bearer tokens that introspectd was given so far.
+    pub(crate) fn bearers(&self) -> u64 {
+        self.sso.vendor.issued() as u64
     }
 
     /// Takes these passwords, and no others.

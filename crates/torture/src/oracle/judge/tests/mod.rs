@@ -1,8 +1,13 @@
 //! The oracle against truths that are known: it must find what is wrong, and nothing else.
 
+mod configurations;
+mod failures;
+
 use std::sync::Mutex;
 
 use super::*;
+use crate::cast::Scope;
+use crate::oracle::forgetting::Cause;
 use crate::oracle::moment::Moment;
 
 const TERMS: Terms = Terms {
@@ -13,6 +18,10 @@ const TERMS: Terms = Terms {
     lag: Duration::from_secs(8),
     slack: Duration::from_secs(1),
     is_shared: false,
+    rates: Rates {
+        tight: 5,
+        generous: 500,
+    },
 };
 /// Wall time at the start of the run.
 const START: u64 = 1_800_000_000;
@@ -25,7 +34,7 @@ fn token(change: impl FnOnce(&mut crate::oracle::token::History)) -> Arc<Token> 
         value: "sso_1".to_owned(),
         id: "1".to_owned(),
         mark: "1".to_owned(),
-        passes: true,
+        scope: Scope::Orders,
         exp: START + END,
         nbf: Some(START),
         history: Mutex::default(),
@@ -64,18 +73,25 @@ impl Case {
                 provider: Which::Sso,
                 token,
             },
-            circumstances: Circumstances::default(),
+            circumstances: Circumstances {
+                configurations: vec![Variant::FIRST],
+                ..Circumstances::default()
+            },
             sent,
             took: 0.01,
         }
     }
 
     fn broken(&self, seen: &Seen) -> Option<Rule> {
+        self.broken_by(seen, &TERMS)
+    }
+
+    fn broken_by(&self, seen: &Seen, terms: &Terms) -> Option<Rule> {
         let exchange = Exchange {
             sent: at(self.sent),
             received: at(self.sent + self.took),
         };
-        judge(&self.question, &exchange, seen, &self.circumstances, &TERMS)
+        judge(&self.question, &exchange, seen, &self.circumstances, terms)
             .err()
             .map(|finding| finding.rule)
     }
@@ -173,6 +189,7 @@ fn revocation_at_the_provider_is_seen_when_no_fact_can_be_older() {
     let forgetting = |begun, done| Forgetting {
         begun: Duration::from_secs(begun),
         done: Duration::from_secs(done),
+        cause: Cause::Purge,
     };
     purged.circumstances.forgettings = vec![forgetting(10, 11)];
     purged.expect(WRONG_ACTIVE, None);
@@ -199,112 +216,4 @@ fn answer_about_another_token_is_found() {
     let seen = |mark: &str| Seen::Active(Some(mark.to_owned()));
     assert_eq!(case.broken(&seen("1")), None);
     assert_eq!(case.broken(&seen("2")), Some(Rule::ForeignAnswer));
-}
-
-#[test]
-fn policy_decides_by_the_scope_of_the_token() {
-    let mut case = Case::about(Some(token(|_| {})), 5.0);
-    case.question.decides = true;
-    assert_eq!(case.broken(&Seen::Insufficient), Some(Rule::WrongPolicy));
-    let mut poor = token(|_| {});
-    if let Some(token) = Arc::get_mut(&mut poor) {
-        token.passes = false;
-    }
-    case.question.token = Some(poor);
-    assert_eq!(case.broken(&Seen::Insufficient), None);
-    assert_eq!(case.broken(&ACTIVE), Some(Rule::WrongPolicy));
-}
-
-#[test]
-fn failure_needs_a_fault_that_explains_its_name() {
-    let mut case = Case::about(Some(token(|_| {})), 50.0);
-    let unexplained = Some(Rule::Unexplained);
-    for failure in [UPSTREAM, UNAVAILABLE, TIMEOUT] {
-        assert_eq!(case.broken(&failed(failure)), unexplained, "{failure:?}");
-    }
-    case.circumstances.spells = vec![spell(Kind::Lies, 40, None)];
-    assert_eq!(case.broken(&failed(UPSTREAM)), None);
-    assert_eq!(case.broken(&failed(TIMEOUT)), unexplained);
-    // Over: the provider may still be closed to requests, and lies no more.
-    case.circumstances.spells = vec![spell(Kind::Lies, 40, Some(45))];
-    assert_eq!(case.broken(&failed(UNAVAILABLE)), None);
-    assert_eq!(case.broken(&failed(UPSTREAM)), unexplained);
-}
-
-#[test]
-fn failure_has_the_headers_and_the_name_of_its_status() {
-    let mut case = Case::about(Some(token(|_| {})), 50.0);
-    case.circumstances.spells = vec![spell(Kind::Flaps, 40, None)];
-    let without = Seen::Failed {
-        status: 503,
-        name: UNAVAILABLE.1.to_owned(),
-        retry_after: false,
-    };
-    for seen in [
-        without,
-        failed((502, "temporarily_unavailable")),
-        failed((500, "server_error")),
-    ] {
-        assert_eq!(case.broken(&seen), Some(Rule::WrongName), "{seen:?}");
-    }
-}
-
-#[test]
-fn answer_comes_within_its_bound() {
-    let mut case = Case::about(Some(token(|_| {})), 50.0);
-    case.took = 3.0;
-    assert_eq!(case.broken(&ACTIVE), None);
-    case.took = 3.1;
-    assert_eq!(case.broken(&ACTIVE), Some(Rule::Late));
-    case.circumstances.spells = vec![spell(Kind::Starved, 51, Some(52))];
-    assert_eq!(case.broken(&ACTIVE), None);
-}
-
-#[test]
-fn request_is_lost_only_while_the_process_is_down() {
-    let lost = Seen::Lost("reset".to_owned());
-    let mut case = Case::about(Some(token(|_| {})), 50.0);
-    assert_eq!(case.broken(&lost), Some(Rule::Lost));
-    case.circumstances.spells = vec![spell(Kind::Cut, 40, None)];
-    assert_eq!(case.broken(&lost), Some(Rule::Lost));
-    case.circumstances.spells = vec![spell(Kind::Down, 49, Some(51))];
-    assert_eq!(case.broken(&lost), None);
-    // What was sent before a drain began is answered.
-    case.circumstances.spells = vec![spell(Kind::Stopping, 51, Some(52))];
-    assert_eq!(case.broken(&lost), Some(Rule::Lost));
-    case.circumstances.spells = vec![spell(Kind::Stopping, 50, Some(52))];
-    assert_eq!(case.broken(&lost), None);
-}
-
-#[test]
-fn callers_are_let_in_as_configured() {
-    let wrong = Some(Rule::WrongAdmission);
-    let there = |may_be_there, may_be_gone| Presence {
-        may_be_there,
-        may_be_gone,
-    };
-    for (caller, guest, seen, expected) in [
-        (Caller::Edge, there(true, true), Seen::Unknown, wrong),
-        (Caller::Edge, there(true, true), Seen::Limited, wrong),
-        (Caller::Stranger, there(true, true), Seen::Unknown, None),
-        (Caller::Stranger, there(true, true), Seen::Inactive, wrong),
-        (Caller::Clerk, there(true, true), Seen::Forbidden, None),
-        (Caller::Clerk, there(true, true), ACTIVE, wrong),
-        (Caller::Guest, there(true, false), ACTIVE, None),
-        (Caller::Guest, there(true, false), Seen::Unknown, wrong),
-        (Caller::Guest, there(false, true), ACTIVE, wrong),
-        (Caller::Guest, there(false, true), Seen::Unknown, None),
-        (Caller::Guest, there(true, true), ACTIVE, None),
-        (Caller::Guest, there(true, true), Seen::Unknown, None),
-        (Caller::Metered, there(true, true), Seen::Limited, None),
-    ] {
-        let mut case = Case::about(Some(token(|_| {})), 5.0);
-        case.question.caller = caller;
-        case.circumstances.guest = guest;
-        assert_eq!(
-            case.broken(&seen),
-            expected,
-            "{caller:?} {guest:?} {seen:?}"
-        );
-    }
 }

@@ -1,0 +1,120 @@
+//! States that a token may have had during an exchange.
+
+use std::time::Duration;
+
+use super::{Circumstances, Question, Terms};
+use crate::cast::Which;
+use crate::oracle::forgetting::Forgetting;
+use crate::oracle::moment::Exchange;
+
+/// States that a token may have had during an exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Possible {
+    pub(super) active: bool,
+    pub(super) inactive: bool,
+}
+
+pub(super) fn possible(
+    question: &Question,
+    exchange: &Exchange,
+    circumstances: &Circumstances,
+    terms: &Terms,
+) -> Possible {
+    let inactive_only = Possible {
+        active: false,
+        inactive: true,
+    };
+    let Some(token) = &question.token else {
+        return inactive_only;
+    };
+    if !question.caller.sees(question.provider) {
+        return inactive_only;
+    }
+    let (sent, received) = (exchange.sent, exchange.received);
+    let history = token.history();
+    let (slow, fast) = circumstances.clock;
+    let (slow_before, fast_before) = circumstances.clock_before;
+
+    let known_after = |moment| history.known.is_none_or(|known| known > moment);
+    let early = history.asked_early
+        && history
+            .known
+            .is_none_or(|known| sent.at <= known + terms.timeout + terms.inactive_ttl);
+    let inactive = known_after(sent.at)
+        || early
+        || history.ending.is_some_and(|ending| ending <= received.at)
+        || token.exp <= seconds(received.wall, fast_before)
+        || token
+            .nbf
+            .is_some_and(|nbf| nbf > seconds(sent.wall, slow_before));
+
+    let longest = terms.timeout + ttl(question, circumstances, terms) + terms.stale;
+    let outlived = history.ended_there.is_some_and(|ended| {
+        ended + longest < sent.at
+            || forgettings(question, circumstances).any(|it| it.rules_out(ended, sent.at))
+    });
+    let active = !(known_after(received.at)
+        || outlived
+        || history.ended_here.is_some_and(|ended| ended <= sent.at)
+        || token.exp <= seconds(sent.wall, slow)
+        || token
+            .nbf
+            .is_some_and(|nbf| nbf > seconds(received.wall, fast)));
+    Possible { active, inactive }
+}
+
+/// Longest reuse of an active fact. A provider whose `ttl` changed began without facts.
+fn ttl(question: &Question, circumstances: &Circumstances, terms: &Terms) -> Duration {
+    let configured = circumstances
+        .configurations
+        .iter()
+        .map(|variant| Duration::from_secs(variant.legacy_ttl));
+    match question.provider {
+        Which::Legacy => configured.max().unwrap_or(terms.ttl),
+        Which::Bank | Which::Apis | Which::Sso => terms.ttl,
+    }
+}
+
+/// Whole seconds of a clock that is ahead by so many.
+fn seconds(wall: Duration, ahead: i64) -> u64 {
+    wall.as_secs().saturating_add_signed(ahead)
+}
+
+/// Events after which the facts about this token were not used any more.
+pub(super) fn forgettings(
+    question: &Question,
+    circumstances: &Circumstances,
+) -> impl Iterator<Item = Forgetting> {
+    let own = question.token.as_ref().map(|token| token.history().purges);
+    let own = own.unwrap_or_default();
+    circumstances.forgettings.clone().into_iter().chain(own)
+}
+
+/// Times that decided, relative to the request.
+pub(super) fn story(question: &Question, exchange: &Exchange) -> String {
+    let Some(token) = &question.token else {
+        return format!(
+            "a made-up token of {:?}, as {:?}",
+            question.provider, question.caller
+        );
+    };
+    let history = token.history();
+    let sent = exchange.sent;
+    let before = |moment: Option<Duration>| match moment {
+        Some(moment) => format!("{:.3} s ago", sent.at.as_secs_f64() - moment.as_secs_f64()),
+        None => "never".to_owned(),
+    };
+    let left = i128::from(token.exp) - i128::from(sent.wall.as_secs());
+    format!(
+        "{} of {:?}, as {:?}, at {:.3} s: known {}, revocation begun {}, revoked there {}, here \
+            {}, {left} s left",
+        token.mark,
+        token.provider,
+        question.caller,
+        sent.at.as_secs_f64(),
+        before(history.known),
+        before(history.ending),
+        before(history.ended_there),
+        before(history.ended_here),
+    )
+}
