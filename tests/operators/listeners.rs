@@ -11,7 +11,8 @@ use crate::scrape::Scrape;
 
 const CONNECTIONS: &str = "introspectd_connections{listener=\"127.0.0.2:0\"}";
 
-async fn until(gateway: &Gateway, metric: &str, expected: f64) {
+/// Waits until a metric has this value.
+pub(crate) async fn until(gateway: &Gateway, metric: &str, expected: f64) {
     let mut ticks = tokio::time::interval(std::time::Duration::from_millis(20));
     for _ in 0..500 {
         ticks.tick().await;

@@ -10,7 +10,9 @@
 
 mod cache;
 mod files;
+mod house;
 mod listeners;
+mod outcomes;
 mod prometheus;
 mod providers;
 mod requests;

@@ -20,13 +20,13 @@ use crate::scrape::Scrape;
 
 const POLICIES: &str = "[policies.orders]\nscope = [\"read\"]\n[policies.none]\nrole = [\"king\"]";
 
-struct Counts<'a> {
+pub(crate) struct Counts<'a> {
     gateway: &'a Gateway,
     before: HashMap<String, f64>,
 }
 
 impl<'a> Counts<'a> {
-    async fn of(gateway: &'a Gateway) -> Self {
+    pub(crate) async fn of(gateway: &'a Gateway) -> Self {
         let before = Self::all(gateway).await;
         Self { gateway, before }
     }
@@ -41,7 +41,7 @@ impl<'a> Counts<'a> {
     }
 
     /// Asserts that one request was counted since the last call, and as what.
-    async fn one(&mut self, endpoint: &str, outcome: &str, caller: &str) {
+    pub(crate) async fn one(&mut self, endpoint: &str, outcome: &str, caller: &str) {
         let now = Self::all(self.gateway).await;
         let mut grown: Vec<_> = now
             .iter()
@@ -61,7 +61,7 @@ impl<'a> Counts<'a> {
     }
 }
 
-async fn send(
+pub(crate) async fn send(
     gateway: &Gateway,
     who: Option<(&str, &str)>,
     method: &str,
@@ -106,10 +106,10 @@ type Case<'a> = (
     &'a str,
 );
 
-const FORM: &str = "application/x-www-form-urlencoded";
-const JSON: &str = "application/json";
-const EDGE: Option<(&str, &str)> = Some(("edge", EDGE_SECRET));
-const OPS: Option<(&str, &str)> = Some(("ops", OPS_SECRET));
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const EDGE: Option<(&str, &str)> = Some(("edge", EDGE_SECRET));
+pub(crate) const OPS: Option<(&str, &str)> = Some(("ops", OPS_SECRET));
 
 #[tokio::test]
 async fn each_request_is_counted_once_by_endpoint_outcome_and_caller() {
@@ -393,7 +393,7 @@ pub(crate) fn down() -> Answer {
 
 #[tokio::test]
 async fn provider_that_fails_is_an_outcome_of_its_own() {
-    let room = Room::<Rfc7662>::open_with("timeout = \"300ms\"", "").await;
+    let room = Room::<Rfc7662>::open_with("timeout = \"2s\"", "").await;
     let mut counts = Counts::of(&room.gateway).await;
     let not_json = || Answer::json(200, json!([1]));
     for (fault, outcome) in [
