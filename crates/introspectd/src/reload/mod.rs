@@ -143,14 +143,15 @@ impl Reloader {
                 } else {
                     changes.to_string()
                 };
-                tracing::info!(changed, revision, "configuration reloaded");
                 let now = self.parts.clock.now();
+                // Counted first, so that who reads the line finds it counted.
                 reloads.note_applied(now, format!("applied; changed: {changed}"));
+                tracing::info!(changed, revision, "configuration reloaded");
                 true
             }
             Err(refused) => {
-                refused.log();
                 reloads.note_refused(refused.summary());
+                refused.log();
                 false
             }
         }

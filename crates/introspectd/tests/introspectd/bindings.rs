@@ -17,7 +17,7 @@ use crate::vendors::{bank, bank_config};
 
 const ROUNDS: usize = 12;
 
-fn config(bank: &Simulator<Passport>) -> String {
+pub(crate) fn config(bank: &Simulator<Passport>) -> String {
     format!(
         "{BASE}\n[callers.trusted]\nsecret = {{ literal = \"trusted-secret\" }}\npermissions = \
             [\"bind\", \"issue\"]\n\
@@ -42,7 +42,7 @@ async fn send(address: &str, request: Request<Full<Bytes>>) -> Reply {
     exchange(TcpStream::connect(address).await.unwrap(), request).await
 }
 
-async fn issue(address: &str) -> String {
+pub(crate) async fn issue(address: &str) -> String {
     let body = json!({
         "client_id": CLIENT_ID,
         "client_secret": CLIENT_SECRET,

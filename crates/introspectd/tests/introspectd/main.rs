@@ -42,4 +42,5 @@ mod stalled;
 mod systemd;
 mod tokens;
 mod try_out;
+mod unchanged;
 mod vendors;

@@ -52,11 +52,11 @@ fn edge() -> String {
 
 impl Server {
     /// Replaces the configuration, and waits until it is in force.
-    async fn reload(&self, toml: &str) {
+    pub(crate) async fn reload(&self, toml: &str) {
         self.reloaded(toml, APPLIED).await;
     }
 
-    async fn refuse(&self, toml: &str) {
+    pub(crate) async fn refuse(&self, toml: &str) {
         self.reloaded(toml, REFUSED).await;
     }
 

@@ -45,7 +45,7 @@ pub(crate) async fn bank() -> Simulator<Passport> {
 pub(crate) fn bank_config(bank: &Simulator<Passport>) -> String {
     format!(
         "[providers.bank]\nkind = \"passport\"\nbase_url = \"{}\"\n\
-         retry = \"off\"\nbreaker = \"off\"\n\
+         timeout = \"20s\"\nretry = \"off\"\nbreaker = \"off\"\n\
          credentials = {{ type = \"bearer\", token = {{ literal = \"{}\" }} }}\n",
         bank.base_url(),
         passport::BEARER
@@ -61,7 +61,7 @@ pub(crate) fn legacy_config(legacy: &Simulator<TibcoAsg>) -> String {
     format!(
         "[providers.legacy]\nkind = \"tibco-asg\"\nbase_url = \"{}\"\nmatch = {{ prefix = \
             \"T1am\" }}\n\
-         retry = \"off\"\nbreaker = \"off\"\n\
+         timeout = \"20s\"\nretry = \"off\"\nbreaker = \"off\"\n\
          credentials = {{ type = \"basic\", username = \"{}\", password = {{ literal = \"{}\" }} \
          }}\n",
         legacy.base_url(),
