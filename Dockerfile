@@ -1,6 +1,6 @@
 # introspectd alone: the simulators and the demo are no part of the image.
 #
-#   docker build --tag introspectd .
+#   docker build --tag introspectd --build-arg INTROSPECTD_REVISION="$(git rev-parse HEAD)" .
 #   docker run --read-only --publish 8080:8080 \
 #     --volume ./introspectd.toml:/etc/introspectd/introspectd.toml:ro introspectd
 #
@@ -10,7 +10,9 @@
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /source
 COPY . .
-RUN cargo build --release --locked --package introspectd
+# Label `revision` of introspectd_build_info.
+ARG INTROSPECTD_REVISION=unknown
+RUN INTROSPECTD_REVISION="$INTROSPECTD_REVISION" cargo build --release --locked --package introspectd
 
 # No shell and no package manager: the C library, the certificate authorities and the program.
 FROM gcr.io/distroless/cc-debian12:nonroot

@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use http::header::ALLOW;
 use http::{HeaderValue, Method, Request, StatusCode};
 use introspectd_server::{Heartbeats, LongHead, names_one_host};
+use introspectd_service::Reloads;
 use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
 
 use crate::exposition::{Exposition, Format};
@@ -20,15 +23,22 @@ pub struct Admin {
     readiness: Readiness,
     heartbeats: Heartbeats,
     metrics: Exposition,
+    reloads: Arc<Reloads>,
 }
 
 impl Admin {
     /// Creates the admin endpoints.
-    pub fn new(readiness: Readiness, heartbeats: Heartbeats, metrics: Exposition) -> Self {
+    pub fn new(
+        readiness: Readiness,
+        heartbeats: Heartbeats,
+        metrics: Exposition,
+        reloads: Arc<Reloads>,
+    ) -> Self {
         Self {
             readiness,
             heartbeats,
             metrics,
+            reloads,
         }
     }
 
@@ -65,7 +75,8 @@ impl Admin {
     }
 
     /// Replies with a line for each reason why the process is not ready, or with one for each check
-    /// (`[+]name ok`, `[-]name failed: reason`, as Kubernetes' own servers write them).
+    /// (`[+]name ok`, `[-]name failed: reason`, as Kubernetes' own servers write them) and one for
+    /// the last reload. A refused reload does not make the process unready: it serves as before.
     fn readyz(&self, is_verbose: bool) -> Reply {
         let stalled = self.heartbeats.stalled().map(|stalled| stalled.to_string());
         let phase = self.readiness.checks();
@@ -79,6 +90,11 @@ impl Admin {
             Some(reason) => Some(format!("{reason}\n")),
         };
         let mut lines: String = checks.iter().filter_map(line).collect();
+        if is_verbose {
+            let last = self.reloads.last();
+            let last = last.as_deref().unwrap_or("none since the start");
+            lines.push_str(&format!("last reload: {last}\n"));
+        }
         if is_ready {
             lines.push_str("ready\n");
             text(StatusCode::OK, lines)
@@ -102,7 +118,8 @@ mod tests {
     use introspectd_core::{Clock, ManualClock, Timestamp};
     use introspectd_server::Workers;
 
-    const READY: &str = "[+]started ok\n[+]not_draining ok\n[+]workers ok\nready\n";
+    const READY: &str = "[+]started ok\n[+]not_draining ok\n[+]workers ok\n\
+        last reload: none since the start\nready\n";
 
     async fn get(admin: &Admin, path: &str) -> (u16, String) {
         let request = Request::get(path).header("host", "x").body(()).unwrap();
@@ -120,11 +137,9 @@ mod tests {
         ));
         let heartbeats = Heartbeats::start(&Workers::here(), Arc::clone(&clock) as Arc<dyn Clock>);
         let (readiness, metrics) = (Readiness::default(), Exposition::new(|_| String::new()));
-        (
-            Admin::new(readiness.clone(), heartbeats, metrics),
-            readiness,
-            clock,
-        )
+        let reloads = Arc::new(Reloads::new(clock.now()));
+        let admin = Admin::new(readiness.clone(), heartbeats, metrics, reloads);
+        (admin, readiness, clock)
     }
 
     #[tokio::test(start_paused = true)]
@@ -165,8 +180,20 @@ mod tests {
             answer(
                 503,
                 "[+]started ok\n[-]not_draining failed: shutting down\n[-]workers failed: \
-                 worker-0 has not run for 7 s\n"
+                 worker-0 has not run for 7 s\nlast reload: none since the start\n"
             )
         );
+    }
+
+    #[tokio::test]
+    async fn readyz_verbose_has_the_last_reload_and_a_refused_one_stays_ready() {
+        let (admin, readiness, _) = admin();
+        readiness.start();
+        let problem = "refused: limits.requests need a restart";
+        admin.reloads.note_refused(problem.to_owned());
+        let (status, verbose) = get(&admin, "/readyz?verbose").await;
+        assert_eq!(status, 200);
+        assert!(verbose.contains(&format!("\nlast reload: {problem}\n")));
+        assert_eq!(get(&admin, "/readyz").await, (200, "ready\n".to_owned()));
     }
 }

@@ -21,6 +21,7 @@ use tokio::time::MissedTickBehavior;
 use crate::bound_endpoint::{BoundEndpoint, bind, bind_for_callers};
 use crate::config::{Config, Limits, Listen, ProviderConfig, Stores};
 use crate::descriptors::{self, ADMIN_CONNECTIONS};
+use crate::log::Format;
 use crate::metrics;
 use crate::reload::{Origins, Parts, Reloader, Source};
 
@@ -195,7 +196,7 @@ impl Bound {
         &self,
         source: Source,
         origins: Origins,
-        set_log_level: impl Fn(&str) + Send + 'static,
+        set_log: impl Fn(&str, Format) + Send + 'static,
     ) -> Reloader {
         let built = &self.built;
         let parts = Parts {
@@ -208,7 +209,7 @@ impl Bound {
             drain: built.drain.clone(),
             reloads: Arc::clone(&built.reloads),
         };
-        Reloader::new(source, origins, set_log_level, parts)
+        Reloader::new(source, origins, set_log, parts)
     }
 
     /// Lists all listeners, in the order of [`Listen::endpoints`].
@@ -293,8 +294,9 @@ impl Bound {
             reloads,
             started,
         };
+        let last_reload = Arc::clone(&sources.reloads);
         let exposition = metrics::exposition(sources);
-        let admin = Admin::new(readiness.clone(), heartbeats, exposition);
+        let admin = Admin::new(readiness.clone(), heartbeats, exposition, last_reload);
         for endpoint in admins {
             let admin = admin.clone();
             let open = move |_: &Arrival| {

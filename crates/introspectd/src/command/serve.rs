@@ -109,7 +109,7 @@ async fn serve(config: Config, source: Source, origins: Origins, log: Log) -> io
     let (end, stop) = Stop::new();
     let workers = Workers::start(workers)?;
     let audit_failed = bound.audit_failed();
-    let reloader = bound.reloader(source, origins, move |level| log.set_level(level));
+    let reloader = bound.reloader(source, origins, move |level, format| log.set(level, format));
     let serving = tokio::spawn(bound.run(workers, stop));
     tokio::spawn(return_freed_memory());
     notify(&[NotifyState::Ready]).await;

@@ -3,6 +3,7 @@
 //! No logging thread waits for the reader of the log: lines pass a bounded queue to a thread of
 //! their own.
 
+mod format;
 mod queue;
 
 use std::fs::File;
@@ -19,6 +20,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
+use format::{Fields, Lines};
 use queue::Queue;
 
 /// Longest wait for lines that are queued when the process ends.
@@ -41,6 +43,7 @@ pub enum Format {
 pub struct Log {
     queue: Queue,
     level: reload::Handle<EnvFilter, Registry>,
+    lines: Lines,
 }
 
 impl Log {
@@ -53,29 +56,34 @@ impl Log {
         // Not through `io::stderr`, whose lock others would wait for while a write does.
         let out = File::from(io::stderr().as_fd().try_clone_to_owned()?);
         queue.write_to(out)?;
-        let is_terminal = io::stderr().is_terminal();
-        let for_people = match format {
-            Format::Auto => is_terminal,
-            Format::Json => false,
-            Format::Text => true,
-        };
+        let lines = Lines::new(is_for_people(format));
         let (asked, level) = reload::Layer::new(filter(level));
-        let lines = lines_for(asked, queue.clone(), for_people, is_terminal);
+        let layer = lines_for(
+            asked,
+            queue.clone(),
+            lines.clone(),
+            io::stderr().is_terminal(),
+        );
         // A second start, in one process of tests, keeps the first.
-        let _ = tracing_subscriber::registry().with(lines).try_init();
+        let _ = tracing_subscriber::registry().with(layer).try_init();
         // The default hook writes to standard error itself, and what it writes may hold a part of a
         // request.
         panic::set_hook(Box::new(|panic| {
             let place = panic.location().map(ToString::to_string);
             tracing::error!(place, "a thread panicked; this is a bug");
         }));
-        Ok(Self { queue, level })
+        Ok(Self {
+            queue,
+            level,
+            lines,
+        })
     }
 
-    /// Replaces the level.
-    pub fn set_level(&self, level: &str) {
+    /// Replaces level and format.
+    pub fn set(&self, level: &str, format: Format) {
         // Fails only where another log was installed, as in a process of tests.
         let _ = self.level.reload(filter(level));
+        self.lines.set_for_people(is_for_people(format));
     }
 
     /// Writes what is queued, then `last_words` as they are, for at most `FLUSH`: the process ends
@@ -95,7 +103,15 @@ where
     S: Subscriber + for<'a> LookupSpan<'a>,
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
-    lines_for(filter(level), writer, for_people, for_people)
+    lines_for(filter(level), writer, Lines::new(for_people), for_people)
+}
+
+fn is_for_people(format: Format) -> bool {
+    match format {
+        Format::Auto => io::stderr().is_terminal(),
+        Format::Json => false,
+        Format::Text => true,
+    }
 }
 
 fn filter(level: &str) -> EnvFilter {
@@ -105,7 +121,7 @@ fn filter(level: &str) -> EnvFilter {
 fn lines_for<S, W>(
     asked: impl Filter<S> + Send + Sync + 'static,
     writer: W,
-    for_people: bool,
+    lines: Lines,
     has_colors: bool,
 ) -> Box<dyn Layer<S> + Send + Sync>
 where
@@ -113,20 +129,13 @@ where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
 {
     let filter = asked.and(filter_fn(is_ours_or_important));
-    let lines = tracing_subscriber::fmt::layer()
+    tracing_subscriber::fmt::layer()
         .with_ansi(has_colors)
-        .with_writer(writer);
-    if for_people {
-        lines.with_filter(filter).boxed()
-    } else {
-        lines
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .with_filter(filter)
-            .boxed()
-    }
+        .with_writer(writer)
+        .fmt_fields(Fields::default())
+        .event_format(lines)
+        .with_filter(filter)
+        .boxed()
 }
 
 /// Below warnings, HTTP libraries write what they send and receive, headers and bodies among it. No

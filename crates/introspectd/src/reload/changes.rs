@@ -36,14 +36,13 @@ enum Kind {
 const NAMED: [&str; 3] = ["callers", "policies", "providers"];
 
 /// Beginnings of keys whose values are made once, at the start.
-const AT_START: [&str; 8] = [
+const AT_START: [&str; 7] = [
     "listen.",
     "limits.",
     "cache.max_bytes",
     "cache.shared.url",
     "bindings.",
     "audit.to",
-    "log.format",
     "trace.",
 ];
 
@@ -244,7 +243,8 @@ credentials = { type = "basic", username = "u", password = { literal = "p" } }
             "127.0.0.1:0\", caller = \"edge\"",
         );
         assert_eq!(listen.needing_restart(), ["listen.api[0].caller"]);
-        let all_else = "[log]\nlevel = \"debug\"\n[shutdown]\ndrain = \"1s\"\n[reload]\n\
+        let all_else = "[log]\nlevel = \"debug\"\nformat = \"text\"\n\
+                        [shutdown]\ndrain = \"1s\"\n[reload]\n\
                         watch = \"5s\"\n\
                         [cache]\nttl = \"1s\"\n[routing]\nunmatched = \"ask-all\"\n\
                         [audit]\nkey = { literal = \"k\" }\n";

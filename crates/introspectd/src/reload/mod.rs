@@ -21,6 +21,7 @@ pub use changes::{Changes, InForce};
 pub use watch::Watched;
 
 use crate::config::{Config, Loaded, ProviderConfig};
+use crate::log::Format;
 
 /// Source of a configuration: its file, and the environment of the start, since that of a process
 /// does not change.
@@ -68,6 +69,9 @@ pub(crate) struct Parts {
     pub(crate) reloads: Arc<Reloads>,
 }
 
+/// Replaces level and format of the log.
+type SetLog = Box<dyn Fn(&str, Format) + Send>;
+
 /// Reloader of a running server's configuration.
 pub struct Reloader {
     source: Source,
@@ -75,7 +79,7 @@ pub struct Reloader {
     /// Interval at which files are looked at.
     interval: Option<Duration>,
     watched: Watched,
-    set_log_level: Box<dyn Fn(&str) + Send>,
+    set_log: SetLog,
     parts: Parts,
 }
 
@@ -94,10 +98,10 @@ impl Reloader {
     pub(crate) fn new(
         source: Source,
         origins: Origins,
-        set_log_level: impl Fn(&str) + Send + 'static,
+        set_log: impl Fn(&str, Format) + Send + 'static,
         parts: Parts,
     ) -> Self {
-        let set_log_level = Box::new(set_log_level);
+        let set_log = Box::new(set_log);
         let Origins {
             in_force,
             watched,
@@ -108,7 +112,7 @@ impl Reloader {
             in_force,
             interval,
             watched,
-            set_log_level,
+            set_log,
             parts,
         }
     }
@@ -174,12 +178,8 @@ impl Reloader {
         let before = self.parts.api.service();
         let has_other_key = changes.are_in("audit.key");
         let fingerprints = has_other_key.then(|| config.audit.fingerprints());
-        let (tls, level, drain, watch) = (
-            config.listen.into_tls(),
-            config.log_level,
-            config.drain,
-            config.watch,
-        );
+        let (tls, drain, watch) = (config.listen.into_tls(), config.drain, config.watch);
+        let (level, format) = (config.log_level, config.log_format);
         let on_failure = config.audit.on_failure();
         let change = Reconfiguration {
             rules: Rules {
@@ -209,7 +209,7 @@ impl Reloader {
             audit.react(on_failure);
         }
         self.parts.drain.set(drain);
-        (self.set_log_level)(&level);
+        (self.set_log)(&level, format);
         self.interval = watch;
         self.in_force = in_force;
         Ok(changes)

@@ -325,6 +325,21 @@ async fn level_of_the_log_changes() {
     server.logged("provider answered").await;
 }
 
+#[tokio::test]
+async fn format_of_the_log_changes() {
+    let (server, _sso, toml) = with_sso().await;
+    let in_format = |format: &str| format!("{toml}[log]\nformat = \"{format}\"\n");
+    let is_json = |line: &str| serde_json::from_str::<Value>(line).is_ok();
+    for (reloads, format, expected) in [(1, "text", false), (2, "json", true), (3, "auto", true)] {
+        server.folder.write("introspectd.toml", in_format(format));
+        server.signal(Signal::HUP);
+        server.lines(APPLIED, reloads).await;
+        let log = server.log();
+        let line = log.iter().rfind(|line| line.contains(APPLIED)).unwrap();
+        assert_eq!(is_json(line), expected, "{format}");
+    }
+}
+
 /// Protocol of `Type=notify-reload` (systemd.service(5), sd_notify(3)).
 #[tokio::test]
 async fn service_manager_is_told_when_a_reload_begins_and_ends() {
