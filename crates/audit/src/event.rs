@@ -14,6 +14,8 @@ struct Line<'a> {
     event: &'a str,
     call: &'a str,
     request_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    trace_id: Option<&'a str>,
     origin: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     caller: Option<&'a str>,
@@ -43,6 +45,7 @@ pub(crate) fn event_line(event: &Event<'_>) -> Vec<u8> {
         details,
         fingerprint,
         request_id,
+        trace_id,
         time,
     } = event;
     line(&Line {
@@ -50,6 +53,7 @@ pub(crate) fn event_line(event: &Event<'_>) -> Vec<u8> {
         event: headline.event_name(),
         call: headline.operation.as_str(),
         request_id,
+        trace_id: *trace_id,
         origin: headline.context.origin.to_string(),
         caller: headline.context.caller.map(|caller| caller.name.as_str()),
         policy: headline.context.policy,
@@ -72,17 +76,18 @@ mod tests {
         CallerFault, ClientFault, Inactive, Missing, ProviderFault,
     };
     use introspectd_service::{
-        Begun, Caller, Details, EndpointName, Fingerprints, Headline, Operation, Outcome,
+        Begun, Caller, Details, EndpointName, Fingerprints, Headline, Identity, Operation, Outcome,
         Permissions, RequestContext,
     };
     use std::sync::Arc;
     use std::time::Duration;
 
-    /// Operation and details, and the policy of a decision.
+    /// Operation and details, the policy of a decision, and the trace of a request.
     #[derive(Default)]
     struct Note {
         operation: Option<Operation>,
         policy: Option<&'static str>,
+        trace_id: Option<&'static str>,
         details: Details,
     }
 
@@ -122,6 +127,7 @@ mod tests {
                 endpoint: EndpointName::Other,
                 at: Duration::ZERO,
             },
+            identity: &Identity::default(),
         };
         let event = Event {
             headline: Headline {
@@ -134,6 +140,7 @@ mod tests {
             fingerprint: (details.token.as_ref().map(|token| key.of(token)))
                 .or_else(|| details.hidden_value().map(|value| key.of_text(value))),
             request_id: "r-1",
+            trace_id: note.trace_id,
             time: Timestamp::from_seconds(1_700_000_000).unwrap(),
         };
         String::from_utf8(event_line(&event)).unwrap()
@@ -185,6 +192,16 @@ mod tests {
             ),
             expected
         );
+    }
+
+    #[test]
+    fn line_of_a_traced_request_has_the_id_of_the_trace() {
+        let note = Note {
+            trace_id: Some("4bf92f3577b34da6a3ce929d0e0e4736"),
+            ..about_token(Operation::Revoke)
+        };
+        let ids = r#""request_id":"r-1","trace_id":"4bf92f3577b34da6a3ce929d0e0e4736","origin""#;
+        assert!(written(&note, Outcome::Done).contains(ids));
     }
 
     #[test]

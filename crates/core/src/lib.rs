@@ -25,6 +25,7 @@ mod selector;
 mod tally;
 pub mod text;
 mod token;
+pub mod trace;
 mod usage;
 mod window;
 

@@ -98,7 +98,8 @@ impl Call {
             _ => {
                 let begun = self.handler.begin(EndpointName::Other);
                 let unknown = RequestFault::NotFound.into();
-                self.handler.count_public(begun, Outcome::Refused(&unknown));
+                self.handler
+                    .count_public(begun, &head.headers, Outcome::Refused(&unknown));
                 Status::unimplemented("unknown service or method").into_http()
             }
         };
@@ -156,11 +157,12 @@ impl Call {
             Ok(question) => message::prefixed(&question.bytes),
             Err(bad) => {
                 self.handler
-                    .count_public(begun, Outcome::Refused(&bad.into()));
+                    .count_public(begun, &head.headers, Outcome::Refused(&bad.into()));
                 return Status::invalid_argument("unreadable message").into_http();
             }
         };
-        self.handler.count_public(begun, Outcome::Done);
+        self.handler
+            .count_public(begun, &head.headers, Outcome::Done);
         let answered = self
             .health
             .call(Request::from_parts(head, Full::new(question)))

@@ -1,5 +1,5 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
-use introspectd_core::ask::TraceParent;
+use introspectd_core::trace::TraceParent;
 use introspectd_service::RequestIds;
 use secrecy::SecretString;
 
@@ -13,22 +13,40 @@ pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// Trace of a request (W3C Trace Context).
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
-/// Request id and credentials in a request's headers.
-pub(crate) struct HeaderIds<'a>(pub(crate) &'a HeaderMap);
+/// Request id, credentials and trace in a request's headers.
+pub(crate) struct HeaderIds<'a> {
+    headers: &'a HeaderMap,
+    /// Headers that name the trace: those of a proxy, where it asks about a request of its client.
+    traced: &'a HeaderMap,
+}
 
-impl RequestIds for HeaderIds<'_> {
-    fn proposed(&self) -> Option<&str> {
-        std::str::from_utf8(only(self.0, &X_REQUEST_ID)?.as_bytes()).ok()
+impl<'a> HeaderIds<'a> {
+    pub(crate) fn new(headers: &'a HeaderMap) -> Self {
+        let traced = headers;
+        Self { headers, traced }
     }
 
-    fn credentials(&self) -> Vec<SecretString> {
-        credentials(self.0)
+    /// Ids of a proxy's client, in the trace of the proxy's own request.
+    pub(crate) fn of_client(client: &'a HeaderMap, proxy: &'a HeaderMap) -> Self {
+        Self {
+            headers: client,
+            traced: proxy,
+        }
     }
 }
 
-/// Returns the trace that a request is part of, if its headers name exactly one.
-pub(crate) fn traceparent(headers: &HeaderMap) -> Option<TraceParent> {
-    TraceParent::parse(only(headers, &TRACEPARENT)?.as_bytes())
+impl RequestIds for HeaderIds<'_> {
+    fn proposed(&self) -> Option<&str> {
+        std::str::from_utf8(only(self.headers, &X_REQUEST_ID)?.as_bytes()).ok()
+    }
+
+    fn credentials(&self) -> Vec<SecretString> {
+        credentials(self.headers)
+    }
+
+    fn traceparent(&self) -> Option<TraceParent> {
+        TraceParent::parse(only(self.traced, &TRACEPARENT)?.as_bytes())
+    }
 }
 
 /// Adds the id of a request that was recorded.

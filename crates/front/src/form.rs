@@ -3,7 +3,21 @@ use std::borrow::Cow;
 use introspectd_core::{TokenId, TokenRejected, TokenValue};
 use introspectd_service::operation::{Subject, TokenQuery};
 use introspectd_service::refusal::InvalidRequest;
+use introspectd_service::{Caller, Details, Service};
 use memchr::{memchr, memchr2, memchr3};
+
+/// Reads a form that asks about a token again, for its details: the token went to the resolver.
+pub(crate) fn details(
+    service: &Service,
+    caller: &Caller,
+    body: &[u8],
+    has_record: bool,
+) -> Details {
+    match token_query(body) {
+        Ok(query) => query.details(service, caller, has_record),
+        Err(_) => Details::default(),
+    }
+}
 
 /// Reads a body of `application/x-www-form-urlencoded` that asks about a token.
 ///

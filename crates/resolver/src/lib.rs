@@ -6,6 +6,7 @@
 
 #![warn(missing_docs)]
 
+mod asking;
 mod bind;
 mod cache;
 mod cursor;

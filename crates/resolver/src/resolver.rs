@@ -3,12 +3,14 @@ use std::sync::Arc;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use introspectd_core::ask::{Context, TraceParent};
+use introspectd_core::ask::Context;
+use introspectd_core::trace::{Kind, Span};
 use introspectd_core::{
     Capabilities, Clock, Failure, Outage, ProviderName, Revocations, TokenId, TokenValue,
 };
 use tokio::time::timeout_at;
 
+use crate::asking::{Asking, current};
 use crate::cache::{Cached, FactCache, PoolStatus};
 use crate::doubt::Doubted;
 use crate::fact::{Keep, Resolution, Source};
@@ -42,9 +44,6 @@ pub struct Resolver<K> {
     pub(crate) sweeper: Arc<Sweeper>,
     pub(crate) memory: Memory,
 }
-
-/// Trace of a request, read only where a provider is asked: the one that leads a flight counts.
-type Trace<'a> = &'a (dyn Fn() -> Option<TraceParent> + Sync);
 
 impl<K: Keep> Resolver<K> {
     /// Creates a resolver for these providers, in an order that breaks ties.
@@ -141,21 +140,19 @@ impl<K: Keep> Resolver<K> {
         only: Option<&ProviderName>,
         may_ask: impl Fn(&ProviderName) -> bool,
     ) -> Result<Resolution<'_, K>, Failure> {
-        let trace = Context::current_trace;
-        self.introspect_traced(token, only, may_ask, trace).await
+        self.introspect_within(token, only, may_ask, current).await
     }
 
-    /// Resolves like [`Resolver::introspect`], for a request whose trace is read only if a provider
-    /// is asked, so that a hit does not pay for it.
+    /// Resolves like [`Resolver::introspect`], for a request whose context is made after a miss.
     ///
     /// # Errors
     /// Those of [`Resolver::introspect`].
-    pub async fn introspect_traced(
+    pub async fn introspect_within(
         &self,
         token: TokenValue,
         only: Option<&ProviderName>,
         may_ask: impl Fn(&ProviderName) -> bool,
-        trace: impl Fn() -> Option<TraceParent> + Sync,
+        context: impl Fn() -> Context + Sync,
     ) -> Result<Resolution<'_, K>, Failure> {
         let (_, routed) = self.table.route(&token, only);
         let routed = routed.retain(|place| {
@@ -166,10 +163,10 @@ impl<K: Keep> Resolver<K> {
         let subject = Subject::Token(token);
         match routed {
             Routed::Nowhere => Ok(Resolution::UNROUTED),
-            Routed::One(place) => self.resolve(place, &subject, &trace).await,
+            Routed::One(place) => self.resolve(place, &subject, &context).await,
             Routed::Several(places) => match self.cached_active(&places, &subject) {
                 Some(hit) => Ok(hit),
-                None => Box::pin(self.side_by_side(&places, &subject, &trace)).await,
+                None => Box::pin(self.side_by_side(&places, &subject, &context)).await,
             },
         }
     }
@@ -190,7 +187,7 @@ impl<K: Keep> Resolver<K> {
             Some((_, slot)) if slot.entry.provider.records().is_none() => Err(Failure::Unsupported),
             Some((place, _)) => {
                 let subject = Subject::Id(id);
-                self.resolve(place, &subject, &Context::current_trace).await
+                self.resolve(place, &subject, &current).await
             }
         }
     }
@@ -214,12 +211,12 @@ impl<K: Keep> Resolver<K> {
         &self,
         places: &[usize],
         subject: &Subject,
-        trace: Trace<'_>,
+        context: Asking<'_>,
     ) -> Result<Resolution<'_, K>, Failure> {
         let now = || self.clock.now();
         let mut requests: FuturesUnordered<_> = places
             .iter()
-            .map(|place| self.resolve(*place, subject, trace))
+            .map(|place| self.resolve(*place, subject, context))
             .collect();
         let mut inactive = Resolution {
             source: Source::Hit,
@@ -254,7 +251,7 @@ impl<K: Keep> Resolver<K> {
         &self,
         place: usize,
         subject: &Subject,
-        trace: Trace<'_>,
+        context: Asking<'_>,
     ) -> Result<Resolution<'_, K>, Failure> {
         let Some(slot) = self.table.slot(place) else {
             return Ok(Resolution::UNROUTED);
@@ -269,7 +266,7 @@ impl<K: Keep> Resolver<K> {
             Cached::Nothing(why) => why,
         };
         // Boxed, so that a hit does not carry the state of a miss from place to place.
-        Box::pin(self.miss(slot, key, subject, trace, result)).await
+        Box::pin(self.miss(slot, key, subject, &context(), result)).await
     }
 
     /// Joins or starts a flight; if it fails for a reason that cannot depend on this token, a stale
@@ -282,38 +279,49 @@ impl<K: Keep> Resolver<K> {
         slot: &'a Arc<ProviderSlot>,
         key: Key,
         subject: &Subject,
-        trace: Trace<'_>,
+        context: &Context,
         result: Lookup,
     ) -> Result<Resolution<'a, K>, Failure> {
+        let mut span = Span::start(context.trace(), "cache", Kind::Internal);
+        span.set("introspectd.provider", || slot.name().to_string());
+        let context = &context.part(span.trace());
         let lookups = &slot.lookups;
         let mut lookup = Counted { lookups, result };
         let until = tokio::time::Instant::now() + slot.entry.timeout;
-        let settled = match self.try_once(slot, key, subject, trace, &mut lookup).await {
+        let settled = match self
+            .try_once(slot, key, subject, context, &mut lookup)
+            .await
+        {
             Some(settled) => Some(settled),
-            None => timeout_at(until, self.try_once(slot, key, subject, trace, &mut lookup))
-                .await
-                .ok()
-                .flatten(),
+            None => timeout_at(
+                until,
+                self.try_once(slot, key, subject, context, &mut lookup),
+            )
+            .await
+            .ok()
+            .flatten(),
         };
         let purged = || Err(Failure::outage(Outage::Purged));
-        settled
+        let resolved = settled
             .unwrap_or_else(purged)
             .or_else(|failure| self.stale_or(failure, slot, &key))
             .inspect(|resolution| {
                 if resolution.source == Source::Stale {
                     lookup.result = Lookup::Stale;
                 }
-            })
+            });
+        span.set("introspectd.cache.result", || lookup.result.as_str());
+        span.end();
+        resolved
     }
 
-    /// Returns `None` if a purge selects the answer, judged when it is taken: the flight may have
-    /// landed long ago.
+    /// Returns `None` if a purge selects the answer, judged when it is taken, maybe long after.
     async fn try_once<'a>(
         &self,
         slot: &'a Arc<ProviderSlot>,
         key: Key,
         subject: &Subject,
-        trace: Trace<'_>,
+        context: &Context,
         lookup: &mut Counted<'_>,
     ) -> Option<Result<Resolution<'a, K>, Failure>> {
         let (flight, source) = match self.flights.join_or_lead(key) {
@@ -328,7 +336,7 @@ impl<K: Keep> Resolver<K> {
                     return Some(Ok(hit));
                 }
                 (
-                    self.start(leader, slot, key, subject, trace()),
+                    self.start(leader, slot, key, subject, context.clone()),
                     Source::Miss,
                 )
             }
@@ -346,7 +354,7 @@ impl<K: Keep> Resolver<K> {
         slot: &Arc<ProviderSlot>,
         key: Key,
         subject: &Subject,
-        trace: Option<TraceParent>,
+        context: Context,
     ) -> Flight<K> {
         let requested_at = self.clock.elapsed();
         let number = self.log.latest();
@@ -356,7 +364,6 @@ impl<K: Keep> Resolver<K> {
             let slot = Arc::clone(slot);
             let memory = self.memory.clone();
             let subject = subject.clone();
-            let context = Context::new(trace);
             context.scope(async move { fetch(&slot, &memory, &subject, number).await })
         };
         let cache = Arc::clone(&self.cache);

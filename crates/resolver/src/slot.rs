@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use introspectd_core::ask::{self, Meter, Operation};
+use introspectd_core::trace::{Kind, Span};
 use introspectd_core::{
     Batch, Bound, Clock, Failure, Introspection, Issued, Provider, ProviderName, Token,
 };
@@ -116,7 +117,9 @@ impl ProviderSlot {
         ask: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let started = Instant::now();
-        let context = ask::Context::new(ask::Context::current_trace());
+        let request = ask::Context::current().unwrap_or_default();
+        let span = Span::start(request.trace(), "ask", Kind::Internal);
+        let context = request.part(span.trace());
         let answer = context.clone().scope(ask).await;
         let took = started.elapsed();
         let outcome = match &answer {
@@ -127,6 +130,9 @@ impl ProviderSlot {
             && context.is_sent()
         {
             self.meter.count(operation, outcome, took);
+            self.end(span, operation, outcome, answer.is_err());
+        } else {
+            span.discard();
         }
         match &answer {
             Ok(_) => {
@@ -137,6 +143,16 @@ impl ProviderSlot {
         self.gate_log
             .look(self.name(), || self.entry.provider.gauges());
         answer
+    }
+
+    fn end(&self, mut span: Span, operation: Operation, outcome: ask::Outcome, has_failed: bool) {
+        span.set("introspectd.provider", || self.name().to_string());
+        span.set("introspectd.operation", || operation.as_str());
+        span.set("introspectd.outcome", || outcome.as_str());
+        if has_failed {
+            span.fail(outcome.as_str());
+        }
+        span.end();
     }
 
     fn note(&self, operation: Operation, failure: &Failure, took: Duration) {

@@ -1,14 +1,13 @@
 use std::borrow::Cow;
 use std::fmt::Display;
-use std::time::Duration;
 
 use introspectd_core::{ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::Source;
 
 use crate::access::Caller;
 use crate::fingerprint::Fingerprint;
+use crate::identity::{Begun, Identity};
 use crate::refusal::{Inactive, Refusal};
-use crate::tally::EndpointName;
 
 /// Operation that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,15 +70,6 @@ pub struct Details {
     pub source: Option<Source>,
 }
 
-/// Place and time of a request's arrival.
-#[derive(Debug, Clone, Copy)]
-pub struct Begun {
-    /// Endpoint that the request came to.
-    pub endpoint: EndpointName,
-    /// Time by [`Clock::elapsed`](introspectd_core::Clock::elapsed).
-    pub at: Duration,
-}
-
 /// Sender of a request, as far as observers may know it.
 #[derive(Clone, Copy)]
 pub struct RequestContext<'a> {
@@ -91,6 +81,8 @@ pub struct RequestContext<'a> {
     pub policy: Option<&'a str>,
     /// Arrival of the request.
     pub begun: Begun,
+    /// Identity in logs and traces.
+    pub identity: &'a Identity<'a>,
 }
 
 /// First lines of an event: known without reading the request again.
@@ -116,6 +108,8 @@ pub struct Event<'a> {
     pub fingerprint: Option<Fingerprint>,
     /// Id of the request, which its reply bears if the event is recorded.
     pub request_id: &'a str,
+    /// Id of the trace that the request is part of.
+    pub trace_id: Option<&'a str>,
     /// Time of the event.
     pub time: Timestamp,
 }
@@ -309,6 +303,8 @@ impl Details {
 mod tests {
     use super::*;
     use crate::refusal::{CallerFault, ClientFault, RequestFault};
+    use crate::tally::EndpointName;
+    use std::time::Duration;
 
     fn is_recorded(operation: Operation, outcome: Outcome<'_>) -> bool {
         let context = RequestContext {
@@ -319,6 +315,7 @@ mod tests {
                 endpoint: EndpointName::Other,
                 at: Duration::ZERO,
             },
+            identity: &Identity::default(),
         };
         Headline {
             operation,

@@ -11,16 +11,19 @@ mod answer;
 mod classify;
 mod event;
 mod fingerprint;
+mod identity;
 mod line_limit;
 mod log;
 mod observer;
 pub mod operation;
 mod page_token;
 mod parameters;
+mod proposed;
 pub mod refusal;
 mod reloads;
 mod request_id;
 mod service;
+mod spans;
 mod tally;
 
 pub use access::{
@@ -29,8 +32,9 @@ pub use access::{
     Unavailable, certificate_names,
 };
 pub use answer::{Claims, KeptAnswer, Record, SharedAnswer};
-pub use event::{Begun, Details, Event, Headline, Operation, Outcome, RequestContext};
+pub use event::{Details, Event, Headline, Operation, Outcome, RequestContext};
 pub use fingerprint::{Fingerprint, Fingerprints};
+pub use identity::{Begun, Identity};
 pub use introspectd_core::Selection;
 pub use introspectd_resolver::{
     Account, Answer, Configured, Fact, Held, Lookup, NotAsked, PoolStatus, ProviderStatus,
@@ -40,8 +44,8 @@ pub use line_limit::LeftOut;
 pub use log::{Log, REFUSALS};
 pub use observer::{Observed, Observer, Pending, Published};
 pub use parameters::{LIST_PARAMETERS, Parameters};
+pub use proposed::RequestIds;
 pub use refusal::Refusal;
 pub use reloads::Reloads;
-pub use request_id::RequestIds;
 pub use service::{Reconfiguration, Service};
 pub use tally::{CacheUse, CallerTally, EndpointName, OutcomeClass};

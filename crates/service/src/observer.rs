@@ -138,7 +138,8 @@ mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-    use crate::event::{Begun, Details, Operation, Outcome, RequestContext};
+    use crate::event::{Details, Operation, Outcome, RequestContext};
+    use crate::identity::Begun;
     use crate::refusal::{ClientFault, Refusal};
     use crate::tally::EndpointName;
     use std::time::Duration;
@@ -189,6 +190,7 @@ mod tests {
                 endpoint: EndpointName::Other,
                 at: Duration::ZERO,
             },
+            identity: Box::leak(Box::default()),
         };
         Headline {
             operation: Operation::Decide,
@@ -206,6 +208,7 @@ mod tests {
                 details,
                 fingerprint: None,
                 request_id: "r-1",
+                trace_id: None,
                 time,
             });
         })

@@ -1,61 +1,40 @@
 use std::fmt::Write;
 
 use introspectd_core::TokenValue;
-use secrecy::{ExposeSecret, SecretString};
+use introspectd_core::ask::Context;
 
 use crate::event::{Details, Operation};
+use crate::proposed::reveals;
 
-/// Request id and credentials that a request came with.
-pub trait RequestIds {
-    /// Returns the id that the request proposes, if there is exactly one.
-    fn proposed(&self) -> Option<&str>;
-
-    /// Lists all credentials of the request, valid or not.
-    fn credentials(&self) -> Vec<SecretString>;
+/// Settles the ids of a request as lines have them. What reveals a secret of the request is
+/// replaced, or hidden: a client, or its proxy, may have put its token there. `details` hold all
+/// secrets that will ever be known.
+pub(crate) fn settle(context: &Context, operation: Operation, details: &Details) {
+    let token = details.token.as_ref().map(TokenValue::expose);
+    let secrets: Vec<_> = token.into_iter().chain(details.hidden_value()).collect();
+    settle_within(context, &secrets, operation.knows_secrets(details));
 }
 
-const MAX_BYTES: usize = 128;
+/// Settles the ids of the current request before a provider is asked, so that lines about that
+/// bear them.
+pub(crate) fn settle_current(operation: Operation, details: &Details) {
+    Context::with_current(|context| settle(context, operation, details));
+}
 
-/// Length in common with a secret below which it is chance and reveals nothing.
-const MIN_PIECE: usize = 8;
+/// Settles the ids of the current request, all of whose secrets are these.
+pub(crate) fn settle_beside(secrets: &[&str]) {
+    Context::with_current(|context| settle_within(context, secrets, true));
+}
 
-/// Returns the request's own id: 1 to 128 visible ASCII characters that reveal no secret of the
-/// request. Any other is replaced: a client, or its proxy, may have put its token there.
-pub(crate) fn request_id(
-    request: &impl RequestIds,
-    operation: Operation,
-    details: &Details,
-) -> String {
-    match request.proposed().filter(|id| is_sane(id)) {
-        Some(id) if operation.knows_secrets(details) && !reveals_secret(id, request, details) => {
-            id.to_owned()
-        }
-        Some(_) | None => random_id(),
+fn settle_within(context: &Context, secrets: &[&str], are_all: bool) {
+    let is_revealing = |id: &str| secrets.iter().any(|secret| reveals(id, secret));
+    if context.trace_id().is_some_and(is_revealing) {
+        context.hide_trace();
     }
-}
-
-fn reveals_secret(id: &str, request: &impl RequestIds, details: &Details) -> bool {
-    details
-        .token
-        .as_ref()
-        .map(TokenValue::expose)
-        .is_some_and(|token| reveals(id, token))
-        || details
-            .hidden_value()
-            .is_some_and(|value| reveals(id, value))
-        || request
-            .credentials()
-            .iter()
-            .any(|secret| reveals(id, secret.expose_secret()))
-}
-
-/// Returns true if an id holds a secret, or is a piece of it.
-fn reveals(id: &str, secret: &str) -> bool {
-    !secret.is_empty() && id.contains(secret) || id.len() >= MIN_PIECE && secret.contains(id)
-}
-
-fn is_sane(id: &str) -> bool {
-    (1..=MAX_BYTES).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic())
+    context.settle_request_id(|proposed| {
+        let proposed = proposed.filter(|id| are_all && !is_revealing(id));
+        proposed.map_or_else(random_id, str::to_owned)
+    });
 }
 
 /// Returns 128 random bits. Without entropy every id is zero; ids are not a security boundary.
@@ -73,13 +52,17 @@ fn random_id() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::proposed::{MAX_BYTES, RequestIds, named_trace, proposed_id};
     use introspectd_core::TokenId;
+    use introspectd_core::trace::{Trace, TraceParent};
+    use secrecy::SecretString;
 
     /// Request with an id and credentials.
     #[derive(Default)]
     struct Sent<'a> {
         id: Option<&'a str>,
         credentials: &'a [&'a str],
+        trace: Option<&'a str>,
     }
 
     impl RequestIds for Sent<'_> {
@@ -90,28 +73,35 @@ mod tests {
         fn credentials(&self) -> Vec<SecretString> {
             self.credentials.iter().map(|text| (*text).into()).collect()
         }
+
+        fn traceparent(&self) -> Option<TraceParent> {
+            TraceParent::parse(self.trace?.as_bytes())
+        }
+    }
+
+    fn settled(sent: &Sent<'_>, operation: Operation, details: &Details) -> Context {
+        let trace = named_trace(sent).map(Trace::of_caller);
+        let context = Context::new(trace, proposed_id(sent));
+        settle(&context, operation, details);
+        context
     }
 
     fn of(id: Option<&str>) -> String {
-        request_id(
-            &Sent {
-                id,
-                ..Sent::default()
-            },
-            Operation::List,
-            &Details::default(),
-        )
+        let sent = Sent {
+            id,
+            ..Sent::default()
+        };
+        let context = settled(&sent, Operation::List, &Details::default());
+        context.request_id().unwrap().to_owned()
     }
 
     fn is_taken(id: &str, credentials: &[&str], operation: Operation, details: &Details) -> bool {
-        request_id(
-            &Sent {
-                id: Some(id),
-                credentials,
-            },
-            operation,
-            details,
-        ) == id
+        let sent = Sent {
+            id: Some(id),
+            credentials,
+            ..Sent::default()
+        };
+        settled(&sent, operation, details).request_id() == Some(id)
     }
 
     fn with_token() -> Details {
@@ -182,6 +172,29 @@ mod tests {
                 "{id}"
             );
         }
+    }
+
+    #[test]
+    fn trace_id_that_is_a_secret_is_hidden_or_none() {
+        let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+        let trace = format!("00-{id}-00f067aa0ba902b7-01");
+        let sent = |credentials| Sent {
+            trace: Some(&trace),
+            credentials,
+            ..Sent::default()
+        };
+        let trace_of = |token: &str, credentials| {
+            let token = TokenValue::parse(token.to_owned()).ok();
+            let details = Details {
+                token,
+                ..Details::default()
+            };
+            let context = settled(&sent(credentials), Operation::Introspect, &details);
+            context.trace_id().map(str::to_owned)
+        };
+        assert_eq!(trace_of("b_0123456789", &[]).as_deref(), Some(id));
+        assert_eq!(trace_of(id, &[]), None);
+        assert_eq!(trace_of("b_0123456789", &[id]), None);
     }
 
     #[test]

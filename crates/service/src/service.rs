@@ -1,6 +1,8 @@
 use std::io;
 use std::sync::Arc;
 
+use introspectd_core::ask::Context;
+use introspectd_core::trace::Tracer;
 use introspectd_core::{Clock, ProviderName, Timestamp, TokenValue};
 use introspectd_resolver::{
     CacheTimes, Configured, PoolStatus, ProviderStatus, Resolver, Unmatched,
@@ -8,12 +10,13 @@ use introspectd_resolver::{
 
 use crate::access::{Caller, Permission, Rules};
 use crate::answer::KeptAnswer;
-use crate::event::{Begun, Details, Event, Headline};
+use crate::event::{Details, Event, Headline, Operation, RequestContext};
 use crate::fingerprint::{Fingerprint, Fingerprints};
+use crate::identity::Begun;
 use crate::observer::{Observer, Observers, Published};
 use crate::page_token::PageTokens;
 use crate::refusal::{CallerFault, InvalidRequest, RequestFault};
-use crate::request_id::{RequestIds, request_id};
+use crate::request_id::settle;
 use crate::tally::EndpointName;
 
 /// All that operations need: access rules, resolver, clock, and who observes them.
@@ -27,6 +30,7 @@ pub struct Service {
     pub(crate) page_tokens: Arc<PageTokens>,
     fingerprints: Fingerprints,
     observers: Arc<Observers>,
+    tracer: Option<Tracer>,
 }
 
 /// Changed configuration of a service.
@@ -63,7 +67,14 @@ impl Service {
             page_tokens,
             fingerprints,
             observers,
+            tracer: None,
         })
+    }
+
+    /// Has requests traced. The tracer is to be among the observers as well, who end the spans.
+    #[must_use]
+    pub fn with_tracer(self, tracer: Option<Tracer>) -> Self {
+        Self { tracer, ..self }
     }
 
     /// Replaces the observers.
@@ -98,6 +109,7 @@ impl Service {
             page_tokens: Arc::clone(&self.page_tokens),
             fingerprints: fingerprints.unwrap_or_else(|| self.fingerprints.clone()),
             observers: Arc::clone(&self.observers),
+            tracer: self.tracer.clone(),
         })
     }
 
@@ -235,6 +247,28 @@ impl Service {
         }
     }
 
+    /// Returns the context of the work for a request.
+    pub fn context(&self, request: &RequestContext<'_>) -> Context {
+        let context = request
+            .identity
+            .context(self.tracer.as_ref(), request.begun);
+        context.clone()
+    }
+
+    /// Returns the context of the work for a request that asks a provider, and settles the
+    /// request's id by what it is about.
+    #[cold]
+    pub fn asking(
+        &self,
+        request: &RequestContext<'_>,
+        operation: Operation,
+        details: &Details,
+    ) -> Context {
+        let context = self.context(request);
+        settle(&context, operation, details);
+        context
+    }
+
     /// Counts a request that passed. An active token has no other event.
     #[inline]
     pub fn count<'a>(&self, headline: impl FnOnce() -> Headline<'a>) {
@@ -243,12 +277,14 @@ impl Service {
 
     /// Publishes what happened with a request, once, at its end. `details` is called only if an
     /// observer wants them.
-    pub fn publish(
-        &self,
-        headline: Headline<'_>,
-        request: &impl RequestIds,
-        details: impl FnOnce() -> Details,
-    ) -> Published {
+    pub fn publish(&self, headline: Headline<'_>, details: impl FnOnce() -> Details) -> Published {
+        if let Some(tracer) = &self.tracer {
+            // Before it is counted, so that all lines are part of the same trace.
+            let RequestContext {
+                identity, begun, ..
+            } = headline.context;
+            identity.sample(tracer, begun);
+        }
         self.observers.publish(headline, |observe| {
             let details = details();
             let of_value = || {
@@ -261,15 +297,18 @@ impl Service {
                 .as_ref()
                 .map(|token| self.fingerprint(token))
                 .or_else(of_value);
-            let request_id = request_id(request, headline.operation, &details);
-            let (details, request_id, time) = (&details, request_id.as_str(), self.now());
-            observe(&Event {
+            let context = self.asking(&headline.context, headline.operation, &details);
+            let (request_id, trace_id) = (context.request_id(), context.trace_id());
+            let event = Event {
                 headline,
-                details,
+                details: &details,
                 fingerprint,
-                request_id,
-                time,
-            });
+                request_id: request_id.unwrap_or_default(),
+                trace_id,
+                time: self.now(),
+            };
+            // Lines of the log about the event bear the request's id.
+            context.clone().sync_scope(|| observe(&event));
         })
     }
 

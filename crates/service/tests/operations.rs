@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use introspectd_core::ask::Context;
 use introspectd_core::{
     Expiry, Failure, Health, Introspection, ManualClock, Provider, ProviderName, Scope, ScopeSet,
     Selection, Status, Timestamp, Token, TokenId, TokenValue,
@@ -120,7 +121,7 @@ fn policy(scope: &str) -> Policy {
 #[tokio::test]
 async fn introspection_is_active_inactive_or_refused() {
     let (service, caller) = (service(), caller(&[Permission::Introspect], Selection::All));
-    let active = introspect(&service, &caller, query("b_good"), || None)
+    let active = introspect(&service, &caller, query("b_good"), Context::default)
         .await
         .unwrap();
     let body = active.into_body().unwrap();
@@ -128,12 +129,12 @@ async fn introspection_is_active_inactive_or_refused() {
         &*body,
         br#"{"active":true,"scope":"read","sub":"s\"1","provider":"bank"}"#
     );
-    let inactive = introspect(&service, &caller, query("b_other"), || None)
+    let inactive = introspect(&service, &caller, query("b_other"), Context::default)
         .await
         .unwrap();
     assert!(!inactive.is_active());
     assert_eq!(inactive.inactive(), Inactive::NotKnown);
-    let refused = introspect(&service, &caller, query("b_slow"), || None)
+    let refused = introspect(&service, &caller, query("b_slow"), Context::default)
         .await
         .err()
         .unwrap();
@@ -150,13 +151,13 @@ async fn introspection_by_id_needs_the_permission_to_look_up_and_a_provider() {
         provider: None,
     };
     let asks = caller(&[Permission::Introspect], Selection::All);
-    let refused = introspect(&service(), &asks, by_id(), || None)
+    let refused = introspect(&service(), &asks, by_id(), Context::default)
         .await
         .err()
         .unwrap();
     assert_eq!(refused, CallerFault::AccessDenied.into());
     let looks_up = caller(&[Permission::Lookup], Selection::All);
-    let refused = introspect(&service(), &looks_up, by_id(), || None)
+    let refused = introspect(&service(), &looks_up, by_id(), Context::default)
         .await
         .err()
         .unwrap();
@@ -172,13 +173,13 @@ async fn provider_of_others_is_as_unknown_as_one_that_does_not_exist() {
             provider: Some(name.to_owned()),
             ..query("b_good")
         };
-        let refused = introspect(&service, &confined, query, || None)
+        let refused = introspect(&service, &confined, query, Context::default)
             .await
             .err()
             .unwrap();
         assert_eq!(refused, InvalidRequest::UnknownProvider.into(), "{name}");
     }
-    let unnamed = introspect(&service, &confined, query("b_good"), || None)
+    let unnamed = introspect(&service, &confined, query("b_good"), Context::default)
         .await
         .unwrap();
     assert!(!unnamed.is_active());
@@ -188,17 +189,29 @@ async fn provider_of_others_is_as_unknown_as_one_that_does_not_exist() {
 async fn decision_shares_the_claims_or_names_what_is_missing() {
     let (service, caller) = (service(), caller(&[Permission::Introspect], Selection::All));
     let token = || bearer_token("b_good").unwrap();
-    let allowed = decide(&service, &caller, &policy("read"), token(), || None)
-        .await
-        .ok()
-        .unwrap();
+    let allowed = decide(
+        &service,
+        &caller,
+        &policy("read"),
+        token(),
+        Context::default,
+    )
+    .await
+    .ok()
+    .unwrap();
     let claims = allowed.answer.claims();
     assert_eq!((&*claims.sub(), &*claims.scope()), ("s\"1", "read"));
     assert_eq!(&*allowed.answer.share(&claims.provider()), b"bank");
-    let refused = decide(&service, &caller, &policy("write"), token(), || None)
-        .await
-        .err()
-        .unwrap();
+    let refused = decide(
+        &service,
+        &caller,
+        &policy("write"),
+        token(),
+        Context::default,
+    )
+    .await
+    .err()
+    .unwrap();
     let missing = Missing {
         scope: true,
         ..Missing::default()

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
 use http::HeaderValue;
-use introspectd_core::ask::{self, Meter, Operation};
+use introspectd_core::ask::{self, Context, Meter, Operation};
 use introspectd_core::{Clock, Failure, HealthRecord, Outage, Timestamp};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio::task::JoinHandle;
@@ -158,7 +158,8 @@ impl Grant {
             drop(turn);
             outcome
         };
-        tokio::spawn(flight.in_current_span())
+        let context = Context::current().unwrap_or_default();
+        tokio::spawn(context.scope(flight).in_current_span())
     }
 
     /// Returns the end of the token that we hold, if the server named one.

@@ -9,7 +9,7 @@ use http::uri::Scheme;
 use http::{HeaderName, HeaderValue, Method, Uri};
 use http_body_util::Full;
 use introspectd_core::DoubtHandler;
-use introspectd_core::ask::TraceParent;
+use introspectd_core::trace::Trace;
 use tokio::time::Instant;
 
 use crate::exposure::Exposure;
@@ -40,7 +40,9 @@ pub struct Request {
     /// Listener for doubts about the response.
     pub(crate) doubt: Option<DoubtHandler>,
     /// Trace that the request is part of.
-    pub(crate) trace: Option<TraceParent>,
+    pub(crate) trace: Option<Trace>,
+    /// Number of tries before this one.
+    pub(crate) resends: u32,
     pub(crate) stage: Stage,
     pub(crate) deadline: Option<Instant>,
     /// Passage of the gate.
@@ -86,6 +88,7 @@ impl Request {
             authorization: None,
             doubt: None,
             trace: None,
+            resends: 0,
             stage: Stage::default(),
             deadline: None,
             pass: None,
@@ -205,7 +208,7 @@ impl Request {
         headers.insert(USER_AGENT, AGENT);
         headers.extend(content_type.map(|value| (CONTENT_TYPE, value)));
         headers.extend(length.map(|length| (CONTENT_LENGTH, length.into())));
-        let trace = self.trace.as_ref().map(TraceParent::as_str);
+        let trace = self.trace.as_ref().map(|trace| trace.parent().as_str());
         let trace = trace.and_then(|trace| HeaderValue::try_from(trace).ok());
         headers.extend(trace.map(|trace| (TRACEPARENT, trace)));
         headers.extend(

@@ -1,6 +1,7 @@
 //! Path of every request to a provider.
 
 mod around;
+mod attempt;
 mod authenticate;
 mod breaker;
 mod budget;
@@ -32,6 +33,7 @@ use crate::request::Request;
 use crate::response::Response;
 
 use around::around;
+use attempt::Attempt;
 use authenticate::AuthenticateLayer;
 use breaker::Breaker;
 use budget::Budget;
@@ -94,6 +96,7 @@ pub(crate) fn stack(
         .layer(around(Retry::new(attempts, budget, meter())))
         // Below the retries: each try may have a second one beside it.
         .layer(around(hedge))
+        .layer(around(Attempt))
         // Layers above see a failure for each response that says nothing about a token; layers
         // below see its status.
         .layer(ReceiveLayer::new(timeout))

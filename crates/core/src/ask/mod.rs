@@ -6,13 +6,11 @@ mod context;
 mod gauges;
 mod meter;
 mod outcome;
-mod trace;
 
 pub use context::Context;
 pub use gauges::{BreakerState, Gauges};
 pub use meter::{BOUNDS, Durations, Meter};
 pub use outcome::Outcome;
-pub use trace::TraceParent;
 
 /// Purpose of an ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,11 +6,12 @@ use introspectd_server::Lane;
 use introspectd_service::operation;
 use introspectd_service::refusal::{CallerFault, ClientFault, Refusal, ServiceFault};
 use introspectd_service::{
-    Begun, Caller, Details, Headline, Operation, Outcome, Permission, Policy, RequestContext,
+    Begun, Caller, Details, Headline, Identity, Operation, Outcome, Permission, Policy,
+    RequestContext,
 };
 
 use super::Handler;
-use crate::context::{HeaderIds, traceparent};
+use crate::context::HeaderIds;
 use crate::forward_auth::{self, Allowed, BadMessage};
 use crate::language::Language;
 use crate::reply::Reply;
@@ -71,26 +72,28 @@ impl Handler {
     ) -> Result<Allowed, Reply> {
         let service = &*self.service;
         let policy = service.rules().policies.named(policy);
-        match self.decide_by(proxy, policy, client).await {
-            Ok((caller, allowed)) => {
-                let (origin, policy) = (&self.origin, policy.map(|(name, _)| name));
-                let context = RequestContext {
-                    origin,
-                    caller: Some(caller),
-                    policy,
-                    begun: proxy.begun,
-                };
+        let ids = HeaderIds::of_client(client, proxy.headers);
+        let identity = Identity::new(&ids);
+        let context = || RequestContext {
+            origin: &self.origin,
+            caller: proxy.caller,
+            policy: policy.map(|(name, _)| name),
+            begun: proxy.begun,
+            identity: &identity,
+        };
+        match self.decide_by(&context, proxy, policy, client).await {
+            Ok(allowed) => {
                 let (operation, outcome) = (Operation::Decide, Outcome::Done);
                 service.count(|| Headline {
                     operation,
                     outcome,
                     source: Some(allowed.source),
-                    context,
+                    context: context(),
                 });
                 Ok(Allowed::new(allowed))
             }
             Err(refusal) => {
-                self.publish_denial(proxy, policy, client, &refusal);
+                self.publish_denial(context(), policy, client, &refusal);
                 let policy = policy.map(|(_, policy)| policy);
                 Err(forward_auth::refusal(
                     &refusal,
@@ -103,10 +106,11 @@ impl Handler {
 
     async fn decide_by<'a>(
         &self,
-        proxy: &Proxy<'a>,
+        context: &(impl Fn() -> RequestContext<'a> + Sync),
+        proxy: &Proxy<'_>,
         policy: Option<(&str, &Policy)>,
         client: &HeaderMap,
-    ) -> Result<(&'a Caller, operation::Allowed), Refusal> {
+    ) -> Result<operation::Allowed, Refusal> {
         let Some((name, policy)) = policy else {
             // A path without a policy is no endpoint, whoever asks; only a rate comes before.
             return Err(match proxy.admitted {
@@ -119,9 +123,10 @@ impl Handler {
             return Err(CallerFault::AccessDenied.into());
         }
         let token = forward_auth::presented_token(client)?;
-        let traceparent = || traceparent(proxy.headers);
-        let decided = operation::decide(&self.service, caller, policy, token, traceparent).await?;
-        Ok((caller, decided))
+        let service = &*self.service;
+        // The token is among the credentials of the client's headers.
+        let asking = || service.asking(&context(), Operation::Decide, &Details::default());
+        operation::decide(service, caller, policy, token, &asking).await
     }
 
     /// Returns the refusal of a proxy that is unknown or over its rate. Call it before its message
@@ -156,7 +161,16 @@ impl Handler {
 
     /// Refuses in English: the language that the client prefers is part of the message.
     fn refuse_unread(&self, proxy: &Proxy<'_>, refusal: &Refusal) -> Reply {
-        self.publish_denial(proxy, None, &HeaderMap::new(), refusal);
+        let client = HeaderMap::new();
+        let ids = HeaderIds::of_client(&client, proxy.headers);
+        let context = RequestContext {
+            origin: &self.origin,
+            caller: proxy.caller,
+            policy: None,
+            begun: proxy.begun,
+            identity: &Identity::new(&ids),
+        };
+        self.publish_denial(context, None, &client, refusal);
         forward_auth::refusal(refusal, None, Language::English)
     }
 
@@ -164,12 +178,12 @@ impl Handler {
     /// but the decision.
     fn publish_denial(
         &self,
-        proxy: &Proxy<'_>,
+        context: RequestContext<'_>,
         policy: Option<(&str, &Policy)>,
         client: &HeaderMap,
         refusal: &Refusal,
     ) {
-        let (service, caller) = (&*self.service, proxy.caller);
+        let (service, caller) = (&*self.service, context.caller);
         let may_ask = |name: &ProviderName| {
             caller.is_some_and(|caller| caller.permissions.may_ask(name))
                 && policy.is_some_and(|(_, policy)| policy.accepts(name))
@@ -178,18 +192,12 @@ impl Handler {
             Ok(token) => service.details_within(&token, None, may_ask),
             Err(_) => Details::default(),
         };
-        let context = RequestContext {
-            origin: &self.origin,
-            caller,
-            policy: policy.map(|(name, _)| name),
-            begun: proxy.begun,
-        };
         let headline = Headline {
             operation: Operation::Decide,
             outcome: Outcome::Refused(refusal),
             source: None,
             context,
         };
-        service.publish(headline, &HeaderIds(client), details);
+        service.publish(headline, details);
     }
 }

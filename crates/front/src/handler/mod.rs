@@ -12,23 +12,22 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::header::{ALLOW, CONNECTION, EXPECT};
 use http::request::Parts;
-use http::{HeaderValue, Request, Version};
+use http::{HeaderMap, HeaderValue, Request, Version};
 use hyper::body::Body;
-use introspectd_core::ask::Context;
 use introspectd_server::{
     Arrival, Lane, LongHead, Origin, Shed, X_INTROSPECTD_ERROR, names_one_host,
 };
 use introspectd_service::operation;
 use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
 use introspectd_service::{
-    Begun, Details, EndpointName, Headline, Operation, Outcome, Permission, RequestContext, Rules,
-    Service,
+    Begun, Caller, Details, EndpointName, Headline, Identity, Operation, Outcome, Permission,
+    RequestContext, Rules, Service,
 };
 
 use crate::authentication::Peer;
 use crate::body::{self, drain, read_form};
 use crate::call::{Call, Captures, Place};
-use crate::context::{HeaderIds, add_request_id, traceparent};
+use crate::context::{HeaderIds, add_request_id};
 use crate::discovery::{Discovery, Document, PublicUrl};
 use crate::form;
 use crate::language::Language;
@@ -170,34 +169,25 @@ impl Handler {
         let body = read_form(&head.headers, body).await?;
         let query = form::token_query(&body)?;
         let operation = query.operation();
-        let headers = &head.headers;
-        let trace = || traceparent(headers);
-        let answered = operation::introspect(service, caller, query, trace).await;
-        let context = RequestContext {
-            origin: &self.origin,
-            caller: Some(caller),
-            policy: None,
-            begun,
+        let ids = HeaderIds::new(&head.headers);
+        let identity = Identity::new(&ids);
+        let asking = || {
+            let context = self.context(caller, begun, &identity);
+            let details = form::details(&self.service, caller, &body, false);
+            self.service.asking(&context, operation, &details)
         };
+        // By reference: each future that it is handed on to has room for it.
+        let answered = operation::introspect(service, caller, query, &asking).await;
         let headline = |outcome, source| Headline {
             operation,
             outcome,
             source,
-            context,
+            context: self.context(caller, begun, &identity),
         };
         let publish = |outcome, source, has_record| {
-            // The token went to the resolver: an event reads its form again.
-            let details = || match form::token_query(&body) {
-                Ok(query) => query.details(service, caller, has_record),
-                Err(_) => Details::default(),
-            };
-            service
-                .publish(
-                    headline(outcome, source),
-                    &HeaderIds(&head.headers),
-                    details,
-                )
-                .request_id
+            let details = || form::details(service, caller, &body, has_record);
+            let published = service.publish(headline(outcome, source), details);
+            published.request_id
         };
         let answer = match answered {
             Ok(answer) => answer,
@@ -243,24 +233,25 @@ impl Handler {
         let (operation, body_type, handler) = match route.endpoint {
             Endpoint::Operation(operation, body_type, handler) => (operation, body_type, handler),
             Endpoint::Document(document) => {
-                self.count_public(begun, Outcome::Done);
+                self.count_public(begun, &head.headers, Outcome::Done);
                 return Ok(self.document(document, head));
             }
             // These have functions of their own above.
             Endpoint::Introspect | Endpoint::Decide => return Err(RequestFault::NotFound.into()),
         };
         let caller = self.peer.caller(&rules.callers, &head.headers);
+        let ids = HeaderIds::new(&head.headers);
         let context = RequestContext {
             origin: &self.origin,
             caller: caller.ok().map(|caller| &**caller),
             policy: None,
             begun,
+            identity: &Identity::new(&ids),
         };
         let mut event = Unpublished {
             service: &self.service,
             operation,
             context,
-            head,
             details: None,
         };
         let details = event.details.insert(Details::default());
@@ -285,14 +276,27 @@ impl Handler {
             })
             .await
         };
-        let outcome = Context::new(traceparent(&head.headers))
-            .scope(outcome)
-            .await;
+        let outcome = self.service.context(&context).scope(outcome).await;
         let request_id = event.publish(&outcome).completed().await;
         let mut reply =
             outcome.unwrap_or_else(|refusal| problem::reply(&refusal, Language::of(&head.headers)));
         add_request_id(&mut reply, request_id);
         Ok(reply)
+    }
+
+    fn context<'a>(
+        &'a self,
+        caller: &'a Caller,
+        begun: Begun,
+        identity: &'a Identity<'a>,
+    ) -> RequestContext<'a> {
+        RequestContext {
+            origin: &self.origin,
+            caller: Some(caller),
+            policy: None,
+            begun,
+            identity,
+        }
     }
 
     /// Begins a request.
@@ -302,7 +306,9 @@ impl Handler {
     }
 
     /// Counts a request of anyone, such as one for a document or about health.
-    pub fn count_public(&self, begun: Begun, outcome: Outcome<'_>) {
+    pub fn count_public(&self, begun: Begun, headers: &HeaderMap, outcome: Outcome<'_>) {
+        let ids = HeaderIds::new(headers);
+        let identity = &Identity::new(&ids);
         self.service.count(|| Headline {
             operation: Operation::Unknown,
             outcome,
@@ -312,6 +318,7 @@ impl Handler {
                 caller: None,
                 policy: None,
                 begun,
+                identity,
             },
         });
     }
@@ -342,11 +349,13 @@ impl Handler {
         // Wrong credentials are hashed once: a flood of them pays for everything twice.
         let known = (!refusal.is_of_stranger()).then(|| self.peer.caller(&rules.callers, headers));
         let caller = known.and_then(Result::ok).map(|caller| &**caller);
+        let ids = HeaderIds::new(headers);
         let context = RequestContext {
             origin: &self.origin,
             caller,
             policy: None,
             begun,
+            identity: &Identity::new(&ids),
         };
         let headline = Headline {
             operation,
@@ -354,7 +363,7 @@ impl Handler {
             source: None,
             context,
         };
-        let published = service.publish(headline, &HeaderIds(headers), Details::default);
+        let published = service.publish(headline, Details::default);
         let mut reply = problem::reply(refusal, Language::of(headers));
         if *refusal == Refusal::Request(RequestFault::MethodNotAllowed) {
             let methods = allowed_methods(head.uri.path(), &self.api.discovery);

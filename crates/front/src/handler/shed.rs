@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use http::request::Parts;
 use hyper::body::Body;
 use introspectd_service::refusal::ServiceFault;
-use introspectd_service::{Details, Headline, Outcome, RequestContext, Rules};
+use introspectd_service::{Details, Headline, Identity, Outcome, RequestContext, Rules};
 
 use super::{Handler, close};
 use crate::body::drain;
@@ -26,11 +26,13 @@ impl Handler {
     {
         let refusal = ServiceFault::Shed.into();
         let found = find(head.uri.path(), &head.method, &self.api.discovery);
+        let ids = HeaderIds::new(&head.headers);
         let context = RequestContext {
             origin: &self.origin,
             caller: None,
             policy: None,
             begun: self.begin(found.endpoint()),
+            identity: &Identity::new(&ids),
         };
         let headline = Headline {
             operation: found.operation(),
@@ -40,7 +42,7 @@ impl Handler {
         };
         let headers = &head.headers;
         let service = &self.service;
-        service.publish(headline, &HeaderIds(headers), Details::default);
+        service.publish(headline, Details::default);
         let language = Language::of(headers);
         let mut reply = match found {
             Match::Decide(policy) => {

@@ -1,10 +1,8 @@
-use http::request::Parts;
 use introspectd_service::refusal::Refusal;
 use introspectd_service::{
     Details, Headline, Operation, Outcome, Published, RequestContext, Service,
 };
 
-use crate::context::HeaderIds;
 use crate::reply::Reply;
 
 /// Event of a request until it is published. A caller that goes away before leaves one behind, too:
@@ -13,7 +11,6 @@ pub(super) struct Unpublished<'a> {
     pub(super) service: &'a Service,
     pub(super) operation: Operation,
     pub(super) context: RequestContext<'a>,
-    pub(super) head: &'a Parts,
     /// `None` once it is published.
     pub(super) details: Option<Details>,
 }
@@ -34,8 +31,7 @@ impl Unpublished<'_> {
             source: details.source,
             context: self.context,
         };
-        self.service
-            .publish(headline, &HeaderIds(&self.head.headers), || details)
+        self.service.publish(headline, || details)
     }
 }
 

@@ -276,3 +276,81 @@ async fn no_level_lets_a_secret_into_the_log() {
         String::from_utf8_lossy(&request.body).contains(passport::CLIENT_SECRET)
     }));
 }
+
+const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+/// Asks `POST` of this path as `ops`, in a trace, with this request id if any.
+async fn traced(server: &Server, path: &str, id: Option<&str>) -> u16 {
+    let mut request = question(Some(&basic("ops", "ops-secret")), "token=sso_active");
+    *request.uri_mut() = path.parse().unwrap();
+    let headers = request.headers_mut();
+    let trace = format!("00-{TRACE}-00f067aa0ba902b7-00");
+    headers.insert("traceparent", trace.try_into().unwrap());
+    let name = http::HeaderName::from_static("x-request-id");
+    headers.extend(id.map(|id| (name, id.parse().unwrap())));
+    let stream = TcpStream::connect(server.api()).await.unwrap();
+    exchange(stream, request).await.status
+}
+
+/// Also those that a task of its own, or a thread without callers, writes on behalf of the request.
+#[tokio::test]
+async fn lines_of_one_request_share_its_ids() {
+    let sso = sso().await;
+    sso.always(Fault::Answer(Answer::empty(500)));
+    let toml = format!(
+        r#"{BASE}
+        [log]
+        level = "debug"
+        [audit]
+        to = "audit.log"
+        [callers.ops]
+        secret = {{ literal = "ops-secret" }}
+        permissions = ["introspect", "revoke"]
+        {}
+        "#,
+        sso_config(&sso)
+    );
+    let folder = Folder::new();
+    let audit = folder.path("audit.log");
+    let toml = toml.replace("audit.log", audit.to_str().unwrap());
+    folder.write("introspectd.toml", toml);
+    let server = Server::start_in(folder, &[]).await;
+    for (round, (path, id, messages)) in [
+        (
+            "/introspect",
+            Some("req-1"),
+            ["provider request failed", "refused a request"],
+        ),
+        (
+            "/revoke",
+            Some("req-2"),
+            ["revocation failed", "refused a request"],
+        ),
+        (
+            "/introspect",
+            None,
+            ["provider request failed", "refused a request"],
+        ),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let before = server.log().len();
+        assert!(traced(&server, path, id).await >= 500, "{path}");
+        server.lines("refused a request", round + 1).await;
+        let log = server.log().split_off(before);
+        let line_of = |message: &str| {
+            let line = log.iter().find(|line| line.contains(message));
+            let line = line.unwrap_or_else(|| panic!("{message}: {log:#?}"));
+            serde_json::from_str::<Value>(line).unwrap()
+        };
+        let audited = std::fs::read_to_string(&audit).unwrap();
+        let audited: Value = serde_json::from_str(audited.lines().last().unwrap()).unwrap();
+        for line in messages.map(line_of) {
+            assert_eq!(line["trace_id"], TRACE, "{line}");
+            assert_eq!(line["request_id"], audited["request_id"], "{line}");
+        }
+        assert_eq!(audited["trace_id"], TRACE);
+        assert!(id.is_none_or(|id| audited["request_id"] == id), "{audited}");
+    }
+}

@@ -5,6 +5,7 @@ use introspectd_core::{Bound, ProviderName, TokenId, TokenRejected, TokenValue};
 use super::detached::run_detached;
 use crate::event::Details;
 use crate::refusal::{InvalidRequest, RecordFault, Refusal};
+use crate::request_id::settle_beside;
 use crate::service::Service;
 
 /// Token, and the id of the record that it is to stand for.
@@ -30,6 +31,7 @@ pub async fn bind(
 ) -> Result<(), Refusal> {
     let replace = request.replace;
     let (token, id) = request.pair()?;
+    settle_beside(&[token.expose(), id.as_str()]);
     details.token = Some(token.clone());
     details.selector = replace.then_some(("replace", None));
     let (resolver, provider, bound_to) =

@@ -1,4 +1,4 @@
-use introspectd_core::ask::TraceParent;
+use introspectd_core::ask::Context;
 use introspectd_core::{BadAnswer, Failure, Members, Timestamp, TokenValue};
 use introspectd_resolver::Source;
 
@@ -24,7 +24,7 @@ impl Allowed {
 }
 
 /// Decides whether a client may pass by a policy. Of the client's request only the token counts;
-/// `trace` is read if a provider is asked.
+/// `context` is made if a provider is asked.
 ///
 /// # Errors
 /// [`Refusal::Client`] if it may not, [`Refusal::Provider`] if that is unknown.
@@ -33,12 +33,12 @@ pub async fn decide(
     caller: &Caller,
     policy: &Policy,
     token: TokenValue,
-    trace: impl Fn() -> Option<TraceParent> + Sync,
+    context: impl Fn() -> Context + Sync,
 ) -> Result<Allowed, Refusal> {
     let may_ask = |provider: &_| caller.permissions.may_ask(provider) && policy.accepts(provider);
     let resolution = service
         .resolver
-        .introspect_traced(token, None, may_ask, trace)
+        .introspect_within(token, None, may_ask, context)
         .await?;
     let source = resolution.source;
     let now = service.now();

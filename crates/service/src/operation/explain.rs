@@ -6,9 +6,10 @@ use super::decide::{bearer_token, decide};
 use super::introspect::{Subject, TokenQuery};
 use crate::access::{Caller, Permission, Policy, Unavailable};
 use crate::answer::KeptAnswer;
-use crate::event::Details;
+use crate::event::{Details, Operation};
 use crate::fingerprint::Fingerprint;
 use crate::refusal::{CallerFault, ClientFault, Inactive, InvalidRequest, Refusal};
+use crate::request_id::settle_current;
 use crate::service::Service;
 
 /// Explanation of what `/introspect` answers.
@@ -84,6 +85,7 @@ pub async fn explain<'a>(
     match query.subject {
         Subject::Token(token) => {
             *details = service.token_details(caller, &token, only);
+            settle_current(Operation::Explain, details);
             Ok(explain_token(service, caller, token, only, policy).await)
         }
         Subject::Id(_) if policy.is_some() => Err(InvalidRequest::NotByPolicy.into()),
@@ -91,6 +93,7 @@ pub async fn explain<'a>(
             details.note_id(&id, false);
             caller.permissions.must_have(&[Permission::Lookup])?;
             let provider = only.ok_or(InvalidRequest::ProviderNeeded)?;
+            settle_current(Operation::Explain, details);
             Ok(explain_id(service, id, provider, details).await)
         }
     }
@@ -194,8 +197,8 @@ async fn verdict(
 ) -> Verdict {
     let decided = match bearer_token(token.expose()) {
         Ok(token) => {
-            let trace = Context::current_trace;
-            let decided = decide(service, caller, policy, token, trace).await;
+            let context = || Context::current().unwrap_or_default();
+            let decided = decide(service, caller, policy, token, context).await;
             decided.map(drop)
         }
         Err(fault) => Err(fault.into()),

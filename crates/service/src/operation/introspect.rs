@@ -1,4 +1,4 @@
-use introspectd_core::ask::{Context, TraceParent};
+use introspectd_core::ask::Context;
 use introspectd_core::{ProviderName, Timestamp, TokenId, TokenValue};
 use introspectd_resolver::{Resolution, Source};
 
@@ -96,7 +96,7 @@ impl Introspected<'_> {
 
 /// Introspects a token (RFC 7662), or a record by its id.
 ///
-/// `trace` is read if a provider is asked.
+/// `context` is made if a provider is asked.
 ///
 /// # Errors
 /// [`Refusal`] without the permission that the kind of subject takes, and if no provider gives a
@@ -105,7 +105,7 @@ pub async fn introspect<'a>(
     service: &'a Service,
     caller: &Caller,
     query: TokenQuery,
-    trace: impl Fn() -> Option<TraceParent> + Sync,
+    context: impl Fn() -> Context + Sync,
 ) -> Result<Introspected<'a>, Refusal> {
     let only = query
         .provider
@@ -118,12 +118,12 @@ pub async fn introspect<'a>(
             let may_ask = |name: &_| caller.permissions.may_ask(name);
             let resolver = &service.resolver;
             resolver
-                .introspect_traced(token, only, may_ask, trace)
+                .introspect_within(token, only, may_ask, context)
                 .await?
         }
         // Boxed: no gateway asks so.
         Subject::Id(id) => {
-            let context = Context::new(trace());
+            let context = context();
             Box::pin(context.scope(by_id(service, caller, id, only))).await?
         }
     };

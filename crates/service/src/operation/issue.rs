@@ -4,8 +4,9 @@ use bytes::Bytes;
 use introspectd_core::{Failure, Issued, Outage, ProviderName};
 
 use super::detached::run_detached;
-use crate::event::Details;
+use crate::event::{Details, Operation};
 use crate::refusal::{ProviderFault, Refusal};
+use crate::request_id::settle_current;
 use crate::service::Service;
 
 /// Has the provider issue a token, by the vendor's own call with the caller's own credentials, and
@@ -21,6 +22,7 @@ pub async fn issue(
     details: &mut Details,
 ) -> Result<Issued, Refusal> {
     let (resolver, provider) = (Arc::clone(&service.resolver), provider.clone());
+    settle_current(Operation::Issue, details);
     let issued = run_detached(async move { resolver.issue(request, &provider).await });
     let mut issued = issued.await.map_err(|failure| {
         let is_ours = matches!(

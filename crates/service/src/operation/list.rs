@@ -2,10 +2,11 @@ use introspectd_core::{Failure, Outage, ProviderName};
 use introspectd_resolver::{self as resolver, Listed, Positions, Wanted};
 
 use crate::access::Caller;
-use crate::event::Details;
+use crate::event::{Details, Operation};
 use crate::page_token::Bookmark;
 use crate::parameters::{List, Parameters};
 use crate::refusal::{InvalidQuery, Refusal};
+use crate::request_id::settle_current;
 use crate::service::Service;
 
 /// Page of records.
@@ -46,6 +47,7 @@ pub async fn list<'a>(
         .map(|name| service.known_provider(caller, name))
         .transpose()?;
     details.provider = only.cloned();
+    settle_current(Operation::List, details);
     from.retain(|provider, _| {
         caller.permissions.may_ask(provider) && only.is_none_or(|only| only == provider)
     });

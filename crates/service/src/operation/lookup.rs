@@ -2,8 +2,9 @@ use introspectd_core::{ProviderName, State, Timestamp, TokenId};
 use introspectd_resolver::{Record, Source};
 
 use crate::answer::KeptAnswer;
-use crate::event::Details;
+use crate::event::{Details, Operation};
 use crate::refusal::{Refusal, RequestFault};
+use crate::request_id::settle_current;
 use crate::service::Service;
 
 /// Record of a token, active or not.
@@ -33,6 +34,7 @@ pub async fn lookup(
     details: &mut Details,
 ) -> Result<FoundRecord, Refusal> {
     details.note_id(&id, false);
+    settle_current(Operation::Lookup, details);
     let resolution = service.resolver.lookup(id.clone(), provider).await?;
     let source = resolution.source;
     details.source = Some(source);

@@ -5,8 +5,9 @@ use introspectd_core::{Failure, ProviderName, TokenId};
 use super::detached::run_detached;
 use super::introspect::{Subject, TokenQuery};
 use crate::access::Caller;
-use crate::event::Details;
+use crate::event::{Details, Operation};
 use crate::refusal::{InvalidRequest, ProviderFault, Refusal};
+use crate::request_id::settle_current;
 use crate::service::Service;
 
 /// Revokes a token at its provider (RFC 7009) and purges it. An unknown token counts as revoked.
@@ -30,6 +31,7 @@ pub async fn revoke(
         .map(|name| service.known_provider(caller, name))
         .transpose()?;
     *details = service.token_details(caller, &token, only);
+    settle_current(Operation::Revoke, details);
     let (resolver, caller, only) = (
         Arc::clone(&service.resolver),
         Arc::clone(caller),
@@ -54,6 +56,7 @@ pub async fn revoke_by_id(
 ) -> Result<(), Refusal> {
     let (resolver, provider) = (Arc::clone(&service.resolver), provider.clone());
     details.note_id(&id, resolver.is_id(&id, &provider));
+    settle_current(Operation::Revoke, details);
     confirmed(async move { resolver.revoke_by_id(&id, &provider).await }).await
 }
 

@@ -1,9 +1,14 @@
 use std::mem;
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use http::StatusCode;
+use introspectd_core::Failure;
+use introspectd_core::ask;
+use introspectd_core::trace::{Kind, Span, Trace};
 use secrecy::ExposeSecret;
 use tower::{Layer, Service};
 
@@ -94,7 +99,7 @@ where
     S: Service<Request, Response = Reply, Error = Unanswered> + Clone,
 {
     request.stage.renew(grant.stage());
-    let held = grant.bearer().await?;
+    let held = awaited(request.trace.clone(), grant.bearer()).await?;
     request.stage.renewed();
     request.authorization = Some(held.header().clone());
     let mut again = inner.clone();
@@ -105,9 +110,27 @@ where
     // Read to its end, the refusal leaves the connection to others.
     reply.whole().await?;
     request.stage.renew(grant.stage());
-    let renewed = grant.after_refusal(&held).await?;
+    let renewed = awaited(request.trace.clone(), grant.after_refusal(&held)).await?;
     request.stage.renewed();
     request.authorization = Some(renewed.header().clone());
     std::future::poll_fn(|cx| again.poll_ready(cx)).await?;
     again.call(request).await
+}
+
+/// Awaits a credential, in a span of its own unless it is at hand.
+async fn awaited<T>(
+    trace: Option<Trace>,
+    credential: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    let mut credential = pin!(credential);
+    if let Some(at_hand) = credential.as_mut().now_or_never() {
+        return at_hand;
+    }
+    let mut span = Span::start(trace, "credential", Kind::Internal);
+    let outcome = credential.await;
+    if let Some(failed) = outcome.as_ref().err().and_then(ask::Outcome::of) {
+        span.fail(failed.as_str());
+    }
+    span.end();
+    outcome
 }

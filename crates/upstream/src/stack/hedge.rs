@@ -74,6 +74,7 @@ impl Parts {
         }
         self.meter.count_retry();
         let mut beside = request;
+        beside.resends += 1;
         // The deadline is named by what the first one waits for.
         beside.stage = Stage::default();
         let mut second = pin!(next.send(beside));

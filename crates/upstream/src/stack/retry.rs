@@ -39,7 +39,9 @@ impl Around for Retry {
         }
         let mut retries = 0;
         loop {
-            let outcome = next.send(request.clone()).await;
+            let mut attempt = request.clone();
+            attempt.resends = retries;
+            let outcome = next.send(attempt).await;
             let pause = pause(retries);
             let is_of_use = retries + 1 < self.attempts
                 && outcome.as_ref().is_err_and(is_transient)

@@ -1,3 +1,4 @@
+use introspectd_core::ask::Context;
 use introspectd_core::{Failure, Outage};
 use tracing::Instrument as _;
 
@@ -13,7 +14,8 @@ pub(super) struct Threads(pub(super) Net);
 impl Around for Threads {
     async fn call<S: Below>(self, request: Request, next: Next<S>) -> Outcome {
         let effect = request.effect;
-        let exchange = next.send(request).in_current_span();
+        let context = Context::current().unwrap_or_default();
+        let exchange = context.scope(next.send(request)).in_current_span();
         self.0
             .run(effect, exchange)
             .await

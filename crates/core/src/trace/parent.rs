@@ -6,6 +6,9 @@ pub struct TraceParent([u8; LENGTH]);
 
 const LENGTH: usize = 55;
 
+/// Flags of Trace Context level 2: sampled, and a trace id that is random.
+const DEFINED: u8 = 3;
+
 impl TraceParent {
     /// Parses the value of the header: version, trace, parent and flags in lower-case hexadecimal.
     /// `None` for anything else, for ids of zeros only, and for the version `ff`.
@@ -22,10 +25,46 @@ impl TraceParent {
         (is_well_formed && is_valid).then_some(Self(bytes))
     }
 
+    /// Creates the value that names a span of ours as the parent. Of `flags` only those are kept
+    /// that are defined.
+    pub(super) fn new(trace_id: u128, span: u64, flags: u8) -> Self {
+        let text = format!("00-{trace_id:032x}-{span:016x}-{:02x}", flags & DEFINED);
+        let mut bytes = [b'0'; LENGTH];
+        // Both are as long.
+        bytes
+            .iter_mut()
+            .zip(text.bytes())
+            .for_each(|(to, from)| *to = from);
+        Self(bytes)
+    }
+
     /// Returns the value of the header.
     pub fn as_str(&self) -> &str {
         // It is ASCII, as parsed.
         str::from_utf8(&self.0).unwrap_or_default()
+    }
+
+    /// Returns the id of the trace, in 32 hexadecimal digits.
+    pub fn trace_id(&self) -> &str {
+        self.as_str().get(3..35).unwrap_or_default()
+    }
+
+    /// Returns the flags.
+    pub fn flags(&self) -> u8 {
+        u8::try_from(self.number(53, 55)).unwrap_or_default()
+    }
+
+    pub(super) fn trace_number(&self) -> u128 {
+        self.number(3, 35)
+    }
+
+    pub(super) fn span_number(&self) -> u64 {
+        u64::try_from(self.number(36, 52)).unwrap_or_default()
+    }
+
+    fn number(&self, from: usize, until: usize) -> u128 {
+        let digits = self.as_str().get(from..until).unwrap_or_default();
+        u128::from_str_radix(digits, 16).unwrap_or_default()
     }
 }
 
