@@ -12,7 +12,7 @@ WORKDIR /source
 COPY . .
 # Label `revision` of introspectd_build_info.
 ARG INTROSPECTD_REVISION=unknown
-RUN INTROSPECTD_REVISION="$INTROSPECTD_REVISION" cargo build --release --locked --package introspectd
+RUN INTROSPECTD_REVISION="$INTROSPECTD_REVISION" cargo build --release --locked --package introspectd --features otlp
 
 # No shell and no package manager: the C library, the certificate authorities and the program.
 FROM gcr.io/distroless/cc-debian12:nonroot

@@ -69,6 +69,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "introspectd-metrics",
         &["introspectd-service", "introspectd-core"],
     ),
+    ("introspectd-otlp", &["introspectd-core"]),
     (
         "introspectd-front",
         &[
@@ -102,6 +103,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-front",
             "introspectd-audit",
             "introspectd-metrics",
+            "introspectd-otlp",
             "introspectd-service",
             "introspectd-server",
             "introspectd-resolver",

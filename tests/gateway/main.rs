@@ -17,5 +17,6 @@ mod lists;
 mod permissions;
 mod policies;
 mod routing;
+mod spans;
 mod surplus;
 mod traces;

@@ -25,6 +25,7 @@
 
 mod adapter;
 mod clock;
+mod collector;
 mod gateway;
 mod ports;
 mod process;
@@ -34,6 +35,7 @@ mod vendors;
 
 pub use adapter::Adapter;
 pub use clock::Time;
+pub use collector::{Collector, attribute};
 pub use gateway::{EDGE_SECRET, Gateway, NOW, OPS_SECRET, basic, form_body, now, provider};
 pub use ports::free_address;
 pub use process::Process;

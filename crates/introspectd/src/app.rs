@@ -24,6 +24,7 @@ use crate::descriptors::{self, ADMIN_CONNECTIONS};
 use crate::log::Format;
 use crate::metrics;
 use crate::reload::{Origins, Parts, Reloader, Source};
+use crate::traces::Traces;
 
 /// Service built from a configuration, not yet listening.
 pub struct App {
@@ -36,6 +37,7 @@ pub struct App {
 struct Built {
     api: Arc<Api>,
     audit: Option<Audit>,
+    traces: Traces,
     requests: Arc<RequestCounter>,
     reloads: Arc<Reloads>,
     started: Timestamp,
@@ -71,6 +73,7 @@ impl App {
             log_level: _,
             log_format: _,
             watch: _,
+            trace,
             audit,
             cache,
             bindings,
@@ -95,12 +98,15 @@ impl App {
         let rules = Rules { callers, policies };
         let service = Service::new(rules, Arc::new(resolver), Arc::clone(&clock), fingerprints)?;
         let requests = Arc::new(RequestCounter::new(Arc::clone(&clock)));
-        let observers = observers(&requests, audit.as_ref());
+        let traces = Traces::start(trace, Arc::clone(&clock))?;
+        let observers = observers(&requests, audit.as_ref(), &traces);
+        let service = service.with_tracer(traces.tracer.clone());
         let service = Arc::new(service.with_observers(observers));
         let api = Arc::new(Api::new(service, listen.public_url.clone()));
         let built = Built {
             api,
             audit,
+            traces,
             requests,
             reloads: Arc::new(Reloads::new(clock.now())),
             started: clock.now(),
@@ -159,9 +165,15 @@ impl App {
 }
 
 /// Observers of all events.
-fn observers(requests: &Arc<RequestCounter>, audit: Option<&Audit>) -> Vec<Arc<dyn Observer>> {
+fn observers(
+    requests: &Arc<RequestCounter>,
+    audit: Option<&Audit>,
+    traces: &Traces,
+) -> Vec<Arc<dyn Observer>> {
     let mut observers: Vec<Arc<dyn Observer>> = vec![Arc::clone(requests) as _, Arc::new(Log)];
     observers.extend(audit.map(|audit| Arc::new(audit.clone()) as _));
+    let tracer = traces.tracer.clone();
+    observers.extend(tracer.map(|tracer| Arc::new(tracer) as Arc<dyn Observer>));
     observers
 }
 
@@ -254,6 +266,7 @@ impl Bound {
         let Built {
             api,
             audit,
+            traces,
             requests,
             reloads,
             started,
@@ -338,6 +351,7 @@ impl Bound {
         if let Some(audit) = audit {
             audit.flush().await;
         }
+        traces.flush().await;
         unready.abort();
         let _ = end_admin.send(true);
         administering.join_all().await;

@@ -105,6 +105,26 @@ impl Section {
         self.optional_number(key, bounds).unwrap_or(default)
     }
 
+    /// Reads a share, from 0 to 1.
+    pub fn share(&mut self, key: &str, default: f64) -> f64 {
+        let Some((origin, kind)) = self.value_or_default(key, default) else {
+            return default;
+        };
+        let share = match &kind {
+            ValueKind::Float(share) => Some(*share),
+            ValueKind::I64(0) => Some(0.0),
+            ValueKind::I64(1) => Some(1.0),
+            ValueKind::String(text) if is_environment(&origin) => text.parse().ok(),
+            _ => None,
+        };
+        let share = share.filter(|share| (0.0..=1.0).contains(share));
+        if share.is_none() {
+            let remedy = "Choose a number from 0 to 1, without quotes: 0.01 is one in a hundred.";
+            self.wrong_type(&origin, key, &kind, "a number from 0 to 1", remedy);
+        }
+        share.unwrap_or(default)
+    }
+
     /// Reads a whole number within `bounds`; `None` if the key is absent.
     pub fn optional_number(&mut self, key: &str, bounds: RangeInclusive<u32>) -> Option<u32> {
         let value = self.take(key)?;

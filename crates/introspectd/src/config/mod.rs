@@ -12,6 +12,7 @@ mod providers;
 mod reload;
 mod routing;
 mod selection;
+mod trace;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ pub use bindings::{BindingsConfig, Stores};
 pub use limits::Limits;
 pub use listen::{CallerListener, Endpoint, Listen};
 pub use providers::ProviderConfig;
+pub use trace::TraceConfig;
 
 /// Valid configuration.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub struct Config {
     /// `[log] level`, in the syntax of `RUST_LOG`.
     pub log_level: String,
     pub log_format: Format,
+    pub trace: TraceConfig,
     pub audit: AuditConfig,
     pub cache: CacheLimits,
     pub bindings: BindingsConfig,
@@ -119,6 +122,7 @@ impl Config {
         let listen = Listen::read(root);
         let limits = Limits::read(root);
         let (log_level, log_format) = read_log(root);
+        let trace = trace::read(root);
         let audit = audit::read(root);
         let cache = cache::read(root);
         let bindings = BindingsConfig::read(root);
@@ -133,6 +137,7 @@ impl Config {
             limits,
             log_level,
             log_format,
+            trace,
             audit,
             cache,
             bindings,

@@ -230,6 +230,7 @@ credentials = { type = "basic", username = "u", password = { literal = "p" } }
                 "[audit]\nto = \"stdout\"\non_failure = \"exit\"\n",
                 vec!["audit.to"],
             ),
+            ("[trace]\nsample = 0.5\n", vec!["trace.sample"]),
             (
                 "[bindings]\npath = \"/tmp/introspectd-changes.redb\"\n",
                 vec!["bindings.path"],

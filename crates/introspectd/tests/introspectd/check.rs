@@ -143,6 +143,8 @@ async fn absent_keys_are_shown_as_defaults() {
         ("listen.admin[0]", "\"127.0.0.1:9090\""),
         ("log.level", "\"info\""),
         ("log.format", "\"auto\""),
+        ("trace.otlp", "\"off\""),
+        ("trace.sample", "0.01"),
         ("cache.ttl", "\"1m\""),
         ("cache.inactive_ttl", "\"5s\""),
         ("cache.stale_if_error", "\"0s\""),
@@ -429,6 +431,9 @@ async fn all_problems_are_reported_in_one_run_each_with_line_key_and_remedy() {
         [log]
         level = "info,x=y=z"
         format = "xml"
+        [trace]
+        otlp = "grpc://127.0.0.1:4317"
+        sample = 2
         [routing]
         unmatched = "bnk"
         [callers.edge]
@@ -547,6 +552,8 @@ async fn all_problems_are_reported_in_one_run_each_with_line_key_and_remedy() {
         ),
         ("log.level", "", "RUST_LOG"),
         ("log.format", "must be", "Write \"auto\""),
+        ("trace.otlp", "is no", "\"off\""),
+        ("trace.sample", "a number from 0 to 1", "0.01 is one"),
         (
             "routing.unmatched",
             "not a provider",
