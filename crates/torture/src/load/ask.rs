@@ -55,6 +55,9 @@ struct Broken {
 /// HTTP/2 connections at once.
 const MULTIPLEXED: usize = 8;
 
+/// Connections in a row that may end in the moment of a request.
+const GOAWAYS: u32 = 3;
+
 /// The whole of an answer.
 struct Whole {
     status: StatusCode,
@@ -93,7 +96,7 @@ impl Asker {
         let seen = match timeout(PATIENCE, self.exchange(request)).await {
             Ok(Ok(whole)) => read(request, &whole),
             Ok(Err(Broken { error, is_fresh })) => Seen::Lost {
-                why: format!("{}: {error}", request.way.name()),
+                why: format!("{}: {}", request.way.name(), with_sources(&error)),
                 is_fresh,
             },
             Err(_) => Seen::Lost {
@@ -110,12 +113,7 @@ impl Asker {
             Way::Introspect | Way::ForwardAuth => &self.plain_pool,
             Way::Tls => &self.tls_pool,
             Way::Unix => &self.unix_pool,
-            Way::Grpc => {
-                let multiplexed = self.multiplexed().await;
-                let (sender, is_fresh) = multiplexed.map_err(|error| Broken::new(error, true))?;
-                let whole = exchange_on(sender, request).await;
-                return whole.map_err(|error| Broken::new(error, is_fresh));
-            }
+            Way::Grpc => return self.exchange_multiplexed(request).await,
         };
         if let Some(mut kept) = pool.take(self.subject.generation()) {
             let may_be_closing = kept.may_be_closing();
@@ -134,6 +132,26 @@ impl Asker {
             finish(pool, fresh, answer).await
         };
         answered.await.map_err(|error| Broken::new(error, true))
+    }
+
+    /// Asks on another connection where this one is about to end, as a client of gRPC does.
+    async fn exchange_multiplexed(&self, request: &Request) -> Result<Whole, Broken> {
+        let mut again = 0..GOAWAYS;
+        loop {
+            let multiplexed = self.multiplexed().await;
+            let (mut sender, is_fresh) = multiplexed.map_err(|error| Broken::new(error, true))?;
+            let broken = |error| Broken::new(error, is_fresh);
+            let message = message(request).map_err(broken)?;
+            let answer = match sender.ready().await {
+                Ok(()) => sender.send_request(message).await,
+                Err(error) => Err(error),
+            };
+            match answer {
+                Ok(answer) => return whole(answer).await.map_err(broken),
+                Err(error) if is_unprocessed(&error) && again.next().is_some() => {}
+                Err(error) => return Err(broken(io::Error::other(error))),
+            }
+        }
     }
 
     async fn connect(&self, way: Way) -> io::Result<Kept> {
@@ -221,10 +239,23 @@ fn message(request: &Request) -> io::Result<http::Request<Body>> {
     message.map_err(io::Error::other)
 }
 
-async fn exchange_on(mut sender: http2::SendRequest<Body>, request: &Request) -> io::Result<Whole> {
-    sender.ready().await.map_err(io::Error::other)?;
-    let answer = sender.send_request(message(request)?).await;
-    whole(answer.map_err(io::Error::other)?).await
+/// An error and what caused it, in one line.
+fn with_sources(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |error| error.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}
+
+/// Returns true if the server surely did nothing with a request: it was not sent, or it came after
+/// the last one that the server's GOAWAY names (RFC 9113 section 6.8), or was refused (8.7).
+fn is_unprocessed(error: &hyper::Error) -> bool {
+    let source = std::error::Error::source(error);
+    let source = source.and_then(|source| source.downcast_ref::<h2::Error>());
+    let was_refused = |error: &h2::Error| match error.reason() {
+        Some(h2::Reason::NO_ERROR) => error.is_go_away() && error.is_remote(),
+        Some(h2::Reason::REFUSED_STREAM) => error.is_remote(),
+        _ => false,
+    };
+    error.is_canceled() || source.is_some_and(was_refused)
 }
 
 async fn ask_on(kept: &mut Kept, request: &Request) -> io::Result<http::Response<Incoming>> {
