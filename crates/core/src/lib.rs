@@ -7,6 +7,7 @@
 
 #![warn(missing_docs)]
 
+mod aside;
 pub mod ask;
 mod clock;
 mod doubt;
@@ -29,6 +30,7 @@ pub mod trace;
 mod usage;
 mod window;
 
+pub use aside::Aside;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use doubt::{Doubt, DoubtHandler};
 pub use failure::{BadAnswer, BindingsFailed, Failure, Outage, Unreachable};

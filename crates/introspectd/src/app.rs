@@ -93,7 +93,9 @@ impl App {
         };
         let entries = providers.into_iter().map(entry).collect();
         let resolver = Resolver::new(entries, &unmatched, cache, Arc::clone(&clock))?;
-        let resolver = resolver.with_revocations(&revocations);
+        let resolver = resolver
+            .with_revocations(&revocations)
+            .with_large_answers_on(outbound.large_answers());
         let (fingerprints, audit) = audit.start()?;
         let rules = Rules { callers, policies };
         let service = Service::new(rules, Arc::new(resolver), Arc::clone(&clock), fingerprints)?;

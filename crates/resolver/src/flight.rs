@@ -1,8 +1,11 @@
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
-use introspectd_core::{Failure, Outage};
+use introspectd_core::{Aside, Failure, Outage};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use crate::fact::{Fact, Keep};
@@ -20,7 +23,11 @@ pub(crate) type Outcome<K> = Result<(Fact<K>, Stamp), Failure>;
 pub(crate) type Flight<K> = Shared<BoxFuture<'static, Outcome<K>>>;
 
 /// Requests in flight, at most one for each key.
-pub(crate) struct Flights<K>(Arc<Mutex<InFlight<K>>>);
+pub(crate) struct Flights<K> {
+    in_flight: Arc<Mutex<InFlight<K>>>,
+    /// Runtime on which flights with a large answer end.
+    aside: Option<Handle>,
+}
 
 type InFlight<K> = HashMap<Key, Flight<K>>;
 
@@ -41,13 +48,19 @@ pub(crate) struct Leader<'a, K> {
 
 impl<K> Clone for Flights<K> {
     fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
+        Self {
+            in_flight: Arc::clone(&self.in_flight),
+            aside: self.aside.clone(),
+        }
     }
 }
 
 impl<K> Flights<K> {
-    pub(crate) fn new() -> Self {
-        Self(Arc::default())
+    pub(crate) fn new(aside: Option<Handle>) -> Self {
+        Self {
+            in_flight: Arc::default(),
+            aside,
+        }
     }
 
     pub(crate) fn join_or_lead(&self, key: Key) -> Role<'_, K> {
@@ -63,7 +76,9 @@ impl<K> Flights<K> {
     }
 
     fn lock(&self) -> MutexGuard<'_, InFlight<K>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -86,10 +101,11 @@ impl<K: Keep> Leader<'_, K> {
             flights: self.flights.clone(),
             key: self.key,
         };
+        let aside = self.flights.aside.clone();
         // Before the task is spawned: a runtime that shuts down drops it on the spot, and the
         // landing takes the same lock.
         drop(self);
-        tokio::spawn(async move {
+        let task = async move {
             let outcome = {
                 let _landing = landing;
                 let outcome = request.await;
@@ -100,9 +116,29 @@ impl<K: Keep> Leader<'_, K> {
             };
             // Every waiter may have left.
             drop(publish.send(outcome));
-        });
+        };
+        match aside {
+            Some(runtime) => spawn_movable(task, runtime),
+            None => drop(tokio::spawn(task)),
+        }
         flight
     }
+}
+
+/// Runs a task here, and from when it wants to go aside on that runtime.
+fn spawn_movable(task: impl Future<Output = ()> + Send + 'static, runtime: Handle) {
+    let aside = Aside::default();
+    let mut task = Box::pin(aside.clone().scope(task));
+    tokio::spawn(async move {
+        let has_ended = poll_fn(|cx| match task.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(true),
+            Poll::Pending if aside.is_wanted() => Poll::Ready(false),
+            Poll::Pending => Poll::Pending,
+        });
+        if !has_ended.await {
+            runtime.spawn(task);
+        }
+    });
 }
 
 /// Removal of a flight from the map, when dropped.

@@ -18,6 +18,7 @@ mod fetch;
 mod flight;
 mod gate_log;
 mod key;
+mod large_answers;
 mod lifetime;
 mod limits;
 mod list;

@@ -66,7 +66,7 @@ impl<K: Keep> Resolver<K> {
             table: Table::new(added?, unmatched, 1),
             kept_times: Vec::new(),
             cache,
-            flights: Flights::new(),
+            flights: Flights::new(None),
             memory: Memory::new(None, Arc::clone(&clock)),
             clock,
             log,

@@ -16,6 +16,8 @@ use crate::resolve::Names;
 #[derive(Debug)]
 pub struct Outbound {
     runtime: Option<Runtime>,
+    /// Thread that reads large answers.
+    large: Option<Runtime>,
     net: Net,
 }
 
@@ -51,12 +53,19 @@ impl Outbound {
             .thread_name_fn(name)
             .enable_all()
             .build()?;
+        let large = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(1)
+            .thread_name("large-answers")
+            .enable_all()
+            .build()?;
         let net = Net {
             threads: Some(runtime.handle().clone()),
             names: Names::system(clock),
         };
         Ok(Self {
             runtime: Some(runtime),
+            large: Some(large),
             net,
         })
     }
@@ -65,6 +74,7 @@ impl Outbound {
     pub fn here(clock: Arc<dyn Clock>) -> Self {
         Self {
             runtime: None,
+            large: None,
             net: Net {
                 threads: None,
                 names: Names::system(clock),
@@ -79,6 +89,12 @@ impl Outbound {
         self
     }
 
+    /// Returns the runtime for reading large answers, which serves no caller and drives no
+    /// connection. `None` where there are no threads.
+    pub fn large_answers(&self) -> Option<Handle> {
+        self.large.as_ref().map(|runtime| runtime.handle().clone())
+    }
+
     pub(crate) fn net(&self) -> Net {
         self.net.clone()
     }
@@ -87,7 +103,10 @@ impl Outbound {
 impl Drop for Outbound {
     fn drop(&mut self) {
         // A plain drop waits, which an asynchronous context may not.
-        if let Some(runtime) = self.runtime.take() {
+        for runtime in [self.runtime.take(), self.large.take()]
+            .into_iter()
+            .flatten()
+        {
             runtime.shutdown_background();
         }
     }

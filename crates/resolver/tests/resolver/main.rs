@@ -16,6 +16,7 @@ mod failures;
 mod flights;
 mod harness;
 mod interleavings;
+mod large_answers;
 mod listers;
 mod lists;
 mod long_lists;

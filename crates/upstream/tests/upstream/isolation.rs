@@ -1,10 +1,11 @@
 //! Two providers on the same threads: whatever one does, the other answers.
 
-use std::future::pending;
+use std::future::{pending, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use introspectd_core::Failure;
+use introspectd_core::{Aside, Failure};
 use introspectd_simulators::{Fault, Simulator};
 use introspectd_upstream::{Dialect, Outbound, Request, Response, Upstream};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -120,6 +121,37 @@ async fn provider_of_large_answers_holds_up_no_other() {
     let neighbours = Neighbours::new(&server.base_url()).await;
     let flood = neighbours.good_one_answers(&server.base_url()).await;
     flood.iter().for_each(JoinHandle::abort);
+}
+
+#[tokio::test]
+async fn large_answer_is_read_elsewhere() {
+    let server = silent().await;
+    let neighbours = Neighbours::new(&server.base_url()).await;
+    for (bytes, is_large) in [
+        (1_000, false),
+        (16_384, false),
+        (16_385, true),
+        (1 << 20, true),
+    ] {
+        server.always(Fault::Oversize(bytes));
+        let request = Request::get(uri(&server.base_url(), "/x"));
+        let aside = Aside::default();
+        let mut answer = Box::pin(aside.clone().scope(neighbours.bad.send(request)));
+        let first = poll_fn(|cx| {
+            let polled = answer.as_mut().poll(cx);
+            if polled.is_pending() && !aside.is_wanted() {
+                Poll::Pending
+            } else {
+                Poll::Ready(polled)
+            }
+        });
+        let answer = match first.await {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => answer.await,
+        };
+        assert_eq!(answer.unwrap().body.len(), bytes);
+        assert_eq!(aside.is_wanted(), is_large, "{bytes}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,0 +1,49 @@
+use std::future::poll_fn;
+use std::mem::replace;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::task::Poll;
+
+/// Wish of a task to go on on another thread, before work that would hold up all others of its own.
+///
+/// [`Aside::scope`] passes it to the code inside, without a parameter in every call between: few
+/// answers are that large.
+#[derive(Debug, Clone, Default)]
+pub struct Aside(Arc<AtomicBool>);
+
+tokio::task_local! {
+    static CURRENT: Aside;
+}
+
+impl Aside {
+    /// Runs a future with this wish as the current one. Whoever polls it has to look at
+    /// [`is_wanted`](Self::is_wanted) whenever it is pending, and to poll it once more elsewhere.
+    pub async fn scope<F: Future>(self, future: F) -> F::Output {
+        CURRENT.scope(self, future).await
+    }
+
+    /// Returns true once the task inside wants to go on elsewhere.
+    pub fn is_wanted(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+
+    /// Lets the current task go on elsewhere. Returns at once in a task that cannot, or has done so
+    /// already.
+    pub async fn step() {
+        let Ok(aside) = CURRENT.try_with(Clone::clone) else {
+            return;
+        };
+        if aside.0.swap(true, Relaxed) {
+            return;
+        }
+        let mut is_elsewhere = false;
+        poll_fn(|_| {
+            if replace(&mut is_elsewhere, true) {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+    }
+}

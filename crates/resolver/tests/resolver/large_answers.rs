@@ -1,0 +1,93 @@
+//! A large answer is read on a thread of its own, where it holds up no other token.
+
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use async_trait::async_trait;
+use introspectd_core::{
+    Aside, Failure, Health, Introspection, Outage, Provider, SystemClock, Token, TokenValue,
+};
+use introspectd_resolver::{ProviderEntry, Resolver, Unmatched};
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::harness::{LIMITS, TIMEOUT, good, name, value};
+
+/// Provider whose answers are all large. It notes the threads that it runs on.
+#[derive(Debug, Default)]
+struct Large(Mutex<Vec<String>>);
+
+impl Large {
+    fn note_thread(&self) {
+        let name = thread::current().name().unwrap().to_owned();
+        self.0.lock().unwrap().push(name);
+    }
+}
+
+#[async_trait]
+impl Provider for Large {
+    fn health(&self) -> Health {
+        Health::Good
+    }
+
+    async fn introspect(&self, _: &TokenValue) -> Result<Introspection, Failure> {
+        self.note_thread();
+        for _ in 0..2 {
+            Aside::step().await;
+            self.note_thread();
+        }
+        Ok(Introspection::Token(Box::new(good())))
+    }
+}
+
+fn resolver(provider: &Arc<Large>, runtime: Option<Handle>) -> Resolver<Token> {
+    let entry = ProviderEntry {
+        name: name("large"),
+        kind: "rfc7662",
+        provider: Arc::clone(provider) as _,
+        matching: None,
+        issuer: None,
+        timeout: TIMEOUT,
+        times: None,
+    };
+    let clock = Arc::new(SystemClock::default());
+    let unmatched = Unmatched::Provider(name("large"));
+    let resolver = Resolver::new(vec![entry], &unmatched, LIMITS, clock).unwrap();
+    resolver.with_large_answers_on(runtime)
+}
+
+fn thread_of_its_own() -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).thread_name("large");
+    builder.build().unwrap()
+}
+
+#[tokio::test]
+async fn large_answer_is_read_on_a_thread_of_its_own() {
+    let (provider, runtime) = (Arc::<Large>::default(), thread_of_its_own());
+    let resolver = resolver(&provider, Some(runtime.handle().clone()));
+    let resolution = resolver.introspect(value("t"), None, |_| true).await;
+    assert!(resolution.unwrap().has_record());
+    let threads = provider.0.lock().unwrap().clone();
+    assert_ne!(threads[0], "large");
+    assert_eq!(threads[1..], ["large", "large"]);
+    runtime.shutdown_background();
+}
+
+#[tokio::test]
+async fn large_answer_is_read_where_it_is_without_such_a_thread() {
+    let provider = Arc::<Large>::default();
+    let resolver = resolver(&provider, None);
+    let resolution = resolver.introspect(value("t"), None, |_| true).await;
+    assert!(resolution.unwrap().has_record());
+    let threads = provider.0.lock().unwrap().clone();
+    assert!(threads.iter().all(|thread| *thread == threads[0]));
+}
+
+#[tokio::test]
+async fn large_answer_of_a_process_that_ends_is_a_failure() {
+    let (provider, runtime) = (Arc::<Large>::default(), thread_of_its_own());
+    let resolver = resolver(&provider, Some(runtime.handle().clone()));
+    runtime.shutdown_background();
+    let failure = resolver.introspect(value("t"), None, |_| true).await;
+    assert_eq!(failure.unwrap_err(), Failure::outage(Outage::Abandoned));
+}
