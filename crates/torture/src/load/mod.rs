@@ -62,8 +62,9 @@ pub(crate) struct Load {
 
 /// Deadline of an answer, far over every bound.
 const PATIENCE: Duration = Duration::from_secs(15);
-/// Requests in flight. Those that find no place are sent later, which is counted.
-const IN_FLIGHT: usize = 1200;
+/// Requests in flight. Those that find no place are sent later, which is counted. With the idle
+/// connections of each way far fewer than the process has places: the load is no crowd.
+const IN_FLIGHT: usize = 500;
 /// A pause of the load that is not the process's fault.
 const STARVED: Duration = Duration::from_millis(250);
 

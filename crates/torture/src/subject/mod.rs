@@ -60,7 +60,7 @@ pub(crate) struct Ports {
 }
 
 /// Descriptors that the process may have: enough for the load, not for a crowd.
-const DESCRIPTORS: u32 = 1024;
+const DESCRIPTORS: u32 = 2048;
 /// Address space that the process may have, in KiB: one that asks for more is ended.
 const ADDRESS_SPACE: u32 = 8 << 20;
 /// Resident memory over which the process takes too much: some 80 MiB are its own.
