@@ -117,3 +117,35 @@ pub(crate) fn prefixed(message: &[u8]) -> Bytes {
     let length = u32::try_from(message.len()).unwrap_or(u32::MAX);
     [&[0][..], &length.to_be_bytes(), message].concat().into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::panic::AssertUnwindSafe;
+    use std::pin::pin;
+
+    use http_body_util::Full;
+
+    use super::*;
+
+    /// Exactly one message is read, and nothing else is taken for one.
+    #[test]
+    fn any_body_is_one_message_or_refused() {
+        let runtime = tokio::runtime::Builder::new_current_thread();
+        let runtime = AssertUnwindSafe({ runtime }.build().unwrap());
+        let seeds = [prefixed(b"message"), prefixed(b"")];
+        introspectd_fuzz::check!(&[&*seeds[0], &*seeds[1]], |bytes: &[u8]| {
+            let runtime = &runtime;
+            let gathered = Semaphore::new(MAX_GATHERED);
+            let mut body = pin!(Full::new(Bytes::copy_from_slice(bytes)));
+            let read = runtime.block_on(gather(body.as_mut(), &gathered));
+            assert_eq!(read.is_ok(), is_one_message(bytes));
+            assert!(read.map_or(true, |message| prefixed(&message.bytes) == bytes));
+        });
+    }
+
+    fn is_one_message(bytes: &[u8]) -> bool {
+        let rest = bytes.get(PREFIX..).unwrap_or_default();
+        let length = u32::try_from(rest.len()).unwrap();
+        rest.len() <= MAX_MESSAGE && bytes.starts_with(&[&[0][..], &length.to_be_bytes()].concat())
+    }
+}

@@ -245,6 +245,31 @@ mod tests {
     }
 
     #[test]
+    fn any_path_is_found_by_its_segments() {
+        let seeds: [&[u8]; 3] = [
+            b"/v1/providers/bank/tokens/1",
+            b"/v1/providers/bank/bindings",
+            b"/.well-known/oauth-authorization-server",
+        ];
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            let path = String::from_utf8_lossy(bytes);
+            let discovery = Discovery::new(None);
+            for method in [Method::GET, Method::PUT, Method::DELETE] {
+                let Match::Route(route, captures) = find(&path, &method, &discovery) else {
+                    continue;
+                };
+                assert!(route.takes(&method));
+                let segments = route.path.split('/').map(|segment| match segment {
+                    "{provider}" => captures.provider.unwrap(),
+                    "{token_id}" => captures.token_id.unwrap(),
+                    fixed => fixed,
+                });
+                assert!(path.split('/').eq(segments), "{path} {}", route.path);
+            }
+        });
+    }
+
+    #[test]
     fn any_other_path_is_not_found() {
         for path in [
             "",

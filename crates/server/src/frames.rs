@@ -188,3 +188,35 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Guarded<T> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Frame of this type, flags and length.
+    fn frame(kind: u8, flags: u8, length: u8) -> Vec<u8> {
+        let head = [0, 0, length, kind, flags, 0, 0, 0, 1];
+        [&head[..], &vec![0; usize::from(length)]].concat()
+    }
+
+    /// Returns true if a client may go on after these bytes, which arrive in pieces of this size.
+    fn is_admitted(bytes: &[u8], size: usize) -> bool {
+        let mut guarded = Guarded::new((), Activity::new());
+        bytes.chunks(size).all(|piece| guarded.admit(piece))
+    }
+
+    #[test]
+    fn any_frames_are_counted_alike_however_they_arrive() {
+        const PING: u8 = 6;
+        let request = [frame(1, 5, 7), frame(0, 1, 3), frame(PING, 0, 8)].concat();
+        let requests = [PREFACE.as_slice(), &request.repeat(3)].concat();
+        let flood = [PREFACE.as_slice(), &frame(PING, 0, 8).repeat(1001)].concat();
+        assert!(is_admitted(&requests, 1) && !is_admitted(&flood, 1));
+        introspectd_fuzz::check!(&[&requests, &flood], |bytes: &[u8]| {
+            let whole = is_admitted(bytes, usize::MAX);
+            for size in [1, 7] {
+                assert_eq!(is_admitted(bytes, size), whole);
+            }
+        });
+    }
+}

@@ -141,6 +141,23 @@ mod tests {
     }
 
     #[test]
+    fn any_proposal_that_is_taken_reveals_no_secret() {
+        let secrets = ["b_0123456789", "s3cret+%"];
+        introspectd_fuzz::check!(&[b"req-1", b"edge:s3cret+%"], |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            let sent = Sent {
+                id: Some(&text),
+                credentials: &secrets,
+                ..Sent::default()
+            };
+            if let Some(id) = crate::proposed::proposed_id(&sent) {
+                assert!(id == text && id.bytes().all(|byte| byte.is_ascii_graphic()));
+                assert!(!secrets.iter().any(|secret| id.contains(secret)));
+            }
+        });
+    }
+
+    #[test]
     fn id_that_reveals_the_token_is_replaced() {
         let details = with_token();
         for id in ["b_0123456789", "req-b_0123456789-1", "b_012345", "23456789"] {

@@ -322,3 +322,56 @@ fn describe(kind: &ValueKind) -> String {
         ValueKind::Array(_) => "a list".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use bytesize::ByteSize;
+
+    use crate::{Environment, parse_named};
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    /// Every value is within its bounds, whatever was written.
+    #[test]
+    fn any_value_is_within_its_bounds_or_a_problem() {
+        let seeds: [&[u8]; 6] = [
+            b"\"1500ms\"",
+            b"\"1h 30m\"",
+            b"\"256MiB\"",
+            b"\"10%\"",
+            b"{ env = \"X\" }",
+            b"7",
+        ];
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            let value = String::from_utf8_lossy(bytes);
+            let keys = [
+                "time", "size", "share", "number", "flag", "text", "list", "secret",
+            ];
+            let text = keys.map(|key| format!("{key} = {value}\n")).concat();
+            let environment = Environment::from([("X".to_owned(), "s3cret".to_owned())]);
+            let Ok(mut root) = parse_named(&text, "a.toml", &environment, &[]) else {
+                return;
+            };
+            let times = SECOND..=3600 * SECOND;
+            assert!(times.contains(&root.duration("time", SECOND, times.clone())));
+            let (least, most) = (ByteSize::kib(1), ByteSize::gib(1));
+            let size = root.size("size", least, least..=most);
+            assert!((least.as_u64()..=most.as_u64()).contains(&size));
+            assert!((1..=100).contains(&root.percent("share", 10, 1..=100)));
+            assert!((1..=9).contains(&root.number("number", 1, 1..=9)));
+            let _ = (
+                root.flag("flag", false),
+                root.text("text"),
+                root.texts("list"),
+            );
+            let _ = root.caller_secrets("secret");
+            let ledger = root.ledger().clone();
+            root.finish();
+            if let Err(problems) = ledger.close() {
+                assert!(!problems.to_string().is_empty());
+            }
+        });
+    }
+}

@@ -253,3 +253,25 @@ fn parse_sha256(hex: &str) -> Result<[u8; 32], &'static str> {
     }
     Ok(digest)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+
+    use super::*;
+
+    #[test]
+    fn any_text_is_a_digest_or_refused() {
+        let seed = "00ff".repeat(16);
+        introspectd_fuzz::check!(&[seed.as_bytes()], |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            if let Ok(digest) = parse_sha256(&text) {
+                let mut hex = String::new();
+                for byte in digest {
+                    write!(hex, "{byte:02x}").unwrap();
+                }
+                assert!(without_line_break(&text).eq_ignore_ascii_case(&hex));
+            }
+        });
+    }
+}

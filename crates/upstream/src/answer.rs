@@ -220,6 +220,33 @@ mod tests {
     }
 
     #[test]
+    fn any_retry_after_is_a_wait_of_an_hour_at_most_or_none() {
+        let seeds: [&[u8]; 3] = [
+            b"7",
+            b"Sun, 06 Nov 1994 08:49:47 GMT",
+            b"Sunday, 06-Nov-94 08:49:47 GMT",
+        ];
+        let now = Timestamp::from_seconds(NOW).unwrap();
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            let Ok(value) = HeaderValue::from_bytes(bytes) else {
+                return;
+            };
+            let mut headers = HeaderMap::new();
+            headers.insert(header::RETRY_AFTER, value.clone());
+            assert!(retry_after(&headers, now).is_none_or(|wait| wait <= MAX_WAIT));
+            // The date of the answer itself is no wait.
+            headers.insert(header::DATE, value);
+            if let Some(wait) = retry_after(&headers, now) {
+                let is_number = bytes.trim_ascii().iter().all(u8::is_ascii_digit);
+                assert!(
+                    wait <= MAX_WAIT && (is_number || wait.is_zero()),
+                    "{wait:?}"
+                );
+            }
+        });
+    }
+
+    #[test]
     fn a_byte_that_is_no_utf8_is_refused_wherever_it_stands() {
         for body in [
             &b"{\"status\":\"a\",\"end\":1,\"x\":\"\xff\"}"[..],

@@ -125,6 +125,21 @@ mod tests {
     }
 
     #[test]
+    fn any_body_is_undone_within_the_limit_or_refused() {
+        let mut zlib = ZlibEncoder::new(Vec::new(), Compression::best());
+        zlib.write_all(&[b'x'; 2 * LIMIT]).unwrap();
+        let seeds = [gzip(b"{\"active\":true}"), zlib.finish().unwrap()];
+        let seeds = seeds.each_ref().map(Vec::as_slice);
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            for coding in ["gzip", "deflate", "br"] {
+                if let Ok(body) = undone(&[coding], bytes) {
+                    assert!(body.len() <= LIMIT && (coding != "br" || bytes.is_empty()));
+                }
+            }
+        });
+    }
+
+    #[test]
     fn a_bomb_ends_at_the_limit() {
         assert_eq!(
             undone(&["gzip"], &gzip(&vec![b' '; LIMIT])).unwrap().len(),

@@ -232,3 +232,23 @@ impl fmt::Debug for GrantRequest {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_answer_is_a_token_with_a_bounded_life_or_refused() {
+        let seeds: [&[u8]; 2] = [
+            br#"{"access_token":"t","token_type":"Bearer","expires_in":3600}"#,
+            br#"{"access_token":"t","expires_in":"1e3"}"#,
+        ];
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            if let Ok(issued) = Issued::read(bytes) {
+                assert!(issued.header.is_sensitive());
+                let most = Duration::from_secs_f64(MAX_LIFE);
+                assert!(issued.life.is_none_or(|life| life <= most));
+            }
+        });
+    }
+}

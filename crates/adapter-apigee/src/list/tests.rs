@@ -338,20 +338,27 @@ fn creation_time_is_as_exact_as_the_record() {
     }
 }
 
-proptest! {
-    #[test]
-    fn reading_never_panics(
-        status in 200u16..600,
-        body: Vec<u8>,
-        list in "\\PC{0,40}",
-        meta in "\\PC{0,40}",
-    ) {
-        let shaped = format!(r#"{{"list": [{list}], "meta": {meta}}}"#);
-        for body in [&body, shaped.as_bytes()] {
-            let _ = Values::default().read(StatusCode::from_u16(status).unwrap(), body);
+/// Only a list that has something new goes on, and an error is no list.
+#[test]
+fn any_response_is_read_or_refused() {
+    let unknown = format!(r#"{{"code":"{UNKNOWN_APP}"}}"#);
+    let seeds = [SAMPLE.as_bytes(), unknown.as_bytes()];
+    introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+        for status in [StatusCode::OK, StatusCode::NOT_FOUND] {
+            let mut values = Values::default();
+            let Ok(next) = values.read(status, bytes) else {
+                continue;
+            };
+            assert!(next.is_none() || !values.0.is_empty());
+            assert!(status == StatusCode::OK || values.0.is_empty());
+            assert!(values.0.len() <= MAX_VALUES);
+            // The same once more: nothing is new.
+            assert!(matches!(values.read(status, bytes), Ok(None)));
         }
-    }
+    });
+}
 
+proptest! {
     #[test]
     fn errors_and_positions_never_contain_a_token(
         token in "[A-Za-z0-9]{12,40}",

@@ -105,4 +105,14 @@ mod tests {
             assert_eq!(TraceParent::parse(bad.as_bytes()), None, "{bad}");
         }
     }
+
+    #[test]
+    fn any_value_is_handed_on_unchanged_or_not_at_all() {
+        introspectd_fuzz::check!(&[GOOD.as_bytes()], |bytes: &[u8]| {
+            if let Some(trace) = TraceParent::parse(bytes) {
+                assert_eq!(trace.as_str().as_bytes(), bytes);
+                assert_eq!(format!("{trace:?}"), trace.as_str());
+            }
+        });
+    }
 }

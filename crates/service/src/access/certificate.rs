@@ -165,6 +165,36 @@ mod tests {
         }
     }
 
+    /// A name that is found is one that a configuration may hold.
+    #[test]
+    fn any_certificate_has_names_that_can_be_configured_or_none() {
+        introspectd_fuzz::check!(&[&certificate()], |bytes: &[u8]| {
+            for name in certificate_names(bytes) {
+                if let CertificateName::Subject(subject) = &name {
+                    let _ = CertificateName::subject(subject);
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn any_text_is_a_name_of_a_certificate_or_refused() {
+        let seeds: [&[u8]; 3] = [
+            b"CN=edge,O=Acme\\, Inc.",
+            b"spiffe://acme/edge",
+            b"2001:db8::7",
+        ];
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            let text = String::from_utf8_lossy(bytes);
+            if let Ok(CertificateName::Subject(subject)) = CertificateName::subject(&text) {
+                assert!(!subject.is_empty());
+            }
+            if CertificateName::san(&text).is_ok() {
+                assert!(bytes.iter().all(u8::is_ascii_graphic));
+            }
+        });
+    }
+
     #[test]
     fn what_is_no_certificate_has_no_names() {
         assert_eq!(certificate_names(b""), []);

@@ -204,6 +204,21 @@ mod tests {
     }
 
     #[test]
+    fn any_text_is_a_rate_that_can_be_counted_or_refused() {
+        let seeds: [&[u8]; 3] = [b"5000/s", b"100/m", b" 7 / h "];
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            let Ok(rate) = Rate::parse(&String::from_utf8_lossy(bytes)) else {
+                return;
+            };
+            let interval = rate.quota.replenish_interval();
+            assert!((SHORTEST_INTERVAL..=Duration::from_secs(3600)).contains(&interval));
+            assert!((1..=MAX_BURST).contains(&rate.burst()));
+            let allowed = counted(&rate.with_burst(NonZeroU32::MIN), at(1), 2);
+            assert_eq!(allowed, 1);
+        });
+    }
+
+    #[test]
     fn burst_passes_at_once_and_refills_evenly() {
         let rate = Rate::parse("60/m")
             .unwrap()
