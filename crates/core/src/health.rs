@@ -214,4 +214,18 @@ mod tests {
         record.observe_grant(Ok(()));
         assert_eq!(record.current(), Health::Good);
     }
+
+    #[test]
+    fn grant_that_had_no_answer_refuses_nothing() {
+        let record = HealthRecord::default();
+        record.observe(Ok(()));
+        record.observe_grant(Err(&Failure::Timeout));
+        assert_eq!(record.current(), Health::Good);
+    }
+
+    #[test]
+    fn unusable_grant_says_nothing_about_the_provider() {
+        let unusable = Failure::from(BadAnswer::GrantMember("expires_in"));
+        assert_eq!(after(&[unusable]), Health::Unknown);
+    }
 }

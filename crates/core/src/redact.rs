@@ -237,6 +237,25 @@ mod tests {
         );
     }
 
+    #[test]
+    fn token_of_sixteen_bytes_is_searched_inside_of_words() {
+        let members = json!({"a": "xabcdefghijklmnopx", "b": "xabcdefghijklmnox"});
+        for (presented_text, kept) in [
+            ("abcdefghijklmnop", json!({"b": "xabcdefghijklmnox"})),
+            ("abcdefghijklmno", members.clone()),
+        ] {
+            let token = token(members.clone()).redact(&presented(presented_text));
+            assert_eq!(Json::Object(token.extensions), kept.into());
+        }
+    }
+
+    #[test]
+    fn token_of_digits_is_dropped_where_it_is_a_number() {
+        let members = json!({"a": 12345, "b": [12345, 1], "c": 123456});
+        let kept = token(members).redact(&presented("12345")).extensions;
+        assert_eq!(Json::Object(kept), json!({"b": [1], "c": 123456}).into());
+    }
+
     proptest! {
         #[test]
         fn random_echoes_are_dropped_without_panics(

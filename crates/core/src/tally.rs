@@ -81,6 +81,13 @@ mod tests {
     }
 
     #[test]
+    fn count_prints_its_number() {
+        let count = Count::default();
+        count.add(3);
+        assert_eq!(format!("{count:?}"), "3");
+    }
+
+    #[test]
     fn each_thread_writes_cache_lines_of_its_own() {
         let counts = PerThread::<Count>::default();
         let barrier = std::sync::Barrier::new(4);

@@ -143,6 +143,7 @@ mod tests {
             "user\\u202enimda \\u2066\\u200f"
         );
         assert_eq!(harmless("two\n\tlines, é 日本"), "two\n\tlines, é 日本");
+        assert_eq!(one_line("\n"), "\\u000a");
         assert_eq!(
             one_line("two\n\tlines\u{2028}"),
             "two\\u000a\\u0009lines\\u2028"

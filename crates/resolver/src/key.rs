@@ -136,6 +136,24 @@ mod tests {
         assert_ne!(one.key(&token("x")), two.key(&token("x")));
     }
 
+    #[test]
+    fn key_is_used_in_two_halves() {
+        let key = Key(*b"\x01\x02\x03\x04\x05\x06\x07\x08abcdefgh");
+        let mut hasher = AlreadyHashed::default();
+        key.hash(&mut hasher);
+        assert_eq!(hasher.finish(), 0x0102_0304_0506_0708);
+        assert_eq!(key.spread(), 1);
+        assert_eq!(key.word(), u64::from_le_bytes(*b"abcdefgh"));
+    }
+
+    #[test]
+    fn tag_is_never_zero() {
+        assert_eq!(Tag::of([0; 3]).bits(), 1);
+        let tag = Tag::of([3, 2, 1]);
+        assert_eq!((tag.bits(), tag.to_bytes()), (0x01_0203, [3, 2, 1]));
+        assert_eq!(Tag::from_bytes([0; 3]), None);
+    }
+
     proptest! {
         #[test]
         fn equal_keys_mean_equal_tokens(a in "[a-c]{1,4}", b in "[a-c]{1,4}") {

@@ -157,6 +157,41 @@ mod tests {
         prop::option::of(any::<[u8; 3]>().prop_map(Tag::of))
     }
 
+    /// The first outputs of SplitMix64 with the seed 0, whose state grows by the golden ratio.
+    #[test]
+    fn mark_is_mixed_as_splitmix_does() {
+        let state = 0x9e37_79b9_7f4a_7c15_u64;
+        for (steps, output) in [
+            (1, 0xe220_a839_7b1d_cdaf),
+            (2, 0x6e78_9e6a_a1b9_65f4),
+            (3, 0x06c4_5d18_8009_454f),
+        ] {
+            assert_eq!(mix(state.wrapping_mul(steps)), output);
+        }
+    }
+
+    #[test]
+    fn marks_of_one_value_have_hashes_of_their_own() {
+        let tag = Tag::of([3, 2, 1]);
+        let hashes = [Mark::Record(tag), Mark::Subject(tag), Mark::Client(tag)];
+        let hashes = hashes.map(|mark| mark.hash());
+        for (kind, hash) in (1_u64..).zip(hashes) {
+            assert_eq!(hash, Some(mix(kind << 32 | 0x01_0203)));
+        }
+        assert_eq!(Mark::Everything.hash(), None);
+    }
+
+    #[test]
+    fn number_that_is_too_high_is_the_highest() {
+        let stamp = Stamp {
+            number: u64::MAX,
+            slot: 7,
+            tags: Tags::default(),
+        };
+        let unpacked = stamp.pack().unpack();
+        assert_eq!((unpacked.number, unpacked.slot), (MAX_NUMBER, 7));
+    }
+
     proptest! {
         #[test]
         fn stamp_survives_packing(

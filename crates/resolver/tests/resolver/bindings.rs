@@ -71,12 +71,12 @@ impl Records for Bank {
         ))
     }
 
-    fn is_id(&self, _: &TokenId) -> bool {
-        false
+    fn is_id(&self, id: &TokenId) -> bool {
+        id.as_str().starts_with("id-")
     }
 
-    fn spells_an_id(&self, _: &TokenValue) -> bool {
-        false
+    fn spells_an_id(&self, text: &TokenValue) -> bool {
+        text.expose().starts_with("id-")
     }
 }
 
@@ -208,4 +208,38 @@ async fn revocation_purges_the_bound_record() {
         .await
         .unwrap();
     assert_eq!(bench.lookup("i", "as").await, Seen::Inactive(Source::Miss));
+}
+
+#[tokio::test]
+async fn id_of_a_token_is_bound_to_nothing() {
+    let (bench, bank) = bench();
+    let resolver = &bench.resolver;
+    let bound = resolver
+        .bind(&value("id-7"), &id("i"), &name("as"), false)
+        .await;
+    assert_eq!(bound, Ok(Bound::IsId));
+    assert!(bank.bound.lock().unwrap().is_empty());
+    for (provider, text, expected) in [
+        ("as", "id-7", true),
+        ("as", "i", false),
+        ("other", "id-7", false),
+    ] {
+        let provider = name(provider);
+        assert_eq!(resolver.spells_an_id(&value(text), &provider), expected);
+        assert_eq!(resolver.is_id(&id(text), &provider), expected);
+    }
+}
+
+#[tokio::test]
+async fn unknown_provider_has_nothing_to_bind_to() {
+    let (bench, bank) = bench();
+    let resolver = &bench.resolver;
+    let bound = resolver
+        .bind(&value("t"), &id("i"), &name("other"), false)
+        .await;
+    assert_eq!(bound, Ok(Bound::NoSuchToken));
+    let request = Bytes::from_static(b"t");
+    let issued = resolver.issue(request, &name("other")).await;
+    assert_eq!(issued.err(), Some(Failure::Unsupported));
+    assert!(bank.bound.lock().unwrap().is_empty());
 }

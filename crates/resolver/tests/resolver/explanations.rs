@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_core::{
-    BadAnswer, Failure, Introspection, Outage, Selector, Target, Token, TokenId,
+    BadAnswer, Failure, Introspection, Outage, ProviderName, Selector, Target, Token, TokenId,
 };
 use introspectd_resolver::{
     Account, CacheLimits, CacheTimes, Explanation, NotAsked, Rule, Source, Unmatched,
 };
 
 use crate::harness::{
-    Bench, Can, Fake, INACTIVE_TTL, LIMITS, TTL, TTL_AT_LEAST, UNCACHED, at, good, jwt_of, name,
-    poll_once, prefix, regex, upstream, value,
+    Answer, Bench, Can, Fake, INACTIVE_TTL, LIMITS, TTL, TTL_AT_LEAST, UNCACHED, at, good, jwt_of,
+    name, poll_once, prefix, regex, upstream, value,
 };
 use crate::routes::Deployment;
 
@@ -227,6 +227,88 @@ async fn an_id_is_explained_as_it_is_looked_up() {
         None,
         "a token of the same text is another matter"
     );
+}
+
+#[tokio::test]
+async fn time_that_an_answer_took_is_told() {
+    let (bench, fake) = Bench::single(LIMITS);
+    fake.hold();
+    let mut explaining = Box::pin(explain(&bench, "t"));
+    waits_for(&mut explaining, &fake, 1).await;
+    bench.clock.advance(3);
+    fake.release();
+    let explanation = explaining.await;
+    let answer = only(&explanation).answer.as_ref().unwrap();
+    assert_eq!(answer.took, Duration::from_secs(3));
+    assert!(!answer.is_remembered);
+}
+
+#[tokio::test]
+async fn id_at_an_unknown_provider_is_explained_as_nothing() {
+    let (bench, fake) = Bench::single(LIMITS);
+    let id = TokenId::parse("x".to_owned()).unwrap();
+    let explanation = bench.resolver.explain_id(id, &name("other")).await;
+    assert_eq!((explanation.rule, names(&explanation)), (None, vec![]));
+    assert!(explanation.outcome.is_ok_and(|it| it.fact.is_none()));
+    assert_eq!(fake.questions(), 0);
+}
+
+#[tokio::test]
+async fn token_belongs_to_the_providers_that_would_be_asked() {
+    let (bench, _) = side_by_side(LIMITS, ["one", "two"]);
+    let belongs = |only: Option<&str>, barred: &str| {
+        let only = only.map(name);
+        let may_ask = |provider: &ProviderName| provider.as_str() != barred;
+        let found = bench
+            .resolver
+            .belongs_to(&value("t"), only.as_ref(), may_ask);
+        found
+            .into_iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(belongs(None, ""), ["one", "two"]);
+    assert_eq!(belongs(None, "one"), ["two"]);
+    assert_eq!(belongs(Some("one"), ""), ["one"]);
+    assert!(belongs(Some("one"), "one").is_empty());
+}
+
+#[tokio::test]
+async fn outcome_of_several_is_the_active_answer_or_the_failure_or_nothing() {
+    for (first, second, active, fails) in [
+        (
+            Answer::from(good()),
+            Answer::Fails(Failure::Timeout),
+            true,
+            false,
+        ),
+        (
+            Answer::Fails(Failure::Timeout),
+            Answer::from(good()),
+            true,
+            false,
+        ),
+        (
+            Answer::Says(Introspection::Inactive),
+            Answer::Fails(Failure::Timeout),
+            false,
+            true,
+        ),
+        (
+            Answer::Says(Introspection::Inactive),
+            Answer::Says(Introspection::Inactive),
+            false,
+            false,
+        ),
+    ] {
+        let (bench, [one, two]) = side_by_side(LIMITS, ["one", "two"]);
+        one.script("t", first);
+        two.script("t", second);
+        let outcome = explain(&bench, "t").await.outcome;
+        assert_eq!(outcome.is_err(), fails);
+        let is_active = outcome.is_ok_and(|it| it.active(at(0)).is_some());
+        assert_eq!(is_active, active);
+    }
 }
 
 /// Providers that are asked side by side.

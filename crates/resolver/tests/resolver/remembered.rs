@@ -231,3 +231,34 @@ async fn unsaved_revocation_holds_and_is_an_outage() {
     );
     assert!(matches!(bench.ask("t").await, Seen::Inactive(_)));
 }
+
+#[tokio::test]
+async fn answer_that_is_remembered_is_explained_as_such() {
+    let (bench, fake, _) = bench();
+    fake.script("t", with_end(5000));
+    assert_eq!(bench.ask("t").await, active(Source::Miss));
+    let explain = || bench.resolver.explain(value("t"), None, |_| true);
+    let is_remembered = async || {
+        let explanation = explain().await;
+        explanation.accounts[0]
+            .answer
+            .as_ref()
+            .unwrap()
+            .is_remembered
+    };
+    assert!(!is_remembered().await, "a hit");
+    revoke(&bench, "t").await.unwrap();
+    assert!(is_remembered().await);
+    assert!(!is_remembered().await, "a hit again");
+}
+
+#[tokio::test]
+async fn revoked_token_of_unknown_end_is_no_remembered_answer() {
+    let (bench, fake, _) = bench();
+    fake.script("t", good());
+    revoke(&bench, "t").await.unwrap();
+    let explanation = bench.resolver.explain(value("t"), None, |_| true).await;
+    let answer = explanation.accounts[0].answer.as_ref().unwrap();
+    assert!(!answer.is_remembered);
+    assert_eq!(fake.questions(), 2);
+}

@@ -10,7 +10,7 @@ use futures_util::future::join_all;
 use introspectd_core::{ManualClock, ProviderName, Selector, Target, Token};
 use introspectd_resolver::{CacheLimits, Keep, NotCounted, Purged, Resolver, Source, Unmatched};
 
-use crate::harness::{Fake, LIMITS, at, good, name, prefix, upstream, value, within};
+use crate::harness::{Fake, LIMITS, at, good, name, poll_once, prefix, upstream, value, within};
 
 const PATIENCE: Duration = Duration::from_secs(60);
 const TOKENS: usize = 3000;
@@ -28,11 +28,14 @@ struct Traced(Arc<Script>);
 struct Script {
     breaks: AtomicBool,
     waits: AtomicBool,
+    /// A pass has begun.
+    is_swept: AtomicBool,
 }
 
 impl Clone for Traced {
     fn clone(&self) -> Self {
         if thread::current().name() == Some("cache-sweeper") {
+            self.0.is_swept.store(true, SeqCst);
             while self.0.waits.load(SeqCst) {
                 thread::yield_now();
             }
@@ -207,4 +210,49 @@ async fn nothing_is_left_when_a_resolver_ends_in_the_middle_of_a_pass() {
     resolver.purge(&Selector::new(Target::All));
     drop(resolver);
     assert_eq!(living(), 0);
+}
+
+#[tokio::test]
+async fn purge_too_many_for_a_pass_is_in_force_and_not_counted() {
+    const MOST: usize = 64;
+    let resolver = filled(10).await;
+    let script = script();
+    script.waits.store(true, SeqCst);
+    let all = Selector::new(Target::All);
+    let purge = || Box::pin(resolver.purge_counted(&all, PATIENCE));
+    let mut purges = vec![purge()];
+    assert!(poll_once(&mut purges[0]).await.is_pending());
+    while !script.is_swept.load(SeqCst) {
+        thread::yield_now();
+    }
+    for _ in 0..MOST {
+        let mut waiting = purge();
+        assert!(poll_once(&mut waiting).await.is_pending());
+        purges.push(waiting);
+    }
+    let estimate = Purged {
+        count: 0,
+        is_estimate: true,
+    };
+    assert_eq!(within(purge()).await, Ok(estimate));
+    script.waits.store(false, SeqCst);
+    drop(script);
+    let counts = within(join_all(purges)).await;
+    let counts = counts.into_iter().map(|purged| purged.unwrap().count);
+    assert_eq!((counts.sum::<usize>(), living()), (10, 0));
+}
+
+#[tokio::test]
+async fn facts_of_a_provider_that_goes_are_freed() {
+    let resolver = filled(10).await;
+    let next = resolver.reconfigured(Vec::new(), &Unmatched::Reject, LIMITS.times);
+    let next = next.unwrap();
+    resolver.retire_for(&next);
+    drop(resolver);
+    let freed = async {
+        while living() > 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    within(freed).await;
 }
