@@ -1,4 +1,7 @@
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use introspectd_core::ask::BreakerState;
@@ -206,4 +209,53 @@ fn waiting_ask_is_refused_when_the_gate_shuts_and_one_under_way_is_not() {
 fn poll(passage: &Passage) -> Option<Failure> {
     use futures_util::FutureExt as _;
     passage.shut().now_or_never()
+}
+
+/// Waker that counts.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn waiting_ask_is_woken_when_the_gate_shuts_and_by_nothing_else() {
+    for pauses in [false, true] {
+        alone(move || {
+            let gate = gate(&clock());
+            let stage = Stage::default();
+            stage.wait_for_place();
+            let waits = gate.enter(stage).unwrap();
+            assert!(waits.pass().holds());
+            let woken = Arc::new(Woken::default());
+            let waker = Waker::from(Arc::clone(&woken));
+            let mut shut = pin!(waits.shut());
+            let mut poll = || shut.as_mut().poll(&mut Context::from_waker(&waker));
+            assert!(poll().is_pending());
+            let answered = gate.enter(Stage::default()).unwrap();
+            let fails = gate.enter(Stage::default()).unwrap();
+            answered.settle(Verdict::Answered);
+            gate.pause(Duration::ZERO);
+            assert_eq!(woken.0.load(SeqCst), 0);
+            if pauses {
+                gate.pause(Duration::from_secs(1));
+            } else {
+                fails.settle(Verdict::Failed);
+            }
+            assert_eq!(woken.0.load(SeqCst), 1);
+            assert!(poll().is_ready());
+        });
+    }
+}
+
+#[test]
+fn ask_that_is_dropped_before_its_deadline_says_nothing() {
+    alone(|| {
+        let gate = gate(&clock());
+        drop(gate.enter(Stage::default()).unwrap());
+        assert_eq!(gate.breaker(), BreakerState::Closed);
+    });
 }
