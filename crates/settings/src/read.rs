@@ -122,7 +122,7 @@ impl Section {
             let remedy = "Choose a number from 0 to 1, without quotes: 0.01 is one in a hundred.";
             self.wrong_type(&origin, key, &kind, "a number from 0 to 1", remedy);
         }
-        share.unwrap_or(default)
+        self.accept(key, &origin, share).unwrap_or(default)
     }
 
     /// Reads a whole number within `bounds`; `None` if the key is absent.
