@@ -138,13 +138,18 @@ fn may_be_lost(
     circumstances: &Circumstances,
     terms: &Terms,
 ) -> bool {
+    let waited = circumstances.waited.min(terms.timeout);
     let by_spell = circumstances.spells.iter().any(|spell| match spell.kind {
         Kind::Down => true,
         // A drain answers what came before it. What threads waited may have kept a request that
         // was sent before from coming.
-        Kind::Stopping => exchange.sent.at + circumstances.waited.min(terms.timeout) >= spell.from,
-        // Connections on which no caller is known make room for others.
-        Kind::Crowded => is_fresh && spell.is_on_between(exchange.sent.at, exchange.received.at),
+        Kind::Stopping => exchange.sent.at + waited >= spell.from,
+        // Connections on which no caller is known make room for others, until the process has
+        // noticed that the crowd is gone.
+        Kind::Crowded => {
+            let from = exchange.sent.at.saturating_sub(waited);
+            is_fresh && spell.is_on_between(from, exchange.received.at)
+        }
         Kind::Hangs
         | Kind::Cut
         | Kind::Lies
