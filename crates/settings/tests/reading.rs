@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+// The counters of coverage under `cargo xtask fuzz`, which builds all tests of a crate.
+use introspectd_fuzz as _;
+
 use std::time::Duration;
 
 use bytesize::ByteSize;

@@ -46,7 +46,7 @@ pub(crate) fn run(minutes: Option<&str>) -> Result<(), Failure> {
             "NONE",
             "--package",
             &target.package,
-            "--time",
+            "-T",
             &time,
             &target.name,
         ];
