@@ -78,15 +78,13 @@ where
             };
             match event {
                 Some(Event::Aged) => activity.make_next_answer_last(),
-                Some(Event::Rest) if !activity.is_last() => break,
+                Some(Event::Rest) => break,
                 Some(Event::Close(Close::Evicted | Close::Stalled)) => return Ok(()),
                 Some(Event::Close(Close::Stop)) | None => {
                     Pin::new(&mut connection).graceful_shutdown();
                     return (&mut connection).await;
                 }
-                Some(
-                    Event::Rest | Event::Close(Close::Idle | Close::Overdue | Close::Certificate),
-                ) => {
+                Some(Event::Close(Close::Idle | Close::Overdue | Close::Certificate)) => {
                     Pin::new(&mut connection).graceful_shutdown();
                     return tokio::time::timeout(CLOSE_GRACE, &mut connection)
                         .await

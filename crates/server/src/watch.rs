@@ -118,8 +118,9 @@ impl Watch {
             let now = Instant::now();
             match self.overdue(now) {
                 Some(Event::Close(close)) => return close,
-                Some(Event::Rest | Event::Aged) => return Close::Overdue,
-                None => {}
+                // Closed now, it might cut off a request that is on its way.
+                Some(Event::Aged) => self.activity.make_next_answer_last(),
+                Some(Event::Rest) | None => {}
             }
             let idle = self.idle_since + IDLE_TIMEOUT;
             if now >= idle {
