@@ -13,12 +13,12 @@ use introspectd_core::{BadAnswer, Failure, Outage};
 
 #[test]
 fn context_reaches_the_code_inside_it_and_none_outside() {
-    assert!(Context::current().is_none());
+    assert!(Context::with_current(|_| ()).is_none());
     let context = Context::default();
     let runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = { runtime }.build().unwrap();
     let ask = async {
-        let inside = Context::current().unwrap();
+        let inside = Context::with_current(Clone::clone).unwrap();
         assert!(!inside.is_sent());
         inside.note_sent();
     };

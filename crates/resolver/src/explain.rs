@@ -2,9 +2,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
+use introspectd_core::ask::Context;
 use introspectd_core::{Failure, Outage, ProviderName, TokenId, TokenValue};
 
-use crate::asking::current;
 use crate::cache::Held;
 use crate::fact::{Keep, Resolution, Source};
 use crate::key::Subject;
@@ -245,7 +245,7 @@ impl<K: Keep> Resolver<K> {
             .slot(place)
             .and_then(|slot| self.memory.answer(slot, subject));
         let began = self.clock.elapsed();
-        let outcome = self.resolve(place, subject, &current).await;
+        let outcome = self.resolve(place, subject, &Context::current).await;
         let took = self.clock.elapsed().saturating_sub(began);
         let failure = match &outcome {
             Err(failure) => Some(failure.clone()),

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use futures_util::future::{BoxFuture, FutureExt, Shared};
+use introspectd_core::ask::Context;
 use introspectd_core::{Aside, Failure, Outage};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -21,6 +22,9 @@ pub(crate) type Outcome<K> = Result<(Fact<K>, Stamp), Failure>;
 /// It runs in a task of its own: a waiter that goes away, the first one included, takes nothing
 /// from the others, and the fact still reaches the cache.
 pub(crate) type Flight<K> = Shared<BoxFuture<'static, Outcome<K>>>;
+
+/// Context of a request, made only after a miss. A flight is part of that of its leader.
+pub(crate) type Asking<'a> = &'a (dyn Fn() -> Context + Sync);
 
 /// Requests in flight, at most one for each key.
 pub(crate) struct Flights<K> {

@@ -6,7 +6,6 @@
 
 #![warn(missing_docs)]
 
-mod asking;
 mod bind;
 mod cache;
 mod cursor;

@@ -10,12 +10,11 @@ use introspectd_core::{
 };
 use tokio::time::timeout_at;
 
-use crate::asking::{Asking, current};
 use crate::cache::{Cached, FactCache, PoolStatus};
 use crate::doubt::Doubted;
 use crate::fact::{Keep, Resolution, Source};
 use crate::fetch::fetch;
-use crate::flight::{Flight, Flights, Leader, Role};
+use crate::flight::{Asking, Flight, Flights, Leader, Role};
 use crate::key::{Key, Subject};
 use crate::limits::{CacheLimits, CacheTimes};
 use crate::lookup::{Counted, Lookup};
@@ -140,7 +139,8 @@ impl<K: Keep> Resolver<K> {
         only: Option<&ProviderName>,
         may_ask: impl Fn(&ProviderName) -> bool,
     ) -> Result<Resolution<'_, K>, Failure> {
-        self.introspect_within(token, only, may_ask, current).await
+        self.introspect_within(token, only, may_ask, Context::current)
+            .await
     }
 
     /// Resolves like [`Resolver::introspect`], for a request whose context is made after a miss.
@@ -187,7 +187,7 @@ impl<K: Keep> Resolver<K> {
             Some((_, slot)) if slot.entry.provider.records().is_none() => Err(Failure::Unsupported),
             Some((place, _)) => {
                 let subject = Subject::Id(id);
-                self.resolve(place, &subject, &current).await
+                self.resolve(place, &subject, &Context::current).await
             }
         }
     }

@@ -117,7 +117,7 @@ impl ProviderSlot {
         ask: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         let started = Instant::now();
-        let request = ask::Context::current().unwrap_or_default();
+        let request = ask::Context::current();
         let span = Span::start(request.trace(), "ask", Kind::Internal);
         let context = request.part(span.trace());
         let answer = context.clone().scope(ask).await;

@@ -158,7 +158,7 @@ impl Grant {
             drop(turn);
             outcome
         };
-        let context = Context::current().unwrap_or_default();
+        let context = Context::current();
         tokio::spawn(context.scope(flight).in_current_span())
     }
 

@@ -111,10 +111,10 @@ impl Upstream {
     /// A [`Failure`] for anything but a [`Response`] that may say something about a token.
     pub async fn send(&self, mut request: Request) -> Result<Response, Failure> {
         request.doubt = DoubtHandler::current();
-        if let Some(context) = ask::Context::current() {
+        ask::Context::with_current(|context| {
             context.note_sent();
             request.trace = context.trace();
-        }
+        });
         let response = self.0.stack.clone().oneshot(request).await?;
         if response.body.len() > LARGE {
             Aside::step().await;

@@ -50,12 +50,13 @@ impl Context {
         }
     }
 
-    /// Returns the context of the innermost [`scope`](Self::scope) around the caller.
-    pub fn current() -> Option<Self> {
-        CURRENT.try_with(Clone::clone).ok()
+    /// Returns the context of the innermost [`scope`](Self::scope) around the caller, or one of no
+    /// request.
+    pub fn current() -> Self {
+        Self::with_current(Clone::clone).unwrap_or_default()
     }
 
-    /// Calls a function with the [`current`](Self::current) context, if there is one.
+    /// Calls a function with the context of the innermost [`scope`](Self::scope), if there is one.
     pub fn with_current<T>(look: impl FnOnce(&Self) -> T) -> Option<T> {
         CURRENT.try_with(look).ok()
     }

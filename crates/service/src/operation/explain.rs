@@ -197,8 +197,7 @@ async fn verdict(
 ) -> Verdict {
     let decided = match bearer_token(token.expose()) {
         Ok(token) => {
-            let context = || Context::current().unwrap_or_default();
-            let decided = decide(service, caller, policy, token, context).await;
+            let decided = decide(service, caller, policy, token, Context::current).await;
             decided.map(drop)
         }
         Err(fault) => Err(fault.into()),

@@ -14,7 +14,7 @@ pub(super) struct Threads(pub(super) Net);
 impl Around for Threads {
     async fn call<S: Below>(self, request: Request, next: Next<S>) -> Outcome {
         let effect = request.effect;
-        let context = Context::current().unwrap_or_default();
+        let context = Context::current();
         let exchange = context.scope(next.send(request)).in_current_span();
         self.0
             .run(effect, exchange)
