@@ -1,9 +1,9 @@
 //! Clients that ask about tokens of one provider, each about one that nobody has asked about.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::answer::{Endpoint, token};
+use crate::beside::{Stop, beside};
 use crate::client::Line;
 use crate::failure::{Failure, Result};
 
@@ -59,24 +59,13 @@ impl Crowd {
         every: Duration,
         work: impl FnOnce() -> Result<()>,
     ) -> Result<()> {
-        let stop = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let asking = scope.spawn(|| {
-                crate::process::give_way();
-                while !stop.load(Relaxed) {
-                    let next = Instant::now() + every;
-                    self.ask()?;
-                    self.receive(&[200])?;
-                    std::thread::sleep(next.saturating_duration_since(Instant::now()));
-                }
-                Ok(())
-            });
-            let worked = work();
-            stop.store(true, Relaxed);
-            let asked = asking
-                .join()
-                .unwrap_or_else(|_| Err(Failure::new("a client failed")));
-            worked.and(asked)
-        })
+        let asking = |stop: &Stop| {
+            crate::process::give_way();
+            stop.repeat(every, || {
+                self.ask()?;
+                self.receive(&[200])
+            })
+        };
+        beside(asking, work).map(drop)
     }
 }

@@ -3,7 +3,6 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -12,6 +11,7 @@ use rustix::buffer::spare_capacity;
 use rustix::event::{Timespec, epoll};
 
 use crate::answer::{CALLER, token};
+use crate::beside::Stop;
 use crate::exchange;
 use crate::failure::{Failure, Result, Tried};
 
@@ -56,13 +56,13 @@ struct Flood {
 
 /// Sends wrong secrets to this port at this rate until it is stopped. It does not catch up on what
 /// a busy server did not let it send within a tenth of a second.
-pub(crate) fn run(port: u16, rate: f64, stop: &AtomicBool) -> Result<Flooded> {
+pub(crate) fn run(port: u16, rate: f64, stop: &Stop) -> Result<Flooded> {
     crate::process::give_way();
     let mut flood = Flood::new(port)?;
     let start = Instant::now();
     let pause = Duration::from_secs_f64(PIPELINED as f64 / rate);
     let mut due = start;
-    while !stop.load(Relaxed) {
+    while !stop.is_given() {
         due = due.max(Instant::now() - Duration::from_millis(100));
         while due <= Instant::now() && flood.send()? {
             due += pause;

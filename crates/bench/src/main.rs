@@ -3,6 +3,7 @@
 mod answer;
 mod arguments;
 mod behaviour;
+mod beside;
 mod client;
 mod configuration;
 mod crowd;

@@ -1,6 +1,6 @@
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+use crate::beside::{Stop, beside};
 use crate::configuration;
 use crate::drive::turn;
 use crate::failure::{Failure, Result};
@@ -78,26 +78,13 @@ struct Reloader<'a> {
 impl Reloader<'_> {
     /// Does this work while the configuration is reloaded again and again.
     fn beside<T>(&mut self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let stop = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let reloading = scope.spawn(|| {
-                while !stop.load(Relaxed) {
-                    let next = Instant::now() + EVERY;
-                    self.done += 1;
-                    self.running.reload(&sections(self.authority, self.done))?;
-                    while Instant::now() < next && !stop.load(Relaxed) {
-                        std::thread::sleep(Duration::from_millis(20));
-                    }
-                }
-                Ok(())
-            });
-            let worked = work();
-            stop.store(true, Relaxed);
-            let reloaded = reloading
-                .join()
-                .unwrap_or_else(|_| Err(Failure::new("the reloading operator failed")));
-            reloaded.and(worked)
-        })
+        let reloading = |stop: &Stop| {
+            stop.repeat(EVERY, || {
+                self.done += 1;
+                self.running.reload(&sections(self.authority, self.done))
+            })
+        };
+        beside(reloading, work).map(|(worked, ())| worked)
     }
 
     /// Fails if a reload was refused, or the latest one is not in force.

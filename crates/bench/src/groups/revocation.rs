@@ -1,7 +1,7 @@
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crate::answer::{OPERATOR_BASIC, RECORDS, subject, token};
+use crate::beside::{Stop, beside};
 use crate::client::Line;
 use crate::drive::turn;
 use crate::failure::{Failure, Result};
@@ -149,24 +149,11 @@ impl Revoker {
 
     /// Does this work while all connections revoke, again and again.
     fn beside(&mut self, call: Call, work: impl FnOnce() -> Result<()>) -> Result<()> {
-        let stop = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            let revoking = scope.spawn(|| {
-                crate::process::give_way();
-                while !stop.load(Relaxed) {
-                    let next = Instant::now() + EVERY;
-                    self.burst(call)?;
-                    std::thread::sleep(next.saturating_duration_since(Instant::now()));
-                }
-                Ok(())
-            });
-            let worked = work();
-            stop.store(true, Relaxed);
-            let revoked = revoking
-                .join()
-                .unwrap_or_else(|_| Err(Failure::new("the revoking client failed")));
-            worked.and(revoked)
-        })
+        let revoking = |stop: &Stop| {
+            crate::process::give_way();
+            stop.repeat(EVERY, || self.burst(call))
+        };
+        beside(revoking, work).map(drop)
     }
 
     /// CPU microseconds of the server for each call, when it has nothing else to do.

@@ -1,10 +1,10 @@
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::answer::{Endpoint, token};
+use crate::beside::{Stop, beside};
 use crate::client::Line;
 use crate::configuration;
 use crate::drive::turn;
@@ -115,22 +115,13 @@ fn expect_answer(line: &mut Line) -> Result<()> {
 
 /// Does this work while the metrics are scraped again and again. Returns how long each took.
 fn beside_scrapes(running: &Running, work: impl FnOnce() -> Result<()>) -> Result<Vec<Duration>> {
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let scraping = scope.spawn(|| {
-            let mut times = Vec::new();
-            while !stop.load(Relaxed) {
-                let next = Instant::now() + EVERY;
-                times.push(running.scrape()?.1);
-                std::thread::sleep(next.saturating_duration_since(Instant::now()));
-            }
-            Ok(times)
-        });
-        let worked = work();
-        stop.store(true, Relaxed);
-        let times = scraping
-            .join()
-            .unwrap_or_else(|_| Err(Failure::new("the scraping client failed")));
-        worked.and(times)
-    })
+    let scraping = |stop: &Stop| {
+        let mut times = Vec::new();
+        stop.repeat(EVERY, || {
+            times.push(running.scrape()?.1);
+            Ok(())
+        })?;
+        Ok(times)
+    };
+    beside(scraping, work).map(|((), times)| times)
 }

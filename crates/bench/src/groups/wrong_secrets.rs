@@ -1,6 +1,6 @@
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
+use crate::beside::{Stop, beside};
 use crate::drive::turn;
 use crate::failure::{Failure, Result};
 use crate::flood::{self, Flooded};
@@ -102,14 +102,6 @@ fn flooded(running: &Running, hits: &mut dyn FnMut() -> Result<()>) -> Result<Ob
 }
 
 fn beside_flood(port: u16, work: &mut dyn FnMut() -> Result<()>) -> Result<Flooded> {
-    let stop = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let flooding = scope.spawn(|| flood::run(port, FLOOD, &stop));
-        let worked = work();
-        stop.store(true, Relaxed);
-        let flooded = flooding
-            .join()
-            .unwrap_or_else(|_| Err(Failure::new("the flooding client failed")));
-        worked.and(flooded)
-    })
+    let flooding = |stop: &Stop| flood::run(port, FLOOD, stop);
+    beside(flooding, work).map(|((), flooded)| flooded)
 }
