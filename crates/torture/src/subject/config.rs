@@ -45,35 +45,46 @@ drain = "5s"
 permissions = ["introspect"]
 "#;
 
-/// Times of the configuration.
+/// Times of the configuration, in seconds.
 struct Times {
-    cache: &'static str,
-    timeout: &'static str,
+    ttl: u64,
+    inactive_ttl: u64,
+    stale: u64,
+    timeout: u64,
 }
-
-/// Times as in [`terms`].
-const HONEST: Times = Times {
-    cache: r#"
-[cache]
-max_bytes      = "512KiB"
-ttl            = "2s"
-inactive_ttl   = "1s"
-stale_if_error = "3s"
-"#,
-    timeout: "2s",
-};
 
 /// Times that the oracle does not believe in.
 const LYING: Times = Times {
-    cache: r#"
-[cache]
-max_bytes      = "512KiB"
-ttl            = "60s"
-inactive_ttl   = "60s"
-stale_if_error = "60s"
-"#,
-    timeout: "7s",
+    ttl: 60,
+    inactive_ttl: 60,
+    stale: 60,
+    timeout: 7,
 };
+
+impl Times {
+    /// Times that the oracle believes in.
+    const fn of(terms: &Terms) -> Self {
+        Self {
+            ttl: terms.ttl.as_secs(),
+            inactive_ttl: terms.inactive_ttl.as_secs(),
+            stale: terms.stale.as_secs(),
+            timeout: terms.timeout.as_secs(),
+        }
+    }
+
+    fn cache(&self) -> String {
+        let Self {
+            ttl,
+            inactive_ttl,
+            stale,
+            timeout: _,
+        } = self;
+        format!(
+            "[cache]\nmax_bytes = \"512KiB\"\nttl = \"{ttl}s\"\n\
+             inactive_ttl = \"{inactive_ttl}s\"\nstale_if_error = \"{stale}s\"\n"
+        )
+    }
+}
 
 const OPERATOR: &str =
     "permissions = [\"introspect\", \"lookup\", \"revoke\", \"purge\", \"explain\", \"bind\"]";
@@ -84,7 +95,8 @@ pub(crate) fn toml(reload: Reload, subject: &Subject, providers: &Providers) -> 
     let (times, callers) = if subject.lies {
         (LYING, lying_callers())
     } else {
-        (HONEST, callers(variant, subject.terms.rate(variant)))
+        let rate = subject.terms.rate(variant);
+        (Times::of(&subject.terms), callers(variant, rate))
     };
     let sections = Which::ALL.map(|provider| {
         let section = section(provider, variant, &providers.url(provider));
@@ -92,7 +104,7 @@ pub(crate) fn toml(reload: Reload, subject: &Subject, providers: &Providers) -> 
         let is_unknown = subject.lies && provider == Which::Legacy;
         let prefix = if is_unknown { "xx_" } else { provider.prefix() };
         format!(
-            "{section}timeout = \"{}\"\nmatch = {{ prefix = \"{prefix}\" }}\n",
+            "{section}timeout = \"{}s\"\nmatch = {{ prefix = \"{prefix}\" }}\n",
             times.timeout
         )
     });
@@ -101,7 +113,7 @@ pub(crate) fn toml(reload: Reload, subject: &Subject, providers: &Providers) -> 
         limits(turn),
         policy(variant),
         COMMON.to_owned(),
-        times.cache.to_owned(),
+        times.cache(),
         callers,
     ]
     .into_iter()
@@ -163,7 +175,7 @@ fn mistake(turn: Turn) -> &'static str {
     }
 }
 
-/// Says another thing than the oracle believes, and has no mistake.
+/// Returns a reload that says another thing than the oracle believes, and has no mistake.
 fn lie(reload: Reload) -> Reload {
     Reload {
         turn: Turn::Nothing,
