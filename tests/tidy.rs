@@ -134,6 +134,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // It sees what it tortures from outside.
     ("introspectd-torture", &[SIMULATORS]),
     (FUZZ, &[]),
+    (TEST_LOG, &[]),
     ("xtask", &[]),
 ];
 
@@ -152,6 +153,8 @@ const ADAPTER: &str = "introspectd-adapter-*";
 const SIMULATORS: &str = "introspectd-simulators";
 /// Any bytes for the tests of decoders.
 const FUZZ: &str = "introspectd-fuzz";
+/// Lines that a test's thread logs.
+const TEST_LOG: &str = "introspectd-test-log";
 const TESTS: &str = "introspectd-tests";
 
 /// Files in `src` over [`LONGEST`] lines, each with the reason why it is one.
@@ -194,8 +197,7 @@ fn crates_use_each_other_only_as_agreed() {
             let used = name(dependency);
             let allowed = agreed.contains(&role(used))
                 || dependency["kind"] == "dev"
-                    && (used == SIMULATORS
-                        || used == FUZZ
+                    && ([SIMULATORS, FUZZ, TEST_LOG].contains(&used)
                         || used == package_name
                         || tests_may_use(package_name, used));
             assert!(allowed, "{package_name} may not use {used}");

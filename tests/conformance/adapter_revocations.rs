@@ -305,17 +305,8 @@ async fn refused_provider_credential_is_renewed_once() {
     let server = Simulator::start(passport::Passport::new(now()))
         .await
         .unwrap();
-    let bank = provider(&format!(
-        r#"
-        kind = "passport"
-        base_url = "{}"
-        timeout = "60s"
-        credentials = {{ type = "client_credentials", client_id = "{}", client_secret = {{ literal = "{}" }} }}
-        "#,
-        server.base_url(),
-        passport::CLIENT_ID,
-        passport::CLIENT_SECRET,
-    ));
+    let section = Passport::section_with_grant(&server.base_url());
+    let bank = provider(&format!("{section}timeout = \"60s\"\n"));
     bank.records()
         .unwrap()
         .lookup(&id(passport::ACTIVE))

@@ -18,19 +18,9 @@ fn paths<V: introspectd_simulators::Vendor>(server: &Simulator<V>) -> Vec<String
 
 async fn bank() -> (Arc<Simulator<passport::Passport>>, Gateway) {
     let server = Simulator::start(Passport::server(now())).await.unwrap();
-    let gateway = Gateway::start(&format!(
-        r#"
-        [providers.bank]
-        kind = "passport"
-        base_url = "{}"
-        timeout = "60s"
-        credentials = {{ type = "client_credentials", client_id = "{}", client_secret = {{ literal = "{}" }} }}
-        "#,
-        server.base_url(),
-        passport::CLIENT_ID,
-        passport::CLIENT_SECRET,
-    ))
-    .await;
+    let section = Passport::section_with_grant(&server.base_url());
+    let provider = format!("[providers.bank]\n{section}timeout = \"60s\"\n");
+    let gateway = Gateway::start(&provider).await;
     (Arc::new(server), gateway)
 }
 

@@ -164,19 +164,9 @@ async fn each_try_has_a_span_of_its_own() {
 async fn wait_for_a_credential_is_a_span_of_the_try_that_waits() {
     let collector = Collector::start().await;
     let server = Simulator::start(Passport::server(now())).await.unwrap();
-    let provider = format!(
-        r#"{}
-        [providers.bank]
-        kind = "passport"
-        base_url = "{}"
-        timeout = "60s"
-        credentials = {{ type = "client_credentials", client_id = "{}", client_secret = {{ literal = "{}" }} }}
-        "#,
-        collector.section(1.0),
-        server.base_url(),
-        passport::CLIENT_ID,
-        passport::CLIENT_SECRET,
-    );
+    let section = Passport::section_with_grant(&server.base_url());
+    let trace = collector.section(1.0);
+    let provider = format!("{trace}\n[providers.bank]\n{section}timeout = \"60s\"\n");
     let gateway = Gateway::start(&provider).await;
     gateway
         .post_introspect(&Passport::form(passport::ACTIVE))

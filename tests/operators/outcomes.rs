@@ -1,20 +1,16 @@
 //! Requests that are refused before anything is read, at each endpoint; records, and the audit log.
 
-use envoy_types::ext_authz::v3::pb::CheckRequest;
-use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use http::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_body_util::Full;
-use introspectd_server::ListenAddress;
 use introspectd_simulators::rfc7662::{ACTIVE, Rfc7662};
 use introspectd_simulators::{Answer, Fault, Simulator, passport};
 use introspectd_tests::{Gateway, OPS_SECRET, Passport, Room, basic, now};
 use serde_json::{Value, json};
-use tonic::transport::Endpoint;
 
 use crate::house::{House, provider};
 use crate::listeners::until;
-use crate::requests::{Counts, EDGE, FORM, JSON, OPS, send};
+use crate::requests::{Counts, EDGE, FORM, JSON, OPS, check, grpc, send};
 use crate::scrape::Scrape;
 
 /// Method, path and name of each endpoint over HTTP, but of documents and unknown paths.
@@ -48,24 +44,8 @@ async fn gateway(server: &Simulator<Rfc7662>, caller: &str, limits: &str) -> Gat
 }
 
 /// `Check` of Envoy's protocol, as the slow caller.
-async fn check(gateway: &Gateway) {
-    let Some(ListenAddress::Tcp(address)) = gateway.grpc().first() else {
-        panic!("not on TCP")
-    };
-    let channel = Endpoint::try_from(format!("http://{address}"))
-        .unwrap()
-        .connect()
-        .await
-        .unwrap();
-    let mut request = tonic::Request::new(CheckRequest::default());
-    let secret = "Bearer slow-secret-2f61c0".parse().unwrap();
-    request
-        .metadata_mut()
-        .insert("x-introspectd-caller", secret);
-    AuthorizationClient::new(channel)
-        .check(request)
-        .await
-        .unwrap();
+async fn check_slowly(gateway: &Gateway) {
+    check(&grpc(gateway).await, SLOW.map(|(_, secret)| secret)).await;
 }
 
 #[tokio::test]
@@ -81,7 +61,7 @@ async fn request_over_the_rate_is_counted_at_each_endpoint() {
         assert_eq!(status, 429, "{method} {path}");
         counts.one(endpoint, "rate_limited", "slow").await;
     }
-    check(&gateway).await;
+    check_slowly(&gateway).await;
     counts.one("ext_authz", "rate_limited", "slow").await;
     assert_eq!(server.count(), 0);
 }
@@ -104,7 +84,7 @@ async fn request_over_the_limit_is_counted_at_each_endpoint() {
             assert_eq!(status, 503, "{method} {path}");
             counts.one(endpoint, "shed", "").await;
         }
-        check(&gateway).await;
+        check_slowly(&gateway).await;
         counts.one("ext_authz", "shed", "").await;
         gate.open();
     };

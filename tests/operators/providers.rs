@@ -173,14 +173,8 @@ async fn each_way_an_ask_fails_is_an_outcome_of_its_own() {
 /// Gateway before a bank at which we fetch a bearer token of our own.
 async fn bank() -> (Simulator<passport::Passport>, Gateway) {
     let server = Simulator::start(Passport::server(now())).await.unwrap();
-    let gateway = Gateway::start(&format!(
-        "[providers.bank]\nkind = \"passport\"\nbase_url = \"{}\"\ncredentials = {{ type = \
-         \"client_credentials\", client_id = \"{}\", client_secret = {{ literal = \"{}\" }} }}",
-        server.base_url(),
-        passport::CLIENT_ID,
-        passport::CLIENT_SECRET,
-    ))
-    .await;
+    let section = Passport::section_with_grant(&server.base_url());
+    let gateway = Gateway::start(&format!("[providers.bank]\n{section}")).await;
     (server, gateway)
 }
 

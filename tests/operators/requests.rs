@@ -14,7 +14,7 @@ use introspectd_simulators::rfc7662::{ACTIVE, EXPIRED, UNKNOWN};
 use introspectd_simulators::{Answer, Fault};
 use introspectd_tests::{EDGE_SECRET, Gateway, OPS_SECRET, Rfc7662, Room, basic, form_body};
 use serde_json::json;
-use tonic::transport::Endpoint;
+use tonic::transport::{Channel, Endpoint};
 
 use crate::scrape::Scrape;
 
@@ -407,30 +407,38 @@ async fn provider_that_fails_is_an_outcome_of_its_own() {
     }
 }
 
+/// Connects to the port for Envoy.
+pub(crate) async fn grpc(gateway: &Gateway) -> Channel {
+    let Some(ListenAddress::Tcp(address)) = gateway.grpc().first() else {
+        panic!("not on TCP")
+    };
+    let endpoint = Endpoint::try_from(format!("http://{address}")).unwrap();
+    endpoint.connect().await.unwrap()
+}
+
+/// `Check` of Envoy's protocol, as the caller with this secret.
+pub(crate) async fn check(channel: &Channel, secret: Option<&str>) {
+    let mut request = tonic::Request::new(CheckRequest::default());
+    if let Some(secret) = secret {
+        let shown = format!("Bearer {secret}").parse().unwrap();
+        let metadata = request.metadata_mut();
+        metadata.insert("x-introspectd-caller", shown);
+    }
+    let mut authorization = AuthorizationClient::new(channel.clone());
+    authorization.check(request).await.unwrap();
+}
+
 #[tokio::test]
 async fn grpc_is_counted_as_ext_authz_and_health_as_other() {
     let toml = "[listen]\napi = [\"127.0.0.1:0\"]\nadmin = [\"127.0.0.1:0\"]\n\
                 grpc = [\"127.0.0.1:0\"]\n\
                 [callers.edge]\nsecret = { literal = \"edge-secret-0f6b1f0d3c\" }";
     let gateway = Gateway::start_bare(toml).await;
-    let Some(ListenAddress::Tcp(address)) = gateway.grpc().first() else {
-        panic!("not on TCP")
-    };
-    let channel = Endpoint::try_from(format!("http://{address}"))
-        .unwrap()
-        .connect()
-        .await
-        .unwrap();
+    let channel = grpc(&gateway).await;
     let mut counts = Counts::of(&gateway).await;
-    let mut authorization = AuthorizationClient::new(channel.clone());
-    authorization.check(CheckRequest::default()).await.unwrap();
+    check(&channel, None).await;
     counts.one("ext_authz", "unauthenticated", "").await;
-    let mut request = tonic::Request::new(CheckRequest::default());
-    let secret = format!("Bearer {EDGE_SECRET}").parse().unwrap();
-    request
-        .metadata_mut()
-        .insert("x-introspectd-caller", secret);
-    authorization.check(request).await.unwrap();
+    check(&channel, Some(EDGE_SECRET)).await;
     counts.one("ext_authz", "denied", "edge").await;
     let mut health = tonic_health::pb::health_client::HealthClient::new(channel);
     let question = tonic_health::pb::HealthCheckRequest::default();

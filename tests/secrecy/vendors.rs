@@ -80,14 +80,10 @@ pub(crate) async fn secrets_of_vendors_stay_hidden<V: Fixture>(watch: &mut Watch
 pub(crate) async fn secrets_of_token_endpoints_stay_hidden(watch: &mut Watch) {
     let server = Simulator::start(Passport::server(now())).await.unwrap();
     watch.credential(passport::CLIENT_ID, passport::CLIENT_SECRET);
+    let section = Passport::section_with_grant(&server.base_url());
+    let audit = watch.audit();
     let gateway = Gateway::start(&format!(
-        "{}\n[providers.bank]\nkind = \"passport\"\nbase_url = \"{}\"\ntimeout = \"1s\"\n\
-         credentials = {{ type = \"client_credentials\", client_id = \"{}\", client_secret = {{ \
-         literal = \"{}\" }} }}",
-        watch.audit(),
-        server.base_url(),
-        passport::CLIENT_ID,
-        passport::CLIENT_SECRET,
+        "{audit}\n[providers.bank]\n{section}timeout = \"1s\"\n"
     ))
     .await;
     let form = Passport::form(passport::ACTIVE);

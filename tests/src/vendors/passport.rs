@@ -13,6 +13,21 @@ use crate::{Fixture, NOW, Sent, now};
 /// Passport, asked by token id.
 pub struct Passport;
 
+impl Passport {
+    /// Section of a provider at which we fetch a bearer token of our own.
+    pub fn section_with_grant(base_url: &str) -> String {
+        format!(
+            r#"
+            kind = "passport"
+            base_url = "{base_url}"
+            credentials = {{ type = "client_credentials", client_id = "{}", client_secret = {{ literal = "{}" }} }}
+            "#,
+            passport::CLIENT_ID,
+            passport::CLIENT_SECRET
+        )
+    }
+}
+
 impl Fixture for Passport {
     type Server = passport::Passport;
 

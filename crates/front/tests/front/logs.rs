@@ -1,74 +1,31 @@
-use std::io;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::Arc;
 
 use introspectd_core::{BadAnswer, Failure};
 use introspectd_front::ListenerIdentity;
 use introspectd_server::{
     Arrival, Connections, ListenAddress, Listener, SocketAccess, Stop, Workers, run,
 };
+use introspectd_test_log::{Level, Log};
 use tokio::net::UnixStream;
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::bench::{ACTIVE, Bench, EDGE_SECRET};
 use crate::client::{Ask, basic, exchange_on, http2_to, received};
 
-/// All that is logged on this thread, of whatever level.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-/// Listens all the time, and keeps nothing. Where nobody listens, an event's place in the code may
-/// be written off as of no interest by another test's thread, just when this one begins to listen.
-static LISTENER: Once = Once::new();
-
-impl Log {
-    fn start() -> (Self, DefaultGuard) {
-        LISTENER.call_once(|| {
-            let listener = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
-            listener.with_writer(io::sink).init();
-        });
-        let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::TRACE)
-            .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
-        let guard = tracing::subscriber::set_default(subscriber);
-        (log, guard)
-    }
-
-    /// Our own lines, and warnings of anybody: the binary's filter lets no others out.
-    fn lines(&self) -> Vec<String> {
-        let text = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
-        let ours = |line: &&str| {
-            line.contains(" introspectd") || line.contains("WARN") || line.contains("ERROR")
-        };
-        text.lines().filter(ours).map(str::to_owned).collect()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
+/// Our own lines, and warnings of anybody: the binary's filter lets no others out.
+fn ours(log: &Log) -> Vec<String> {
+    let is_ours = |line: &&str| {
+        line.contains(" introspectd") || line.contains("WARN") || line.contains("ERROR")
+    };
+    log.text()
+        .lines()
+        .filter(is_ours)
+        .map(str::to_owned)
+        .collect()
 }
 
 #[tokio::test]
 async fn nothing_from_a_request_is_logged() {
-    let (log, _guard) = Log::start();
+    let log = Log::start(Level::TRACE);
     let bench = Bench::start().await;
     bench.bank.fails("b_failing-token", Failure::Timeout);
     bench.bank.fails("b_bad-token", BadAnswer::NotAnObject);
@@ -136,7 +93,7 @@ async fn nothing_from_a_request_is_logged() {
         )
         .await;
     }
-    let lines = log.lines();
+    let lines = ours(&log);
     assert!(
         lines
             .iter()
@@ -161,7 +118,7 @@ async fn nothing_from_a_request_is_logged() {
 
 #[tokio::test]
 async fn a_token_in_the_query_is_not_logged() {
-    let (log, _guard) = Log::start();
+    let log = Log::start(Level::TRACE);
     let bench = Bench::start().await;
     let reply = Ask::form("")
         .to("GET", &format!("/introspect?token={ACTIVE}"))
@@ -170,7 +127,7 @@ async fn a_token_in_the_query_is_not_logged() {
     reply.refuses(405, "method_not_allowed");
     assert_eq!(reply.header("allow"), Some("POST"));
     assert!(!reply.body.contains(ACTIVE));
-    let lines = log.lines();
+    let lines = ours(&log);
     assert!(!lines.is_empty());
     assert!(
         lines.iter().all(|line| !line.contains(ACTIVE)),
@@ -181,13 +138,13 @@ async fn a_token_in_the_query_is_not_logged() {
 
 #[tokio::test]
 async fn refused_caller_is_logged_with_origin_and_policy() {
-    let (log, _guard) = Log::start();
+    let log = Log::start(Level::TRACE);
     let bench = Bench::start().await;
     let ask = Ask::form("")
         .to("GET", "/forward-auth/default")
         .header("x-introspectd-caller", "Bearer confined-secret");
     ask.at(&bench).await.refuses(403, "access_denied");
-    let lines = log.lines();
+    let lines = ours(&log);
     let told = |text: &str| {
         lines
             .iter()
@@ -204,7 +161,7 @@ async fn refused_caller_is_logged_with_origin_and_policy() {
 
 #[tokio::test]
 async fn process_on_a_unix_socket_is_logged_with_its_credentials() {
-    let (log, _guard) = Log::start();
+    let log = Log::start(Level::TRACE);
     let bench = Bench::start().await;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("api.sock");
@@ -230,8 +187,8 @@ async fn process_on_a_unix_socket_is_logged_with_its_credentials() {
         std::process::id()
     );
     assert!(
-        log.lines().iter().any(|line| line.contains(&origin)),
+        ours(&log).iter().any(|line| line.contains(&origin)),
         "{origin}: {:#?}",
-        log.lines()
+        ours(&log)
     );
 }

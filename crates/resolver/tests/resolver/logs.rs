@@ -1,77 +1,30 @@
 //! Lines of the log: a failure of a kind once a second, a failed revocation always, a gate when it
 //! changes.
 
-use std::io;
-use std::sync::{Arc, Mutex, Once};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use introspectd_core::ask::{BreakerState, Gauges};
 use introspectd_core::{BadAnswer, Failure, Health, Introspection, Outage, Provider, TokenValue};
 use introspectd_resolver::{ProviderEntry, Unmatched};
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::fmt::MakeWriter;
+use introspectd_test_log::{Level, Log};
 
 use crate::harness::{Bench, Can, Fake, LIMITS, TIMEOUT, at, name, prefix, upstream, value};
 
-/// All that is logged on this thread at `info` and above.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-/// Listens all the time, and keeps nothing: where nobody listens, an event's place in the code may
-/// be written off by another test's thread.
-static LISTENER: Once = Once::new();
-
-impl Log {
-    fn start() -> (Self, DefaultGuard) {
-        LISTENER.call_once(|| {
-            let listener = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
-            listener.with_writer(io::sink).init();
-        });
-        let log = Self::default();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(tracing::Level::INFO)
-            .with_ansi(false)
-            .with_writer(log.clone())
-            .finish();
-        let guard = tracing::subscriber::set_default(subscriber);
-        (log, guard)
-    }
-
-    /// Takes the lines so far, each without what is before its level.
-    fn lines(&self) -> Vec<String> {
-        let text = String::from_utf8(std::mem::take(&mut *self.0.lock().unwrap())).unwrap();
-        let levels = ["WARN", "INFO", "ERROR"];
-        let line = |line: &str| {
-            let place = levels.iter().find_map(|level| line.find(level));
-            line.split_at(place.unwrap()).1.to_owned()
-        };
-        text.lines().map(line).collect()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl MakeWriter<'_> for Log {
-    type Writer = Self;
-
-    fn make_writer(&self) -> Self {
-        self.clone()
-    }
+/// Takes the lines so far, each without what is before its level.
+fn taken(log: &Log) -> Vec<String> {
+    let levels = ["WARN", "INFO", "ERROR"];
+    let line = |line: &str| {
+        let place = levels.iter().find_map(|level| line.find(level));
+        line.split_at(place.unwrap()).1.to_owned()
+    };
+    log.take().lines().map(line).collect()
 }
 
 #[tokio::test]
 async fn failure_of_a_kind_has_one_line_a_second() {
-    let (log, _guard) = Log::start();
+    let log = Log::start(Level::INFO);
     let (bench, fake) = Bench::single(LIMITS);
     fake.script("slow", Failure::Timeout);
     fake.script("odd", Failure::from(BadAnswer::NotAnObject));
@@ -80,14 +33,14 @@ async fn failure_of_a_kind_has_one_line_a_second() {
     for token in ["odd", "slow", "slow", "slow", "spared", "unable"] {
         bench.ask(token).await;
     }
-    let lines = log.lines();
+    let lines = taken(&log);
     assert_eq!(lines.len(), 2, "{lines:#?}");
     let failed = |line: &str| line.starts_with("WARN") && line.contains("request failed");
     assert!(lines.iter().all(|line| failed(line)), "{lines:#?}");
     assert!(!lines.iter().any(|line| line.contains("left_out")));
     bench.clock.advance(1);
     bench.ask("slow").await;
-    let lines = log.lines();
+    let lines = taken(&log);
     assert!(
         lines.len() == 1 && lines[0].contains("left_out=2"),
         "{lines:#?}"
@@ -98,7 +51,7 @@ async fn failure_of_a_kind_has_one_line_a_second() {
 
 #[tokio::test]
 async fn failed_revocation_is_always_logged() {
-    let (log, _guard) = Log::start();
+    let log = Log::start(Level::INFO);
     let fake = Fake::that(Can {
         revoke: true,
         ..Can::default()
@@ -110,7 +63,7 @@ async fn failed_revocation_is_always_logged() {
         let revoked = bench.resolver.revoke(&value("t"), None, |_| true).await;
         assert_eq!(revoked, Err(Failure::Timeout));
     }
-    let lines = log.lines();
+    let lines = taken(&log);
     let failed = |line: &str| line.starts_with("WARN") && line.contains("revocation failed");
     assert!(
         lines.len() == 3 && lines.iter().all(|line| failed(line)),
@@ -139,7 +92,7 @@ impl Provider for Gated {
 
 #[tokio::test]
 async fn gate_is_logged_when_it_changes() {
-    let (log, _guard) = Log::start();
+    let log = Log::start(Level::INFO);
     let gated = Arc::<Gated>::default();
     let entry = ProviderEntry {
         name: name("as"),
@@ -177,7 +130,7 @@ async fn gate_is_logged_when_it_changes() {
             ..Gauges::default()
         };
         bench.ask(&place.to_string()).await;
-        let lines = log.lines();
+        let lines = taken(&log);
         assert_eq!(lines.len(), expected.len(), "{place} {lines:#?}");
         for (line, expected) in lines.iter().zip(expected) {
             let (level, text) = expected.split_once(' ').unwrap();
@@ -191,7 +144,7 @@ async fn gate_is_logged_when_it_changes() {
 
 #[tokio::test]
 async fn failures_that_name_different_times_are_one_kind() {
-    let (log, _guard) = Log::start();
+    let log = Log::start(Level::INFO);
     let (bench, fake) = Bench::single(LIMITS);
     for seconds in [1, 2, 3] {
         let failure = Failure::Unavailable {
@@ -201,5 +154,5 @@ async fn failures_that_name_different_times_are_one_kind() {
         fake.script("t", failure);
         bench.ask("t").await;
     }
-    assert_eq!(log.lines().len(), 1);
+    assert_eq!(taken(&log).len(), 1);
 }

@@ -1,58 +1,13 @@
 //! Tokens and secrets are never printed, nor anything that contains them.
 
-use std::io::{self, Write};
-use std::sync::{Arc, Mutex, Once};
-
 use introspectd_simulators::{Answer as Said, Fault, rfc7662};
+use introspectd_test_log::{Level, Log};
 use introspectd_upstream::{Dialect, Request};
-use tracing::subscriber::DefaultGuard;
-use tracing_subscriber::filter::LevelFilter;
 
 use crate::authority::Authority;
 use crate::grant::Provider;
 use crate::provider::{authorizations, connected, connection, silent, upstream, uri};
 use crate::tls_server::{Terms, TlsServer};
-
-/// Output of the subscriber.
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Listens all the time, and keeps nothing. Where nobody listens, another test's thread may write
-/// an event's place in the code off as of no interest, just when one of these begins to listen.
-static LISTENER: Once = Once::new();
-
-impl Log {
-    /// Keeps what this thread logs, up to a level: all that a test and its tasks do.
-    fn start(level: LevelFilter) -> (Self, DefaultGuard) {
-        LISTENER.call_once(|| {
-            let listener = tracing_subscriber::fmt().with_max_level(LevelFilter::TRACE);
-            listener.with_writer(io::sink).init();
-        });
-        let log = Self::default();
-        let writer = log.clone();
-        let subscriber = tracing_subscriber::fmt()
-            .with_max_level(level)
-            .with_ansi(false)
-            .with_writer(move || writer.clone())
-            .finish();
-        (log, tracing::subscriber::set_default(subscriber))
-    }
-
-    fn text(&self) -> String {
-        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
-    }
-}
 
 const SECRET: &str = "hunter2-secret";
 /// Base64 of `ops:hunter2-secret`.
@@ -116,7 +71,7 @@ fn debug_output_holds_no_secret() {
 
 #[tokio::test]
 async fn no_log_of_any_level_holds_a_token_or_a_credential() {
-    let (log, _guard) = Log::start(LevelFilter::TRACE);
+    let log = Log::start(Level::TRACE);
 
     for credentials in credentials() {
         let server = silent().await;
@@ -198,7 +153,7 @@ async fn no_log_of_any_level_holds_a_token_or_a_credential() {
 
 #[tokio::test]
 async fn a_grant_that_is_refused_each_time_is_logged_once_a_second() {
-    let (log, _guard) = Log::start(LevelFilter::INFO);
+    let log = Log::start(Level::INFO);
 
     let provider = Provider::start("").await;
     provider.tokens.always(Fault::Answer(Said::empty(401)));
