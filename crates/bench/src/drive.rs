@@ -27,7 +27,8 @@ pub(crate) struct Drive<'a> {
 }
 
 impl Drive<'_> {
-    /// All of them once, beginning with another one each round.
+    /// All of them in turns of one second, each turn beginning with another one: a processor whose
+    /// pace changes within seconds changes it for all.
     pub(crate) fn round(
         &self,
         round: usize,
@@ -35,15 +36,21 @@ impl Drive<'_> {
         tokens: &Tokens,
         ledger: &mut Ledger,
     ) -> Result<()> {
-        turn(subjects, round).try_for_each(|running| self.once(round, running, tokens, ledger))
+        (round..)
+            .zip(0..self.lab.seconds)
+            .try_for_each(|(first, _)| {
+                turn(subjects, first)
+                    .try_for_each(|running| self.once(round, running, tokens, 1, ledger))
+            })
     }
 
-    /// One run of one subject.
+    /// One run of one subject, of so many seconds.
     pub(crate) fn once(
         &self,
         round: usize,
         running: &Running,
         tokens: &Tokens,
+        seconds: u64,
         ledger: &mut Ledger,
     ) -> Result<()> {
         // A new token's answer where all are new, else that of one that is cached.
@@ -62,7 +69,7 @@ impl Drive<'_> {
         }
         let asked = self.authority.count()?;
         let spent = running.cpu();
-        let summary = wrk::run(self.lab, running, tokens, self.lab.seconds)?;
+        let summary = wrk::run(self.lab, running, tokens, seconds)?;
         let asked = self.authority.count()? - asked;
         let spent = running.cpu().saturating_sub(spent);
 

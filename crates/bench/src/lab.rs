@@ -23,7 +23,7 @@ static FOLDER: OnceLock<PathBuf> = OnceLock::new();
 pub(crate) struct Lab {
     pub(crate) introspectd: PathBuf,
     pub(crate) rounds: usize,
-    /// Duration of one run of one subject.
+    /// How long each subject is driven in a round.
     pub(crate) seconds: u64,
     /// Leaves out sets of a million tokens.
     pub(crate) quick: bool,
@@ -67,6 +67,12 @@ impl Lab {
             folder,
             names: AtomicU32::new(0),
         })
+    }
+
+    /// Numbers of the rounds, each as often as it has turns of one second.
+    pub(crate) fn turns(&self) -> impl Iterator<Item = usize> {
+        let seconds = self.seconds;
+        (0..self.rounds).flat_map(move |round| (0..seconds).map(move |_| round))
     }
 
     /// A new, empty one.

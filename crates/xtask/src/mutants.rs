@@ -112,6 +112,9 @@ fn is_named(package: &str, name: &str) -> bool {
 impl Subject {
     fn test(&self, reasons: &str) -> Result<(), Failure> {
         let folder = format!("{RESULTS}/{}", self.package);
+        // cargo-mutants makes the last folder alone.
+        fs::create_dir_all(root().join(&folder))
+            .map_err(|error| Failure::new(format!("cannot create {folder}: {error}")))?;
         let mut arguments = vec![
             "mutants",
             "--package",

@@ -26,7 +26,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     for _ in 0..5 {
         running.fill(&hot, 0..HOT)?;
     }
-    for round in 0..lab.rounds {
+    for round in lab.turns() {
         for (load, kind, share) in [
             (Load::FullHits, Kind::Kept, 0.0),
             (Load::FullMixed, Kind::Mixed, 0.1),
@@ -51,6 +51,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
                     prefix: hot.clone(),
                     count: HOT,
                 },
+                1,
                 ledger,
             )?;
         }

@@ -15,7 +15,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let prefix = lab.prefix();
     crate::output::print_status("  filling with 1,000,000 tokens");
     running.fill(&prefix, 0..1_000_000)?;
-    for round in 0..lab.rounds {
+    for round in lab.turns() {
         for count in [1_000, 1_000_000] {
             let drive = Drive {
                 lab,
@@ -31,6 +31,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
                     prefix: prefix.clone(),
                     count,
                 },
+                1,
                 ledger,
             )?;
         }

@@ -28,6 +28,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
                     prefix: lab.prefix(),
                     count: 0,
                 },
+                lab.seconds,
                 ledger,
             )?;
         }
