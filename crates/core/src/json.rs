@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 
 use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
@@ -210,8 +211,12 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
                 while let Some(Name(name)) = map.next_key()? {
                     let value: &RawValue = map.next_value()?;
                     let Some(name) = name else { continue };
-                    if object.members.insert(name.clone(), value).is_some() {
-                        object.repeated.push(name);
+                    match object.members.entry(name) {
+                        Entry::Vacant(first) => drop(first.insert(value)),
+                        Entry::Occupied(mut earlier) => {
+                            object.repeated.push(earlier.key().clone());
+                            earlier.insert(value);
+                        }
                     }
                 }
                 Ok(object)

@@ -1,8 +1,10 @@
 use std::sync::Arc;
+use std::thread;
 
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderValue};
-use tokio::sync::Mutex;
+use introspectd_core::run_while_idle;
+use tokio::sync::{Mutex, oneshot};
 
 /// Format of metrics.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,15 +32,21 @@ impl Exposition {
         }
     }
 
-    /// Writes all metrics, on a thread that serves no caller. `None` if the process is ending.
+    /// Writes all metrics, on a thread of its own that runs while a processor is free: no caller
+    /// waits for it. `None` if the system provides no thread.
     pub(crate) async fn text(&self, format: Format) -> Option<String> {
         let turn = Arc::clone(&self.turn).lock_owned().await;
         let write = Arc::clone(&self.write);
-        let written = tokio::task::spawn_blocking(move || {
+        let (done, written) = oneshot::channel();
+        let scrape = move || {
             // A scraper that leaves ends nothing here: the turn is over when the text is written.
             let _turn = turn;
-            write(format)
-        });
+            // Where the system refuses, it runs as others do.
+            let _ = run_while_idle();
+            let _ = done.send(write(format));
+        };
+        let thread = thread::Builder::new().name("scrape".to_owned());
+        thread.spawn(scrape).ok()?;
         written.await.ok()
     }
 }
@@ -111,7 +119,6 @@ fn thousandths(quality: Option<&str>) -> u32 {
 mod tests {
     use super::*;
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
-    use std::thread;
     use std::time::{Duration, Instant};
     use tokio::sync::mpsc;
 

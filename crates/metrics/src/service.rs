@@ -1,7 +1,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use introspectd_service::{CallerTally, EndpointName, Lookup, OutcomeClass, Service};
+use introspectd_service::{Lookup, Service};
 use prometheus_client::collector::Collector;
 use prometheus_client::encoding::DescriptorEncoder;
 
@@ -39,7 +39,7 @@ impl ServiceMetrics {
         let tallies = known.chain([("", self.requests.strangers())]);
         let mut rows = Vec::new();
         for (caller, tally) in tallies {
-            for (endpoint, class, total) in made(tally) {
+            for (endpoint, class, total) in tally.totals() {
                 let labels = [
                     ("endpoint", endpoint.as_str()),
                     ("outcome", class.as_str()),
@@ -106,15 +106,6 @@ impl ServiceMetrics {
             one(service.purged()),
         )
     }
-}
-
-/// Lists endpoints and outcomes that a caller has had.
-fn made(tally: &CallerTally) -> impl Iterator<Item = (EndpointName, OutcomeClass, u64)> {
-    let all = EndpointName::ALL
-        .iter()
-        .flat_map(|endpoint| OutcomeClass::ALL.iter().map(|class| (*endpoint, *class)));
-    all.map(|(endpoint, class)| (endpoint, class, tally.total(endpoint, class)))
-        .filter(|(_, _, total)| *total > 0)
 }
 
 impl Collector for ServiceMetrics {

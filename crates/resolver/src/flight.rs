@@ -109,10 +109,17 @@ impl<K: Keep> Leader<'_, K> {
         // Before the task is spawned: a runtime that shuts down drops it on the spot, and the
         // landing takes the same lock.
         drop(self);
-        let task = async move {
+        let request = Box::pin(request);
+        let answered = async move {
+            match aside {
+                Some(runtime) => movable(request, runtime).await,
+                None => request.await,
+            }
+        };
+        drop(tokio::spawn(async move {
             let outcome = {
                 let _landing = landing;
-                let outcome = request.await;
+                let outcome = answered.await;
                 if let Ok((fact, stamp)) = &outcome {
                     keep(fact, *stamp);
                 }
@@ -120,29 +127,31 @@ impl<K: Keep> Leader<'_, K> {
             };
             // Every waiter may have left.
             drop(publish.send(outcome));
-        };
-        match aside {
-            Some(runtime) => spawn_movable(task, runtime),
-            None => drop(tokio::spawn(task)),
-        }
+        }));
         flight
     }
 }
 
-/// Runs a task here, and from when it wants to go aside on that runtime.
-fn spawn_movable(task: impl Future<Output = ()> + Send + 'static, runtime: Handle) {
+/// Runs a request here, and from when it wants to go aside on that runtime, whose thread may starve:
+/// what takes locks that others need stays here.
+async fn movable<K: Keep>(
+    request: impl Future<Output = Outcome<K>> + Send + Unpin + 'static,
+    runtime: Handle,
+) -> Outcome<K> {
     let aside = Aside::default();
-    let mut task = Box::pin(aside.clone().scope(task));
-    tokio::spawn(async move {
-        let has_ended = poll_fn(|cx| match task.as_mut().poll(cx) {
-            Poll::Ready(()) => Poll::Ready(true),
-            Poll::Pending if aside.is_wanted() => Poll::Ready(false),
-            Poll::Pending => Poll::Pending,
-        });
-        if !has_ended.await {
-            runtime.spawn(task);
-        }
+    let mut request = Box::pin(aside.clone().scope(request));
+    let here = poll_fn(|cx| match request.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending if aside.is_wanted() => Poll::Ready(None),
+        Poll::Pending => Poll::Pending,
     });
+    match here.await {
+        Some(outcome) => outcome,
+        None => match runtime.spawn(request).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(Failure::outage(Outage::Abandoned)),
+        },
+    }
 }
 
 /// Removal of a flight from the map, when dropped.

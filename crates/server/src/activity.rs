@@ -167,9 +167,10 @@ impl Activity {
         self.tick.load(Relaxed)
     }
 
-    /// Counts a tick. Returns whether an answer is unsent that was given two minutes ago.
-    pub(crate) fn advance(&self) -> bool {
-        let tick = self.tick.load(Relaxed).wrapping_add(1);
+    /// Counts ticks, fewer than a generation has. Returns whether an answer is unsent that was given
+    /// two minutes ago.
+    pub(crate) fn advance(&self, ticks: u32) -> bool {
+        let tick = self.tick.load(Relaxed).wrapping_add(ticks);
         self.tick.store(tick, Relaxed);
         let oldest = generation(tick).wrapping_sub(OVERDUE) % GENERATIONS;
         self.generations

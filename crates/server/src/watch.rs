@@ -11,9 +11,13 @@ use crate::stop::Stop;
 /// answers.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Interval at which a connection is checked. A timer that every request resets would be exact, but
+/// Tick: interval at which a connection is checked. A timer that every request resets would be exact, but
 /// cost each of them more than finding its answer does.
 const IDLE_CHECK: Duration = Duration::from_secs(1);
+
+/// Ticks between two checks of a connection that waits for its answer: thousands may wait for a
+/// provider that hangs, and a check takes time from others.
+const BUSY_TICKS: u32 = 4;
 
 /// Time after its greatest age in which a connection ends between two requests.
 const AGE_GRACE: Duration = Duration::from_secs(30);
@@ -102,11 +106,13 @@ impl Watch {
             if let Some(event) = self.overdue(now) {
                 return event;
             }
-            let tick = now + IDLE_CHECK;
-            if let Some(event) = self.wait_until(tick.min(self.end(now))).await {
+            let is_busy = !self.activity.is_idle() && !self.activity.has_unsent();
+            let ticks = if is_busy { BUSY_TICKS } else { 1 };
+            let check = now + IDLE_CHECK * ticks;
+            if let Some(event) = self.wait_until(check.min(self.end(now))).await {
                 return event;
             }
-            if let Some(event) = self.check(Instant::now()) {
+            if let Some(event) = self.check(Instant::now(), ticks) {
                 return event;
             }
         }
@@ -179,7 +185,7 @@ impl Watch {
         self.is_aged.then_some(Event::Aged)
     }
 
-    fn check(&mut self, now: Instant) -> Option<Event> {
+    fn check(&mut self, now: Instant, ticks: u32) -> Option<Event> {
         let (begun, taken) = (self.activity.begun(), self.activity.taken());
         let (has_unsent, is_new) = (self.activity.has_unsent(), begun != self.begun);
         if !has_unsent || taken != self.taken {
@@ -189,7 +195,7 @@ impl Watch {
             self.idle_since = now;
         }
         (self.begun, self.taken) = (begun, taken);
-        let is_late = self.activity.advance();
+        let is_late = self.activity.advance(ticks);
         if is_late || now - self.taken_since >= IDLE_TIMEOUT {
             return Some(Event::Close(Close::Stalled));
         }

@@ -86,14 +86,21 @@ impl CallerTally {
         }
     }
 
-    /// Returns the number of requests at an endpoint with an outcome.
-    pub fn total(&self, endpoint: EndpointName, class: OutcomeClass) -> u64 {
-        self.0.sum(|counts| {
-            let counts = counts.get(endpoint as usize);
-            counts
-                .and_then(|counts| counts.get(class as usize))
-                .map_or(0, Count::get)
-        })
+    /// Lists the endpoints and outcomes that there were, with the number of requests of each.
+    pub fn totals(&self) -> impl Iterator<Item = (EndpointName, OutcomeClass, u64)> {
+        let mut totals = [[0_u64; OutcomeClass::ALL.len()]; EndpointName::ALL.len()];
+        self.0.each(|counts| {
+            let counts = counts.as_flattened();
+            for (total, count) in totals.as_flattened_mut().iter_mut().zip(counts) {
+                *total = total.wrapping_add(count.get());
+            }
+        });
+        let by_endpoint = EndpointName::ALL.iter().zip(totals);
+        let all = by_endpoint.flat_map(|(endpoint, totals)| {
+            let by_class = OutcomeClass::ALL.iter().zip(totals);
+            by_class.map(|(class, total)| (*endpoint, *class, total))
+        });
+        all.filter(|(_, _, total)| *total > 0)
     }
 }
 
@@ -104,6 +111,7 @@ mod tests {
     #[test]
     fn every_endpoint_and_outcome_is_counted_apart() {
         let tally = CallerTally::default();
+        assert_eq!(tally.totals().count(), 0);
         let all = || {
             EndpointName::ALL
                 .iter()
@@ -112,12 +120,10 @@ mod tests {
         for (times, (endpoint, class)) in (1_u64..).zip(all()) {
             (0..times).for_each(|_| tally.count(endpoint, class));
         }
-        for (times, (endpoint, class)) in (1_u64..).zip(all()) {
-            assert_eq!(
-                tally.total(endpoint, class),
-                times,
-                "{endpoint:?} {class:?}"
-            );
-        }
+        let expected: Vec<_> = (1_u64..)
+            .zip(all())
+            .map(|(times, (endpoint, class))| (endpoint, class, times))
+            .collect();
+        assert_eq!(tally.totals().collect::<Vec<_>>(), expected);
     }
 }

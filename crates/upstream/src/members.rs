@@ -85,15 +85,12 @@ impl<'a> Unread<'a> {
         if let Some(name) = repeated.iter().find(|name| decides(name)) {
             return Err(BadAnswer::member(name));
         }
-        let mut rest = Members::default();
-        for (name, raw) in members {
-            match Json::read(raw) {
-                Some(value) => rest.insert(name, value),
-                None if decides(&name) => return Err(BadAnswer::member(&name)),
-                None => {}
-            }
-        }
-        Ok(rest)
+        let read = |(name, raw): (String, _)| match Json::read(raw) {
+            Some(value) => Some(Ok((name, value))),
+            None if decides(&name) => Some(Err(BadAnswer::member(&name))),
+            None => None,
+        };
+        members.into_iter().filter_map(read).collect()
     }
 }
 

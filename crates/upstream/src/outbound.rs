@@ -2,7 +2,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use introspectd_core::Clock;
+use introspectd_core::{Clock, run_while_idle};
 use tokio::runtime::{Handle, Runtime};
 use tokio::task::{AbortHandle, JoinHandle};
 
@@ -16,7 +16,8 @@ use crate::resolve::Names;
 #[derive(Debug)]
 pub struct Outbound {
     runtime: Option<Runtime>,
-    /// Thread that reads large answers.
+    /// Thread that reads large answers while a processor is free. On a machine that has none for
+    /// longer than the provider's timeout, those who wait for such an answer are refused.
     large: Option<Runtime>,
     net: Net,
 }
@@ -57,6 +58,12 @@ impl Outbound {
             .worker_threads(1)
             .max_blocking_threads(1)
             .thread_name("large-answers")
+            // A megabyte takes tens of milliseconds, for which no other answer waits.
+            .on_thread_start(|| {
+                if let Err(error) = run_while_idle() {
+                    tracing::warn!(%error, "cannot lower the priority of the thread for large answers");
+                }
+            })
             .enable_all()
             .build()?;
         let net = Net {

@@ -51,6 +51,8 @@ const FAULTS: [Fault; 4] = [
 ];
 
 const WAITING: usize = 10_000;
+/// Most questions to a provider at once: the default.
+const MAX_IN_FLIGHT: u64 = 1024;
 /// Time after which the clients of the provider with large answers ask again: 20 a second.
 const EVERY: Duration = Duration::from_millis(200);
 
@@ -112,8 +114,14 @@ impl Subjects<'_> {
         if behaviour == Behaviour::Swells {
             crowd.beside(EVERY, || self.measure(disturbance, ledger))?;
         } else {
+            let asked = self.faulty.count()?;
             crowd.ask()?;
             self.wait_for(clients)?;
+            // Until then connections to it are being opened.
+            let places = asked + (clients as u64).min(MAX_IN_FLIGHT);
+            wait_until("the provider was not asked by all", || {
+                Ok(self.faulty.count()? >= places)
+            })?;
             self.measure(disturbance, ledger)?;
             if behaviour == Behaviour::Hangs {
                 // None of them was answered meanwhile.
@@ -164,17 +172,20 @@ impl Subjects<'_> {
 
     /// Waits until so many requests are in flight.
     fn wait_for(&self, requests: usize) -> Result<()> {
-        let end = Instant::now() + Duration::from_secs(10);
-        loop {
+        wait_until("not all requests are in flight", || {
             let (metrics, _) = self.running.scrape()?;
-            let waiting = metrics.sum("introspectd_requests_in_flight", "");
-            if waiting >= requests as f64 {
-                return Ok(());
-            }
-            if Instant::now() > end {
-                return Err(Failure::new(format!("only {waiting} of {requests} wait")));
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+            Ok(metrics.sum("introspectd_requests_in_flight", "") >= requests as f64)
+        })
     }
+}
+
+fn wait_until(otherwise: &str, is_so: impl Fn() -> Result<bool>) -> Result<()> {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !is_so()? {
+        if Instant::now() > end {
+            return Err(Failure::new(otherwise.to_owned()));
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    Ok(())
 }

@@ -116,6 +116,7 @@ fn expect_answer(line: &mut Line) -> Result<()> {
 /// Does this work while the metrics are scraped again and again. Returns how long each took.
 fn beside_scrapes(running: &Running, work: impl FnOnce() -> Result<()>) -> Result<Vec<Duration>> {
     let scraping = |stop: &Stop| {
+        crate::process::give_way();
         let mut times = Vec::new();
         stop.repeat(EVERY, || {
             times.push(running.scrape()?.1);

