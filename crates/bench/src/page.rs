@@ -129,7 +129,7 @@ about 10,000 times a second
   gives 20 a second, each
   of 55,000 members. Its timeout is a minute, so that nothing fails and the breaker does not end \
   the fault.
-- A scrape is timed from connecting to the last byte, ten times a second; each of the 200 callers \
+- A scrape is timed from connecting to the last byte, five times a second; each of the 200 callers \
 has asked at both
   endpoints, each of the 50 providers was asked. Hits are on 10,000 tokens at 10,000/s.
 - For a reload a caller's secret and rate, a policy and a provider are changed, and SIGHUP is \

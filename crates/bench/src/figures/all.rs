@@ -300,7 +300,7 @@ pub(crate) const FIGURES: &[Figure] = &[
     ),
     times(
         Group::Scrape,
-        "the same, 10 a second: hits' p99 to quiet",
+        "the same, 5 a second: hits' p99 to quiet",
         AtMost(1.20),
         beside(Disturbance::Scrape, Disturbance::QuietBeforeScrape),
     ),

@@ -22,7 +22,7 @@ const TOKENS: u64 = 10_000;
 /// Rate of hits, a second.
 const RATE: f64 = 10_000.0;
 /// Time from scrape to scrape: many more than a Prometheus asks for, so that a p99 shows them.
-const EVERY: Duration = Duration::from_millis(100);
+const EVERY: Duration = Duration::from_millis(200);
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Time of a scrape of the metrics of many providers and callers, and latency of hits beside it.
