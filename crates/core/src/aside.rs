@@ -37,3 +37,43 @@ impl Aside {
         tokio::task::yield_now().await;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+    use std::sync::atomic::AtomicUsize;
+    use std::task::{Context, Wake, Waker};
+
+    use super::*;
+
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn task_wants_to_go_aside_once_and_is_woken() {
+        let (aside, wakes) = (Aside::default(), Arc::<Wakes>::default());
+        let waker = Waker::from(Arc::clone(&wakes));
+        let mut cx = Context::from_waker(&waker);
+        let mut task = pin!(aside.clone().scope(async {
+            Aside::step().await;
+            Aside::step().await;
+        }));
+        assert!(!aside.is_wanted());
+        assert!(task.as_mut().poll(&mut cx).is_pending());
+        assert!(aside.is_wanted());
+        assert_eq!(wakes.0.load(Relaxed), 1);
+        assert!(task.as_mut().poll(&mut cx).is_ready());
+    }
+
+    #[test]
+    fn task_that_cannot_go_aside_goes_on() {
+        let mut cx = Context::from_waker(Waker::noop());
+        assert!(pin!(Aside::step()).poll(&mut cx).is_ready());
+    }
+}

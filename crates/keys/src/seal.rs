@@ -83,6 +83,12 @@ mod tests {
     }
 
     #[test]
+    fn sealer_shows_its_purpose_and_no_key() {
+        let shown = format!("{:?}", sealer("a"));
+        assert_eq!(shown, r#"Sealer { purpose: "a", .. }"#);
+    }
+
+    #[test]
     fn sealed_text_opens_for_its_key_purpose_and_owner_only() {
         let sealed = sealer("a\n").seal("owner", b"text".to_vec()).unwrap();
         let open = |sealer: Sealer, owner: &str| {

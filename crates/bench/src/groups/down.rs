@@ -10,10 +10,16 @@ use crate::subject::Subject;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Without retries: the pause before one, of up to 25 ms, would be all that is measured.
+const ONCE: Room = Room {
+    provider: "retry = \"off\"\n",
+    ..Room::DEFAULT
+};
+
 /// The provider is gone: what is cached is answered until its end, and the rest is refused at once.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let authority = Authority::start(lab)?;
-    let running = Running::start(lab, Subject::Introspectd, authority.port, Room::DEFAULT)?;
+    let running = Running::start(lab, Subject::Introspectd, authority.port, ONCE)?;
     let kept = lab.prefix();
     let new = lab.prefix();
     running.fill(&kept, 0..100)?;

@@ -2,26 +2,51 @@
 
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use introspectd_core::{
-    Aside, Failure, Health, Introspection, Outage, Provider, SystemClock, Token, TokenValue,
+    Aside, Clock, Failure, Health, Introspection, Outage, Provider, SystemClock, Timestamp, Token,
+    TokenValue,
 };
 use introspectd_resolver::{ProviderEntry, Resolver, Unmatched};
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::harness::{LIMITS, TIMEOUT, good, name, value};
 
-/// Provider whose answers are all large. It notes the threads that it runs on.
+/// Names of threads.
 #[derive(Debug, Default)]
-struct Large(Mutex<Vec<String>>);
+struct Threads(Mutex<Vec<String>>);
 
-impl Large {
-    fn note_thread(&self) {
+impl Threads {
+    fn note(&self) {
         let name = thread::current().name().unwrap().to_owned();
         self.0.lock().unwrap().push(name);
+    }
+
+    fn noted(&self) -> Vec<String> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Provider whose answers are all large. It notes the threads that it runs on.
+#[derive(Debug, Default)]
+struct Large(Threads);
+
+/// Clock that notes who asks for the time of day: whoever keeps a fact.
+#[derive(Debug, Default)]
+struct Watched(SystemClock, Threads);
+
+impl Clock for Watched {
+    fn now(&self) -> Timestamp {
+        self.1.note();
+        self.0.now()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.0.elapsed()
     }
 }
 
@@ -32,19 +57,23 @@ impl Provider for Large {
     }
 
     async fn introspect(&self, _: &TokenValue) -> Result<Introspection, Failure> {
-        self.note_thread();
+        self.0.note();
         for _ in 0..2 {
             // As where one of several requests of an adapter has a large answer: polled only once
             // it was woken.
             let mut steps: FuturesUnordered<_> = [Aside::step()].into_iter().collect();
             steps.next().await;
-            self.note_thread();
+            self.0.note();
         }
         Ok(Introspection::Token(Box::new(good())))
     }
 }
 
-fn resolver(provider: &Arc<Large>, runtime: Option<Handle>) -> Resolver<Token> {
+fn resolver(
+    provider: &Arc<Large>,
+    runtime: Option<Handle>,
+    clock: &Arc<Watched>,
+) -> Resolver<Token> {
     let entry = ProviderEntry {
         name: name("large"),
         kind: "rfc7662",
@@ -54,9 +83,8 @@ fn resolver(provider: &Arc<Large>, runtime: Option<Handle>) -> Resolver<Token> {
         timeout: TIMEOUT,
         times: None,
     };
-    let clock = Arc::new(SystemClock::default());
     let unmatched = Unmatched::Provider(name("large"));
-    let resolver = Resolver::new(vec![entry], &unmatched, LIMITS, clock).unwrap();
+    let resolver = Resolver::new(vec![entry], &unmatched, LIMITS, Arc::clone(clock) as _).unwrap();
     resolver.with_large_answers_on(runtime)
 }
 
@@ -69,29 +97,33 @@ fn thread_of_its_own() -> Runtime {
 #[tokio::test]
 async fn large_answer_is_read_on_a_thread_of_its_own() {
     let (provider, runtime) = (Arc::<Large>::default(), thread_of_its_own());
-    let resolver = resolver(&provider, Some(runtime.handle().clone()));
+    let clock = Arc::default();
+    let resolver = resolver(&provider, Some(runtime.handle().clone()), &clock);
     let resolution = resolver.introspect(value("t"), None, |_| true).await;
     assert!(resolution.unwrap().has_record());
-    let threads = provider.0.lock().unwrap().clone();
+    let threads = provider.0.noted();
     assert_ne!(threads[0], "large");
     assert_eq!(threads[1..], ["large", "large"]);
+    // It may starve, and others need the cache.
+    let keepers = clock.1.noted();
+    assert!(!keepers.is_empty() && !keepers.contains(&"large".to_owned()));
     runtime.shutdown_background();
 }
 
 #[tokio::test]
 async fn large_answer_is_read_where_it_is_without_such_a_thread() {
     let provider = Arc::<Large>::default();
-    let resolver = resolver(&provider, None);
+    let resolver = resolver(&provider, None, &Arc::default());
     let resolution = resolver.introspect(value("t"), None, |_| true).await;
     assert!(resolution.unwrap().has_record());
-    let threads = provider.0.lock().unwrap().clone();
+    let threads = provider.0.noted();
     assert!(threads.iter().all(|thread| *thread == threads[0]));
 }
 
 #[tokio::test]
 async fn large_answer_of_a_process_that_ends_is_a_failure() {
     let (provider, runtime) = (Arc::<Large>::default(), thread_of_its_own());
-    let resolver = resolver(&provider, Some(runtime.handle().clone()));
+    let resolver = resolver(&provider, Some(runtime.handle().clone()), &Arc::default());
     runtime.shutdown_background();
     let failure = resolver.introspect(value("t"), None, |_| true).await;
     assert_eq!(failure.unwrap_err(), Failure::outage(Outage::Abandoned));

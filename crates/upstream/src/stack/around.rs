@@ -1,3 +1,4 @@
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
@@ -43,12 +44,12 @@ impl<S> Below for S where
 }
 
 /// Way to the layers below.
-pub(super) struct Next<S>(S);
+pub(super) struct Next<S>(Arc<S>);
 
 impl<S: Below> Next<S> {
     /// Hands a request to the layers below.
     pub(super) fn send(&self, request: Request) -> Oneshot<S, Request> {
-        self.0.clone().oneshot(request)
+        S::clone(&self.0).oneshot(request)
     }
 }
 
@@ -59,7 +60,8 @@ pub(super) struct AroundLayer<A>(A);
 #[derive(Clone)]
 pub(super) struct AroundService<A, S> {
     around: A,
-    inner: S,
+    /// Shared: each layer's clone would else be one of all layers below, for every request.
+    inner: Arc<S>,
 }
 
 pub(super) fn around<A: Around>(around: A) -> AroundLayer<A> {
@@ -72,7 +74,7 @@ impl<A: Around, S> Layer<S> for AroundLayer<A> {
     fn layer(&self, inner: S) -> Self::Service {
         AroundService {
             around: self.0.clone(),
-            inner,
+            inner: Arc::new(inner),
         }
     }
 }
@@ -88,7 +90,7 @@ impl<A: Around, S: Below> Service<Request> for AroundService<A, S> {
     }
 
     fn call(&mut self, request: Request) -> Self::Future {
-        let next = Next(self.inner.clone());
+        let next = Next(Arc::clone(&self.inner));
         Box::pin(self.around.clone().call(request, next))
     }
 }

@@ -42,14 +42,18 @@ impl Around for Retry {
             let mut attempt = request.clone();
             attempt.resends = retries;
             let outcome = next.send(attempt).await;
-            let pause = pause(retries);
             let is_of_use = retries + 1 < self.attempts
                 && outcome.as_ref().is_err_and(is_transient)
                 // A failed grant is none of what may be asked twice, and has waiters of its own.
-                && !request.stage.is_renewing()
-                && request.deadline.is_none_or(|end| Instant::now() + pause < end)
-                && request.may_go_on();
-            if !is_of_use || !self.budget.withdraw() {
+                && !request.stage.is_renewing();
+            if !is_of_use {
+                return outcome;
+            }
+            let pause = pause(retries);
+            let is_in_time = request
+                .deadline
+                .is_none_or(|end| Instant::now() + pause < end);
+            if !is_in_time || !request.may_go_on() || !self.budget.withdraw() {
                 return outcome;
             }
             retries += 1;
