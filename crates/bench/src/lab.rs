@@ -23,7 +23,7 @@ static FOLDER: OnceLock<PathBuf> = OnceLock::new();
 pub(crate) struct Lab {
     pub(crate) introspectd: PathBuf,
     pub(crate) rounds: usize,
-    /// How long each subject is driven in a round.
+    /// Time that each subject is driven in a round.
     pub(crate) seconds: u64,
     /// Leaves out sets of a million tokens.
     pub(crate) quick: bool,

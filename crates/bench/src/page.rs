@@ -46,8 +46,8 @@ Written by `{command}`, which repeats it. Do not edit: change `crates/bench`.
 What each choice in the code gained: [hot path](hot-path.md).
 
 {figures}{plot}
-Medians of {rounds} rounds of {seconds} seconds. What is compared is driven in turns of one second, each \
-turn beginning with
+Medians of {rounds} rounds of {seconds} seconds. What is compared is driven in turns of one \
+second, each turn beginning with
 another one, and a ratio is taken within each turn: what else moved the machine moved both sides. \
 For hits, each round
 starts all servers anew. A p99 is that of three times as many rounds of 2 seconds. What is not a \

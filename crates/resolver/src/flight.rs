@@ -132,8 +132,8 @@ impl<K: Keep> Leader<'_, K> {
     }
 }
 
-/// Runs a request here, and from when it wants to go aside on that runtime, whose thread may starve:
-/// what takes locks that others need stays here.
+/// Runs a request here, and from when it wants to go aside on that runtime. Its thread may starve,
+/// so what takes locks that others need stays here.
 async fn movable<K: Keep>(
     request: impl Future<Output = Outcome<K>> + Send + Unpin + 'static,
     runtime: Handle,

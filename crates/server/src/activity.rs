@@ -167,8 +167,8 @@ impl Activity {
         self.tick.load(Relaxed)
     }
 
-    /// Counts ticks, fewer than a generation has. Returns whether an answer is unsent that was given
-    /// two minutes ago.
+    /// Counts ticks, fewer than a generation has. Returns whether an answer is unsent that was
+    /// given two minutes ago.
     pub(crate) fn advance(&self, ticks: u32) -> bool {
         let tick = self.tick.load(Relaxed).wrapping_add(ticks);
         self.tick.store(tick, Relaxed);

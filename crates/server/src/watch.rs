@@ -11,8 +11,8 @@ use crate::stop::Stop;
 /// answers.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Tick: interval at which a connection is checked. A timer that every request resets would be exact, but
-/// cost each of them more than finding its answer does.
+/// Tick: interval at which a connection is checked. A timer that every request resets would be
+/// exact, but cost each of them more than finding its answer does.
 const IDLE_CHECK: Duration = Duration::from_secs(1);
 
 /// Ticks between two checks of a connection that waits for its answer: thousands may wait for a

@@ -61,7 +61,7 @@ impl Outbound {
             // A megabyte takes tens of milliseconds, for which no other answer waits.
             .on_thread_start(|| {
                 if let Err(error) = run_while_idle() {
-                    tracing::warn!(%error, "cannot lower the priority of the thread for large answers");
+                    tracing::warn!(%error, "cannot lower the priority of a thread");
                 }
             })
             .enable_all()

@@ -10,7 +10,7 @@ use crate::subject::Subject;
 
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Without retries: the pause before one, of up to 25 ms, would be all that is measured.
+/// Provider without retries: the pause before one, of up to 25 ms, would be all that is measured.
 const ONCE: Room = Room {
     provider: "retry = \"off\"\n",
     ..Room::DEFAULT
