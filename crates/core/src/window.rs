@@ -218,6 +218,19 @@ mod tests {
     }
 
     #[test]
+    fn records_that_fill_the_limit_to_the_last_byte_fit() {
+        let limit = Limit {
+            records: 3,
+            bytes: 2 * token(10).size(),
+        };
+        let mut window = Window::with_limit(Order::Ascending, None, limit);
+        window.offer(place(1, "a"), token(10));
+        window.offer(place(2, "b"), token(10));
+        let batch = window.into_batch();
+        assert_eq!((places(&batch).len(), batch.next), (2, None));
+    }
+
+    #[test]
     fn first_records_of_the_order_are_kept() {
         let list: Vec<_> = [3, 1, 2, 1]
             .iter()

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use introspectd_core::ask::{BreakerState, Context, Meter, Operation, Outcome};
+use introspectd_core::trace::{Trace, TraceParent};
 use introspectd_core::{BadAnswer, Failure, Outage};
 
 #[test]
@@ -24,6 +25,33 @@ fn context_reaches_the_code_inside_it_and_none_outside() {
     };
     runtime.block_on(context.clone().scope(ask));
     assert!(context.is_sent());
+}
+
+#[test]
+fn context_bears_the_ids_of_its_request_and_hides_that_of_a_trace() {
+    let parent = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let trace = Trace::of_caller(TraceParent::parse(parent).unwrap());
+    let id = "4bf92f3577b34da6a3ce929d0e0e4736";
+    assert!(format!("{trace:?}").contains(id));
+    let trace_id = Some(id);
+    let context = Context::new(Some(trace), Some("proposed".to_owned()));
+    assert_eq!((context.trace_id(), context.request_id()), (trace_id, None));
+    let settled = context.settle_request_id(|proposed| format!("{} id", proposed.unwrap()));
+    assert_eq!(settled, "proposed id");
+    assert_eq!(context.settle_request_id(|_| "another".to_owned()), settled);
+    assert_eq!(context.request_id(), Some(settled));
+    let inside = context.clone().sync_scope(Context::current);
+    assert_eq!(
+        (inside.trace_id(), inside.request_id()),
+        (trace_id, Some(settled))
+    );
+    let part = context.part(None);
+    assert_eq!((part.trace_id(), part.request_id()), (None, Some(settled)));
+    part.note_sent();
+    assert!(!context.is_sent());
+    context.hide_trace();
+    assert_eq!(inside.trace_id(), None);
+    assert!(inside.trace().is_some());
 }
 
 #[test]

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
 
 use introspectd_core::{
-    Audience, BadAnswer, Clock, CreationKey, Doubt, DoubtHandler, Expiry, Failure, Json,
+    Audience, BadAnswer, Clock, CreationKey, Doubt, DoubtHandler, Expiry, Failure, Found, Json,
     ManualClock, Members, Order, Outage, ProviderName, Scope, ScopeSet, Status, SystemClock,
     Timestamp, Token, TokenId, TokenValue, Unreachable, Window, decides_use,
 };
@@ -237,4 +237,17 @@ fn window_holds_two_hundred_records_or_four_megabytes() {
     assert_eq!(offered(201, 10), 200);
     assert_eq!(offered(5, 1 << 20), 3);
     assert_eq!(offered(3, 4 << 20), 1);
+}
+
+#[test]
+fn binding_ends_with_its_very_second() {
+    let id = TokenId::parse("id".to_owned()).unwrap();
+    let found = Found {
+        id: id.clone(),
+        end: at(100),
+    };
+    assert_eq!(found.clone().unless_ended(at(99)), Some(id));
+    for ended in [100, 101] {
+        assert_eq!(found.clone().unless_ended(at(ended)), None, "{ended}");
+    }
 }

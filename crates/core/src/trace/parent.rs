@@ -81,6 +81,12 @@ mod tests {
     const GOOD: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
+    fn id_of_the_trace_is_the_second_field() {
+        let parsed = TraceParent::parse(GOOD.as_bytes()).unwrap();
+        assert_eq!(parsed.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+    }
+
+    #[test]
     fn valid_value_is_handed_on_unchanged() {
         for good in [GOOD, &GOOD.replacen("00", "cc", 1)] {
             let parsed = TraceParent::parse(good.as_bytes());

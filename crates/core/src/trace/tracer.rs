@@ -91,6 +91,15 @@ mod tests {
     }
 
     #[test]
+    fn discarded_span_is_not_recorded() {
+        let (tracer, recorded) = tracer(1.0);
+        begin(&tracer, None).unwrap().discard();
+        assert_eq!(recorded.0.lock().unwrap().len(), 0);
+        drop(begin(&tracer, None));
+        assert_eq!(recorded.0.lock().unwrap().len(), 1);
+    }
+
+    #[test]
     fn decision_of_a_caller_holds_either_way() {
         let (all, _) = tracer(1.0);
         let (none, _) = tracer(0.0);
