@@ -126,11 +126,12 @@ async fn a_request_whose_answer_began_is_not_repeated() {
     assert_eq!(server.count(), 1);
 }
 
-/// Behaviour of an HTTP/2 server at the second request of its first connection.
+/// Behaviour of an HTTP/2 server at the second request that it gets, or at all from that one on.
 #[derive(Clone, Copy)]
 enum Ends {
     GoAway,
     RefusedStream,
+    RefusedStreams,
     Cancel,
 }
 
@@ -155,7 +156,9 @@ async fn http2(ends: Ends) -> (String, Authority, Arc<AtomicUsize>) {
                 while let Some(Ok((_, mut respond))) = connection.accept().await {
                     match (requests.fetch_add(1, Ordering::SeqCst), ends) {
                         (1, Ends::GoAway) => connection.abrupt_shutdown(Reason::NO_ERROR),
-                        (1, Ends::RefusedStream) => respond.send_reset(Reason::REFUSED_STREAM),
+                        (1, Ends::RefusedStream) | (1.., Ends::RefusedStreams) => {
+                            respond.send_reset(Reason::REFUSED_STREAM)
+                        }
                         (1, Ends::Cancel) => respond.send_reset(Reason::CANCEL),
                         _ => {
                             let mut body = respond
@@ -193,6 +196,16 @@ async fn what_an_http2_server_did_not_process_is_asked_again_once() {
         );
         assert_eq!(count.load(Ordering::SeqCst), 3);
     }
+}
+
+#[tokio::test]
+async fn what_an_http2_server_refuses_again_is_not_asked_a_third_time() {
+    let (base_url, authority, count) = http2(Ends::RefusedStreams).await;
+    let upstream = trusting(&base_url, &authority);
+    warm(&base_url, &upstream).await;
+    let request = Request::get(uri(&base_url, "/x"));
+    assert!(upstream.send(request).await.is_err());
+    assert_eq!(count.load(Ordering::SeqCst), 3);
 }
 
 #[tokio::test]
