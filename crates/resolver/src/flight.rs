@@ -3,7 +3,7 @@ use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
-use futures_util::future::{BoxFuture, FutureExt, Shared};
+use futures_util::future::{BoxFuture, Either, FutureExt, Shared};
 use introspectd_core::ask::Context;
 use introspectd_core::{Aside, Failure, Outage};
 use tokio::runtime::Handle;
@@ -95,9 +95,8 @@ impl<K: Keep> Leader<'_, K> {
         keep: impl FnOnce(&Fact<K>, Stamp) + Send + 'static,
     ) -> Flight<K> {
         let (publish, outcome) = oneshot::channel();
-        let abandoned = || Err(Failure::outage(Outage::Abandoned));
         let flight = outcome
-            .map(move |outcome| outcome.unwrap_or_else(|_| abandoned()))
+            .map(|outcome| outcome.unwrap_or_else(abandoned))
             .boxed()
             .shared();
         self.in_flight.insert(self.key, flight.clone());
@@ -109,12 +108,9 @@ impl<K: Keep> Leader<'_, K> {
         // Before the task is spawned: a runtime that shuts down drops it on the spot, and the
         // landing takes the same lock.
         drop(self);
-        let request = Box::pin(request);
-        let answered = async move {
-            match aside {
-                Some(runtime) => movable(request, runtime).await,
-                None => request.await,
-            }
+        let answered = match aside {
+            Some(runtime) => Either::Left(movable(request, runtime)),
+            None => Either::Right(request),
         };
         drop(tokio::spawn(async move {
             let outcome = {
@@ -134,24 +130,28 @@ impl<K: Keep> Leader<'_, K> {
 
 /// Runs a request here, and from when it wants to go aside on that runtime. Its thread may starve,
 /// so what takes locks that others need stays here.
-async fn movable<K: Keep>(
-    request: impl Future<Output = Outcome<K>> + Send + Unpin + 'static,
+fn movable<K: Keep>(
+    request: impl Future<Output = Outcome<K>> + Send + 'static,
     runtime: Handle,
-) -> Outcome<K> {
+) -> impl Future<Output = Outcome<K>> + Send {
     let aside = Aside::default();
     let mut request = Box::pin(aside.clone().scope(request));
-    let here = poll_fn(|cx| match request.as_mut().poll(cx) {
-        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-        Poll::Pending if aside.is_wanted() => Poll::Ready(None),
-        Poll::Pending => Poll::Pending,
-    });
-    match here.await {
-        Some(outcome) => outcome,
-        None => match runtime.spawn(request).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(Failure::outage(Outage::Abandoned)),
-        },
+    async move {
+        let here = poll_fn(|cx| match request.as_mut().poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+            Poll::Pending if aside.is_wanted() => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        });
+        match here.await {
+            Some(outcome) => outcome,
+            None => runtime.spawn(request).await.unwrap_or_else(abandoned),
+        }
     }
+}
+
+/// Outcome of a request whose task ended without one.
+fn abandoned<K, E>(_: E) -> Outcome<K> {
+    Err(Failure::outage(Outage::Abandoned))
 }
 
 /// Removal of a flight from the map, when dropped.
