@@ -1,8 +1,40 @@
 //! Sharing among the replicas of a fleet: facts, leases, and the stream of purges.
 //!
-//! A [`Store`] holds what is shared, sealed. It may lose, hide and repeat anything: what a replica
-//! takes from it is judged by the order of the stream, and by the fleet's secret.
+//! A [`Store`] holds what is shared, sealed. It may lose, hide, repeat and invent anything: what a
+//! replica takes from it is judged by the order of the stream, and by the fleet's secret.
 
+#![warn(missing_docs)]
+
+mod breaker;
+mod counts;
+mod digest;
+mod fact;
+mod fleet;
+mod follow;
+mod hearing;
+mod index;
+mod lease;
+mod lookup;
+#[cfg(any(test, feature = "memory"))]
+mod memory;
+mod message;
+mod outbox;
+mod per_second;
+mod purge;
+mod secret;
 mod store;
+mod store_clock;
 
+pub use counts::{Counted, Status};
+pub use digest::{Digest, Digests};
+pub use fact::{FactName, Mode};
+pub use fleet::{Fleet, FleetSettings, NotShared, Replica};
+pub use hearing::Hearing;
+pub use lookup::{Filling, Found, Imported, Lease};
+#[cfg(any(test, feature = "memory"))]
+pub use memory::{Fault, Link, MemoryStore};
+pub use purge::{
+    Confirmed, ConfirmedSubject, LocalPurge, Purge, Revocation, RevokedDigest, SharedMark,
+};
+pub use secret::FleetSecret;
 pub use store::{Down, Entry, EntryId, Kept, Reading, Store, Stream};

@@ -17,12 +17,8 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
 
     /// Appends an entry to a stream, from which it drops entries older than `keep`, or more than
     /// `max` of them. Returns the entry's id, which is higher than all before.
-    async fn append(
-        &self,
-        stream: Stream,
-        sealed: &[Vec<u8>],
-        keep: Kept,
-    ) -> Result<EntryId, Down>;
+    async fn append(&self, stream: Stream, sealed: &[Vec<u8>], keep: Kept)
+    -> Result<EntryId, Down>;
 
     /// Returns the values of these keys.
     async fn get(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>, Down>;

@@ -1,0 +1,292 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use introspectd_core::{Selector, Target};
+use tokio::time::sleep;
+
+use crate::counts::Counted;
+use crate::fleet::{Fleet, Order, Replica};
+use crate::index::{Gap, Sequel};
+use crate::message::{Message, Opened};
+use crate::purge::{LocalPurge, Purge};
+use crate::secret::Keys;
+use crate::store::{Down, Entry, EntryId, Kept, Reading, Stream};
+
+/// Deadline of an operation of the background work.
+const DEADLINE: Duration = Duration::from_secs(1);
+
+/// Pauses after failures, from the first to the longest.
+const MIN_PAUSE: Duration = Duration::from_millis(50);
+const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+/// What a reading brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum News {
+    /// Nothing that was written since the reading before.
+    Nothing,
+    /// Entries that their authors have just written.
+    Written,
+}
+
+/// Following of the stream by one replica.
+struct Follower {
+    fleet: Arc<Fleet>,
+    replica: Arc<dyn Replica>,
+    /// Moment at which the last reading was requested, if it reached the end of the stream.
+    read_at: Option<Duration>,
+    /// Moment of the last new entry, or of the last heartbeat that was asked for.
+    stirred_at: Duration,
+    /// Times the interval until a heartbeat of ours, drawn anew for each.
+    patience: f64,
+    /// Moment of our last purge, until an entry after it shows to all if it was deleted.
+    purged_at: Option<Duration>,
+    is_failing: bool,
+}
+
+impl Fleet {
+    /// Puts the purges of all replicas in force at this one, publishes its own, and keeps the
+    /// fleet hearing. Never returns; its owner drops it.
+    pub async fn follow(self: Arc<Self>, replica: Arc<dyn Replica>) {
+        let now = self.clock.elapsed();
+        let follower = Follower {
+            fleet: Arc::clone(&self),
+            replica,
+            read_at: None,
+            stirred_at: now,
+            patience: patience(),
+            purged_at: None,
+            is_failing: false,
+        };
+        tokio::join!(follower.run(), self.write());
+    }
+
+    /// Writes what is published, in its order.
+    async fn write(&self) {
+        let mut number = 0_u64;
+        let mut before = None;
+        let mut pause = MIN_PAUSE;
+        loop {
+            let batch = self.outbox.next().await;
+            let purges: Vec<_> = batch.0.iter().map(|pending| &pending.purge).collect();
+            match self.append(number + 1, before, &purges).await {
+                Ok(id) => {
+                    number += 1;
+                    before = Some(id);
+                    pause = MIN_PAUSE;
+                    for _ in &purges {
+                        self.counts.add(Counted::Published);
+                    }
+                    self.outbox.written(number, batch);
+                }
+                Err(Down(_)) => {
+                    // It may be there all the same: the same number is written again.
+                    self.outbox.put_back(batch);
+                    sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                    pause = (pause * 2).min(MAX_PAUSE);
+                }
+            }
+        }
+    }
+
+    async fn append(
+        &self,
+        number: u64,
+        before: Option<EntryId>,
+        purges: &[&LocalPurge],
+    ) -> Result<EntryId, Down> {
+        let seal = |keys: &Keys| {
+            let digests = |purge: &&LocalPurge| Purge::of(purge, &keys.digests);
+            let message = Message {
+                author: self.author,
+                number,
+                before,
+                purges: purges.iter().map(digests).collect(),
+            };
+            message.seal(keys)
+        };
+        let sealed: Result<Vec<_>, _> = self.keyring.all().map(seal).collect();
+        let sealed = sealed.map_err(|error| Down(error.to_string()))?;
+        let kept = Kept::Time(self.settings.keep);
+        let appended = self.store.append(Stream::Purges, &sealed, kept);
+        self.within(DEADLINE, appended).await
+    }
+}
+
+impl Follower {
+    async fn run(mut self) {
+        let mut pause = MIN_PAUSE;
+        loop {
+            match self.turn().await {
+                Ok(()) => {
+                    pause = MIN_PAUSE;
+                    if std::mem::take(&mut self.is_failing) {
+                        tracing::info!("shared cache can be used again");
+                    }
+                }
+                Err(Down(reason)) => {
+                    if !std::mem::replace(&mut self.is_failing, true) {
+                        tracing::warn!(%reason, "shared cache failed; going on without it");
+                    }
+                    sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+                    pause = (pause * 2).min(MAX_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// Waits for news, and reads them.
+    async fn turn(&mut self) -> Result<(), Down> {
+        let trust = self.fleet.settings.trust;
+        let last = self.fleet.order().index.last();
+        let is_ready = self.fleet.order().is_ready;
+        if let (Some(last), true) = (last, is_ready) {
+            let wait = trust / 8;
+            let news = self.fleet.store.wait(Stream::Purges, last, wait);
+            self.fleet.within(wait + DEADLINE, news).await?;
+        }
+        let sent = self.fleet.clock.elapsed();
+        let reading = self.fleet.store.read(Stream::Purges, last);
+        let reading = self.fleet.within(DEADLINE, reading).await?;
+        let received = self.fleet.clock.elapsed();
+        self.fleet.store_clock.note(sent, received, reading.time);
+        let before = self.read_at.take();
+        let news = self.take(last, &reading, received);
+        if reading.entries.len() < Reading::MAX_ENTRIES && self.fleet.order().index.last() >= last {
+            self.read_at = Some(sent);
+        }
+        if let (News::Written, Some(before)) = (news, before) {
+            // The reading before did not have them: whoever took them was in charge since then.
+            self.fleet.hearing.heard(before);
+            self.stirred_at = received;
+            self.patience = patience();
+        }
+        self.beat(received);
+        Ok(())
+    }
+
+    /// Puts new entries in force.
+    fn take(&mut self, last: Option<EntryId>, reading: &Reading, now: Duration) -> News {
+        let mut entries = reading.entries.as_slice();
+        if let Some(last) = last {
+            match entries.split_first() {
+                Some((first, rest)) if first.id == last => entries = rest,
+                Some(_) | None => {
+                    *self.fleet.order() = Order::default();
+                    self.lose("the last entry that was read is gone");
+                    return News::Nothing;
+                }
+            }
+        }
+        let mut news = News::Nothing;
+        for entry in entries {
+            if self.enter(entry, now) == News::Written {
+                news = News::Written;
+            }
+        }
+        let is_end = reading.entries.len() < Reading::MAX_ENTRIES;
+        let mut order = self.fleet.order();
+        // An empty stream has no place for a fact: the first heartbeat makes one.
+        if is_end && order.index.last().is_some() && !order.is_ready {
+            order.is_ready = true;
+            drop(order);
+            tracing::info!("shared cache is in use");
+        }
+        news
+    }
+
+    fn enter(&mut self, entry: &Entry, now: Duration) -> News {
+        let (message, place) = match Opened::read(&entry.sealed, &self.fleet.keyring) {
+            Opened::Message(message) => {
+                let place = self.apply(&message.purges);
+                (Some(message), place)
+            }
+            Opened::Former(message) => {
+                // Digests of the former secret select nothing here: all facts of those providers.
+                let widened = message.purges.iter().map(|purge| Purge {
+                    providers: purge.providers.clone(),
+                    ..Purge::EVERYTHING
+                });
+                let place = self.apply(&widened.collect::<Vec<_>>());
+                (Some(message), place)
+            }
+            Opened::ForeignHeartbeat => {
+                self.fleet.counts.add(Counted::Foreign);
+                (None, self.replica.latest())
+            }
+            Opened::Foreign => {
+                self.fleet.counts.add(Counted::Foreign);
+                (None, self.replica.apply(&Purge::EVERYTHING))
+            }
+        };
+        let mut order = self.fleet.order();
+        let checked = message
+            .as_ref()
+            .map(|message| order.index.check(entry.id, message));
+        // After the purge is in force: what is asked from here on counts as asked after it.
+        order.index.push(entry.id, place);
+        let is_ready = order.is_ready;
+        drop(order);
+        if let Some(message) = &message {
+            self.note_own(message, now);
+        }
+        match checked {
+            Some(Ok(Sequel::New)) => News::Written,
+            Some(Ok(Sequel::Repeated)) | None => News::Nothing,
+            Some(Err(Gap)) => {
+                self.fleet.order().index.forget_places();
+                if is_ready {
+                    self.lose("entries of the stream are missing");
+                }
+                let place = self.replica.apply(&Purge::EVERYTHING);
+                self.fleet.order().index.push(entry.id, place);
+                News::Written
+            }
+        }
+    }
+
+    /// Notes an entry that this replica wrote.
+    fn note_own(&mut self, message: &Message, now: Duration) {
+        if message.author == self.fleet.author {
+            self.fleet.outbox.read_back(message.number);
+            self.purged_at = (!message.purges.is_empty()).then_some(now);
+        }
+    }
+
+    fn apply(&self, purges: &[Purge]) -> u64 {
+        let latest = self.replica.latest();
+        purges.iter().fold(latest, |_, purge| {
+            self.fleet.counts.add(Counted::Purge);
+            self.replica.apply(purge)
+        })
+    }
+
+    /// Drops every fact, and tells the others to.
+    fn lose(&self, why: &'static str) {
+        tracing::warn!(why, "shared cache lost purges; dropping all cached facts");
+        self.fleet.counts.add(Counted::Gap);
+        self.replica.apply(&Purge::EVERYTHING);
+        self.fleet.outbox.rewrite();
+        self.fleet.publish_later(LocalPurge {
+            selector: Selector::new(Target::All),
+            revoked: Vec::new(),
+        });
+    }
+
+    /// Asks for a heartbeat where nobody wrote for a while.
+    fn beat(&mut self, now: Duration) {
+        let patience = (self.fleet.settings.trust / 4).mul_f64(self.patience);
+        let is_empty = self.fleet.order().index.last().is_none();
+        let is_over = |since: Duration| now.saturating_sub(since) >= patience;
+        if is_empty || is_over(self.stirred_at) || self.purged_at.is_some_and(is_over) {
+            self.fleet.outbox.want_beat();
+            self.purged_at = None;
+            self.stirred_at = now;
+            self.patience = 1.0;
+        }
+    }
+}
+
+/// Between one and one and a half, so that of many replicas a few write.
+fn patience() -> f64 {
+    1.0 + fastrand::f64() / 2.0
+}

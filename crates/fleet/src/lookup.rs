@@ -1,0 +1,377 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Instant, sleep, sleep_until};
+
+use crate::counts::Counted;
+use crate::fact::{FactName, SharedFact, StoreKeys, ValueKey};
+use crate::fleet::{Fleet, nonce};
+use crate::index::Place;
+use crate::lease::{LEASE_LIFE, LEASE_RENEWAL, LeaseValue};
+use crate::store::{Down, EntryId};
+
+/// Outcome of a lookup in the shared tier.
+#[derive(Debug)]
+pub enum Found {
+    /// Fact of another replica.
+    Fact(Imported),
+    /// Nothing, and the provider is for this replica to ask: the only one of the fleet, while the
+    /// lease exists.
+    Lease(Lease),
+    /// Nothing, and no lease: the store cannot be used.
+    Unavailable,
+}
+
+/// Fact of another replica, in the terms of this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// Bytes that the other replica stored.
+    pub bytes: Vec<u8>,
+    /// Place in this replica's order of purges: a later one may refuse the fact.
+    pub place: u64,
+    /// Moment of the request, by [`Clock::elapsed`](introspectd_core::Clock::elapsed), or earlier.
+    pub asked_at: Duration,
+}
+
+/// Right to ask a provider for the fleet. It is renewed until it is used or dropped.
+#[derive(Debug)]
+pub struct Lease {
+    end: oneshot::Sender<Filling>,
+    /// Ends the renewal when it is dropped.
+    _alive: mpsc::Sender<()>,
+    asked_after: EntryId,
+}
+
+/// Answer of the provider, to be stored for the others.
+#[derive(Debug)]
+pub struct Filling {
+    /// Bytes for the others.
+    pub bytes: Vec<u8>,
+    /// Moment of the request, by [`Clock::elapsed`](introspectd_core::Clock::elapsed).
+    pub asked_at: Duration,
+    /// Time until which it may be used, from now on.
+    pub life: Duration,
+    /// False for a token that its provider does not know.
+    pub is_record: bool,
+}
+
+/// Part of a lookup that waits for the store itself.
+struct Budget(Duration);
+
+/// What the store has of a fact.
+#[derive(Default)]
+struct Seen {
+    fact: Option<Imported>,
+    /// True if the fact will be usable once its entry of the stream was read.
+    is_ahead: bool,
+    lease: Option<Vec<u8>>,
+}
+
+/// Shortest pause between two looks for another replica's answer, which doubles up to the longest.
+const MIN_POLL: Duration = Duration::from_millis(2);
+const MAX_POLL: Duration = Duration::from_millis(40);
+
+/// Deadline for storing an answer, which nobody waits for.
+const FILL_DEADLINE: Duration = Duration::from_secs(1);
+
+/// Farthest that the time of a request may lie ahead of the store's clock.
+const MAX_AHEAD: Duration = Duration::from_secs(1);
+
+impl Budget {
+    async fn spend<T>(
+        &mut self,
+        fleet: &Fleet,
+        operation: impl Future<Output = Result<T, Down>>,
+    ) -> Result<T, Down> {
+        let begun = Instant::now();
+        let outcome = fleet.within(self.0, operation).await;
+        self.0 = self.0.saturating_sub(begun.elapsed());
+        outcome
+    }
+}
+
+impl Fleet {
+    /// Finds a fact that another replica stored, waits for one that it is asking for, or takes the
+    /// lease to ask.
+    ///
+    /// `timeout` is the provider's: at most that long another replica is waited for, and for the
+    /// store at most the configured share of it. Safe to drop.
+    pub async fn find(self: &Arc<Self>, name: &FactName<'_>, timeout: Duration) -> Found {
+        let now = self.clock.elapsed();
+        let is_current = self.hearing.age(now) <= self.hearing.trust();
+        if !is_current || !self.order().is_ready || !self.breaker.lets_pass(now) {
+            self.counts.add(Counted::Unavailable);
+            return Found::Unavailable;
+        }
+        match self.find_usable(name, timeout).await {
+            Ok(found) => found,
+            Err(Down(_)) => {
+                self.counts.add(Counted::Unavailable);
+                Found::Unavailable
+            }
+        }
+    }
+
+    async fn find_usable(
+        self: &Arc<Self>,
+        name: &FactName<'_>,
+        timeout: Duration,
+    ) -> Result<Found, Down> {
+        let mut budget = Budget(timeout.mul_f64(self.settings.share));
+        let until = Instant::now() + timeout;
+        let keys: Vec<_> = self
+            .keyring
+            .all()
+            .map(|keys| name.store_keys(keys, &self.settings.prefix))
+            .collect();
+        let Some(own) = keys.first() else {
+            return Err(Down("no secret".to_owned()));
+        };
+        let mut has_waited = false;
+        let mut poll = MIN_POLL;
+        loop {
+            let seen = self.look(name, &keys, &mut budget).await?;
+            if let Some(fact) = seen.fact {
+                self.counts.add(Counted::Hit);
+                return Ok(Found::Fact(fact));
+            }
+            let is_held = seen
+                .lease
+                .as_ref()
+                .is_some_and(|value| self.is_held(value, own));
+            if (is_held || seen.is_ahead) && Instant::now() < until {
+                if !has_waited {
+                    self.counts.add(Counted::Waited);
+                    has_waited = true;
+                }
+                sleep(jittered(poll)).await;
+                poll = (poll * 2).min(MAX_POLL);
+            } else if seen.lease.is_some() {
+                // Held for too long, or by nobody of this fleet.
+                return Err(Down("the lease cannot be had".to_owned()));
+            } else if let Some(value) = self.acquire(own, &mut budget).await? {
+                let lease = self.lease(name, own.clone(), value)?;
+                // It may have been stored, and its lease deleted, since the look.
+                let seen = self.look(name, &keys, &mut budget).await?;
+                return Ok(match seen.fact {
+                    Some(fact) => {
+                        self.counts.add(Counted::Hit);
+                        Found::Fact(fact)
+                    }
+                    None => {
+                        self.counts.add(Counted::Miss);
+                        Found::Lease(lease)
+                    }
+                });
+            }
+        }
+    }
+
+    fn is_held(&self, lease: &[u8], keys: &StoreKeys) -> bool {
+        let now = self.store_clock.earliest(self.clock.elapsed());
+        let leases = &self.keyring.current.leases;
+        now.is_some_and(|now| LeaseValue::is_held(lease, &keys.lease, leases, now))
+    }
+
+    /// Looks for a usable fact, and for the lease.
+    async fn look(
+        &self,
+        name: &FactName<'_>,
+        keys: &[StoreKeys],
+        budget: &mut Budget,
+    ) -> Result<Seen, Down> {
+        let places = keys.iter().flat_map(|keys| [&*keys.fact, &*keys.unknown]);
+        let lease = keys.first().map(|keys| &*keys.lease);
+        let places: Vec<&str> = places.chain(lease).collect();
+        let mut values = budget.spend(self, self.store.get(&places)).await?;
+        if values.len() != places.len() {
+            return Err(Down("the store gave another number of values".to_owned()));
+        }
+        let mut seen = Seen {
+            lease: values.pop().flatten(),
+            ..Seen::default()
+        };
+        for (nth, value) in values.into_iter().enumerate() {
+            let (Some(value), Some(place)) = (value, places.get(nth)) else {
+                continue;
+            };
+            let keys = self.keyring.all().nth(nth / 2);
+            let value_key = keys.and_then(|keys| name.value_key(keys).ok());
+            match value_key.and_then(|key| key.open(place, value)) {
+                Some(fact) => self.import(fact, &mut seen),
+                None => self.counts.add(Counted::Tampered),
+            }
+        }
+        Ok(seen)
+    }
+
+    /// Puts a fact into the terms of this replica, if it can be judged here.
+    fn import(&self, fact: SharedFact, seen: &mut Seen) {
+        let now = self.clock.elapsed();
+        let place = self.order().index.place(fact.asked_after);
+        let store_now = self.store_clock.latest(now);
+        match (place, store_now) {
+            (Place::At(place), Some(store_now)) if fact.asked_at <= store_now + MAX_AHEAD => {
+                seen.fact = Some(Imported {
+                    bytes: fact.bytes,
+                    place,
+                    asked_at: now.saturating_sub(store_now.saturating_sub(fact.asked_at)),
+                });
+            }
+            (Place::Ahead, _) => seen.is_ahead = true,
+            (Place::At(_) | Place::Unknown, _) => self.counts.add(Counted::Refused),
+        }
+    }
+
+    async fn acquire(
+        &self,
+        keys: &StoreKeys,
+        budget: &mut Budget,
+    ) -> Result<Option<Vec<u8>>, Down> {
+        let value = self.lease_value(keys)?;
+        let is_new = self.store.set_new(&keys.lease, &value, LEASE_LIFE);
+        let is_ours = budget.spend(self, is_new).await?;
+        Ok(is_ours.then_some(value))
+    }
+
+    fn lease_value(&self, keys: &StoreKeys) -> Result<Vec<u8>, Down> {
+        let now = self.store_clock.latest(self.clock.elapsed());
+        let now = now.ok_or_else(|| Down("the store's time is unknown".to_owned()))?;
+        let nonce = nonce().map_err(|error| Down(error.to_string()))?;
+        Ok(LeaseValue::new(nonce, now).sign(&keys.lease, &self.keyring.current.leases))
+    }
+
+    /// Keeps a lease until it is used or dropped.
+    fn lease(
+        self: &Arc<Self>,
+        name: &FactName<'_>,
+        keys: StoreKeys,
+        value: Vec<u8>,
+    ) -> Result<Lease, Down> {
+        let value_key = name
+            .value_key(&self.keyring.current)
+            .map_err(|error| Down(error.to_string()))?;
+        let asked_after = self.order().index.last();
+        let asked_after = asked_after.ok_or_else(|| Down("nothing was read yet".to_owned()))?;
+        let (end, ended) = oneshot::channel();
+        let (alive, dropped) = mpsc::channel(1);
+        let held = Held {
+            fleet: Arc::clone(self),
+            keys,
+            value,
+            value_key,
+            asked_after,
+        };
+        drop(self.runtime.spawn(held.run(ended, dropped)));
+        Ok(Lease {
+            end,
+            _alive: alive,
+            asked_after,
+        })
+    }
+}
+
+impl Lease {
+    /// Last entry of the stream that was in force when the lease was taken.
+    pub fn asked_after(&self) -> EntryId {
+        self.asked_after
+    }
+
+    /// Stores the provider's answer for the others, in the background.
+    pub fn fill(self, filling: Filling) {
+        // The task that renews the lease outlives it.
+        drop(self.end.send(filling));
+    }
+}
+
+/// Lease that is being renewed.
+struct Held {
+    fleet: Arc<Fleet>,
+    keys: StoreKeys,
+    value: Vec<u8>,
+    value_key: ValueKey,
+    asked_after: EntryId,
+}
+
+impl Held {
+    async fn run(mut self, ended: oneshot::Receiver<Filling>, mut dropped: mpsc::Receiver<()>) {
+        let mut ended = std::pin::pin!(ended);
+        let mut renewal = Instant::now() + LEASE_RENEWAL;
+        loop {
+            tokio::select! {
+                biased;
+                filling = &mut ended => {
+                    match filling {
+                        Ok(filling) => self.fill(filling).await,
+                        Err(_) => self.release().await,
+                    }
+                    return;
+                }
+                _ = dropped.recv() => {
+                    // Dropped together with the other end, or just after it was used.
+                    match ended.try_recv() {
+                        Ok(filling) => self.fill(filling).await,
+                        Err(_) => self.release().await,
+                    }
+                    return;
+                }
+                () = sleep_until(renewal) => {
+                    renewal = Instant::now() + LEASE_RENEWAL;
+                    self.renew().await;
+                }
+            }
+        }
+    }
+
+    async fn renew(&mut self) {
+        let Ok(value) = self.fleet.lease_value(&self.keys) else {
+            return;
+        };
+        let store = &self.fleet.store;
+        let replaced = store.replace(&self.keys.lease, &self.value, &value, LEASE_LIFE);
+        if let Ok(true) = self.fleet.within(LEASE_RENEWAL, replaced).await {
+            self.value = value;
+        }
+    }
+
+    async fn fill(self, filling: Filling) {
+        let Ok(_permit) = self.fleet.fills.try_acquire() else {
+            return self.release().await;
+        };
+        let now = self.fleet.clock.elapsed();
+        let is_admitted = filling.is_record || self.fleet.unknowns.admits(now);
+        let asked_at = self.fleet.store_clock.earliest(filling.asked_at);
+        let (Some(asked_at), true) = (asked_at, is_admitted && !filling.life.is_zero()) else {
+            return self.release().await;
+        };
+        let key = match filling.is_record {
+            true => &self.keys.fact,
+            false => &self.keys.unknown,
+        };
+        let fact = SharedFact {
+            asked_after: self.asked_after,
+            asked_at,
+            bytes: filling.bytes,
+        };
+        let Ok(value) = self.value_key.seal(key, &fact) else {
+            return self.release().await;
+        };
+        let store = &self.fleet.store;
+        let filled = store.fill(&self.keys.lease, &self.value, key, &value, filling.life);
+        if let Ok(true) = self.fleet.within(FILL_DEADLINE, filled).await {
+            self.fleet.counts.add(Counted::Stored);
+        }
+    }
+
+    async fn release(&self) {
+        let deleted = self.fleet.store.delete(&self.keys.lease, &self.value);
+        // It ends by itself otherwise.
+        let _ = self.fleet.within(FILL_DEADLINE, deleted).await;
+    }
+}
+
+/// Between half and all of a pause, so that waiters do not look all at once.
+fn jittered(pause: Duration) -> Duration {
+    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
+}
