@@ -68,6 +68,9 @@ pub enum Outage {
     /// The revocations store failed, so a revocation lasts until the restart only.
     #[error("the revocation is confirmed, but could not be saved for a restart")]
     NotSaved,
+    /// The shared cache failed, so only this replica has dropped the fact as yet.
+    #[error("purged at this replica only: the shared cache could not be reached in time")]
+    NotShared,
 }
 
 /// Reason why there is no connection, in fixed words.
@@ -222,7 +225,8 @@ impl Failure {
                 | Outage::Purged
                 | Outage::Abandoned
                 | Outage::Bindings(_)
-                | Outage::NotSaved => false,
+                | Outage::NotSaved
+                | Outage::NotShared => false,
             },
             Self::BadAnswer(BadAnswer::Status(status)) => *status >= 500,
             Self::BadAnswer(_) | Self::QueueTimeout | Self::Unsupported => false,

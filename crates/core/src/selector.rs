@@ -45,6 +45,14 @@ impl Selector {
         }
     }
 
+    /// Selects the facts of a provider's record, by its id and by its tokens.
+    pub fn of_record(id: &TokenId, provider: &ProviderName) -> Self {
+        Self::new(Target::Record {
+            provider: provider.clone(),
+            id: id.clone(),
+        })
+    }
+
     /// Restricts the selection to these providers.
     #[must_use]
     pub fn within(self, providers: Selection<ProviderName>) -> Self {

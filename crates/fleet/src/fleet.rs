@@ -148,6 +148,16 @@ impl Fleet {
         drop(self.outbox.push(purge));
     }
 
+    /// Most time that a request with this deadline waits for the store.
+    pub fn share_of(&self, timeout: Duration) -> Duration {
+        timeout.mul_f64(self.settings.share)
+    }
+
+    /// Digests of the former secret, while it rotates.
+    pub fn former_digests(&self) -> Option<&Digests> {
+        self.keyring.previous.as_ref().map(|keys| &keys.digests)
+    }
+
     /// State for operators.
     pub fn status(&self) -> Status {
         Status {

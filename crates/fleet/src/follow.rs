@@ -95,7 +95,8 @@ impl Fleet {
         purges: &[&LocalPurge],
     ) -> Result<EntryId, Down> {
         let seal = |keys: &Keys| {
-            let digests = |purge: &&LocalPurge| Purge::of(purge, &keys.digests);
+            let digests =
+                |purge: &&LocalPurge| Purge::of(&purge.selector, &purge.revoked, &keys.digests);
             let message = Message {
                 author: self.author,
                 number,

@@ -118,7 +118,7 @@ impl Fleet {
         name: &FactName<'_>,
         timeout: Duration,
     ) -> Result<Found, Down> {
-        let mut budget = Budget(timeout.mul_f64(self.settings.share));
+        let mut budget = Budget(self.share_of(timeout));
         let until = Instant::now() + timeout;
         let keys: Vec<_> = self
             .keyring

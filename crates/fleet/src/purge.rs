@@ -86,7 +86,8 @@ impl Purge {
         revoked: Vec::new(),
     };
 
-    pub(crate) fn of(LocalPurge { selector, revoked }: &LocalPurge, digests: &Digests) -> Self {
+    /// Purge of what this selects, and of these revocations, by their digests.
+    pub fn of(selector: &Selector, revoked: &[Confirmed], digests: &Digests) -> Self {
         let named = |name: &ProviderName| {
             let is_selected = selector.providers.contains(name);
             Selection::Only(is_selected.then(|| name.clone()).into_iter().collect())

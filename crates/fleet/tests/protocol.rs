@@ -134,14 +134,14 @@ impl Member {
     async fn fact(&self, token: &str) -> Imported {
         match self.find(token).await {
             Found::Fact(fact) => fact,
-            other => panic!("{other:?}"),
+            other @ (Found::Lease(_) | Found::Unavailable | Found::Fact(_)) => panic!("{other:?}"),
         }
     }
 
     async fn lease(&self, token: &str) -> Lease {
         match self.find(token).await {
             Found::Lease(lease) => lease,
-            other => panic!("{other:?}"),
+            other @ (Found::Lease(_) | Found::Unavailable | Found::Fact(_)) => panic!("{other:?}"),
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 use introspectd_core::{Clock, State};
+use introspectd_fleet::Hearing;
 use quick_cache::sync::Cache;
 use quick_cache::{Lifecycle, Weighter};
 
@@ -24,6 +25,7 @@ pub(crate) struct FactCache<K> {
     active: Pool<K>,
     inactive: Pool<K>,
     clock: Arc<dyn Clock>,
+    hearing: Arc<Hearing>,
     max_bytes: u64,
     evictions: [Evictions; 2],
     purged: AtomicU64,
@@ -96,7 +98,7 @@ impl<K: Keep> Weighter<Key, Entry<K>> for Weight {
 const OVERHEAD: usize = 96;
 
 impl<K: Keep> FactCache<K> {
-    pub(crate) fn new(max_bytes: u64, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(max_bytes: u64, clock: Arc<dyn Clock>, hearing: Arc<Hearing>) -> Self {
         let [active, inactive] = shares(max_bytes);
         let evictions = [Evictions::default(), Evictions::default()];
         let [of_active, of_inactive] = &evictions;
@@ -105,6 +107,7 @@ impl<K: Keep> FactCache<K> {
             inactive: pool(inactive, of_inactive),
             max_bytes,
             clock,
+            hearing,
             evictions,
             purged: AtomicU64::new(0),
         }
@@ -117,6 +120,9 @@ impl<K: Keep> FactCache<K> {
         };
         if purges.refuse(key, &entry.stamp().unpack()) {
             return Cached::Nothing(Lookup::Purged);
+        }
+        if !self.hearing.trusts(entry.asked_at(), now) {
+            return Cached::Nothing(Lookup::Expired);
         }
         if now < entry.fresh_until() {
             Cached::Fresh(entry.into_fact())
@@ -161,7 +167,9 @@ impl<K: Keep> FactCache<K> {
         let active = self.active.peek(key).map(|entry| (entry, true));
         let (entry, among_active) =
             active.or_else(|| self.inactive.peek(key).map(|entry| (entry, false)))?;
-        if purges.refuse(key, &entry.stamp().unpack()) {
+        if purges.refuse(key, &entry.stamp().unpack())
+            || !self.hearing.trusts(entry.asked_at(), now)
+        {
             return None;
         }
         let until = |end: u64| Duration::from_millis(end.saturating_sub(now));

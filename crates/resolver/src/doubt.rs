@@ -1,7 +1,8 @@
 use std::sync::atomic::{AtomicBool, Ordering::AcqRel, Ordering::Acquire};
 use std::sync::{Arc, Weak};
 
-use introspectd_core::{Doubt, DoubtHandler};
+use introspectd_core::{Doubt, DoubtHandler, Selector};
+use introspectd_fleet::{Fleet, LocalPurge};
 
 use crate::cache::FactCache;
 use crate::fact::Keep;
@@ -14,6 +15,12 @@ use crate::stamp::Mark;
 #[derive(Clone, Default)]
 pub(crate) struct Doubted(Arc<AtomicBool>);
 
+/// Fact as the other replicas of the fleet know it.
+pub(crate) struct Retraction {
+    pub(crate) fleet: Arc<Fleet>,
+    pub(crate) selector: Selector,
+}
+
 impl Doubted {
     /// Creates the handler for a request about `key` at the provider of this slot. It may outlive
     /// the resolver.
@@ -23,6 +30,7 @@ impl Doubted {
         key: Key,
         log: &Arc<PurgeLog>,
         cache: &Arc<FactCache<K>>,
+        retract: Option<Retraction>,
     ) -> DoubtHandler {
         let (doubted, purges) = (Arc::clone(&self.0), Arc::clone(purges));
         let (log, cache) = (Arc::downgrade(log), Arc::downgrade(cache));
@@ -36,6 +44,12 @@ impl Doubted {
                 (Doubt::Surplus | Doubt::Misplaced, _) => {}
             }
             let _ = Weak::upgrade(&cache).map(|cache| cache.remove(&key));
+            if let Some(Retraction { fleet, selector }) = &retract {
+                fleet.publish_later(LocalPurge {
+                    selector: selector.clone(),
+                    revoked: Vec::new(),
+                });
+            }
             tracing::warn!(
                 "connection to a provider brought bytes that nothing asked for; dropped its last \
                     fact"

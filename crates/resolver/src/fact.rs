@@ -26,14 +26,34 @@ pub trait Keep: Clone + Send + Sync + 'static {
     /// Makes the part, once for each answer.
     fn keep(provider: &ProviderName, token: Token) -> Self;
 
-    /// Returns the record's `jti` if kept. Read when a token is revoked, so that lists show it as
-    /// such.
-    fn jti(&self) -> Option<Cow<'_, str>> {
+    /// Returns the claims by which purges and revocations know the record, as far as they are kept.
+    fn names(&self) -> Names<'_> {
+        Names::default()
+    }
+
+    /// Writes the part for other replicas; `None` if it is not shared.
+    fn write(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Reads what another replica wrote.
+    fn read(_: &[u8]) -> Option<Self> {
         None
     }
 
     /// Approximate heap size in bytes, without its own.
     fn size(&self) -> usize;
+}
+
+/// Claims by which purges and revocations know a record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Names<'a> {
+    /// Id of the record.
+    pub jti: Option<Cow<'a, str>>,
+    /// Subject.
+    pub sub: Option<Cow<'a, str>>,
+    /// Client.
+    pub client_id: Option<Cow<'a, str>>,
 }
 
 /// Keeps the whole record.
@@ -42,8 +62,12 @@ impl Keep for Token {
         token
     }
 
-    fn jti(&self) -> Option<Cow<'_, str>> {
-        self.jti.as_deref().map(Cow::Borrowed)
+    fn names(&self) -> Names<'_> {
+        Names {
+            jti: self.jti.as_deref().map(Cow::Borrowed),
+            sub: self.sub.as_deref().map(Cow::Borrowed),
+            client_id: self.client_id.as_deref().map(Cow::Borrowed),
+        }
     }
 
     fn size(&self) -> usize {

@@ -1,36 +1,132 @@
+use std::sync::Arc;
+use std::time::Duration;
+
 use introspectd_core::ask::Operation;
-use introspectd_core::{Failure, Introspection};
+use introspectd_core::{Clock, Failure, Introspection};
+use introspectd_fleet::{Filling, Fleet, Found, Imported, Lease};
+use tokio::time::{Instant, timeout_at};
 
 use crate::fact::{Fact, Keep};
-use crate::flight::Outcome;
-use crate::key::Subject;
+use crate::flight::{Origin, Outcome};
+use crate::key::{Key, Subject};
+use crate::lifetime::lifetime;
+use crate::purge_log::PurgeLog;
 use crate::revoked::Memory;
+use crate::shared;
 use crate::slot::ProviderSlot;
 use crate::stamp::{Stamp, Tags};
 
-/// Makes a fact of the provider's answer, as of the purge of this number.
-pub(crate) async fn fetch<K: Keep>(
-    slot: &ProviderSlot,
-    memory: &Memory,
-    subject: &Subject,
-    number: u64,
-) -> Outcome<K> {
-    let stamp = |tags| Stamp {
-        number,
-        slot: slot.purges.slot(),
-        tags,
-    };
-    if let Some(revoked) = memory.answer(slot, subject) {
-        return Ok((Fact::new(slot.name(), revoked), stamp(Tags::default())));
+/// Request of one fact, with what its origin is judged by.
+pub(crate) struct Fetch {
+    pub(crate) slot: Arc<ProviderSlot>,
+    pub(crate) subject: Subject,
+    pub(crate) key: Key,
+    pub(crate) memory: Memory,
+    pub(crate) log: Arc<PurgeLog>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) fleet: Option<Arc<Fleet>>,
+}
+
+impl Fetch {
+    /// Makes a fact of what another replica knows, or of the provider's answer.
+    pub(crate) async fn run<K: Keep>(self) -> Outcome<K> {
+        let number = self.log.latest();
+        if let Some(revoked) = self.memory.answer(&self.slot, &self.subject) {
+            let fact = Fact::new(self.slot.name(), revoked);
+            return Ok((fact, self.origin(number, Tags::default())));
+        }
+        match &self.fleet {
+            None => self.ask().await,
+            Some(fleet) => self.share(fleet).await,
+        }
     }
-    let answer = request(slot, subject).await;
-    let mut introspection = memory.judge(slot, subject, answer)?;
-    let mut tags = Tags::default();
-    if let Introspection::Token(token) = &mut introspection {
-        slot.fill_in_issuer(token);
-        tags = Tags::of(token, &slot.keys);
+
+    /// Looks in the shared tier first, and stores there what the provider answers.
+    ///
+    /// It ends within the provider's deadline and the share of it that the store may take, also
+    /// where another replica was waited for.
+    async fn share<K: Keep>(&self, fleet: &Arc<Fleet>) -> Outcome<K> {
+        let timeout = self.slot.entry.timeout;
+        let until = Instant::now() + timeout + fleet.share_of(timeout);
+        let name = shared::name(&self.slot, &self.subject);
+        let lease = match fleet.find(&name, timeout).await {
+            Found::Fact(imported) => match self.import(&imported) {
+                Some(known) => return Ok(known),
+                None => None,
+            },
+            Found::Lease(lease) => Some(lease),
+            Found::Unavailable => None,
+        };
+        let asked = timeout_at(until, self.ask());
+        let outcome = asked.await.unwrap_or(Err(Failure::Timeout));
+        if let (Some(lease), Ok((fact, origin))) = (lease, &outcome) {
+            self.fill(lease, fact, origin.asked_at);
+        }
+        outcome
     }
-    Ok((Fact::new(slot.name(), introspection), stamp(tags)))
+
+    /// Asks the provider. The fact is as of the latest purge before that.
+    async fn ask<K: Keep>(&self) -> Outcome<K> {
+        let number = self.log.latest();
+        let mut origin = self.origin(number, Tags::default());
+        let answer = request(&self.slot, &self.subject).await;
+        let mut introspection = self.memory.judge(&self.slot, &self.subject, answer)?;
+        if let Introspection::Token(token) = &mut introspection {
+            self.slot.fill_in_issuer(token);
+            origin.stamp.tags = Tags::of(token, &self.slot.keys);
+        }
+        Ok((Fact::new(self.slot.name(), introspection), origin))
+    }
+
+    /// Reads a fact of another replica; `None` if this one knows better.
+    fn import<K: Keep>(&self, imported: &Imported) -> Option<(Fact<K>, Origin)> {
+        let fact: Fact<K> = shared::read(&imported.bytes)?;
+        let names = fact.record.as_ref().map(|record| record.kept.names());
+        let names = names.unwrap_or_default();
+        if self
+            .memory
+            .knows(&self.slot, &self.subject, names.jti.as_deref())
+        {
+            return None;
+        }
+        let tags = Tags::of_names(&names, &self.slot.keys);
+        let origin = Origin {
+            asked_at: imported.asked_at,
+            is_shared: true,
+            ..self.origin(imported.place, tags)
+        };
+        Some((fact, origin))
+    }
+
+    fn fill<K: Keep>(&self, lease: Lease, fact: &Fact<K>, asked_at: Duration) {
+        let Some(bytes) = shared::write(fact) else {
+            return;
+        };
+        let validity = fact.record.as_ref().map(|record| &record.validity);
+        let times = self.slot.times();
+        let Some(life) = lifetime(validity, self.clock.now(), &times, self.key.spread()) else {
+            return;
+        };
+        let age = self.clock.elapsed().saturating_sub(asked_at);
+        lease.fill(Filling {
+            bytes,
+            asked_at,
+            life: life.fresh.saturating_sub(age),
+            is_record: fact.record.is_some(),
+        });
+    }
+
+    fn origin(&self, number: u64, tags: Tags) -> Origin {
+        Origin {
+            stamp: Stamp {
+                number,
+                slot: self.slot.purges.slot(),
+                tags,
+            },
+            asked_at: self.clock.elapsed(),
+            is_shared: false,
+        }
+    }
 }
 
 async fn request(slot: &ProviderSlot, subject: &Subject) -> Result<Introspection, Failure> {

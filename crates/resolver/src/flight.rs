@@ -2,6 +2,7 @@ use std::collections::HashMap;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
+use std::time::Duration;
 
 use futures_util::future::{BoxFuture, Either, FutureExt, Shared};
 use introspectd_core::ask::Context;
@@ -13,9 +14,19 @@ use crate::fact::{Fact, Keep};
 use crate::key::Key;
 use crate::stamp::Stamp;
 
-/// Outcome of a flight. A waiter compares the stamp with the purges when it takes the outcome,
-/// which may be long after the flight has landed.
-pub(crate) type Outcome<K> = Result<(Fact<K>, Stamp), Failure>;
+/// Outcome of a flight. A waiter compares it with the purges when it takes it, which may be long
+/// after the flight has landed.
+pub(crate) type Outcome<K> = Result<(Fact<K>, Origin), Failure>;
+
+/// Origin of a fact.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Origin {
+    pub(crate) stamp: Stamp,
+    /// Moment of its request, by [`Clock::elapsed`](introspectd_core::Clock::elapsed).
+    pub(crate) asked_at: Duration,
+    /// True if another replica asked for it.
+    pub(crate) is_shared: bool,
+}
 
 /// Upstream request in flight, shared by all waiters.
 ///
@@ -92,7 +103,7 @@ impl<K: Keep> Leader<'_, K> {
     pub(crate) fn start(
         mut self,
         request: impl Future<Output = Outcome<K>> + Send + 'static,
-        keep: impl FnOnce(&Fact<K>, Stamp) + Send + 'static,
+        keep: impl FnOnce(&Fact<K>, Origin) + Send + 'static,
     ) -> Flight<K> {
         let (publish, outcome) = oneshot::channel();
         let flight = outcome
@@ -116,8 +127,8 @@ impl<K: Keep> Leader<'_, K> {
             let outcome = {
                 let _landing = landing;
                 let outcome = answered.await;
-                if let Ok((fact, stamp)) = &outcome {
-                    keep(fact, *stamp);
+                if let Ok((fact, origin)) = &outcome {
+                    keep(fact, *origin);
                 }
                 outcome
             };

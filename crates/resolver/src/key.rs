@@ -3,6 +3,7 @@ use std::io;
 use std::num::NonZeroU32;
 
 use introspectd_core::{TokenId, TokenValue};
+use introspectd_fleet::{Digest, Digests};
 use introspectd_keys as keys;
 
 /// Subject of a request: the token itself, or its id. The two never share a cache entry: an id
@@ -15,8 +16,9 @@ pub(crate) enum Subject {
 
 /// Key of a cache entry: a keyed hash (BLAKE3, cut to 128 bits) of the subject's text.
 ///
-/// Each provider and mode has a random key of its own, so the hash covers these, too. Without the
-/// key no hash can be matched to a token or aimed at another's entry. A collision among ten million
+/// The digest is the same for all providers of a process or fleet, and each provider's slot flips
+/// random bits of its own in it, so that facts of two slots never meet. Without the digest's key no
+/// hash can be matched to a token or aimed at another's entry. A collision among ten million
 /// entries is less likely than 1 in 10^24.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Key([u8; 16]);
@@ -31,33 +33,40 @@ pub(crate) struct AlreadyHashed(u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tag(NonZeroU32);
 
-/// Random keys of one provider.
+/// Maker of the keys of one provider's slot.
 pub(crate) struct KeyMaker {
-    tokens: keys::Key,
-    ids: keys::Key,
-    tags: keys::Key,
+    digests: Digests,
+    /// Bits that are flipped in each digest.
+    mask: Digest,
 }
 
 impl KeyMaker {
-    pub(crate) fn random() -> io::Result<Self> {
-        Ok(Self {
-            tokens: keys::Key::random()?,
-            ids: keys::Key::random()?,
-            tags: keys::Key::random()?,
+    /// Creates the maker of a slot.
+    ///
+    /// # Errors
+    /// Fails if the system provides no random bytes.
+    pub(crate) fn new(digests: Digests) -> io::Result<Self> {
+        let mask = keys::Key::random()?.hash(b"mask").truncated();
+        Ok(Self { digests, mask })
+    }
+
+    #[inline]
+    pub(crate) fn key(&self, subject: &Subject) -> Key {
+        self.key_of(match subject {
+            Subject::Token(token) => self.digests.token(token.expose()),
+            Subject::Id(id) => self.digests.id(id.as_str()),
         })
     }
 
-    pub(crate) fn key(&self, subject: &Subject) -> Key {
-        let (secret, text) = match subject {
-            Subject::Token(token) => (&self.tokens, token.expose()),
-            Subject::Id(id) => (&self.ids, id.as_str()),
-        };
-        Key(secret.hash(text.as_bytes()).truncated())
+    /// Returns the key of a subject's digest.
+    #[inline]
+    pub(crate) fn key_of(&self, digest: Digest) -> Key {
+        Key((u128::from_ne_bytes(digest) ^ u128::from_ne_bytes(self.mask)).to_ne_bytes())
     }
 
     /// Returns the tag of a claim's value.
     pub(crate) fn tag(&self, value: &str) -> Tag {
-        Tag::of(self.tags.hash(value.as_bytes()).truncated())
+        Tag::of_digest(self.digests.claim(value))
     }
 }
 
@@ -95,6 +104,11 @@ impl Key {
 }
 
 impl Tag {
+    /// Returns the tag of a claim's digest.
+    pub(crate) fn of_digest([a, b, c, ..]: Digest) -> Self {
+        Self::of([a, b, c])
+    }
+
     /// Makes a tag of bits that are as random as a hash's.
     pub(crate) fn of(bits: [u8; 3]) -> Self {
         Self::from_bytes(bits).unwrap_or(Self(NonZeroU32::MIN))
@@ -125,15 +139,20 @@ mod tests {
 
     #[test]
     fn token_and_id_of_the_same_text_have_different_keys() {
-        let maker = KeyMaker::random().unwrap();
+        let maker = KeyMaker::new(Digests::random().unwrap()).unwrap();
         let id = Subject::Id(TokenId::parse("x".to_owned()).unwrap());
         assert_ne!(maker.key(&id), maker.key(&token("x")));
     }
 
     #[test]
     fn providers_and_processes_have_different_keys() {
-        let (one, two) = (KeyMaker::random().unwrap(), KeyMaker::random().unwrap());
+        let digests = Digests::random().unwrap();
+        let maker = |digests: &Digests| KeyMaker::new(digests.clone()).unwrap();
+        let (one, two) = (maker(&digests), maker(&digests));
         assert_ne!(one.key(&token("x")), two.key(&token("x")));
+        assert_eq!(one.tag("x"), two.tag("x"));
+        let other = maker(&Digests::random().unwrap());
+        assert_ne!(one.tag("x"), other.tag("x"));
     }
 
     #[test]
@@ -157,8 +176,8 @@ mod tests {
     proptest! {
         #[test]
         fn equal_keys_mean_equal_tokens(a in "[a-c]{1,4}", b in "[a-c]{1,4}") {
-            let (tokens, ids, tags) = ([7; 32].into(), [8; 32].into(), [9; 32].into());
-            let maker = KeyMaker { tokens, ids, tags };
+            let digests = Digests::derive(b"a secret");
+            let maker = KeyMaker { digests, mask: [7; 16] };
             prop_assert_eq!(maker.key(&token(&a)) == maker.key(&token(&b)), a == b);
         }
     }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use introspectd_core::{Clock, ProviderName, Token, TokenValue};
+use introspectd_fleet::{Digests, Hearing};
 
 use crate::cache::{Cached, FactCache};
 use crate::fact::{Fact, Keep};
@@ -32,8 +33,12 @@ impl<K: Keep> Parts<K> {
     /// # Errors
     /// Fails if the system provides no random bytes.
     pub fn new(limits: CacheLimits, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
-        let keys = KeyMaker::random()?;
-        let cache = FactCache::new(limits.max_bytes, Arc::clone(&clock));
+        let keys = KeyMaker::new(Digests::random()?)?;
+        let cache = FactCache::new(
+            limits.max_bytes,
+            Arc::clone(&clock),
+            Arc::new(Hearing::alone()),
+        );
         Ok(Self {
             keys,
             cache,

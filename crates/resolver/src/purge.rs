@@ -3,11 +3,14 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use introspectd_core::{ProviderName, Selector, Target, TokenId, TokenValue};
+use introspectd_fleet::{Confirmed, LocalPurge, NotShared, Purge, SharedMark};
 
+use crate::cache::FactCache;
 use crate::fact::Keep;
-use crate::key::Subject;
+use crate::key::Tag;
 use crate::resolver::Resolver;
 use crate::slot::ProviderSlot;
+use crate::slots::Slots;
 use crate::stamp::Mark;
 use crate::sweep::{Count, Marked};
 
@@ -20,19 +23,29 @@ pub struct Purged {
     pub is_estimate: bool,
 }
 
-/// Failure of the pass that counts a purge. The purge is in force.
+/// Failure of a purge that is in force at this replica.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NotCounted;
+pub enum PurgeFailure {
+    /// The pass that counts it failed.
+    NotCounted,
+    /// The other replicas of the fleet could not be told in time; they are, as soon as possible.
+    NotShared,
+}
 
 /// Purges. Once one returns, no request is served from purged facts, not even a late waiter of an
 /// earlier request. That takes constant time whatever the cache holds; entries are freed in the
 /// background.
 impl<K: Keep> Resolver<K> {
-    /// Purges the selected facts.
+    /// Purges the selected facts at this replica, and tells the others of its fleet in the
+    /// background.
     pub fn purge(&self, selector: &Selector) {
-        let marks = self.marks(selector);
-        self.sweeper.purge(&marks);
-        self.remove(&marks);
+        self.purge_here(selector);
+        if let Some(fleet) = &self.fleet {
+            fleet.publish_later(LocalPurge {
+                selector: selector.clone(),
+                revoked: Vec::new(),
+            });
+        }
     }
 
     /// Purges the facts of this token at all providers.
@@ -42,30 +55,64 @@ impl<K: Keep> Resolver<K> {
 
     /// Purges the facts of the provider's record with this id, by its id and by its tokens.
     pub fn purge_id(&self, id: &TokenId, provider: &ProviderName) {
-        self.purge(&Selector::new(Target::Record {
-            provider: provider.clone(),
-            id: id.clone(),
-        }));
+        self.purge(&Selector::of_record(id, provider));
     }
 
-    /// Purges the selected facts, and waits for at most `patience` until they are freed and
-    /// counted. Safe to drop: the purge is in force once this is first polled.
+    pub(crate) fn purge_here(&self, selector: &Selector) {
+        let marks = self.marks(selector);
+        self.sweeper.purge(&marks);
+        free(&self.cache, &marks);
+    }
+
+    /// Tells the other replicas of a purge that is in force here, with the revocations that led to
+    /// it.
     ///
     /// # Errors
-    /// [`NotCounted`] if the pass failed.
+    /// [`NotShared`] after 5 s: it is told as soon as possible.
+    pub(crate) async fn publish(
+        &self,
+        selector: Selector,
+        revoked: Vec<Confirmed>,
+    ) -> Result<(), NotShared> {
+        match &self.fleet {
+            Some(fleet) => fleet.publish(LocalPurge { selector, revoked }).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Purges the selected facts, tells the other replicas, and waits for at most `patience` until
+    /// the facts here are freed and counted. Safe to drop: the purge is in force once this is first
+    /// polled.
+    ///
+    /// # Errors
+    /// [`PurgeFailure`]: it is in force here, but was not counted, or not told to the others.
     pub async fn purge_counted(
         &self,
         selector: &Selector,
         patience: Duration,
-    ) -> Result<Purged, NotCounted> {
+    ) -> Result<Purged, PurgeFailure> {
+        let counted = self.purge_and_count(selector, patience);
+        // In force at once, before anything is awaited.
+        let (counted, published) =
+            tokio::join!(biased; counted, self.publish(selector.clone(), Vec::new()));
+        let purged = counted?;
+        published.map_err(|NotShared| PurgeFailure::NotShared)?;
+        Ok(purged)
+    }
+
+    async fn purge_and_count(
+        &self,
+        selector: &Selector,
+        patience: Duration,
+    ) -> Result<Purged, PurgeFailure> {
         let marks = self.marks(selector);
         // Before and after: entries of a known key are counted without a pass, and none frees them
         // in between.
-        let first = self.remove(&marks);
+        let first = free(&self.cache, &marks);
         if let Target::Token(_) = selector.target {
             self.sweeper.purge(&marks);
             return Ok(Purged {
-                count: first.max(self.remove(&marks)),
+                count: first.max(free(&self.cache, &marks)),
                 is_estimate: false,
             });
         }
@@ -77,7 +124,7 @@ impl<K: Keep> Resolver<K> {
         };
         let is_estimate = match tokio::time::timeout(patience, done).await {
             Ok(Ok(())) => false,
-            Ok(Err(_)) => return Err(NotCounted),
+            Ok(Err(_)) => return Err(PurgeFailure::NotCounted),
             Err(_) => true,
         };
         Ok(Purged {
@@ -86,38 +133,42 @@ impl<K: Keep> Resolver<K> {
         })
     }
 
-    /// Removes the facts of single keys at once, and returns their number.
-    fn remove(&self, marks: &[Marked]) -> usize {
-        let keys = marks.iter().filter_map(|(_, mark)| mark.key());
-        let removed = keys.filter(|key| self.cache.remove(key)).count();
-        self.cache.count_purged(removed);
-        removed
-    }
-
-    /// Returns the marks of the purge, each with its provider's purges. Those of earlier
-    /// configurations are among them: a request that began with one may still be in flight.
     fn marks(&self, selector: &Selector) -> Vec<Marked> {
-        let slots = self.slots.all();
-        let selected = slots.iter().filter(|slot| selector.may_mean(slot.name()));
-        let marks = |slot: &Arc<ProviderSlot>| {
-            let purges = Arc::clone(&slot.purges);
-            marks_at(slot, &selector.target).map(move |mark| (Arc::clone(&purges), mark))
-        };
-        selected.flat_map(marks).collect()
+        let purge = Purge::of(selector, &[], self.slots.digests());
+        marks(&self.slots, &purge)
     }
 }
 
-fn marks_at(slot: &ProviderSlot, target: &Target) -> impl Iterator<Item = Mark> + use<> {
-    let keys = &slot.keys;
-    let (one, other) = match target {
-        Target::Token(token) => (Mark::Key(keys.key(&Subject::Token(token.clone()))), None),
-        Target::Record { id, provider: _ } => (
-            Mark::Key(keys.key(&Subject::Id(id.clone()))),
-            Some(Mark::Record(keys.tag(id.as_str()))),
-        ),
-        Target::Subject(subject) => (Mark::Subject(keys.tag(subject)), None),
-        Target::Client(client) => (Mark::Client(keys.tag(client)), None),
-        Target::Provider(_) | Target::All => (Mark::Everything, None),
+/// Removes the facts of single keys at once, and returns their number.
+pub(crate) fn free<K: Keep>(cache: &FactCache<K>, marks: &[Marked]) -> usize {
+    let keys = marks.iter().filter_map(|(_, mark)| mark.key());
+    let removed = keys.filter(|key| cache.remove(key)).count();
+    cache.count_purged(removed);
+    removed
+}
+
+/// Returns the marks of a purge, each with its provider's purges. Those of earlier configurations
+/// are among them: a request that began with one may still be in flight.
+pub(crate) fn marks(slots: &Slots, purge: &Purge) -> Vec<Marked> {
+    let slots = slots.all();
+    let selected = slots
+        .iter()
+        .filter(|slot| purge.providers.contains(slot.name()));
+    let marks = |slot: &Arc<ProviderSlot>| {
+        let purges = Arc::clone(&slot.purges);
+        marks_at(slot, purge.mark).map(move |mark| (Arc::clone(&purges), mark))
+    };
+    selected.flat_map(marks).collect()
+}
+
+fn marks_at(slot: &ProviderSlot, mark: SharedMark) -> impl Iterator<Item = Mark> + use<> {
+    let key = |digest| Mark::Key(slot.keys.key_of(digest));
+    let (one, other) = match mark {
+        SharedMark::Token(digest) => (key(digest), None),
+        SharedMark::Record(id, jti) => (key(id), Some(Mark::Record(Tag::of_digest(jti)))),
+        SharedMark::Subject(digest) => (Mark::Subject(Tag::of_digest(digest)), None),
+        SharedMark::Client(digest) => (Mark::Client(Tag::of_digest(digest)), None),
+        SharedMark::All => (Mark::Everything, None),
     };
     std::iter::once(one).chain(other)
 }

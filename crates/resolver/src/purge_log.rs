@@ -112,6 +112,8 @@ impl ProviderPurges {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use introspectd_fleet::Digests;
+
     use crate::key::KeyMaker;
     use crate::stamp::Tags;
 
@@ -125,7 +127,7 @@ mod tests {
 
     #[test]
     fn purge_refuses_earlier_facts_and_no_later_ones() {
-        let keys = KeyMaker::random().unwrap();
+        let keys = KeyMaker::new(Digests::random().unwrap()).unwrap();
         let key = keys.key(&crate::key::Subject::Id(
             introspectd_core::TokenId::parse("x".to_owned()).unwrap(),
         ));
@@ -167,7 +169,7 @@ mod tests {
     /// Each purge past the numbers that the table can hold selects all facts.
     #[test]
     fn purges_past_the_last_number_refuse_everything() {
-        let keys = KeyMaker::random().unwrap();
+        let keys = KeyMaker::new(Digests::random().unwrap()).unwrap();
         let key = keys.key(&crate::key::Subject::Id(
             introspectd_core::TokenId::parse("x".to_owned()).unwrap(),
         ));
@@ -182,7 +184,7 @@ mod tests {
 
     #[test]
     fn retired_slot_keeps_no_fact_and_purges_none_in_flight() {
-        let keys = KeyMaker::random().unwrap();
+        let keys = KeyMaker::new(Digests::random().unwrap()).unwrap();
         let key = keys.key(&crate::key::Subject::Id(
             introspectd_core::TokenId::parse("x".to_owned()).unwrap(),
         ));

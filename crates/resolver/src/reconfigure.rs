@@ -55,6 +55,8 @@ impl<K: Keep> Resolver<K> {
             slots: Arc::clone(&self.slots),
             sweeper: Arc::clone(&self.sweeper),
             memory: self.memory.clone(),
+            fleet: self.fleet.clone(),
+            hearing: Arc::clone(&self.hearing),
         })
     }
 

@@ -8,13 +8,15 @@ use introspectd_core::trace::{Kind, Span};
 use introspectd_core::{
     Capabilities, Clock, Failure, Outage, ProviderName, Revocations, TokenId, TokenValue,
 };
+use introspectd_fleet::{Digests, Fleet, Hearing};
 use tokio::time::timeout_at;
 
 use crate::cache::{Cached, FactCache, PoolStatus};
 use crate::doubt::Doubted;
+use crate::entry::millis;
 use crate::fact::{Keep, Resolution, Source};
-use crate::fetch::fetch;
-use crate::flight::{Asking, Flight, Flights, Leader, Role};
+use crate::fetch::Fetch;
+use crate::flight::{Asking, Flight, Flights, Leader, Origin, Role};
 use crate::key::{Key, Subject};
 use crate::limits::{CacheLimits, CacheTimes};
 use crate::lookup::{Counted, Lookup};
@@ -42,6 +44,8 @@ pub struct Resolver<K> {
     pub(crate) slots: Arc<Slots>,
     pub(crate) sweeper: Arc<Sweeper>,
     pub(crate) memory: Memory,
+    pub(crate) fleet: Option<Arc<Fleet>>,
+    pub(crate) hearing: Arc<Hearing>,
 }
 
 impl<K: Keep> Resolver<K> {
@@ -56,18 +60,41 @@ impl<K: Keep> Resolver<K> {
         limits: CacheLimits,
         clock: Arc<dyn Clock>,
     ) -> io::Result<Self> {
-        let (log, slots) = (Arc::<PurgeLog>::default(), Arc::<Slots>::default());
+        Self::in_fleet(entries, unmatched, limits, clock, None)
+    }
+
+    /// Creates a resolver like [`Resolver::new`], which shares facts and purges with the replicas
+    /// of this fleet.
+    ///
+    /// # Errors
+    /// Those of [`Resolver::new`].
+    pub fn in_fleet(
+        entries: Vec<ProviderEntry>,
+        unmatched: &Unmatched,
+        limits: CacheLimits,
+        clock: Arc<dyn Clock>,
+        fleet: Option<Arc<Fleet>>,
+    ) -> io::Result<Self> {
+        let (digests, hearing) = match &fleet {
+            Some(fleet) => (fleet.digests().clone(), Arc::clone(fleet.hearing())),
+            None => (Digests::random()?, Arc::new(Hearing::alone())),
+        };
+        let log = Arc::<PurgeLog>::default();
+        let slots = Arc::new(Slots::new(digests));
         let add = |entry| slots.add(entry, Arc::clone(&clock), limits.times);
         let added: io::Result<_> = entries.into_iter().map(add).collect();
-        let cache = Arc::new(FactCache::new(limits.max_bytes, Arc::clone(&clock)));
+        let cache = FactCache::new(limits.max_bytes, Arc::clone(&clock), Arc::clone(&hearing));
+        let cache = Arc::new(cache);
         let sweeper = Sweeper::start(Arc::clone(&log), Arc::clone(&slots), Arc::clone(&cache))?;
         Ok(Self {
             table: Table::new(added?, unmatched, 1),
             kept_times: Vec::new(),
             cache,
             flights: Flights::new(None),
-            memory: Memory::new(None, Arc::clone(&clock)),
+            memory: Memory::new(None, Arc::clone(&clock), fleet.clone()),
             clock,
+            fleet,
+            hearing,
             log,
             slots,
             sweeper: Arc::new(sweeper),
@@ -77,7 +104,8 @@ impl<K: Keep> Resolver<K> {
     /// Remembers confirmed revocations in this store.
     #[must_use]
     pub fn with_revocations(self, revocations: &Arc<dyn Revocations>) -> Self {
-        let memory = Memory::new(Some(Arc::clone(revocations)), Arc::clone(&self.clock));
+        let (store, clock) = (Arc::clone(revocations), Arc::clone(&self.clock));
+        let memory = Memory::new(Some(store), clock, self.fleet.clone());
         Self { memory, ..self }
     }
 
@@ -342,10 +370,21 @@ impl<K: Keep> Resolver<K> {
             }
         };
         match flight.await {
-            Ok((_, stamp)) if slot.purges.has_purged(&key, &stamp) => None,
+            Ok((_, origin)) if self.is_purged(slot, &key, origin) => None,
+            // A fact of another replica is a hit: no provider was asked.
+            Ok((fact, origin)) if origin.is_shared && source == Source::Miss => {
+                Some(Ok(slot.resolution(fact, Source::Hit)))
+            }
             Ok((fact, _)) => Some(Ok(slot.resolution(fact, source))),
             Err(failure) => Some(Err(failure)),
         }
+    }
+
+    /// Returns true if a purge selects the fact, or may have without being heard of.
+    fn is_purged(&self, slot: &ProviderSlot, key: &Key, origin: Origin) -> bool {
+        let now = millis(self.clock.elapsed());
+        slot.purges.has_purged(key, &origin.stamp)
+            || !self.hearing.trusts(millis(origin.asked_at), now)
     }
 
     fn start(
@@ -356,21 +395,32 @@ impl<K: Keep> Resolver<K> {
         subject: &Subject,
         context: Context,
     ) -> Flight<K> {
-        let requested_at = self.clock.elapsed();
-        let number = self.log.latest();
         let doubted = Doubted::default();
-        let handler = doubted.handler(&slot.purges, key, &self.log, &self.cache);
-        let request = {
-            let slot = Arc::clone(slot);
-            let memory = self.memory.clone();
-            let subject = subject.clone();
-            context.scope(async move { fetch(&slot, &memory, &subject, number).await })
+        let handler = doubted.handler(
+            &slot.purges,
+            key,
+            &self.log,
+            &self.cache,
+            self.retraction(slot, subject),
+        );
+        let fetch = Fetch {
+            slot: Arc::clone(slot),
+            subject: subject.clone(),
+            key,
+            memory: self.memory.clone(),
+            log: Arc::clone(&self.log),
+            clock: Arc::clone(&self.clock),
+            fleet: self.fleet.clone(),
         };
+        let request = context.scope(fetch.run());
         let cache = Arc::clone(&self.cache);
         let slot = Arc::clone(slot);
-        leader.start(handler.scope(request), move |fact, stamp| {
+        leader.start(handler.scope(request), move |fact, origin| {
+            let Origin {
+                stamp, asked_at, ..
+            } = origin;
             if !slot.purges.refuse(&key, &stamp) {
-                cache.put(key, fact.clone(), stamp, requested_at, &slot.times());
+                cache.put(key, fact.clone(), stamp, asked_at, &slot.times());
             }
             // After the insertion: a doubt raised later finds the entry.
             if doubted.is_raised() {

@@ -1,6 +1,9 @@
 use futures_util::future::join_all;
 use introspectd_core::ask::Operation;
-use introspectd_core::{Failure, ProviderName, Records, Revoked, TokenId, TokenValue};
+use introspectd_core::{
+    Failure, Outage, ProviderName, Records, Revoked, Selector, Target, TokenId, TokenValue,
+};
+use introspectd_fleet::{Confirmed, ConfirmedSubject, NotShared};
 
 use crate::cache::Cached;
 use crate::fact::Keep;
@@ -39,21 +42,45 @@ impl<K: Keep> Resolver<K> {
             .zip(&ids)
             .zip(&outcomes)
             .filter(|(_, outcome)| outcome.is_ok());
-        for ((slot, id), _) in confirmed {
-            self.remember(slot, &subject, id.as_ref());
+        let revoked = confirmed
+            .flat_map(|((slot, id), _)| self.remember(slot, &subject, id.as_ref()))
+            .collect();
+        let records = slots
+            .iter()
+            .zip(&ids)
+            .filter_map(|(slot, id)| Some(Selector::of_record(id.as_ref()?, slot.name())));
+        let of_token = Selector::new(Target::Token(token.clone()));
+        let purged = self.purge_everywhere(of_token, records, revoked);
+        let is_confirmed = outcomes.iter().any(Result::is_ok);
+        let (told, saved) = tokio::join!(biased; purged, self.save_if(is_confirmed));
+        outcomes.into_iter().chain([told, saved]).collect()
+    }
+
+    /// Purges at this replica at once, then tells the others.
+    async fn purge_everywhere(
+        &self,
+        first: Selector,
+        others: impl Iterator<Item = Selector>,
+        revoked: Vec<Confirmed>,
+    ) -> Result<(), Failure> {
+        let others: Vec<_> = others.collect();
+        for selector in std::iter::once(&first).chain(&others) {
+            self.purge_here(selector);
         }
-        self.purge_token(token);
-        for (slot, id) in slots.iter().zip(&ids) {
-            if let Some(id) = id {
-                self.purge_id(id, slot.name());
-            }
-        }
-        let saved = if outcomes.iter().any(Result::is_ok) {
+        let others = others
+            .into_iter()
+            .map(|selector| self.publish(selector, Vec::new()));
+        let (told, others) = tokio::join!(self.publish(first, revoked), join_all(others));
+        let all: Result<(), NotShared> = others.into_iter().chain([told]).collect();
+        all.map_err(|NotShared| Failure::outage(Outage::NotShared))
+    }
+
+    async fn save_if(&self, is_confirmed: bool) -> Result<(), Failure> {
+        if is_confirmed {
             self.memory.save().await
         } else {
             Ok(())
-        };
-        outcomes.into_iter().chain([saved]).collect()
+        }
     }
 
     /// Revokes the token of the provider's record with this id. Permission is the caller's
@@ -73,16 +100,17 @@ impl<K: Keep> Resolver<K> {
             }
             None => Err(Failure::Unsupported),
         };
-        if outcome.is_ok() {
-            self.remember(slot, &Subject::Id(id.clone()), None);
-        }
-        self.purge_id(id, provider);
+        let revoked = if outcome.is_ok() {
+            self.remember(slot, &Subject::Id(id.clone()), None)
+        } else {
+            Vec::new()
+        };
         // Facts have the provider's spelling of the id, which may be in another case.
-        if let Some(id) = slot.entry.provider.record_id(id.as_str()) {
-            self.purge_id(&id, provider);
-        }
-        outcome?;
-        self.memory.save().await
+        let spelled = slot.entry.provider.record_id(id.as_str());
+        let spelled = spelled.iter().map(|id| Selector::of_record(id, provider));
+        let purged = self.purge_everywhere(Selector::of_record(id, provider), spelled, revoked);
+        let (told, saved) = tokio::join!(biased; purged, self.save_if(outcome.is_ok()));
+        outcome.and(told).and(saved)
     }
 
     /// Returns true if the text spells one of the provider's token ids, so that it is no token.
@@ -106,7 +134,12 @@ impl<K: Keep> Resolver<K> {
 
     /// Remembers a revocation that the provider has just confirmed. The purge follows: an answer
     /// judged before this is met by that purge, and a later one is judged by what is remembered.
-    fn remember(&self, slot: &ProviderSlot, revoked: &Subject, bound: Option<&TokenId>) {
+    fn remember(
+        &self,
+        slot: &ProviderSlot,
+        revoked: &Subject,
+        bound: Option<&TokenId>,
+    ) -> Vec<Confirmed> {
         let cached = |subject: &Subject| match self.cache.get(&slot.keys.key(subject), &slot.purges)
         {
             Cached::Fresh(fact) | Cached::Stale(fact) => fact.record,
@@ -115,9 +148,18 @@ impl<K: Keep> Resolver<K> {
         let of_bound = bound.map(|id| Subject::Id(id.clone()));
         let record = cached(revoked).or_else(|| of_bound.as_ref().and_then(cached));
         let end = record.as_ref().and_then(|record| record.validity.exp());
-        let jti = record.as_ref().and_then(|record| record.kept.jti());
+        let jti = record.as_ref().and_then(|record| record.kept.names().jti);
+        let mut all = Vec::new();
+        let mut confirm = |subject| {
+            all.push(Confirmed {
+                provider: slot.name().clone(),
+                subject,
+                end,
+            });
+        };
         if let Subject::Token(token) = revoked {
             self.memory.remember(slot, Revoked::Token(token), end);
+            confirm(ConfirmedSubject::Token(token.clone()));
         }
         let named = match revoked {
             Subject::Id(id) => Some(id),
@@ -126,7 +168,9 @@ impl<K: Keep> Resolver<K> {
         let named = named.map(TokenId::as_str).or(jti.as_deref());
         if let Some(id) = named.and_then(|id| slot.entry.provider.record_id(id)) {
             self.memory.remember(slot, Revoked::Record(&id), end);
+            confirm(ConfirmedSubject::Record(id));
         }
+        all
     }
 }
 

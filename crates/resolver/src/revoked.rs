@@ -5,6 +5,7 @@ use introspectd_core::{
     Clock, Expiry, Failure, Introspection, Outage, Remembered, Revocations, Revoked, Status,
     Timestamp, Token, TokenId, TokenValue,
 };
+use introspectd_fleet::{Digests, Fleet, Revocation, RevokedDigest};
 use tokio::time::timeout;
 
 use crate::key::Subject;
@@ -17,19 +18,72 @@ const SAVE_TIME: Duration = Duration::from_secs(5);
 ///
 /// Without a store of revocations the providers are believed, even one that still reports what it
 /// has revoked.
+///
+/// Replicas of a fleet exchange digests, which are remembered in place of the texts.
 #[derive(Clone)]
 pub(crate) struct Memory {
     store: Option<Arc<dyn Revocations>>,
     clock: Arc<dyn Clock>,
+    fleet: Option<Arc<Fleet>>,
 }
 
 impl Memory {
-    pub(crate) fn new(store: Option<Arc<dyn Revocations>>, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+    pub(crate) fn new(
+        store: Option<Arc<dyn Revocations>>,
+        clock: Arc<dyn Clock>,
+        fleet: Option<Arc<Fleet>>,
+    ) -> Self {
+        Self {
+            store,
+            clock,
+            fleet,
+        }
     }
 
     pub(crate) fn find(&self, slot: &ProviderSlot, revoked: Revoked<'_>) -> Option<Remembered> {
-        self.store.as_ref()?.find(slot.name(), revoked)
+        let store = self.store.as_ref()?;
+        let known = store.find(slot.name(), revoked);
+        let Some(fleet) = &self.fleet else {
+            return known;
+        };
+        let digests = std::iter::once(fleet.digests()).chain(fleet.former_digests());
+        let by_digest = digests.filter_map(|digests| {
+            let digested = Digested::of(revoked, digests)?;
+            store.find(slot.name(), digested.as_revoked())
+        });
+        // The latest end counts.
+        known
+            .into_iter()
+            .chain(by_digest)
+            .max_by_key(|known| known.end)
+    }
+
+    /// Returns true if the subject was revoked, or its record with this `jti`.
+    pub(crate) fn knows(&self, slot: &ProviderSlot, subject: &Subject, jti: Option<&str>) -> bool {
+        let by_token = match subject {
+            Subject::Token(token) => self.find(slot, Revoked::Token(token)),
+            Subject::Id(_) => None,
+        };
+        let id = jti.and_then(|jti| slot.entry.provider.record_id(jti));
+        let by_record = || self.find(slot, Revoked::Record(id.as_ref()?));
+        by_token.or_else(by_record).is_some()
+    }
+
+    /// Remembers revocations that another replica has confirmed.
+    pub(crate) fn learn(&self, revoked: &[Revocation]) {
+        let Some(store) = &self.store else {
+            return;
+        };
+        for Revocation {
+            provider,
+            revoked,
+            end,
+        } in revoked
+        {
+            if let Some(digested) = Digested::new(*revoked) {
+                store.remember(provider, digested.as_revoked(), *end, self.clock.now());
+            }
+        }
     }
 
     pub(crate) fn remember(
@@ -38,9 +92,14 @@ impl Memory {
         revoked: Revoked<'_>,
         end: Option<Timestamp>,
     ) {
-        if let Some(store) = &self.store {
-            store.remember(slot.name(), revoked, end, self.clock.now());
-        }
+        let Some(store) = &self.store else {
+            return;
+        };
+        let now = self.clock.now();
+        let digests = self.fleet.as_ref().map(|fleet| fleet.digests());
+        let digested = digests.and_then(|digests| Digested::of(revoked, digests));
+        let revoked = digested.as_ref().map_or(revoked, Digested::as_revoked);
+        store.remember(slot.name(), revoked, end, now);
     }
 
     /// Saves the remembered revocations for a restart, where the store is durable.
@@ -128,6 +187,37 @@ impl Memory {
     pub(crate) fn has_record(&self, slot: &ProviderSlot, id: &TokenId) -> bool {
         let record = slot.entry.provider.record_id(id.as_str());
         record.is_some_and(|record| self.find(slot, Revoked::Record(&record)).is_some())
+    }
+}
+
+/// Digest of what was revoked, in the form that a store takes.
+enum Digested {
+    Token(TokenValue),
+    Record(TokenId),
+}
+
+impl Digested {
+    fn of(revoked: Revoked<'_>, digests: &Digests) -> Option<Self> {
+        Self::new(match revoked {
+            Revoked::Token(token) => RevokedDigest::Token(digests.token(token.expose())),
+            Revoked::Record(id) => RevokedDigest::Record(digests.id(id.as_str())),
+        })
+    }
+
+    /// Writes a digest in a form that is no token of any provider.
+    fn new(revoked: RevokedDigest) -> Option<Self> {
+        let text = |digest| format!("fleet:{:032x}", u128::from_be_bytes(digest));
+        match revoked {
+            RevokedDigest::Token(digest) => TokenValue::parse(text(digest)).ok().map(Self::Token),
+            RevokedDigest::Record(digest) => TokenId::parse(text(digest)).ok().map(Self::Record),
+        }
+    }
+
+    fn as_revoked(&self) -> Revoked<'_> {
+        match self {
+            Self::Token(token) => Revoked::Token(token),
+            Self::Record(id) => Revoked::Record(id),
+        }
     }
 }
 

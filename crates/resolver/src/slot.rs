@@ -8,6 +8,7 @@ use introspectd_core::trace::{Kind, Span};
 use introspectd_core::{
     Batch, Bound, Clock, Failure, Introspection, Issued, Provider, ProviderName, Token,
 };
+use introspectd_fleet::Digests;
 use tokio::sync::Semaphore;
 
 use crate::fact::{Fact, Resolution, Source};
@@ -38,6 +39,8 @@ pub struct ProviderEntry {
     pub timeout: Duration,
     /// Times of its facts; `None` for those of the cache.
     pub times: Option<CacheTimes>,
+    /// Digest of its configuration: replicas with another one share no facts with this.
+    pub revision: [u8; 16],
 }
 
 /// Provider with everything that is its alone: the keys of its facts, its purges, limits and
@@ -73,12 +76,13 @@ impl ProviderSlot {
         purges: Arc<ProviderPurges>,
         clock: Arc<dyn Clock>,
         times: CacheTimes,
+        digests: Digests,
     ) -> io::Result<Self> {
         Ok(Self {
             meter: entry.provider.meter(),
             times: Mutex::new(entry.times.unwrap_or(times)),
             entry,
-            keys: KeyMaker::random()?,
+            keys: KeyMaker::new(digests)?,
             purges,
             clock,
             lists: Semaphore::new(MAX_CONCURRENT_LISTS),

@@ -3,6 +3,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use introspectd_core::Clock;
+use introspectd_fleet::Digests;
 
 use crate::limits::CacheTimes;
 use crate::purge_log::ProviderPurges;
@@ -13,8 +14,11 @@ use crate::slot::{ProviderEntry, ProviderSlot};
 ///
 /// A slot's number is in the stamps of its facts. It is free again once the slot is gone and a pass
 /// over the cache has removed what facts it left.
-#[derive(Default)]
-pub(crate) struct Slots(Mutex<BTreeMap<u16, Weak<ProviderSlot>>>);
+pub(crate) struct Slots {
+    slots: Mutex<BTreeMap<u16, Weak<ProviderSlot>>>,
+    /// Digests of all slots' keys.
+    digests: Digests,
+}
 
 /// Numbers at the beginning of a pass over the cache.
 pub(crate) struct Census {
@@ -25,6 +29,17 @@ pub(crate) struct Census {
 }
 
 impl Slots {
+    pub(crate) fn new(digests: Digests) -> Self {
+        Self {
+            slots: Mutex::default(),
+            digests,
+        }
+    }
+
+    pub(crate) fn digests(&self) -> &Digests {
+        &self.digests
+    }
+
     /// Adds a slot with keys and a number of its own.
     ///
     /// # Errors
@@ -40,7 +55,13 @@ impl Slots {
             .find(|number| !slots.contains_key(number))
             .ok_or_else(|| io::Error::other("too many providers"))?;
         let purges = Arc::new(ProviderPurges::new(number));
-        let slot = Arc::new(ProviderSlot::new(entry, purges, clock, times)?);
+        let slot = Arc::new(ProviderSlot::new(
+            entry,
+            purges,
+            clock,
+            times,
+            self.digests.clone(),
+        )?);
         slots.insert(number, Arc::downgrade(&slot));
         Ok(slot)
     }
@@ -72,7 +93,7 @@ impl Slots {
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u16, Weak<ProviderSlot>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,5 +1,8 @@
+use std::borrow::Cow;
+
 use introspectd_core::Token;
 
+use crate::fact::{Keep, Names};
 use crate::key::{Key, KeyMaker, Tag};
 
 /// Position of a fact in the order of purges, and the tags that purges select it by, besides its
@@ -93,10 +96,15 @@ pub(crate) enum Mark {
 
 impl Tags {
     pub(crate) fn of(token: &Token, keys: &KeyMaker) -> Self {
+        Self::of_names(&token.names(), keys)
+    }
+
+    pub(crate) fn of_names(names: &Names<'_>, keys: &KeyMaker) -> Self {
+        let tag = |name: &Option<Cow<'_, str>>| name.as_deref().map(|name| keys.tag(name));
         Self {
-            record: token.jti.as_deref().map(|id| keys.tag(id)),
-            subject: token.sub.as_deref().map(|subject| keys.tag(subject)),
-            client: token.client_id.as_deref().map(|client| keys.tag(client)),
+            record: tag(&names.jti),
+            subject: tag(&names.sub),
+            client: tag(&names.client_id),
         }
     }
 

@@ -96,15 +96,16 @@ impl Sweeper {
         })
     }
 
-    /// Puts a purge in force, and schedules a pass unless all marks are single keys, which the
+    /// Puts a purge in force, returns its number, and schedules a pass unless all marks are single keys, which the
     /// caller removes without one.
-    pub(crate) fn purge(&self, marks: &[Marked]) {
+    pub(crate) fn purge(&self, marks: &[Marked]) -> u64 {
         let mut state = self.shared.lock();
-        self.shared.log.append(marks);
+        let number = self.shared.log.append(marks);
         if marks.iter().any(|(_, mark)| mark.key().is_none()) {
             state.is_due = true;
             self.shared.wake.notify_one();
         }
+        number
     }
 
     /// Schedules a pass, which frees the facts of slots that are retired or gone.

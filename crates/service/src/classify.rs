@@ -64,7 +64,9 @@ impl From<&Refusal> for OutcomeClass {
                 Failure::BadAnswer(_) => Self::UpstreamError,
                 Failure::Unsupported => Self::Unsupported,
             },
-            Refusal::Service(ServiceFault::NotCounted) => Self::Unavailable,
+            Refusal::Service(ServiceFault::NotCounted | ServiceFault::NotShared) => {
+                Self::Unavailable
+            }
             Refusal::Service(ServiceFault::Shed) => Self::Shed,
         }
     }

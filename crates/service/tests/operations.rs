@@ -63,6 +63,7 @@ fn service() -> Service {
         issuer: None,
         timeout: Duration::from_secs(2),
         times: None,
+        revision: [0; 16],
     };
     let ttl = Duration::from_secs(60);
     let limits = CacheLimits {

@@ -73,7 +73,11 @@ impl Outcome {
                 Outage::Status(_) => Self::ServerError,
                 Outage::Overloaded => Self::Overloaded,
                 Outage::BreakerOpen | Outage::Throttled => Self::BreakerOpen,
-                Outage::Purged | Outage::Abandoned | Outage::Bindings(_) | Outage::NotSaved => {
+                Outage::Purged
+                | Outage::Abandoned
+                | Outage::Bindings(_)
+                | Outage::NotSaved
+                | Outage::NotShared => {
                     return None;
                 }
             },
@@ -119,7 +123,12 @@ mod tests {
 
     #[test]
     fn failure_of_our_own_is_no_outcome_of_an_ask() {
-        for ours in [Outage::Purged, Outage::Abandoned, Outage::NotSaved] {
+        for ours in [
+            Outage::Purged,
+            Outage::Abandoned,
+            Outage::NotSaved,
+            Outage::NotShared,
+        ] {
             assert_eq!(Outcome::of(&Failure::outage(ours)), None);
         }
         assert_eq!(Outcome::of(&Failure::Unsupported), None);

@@ -82,7 +82,7 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::Caller(_)
         | Refusal::Client(_)
         | Refusal::Record(_)
-        | Refusal::Service(ServiceFault::NotCounted) => {}
+        | Refusal::Service(ServiceFault::NotCounted | ServiceFault::NotShared) => {}
     }
 }
 

@@ -283,20 +283,28 @@ fn of_provider(fault: &ProviderFault) -> Row {
         text: plain,
         ..
     } = of_failure(fault.failure());
-    let is_unsaved = matches!(
-        fault.failure(),
-        Failure::Unavailable {
-            outage: Outage::NotSaved,
-            ..
-        }
-    );
+    let outage = match fault.failure() {
+        Failure::Unavailable { outage, .. } => Some(*outage),
+        Failure::Timeout
+        | Failure::ConnectTimeout
+        | Failure::QueueTimeout
+        | Failure::BadAnswer(_)
+        | Failure::Unsupported => None,
+    };
     let text = match fault {
         ProviderFault::Failed(_) => plain,
-        ProviderFault::NotRevoked(_) if is_unsaved => text(
+        ProviderFault::NotRevoked(_) if outage == Some(Outage::NotSaved) => text(
             "The token is revoked, but that could not be saved for a restart of this service. Try \
                 again.",
             "El token está revocado, pero no se pudo guardar para un reinicio del servicio. \
                 Inténtelo de nuevo.",
+        ),
+        ProviderFault::NotRevoked(_) if outage == Some(Outage::NotShared) => text(
+            "The token is revoked, but only this replica has dropped it: the shared cache could \
+                not be reached. The others follow as soon as possible; try again to be sure.",
+            "El token está revocado, pero solo esta réplica lo ha descartado: no se pudo acceder a \
+                la caché compartida. Las demás lo harán en cuanto sea posible; vuelva a intentarlo \
+                para confirmarlo.",
         ),
         ProviderFault::NotRevoked(_) => text(
             "The token is out of the cache, but its authorization server did not confirm the \
@@ -357,6 +365,13 @@ fn of_service(fault: ServiceFault) -> Row {
                 server's log.",
             "La purga está en vigor, pero no se pudo liberar ni contar lo eliminado; consulte el \
                 registro.",
+        ),
+        ServiceFault::NotShared => row(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Purged at this replica only: the shared cache could not be reached. The others follow \
+                as soon as possible; retry to be sure.",
+            "Eliminado solo en esta réplica: no se pudo acceder a la caché compartida. Las demás lo \
+                harán en cuanto sea posible; vuelva a intentarlo para confirmarlo.",
         ),
         ServiceFault::Shed => row(
             StatusCode::SERVICE_UNAVAILABLE,

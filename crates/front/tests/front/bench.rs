@@ -333,6 +333,7 @@ fn upstream(called: &str, fake: &Arc<Fake>, prefix: Option<&str>) -> ProviderEnt
         issuer: None,
         timeout: LONG,
         times: None,
+        revision: [0; 16],
     }
 }
 

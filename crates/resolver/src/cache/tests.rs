@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 
 use introspectd_core::{Expiry, ProviderName, Status, Timestamp, Token, TokenValue, Validity};
 
+use introspectd_fleet::Digests;
+
 use super::*;
 use crate::fact::Record;
 use crate::key::{KeyMaker, Subject};
@@ -47,9 +49,15 @@ const TIMES: CacheTimes = CacheTimes {
 /// A cache, its clock, and a key.
 fn cache() -> (FactCache<Weighing>, Arc<Millis>, Key) {
     let clock = Arc::new(Millis::default());
-    let cache = FactCache::new(MAX_BYTES, Arc::<Millis>::clone(&clock));
+    let cache = FactCache::new(
+        MAX_BYTES,
+        Arc::<Millis>::clone(&clock),
+        Arc::new(Hearing::alone()),
+    );
     let token = TokenValue::parse("t".to_owned()).unwrap();
-    let key = KeyMaker::random().unwrap().key(&Subject::Token(token));
+    let key = KeyMaker::new(Digests::random().unwrap())
+        .unwrap()
+        .key(&Subject::Token(token));
     (cache, clock, key)
 }
 

@@ -124,6 +124,7 @@ fn bench() -> (Bench, Arc<Bank>) {
         issuer: None,
         timeout: TIMEOUT,
         times: None,
+        revision: [0; 16],
     };
     (Bench::new(vec![entry], &Unmatched::Reject, LIMITS), bank)
 }

@@ -403,6 +403,7 @@ pub(crate) fn upstream(called: &str, fake: &Arc<Fake>, matching: Option<Match>) 
         issuer: None,
         timeout: TIMEOUT,
         times: None,
+        revision: [0; 16],
     }
 }
 

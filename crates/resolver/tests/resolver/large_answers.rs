@@ -82,6 +82,7 @@ fn resolver(
         issuer: None,
         timeout: TIMEOUT,
         times: None,
+        revision: [0; 16],
     };
     let unmatched = Unmatched::Provider(name("large"));
     let resolver = Resolver::new(vec![entry], &unmatched, LIMITS, Arc::clone(clock) as _).unwrap();

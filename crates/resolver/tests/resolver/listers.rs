@@ -253,6 +253,7 @@ pub(crate) fn entry(called: char, lister: &Arc<Lister>) -> ProviderEntry {
         issuer: None,
         timeout: TIMEOUT,
         times: None,
+        revision: [0; 16],
     }
 }
 

@@ -102,6 +102,7 @@ async fn gate_is_logged_when_it_changes() {
         issuer: None,
         timeout: TIMEOUT,
         times: None,
+        revision: [0; 16],
     };
     let bench = Bench::new(vec![entry], &Unmatched::Reject, LIMITS);
     use BreakerState::{Closed, HalfOpen, Open};

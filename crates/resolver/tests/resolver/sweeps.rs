@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use introspectd_core::{ManualClock, ProviderName, Selector, Target, Token};
-use introspectd_resolver::{CacheLimits, Keep, NotCounted, Purged, Resolver, Source, Unmatched};
+use introspectd_resolver::{CacheLimits, Keep, PurgeFailure, Purged, Resolver, Source, Unmatched};
 
 use crate::harness::{Fake, LIMITS, at, good, name, poll_once, prefix, upstream, value, within};
 
@@ -193,7 +193,7 @@ async fn a_pass_that_fails_is_told_and_the_next_one_counts() {
     script().breaks.store(true, SeqCst);
     let failed = within(resolver.purge_counted(&subject("bob"), PATIENCE)).await;
     script().breaks.store(false, SeqCst);
-    assert_eq!(failed, Err(NotCounted));
+    assert_eq!(failed, Err(PurgeFailure::NotCounted));
     let purged = within(resolver.purge_counted(&subject("alice"), PATIENCE)).await;
     assert_eq!(
         purged,

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use introspectd_core::{Members, NotBearer, ProviderName, State, Timestamp, Token};
-use introspectd_resolver::Keep;
+use introspectd_resolver::{Keep, Names};
 use memchr::memmem;
 use serde::Deserialize;
 
@@ -138,6 +138,11 @@ fn end(body: &[u8]) -> Option<i64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
+/// No record is known by an empty claim.
+fn named(claim: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    Some(claim).filter(|claim| !claim.is_empty())
+}
+
 impl Keep for KeptAnswer {
     fn keep(provider: &ProviderName, token: Token) -> Self {
         let not_bearer = token.not_bearer();
@@ -159,9 +164,43 @@ impl Keep for KeptAnswer {
         }
     }
 
-    fn jti(&self) -> Option<Cow<'_, str>> {
-        let found = Positions::find(&self.body, self.ends_at_roles)?;
-        Some(Claims::new(&self.body, found).jti()).filter(|jti| !jti.is_empty())
+    fn names(&self) -> Names<'_> {
+        let Some(found) = Positions::find(&self.body, self.ends_at_roles) else {
+            return Names::default();
+        };
+        let claims = Claims::new(&self.body, found);
+        Names {
+            jti: named(claims.jti()),
+            sub: named(claims.sub()),
+            client_id: named(claims.client_id()),
+        }
+    }
+
+    fn write(&self) -> Option<Vec<u8>> {
+        let not_bearer = match self.not_bearer {
+            None => 0,
+            Some(NotBearer::OtherUse) => 1,
+            Some(NotBearer::OtherScheme) => 2,
+            Some(NotBearer::Unproved) => 3,
+        };
+        let ends_at_roles = u8::from(self.ends_at_roles) << 2;
+        Some([&[not_bearer | ends_at_roles], &*self.body].concat())
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (flags, body) = bytes.split_first()?;
+        let not_bearer = match flags & 3 {
+            0 => None,
+            1 => Some(NotBearer::OtherUse),
+            2 => Some(NotBearer::OtherScheme),
+            _ => Some(NotBearer::Unproved),
+        };
+        Some(Self {
+            counts_down: body.ends_with(COUNTDOWN),
+            body: body.into(),
+            not_bearer,
+            ends_at_roles: flags & 4 != 0,
+        })
     }
 
     fn size(&self) -> usize {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use introspectd_core::{Selector, Target, TokenValue};
-use introspectd_resolver::Purged as Counted;
+use introspectd_resolver::{PurgeFailure, Purged as Counted};
 
 use crate::access::Caller;
 use crate::event::Details;
@@ -40,7 +40,8 @@ const COUNT_DEADLINE: Duration = Duration::from_millis(250);
 ///
 /// # Errors
 /// [`InvalidRequest::NotOneToPurge`] without exactly one selector, [`ServiceFault::NotCounted`] if
-/// the purge is in force but cannot be counted.
+/// the purge is in force but cannot be counted, [`ServiceFault::NotShared`] if it is in force here
+/// and the other replicas do not know of it yet.
 pub async fn purge(
     service: &Service,
     caller: &Caller,
@@ -54,8 +55,12 @@ pub async fn purge(
         .resolver
         .purge_counted(&selector, COUNT_DEADLINE)
         .await;
-    let Counted { count, is_estimate } =
-        counted.map_err(|_| Refusal::Service(ServiceFault::NotCounted))?;
+    let Counted { count, is_estimate } = counted.map_err(|failure| {
+        Refusal::Service(match failure {
+            PurgeFailure::NotCounted => ServiceFault::NotCounted,
+            PurgeFailure::NotShared => ServiceFault::NotShared,
+        })
+    })?;
     details.count = Some(count);
     Ok(Purged { count, is_estimate })
 }

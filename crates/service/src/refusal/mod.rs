@@ -94,6 +94,8 @@ pub enum ProviderFault {
 pub enum ServiceFault {
     /// Purge that is in force, of which the removed entries could not be counted.
     NotCounted,
+    /// Purge that is in force at this replica, and not known to the others yet.
+    NotShared,
     /// Request over the limit of requests in flight, which was not read.
     Shed,
 }
@@ -116,7 +118,9 @@ impl Refusal {
             Self::Record(fault) => fault.code(),
             Self::Provider(fault) => fault.code(),
             Self::Service(ServiceFault::NotCounted) => "server_error",
-            Self::Service(ServiceFault::Shed) => "temporarily_unavailable",
+            Self::Service(ServiceFault::Shed | ServiceFault::NotShared) => {
+                "temporarily_unavailable"
+            }
         }
     }
 
@@ -128,6 +132,9 @@ impl Refusal {
             Self::Record(fault) => fault.reason().map(Cow::Borrowed),
             Self::Provider(fault) => Some(fault.failure().to_string().into()),
             Self::Service(ServiceFault::Shed) => Some("shed".into()),
+            Self::Service(ServiceFault::NotShared) => {
+                Some("the shared cache could not be reached in time".into())
+            }
             Self::Caller(_) | Self::Service(ServiceFault::NotCounted) => None,
         }
     }
@@ -238,7 +245,8 @@ pub fn is_ours(outage: Outage) -> bool {
         | Outage::Purged
         | Outage::Abandoned
         | Outage::Bindings(_)
-        | Outage::NotSaved => true,
+        | Outage::NotSaved
+        | Outage::NotShared => true,
         Outage::Unreachable(_)
         | Outage::Closed
         | Outage::Status(_)

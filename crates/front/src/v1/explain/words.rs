@@ -47,7 +47,8 @@ pub(super) fn unasked(failure: &Failure) -> Option<&'static str> {
             | Outage::Purged
             | Outage::Abandoned
             | Outage::Bindings(_)
-            | Outage::NotSaved => None,
+            | Outage::NotSaved
+            | Outage::NotShared => None,
         },
         Failure::Timeout
         | Failure::ConnectTimeout

@@ -220,7 +220,8 @@ impl Case<'_> {
             | Outage::Purged
             | Outage::Abandoned
             | Outage::Bindings(_)
-            | Outage::NotSaved => {
+            | Outage::NotSaved
+            | Outage::NotShared => {
                 vec![fault(outage.to_string(), "Run it again.")]
             }
         }
