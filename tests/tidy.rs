@@ -46,7 +46,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ),
     (
         "introspectd-resolver",
-        &["introspectd-core", "introspectd-keys"],
+        &["introspectd-fleet", "introspectd-core", "introspectd-keys"],
     ),
     // Of core, the clock alone.
     (
@@ -70,6 +70,14 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["introspectd-service", "introspectd-core"],
     ),
     ("introspectd-otlp", &["introspectd-core"]),
+    (
+        "introspectd-fleet",
+        &["introspectd-core", "introspectd-keys"],
+    ),
+    (
+        "introspectd-redis",
+        &["introspectd-fleet", "introspectd-files"],
+    ),
     (
         "introspectd-front",
         &[
@@ -109,6 +117,9 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-resolver",
             ADAPTER,
             "introspectd-bindings",
+            "introspectd-redis",
+            "introspectd-fleet",
+            "introspectd-keys",
             "introspectd-upstream",
             "introspectd-core",
             "introspectd-settings",
@@ -134,6 +145,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     // It sees what it tortures from outside.
     ("introspectd-torture", &[SIMULATORS]),
     (FUZZ, &[]),
+    (REDIS_LAB, &[]),
     (TEST_LOG, &[]),
     ("xtask", &[]),
 ];
@@ -155,6 +167,8 @@ const SIMULATORS: &str = "introspectd-simulators";
 const FUZZ: &str = "introspectd-fuzz";
 /// Lines that a test's thread logs.
 const TEST_LOG: &str = "introspectd-test-log";
+/// Real Redis servers, and their faults.
+const REDIS_LAB: &str = "introspectd-redis-lab";
 const TESTS: &str = "introspectd-tests";
 
 /// Files in `src` over [`LONGEST`] lines, each with the reason why it is one.
@@ -197,7 +211,7 @@ fn crates_use_each_other_only_as_agreed() {
             let used = name(dependency);
             let allowed = agreed.contains(&role(used))
                 || dependency["kind"] == "dev"
-                    && ([SIMULATORS, FUZZ, TEST_LOG].contains(&used)
+                    && ([SIMULATORS, FUZZ, TEST_LOG, REDIS_LAB].contains(&used)
                         || used == package_name
                         || tests_may_use(package_name, used));
             assert!(allowed, "{package_name} may not use {used}");

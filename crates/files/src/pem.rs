@@ -14,8 +14,15 @@ use crate::{MAX_FILE, read};
 /// # Errors
 /// Those of [`read`]; a file that is not PEM or has no certificate.
 pub fn read_certificates(path: &Path, wait: Duration) -> io::Result<Vec<CertificateDer<'static>>> {
-    let pem = read(path, MAX_FILE, wait)?;
-    let found = CertificateDer::pem_slice_iter(&pem).collect::<Result<Vec<_>, _>>();
+    parse_certificates(&read(path, MAX_FILE, wait)?)
+}
+
+/// Parses all certificates of a PEM text, at least one.
+///
+/// # Errors
+/// The text is not PEM or has no certificate.
+pub fn parse_certificates(pem: &[u8]) -> io::Result<Vec<CertificateDer<'static>>> {
+    let found = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>();
     match found.map_err(|error| io::Error::other(error.to_string()))? {
         found if found.is_empty() => Err(io::Error::other("the file has no certificate")),
         found => Ok(found),
@@ -27,6 +34,13 @@ pub fn read_certificates(path: &Path, wait: Duration) -> io::Result<Vec<Certific
 /// # Errors
 /// Those of [`read`]; a file that is not PEM or has no private key.
 pub fn read_key(path: &Path, wait: Duration) -> io::Result<PrivateKeyDer<'static>> {
-    let pem = read(path, MAX_FILE, wait)?;
-    PrivateKeyDer::from_pem_slice(&pem).map_err(|error| io::Error::other(error.to_string()))
+    parse_key(&read(path, MAX_FILE, wait)?)
+}
+
+/// Parses the private key of a PEM text.
+///
+/// # Errors
+/// The text is not PEM or has no private key.
+pub fn parse_key(pem: &[u8]) -> io::Result<PrivateKeyDer<'static>> {
+    PrivateKeyDer::from_pem_slice(pem).map_err(|error| io::Error::other(error.to_string()))
 }

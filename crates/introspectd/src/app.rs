@@ -24,6 +24,7 @@ use crate::descriptors::{self, ADMIN_CONNECTIONS};
 use crate::log::Format;
 use crate::metrics;
 use crate::reload::{Origins, Parts, Reloader, Source};
+use crate::shared::Shared;
 use crate::traces::Traces;
 
 /// Service built from a configuration, not yet listening.
@@ -46,6 +47,8 @@ struct Built {
     bindings: Arc<dyn Bindings>,
     /// Ends when all requests have.
     outbound: Arc<Outbound>,
+    /// Ends when all requests have.
+    shared: Option<Shared>,
 }
 
 /// App whose listeners are bound.
@@ -76,6 +79,7 @@ impl App {
             trace,
             audit,
             cache,
+            shared,
             bindings,
             unmatched,
             callers,
@@ -92,10 +96,16 @@ impl App {
             provider.into_entry(Arc::clone(&clock), &bindings, &outbound)
         };
         let entries = providers.into_iter().map(entry).collect();
-        let resolver = Resolver::new(entries, &unmatched, cache, Arc::clone(&clock))?;
+        let shared = shared.map(|config| Shared::prepare(&config, Arc::clone(&clock)));
+        let shared = shared.transpose()?;
+        let fleet = shared.as_ref().map(|shared| Arc::clone(shared.fleet()));
+        let resolver = Resolver::in_fleet(entries, &unmatched, cache, Arc::clone(&clock), fleet)?;
         let resolver = resolver
             .with_revocations(&revocations)
             .with_large_answers_on(outbound.large_answers());
+        if let Some(shared) = &shared {
+            shared.start(resolver.replica());
+        }
         let (fingerprints, audit) = audit.start()?;
         let rules = Rules { callers, policies };
         let service = Service::new(rules, Arc::new(resolver), Arc::clone(&clock), fingerprints)?;
@@ -116,6 +126,7 @@ impl App {
             drain: drain.into(),
             bindings,
             outbound,
+            shared,
         };
         Ok(Self {
             built,
@@ -276,6 +287,7 @@ impl Bound {
             drain,
             bindings: _,
             outbound,
+            shared,
         } = built;
         let connections = Connections {
             places,
@@ -357,7 +369,7 @@ impl Bound {
         unready.abort();
         let _ = end_admin.send(true);
         administering.join_all().await;
-        drop(outbound);
+        drop((outbound, shared));
         all_ended
     }
 }

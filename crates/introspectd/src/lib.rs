@@ -10,6 +10,7 @@ pub mod descriptors;
 pub mod log;
 mod metrics;
 pub mod reload;
+mod shared;
 mod traces;
 
 pub use app::{App, Bound};

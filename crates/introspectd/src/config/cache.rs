@@ -4,9 +4,12 @@ use bytesize::ByteSize;
 use introspectd_resolver::{CacheLimits, CacheTimes};
 use introspectd_settings::Section;
 
+use super::shared::{self, SharedConfig};
+
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-pub(super) fn read(root: &mut Section) -> CacheLimits {
+/// Reads the cache's limits, and the shared tier if there is one.
+pub(super) fn read(root: &mut Section) -> (CacheLimits, Option<SharedConfig>) {
     let mut cache = root.section("cache");
     let max_bytes = cache.size(
         "max_bytes",
@@ -14,8 +17,9 @@ pub(super) fn read(root: &mut Section) -> CacheLimits {
         ByteSize::kib(64)..=ByteSize(u64::MAX),
     );
     let times = read_times(&mut cache, &DEFAULT);
+    let shared = shared::read(&mut cache);
     cache.finish();
-    CacheLimits { max_bytes, times }
+    (CacheLimits { max_bytes, times }, shared)
 }
 
 /// Reads the times of a provider, which are those of `[cache]` where it has none of its own.

@@ -12,6 +12,7 @@ mod providers;
 mod reload;
 mod routing;
 mod selection;
+mod shared;
 mod trace;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +31,7 @@ pub use bindings::{BindingsConfig, Stores};
 pub use limits::Limits;
 pub use listen::{CallerListener, Endpoint, Listen};
 pub use providers::ProviderConfig;
+pub use shared::SharedConfig;
 pub use trace::TraceConfig;
 
 /// Valid configuration.
@@ -43,6 +45,8 @@ pub struct Config {
     pub trace: TraceConfig,
     pub audit: AuditConfig,
     pub cache: CacheLimits,
+    /// Tier that is shared with other replicas.
+    pub shared: Option<SharedConfig>,
     pub bindings: BindingsConfig,
     /// Handling of tokens that no provider matches.
     pub unmatched: Unmatched,
@@ -108,14 +112,29 @@ impl Config {
 
     fn close(mut root: Section) -> Result<Loaded, Problems> {
         let ledger = root.ledger().clone();
-        let config = Self::read(&mut root);
+        let mut config = Self::read(&mut root);
         root.finish();
         let secrets = ledger.secrets();
-        ledger.close().map(|settings| Loaded {
-            config,
-            settings,
-            secrets,
+        ledger.close().map(|settings| {
+            config.note_revisions(&settings);
+            Loaded {
+                config,
+                settings,
+                secrets,
+            }
         })
+    }
+
+    /// Notes the values that each provider was configured by.
+    fn note_revisions(&mut self, settings: &[Setting]) {
+        for provider in &mut self.providers {
+            provider.note_revision(settings);
+        }
+        let lives = self.providers.iter().map(|provider| provider.times());
+        let lives = lives.map(|times| times.ttl.max(times.inactive_ttl));
+        if let (Some(shared), Some(longest)) = (&mut self.shared, lives.max()) {
+            shared.keep_for(longest);
+        }
     }
 
     fn read(root: &mut Section) -> Self {
@@ -124,7 +143,7 @@ impl Config {
         let (log_level, log_format) = read_log(root);
         let trace = trace::read(root);
         let audit = audit::read(root);
-        let cache = cache::read(root);
+        let (cache, shared) = cache::read(root);
         let bindings = BindingsConfig::read(root);
         let providers = providers::read(root, &cache.times);
         let unmatched = routing::read(root, &providers.names);
@@ -140,6 +159,7 @@ impl Config {
             trace,
             audit,
             cache,
+            shared,
             bindings,
             unmatched,
             callers,

@@ -7,8 +7,9 @@ use introspectd_adapter_passport as passport;
 use introspectd_adapter_rfc7662 as rfc7662;
 use introspectd_adapter_tibco_asg as tibco_asg;
 use introspectd_core::{Bindings, Clock, Provider, ProviderName};
+use introspectd_keys::Key;
 use introspectd_resolver::{CacheTimes, Match, ProviderEntry};
-use introspectd_settings::Section;
+use introspectd_settings::{Section, Setting};
 use introspectd_upstream::Outbound;
 use regex::Regex;
 
@@ -23,6 +24,8 @@ pub struct ProviderConfig {
     matching: Option<Match>,
     issuer: Option<String>,
     times: CacheTimes,
+    /// Digest of all values of the section but secrets.
+    revision: [u8; 16],
 }
 
 /// Section of each vendor. A new one needs its line in [`KINDS`], too.
@@ -103,6 +106,20 @@ impl ProviderConfig {
         self.times
     }
 
+    /// Notes the values of the section, by which replicas know if they have the same.
+    pub(super) fn note_revision(&mut self, settings: &[Setting]) {
+        let section = format!("providers.{}.", self.name);
+        let own = settings
+            .iter()
+            .filter(|setting| setting.key.starts_with(&section));
+        // Not secret: a digest of what the configuration says.
+        let mut parts = Key::derive("introspectd fleet: revision of a provider", b"").parts();
+        for Setting { key, value, .. } in own {
+            parts = parts.field(key.as_bytes()).field(value.as_bytes());
+        }
+        self.revision = parts.end().truncated();
+    }
+
     /// The adapter's own part, where it is an RFC 7662 server.
     pub fn into_rfc7662(self) -> Option<rfc7662::Config> {
         self.vendor.into_rfc7662()
@@ -122,6 +139,7 @@ impl ProviderConfig {
             matching,
             issuer,
             times,
+            revision,
         } = self;
         let timeout = vendor.timeout();
         let provider = vendor.into_provider(&name, clock, bindings, outbound);
@@ -133,6 +151,7 @@ impl ProviderConfig {
             issuer,
             timeout,
             times: Some(times),
+            revision,
         }
     }
 }
@@ -189,6 +208,7 @@ fn read_provider(
         matching,
         issuer,
         times,
+        revision: [0; 16],
     })
 }
 

@@ -1,0 +1,90 @@
+use crate::server::{Program, Server, Setup};
+use crate::until;
+
+/// Master with replicas, and three sentinels that watch it.
+#[derive(Debug)]
+pub struct Sentinels {
+    /// The master of the beginning, then its replicas.
+    pub servers: Vec<Server>,
+    pub sentinels: Vec<Server>,
+}
+
+impl Sentinels {
+    /// Name of the master.
+    pub const NAME: &'static str = "lab";
+
+    /// Starts a master with one replica, and waits until every sentinel knows all others.
+    pub async fn start() -> Self {
+        Self::start_with(Setup::new(Program::Installed)).await
+    }
+
+    /// Starts servers with further settings.
+    pub async fn start_with(setup: Setup) -> Self {
+        let master = setup.clone().start().await;
+        let port = master.port();
+        let of_master = format!("replicaof 127.0.0.1 {port}");
+        let replica = setup.line(&of_master).start().await;
+        until("the replica is connected", async || {
+            replica.info("master_link_status").await.as_deref() == Some("up")
+        })
+        .await;
+
+        let name = Self::NAME;
+        let setup = Setup::sentinel(Program::Installed)
+            .line(&format!("sentinel monitor {name} 127.0.0.1 {port} 2"))
+            .line(&format!("sentinel down-after-milliseconds {name} 200"))
+            .line(&format!("sentinel failover-timeout {name} 2000"));
+        let mut sentinels = Vec::new();
+        for _ in 0..3 {
+            let sentinel = setup.clone().start().await;
+            // Their usual periods make a failover a matter of ten seconds.
+            let debug = [
+                "SENTINEL",
+                "DEBUG",
+                "INFO-PERIOD",
+                "100",
+                "PUBLISH-PERIOD",
+                "100",
+                "ASK-PERIOD",
+                "100",
+                "PING-PERIOD",
+                "50",
+                "DEFAULT-DOWN-AFTER",
+                "200",
+            ];
+            sentinel.cli(&debug).await;
+            sentinels.push(sentinel);
+        }
+        let lab = Self {
+            servers: vec![master, replica],
+            sentinels,
+        };
+        for sentinel in &lab.sentinels {
+            until("the sentinels know each other", async || {
+                let state = sentinel.cli(&["SENTINEL", "MASTER", name]).await;
+                has(&state, "num-other-sentinels", "2") && has(&state, "num-slaves", "1")
+            })
+            .await;
+        }
+        lab
+    }
+
+    /// Addresses as a URL.
+    pub fn url(&self) -> String {
+        let addresses: Vec<_> = self.sentinels.iter().map(Server::address).collect();
+        format!("redis+sentinel://{}/{}", addresses.join(","), Self::NAME)
+    }
+
+    /// Returns the port of the master, by the word of one sentinel.
+    pub async fn master_port(&self) -> u16 {
+        let words = ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", Self::NAME];
+        let answer = self.sentinels[0].cli(&words).await;
+        answer.lines().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+/// True if a list of names and values has this pair.
+fn has(list: &str, name: &str, value: &str) -> bool {
+    let lines: Vec<_> = list.lines().collect();
+    lines.windows(2).any(|pair| pair == [name, value])
+}

@@ -1,0 +1,234 @@
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+
+use crate::{ports, until};
+
+/// Attempts to start on a port that another process may take first.
+const ATTEMPTS: usize = 5;
+
+/// Which build of the server runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Program {
+    /// That of the system's package.
+    Installed,
+    /// Redis 6.2, the oldest that is supported. There is a build for x86-64 only.
+    Oldest,
+}
+
+/// How a server is started.
+#[derive(Debug, Clone)]
+pub struct Setup {
+    program: Program,
+    is_sentinel: bool,
+    lines: Vec<String>,
+}
+
+/// Running server. It ends when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    setup: Setup,
+    folder: TempDir,
+    port: u16,
+    child: Option<Child>,
+}
+
+impl Setup {
+    /// Begins with a server without a password and persistence.
+    pub fn new(program: Program) -> Self {
+        Self {
+            program,
+            is_sentinel: false,
+            lines: vec![
+                "save \"\"".to_owned(),
+                "appendonly no".to_owned(),
+                "repl-diskless-sync yes".to_owned(),
+                "repl-diskless-sync-delay 0".to_owned(),
+                "repl-ping-replica-period 1".to_owned(),
+            ],
+        }
+    }
+
+    pub(crate) fn sentinel(program: Program) -> Self {
+        Self {
+            program,
+            is_sentinel: true,
+            lines: Vec::new(),
+        }
+    }
+
+    /// Adds a line of `redis.conf`.
+    #[must_use]
+    pub fn line(mut self, line: &str) -> Self {
+        self.lines.push(line.to_owned());
+        self
+    }
+
+    /// Starts a server so.
+    pub async fn start(self) -> Server {
+        for _ in 0..ATTEMPTS {
+            let mut server = Server {
+                setup: self.clone(),
+                folder: tempfile::tempdir().unwrap(),
+                port: ports::free_port(),
+                child: None,
+            };
+            if server.spawn().await {
+                return server;
+            }
+        }
+        panic!("the server does not start");
+    }
+}
+
+impl Server {
+    /// Starts a server of the system's package.
+    pub async fn start() -> Self {
+        Setup::new(Program::Installed).start().await
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Host and port.
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Address as a URL.
+    pub fn url(&self) -> String {
+        format!("redis://{}", self.address())
+    }
+
+    /// Folder for files that the configuration names.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Runs a command by `redis-cli`, and returns what it prints.
+    pub async fn cli(&self, words: &[&str]) -> String {
+        let port = self.port.to_string();
+        let words = [&["-p", &port], words].concat();
+        redis_cli(&words).await
+    }
+
+    /// Returns a field of `INFO`.
+    pub async fn info(&self, field: &str) -> Option<String> {
+        let text = self.cli(&["INFO"]).await;
+        let mut lines = text.lines();
+        lines.find_map(|line| {
+            let (name, value) = line.split_once(':')?;
+            (name == field).then(|| value.trim().to_owned())
+        })
+    }
+
+    /// Kills the server.
+    pub fn kill(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+
+    /// Starts a killed server again, on the same port and empty.
+    pub async fn restart(&mut self) {
+        self.kill();
+        assert!(self.spawn().await, "the server does not start again");
+    }
+
+    /// Stops the process, which goes on having its connections, and answers nothing.
+    pub fn hang(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a process that hangs go on.
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.child.as_ref().expect("a running server");
+        let id = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
+        kill_process(id, signal).unwrap();
+    }
+
+    /// Returns false if the process ends before it listens.
+    async fn spawn(&mut self) -> bool {
+        let folder = self.folder.path();
+        let file = folder.join("redis.conf");
+        // A sentinel and a cluster's node write into their own files, and go on from there.
+        if !file.exists() {
+            let mut lines = vec![
+                format!("port {}", self.port),
+                "bind 127.0.0.1".to_owned(),
+                format!("dir {}", folder.display()),
+            ];
+            lines.extend_from_slice(&self.setup.lines);
+            fs::write(&file, lines.join("\n") + "\n").unwrap();
+        }
+        let program = program(self.setup.program);
+        let mut command = Command::new(&program);
+        command.arg(&file).current_dir(folder);
+        if self.setup.is_sentinel {
+            command.arg("--sentinel");
+        }
+        let output = File::create(folder.join("output.log")).unwrap();
+        command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output);
+        let mut child = command.spawn().unwrap_or_else(|error| {
+            let program = program.display();
+            panic!(
+                "{program} cannot be started ({error}): run `cargo xtask test`, which installs it"
+            )
+        });
+        let mut is_listening = false;
+        until("the server listens, or ends", async || {
+            is_listening = TcpStream::connect(("127.0.0.1", self.port)).await.is_ok();
+            is_listening || child.try_wait().unwrap().is_some()
+        })
+        .await;
+        // Another process may have been the one that listens.
+        let is_running = child.try_wait().unwrap().is_none();
+        self.child = Some(child);
+        is_listening && is_running
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.kill();
+        if std::thread::panicking() {
+            let log = fs::read_to_string(self.folder.path().join("output.log"));
+            eprintln!("--- Redis {}\n{}", self.port, log.unwrap_or_default());
+        }
+    }
+}
+
+/// Runs `redis-cli`, and returns what it prints.
+pub(crate) async fn redis_cli(words: &[&str]) -> String {
+    let output = tokio::process::Command::new("redis-cli")
+        .args(words)
+        .output()
+        .await
+        .expect("redis-cli: run `cargo xtask test`, which installs it");
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn program(program: Program) -> PathBuf {
+    match program {
+        Program::Installed => "redis-server".into(),
+        // In the environment that `cargo xtask test` fills from `tests/fleet`.
+        Program::Oldest => concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../target/fleet-venv/bin/redis-server"
+        )
+        .into(),
+    }
+}
