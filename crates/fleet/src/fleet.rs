@@ -189,7 +189,8 @@ impl Fleet {
         };
         match &outcome {
             Ok(_) => self.breaker.succeeded(),
-            Err(_) => {
+            Err(Down(reason)) => {
+                tracing::debug!(%reason, "shared cache operation failed");
                 self.breaker.failed(self.clock.elapsed());
                 self.counts.add(Counted::Failure);
             }

@@ -318,6 +318,7 @@ impl Bound {
             in_flight: Arc::clone(&connections.requests),
             listeners,
             audit: audit.clone(),
+            fleet: shared.as_ref().map(|shared| Arc::clone(shared.fleet())),
             reloads,
             started,
         };

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use introspectd_audit::Audit;
 use introspectd_core::Timestamp;
+use introspectd_fleet::{Counted, Fleet};
 use introspectd_front::{Exposition, Format};
 use introspectd_metrics::{
     AuditLines, BuildInfo, Current, Lines, ListenerMetrics, Listeners, Metrics, Process, Providers,
-    ReloadMetrics, RequestCounter, ServiceMetrics,
+    ReloadMetrics, RequestCounter, ServiceMetrics, SharedCache, SharedMetrics,
 };
 use introspectd_server::{Open, Requests, Tls};
 use introspectd_service::Reloads;
@@ -28,6 +29,7 @@ pub(crate) struct Sources {
     pub(crate) in_flight: Arc<Requests>,
     pub(crate) listeners: Vec<ListenerMetrics>,
     pub(crate) audit: Option<Audit>,
+    pub(crate) fleet: Option<Arc<Fleet>>,
     pub(crate) reloads: Arc<Reloads>,
     pub(crate) started: Timestamp,
 }
@@ -40,6 +42,7 @@ pub(crate) fn exposition(sources: Sources) -> Exposition {
         in_flight,
         listeners,
         audit,
+        fleet,
         reloads,
         started,
     } = sources;
@@ -52,6 +55,7 @@ pub(crate) fn exposition(sources: Sources) -> Exposition {
         .with(Providers::new(service))
         .with(Listeners(listeners))
         .with(AuditLines(Box::new(move || lines(audit.as_ref()))))
+        .with(SharedMetrics(Box::new(move || shared(fleet.as_deref()))))
         .with(ReloadMetrics(reloads))
         .with(BUILD)
         .with(Process { started });
@@ -62,6 +66,18 @@ pub(crate) fn exposition(sources: Sources) -> Exposition {
         };
         text.unwrap_or_default()
     })
+}
+
+fn shared(fleet: Option<&Fleet>) -> SharedCache {
+    let total = |event: Counted| fleet.map_or(0, |fleet| fleet.total(event));
+    let events = Counted::ALL.map(|event| (event.as_str(), total(event)));
+    let status = fleet.map(Fleet::status);
+    SharedCache {
+        is_ready: status.is_some_and(|status| status.is_ready),
+        heard: status.map(|status| status.heard).unwrap_or_default(),
+        pending: status.map(|status| status.pending).unwrap_or_default(),
+        events: events.into(),
+    }
 }
 
 fn lines(audit: Option<&Audit>) -> Lines {

@@ -13,6 +13,7 @@ mod providers;
 mod reloads;
 mod requests;
 mod service;
+mod shared;
 
 use std::fmt;
 use std::sync::Arc;
@@ -30,6 +31,7 @@ pub use providers::Providers;
 pub use reloads::ReloadMetrics;
 pub use requests::RequestCounter;
 pub use service::{InFlight, ServiceMetrics};
+pub use shared::{SharedCache, SharedMetrics};
 
 /// Source of the service that answers at the moment: a reload may replace it.
 pub type Current = Arc<dyn Fn() -> Arc<Service> + Send + Sync>;

@@ -16,11 +16,13 @@ mod cluster;
 mod ports;
 mod sentinel;
 mod server;
+mod wire;
 
 pub use cluster::Cluster;
 pub use ports::free_port;
 pub use sentinel::Sentinels;
 pub use server::{Program, Server, Setup};
+pub use wire::{State, Wire};
 
 use std::time::Duration;
 

@@ -37,22 +37,13 @@ impl Sentinels {
         let mut sentinels = Vec::new();
         for _ in 0..3 {
             let sentinel = setup.clone().start().await;
-            // Their usual periods make a failover a matter of ten seconds.
-            let debug = [
-                "SENTINEL",
-                "DEBUG",
-                "INFO-PERIOD",
-                "100",
-                "PUBLISH-PERIOD",
-                "100",
-                "ASK-PERIOD",
-                "100",
-                "PING-PERIOD",
-                "50",
-                "DEFAULT-DOWN-AFTER",
-                "200",
-            ];
-            sentinel.cli(&debug).await;
+            // With their usual periods, a failover takes ten seconds. Shorter ones than these make
+            // them doubt each other on a busy machine: they trust what a server said within two
+            // periods of INFO, or five of PING, and what another sentinel did within four of
+            // PUBLISH.
+            let debug = "SENTINEL DEBUG INFO-PERIOD 500 PUBLISH-PERIOD 500 ASK-PERIOD 100 \
+                         PING-PERIOD 400";
+            sentinel.cli(&debug.split(' ').collect::<Vec<_>>()).await;
             sentinels.push(sentinel);
         }
         let lab = Self {
@@ -60,10 +51,15 @@ impl Sentinels {
             sentinels,
         };
         for sentinel in &lab.sentinels {
-            until("the sentinels know each other", async || {
-                let state = sentinel.cli(&["SENTINEL", "MASTER", name]).await;
-                has(&state, "num-other-sentinels", "2") && has(&state, "num-slaves", "1")
-            })
+            until(
+                "the sentinels know each other and the replica",
+                async || {
+                    let master = sentinel.cli(&["SENTINEL", "MASTER", name]).await;
+                    let replicas = sentinel.cli(&["SENTINEL", "REPLICAS", name]).await;
+                    has(&master, "num-other-sentinels", "2")
+                        && has(&replicas, "master-link-status", "ok")
+                },
+            )
             .await;
         }
         lab

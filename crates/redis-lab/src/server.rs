@@ -11,16 +11,16 @@ use crate::{ports, until};
 /// Attempts to start on a port that another process may take first.
 const ATTEMPTS: usize = 5;
 
-/// Which build of the server runs.
+/// Build of the server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Program {
-    /// That of the system's package.
+    /// The system's package.
     Installed,
     /// Redis 6.2, the oldest that is supported. There is a build for x86-64 only.
     Oldest,
 }
 
-/// How a server is started.
+/// Configuration of a server that is to be started.
 #[derive(Debug, Clone)]
 pub struct Setup {
     program: Program,

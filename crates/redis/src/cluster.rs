@@ -57,7 +57,7 @@ struct Range {
     nodes: Vec<Address>,
 }
 
-/// What one node says of the cluster.
+/// Word of one node about the cluster.
 struct Answer {
     ranges: Vec<Range>,
     /// False where the node sees no majority, or slots without a master.
@@ -124,7 +124,7 @@ impl Map {
     }
 }
 
-/// What the task knows.
+/// State of the task that keeps the map.
 struct Atlas {
     seeds: Vec<Address>,
     opener: Opener,
@@ -232,7 +232,9 @@ impl Atlas {
 }
 
 impl Answer {
-    /// Reads `CLUSTER INFO` and [`CLUSTER SLOTS`](https://redis.io/docs/latest/commands/cluster-slots/).
+    /// Reads `CLUSTER INFO` and `CLUSTER SLOTS`.
+    ///
+    /// <https://redis.io/docs/latest/commands/cluster-slots/>
     fn parse(answer: &[Value], asked: &Address) -> Option<Self> {
         let [info, Value::Array(rows)] = answer else {
             return None;

@@ -162,7 +162,7 @@ impl From<io::ErrorKind> for Fault {
 impl From<RedisError> for Fault {
     fn from(error: RedisError) -> Self {
         if let Some(code) = code_of(&error) {
-            return Self::code(&code);
+            return Self::code(code);
         }
         if error.kind() != ErrorKind::Io {
             return Self::Unexpected;
@@ -177,17 +177,14 @@ impl From<RedisError> for Fault {
 }
 
 /// Finds the code of a server's error: capitals, as every server writes it.
-fn code_of(error: &RedisError) -> Option<String> {
-    let mut code = error.code()?;
-    // Redis 6.2 reports what fails within a script so, with the code further on.
-    if code == "ERR" {
-        let inner = ["READONLY", "OOM", "MISCONF", "NOREPLICAS", "NOPERM"];
-        let text = error.detail().unwrap_or_default();
-        code = inner
-            .into_iter()
-            .find(|it| text.contains(it))
-            .unwrap_or(code);
+fn code_of(error: &RedisError) -> Option<&str> {
+    /// Codes that Redis 6.2 hides behind the place in the script where it failed.
+    const INNER: [&str; 5] = ["READONLY", "OOM", "MISCONF", "NOREPLICAS", "NOPERM"];
+    let code = error.code()?;
+    if code != "ERR" && code.chars().all(|c| c.is_ascii_uppercase()) {
+        return Some(code);
     }
-    let is_code = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
-    code.chars().all(is_code).then(|| code.to_owned())
+    let text = error.detail().unwrap_or_default();
+    let inner = INNER.into_iter().find(|inner| text.contains(inner));
+    Some(inner.unwrap_or("ERR"))
 }

@@ -30,8 +30,8 @@ use tokio::runtime::Handle;
 pub use settings::{Identity, Settings, Tls, TlsError};
 pub use url::{RedisUrl, UrlError};
 
-use introspectd_fleet::{Down, Entry, EntryId, Kept, Reading, Store, Stream};
 use fault::Fault;
+use introspectd_fleet::{Down, Entry, EntryId, Kept, Reading, Store, Stream};
 use script::Script;
 use topology::Topology;
 use waiting::Waiting;

@@ -1,5 +1,4 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use redis::FromRedisValue;
@@ -14,7 +13,7 @@ use super::open::{Connection, Driver};
 use super::source::Source;
 use super::url::Address;
 
-/// Interval in which a connection that is in use must answer.
+/// Interval in which a connection must answer, be it used or not: a reader that waits asks nothing.
 const PROBE: Duration = Duration::from_millis(500);
 /// Longest time for the answer. A connection that hangs is given up after both.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
@@ -52,7 +51,6 @@ enum State {
 #[derive(Debug)]
 struct Shared {
     wanted: Notify,
-    is_used: AtomicBool,
     /// Number of the last connection that a command found useless, and why.
     distrusted: watch::Sender<(u64, Fault)>,
 }
@@ -63,7 +61,6 @@ impl Link {
         let (sender, state) = watch::channel(State::Idle);
         let shared = Arc::new(Shared {
             wanted: Notify::new(),
-            is_used: AtomicBool::new(false),
             distrusted: watch::Sender::new((0, Fault::Lost)),
         });
         let task = runtime.spawn(keep(source, sender, Arc::clone(&shared)));
@@ -80,7 +77,6 @@ impl Link {
         loop {
             match &*state.borrow_and_update() {
                 State::Live(live) => {
-                    self.shared.is_used.store(true, Relaxed);
                     return Ok(live.clone());
                 }
                 State::Down(fault) => return Err(fault.clone()),
@@ -187,7 +183,7 @@ async fn hold(source: &Source, shared: &Shared, live: &Live, driver: Driver) -> 
     let is_ours = |(number, _): &(u64, Fault)| *number == live.number;
     tokio::select! {
         () = driver => Fault::Lost,
-        fault = watch(source, shared, live) => fault,
+        fault = watch(source, live) => fault,
         found = distrusted.wait_for(is_ours) => match found {
             Ok(distrusted) => distrusted.1.clone(),
             Err(_) => Fault::Closed,
@@ -196,19 +192,17 @@ async fn hold(source: &Source, shared: &Shared, live: &Live, driver: Driver) -> 
 }
 
 /// Asks the server whether it answers, and the source whether it is still the right one.
-async fn watch(source: &Source, shared: &Shared, live: &Live) -> Fault {
+async fn watch(source: &Source, live: &Live) -> Fault {
     let mut probes = interval(PROBE);
     probes.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut last_look = Instant::now();
     loop {
         probes.tick().await;
-        if shared.is_used.swap(false, Relaxed) {
-            let probed = timeout(PROBE_TIMEOUT, source.probe(&live.connection)).await;
-            // An error is an answer too: what it means is said to whom it concerns.
-            match probed.unwrap_or(Err(Fault::TimedOut)) {
-                Err(fault) if fault.is_loss() => return fault,
-                Err(_) | Ok(()) => {}
-            }
+        let probed = timeout(PROBE_TIMEOUT, source.probe(&live.connection)).await;
+        // An error is an answer too: whom it concerns will meet it.
+        match probed.unwrap_or(Err(Fault::TimedOut)) {
+            Err(fault) if fault.is_loss() => return fault,
+            Err(_) | Ok(()) => {}
         }
         if last_look.elapsed() >= Source::LOOK {
             last_look = Instant::now();

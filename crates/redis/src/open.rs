@@ -39,8 +39,8 @@ pub(super) struct Login {
 #[derive(Debug, Clone)]
 pub(super) struct Connection(MultiplexedConnection);
 
-/// What reads and writes a connection's socket. It ends when the connection is lost, and dropping
-/// it closes the connection.
+/// Future that reads and writes a connection's socket. It ends when the connection is lost, and
+/// dropping it closes the connection.
 pub(super) type Driver = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Opener {
@@ -89,7 +89,7 @@ async fn over<S>(stream: S) -> Result<(Connection, Driver), Fault>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    // Log in is ours, since the crate's keeps nothing of the server's error code.
+    // The crate's own login drops the server's error code.
     let info = RedisConnectionInfo::default().set_skip_set_lib_name();
     let config = AsyncConnectionConfig::new().set_response_timeout(None);
     let opened = MultiplexedConnection::new_with_config(&info, stream, config).await?;

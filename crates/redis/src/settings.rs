@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretSlice, SecretString};
 
 use super::url::RedisUrl;
 
-/// What a [`RedisStore`](super::RedisStore) is made from.
+/// Place, credentials and prefix of a [`RedisStore`](super::RedisStore).
 #[derive(Debug, Clone)]
 pub struct Settings {
     pub url: RedisUrl,
@@ -16,7 +16,7 @@ pub struct Settings {
     pub password: Option<SecretString>,
     /// Files of `rediss`, in PEM. They are of no effect for a URL without TLS.
     pub tls: Tls,
-    /// Begin of every key, and of the streams' names.
+    /// First part of the streams' names.
     pub prefix: String,
 }
 

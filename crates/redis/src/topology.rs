@@ -11,7 +11,7 @@ use super::settings::{Settings, TlsError};
 use super::source::Source;
 use super::url::Place;
 
-/// Which server has which key.
+/// Servers, and the keys that each has.
 #[derive(Debug)]
 pub(super) struct Topology {
     servers: Servers,

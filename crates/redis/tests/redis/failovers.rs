@@ -46,8 +46,8 @@ async fn store_follows_when_a_master_becomes_a_replica() {
     lab.sentinels[2]
         .cli(&["SENTINEL", "FAILOVER", Sentinels::NAME])
         .await;
-    until("the other one is the master", async || {
-        lab.servers[1].info("role").await.as_deref() == Some("master")
+    until("the old master is a replica", async || {
+        lab.servers[0].info("role").await.as_deref() == Some("slave")
     })
     .await;
     let store = load.end(FAILOVER).await;

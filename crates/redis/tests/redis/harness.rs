@@ -2,8 +2,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use introspectd_fleet::{Down, EntryId, Store, Stream};
-use introspectd_redis::{RedisStore, RedisUrl, Settings, Tls};
+use introspectd_fleet::{Down, EntryId, RedisStore, RedisUrl, Settings, Store, Stream, Tls};
 use introspectd_redis_lab::until;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -91,8 +90,8 @@ impl Load {
         .await;
         let healed = began.elapsed();
         self.task.abort();
+        let _ = self.task.await;
         let longest = Duration::from_millis(self.longest.load(Relaxed));
-        println!("healed after {healed:?}, longest operation {longest:?}");
         assert!(healed < within, "healed after {healed:?}");
         assert!(longest < HEALING, "an operation took {longest:?}");
         self.store
