@@ -40,8 +40,8 @@ pub(crate) enum Defect {
 /// Bits of an RSA modulus. Below, it can be factored; above, a signature costs too much to verify.
 const RSA_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
-/// Largest RSA exponent that ring takes, which bounds the time of a verification.
-const MAX_EXPONENT: u64 = (1 << 33) - 1;
+/// Largest RSA exponent that ring takes, of 33 bits, which bounds the time of a verification.
+const MAX_EXPONENT: u64 = 0x1_ffff_ffff;
 
 impl PublicKey {
     /// Reads `kty`, `crv` and the members of that type (RFC 7518 section 6, RFC 8037 section 2).

@@ -33,7 +33,7 @@ pub enum Refusal {
     /// More keys than [`Jws::MAX_CANDIDATES`] may have made the signature.
     #[error("the signature does not name its key, and too many would fit")]
     AmbiguousKey,
-    /// The signature is not that of header and payload.
+    /// The signature is not that of header and payload. Without `kid`, newer keys may help.
     #[error("the signature is invalid")]
     Signature,
 }
