@@ -23,6 +23,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("introspectd-core", &[]),
     ("introspectd-files", &[]),
     ("introspectd-keys", &[]),
+    ("introspectd-jose", &["introspectd-core"]),
     ("introspectd-settings", &["introspectd-files"]),
     (
         "introspectd-upstream",
@@ -258,6 +259,7 @@ fn crates_of_meaning_use_no_http() {
     for innocent in [
         "introspectd-core",
         "introspectd-settings",
+        "introspectd-jose",
         "introspectd-resolver",
         "introspectd-service",
     ] {

@@ -29,6 +29,7 @@ struct Subject {
 const SUBJECTS: &[Subject] = &[
     whole("introspectd-keys"),
     whole("introspectd-core"),
+    whole("introspectd-jose"),
     wire("introspectd-adapter-passport"),
     wire("introspectd-adapter-tibco-asg"),
     wire("introspectd-adapter-apigee"),
