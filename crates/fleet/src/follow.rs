@@ -162,6 +162,10 @@ impl Follower {
             self.patience = patience();
         }
         self.beat(received);
+        if self.fleet.order().index.last().is_none() {
+            // Until somebody has written to an empty stream, there is nothing to wait after.
+            sleep(MIN_PAUSE).await;
+        }
         Ok(())
     }
 

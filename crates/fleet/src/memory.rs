@@ -35,6 +35,8 @@ struct Shared {
     data: Mutex<Data>,
     clock: Arc<dyn Clock>,
     appended: Notify,
+    /// Decides how often others run before an operation.
+    random: Mutex<fastrand::Rng>,
 }
 
 #[derive(Default)]
@@ -47,10 +49,16 @@ struct Data {
 impl MemoryStore {
     /// Creates an empty store, whose time is this clock's.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self::with_seed(clock, 0)
+    }
+
+    /// Creates an empty store whose operations interleave by this seed.
+    pub fn with_seed(clock: Arc<dyn Clock>, seed: u64) -> Self {
         Self(Arc::new(Shared {
             data: Mutex::default(),
             clock,
             appended: Notify::new(),
+            random: Mutex::new(fastrand::Rng::with_seed(seed)),
         }))
     }
 
@@ -125,6 +133,17 @@ impl MemoryStore {
         self.0.data.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    async fn let_others_run(&self) {
+        let times = {
+            let mut random = self.0.random.lock();
+            let random = random.as_mut();
+            random.map_or(1, |random| random.u8(1..6))
+        };
+        for _ in 0..times {
+            tokio::task::yield_now().await;
+        }
+    }
+
     fn next_id(&self, entries: &[Entry]) -> EntryId {
         let millis = u64::try_from(self.0.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
         match entries.last() {
@@ -165,10 +184,14 @@ impl Link {
     }
 
     async fn operate<T>(&self, operation: impl FnOnce(&MemoryStore) -> T) -> Result<T, Down> {
-        // As a real store: between two operations others may run.
-        tokio::task::yield_now().await;
+        // As with a real store, others run before it and after it.
+        self.store.let_others_run().await;
         match self.fault() {
-            None => Ok(operation(&self.store)),
+            None => {
+                let outcome = operation(&self.store);
+                self.store.let_others_run().await;
+                Ok(outcome)
+            }
             Some(Fault::Refused) => Err(Down("refused".to_owned())),
             Some(Fault::Hanging) => std::future::pending().await,
             Some(Fault::Deaf) => {
