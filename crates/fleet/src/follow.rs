@@ -19,7 +19,7 @@ const DEADLINE: Duration = Duration::from_secs(1);
 const MIN_PAUSE: Duration = Duration::from_millis(50);
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a reading brought.
+/// Result of a reading.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum News {
     /// Nothing that was written since the reading before.
@@ -291,7 +291,7 @@ impl Follower {
     }
 }
 
-/// Between one and one and a half, so that of many replicas a few write.
+/// Draws a factor from one to one and a half, so that of many replicas a few write.
 fn patience() -> f64 {
     1.0 + fastrand::f64() / 2.0
 }

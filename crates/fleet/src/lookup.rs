@@ -59,7 +59,7 @@ pub struct Filling {
 /// Part of a lookup that waits for the store itself.
 struct Budget(Duration);
 
-/// What the store has of a fact.
+/// State of a fact in the store.
 #[derive(Default)]
 struct Seen {
     fact: Option<Imported>,
@@ -371,7 +371,7 @@ impl Held {
     }
 }
 
-/// Between half and all of a pause, so that waiters do not look all at once.
+/// Draws a part of a pause, at least half, so that waiters do not look all at once.
 fn jittered(pause: Duration) -> Duration {
     pause.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

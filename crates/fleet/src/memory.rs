@@ -27,7 +27,7 @@ pub enum Fault {
     Refused,
     /// No operation ever ends.
     Hanging,
-    /// What is written arrives, and no response comes back.
+    /// Writes arrive, and no response comes back.
     Deaf,
 }
 

@@ -31,7 +31,7 @@ pub(crate) struct Pending {
     done: Option<oneshot::Sender<()>>,
 }
 
-/// What is written as one entry.
+/// Purges of one entry.
 #[derive(Debug)]
 pub(crate) struct Batch(pub(crate) Vec<Pending>);
 

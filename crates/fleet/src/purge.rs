@@ -8,7 +8,7 @@ use crate::digest::{Digest, Digests};
 pub struct Purge {
     /// Providers whose facts it selects.
     pub providers: Selection<ProviderName>,
-    /// What the facts share.
+    /// Property that the facts share.
     pub mark: SharedMark,
     /// Revocations that the provider confirmed, to be remembered before the purge is in force.
     pub revoked: Vec<Revocation>,

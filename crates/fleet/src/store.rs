@@ -67,7 +67,7 @@ pub enum Stream {
 pub enum Kept {
     /// Entries of this last time, by the store's clock.
     Time(Duration),
-    /// At most about this number of entries.
+    /// Latest entries, about this number.
     Entries(u64),
 }
 

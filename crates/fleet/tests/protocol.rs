@@ -134,14 +134,14 @@ impl Member {
     async fn fact(&self, token: &str) -> Imported {
         match self.find(token).await {
             Found::Fact(fact) => fact,
-            other @ (Found::Lease(_) | Found::Unavailable | Found::Fact(_)) => panic!("{other:?}"),
+            other @ (Found::Lease(_) | Found::Unavailable) => panic!("{other:?}"),
         }
     }
 
     async fn lease(&self, token: &str) -> Lease {
         match self.find(token).await {
             Found::Lease(lease) => lease,
-            other @ (Found::Lease(_) | Found::Unavailable | Found::Fact(_)) => panic!("{other:?}"),
+            other @ (Found::Fact(_) | Found::Unavailable) => panic!("{other:?}"),
         }
     }
 
@@ -320,7 +320,7 @@ async fn replica_that_hears_nothing_trusts_its_facts_for_so_long_only() {
     assert!(a.hears());
 }
 
-/// As with a former primary that still answers, and takes no writes any more.
+/// A former primary still answers, and takes no writes any more.
 #[tokio::test(start_paused = true)]
 async fn stream_that_takes_no_entries_is_not_heard() {
     let world = World::new();

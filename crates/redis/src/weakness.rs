@@ -157,3 +157,22 @@ fn slow_failover(config: &Values, trust: Duration) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_without_what_is_needed_are_reported() {
+        let reported = |version: &str| {
+            let info = parse_info(&format!("# Server\r\nredis_version:{version}\r\n"));
+            old_version(&info).is_some()
+        };
+        assert!(reported("6.0.16"));
+        assert!(reported("5.0.7"));
+        assert!(!reported("6.2.0"));
+        assert!(!reported("7.0.15"));
+        assert!(!reported("10.0.0"));
+        assert!(!reported("unstable"));
+    }
+}

@@ -23,6 +23,7 @@ mod limits;
 mod list;
 mod log_limit;
 mod lookup;
+mod miss;
 #[cfg(feature = "parts")]
 pub mod parts;
 mod purge;

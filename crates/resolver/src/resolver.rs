@@ -4,22 +4,17 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use introspectd_core::ask::Context;
-use introspectd_core::trace::{Kind, Span};
 use introspectd_core::{
-    Capabilities, Clock, Failure, Outage, ProviderName, Revocations, TokenId, TokenValue,
+    Capabilities, Clock, Failure, ProviderName, Revocations, TokenId, TokenValue,
 };
 use introspectd_fleet::{Digests, Fleet, Hearing};
-use tokio::time::timeout_at;
 
 use crate::cache::{Cached, FactCache, PoolStatus};
-use crate::doubt::Doubted;
-use crate::entry::millis;
 use crate::fact::{Keep, Resolution, Source};
-use crate::fetch::Fetch;
-use crate::flight::{Asking, Flight, Flights, Leader, Origin, Role};
+use crate::flight::{Asking, Flights};
 use crate::key::{Key, Subject};
 use crate::limits::{CacheLimits, CacheTimes};
-use crate::lookup::{Counted, Lookup};
+use crate::lookup::Lookup;
 use crate::purge_log::PurgeLog;
 use crate::revoked::Memory;
 use crate::router::{Routed, Unmatched};
@@ -267,7 +262,7 @@ impl<K: Keep> Resolver<K> {
         self.hit(slot, &slot.keys.key(subject))
     }
 
-    fn hit<'a>(&self, slot: &'a ProviderSlot, key: &Key) -> Option<Resolution<'a, K>> {
+    pub(crate) fn hit<'a>(&self, slot: &'a ProviderSlot, key: &Key) -> Option<Resolution<'a, K>> {
         match self.cache.get(key, &slot.purges) {
             Cached::Fresh(fact) => Some(slot.resolution(fact, Source::Hit)),
             Cached::Stale(_) | Cached::Nothing(_) => None,
@@ -295,155 +290,5 @@ impl<K: Keep> Resolver<K> {
         };
         // Boxed, so that a hit does not carry the state of a miss from place to place.
         Box::pin(self.miss(slot, key, subject, &context(), result)).await
-    }
-
-    /// Joins or starts a flight; if it fails for a reason that cannot depend on this token, a stale
-    /// fact stands in.
-    ///
-    /// A purged answer is requested once more, within what is left of the provider's deadline. The
-    /// first request keeps to that deadline by itself.
-    async fn miss<'a>(
-        &self,
-        slot: &'a Arc<ProviderSlot>,
-        key: Key,
-        subject: &Subject,
-        context: &Context,
-        result: Lookup,
-    ) -> Result<Resolution<'a, K>, Failure> {
-        let mut span = Span::start(context.trace(), "cache", Kind::Internal);
-        span.set("introspectd.provider", || slot.name().to_string());
-        let context = &context.part(span.trace());
-        let lookups = &slot.lookups;
-        let mut lookup = Counted { lookups, result };
-        let until = tokio::time::Instant::now() + slot.entry.timeout;
-        let settled = match self
-            .try_once(slot, key, subject, context, &mut lookup)
-            .await
-        {
-            Some(settled) => Some(settled),
-            None => timeout_at(
-                until,
-                self.try_once(slot, key, subject, context, &mut lookup),
-            )
-            .await
-            .ok()
-            .flatten(),
-        };
-        let purged = || Err(Failure::outage(Outage::Purged));
-        let resolved = settled
-            .unwrap_or_else(purged)
-            .or_else(|failure| self.stale_or(failure, slot, &key))
-            .inspect(|resolution| {
-                if resolution.source == Source::Stale {
-                    lookup.result = Lookup::Stale;
-                }
-            });
-        span.set("introspectd.cache.result", || lookup.result.as_str());
-        span.end();
-        resolved
-    }
-
-    /// Returns `None` if a purge selects the answer, judged when it is taken, maybe long after.
-    async fn try_once<'a>(
-        &self,
-        slot: &'a Arc<ProviderSlot>,
-        key: Key,
-        subject: &Subject,
-        context: &Context,
-        lookup: &mut Counted<'_>,
-    ) -> Option<Result<Resolution<'a, K>, Failure>> {
-        let (flight, source) = match self.flights.join_or_lead(key) {
-            Role::Waiter(flight) => {
-                lookup.result = Lookup::Coalesced;
-                (flight, Source::Coalesced)
-            }
-            Role::Leader(leader) => {
-                // A flight may have landed between the miss and here.
-                if let Some(hit) = self.hit(slot, &key) {
-                    lookup.result = Lookup::Hit;
-                    return Some(Ok(hit));
-                }
-                (
-                    self.start(leader, slot, key, subject, context.clone()),
-                    Source::Miss,
-                )
-            }
-        };
-        match flight.await {
-            Ok((_, origin)) if self.is_purged(slot, &key, origin) => None,
-            // A fact of another replica is a hit: no provider was asked.
-            Ok((fact, origin)) if origin.is_shared && source == Source::Miss => {
-                Some(Ok(slot.resolution(fact, Source::Hit)))
-            }
-            Ok((fact, _)) => Some(Ok(slot.resolution(fact, source))),
-            Err(failure) => Some(Err(failure)),
-        }
-    }
-
-    /// Returns true if a purge selects the fact, or may have without being heard of.
-    fn is_purged(&self, slot: &ProviderSlot, key: &Key, origin: Origin) -> bool {
-        let now = millis(self.clock.elapsed());
-        slot.purges.has_purged(key, &origin.stamp)
-            || !self.hearing.trusts(millis(origin.asked_at), now)
-    }
-
-    fn start(
-        &self,
-        leader: Leader<'_, K>,
-        slot: &Arc<ProviderSlot>,
-        key: Key,
-        subject: &Subject,
-        context: Context,
-    ) -> Flight<K> {
-        let doubted = Doubted::default();
-        let handler = doubted.handler(
-            &slot.purges,
-            key,
-            &self.log,
-            &self.cache,
-            self.retraction(slot, subject),
-        );
-        let fetch = Fetch {
-            slot: Arc::clone(slot),
-            subject: subject.clone(),
-            key,
-            memory: self.memory.clone(),
-            log: Arc::clone(&self.log),
-            clock: Arc::clone(&self.clock),
-            fleet: self.fleet.clone(),
-        };
-        let request = context.scope(fetch.run());
-        let cache = Arc::clone(&self.cache);
-        let slot = Arc::clone(slot);
-        leader.start(handler.scope(request), move |fact, origin| {
-            let Origin {
-                stamp, asked_at, ..
-            } = origin;
-            if !slot.purges.refuse(&key, &stamp) {
-                cache.put(key, fact.clone(), stamp, asked_at, &slot.times());
-            }
-            // After the insertion: a doubt raised later finds the entry.
-            if doubted.is_raised() {
-                cache.remove(&key);
-            }
-        })
-    }
-
-    /// Returns a stale fact in place of a failure, judged only now: the failure may have taken
-    /// long.
-    fn stale_or<'a>(
-        &self,
-        failure: Failure,
-        slot: &'a ProviderSlot,
-        key: &Key,
-    ) -> Result<Resolution<'a, K>, Failure> {
-        match self.cache.get(key, &slot.purges) {
-            Cached::Stale(fact)
-                if failure.allows_stale() && fact.active(self.clock.now()).is_some() =>
-            {
-                Ok(slot.resolution(fact, Source::Stale))
-            }
-            Cached::Stale(_) | Cached::Fresh(_) | Cached::Nothing(_) => Err(failure),
-        }
     }
 }

@@ -96,8 +96,8 @@ impl Sweeper {
         })
     }
 
-    /// Puts a purge in force, returns its number, and schedules a pass unless all marks are single keys, which the
-    /// caller removes without one.
+    /// Puts a purge in force, and schedules a pass unless all marks are single keys, which the
+    /// caller removes without one. Returns the number of the purge.
     pub(crate) fn purge(&self, marks: &[Marked]) -> u64 {
         let mut state = self.shared.lock();
         let number = self.shared.log.append(marks);

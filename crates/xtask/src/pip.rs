@@ -8,8 +8,9 @@ use std::fs;
 use crate::run::{Failure, Line, root};
 
 /// The folders of `tests/` that have one: gateways, a client that knows us by our description
-/// alone, the servers and clients of `tests/interop`, and clients that break the rules of HTTP/2.
-pub(crate) const PEERS: [&str; 4] = ["gateways", "openapi", "interop", "raw"];
+/// alone, the servers and clients of `tests/interop`, clients that break the rules of HTTP/2, and
+/// the oldest Redis that a fleet may have.
+pub(crate) const PEERS: [&str; 5] = ["gateways", "openapi", "interop", "raw", "fleet"];
 
 /// Stamp that is written last, so that an interrupted installation starts over.
 const STAMP: &str = ".installed";

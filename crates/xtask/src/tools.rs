@@ -77,6 +77,12 @@ pub(crate) const TESTS: &[Tool] = &[
         at_least: 2,
         package: "prometheus",
     },
+    Tool {
+        name: "Redis",
+        version: &["redis-server", "--version"],
+        at_least: 7,
+        package: "redis-server",
+    },
     // Debian takes this part out of Python.
     Tool {
         name: "Python's venv",

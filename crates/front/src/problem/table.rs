@@ -370,8 +370,8 @@ fn of_service(fault: ServiceFault) -> Row {
             StatusCode::SERVICE_UNAVAILABLE,
             "Purged at this replica only: the shared cache could not be reached. The others follow \
                 as soon as possible; retry to be sure.",
-            "Eliminado solo en esta réplica: no se pudo acceder a la caché compartida. Las demás lo \
-                harán en cuanto sea posible; vuelva a intentarlo para confirmarlo.",
+            "Eliminado solo en esta réplica: no se pudo acceder a la caché compartida. Las demás \
+                lo harán en cuanto sea posible; vuelva a intentarlo para confirmarlo.",
         ),
         ServiceFault::Shed => row(
             StatusCode::SERVICE_UNAVAILABLE,

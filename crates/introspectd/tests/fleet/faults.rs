@@ -1,4 +1,4 @@
-//! What `docs/fleet.md` promises while Redis, or the way to it, is not well.
+//! Promises of `docs/fleet.md` while Redis, or the way to it, is not well.
 
 use std::time::{Duration, Instant};
 

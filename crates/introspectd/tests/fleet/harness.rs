@@ -19,8 +19,6 @@ use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, watch};
 
-pub(crate) const TRUST: Duration = Duration::from_secs(1);
-
 /// Bound on a purge's way to replicas that do not hear.
 pub(crate) const BOUND: Duration = Duration::from_secs(2);
 
@@ -85,9 +83,7 @@ impl Fleet {
 
     pub(crate) async fn start_with(setting: Setting<'_>) -> Self {
         let redis = Server::start().await;
-        let provider = Simulator::start(Rfc7662::new(SystemTime::now()))
-            .await
-            .unwrap();
+        let provider = Simulator::start(Rfc7662::new(now())).await.unwrap();
         let mut fleet = Self {
             redis,
             provider,
@@ -117,10 +113,7 @@ impl Fleet {
 
     /// Gives the provider an active token.
     pub(crate) fn issue(&self, token: &str) {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_secs();
+        let now = now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let record = json!({
             "active": true, "sub": "alice", "client_id": "app", "jti": format!("jti-{token}"),
             "scope": "read", "exp": now + 3600, "iat": now,
@@ -136,6 +129,15 @@ impl Fleet {
             .filter(|request| request.path() == "/introspect")
             .count()
     }
+}
+
+/// Time of the machine, which the replicas go by.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the replicas are processes of their own"
+)]
+fn now() -> SystemTime {
+    SystemTime::now()
 }
 
 pub(crate) fn config(provider: &str, redis: &str, setting: Setting<'_>) -> String {

@@ -1,4 +1,4 @@
-//! What `docs/fleet.md` promises while Redis is well.
+//! Promises of `docs/fleet.md` while Redis is well.
 
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,7 @@
 use std::time::{Duration, Instant};
 
-use introspectd_fleet::{EntryId, Kept, Reading, RedisStore, Store, Stream};
+use introspectd_fleet::{EntryId, Kept, Reading, Store, Stream};
+use introspectd_redis::RedisStore;
 use introspectd_redis_lab::until;
 
 use crate::harness::{LIFE, append, texts};

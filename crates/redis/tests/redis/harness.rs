@@ -2,7 +2,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use introspectd_fleet::{Down, EntryId, RedisStore, RedisUrl, Settings, Store, Stream, Tls};
+use introspectd_fleet::{Down, EntryId, Store, Stream};
+use introspectd_redis::{RedisStore, RedisUrl, Settings, Tls};
 use introspectd_redis_lab::until;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;

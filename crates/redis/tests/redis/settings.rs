@@ -2,7 +2,8 @@ use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
-use introspectd_fleet::{ACL_RULES, Identity, RedisStore, Settings, Store, Tls, TlsError};
+use introspectd_fleet::Store;
+use introspectd_redis::{ACL_RULES, Identity, RedisStore, Settings, Tls, TlsError};
 use introspectd_redis_lab::{Cluster, Program, Sentinels, Server, Setup};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::runtime::Handle;

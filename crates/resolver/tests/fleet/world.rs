@@ -135,7 +135,7 @@ struct Replica {
     _following: JoinHandle<()>,
 }
 
-/// What the oracle judges by. Moments are those of the clock.
+/// Evidence that the oracle judges by. Moments are those of the clock.
 #[derive(Default)]
 struct Events {
     /// Request for a token at a replica: begun, ended, active.
