@@ -22,13 +22,15 @@ pub struct FactName<'a> {
     pub subject: &'a str,
 }
 
-/// Subject of a request.
+/// Meaning of a value's subject.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// The token itself.
     Token,
     /// The id of its record.
     Id,
+    /// Binding of the token to a record.
+    Binding,
 }
 
 /// Fact as replicas exchange it.
@@ -69,6 +71,7 @@ impl FactName<'_> {
         let mode = match self.mode {
             Mode::Token => b't',
             Mode::Id => b'i',
+            Mode::Binding => b'b',
         };
         key.parts()
             .fixed(&self.revision)
@@ -77,9 +80,14 @@ impl FactName<'_> {
             .last(self.subject.as_bytes())
     }
 
-    pub(crate) fn store_keys(&self, keys: &Keys, prefix: &str) -> StoreKeys {
+    /// Key in the store of what this kind of value says of the name.
+    pub(crate) fn store_key(&self, keys: &Keys, prefix: &str, kind: char) -> String {
         let hash = URL_SAFE_NO_PAD.encode(self.hash(&keys.names).as_bytes());
-        let fact = format!("{prefix}:f:{hash}");
+        format!("{prefix}:{kind}:{hash}")
+    }
+
+    pub(crate) fn store_keys(&self, keys: &Keys, prefix: &str) -> StoreKeys {
+        let fact = self.store_key(keys, prefix, 'f');
         // Braces name what the slot of a cluster is computed of.
         StoreKeys {
             unknown: format!("{prefix}:u:{{{fact}}}"),

@@ -17,7 +17,7 @@ use crate::index::Index;
 use crate::message::Author;
 use crate::outbox::Outbox;
 use crate::per_second::PerSecond;
-use crate::purge::{LocalPurge, Purge};
+use crate::purge::{LocalPurge, Purge, Revocation};
 use crate::secret::{FleetSecret, Keyring};
 use crate::store::{Down, Store};
 use crate::store_clock::StoreClock;
@@ -61,6 +61,9 @@ pub trait Replica: Send + Sync + 'static {
     /// Remembers the purge's revocations, puts it in force, and returns its place in the replica's
     /// own order of purges.
     fn apply(&self, purge: &Purge) -> u64;
+
+    /// Remembers revocations of which the purges are in force already.
+    fn learn(&self, revoked: &[Revocation]);
 
     /// Place of the latest purge.
     fn latest(&self) -> u64;

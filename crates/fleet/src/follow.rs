@@ -8,12 +8,15 @@ use crate::counts::Counted;
 use crate::fleet::{Fleet, Order, Replica};
 use crate::index::{Gap, Sequel};
 use crate::message::{Message, Opened};
-use crate::purge::{LocalPurge, Purge};
+use crate::purge::{LocalPurge, Purge, SharedMark};
 use crate::secret::Keys;
 use crate::store::{Down, Entry, EntryId, Kept, Reading, Stream};
 
 /// Deadline of an operation of the background work.
 const DEADLINE: Duration = Duration::from_secs(1);
+
+/// Most entries of the stream of revocations, each of one or more.
+const MAX_REVOCATIONS: u64 = 100_000;
 
 /// Pauses after failures, from the first to the longest.
 const MIN_PAUSE: Duration = Duration::from_millis(50);
@@ -41,6 +44,8 @@ struct Follower {
     /// Moment of our last purge, until an entry after it shows to all if it was deleted.
     purged_at: Option<Duration>,
     is_failing: bool,
+    /// True once the revocations of before the start are remembered.
+    has_learned: bool,
 }
 
 impl Fleet {
@@ -56,6 +61,7 @@ impl Fleet {
             patience: patience(),
             purged_at: None,
             is_failing: false,
+            has_learned: false,
         };
         tokio::join!(follower.run(), self.write());
     }
@@ -88,12 +94,34 @@ impl Fleet {
         }
     }
 
+    /// Appends purges to the stream, and their revocations to that of revocations before: who reads
+    /// the purge has a replica's memory, and who starts later reads the other.
     async fn append(
         &self,
         number: u64,
         before: Option<EntryId>,
         purges: &[&LocalPurge],
     ) -> Result<EntryId, Down> {
+        let revoking = purges.iter().filter(|purge| !purge.revoked.is_empty());
+        let revoking: Vec<_> = revoking.copied().collect();
+        if !revoking.is_empty() {
+            let sealed = self.sealed(number, before, &revoking)?;
+            let kept = Kept::Entries(MAX_REVOCATIONS);
+            let appended = self.store.append(Stream::Revocations, &sealed, kept);
+            self.within(DEADLINE, appended).await?;
+        }
+        let sealed = self.sealed(number, before, purges)?;
+        let kept = Kept::Time(self.settings.keep);
+        let appended = self.store.append(Stream::Purges, &sealed, kept);
+        self.within(DEADLINE, appended).await
+    }
+
+    fn sealed(
+        &self,
+        number: u64,
+        before: Option<EntryId>,
+        purges: &[&LocalPurge],
+    ) -> Result<Vec<Vec<u8>>, Down> {
         let seal = |keys: &Keys| {
             let digests =
                 |purge: &&LocalPurge| Purge::of(&purge.selector, &purge.revoked, &keys.digests);
@@ -106,10 +134,7 @@ impl Fleet {
             message.seal(keys)
         };
         let sealed: Result<Vec<_>, _> = self.keyring.all().map(seal).collect();
-        let sealed = sealed.map_err(|error| Down(error.to_string()))?;
-        let kept = Kept::Time(self.settings.keep);
-        let appended = self.store.append(Stream::Purges, &sealed, kept);
-        self.within(DEADLINE, appended).await
+        sealed.map_err(|error| Down(error.to_string()))
     }
 }
 
@@ -137,6 +162,10 @@ impl Follower {
 
     /// Waits for news, and reads them.
     async fn turn(&mut self) -> Result<(), Down> {
+        if !self.has_learned {
+            self.learn().await?;
+            self.has_learned = true;
+        }
         let trust = self.fleet.settings.trust;
         let last = self.fleet.order().index.last();
         let is_ready = self.fleet.order().is_ready;
@@ -167,6 +196,31 @@ impl Follower {
             sleep(MIN_PAUSE).await;
         }
         Ok(())
+    }
+
+    /// Remembers the revocations of before the start, so that a provider that goes on showing what
+    /// it has revoked is not believed.
+    async fn learn(&self) -> Result<(), Down> {
+        let mut last = None;
+        loop {
+            let read = self.fleet.store.read(Stream::Revocations, last);
+            let reading = self.fleet.within(DEADLINE, read).await?;
+            for entry in &reading.entries {
+                match Opened::read(&entry.sealed, &self.fleet.keyring) {
+                    Opened::Message(message) | Opened::Former(message) => {
+                        let purges = message.purges.iter();
+                        purges.for_each(|purge| self.replica.learn(&purge.revoked));
+                    }
+                    Opened::ForeignHeartbeat | Opened::Foreign => {
+                        self.fleet.counts.add(Counted::Foreign);
+                    }
+                }
+            }
+            if reading.entries.len() < Reading::MAX_ENTRIES {
+                return Ok(());
+            }
+            last = reading.entries.last().map(|entry| entry.id);
+        }
     }
 
     /// Puts new entries in force.
@@ -208,8 +262,8 @@ impl Follower {
             Opened::Former(message) => {
                 // Digests of the former secret select nothing here: all facts of those providers.
                 let widened = message.purges.iter().map(|purge| Purge {
-                    providers: purge.providers.clone(),
-                    ..Purge::EVERYTHING
+                    mark: SharedMark::All,
+                    ..purge.clone()
                 });
                 let place = self.apply(&widened.collect::<Vec<_>>());
                 (Some(message), place)

@@ -5,6 +5,7 @@
 
 #![warn(missing_docs)]
 
+mod bindings;
 mod breaker;
 mod counts;
 mod digest;
@@ -25,6 +26,7 @@ mod secret;
 mod store;
 mod store_clock;
 
+pub use bindings::SharedBindings;
 pub use counts::{Counted, Status};
 pub use digest::{Digest, Digests};
 pub use fact::{FactName, Mode};

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use introspectd_core::{Clock, ProviderName, Selector, Target, Timestamp, TokenValue};
 use introspectd_fleet::{
-    Counted, FactName, Fault, Filling, Fleet, FleetSecret, FleetSettings, Found, Imported, Lease,
-    Link, LocalPurge, MemoryStore, Mode, Purge, Replica, SharedMark,
+    Confirmed, ConfirmedSubject, Counted, FactName, Fault, Filling, Fleet, FleetSecret,
+    FleetSettings, Found, Imported, Lease, Link, LocalPurge, MemoryStore, Mode, Purge, Replica,
+    Revocation, RevokedDigest, SharedMark,
 };
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -38,13 +39,17 @@ impl Clock for TokioClock {
 
 /// Order of purges of one replica.
 #[derive(Default)]
-struct Order(Mutex<Vec<Purge>>);
+struct Order(Mutex<Vec<Purge>>, Mutex<Vec<Revocation>>);
 
 impl Replica for Order {
     fn apply(&self, purge: &Purge) -> u64 {
         let mut purges = self.0.lock().unwrap();
         purges.push(purge.clone());
         purges.len().try_into().unwrap()
+    }
+
+    fn learn(&self, revoked: &[Revocation]) {
+        self.1.lock().unwrap().extend_from_slice(revoked);
     }
 
     fn latest(&self) -> u64 {
@@ -465,6 +470,38 @@ async fn facts_of_the_former_secret_are_read_while_it_rotates() {
     b.settle().await;
     a.fill("token", b"active", &*world.clock).await;
     assert_eq!(b.fact("token").await.bytes, b"active");
+}
+
+#[tokio::test(start_paused = true)]
+async fn replica_that_starts_later_learns_what_was_revoked() {
+    let world = World::new();
+    let token = TokenValue::parse("token".to_owned()).unwrap();
+    for secrets in [(1, None), (2, Some(1))] {
+        let a = world.start(1, Some(2));
+        a.settle().await;
+        let confirmed = Confirmed {
+            provider: ProviderName::parse("sso").unwrap(),
+            subject: ConfirmedSubject::Token(token.clone()),
+            end: Timestamp::from_seconds(2_000_000),
+        };
+        let revoked = vec![confirmed];
+        a.fleet
+            .publish(LocalPurge {
+                revoked,
+                ..of_token("token")
+            })
+            .await
+            .unwrap();
+        // Past the time that purges are kept for.
+        sleep(Duration::from_secs(200)).await;
+        let late = world.start(secrets.0, secrets.1);
+        late.settle().await;
+        let learned = late.order.1.lock().unwrap().clone();
+        let digest = RevokedDigest::Token(late.fleet.digests().token("token"));
+        assert!(learned.iter().any(|it| it.revoked == digest), "{secrets:?}");
+        a.following.abort();
+        late.following.abort();
+    }
 }
 
 #[tokio::test(start_paused = true)]

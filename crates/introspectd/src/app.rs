@@ -87,18 +87,18 @@ impl App {
             providers,
             drain,
         } = config;
+        let shared = shared.map(|config| Shared::prepare(&config, Arc::clone(&clock)));
+        let shared = shared.transpose()?;
+        let fleet = shared.as_ref().map(|shared| Arc::clone(shared.fleet()));
         let Stores {
             bindings,
             revocations,
-        } = bindings.open(clock.now())?;
+        } = bindings.open(clock.now(), fleet.as_ref())?;
         let outbound = Arc::new(Outbound::start(Arc::clone(&clock))?);
         let entry = |provider: ProviderConfig| {
             provider.into_entry(Arc::clone(&clock), &bindings, &outbound)
         };
         let entries = providers.into_iter().map(entry).collect();
-        let shared = shared.map(|config| Shared::prepare(&config, Arc::clone(&clock)));
-        let shared = shared.transpose()?;
-        let fleet = shared.as_ref().map(|shared| Arc::clone(shared.fleet()));
         let resolver = Resolver::in_fleet(entries, &unmatched, cache, Arc::clone(&clock), fleet)?;
         let resolver = resolver
             .with_revocations(&revocations)

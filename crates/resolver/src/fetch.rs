@@ -99,6 +99,10 @@ impl Fetch {
     }
 
     fn fill<K: Keep>(&self, lease: Lease, fact: &Fact<K>, asked_at: Duration) {
+        // Another replica may have the binding that this one lacks.
+        if fact.record.is_none() && self.slot.entry.provider.issuance().is_some() {
+            return;
+        }
         let Some(bytes) = shared::write(fact) else {
             return;
         };

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use introspectd_core::{Selector, Target};
-use introspectd_fleet::{Purge, Replica};
+use introspectd_fleet::{Purge, Replica, Revocation};
 
 use crate::cache::FactCache;
 use crate::doubt::Retraction;
@@ -33,6 +33,10 @@ impl<K: Keep> Replica for OfResolver<K> {
         let number = self.sweeper.purge(&marks);
         free(&self.cache, &marks);
         number
+    }
+
+    fn learn(&self, revoked: &[Revocation]) {
+        self.memory.learn(revoked);
     }
 
     fn latest(&self) -> u64 {

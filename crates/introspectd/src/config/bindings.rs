@@ -6,6 +6,7 @@ use introspectd_bindings::{
     BlockingBindings, BlockingRevocations, MemoryBindings, StoredBindings, Threaded,
 };
 use introspectd_core::{Bindings, Revocations, Timestamp};
+use introspectd_fleet::{Fleet, SharedBindings};
 use introspectd_settings::Section;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -15,13 +16,15 @@ pub struct BindingsConfig {
     /// File of the store; `None` for memory.
     path: Option<PathBuf>,
     key: Option<SecretString>,
+    /// True if bindings lie in the shared cache.
+    is_shared: bool,
 }
 
 /// Shortest key in bytes: 256 bits, if they are random.
 const SHORTEST_KEY: usize = 32;
 
 impl BindingsConfig {
-    pub(super) fn read(root: &mut Section) -> Self {
+    pub(super) fn read(root: &mut Section, has_shared_cache: bool) -> Self {
         let mut bindings = root.section("bindings");
         let path = bindings.text("path").map(PathBuf::from);
         let key = bindings.secret("key");
@@ -38,22 +41,38 @@ impl BindingsConfig {
                 bindings.problem("key", "is unused without a path", remedy);
             }
         }
+        let is_shared = bindings.flag("shared", false);
+        if is_shared && !has_shared_cache {
+            let remedy = "Configure [cache.shared], or write shared = false.";
+            bindings.problem("shared", "is nothing without a shared cache", remedy);
+        }
         bindings.finish();
-        Self { path, key }
+        Self {
+            path,
+            key,
+            is_shared,
+        }
     }
 
-    /// Opens the store.
+    /// Opens the store, of which bindings lie in the fleet's where they are shared.
     ///
     /// # Errors
     /// A file that cannot be used; a system without random bytes.
-    pub fn open(&self, now: Timestamp) -> io::Result<Stores> {
-        match &self.path {
-            None => Ok(Stores::of(MemoryBindings::new()?)),
+    pub fn open(&self, now: Timestamp, fleet: Option<&Arc<Fleet>>) -> io::Result<Stores> {
+        let stores = match &self.path {
+            None => Stores::of(MemoryBindings::new()?),
             Some(path) => {
                 let opened = StoredBindings::open(path, self.key.as_ref(), now);
-                Ok(Stores::of(opened.map_err(io::Error::other)?))
+                Stores::of(opened.map_err(io::Error::other)?)
             }
-        }
+        };
+        Ok(match fleet.filter(|_| self.is_shared) {
+            Some(fleet) => Stores {
+                bindings: Arc::new(SharedBindings::new(Arc::clone(fleet))),
+                ..stores
+            },
+            None => stores,
+        })
     }
 }
 

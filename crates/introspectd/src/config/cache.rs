@@ -8,8 +8,15 @@ use super::shared::{self, SharedConfig};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Reads the cache's limits, and the shared tier if there is one.
-pub(super) fn read(root: &mut Section) -> (CacheLimits, Option<SharedConfig>) {
+/// Settings of `[cache]`.
+pub(super) struct CacheConfig {
+    pub(super) limits: CacheLimits,
+    /// True if there is a section for the shared tier, even one with problems.
+    pub(super) has_shared: bool,
+    pub(super) shared: Option<SharedConfig>,
+}
+
+pub(super) fn read(root: &mut Section) -> CacheConfig {
     let mut cache = root.section("cache");
     let max_bytes = cache.size(
         "max_bytes",
@@ -17,9 +24,14 @@ pub(super) fn read(root: &mut Section) -> (CacheLimits, Option<SharedConfig>) {
         ByteSize::kib(64)..=ByteSize(u64::MAX),
     );
     let times = read_times(&mut cache, &DEFAULT);
+    let has_shared = cache.has("shared");
     let shared = shared::read(&mut cache);
     cache.finish();
-    (CacheLimits { max_bytes, times }, shared)
+    CacheConfig {
+        limits: CacheLimits { max_bytes, times },
+        has_shared,
+        shared,
+    }
 }
 
 /// Reads the times of a provider, which are those of `[cache]` where it has none of its own.

@@ -25,6 +25,7 @@ use introspectd_settings::{Digest, Environment, Problems, Section, Setting, rese
 use tracing_subscriber::EnvFilter;
 
 use crate::log::Format;
+use cache::CacheConfig;
 
 pub use audit::AuditConfig;
 pub use bindings::{BindingsConfig, Stores};
@@ -143,8 +144,12 @@ impl Config {
         let (log_level, log_format) = read_log(root);
         let trace = trace::read(root);
         let audit = audit::read(root);
-        let (cache, shared) = cache::read(root);
-        let bindings = BindingsConfig::read(root);
+        let CacheConfig {
+            limits: cache,
+            has_shared,
+            shared,
+        } = cache::read(root);
+        let bindings = BindingsConfig::read(root, has_shared);
         let providers = providers::read(root, &cache.times);
         let unmatched = routing::read(root, &providers.names);
         let policies = policies::read(root, &providers.names);

@@ -55,7 +55,13 @@ async fn fact_of_one_replica_is_a_hit_at_the_others_and_outlives_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn token_that_was_revoked_at_one_replica_is_refused_at_all() {
-    let fleet = Fleet::start().await;
+    // A thousand tokens of a test beside others.
+    let patient = "timeout = \"30s\"";
+    let fleet = Fleet::start_with(Setting {
+        provider: patient,
+        ..Setting::default()
+    })
+    .await;
     // It goes on showing what it has revoked.
     fleet.provider.vendor().show_revoked();
     let tokens = stream::iter(0..1000).map(|nth| spread(&fleet, nth));
@@ -265,4 +271,17 @@ fn configuration_of_the_tests_is_valid() {
         Setting::default(),
     );
     assert!(text.contains("[cache.shared]"));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replica_that_starts_later_knows_what_was_revoked_before() {
+    let fleet = Fleet::start().await;
+    // It goes on showing what it has revoked.
+    fleet.provider.vendor().show_revoked();
+    fleet.issue("before");
+    assert_eq!(fleet.replicas[0].revoke("before").await.status, 200);
+    fleet.redis.cli(&["DEL", "introspectd:purges"]).await;
+    let late = fleet.replica(Setting::default()).await;
+    late.hears().await;
+    assert!(!late.introspect("before").await.is_active());
 }
