@@ -87,6 +87,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-core",
         ],
     ),
+    ("introspectd-plan", &[]),
     (
         "introspectd-cli",
         &[
@@ -99,6 +100,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "introspectd",
         &[
             "introspectd-cli",
+            "introspectd-plan",
             "introspectd-ext-authz",
             "introspectd-front",
             "introspectd-audit",
@@ -144,6 +146,15 @@ const TESTS_MAY_USE: &[(&str, &[&str])] = &[
     (
         "introspectd-front",
         &["introspectd-audit", "introspectd-resolver"],
+    ),
+    // They hold the model against the real cache.
+    (
+        "introspectd-plan",
+        &[
+            "introspectd-core",
+            "introspectd-resolver",
+            "introspectd-service",
+        ],
     ),
     ("introspectd", &["introspectd-torture"]),
 ];

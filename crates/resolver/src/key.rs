@@ -47,6 +47,16 @@ impl KeyMaker {
         })
     }
 
+    /// Makes keys of known secrets.
+    #[cfg(feature = "parts")]
+    pub(crate) fn of([tokens, ids, tags]: [[u8; 32]; 3]) -> Self {
+        Self {
+            tokens: tokens.into(),
+            ids: ids.into(),
+            tags: tags.into(),
+        }
+    }
+
     pub(crate) fn key(&self, subject: &Subject) -> Key {
         let (secret, text) = match subject {
             Subject::Token(token) => (&self.tokens, token.expose()),

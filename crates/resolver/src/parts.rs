@@ -1,10 +1,10 @@
-//! Parts of a hit, for benchmarks alone.
+//! Parts of a hit, for benchmarks and simulations alone.
 
 use std::sync::Arc;
 
 use introspectd_core::{Clock, ProviderName, Token, TokenValue};
 
-use crate::cache::{Cached, FactCache};
+use crate::cache::{Cached, FactCache, PoolStatus};
 use crate::fact::{Fact, Keep};
 use crate::key::{KeyMaker, Subject};
 use crate::limits::{CacheLimits, CacheTimes};
@@ -32,15 +32,23 @@ impl<K: Keep> Parts<K> {
     /// # Errors
     /// Fails if the system provides no random bytes.
     pub fn new(limits: CacheLimits, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
-        let keys = KeyMaker::random()?;
-        let cache = FactCache::new(limits.max_bytes, Arc::clone(&clock));
-        Ok(Self {
+        Ok(Self::with_keys(KeyMaker::random()?, limits, clock))
+    }
+
+    /// Creates an empty cache whose keys are always the same, so that a simulation repeats itself
+    /// and several caches know a token by the same key.
+    pub fn repeatable(limits: CacheLimits, clock: Arc<dyn Clock>) -> Self {
+        Self::with_keys(KeyMaker::of([[1; 32], [2; 32], [3; 32]]), limits, clock)
+    }
+
+    fn with_keys(keys: KeyMaker, limits: CacheLimits, clock: Arc<dyn Clock>) -> Self {
+        Self {
             keys,
-            cache,
+            cache: FactCache::new(limits.max_bytes, Arc::clone(&clock)),
             clock,
             purges: ProviderPurges::new(0),
             times: limits.times,
-        })
+        }
     }
 
     /// Returns the key of a subject.
@@ -69,6 +77,12 @@ impl<K: Keep> Parts<K> {
             Cached::Fresh(fact) => Some(fact),
             Cached::Stale(_) | Cached::Nothing(_) => None,
         }
+    }
+
+    /// Content of the pool of active facts.
+    pub fn active(&self) -> PoolStatus {
+        let [active, _] = self.cache.pools();
+        active
     }
 }
 
