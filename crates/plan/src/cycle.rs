@@ -86,9 +86,10 @@ pub(crate) fn shared(rate: f64, misses: f64, replicas: f64, times: Times) -> Flo
     let coalesced = asked * rate * times.latency;
     let lookups = replicas * misses;
     let waits = asked * (concerned(rate, times.latency, replicas) - 1.0);
-    let found = (lookups - waits - asked).max(0.0);
+    let hits = (rate - asked - coalesced).max(0.0);
+    let found = (lookups - waits - asked).clamp(0.0, hits);
     Flow {
-        own: (rate - asked - coalesced - found).max(0.0),
+        own: hits - found,
         shared: found,
         coalesced,
         asked,

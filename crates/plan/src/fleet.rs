@@ -82,7 +82,7 @@ pub struct Memory {
 pub struct Delay {
     /// Revoked by introspectd, while every replica hears Redis: 99 of 100.
     pub heard: Option<f64>,
-    /// Revoked by introspectd, whatever fails between the replicas.
+    /// Revoked by introspectd, whatever fails between the replicas. Zero for one that is alone.
     pub worst: f64,
     /// Revoked at its provider, without a word to introspectd.
     pub unannounced: f64,
@@ -123,7 +123,11 @@ impl Fleet {
         };
         let flow = total(life, self.trust.is_some());
         let down = |trust: Duration| total(life.min(trust.as_secs_f64()), false);
-        let worst = |trust: Duration| ttl.min(trust.as_secs_f64() + BEYOND_TRUST);
+        let worst = match self.trust {
+            Some(trust) => ttl.min(trust.as_secs_f64() + BEYOND_TRUST),
+            None if self.replicas == 1 => 0.0,
+            None => ttl,
+        };
         Plan {
             healthy: self.load(flow),
             redis_down: self.trust.map(|trust| self.load(down(trust))),
@@ -131,7 +135,7 @@ impl Fleet {
             redis: self.trust.map(|trust| Redis::of(self, trust, life, flow)),
             revocation: Delay {
                 heard: self.trust.map(|_| HOP.min(ttl)),
-                worst: self.trust.map_or(ttl, worst),
+                worst,
                 unannounced: ttl,
             },
         }
