@@ -8,8 +8,10 @@
 mod cycle;
 mod eviction;
 mod fleet;
+mod plan;
 mod popularity;
 mod redis;
 
-pub use fleet::{Delay, Fleet, Load, Memory, Plan};
-pub use redis::{Redis, Shard};
+pub use fleet::{Fleet, Shard};
+pub use plan::{Delay, Load, Memory, Plan};
+pub use redis::Redis;

@@ -12,22 +12,13 @@ pub struct Redis {
     pub bytes: f64,
     /// Commands a second.
     pub commands: f64,
-    /// Those of them that read or write the stream of purges and heartbeats, which lies on one
-    /// shard.
+    /// Commands a second that read or write the stream of purges and heartbeats, which lies on one
+    /// shard. Among `commands`.
     pub stream_commands: f64,
     /// Bytes of commands and replies a second, both directions.
     pub traffic: f64,
     /// Masters that these take.
     pub shards: f64,
-}
-
-/// Capacity of one master.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Shard {
-    /// Commands a second.
-    pub commands: f64,
-    /// `maxmemory`.
-    pub bytes: u64,
 }
 
 /// Bytes of a fact in Redis beside its answer: key, seal, padding and Redis' own.
