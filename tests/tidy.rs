@@ -96,6 +96,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-core",
         ],
     ),
+    ("introspectd-plan", &[]),
     (
         "introspectd-cli",
         &[
@@ -108,6 +109,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "introspectd",
         &[
             "introspectd-cli",
+            "introspectd-plan",
             "introspectd-ext-authz",
             "introspectd-front",
             "introspectd-audit",
@@ -157,6 +159,15 @@ const TESTS_MAY_USE: &[(&str, &[&str])] = &[
     (
         "introspectd-front",
         &["introspectd-audit", "introspectd-resolver"],
+    ),
+    // They hold the model against the real cache.
+    (
+        "introspectd-plan",
+        &[
+            "introspectd-core",
+            "introspectd-resolver",
+            "introspectd-service",
+        ],
     ),
     ("introspectd", &["introspectd-torture"]),
 ];

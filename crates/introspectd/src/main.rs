@@ -10,7 +10,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, Parser, Subcommand};
 use introspectd_cli::{Explain, Health, Lookup, Purge, Revoke, Tokens};
 
-use command::{check, completions, hash_secret, man, serve, try_out};
+use command::{check, completions, hash_secret, man, plan, serve, try_out};
 
 /// One endpoint that answers "is this OAuth token good, and what may it do?" for the tokens of many
 /// authorization servers.
@@ -34,6 +34,7 @@ enum Command {
     Explain(Explain),
     HashSecret(hash_secret::HashSecret),
     Health(Health),
+    Plan(plan::Plan),
     Completions(completions::Completions),
     Man(man::Man),
 }
@@ -49,6 +50,7 @@ Examples:
   introspectd tokens --provider bank --state active
   introspectd explain < token.txt
   openssl rand -hex 32 | tee edge.secret | introspectd hash-secret
+  introspectd plan --rate 20000 --tokens 1e6 --replicas 3
 
 Client configuration file:
   Commands that ask a running server take what arguments and environment do not give from the file
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         Command::Explain(explain) => explain.run(),
         Command::HashSecret(hash_secret) => hash_secret.run(),
         Command::Health(health) => health.run(),
+        Command::Plan(plan) => plan.run(),
         Command::Completions(completions) => completions.run(Cli::command()),
         Command::Man(man) => man.run(Cli::command()),
     };

@@ -46,7 +46,13 @@ impl KeyMaker {
     /// # Errors
     /// Fails if the system provides no random bytes.
     pub(crate) fn new(digests: Digests) -> io::Result<Self> {
-        let mask = keys::Key::random()?.hash(b"mask").truncated();
+        let [_, rest @ ..]: Digest = keys::Key::random()?.hash(b"mask").truncated();
+        let mut mask = [0; 16];
+        // The first byte stays: replicas agree on what it spreads.
+        mask.iter_mut()
+            .skip(1)
+            .zip(rest)
+            .for_each(|(to, from)| *to = from);
         Ok(Self { digests, mask })
     }
 
@@ -62,6 +68,13 @@ impl KeyMaker {
     #[inline]
     pub(crate) fn key_of(&self, digest: Digest) -> Key {
         Key((u128::from_ne_bytes(digest) ^ u128::from_ne_bytes(self.mask)).to_ne_bytes())
+    }
+
+    /// Makes the same keys as every other maker of these digests.
+    #[cfg(feature = "parts")]
+    pub(crate) fn repeatable(digests: Digests) -> Self {
+        let mask = [0; 16];
+        Self { digests, mask }
     }
 
     /// Returns the tag of a claim's value.
@@ -90,7 +103,8 @@ impl Hasher for AlreadyHashed {
 }
 
 impl Key {
-    /// Returns a number that is as random as the key, and the same for the same key.
+    /// Returns a number that is as random as the key, and the same for the same subject at all
+    /// providers and replicas.
     pub(crate) fn spread(&self) -> u8 {
         let [first, ..] = self.0;
         first
@@ -151,6 +165,8 @@ mod tests {
         let (one, two) = (maker(&digests), maker(&digests));
         assert_ne!(one.key(&token("x")), two.key(&token("x")));
         assert_eq!(one.tag("x"), two.tag("x"));
+        let spread = |maker: &KeyMaker| maker.key(&token("x")).spread();
+        assert_eq!(spread(&one), spread(&two));
         let other = maker(&Digests::random().unwrap());
         assert_ne!(one.tag("x"), other.tag("x"));
     }

@@ -1,11 +1,11 @@
-//! Parts of a hit, for benchmarks alone.
+//! Parts of a hit, for benchmarks and simulations alone.
 
 use std::sync::Arc;
 
 use introspectd_core::{Clock, ProviderName, Token, TokenValue};
 use introspectd_fleet::{Digests, Hearing};
 
-use crate::cache::{Cached, FactCache};
+use crate::cache::{Cached, FactCache, PoolStatus};
 use crate::fact::{Fact, Keep};
 use crate::key::{KeyMaker, Subject};
 use crate::limits::{CacheLimits, CacheTimes};
@@ -34,18 +34,25 @@ impl<K: Keep> Parts<K> {
     /// Fails if the system provides no random bytes.
     pub fn new(limits: CacheLimits, clock: Arc<dyn Clock>) -> std::io::Result<Self> {
         let keys = KeyMaker::new(Digests::random()?)?;
-        let cache = FactCache::new(
-            limits.max_bytes,
-            Arc::clone(&clock),
-            Arc::new(Hearing::alone()),
-        );
-        Ok(Self {
+        Ok(Self::with_keys(keys, limits, clock))
+    }
+
+    /// Creates an empty cache whose keys are always the same, so that a simulation repeats itself
+    /// and several caches know a token by the same key.
+    pub fn repeatable(limits: CacheLimits, clock: Arc<dyn Clock>) -> Self {
+        let keys = KeyMaker::repeatable(Digests::derive(b"a simulation"));
+        Self::with_keys(keys, limits, clock)
+    }
+
+    fn with_keys(keys: KeyMaker, limits: CacheLimits, clock: Arc<dyn Clock>) -> Self {
+        let hearing = Arc::new(Hearing::alone());
+        Self {
             keys,
-            cache,
+            cache: FactCache::new(limits.max_bytes, Arc::clone(&clock), hearing),
             clock,
             purges: ProviderPurges::new(0),
             times: limits.times,
-        })
+        }
     }
 
     /// Returns the key of a subject.
@@ -74,6 +81,12 @@ impl<K: Keep> Parts<K> {
             Cached::Fresh(fact) => Some(fact),
             Cached::Stale(_) | Cached::Nothing(_) => None,
         }
+    }
+
+    /// Content of the pool of active facts.
+    pub fn active(&self) -> PoolStatus {
+        let [active, _] = self.cache.pools();
+        active
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod hash_secret;
 pub(crate) mod man;
+pub(crate) mod plan;
 pub(crate) mod serve;
 pub(crate) mod try_out;
 

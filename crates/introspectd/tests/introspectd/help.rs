@@ -108,6 +108,17 @@ async fn each_command_explains_itself_with_examples() {
             ],
         ),
         ("hash-secret", &["standard input", "sha256"]),
+        (
+            "plan",
+            &[
+                "--rate",
+                "--tokens",
+                "--provider-latency",
+                "--no-shared",
+                "--json",
+                "`[cache] ttl`",
+            ],
+        ),
         ("health", &["--admin", "127.0.0.1:9090", "unix:PATH"]),
         (
             "completions",
@@ -140,6 +151,7 @@ async fn the_program_names_its_commands_and_exit_codes() {
         "explain",
         "hash-secret",
         "health",
+        "plan",
         "completions",
         "man",
         "Examples:",

@@ -31,6 +31,7 @@ mod log;
 mod lookup;
 mod man;
 mod odd_files;
+mod plan;
 mod program;
 mod purge;
 mod reload;
