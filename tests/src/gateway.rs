@@ -183,7 +183,7 @@ pub fn provider(section: &str) -> Arc<dyn Provider> {
     let clock = Arc::new(Time::at(NOW));
     let now = Timestamp::from_seconds(NOW).expect("a time");
     let outbound = Outbound::here(Arc::<Time>::clone(&clock));
-    let bindings = config.bindings.open(now).expect("a store").bindings;
+    let bindings = config.bindings.open(now, None).expect("a store").bindings;
     provider.into_entry(clock, &bindings, &outbound).provider
 }
 
