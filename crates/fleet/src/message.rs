@@ -279,13 +279,33 @@ mod tests {
         assert_eq!(Opened::read(&[sealed], &keyring), Opened::ForeignHeartbeat);
     }
 
-    proptest! {
-        #[test]
-        fn any_bytes_are_foreign(texts: Vec<Vec<u8>>) {
-            let opened = Opened::read(&texts, &ring(1, Some(2)));
-            prop_assert!(matches!(opened, Opened::Foreign | Opened::ForeignHeartbeat));
-        }
+    #[test]
+    fn any_bytes_are_foreign() {
+        let keyring = ring(1, Some(2));
+        introspectd_fuzz::check!(&[b"h", b"pxxxxxxxxxxxxxxxx"], |bytes: &[u8]| {
+            let opened = Opened::read(&[bytes.to_vec()], &keyring);
+            assert!(matches!(opened, Opened::Foreign | Opened::ForeignHeartbeat));
+        });
+    }
 
+    /// Whoever has the secret may be of another version.
+    #[test]
+    fn any_sealed_text_is_a_message_or_foreign() {
+        let keyring = ring(1, None);
+        let known = serde_json::to_vec(&Wire::from(&message(vec![purge()]))).unwrap();
+        introspectd_fuzz::check!(&[known.as_slice(), b"{}"], |bytes: &[u8]| {
+            let sealed = keyring.current.messages.seal(owner(PURGE), bytes.to_vec());
+            let sealed = [&[PURGE], sealed.unwrap().as_slice()].concat();
+            let opened = Opened::read(&[sealed], &keyring);
+            if let Opened::Message(message) = opened {
+                assert!(!message.purges.is_empty());
+            } else {
+                assert_eq!(opened, Opened::Foreign);
+            }
+        });
+    }
+
+    proptest! {
         #[test]
         fn flipped_bit_is_never_a_message(bit in 0usize..800) {
             let keyring = ring(1, None);

@@ -94,6 +94,7 @@ impl<K: Keep> Resolver<K> {
             Ok((_, origin)) if self.is_purged(slot, &key, origin) => None,
             // A fact of another replica is a hit: no provider was asked.
             Ok((fact, origin)) if origin.is_shared && source == Source::Miss => {
+                lookup.result = Lookup::Hit;
                 Some(Ok(slot.resolution(fact, Source::Hit)))
             }
             Ok((fact, _)) => Some(Ok(slot.resolution(fact, source))),

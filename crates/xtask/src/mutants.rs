@@ -35,6 +35,7 @@ const SUBJECTS: &[Subject] = &[
     wire("introspectd-adapter-apigee"),
     wire("introspectd-adapter-rfc7662"),
     whole("introspectd-resolver"),
+    whole("introspectd-fleet"),
     Subject {
         package: "introspectd-service",
         files: &[],
