@@ -172,6 +172,76 @@ impl Keep for KeptAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use introspectd_core::{Expiry, Json, Status};
+    use serde_json::{Value, json};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds).unwrap()
+    }
+
+    /// Token that ends at 200, with these members of its server's own.
+    fn token(extensions: &Value) -> Token {
+        let mut token = Token::new(Status::Good, Expiry::At(at(200)));
+        token.extensions = extensions.as_object().unwrap().clone().into();
+        token
+    }
+
+    fn kept(token: Token) -> KeptAnswer {
+        KeptAnswer::keep(&ProviderName::parse("bank").unwrap(), token)
+    }
+
+    fn body(kept: &KeptAnswer, now: i64) -> Value {
+        serde_json::from_slice(&kept.clone().into_body(at(now))).unwrap()
+    }
+
+    #[test]
+    fn reported_remaining_life_is_that_at_the_moment_of_the_answer() {
+        let mut token = token(&json!({"expires_in": 3600, "at": {"exp": 7}}));
+        // What only looks like the end.
+        token.client_id = Some(r#"","exp":7,""#.to_owned());
+        let kept = kept(token);
+        for (now, left) in [(150, 50), (199, 1), (200, 0), (300, 0)] {
+            assert_eq!(body(&kept, now)["expires_in"], left, "at {now}");
+            let members = kept.clone().share().unwrap().members(at(now)).unwrap();
+            let counted = Json::from(json!(left));
+            assert_eq!(members.get("expires_in"), Some(&counted), "at {now}");
+            let record = kept.record(State::Expired, at(now));
+            let record: Value = serde_json::from_slice(&record).unwrap();
+            assert_eq!(
+                (&record["expires_in"], &record["state"]),
+                (&json!(left), &json!("expired"))
+            );
+        }
+    }
+
+    #[test]
+    fn life_that_is_not_reported_as_a_number_is_not_counted() {
+        for odd in [json!({}), json!({"expires_in": "3600"})] {
+            let kept = kept(token(&odd));
+            assert_eq!(body(&kept, 150).get("expires_in"), odd.get("expires_in"));
+        }
+        let mut endless = token(&json!({"expires_in": 3600}));
+        endless.expiry = Expiry::Never;
+        assert_eq!(body(&kept(endless), 150)["expires_in"], 3600);
+    }
+
+    #[test]
+    fn times_and_id_are_those_of_the_record() {
+        let mut token = token(&json!({}));
+        assert_eq!(kept(token.clone()).times(), (None, None));
+        assert_eq!(kept(token.clone()).jti(), None);
+        (token.iat, token.nbf) = (Some(at(100)), Some(at(101)));
+        token.jti = Some("an \"id\"".to_owned());
+        let kept = kept(token);
+        assert_eq!(kept.times(), (Some(100), Some(101)));
+        assert_eq!(kept.jti().as_deref(), Some("an \"id\""));
+    }
+
+    #[test]
+    fn size_is_that_of_the_body() {
+        let kept = kept(token(&json!({})));
+        assert_eq!(kept.size(), body(&kept, 0).to_string().len());
+    }
 
     #[test]
     fn part_of_the_body_is_shared_and_other_text_is_copied() {
