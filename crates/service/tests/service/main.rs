@@ -11,5 +11,7 @@ use introspectd_fuzz as _;
 
 mod configurations;
 mod harness;
+mod logs;
 mod operations;
+mod request_ids;
 mod spans;
