@@ -114,3 +114,17 @@ fn refusals_without_lines_are_summed_up_once_a_second() {
     service.begin_second();
     assert_eq!(log.take(), "");
 }
+
+#[test]
+fn refusal_without_a_line_takes_no_place_of_others() {
+    let service = logging();
+    let missing: Refusal = ClientFault::MissingToken.into();
+    let log = test_log::Log::start(Level::INFO);
+    for _ in 0..1000 {
+        let outcome = Outcome::Refused(&missing);
+        let details = Details::default();
+        publish(&service, Operation::Decide, outcome, None, details);
+    }
+    service.begin_second();
+    assert_eq!(log.take(), "");
+}

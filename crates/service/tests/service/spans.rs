@@ -221,3 +221,19 @@ fn trace_that_is_not_sampled_goes_on_without_spans() {
     let work = bench.service.context(&bench.context(&identity));
     assert_eq!(work.trace().unwrap().parent(), &sent.0.unwrap());
 }
+
+#[test]
+fn spans_alone_take_no_details() {
+    let mut bench = Bench::sampling(1.0);
+    let tracer = Tracer::new(Arc::clone(&bench.recorded) as _, 1.0);
+    bench.service = bench.service.with_observers(vec![Arc::new(tracer)]);
+    let identity = Identity::default();
+    let headline = Headline {
+        operation: Operation::Introspect,
+        outcome: Outcome::Inactive(Inactive::Expired),
+        source: None,
+        context: bench.context(&identity),
+    };
+    let published = bench.service.publish(headline, || panic!("details"));
+    assert_eq!(published.request_id, None);
+}
