@@ -237,6 +237,18 @@ mod tests {
         assert_eq!(kept.jti().as_deref(), Some("an \"id\""));
     }
 
+    /// A reader could take either.
+    #[test]
+    fn claim_that_its_server_repeats_is_not_shared() {
+        let mut token = token(&json!({"sub": "mallory"}));
+        assert_eq!(
+            kept(token.clone()).share().unwrap().claims().sub(),
+            "mallory"
+        );
+        token.sub = Some("alice".to_owned());
+        assert!(kept(token).share().is_none());
+    }
+
     #[test]
     fn size_is_that_of_the_body() {
         let kept = kept(token(&json!({})));
