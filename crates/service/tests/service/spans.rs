@@ -112,15 +112,24 @@ impl Bench {
         }
     }
 
-    /// Publishes the outcome of an introspection.
-    fn publish(&self, sent: &Sent, outcome: Outcome<'_>, source: Option<Source>) {
-        let identity = Identity::new(sent);
-        let headline = Headline {
+    /// Headline of an introspection.
+    fn headline<'a>(
+        &'a self,
+        identity: &'a Identity<'a>,
+        outcome: Outcome<'a>,
+        source: Option<Source>,
+    ) -> Headline<'a> {
+        Headline {
             operation: Operation::Introspect,
             outcome,
             source,
-            context: self.context(&identity),
-        };
+            context: self.context(identity),
+        }
+    }
+
+    fn publish(&self, sent: &Sent, outcome: Outcome<'_>, source: Option<Source>) {
+        let identity = Identity::new(sent);
+        let headline = self.headline(&identity, outcome, source);
         drop(self.service.publish(headline, Details::default));
     }
 }
@@ -133,7 +142,10 @@ fn attribute<'a>(span: &'a FinishedSpan, name: &str) -> Option<&'a Value> {
 #[test]
 fn hit_is_a_span_below_that_of_its_request() {
     let bench = Bench::sampling(0.0);
-    bench.publish(&Sent::in_trace("01"), Outcome::Done, Some(Source::Hit));
+    let sent = Sent::in_trace("01");
+    let identity = Identity::new(&sent);
+    let counted = || bench.headline(&identity, Outcome::Done, Some(Source::Hit));
+    bench.service.count(counted);
     let spans = bench.recorded.take();
     let [cache, request] = spans.as_slice() else {
         panic!("{spans:?}");
@@ -178,14 +190,8 @@ fn abandoned_request_is_cancelled_when_it_ends() {
     let bench = Bench::sampling(0.0);
     let sent = Sent::in_trace("01");
     let identity = Identity::new(&sent);
-    let context = bench.context(&identity);
-    let work = bench.service.context(&context);
-    let headline = Headline {
-        operation: Operation::Introspect,
-        outcome: Outcome::Abandoned,
-        source: None,
-        context,
-    };
+    let work = bench.service.context(&bench.context(&identity));
+    let headline = bench.headline(&identity, Outcome::Abandoned, None);
     drop(bench.service.publish(headline, Details::default));
     assert_eq!(bench.recorded.take(), []);
     drop(identity);
@@ -228,12 +234,7 @@ fn spans_alone_take_no_details() {
     let tracer = Tracer::new(Arc::clone(&bench.recorded) as _, 1.0);
     bench.service = bench.service.with_observers(vec![Arc::new(tracer)]);
     let identity = Identity::default();
-    let headline = Headline {
-        operation: Operation::Introspect,
-        outcome: Outcome::Inactive(Inactive::Expired),
-        source: None,
-        context: bench.context(&identity),
-    };
+    let headline = bench.headline(&identity, Outcome::Inactive(Inactive::Expired), None);
     let published = bench.service.publish(headline, || panic!("details"));
     assert_eq!(published.request_id, None);
 }
