@@ -144,6 +144,24 @@ mod tests {
         assert_eq!(size_of::<(Key, Entry<Box<[u8]>>)>(), 72);
     }
 
+    #[test]
+    fn request_after_the_last_moment_counts_as_of_then() {
+        let fact = Fact::<u8> { record: None };
+        let stamp = Stamp {
+            number: 0,
+            slot: 0,
+            tags: crate::stamp::Tags::default(),
+        };
+        let life = Lifetime {
+            fresh: Duration::from_millis(1),
+            kept: Duration::MAX,
+        };
+        let entry = Entry::new(fact, stamp, Duration::MAX, life);
+        assert_eq!(entry.asked_at(), LAST);
+        assert_eq!(entry.fresh_until(), LAST + 1);
+        assert_eq!(entry.held_until(), LAST + u64::from(u32::MAX));
+    }
+
     fn time() -> impl Strategy<Value = Timestamp> {
         let all = Timestamp::MIN.seconds()..=Timestamp::MAX.seconds();
         all.prop_map(|seconds| Timestamp::from_seconds(seconds).unwrap())

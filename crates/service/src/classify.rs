@@ -92,3 +92,67 @@ impl CacheUse {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::RequestContext;
+    use crate::identity::{Begun, Identity};
+    use crate::refusal::Inactive;
+    use crate::tally::EndpointName;
+    use std::time::Duration;
+
+    fn headline(operation: Operation, outcome: Outcome<'_>) -> Headline<'_> {
+        let begun = Begun {
+            endpoint: EndpointName::Other,
+            at: Duration::ZERO,
+        };
+        let context = RequestContext {
+            origin: &"test",
+            caller: None,
+            policy: None,
+            begun,
+            identity: Box::leak(Box::<Identity<'_>>::default()),
+        };
+        Headline {
+            operation,
+            outcome,
+            source: None,
+            context,
+        }
+    }
+
+    #[test]
+    fn every_outcome_has_a_class_unless_the_caller_left() {
+        let denied = ClientFault::MissingToken.into();
+        let timeout = Failure::Timeout.into();
+        for (outcome, class) in [
+            (Outcome::Done, Some(OutcomeClass::Allowed)),
+            (
+                Outcome::Inactive(Inactive::Expired),
+                Some(OutcomeClass::Inactive),
+            ),
+            (Outcome::Refused(&denied), Some(OutcomeClass::Denied)),
+            (Outcome::Refused(&timeout), Some(OutcomeClass::Timeout)),
+            (Outcome::Abandoned, None),
+        ] {
+            let headline = headline(Operation::Decide, outcome);
+            assert_eq!(OutcomeClass::of(&headline), class, "{outcome:?}");
+        }
+    }
+
+    #[test]
+    fn only_an_answer_about_a_token_that_failed_is_a_miss_without_a_source() {
+        let failed = Failure::Timeout.into();
+        let denied = ClientFault::MissingToken.into();
+        for (operation, refusal, cache_use) in [
+            (Operation::Introspect, &failed, CacheUse::Miss),
+            (Operation::Decide, &failed, CacheUse::Miss),
+            (Operation::Decide, &denied, CacheUse::None),
+            (Operation::Revoke, &failed, CacheUse::None),
+        ] {
+            let headline = headline(operation, Outcome::Refused(refusal));
+            assert_eq!(CacheUse::of(&headline), cache_use, "{operation:?}");
+        }
+    }
+}

@@ -3,7 +3,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use introspectd_core::ask::Context;
-use introspectd_core::trace::{Span, Trace, TraceParent, Tracer};
+use introspectd_core::trace::{Span, Trace, Tracer};
 use secrecy::SecretString;
 
 use crate::proposed::{RequestIds, named_trace, proposed_id};
@@ -116,9 +116,5 @@ impl RequestIds for Anonymous {
 
     fn credentials(&self) -> Vec<SecretString> {
         Vec::new()
-    }
-
-    fn traceparent(&self) -> Option<TraceParent> {
-        None
     }
 }

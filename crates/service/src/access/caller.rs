@@ -241,4 +241,18 @@ mod tests {
             assert_eq!(made, 3, "{name}");
         }
     }
+    #[test]
+    fn every_caller_is_listed() {
+        let callers = callers();
+        let mut names: Vec<_> = callers.iter().map(|caller| &*caller.name).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["edge", "rotating", "sidecar"]);
+        assert!(!callers.is_empty() && Callers::default().is_empty());
+    }
+
+    #[test]
+    fn digest_of_a_secret_is_not_printed() {
+        let printed = format!("{:?}", callers().named("edge"));
+        assert!(printed.contains("SecretDigest(***)"), "{printed}");
+    }
 }

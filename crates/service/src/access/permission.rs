@@ -99,3 +99,24 @@ impl Permissions {
         self.policies.contains(policy)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn permissions_have_the_names_of_the_configuration() {
+        let names = Permission::ALL.map(Permission::as_str);
+        let expected = [
+            "introspect",
+            "lookup",
+            "list",
+            "revoke",
+            "purge",
+            "explain",
+            "bind",
+            "issue",
+        ];
+        assert_eq!(names, expected);
+    }
+}

@@ -225,4 +225,12 @@ mod tests {
         assert_eq!(&*policy(&["a", "b.c"], &[], &[]).challenge(), "a b.c");
         assert_eq!(&*policy(&[], &["r"], &[]).challenge(), "");
     }
+    #[test]
+    fn default_policy_is_listed_also_where_none_is_configured() {
+        let policies = Policies::new([("orders".to_owned(), policy(&["a"], &[], &[]))]);
+        assert!(policies.names().eq(["default", "orders"]));
+        let (name, default) = policies.named(DEFAULT_POLICY).unwrap();
+        assert_eq!(name, "default");
+        assert!(meets(default, "{}"));
+    }
 }

@@ -177,6 +177,8 @@ impl Keep for KeptAnswer {
     }
 
     fn write(&self) -> Option<Vec<u8>> {
+        // Without its names no purge would select it elsewhere.
+        Positions::find(&self.body, self.ends_at_roles)?;
         let not_bearer = match self.not_bearer {
             None => 0,
             Some(NotBearer::OtherUse) => 1,
@@ -211,6 +213,115 @@ impl Keep for KeptAnswer {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use introspectd_core::{Expiry, Json, Status};
+    use serde_json::{Value, json};
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_seconds(seconds).unwrap()
+    }
+
+    /// Token that ends at 200, with these members of its server's own.
+    fn token(extensions: &Value) -> Token {
+        let mut token = Token::new(Status::Good, Expiry::At(at(200)));
+        token.extensions = extensions.as_object().unwrap().clone().into();
+        token
+    }
+
+    fn kept(token: Token) -> KeptAnswer {
+        KeptAnswer::keep(&ProviderName::parse("bank").unwrap(), token)
+    }
+
+    fn body(kept: &KeptAnswer, now: i64) -> Value {
+        serde_json::from_slice(&kept.clone().into_body(at(now))).unwrap()
+    }
+
+    #[test]
+    fn reported_remaining_life_is_that_at_the_moment_of_the_answer() {
+        let mut token = token(&json!({"expires_in": 3600, "at": {"exp": 7}}));
+        // What only looks like the end.
+        token.client_id = Some(r#"","exp":7,""#.to_owned());
+        let kept = kept(token);
+        for (now, left) in [(150, 50), (199, 1), (200, 0), (300, 0)] {
+            assert_eq!(body(&kept, now)["expires_in"], left, "at {now}");
+            let members = kept.clone().share().unwrap().members(at(now)).unwrap();
+            let counted = Json::from(json!(left));
+            assert_eq!(members.get("expires_in"), Some(&counted), "at {now}");
+            let record = kept.record(State::Expired, at(now));
+            let record: Value = serde_json::from_slice(&record).unwrap();
+            assert_eq!(
+                (&record["expires_in"], &record["state"]),
+                (&json!(left), &json!("expired"))
+            );
+        }
+    }
+
+    #[test]
+    fn life_that_is_not_reported_as_a_number_is_not_counted() {
+        for odd in [json!({}), json!({"expires_in": "3600"})] {
+            let kept = kept(token(&odd));
+            assert_eq!(body(&kept, 150).get("expires_in"), odd.get("expires_in"));
+        }
+        let mut endless = token(&json!({"expires_in": 3600}));
+        endless.expiry = Expiry::Never;
+        assert_eq!(body(&kept(endless), 150)["expires_in"], 3600);
+    }
+
+    #[test]
+    fn times_and_id_are_those_of_the_record() {
+        let mut token = token(&json!({}));
+        assert_eq!(kept(token.clone()).times(), (None, None));
+        assert_eq!(kept(token.clone()).names().jti, None);
+        (token.iat, token.nbf) = (Some(at(100)), Some(at(101)));
+        token.jti = Some("an \"id\"".to_owned());
+        let kept = kept(token);
+        assert_eq!(kept.times(), (Some(100), Some(101)));
+        assert_eq!(kept.names().jti.as_deref(), Some("an \"id\""));
+    }
+
+    /// A reader could take either.
+    #[test]
+    fn claim_that_its_server_repeats_is_not_shared() {
+        let mut token = token(&json!({"sub": "mallory"}));
+        assert_eq!(
+            kept(token.clone()).share().unwrap().claims().sub(),
+            "mallory"
+        );
+        token.sub = Some("alice".to_owned());
+        assert!(kept(token).share().is_none());
+    }
+
+    #[test]
+    fn answer_that_is_exchanged_is_the_same_answer_by_the_same_names() {
+        for (kind, extension) in [
+            ("Bearer", json!({"expires_in": 3600, "x": 1})),
+            ("DPoP", json!({"email": "a@b"})),
+            ("Bearer", json!({"username": "x"})),
+        ] {
+            let mut token = token(&extension);
+            token.token_type = Some(kind.to_owned());
+            token.sub = Some("ali\"ce".to_owned());
+            token.jti = Some("id".to_owned());
+            let kept = kept(token);
+            let read = KeptAnswer::read(&kept.write().unwrap()).unwrap();
+            assert_eq!(body(&read, 150), body(&kept, 150));
+            assert_eq!(read.names(), kept.names());
+            assert_eq!(read.not_bearer(), kept.not_bearer());
+            assert_eq!(read.ends_at_roles, kept.ends_at_roles);
+        }
+    }
+
+    #[test]
+    fn answer_whose_names_are_ambiguous_stays_at_its_replica() {
+        let mut token = token(&json!({"sub": "mallory"}));
+        token.sub = Some("alice".to_owned());
+        assert!(kept(token).write().is_none());
+    }
+
+    #[test]
+    fn size_is_that_of_the_body() {
+        let kept = kept(token(&json!({})));
+        assert_eq!(kept.size(), body(&kept, 0).to_string().len());
+    }
 
     #[test]
     fn part_of_the_body_is_shared_and_other_text_is_copied() {

@@ -205,6 +205,23 @@ mod tests {
     }
 
     #[test]
+    fn name_that_a_server_uses_as_well_is_written_once() {
+        let ends = Expiry::At(Timestamp::from_seconds(200).unwrap());
+        let mut token = Token::new(Status::Good, ends);
+        let theirs = json!({"expires_in": 5, "grant_type": "theirs", "details": {"a": 1}});
+        token.extensions = theirs.as_object().unwrap().clone().into();
+        token.grant_type = Some("password".to_owned());
+        token.details = json!({"app": "a"}).as_object().unwrap().clone().into();
+        assert_eq!(
+            rendered(&token),
+            concat!(
+                r#"{"active":true,"exp":200,"provider":"bank","grant_type":"password","#,
+                r#""details":{"app":"a"},"expires_in":0}"#
+            )
+        );
+    }
+
+    #[test]
     fn a_state_stands_in_place_of_active() {
         let mut token = Token::new(Status::Good, Expiry::Never);
         token.extensions = json!({"state": "evil", "x": 1})

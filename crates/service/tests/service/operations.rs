@@ -1,126 +1,12 @@
-//! Operations as a presentation calls them: without HTTP, before a provider that knows one token.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking"
-)]
-
-// The counters of coverage under `cargo xtask fuzz`, which builds all tests of a crate.
-use introspectd_fuzz as _;
-
-use std::sync::Arc;
-use std::time::Duration;
-
-use async_trait::async_trait;
 use introspectd_core::ask::Context;
-use introspectd_core::{
-    Expiry, Failure, Health, Introspection, ManualClock, Provider, ProviderName, Scope, ScopeSet,
-    Selection, Status, Timestamp, Token, TokenId, TokenValue,
-};
-use introspectd_resolver::{CacheLimits, CacheTimes, Match, ProviderEntry, Resolver, Unmatched};
+use introspectd_core::{Failure, Selection, TokenId};
+use introspectd_service::Permission;
 use introspectd_service::operation::{Subject, TokenQuery, bearer_token, decide, introspect};
 use introspectd_service::refusal::{
     CallerFault, ClientFault, Inactive, InvalidRequest, Missing, Refusal,
 };
-use introspectd_service::{
-    Caller, Callers, Fingerprints, Permission, Permissions, Policies, Policy, Requirements, Rules,
-    Service,
-};
 
-/// Knows `b_good` with the scope `read`.
-#[derive(Debug)]
-struct Bank;
-
-#[async_trait]
-impl Provider for Bank {
-    fn health(&self) -> Health {
-        Health::Good
-    }
-
-    async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
-        match token.expose() {
-            "b_good" => {
-                let mut token = Token::new(Status::Good, Expiry::Never);
-                token.scope = ScopeSet::from_spaced("read");
-                token.sub = Some("s\"1".to_owned());
-                Ok(Introspection::Token(Box::new(token)))
-            }
-            "b_slow" => Err(Failure::Timeout),
-            _ => Ok(Introspection::Inactive),
-        }
-    }
-}
-
-fn service() -> Service {
-    let clock = Arc::new(ManualClock::at(
-        Timestamp::from_seconds(1_700_000_000).unwrap(),
-    ));
-    let entry = ProviderEntry {
-        name: ProviderName::parse("bank").unwrap(),
-        kind: "bank",
-        provider: Arc::new(Bank),
-        matching: Some(Match::Prefix("b_".to_owned())),
-        issuer: None,
-        timeout: Duration::from_secs(2),
-        times: None,
-        revision: [0; 16],
-    };
-    let ttl = Duration::from_secs(60);
-    let limits = CacheLimits {
-        max_bytes: 1 << 20,
-        times: CacheTimes {
-            ttl,
-            inactive_ttl: ttl,
-            stale_if_error: Duration::ZERO,
-        },
-    };
-    let resolver = Resolver::new(
-        vec![entry],
-        &Unmatched::Reject,
-        limits,
-        Arc::clone(&clock) as _,
-    )
-    .unwrap();
-    let rules = Rules {
-        callers: Callers::new([]),
-        policies: Policies::new([]),
-    };
-    Service::new(
-        rules,
-        Arc::new(resolver),
-        clock,
-        Fingerprints::random().unwrap(),
-    )
-    .unwrap()
-}
-
-fn caller(permissions: &[Permission], providers: Selection<ProviderName>) -> Caller {
-    Caller {
-        name: "edge".to_owned(),
-        permissions: Permissions {
-            providers,
-            ..Permissions::of(permissions.iter().copied())
-        },
-        secrets: Vec::new(),
-        certificate: None,
-        tally: Arc::default(),
-        rate: None,
-    }
-}
-
-fn query(token: &str) -> TokenQuery {
-    TokenQuery {
-        subject: Subject::Token(TokenValue::parse(token.to_owned()).unwrap()),
-        provider: None,
-    }
-}
-
-fn policy(scope: &str) -> Policy {
-    Policy::new(Requirements {
-        scope: vec![Scope::parse(scope).unwrap()],
-        ..Requirements::default()
-    })
-}
+use crate::harness::{caller, policy, query, service};
 
 #[tokio::test]
 async fn introspection_is_active_inactive_or_refused() {

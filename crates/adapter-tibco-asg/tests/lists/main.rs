@@ -1,5 +1,4 @@
-//! Lists of TIBCO's: what is asked, whose tokens come back, and in which order. The adapter is
-//! called directly.
+//! Lists of a server's tokens: what is requested, whose tokens are returned, and in which order.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,89 +8,37 @@
     reason = "a test fails by panicking, its own functions included"
 )]
 
+mod harness;
+
+// The counters of coverage under `cargo xtask fuzz`, which builds all tests of a crate.
+use introspectd_fuzz as _;
+
 use introspectd_core::{
     BadAnswer, Batch, Failure, Filters, Instant, Listing, Order, Outage, Position, State, Timestamp,
 };
 use introspectd_simulators::tibco_asg::{
-    ACTIVE, CLIENT_ID, CLIENT_SECRET, EXPIRED, INACTIVE, OWNER, OWNER_DN, REFRESH_TOKEN,
-    SCOPE_STRING,
+    ACTIVE, CLIENT_SECRET, EXPIRED, INACTIVE, OWNER, OWNER_DN, REFRESH_TOKEN, SCOPE_STRING,
 };
-use introspectd_simulators::{Answer, Fault, Simulator, tibco_asg};
-use introspectd_tests::{Adapter, NOW, Sent, TibcoAsg, basic, now, provider};
+use introspectd_simulators::{Answer, Fault};
 use serde_json::{Value, json};
+
+use harness::{Adapter, NOW, at, ids, list, list_all, listed, owned_by};
 
 const ALL: &str = "/asg/oauth2/access_token/owners";
 const JOHNS: &str = "uid%3Djohn%2Cou%3Downer%2Cdc%3Dtibco%2Cdc%3Dcom";
 
-async fn list(
-    adapter: &Adapter<TibcoAsg>,
-    filters: Filters,
-    from: Option<&Position>,
-) -> Result<Batch, Failure> {
-    adapter
-        .list(
-            &Listing {
-                filters,
-                order: Order::Ascending,
-            },
-            from,
-        )
-        .await
-}
-
-async fn list_all(adapter: &Adapter<TibcoAsg>) -> Result<Batch, Failure> {
-    list(adapter, Filters::default(), None).await
-}
-
-fn owned_by(owner: &str) -> Filters {
-    Filters {
-        owner: Some(owner.to_owned()),
-        ..Filters::default()
-    }
-}
-
-/// The ids of the records of these tokens.
-fn ids(adapter: &Adapter<TibcoAsg>, tokens: &[&str]) -> Vec<String> {
-    let mut ids: Vec<_> = tokens
-        .iter()
-        .map(|token| {
-            adapter.server.vendor().record(token).unwrap()["id"]
-                .as_str()
-                .unwrap()
-                .to_owned()
-        })
-        .collect();
-    ids.sort();
-    ids
-}
-
-fn listed(batch: &Batch) -> Vec<String> {
-    let mut ids: Vec<_> = batch
-        .records
-        .iter()
-        .map(|(token, _)| token.jti.clone().unwrap())
-        .collect();
-    ids.sort();
-    ids
-}
-
-fn question(target: &str) -> Sent {
-    Sent::get(target.to_owned(), basic(CLIENT_ID, CLIENT_SECRET))
-}
-
 #[tokio::test]
 async fn all_tokens_are_listed_with_their_members() {
-    let adapter = Adapter::<TibcoAsg>::open().await;
-    assert!(adapter.provider.lists().is_some());
+    let adapter = Adapter::open().await;
     let batch = list_all(&adapter).await.unwrap();
-    assert_eq!(adapter.sent(), [question(ALL)]);
+    assert_eq!(adapter.sent(), [ALL]);
     assert_eq!(batch.next, None);
     assert_eq!(
         listed(&batch),
         ids(&adapter, &[ACTIVE, EXPIRED, INACTIVE, SCOPE_STRING])
     );
     // The oldest is past its end. Of the others the list does not say whether they are good.
-    let now = Timestamp::from_seconds(NOW).unwrap();
+    let now = at(NOW);
     let states: Vec<_> = batch
         .records
         .iter()
@@ -118,7 +65,7 @@ async fn all_tokens_are_listed_with_their_members() {
 
 #[tokio::test]
 async fn lists_contain_no_secrets() {
-    let adapter = Adapter::<TibcoAsg>::open().await;
+    let adapter = Adapter::open().await;
     let kept = format!("{:?}", list_all(&adapter).await.unwrap());
     for secret in [
         ACTIVE,
@@ -134,18 +81,18 @@ async fn lists_contain_no_secrets() {
 
 #[tokio::test]
 async fn owner_lists_use_either_documented_form() {
-    let adapter = Adapter::<TibcoAsg>::open().await;
+    let adapter = Adapter::open().await;
     let johns = ids(&adapter, &[SCOPE_STRING]);
-    let form_a = format!("{ALL}/{JOHNS}");
-    let form_b = format!("/asg/oauth2/access_token/{JOHNS}");
+    let form_a = &*format!("{ALL}/{JOHNS}");
+    let form_b = &*format!("/asg/oauth2/access_token/{JOHNS}");
     let unknown = || Answer::json(400, json!({"error": "invalid_grant"}));
     for (refusals, asked) in [
-        (vec![], vec![&form_a]),
-        (vec![Answer::html(404)], vec![&form_a, &form_b]),
-        (vec![unknown()], vec![&form_a, &form_b]),
+        (vec![], vec![form_a]),
+        (vec![Answer::html(404)], vec![form_a, form_b]),
+        (vec![unknown()], vec![form_a, form_b]),
         (
             vec![Answer::html(404), unknown()],
-            vec![&form_a, &form_b, &ALL.to_owned()],
+            vec![form_a, form_b, ALL],
         ),
     ] {
         for refusal in refusals {
@@ -153,19 +100,13 @@ async fn owner_lists_use_either_documented_form() {
         }
         let batch = list(&adapter, owned_by(OWNER_DN), None).await.unwrap();
         assert_eq!(listed(&batch), johns);
-        assert_eq!(
-            adapter.sent(),
-            asked
-                .into_iter()
-                .map(|target| question(target))
-                .collect::<Vec<_>>()
-        );
+        assert_eq!(adapter.sent(), asked);
     }
 }
 
 #[tokio::test]
 async fn user_filter_is_the_owner_filter() {
-    let adapter = Adapter::<TibcoAsg>::open().await;
+    let adapter = Adapter::open().await;
     let user = |owner: Option<&str>, user: &str| Filters {
         owner: owner.map(str::to_owned),
         user_id: Some(user.to_owned()),
@@ -174,19 +115,19 @@ async fn user_filter_is_the_owner_filter() {
     for filters in [user(None, OWNER_DN), user(Some(OWNER_DN), OWNER_DN)] {
         let batch = list(&adapter, filters, None).await.unwrap();
         assert_eq!(listed(&batch), ids(&adapter, &[SCOPE_STRING]));
-        assert_eq!(adapter.sent(), [question(&format!("{ALL}/{JOHNS}"))]);
+        assert_eq!(adapter.sent(), [format!("{ALL}/{JOHNS}")]);
     }
     // No token is of two.
     assert_eq!(
         list(&adapter, user(Some(OWNER), OWNER_DN), None).await,
         Ok(Batch::default())
     );
-    assert_eq!(adapter.sent(), []);
+    assert!(adapter.sent().is_empty());
 }
 
 #[tokio::test]
 async fn owner_without_tokens_has_an_empty_list() {
-    let adapter = Adapter::<TibcoAsg>::open().await;
+    let adapter = Adapter::open().await;
     assert_eq!(
         list(&adapter, owned_by("nobody"), None).await,
         Ok(Batch::default())
@@ -214,19 +155,19 @@ async fn owner_unfit_for_a_url_is_filtered_from_all() {
         "a%2Fb",
         "a\r\nb",
     ] {
-        let adapter = Adapter::<TibcoAsg>::open().await;
+        let adapter = Adapter::open().await;
         let mut record = adapter.server.vendor().record(ACTIVE).unwrap();
         record["owner"] = json!(owner);
         adapter.server.vendor().put(ACTIVE, record);
         let batch = list(&adapter, owned_by(owner), None).await.unwrap();
         assert_eq!(listed(&batch), ids(&adapter, &[ACTIVE]), "{owner}");
-        assert_eq!(adapter.sent(), [question(ALL)], "{owner}");
+        assert_eq!(adapter.sent(), [ALL], "{owner}");
     }
 }
 
 #[tokio::test]
 async fn foreign_tokens_in_an_owners_list_are_left_out() {
-    let adapter = Adapter::<TibcoAsg>::open().await;
+    let adapter = Adapter::open().await;
     let everybodys = json!([
         {"id": "a", "owner": "john"}, {"id": "b", "owner": "John"},
         {"id": "c"}, {"id": "d", "owner": ["john"]},
@@ -243,7 +184,7 @@ async fn foreign_tokens_in_an_owners_list_are_left_out() {
 
 #[tokio::test]
 async fn token_in_place_of_an_owner_is_not_a_record() {
-    let adapter = Adapter::<TibcoAsg>::open().await;
+    let adapter = Adapter::open().await;
     adapter.server.next(Fault::Answer(Answer::html(404)));
     let got = list(&adapter, owned_by(ACTIVE), None).await;
     assert_eq!(got, Err(BadAnswer::NotAnArray.into()));
@@ -251,7 +192,7 @@ async fn token_in_place_of_an_owner_is_not_a_record() {
 
 #[tokio::test]
 async fn client_filter_is_applied_locally() {
-    let adapter = Adapter::<TibcoAsg>::open().await;
+    let adapter = Adapter::open().await;
     let mut record = adapter.server.vendor().record(INACTIVE).unwrap();
     record["client"] = json!("reviews-app");
     adapter.server.vendor().put(INACTIVE, record);
@@ -272,7 +213,7 @@ async fn client_filter_is_applied_locally() {
 
 #[tokio::test]
 async fn unsupported_filters_send_no_request() {
-    let adapter = Adapter::<TibcoAsg>::open().await;
+    let adapter = Adapter::open().await;
     let word = || Some("x".to_owned());
     for filters in [
         Filters {
@@ -306,7 +247,7 @@ async fn unsupported_filters_send_no_request() {
         list(&adapter, Filters::default(), Some(&page)).await,
         Err(Failure::Unsupported)
     );
-    assert_eq!(adapter.sent(), []);
+    assert!(adapter.sent().is_empty());
 }
 
 #[tokio::test]
@@ -360,7 +301,7 @@ async fn failed_list_is_not_an_empty_list() {
         (Fault::Truncate, BadAnswer::Truncated.into()),
         (Fault::HangUp, Failure::outage(Outage::Closed)),
     ] {
-        let adapter = Adapter::<TibcoAsg>::open().await;
+        let adapter = Adapter::open().await;
         adapter.server.always(fault.clone());
         assert_eq!(list_all(&adapter).await, Err(failure), "{fault:?}");
     }
@@ -370,7 +311,7 @@ async fn failed_list_is_not_an_empty_list() {
         (Answer::empty(204), BadAnswer::Status(204).into()),
         (Answer::empty(503), Failure::outage(Outage::Status(503))),
     ] {
-        let adapter = Adapter::<TibcoAsg>::open().await;
+        let adapter = Adapter::open().await;
         adapter.server.next(Fault::Answer(answer));
         assert_eq!(list(&adapter, owned_by(OWNER), None).await, Err(failure));
         assert_eq!(adapter.sent().len(), 1);
@@ -380,10 +321,7 @@ async fn failed_list_is_not_an_empty_list() {
 #[tokio::test]
 async fn paging_meets_each_record_once_in_order() {
     const RECORDS: i64 = 450;
-    let server = Simulator::start(tibco_asg::TibcoAsg::new(now()))
-        .await
-        .unwrap();
-    let provider = provider(&format!("{}\ntimeout = \"60s\"", section(&server)));
+    let adapter = Adapter::open().await;
     // Seven of each time, the least of all without any, and in no order.
     let records = (0..RECORDS).map(|number| {
         let number = number * 101 % RECORDS;
@@ -391,7 +329,8 @@ async fn paging_meets_each_record_once_in_order() {
         let token = format!("hidden-{number}");
         json!({"id": number.to_string(), "accessToken": token, "createdOn": created})
     });
-    server.always(Fault::Answer(Answer::json(200, records.collect())));
+    let answer = Answer::json(200, records.collect());
+    adapter.server.always(Fault::Answer(answer));
     for order in [Order::Ascending, Order::Descending] {
         let listing = Listing {
             filters: Filters::default(),
@@ -401,23 +340,13 @@ async fn paging_meets_each_record_once_in_order() {
         let mut numbers = Vec::new();
         let mut batches = 0;
         loop {
-            let batch = provider
-                .lists()
-                .unwrap()
-                .list(&listing, from.as_ref())
-                .await
-                .unwrap();
+            let batch = adapter.list(&listing, from.as_ref()).await.unwrap();
             assert!(!format!("{batch:?}").contains("hidden"));
             numbers.extend(batch.records.iter().map(|(token, _)| jti(token)));
             batches += 1;
             // Each record's position is where the list goes on after it.
             let (_, middle) = &batch.records[batch.records.len() / 2];
-            let rest = provider
-                .lists()
-                .unwrap()
-                .list(&listing, Some(middle))
-                .await
-                .unwrap();
+            let rest = adapter.list(&listing, Some(middle)).await.unwrap();
             assert_eq!(rest.records[0], batch.records[batch.records.len() / 2 + 1]);
             from = batch.next;
             if from.is_none() {
@@ -433,10 +362,6 @@ async fn paging_meets_each_record_once_in_order() {
         numbers.sort_unstable();
         assert_eq!(numbers, (0..RECORDS).collect::<Vec<_>>());
     }
-}
-
-fn section(server: &Simulator<tibco_asg::TibcoAsg>) -> String {
-    <TibcoAsg as introspectd_tests::Fixture>::section(&server.base_url())
 }
 
 fn jti(token: &introspectd_core::Token) -> i64 {
