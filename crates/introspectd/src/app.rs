@@ -3,6 +3,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use introspectd_audit::Audit;
 use introspectd_core::{Bindings, Clock, Timestamp};
 use introspectd_ext_authz::ExtAuthz;
@@ -24,7 +25,7 @@ use crate::descriptors::{self, ADMIN_CONNECTIONS};
 use crate::log::Format;
 use crate::metrics;
 use crate::reload::{Origins, Parts, Reloader, Source};
-use crate::shared::Shared;
+use crate::shared::{InForce, Shared, fleet};
 use crate::traces::Traces;
 
 /// Service built from a configuration, not yet listening.
@@ -48,7 +49,7 @@ struct Built {
     /// Ends when all requests have.
     outbound: Arc<Outbound>,
     /// Ends when all requests have.
-    shared: Option<Shared>,
+    shared: InForce,
 }
 
 /// App whose listeners are bound.
@@ -126,7 +127,7 @@ impl App {
             drain: drain.into(),
             bindings,
             outbound,
-            shared,
+            shared: Arc::new(ArcSwapOption::from_pointee(shared)),
         };
         Ok(Self {
             built,
@@ -230,6 +231,7 @@ impl Bound {
             clock: Arc::clone(&built.clock),
             bindings: Arc::clone(&built.bindings),
             outbound: Arc::clone(&built.outbound),
+            shared: Arc::clone(&built.shared),
             tls: self.endpoints().map(|bound| bound.tls.clone()).collect(),
             drain: built.drain.clone(),
             reloads: Arc::clone(&built.reloads),
@@ -318,7 +320,10 @@ impl Bound {
             in_flight: Arc::clone(&connections.requests),
             listeners,
             audit: audit.clone(),
-            fleet: shared.as_ref().map(|shared| Arc::clone(shared.fleet())),
+            fleet: {
+                let shared = Arc::clone(&shared);
+                Box::new(move || fleet(&shared))
+            },
             reloads,
             started,
         };
@@ -370,7 +375,8 @@ impl Bound {
         unready.abort();
         let _ = end_admin.send(true);
         administering.join_all().await;
-        drop((outbound, shared));
+        shared.store(None);
+        drop(outbound);
         all_ended
     }
 }

@@ -29,10 +29,13 @@ pub(crate) struct Sources {
     pub(crate) in_flight: Arc<Requests>,
     pub(crate) listeners: Vec<ListenerMetrics>,
     pub(crate) audit: Option<Audit>,
-    pub(crate) fleet: Option<Arc<Fleet>>,
+    pub(crate) fleet: CurrentFleet,
     pub(crate) reloads: Arc<Reloads>,
     pub(crate) started: Timestamp,
 }
+
+/// Fleet that the process is in at the moment.
+pub(crate) type CurrentFleet = Box<dyn Fn() -> Option<Arc<Fleet>> + Send + Sync>;
 
 /// Collects all metrics behind `/metrics`.
 pub(crate) fn exposition(sources: Sources) -> Exposition {
@@ -55,7 +58,7 @@ pub(crate) fn exposition(sources: Sources) -> Exposition {
         .with(Providers::new(service))
         .with(Listeners(listeners))
         .with(AuditLines(Box::new(move || lines(audit.as_ref()))))
-        .with(SharedMetrics(Box::new(move || shared(fleet.as_deref()))))
+        .with(SharedMetrics(Box::new(move || shared(fleet().as_deref()))))
         .with(ReloadMetrics(reloads))
         .with(BUILD)
         .with(Process { started });

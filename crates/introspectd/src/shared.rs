@@ -2,6 +2,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use introspectd_core::Clock;
 use introspectd_fleet::{Down, Fleet, Replica, Store};
 use introspectd_redis::RedisStore;
@@ -18,6 +19,12 @@ pub(crate) struct Shared {
     trust: Duration,
     runtime: Option<Runtime>,
 }
+
+/// Shared tier in force, which a reload may replace.
+pub(crate) type InForce = Arc<ArcSwapOption<Shared>>;
+
+/// Time for a replaced shared tier to publish what is under way.
+const AFTERLIFE: Duration = Duration::from_secs(10);
 
 /// Pause between two attempts to look at the settings of Redis.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -66,6 +73,28 @@ impl Shared {
         drop(runtime.spawn(Arc::clone(&self.fleet).follow(replica)));
         drop(runtime.spawn(warn_of_weaknesses(Arc::clone(&self.store), self.trust)));
     }
+}
+
+/// Puts another shared tier in force. The former one goes on for ten seconds, so that purges that
+/// are under way reach the other replicas.
+pub(crate) fn replace(in_force: &InForce, next: Shared) {
+    if let Some(former) = in_force.swap(Some(Arc::new(next))) {
+        let end = move || {
+            std::thread::sleep(AFTERLIFE);
+            drop(former);
+        };
+        let thread = std::thread::Builder::new().name("former-fleet".to_owned());
+        // Without a thread it ends at once.
+        drop(thread.spawn(end));
+    }
+}
+
+/// Fleet of the shared tier in force.
+pub(crate) fn fleet(in_force: &InForce) -> Option<Arc<Fleet>> {
+    in_force
+        .load()
+        .as_ref()
+        .map(|shared| Arc::clone(&shared.fleet))
 }
 
 impl Drop for Shared {

@@ -78,6 +78,11 @@ impl<K> Flights<K> {
         }
     }
 
+    /// Creates an empty map whose flights end where those of this one do.
+    pub(crate) fn alike(&self) -> Self {
+        Self::new(self.aside.clone())
+    }
+
     pub(crate) fn join_or_lead(&self, key: Key) -> Role<'_, K> {
         let in_flight = self.lock();
         match in_flight.get(&key) {

@@ -2,9 +2,10 @@ use std::io;
 use std::sync::Arc;
 
 use introspectd_core::ProviderName;
+use introspectd_fleet::Fleet;
 
 use crate::fact::Keep;
-use crate::limits::CacheTimes;
+use crate::limits::{CacheLimits, CacheTimes};
 use crate::resolver::Resolver;
 use crate::router::Unmatched;
 use crate::slot::{ProviderEntry, ProviderSlot};
@@ -20,6 +21,23 @@ pub enum Configured {
     New(ProviderEntry),
 }
 
+/// Providers of a changed configuration, in an order that breaks ties.
+#[derive(Debug)]
+pub enum NextProviders {
+    /// Those of the same fleet, or of none.
+    Reconfigured(Vec<Configured>),
+    /// Those of another fleet, or of the same by another secret: all keys are others, so all begin
+    /// without facts. What was revoked stays remembered.
+    Rejoined {
+        /// Providers.
+        entries: Vec<ProviderEntry>,
+        /// Limits of the cache, which begins empty.
+        limits: CacheLimits,
+        /// Fleet to share facts and purges with.
+        fleet: Arc<Fleet>,
+    },
+}
+
 /// Changed configurations.
 impl<K: Keep> Resolver<K> {
     /// Creates the resolver of a changed configuration, in which each kept provider goes on with
@@ -29,10 +47,18 @@ impl<K: Keep> Resolver<K> {
     /// Fails if the system provides no random bytes, or a kept provider is not in this resolver.
     pub fn reconfigured(
         &self,
-        providers: Vec<Configured>,
+        providers: NextProviders,
         unmatched: &Unmatched,
         times: CacheTimes,
     ) -> io::Result<Self> {
+        let providers = match providers {
+            NextProviders::Reconfigured(providers) => providers,
+            NextProviders::Rejoined {
+                entries,
+                limits,
+                fleet,
+            } => return self.rejoined(entries, unmatched, limits, fleet),
+        };
         let mut kept_times = Vec::new();
         let slot = |provider| match provider {
             Configured::Kept(name, times) => match self.table.named(name.as_str()) {
@@ -57,6 +83,23 @@ impl<K: Keep> Resolver<K> {
             memory: self.memory.clone(),
             fleet: self.fleet.clone(),
             hearing: Arc::clone(&self.hearing),
+        })
+    }
+
+    fn rejoined(
+        &self,
+        entries: Vec<ProviderEntry>,
+        unmatched: &Unmatched,
+        limits: CacheLimits,
+        fleet: Arc<Fleet>,
+    ) -> io::Result<Self> {
+        let (clock, memory) = (Arc::clone(&self.clock), self.memory.in_fleet(&fleet));
+        let fresh = Self::in_fleet(entries, unmatched, limits, clock, Some(fleet))?;
+        Ok(Self {
+            table: fresh.table.with_revision(self.revision() + 1),
+            flights: self.flights.alike(),
+            memory,
+            ..fresh
         })
     }
 

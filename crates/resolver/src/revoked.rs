@@ -40,6 +40,14 @@ impl Memory {
         }
     }
 
+    /// Returns the same memory as a member of another fleet.
+    pub(crate) fn in_fleet(&self, fleet: &Arc<Fleet>) -> Self {
+        Self {
+            fleet: Some(Arc::clone(fleet)),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn find(&self, slot: &ProviderSlot, revoked: Revoked<'_>) -> Option<Remembered> {
         let store = self.store.as_ref()?;
         let known = store.find(slot.name(), revoked);

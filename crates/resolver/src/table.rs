@@ -38,6 +38,10 @@ impl Table {
         }
     }
 
+    pub(crate) fn with_revision(self, revision: u64) -> Self {
+        Self { revision, ..self }
+    }
+
     pub(crate) fn revision(&self) -> u64 {
         self.revision
     }

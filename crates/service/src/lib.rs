@@ -37,8 +37,8 @@ pub use fingerprint::{Fingerprint, Fingerprints};
 pub use identity::{Begun, Identity};
 pub use introspectd_core::Selection;
 pub use introspectd_resolver::{
-    Account, Answer, Configured, Fact, Held, Lookup, NotAsked, PoolStatus, ProviderStatus,
-    Resolution, Rule, Source,
+    Account, Answer, Configured, Fact, Held, Lookup, NextProviders, NotAsked, PoolStatus,
+    ProviderStatus, Resolution, Rule, Source,
 };
 pub use line_limit::LeftOut;
 pub use log::{Log, REFUSALS};

@@ -5,7 +5,7 @@ use introspectd_core::ask::Context;
 use introspectd_core::trace::Tracer;
 use introspectd_core::{Clock, ProviderName, Timestamp, TokenValue};
 use introspectd_resolver::{
-    CacheTimes, Configured, PoolStatus, ProviderStatus, Resolver, Unmatched,
+    CacheTimes, NextProviders, PoolStatus, ProviderStatus, Replica, Resolver, Unmatched,
 };
 
 use crate::access::{Caller, Permission, Rules};
@@ -37,8 +37,8 @@ pub struct Service {
 pub struct Reconfiguration {
     /// Access rules.
     pub rules: Rules,
-    /// Providers, in an order that breaks ties.
-    pub providers: Vec<Configured>,
+    /// Providers.
+    pub providers: NextProviders,
     /// Handling of tokens that no provider matches.
     pub unmatched: Unmatched,
     /// Times of providers without times of their own.
@@ -111,6 +111,11 @@ impl Service {
             observers: Arc::clone(&self.observers),
             tracer: self.tracer.clone(),
         })
+    }
+
+    /// Returns where a fleet puts purges of other replicas in force.
+    pub fn replica(&self) -> Arc<dyn Replica> {
+        self.resolver.replica()
     }
 
     /// Ends the use of the providers that `next`, which has taken over, did not keep.

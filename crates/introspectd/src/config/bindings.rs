@@ -66,13 +66,16 @@ impl BindingsConfig {
                 Stores::of(opened.map_err(io::Error::other)?)
             }
         };
-        Ok(match fleet.filter(|_| self.is_shared) {
-            Some(fleet) => Stores {
-                bindings: Arc::new(SharedBindings::new(Arc::clone(fleet))),
-                ..stores
-            },
+        Ok(match fleet.and_then(|fleet| self.shared_by(fleet)) {
+            Some(bindings) => Stores { bindings, ..stores },
             None => stores,
         })
+    }
+
+    /// Returns the bindings of a fleet, if they are shared.
+    pub fn shared_by(&self, fleet: &Arc<Fleet>) -> Option<Arc<dyn Bindings>> {
+        let bindings = || Arc::new(SharedBindings::new(Arc::clone(fleet)));
+        self.is_shared.then(bindings).map(|bindings| bindings as _)
     }
 }
 

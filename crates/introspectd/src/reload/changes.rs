@@ -40,7 +40,7 @@ const AT_START: [&str; 7] = [
     "listen.",
     "limits.",
     "cache.max_bytes",
-    "cache.shared.",
+    "cache.shared.url",
     "bindings.",
     "audit.to",
     "trace.",

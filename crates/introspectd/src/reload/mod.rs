@@ -12,8 +12,9 @@ use std::time::Duration;
 use introspectd_audit::Audit;
 use introspectd_core::{Bindings, Clock};
 use introspectd_front::Api;
+use introspectd_resolver::CacheLimits;
 use introspectd_server::{Drain, Tls};
-use introspectd_service::{Configured, Reconfiguration, Reloads, Rules};
+use introspectd_service::{Configured, NextProviders, Reconfiguration, Reloads, Rules};
 use introspectd_settings::{Environment, Problems};
 use introspectd_upstream::Outbound;
 
@@ -22,6 +23,7 @@ pub use watch::Watched;
 
 use crate::config::{Config, Loaded, ProviderConfig};
 use crate::log::Format;
+use crate::shared::{self, Shared};
 
 /// Source of a configuration: its file, and the environment of the start, since that of a process
 /// does not change.
@@ -63,6 +65,7 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) bindings: Arc<dyn Bindings>,
     pub(crate) outbound: Arc<Outbound>,
+    pub(crate) shared: shared::InForce,
     /// TLS of each listener, in the order of the configuration.
     pub(crate) tls: Vec<Option<Arc<Tls>>>,
     pub(crate) drain: Drain,
@@ -181,16 +184,33 @@ impl Reloader {
         let (tls, drain, watch) = (config.listen.into_tls(), config.drain, config.watch);
         let (level, format) = (config.log_level, config.log_format);
         let on_failure = config.audit.on_failure();
+        let joining = match &config.shared {
+            Some(shared) if changes.are_in("cache.shared") => {
+                let shared = Shared::prepare(shared, Arc::clone(&self.parts.clock));
+                Some(shared.map_err(Refused::System)?)
+            }
+            Some(_) | None => None,
+        };
+        let bindings = joining
+            .as_ref()
+            .and_then(|shared| config.bindings.shared_by(shared.fleet()));
+        let providers = match &joining {
+            Some(shared) => {
+                let bindings = bindings.as_ref().unwrap_or(&self.parts.bindings);
+                self.rejoined(config.providers, shared, bindings, config.cache)
+            }
+            None => {
+                let providers = config.providers.into_iter();
+                let providers = providers.map(|provider| self.configured(provider, &changes));
+                NextProviders::Reconfigured(providers.collect())
+            }
+        };
         let change = Reconfiguration {
             rules: Rules {
                 callers: config.callers,
                 policies: config.policies,
             },
-            providers: config
-                .providers
-                .into_iter()
-                .map(|provider| self.configured(provider, &changes))
-                .collect(),
+            providers,
             unmatched: config.unmatched,
             times: config.cache.times,
             fingerprints: fingerprints.transpose().map_err(Refused::System)?,
@@ -205,6 +225,13 @@ impl Reloader {
         }
         self.parts.api.replace(Arc::clone(&next));
         before.retire_for(&next);
+        if let Some(shared) = joining {
+            shared.start(next.replica());
+            shared::replace(&self.parts.shared, shared);
+        }
+        if let Some(bindings) = bindings {
+            self.parts.bindings = bindings;
+        }
         if let Some(audit) = &self.parts.audit {
             audit.react(on_failure);
         }
@@ -213,6 +240,26 @@ impl Reloader {
         self.interval = watch;
         self.in_force = in_force;
         Ok(changes)
+    }
+
+    /// Providers of another fleet, or of another secret: each begins without facts.
+    fn rejoined(
+        &self,
+        providers: Vec<ProviderConfig>,
+        shared: &Shared,
+        bindings: &Arc<dyn Bindings>,
+        limits: CacheLimits,
+    ) -> NextProviders {
+        let Parts {
+            clock, outbound, ..
+        } = &self.parts;
+        let entry =
+            |provider: ProviderConfig| provider.into_entry(Arc::clone(clock), bindings, outbound);
+        NextProviders::Rejoined {
+            entries: providers.into_iter().map(entry).collect(),
+            limits,
+            fleet: Arc::clone(shared.fleet()),
+        }
     }
 
     fn configured(&self, provider: ProviderConfig, changes: &Changes) -> Configured {

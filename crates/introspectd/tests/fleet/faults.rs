@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use introspectd_redis_lab::{State, until};
 use serde_json::json;
 
-use crate::harness::{BOUND, Fleet, SECRET, Setting};
+use crate::harness::{BOUND, Fleet, SECRET, Setting, config};
 
 /// Every state of a way in which purges are not heard.
 const CUTS: [State; 3] = [State::Cut, State::Hanging, State::Deaf];
@@ -245,6 +245,49 @@ async fn secret_rotates_without_a_lost_revocation() {
                 !to.introspect(&token).await.is_active()
             })
             .await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn secret_rotates_by_reloads_without_a_lost_revocation() {
+    const NEXT: &str = "the-next-secret-of-the-fleet-98765";
+    let fleet = Fleet::start().await;
+    let knows = format!("secret_previous = {{ literal = \"{NEXT}\" }}");
+    let uses = format!("secret_previous = {{ literal = \"{SECRET}\" }}");
+    let steps = [
+        Setting {
+            shared: &knows,
+            ..Setting::default()
+        },
+        Setting {
+            secret: NEXT,
+            shared: &uses,
+            ..Setting::default()
+        },
+        Setting {
+            secret: NEXT,
+            ..Setting::default()
+        },
+    ];
+    for (step, setting) in steps.into_iter().enumerate() {
+        for (reloaded, replica) in fleet.replicas.iter().enumerate() {
+            let redis = format!("redis://127.0.0.1:{}", replica.wire.port());
+            let toml = config(&fleet.provider.base_url(), &redis, setting);
+            replica.reload(&toml).await;
+            fleet.hears().await;
+            let token = format!("rotating-{step}-{reloaded}");
+            fleet.issue(&token);
+            for replica in &fleet.replicas {
+                assert!(replica.introspect(&token).await.is_active(), "{token}");
+            }
+            assert_eq!(replica.revoke(&token).await.status, 200);
+            for other in &fleet.replicas {
+                until("the revocation is heard", async || {
+                    !other.introspect(&token).await.is_active()
+                })
+                .await;
+            }
         }
     }
 }

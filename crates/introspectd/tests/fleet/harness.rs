@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use introspectd_redis_lab::{Server, Wire, until};
 use introspectd_simulators::Simulator;
 use introspectd_simulators::rfc7662::{CLIENT_ID, CLIENT_SECRET, Rfc7662};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -40,7 +41,7 @@ pub(crate) struct Replica {
     child: Child,
     log: Arc<watch::Sender<Vec<String>>>,
     connections: Mutex<Vec<Sender>>,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// Answer of a replica.
@@ -210,7 +211,7 @@ impl Replica {
             child,
             log,
             connections: Mutex::default(),
-            _folder: folder,
+            folder,
         };
         until("the replica listens", async || {
             replica.address("admin").is_some()
@@ -317,6 +318,18 @@ impl Replica {
         let mut sender = connect(&self.api).await;
         let reply = try_send(&mut sender, request).await.unwrap();
         (sender, reply)
+    }
+
+    /// Writes another configuration, and has it reloaded.
+    pub(crate) async fn reload(&self, toml: &str) {
+        std::fs::write(self.folder.path().join("introspectd.toml"), toml).unwrap();
+        let reloads = self.lines("configuration reloaded");
+        let id = i32::try_from(self.child.id().unwrap()).unwrap();
+        kill_process(Pid::from_raw(id).unwrap(), Signal::HUP).unwrap();
+        until("the configuration is reloaded", async || {
+            self.lines("configuration reloaded") > reloads
+        })
+        .await;
     }
 
     pub(crate) fn kill(&mut self) {

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use introspectd_core::{Selector, Target};
-use introspectd_resolver::{CacheLimits, Configured, ProviderEntry, Source, Unmatched};
+use introspectd_resolver::{
+    CacheLimits, Configured, NextProviders, ProviderEntry, Source, Unmatched,
+};
 
 use crate::harness::{
     Answer, Bench, Fake, LIMITS, Seen, UNCACHED, active, active_by, good, name, prefix, upstream,
@@ -37,7 +39,11 @@ impl Bench {
     /// The bench of a changed configuration. The earlier one goes on for what is in flight.
     fn reconfigured(&self, providers: Vec<Configured>, limits: CacheLimits) -> Self {
         let reject = Unmatched::Reject;
-        let next = self.resolver.reconfigured(providers, &reject, limits.times);
+        let next = self.resolver.reconfigured(
+            NextProviders::Reconfigured(providers),
+            &reject,
+            limits.times,
+        );
         let next = next.unwrap();
         self.resolver.retire_for(&next);
         Self {
@@ -211,7 +217,11 @@ async fn kept_provider_must_be_known() {
     assert!(
         bench
             .resolver
-            .reconfigured(unknown, &Unmatched::Reject, LIMITS.times)
+            .reconfigured(
+                NextProviders::Reconfigured(unknown),
+                &Unmatched::Reject,
+                LIMITS.times
+            )
             .is_err()
     );
 }

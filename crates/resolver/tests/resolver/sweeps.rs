@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use introspectd_core::{ManualClock, ProviderName, Selector, Target, Token};
-use introspectd_resolver::{CacheLimits, Keep, PurgeFailure, Purged, Resolver, Source, Unmatched};
+use introspectd_resolver::{
+    CacheLimits, Keep, NextProviders, PurgeFailure, Purged, Resolver, Source, Unmatched,
+};
 
 use crate::harness::{Fake, LIMITS, at, good, name, poll_once, prefix, upstream, value, within};
 
@@ -245,7 +247,11 @@ async fn purge_too_many_for_a_pass_is_in_force_and_not_counted() {
 #[tokio::test]
 async fn facts_of_a_provider_that_goes_are_freed() {
     let resolver = filled(10).await;
-    let next = resolver.reconfigured(Vec::new(), &Unmatched::Reject, LIMITS.times);
+    let next = resolver.reconfigured(
+        NextProviders::Reconfigured(Vec::new()),
+        &Unmatched::Reject,
+        LIMITS.times,
+    );
     let next = next.unwrap();
     resolver.retire_for(&next);
     drop(resolver);

@@ -6,8 +6,8 @@ use introspectd_resolver::Unmatched;
 use introspectd_service::operation::{PurgeRequest, introspect, purge};
 use introspectd_service::refusal::CallerFault;
 use introspectd_service::{
-    Caller, Configured, Details, EndpointName, OutcomeClass, Permission, Rate, Reconfiguration,
-    Rules, Service, Source,
+    Caller, Configured, Details, EndpointName, NextProviders, OutcomeClass, Permission, Rate,
+    Reconfiguration, Rules, Service, Source,
 };
 
 use crate::harness::{TIMES, bank, caller, query, rules, service, service_of};
@@ -19,7 +19,7 @@ fn edge() -> Caller {
 fn changed(service: &Service, rules: Rules, provider: Configured) -> Service {
     let change = Reconfiguration {
         rules,
-        providers: vec![provider],
+        providers: NextProviders::Reconfigured(vec![provider]),
         unmatched: Unmatched::Reject,
         times: TIMES,
         fingerprints: None,
