@@ -46,6 +46,8 @@ struct Follower {
     is_failing: bool,
     /// True once the revocations of before the start are remembered.
     has_learned: bool,
+    /// True once an entry of an unknown secret was logged.
+    has_met_foreign: bool,
 }
 
 impl Fleet {
@@ -62,6 +64,7 @@ impl Fleet {
             purged_at: None,
             is_failing: false,
             has_learned: false,
+            has_met_foreign: false,
         };
         tokio::join!(follower.run(), self.write());
     }
@@ -269,11 +272,11 @@ impl Follower {
                 (Some(message), place)
             }
             Opened::ForeignHeartbeat => {
-                self.fleet.counts.add(Counted::Foreign);
+                self.note_foreign();
                 (None, self.replica.latest())
             }
             Opened::Foreign => {
-                self.fleet.counts.add(Counted::Foreign);
+                self.note_foreign();
                 (None, self.replica.apply(&Purge::EVERYTHING))
             }
         };
@@ -300,6 +303,16 @@ impl Follower {
                 self.fleet.order().index.push(entry.id, place);
                 News::Written
             }
+        }
+    }
+
+    fn note_foreign(&mut self) {
+        self.fleet.counts.add(Counted::Foreign);
+        if !std::mem::replace(&mut self.has_met_foreign, true) {
+            tracing::warn!(
+                "shared cache has entries of an unknown secret: all replicas of a prefix need the \
+                    same `secret`"
+            );
         }
     }
 

@@ -288,7 +288,7 @@ mod tests {
         });
     }
 
-    /// Whoever has the secret may be of another version.
+    /// Replicas of other versions have the secret, too.
     #[test]
     fn any_sealed_text_is_a_message_or_foreign() {
         let keyring = ring(1, None);

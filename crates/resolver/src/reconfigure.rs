@@ -24,10 +24,10 @@ pub enum Configured {
 /// Providers of a changed configuration, in an order that breaks ties.
 #[derive(Debug)]
 pub enum NextProviders {
-    /// Those of the same fleet, or of none.
+    /// Providers of the same fleet, or of none.
     Reconfigured(Vec<Configured>),
-    /// Those of another fleet, or of the same by another secret: all keys are others, so all begin
-    /// without facts. What was revoked stays remembered.
+    /// Providers of another fleet, or of the same by another secret: all keys are others, so all
+    /// begin without facts. What was revoked stays remembered.
     Rejoined {
         /// Providers.
         entries: Vec<ProviderEntry>,
