@@ -37,6 +37,11 @@ const METRICS: &[(&str, &str)] = &[
         "gauge",
     ),
     ("introspectd_audit_lines_total", "counter"),
+    ("introspectd_shared_ready", "gauge"),
+    ("introspectd_shared_heard_age_seconds", "gauge"),
+    ("introspectd_shared_trust_seconds", "gauge"),
+    ("introspectd_shared_pending_purges", "gauge"),
+    ("introspectd_shared_events_total", "counter"),
     ("introspectd_config_reloads_total", "counter"),
     (
         "introspectd_config_last_reload_success_timestamp_seconds",

@@ -7,6 +7,7 @@ use http::Request;
 use http::header::AUTHORIZATION;
 use http_body_util::Full;
 use introspectd_core::ask;
+use introspectd_fleet::Counted;
 use introspectd_service::{CacheUse, EndpointName, Lookup, OutcomeClass};
 use introspectd_simulators::rfc7662::ACTIVE;
 use introspectd_tests::{Rfc7662, Room, basic};
@@ -58,6 +59,7 @@ async fn labels_are_names_of_the_configuration_and_fixed_words() {
     known.extend(Lookup::ALL.iter().map(|it| it.as_str()));
     known.extend(ask::Operation::ALL.iter().map(|it| it.as_str()));
     known.extend(ask::Outcome::ALL.iter().map(|it| it.as_str()));
+    known.extend(Counted::ALL.iter().map(|it| it.as_str()));
     known.extend(ask::BreakerState::ALL.iter().map(|it| it.as_str()));
     for series in scrape.series() {
         let labels = series.split_once('{').map_or("", |(_, labels)| labels);

@@ -2,7 +2,7 @@
 
 use clap::Parser;
 
-use crate::ports::Ports;
+use crate::ports::{self, FleetPorts, Ports};
 
 /// Runs introspectd in front of a simulator of each vendor, for a first look
 ///
@@ -19,23 +19,32 @@ pub(crate) struct Arguments {
     #[arg(long)]
     pub(crate) once: bool,
 
+    /// Run three replicas that share a Redis, and show what they promise, Redis killed meanwhile
+    #[arg(long)]
+    pub(crate) fleet: bool,
+
     /// Port of api; admin follows, then the providers [default: api 8080, admin 9090, providers
-    /// 9501 to 9505]
-    #[arg(long = "port-base", value_name = "N", value_parser = Ports::parse)]
-    ports: Option<Ports>,
+    /// 9501 to 9505; with --fleet 8080 to 8082, 9090 to 9092, 9501 and Redis 16379]
+    #[arg(long = "port-base", value_name = "N", value_parser = ports::parse_base)]
+    port_base: Option<u16>,
 }
 
 const EXAMPLES: &str = "\
 Examples:
   cargo demo
   cargo demo -- --once
+  cargo demo -- --fleet --once
   cargo demo -- --port-base 18080
 
 Exit codes: 0 success, 1 an answer is not as documented or the demo cannot run, 2 wrong usage.";
 
 impl Arguments {
     pub(crate) fn ports(&self) -> Ports {
-        self.ports.unwrap_or_default()
+        Ports::new(self.port_base)
+    }
+
+    pub(crate) fn fleet_ports(&self) -> FleetPorts {
+        FleetPorts::new(self.port_base)
     }
 
     /// Parses the program's arguments; prints help or an error and exits if there are no others.
@@ -69,14 +78,18 @@ mod tests {
             parsed(""),
             Ok(Arguments {
                 once: false,
-                ports: None
+                fleet: false,
+                port_base: None
             })
         );
         let moved = Arguments {
             once: true,
-            ports: Some(Ports::parse("18080").unwrap()),
+            fleet: false,
+            port_base: Some(18080),
         };
         assert_eq!(parsed("--once --port-base 18080"), Ok(moved));
+        let fleet = parsed("--fleet").unwrap();
+        assert!(fleet.fleet && !fleet.once);
         assert_eq!(
             parsed("-- --port-base=18080 --once"),
             parsed("--once --port-base 18080")
@@ -100,6 +113,7 @@ mod tests {
         for line in [
             "Usage: cargo demo",
             "--once",
+            "--fleet",
             "--port-base <N>",
             "cargo demo -- --port-base 18080",
         ] {

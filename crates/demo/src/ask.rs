@@ -203,11 +203,23 @@ fn encoded(form: &Form) -> String {
 
 /// Asks the admin listener if introspectd is ready.
 pub(crate) async fn is_ready(admin: SocketAddr) -> bool {
-    let request = Request::builder()
-        .uri("/readyz")
-        .header(HOST, admin.to_string());
-    let answer = in_time(async { exchange(admin, request.body(Full::default())?).await }).await;
+    let answer = get(admin, "/readyz").await;
     answer.is_ok_and(|answer| answer.status().is_success())
+}
+
+/// Reads a metric without labels.
+pub(crate) async fn metric(admin: SocketAddr, name: &str) -> Option<f64> {
+    let answer = get(admin, "/metrics").await.ok()?;
+    let text = String::from_utf8_lossy(answer.body());
+    let mut words = text.lines().filter_map(|line| line.split_once(' '));
+    words
+        .find(|(metric, _)| *metric == name)
+        .and_then(|(_, value)| value.parse().ok())
+}
+
+async fn get(admin: SocketAddr, path: &str) -> Result<Response<Bytes>, String> {
+    let request = Request::builder().uri(path).header(HOST, admin.to_string());
+    in_time(async { exchange(admin, request.body(Full::default())?).await }).await
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;

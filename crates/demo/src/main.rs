@@ -3,6 +3,7 @@
 mod arguments;
 mod ask;
 mod expected;
+mod fleet;
 mod output;
 mod ports;
 mod print;
@@ -37,8 +38,8 @@ const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse_or_exit();
-    let (once, ports) = (arguments.once, arguments.ports());
-    match demo(once, ports) {
+    let once = arguments.once;
+    match demo(&arguments) {
         Ok(Some(Verdict::AsDocumented)) => ExitCode::SUCCESS,
         Ok(Some(Verdict::Different)) => ExitCode::FAILURE,
         Ok(None) if once => ExitCode::from(INTERRUPTED),
@@ -54,10 +55,18 @@ fn main() -> ExitCode {
 }
 
 /// Runs the demo from the build to the end; no verdict if it is interrupted.
-fn demo(once: bool, ports: Ports) -> Result<Option<Verdict>, String> {
+fn demo(arguments: &Arguments) -> Result<Option<Verdict>, String> {
+    let (once, ports) = (arguments.once, arguments.ports());
+    let fleet = arguments.fleet.then(|| arguments.fleet_ports());
     // A taken port should not cost a build's wait. The build comes before any signal is caught, so
     // that Ctrl-C simply ends it.
-    ports.check()?;
+    match fleet {
+        Some(fleet) => {
+            fleet.check()?;
+            fleet::ensure_installed()?;
+        }
+        None => ports.check()?,
+    }
     let build = Build::run()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -65,7 +74,12 @@ fn demo(once: bool, ports: Ports) -> Result<Option<Verdict>, String> {
     runtime.map_err(|error| error.to_string())?.block_on(async {
         let interruption = interruption().map_err(|error| error.to_string())?;
         tokio::select! {
-            verdict = play(once, &build, ports) => verdict.map(Some),
+            verdict = async {
+                match fleet {
+                    Some(fleet) => fleet::play(once, &build, fleet).await,
+                    None => play(once, &build, ports).await,
+                }
+            } => verdict.map(Some),
             () = interruption => Ok(None),
         }
     })
@@ -100,7 +114,7 @@ async fn ask_all(voice: &Voice, scene: &Scene, groups: &[Group]) -> Verdict {
             right += usize::from(fits);
         }
     }
-    voice.summary(right, count);
+    voice.summary(right, count, "answers as documented");
     if right == count {
         Verdict::AsDocumented
     } else {

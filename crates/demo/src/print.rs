@@ -38,13 +38,18 @@ impl Voice {
     /// Prints the servers and their addresses.
     pub(crate) fn opening(&self, scene: &Scene) {
         say("\nintrospectd is up, in front of a simulator of each vendor:\n");
-        let row = |name: &str, kind: &str, url: &str| format!("  {name:<8}{kind:<13}{url}");
-        say(&self.paint(Style::Dim, &row("name", "kind", "url")));
-        for [name, kind, url] in scene.table() {
-            say(&row(&name, &kind, &url));
-        }
+        self.table(&scene.table());
         say(&format!("\n  configuration  {}", scene.configuration));
         say(&format!("  log            {}", scene.server.log()));
+    }
+
+    /// Prints what runs: name, kind and URL.
+    pub(crate) fn table(&self, rows: &[[String; 3]]) {
+        let row = |name: &str, kind: &str, url: &str| format!("  {name:<8}{kind:<13}{url}");
+        say(&self.paint(Style::Dim, &row("name", "kind", "url")));
+        for [name, kind, url] in rows {
+            say(&row(name, kind, url));
+        }
     }
 
     /// Prints the lines to paste.
@@ -63,6 +68,11 @@ impl Voice {
             "\nThe sample tokens were issued just now. The first to end is Apigee's, in half an \
                 hour.",
         );
+        self.stops();
+    }
+
+    /// Prints how the demo is ended.
+    pub(crate) fn stops(&self) {
         say(&format!(
             "{} stops everything.",
             self.paint(Style::Bold, "Ctrl-C")
@@ -79,17 +89,23 @@ impl Voice {
 
     /// The question, as a line to paste.
     pub(crate) fn step(&self, number: usize, step: &Step, api: SocketAddr) {
+        self.title(number, step.title, step.shows);
+        self.command(&step.ask.curl(api));
+    }
+
+    pub(crate) fn title(&self, number: usize, title: &str, shows: &str) {
         say(&format!(
             "\n{number:>2}. {}",
-            self.paint(Style::Bold, step.title)
+            self.paint(Style::Bold, title)
         ));
-        for line in wrapped(step.shows) {
+        for line in wrapped(shows) {
             say(&format!("    {line}"));
         }
-        say(&format!(
-            "    {}",
-            self.paint(Style::Command, &step.ask.curl(api))
-        ));
+    }
+
+    /// A line for a shell.
+    pub(crate) fn command(&self, line: &str) {
+        say(&format!("    {}", self.paint(Style::Command, line)));
     }
 
     /// The answer, and whether it is as documented.
@@ -116,14 +132,15 @@ impl Voice {
         for line in shown.lines() {
             say(&format!("    {line}"));
         }
-        let differences = expected.differences(answer);
+        self.judge(&expected.differences(answer), "as documented")
+    }
+
+    /// Prints differences, or that there are none.
+    pub(crate) fn judge(&self, differences: &[String], right: &str) -> bool {
         if differences.is_empty() {
-            say(&format!(
-                "    {} as documented",
-                self.paint(Style::Good, "✓")
-            ));
+            say(&format!("    {} {right}", self.paint(Style::Good, "✓")));
         }
-        for difference in &differences {
+        for difference in differences {
             say(&format!("    {} {difference}", self.paint(Style::Bad, "✗")));
         }
         differences.is_empty()
@@ -138,7 +155,7 @@ impl Voice {
         false
     }
 
-    pub(crate) fn summary(&self, right: usize, count: usize) {
+    pub(crate) fn summary(&self, right: usize, count: usize, what: &str) {
         let style = if right == count {
             Style::Good
         } else {
@@ -146,7 +163,7 @@ impl Voice {
         };
         say(&format!(
             "\n{}",
-            self.paint(style, &format!("{right} of {count} answers as documented"))
+            self.paint(style, &format!("{right} of {count} {what}"))
         ));
     }
 

@@ -51,8 +51,8 @@ impl Scene {
         let written =
             fs::create_dir_all(&build.folder).and_then(|()| fs::write(&path, configuration(ports)));
         written.map_err(|error| format!("cannot write {}: {error}", path.display()))?;
-        let mut server = Server::start(build, &path)?;
-        server.ready(ports).await?;
+        let mut server = Server::start(build, &path, "introspectd.log")?;
+        server.ready(ports.admin()).await?;
         Ok(Self {
             server,
             ports,
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn configuration_template_is_fully_filled() {
-        let text = configuration(Ports::default());
+        let text = configuration(Ports::new(None));
         // `{64}` and `{28}` are the regexes', `{ literal = … }` has its space.
         let left: Vec<&str> = text
             .split('{')

@@ -1,13 +1,13 @@
 //! The real introspectd: built by cargo, run as a process of its own, and ended with the demo.
 
 use std::fs::File;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::ask;
 use crate::output::remark;
-use crate::ports::Ports;
 
 /// Binary that cargo built.
 pub(crate) struct Build {
@@ -81,9 +81,9 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts it with this configuration. Its log goes into a file.
-    pub(crate) fn start(build: &Build, configuration: &Path) -> Result<Self, String> {
-        let log = build.folder.join("introspectd.log");
+    /// Starts it with this configuration. Its log goes into a file of this name.
+    pub(crate) fn start(build: &Build, configuration: &Path, log: &str) -> Result<Self, String> {
+        let log = build.folder.join(log);
         let file = File::create(&log)
             .map_err(|error| format!("cannot write {}: {error}", log.display()))?;
         let mut command = Command::new(&build.binary);
@@ -108,9 +108,9 @@ impl Server {
     }
 
     /// Waits, for ten seconds at most, until it takes requests.
-    pub(crate) async fn ready(&mut self, ports: Ports) -> Result<(), String> {
+    pub(crate) async fn ready(&mut self, admin: SocketAddr) -> Result<(), String> {
         for _ in 0..200 {
-            if ask::is_ready(ports.admin()).await {
+            if ask::is_ready(admin).await {
                 return Ok(());
             }
             if self.has_ended() {

@@ -78,6 +78,7 @@ fn shared(fleet: Option<&Fleet>) -> SharedCache {
     SharedCache {
         is_ready: status.is_some_and(|status| status.is_ready),
         heard: status.map(|status| status.heard).unwrap_or_default(),
+        trust: status.map(|status| status.trust).unwrap_or_default(),
         pending: status.map(|status| status.pending).unwrap_or_default(),
         events: events.into(),
     }

@@ -13,6 +13,8 @@ pub struct SharedCache {
     pub is_ready: bool,
     /// Time since all purges of the other replicas were in force here.
     pub heard: Duration,
+    /// Longest use of facts without hearing.
+    pub trust: Duration,
     /// Purges that wait to be published.
     pub pending: usize,
     /// Events by their word.
@@ -27,6 +29,7 @@ impl Collector for SharedMetrics {
         let SharedCache {
             is_ready,
             heard,
+            trust,
             pending,
             events,
         } = (self.0)();
@@ -41,6 +44,12 @@ impl Collector for SharedMetrics {
             "introspectd_shared_heard_age_seconds",
             "Time since all purges of other replicas were in force here",
             one(heard.as_secs_f64()),
+        )?;
+        gauge(
+            &mut to,
+            "introspectd_shared_trust_seconds",
+            "Longest use of facts while the purges of other replicas are not heard",
+            one(trust.as_secs_f64()),
         )?;
         gauge(
             &mut to,
@@ -75,6 +84,7 @@ mod tests {
         let cache = || SharedCache {
             is_ready: true,
             heard: Duration::from_millis(250),
+            trust: Duration::from_secs(2),
             pending: 3,
             events: vec![("hit", 7)],
         };
@@ -83,6 +93,7 @@ mod tests {
         for line in [
             "introspectd_shared_ready 1",
             "introspectd_shared_heard_age_seconds 0.25",
+            "introspectd_shared_trust_seconds 2.0",
             "introspectd_shared_pending_purges 3",
             "introspectd_shared_events_total{event=\"hit\"} 7",
         ] {

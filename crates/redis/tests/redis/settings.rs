@@ -32,6 +32,13 @@ fn restricted(setup: Setup) -> Setup {
     setup.line(&user)
 }
 
+#[test]
+fn rules_of_a_user_are_documented() {
+    let page = include_str!("../../../../docs/fleet.md");
+    let line = format!("ACL SETUSER introspectd on >PASSWORD ~introspectd:* {ACL_RULES}");
+    assert!(page.lines().any(|written| written == line), "{line}");
+}
+
 #[tokio::test]
 async fn documented_rules_of_a_user_are_enough() {
     for program in programs() {
