@@ -10,6 +10,7 @@
 use introspectd_fuzz as _;
 
 mod configurations;
+mod explanations;
 mod harness;
 mod logs;
 mod operations;
