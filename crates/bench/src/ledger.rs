@@ -71,15 +71,19 @@ pub(crate) enum Load {
     TierHits(Tiers),
     /// Tokens that are new to all, of three servers with these tiers.
     TierMisses(Tiers),
+    /// The same, of a provider that takes 80 ms.
+    SlowMisses(Tiers),
     /// Lookup of a fact in Redis, in microseconds, and a GET of the same bytes by the same client.
     SecondTier,
     RawGet,
     /// Latency of a hit in the second tier beyond that of one in the first, over HTTP, in
     /// microseconds.
     SecondTierHttp,
-    /// Time from a revocation at one replica to the refusal at another, in milliseconds.
+    /// Time from the answer to a revocation at one replica to the refusal at another, in
+    /// milliseconds; and the median from the request to revoke.
     SpreadMedian,
     SpreadP99,
+    SpreadWhole,
     /// Requests to the authority about tokens that were fresh when all replicas restarted.
     Restarted,
     /// Memory of Redis for each fact, in bytes.

@@ -118,6 +118,8 @@ fn name(load: Load) -> String {
         Load::TierHits(Tiers::Two) => "hits on 1000 in a process of a fleet".to_owned(),
         Load::TierMisses(Tiers::One) => "misses of 3 processes".to_owned(),
         Load::TierMisses(Tiers::Two) => "misses of 3 processes of a fleet".to_owned(),
+        Load::SlowMisses(Tiers::One) => "misses of 3 processes, provider 80 ms".to_owned(),
+        Load::SlowMisses(Tiers::Two) => "misses of 3 of a fleet, provider 80 ms".to_owned(),
         Load::FullHits => "full cache: hits".to_owned(),
         Load::FullMixed => "full cache: 10 % new".to_owned(),
         Load::FullMisses => "full cache: new only".to_owned(),
@@ -148,6 +150,7 @@ fn name(load: Load) -> String {
         | Load::SecondTierHttp
         | Load::SpreadMedian
         | Load::SpreadP99
+        | Load::SpreadWhole
         | Load::Restarted
         | Load::RedisBytes => format!("{load:?}"),
     }

@@ -48,6 +48,12 @@ pub(super) const FIGURES: &[Figure] = &[
         Unit::Milliseconds,
         Load::SpreadP99,
     ),
+    information(
+        Group::Fleet,
+        "the same, from the request to revoke: p50",
+        Unit::Milliseconds,
+        plain(Load::SpreadWhole),
+    ),
     one(
         Group::Fleet,
         "3 replicas restart, 100,000 fresh tokens: upstream calls",
@@ -62,6 +68,15 @@ pub(super) const FIGURES: &[Figure] = &[
         Value::Ratio(
             own(Load::TierMisses(Tiers::Two), Rate),
             own(Load::TierMisses(Tiers::One), Rate),
+        ),
+    ),
+    information(
+        Group::Fleet,
+        "the same, of a provider that takes 80 ms",
+        Unit::Times,
+        Value::Ratio(
+            own(Load::SlowMisses(Tiers::Two), Rate),
+            own(Load::SlowMisses(Tiers::One), Rate),
         ),
     ),
     one(

@@ -11,7 +11,14 @@ use crate::running::Running;
 use crate::subject::Subject;
 use crate::wrk::{self, Kind, Summary, Tokens};
 
-/// Three servers, all asked about tokens that none has seen, as fast as they answer.
+/// Time that a provider takes in the second measurement, in milliseconds.
+const DELAY: u64 = 80;
+/// Time of a turn then, so that what is in flight at its end is little of it.
+const SLOW_SECONDS: u64 = 3;
+
+/// Three servers, all asked about tokens that none has seen, as fast as they answer: of a provider
+/// that answers at once, so that the processors are what limits them, and of one that takes its
+/// time.
 pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     (0..lab.rounds).try_for_each(|round| one_round(lab, round, ledger))
 }
@@ -27,8 +34,13 @@ fn one_round(lab: &Lab, round: usize, ledger: &mut Ledger) -> Result<()> {
         (start_fleet(lab, &authority, &redis)?, Tiers::Two),
     ];
     (round..).zip(0..lab.seconds).try_for_each(|(first, _)| {
-        turn(&both, first)
-            .try_for_each(|(servers, tiers)| once(lab, &authority, servers, *tiers, ledger))
+        turn(&both, first).try_for_each(|(servers, tiers)| {
+            once(lab, &authority, servers, Load::TierMisses(*tiers), ledger)
+        })
+    })?;
+    authority.delay(DELAY)?;
+    turn(&both, round).try_for_each(|(servers, tiers)| {
+        once(lab, &authority, servers, Load::SlowMisses(*tiers), ledger)
     })
 }
 
@@ -36,10 +48,11 @@ fn once(
     lab: &Lab,
     authority: &Authority,
     servers: &[Running],
-    tiers: Tiers,
+    load: Load,
     ledger: &mut Ledger,
 ) -> Result<()> {
-    let load = Load::TierMisses(tiers);
+    let is_slow = matches!(load, Load::SlowMisses(_));
+    let seconds = if is_slow { SLOW_SECONDS } else { 1 };
     let samples = servers.iter().map(|server| {
         let (sample, _) = server.ask(&token(&lab.prefix(), 0), Duration::from_secs(5))?;
         Ok(sample.bytes)
@@ -53,7 +66,7 @@ fn once(
             prefix: lab.prefix(),
             count: 0,
         };
-        wrk::run(lab, server, &tokens, 1)
+        wrk::run(lab, server, &tokens, seconds)
     })?;
     let asked = authority.count()? - asked;
     let spent = servers

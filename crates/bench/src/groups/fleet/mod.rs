@@ -32,11 +32,19 @@ const PARTS: [Part; 5] = [
         second_tier::run,
         &[Load::SecondTier, Load::RawGet, Load::SecondTierHttp],
     ),
-    (revocation::run, &[Load::SpreadMedian, Load::SpreadP99]),
+    (
+        revocation::run,
+        &[Load::SpreadMedian, Load::SpreadP99, Load::SpreadWhole],
+    ),
     (restart::run, &[Load::Restarted, Load::RedisBytes]),
     (
         misses::run,
-        &[Load::TierMisses(Tiers::One), Load::TierMisses(Tiers::Two)],
+        &[
+            Load::TierMisses(Tiers::One),
+            Load::TierMisses(Tiers::Two),
+            Load::SlowMisses(Tiers::One),
+            Load::SlowMisses(Tiers::Two),
+        ],
     ),
 ];
 
