@@ -133,7 +133,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (SIMULATORS, &[]),
     // Of core, the text that it prints.
     ("introspectd-demo", &[SIMULATORS, "introspectd-core"]),
-    // Its program sees what it measures from outside; its `benches/` look at the parts.
+    // Its program sees what it measures from outside, but for lookups in the store of a fleet; its
+    // `benches/` look at the parts.
     (
         "introspectd-bench",
         &[
@@ -142,6 +143,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-server",
             "introspectd-metrics",
             "introspectd-resolver",
+            "introspectd-redis",
+            "introspectd-fleet",
             "introspectd-core",
         ],
     ),

@@ -7,13 +7,13 @@ use crate::group::Group;
 /// Measures the cost of a cached answer on this machine, beside bare HTTP and nginx
 ///
 /// Starts a fake authorization server, bare hyper (the floor), four nginx peers and introspectd on
-/// loopback, drives them in turns, prints one table, and writes it to docs/benchmarks.md. Ends
-/// every process that it started. Best on an idle machine: other load shows in the spread. About
-/// 40 minutes.
+/// loopback, drives them in turns, prints one table, and writes it to docs/benchmarks.md. Redis is
+/// started for what a fleet shares. Ends every process that it started. Best on an idle machine:
+/// other load shows in the spread. About 50 minutes.
 #[derive(Debug, Clone, PartialEq, Default, Parser)]
 #[command(name = "cargo xtask bench", bin_name = "cargo xtask bench", after_help = AFTER)]
 pub(crate) struct Scope {
-    /// Run 2 rounds of 2 seconds, at most 100,000 tokens (about 9 minutes); the page is not written
+    /// Run 2 rounds of 2 seconds, at most 100,000 tokens (12 minutes); the page is not written
     #[arg(long)]
     pub(crate) quick: bool,
 

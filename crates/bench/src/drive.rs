@@ -100,7 +100,7 @@ impl Drive<'_> {
 impl ExpectedRequests {
     /// wrk counts statuses; that the bodies were whole and active shows in the bytes, and that they
     /// were cached in what the authority was asked.
-    fn fault(self, summary: &Summary, bytes: usize, asked: u64) -> Option<String> {
+    pub(crate) fn fault(self, summary: &Summary, bytes: usize, asked: u64) -> Option<String> {
         if summary.requests < 100 {
             return Some(format!("only {} answers", summary.requests));
         }

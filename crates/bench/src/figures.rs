@@ -1,14 +1,18 @@
 //! Figures, their targets, and how each is computed.
 
 mod all;
+mod fleet;
 mod row;
-
-pub(crate) use all::FIGURES;
 
 use crate::group::Group;
 use crate::ledger::{Key, Ledger, Load, Metric};
 use crate::number::{median, ratios, spread};
 use crate::subject::Subject::Introspectd;
+
+/// All figures, in the order of the table.
+pub(crate) fn all() -> impl Iterator<Item = &'static Figure> {
+    all::FIGURES.iter().chain(fleet::FIGURES)
+}
 
 /// One row of the table.
 pub(crate) struct Figure {
@@ -165,10 +169,7 @@ mod tests {
     use crate::subject::Subject::{Floor, Lua, OpenFileCache, ProxyCache};
 
     fn figure(name: &str) -> &'static Figure {
-        FIGURES
-            .iter()
-            .find(|figure| figure.name.starts_with(name))
-            .unwrap()
+        all().find(|figure| figure.name.starts_with(name)).unwrap()
     }
 
     fn ledger(rounds: &[(Key, &[f64])]) -> Ledger {
@@ -257,9 +258,9 @@ mod tests {
 
     #[test]
     fn figure_names_are_unique() {
-        let mut names: Vec<_> = FIGURES.iter().map(|figure| figure.name).collect();
+        let mut names: Vec<_> = all().map(|figure| figure.name).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), FIGURES.len());
+        assert_eq!(names.len(), all().count());
     }
 }

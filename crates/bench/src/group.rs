@@ -25,11 +25,12 @@ pub(crate) enum Group {
     Scrape,
     Reload,
     Outage,
+    Fleet,
     Maps,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 21] = [
         Self::Hits,
         Self::Million,
         Self::Latency,
@@ -49,6 +50,7 @@ impl Group {
         Self::Scrape,
         Self::Reload,
         Self::Outage,
+        Self::Fleet,
         Self::Maps,
     ];
 
@@ -73,6 +75,7 @@ impl Group {
             Self::Scrape => "scrape",
             Self::Reload => "reload",
             Self::Outage => "outage",
+            Self::Fleet => "fleet",
             Self::Maps => "maps",
         }
     }

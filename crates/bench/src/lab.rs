@@ -42,7 +42,7 @@ impl Lab {
                 "introspectd is not built; run `cargo xtask bench`",
             ));
         }
-        for program in ["nginx", "wrk", "h2load", "openssl"] {
+        for program in ["nginx", "wrk", "h2load", "openssl", "redis-server"] {
             if !is_installed(program) {
                 let remedy = "`cargo xtask bench` installs it on Debian and its descendants";
                 return Err(Failure::new(format!("{program} is missing: {remedy}")));

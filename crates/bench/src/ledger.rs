@@ -67,6 +67,36 @@ pub(crate) enum Load {
     InHyper(u64),
     /// Memory of an entry of a cache alone, in bytes.
     Entry,
+    /// Cached hits on a thousand tokens, of a server with these tiers.
+    TierHits(Tiers),
+    /// Tokens that are new to all, of three servers with these tiers.
+    TierMisses(Tiers),
+    /// The same, of a provider that takes 80 ms.
+    SlowMisses(Tiers),
+    /// Lookup of a fact in Redis, in microseconds, and a GET of the same bytes by the same client.
+    SecondTier,
+    RawGet,
+    /// Latency of a hit in the second tier beyond that of one in the first, over HTTP, in
+    /// microseconds.
+    SecondTierHttp,
+    /// Time from the answer to a revocation at one replica to the refusal at another, in
+    /// milliseconds; and the median from the request to revoke.
+    SpreadMedian,
+    SpreadP99,
+    SpreadWhole,
+    /// Requests to the authority about tokens that were fresh when all replicas restarted.
+    Restarted,
+    /// Memory of Redis for each fact, in bytes.
+    RedisBytes,
+}
+
+/// Caches of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Tiers {
+    /// That of the process.
+    One,
+    /// That of the process, and one in Redis that all replicas share.
+    Two,
 }
 
 /// Something else that happens while hits are measured at a fixed rate.

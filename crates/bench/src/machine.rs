@@ -54,6 +54,7 @@ pub(crate) fn describe(lab: &Lab) -> Vec<(String, String)> {
         ),
         ("h2load", output_of("h2load", &["--version"])),
         ("wrk", output_of("wrk", &["--version"])),
+        ("Redis", output_of("redis-server", &["--version"])),
     ];
     rows.map(|(what, is)| (what.to_owned(), is)).to_vec()
 }

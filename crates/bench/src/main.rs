@@ -28,6 +28,7 @@ mod page;
 mod plot;
 mod proc;
 mod process;
+mod redis;
 mod role;
 mod roles;
 mod room;
@@ -45,7 +46,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::Scope;
 use crate::failure::{Result, Tried};
-use crate::figures::{FIGURES, Figure, Outcome};
+use crate::figures::{Figure, Outcome};
 use crate::group::Group;
 use crate::lab::Lab;
 use crate::ledger::Ledger;
@@ -84,7 +85,7 @@ fn measure(scope: &Scope) -> Result<bool> {
     {
         groups::run(group, &lab, &mut ledger);
     }
-    let chosen = FIGURES.iter().filter(|figure| scope.includes(figure.group));
+    let chosen = figures::all().filter(|figure| scope.includes(figure.group));
     let results: Vec<(&'static Figure, Outcome)> = chosen
         .map(|figure| (figure, figure.outcome(&ledger)))
         .collect();

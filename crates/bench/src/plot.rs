@@ -74,11 +74,11 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::FIGURES;
+    use crate::figures;
 
     #[test]
     fn bar_ends_at_the_line_of_a_used_up_target() {
-        let figure = FIGURES.first().unwrap();
+        let figure = figures::all().next().unwrap();
         let outcome = Outcome::Measured {
             median: 1.1,
             least: 0.55,

@@ -1,7 +1,7 @@
 //! The figures in rows and columns.
 
 use crate::figures::{Figure, Outcome, Reach, Unit};
-use crate::ledger::{Disturbance, Key, Ledger, Load, Metric};
+use crate::ledger::{Disturbance, Key, Ledger, Load, Metric, Tiers};
 use crate::number::median;
 
 /// Cells; the first row is the heading.
@@ -114,6 +114,12 @@ fn name(load: Load) -> String {
         Load::InHyper(tokens) => format!("hits on {tokens} in bare hyper with a cache"),
         Load::Grpc => "hits on 1 over gRPC".to_owned(),
         Load::Misses => "misses".to_owned(),
+        Load::TierHits(Tiers::One) => "hits on 1000 in a process alone".to_owned(),
+        Load::TierHits(Tiers::Two) => "hits on 1000 in a process of a fleet".to_owned(),
+        Load::TierMisses(Tiers::One) => "misses of 3 processes".to_owned(),
+        Load::TierMisses(Tiers::Two) => "misses of 3 processes of a fleet".to_owned(),
+        Load::SlowMisses(Tiers::One) => "misses of 3 processes, provider 80 ms".to_owned(),
+        Load::SlowMisses(Tiers::Two) => "misses of 3 of a fleet, provider 80 ms".to_owned(),
         Load::FullHits => "full cache: hits".to_owned(),
         Load::FullMixed => "full cache: 10 % new".to_owned(),
         Load::FullMisses => "full cache: new only".to_owned(),
@@ -138,7 +144,15 @@ fn name(load: Load) -> String {
         | Load::IdleConnection
         | Load::Start
         | Load::Get(_)
-        | Load::Entry => format!("{load:?}"),
+        | Load::Entry
+        | Load::SecondTier
+        | Load::RawGet
+        | Load::SecondTierHttp
+        | Load::SpreadMedian
+        | Load::SpreadP99
+        | Load::SpreadWhole
+        | Load::Restarted
+        | Load::RedisBytes => format!("{load:?}"),
     }
 }
 
@@ -234,11 +248,11 @@ fn words<const N: usize>(words: [&str; N]) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::figures::FIGURES;
+    use crate::figures::all;
     use crate::subject::Subject;
 
     fn cells(outcome: Outcome) -> Vec<String> {
-        let figure = FIGURES.first().unwrap();
+        let figure = all().next().unwrap();
         figures([(figure, outcome)].iter()).remove(1)
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use introspectd_core::Clock;
 use introspectd_keys::Key;
 use tokio::runtime::Handle;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 
 use crate::breaker::Breaker;
@@ -40,6 +40,8 @@ pub struct Fleet {
     pub(crate) fills: Arc<Semaphore>,
     pub(crate) unknowns: PerSecond,
     pub(crate) runtime: Handle,
+    /// True until the stream was read to its end for the first time, or could not be read.
+    pub(crate) is_starting: watch::Sender<bool>,
     order: Mutex<Order>,
 }
 
@@ -119,6 +121,7 @@ impl Fleet {
             fills: Arc::new(Semaphore::new(MAX_FILLS)),
             unknowns: PerSecond::new(UNKNOWNS_A_SECOND),
             runtime,
+            is_starting: watch::Sender::new(true),
             order: Mutex::default(),
         })
     }

@@ -145,7 +145,11 @@ impl Follower {
     async fn run(mut self) {
         let mut pause = MIN_PAUSE;
         loop {
-            match self.turn().await {
+            let turned = self.turn().await;
+            if turned.is_err() || self.fleet.order().is_ready {
+                self.fleet.is_starting.send_if_modified(std::mem::take);
+            }
+            match turned {
                 Ok(()) => {
                     pause = MIN_PAUSE;
                     if std::mem::take(&mut self.is_failing) {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use crate::counts::Counted;
 use crate::fact::{FactName, SharedFact, StoreKeys, ValueKey};
@@ -89,6 +89,17 @@ impl Budget {
         self.0 = self.0.saturating_sub(begun.elapsed());
         outcome
     }
+
+    /// Waits until the stream was read, so that a replica that has just started asks no provider
+    /// what the store knows.
+    async fn wait_for_the_start(&mut self, fleet: &Fleet) {
+        let begun = Instant::now();
+        let mut is_starting = fleet.is_starting.subscribe();
+        let started = is_starting.wait_for(|is_starting| !is_starting);
+        // Past it the store counts as one that cannot be used.
+        let _ = timeout(self.0, started).await;
+        self.0 = self.0.saturating_sub(begun.elapsed());
+    }
 }
 
 impl Fleet {
@@ -98,13 +109,17 @@ impl Fleet {
     /// `timeout` is the provider's: at most that long another replica is waited for, and for the
     /// store at most the configured share of it. Safe to drop.
     pub async fn find(self: &Arc<Self>, name: &FactName<'_>, timeout: Duration) -> Found {
+        let mut budget = Budget(self.share_of(timeout));
+        if *self.is_starting.borrow() {
+            budget.wait_for_the_start(self).await;
+        }
         let now = self.clock.elapsed();
         let is_current = self.hearing.age(now) <= self.hearing.trust();
         if !is_current || !self.order().is_ready || !self.breaker.lets_pass(now) {
             self.counts.add(Counted::Unavailable);
             return Found::Unavailable;
         }
-        match self.find_usable(name, timeout).await {
+        match self.find_usable(name, timeout, budget).await {
             Ok(found) => found,
             Err(Down(_)) => {
                 self.counts.add(Counted::Unavailable);
@@ -117,8 +132,8 @@ impl Fleet {
         self: &Arc<Self>,
         name: &FactName<'_>,
         timeout: Duration,
+        mut budget: Budget,
     ) -> Result<Found, Down> {
-        let mut budget = Budget(self.share_of(timeout));
         let until = Instant::now() + timeout;
         let keys: Vec<_> = self
             .keyring
@@ -131,7 +146,7 @@ impl Fleet {
         let mut has_waited = false;
         let mut poll = MIN_POLL;
         loop {
-            let seen = self.look(name, &keys, &mut budget).await?;
+            let seen = budget.spend(self, self.look(name, &keys)).await?;
             if let Some(fact) = seen.fact {
                 self.counts.add(Counted::Hit);
                 return Ok(Found::Fact(fact));
@@ -150,10 +165,15 @@ impl Fleet {
             } else if seen.lease.is_some() {
                 // Held for too long, or by nobody of this fleet.
                 return Err(Down("the lease cannot be had".to_owned()));
-            } else if let Some(value) = self.acquire(own, &mut budget).await? {
+            } else {
+                // It may have been stored, and its lease deleted, since the look. The second one is
+                // sent behind the lease, in the same round trip.
+                let both =
+                    async { tokio::try_join!(biased; self.acquire(own), self.look(name, &keys)) };
+                let (Some(value), seen) = budget.spend(self, both).await? else {
+                    continue;
+                };
                 let lease = self.lease(name, own.clone(), value)?;
-                // It may have been stored, and its lease deleted, since the look.
-                let seen = self.look(name, &keys, &mut budget).await?;
                 return Ok(match seen.fact {
                     Some(fact) => {
                         self.counts.add(Counted::Hit);
@@ -175,16 +195,11 @@ impl Fleet {
     }
 
     /// Looks for a usable fact, and for the lease.
-    async fn look(
-        &self,
-        name: &FactName<'_>,
-        keys: &[StoreKeys],
-        budget: &mut Budget,
-    ) -> Result<Seen, Down> {
+    async fn look(&self, name: &FactName<'_>, keys: &[StoreKeys]) -> Result<Seen, Down> {
         let places = keys.iter().flat_map(|keys| [&*keys.fact, &*keys.unknown]);
         let lease = keys.first().map(|keys| &*keys.lease);
         let places: Vec<&str> = places.chain(lease).collect();
-        let mut values = budget.spend(self, self.store.get(&places)).await?;
+        let mut values = self.store.get(&places).await?;
         if values.len() != places.len() {
             return Err(Down("the store gave another number of values".to_owned()));
         }
@@ -224,14 +239,9 @@ impl Fleet {
         }
     }
 
-    async fn acquire(
-        &self,
-        keys: &StoreKeys,
-        budget: &mut Budget,
-    ) -> Result<Option<Vec<u8>>, Down> {
+    async fn acquire(&self, keys: &StoreKeys) -> Result<Option<Vec<u8>>, Down> {
         let value = self.lease_value(keys)?;
-        let is_new = self.store.set_new(&keys.lease, &value, LEASE_LIFE);
-        let is_ours = budget.spend(self, is_new).await?;
+        let is_ours = self.store.set_new(&keys.lease, &value, LEASE_LIFE).await?;
         Ok(is_ours.then_some(value))
     }
 

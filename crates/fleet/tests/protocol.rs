@@ -24,9 +24,9 @@ use tokio::time::{Instant, sleep};
 
 const TRUST: Duration = Duration::from_secs(2);
 
-/// Clock that moves with the runtime's time.
+/// Clock that moves with the runtime's time, from this one on.
 #[derive(Debug)]
-struct TokioClock(Instant);
+struct TokioClock(Instant, Duration);
 
 impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
@@ -35,8 +35,7 @@ impl Clock for TokioClock {
     }
 
     fn elapsed(&self) -> Duration {
-        // Past the trust of the start.
-        Duration::from_secs(1000) + self.0.elapsed()
+        self.1 + self.0.elapsed()
     }
 }
 
@@ -74,7 +73,12 @@ struct World {
 
 impl World {
     fn new() -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(TokioClock(Instant::now()));
+        // Past the trust of the start.
+        Self::at(Duration::from_secs(1000))
+    }
+
+    fn at(time: Duration) -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(TokioClock(Instant::now(), time));
         Self {
             store: MemoryStore::new(Arc::clone(&clock)),
             clock,
@@ -204,6 +208,27 @@ async fn fact_of_one_replica_is_known_to_the_others_with_its_age() {
     assert_eq!(fact.bytes, b"active");
     assert!(fact.asked_at <= asked_at && fact.asked_at + Duration::from_millis(50) >= asked_at);
     assert_eq!(a.fleet.total(Counted::Stored), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn replica_that_has_just_started_knows_the_facts_of_the_others() {
+    let world = World::at(Duration::ZERO);
+    let one = world.join().await;
+    one.fill("token", b"answer", &*world.clock).await;
+    let fresh = world.start(1, None);
+    assert_eq!(fresh.fact("token").await.bytes, b"answer");
+}
+
+#[tokio::test(start_paused = true)]
+async fn start_without_a_store_costs_no_more_than_its_share() {
+    for (fault, most) in [(Fault::Refused, 10), (Fault::Hanging, 1010)] {
+        let world = World::at(Duration::ZERO);
+        let fresh = world.start(1, None);
+        fresh.link.set_fault(Some(fault));
+        let begun = Instant::now();
+        assert!(matches!(fresh.find("token").await, Found::Unavailable));
+        assert!(begun.elapsed() <= Duration::from_millis(most), "{fault:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -77,12 +77,7 @@ pub(crate) const TESTS: &[Tool] = &[
         at_least: 2,
         package: "prometheus",
     },
-    Tool {
-        name: "Redis",
-        version: &["redis-server", "--version"],
-        at_least: 7,
-        package: "redis-server",
-    },
+    REDIS,
     // Debian takes this part out of Python.
     Tool {
         name: "Python's venv",
@@ -163,7 +158,15 @@ pub(crate) const BENCHMARKS: &[Tool] = &[
         at_least: 4,
         package: "wrk",
     },
+    REDIS,
 ];
+
+const REDIS: Tool = Tool {
+    name: "Redis",
+    version: &["redis-server", "--version"],
+    at_least: 7,
+    package: "redis-server",
+};
 
 const NGINX: Tool = Tool {
     name: "nginx",

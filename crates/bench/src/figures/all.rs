@@ -7,8 +7,8 @@ use crate::ledger::Metric::{self, Cpu, P99, Rate};
 use crate::ledger::{Disturbance, Key};
 use crate::subject::Subject::{Floor, Lua, Mirror, Njs, OpenFileCache, ProxyCache, Tonic};
 
-/// All of them, in the order of the table.
-pub(crate) const FIGURES: &[Figure] = &[
+/// Figures of one server, in the order of the table.
+pub(super) const FIGURES: &[Figure] = &[
     times(
         Group::Hits,
         "hit, 1 token: CPU to bare hyper",

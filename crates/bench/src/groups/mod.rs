@@ -3,6 +3,7 @@
 mod connections;
 mod down;
 mod eviction;
+mod fleet;
 mod forward_auth;
 mod grpc;
 mod herd;
@@ -22,7 +23,7 @@ mod tls;
 mod wrong_secrets;
 
 use crate::failure::Result;
-use crate::figures::FIGURES;
+use crate::figures;
 use crate::group::Group;
 use crate::lab::Lab;
 use crate::ledger::Ledger;
@@ -33,7 +34,7 @@ pub(crate) fn run(group: Group, lab: &Lab, ledger: &mut Ledger) {
     crate::output::print_status(&format!("{}:", group.name()));
     if let Err(failure) = measure(group, lab, ledger) {
         crate::output::print_status(&format!("  void: {failure}"));
-        for figure in FIGURES.iter().filter(|figure| figure.group == group) {
+        for figure in figures::all().filter(|figure| figure.group == group) {
             for load in figure.loads() {
                 ledger.fault(Subject::Introspectd, load, failure.to_string());
             }
@@ -66,6 +67,7 @@ fn measure(group: Group, lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         Group::Scrape => scrape::run(lab, ledger),
         Group::Reload => reload::run(lab, ledger),
         Group::Outage => outage::run(lab, ledger),
+        Group::Fleet => fleet::run(lab, ledger),
         Group::Maps => maps::run(lab, ledger),
     }
 }

@@ -32,7 +32,8 @@ const SWOLLEN: usize = 1 << 20;
 /// A fake authorization server: every token is active.
 ///
 /// `POST /introspect` for those who hand its answer on, `POST /facts` for introspectd (see
-/// [`Reader`]); `DELETE` of anything revokes it; `GET /count` tells how often either was asked,
+/// [`Reader`]); `DELETE` of anything and `POST /revoke` confirm, though the token stays active here;
+/// `GET /count` tells how often either was asked,
 /// `POST /delay?MILLISECONDS` makes it slow, `POST /behave?NAME` makes it misbehave (see
 /// [`Behaviour`]).
 pub(super) fn service() -> impl Fn(Request<Incoming>) -> Replying + Clone + Send + 'static {
@@ -53,6 +54,7 @@ impl Authority {
             (&Method::POST, "/introspect") => self.introspect(request, Reader::Peer).await,
             (&Method::POST, "/facts") => self.introspect(request, Reader::Introspectd).await,
             (&Method::DELETE, _) => whole(StatusCode::NO_CONTENT, ""),
+            (&Method::POST, "/revoke") => whole(StatusCode::OK, ""),
             (&Method::GET, "/count") => {
                 whole(StatusCode::OK, self.questions.load(Relaxed).to_string())
             }

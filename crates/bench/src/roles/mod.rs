@@ -8,6 +8,7 @@ mod guard;
 mod map;
 mod mirror;
 mod peer;
+mod second_tier;
 
 use std::convert::Infallible;
 use std::error::Error;
@@ -44,6 +45,7 @@ pub(crate) fn play(words: &[String]) -> Option<ExitCode> {
         "floor" => listen(rest, floor::service()),
         "map" => map::run(rest),
         "mirror" => mirror(rest),
+        "second-tier" => second_tier::run(rest),
         "tonic" => peer::run(rest),
         _ => return None,
     };
