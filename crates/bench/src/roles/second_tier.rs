@@ -3,7 +3,8 @@ use std::time::{Duration, Instant};
 
 use introspectd_core::{Clock, ProviderName, SystemClock};
 use introspectd_fleet::{
-    FactName, Filling, Fleet, FleetSecret, FleetSettings, Found, Mode, Purge, Replica, Store,
+    FactName, Filling, Fleet, FleetSecret, FleetSettings, Found, Mode, Purge, Replica, Revocation,
+    Store,
 };
 use introspectd_redis::{RedisStore, RedisUrl, Settings, Tls};
 use tokio::runtime::{Builder, Runtime};
@@ -65,6 +66,8 @@ impl Replica for Lone {
     fn apply(&self, _: &Purge) -> u64 {
         0
     }
+
+    fn learn(&self, _: &[Revocation]) {}
 
     fn latest(&self) -> u64 {
         0
