@@ -37,6 +37,8 @@ const METRICS: &[(&str, &str)] = &[
         "gauge",
     ),
     ("introspectd_audit_lines_total", "counter"),
+    ("introspectd_events_total", "counter"),
+    ("introspectd_events_keys", "gauge"),
     ("introspectd_config_reloads_total", "counter"),
     (
         "introspectd_config_last_reload_success_timestamp_seconds",

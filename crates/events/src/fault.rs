@@ -64,6 +64,9 @@ impl Fault {
 }
 
 impl ClaimFault {
+    /// The issuer is missing, so that nobody's keys can be tried.
+    pub const NO_ISSUER: Self = Self::missing("iss");
+
     pub(crate) const fn missing(claim: &'static str) -> Self {
         Self::Objection(Objection::Missing(claim))
     }
@@ -81,7 +84,16 @@ impl From<Unreadable> for Fault {
 
 impl From<Objection> for Fault {
     fn from(objection: Objection) -> Self {
-        Self::Claim(objection.into())
+        match objection {
+            Objection::Issuer => Self::Issuer,
+            Objection::Audience => Self::Audience,
+            Objection::Missing(_)
+            | Objection::Invalid(_)
+            | Objection::Expired
+            | Objection::NotYetValid
+            | Objection::IssuedInFuture
+            | Objection::Stale => Self::Claim(objection.into()),
+        }
     }
 }
 

@@ -15,7 +15,7 @@ mod revocation;
 mod set;
 mod subject;
 
-use introspectd_jose::Algorithm;
+use introspectd_jose::{Algorithm, Claims, Objection};
 
 pub use fault::{ClaimFault, Fault};
 pub use kind::EventKind;
@@ -45,7 +45,7 @@ pub struct Expected {
 const MAX_JTI: usize = 512;
 
 /// Reads `jti`, which names a message.
-fn read_jti(claims: &introspectd_jose::Claims) -> Result<String, ClaimFault> {
+fn read_jti(claims: &Claims) -> Result<String, ClaimFault> {
     let jti = claims.text("jti")?.ok_or(ClaimFault::missing("jti"))?;
     if jti.is_empty() || jti.len() > MAX_JTI {
         return Err(ClaimFault::invalid("jti"));
@@ -54,18 +54,7 @@ fn read_jti(claims: &introspectd_jose::Claims) -> Result<String, ClaimFault> {
 }
 
 /// Checks `iss` and `aud`.
-fn check_parties(claims: &introspectd_jose::Claims, expected: &Expected) -> Result<(), Fault> {
-    use introspectd_jose::Objection;
-    claims
-        .check_iss(&expected.issuer)
-        .map_err(|objection| match objection {
-            Objection::Issuer => Fault::Issuer,
-            other => Fault::Claim(other.into()),
-        })?;
-    claims
-        .check_aud(&expected.audience)
-        .map_err(|objection| match objection {
-            Objection::Audience => Fault::Audience,
-            other => Fault::Claim(other.into()),
-        })
+fn check_parties(claims: &Claims, expected: &Expected) -> Result<(), Objection> {
+    claims.check_iss(&expected.issuer)?;
+    claims.check_aud(&expected.audience)
 }

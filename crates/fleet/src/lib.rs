@@ -22,6 +22,7 @@ mod outbox;
 mod per_second;
 mod purge;
 mod secret;
+mod seen;
 mod store;
 mod store_clock;
 

@@ -5,6 +5,7 @@ mod audit;
 mod bindings;
 mod cache;
 mod callers;
+mod events;
 mod limits;
 mod listen;
 mod policies;
@@ -28,6 +29,7 @@ use crate::log::Format;
 
 pub use audit::AuditConfig;
 pub use bindings::{BindingsConfig, Stores};
+pub use events::{EventsConfig, Polling};
 pub use limits::Limits;
 pub use listen::{CallerListener, Endpoint, Listen};
 pub use providers::ProviderConfig;
@@ -54,6 +56,8 @@ pub struct Config {
     pub policies: Policies,
     /// Providers in the order of their names.
     pub providers: Vec<ProviderConfig>,
+    /// Transmitters of events in the order of their names.
+    pub events: Vec<EventsConfig>,
     /// Limit for requests in flight after the signal to stop.
     pub drain: Duration,
     /// Interval at which files are looked at for changes; `None` for never.
@@ -71,7 +75,7 @@ pub struct Loaded {
 }
 
 /// Tables whose sections the operator names.
-const NAMED: [&str; 3] = ["callers", "policies", "providers"];
+const NAMED: [&str; 4] = ["callers", "events", "policies", "providers"];
 
 impl Config {
     /// Reads the file, overridden by environment variables (`INTROSPECTD__CACHE__TTL=30s`). Returns
@@ -149,6 +153,7 @@ impl Config {
         let unmatched = routing::read(root, &providers.names);
         let policies = policies::read(root, &providers.names);
         let callers = callers::read(root, &providers.names, &policies, &listen);
+        let events = events::read(root, &providers.names);
         let drain = read_shutdown(root);
         let watch = reload::read(root);
         Self {
@@ -165,6 +170,7 @@ impl Config {
             callers,
             policies,
             providers: providers.valid,
+            events,
             drain,
             watch,
         }
