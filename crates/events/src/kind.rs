@@ -1,9 +1,9 @@
 /// Consequence of an event, by its type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EventKind {
-    /// What is known about the subject's tokens is out of date.
+    /// Purge of the subject's facts, which are out of date.
     Purge,
-    /// The transmitter tests its stream (SSF section 8.1.4).
+    /// Answer alone: the transmitter tests its stream (SSF 1.0 section 8.1.4).
     Verification,
     /// Nothing here.
     Other,

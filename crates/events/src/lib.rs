@@ -35,7 +35,7 @@ pub const ALGORITHMS: [Algorithm; 4] = [
 /// Claims that a transmitter's tokens must have.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Expected {
-    /// Its `iss`, to the letter.
+    /// Value of `iss`, to the letter.
     pub issuer: String,
     /// Audiences of which `aud` must have one.
     pub audience: Vec<String>,

@@ -63,7 +63,7 @@ pub enum NotVerified {
     /// The signature is not accepted, by keys that are in force.
     #[error("{0}")]
     Refused(Refusal),
-    /// There are no keys, or the one that is named is not among those fetched a moment ago.
+    /// No keys, or not the one that is named among those fetched a moment ago.
     #[error("the keys are missing")]
     Later {
         /// Time after which the keys may be fetched again.

@@ -29,7 +29,7 @@ pub struct Poller {
 /// Shortest pause between two requests, whatever the transmitter has to send.
 const MIN_PAUSE: Duration = Duration::from_millis(100);
 
-/// What is to be said of the tokens that were received.
+/// Acknowledgements and refusals of the tokens that were received.
 #[derive(Default)]
 struct Answers {
     ack: Vec<String>,

@@ -39,6 +39,7 @@ pub use fingerprint::{Fingerprint, Fingerprints};
 pub use identity::{Begun, Identity};
 pub use introspectd_core::Selection;
 pub use introspectd_events::{Expected, Fault};
+pub use introspectd_jose::Refusal as KeyRefusal;
 pub use introspectd_resolver::{
     Account, Answer, Configured, Fact, Held, Lookup, NotAsked, PoolStatus, ProviderStatus,
     Resolution, Rule, Source,

@@ -25,7 +25,7 @@ pub struct Transmitter {
     pub authorization: Option<SecretDigest>,
     /// True if its events are polled, so that none is taken that is pushed.
     pub is_polled: bool,
-    /// What its messages led to.
+    /// Counts and times of its messages.
     pub record: Arc<TransmitterRecord>,
 }
 
@@ -52,7 +52,7 @@ pub enum Consequence {
     Postponed,
 }
 
-/// What the messages of a transmitter led to.
+/// Counts and times of a transmitter's messages, by what they led to.
 #[derive(Debug)]
 pub struct TransmitterRecord {
     counts: [AtomicU64; Consequence::ALL.len()],

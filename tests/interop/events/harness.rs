@@ -13,7 +13,7 @@ use crate::peer::Peer;
 /// `Authorization` of the transmitter.
 pub(super) const AUTHORIZED: &str = "Bearer transmitter-secret";
 
-/// What its tokens name introspectd by.
+/// Name of introspectd in its tokens.
 pub(super) const AUDIENCE: &str = "https://introspect.example";
 
 pub(super) const REVOKED: &str =
@@ -71,7 +71,7 @@ impl Harness {
         }
     }
 
-    /// What `/readyz?verbose` says.
+    /// Lines of `/readyz?verbose`.
     pub(super) async fn notes(&self) -> String {
         self.admin("/readyz?verbose").await
     }
@@ -105,7 +105,7 @@ impl Harness {
         assert_eq!(self.cached().await, [true, true]);
     }
 
-    /// Whether Alice's and Bob's tokens are still cached. Asks for them again.
+    /// Asks for Alice's and Bob's tokens again, and returns whether each was still cached.
     pub(super) async fn cached(&self) -> [bool; 2] {
         let mut cached = [false; 2];
         for (cached, token) in cached.iter_mut().zip([ALICE, BOB]) {
@@ -143,7 +143,7 @@ impl Harness {
             .await
     }
 
-    /// What was acknowledged and refused at the transmitter.
+    /// Tokens that were acknowledged and refused at the transmitter.
     pub(super) async fn polled(&self) -> Value {
         let uri = format!("http://127.0.0.1:{}/polled", self.peer.port);
         let request = Request::get(uri).body(Full::default()).unwrap();

@@ -1,7 +1,11 @@
-use introspectd_tests::NOW;
+use http::Request;
+use http_body_util::Full;
+use introspectd_core::{Clock, SystemClock};
+use introspectd_tests::{NOW, form_body};
 use serde_json::{Value, json};
 
 use super::harness::{Harness, Wish};
+use crate::peer::Peer;
 
 const KEYS: &str = "jwks = { url = \"BASE/t/jwks\" }";
 
@@ -83,4 +87,32 @@ async fn each_bad_logout_is_refused_and_purges_nothing() {
         assert!(reply.json()["error"].is_string(), "{what}");
     }
     assert_eq!(harness.cached().await, [true, true]);
+}
+
+/// Sent by npm's `oidc-provider` itself.
+#[tokio::test]
+async fn logout_of_a_real_server_purges_its_subject_alone() {
+    let server = Peer::node("oidc-provider", "server.mjs", json!({})).await;
+    let issuer = format!("http://127.0.0.1:{}", server.port);
+    let section = format!(
+        "{KEYS}\n[events.op]\nissuer = \"{issuer}\"\naudience = [\"app\"]\n\
+         jwks = {{ url = \"{issuer}/jwks\" }}\n"
+    );
+    let harness = Harness::open(&section).await;
+    harness.warm().await;
+    // Its tokens are of the real time, which is before that of the facts' end.
+    let now = SystemClock::default().now().seconds();
+    harness.gateway.clock().set(now);
+    while !harness.notes().await.contains("events op: 1 keys") {
+        tokio::task::yield_now().await;
+    }
+    let uri = format!("http://{}/backchannel-logout", harness.gateway.api());
+    let query = form_body(&[("sub", "alice"), ("uri", &uri)]);
+    let request = Request::get(format!("{issuer}/log-out?{query}"));
+    let reply = harness
+        .gateway
+        .send(request.body(Full::default()).unwrap())
+        .await;
+    assert_eq!(reply.status, 204, "{reply:?}");
+    assert_eq!(harness.cached().await, [false, true]);
 }

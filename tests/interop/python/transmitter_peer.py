@@ -1,4 +1,4 @@
-"""Transmitter of security events and issuer of logout tokens, which signs by Authlib.
+"""Transmitter of security events and issuer of logout tokens, which signs by joserfc, the library below Authlib.
 
 Wanted: {}. Endpoints:
 

@@ -7,7 +7,7 @@ pub enum SubjectId {
     IssSub {
         /// Issuer.
         iss: String,
-        /// Its name for the subject.
+        /// Name of the subject at the issuer.
         sub: String,
     },
     /// `opaque`: a name that both sides agree on, which is `sub`.
@@ -16,7 +16,7 @@ pub enum SubjectId {
     JwtId {
         /// Issuer of the token.
         iss: String,
-        /// Its `jti`.
+        /// Value of the token's `jti`.
         jti: String,
     },
     /// `email`, `account`, `uri`, `did`, `phone_number`: a name that may or may not be a `sub`.

@@ -19,7 +19,7 @@ use crate::reply::Reply;
 /// Sender of a message, as far as it is known before the message is read.
 #[derive(Clone, Copy)]
 enum Sender<'a> {
-    /// Whoever signed it.
+    /// Signer of the message.
     Signer,
     Transmitter(&'a Arc<Transmitter>),
     Caller(&'a Caller),

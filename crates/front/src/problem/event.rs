@@ -2,7 +2,7 @@ use http::StatusCode;
 use introspectd_service::Fault;
 use introspectd_service::refusal::EventFault;
 
-use super::table::{Row, Text, text};
+use super::row::{Row, Text, text};
 
 /// Returns the row of a transmitter's message.
 pub(super) fn row_of(fault: EventFault) -> Row {

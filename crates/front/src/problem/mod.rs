@@ -2,6 +2,7 @@
 
 mod event;
 mod query;
+mod row;
 mod table;
 
 use std::time::Duration;
@@ -16,7 +17,8 @@ use serde::Serialize;
 
 use crate::language::Language;
 use crate::reply::{Reply, json};
-use table::{Row, find};
+use row::Row;
+use table::find;
 
 /// Wait before a retry, if the provider names none.
 const RETRY_SOON: Duration = Duration::from_secs(1);

@@ -1,6 +1,6 @@
 use introspectd_service::refusal::InvalidQuery;
 
-use super::table::{Text, text};
+use super::row::{Text, text};
 
 /// Returns what is wrong with the parameters of a list, for a person.
 pub(super) fn text_of(invalid: InvalidQuery) -> Text {

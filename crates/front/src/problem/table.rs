@@ -6,39 +6,8 @@ use introspectd_service::refusal::{
     ServiceFault, is_ours,
 };
 
+use super::row::{Row, Text, row, text};
 use super::{event, query};
-
-/// Row of the table: status, description in both languages, and challenges.
-pub(super) struct Row {
-    pub(super) status: StatusCode,
-    pub(super) text: Text,
-    pub(super) challenges: &'static [&'static str],
-}
-
-/// Text in English and in Spanish.
-#[derive(Clone, Copy)]
-pub(super) struct Text {
-    pub(super) english: &'static str,
-    pub(super) spanish: &'static str,
-}
-
-const fn row(status: StatusCode, english: &'static str, spanish: &'static str) -> Row {
-    Row {
-        status,
-        text: text(english, spanish),
-        challenges: &[],
-    }
-}
-
-impl Row {
-    const fn challenged(self, challenges: &'static [&'static str]) -> Self {
-        Self { challenges, ..self }
-    }
-}
-
-pub(super) const fn text(english: &'static str, spanish: &'static str) -> Text {
-    Text { english, spanish }
-}
 
 /// Returns the row of a refusal.
 pub(super) fn find(refusal: &Refusal) -> Row {
@@ -348,8 +317,8 @@ fn of_service(fault: ServiceFault) -> Row {
             StatusCode::SERVICE_UNAVAILABLE,
             "Purged at this replica only: the shared cache could not be reached. The others follow \
                 as soon as possible; retry to be sure.",
-            "Eliminado solo en esta réplica: no se pudo acceder a la caché compartida. Las demás lo \
-                harán en cuanto sea posible; vuelva a intentarlo para confirmarlo.",
+            "Eliminado solo en esta réplica: no se pudo acceder a la caché compartida. Las demás \
+                lo harán en cuanto sea posible; vuelva a intentarlo para confirmarlo.",
         ),
         ServiceFault::KeysMissing { .. } => row(
             StatusCode::SERVICE_UNAVAILABLE,

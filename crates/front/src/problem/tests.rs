@@ -1,12 +1,11 @@
 use std::collections::BTreeSet;
 
 use introspectd_core::{BadAnswer, Outage, Unreachable};
-use introspectd_jose::Malformed;
-use introspectd_service::Fault;
 use introspectd_service::refusal::{
     CallerFault, EventFault, Inactive, InvalidQuery, InvalidRequest, Missing, ProviderFault,
     RecordFault, ServiceFault,
 };
+use introspectd_service::{Fault, KeyRefusal};
 
 use super::*;
 
@@ -25,6 +24,7 @@ fn every_refusal_has_its_status_and_code() {
         scope: "x".into(),
         missing: Missing::default(),
     };
+    let unverified = Fault::Key(KeyRefusal::Signature);
     let not_saved = ProviderFault::NotRevoked(Failure::outage(Outage::NotSaved));
     for (refusal, status, code) in [
         (InvalidRequest::NoToken.into(), 400, "invalid_request"),
@@ -70,18 +70,9 @@ fn every_refusal_has_its_status_and_code() {
         (InvalidRequest::NoLogoutToken.into(), 400, "invalid_request"),
         (RecordFault::NoSuchSubject.into(), 404, "not_found"),
         (Fault::Type.into(), 400, "invalid_request"),
+        (unverified.into(), 400, "invalid_key"),
         (Fault::Issuer.into(), 400, "invalid_issuer"),
         (Fault::Audience.into(), 400, "invalid_audience"),
-        (
-            Fault::Malformed(Malformed::Parts).into(),
-            400,
-            "invalid_request",
-        ),
-        (
-            Fault::Malformed(Malformed::Algorithm).into(),
-            400,
-            "invalid_key",
-        ),
         (EventFault::NotPushed.into(), 400, "access_denied"),
         (
             EventFault::NotAuthenticated.into(),

@@ -33,7 +33,7 @@ struct PollConfig {
     interval: Duration,
 }
 
-/// What must differ between transmitters, with the section that has it.
+/// Values that must differ between transmitters, with the section of each.
 #[derive(Default)]
 struct Taken {
     issuers: HashMap<String, String>,
