@@ -147,6 +147,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-fleet",
             "introspectd-poll",
             "introspectd-jwks",
+            // Its tests sign events.
+            "introspectd-jose",
             "introspectd-keys",
             "introspectd-upstream",
             "introspectd-core",
