@@ -24,6 +24,27 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("introspectd-files", &[]),
     ("introspectd-keys", &[]),
     ("introspectd-jose", &["introspectd-core"]),
+    (
+        "introspectd-events",
+        &["introspectd-jose", "introspectd-core"],
+    ),
+    (
+        "introspectd-jwks",
+        &[
+            "introspectd-upstream",
+            "introspectd-jose",
+            "introspectd-core",
+        ],
+    ),
+    (
+        "introspectd-poll",
+        &[
+            "introspectd-service",
+            "introspectd-events",
+            "introspectd-upstream",
+            "introspectd-core",
+        ],
+    ),
     ("introspectd-settings", &["introspectd-files"]),
     (
         "introspectd-upstream",
@@ -58,6 +79,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
         "introspectd-service",
         &[
             "introspectd-resolver",
+            "introspectd-fleet",
+            "introspectd-events",
+            "introspectd-jwks",
+            "introspectd-jose",
             "introspectd-core",
             "introspectd-keys",
         ],
@@ -122,6 +147,10 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-bindings",
             "introspectd-redis",
             "introspectd-fleet",
+            "introspectd-poll",
+            "introspectd-jwks",
+            // Its tests sign events.
+            "introspectd-jose",
             "introspectd-keys",
             "introspectd-upstream",
             "introspectd-core",

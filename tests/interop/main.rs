@@ -19,5 +19,6 @@ mod peer;
 mod program;
 
 mod clients;
+mod events;
 mod first_steps;
 mod servers;

@@ -191,7 +191,8 @@ async fn labels_in_expressions_are_those_of_the_metrics() {
     let room = Room::<Rfc7662>::open().await;
     room.ask(ACTIVE).await;
     let scrape = Scrape::of(&room.gateway).await;
-    let mut labels: BTreeSet<&str> = ["instance", "job", "le", "state", "outcome"].into();
+    let others = ["instance", "job", "le", "state", "outcome", "transmitter"];
+    let mut labels: BTreeSet<&str> = others.into();
     for series in scrape.series() {
         let inside = series.split_once('{').map_or("", |(_, labels)| labels);
         let names = inside.split(',').filter_map(|it| it.split_once('='));

@@ -42,6 +42,8 @@ const METRICS: &[(&str, &str)] = &[
     ("introspectd_shared_trust_seconds", "gauge"),
     ("introspectd_shared_pending_purges", "gauge"),
     ("introspectd_shared_events_total", "counter"),
+    ("introspectd_events_total", "counter"),
+    ("introspectd_events_keys", "gauge"),
     ("introspectd_config_reloads_total", "counter"),
     (
         "introspectd_config_last_reload_success_timestamp_seconds",

@@ -22,6 +22,8 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     policy: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    transmitter: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     fingerprint: Option<Fingerprint>,
@@ -57,6 +59,7 @@ pub(crate) fn event_line(event: &Event<'_>) -> Vec<u8> {
         origin: headline.context.origin.to_string(),
         caller: headline.context.caller.map(|caller| caller.name.as_str()),
         policy: headline.context.policy,
+        transmitter: details.transmitter.as_deref(),
         provider: details.provider.as_ref().map(ProviderName::as_str),
         fingerprint: *fingerprint,
         token_id: details.token_id.as_ref().map(|id| brief(id.as_str())),

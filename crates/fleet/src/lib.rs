@@ -23,6 +23,7 @@ mod outbox;
 mod per_second;
 mod purge;
 mod secret;
+mod seen;
 mod store;
 mod store_clock;
 

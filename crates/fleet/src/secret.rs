@@ -17,6 +17,8 @@ pub(crate) struct Keys {
     /// Keys of facts' values, which take the token as well.
     pub(crate) values: Key,
     pub(crate) leases: Key,
+    /// Names of messages that were acted upon.
+    pub(crate) seen: Key,
     pub(crate) messages: Sealer,
 }
 
@@ -49,6 +51,7 @@ impl Keys {
             names: Key::derive("introspectd fleet: name of a fact", secret),
             values: Key::derive("introspectd fleet: value of a fact", secret),
             leases: Key::derive("introspectd fleet: lease of a fact", secret),
+            seen: Key::derive("introspectd fleet: message that was acted upon", secret),
             messages: Sealer::new(
                 &Key::derive("introspectd fleet: entry of a stream", secret),
                 "message 1\n",

@@ -24,7 +24,11 @@ pub struct Admin {
     heartbeats: Heartbeats,
     metrics: Exposition,
     reloads: Arc<Reloads>,
+    notes: Notes,
 }
+
+/// Source of further lines of `/readyz?verbose`.
+type Notes = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
 
 impl Admin {
     /// Creates the admin endpoints.
@@ -39,6 +43,16 @@ impl Admin {
             heartbeats,
             metrics,
             reloads,
+            notes: Arc::new(Vec::new),
+        }
+    }
+
+    /// Adds lines to `/readyz?verbose` that have no say in readiness.
+    #[must_use]
+    pub fn with_notes(self, notes: impl Fn() -> Vec<String> + Send + Sync + 'static) -> Self {
+        Self {
+            notes: Arc::new(notes),
+            ..self
         }
     }
 
@@ -94,6 +108,9 @@ impl Admin {
             let last = self.reloads.last();
             let last = last.as_deref().unwrap_or("none since the start");
             lines.push_str(&format!("last reload: {last}\n"));
+            for note in (self.notes)() {
+                lines.push_str(&format!("{note}\n"));
+            }
         }
         if is_ready {
             lines.push_str("ready\n");

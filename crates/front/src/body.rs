@@ -24,6 +24,8 @@ pub(crate) enum BodyType {
     Form,
     /// JSON object.
     Object,
+    /// Security event token (RFC 8417).
+    SecurityEvent,
 }
 
 /// Reads the body of an endpoint: its declared type, at most [`MAX_BODY`] bytes, within
@@ -40,6 +42,11 @@ where
         BodyType::None => Ok(Bytes::new()),
         BodyType::Form => read_form(headers, body).await,
         BodyType::Object => read_object(headers, body).await,
+        BodyType::SecurityEvent => {
+            let is_event = essence(headers).eq_ignore_ascii_case(b"application/secevent+jwt");
+            let is_right = is_event && !is_encoded(headers);
+            gather((!is_right).then_some(RequestFault::NotSecurityEvent), body).await
+        }
     }
 }
 

@@ -16,6 +16,7 @@ mod forward_auth;
 mod handler;
 mod header;
 mod language;
+mod message;
 #[cfg(feature = "parts")]
 pub mod parts;
 mod problem;

@@ -6,6 +6,7 @@ use introspectd_service::{EndpointName, Operation, Permission};
 use crate::body::BodyType;
 use crate::call::{Answering, Call, Captures};
 use crate::discovery::{Discovery, Document};
+use crate::message::Message;
 use crate::{forward_auth, v1};
 
 /// Endpoint: name, method, path, permissions of which a caller needs one, and handler.
@@ -26,6 +27,8 @@ pub(crate) enum Endpoint {
     Decide,
     /// Public document.
     Document(Document),
+    /// Message of another server, which is no caller.
+    Message(Message),
     /// Operation of an authenticated caller.
     Operation(Operation, BodyType, for<'a> fn(Call<'a>) -> Answering<'a>),
 }
@@ -59,6 +62,7 @@ impl Match<'_> {
             Self::Decide(_) => Operation::Decide,
             Self::Route(route, _) => match route.endpoint {
                 Endpoint::Operation(operation, ..) => operation,
+                Endpoint::Message(message) => message.operation(),
                 Endpoint::Introspect | Endpoint::Decide | Endpoint::Document(_) => {
                     Operation::Unknown
                 }
@@ -85,6 +89,12 @@ const TABLE: &[Route] = {
         Route::new(N::Other, "GET", "/openapi.json", &[], Endpoint::Document(Document::OpenApi)),
         Route::new(N::Other, "GET", "/.well-known/oauth-authorization-server", &[],
             Endpoint::Document(Document::Metadata)),
+        Route::new(N::Events, "POST", "/events", &[], Endpoint::Message(Message::Event)),
+        Route::new(N::Logout, "POST", "/backchannel-logout", &[],
+            Endpoint::Message(Message::Logout)),
+        // Of a caller, both; of a transmitter, none.
+        Route::new(N::SubjectRevocation, "POST", "/global-token-revocation",
+            &[P::Revoke, P::Purge], Endpoint::Message(Message::Revocation)),
         Route::new(N::Revoke, "POST", "/revoke", &[P::Revoke],
             Endpoint::Operation(Operation::Revoke, Form, v1::revoke)),
         Route::new(N::Purge, "POST", "/v1/cache/purge", &[P::Purge],
@@ -151,7 +161,9 @@ fn search<'a>(path: &'a str, method: &Method, discovery: &Discovery) -> Match<'a
         Some((route, captures)) => match route.endpoint {
             Endpoint::Introspect => Match::Introspect,
             Endpoint::Decide => Match::NotFound,
-            Endpoint::Document(_) | Endpoint::Operation(..) => Match::Route(route, captures),
+            Endpoint::Document(_) | Endpoint::Message(_) | Endpoint::Operation(..) => {
+                Match::Route(route, captures)
+            }
         },
         None if matching(path).next().is_some() => Match::NotAllowed,
         None => Match::NotFound,

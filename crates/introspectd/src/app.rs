@@ -1,6 +1,6 @@
 use std::io;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwapOption;
@@ -16,17 +16,19 @@ use introspectd_server::{
 };
 use introspectd_service::{Log, Observer, Reloads, Rules, Service};
 use introspectd_upstream::Outbound;
+use tokio::runtime::Handle;
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
 
 use crate::bound_endpoint::{BoundEndpoint, bind, bind_for_callers};
 use crate::config::{Config, Limits, Listen, ProviderConfig, Stores};
 use crate::descriptors::{self, ADMIN_CONNECTIONS};
 use crate::log::Format;
 use crate::metrics;
+use crate::refusal_limit::limit_refusals;
 use crate::reload::{Origins, Parts, Reloader, Source};
 use crate::shared::{InForce, Shared, fleet};
 use crate::traces::Traces;
+use crate::transmitters::Receiving;
 
 /// Service built from a configuration, not yet listening.
 pub struct App {
@@ -50,6 +52,7 @@ struct Built {
     outbound: Arc<Outbound>,
     /// Ends when all requests have.
     shared: InForce,
+    receiving: Arc<Mutex<Receiving>>,
 }
 
 /// App whose listeners are bound.
@@ -86,6 +89,7 @@ impl App {
             callers,
             policies,
             providers,
+            events,
             drain,
         } = config;
         let shared = shared.map(|config| Shared::prepare(&config, Arc::clone(&clock)));
@@ -114,8 +118,15 @@ impl App {
         let traces = Traces::start(trace, Arc::clone(&clock))?;
         let observers = observers(&requests, audit.as_ref(), &traces);
         let service = service.with_tracer(traces.tracer.clone());
-        let service = Arc::new(service.with_observers(observers));
-        let api = Arc::new(Api::new(service, listen.public_url.clone()));
+        let mut receiving = Receiving::default();
+        let prepared = receiving.prepare(events, |_| true, &clock, &outbound);
+        let service = service
+            .with_observers(observers)
+            .with_transmitters(prepared.transmitters());
+        let api = Arc::new(Api::new(Arc::new(service), listen.public_url.clone()));
+        if let Ok(runtime) = Handle::try_current() {
+            receiving.start(prepared, &api, &runtime);
+        }
         let built = Built {
             api,
             audit,
@@ -128,6 +139,7 @@ impl App {
             bindings,
             outbound,
             shared: Arc::new(ArcSwapOption::from_pointee(shared)),
+            receiving: Arc::new(Mutex::new(receiving)),
         };
         Ok(Self {
             built,
@@ -235,6 +247,7 @@ impl Bound {
             tls: self.endpoints().map(|bound| bound.tls.clone()).collect(),
             drain: built.drain.clone(),
             reloads: Arc::clone(&built.reloads),
+            receiving: Arc::clone(&built.receiving),
         };
         Reloader::new(source, origins, set_log, parts)
     }
@@ -290,6 +303,7 @@ impl Bound {
             bindings: _,
             outbound,
             shared,
+            receiving,
         } = built;
         let connections = Connections {
             places,
@@ -309,6 +323,7 @@ impl Bound {
             ..connections.clone()
         };
         let (end_admin, admin_stop) = Stop::new();
+        let wall_clock = Arc::clone(&clock);
         let heartbeats = Heartbeats::start(&workers, clock);
         let mut administering = JoinSet::new();
         let sources = metrics::Sources {
@@ -329,7 +344,12 @@ impl Bound {
         };
         let last_reload = Arc::clone(&sources.reloads);
         let exposition = metrics::exposition(sources);
+        let notes = {
+            let api = Arc::clone(&api);
+            move || metrics::transmitter_notes(&api.service(), wall_clock.now())
+        };
         let admin = Admin::new(readiness.clone(), heartbeats, exposition, last_reload);
+        let admin = admin.with_notes(notes);
         for endpoint in admins {
             let admin = admin.clone();
             let open = move |_: &Arrival| {
@@ -376,18 +396,7 @@ impl Bound {
         let _ = end_admin.send(true);
         administering.join_all().await;
         shared.store(None);
-        drop(outbound);
+        drop((outbound, receiving));
         all_ended
-    }
-}
-
-/// Renews the limit on the lines about refusals each second. Where this thread is late, fewer lines
-/// are written.
-async fn limit_refusals(api: Arc<Api>) {
-    let mut seconds = tokio::time::interval(Duration::from_secs(1));
-    seconds.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        seconds.tick().await;
-        api.service().begin_second();
     }
 }

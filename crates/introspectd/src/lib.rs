@@ -9,9 +9,11 @@ pub mod config;
 pub mod descriptors;
 pub mod log;
 mod metrics;
+mod refusal_limit;
 pub mod reload;
 mod shared;
 mod traces;
+mod transmitters;
 
 pub use app::{App, Bound};
 pub use config::Config;

@@ -6,12 +6,13 @@ use introspectd_audit::Audit;
 use introspectd_core::Timestamp;
 use introspectd_fleet::{Counted, Fleet};
 use introspectd_front::{Exposition, Format};
+use introspectd_jwks::Status;
 use introspectd_metrics::{
-    AuditLines, BuildInfo, Current, Lines, ListenerMetrics, Listeners, Metrics, Process, Providers,
-    ReloadMetrics, RequestCounter, ServiceMetrics, SharedCache, SharedMetrics,
+    AuditLines, BuildInfo, Current, Events, Lines, ListenerMetrics, Listeners, Metrics, Process,
+    Providers, ReloadMetrics, RequestCounter, ServiceMetrics, SharedCache, SharedMetrics,
 };
 use introspectd_server::{Open, Requests, Tls};
-use introspectd_service::Reloads;
+use introspectd_service::{Reloads, Service, Transmitter};
 
 /// Version and revision of this program. Whoever builds it names the revision in the environment.
 const BUILD: BuildInfo = BuildInfo {
@@ -55,7 +56,8 @@ pub(crate) fn exposition(sources: Sources) -> Exposition {
             requests,
             Box::new(move || in_flight.in_flight()),
         ))
-        .with(Providers::new(service))
+        .with(Providers::new(Arc::clone(&service)))
+        .with(Events(service))
         .with(Listeners(listeners))
         .with(AuditLines(Box::new(move || lines(audit.as_ref()))))
         .with(SharedMetrics(Box::new(move || shared(fleet().as_deref()))))
@@ -69,6 +71,23 @@ pub(crate) fn exposition(sources: Sources) -> Exposition {
         };
         text.unwrap_or_default()
     })
+}
+
+/// Describes each transmitter of events in a line.
+pub(crate) fn transmitter_notes(service: &Service, now: Timestamp) -> Vec<String> {
+    let ago = |time: Option<Timestamp>| {
+        let seconds = time.map(|time| now.seconds().saturating_sub(time.seconds()).max(0));
+        seconds.map_or_else(|| "never".to_owned(), |seconds| format!("{seconds} s ago"))
+    };
+    let line = |transmitter: &Arc<Transmitter>| {
+        let (name, record) = (&transmitter.name, &transmitter.record);
+        let Status { keys, age } = transmitter.keys.status();
+        let age = age.map(|age| format!("fetched {} s ago", age.as_secs()));
+        let age = age.unwrap_or_else(|| "not fetched".to_owned());
+        let (event, verified) = (ago(record.accepted_at()), ago(record.verified_at()));
+        format!("events {name}: {keys} keys, {age}; last event {event}; verified {verified}")
+    };
+    service.transmitters().iter().map(line).collect()
 }
 
 fn shared(fleet: Option<&Fleet>) -> SharedCache {

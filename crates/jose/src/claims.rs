@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use introspectd_core::{Audience, Json, Members, Timestamp, whole_seconds};
 
+use crate::json::{self, Unreadable};
+
 /// Claims of a verified JWT (RFC 7519 section 4), to be judged one by one.
 ///
 /// A claim of the wrong type, null included, is an error and never an absent one. Times are
@@ -39,6 +41,14 @@ pub enum Objection {
 }
 
 impl Claims {
+    /// Reads a JSON object in which no member is repeated, at any depth.
+    ///
+    /// # Errors
+    /// [`Unreadable`] for anything else.
+    pub fn parse(json: &[u8]) -> Result<Self, Unreadable> {
+        json::object(json).map(Self)
+    }
+
     /// Returns a claim of any type.
     pub fn get(&self, name: &str) -> Option<&Json> {
         self.0.get(name)

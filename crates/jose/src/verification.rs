@@ -2,7 +2,7 @@ use std::fmt;
 
 use crate::algorithm::Algorithm;
 use crate::claims::Claims;
-use crate::json::{self, Unreadable};
+use crate::json::Unreadable;
 use crate::jwk::{Jwk, Unusable};
 use crate::jwk_set::JwkSet;
 use crate::jws::{Header, Jws};
@@ -136,7 +136,7 @@ impl Verified<'_> {
     /// # Errors
     /// [`Unreadable`] if it is no object, or repeats a member.
     pub fn claims(&self) -> Result<Claims, Unreadable> {
-        json::object(self.payload).map(Claims::from)
+        Claims::parse(self.payload)
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod audit;
 mod build;
+mod events;
 mod family;
 mod histogram;
 mod listeners;
@@ -25,6 +26,7 @@ use prometheus_client::registry::Registry;
 
 pub use audit::{AuditLines, Lines};
 pub use build::BuildInfo;
+pub use events::Events;
 pub use listeners::{ListenerMetrics, Listeners};
 pub use process::Process;
 pub use providers::Providers;

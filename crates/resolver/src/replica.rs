@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
 use introspectd_core::{Selector, Target};
-use introspectd_fleet::{Purge, Replica, Revocation};
+use introspectd_fleet::{Fleet, Purge, Replica, Revocation};
 
 use crate::cache::FactCache;
 use crate::doubt::Retraction;
@@ -46,6 +46,11 @@ impl<K: Keep> Replica for OfResolver<K> {
 
 /// Membership in a fleet.
 impl<K: Keep> Resolver<K> {
+    /// Returns the fleet, if the resolver is in one.
+    pub fn fleet(&self) -> Option<&Arc<Fleet>> {
+        self.fleet.as_ref()
+    }
+
     /// Returns how a fact about this subject is taken back everywhere.
     pub(crate) fn retraction(&self, slot: &ProviderSlot, subject: &Subject) -> Option<Retraction> {
         let fleet = Arc::clone(self.fleet.as_ref()?);

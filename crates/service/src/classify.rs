@@ -2,7 +2,9 @@ use introspectd_core::Failure;
 use introspectd_resolver::Source;
 
 use crate::event::{Headline, Operation, Outcome};
-use crate::refusal::{CallerFault, ClientFault, RecordFault, Refusal, RequestFault, ServiceFault};
+use crate::refusal::{
+    CallerFault, ClientFault, EventFault, RecordFault, Refusal, RequestFault, ServiceFault,
+};
 use crate::tally::{CacheUse, OutcomeClass};
 
 impl OutcomeClass {
@@ -21,6 +23,9 @@ impl OutcomeClass {
                 | Operation::Issue
                 | Operation::Explain
                 | Operation::Providers
+                | Operation::ReceiveEvent
+                | Operation::LogOut
+                | Operation::RevokeSubject
                 | Operation::Unknown => Self::Ok,
             }),
             Outcome::Inactive(_) => Some(Self::Inactive),
@@ -41,7 +46,8 @@ impl From<&Refusal> for OutcomeClass {
                 | RequestFault::HeadTooLong
                 | RequestFault::TooSlow
                 | RequestFault::NotForm
-                | RequestFault::NotJson,
+                | RequestFault::NotJson
+                | RequestFault::NotSecurityEvent,
             ) => Self::InvalidRequest,
             Refusal::Caller(CallerFault::Unauthenticated | CallerFault::UnauthenticatedProxy) => {
                 Self::Unauthenticated
@@ -54,7 +60,9 @@ impl From<&Refusal> for OutcomeClass {
                 | ClientFault::InvalidToken(_)
                 | ClientFault::InsufficientScope { .. },
             ) => Self::Denied,
-            Refusal::Record(RecordFault::NoSuchToken) => Self::NotFound,
+            Refusal::Record(RecordFault::NoSuchToken | RecordFault::NoSuchSubject) => {
+                Self::NotFound
+            }
             Refusal::Record(RecordFault::BoundToOtherId | RecordFault::Revoked) => {
                 Self::InvalidRequest
             }
@@ -64,9 +72,14 @@ impl From<&Refusal> for OutcomeClass {
                 Failure::BadAnswer(_) => Self::UpstreamError,
                 Failure::Unsupported => Self::Unsupported,
             },
-            Refusal::Service(ServiceFault::NotCounted | ServiceFault::NotShared) => {
-                Self::Unavailable
-            }
+            Refusal::Event(EventFault::NotAuthenticated) => Self::Unauthenticated,
+            Refusal::Event(EventFault::NotPushed) => Self::Forbidden,
+            Refusal::Event(EventFault::Token(_)) => Self::InvalidRequest,
+            Refusal::Service(
+                ServiceFault::NotCounted
+                | ServiceFault::NotShared
+                | ServiceFault::KeysMissing { .. },
+            ) => Self::Unavailable,
             Refusal::Service(ServiceFault::Shed) => Self::Shed,
         }
     }

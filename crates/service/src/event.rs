@@ -8,6 +8,7 @@ use crate::access::Caller;
 use crate::fingerprint::Fingerprint;
 use crate::identity::{Begun, Identity};
 use crate::refusal::{Inactive, Refusal};
+use crate::transmitter::Consequence;
 
 /// Operation that a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,12 @@ pub enum Operation {
     Explain,
     /// List the caller's providers.
     Providers,
+    /// Take a security event of a transmitter.
+    ReceiveEvent,
+    /// Take a logout token of an issuer.
+    LogOut,
+    /// Revoke all tokens of a subject, by word of a transmitter or a caller.
+    RevokeSubject,
     /// None: the request matches no route.
     Unknown,
 }
@@ -60,6 +67,10 @@ pub struct Details {
     pub token: Option<TokenValue>,
     /// Id of a record that exists.
     pub token_id: Option<TokenId>,
+    /// Configured name of the transmitter that a message claims to be of.
+    pub transmitter: Option<String>,
+    /// Result of the message.
+    pub consequence: Option<Consequence>,
     /// Purge selector: its name, and its value if it has one.
     pub selector: Option<(&'static str, Option<String>)>,
     /// Number of records or entries.
@@ -129,6 +140,8 @@ enum Kind {
     Record,
     /// Done by an operator, whose reply waits until it is recorded.
     Operators,
+    /// Done by another server. Its reply waits, too; anyone can cause refusals.
+    Message,
 }
 
 /// Details that hold all secrets of a request, besides its credentials.
@@ -149,7 +162,7 @@ struct Row(&'static str, &'static str, Kind, Secrets);
 
 impl Operation {
     const fn row(self) -> Row {
-        use Kind::{Operators, Question, Record};
+        use Kind::{Message, Operators, Question, Record};
         use Secrets::{InDetails, InTokenId, None, Unknown};
         match self {
             Self::Introspect => Row("introspect", REFUSED, Question, InDetails),
@@ -163,6 +176,14 @@ impl Operation {
             Self::Issue => Row("issue", "issued", Operators, Unknown),
             Self::Explain => Row("explain", "explained", Operators, InDetails),
             Self::Providers => Row("providers", REFUSED, Question, None),
+            Self::ReceiveEvent => Row("event", "event_received", Message, Unknown),
+            Self::LogOut => Row("backchannel_logout", "logged_out", Message, Unknown),
+            Self::RevokeSubject => Row(
+                "global_token_revocation",
+                "subject_revoked",
+                Message,
+                Unknown,
+            ),
             Self::Unknown => Row("unknown", REFUSED, Question, Unknown),
         }
     }
@@ -180,6 +201,11 @@ impl Operation {
     /// Returns true if the operation is an operator's, whose reply waits until it is recorded.
     pub const fn is_operators(self) -> bool {
         matches!(self.row().2, Kind::Operators)
+    }
+
+    /// Returns true if the operation is that of another server, whose reply waits likewise.
+    pub const fn is_message(self) -> bool {
+        matches!(self.row().2, Kind::Message)
     }
 
     /// Returns true if the details hold all secrets of the request, besides its credentials.
@@ -221,7 +247,8 @@ impl Headline<'_> {
     /// about these are limited.
     pub fn is_refusal(&self) -> bool {
         let is_of_caller = |refusal: &Refusal| refusal.is_of_caller() || refusal.is_of_too_many();
-        matches!(self.outcome, Outcome::Refused(refusal) if is_of_caller(refusal))
+        let is_message = self.operation.is_message();
+        matches!(self.outcome, Outcome::Refused(refusal) if is_message || is_of_caller(refusal))
             || self.operation.is_question()
     }
 
@@ -246,7 +273,8 @@ impl Headline<'_> {
     /// Returns true if the reply waits until the event is recorded: operators rely on the record.
     pub fn is_awaited(&self) -> bool {
         let is_abandoned = matches!(self.outcome, Outcome::Abandoned);
-        self.operation.is_operators() && !is_abandoned && !self.is_refusal()
+        let is_done_by_somebody = self.operation.is_operators() || self.operation.is_message();
+        is_done_by_somebody && !is_abandoned && !self.is_refusal()
     }
 }
 
@@ -264,7 +292,11 @@ impl Event<'_> {
             }
             (Some(why), _) => Some(why.as_str().into()),
             (None, Outcome::Refused(refusal)) => refusal.reason(),
-            (None, Outcome::Done | Outcome::Inactive(_) | Outcome::Abandoned) => None,
+            (None, Outcome::Done) => {
+                let consequence = self.details.consequence;
+                consequence.map(|consequence| consequence.as_str().into())
+            }
+            (None, Outcome::Inactive(_) | Outcome::Abandoned) => None,
         }
     }
 }

@@ -22,9 +22,11 @@ mod proposed;
 pub mod refusal;
 mod reloads;
 mod request_id;
+mod seen;
 mod service;
 mod spans;
 mod tally;
+mod transmitter;
 
 pub use access::{
     Caller, Callers, CertificateName, DEFAULT_POLICY, InvalidCertificateName, InvalidRate,
@@ -36,6 +38,8 @@ pub use event::{Details, Event, Headline, Operation, Outcome, RequestContext};
 pub use fingerprint::{Fingerprint, Fingerprints};
 pub use identity::{Begun, Identity};
 pub use introspectd_core::Selection;
+pub use introspectd_events::{Expected, Fault};
+pub use introspectd_jose::Refusal as KeyRefusal;
 pub use introspectd_resolver::{
     Account, Answer, Configured, Fact, Held, Lookup, NextProviders, NotAsked, PoolStatus,
     ProviderStatus, Resolution, Rule, Source,
@@ -49,3 +53,4 @@ pub use refusal::Refusal;
 pub use reloads::Reloads;
 pub use service::{Reconfiguration, Service};
 pub use tally::{CacheUse, CallerTally, EndpointName, OutcomeClass};
+pub use transmitter::{Consequence, Transmitter, TransmitterRecord, Transmitters};

@@ -18,18 +18,22 @@ impl Observer for Log {
     fn wants(&self, headline: &Headline<'_>) -> bool {
         match headline.outcome {
             // A caller's fault is a mistake or an attack; invalid tokens come all day.
-            Outcome::Refused(refusal) if refusal.is_of_caller() => {
+            Outcome::Refused(refusal) if refusal.is_of_caller() || refusal.is_of_event() => {
                 tracing::enabled!(target: REFUSALS, Level::INFO)
             }
             Outcome::Refused(_) => tracing::enabled!(target: REFUSALS, Level::DEBUG),
-            Outcome::Done => headline.operation.is_operators() && tracing::enabled!(Level::INFO),
+            Outcome::Done => {
+                let operation = headline.operation;
+                let is_done_by_somebody = operation.is_operators() || operation.is_message();
+                is_done_by_somebody && tracing::enabled!(Level::INFO)
+            }
             Outcome::Inactive(_) | Outcome::Abandoned => false,
         }
     }
 
     fn observe(&self, event: &Event<'_>) -> Observed {
         match event.headline.outcome {
-            Outcome::Refused(refusal) => log_refusal(&event.headline, refusal),
+            Outcome::Refused(refusal) => log_refusal(event, refusal),
             Outcome::Done => log_operation(event, event.headline.operation),
             Outcome::Inactive(_) | Outcome::Abandoned => {}
         }
@@ -47,12 +51,16 @@ impl Observer for Log {
 }
 
 /// Logs origin, caller and reason of a refused request. The rest of it is its client's.
-fn log_refusal(headline: &Headline<'_>, refusal: &Refusal) {
-    let context = &headline.context;
+fn log_refusal(event: &Event<'_>, refusal: &Refusal) {
+    let context = &event.headline.context;
     let (origin, policy) = (display(context.origin), context.policy);
     let caller = context.caller.map(|caller| caller.name.as_str());
     let error = refusal.code();
-    if refusal.is_of_caller() {
+    if refusal.is_of_event() {
+        let (transmitter, reason) = (event.details.transmitter.as_deref(), event.reason());
+        let reason = reason.as_deref();
+        tracing::info!(target: REFUSALS, origin, transmitter, error, reason, "refused an event");
+    } else if refusal.is_of_caller() {
         tracing::info!(target: REFUSALS, origin, caller, policy, error, "refused a request");
     } else {
         tracing::debug!(
@@ -79,6 +87,22 @@ fn log_operation(event: &Event<'_>, operation: Operation) {
     let selector = details.selector.as_ref().map(|(name, _)| *name);
     let count = details.count;
     let call = operation.as_str();
+    if operation.is_message() {
+        let (transmitter, reason) = (details.transmitter.as_deref(), event.reason());
+        let outcome = reason.as_deref();
+        tracing::info!(
+            origin,
+            transmitter,
+            caller,
+            call,
+            fingerprint,
+            selector,
+            count,
+            outcome,
+            "message received"
+        );
+        return;
+    }
     tracing::info!(
         origin,
         caller,

@@ -17,7 +17,9 @@ use crate::observer::{Observer, Observers, Published};
 use crate::page_token::PageTokens;
 use crate::refusal::{CallerFault, InvalidRequest, RequestFault};
 use crate::request_id::settle;
+use crate::seen::Seen;
 use crate::tally::EndpointName;
+use crate::transmitter::Transmitters;
 
 /// All that operations need: access rules, resolver, clock, and who observes them.
 ///
@@ -28,6 +30,8 @@ pub struct Service {
     pub(crate) resolver: Arc<Resolver<KeptAnswer>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) page_tokens: Arc<PageTokens>,
+    pub(crate) seen: Arc<Seen>,
+    transmitters: Transmitters,
     fingerprints: Fingerprints,
     observers: Arc<Observers>,
     tracer: Option<Tracer>,
@@ -37,6 +41,8 @@ pub struct Service {
 pub struct Reconfiguration {
     /// Access rules.
     pub rules: Rules,
+    /// Servers that tell of their subjects.
+    pub transmitters: Transmitters,
     /// Providers.
     pub providers: NextProviders,
     /// Handling of tokens that no provider matches.
@@ -60,15 +66,27 @@ impl Service {
     ) -> io::Result<Self> {
         let page_tokens = Arc::new(PageTokens::new()?);
         let observers = Arc::default();
+        let seen = Seen::new(Arc::clone(&clock), resolver.fleet().cloned())?;
         Ok(Self {
             rules,
             resolver,
             clock,
             page_tokens,
+            seen: Arc::new(seen),
+            transmitters: Transmitters::default(),
             fingerprints,
             observers,
             tracer: None,
         })
+    }
+
+    /// Takes messages of these servers about their subjects.
+    #[must_use]
+    pub fn with_transmitters(self, transmitters: Transmitters) -> Self {
+        Self {
+            transmitters,
+            ..self
+        }
     }
 
     /// Has requests traced. The tracer is to be among the observers as well, who end the spans.
@@ -94,6 +112,7 @@ impl Service {
     pub fn reconfigured(&self, change: Reconfiguration) -> io::Result<Self> {
         let Reconfiguration {
             rules,
+            transmitters,
             providers,
             unmatched,
             times,
@@ -107,6 +126,8 @@ impl Service {
             resolver: Arc::new(resolver),
             clock: Arc::clone(&self.clock),
             page_tokens: Arc::clone(&self.page_tokens),
+            seen: Arc::clone(&self.seen),
+            transmitters,
             fingerprints: fingerprints.unwrap_or_else(|| self.fingerprints.clone()),
             observers: Arc::clone(&self.observers),
             tracer: self.tracer.clone(),
@@ -132,6 +153,11 @@ impl Service {
     /// Returns the access rules in force.
     pub fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// Returns the servers that tell of their subjects.
+    pub fn transmitters(&self) -> &Transmitters {
+        &self.transmitters
     }
 
     /// Admits a request of a caller that was found: within its rate, then with one of these

@@ -34,6 +34,9 @@ words! {
         Bindings = "bindings",
         Issue = "issue",
         Providers = "providers",
+        Events = "events",
+        Logout = "backchannel_logout",
+        SubjectRevocation = "global_token_revocation",
         Other = "other",
     }
 }

@@ -59,7 +59,7 @@ impl Address {
     }
 
     /// Reads a key of the configuration; plain `http` leaves the machine only with `allow_http`.
-    pub(crate) fn read(section: &mut Section, key: &str, allow_http: bool) -> Option<Self> {
+    pub fn read(section: &mut Section, key: &str, allow_http: bool) -> Option<Self> {
         section
             .required_parsed(key, REMEDY, Self::parse)
             .map(|it| it.judged(section, key, allow_http))
@@ -112,6 +112,19 @@ impl Address {
     /// and `%2F` from `/`.
     pub fn uri(&self) -> &Uri {
         &self.uri
+    }
+
+    /// Returns the address with `/.well-known/` and this name between host and path (RFC 8615, as
+    /// RFC 8414 section 3 does it).
+    ///
+    /// # Errors
+    /// [`Refused`] if it is too long for a URL.
+    pub fn well_known(&self, name: &str) -> Result<Uri, Refused> {
+        let authority = self.uri.authority().ok_or(Refused)?;
+        let scheme = if self.is_https() { "https" } else { "http" };
+        let path = self.uri.path().trim_end_matches('/');
+        let text = format!("{scheme}://{authority}/.well-known/{name}{path}");
+        text.parse().map_err(|_| Refused)
     }
 
     /// Returns the address with a fixed path (`/v1/iam`) below it.
@@ -278,6 +291,20 @@ mod tests {
         ] {
             assert_eq!(Address::parse(text), Err(error), "{text}");
         }
+    }
+
+    #[test]
+    fn well_known_documents_stand_between_host_and_path() {
+        let of = |issuer: &str| {
+            let address = Address::parse(issuer).unwrap();
+            address.well_known("ssf-configuration").unwrap().to_string()
+        };
+        let expected = "https://a.example/.well-known/ssf-configuration";
+        assert_eq!(of("https://a.example"), expected);
+        assert_eq!(of("https://a.example/"), expected);
+        assert_eq!(of("https://a.example/t/1/"), format!("{expected}/t/1"));
+        let local = "http://127.0.0.1:8/.well-known/ssf-configuration/t";
+        assert_eq!(of("http://127.0.0.1:8/t"), local);
     }
 
     #[test]

@@ -36,6 +36,25 @@ impl Connection {
         Self::read_with_other(section, address_key, None, dialect).map(|(connection, _)| connection)
     }
 
+    /// Reads `timeout` and `tls` of a section with documents that are there for all, such as keys:
+    /// they are fetched without credentials. `None` where there was a problem.
+    pub fn read_public(section: &mut Section, address: Address) -> Option<Self> {
+        let before = section.ledger().problem_count();
+        let timeout = read_timeout(section);
+        let tls = tls::read(section, address.is_https());
+        if section.ledger().problem_count() > before {
+            return None;
+        }
+        Some(Self {
+            address,
+            tls: tls?,
+            timeout,
+            keep_alive: true,
+            policy: Policy::OF_DOCUMENTS,
+            credentials: CredentialConfig::NONE,
+        })
+    }
+
     /// Reads a provider that may have a second address, under `other_key`, with the same
     /// credentials.
     pub fn read_with_other(
@@ -50,7 +69,7 @@ impl Connection {
         let other = other_key.and_then(|key| Address::read_optional(section, key, allow_http));
         if let Some(address) = &address
             && address.has_query()
-            && !matches!(dialect, Dialect::FormEndpoint)
+            && !matches!(dialect, Dialect::FormEndpoint | Dialect::JsonEndpoint)
         {
             section.problem(
                 address_key,
@@ -58,11 +77,7 @@ impl Connection {
                 "Leave out `?` and what follows it.",
             );
         }
-        let timeout = section.duration(
-            "timeout",
-            Duration::from_secs(2),
-            Duration::from_millis(1)..=Duration::from_secs(300),
-        );
+        let timeout = read_timeout(section);
         let keep_alive = section.flag("keep_alive", true);
         let policy = Policy::read(section);
         let credentials = CredentialConfig::read(section, dialect, address.as_ref(), allow_http);
@@ -85,4 +100,9 @@ impl Connection {
             other,
         ))
     }
+}
+
+fn read_timeout(section: &mut Section) -> Duration {
+    let bounds = Duration::from_millis(1)..=Duration::from_secs(300);
+    section.duration("timeout", Duration::from_secs(2), bounds)
 }

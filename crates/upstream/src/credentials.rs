@@ -51,6 +51,8 @@ impl Credentials {
 }
 
 impl CredentialConfig {
+    pub(crate) const NONE: Self = Self::Ready(Credentials::None);
+
     pub(crate) fn into_live(
         self,
         pool: &Pool,

@@ -8,4 +8,6 @@ pub enum Dialect {
     RestWithJsonGrant(&'static str),
     /// Requests are forms posted to an endpoint, which may contain credentials.
     FormEndpoint,
+    /// Requests are JSON posted to an endpoint.
+    JsonEndpoint,
 }

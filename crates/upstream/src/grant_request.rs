@@ -68,7 +68,7 @@ impl GrantRequest {
                 let client = client.and_then(|(id, secret)| Client::new(id, secret));
                 (endpoint, client.map(GrantForm::Json))
             }
-            Dialect::Rest | Dialect::FormEndpoint => {
+            Dialect::Rest | Dialect::FormEndpoint | Dialect::JsonEndpoint => {
                 let endpoint = Address::read(table, "token_endpoint", allow_http);
                 (
                     endpoint.map(|endpoint| endpoint.uri().clone()),

@@ -48,6 +48,18 @@ pub(crate) const DEFAULT_BUDGET: u32 = 10;
 const SECOND: Duration = Duration::from_secs(1);
 
 impl Policy {
+    /// Policy of documents that are fetched now and then. Whoever fetches them counts failures.
+    pub(crate) const OF_DOCUMENTS: Self = Self {
+        max_in_flight: 4,
+        queue: 4,
+        retry: Some(RetryPolicy {
+            attempts: 2,
+            budget: DEFAULT_BUDGET,
+        }),
+        breaker: None,
+        hedges: false,
+    };
+
     pub(crate) fn read(section: &mut Section) -> Self {
         Self {
             max_in_flight: section.number("max_in_flight", 1024, 1..=1_000_000),

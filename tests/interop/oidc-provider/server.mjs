@@ -7,6 +7,8 @@
 //   stderr  the library's notices
 //
 // `app` mints opaque tokens (600 s) and may revoke its own; the others may introspect any of them.
+// GET /log-out?sub=…&uri=…: the library sends `app` its logout token for this subject, to that address. 204, or 502
+// with what went wrong.
 
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -32,9 +34,24 @@ function start(wanted) {
   server.listen(wanted.port ?? 0, '127.0.0.1', () => {
     const { port } = server.address();
     const provider = new Provider(`http://127.0.0.1:${port}`, configuration(wanted.folder));
-    server.on('request', provider.callback());
+    const serve = provider.callback();
+    server.on('request', (request, response) => {
+      const { pathname, searchParams } = new URL(request.url, 'http://here');
+      return pathname === '/log-out' ? logOut(provider, searchParams, response) : serve(request, response);
+    });
     process.stdout.write(`${JSON.stringify({ port })}\n`);
   });
+}
+
+async function logOut(provider, wanted, response) {
+  const client = await provider.Client.find('app');
+  client.backchannelLogoutUri = wanted.get('uri');
+  try {
+    await client.backchannelLogout(wanted.get('sub'), 'session');
+    response.writeHead(204).end();
+  } catch (error) {
+    response.writeHead(502).end(`${error}`);
+  }
 }
 
 function configuration(folder) {
@@ -87,7 +104,7 @@ function configuration(folder) {
   };
 }
 
-// Nothing here is signed, but the library asks for a key and falls back to a published one.
+// Logout tokens are signed by it. Without one the library falls back to a published key.
 function signingKey() {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   return { ...privateKey.export({ format: 'jwk' }), use: 'sig', kid: 'test' };

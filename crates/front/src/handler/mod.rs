@@ -1,5 +1,6 @@
 mod connection;
 mod decide;
+mod receive;
 mod shed;
 mod unpublished;
 
@@ -235,6 +236,9 @@ impl Handler {
             Endpoint::Document(document) => {
                 self.count_public(begun, &head.headers, Outcome::Done);
                 return Ok(self.document(document, head));
+            }
+            Endpoint::Message(message) => {
+                return Ok(self.receive(rules, begun, message, head, body).await);
             }
             // These have functions of their own above.
             Endpoint::Introspect | Endpoint::Decide => return Err(RequestFault::NotFound.into()),

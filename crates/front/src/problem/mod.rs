@@ -1,5 +1,8 @@
 //! The only way from a refusal to an HTTP reply: one table of statuses and texts.
 
+mod event;
+mod query;
+mod row;
 mod table;
 
 use std::time::Duration;
@@ -14,7 +17,8 @@ use serde::Serialize;
 
 use crate::language::Language;
 use crate::reply::{Reply, json};
-use table::{Row, find};
+use row::Row;
+use table::find;
 
 /// Wait before a retry, if the provider names none.
 const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -33,9 +37,33 @@ pub(crate) fn reply(refusal: &Refusal, language: Language) -> Reply {
     };
     let mut reply = json(status(refusal), &body);
     let headers = reply.headers_mut();
+    add_language(headers, language);
+    add_headers(headers, refusal);
+    reply
+}
+
+fn add_language(headers: &mut HeaderMap, language: Language) {
     headers.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
     headers.insert(VARY, HeaderValue::from_static("accept-language"));
-    add_headers(headers, refusal);
+}
+
+/// Replies to a refused security event as RFC 8935 section 2.4 says; to any other refusal as
+/// everywhere.
+pub(crate) fn event_reply(refusal: &Refusal, language: Language) -> Reply {
+    #[derive(Serialize)]
+    struct Body<'a> {
+        err: &'a str,
+        description: &'a str,
+    }
+    if !refusal.is_of_event() {
+        return reply(refusal, language);
+    }
+    let body = Body {
+        err: refusal.code(),
+        description: description(refusal, language),
+    };
+    let mut reply = json(status(refusal), &body);
+    add_language(reply.headers_mut(), language);
     reply
 }
 
@@ -71,10 +99,15 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
         Refusal::Caller(CallerFault::RateLimited { retry_after }) => {
             headers.insert(RETRY_AFTER, (*retry_after).into());
         }
-        Refusal::Service(ServiceFault::Shed) => {
+        Refusal::Service(ServiceFault::Shed | ServiceFault::NotShared) => {
             headers.insert(RETRY_AFTER, RETRY_SOON.as_secs().into());
         }
-        Refusal::Request(RequestFault::NotForm | RequestFault::NotJson) => {
+        Refusal::Service(ServiceFault::KeysMissing { retry_after }) => {
+            headers.insert(RETRY_AFTER, (*retry_after).into());
+        }
+        Refusal::Request(
+            RequestFault::NotForm | RequestFault::NotJson | RequestFault::NotSecurityEvent,
+        ) => {
             // RFC 9110 section 15.5.16: a content coding may be what was wrong.
             headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         }
@@ -82,7 +115,8 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::Caller(_)
         | Refusal::Client(_)
         | Refusal::Record(_)
-        | Refusal::Service(ServiceFault::NotCounted | ServiceFault::NotShared) => {}
+        | Refusal::Event(_)
+        | Refusal::Service(ServiceFault::NotCounted) => {}
     }
 }
 

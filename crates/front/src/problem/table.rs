@@ -2,41 +2,12 @@ use http::StatusCode;
 use introspectd_core::{Failure, Outage};
 use introspectd_server::HEAD_TOO_LONG_DESCRIPTION;
 use introspectd_service::refusal::{
-    CallerFault, ClientFault, InvalidQuery, InvalidRequest, ProviderFault, RecordFault, Refusal,
-    RequestFault, ServiceFault, is_ours,
+    CallerFault, ClientFault, InvalidRequest, ProviderFault, RecordFault, Refusal, RequestFault,
+    ServiceFault, is_ours,
 };
 
-/// Row of the table: status, description in both languages, and challenges.
-pub(super) struct Row {
-    pub(super) status: StatusCode,
-    pub(super) text: Text,
-    pub(super) challenges: &'static [&'static str],
-}
-
-/// Text in English and in Spanish.
-#[derive(Clone, Copy)]
-pub(super) struct Text {
-    pub(super) english: &'static str,
-    pub(super) spanish: &'static str,
-}
-
-const fn row(status: StatusCode, english: &'static str, spanish: &'static str) -> Row {
-    Row {
-        status,
-        text: text(english, spanish),
-        challenges: &[],
-    }
-}
-
-impl Row {
-    const fn challenged(self, challenges: &'static [&'static str]) -> Self {
-        Self { challenges, ..self }
-    }
-}
-
-const fn text(english: &'static str, spanish: &'static str) -> Text {
-    Text { english, spanish }
-}
+use super::row::{Row, Text, row, text};
+use super::{event, query};
 
 /// Returns the row of a refusal.
 pub(super) fn find(refusal: &Refusal) -> Row {
@@ -46,6 +17,7 @@ pub(super) fn find(refusal: &Refusal) -> Row {
         Refusal::Client(fault) => of_client(fault),
         Refusal::Record(fault) => of_record(*fault),
         Refusal::Provider(fault) => of_provider(fault),
+        Refusal::Event(fault) => event::row_of(*fault),
         Refusal::Service(fault) => of_service(*fault),
     }
 }
@@ -87,6 +59,11 @@ fn of_request(fault: RequestFault) -> Row {
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "The body must be application/json, without a Content-Encoding.",
             "El cuerpo debe ser application/json, sin Content-Encoding.",
+        ),
+        RequestFault::NotSecurityEvent => row(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "The body must be application/secevent+jwt, without a Content-Encoding.",
+            "El cuerpo debe ser application/secevent+jwt, sin Content-Encoding.",
         ),
     }
 }
@@ -140,7 +117,7 @@ fn of_invalid(invalid: InvalidRequest) -> Text {
             "El cuerpo debe tener exactamente uno de token, provider, sub, client_id, no vacío, y \
                 all con el valor true.",
         ),
-        InvalidRequest::Query(invalid) => of_query(invalid),
+        InvalidRequest::Query(invalid) => query::text_of(invalid),
         InvalidRequest::TokenIsId => text(
             "The token and its token_id are the same.",
             "El token y su token_id son iguales.",
@@ -150,6 +127,10 @@ fn of_invalid(invalid: InvalidRequest) -> Text {
             "El token tiene la forma de los identificadores de este proveedor. Un identificador \
                 no es una credencial.",
         ),
+        InvalidRequest::NoLogoutToken => text(
+            "The parameter logout_token is missing or empty.",
+            "Falta el parámetro logout_token o está vacío.",
+        ),
         InvalidRequest::Unreadable => text(
             "The request's body could not be read.",
             "No se pudo leer el cuerpo de la petición.",
@@ -157,45 +138,6 @@ fn of_invalid(invalid: InvalidRequest) -> Text {
         InvalidRequest::NotOneHost => text(
             "The request must name its host exactly once.",
             "La petición debe indicar su host exactamente una vez.",
-        ),
-    }
-}
-
-pub(super) fn of_query(invalid: InvalidQuery) -> Text {
-    match invalid {
-        InvalidQuery::NotEncoded => text(
-            "The query is not form-encoded.",
-            "La consulta no está codificada como formulario.",
-        ),
-        InvalidQuery::Unknown => text(
-            "The parameters of a list are provider, owner, client_id, user_id, account_id, \
-                grant_type, role, state, order, page_size and page_token.",
-            "Los parámetros de una lista son provider, owner, client_id, user_id, account_id, \
-                grant_type, role, state, order, page_size y page_token.",
-        ),
-        InvalidQuery::Filter => text(
-            "A filter takes 1 to 512 bytes.",
-            "Un filtro admite de 1 a 512 bytes.",
-        ),
-        InvalidQuery::State => text(
-            "The parameter state is one of active, expired, revoked, not_yet_valid and unknown.",
-            "El parámetro state es active, expired, revoked, not_yet_valid o unknown.",
-        ),
-        InvalidQuery::Order => text(
-            "The parameter order is created_at or -created_at.",
-            "El parámetro order es created_at o -created_at.",
-        ),
-        InvalidQuery::PageSize => text(
-            "The parameter page_size is a number from 1 to 200.",
-            "El parámetro page_size es un número del 1 al 200.",
-        ),
-        InvalidQuery::PageToken => text(
-            "The page_token is invalid or expired; restart the listing.",
-            "El page_token no es válido o caducó; empiece la lista de nuevo.",
-        ),
-        InvalidQuery::OtherList => text(
-            "The page_token is of a list with other parameters: repeat those, or leave them out.",
-            "El page_token es de una lista con otros parámetros: repita aquellos u omítalos.",
         ),
     }
 }
@@ -263,6 +205,11 @@ fn of_record(fault: RecordFault) -> Row {
             StatusCode::NOT_FOUND,
             "The provider has no active token with this token_id.",
             "El proveedor no tiene ningún token activo con este token_id.",
+        ),
+        RecordFault::NoSuchSubject => row(
+            StatusCode::NOT_FOUND,
+            "Tokens are not known here by this kind of subject identifier.",
+            "Aquí no se conocen tokens por este tipo de identificador.",
         ),
         RecordFault::BoundToOtherId => row(
             StatusCode::CONFLICT,
@@ -372,6 +319,11 @@ fn of_service(fault: ServiceFault) -> Row {
                 as soon as possible; retry to be sure.",
             "Eliminado solo en esta réplica: no se pudo acceder a la caché compartida. Las demás \
                 lo harán en cuanto sea posible; vuelva a intentarlo para confirmarlo.",
+        ),
+        ServiceFault::KeysMissing { .. } => row(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "The sender's keys could not be fetched yet; retry later.",
+            "Aún no se pudieron obtener las claves del emisor; inténtelo de nuevo más tarde.",
         ),
         ServiceFault::Shed => row(
             StatusCode::SERVICE_UNAVAILABLE,

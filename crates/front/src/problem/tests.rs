@@ -2,9 +2,10 @@ use std::collections::BTreeSet;
 
 use introspectd_core::{BadAnswer, Outage, Unreachable};
 use introspectd_service::refusal::{
-    CallerFault, Inactive, InvalidQuery, InvalidRequest, Missing, ProviderFault, RecordFault,
-    ServiceFault,
+    CallerFault, EventFault, Inactive, InvalidQuery, InvalidRequest, Missing, ProviderFault,
+    RecordFault, ServiceFault,
 };
+use introspectd_service::{Fault, KeyRefusal};
 
 use super::*;
 
@@ -23,6 +24,7 @@ fn every_refusal_has_its_status_and_code() {
         scope: "x".into(),
         missing: Missing::default(),
     };
+    let unverified = Fault::Key(KeyRefusal::Signature);
     let not_saved = ProviderFault::NotRevoked(Failure::outage(Outage::NotSaved));
     for (refusal, status, code) in [
         (InvalidRequest::NoToken.into(), 400, "invalid_request"),
@@ -60,6 +62,33 @@ fn every_refusal_has_its_status_and_code() {
         (RequestFault::HeadTooLong.into(), 431, "head_too_long"),
         (RequestFault::NotForm.into(), 415, "unsupported_media_type"),
         (RequestFault::NotJson.into(), 415, "unsupported_media_type"),
+        (
+            RequestFault::NotSecurityEvent.into(),
+            415,
+            "unsupported_media_type",
+        ),
+        (InvalidRequest::NoLogoutToken.into(), 400, "invalid_request"),
+        (RecordFault::NoSuchSubject.into(), 404, "not_found"),
+        (Fault::Type.into(), 400, "invalid_request"),
+        (unverified.into(), 400, "invalid_key"),
+        (Fault::Issuer.into(), 400, "invalid_issuer"),
+        (Fault::Audience.into(), 400, "invalid_audience"),
+        (EventFault::NotPushed.into(), 400, "access_denied"),
+        (
+            EventFault::NotAuthenticated.into(),
+            400,
+            "authentication_failed",
+        ),
+        (
+            ServiceFault::KeysMissing { retry_after: 7 }.into(),
+            503,
+            "temporarily_unavailable",
+        ),
+        (
+            ServiceFault::NotShared.into(),
+            503,
+            "temporarily_unavailable",
+        ),
         (
             Refusal::Service(ServiceFault::NotCounted),
             500,
@@ -145,10 +174,11 @@ fn status_has_the_headers_that_it_needs() {
         reply(CallerFault::RateLimited { retry_after: 60 }.into()).headers()["retry-after"],
         "60"
     );
-    assert_eq!(
-        reply(ServiceFault::Shed.into()).headers()["retry-after"],
-        "1"
-    );
+    for fault in [ServiceFault::Shed, ServiceFault::NotShared] {
+        assert_eq!(reply(fault.into()).headers()["retry-after"], "1");
+    }
+    let missing = ServiceFault::KeysMissing { retry_after: 7 };
+    assert_eq!(reply(missing.into()).headers()["retry-after"], "7");
 }
 
 #[test]
@@ -169,10 +199,10 @@ fn invalid_query_is_described_in_two_languages() {
     for reason in [
         NotEncoded, Unknown, Filter, State, Order, PageSize, PageToken, OtherList,
     ] {
-        let text = table::of_query(reason);
+        let text = query::text_of(reason);
         assert_ne!(text.english, text.spanish);
     }
-    let text = table::of_query(Unknown);
+    let text = query::text_of(Unknown);
     for name in introspectd_service::LIST_PARAMETERS {
         assert!(
             text.english.contains(name) && text.spanish.contains(name),

@@ -5,6 +5,7 @@ mod audit;
 mod bindings;
 mod cache;
 mod callers;
+mod events;
 mod limits;
 mod listen;
 mod policies;
@@ -29,6 +30,7 @@ use cache::CacheConfig;
 
 pub use audit::AuditConfig;
 pub use bindings::{BindingsConfig, Stores};
+pub use events::{EventsConfig, Polling};
 pub use limits::Limits;
 pub use listen::{CallerListener, Endpoint, Listen};
 pub use providers::ProviderConfig;
@@ -55,6 +57,8 @@ pub struct Config {
     pub policies: Policies,
     /// Providers in the order of their names.
     pub providers: Vec<ProviderConfig>,
+    /// Transmitters of events in the order of their names.
+    pub events: Vec<EventsConfig>,
     /// Limit for requests in flight after the signal to stop.
     pub drain: Duration,
     /// Interval at which files are looked at for changes; `None` for never.
@@ -72,7 +76,7 @@ pub struct Loaded {
 }
 
 /// Tables whose sections the operator names.
-const NAMED: [&str; 3] = ["callers", "policies", "providers"];
+const NAMED: [&str; 4] = ["callers", "events", "policies", "providers"];
 
 impl Config {
     /// Reads the file, overridden by environment variables (`INTROSPECTD__CACHE__TTL=30s`). Returns
@@ -154,6 +158,7 @@ impl Config {
         let unmatched = routing::read(root, &providers.names);
         let policies = policies::read(root, &providers.names);
         let callers = callers::read(root, &providers.names, &policies, &listen);
+        let events = events::read(root, &providers.names);
         let drain = read_shutdown(root);
         let watch = reload::read(root);
         Self {
@@ -170,6 +175,7 @@ impl Config {
             callers,
             policies,
             providers: providers.valid,
+            events,
             drain,
             watch,
         }

@@ -33,7 +33,7 @@ enum Kind {
 }
 
 /// Tables whose sections are named by the operator: a section is two words of a key.
-const NAMED: [&str; 3] = ["callers", "policies", "providers"];
+const NAMED: [&str; 4] = ["callers", "events", "policies", "providers"];
 
 /// Beginnings of keys whose values are made once, at the start.
 const AT_START: [&str; 7] = [

@@ -6,7 +6,7 @@ mod watch;
 use std::collections::BTreeSet;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use introspectd_audit::Audit;
@@ -17,6 +17,7 @@ use introspectd_server::{Drain, Tls};
 use introspectd_service::{Configured, NextProviders, Reconfiguration, Reloads, Rules};
 use introspectd_settings::{Environment, Problems};
 use introspectd_upstream::Outbound;
+use tokio::runtime::Handle;
 
 pub use changes::{Changes, InForce};
 pub use watch::Watched;
@@ -24,6 +25,7 @@ pub use watch::Watched;
 use crate::config::{Config, Loaded, ProviderConfig};
 use crate::log::Format;
 use crate::shared::{self, Shared};
+use crate::transmitters::Receiving;
 
 /// Source of a configuration: its file, and the environment of the start, since that of a process
 /// does not change.
@@ -70,6 +72,7 @@ pub(crate) struct Parts {
     pub(crate) tls: Vec<Option<Arc<Tls>>>,
     pub(crate) drain: Drain,
     pub(crate) reloads: Arc<Reloads>,
+    pub(crate) receiving: Arc<Mutex<Receiving>>,
 }
 
 /// Replaces level and format of the log.
@@ -205,11 +208,19 @@ impl Reloader {
                 NextProviders::Reconfigured(providers.collect())
             }
         };
+        let Parts {
+            clock, outbound, ..
+        } = &self.parts;
+        let receiving = Arc::clone(&self.parts.receiving);
+        let mut receiving = receiving.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_changed = |name: &str| changes.are_in(&format!("events.{name}"));
+        let prepared = receiving.prepare(config.events, is_changed, clock, outbound);
         let change = Reconfiguration {
             rules: Rules {
                 callers: config.callers,
                 policies: config.policies,
             },
+            transmitters: prepared.transmitters(),
             providers,
             unmatched: config.unmatched,
             times: config.cache.times,
@@ -224,6 +235,9 @@ impl Reloader {
             }
         }
         self.parts.api.replace(Arc::clone(&next));
+        if let Ok(runtime) = Handle::try_current() {
+            receiving.start(prepared, &self.parts.api, &runtime);
+        }
         before.retire_for(&next);
         if let Some(shared) = joining {
             shared.start(next.replica());

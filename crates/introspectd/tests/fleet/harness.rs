@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -49,6 +49,7 @@ pub(crate) struct Replica {
 pub(crate) struct Reply {
     pub(crate) status: u16,
     pub(crate) cache: Option<String>,
+    pub(crate) retry_after: Option<String>,
     pub(crate) body: serde_json::Value,
 }
 
@@ -286,7 +287,7 @@ impl Replica {
             .await
     }
 
-    async fn post(&self, path: &str, kind: &str, body: String) -> Reply {
+    pub(crate) async fn post(&self, path: &str, kind: &str, body: String) -> Reply {
         let request = || {
             Request::post(path)
                 .header("host", "introspectd")
@@ -297,7 +298,7 @@ impl Replica {
                 .unwrap()
         };
         let free = self.connections.lock().await.pop();
-        let (sender, (status, cache, body)) = match free {
+        let (sender, (status, headers, body)) = match free {
             Some(mut sender) => match try_send(&mut sender, request()).await {
                 Ok(reply) => (sender, reply),
                 // It was idle for too long.
@@ -309,7 +310,8 @@ impl Replica {
         let body = serde_json::from_slice(&body).unwrap_or_default();
         Reply {
             status,
-            cache,
+            cache: text_of(&headers, "x-cache"),
+            retry_after: text_of(&headers, "retry-after"),
             body,
         }
     }
@@ -339,8 +341,13 @@ impl Replica {
 
 type Sender = SendRequest<Full<Bytes>>;
 
-/// Status, cache use and body of a reply.
-type Parts = (u16, Option<String>, Vec<u8>);
+/// Status, headers and body of a reply.
+type Parts = (u16, HeaderMap, Vec<u8>);
+
+fn text_of(headers: &HeaderMap, name: &str) -> Option<String> {
+    let value = headers.get(name)?;
+    Some(value.to_str().unwrap().to_owned())
+}
 
 async fn connect(address: &str) -> Sender {
     let stream = TcpStream::connect(address).await.unwrap();
@@ -351,8 +358,6 @@ async fn connect(address: &str) -> Sender {
 
 async fn try_send(sender: &mut Sender, request: Request<Full<Bytes>>) -> hyper::Result<Parts> {
     let (head, body) = sender.send_request(request).await?.into_parts();
-    let cache = head.headers.get("x-cache");
-    let cache = cache.map(|value| value.to_str().unwrap().to_owned());
     let body = body.collect().await?.to_bytes();
-    Ok((head.status.as_u16(), cache, body.into()))
+    Ok((head.status.as_u16(), head.headers, body.into()))
 }

@@ -45,6 +45,7 @@ mod sockets;
 mod stalled;
 mod systemd;
 mod tokens;
+mod transmitters;
 mod try_out;
 mod unchanged;
 mod vendors;

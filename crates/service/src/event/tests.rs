@@ -1,6 +1,6 @@
 use super::*;
 use crate::access::Permissions;
-use crate::refusal::{CallerFault, ClientFault, RequestFault, ServiceFault};
+use crate::refusal::{CallerFault, ClientFault, EventFault, RequestFault, ServiceFault};
 use crate::tally::EndpointName;
 use introspectd_core::Failure;
 use std::sync::Arc;
@@ -52,6 +52,7 @@ fn only_security_relevant_events_are_recorded() {
     let of_request = RequestFault::TooLarge.into();
     let of_caller = CallerFault::Unauthenticated.into();
     let of_client = ClientFault::MissingToken.into();
+    let of_message = EventFault::NotAuthenticated.into();
     for (operation, outcome, is_recorded) in [
         (Operation::Introspect, DONE, false),
         (Operation::Decide, DONE, false),
@@ -60,6 +61,8 @@ fn only_security_relevant_events_are_recorded() {
         (Operation::Decide, Outcome::Refused(&of_client), true),
         (Operation::Purge, Outcome::Refused(&of_request), true),
         (Operation::IntrospectById, DONE, true),
+        (Operation::ReceiveEvent, DONE, true),
+        (Operation::ReceiveEvent, Outcome::Refused(&of_message), true),
         (Operation::IntrospectById, Outcome::Abandoned, true),
     ] {
         let headline = headline(operation, outcome);

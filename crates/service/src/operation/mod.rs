@@ -13,6 +13,7 @@ mod list;
 mod lookup;
 mod providers;
 mod purge;
+mod receive;
 mod revoke;
 
 pub use bind::{BindRequest, bind};
@@ -24,4 +25,5 @@ pub use list::{Page, list};
 pub use lookup::{FoundRecord, lookup};
 pub use providers::providers;
 pub use purge::{PurgeRequest, Purged, purge};
+pub use receive::{RevocationSender, log_out, receive_polled, receive_pushed, revoke_subject};
 pub use revoke::{revoke, revoke_by_id};

@@ -11,6 +11,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use introspectd_core::{Failure, Outage};
+use introspectd_events::Fault;
 
 pub use inactive::Inactive;
 pub use missing::Missing;
@@ -29,6 +30,8 @@ pub enum Refusal {
     Record(RecordFault),
     /// A provider, or the way to it.
     Provider(ProviderFault),
+    /// Message of a transmitter.
+    Event(EventFault),
     /// Service itself.
     Service(ServiceFault),
 }
@@ -76,6 +79,19 @@ pub enum RecordFault {
     BoundToOtherId,
     /// Revoked token: no binding makes it active again.
     Revoked,
+    /// Subject by a name that facts may not know.
+    NoSuchSubject,
+}
+
+/// Fault of a transmitter's message, which is not to be sent again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventFault {
+    /// Token that is not accepted.
+    Token(Fault),
+    /// `Authorization` that is not the transmitter's.
+    NotAuthenticated,
+    /// Pushed by a transmitter whose events are polled.
+    NotPushed,
 }
 
 /// Fault of a provider.
@@ -98,6 +114,11 @@ pub enum ServiceFault {
     NotShared,
     /// Request over the limit of requests in flight, which was not read.
     Shed,
+    /// Keys of a transmitter that are not there yet.
+    KeysMissing {
+        /// Seconds until they may be, at least 1.
+        retry_after: u32,
+    },
 }
 
 impl Refusal {
@@ -117,10 +138,11 @@ impl Refusal {
             Self::Client(fault) => fault.code(),
             Self::Record(fault) => fault.code(),
             Self::Provider(fault) => fault.code(),
+            Self::Event(fault) => fault.code(),
             Self::Service(ServiceFault::NotCounted) => "server_error",
-            Self::Service(ServiceFault::Shed | ServiceFault::NotShared) => {
-                "temporarily_unavailable"
-            }
+            Self::Service(
+                ServiceFault::Shed | ServiceFault::NotShared | ServiceFault::KeysMissing { .. },
+            ) => "temporarily_unavailable",
         }
     }
 
@@ -131,7 +153,11 @@ impl Refusal {
             Self::Client(fault) => fault.reason(),
             Self::Record(fault) => fault.reason().map(Cow::Borrowed),
             Self::Provider(fault) => Some(fault.failure().to_string().into()),
+            Self::Event(fault) => Some(fault.reason()),
             Self::Service(ServiceFault::Shed) => Some("shed".into()),
+            Self::Service(ServiceFault::KeysMissing { .. }) => {
+                Some("the transmitter's keys are missing".into())
+            }
             Self::Service(ServiceFault::NotShared) => {
                 Some("the shared cache could not be reached in time".into())
             }
@@ -142,6 +168,11 @@ impl Refusal {
     /// Returns true if the caller is at fault.
     pub fn is_of_caller(&self) -> bool {
         matches!(self, Self::Caller(_))
+    }
+
+    /// Returns true if a transmitter's message is at fault.
+    pub fn is_of_event(&self) -> bool {
+        matches!(self, Self::Event(_))
     }
 
     /// Returns true if there were too many requests, and this one was one too many. Such refusals
@@ -164,6 +195,24 @@ impl Refusal {
             Some(*why)
         } else {
             None
+        }
+    }
+}
+
+impl EventFault {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Token(fault) => fault.code(),
+            Self::NotAuthenticated => "authentication_failed",
+            Self::NotPushed => "access_denied",
+        }
+    }
+
+    fn reason(self) -> Cow<'static, str> {
+        match self {
+            Self::Token(fault) => fault.to_string().into(),
+            Self::NotAuthenticated => "the Authorization is not the transmitter's".into(),
+            Self::NotPushed => "events of this transmitter are polled".into(),
         }
     }
 }
@@ -201,7 +250,7 @@ impl ClientFault {
 impl RecordFault {
     fn code(self) -> &'static str {
         match self {
-            Self::NoSuchToken => "not_found",
+            Self::NoSuchToken | Self::NoSuchSubject => "not_found",
             Self::BoundToOtherId | Self::Revoked => "conflict",
         }
     }
@@ -209,6 +258,7 @@ impl RecordFault {
     fn reason(self) -> Option<&'static str> {
         match self {
             Self::NoSuchToken => None,
+            Self::NoSuchSubject => Some("no_such_subject"),
             Self::BoundToOtherId => Some("bound_to_another_id"),
             Self::Revoked => Some(Inactive::Revoked.as_str()),
         }
@@ -282,6 +332,18 @@ impl From<CallerFault> for Refusal {
 impl From<ClientFault> for Refusal {
     fn from(fault: ClientFault) -> Self {
         Self::Client(fault)
+    }
+}
+
+impl From<EventFault> for Refusal {
+    fn from(fault: EventFault) -> Self {
+        Self::Event(fault)
+    }
+}
+
+impl From<Fault> for Refusal {
+    fn from(fault: Fault) -> Self {
+        Self::Event(EventFault::Token(fault))
     }
 }
 

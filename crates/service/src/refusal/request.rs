@@ -17,6 +17,8 @@ pub enum RequestFault {
     NotForm,
     /// Body that is not declared as JSON.
     NotJson,
+    /// Body that is not declared as a security event token.
+    NotSecurityEvent,
 }
 
 /// Fault of a request's parameters.
@@ -52,6 +54,8 @@ pub enum InvalidRequest {
     TokenSpellsId,
     /// Body or message that cannot be read.
     Unreadable,
+    /// Missing or empty logout token.
+    NoLogoutToken,
     /// No `Host`, two of them, or another one than the authority.
     NotOneHost,
 }
@@ -86,7 +90,7 @@ impl RequestFault {
             Self::TooLarge => "payload_too_large",
             Self::HeadTooLong => "head_too_long",
             Self::TooSlow => "request_timeout",
-            Self::NotForm | Self::NotJson => "unsupported_media_type",
+            Self::NotForm | Self::NotJson | Self::NotSecurityEvent => "unsupported_media_type",
         }
     }
 

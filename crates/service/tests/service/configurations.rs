@@ -7,7 +7,7 @@ use introspectd_service::operation::{PurgeRequest, introspect, purge};
 use introspectd_service::refusal::CallerFault;
 use introspectd_service::{
     Caller, Configured, Details, EndpointName, NextProviders, OutcomeClass, Permission, Rate,
-    Reconfiguration, Rules, Service, Source,
+    Reconfiguration, Rules, Service, Source, Transmitters,
 };
 
 use crate::harness::{TIMES, bank, caller, query, rules, service, service_of};
@@ -19,6 +19,7 @@ fn edge() -> Caller {
 fn changed(service: &Service, rules: Rules, provider: Configured) -> Service {
     let change = Reconfiguration {
         rules,
+        transmitters: Transmitters::default(),
         providers: NextProviders::Reconfigured(vec![provider]),
         unmatched: Unmatched::Reject,
         times: TIMES,
