@@ -93,9 +93,9 @@ pub(crate) enum Load {
 /// Caches of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Tiers {
-    /// That of the process.
+    /// Cache of the process.
     One,
-    /// That of the process, and one in Redis that all replicas share.
+    /// Cache of the process, and one in Redis that all replicas share.
     Two,
 }
 

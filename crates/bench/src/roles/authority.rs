@@ -32,10 +32,9 @@ const SWOLLEN: usize = 1 << 20;
 /// A fake authorization server: every token is active.
 ///
 /// `POST /introspect` for those who hand its answer on, `POST /facts` for introspectd (see
-/// [`Reader`]); `DELETE` of anything and `POST /revoke` confirm, though the token stays active here;
-/// `GET /count` tells how often either was asked,
-/// `POST /delay?MILLISECONDS` makes it slow, `POST /behave?NAME` makes it misbehave (see
-/// [`Behaviour`]).
+/// [`Reader`]); `DELETE` of anything and `POST /revoke` revoke it, and it stays active here; `GET
+/// /count` tells how often either was asked, `POST /delay?MILLISECONDS` makes it slow, `POST
+/// /behave?NAME` makes it misbehave (see [`Behaviour`]).
 pub(super) fn service() -> impl Fn(Request<Incoming>) -> Replying + Clone + Send + 'static {
     let authority = Arc::new(Authority {
         questions: AtomicU64::default(),
