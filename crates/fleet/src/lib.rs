@@ -21,6 +21,7 @@ mod message;
 mod outbox;
 mod per_second;
 mod purge;
+mod recent;
 mod secret;
 mod store;
 mod store_clock;

@@ -71,7 +71,7 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
         Refusal::Caller(CallerFault::RateLimited { retry_after }) => {
             headers.insert(RETRY_AFTER, (*retry_after).into());
         }
-        Refusal::Service(ServiceFault::Shed) => {
+        Refusal::Service(ServiceFault::Shed | ServiceFault::NotShared) => {
             headers.insert(RETRY_AFTER, RETRY_SOON.as_secs().into());
         }
         Refusal::Request(RequestFault::NotForm | RequestFault::NotJson) => {
@@ -82,7 +82,7 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::Caller(_)
         | Refusal::Client(_)
         | Refusal::Record(_)
-        | Refusal::Service(ServiceFault::NotCounted | ServiceFault::NotShared) => {}
+        | Refusal::Service(ServiceFault::NotCounted) => {}
     }
 }
 

@@ -146,6 +146,10 @@ fn status_has_the_headers_that_it_needs() {
         "60"
     );
     assert_eq!(
+        reply(ServiceFault::NotShared.into()).headers()["retry-after"],
+        "1"
+    );
+    assert_eq!(
         reply(ServiceFault::Shed.into()).headers()["retry-after"],
         "1"
     );
