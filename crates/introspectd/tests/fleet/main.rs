@@ -10,6 +10,7 @@
 // The counters of coverage under `cargo xtask fuzz`, which builds all tests of a crate.
 use introspectd_fuzz as _;
 
+mod failovers;
 mod faults;
 mod harness;
 mod promises;
