@@ -178,7 +178,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ],
     ),
     // It sees what it tortures from outside.
-    ("introspectd-torture", &[SIMULATORS]),
+    ("introspectd-torture", &[SIMULATORS, REDIS_LAB]),
     (FUZZ, &[]),
     (REDIS_LAB, &[]),
     (TEST_LOG, &[]),

@@ -9,6 +9,7 @@ use crate::fleet::{Fleet, Order, Replica};
 use crate::index::{Gap, Sequel};
 use crate::message::{Message, Opened};
 use crate::purge::{LocalPurge, Purge, SharedMark};
+use crate::recent::Recent;
 use crate::secret::Keys;
 use crate::store::{Down, Entry, EntryId, Kept, Reading, Stream};
 
@@ -48,6 +49,7 @@ struct Follower {
     has_learned: bool,
     /// True once an entry of an unknown secret was logged.
     has_met_foreign: bool,
+    recent: Recent,
 }
 
 impl Fleet {
@@ -65,6 +67,7 @@ impl Fleet {
             is_failing: false,
             has_learned: false,
             has_met_foreign: false,
+            recent: Recent::default(),
         };
         tokio::join!(follower.run(), self.write());
     }
@@ -250,6 +253,12 @@ impl Follower {
             }
         }
         let is_end = reading.entries.len() < Reading::MAX_ENTRIES;
+        if is_end && let Some(revoked) = self.recent.take_owed() {
+            self.fleet.publish_later(LocalPurge {
+                selector: Selector::new(Target::All),
+                revoked,
+            });
+        }
         let mut order = self.fleet.order();
         // An empty stream has no place for a fact: the first heartbeat makes one.
         if is_end && order.index.last().is_some() && !order.is_ready {
@@ -263,6 +272,9 @@ impl Follower {
     fn enter(&mut self, entry: &Entry, now: Duration) -> News {
         let (message, place) = match Opened::read(&entry.sealed, &self.fleet.keyring) {
             Opened::Message(message) => {
+                for purge in &message.purges {
+                    self.recent.note(&purge.revoked);
+                }
                 let place = self.apply(&message.purges);
                 (Some(message), place)
             }
@@ -336,16 +348,14 @@ impl Follower {
         })
     }
 
-    /// Drops every fact, and tells the others to.
-    fn lose(&self, why: &'static str) {
+    /// Drops every fact. The others are told to, and what was revoked, once the rest of the stream
+    /// was read.
+    fn lose(&mut self, why: &'static str) {
         tracing::warn!(why, "shared cache lost purges; dropping all cached facts");
         self.fleet.counts.add(Counted::Gap);
         self.replica.apply(&Purge::EVERYTHING);
         self.fleet.outbox.rewrite();
-        self.fleet.publish_later(LocalPurge {
-            selector: Selector::new(Target::All),
-            revoked: Vec::new(),
-        });
+        self.recent.lose();
     }
 
     /// Asks for a heartbeat where nobody wrote for a while.

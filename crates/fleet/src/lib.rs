@@ -22,6 +22,7 @@ mod message;
 mod outbox;
 mod per_second;
 mod purge;
+mod recent;
 mod secret;
 mod seen;
 mod store;

@@ -13,9 +13,9 @@ use crate::store::{Down, EntryId};
 
 /// Outcome of a lookup in the shared tier.
 #[derive(Debug)]
-pub enum Found {
-    /// Fact of another replica.
-    Fact(Imported),
+pub enum Found<T> {
+    /// Fact of another replica, as this one has read it.
+    Fact(T),
     /// Nothing, and the provider is for this replica to ask: the only one of the fleet, while the
     /// lease exists.
     Lease(Lease),
@@ -60,9 +60,8 @@ pub struct Filling {
 struct Budget(Duration);
 
 /// State of a fact in the store.
-#[derive(Default)]
-struct Seen {
-    fact: Option<Imported>,
+struct Seen<T> {
+    fact: Option<T>,
     /// True if the fact will be usable once its entry of the stream was read.
     is_ahead: bool,
     lease: Option<Vec<u8>>,
@@ -108,7 +107,15 @@ impl Fleet {
     ///
     /// `timeout` is the provider's: at most that long another replica is waited for, and for the
     /// store at most the configured share of it. Safe to drop.
-    pub async fn find(self: &Arc<Self>, name: &FactName<'_>, timeout: Duration) -> Found {
+    ///
+    /// A fact that `read` refuses, such as one that was purged since, counts as missing: whoever
+    /// takes the lease replaces it.
+    pub async fn find<T>(
+        self: &Arc<Self>,
+        name: &FactName<'_>,
+        timeout: Duration,
+        read: impl Fn(Imported) -> Option<T>,
+    ) -> Found<T> {
         let mut budget = Budget(self.share_of(timeout));
         if *self.is_starting.borrow() {
             budget.wait_for_the_start(self).await;
@@ -119,7 +126,7 @@ impl Fleet {
             self.counts.add(Counted::Unavailable);
             return Found::Unavailable;
         }
-        match self.find_usable(name, timeout, budget).await {
+        match self.find_usable(name, timeout, budget, read).await {
             Ok(found) => found,
             Err(Down(_)) => {
                 self.counts.add(Counted::Unavailable);
@@ -128,12 +135,13 @@ impl Fleet {
         }
     }
 
-    async fn find_usable(
+    async fn find_usable<T>(
         self: &Arc<Self>,
         name: &FactName<'_>,
         timeout: Duration,
         mut budget: Budget,
-    ) -> Result<Found, Down> {
+        read: impl Fn(Imported) -> Option<T>,
+    ) -> Result<Found<T>, Down> {
         let until = Instant::now() + timeout;
         let keys: Vec<_> = self
             .keyring
@@ -146,7 +154,7 @@ impl Fleet {
         let mut has_waited = false;
         let mut poll = MIN_POLL;
         loop {
-            let seen = budget.spend(self, self.look(name, &keys)).await?;
+            let seen = budget.spend(self, self.look(name, &keys, &read)).await?;
             if let Some(fact) = seen.fact {
                 self.counts.add(Counted::Hit);
                 return Ok(Found::Fact(fact));
@@ -168,8 +176,9 @@ impl Fleet {
             } else {
                 // It may have been stored, and its lease deleted, since the look. The second one is
                 // sent behind the lease, in the same round trip.
-                let both =
-                    async { tokio::try_join!(biased; self.acquire(own), self.look(name, &keys)) };
+                let both = async {
+                    tokio::try_join!(biased; self.acquire(own), self.look(name, &keys, &read))
+                };
                 let (Some(value), seen) = budget.spend(self, both).await? else {
                     continue;
                 };
@@ -195,7 +204,12 @@ impl Fleet {
     }
 
     /// Looks for a usable fact, and for the lease.
-    async fn look(&self, name: &FactName<'_>, keys: &[StoreKeys]) -> Result<Seen, Down> {
+    async fn look<T>(
+        &self,
+        name: &FactName<'_>,
+        keys: &[StoreKeys],
+        read: &impl Fn(Imported) -> Option<T>,
+    ) -> Result<Seen<T>, Down> {
         let places = keys.iter().flat_map(|keys| [&*keys.fact, &*keys.unknown]);
         let lease = keys.first().map(|keys| &*keys.lease);
         let places: Vec<&str> = places.chain(lease).collect();
@@ -205,7 +219,8 @@ impl Fleet {
         }
         let mut seen = Seen {
             lease: values.pop().flatten(),
-            ..Seen::default()
+            fact: None,
+            is_ahead: false,
         };
         for (nth, value) in values.into_iter().enumerate() {
             let (Some(value), Some(place)) = (value, places.get(nth)) else {
@@ -214,7 +229,7 @@ impl Fleet {
             let keys = self.keyring.all().nth(nth / 2);
             let value_key = keys.and_then(|keys| name.value_key(keys).ok());
             match value_key.and_then(|key| key.open(place, value)) {
-                Some(fact) => self.import(fact, &mut seen),
+                Some(fact) => self.import(fact, &mut seen, read),
                 None => self.counts.add(Counted::Tampered),
             }
         }
@@ -222,17 +237,26 @@ impl Fleet {
     }
 
     /// Puts a fact into the terms of this replica, if it can be judged here.
-    fn import(&self, fact: SharedFact, seen: &mut Seen) {
+    fn import<T>(
+        &self,
+        fact: SharedFact,
+        seen: &mut Seen<T>,
+        read: &impl Fn(Imported) -> Option<T>,
+    ) {
         let now = self.clock.elapsed();
         let place = self.order().index.place(fact.asked_after);
         let store_now = self.store_clock.latest(now);
         match (place, store_now) {
             (Place::At(place), Some(store_now)) if fact.asked_at <= store_now + MAX_AHEAD => {
-                seen.fact = Some(Imported {
+                let imported = Imported {
                     bytes: fact.bytes,
                     place,
                     asked_at: now.saturating_sub(store_now.saturating_sub(fact.asked_at)),
-                });
+                };
+                match read(imported) {
+                    Some(fact) => seen.fact = Some(fact),
+                    None => self.counts.add(Counted::Refused),
+                }
             }
             (Place::Ahead, _) => seen.is_ahead = true,
             (Place::At(_) | Place::Unknown, _) => self.counts.add(Counted::Refused),

@@ -58,7 +58,7 @@ pub struct LocalPurge {
     pub revoked: Vec<Confirmed>,
 }
 
-/// Confirmed revocation by its text.
+/// Confirmed revocation before it has a digest, or after.
 #[derive(Debug, Clone)]
 pub struct Confirmed {
     /// Provider that confirmed it.
@@ -76,6 +76,8 @@ pub enum ConfirmedSubject {
     Token(introspectd_core::TokenValue),
     /// Record, and every token that is bound to it.
     Record(introspectd_core::TokenId),
+    /// Digest by the secret in force, as a replica has sent it.
+    Digest(RevokedDigest),
 }
 
 impl Purge {
@@ -121,6 +123,7 @@ impl Confirmed {
                     RevokedDigest::Token(digests.token(token.expose()))
                 }
                 ConfirmedSubject::Record(id) => RevokedDigest::Record(digests.id(id.as_str())),
+                ConfirmedSubject::Digest(digest) => *digest,
             },
             end: self.end,
         }

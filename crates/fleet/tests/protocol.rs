@@ -132,7 +132,15 @@ impl Member {
         status.heard <= status.trust
     }
 
-    async fn find(&self, token: &str) -> Found {
+    async fn find(&self, token: &str) -> Found<Imported> {
+        self.find_by(token, Some).await
+    }
+
+    async fn find_by(
+        &self,
+        token: &str,
+        read: impl Fn(Imported) -> Option<Imported>,
+    ) -> Found<Imported> {
         let provider = ProviderName::parse("sso").unwrap();
         let name = FactName {
             provider: &provider,
@@ -140,7 +148,7 @@ impl Member {
             mode: Mode::Token,
             subject: token,
         };
-        self.fleet.find(&name, Duration::from_secs(5)).await
+        self.fleet.find(&name, Duration::from_secs(5), read).await
     }
 
     async fn fact(&self, token: &str) -> Imported {
@@ -229,6 +237,24 @@ async fn start_without_a_store_costs_no_more_than_its_share() {
         assert!(matches!(fresh.find("token").await, Found::Unavailable));
         assert!(begun.elapsed() <= Duration::from_millis(most), "{fault:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fact_that_a_replica_refuses_is_asked_for_again_and_replaced() {
+    let world = World::new();
+    let (a, b) = (world.join().await, world.join().await);
+    a.fill("token", b"purged", &*world.clock).await;
+    let Found::Lease(lease) = b.find_by("token", |_| None).await else {
+        panic!("a refused fact counts as missing");
+    };
+    lease.fill(Filling {
+        bytes: b"fresh".to_vec(),
+        asked_at: world.clock.elapsed(),
+        life: Duration::from_secs(60),
+        is_record: true,
+    });
+    sleep(Duration::from_millis(5)).await;
+    assert_eq!(a.fact("token").await.bytes, b"fresh");
 }
 
 #[tokio::test(start_paused = true)]
@@ -386,6 +412,32 @@ async fn lost_stream_drops_all_facts_everywhere() {
             Found::Unavailable => panic!("healed by now"),
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn revocation_that_a_lost_stream_held_reaches_who_had_not_read_it() {
+    let world = World::new();
+    let (a, b) = (world.join().await, world.join().await);
+    b.link.set_fault(Some(Fault::Refused));
+    let token = TokenValue::parse("token".to_owned()).unwrap();
+    let revoked = Confirmed {
+        provider: ProviderName::parse("sso").unwrap(),
+        subject: ConfirmedSubject::Token(token),
+        end: None,
+    };
+    let purge = LocalPurge {
+        revoked: vec![revoked],
+        ..of_token("token")
+    };
+    a.fleet.publish(purge).await.unwrap();
+    world.store.flush();
+    sleep(TRUST).await;
+    b.link.set_fault(None);
+    sleep(TRUST * 2).await;
+    let digest = RevokedDigest::Token(b.fleet.digests().token("token"));
+    let purges = b.order.0.lock().unwrap();
+    let mut revoked = purges.iter().flat_map(|purge| &purge.revoked);
+    assert!(revoked.any(|it| it.revoked == digest), "{purges:?}");
 }
 
 #[tokio::test(start_paused = true)]

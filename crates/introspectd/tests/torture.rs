@@ -10,7 +10,7 @@ use introspectd_fuzz as _;
 
 use std::time::Duration;
 
-use introspectd_torture::{Options, Report, run};
+use introspectd_torture::{Deployment, Options, Report, run};
 
 /// Requests a second: a debug build on a machine that other tests share.
 const RATE: u32 = 300;
@@ -40,6 +40,32 @@ async fn tortured_service_breaks_no_rule() {
     assert!(report.events("reload: a policy changes") > 0, "{report}");
     let refused = "refused reload: key that needs a restart";
     assert!(report.events(refused) > 0, "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tortured_fleet_breaks_no_rule() {
+    let report = tortured(20, |options| {
+        options.fleet = Some(Deployment::Standalone);
+    })
+    .await;
+    println!("{report}");
+    assert_eq!(report.findings(), 0, "{report}");
+    assert!(report.answers("active") > 1000, "{report}");
+    assert!(report.answers("inactive") > 100, "{report}");
+    assert!(report.events("token revoked here") > 10, "{report}");
+    assert!(report.spreads() > 10, "{report}");
+    assert!(report.events("way to Redis: cut") > 0, "{report}");
+}
+
+/// One replica trusts facts for an hour while it hears nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn oracle_finds_a_replica_that_trusts_its_facts_for_too_long() {
+    let report = tortured(20, |options| {
+        options.fleet = Some(Deployment::Standalone);
+        options.sabotaged = true;
+    })
+    .await;
+    assert!(report.broken("wrong active") > 0, "{report}");
 }
 
 /// Proves that the oracle can fail: introspectd has another configuration than it believes, and it

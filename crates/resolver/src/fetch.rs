@@ -49,11 +49,9 @@ impl Fetch {
         let timeout = self.slot.entry.timeout;
         let until = Instant::now() + timeout + fleet.share_of(timeout);
         let name = shared::name(&self.slot, &self.subject);
-        let lease = match fleet.find(&name, timeout).await {
-            Found::Fact(imported) => match self.import(&imported) {
-                Some(known) => return Ok(known),
-                None => None,
-            },
+        let read = |imported: Imported| self.import(&imported);
+        let lease = match fleet.find(&name, timeout, read).await {
+            Found::Fact(known) => return Ok(known),
             Found::Lease(lease) => Some(lease),
             Found::Unavailable => None,
         };
@@ -95,7 +93,8 @@ impl Fetch {
             is_shared: true,
             ..self.origin(imported.place, tags)
         };
-        Some((fact, origin))
+        let is_purged = self.slot.purges.has_purged(&self.key, &origin.stamp);
+        (!is_purged).then_some((fact, origin))
     }
 
     fn fill<K: Keep>(&self, lease: Lease, fact: &Fact<K>, asked_at: Duration) {

@@ -37,6 +37,9 @@ impl Which {
     }
 }
 
+/// Provider that has no faults in a fleet, so that delays and failures there are those of Redis.
+pub(crate) const WELL: Which = Which::Sso;
+
 /// Scope of a token, and what the policy `orders` asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Scope {
@@ -56,6 +59,21 @@ impl Scope {
         match self {
             Self::Orders => Self::Bills,
             Self::Bills => Self::Orders,
+        }
+    }
+}
+
+/// One of the processes that are tortured, by its number.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Replica(pub(crate) usize);
+
+impl Replica {
+    /// Purpose of the random numbers that decide what happens to it.
+    pub(crate) const fn purpose(self) -> &'static str {
+        match self.0 {
+            0 => "process",
+            1 => "second process",
+            _ => "third process",
         }
     }
 }

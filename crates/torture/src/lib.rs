@@ -25,3 +25,4 @@ mod world;
 pub use options::Options;
 pub use report::Report;
 pub use run::run;
+pub use world::Deployment;

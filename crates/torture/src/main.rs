@@ -13,13 +13,14 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use introspectd_torture::{Options, run};
+use introspectd_torture::{Deployment, Options, run};
 
 const EXAMPLES: &str = "\
 Examples:
   cargo xtask torture --minutes 5
   cargo xtask torture --seed 42 --minutes 1        the decisions of an earlier run
   cargo xtask torture --requests 10000000 --minutes 60 --rate 8000 --report docs/torture.md
+  cargo xtask torture --minutes 5 --fleet standalone        three replicas, and faults of Redis
   cargo xtask torture --minutes 1 --sabotage       introspectd is made to lie: that must be found
 
 The seed decides which fault comes when, for how long, and what is asked about; it is printed first.
@@ -50,6 +51,9 @@ struct Arguments {
     /// Other programs use this machine: forgive what threads verifiably waited for a processor
     #[arg(long)]
     shared: bool,
+    /// Torture three replicas over one Redis of this kind, in place of one process
+    #[arg(long, value_name = "REDIS", value_parser = ["standalone", "sentinel", "cluster"])]
+    fleet: Option<String>,
     /// Leave out: reload, restart, clock, disk or crowd
     #[arg(long, value_name = "ACT", value_parser = ["reload", "restart", "clock", "disk", "crowd"])]
     without: Vec<String>,
@@ -78,6 +82,7 @@ fn main() -> ExitCode {
         rate: arguments.rate,
         slack: Duration::from_millis(arguments.slack),
         is_shared: arguments.shared,
+        fleet: arguments.fleet.as_deref().and_then(deployment),
         sabotaged: arguments.sabotage,
         progress: true,
         ..Options::new(arguments.introspectd, seed)
@@ -106,6 +111,15 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+fn deployment(name: &str) -> Option<Deployment> {
+    match name {
+        "standalone" => Some(Deployment::Standalone),
+        "sentinel" => Some(Deployment::Sentinel),
+        "cluster" => Some(Deployment::Cluster),
+        _ => None,
+    }
 }
 
 /// Beginning of a page with the report.

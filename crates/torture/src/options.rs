@@ -2,6 +2,8 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::world::Deployment;
+
 /// Settings of a run.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -22,8 +24,12 @@ pub struct Options {
     pub is_shared: bool,
     /// Acts that are left out: `reload`, `restart`, `clock`, `disk`, `crowd`.
     pub without: BTreeSet<String>,
+    /// Three replicas over one Redis, in place of one process. They are not reloaded; their clocks,
+    /// disks and files are left alone.
+    pub fleet: Option<Deployment>,
     /// Runs introspectd by another configuration than the oracle believes in, and conceals from it
     /// what providers do: to see that it finds each kind of lie.
+    /// In a fleet, one replica trusts facts for an hour though it hears nothing.
     pub sabotaged: bool,
     /// Prints progress to standard error.
     pub progress: bool,
@@ -41,6 +47,7 @@ impl Options {
             slack: Duration::from_secs(2),
             is_shared: false,
             without: BTreeSet::new(),
+            fleet: None,
             sabotaged: false,
             progress: false,
         }

@@ -7,7 +7,7 @@ use crate::Options;
 use crate::act::Stage;
 use crate::machine;
 use crate::oracle::finding::Rule;
-use crate::oracle::tally::Counts;
+use crate::oracle::tally::{Counts, Delays};
 
 /// Result of a run.
 pub struct Report {
@@ -25,10 +25,19 @@ pub struct Report {
 impl Report {
     pub(crate) fn new(options: &Options, stage: &Stage, time: Duration) -> Self {
         let mut without: Vec<String> = options.without.iter().cloned().collect();
-        if !stage.subject.has_clock() {
+        if options.fleet.is_some() {
+            let left_out = [
+                "reload",
+                "clock",
+                "disk",
+                "crowd",
+                "files that are replaced",
+            ];
+            without.extend(left_out.map(|act| format!("{act} (one process only)")));
+        } else if !stage.subject.has_clock() {
             without.push("clock (libfaketime is not installed)".to_owned());
         }
-        if !stage.subject.disk.is_mounted() {
+        if options.fleet.is_none() && !stage.subject.disk.is_mounted() {
             without.push("disk (this user may not mount a file system)".to_owned());
         }
         Self {
@@ -67,6 +76,11 @@ impl Report {
         self.counts.answers.get(word).copied().unwrap_or_default()
     }
 
+    /// Number of purges whose way to another replica was seen.
+    pub fn spreads(&self) -> u64 {
+        self.counts.heard.count() + self.counts.unheard.count()
+    }
+
     /// Number of times that this was done, such as `token issued`.
     pub fn events(&self, what: &str) -> u64 {
         self.counts.events.get(what).copied().unwrap_or_default()
@@ -78,6 +92,7 @@ impl fmt::Display for Report {
         let mut text = String::new();
         self.summary(&mut text)?;
         self.rules(&mut text)?;
+        self.sharing(&mut text)?;
         self.answers_and_delays(&mut text)?;
         self.acts(&mut text)?;
         to.write_str(text.trim_end())
@@ -135,6 +150,34 @@ impl Report {
         Ok(())
     }
 
+    fn sharing(&self, to: &mut String) -> fmt::Result {
+        let Counts {
+            heard,
+            unheard,
+            well,
+            ..
+        } = &self.counts;
+        if heard.count() + unheard.count() == 0 {
+            return Ok(());
+        }
+        writeln!(
+            to,
+            "| delay in the fleet | times | median ms | 99 % ms | greatest ms |\n\
+                |---|---:|---:|---:|---:|"
+        )?;
+        for (what, delays) in [
+            (
+                "from a purge to the refusal elsewhere, while both heard",
+                heard,
+            ),
+            ("the same, with a fault of Redis or of a way to it", unheard),
+            ("answers about tokens whose provider is well", well),
+        ] {
+            row(to, what, delays.count(), delays)?;
+        }
+        writeln!(to)
+    }
+
     fn answers_and_delays(&self, to: &mut String) -> fmt::Result {
         writeln!(
             to,
@@ -142,13 +185,7 @@ impl Report {
         )?;
         for (word, times) in &self.counts.answers {
             let delays = self.counts.delays.get(word).cloned().unwrap_or_default();
-            writeln!(
-                to,
-                "| {word} | {times} | {} | {} | {} |",
-                millis(delays.percentile(0.5)),
-                millis(delays.percentile(0.99)),
-                millis(delays.greatest())
-            )?;
+            row(to, word, *times, &delays)?;
         }
         writeln!(to, "\n| way | requests |\n|---|---:|")?;
         for (way, times) in &self.counts.ways {
@@ -164,6 +201,16 @@ impl Report {
         }
         Ok(())
     }
+}
+
+fn row(to: &mut String, what: &str, times: u64, delays: &Delays) -> fmt::Result {
+    writeln!(
+        to,
+        "| {what} | {times} | {} | {} | {} |",
+        millis(delays.percentile(0.5)),
+        millis(delays.percentile(0.99)),
+        millis(delays.greatest())
+    )
 }
 
 fn millis(time: Duration) -> String {

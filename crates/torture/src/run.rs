@@ -7,15 +7,16 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, Signal, getrlimit, setrlimit};
 use tokio::sync::Mutex;
 
-use crate::act::{InForce, Stage};
+use crate::act::{InForce, Stage, Stages};
+use crate::cast::Replica;
 use crate::load::{Asker, Load, Operator};
 use crate::oracle::Oracle;
 use crate::oracle::finding::Rule;
 use crate::oracle::moment::Watch;
 use crate::plan::stream;
 use crate::stop::Stop;
-use crate::subject::{Subject, terms};
-use crate::world::{Providers, Stock};
+use crate::subject::{Subject, shared_cache as section, shared_terms, terms};
+use crate::world::{Providers, SharedCache};
 use crate::{Options, Report};
 
 /// Time between two lines of progress.
@@ -23,43 +24,30 @@ const PROGRESS: Duration = Duration::from_secs(10);
 /// Time in which unexplained answers are judged again.
 const SETTLING: Duration = Duration::from_secs(4);
 
+/// Replicas of a fleet.
+const REPLICAS: usize = 3;
+
 /// Tortures introspectd, and reports.
 ///
 /// # Errors
 /// The process cannot be started at all, or a simulator or file cannot be made.
 pub async fn run(options: Options) -> io::Result<Report> {
     raise_descriptors();
-    let providers = Arc::new(Providers::start().await?);
-    let terms = terms(options.slack, options.is_shared, options.rate);
-    let subject = Arc::new(Subject::new(&options, terms)?);
-    let oracle = Arc::new(Oracle::new(Watch::start(), terms));
-    let asker = Arc::new(Asker::new(Arc::clone(&subject))?);
-    let stage = Stage {
-        subject: Arc::clone(&subject),
-        providers,
-        stock: Arc::new(Stock::default()),
-        oracle: Arc::clone(&oracle),
-        asker: Arc::clone(&asker),
-        operator: Arc::new(Operator::new(subject.ports.api)),
-        admin: Arc::new(Operator::new(subject.ports.admin)),
-        in_force: Arc::new(Mutex::new(InForce::FIRST)),
-        client: Arc::default(),
-        without: Arc::new(options.without.clone()),
-        sabotaged: options.sabotaged,
-    };
+    let stages = stages(&options).await?;
+    let oracle = Arc::clone(&stages.first.oracle);
     let (end, stop) = Stop::new();
-    stage.sample_waits(&stop);
-    stage.prepare(options.seed).await?;
+    stages.sample_waits(&stop);
+    stages.prepare(options.seed).await?;
 
-    let acts = stage.act(options.seed, &stop);
+    let acts = stages.act(options.seed, &stop);
     let load = Load {
         rate: options.rate,
         requests: options.requests,
         rng: stream(options.seed, "load"),
     };
     let load = load.run(
-        asker,
-        Arc::clone(&stage.stock),
+        stages.all().map(|stage| Arc::clone(&stage.asker)).collect(),
+        Arc::clone(&stages.first.stock),
         Arc::clone(&oracle),
         stop.clone(),
     );
@@ -78,9 +66,59 @@ pub async fn run(options: Options) -> io::Result<Report> {
     acts.join_all().await;
     tokio::time::sleep(SETTLING).await;
     oracle.judge_last_rates();
-    finish(&stage).await;
-    count_handshakes(&stage);
-    Ok(Report::new(&options, &stage, time))
+    for stage in stages.all() {
+        finish(stage).await;
+    }
+    count_handshakes(&stages.first);
+    Ok(Report::new(&options, &stages.first, time))
+}
+
+/// Makes all that acts need. Starts no process of ours.
+async fn stages(options: &Options) -> io::Result<Stages> {
+    let providers = Arc::new(Providers::start().await?);
+    let shared_cache = match options.fleet {
+        Some(deployment) => Some(SharedCache::start(deployment, REPLICAS).await),
+        None => None,
+    };
+    let urls = shared_cache.as_ref().map(SharedCache::urls);
+    let count = urls.map_or(1, <[String]>::len);
+    let load = options.rate.div_ceil(u32::try_from(count).unwrap_or(1));
+    let alone = terms(options.slack, options.is_shared, load);
+    let terms = options.fleet.map_or(alone, |it| shared_terms(alone, it));
+    let oracle = Arc::new(Oracle::new(Watch::start(), terms, count));
+    let (stock, client) = (Arc::default(), Arc::default());
+    let without = Arc::new(options.without.clone());
+    let stage = |number: usize, section: String| {
+        let subject = Arc::new(Subject::new(options, terms, section)?);
+        Ok(Stage {
+            replica: Replica(number),
+            providers: Arc::clone(&providers),
+            stock: Arc::clone(&stock),
+            oracle: Arc::clone(&oracle),
+            asker: Arc::new(Asker::new(Arc::clone(&subject))?),
+            operator: Arc::new(Operator::new(subject.ports.api)),
+            admin: Arc::new(Operator::new(subject.ports.admin)),
+            in_force: Arc::new(Mutex::new(InForce::FIRST)),
+            client: Arc::clone(&client),
+            without: Arc::clone(&without),
+            sabotaged: options.sabotaged && options.fleet.is_none(),
+            subject,
+        })
+    };
+    let sections = urls.unwrap_or_default().iter().enumerate();
+    // The last one lies.
+    let sections = sections.map(|(number, url)| {
+        let lies = options.sabotaged && number + 1 == REPLICAS;
+        (number, section(url, lies))
+    });
+    let mut all = sections.map(|(number, section)| stage(number, section));
+    let first = all.next().unwrap_or_else(|| stage(0, String::new()))?;
+    let others = all.collect::<io::Result<_>>()?;
+    Ok(Stages {
+        first,
+        others,
+        shared_cache: shared_cache.map(Arc::new),
+    })
 }
 
 /// A process that survived all this ends as asked.

@@ -130,7 +130,7 @@ impl Tier {
         for number in 0..TOKENS {
             let token = token("secondtr_", number);
             loop {
-                match self.fleet.find(&self.name(&token), PATIENCE).await {
+                match self.fleet.find(&self.name(&token), PATIENCE, Some).await {
                     Found::Fact(_) => break,
                     Found::Lease(lease) => lease.fill(Filling {
                         bytes: vec![b'x'; BODY],
@@ -170,7 +170,7 @@ impl Tier {
         let end = Instant::now() + TURN;
         for token in tokens.iter().cycle() {
             let start = Instant::now();
-            let found = self.fleet.find(&self.name(token), PATIENCE).await;
+            let found = self.fleet.find(&self.name(token), PATIENCE, Some).await;
             times.push(start.elapsed().as_secs_f64() * 1e6);
             if !matches!(found, Found::Fact(fact) if fact.bytes.len() == BODY) {
                 return Err(Failure::new("a fact was not found"));

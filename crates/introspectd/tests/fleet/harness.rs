@@ -9,7 +9,7 @@ use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use introspectd_redis_lab::{Server, Wire, until};
+use introspectd_redis_lab::{Server, Wire, free_port, until};
 use introspectd_simulators::Simulator;
 use introspectd_simulators::rfc7662::{CLIENT_ID, CLIENT_SECRET, Rfc7662};
 use rustix::process::{Pid, Signal, kill_process};
@@ -27,8 +27,8 @@ pub(crate) const BOUND: Duration = Duration::from_secs(2);
 pub(crate) const SECRET: &str = "the-secret-of-the-fleet-0123456789";
 
 /// Fleet of three, its provider and its Redis.
-pub(crate) struct Fleet {
-    pub(crate) redis: Server,
+pub(crate) struct Fleet<R = Server> {
+    pub(crate) redis: R,
     pub(crate) provider: Simulator<Rfc7662>,
     pub(crate) replicas: Vec<Replica>,
 }
@@ -104,6 +104,26 @@ impl Fleet {
         let wire = Wire::to(self.redis.port()).await;
         let shared = format!("redis://127.0.0.1:{}", wire.port());
         Replica::start(wire, &config(&self.provider.base_url(), &shared, setting)).await
+    }
+}
+
+impl<R> Fleet<R> {
+    /// Starts three replicas that find their server by themselves: their own ways lead nowhere.
+    pub(crate) async fn over(redis: R, url: &str) -> Self {
+        let provider = Simulator::start(Rfc7662::new(now())).await.unwrap();
+        let toml = config(&provider.base_url(), url, Setting::default());
+        let mut replicas = Vec::new();
+        for _ in 0..3 {
+            let unused = Wire::to(free_port()).await;
+            replicas.push(Replica::start(unused, &toml).await);
+        }
+        let fleet = Self {
+            redis,
+            provider,
+            replicas,
+        };
+        fleet.hears().await;
+        fleet
     }
 
     /// Waits until every replica exchanges facts.

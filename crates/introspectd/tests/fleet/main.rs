@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::print_stdout,
     reason = "a test fails by panicking, its own functions included"
 )]
 
@@ -11,6 +12,7 @@
 use introspectd_fuzz as _;
 
 mod events;
+mod failovers;
 mod faults;
 mod harness;
 mod promises;

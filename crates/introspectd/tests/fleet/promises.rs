@@ -54,6 +54,31 @@ async fn fact_of_one_replica_is_a_hit_at_the_others_and_outlives_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn good_token_is_active_everywhere_after_a_purge() {
+    let fleet = Fleet::start().await;
+    for (nth, selector) in [json!({"all": true}), json!({"token": "good-1"})]
+        .into_iter()
+        .enumerate()
+    {
+        let token = &format!("good-{nth}");
+        fleet.issue(token);
+        for replica in &fleet.replicas {
+            assert!(replica.introspect(token).await.is_active());
+        }
+        until("the fact is stored", async || {
+            let keys = fleet.redis.cli(&["KEYS", "introspectd:f:*"]).await;
+            keys.lines().count() > nth
+        })
+        .await;
+        assert_eq!(fleet.replicas[0].purge(selector).await.status, 200);
+        for replica in &fleet.replicas {
+            let reply = replica.introspect(token).await;
+            assert!(reply.is_active(), "{reply:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn token_that_was_revoked_at_one_replica_is_refused_at_all() {
     // A thousand tokens of a test beside others.
     let patient = "timeout = \"30s\"";

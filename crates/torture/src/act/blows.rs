@@ -64,6 +64,11 @@ pub(crate) async fn strike(
 
 /// Some blows take what this machine or this run does not have.
 fn possible(stage: &Stage, blow: Blow) -> bool {
+    // The replicas of a fleet have one configuration and one clock, and files that stay.
+    let is_of_fleets = matches!(blow, Blow::Kill | Blow::Terminate | Blow::StallLogs);
+    if stage.oracle.terms.sharing.is_some() && !is_of_fleets {
+        return false;
+    }
     match blow {
         Blow::ClockForward | Blow::ClockBack => stage.subject.has_clock() && stage.does("clock"),
         Blow::FillDisk => stage.subject.disk.is_mounted() && stage.does("disk"),
@@ -91,16 +96,16 @@ impl Stage {
         let mut in_force = self.in_force.lock().await;
         // Else it must find what is lost.
         if !self.sabotaged {
-            oracle.weather.begin(kind, None, oracle.watch.at());
+            oracle.ails(self.replica, kind, oracle.watch.at());
         }
-        oracle.restarts(in_force.variant);
+        oracle.restarts(self.replica, in_force.variant);
         self.subject.signal(signal).await;
         self.subject.ended().await?;
         let ended = oracle.watch.at();
         self.subject.start().await?;
-        oracle.restarted(ended);
+        oracle.restarted(self.replica, ended);
         in_force.restarted();
-        oracle.weather.end(kind, None, oracle.watch.at());
+        oracle.recovers(self.replica, kind);
         Ok(())
     }
 

@@ -6,11 +6,11 @@ use fastrand::Rng;
 use http::{Method, StatusCode};
 use serde_json::json;
 
-use crate::act::Stage;
+use crate::act::{Stage, Stages};
 use crate::cast::{Caller, Which};
 use crate::load::{Call, failed};
 use crate::oracle::finding::Rule;
-use crate::oracle::forgetting::{Cause, Forgetting};
+use crate::oracle::forgetting::{Cause, Effect, Forgetting};
 use crate::oracle::judge::Question;
 use crate::oracle::moment::{self, Exchange};
 use crate::oracle::seen::Seen;
@@ -22,17 +22,28 @@ use crate::world::new_token;
 /// Tokens of each provider at the start.
 const FIRST: usize = 20;
 
+/// Words of a refusal that is in force at the replica that was asked.
+const NOT_SHARED: &str = "at this replica only";
+
+/// Outcome of an operator's call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Answered(StatusCode),
+    /// Done here; the other replicas may not hear of it.
+    NotShared,
+}
+
 const PURGE: &str = "/v1/cache/purge";
 
 /// One deed after another. Each is a task of its own: a provider that hangs holds no other up.
-pub(crate) async fn perform(stage: Stage, mut rng: Rng, mut stop: Stop) {
+pub(crate) async fn perform(stages: Stages, mut rng: Rng, mut stop: Stop) {
     let mut tasks = tokio::task::JoinSet::new();
     for step in plan::deeds(rng.fork()) {
         if !stop.pause(step.pause).await {
             break;
         }
-        let (stage, rng) = (stage.clone(), rng.fork());
-        tasks.spawn(async move { stage.perform_one(step.what, rng).await });
+        let (stages, rng) = (stages.clone(), rng.fork());
+        tasks.spawn(async move { stages.perform_one(step.what, rng).await });
         while tasks.try_join_next().is_some() {}
     }
     tasks.join_all().await;
@@ -40,67 +51,92 @@ pub(crate) async fn perform(stage: Stage, mut rng: Rng, mut stop: Stop) {
 
 /// Issues the first tokens, at all providers at once: an operator's calls give way to others, and
 /// one provider has some.
-pub(crate) async fn issue_first(stage: &Stage, mut rng: Rng) {
+pub(crate) async fn issue_first(stages: &Stages, mut rng: Rng) {
     let mut tasks = tokio::task::JoinSet::new();
     for provider in Which::ALL {
-        let (stage, mut rng) = (stage.clone(), rng.fork());
+        let (stages, mut rng) = (stages.clone(), rng.fork());
         tasks.spawn(async move {
             for _ in 0..FIRST {
-                stage.issue(&mut rng, provider, false).await;
+                stages.issue(&mut rng, provider, false).await;
             }
         });
     }
     tasks.join_all().await;
 }
 
-impl Stage {
+impl Stages {
     async fn perform_one(&self, deed: Deed, mut rng: Rng) {
         let provider = Which::ALL
             .get(rng.usize(..Which::ALL.len()))
             .copied()
             .unwrap_or(Which::Sso);
-        let token = self.stock.any(&mut rng, provider);
+        let token = self.first.stock.any(&mut rng, provider);
+        let stage = self.any(&mut rng);
         match (deed, token) {
             (Deed::Issue, _) => self.issue(&mut rng, provider, false).await,
             (Deed::IssueAskedEarly, _) => self.issue(&mut rng, provider, true).await,
-            (Deed::RevokeHere, Some(token)) => self.revoke_here(&token).await,
-            (Deed::RevokeThere, Some(token)) => self.revoke_there(&token),
-            (Deed::Purge, Some(token)) => self.purge_token(&token).await,
-            (Deed::PurgeProvider, _) => self.purge(Some(provider)).await,
-            (Deed::PurgeAll, _) => self.purge(None).await,
-            (Deed::Explain, Some(token)) => self.explain(&token).await,
+            (Deed::RevokeHere, Some(token)) => {
+                let others = self.warm(stage, &token).await;
+                let effect = stage.revoke_here(&token).await;
+                others.watch(&token, effect).await;
+            }
+            (Deed::RevokeThere, Some(token)) => stage.revoke_there(&token),
+            (Deed::Purge, Some(token)) => {
+                let others = self.warm(stage, &token).await;
+                // Else nobody can tell a purged fact from a fresh one.
+                if self.shared_cache.is_some() {
+                    stage.revoke_there(&token);
+                }
+                let effect = stage.purge_token(&token).await;
+                others.watch(&token, effect).await;
+            }
+            (Deed::PurgeProvider, _) => stage.purge(Some(provider)).await,
+            (Deed::PurgeAll, _) => stage.purge(None).await,
+            (Deed::Explain, Some(token)) => stage.explain(&token).await,
             (Deed::RevokeHere | Deed::RevokeThere | Deed::Purge | Deed::Explain, None) => {}
         }
+    }
+
+    /// Any replica's stage.
+    fn any(&self, rng: &mut Rng) -> &Stage {
+        let place = rng.usize(..=self.others.len());
+        self.all().nth(place).unwrap_or(&self.first)
     }
 
     async fn issue(&self, rng: &mut Rng, provider: Which, asked_early: bool) {
         let (token, record) = new_token(rng, provider, moment::wall());
         let token = Arc::new(token);
+        let first = &self.first;
         if asked_early {
             token.note(|history| history.asked_early = true);
-            let _ = self
-                .operator
-                .ask(Call::token("/introspect", &token.value))
-                .await;
+            let operator = &self.any(rng).operator;
+            let _ = operator.ask(Call::token("/introspect", &token.value)).await;
         }
-        self.providers.put(&token, record);
-        if provider == Which::Bank && !self.bind(&token).await {
-            return;
+        first.providers.put(&token, record);
+        if provider == Which::Bank {
+            // Bindings stay in each process.
+            for stage in self.all() {
+                if !stage.bind(&token).await {
+                    return;
+                }
+            }
         }
-        let known = self.oracle.watch.at();
+        let known = first.oracle.watch.at();
         token.note(|history| history.known = Some(known));
-        self.oracle.tally.did("token issued");
-        if let Some(old) = self.stock.add(&token) {
-            self.retire(&old);
+        first.oracle.tally.did("token issued");
+        if let Some(old) = first.stock.add(&token) {
+            first.retire(&old);
         }
     }
+}
 
+impl Stage {
     /// Tells introspectd which id a token of the bank has. Returns false if it was not confirmed.
     async fn bind(&self, token: &Arc<Token>) -> bool {
         let body = json!({"token": token.value, "token_id": token.id});
         let call = Call::json(Method::PUT, "/v1/providers/bank/bindings", &body);
         let bound = self.operate(call, Which::Bank, Some(token)).await;
-        bound == Some(StatusCode::NO_CONTENT)
+        bound == Some(Outcome::Answered(StatusCode::NO_CONTENT))
     }
 
     /// Takes a token out of its provider's records, once it is out of circulation.
@@ -116,20 +152,17 @@ impl Stage {
         });
     }
 
-    async fn revoke_here(&self, token: &Arc<Token>) {
+    async fn revoke_here(&self, token: &Arc<Token>) -> Option<Effect> {
         let begun = self.oracle.watch.at();
         token.note(|history| {
             history.ending.get_or_insert(begun);
         });
         let call = Call::token("/revoke", &token.value);
         let revoked = self.operate(call, token.provider, Some(token)).await;
-        if revoked == Some(StatusCode::OK) {
-            let done = self.oracle.watch.at();
-            token.note(|history| {
-                history.ended_here.get_or_insert(done);
-            });
-            self.oracle.tally.did("token revoked here");
-        }
+        let effect = self.effect(revoked?)?;
+        token.note(|history| history.ended_here.push(effect));
+        self.oracle.tally.did("token revoked here");
+        Some(effect)
     }
 
     fn revoke_there(&self, token: &Token) {
@@ -147,16 +180,16 @@ impl Stage {
         self.oracle.tally.did("token revoked at its provider");
     }
 
-    async fn purge_token(&self, token: &Arc<Token>) {
+    async fn purge_token(&self, token: &Arc<Token>) -> Option<Effect> {
         let call = Call::json(Method::POST, PURGE, &json!({"token": token.value}));
         let begun = self.oracle.watch.at();
         let purged = self.operate(call, token.provider, Some(token)).await;
-        if purged == Some(StatusCode::OK) {
-            let (done, cause) = (self.oracle.watch.at(), Cause::Purge);
-            let purge = Forgetting { begun, done, cause };
-            token.note(|history| history.purges.push(purge));
-            self.oracle.tally.did("token purged");
-        }
+        let effect = self.effect(purged?)?;
+        let (done, cause) = (effect, Cause::Purge);
+        let purge = Forgetting { begun, done, cause };
+        token.note(|history| history.purges.push(purge));
+        self.oracle.tally.did("token purged");
+        Some(effect)
     }
 
     async fn purge(&self, provider: Option<Which>) {
@@ -168,29 +201,50 @@ impl Stage {
         let begun = self.oracle.watch.at();
         // No provider is asked.
         let purged = self.operate(call, provider.unwrap_or(Which::Sso), None);
-        if purged.await == Some(StatusCode::OK) {
-            self.oracle.forgot(provider, begun, Cause::Purge);
+        let effect = purged.await.and_then(|outcome| self.effect(outcome));
+        if let Some(effect) = effect {
+            self.oracle.forgot(provider, begun, effect, Cause::Purge);
             self.oracle.tally.did("provider or all purged");
+        }
+    }
+
+    /// Replicas at which a purge or revocation with this outcome is in force, from now on.
+    fn effect(&self, outcome: Outcome) -> Option<Effect> {
+        let done = self.oracle.watch.at();
+        let only = Effect::only(self.replica, done);
+        match outcome {
+            Outcome::Answered(StatusCode::OK) => {
+                let reach = self.oracle.terms.sharing.map(|sharing| sharing.reach);
+                let elsewhere = reach.map(|reach| done + reach);
+                Some(Effect { elsewhere, ..only })
+            }
+            Outcome::NotShared => {
+                self.oracle
+                    .tally
+                    .did("purge in force at its own replica only");
+                Some(only)
+            }
+            Outcome::Answered(_) => None,
         }
     }
 
     async fn explain(&self, token: &Arc<Token>) {
         let call = Call::token("/v1/explain", &token.value);
         let explained = self.operate(call, token.provider, Some(token)).await;
-        if explained == Some(StatusCode::OK) {
+        if explained == Some(Outcome::Answered(StatusCode::OK)) {
             self.oracle.tally.did("token explained");
         }
     }
 
-    /// Asks as the operator, and returns the status. An answer is a success, a failure that a fault
-    /// explains, or that the token ended meanwhile (404 and 409 to a binding, 501 to the revocation
-    /// of a token that is bound no more). It never holds the token.
+    /// Asks as the operator, and returns the outcome. An answer is a success, a failure that a
+    /// fault explains, or that the token ended meanwhile (404 and 409 to a binding, 501 to the
+    /// revocation of a token that is bound no more). It never holds the token.
     async fn operate(
         &self,
         call: Call,
         provider: Which,
         token: Option<&Arc<Token>>,
-    ) -> Option<StatusCode> {
+    ) -> Option<Outcome> {
         let oracle = &self.oracle;
         let path = call.path;
         let sent = oracle.watch.moment();
@@ -198,6 +252,7 @@ impl Stage {
         let received = oracle.watch.moment();
         oracle.tally.came_by("operator's call");
         let question = Question {
+            replica: self.replica,
             caller: Caller::Operator,
             decides: false,
             provider,
@@ -226,6 +281,9 @@ impl Stage {
         if token.is_some_and(|token| body.contains(&token.value)) {
             oracle.complain(Rule::Odd, format!("{path}: the answer holds the token"));
         }
-        Some(reply.status)
+        if reply.status == StatusCode::SERVICE_UNAVAILABLE && body.contains(NOT_SHARED) {
+            return Some(Outcome::NotShared);
+        }
+        Some(Outcome::Answered(reply.status))
     }
 }

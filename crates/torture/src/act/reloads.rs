@@ -7,7 +7,7 @@ use crate::act::Stage;
 use crate::cast::{Variant, Which};
 use crate::load::Call;
 use crate::oracle::finding::Rule;
-use crate::oracle::forgetting::Cause;
+use crate::oracle::forgetting::{Cause, Effect};
 use crate::plan::{Reload, Turn};
 use crate::stop::Stop;
 
@@ -92,10 +92,10 @@ impl Stage {
     async fn apply(&self, in_force: &mut InForce, reload: Reload) -> io::Result<()> {
         let (oracle, old) = (&self.oracle, *in_force);
         let begun = oracle.watch.at();
-        oracle.reloads(old.variant, reload.variant);
+        oracle.reloads(self.replica, old.variant, reload.variant);
         self.subject.write_config(reload, &self.providers)?;
         self.subject.reload().await?;
-        oracle.reloaded();
+        oracle.reloaded(self.replica);
         // The value of a secret is part of its section.
         for (provider, is_changed) in [
             (
@@ -105,7 +105,8 @@ impl Stage {
             (Which::Apis, old.password != old.passwords),
         ] {
             if is_changed {
-                oracle.forgot(Some(provider), begun, Cause::Reload);
+                let done = Effect::only(self.replica, oracle.watch.at());
+                oracle.forgot(Some(provider), begun, done, Cause::Reload);
             }
         }
         in_force.variant = reload.variant;

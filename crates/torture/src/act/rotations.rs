@@ -21,10 +21,14 @@ impl Stage {
         self.providers.accept_passwords(&[password(0)]);
         let authority = self.providers.authority().pem();
         self.subject.write(AUTHORITIES, &authority)?;
-        let identity = self.providers.client_identity()?;
+        let mut client = self.client.lock().await;
+        let identity = match client.take() {
+            Some(identity) => identity,
+            None => self.providers.client_identity()?,
+        };
         self.subject.write(CLIENT, &identity.pem)?;
         self.providers.gate.let_in(&[&identity]);
-        *self.client.lock().await = Some(identity);
+        *client = Some(identity);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::time::Duration;
 
-use crate::act::Stage;
+use crate::act::Stages;
 use crate::stop::Stop;
 
 const EACH: Duration = Duration::from_millis(100);
@@ -13,24 +13,23 @@ const EACH: Duration = Duration::from_millis(100);
 type Threads = HashMap<(u32, String), Duration>;
 
 /// Tells the oracle until the run is over.
-pub(crate) async fn sample(stage: Stage, mut stop: Stop) {
+pub(crate) async fn sample(stages: Stages, mut stop: Stop) {
     let own = std::process::id();
     let mut before = Threads::new();
     while stop.pause(EACH).await {
-        let subject = stage.subject.pid().await;
-        let subject = subject.map(|pid| pid.as_raw_nonzero().get().unsigned_abs());
         let mut now = Threads::new();
-        for process in [Some(own), subject].into_iter().flatten() {
-            read(process, &mut now);
+        read(own, &mut now);
+        for stage in stages.all() {
+            if let Some(pid) = stage.subject.pid().await {
+                read(pid.as_raw_nonzero().get().unsigned_abs(), &mut now);
+            }
         }
         let waited = now.iter().map(|(thread, waited)| {
             let before = before.get(thread).copied();
             waited.saturating_sub(before.unwrap_or_default())
         });
-        stage
-            .oracle
-            .waits
-            .add(stage.oracle.watch.at(), waited.sum());
+        let oracle = &stages.first.oracle;
+        oracle.waits.add(oracle.watch.at(), waited.sum());
         before = now;
     }
 }

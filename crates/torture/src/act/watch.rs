@@ -28,17 +28,14 @@ pub(crate) async fn over(stage: Stage, mut stop: Stop) {
         let story = format!("{status}: {}", stage.subject.logs.last_words());
         oracle.complain(Rule::Died, story);
         let begun = oracle.watch.at();
-        oracle.weather.begin(
-            Kind::Down,
-            None,
-            begun.saturating_sub(Duration::from_secs(1)),
-        );
-        oracle.restarts(in_force.variant);
+        let from = begun.saturating_sub(Duration::from_secs(1));
+        oracle.ails(stage.replica, Kind::Down, from);
+        oracle.restarts(stage.replica, in_force.variant);
         if let Err(error) = stage.subject.start().await {
             oracle.complain(Rule::Died, format!("does not start again: {error}"));
         }
-        oracle.restarted(begun);
+        oracle.restarted(stage.replica, begun);
         in_force.restarted();
-        oracle.weather.end(Kind::Down, None, oracle.watch.at());
+        oracle.recovers(stage.replica, Kind::Down);
     }
 }

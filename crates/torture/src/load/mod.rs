@@ -10,6 +10,7 @@ mod pool;
 pub(crate) use ask::Asker;
 pub(crate) use http::failed;
 pub(crate) use operator::{Call, Operator};
+pub(crate) use pick::Request;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -72,7 +73,7 @@ impl Load {
     /// Sends requests when they are due, whether earlier ones were answered or not, until `stop`.
     pub(crate) async fn run(
         self,
-        asker: Arc<Asker>,
+        askers: Vec<Arc<Asker>>,
         stock: Arc<Stock>,
         oracle: Arc<Oracle>,
         stop: Stop,
@@ -97,8 +98,11 @@ impl Load {
                     return;
                 };
                 // Decisions are made here, in the order of requests, so that the seed repeats them.
-                let request = pick::next(&mut rng, &stock);
-                let (asker, oracle) = (Arc::clone(&asker), Arc::clone(&oracle));
+                let request = pick::next(&mut rng, &stock, askers.len());
+                let Some(asker) = askers.get(request.question.replica.0) else {
+                    return;
+                };
+                let (asker, oracle) = (Arc::clone(asker), Arc::clone(&oracle));
                 sent += 1;
                 tokio::spawn(async move {
                     ask_and_judge(&asker, &oracle, &request).await;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use fastrand::Rng;
 
-use crate::cast::{Caller, Which};
+use crate::cast::{Caller, Replica, Which};
 use crate::load::Way;
 use crate::oracle::judge::Question;
 use crate::oracle::token::Token;
@@ -41,11 +41,11 @@ const CALLERS: [(u8, Caller); 6] = [
 const MADE_UP: u8 = 4;
 
 /// Decides by numbers of its own, so that the tokens that there are move no later decision.
-pub(crate) fn next(rng: &mut Rng, stock: &Stock) -> Request {
-    request(&mut rng.fork(), stock)
+pub(crate) fn next(rng: &mut Rng, stock: &Stock, replicas: usize) -> Request {
+    request(&mut rng.fork(), stock, replicas)
 }
 
-fn request(rng: &mut Rng, stock: &Stock) -> Request {
+fn request(rng: &mut Rng, stock: &Stock, replicas: usize) -> Request {
     let way = by_share(rng, &WAYS).unwrap_or(Way::Introspect);
     let caller = match way {
         Way::Unix => Caller::Sidecar,
@@ -62,13 +62,16 @@ fn request(rng: &mut Rng, stock: &Stock) -> Request {
     } else {
         stock.any(rng, provider)
     };
+    let value = match &token {
+        Some(token) => token.value.clone(),
+        None => Stock::made_up(rng, provider),
+    };
+    let replica = Replica(rng.usize(..replicas.max(1)));
     Request {
         way,
-        value: match &token {
-            Some(token) => token.value.clone(),
-            None => Stock::made_up(rng, provider),
-        },
+        value,
         question: Question {
+            replica,
             caller,
             decides: matches!(way, Way::ForwardAuth | Way::Grpc),
             provider,
@@ -93,7 +96,7 @@ mod tests {
 
     fn decisions(seed: u64, stock: &Stock) -> Vec<(Way, Caller, Which)> {
         let mut rng = stream(seed, "load");
-        let requests = std::iter::repeat_with(|| next(&mut rng, stock));
+        let requests = std::iter::repeat_with(|| next(&mut rng, stock, 3));
         let decision = |it: Request| (it.way, it.question.caller, it.question.provider);
         requests.map(decision).take(1000).collect()
     }

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cast::{Caller, Variant, Which};
+use crate::cast::{Caller, Replica, Variant, WELL, Which};
 use crate::oracle::finding::{Finding, Rule};
 use crate::oracle::forgetting::Forgetting;
 use crate::oracle::moment::Exchange;
@@ -35,6 +35,19 @@ pub(crate) struct Terms {
     pub(crate) is_shared: bool,
     /// Requests a second of the caller with a rate: far fewer than it sends, or far more.
     pub(crate) rates: Rates,
+    /// Bounds of the shared cache, where several replicas have one.
+    pub(crate) sharing: Option<Sharing>,
+}
+
+/// Bounds that the shared cache of a fleet has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sharing {
+    /// Time from the answer to a purge until no replica uses a fact from before it, heard or not.
+    pub(crate) reach: Duration,
+    /// Longest wait of a request for Redis itself.
+    pub(crate) share: Duration,
+    /// Time after which a purge that was not read back is refused.
+    pub(crate) publish: Duration,
 }
 
 /// Rates of a caller, between which a reload moves.
@@ -58,6 +71,7 @@ impl Terms {
 /// A request about a token.
 #[derive(Clone, Debug)]
 pub(crate) struct Question {
+    pub(crate) replica: Replica,
     pub(crate) caller: Caller,
     /// Decisions of the policy `orders`, and not the token's record.
     pub(crate) decides: bool,
@@ -159,10 +173,11 @@ fn may_be_lost(
         | Kind::Estranged
         | Kind::Turns
         | Kind::DiskFull
+        | Kind::Redis
         | Kind::Starved => false,
     });
     // Who asks gives up in the end, and may do so while the call gives way to others.
-    let bound = terms.timeout + terms.slack;
+    let bound = deadline(question, terms) + terms.slack;
     let gave_way = question.caller == Caller::Operator
         && exchange.delay() > bound
         && exchange.delay() <= bound + circumstances.waited;
@@ -215,12 +230,12 @@ fn explained(
     let by_spell = circumstances.spells.iter().any(|spell| {
         spell.kind.names().contains(&failure)
             && (during(spell) || failure == UNAVAILABLE)
-            && !(spell.kind == Kind::Turns && is_repeated)
+            && !(matches!(spell.kind, Kind::Turns | Kind::Redis) && is_repeated)
     });
     // Two purges in a row may take the answer away from whoever waits for it.
     let by_purge = failure == UNAVAILABLE
         && forgettings(question, circumstances)
-            .any(|it| it.refuses(exchange.sent.at, exchange.received.at));
+            .any(|it| it.refuses(question.replica, exchange.sent.at, exchange.received.at));
     // A request that a healthy provider does not answer in time was waiting for a processor for
     // most of that time, on one thread or another: here, there, or on the way. Half of it is the
     // most that can be asked for, since threads also wait for others of their own process.
@@ -240,13 +255,26 @@ fn explained(
     Err(Finding::new(Rule::Unexplained, story))
 }
 
+/// Time in which a request must be answered on a machine without delays.
+fn deadline(question: &Question, terms: &Terms) -> Duration {
+    let Some(sharing) = terms.sharing else {
+        return terms.timeout;
+    };
+    match (question.caller, question.provider) {
+        // The provider is asked first, then the others are told.
+        (Caller::Operator, _) => terms.timeout + sharing.publish,
+        (_, WELL) => sharing.share,
+        (_, Which::Bank | Which::Legacy | Which::Apis) => terms.timeout + sharing.share,
+    }
+}
+
 fn in_time(
     question: &Question,
     exchange: &Exchange,
     circumstances: &Circumstances,
     terms: &Terms,
 ) -> Result<(), Finding> {
-    let bound = terms.timeout + terms.slack + forgiven(question, circumstances, terms);
+    let bound = deadline(question, terms) + terms.slack + forgiven(question, circumstances, terms);
     let excused = circumstances
         .spells
         .iter()

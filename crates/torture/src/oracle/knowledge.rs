@@ -3,17 +3,17 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use crate::cast::{Caller, Variant, Which};
+use crate::cast::{Caller, Replica, Variant, WELL, Which};
 use crate::oracle::changes::Changes;
 use crate::oracle::finding::{Finding, Rule};
-use crate::oracle::forgetting::{Cause, Forgetting};
+use crate::oracle::forgetting::{Cause, Effect, Forgetting};
 use crate::oracle::judge::{Circumstances, Question, Terms, judge};
 use crate::oracle::meter::{Meter, Outcome};
 use crate::oracle::moment::{Exchange, Watch};
 use crate::oracle::seen::Seen;
 use crate::oracle::tally::Tally;
 use crate::oracle::waits::Waits;
-use crate::oracle::weather::Weather;
+use crate::oracle::weather::{Kind, Weather};
 use crate::oracle::{keep_latest, locked};
 
 /// The oracle.
@@ -27,6 +27,13 @@ pub(crate) struct Oracle {
     /// Seconds that the process's clock is ahead.
     clock: Changes<i64>,
     configuration: Changes<Variant>,
+    replicas: Vec<Known>,
+}
+
+/// Knowledge about one replica.
+struct Known {
+    /// Faults of the process, and of its way to Redis.
+    weather: Weather,
     meter: Meter,
 }
 
@@ -34,7 +41,11 @@ pub(crate) struct Oracle {
 const RECONSIDERED: Duration = Duration::from_secs(3);
 
 impl Oracle {
-    pub(crate) fn new(watch: Watch, terms: Terms) -> Self {
+    pub(crate) fn new(watch: Watch, terms: Terms, replicas: usize) -> Self {
+        let known = || Known {
+            weather: Weather::default(),
+            meter: Meter::new(terms.rate(Variant::FIRST)),
+        };
         Self {
             watch,
             terms,
@@ -44,17 +55,40 @@ impl Oracle {
             forgettings: Mutex::default(),
             clock: Changes::new(0),
             configuration: Changes::new(Variant::FIRST),
-            meter: Meter::new(terms.rate(Variant::FIRST)),
+            replicas: std::iter::repeat_with(known).take(replicas).collect(),
         }
     }
 
-    /// Facts of a provider, or of all, were forgotten from this moment on until now.
-    pub(crate) fn forgot(&self, provider: Option<Which>, begun: Duration, cause: Cause) {
-        let forgetting = Forgetting {
-            begun,
-            done: self.watch.at(),
-            cause,
-        };
+    /// A fault of this replica began at this moment.
+    pub(crate) fn ails(&self, replica: Replica, kind: Kind, from: Duration) {
+        if let Some(known) = self.replicas.get(replica.0) {
+            known.weather.begin(kind, None, from);
+        }
+    }
+
+    /// A fault of this replica is over.
+    pub(crate) fn recovers(&self, replica: Replica, kind: Kind) {
+        if let Some(known) = self.replicas.get(replica.0) {
+            known.weather.end(kind, None, self.watch.at());
+        }
+    }
+
+    /// Returns true if this replica had no fault of its own since this moment.
+    pub(crate) fn is_well_since(&self, replica: Replica, from: Duration) -> bool {
+        let known = self.replicas.get(replica.0);
+        let spells = known.map(|it| it.weather.between(from, self.watch.at(), Duration::ZERO));
+        spells.is_some_and(|spells| spells.is_empty())
+    }
+
+    /// Facts of a provider, or of all, were forgotten from this moment on.
+    pub(crate) fn forgot(
+        &self,
+        provider: Option<Which>,
+        begun: Duration,
+        done: Effect,
+        cause: Cause,
+    ) {
+        let forgetting = Forgetting { begun, done, cause };
         let mut forgettings = locked(&self.forgettings);
         forgettings.push((provider, forgetting));
         keep_latest(&mut forgettings);
@@ -71,39 +105,54 @@ impl Oracle {
     }
 
     /// A configuration is about to replace another one.
-    pub(crate) fn reloads(&self, old: Variant, new: Variant) {
+    pub(crate) fn reloads(&self, replica: Replica, old: Variant, new: Variant) {
         let now = self.watch.at();
         self.configuration.begin(now, new);
         if old.is_generous != new.is_generous {
-            self.meter.begin(now, self.terms.rate(new));
+            self.meter(replica, |meter| meter.begin(now, self.terms.rate(new)));
         }
     }
 
     /// Notes that the latest configuration is in force.
-    pub(crate) fn reloaded(&self) {
+    pub(crate) fn reloaded(&self, replica: Replica) {
         let now = self.watch.at();
         self.configuration.settle(now);
-        self.meter.settle(now);
+        self.meter(replica, |meter| meter.settle(now));
     }
 
     /// A process is about to be replaced by a new one with the same configuration.
-    pub(crate) fn restarts(&self, variant: Variant) {
-        self.meter.begin(self.watch.at(), self.terms.rate(variant));
+    pub(crate) fn restarts(&self, replica: Replica, variant: Variant) {
+        let now = self.watch.at();
+        self.meter(replica, |meter| meter.begin(now, self.terms.rate(variant)));
     }
 
     /// Notes that the new process is in place of the one that ended at this moment or later. It
-    /// knows nothing of what that one knew.
-    pub(crate) fn restarted(&self, ended: Duration) {
-        self.meter.settle(self.watch.at());
-        self.forgot(None, ended, Cause::Restart);
+    /// knows nothing of what that one knew, but for what others of its fleet know.
+    pub(crate) fn restarted(&self, replica: Replica, ended: Duration) {
+        let now = self.watch.at();
+        self.meter(replica, |meter| meter.settle(now));
+        if self.terms.sharing.is_none() {
+            self.forgot(None, ended, Effect::only(replica, now), Cause::Restart);
+        }
+    }
+
+    fn meter(&self, replica: Replica, change: impl FnOnce(&Meter)) {
+        if let Some(known) = self.replicas.get(replica.0) {
+            change(&known.meter);
+        }
     }
 
     /// Judges an answer and counts it; once more after some seconds, where a fault that becomes
     /// known meanwhile may explain it.
     pub(crate) fn hear(self: &Arc<Self>, question: &Question, exchange: &Exchange, seen: Seen) {
         self.tally.answered(&seen, exchange);
+        if question.provider == WELL && question.caller != Caller::Operator {
+            self.tally.answered_well(exchange);
+        }
         if question.caller == Caller::Metered {
-            self.meter.heard(exchange, outcome(&seen));
+            self.meter(question.replica, |meter| {
+                meter.heard(exchange, outcome(&seen));
+            });
         }
         match self.judge(question, exchange, &seen) {
             Ok(()) => {}
@@ -122,15 +171,19 @@ impl Oracle {
 
     /// Judges whether the rate of a caller was kept, some seconds afterwards.
     pub(crate) fn judge_rates(&self) {
-        for finding in self.meter.judge(self.watch.at()) {
-            self.tally.found(finding);
+        for known in &self.replicas {
+            for finding in known.meter.judge(self.watch.at()) {
+                self.tally.found(finding);
+            }
         }
     }
 
     /// Judges the rates of the time until now, once all answers are known.
     pub(crate) fn judge_last_rates(&self) {
-        for finding in self.meter.end(self.watch.at()) {
-            self.tally.found(finding);
+        for known in &self.replicas {
+            for finding in known.meter.end(self.watch.at()) {
+                self.tally.found(finding);
+            }
         }
     }
 
@@ -149,6 +202,9 @@ impl Oracle {
         let ours = |provider: Option<Which>| provider.is_none_or(|it| it == question.provider);
         let mut spells = self.weather.between(from, to, self.terms.lag);
         spells.retain(|spell| ours(spell.provider));
+        if let Some(known) = self.replicas.get(question.replica.0) {
+            spells.extend(known.weather.between(from, to, self.terms.lag));
+        }
         let forgettings = locked(&self.forgettings)
             .iter()
             .filter(|(provider, _)| ours(*provider))

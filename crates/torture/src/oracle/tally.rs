@@ -33,6 +33,12 @@ pub(crate) struct Counts {
     pub(crate) stories: Vec<Finding>,
     /// Greatest resident memory of the process.
     pub(crate) memory: u64,
+    /// Times from the answer to a purge to the refusal at another replica, while both heard.
+    pub(crate) heard: Delays,
+    /// The same, while one of them or Redis had a fault.
+    pub(crate) unheard: Delays,
+    /// Delays of answers about tokens of the provider that is always well.
+    pub(crate) well: Delays,
 }
 
 /// Delays in buckets that grow by an eighth.
@@ -82,6 +88,22 @@ impl Tally {
         }
     }
 
+    /// Counts the way of a purge to another replica.
+    pub(crate) fn spread(&self, hears: bool, delay: Duration) {
+        let mut counts = self.locked();
+        let delays = if hears {
+            &mut counts.heard
+        } else {
+            &mut counts.unheard
+        };
+        delays.add(delay);
+    }
+
+    /// Counts an answer about a token whose provider has no faults.
+    pub(crate) fn answered_well(&self, exchange: &Exchange) {
+        self.locked().well.add(exchange.delay());
+    }
+
     pub(crate) fn took_memory(&self, bytes: u64) {
         let mut counts = self.locked();
         counts.memory = counts.memory.max(bytes);
@@ -106,6 +128,10 @@ impl Delays {
         *self.buckets.entry(bucket(delay)).or_default() += 1;
         self.count += 1;
         self.greatest = self.greatest.max(delay);
+    }
+
+    pub(crate) fn count(&self) -> u64 {
+        self.count
     }
 
     pub(crate) fn greatest(&self) -> Duration {

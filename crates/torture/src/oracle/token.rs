@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::cast::{Scope, Which};
-use crate::oracle::forgetting::Forgetting;
+use crate::oracle::forgetting::{Effect, Forgetting};
 
 /// Token of a provider, with all that ever happened to it.
 #[derive(Debug)]
@@ -35,8 +35,8 @@ pub(crate) struct History {
     pub(crate) ending: Option<Duration>,
     /// The provider takes it for revoked from this moment on.
     pub(crate) ended_there: Option<Duration>,
-    /// Introspectd confirmed its revocation at this moment.
-    pub(crate) ended_here: Option<Duration>,
+    /// Revocations that introspectd confirmed.
+    pub(crate) ended_here: Vec<Effect>,
     /// Purges of this token.
     pub(crate) purges: Vec<Forgetting>,
 }

@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     Crowded,
     /// The disk of bindings and audit log is full.
     DiskFull,
+    /// Redis, or this replica's way to it, is not well. Explains only that purges are refused.
+    Redis,
     /// The machine itself gave the oracle no time.
     Starved,
 }
@@ -68,9 +70,12 @@ impl Kind {
         match self {
             // 503 where the breaker opened, or the limit of questions was reached.
             Self::Hangs => &[TIMEOUT, UNAVAILABLE],
-            Self::Cut | Self::Turns | Self::Throttles | Self::Crowded | Self::DiskFull => {
-                &[UNAVAILABLE]
-            }
+            Self::Cut
+            | Self::Turns
+            | Self::Throttles
+            | Self::Crowded
+            | Self::DiskFull
+            | Self::Redis => &[UNAVAILABLE],
             Self::Lies | Self::Fails | Self::Estranged => &[UPSTREAM, UNAVAILABLE],
             Self::Flaps => &[UPSTREAM, UNAVAILABLE, TIMEOUT],
             Self::Starved => &[UNAVAILABLE, TIMEOUT],

@@ -1,8 +1,10 @@
 //! Decisions of a run: which fault, where, when, for how long. A pure function of the seed.
 
 mod reloads;
+mod troubles;
 
 pub(crate) use reloads::{Reload, Turn, reloads};
+pub(crate) use troubles::{Way, troubles, ways};
 
 use std::time::Duration;
 
@@ -191,7 +193,9 @@ mod tests {
             let blows: Vec<_> = blows(stream(seed, "process")).take(100).collect();
             let deeds: Vec<_> = deeds(stream(seed, "tokens")).take(1000).collect();
             let reloads: Vec<_> = reloads(stream(seed, "configuration")).take(100).collect();
-            (faults, blows, deeds, reloads)
+            let troubles: Vec<_> = troubles(stream(seed, "redis")).take(100).collect();
+            let ways: Vec<_> = ways(stream(seed, "ways to redis"), 3).take(100).collect();
+            (faults, blows, deeds, reloads, troubles, ways)
         };
         assert_eq!(plan(7), plan(7));
         assert_ne!(plan(7), plan(8));

@@ -5,10 +5,10 @@ use std::time::Duration;
 use introspectd_simulators::{apigee, passport, rfc7662, tibco_asg};
 
 use crate::cast::{Caller, METERED, Variant, Which};
-use crate::oracle::judge::{Rates, Terms};
+use crate::oracle::judge::{Rates, Sharing, Terms};
 use crate::plan::{Reload, Turn};
 use crate::subject::{AUTHORITIES, CLIENT, LISTENER, PASSWORD, Ports, Subject};
-use crate::world::Providers;
+use crate::world::{Deployment, Providers};
 
 /// Times and rates that the configuration below sets, for a load of so many requests a second.
 pub(crate) fn terms(slack: Duration, is_shared: bool, load: u32) -> Terms {
@@ -25,7 +25,37 @@ pub(crate) fn terms(slack: Duration, is_shared: bool, load: u32) -> Terms {
             tight: (metered / 2).max(1),
             generous: (metered * 5).max(20),
         },
+        sharing: None,
     }
+}
+
+/// Terms of each replica of a fleet: facts that outlive every delay of a purge.
+pub(crate) fn shared_terms(alone: Terms, deployment: Deployment) -> Terms {
+    let second = Duration::from_secs(1);
+    Terms {
+        ttl: Duration::from_secs(20),
+        sharing: Some(Sharing {
+            reach: TRUST + second + deployment.failover(),
+            share: alone.timeout * SHARE / 100,
+            publish: Duration::from_secs(5),
+        }),
+        ..alone
+    }
+}
+
+/// Longest use of facts by a replica that hears nothing.
+const TRUST: Duration = Duration::from_secs(1);
+
+/// Share of a request's time for Redis, in percent.
+const SHARE: u32 = 20;
+
+/// Section of the shared cache. One that lies trusts facts for an hour.
+pub(crate) fn shared_cache(url: &str, lies: bool) -> String {
+    let trust = if lies { 3600 } else { TRUST.as_secs() };
+    format!(
+        "\n[cache.shared]\nurl = \"{url}\"\nshare = \"{SHARE}%\"\ntrust = \"{trust}s\"\n\
+        secret = {{ literal = \"the-secret-of-the-fleet-0123456789\" }}\n"
+    )
 }
 
 const COMMON: &str = r#"
@@ -114,6 +144,7 @@ pub(crate) fn toml(reload: Reload, subject: &Subject, providers: &Providers) -> 
         policy(variant),
         COMMON.to_owned(),
         times.cache(),
+        subject.shared_cache.clone(),
         callers,
     ]
     .into_iter()

@@ -25,7 +25,7 @@ use crate::oracle::judge::Terms;
 use crate::plan::Reload;
 use crate::world::{Authority, Providers};
 
-pub(crate) use config::terms;
+pub(crate) use config::{shared_cache, shared_terms, terms};
 pub(crate) use disk::Disk;
 pub(crate) use logs::Logs;
 use notify::Notifications;
@@ -41,6 +41,8 @@ pub(crate) struct Subject {
     /// Signs the certificates of its TLS listener.
     authority: Authority,
     pub(crate) terms: Terms,
+    /// Section of the configuration; empty for a process alone.
+    shared_cache: String,
     /// Set if its configuration is not what the oracle believes.
     lies: bool,
     /// Path of libfaketime, where it is installed.
@@ -86,7 +88,7 @@ pub(crate) const CLOCK_SEEN: Duration = Duration::from_millis(2500);
 
 impl Subject {
     /// Makes its folder and files. Starts nothing.
-    pub(crate) fn new(options: &Options, terms: Terms) -> io::Result<Self> {
+    pub(crate) fn new(options: &Options, terms: Terms, shared_cache: String) -> io::Result<Self> {
         let folder = tempfile::tempdir()?;
         let subject = Self {
             binary: options.binary.canonicalize()?,
@@ -96,7 +98,9 @@ impl Subject {
             notifications: Notifications::open(&folder.path().join("notify.sock"))?,
             authority: Authority::new("listeners")?,
             terms,
-            lies: options.sabotaged,
+            // A replica that lies does so in that section.
+            lies: options.sabotaged && shared_cache.is_empty(),
+            shared_cache,
             faketime: FAKETIME.into_iter().find(|path| Path::new(path).exists()),
             folder,
             child: Mutex::default(),

@@ -6,6 +6,7 @@ use super::{Circumstances, Question, Terms};
 use crate::cast::Which;
 use crate::oracle::forgetting::Forgetting;
 use crate::oracle::moment::Exchange;
+use crate::oracle::token::History;
 
 /// States that a token may have had during an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,16 +52,23 @@ pub(super) fn possible(
     let longest = terms.timeout + ttl(question, circumstances, terms) + terms.stale;
     let outlived = history.ended_there.is_some_and(|ended| {
         ended + longest < sent.at
-            || forgettings(question, circumstances).any(|it| it.rules_out(ended, sent.at))
+            || forgettings(question, circumstances)
+                .any(|it| it.rules_out(ended, question.replica, sent.at))
     });
     let active = !(known_after(received.at)
         || outlived
-        || history.ended_here.is_some_and(|ended| ended <= sent.at)
+        || ended_here(question, &history).is_some_and(|ended| ended <= sent.at)
         || token.exp <= seconds(sent.wall, slow)
         || token
             .nbf
             .is_some_and(|nbf| nbf > seconds(received.wall, fast)));
     Possible { active, inactive }
+}
+
+/// Moment from which a revocation by introspectd is in force at the replica that was asked.
+fn ended_here(question: &Question, history: &History) -> Option<Duration> {
+    let ended = history.ended_here.iter();
+    ended.filter_map(|it| it.at(question.replica)).min()
 }
 
 /// Longest reuse of an active fact. A provider whose `ttl` changed began without facts.
@@ -107,7 +115,7 @@ pub(super) fn story(question: &Question, exchange: &Exchange) -> String {
     let left = i128::from(token.exp) - i128::from(sent.wall.as_secs());
     format!(
         "{} of {:?}, as {:?}, at {:.3} s: known {}, revocation begun {}, revoked there {}, here \
-            {}, {left} s left",
+            {} at replica {}, {left} s left",
         token.mark,
         token.provider,
         question.caller,
@@ -115,6 +123,7 @@ pub(super) fn story(question: &Question, exchange: &Exchange) -> String {
         before(history.known),
         before(history.ending),
         before(history.ended_there),
-        before(history.ended_here),
+        before(ended_here(question, &history)),
+        question.replica.0,
     )
 }

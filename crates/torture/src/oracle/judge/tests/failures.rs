@@ -84,7 +84,7 @@ fn purge_may_refuse_who_waits_and_a_reload_may_not() {
         let mut case = Case::about(Some(token(|_| {})), 50.0);
         case.circumstances.forgettings = vec![Forgetting {
             begun: Duration::from_secs(49),
-            done: Duration::from_secs(51),
+            done: Effect::only(Replica(0), Duration::from_secs(51)),
             cause,
         }];
         assert_eq!(case.broken(&failed(UNAVAILABLE)), expected, "{cause:?}");

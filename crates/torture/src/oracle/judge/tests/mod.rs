@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::cast::Scope;
-use crate::oracle::forgetting::Cause;
+use crate::oracle::forgetting::{Cause, Effect};
 use crate::oracle::moment::Moment;
 
 const TERMS: Terms = Terms {
@@ -22,6 +22,7 @@ const TERMS: Terms = Terms {
         tight: 5,
         generous: 500,
     },
+    sharing: None,
 };
 /// Wall time at the start of the run.
 const START: u64 = 1_800_000_000;
@@ -68,6 +69,7 @@ impl Case {
     fn about(token: Option<Arc<Token>>, sent: f64) -> Self {
         Self {
             question: Question {
+                replica: Replica(0),
                 caller: Caller::Edge,
                 decides: false,
                 provider: Which::Sso,
@@ -166,7 +168,7 @@ fn confirmed_revocation_holds_from_its_answer_on() {
     let revoked = || {
         Some(token(|history| {
             history.ending = seconds(10);
-            history.ended_here = seconds(11);
+            history.ended_here = vec![Effect::only(Replica(0), Duration::from_secs(11))];
         }))
     };
     Case::about(revoked(), 9.0).expect(None, WRONG_INACTIVE);
@@ -188,7 +190,7 @@ fn revocation_at_the_provider_is_seen_when_no_fact_can_be_older() {
     let mut purged = Case::about(revoked(), 12.0);
     let forgetting = |begun, done| Forgetting {
         begun: Duration::from_secs(begun),
-        done: Duration::from_secs(done),
+        done: Effect::only(Replica(0), Duration::from_secs(done)),
         cause: Cause::Purge,
     };
     purged.circumstances.forgettings = vec![forgetting(10, 11)];
