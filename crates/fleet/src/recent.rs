@@ -8,7 +8,7 @@ use crate::purge::{Confirmed, ConfirmedSubject, Revocation};
 pub(crate) struct Recent {
     /// Newest last.
     known: VecDeque<Revocation>,
-    /// Those that a lost stream does not hold yet; `None` unless one was lost.
+    /// Revocations that a lost stream does not hold yet; `None` unless one was lost.
     owed: Option<VecDeque<Revocation>>,
 }
 
