@@ -13,6 +13,7 @@ mod fact;
 mod fleet;
 mod follow;
 mod hearing;
+mod holding;
 mod index;
 mod lease;
 mod lookup;
@@ -34,7 +35,8 @@ pub use digest::{Digest, Digests};
 pub use fact::{FactName, Mode};
 pub use fleet::{Fleet, FleetSettings, NotShared, Replica};
 pub use hearing::Hearing;
-pub use lookup::{Filling, Found, Imported, Lease};
+pub use holding::{Filling, Lease};
+pub use lookup::{Found, Imported};
 #[cfg(any(test, feature = "memory"))]
 pub use memory::{Fault, Link, MemoryStore};
 pub use purge::{
