@@ -26,7 +26,7 @@ use crate::log::Format;
 use crate::metrics;
 use crate::refusal_limit::limit_refusals;
 use crate::reload::{Origins, Parts, Reloader, Source};
-use crate::shared::{InForce, Shared, fleet};
+use crate::shared::{InForce, Shared, current_fleet};
 use crate::traces::Traces;
 use crate::transmitters::Receiving;
 
@@ -335,10 +335,7 @@ impl Bound {
             in_flight: Arc::clone(&connections.requests),
             listeners,
             audit: audit.clone(),
-            fleet: {
-                let shared = Arc::clone(&shared);
-                Box::new(move || fleet(&shared))
-            },
+            fleet: current_fleet(&shared),
             reloads,
             started,
         };

@@ -10,6 +10,7 @@ use tokio::runtime::Runtime;
 use tokio::time::sleep;
 
 use crate::config::SharedConfig;
+use crate::metrics::CurrentFleet;
 
 /// Shared tier of the process, with the thread that its connections and background work live on.
 /// Dropping it ends them.
@@ -89,12 +90,13 @@ pub(crate) fn replace(in_force: &InForce, next: Shared) {
     }
 }
 
-/// Fleet of the shared tier in force.
-pub(crate) fn fleet(in_force: &InForce) -> Option<Arc<Fleet>> {
-    in_force
-        .load()
-        .as_ref()
-        .map(|shared| Arc::clone(&shared.fleet))
+/// Returns what finds the fleet of the shared tier in force.
+pub(crate) fn current_fleet(in_force: &InForce) -> CurrentFleet {
+    let in_force = Arc::clone(in_force);
+    Box::new(move || {
+        let shared = in_force.load();
+        shared.as_ref().map(|shared| Arc::clone(&shared.fleet))
+    })
 }
 
 impl Drop for Shared {
