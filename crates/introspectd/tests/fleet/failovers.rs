@@ -35,6 +35,7 @@ async fn sentinel_failover_under_load_is_never_a_wrong_answer() {
     fleet.redis.servers[0].kill();
     lives(&fleet, "during", STORM).await;
     assert_ne!(fleet.redis.master_port().await, master);
+    // Until then the new master has no replica, and takes no purge.
     fleet.redis.servers[0].restart().await;
     goes_on(&fleet).await;
 }
@@ -65,7 +66,6 @@ async fn lives<R>(fleet: &Fleet<R>, prefix: &str, time: Duration) {
         "{prefix}: {} tokens, {told} revoked with success",
         lives.len()
     );
-    assert!(told > 0);
 }
 
 /// Asks about a token everywhere, revokes it at one replica, and asks again. Returns true if all
