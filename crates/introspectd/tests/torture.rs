@@ -57,17 +57,6 @@ async fn tortured_fleet_breaks_no_rule() {
     assert!(report.events("way to Redis: cut") > 0, "{report}");
 }
 
-/// One replica trusts facts for an hour while it hears nothing.
-#[tokio::test(flavor = "multi_thread")]
-async fn oracle_finds_a_replica_that_trusts_its_facts_for_too_long() {
-    let report = tortured(20, |options| {
-        options.fleet = Some(Deployment::Standalone);
-        options.sabotaged = true;
-    })
-    .await;
-    assert!(report.broken("wrong active") > 0, "{report}");
-}
-
 /// Proves that the oracle can fail: introspectd has another configuration than it believes, and it
 /// is told of neither that nor of what one provider does.
 #[tokio::test(flavor = "multi_thread")]
