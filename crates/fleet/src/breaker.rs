@@ -1,6 +1,8 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
+use crate::time::millis;
+
 /// Breaker of the store: after some failures in a row, lookups go without it for a second each.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
@@ -37,10 +39,6 @@ impl Breaker {
         // Never fails: the closure always gives a number.
         let _ = self.failures.fetch_update(Relaxed, Relaxed, more);
     }
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::purge::{LocalPurge, Purge, SharedMark};
 use crate::recent::Recent;
 use crate::secret::Keys;
 use crate::store::{Down, Entry, EntryId, Kept, Reading, Stream};
+use crate::time::Backoff;
 
 /// Deadline of an operation of the background work.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -76,7 +77,7 @@ impl Fleet {
     async fn write(&self) {
         let mut number = 0_u64;
         let mut before = None;
-        let mut pause = MIN_PAUSE;
+        let mut backoff = Backoff::new(MIN_PAUSE, MAX_PAUSE);
         loop {
             let batch = self.outbox.next().await;
             let purges: Vec<_> = batch.0.iter().map(|pending| &pending.purge).collect();
@@ -84,7 +85,7 @@ impl Fleet {
                 Ok(id) => {
                     number += 1;
                     before = Some(id);
-                    pause = MIN_PAUSE;
+                    backoff.reset();
                     for _ in &purges {
                         self.counts.add(Counted::Published);
                     }
@@ -93,8 +94,7 @@ impl Fleet {
                 Err(Down(_)) => {
                     // It may be there all the same: the same number is written again.
                     self.outbox.put_back(batch);
-                    sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-                    pause = (pause * 2).min(MAX_PAUSE);
+                    sleep(backoff.pause()).await;
                 }
             }
         }
@@ -146,7 +146,7 @@ impl Fleet {
 
 impl Follower {
     async fn run(mut self) {
-        let mut pause = MIN_PAUSE;
+        let mut backoff = Backoff::new(MIN_PAUSE, MAX_PAUSE);
         loop {
             let turned = self.turn().await;
             if turned.is_err() || self.fleet.order().is_ready {
@@ -154,7 +154,7 @@ impl Follower {
             }
             match turned {
                 Ok(()) => {
-                    pause = MIN_PAUSE;
+                    backoff.reset();
                     if std::mem::take(&mut self.is_failing) {
                         tracing::info!("shared cache can be used again");
                     }
@@ -163,8 +163,7 @@ impl Follower {
                     if !std::mem::replace(&mut self.is_failing, true) {
                         tracing::warn!(%reason, "shared cache failed; going on without it");
                     }
-                    sleep(pause.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
-                    pause = (pause * 2).min(MAX_PAUSE);
+                    sleep(backoff.pause()).await;
                 }
             }
         }

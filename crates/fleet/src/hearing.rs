@@ -1,6 +1,8 @@
 use std::sync::atomic::{AtomicU64, Ordering::Acquire, Ordering::Release};
 use std::time::Duration;
 
+use crate::time::millis;
+
 /// Bound on how long facts are used while the purges of other replicas are not heard.
 ///
 /// Times are those of [`Clock::elapsed`](introspectd_core::Clock::elapsed), in whole milliseconds.
@@ -17,7 +19,7 @@ impl Hearing {
     pub fn new(trust: Duration) -> Self {
         Self {
             heard: AtomicU64::new(0),
-            trust: u64::try_from(trust.as_millis()).unwrap_or(u64::MAX),
+            trust: millis(trust),
         }
     }
 
@@ -31,8 +33,7 @@ impl Hearing {
 
     /// Notes that all purges before this moment are in force here.
     pub fn heard(&self, until: Duration) {
-        let until = u64::try_from(until.as_millis()).unwrap_or(u64::MAX);
-        self.heard.fetch_max(until, Release);
+        self.heard.fetch_max(millis(until), Release);
     }
 
     /// Returns true if a fact that was asked for at this moment may be used, in milliseconds.

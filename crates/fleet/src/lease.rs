@@ -2,6 +2,8 @@ use std::time::Duration;
 
 use introspectd_keys::Key;
 
+use crate::time::millis;
+
 /// Life of a lease. A holder that dies costs the others this time.
 pub(crate) const LEASE_LIFE: Duration = Duration::from_secs(1);
 
@@ -48,10 +50,6 @@ impl LeaseValue {
 fn tag(store_key: &str, nonce: &[u8; 16], until: [u8; 8], keys: &Key) -> [u8; 16] {
     let parts = keys.parts().fixed(nonce).fixed(&until);
     parts.last(store_key.as_bytes()).truncated()
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

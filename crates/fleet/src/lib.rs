@@ -28,6 +28,7 @@ mod secret;
 mod seen;
 mod store;
 mod store_clock;
+mod time;
 
 pub use bindings::SharedBindings;
 pub use counts::{Counted, Status};

@@ -10,6 +10,7 @@ use crate::holding::Lease;
 use crate::index::Place;
 use crate::lease::{LEASE_LIFE, LeaseValue};
 use crate::store::Down;
+use crate::time::Backoff;
 
 /// Outcome of a lookup in the shared tier.
 #[derive(Debug)]
@@ -127,7 +128,7 @@ impl Fleet {
             return Err(Down("no secret".to_owned()));
         };
         let mut has_waited = false;
-        let mut poll = MIN_POLL;
+        let mut polls = Backoff::new(MIN_POLL, MAX_POLL);
         loop {
             let seen = budget.spend(self, self.look(name, &keys, &read)).await?;
             if let Some(fact) = seen.fact {
@@ -143,8 +144,7 @@ impl Fleet {
                     self.counts.add(Counted::Waited);
                     has_waited = true;
                 }
-                sleep(jittered(poll)).await;
-                poll = (poll * 2).min(MAX_POLL);
+                sleep(polls.pause()).await;
             } else if seen.lease.is_some() {
                 // Held for too long, or by nobody of this fleet.
                 return Err(Down("the lease cannot be had".to_owned()));
@@ -243,9 +243,4 @@ impl Fleet {
         let is_ours = self.store.set_new(&keys.lease, &value, LEASE_LIFE).await?;
         Ok(is_ours.then_some(value))
     }
-}
-
-/// Draws a part of a pause, at least half, so that waiters do not look all at once.
-fn jittered(pause: Duration) -> Duration {
-    pause.mul_f64(0.5 + fastrand::f64() / 2.0)
 }

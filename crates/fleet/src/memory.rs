@@ -8,6 +8,7 @@ use introspectd_core::Clock;
 use tokio::sync::Notify;
 
 use crate::store::{Down, Entry, EntryId, Kept, Reading, Store, Stream};
+use crate::time::millis;
 
 /// Store in memory, with the faults of a real one. For tests: all replicas are in one process.
 #[derive(Clone)]
@@ -145,7 +146,7 @@ impl MemoryStore {
     }
 
     fn next_id(&self, entries: &[Entry]) -> EntryId {
-        let millis = u64::try_from(self.0.clock.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let millis = millis(self.0.clock.elapsed());
         match entries.last() {
             Some(Entry { id, .. }) if id.millis >= millis => EntryId {
                 millis: id.millis,
@@ -264,8 +265,7 @@ impl Store for Link {
             });
             match keep {
                 Kept::Time(time) => {
-                    let time = u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-                    let oldest = id.millis.saturating_sub(time);
+                    let oldest = id.millis.saturating_sub(millis(time));
                     entries.retain(|entry| entry.id.millis >= oldest);
                 }
                 Kept::Entries(most) => {

@@ -352,7 +352,7 @@ impl<'a> Show<'a> {
         );
     }
 
-    /// Says whether the promise of this step was kept.
+    /// Ends a step: prints if its promise was kept.
     fn end(&mut self) {
         let differences = std::mem::take(&mut self.differences);
         let is_kept = self.voice.judge(&differences, "as promised");
