@@ -16,7 +16,6 @@ pub struct Lease {
     end: oneshot::Sender<Filling>,
     /// Ends the renewal when it is dropped.
     _alive: mpsc::Sender<()>,
-    asked_after: EntryId,
 }
 
 /// Answer of the provider, to be stored for the others.
@@ -65,20 +64,11 @@ impl Fleet {
             asked_after,
         };
         drop(self.runtime.spawn(held.run(ended, dropped)));
-        Ok(Lease {
-            end,
-            _alive: alive,
-            asked_after,
-        })
+        Ok(Lease { end, _alive: alive })
     }
 }
 
 impl Lease {
-    /// Last entry of the stream that was in force when the lease was taken.
-    pub fn asked_after(&self) -> EntryId {
-        self.asked_after
-    }
-
     /// Stores the provider's answer for the others, in the background.
     pub fn fill(self, filling: Filling) {
         // The task that renews the lease outlives it.
