@@ -1,3 +1,5 @@
+use std::path::Path;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::Request;
@@ -12,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
 use crate::client::{ask, ask_as_edge, basic, exchange, question};
-use crate::program::Folder;
+use crate::program::{Folder, soon};
 use crate::server::{BASE, SERVE, Server};
 use crate::vendors::{now, sso, sso_config};
 
@@ -292,6 +294,20 @@ async fn traced(server: &Server, path: &str, id: Option<&str>) -> u16 {
     exchange(stream, request).await.status
 }
 
+/// Returns the line of this number, from 0, of an audit log, whose thread may not have written it.
+async fn audited(path: &Path, number: usize) -> String {
+    let line = async {
+        loop {
+            let text = std::fs::read_to_string(path).unwrap();
+            match text.split_inclusive('\n').nth(number) {
+                Some(line) if line.ends_with('\n') => break line.to_owned(),
+                Some(_) | None => tokio::task::yield_now().await,
+            }
+        }
+    };
+    soon("a line of the audit log", line).await
+}
+
 /// Also those that a task of its own, or a thread without callers, writes on behalf of the request.
 #[tokio::test]
 async fn lines_of_one_request_share_its_ids() {
@@ -341,8 +357,7 @@ async fn lines_of_one_request_share_its_ids() {
             let line = line.unwrap_or_else(|| panic!("{message}: {log:#?}"));
             serde_json::from_str::<Value>(line).unwrap()
         };
-        let audited = std::fs::read_to_string(&audit).unwrap();
-        let audited: Value = serde_json::from_str(audited.lines().last().unwrap()).unwrap();
+        let audited: Value = serde_json::from_str(&audited(&audit, round).await).unwrap();
         for line in messages.iter().map(|message| line_of(message)) {
             assert_eq!(line["trace_id"], TRACE, "{line}");
             assert_eq!(line["request_id"], audited["request_id"], "{line}");
