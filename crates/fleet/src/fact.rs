@@ -54,6 +54,13 @@ pub(crate) struct StoreKeys {
     pub(crate) lease: String,
 }
 
+impl StoreKeys {
+    /// Keys under which a fact may lie.
+    pub(crate) fn places(&self) -> [&str; 2] {
+        [&self.fact, &self.unknown]
+    }
+}
+
 /// Key of a fact's value: only who has the secret and the subject can derive it.
 pub(crate) struct ValueKey(Sealer);
 

@@ -44,4 +44,4 @@ pub use purge::{
     Confirmed, ConfirmedSubject, LocalPurge, Purge, Revocation, RevokedDigest, SharedMark,
 };
 pub use secret::FleetSecret;
-pub use store::{Down, Entry, EntryId, Kept, Reading, Store, Stream};
+pub use store::{Down, Entry, EntryId, Kept, Reading, Store, Stream, Taken};

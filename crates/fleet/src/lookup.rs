@@ -9,7 +9,7 @@ use crate::fleet::Fleet;
 use crate::holding::Lease;
 use crate::index::Place;
 use crate::lease::{LEASE_LIFE, LeaseValue};
-use crate::store::Down;
+use crate::store::{Down, Taken};
 use crate::time::Backoff;
 
 /// Outcome of a lookup in the shared tier.
@@ -40,10 +40,23 @@ struct Budget(Duration);
 
 /// State of a fact in the store.
 struct Seen<T> {
+    /// True if there was nothing, and the lease was taken.
+    is_ours: bool,
     fact: Option<T>,
     /// True if the fact will be usable once its entry of the stream was read.
     is_ahead: bool,
     lease: Option<Vec<u8>>,
+}
+
+impl<T> Default for Seen<T> {
+    fn default() -> Self {
+        Self {
+            is_ours: false,
+            fact: None,
+            is_ahead: false,
+            lease: None,
+        }
+    }
 }
 
 /// Shortest pause between two looks for another replica's answer, which doubles up to the longest.
@@ -119,21 +132,35 @@ impl Fleet {
         read: impl Fn(Imported) -> Option<T>,
     ) -> Result<Found<T>, Down> {
         let until = Instant::now() + timeout;
-        let keys: Vec<_> = self
+        let all: Vec<_> = self
             .keyring
             .all()
             .map(|keys| name.store_keys(keys, &self.settings.prefix))
             .collect();
-        let Some(own) = keys.first() else {
+        let Some((own, former)) = all.split_first() else {
             return Err(Down("no secret".to_owned()));
         };
         let mut has_waited = false;
         let mut polls = Backoff::new(MIN_POLL, MAX_POLL);
         loop {
-            let seen = budget.spend(self, self.look(name, &keys, &read)).await?;
+            let mut seen = Seen::default();
+            if !former.is_empty() {
+                seen = budget
+                    .spend(self, self.look(name, former, 1, &read))
+                    .await?;
+            }
+            let value = self.lease_value(own)?;
+            if seen.fact.is_none() && !seen.is_ahead {
+                let take = self.take(name, own, &value, &read);
+                seen = budget.spend(self, take).await?;
+            }
             if let Some(fact) = seen.fact {
                 self.counts.add(Counted::Hit);
                 return Ok(Found::Fact(fact));
+            }
+            if seen.is_ours {
+                self.counts.add(Counted::Miss);
+                return Ok(Found::Lease(self.lease(name, own.clone(), value)?));
             }
             let is_held = seen
                 .lease
@@ -149,12 +176,14 @@ impl Fleet {
                 // Held for too long, or by nobody of this fleet.
                 return Err(Down("the lease cannot be had".to_owned()));
             } else {
-                // It may have been stored, and its lease deleted, since the look. The second one is
-                // sent behind the lease, in the same round trip.
+                // What lies there is refused. It may have been replaced, and the lease deleted,
+                // since: the second look is sent behind the lease, in the same round trip.
                 let both = async {
-                    tokio::try_join!(biased; self.acquire(own), self.look(name, &keys, &read))
+                    let acquired = self.store.set_new(&own.lease, &value, LEASE_LIFE);
+                    let look = self.look(name, std::slice::from_ref(own), 0, &read);
+                    tokio::try_join!(biased; acquired, look)
                 };
-                let (Some(value), seen) = budget.spend(self, both).await? else {
+                let (true, seen) = budget.spend(self, both).await? else {
                     continue;
                 };
                 let lease = self.lease(name, own.clone(), value)?;
@@ -178,30 +207,57 @@ impl Fleet {
         now.is_some_and(|now| LeaseValue::is_held(lease, &keys.lease, leases, now))
     }
 
-    /// Looks for a usable fact, and for the lease.
+    /// Looks for a usable fact, and takes the lease where nothing lies.
+    async fn take<T>(
+        &self,
+        name: &FactName<'_>,
+        own: &StoreKeys,
+        lease: &[u8],
+        read: &impl Fn(Imported) -> Option<T>,
+    ) -> Result<Seen<T>, Down> {
+        let places = own.places();
+        let taken = self.store.take(&places, &own.lease, lease, LEASE_LIFE);
+        match taken.await? {
+            Taken::Lease => Ok(Seen {
+                is_ours: true,
+                ..Seen::default()
+            }),
+            Taken::Values { values, lease } => {
+                let seen = self.read_values(name, &places, values, 0, read)?;
+                Ok(Seen { lease, ..seen })
+            }
+        }
+    }
+
+    /// Looks for a usable fact by the keys of a secret, of which the newest has number 0.
     async fn look<T>(
         &self,
         name: &FactName<'_>,
         keys: &[StoreKeys],
+        first: usize,
         read: &impl Fn(Imported) -> Option<T>,
     ) -> Result<Seen<T>, Down> {
-        let places = keys.iter().flat_map(|keys| [&*keys.fact, &*keys.unknown]);
-        let lease = keys.first().map(|keys| &*keys.lease);
-        let places: Vec<&str> = places.chain(lease).collect();
-        let mut values = self.store.get(&places).await?;
+        let places: Vec<&str> = keys.iter().flat_map(StoreKeys::places).collect();
+        let values = self.store.get(&places).await?;
+        self.read_values(name, &places, values, first, read)
+    }
+
+    /// Reads the values of these places, two of each secret.
+    fn read_values<T>(
+        &self,
+        name: &FactName<'_>,
+        places: &[&str],
+        values: Vec<Option<Vec<u8>>>,
+        first: usize,
+        read: &impl Fn(Imported) -> Option<T>,
+    ) -> Result<Seen<T>, Down> {
         if values.len() != places.len() {
             return Err(Down("the store gave another number of values".to_owned()));
         }
-        let mut seen = Seen {
-            lease: values.pop().flatten(),
-            fact: None,
-            is_ahead: false,
-        };
-        for (nth, value) in values.into_iter().enumerate() {
-            let (Some(value), Some(place)) = (value, places.get(nth)) else {
-                continue;
-            };
-            let keys = self.keyring.all().nth(nth / 2);
+        let mut seen = Seen::default();
+        for (nth, (place, value)) in places.iter().zip(values).enumerate() {
+            let Some(value) = value else { continue };
+            let keys = self.keyring.all().nth(first + nth / 2);
             let value_key = keys.and_then(|keys| name.value_key(keys).ok());
             match value_key.and_then(|key| key.open(place, value)) {
                 Some(fact) => self.import(fact, &mut seen, read),
@@ -236,11 +292,5 @@ impl Fleet {
             (Place::Ahead, _) => seen.is_ahead = true,
             (Place::At(_) | Place::Unknown, _) => self.counts.add(Counted::Refused),
         }
-    }
-
-    async fn acquire(&self, keys: &StoreKeys) -> Result<Option<Vec<u8>>, Down> {
-        let value = self.lease_value(keys)?;
-        let is_ours = self.store.set_new(&keys.lease, &value, LEASE_LIFE).await?;
-        Ok(is_ours.then_some(value))
     }
 }

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use introspectd_core::Clock;
 use tokio::sync::Notify;
 
-use crate::store::{Down, Entry, EntryId, Kept, Reading, Store, Stream};
+use crate::store::{Down, Entry, EntryId, Kept, Reading, Store, Stream, Taken};
 use crate::time::millis;
 
 /// Store in memory, with the faults of a real one. For tests: all replicas are in one process.
@@ -168,9 +168,17 @@ impl Data {
         }
     }
 
-    fn live(&mut self, key: &str, now: Duration) -> Option<&Vec<u8>> {
+    fn live(&self, key: &str, now: Duration) -> Option<&Vec<u8>> {
         let value = self.values.get(key);
         value.filter(|(_, end)| *end > now).map(|(value, _)| value)
+    }
+
+    fn holds(&self, key: &str, expected: &[u8], now: Duration) -> bool {
+        self.live(key, now).is_some_and(|held| held == expected)
+    }
+
+    fn set(&mut self, key: &str, value: &[u8], end: Duration) {
+        self.values.insert(key.to_owned(), (value.to_vec(), end));
     }
 }
 
@@ -284,10 +292,37 @@ impl Store for Link {
     async fn get(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>, Down> {
         self.operate(|store| {
             let now = store.0.clock.elapsed();
-            let mut data = store.data();
+            let data = store.data();
             keys.iter()
                 .map(|key| data.live(key, now).cloned())
                 .collect()
+        })
+        .await
+    }
+
+    async fn take(
+        &self,
+        keys: &[&str],
+        lease: &str,
+        value: &[u8],
+        life: Duration,
+    ) -> Result<Taken, Down> {
+        self.operate(|store| {
+            let now = store.0.clock.elapsed();
+            let mut data = store.data();
+            let values: Vec<_> = keys
+                .iter()
+                .map(|key| data.live(key, now).cloned())
+                .collect();
+            let held = data.live(lease, now).cloned();
+            if held.is_none() && values.iter().all(Option::is_none) {
+                data.set(lease, value, now + life);
+                return Taken::Lease;
+            }
+            Taken::Values {
+                values,
+                lease: held,
+            }
         })
         .await
     }
@@ -298,8 +333,7 @@ impl Store for Link {
             let mut data = store.data();
             let is_new = data.live(key, now).is_none();
             if is_new {
-                data.values
-                    .insert(key.to_owned(), (value.to_vec(), now + life));
+                data.set(key, value, now + life);
             }
             is_new
         })
@@ -316,10 +350,9 @@ impl Store for Link {
         self.operate(|store| {
             let now = store.0.clock.elapsed();
             let mut data = store.data();
-            let is_held = data.live(key, now).is_some_and(|held| held == expected);
+            let is_held = data.holds(key, expected, now);
             if is_held {
-                data.values
-                    .insert(key.to_owned(), (value.to_vec(), now + life));
+                data.set(key, value, now + life);
             }
             is_held
         })
@@ -337,11 +370,10 @@ impl Store for Link {
         self.operate(|store| {
             let now = store.0.clock.elapsed();
             let mut data = store.data();
-            let is_held = data.live(lease, now).is_some_and(|held| held == expected);
+            let is_held = data.holds(lease, expected, now);
             if is_held {
                 data.values.remove(lease);
-                data.values
-                    .insert(key.to_owned(), (value.to_vec(), now + life));
+                data.set(key, value, now + life);
             }
             is_held
         })
@@ -352,7 +384,7 @@ impl Store for Link {
         self.operate(|store| {
             let now = store.0.clock.elapsed();
             let mut data = store.data();
-            if data.live(key, now).is_some_and(|held| held == expected) {
+            if data.holds(key, expected, now) {
                 data.values.remove(key);
             }
         })

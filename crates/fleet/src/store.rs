@@ -23,6 +23,16 @@ pub trait Store: fmt::Debug + Send + Sync + 'static {
     /// Returns the values of these keys.
     async fn get(&self, keys: &[&str]) -> Result<Vec<Option<Vec<u8>>>, Down>;
 
+    /// Returns the values of these keys and of the lease, and sets the lease where none of them has
+    /// one, in one step. All keys are in one slot of a cluster.
+    async fn take(
+        &self,
+        keys: &[&str],
+        lease: &str,
+        value: &[u8],
+        life: Duration,
+    ) -> Result<Taken, Down>;
+
     /// Sets a value that expires after `life`, unless the key has one. Returns true if it did.
     async fn set_new(&self, key: &str, value: &[u8], life: Duration) -> Result<bool, Down>;
 
@@ -97,6 +107,20 @@ pub struct Reading {
     pub entries: Vec<Entry>,
     /// Time of the store's clock, since 1970.
     pub time: Duration,
+}
+
+/// Outcome of a look that takes a lease where there is nothing to see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Taken {
+    /// The lease was set: neither it nor any of the keys had a value.
+    Lease,
+    /// Values of the keys, and of the lease, as they were and are.
+    Values {
+        /// Values of the keys.
+        values: Vec<Option<Vec<u8>>>,
+        /// Value of the lease.
+        lease: Option<Vec<u8>>,
+    },
 }
 
 /// Failure of the store. It says nothing about any token.

@@ -31,7 +31,7 @@ pub use settings::{Identity, Settings, Tls, TlsError};
 pub use url::{RedisUrl, UrlError};
 
 use fault::Fault;
-use introspectd_fleet::{Down, Entry, EntryId, Kept, Reading, Store, Stream};
+use introspectd_fleet::{Down, Entry, EntryId, Kept, Reading, Store, Stream, Taken};
 use script::Script;
 use topology::Topology;
 use waiting::Waiting;
@@ -40,8 +40,8 @@ use waiting::Waiting;
 /// the same prefix as the store's. Without `info` and `config|get` all works, but for a look at
 /// the server's settings; `select` is for a URL with a database, `role` for Sentinel, `cluster` for
 /// a cluster.
-pub const ACL_RULES: &str = "resetchannels -@all +ping +time +get +set +del +xadd +xrange +xread \
-    +eval +evalsha +info +config|get +select +role +cluster|slots +cluster|info";
+pub const ACL_RULES: &str = "resetchannels -@all +ping +time +get +mget +set +del +xadd +xrange \
+    +xread +eval +evalsha +info +config|get +select +role +cluster|slots +cluster|info";
 
 /// Field of an entry that holds a sealed text.
 const FIELD: &str = "s";
@@ -185,6 +185,23 @@ impl Store for RedisStore {
             }
         }
         Ok(values)
+    }
+
+    async fn take(
+        &self,
+        keys: &[&str],
+        lease: &str,
+        value: &[u8],
+        life: Duration,
+    ) -> Result<Taken, Down> {
+        let all: Vec<&str> = keys.iter().copied().chain([lease]).collect();
+        let life = millis(life).to_string();
+        let arguments = [value, life.as_bytes()];
+        let mut values: Vec<Option<Vec<u8>>> = self.run(&script::TAKE, &all, &arguments).await?;
+        let Some(lease) = values.pop() else {
+            return Ok(Taken::Lease);
+        };
+        Ok(Taken::Values { values, lease })
     }
 
     async fn set_new(&self, key: &str, value: &[u8], life: Duration) -> Result<bool, Down> {

@@ -32,6 +32,17 @@ pub(super) static APPEND: LazyLock<Script> = LazyLock::new(|| {
     )
 });
 
+/// Values of all keys, of which the last is a lease; it is set where none has a value.
+pub(super) static TAKE: LazyLock<Script> = LazyLock::new(|| {
+    Script::new(
+        "local values = redis.call('MGET', unpack(KEYS)) \
+         for _, value in ipairs(values) do if value then return values end end \
+         local done = redis.pcall('SET', KEYS[#KEYS], ARGV[1], 'PX', ARGV[2]) \
+         if done.err then return done end \
+         return {}",
+    )
+});
+
 /// Value in place of another.
 pub(super) static REPLACE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(

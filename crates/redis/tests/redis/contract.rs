@@ -1,6 +1,6 @@
 use std::time::{Duration, Instant};
 
-use introspectd_fleet::{EntryId, Kept, Reading, Store, Stream};
+use introspectd_fleet::{EntryId, Kept, Reading, Store, Stream, Taken};
 use introspectd_redis::RedisStore;
 use introspectd_redis_lab::until;
 
@@ -10,6 +10,7 @@ use crate::harness::{LIFE, append, texts};
 pub(crate) async fn holds(store: &RedisStore) {
     values(store).await;
     leases(store).await;
+    looks_that_take_a_lease(store).await;
     streams(store).await;
     trimming(store).await;
     waiting(store).await;
@@ -64,6 +65,31 @@ async fn leases(store: &RedisStore) {
     assert!(store.fill(lease, b"me", key, b"fact", LIFE).await.unwrap());
     let values = store.get(&[lease, key]).await.unwrap();
     assert_eq!(values, [None, Some(b"fact".to_vec())]);
+}
+
+async fn looks_that_take_a_lease(store: &RedisStore) {
+    let keys = ["lab:f:b", "lab:u:{lab:f:b}"];
+    let lease = "lab:l:{lab:f:b}";
+    let take = async |value: &[u8]| store.take(&keys, lease, value, LIFE).await.unwrap();
+    assert_eq!(take(b"me").await, Taken::Lease);
+    let held = |fact: Option<&[u8]>, lease: Option<&[u8]>| Taken::Values {
+        values: vec![None, fact.map(<[u8]>::to_vec)],
+        lease: lease.map(<[u8]>::to_vec),
+    };
+    assert_eq!(take(b"him").await, held(None, Some(b"me")));
+    let any_bytes: Vec<u8> = (0..=255).collect();
+    assert!(store.set_new(keys[1], &any_bytes, LIFE).await.unwrap());
+    assert_eq!(take(b"him").await, held(Some(&any_bytes), Some(b"me")));
+    store.delete(lease, b"me").await.unwrap();
+    assert_eq!(take(b"him").await, held(Some(&any_bytes), None));
+    store.delete(keys[1], &any_bytes).await.unwrap();
+    let short = Duration::from_millis(30);
+    let taken = store.take(&keys, lease, b"him", short).await.unwrap();
+    assert_eq!(taken, Taken::Lease);
+    until("the lease ends by itself", async || {
+        take(b"her").await == Taken::Lease
+    })
+    .await;
 }
 
 async fn streams(store: &RedisStore) {
