@@ -19,7 +19,9 @@ pub(crate) async fn trouble(
         if !stop.pause(step.pause).await {
             return;
         }
-        stages.first.oracle.tally.did(step.what.title());
+        let oracle = &stages.first.oracle;
+        oracle.tally.did(step.what.title());
+        oracle.journal.note(oracle.watch.at(), step.what.title());
         let ailing = || stages.all().map(|stage| (&stage.oracle, stage.replica));
         for (oracle, replica) in ailing() {
             oracle.ails(replica, Kind::Redis, oracle.watch.at());
@@ -47,13 +49,13 @@ pub(crate) async fn disturb(
         }
         let Way { replica, state } = step.what;
         let oracle = &stages.first.oracle;
-        oracle
-            .tally
-            .did(format!("way to Redis: {}", step.what.title()));
-        oracle.ails(replica, Kind::Redis, oracle.watch.at());
+        let act = format!("way to Redis: {}", step.what.title());
+        oracle.journal.note(oracle.watch.at(), act.as_str());
+        oracle.tally.did(act);
+        oracle.ails(replica, Kind::Way, oracle.watch.at());
         cache.disturb(replica.0, state);
         stop.pause(step.hold).await;
         cache.disturb(replica.0, introspectd_redis_lab::State::Whole);
-        oracle.recovers(replica, Kind::Redis);
+        oracle.recovers(replica, Kind::Way);
     }
 }

@@ -86,6 +86,8 @@ pub(crate) struct Question {
 pub(crate) struct Circumstances {
     /// Faults of the provider, the process and the machine during the exchange or shortly before.
     pub(crate) spells: Vec<Spell>,
+    /// All faults so far of the process that was asked, and of its way to Redis.
+    pub(crate) own: Vec<Spell>,
     /// Events after which the provider's facts were not used any more.
     pub(crate) forgettings: Vec<Forgetting>,
     /// Least and greatest seconds that the process's clock was ahead, during the exchange.
@@ -174,6 +176,7 @@ fn may_be_lost(
         | Kind::Turns
         | Kind::DiskFull
         | Kind::Redis
+        | Kind::Way
         | Kind::Starved => false,
     });
     // Who asks gives up in the end, and may do so while the call gives way to others.
@@ -230,7 +233,7 @@ fn explained(
     let by_spell = circumstances.spells.iter().any(|spell| {
         spell.kind.names().contains(&failure)
             && (during(spell) || failure == UNAVAILABLE)
-            && !(matches!(spell.kind, Kind::Turns | Kind::Redis) && is_repeated)
+            && !(matches!(spell.kind, Kind::Turns | Kind::Redis | Kind::Way) && is_repeated)
     });
     // Two purges in a row may take the answer away from whoever waits for it.
     let by_purge = failure == UNAVAILABLE

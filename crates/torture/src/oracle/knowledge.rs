@@ -7,6 +7,7 @@ use crate::cast::{Caller, Replica, Variant, WELL, Which};
 use crate::oracle::changes::Changes;
 use crate::oracle::finding::{Finding, Rule};
 use crate::oracle::forgetting::{Cause, Effect, Forgetting};
+use crate::oracle::journal::Journal;
 use crate::oracle::judge::{Circumstances, Question, Terms, judge};
 use crate::oracle::meter::{Meter, Outcome};
 use crate::oracle::moment::{Exchange, Watch};
@@ -21,6 +22,7 @@ pub(crate) struct Oracle {
     pub(crate) watch: Watch,
     pub(crate) terms: Terms,
     pub(crate) weather: Weather,
+    pub(crate) journal: Journal,
     pub(crate) tally: Tally,
     pub(crate) waits: Waits,
     forgettings: Mutex<Vec<(Option<Which>, Forgetting)>>,
@@ -50,6 +52,7 @@ impl Oracle {
             watch,
             terms,
             weather: Weather::default(),
+            journal: Journal::default(),
             tally: Tally::default(),
             waits: Waits::default(),
             forgettings: Mutex::default(),
@@ -61,6 +64,8 @@ impl Oracle {
 
     /// A fault of this replica began at this moment.
     pub(crate) fn ails(&self, replica: Replica, kind: Kind, from: Duration) {
+        let act = format!("{kind:?} begins at replica {}", replica.0);
+        self.journal.note(from, act);
         if let Some(known) = self.replicas.get(replica.0) {
             known.weather.begin(kind, None, from);
         }
@@ -68,6 +73,8 @@ impl Oracle {
 
     /// A fault of this replica is over.
     pub(crate) fn recovers(&self, replica: Replica, kind: Kind) {
+        let act = format!("{kind:?} ends at replica {}", replica.0);
+        self.journal.note(self.watch.at(), act);
         if let Some(known) = self.replicas.get(replica.0) {
             known.weather.end(kind, None, self.watch.at());
         }
@@ -194,7 +201,13 @@ impl Oracle {
 
     fn judge(&self, question: &Question, exchange: &Exchange, seen: &Seen) -> Result<(), Finding> {
         let circumstances = self.circumstances(question, exchange);
-        judge(question, exchange, seen, &circumstances, &self.terms)
+        judge(question, exchange, seen, &circumstances, &self.terms).map_err(|finding| {
+            let before = self.journal.until(exchange.received.at);
+            Finding::new(
+                finding.rule,
+                format!("{}; before it: {before}", finding.story),
+            )
+        })
     }
 
     fn circumstances(&self, question: &Question, exchange: &Exchange) -> Circumstances {
@@ -205,6 +218,8 @@ impl Oracle {
         if let Some(known) = self.replicas.get(question.replica.0) {
             spells.extend(known.weather.between(from, to, self.terms.lag));
         }
+        let own = self.replicas.get(question.replica.0);
+        let own = own.map(|known| known.weather.all()).unwrap_or_default();
         let forgettings = locked(&self.forgettings)
             .iter()
             .filter(|(provider, _)| ours(*provider))
@@ -215,6 +230,7 @@ impl Oracle {
         let flight = from.saturating_sub(self.terms.timeout);
         Circumstances {
             spells,
+            own,
             forgettings,
             clock: range(&self.clock.between(from, to)),
             clock_before: range(&self.clock.between(from.saturating_sub(memory), to)),

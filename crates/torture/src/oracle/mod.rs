@@ -12,6 +12,7 @@ pub(crate) mod waits;
 pub(crate) mod weather;
 
 mod changes;
+mod journal;
 mod knowledge;
 
 pub(crate) use knowledge::Oracle;

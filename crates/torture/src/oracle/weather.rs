@@ -33,8 +33,10 @@ pub(crate) enum Kind {
     Crowded,
     /// The disk of bindings and audit log is full.
     DiskFull,
-    /// Redis, or this replica's way to it, is not well. Explains only that purges are refused.
+    /// Redis is not well, and may have lost all that it had. Explains only that purges are refused.
     Redis,
+    /// This replica's way to Redis is not well. Explains the same.
+    Way,
     /// The machine itself gave the oracle no time.
     Starved,
 }
@@ -75,7 +77,8 @@ impl Kind {
             | Self::Throttles
             | Self::Crowded
             | Self::DiskFull
-            | Self::Redis => &[UNAVAILABLE],
+            | Self::Redis
+            | Self::Way => &[UNAVAILABLE],
             Self::Lies | Self::Fails | Self::Estranged => &[UPSTREAM, UNAVAILABLE],
             Self::Flaps => &[UPSTREAM, UNAVAILABLE, TIMEOUT],
             Self::Starved => &[UNAVAILABLE, TIMEOUT],
@@ -92,8 +95,8 @@ pub(crate) struct Weather {
     spells: Mutex<Vec<Spell>>,
 }
 
-/// Spells that ended so long ago explain nothing any more.
-const KEPT: Duration = Duration::from_secs(120);
+/// Spells that ended so long ago explain nothing any more: longer than a token lives.
+const KEPT: Duration = Duration::from_secs(300);
 
 impl Weather {
     /// Begins a spell.
@@ -122,6 +125,11 @@ impl Weather {
         let overlaps =
             |spell: &&Spell| spell.from <= to && spell.to.is_none_or(|end| end + lag >= from);
         self.locked().iter().filter(overlaps).copied().collect()
+    }
+
+    /// All spells that are kept.
+    pub(crate) fn all(&self) -> Vec<Spell> {
+        self.locked().clone()
     }
 
     /// Spells that are not over.

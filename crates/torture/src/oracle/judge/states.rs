@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::{Circumstances, Question, Terms};
 use crate::cast::Which;
-use crate::oracle::forgetting::Forgetting;
+use crate::oracle::forgetting::{Effect, Forgetting};
 use crate::oracle::moment::Exchange;
 use crate::oracle::token::History;
+use crate::oracle::weather::{Kind, Spell};
 
 /// States that a token may have had during an exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +58,8 @@ pub(super) fn possible(
     });
     let active = !(known_after(received.at)
         || outlived
-        || ended_here(question, &history).is_some_and(|ended| ended <= sent.at)
+        || ended_here(question, &history, circumstances, terms)
+            .is_some_and(|ended| ended <= sent.at)
         || token.exp <= seconds(sent.wall, slow)
         || token
             .nbf
@@ -66,9 +68,43 @@ pub(super) fn possible(
 }
 
 /// Moment from which a revocation by introspectd is in force at the replica that was asked.
-fn ended_here(question: &Question, history: &History) -> Option<Duration> {
-    let ended = history.ended_here.iter();
-    ended.filter_map(|it| it.at(question.replica)).min()
+fn ended_here(
+    question: &Question,
+    history: &History,
+    circumstances: &Circumstances,
+    terms: &Terms,
+) -> Option<Duration> {
+    let ended = history.ended_here.iter().filter_map(|effect| {
+        let reach = terms.sharing.as_ref().map(|sharing| sharing.reach);
+        match reach {
+            Some(reach) if effect.by != question.replica => {
+                effect.elsewhere?;
+                learned(effect.done, reach, &circumstances.own)
+            }
+            Some(_) | None => effect.at(question.replica),
+        }
+    });
+    ended.min()
+}
+
+/// Moment from which a replica surely knows of a revocation that another one has done, and of which
+/// only Redis can tell it: once it was well for this time, unless Redis had forgotten before.
+fn learned(done: Duration, reach: Duration, own: &[Spell]) -> Option<Duration> {
+    let mut from = done;
+    loop {
+        let in_the_way = own.iter().filter(|it| it.is_on_between(from, from + reach));
+        let last = in_the_way.max_by_key(|spell| spell.to.unwrap_or(Duration::MAX));
+        let Some(last) = last else {
+            return Some(from + reach);
+        };
+        let over = last.to?;
+        let may_have_lost =
+            |spell: &Spell| spell.kind == Kind::Redis && spell.is_on_between(done, over);
+        if own.iter().any(may_have_lost) {
+            return None;
+        }
+        from = over + Duration::from_millis(1);
+    }
 }
 
 /// Longest reuse of an active fact. A provider whose `ttl` changed began without facts.
@@ -112,18 +148,32 @@ pub(super) fn story(question: &Question, exchange: &Exchange) -> String {
         Some(moment) => format!("{:.3} s ago", sent.at.as_secs_f64() - moment.as_secs_f64()),
         None => "never".to_owned(),
     };
+    let told = |effects: &mut dyn Iterator<Item = &Effect>| {
+        let told = effects.map(|effect| {
+            let reach = effect
+                .elsewhere
+                .map_or("and nowhere else", |_| "and then everywhere");
+            format!(
+                "{} at replica {} {reach}",
+                before(Some(effect.done)),
+                effect.by.0
+            )
+        });
+        told.collect::<Vec<_>>().join(", ")
+    };
     let left = i128::from(token.exp) - i128::from(sent.wall.as_secs());
     format!(
-        "{} of {:?}, as {:?}, at {:.3} s: known {}, revocation begun {}, revoked there {}, here \
-            {} at replica {}, {left} s left",
+        "{} of {:?}, as {:?}, at {:.3} s at replica {}: known {}, revocation begun {}, revoked \
+            there {}, here [{}], purged [{}], {left} s left",
         token.mark,
         token.provider,
         question.caller,
         sent.at.as_secs_f64(),
+        question.replica.0,
         before(history.known),
         before(history.ending),
         before(history.ended_there),
-        before(ended_here(question, &history)),
-        question.replica.0,
+        told(&mut history.ended_here.iter()),
+        told(&mut history.purges.iter().map(|purge| &purge.done)),
     )
 }

@@ -177,6 +177,42 @@ fn confirmed_revocation_holds_from_its_answer_on() {
 }
 
 #[test]
+fn revocation_at_another_replica_holds_once_this_one_was_well_for_long_enough() {
+    let terms = Terms {
+        sharing: Some(Sharing {
+            reach: Duration::from_secs(2),
+            share: Duration::from_secs(1),
+            publish: Duration::from_secs(5),
+        }),
+        ..TERMS
+    };
+    let is_wrong = |sent, own: &[Spell]| {
+        let revoked = token(|history| {
+            history.ending = seconds(10);
+            history.ended_here = vec![Effect {
+                by: Replica(1),
+                done: Duration::from_secs(11),
+                elsewhere: seconds(13),
+            }];
+        });
+        let mut case = Case::about(Some(revoked), sent);
+        case.circumstances.own = own.to_vec();
+        case.broken_by(&ACTIVE, &terms) == WRONG_ACTIVE
+    };
+    assert!(!is_wrong(12.9, &[]));
+    assert!(is_wrong(13.0, &[]));
+    // Its way was cut when it happened, and for two seconds after that it may not know.
+    let cut = [spell(Kind::Way, 10, Some(20))];
+    assert!(!is_wrong(21.9, &cut));
+    assert!(is_wrong(22.1, &cut));
+    assert!(!is_wrong(90.0, &[spell(Kind::Down, 12, None)]));
+    // What Redis lost before it was heard, nobody tells.
+    let redis = spell(Kind::Redis, 15, Some(16));
+    assert!(!is_wrong(90.0, &[spell(Kind::Way, 10, Some(20)), redis]));
+    assert!(is_wrong(90.0, &[redis]));
+}
+
+#[test]
 fn revocation_at_the_provider_is_seen_when_no_fact_can_be_older() {
     let revoked = || {
         Some(token(|history| {
