@@ -16,12 +16,16 @@ use crate::lookup::{Counted, Lookup};
 use crate::resolver::Resolver;
 use crate::slot::ProviderSlot;
 
+/// Most requests for one answer that purges take away. Each replica of a fleet whose Redis lost its
+/// stream purges everything, all within moments.
+const MAX_TRIES: usize = 4;
+
 /// Misses: one flight for all that wait, and what becomes of its outcome.
 impl<K: Keep> Resolver<K> {
     /// Joins or starts a flight; if it fails for a reason that cannot depend on this token, a stale
     /// fact stands in.
     ///
-    /// A purged answer is requested once more, within what is left of the provider's deadline. The
+    /// A purged answer is requested again, within what is left of the provider's deadline. The
     /// first request keeps to that deadline by itself.
     pub(crate) async fn miss<'a>(
         &self,
@@ -37,19 +41,16 @@ impl<K: Keep> Resolver<K> {
         let lookups = &slot.lookups;
         let mut lookup = Counted { lookups, result };
         let until = tokio::time::Instant::now() + slot.entry.timeout;
-        let settled = match self
+        let mut settled = self
             .try_once(slot, key, subject, context, &mut lookup)
-            .await
-        {
-            Some(settled) => Some(settled),
-            None => timeout_at(
-                until,
-                self.try_once(slot, key, subject, context, &mut lookup),
-            )
-            .await
-            .ok()
-            .flatten(),
-        };
+            .await;
+        for _ in 1..MAX_TRIES {
+            if settled.is_some() {
+                break;
+            }
+            let again = self.try_once(slot, key, subject, context, &mut lookup);
+            settled = timeout_at(until, again).await.ok().flatten();
+        }
         let purged = || Err(Failure::outage(Outage::Purged));
         let resolved = settled
             .unwrap_or_else(purged)

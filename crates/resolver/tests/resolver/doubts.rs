@@ -111,11 +111,11 @@ async fn requests_whose_answers_are_all_doubted_end() {
     provider.fake.script("t", good());
     provider.fake.hold();
     let asked = bench.asking("t").await;
-    for question in 0..2 {
+    for question in 0..4 {
         provider.fake.arrived(question + 1).await;
         provider.raise(question, Doubt::Misplaced);
         provider.fake.release();
-        if question == 0 {
+        if question < 3 {
             provider.fake.hold();
         }
     }

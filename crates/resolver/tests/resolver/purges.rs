@@ -340,7 +340,7 @@ async fn purges_at_one_provider_cost_the_unknown_tokens_of_another_nothing() {
 }
 
 #[tokio::test]
-async fn repeatedly_purged_token_is_requested_twice_and_then_fails() {
+async fn repeatedly_purged_token_is_requested_four_times_and_then_fails() {
     let (bench, provider) = Bench::single(CacheLimits {
         times: CacheTimes {
             stale_if_error: Duration::from_secs(600),
@@ -351,7 +351,7 @@ async fn repeatedly_purged_token_is_requested_twice_and_then_fails() {
     provider.script("t", good());
     provider.hold();
     let waiting = [bench.asking("t").await, bench.asking("t").await];
-    for questions in [1, 2] {
+    for questions in 1..=4 {
         provider.arrived(questions).await;
         bench.resolver.purge_token(&value("t"));
         provider.land().await;
@@ -362,14 +362,14 @@ async fn repeatedly_purged_token_is_requested_twice_and_then_fails() {
             Seen::Fails(Failure::outage(Outage::Purged))
         );
     }
-    assert_eq!(provider.questions(), 2);
+    assert_eq!(provider.questions(), 4);
     provider.release();
     assert_eq!(bench.ask("t").await, active(Source::Miss));
 }
 
-/// Both tries together end in the time of one.
+/// All tries together end in the time of one.
 #[tokio::test(start_paused = true)]
-async fn the_providers_timeout_bounds_both_tries_together() {
+async fn the_providers_timeout_bounds_all_tries_together() {
     let provider = Fake::new();
     let timeout = Duration::from_secs(3);
     let entry = ProviderEntry {
