@@ -1,4 +1,4 @@
-//! What was done of late, for whoever reads a finding.
+//! Acts of late, for whoever reads a finding.
 
 use std::sync::Mutex;
 use std::time::Duration;

@@ -35,7 +35,7 @@ pub(crate) enum Kind {
     DiskFull,
     /// Redis is not well, and may have lost all that it had. Explains only that purges are refused.
     Redis,
-    /// This replica's way to Redis is not well. Explains the same.
+    /// The replica's way to Redis is not well. Explains the same.
     Way,
     /// The machine itself gave the oracle no time.
     Starved,
