@@ -29,8 +29,13 @@ const MAY_USE: &[(&str, &[&str])] = &[
         &["introspectd-jose", "introspectd-core"],
     ),
     (
+        "introspectd-discovery",
+        &["introspectd-upstream", "introspectd-core"],
+    ),
+    (
         "introspectd-jwks",
         &[
+            "introspectd-discovery",
             "introspectd-upstream",
             "introspectd-jose",
             "introspectd-core",
@@ -49,6 +54,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         "introspectd-upstream",
         &[
+            // It signs the assertions by which we authenticate.
+            "introspectd-jose",
             "introspectd-core",
             "introspectd-settings",
             "introspectd-files",
@@ -57,6 +64,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     (
         ADAPTER,
         &[
+            "introspectd-discovery",
             "introspectd-upstream",
             "introspectd-core",
             "introspectd-settings",
@@ -149,6 +157,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-fleet",
             "introspectd-poll",
             "introspectd-jwks",
+            "introspectd-discovery",
             // Its tests sign events.
             "introspectd-jose",
             "introspectd-keys",

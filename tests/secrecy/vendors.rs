@@ -1,16 +1,22 @@
 //! Secrets that come from vendors.
 
-use introspectd_simulators::{Answer, Fault, Simulator, passport};
+use introspectd_simulators::{Answer, Fault, Recorded, Simulator, passport};
 use introspectd_tests::{EDGE_SECRET, Fixture, Gateway, Passport, Room, now};
 use serde_json::json;
 
 use crate::watch::{MARK, Watch};
 
+/// Header of the configuration that each provider is sent.
+const HEADER: &str = "header-secret-27182818284";
+
 /// Everything that conformance looks at, with secrets wherever a vendor could put them.
 pub(crate) async fn secrets_of_vendors_stay_hidden<V: Fixture>(watch: &mut Watch) {
-    let room = Room::<V>::open_with("timeout = \"500ms\"", &watch.audit()).await;
+    let more =
+        format!("timeout = \"500ms\"\nheaders = {{ X-Api-Key = {{ literal = \"{HEADER}\" }} }}\n");
+    let room = Room::<V>::open_with(&more, &watch.audit()).await;
     watch.credential("edge", EDGE_SECRET);
     watch.secret(V::CREDENTIAL);
+    watch.secret(HEADER);
     let by_token = V::form("x").len() == 1;
     for identifier in [V::ACTIVE, V::STALE, V::REVOKED, V::UNKNOWN] {
         if by_token {
@@ -70,6 +76,9 @@ pub(crate) async fn secrets_of_vendors_stay_hidden<V: Fixture>(watch: &mut Watch
     ] {
         watch.answered(&room.ask(hostile).await);
     }
+    let requests = room.server.requests();
+    let brought = |request: &Recorded| request.header("x-api-key") == Some(HEADER);
+    assert!(!requests.is_empty() && requests.iter().all(brought));
     watch.sent(&room.server);
     room.server.stop();
     watch.answered(&room.ask(V::ACTIVE).await);

@@ -1,24 +1,25 @@
 use std::time::Duration;
 
 use http::Uri;
+use introspectd_discovery::{Member, Source};
 use introspectd_settings::Section;
 use introspectd_upstream::{Connection, Dialect};
 
-use crate::wire::{MissingExp, Reading};
+use crate::wire::MissingExp;
 
 /// RFC 7662 keys of a provider's section: `introspection_endpoint`, `revocation_endpoint`,
-/// `missing_exp`, `clock_skew` and the common ones.
+/// `parameters`, `missing_exp` and the common ones.
 #[derive(Debug)]
 pub struct Config {
     pub(crate) connection: Connection,
-    pub(crate) endpoint: Uri,
+    /// Metadata that names the endpoints (`discover = true`).
+    pub(crate) source: Option<Source>,
     /// RFC 7009 endpoint; without it tokens cannot be revoked there.
     pub(crate) revocation_endpoint: Option<Uri>,
-    pub(crate) reading: Reading,
+    /// Further fields of each form.
+    pub(crate) parameters: Vec<(String, String)>,
+    pub(crate) missing_exp: MissingExp,
 }
-
-/// Longest clock skew. More would accept a token well before its server means it to start.
-const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 const REVOCATION: &str = "revocation_endpoint";
 
@@ -43,11 +44,7 @@ impl Config {
             "accept" => Ok(MissingExp::Accept),
             _ => Err("must be \"refuse\" or \"accept\""),
         });
-        let skew = section.duration(
-            "clock_skew",
-            Duration::ZERO,
-            Duration::ZERO..=MAX_CLOCK_SKEW,
-        );
+        let parameters = read_parameters(section);
         let (connection, revocation) = read?;
         // The introspection endpoint would answer 200 to every revocation, and revoke nothing.
         if revocation
@@ -61,19 +58,47 @@ impl Config {
             );
             return None;
         }
-        let endpoint = connection.address.uri().clone();
-        let revocation_endpoint = revocation.map(|address| address.uri().clone());
-        // Times are whole seconds: rounded down, the skew is never more than configured.
-        let clock_skew = u32::try_from(skew.as_secs()).unwrap_or_default();
-        let reading = Reading {
-            missing_exp: missing_exp.unwrap_or_default(),
-            clock_skew,
+        let issuer = connection.discovers.clone();
+        let source = issuer.map(|issuer| Source::of_server(issuer, Member::Introspection));
+        let Ok(source) = source.transpose() else {
+            section.problem("issuer", "is too long for a URL", "Write a shorter one.");
+            return None;
         };
+        let revocation_endpoint = revocation.map(|address| address.uri().clone());
         Some(Self {
             connection,
-            endpoint,
+            source,
             revocation_endpoint,
-            reading,
+            parameters,
+            missing_exp: missing_exp.unwrap_or_default(),
         })
     }
+}
+
+/// Fields that are written here, or by the credentials. A server reads either of two.
+const TAKEN: [&str; 5] = [
+    "token",
+    "client_id",
+    "client_secret",
+    "client_assertion",
+    "client_assertion_type",
+];
+
+/// Reads `parameters = { NAME = "…" }`.
+fn read_parameters(section: &mut Section) -> Vec<(String, String)> {
+    let mut table = section.section("parameters");
+    let mut parameters = Vec::new();
+    for name in table.keys() {
+        let value = table.text(&name);
+        if name.is_empty() {
+            table.problem(&name, "is a field without a name", "Name the field.");
+        } else if TAKEN.iter().any(|taken| taken.eq_ignore_ascii_case(&name)) {
+            let remedy = "Remove it: the token and `credentials` are what is sent under this name.";
+            table.problem(&name, "is a field of each request already", remedy);
+        } else {
+            parameters.extend(value.map(|value| (name, value)));
+        }
+    }
+    table.finish();
+    parameters
 }

@@ -1,6 +1,7 @@
 //! Adapter of any RFC 7662 server: introspects tokens and revokes them (RFC 7009).
 
 mod config;
+mod endpoints;
 mod wire;
 
 use std::sync::Arc;
@@ -9,9 +10,11 @@ use async_trait::async_trait;
 use http::Uri;
 use introspectd_core::ask::{Gauges, Meter};
 use introspectd_core::{
-    Clock, Failure, Health, Introspection, Provider, Revocation, Timestamp, TokenValue,
+    Clock, Failure, Health, Introspection, Outage, Provider, Revocation, Timestamp, TokenValue,
 };
 use introspectd_upstream::{Exchange, Outbound, Request, Response, Upstream};
+
+use endpoints::Endpoints;
 
 pub use config::Config;
 pub use wire::MissingExp;
@@ -19,57 +22,66 @@ pub use wire::MissingExp;
 /// RFC 7662 provider.
 #[derive(Debug)]
 pub struct Rfc7662 {
-    upstream: Upstream,
-    endpoint: Uri,
-    revocation: Option<Rfc7009>,
-    reading: wire::Reading,
+    server: Arc<Server>,
+    missing_exp: MissingExp,
     clock: Arc<dyn Clock>,
+    revocation: Rfc7009,
+}
+
+/// Server, as it is asked.
+#[derive(Debug)]
+struct Server {
+    upstream: Upstream,
+    endpoints: Endpoints,
+    /// Further fields of each form.
+    parameters: Vec<(String, String)>,
 }
 
 /// Revocation endpoint of the same server.
 #[derive(Debug)]
-struct Rfc7009 {
-    upstream: Upstream,
-    endpoint: Uri,
-}
+struct Rfc7009(Arc<Server>);
 
 impl Rfc7662 {
     /// Creates the provider from its configuration.
     pub fn new(config: Config, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
         let Config {
             connection,
-            endpoint,
+            source,
             revocation_endpoint,
-            reading,
+            parameters,
+            missing_exp,
         } = config;
-        let upstream = Upstream::new(connection, Arc::clone(&clock), outbound);
-        let revocation = revocation_endpoint.map(|endpoint| Rfc7009 {
-            upstream: upstream.clone(),
-            endpoint,
+        let endpoints = Endpoints::of(
+            &connection,
+            source,
+            revocation_endpoint,
+            Arc::clone(&clock),
+            outbound,
+        );
+        let server = Arc::new(Server {
+            upstream: Upstream::new(connection, Arc::clone(&clock), outbound),
+            endpoints,
+            parameters,
         });
         Self {
-            upstream,
-            endpoint,
-            revocation,
-            reading,
+            revocation: Rfc7009(Arc::clone(&server)),
+            server,
+            missing_exp,
             clock,
         }
     }
 
     /// Introspects like [`Provider::introspect`], but without retry, and returns the exchange for
     /// inspection.
-    pub async fn expose(&self, token: &TokenValue) -> Exchange<Introspection> {
+    ///
+    /// # Errors
+    /// A [`Failure`] where the endpoint is not known.
+    pub async fn expose(&self, token: &TokenValue) -> Result<Exchange<Introspection>, Failure> {
         let now = self.clock.now();
-        let exchange = self.upstream.expose(self.introspection(token)).await;
-        exchange.and_then(|response| self.read(response, token, now))
-    }
-
-    /// Request without `token_type_hint`: a response that depended on the caller's hint could not
-    /// be shared with the next caller.
-    fn introspection(&self, token: &TokenValue) -> Request {
-        Request::post(self.endpoint.clone())
-            .form(&[("token", token.expose())])
-            .repeatable()
+        let endpoint = self.server.endpoints.introspection().await?;
+        let request = self.server.introspection(endpoint, token);
+        let exchange = self.server.upstream.expose(request).await;
+        Ok(exchange.and_then(|response| self.read(response, token, now)))
     }
 
     fn read(
@@ -78,41 +90,86 @@ impl Rfc7662 {
         token: &TokenValue,
         now: Timestamp,
     ) -> Result<Introspection, Failure> {
-        Ok(wire::read(&response.ok()?, token, self.reading, now)?)
+        Ok(wire::read(&response.ok()?, token, self.missing_exp, now)?)
+    }
+}
+
+impl Server {
+    /// Request without `token_type_hint`: a response that depended on the caller's hint could not
+    /// be shared with the next caller.
+    fn introspection(&self, endpoint: Uri, token: &TokenValue) -> Request {
+        Request::post(endpoint).form(&self.form(token)).repeatable()
+    }
+
+    fn form<'a>(&'a self, token: &'a TokenValue) -> Vec<(&'a str, &'a str)> {
+        let further = self.parameters.iter();
+        let further = further.map(|(name, value)| (name.as_str(), value.as_str()));
+        [("token", token.expose())]
+            .into_iter()
+            .chain(further)
+            .collect()
+    }
+
+    /// Sends a request to an endpoint. The wait for its discovery is part of the deadline.
+    async fn send(
+        &self,
+        endpoint: impl Future<Output = Result<Uri, Failure>>,
+        request: impl FnOnce(Uri) -> Request,
+    ) -> Result<Response, Failure> {
+        if self.endpoints.are_known() {
+            return self.upstream.send(request(endpoint.await?)).await;
+        }
+        let exchange = async { self.upstream.send(request(endpoint.await?)).await };
+        match self.upstream.in_time(exchange).await {
+            Err(Failure::Timeout) if !self.endpoints.are_known() => {
+                Err(Failure::outage(Outage::NoMetadata))
+            }
+            outcome => outcome,
+        }
     }
 }
 
 #[async_trait]
 impl Provider for Rfc7662 {
     fn health(&self) -> Health {
-        self.upstream.health()
+        if self.server.endpoints.are_known() {
+            self.server.upstream.health()
+        } else {
+            Health::Failing
+        }
     }
 
     fn gauges(&self) -> Gauges {
-        self.upstream.gauges()
+        self.server.upstream.gauges()
     }
 
     fn meter(&self) -> Arc<Meter> {
-        self.upstream.meter()
+        self.server.upstream.meter()
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
         // Taken before the request: a remaining life (`expires_in`) counts from here at the latest.
         let now = self.clock.now();
-        let response = self.upstream.send(self.introspection(token)).await?;
+        let server = &*self.server;
+        let endpoint = server.endpoints.introspection();
+        let request = |endpoint| server.introspection(endpoint, token);
+        let response = server.send(endpoint, request).await?;
         self.read(response, token, now)
     }
 
     fn revocation(&self) -> Option<&dyn Revocation> {
-        self.revocation.as_ref().map(|it| it as _)
+        let can_revoke = self.server.endpoints.can_revoke();
+        can_revoke.then_some(&self.revocation as _)
     }
 }
 
 #[async_trait]
 impl Revocation for Rfc7009 {
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
-        let request = Request::post(self.endpoint.clone()).form(&[("token", token.expose())]);
-        let response = self.upstream.send(request).await?;
+        let server = &*self.0;
+        let endpoint = server.endpoints.revocation();
+        let request = |endpoint| Request::post(endpoint).form(&server.form(token));
+        let response = server.send(endpoint, request).await?;
         wire::read_revocation(response.status, &response.body)
     }
 }

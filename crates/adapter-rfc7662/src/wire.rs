@@ -18,14 +18,6 @@ pub enum MissingExp {
     Accept,
 }
 
-/// Operator's options for reading answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) struct Reading {
-    pub(crate) missing_exp: MissingExp,
-    /// Seconds that `nbf` may lie ahead of our clock.
-    pub(crate) clock_skew: u32,
-}
-
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum StringOrList {
@@ -53,7 +45,7 @@ const SECRETS: [&str; 2] = ["access_token", "refresh_token"];
 pub(crate) fn read(
     body: &[u8],
     asked: &TokenValue,
-    reading: Reading,
+    missing_exp: MissingExp,
     now: Timestamp,
 ) -> Result<Introspection, BadAnswer> {
     let mut members = Unread::of(body)?;
@@ -63,7 +55,7 @@ pub(crate) fn read(
     {
         return Ok(Introspection::Inactive);
     }
-    let token = read_record(members, reading, now)?;
+    let token = read_record(members, missing_exp, now)?;
     Ok(Introspection::Token(Box::new(token.redact(asked))))
 }
 
@@ -88,7 +80,7 @@ pub(crate) fn read_revocation(status: StatusCode, body: &[u8]) -> Result<(), Fai
 
 fn read_record(
     mut members: Unread<'_>,
-    reading: Reading,
+    missing_exp: MissingExp,
     now: Timestamp,
 ) -> Result<Token, BadAnswer> {
     let exp = time(&mut members, "exp")?;
@@ -106,9 +98,8 @@ fn read_record(
     let mut rest = members.rest(|name| decides_use(name) || name == "roles")?;
     drop_secrets(&mut rest);
 
-    let mut token = Token::new(Status::Good, expiry(exp, &rest, reading.missing_exp, now)?);
+    let mut token = Token::new(Status::Good, expiry(exp, &rest, missing_exp, now)?);
     token.nbf = nbf;
-    token.clock_skew = reading.clock_skew;
     token.iat = iat.and_then(Timestamp::from_seconds);
     token.scope = scope
         .as_deref()

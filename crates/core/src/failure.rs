@@ -13,6 +13,10 @@ pub enum Failure {
     #[error("no connection to the provider in time")]
     ConnectTimeout,
 
+    /// No connection by way of the proxy before the deadline. Answered as 504.
+    #[error("the proxy opened no connection to the provider in time")]
+    ProxyTimeout,
+
     /// No place among the provider's concurrent requests before the deadline. Answered as 504.
     #[error("too many concurrent requests to the provider: no place before the deadline")]
     QueueTimeout,
@@ -56,6 +60,9 @@ pub enum Outage {
     /// The provider named a time (`Retry-After`) before which it is not asked.
     #[error("the provider asked for a pause (Retry-After) and is not asked until its end")]
     Throttled,
+    /// The provider's endpoints are not known yet, so it was not asked.
+    #[error("the provider's metadata could not be fetched, so it is not asked (see the log)")]
+    NoMetadata,
     /// Purges removed the provider's answer, and that of the retry too.
     #[error("purges removed the provider's answer before it could be used")]
     Purged,
@@ -124,6 +131,29 @@ pub enum Unreachable {
     /// Any other failure of the handshake.
     #[error("the TLS handshake failed")]
     Tls,
+    /// Failure of the proxy on the way.
+    #[error("{0}")]
+    Proxy(ProxyFault),
+}
+
+/// Reason why a proxy gives no connection, in fixed words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ProxyFault {
+    /// DNS gave no address of the proxy.
+    #[error("the name of its proxy cannot be resolved")]
+    Name,
+    /// No connection to the proxy itself.
+    #[error("its proxy cannot be reached")]
+    Unreachable,
+    /// Status 407.
+    #[error("its proxy refuses our credentials with status 407: check `proxy`")]
+    Credentials,
+    /// Any other status than 200 to CONNECT.
+    #[error("its proxy refuses the connection with status {0}")]
+    Status(u16),
+    /// No answer in HTTP to CONNECT.
+    #[error("its proxy gives no valid answer")]
+    Answer,
 }
 
 /// Reason why a provider's response is invalid.
@@ -216,12 +246,13 @@ impl Failure {
     /// would decide over the tokens of others.
     pub const fn trips_breaker(&self) -> bool {
         match self {
-            Self::Timeout | Self::ConnectTimeout => true,
+            Self::Timeout | Self::ConnectTimeout | Self::ProxyTimeout => true,
             Self::Unavailable { outage, .. } => match outage {
                 Outage::Unreachable(_) | Outage::Closed | Outage::Status(_) => true,
                 Outage::Overloaded
                 | Outage::BreakerOpen
                 | Outage::Throttled
+                | Outage::NoMetadata
                 | Outage::Purged
                 | Outage::Abandoned
                 | Outage::Bindings(_)
@@ -243,15 +274,19 @@ impl Failure {
         self.trips_breaker() || self.is_unasked()
     }
 
-    /// Returns true if the provider was not asked, to spare it.
+    /// Returns true if the provider was not asked, to spare it or since its endpoints are unknown.
     pub const fn is_unasked(&self) -> bool {
         match self {
             Self::QueueTimeout => true,
             Self::Unavailable { outage, .. } => matches!(
                 outage,
-                Outage::Overloaded | Outage::BreakerOpen | Outage::Throttled
+                Outage::Overloaded | Outage::BreakerOpen | Outage::Throttled | Outage::NoMetadata
             ),
-            Self::Timeout | Self::ConnectTimeout | Self::BadAnswer(_) | Self::Unsupported => false,
+            Self::Timeout
+            | Self::ConnectTimeout
+            | Self::ProxyTimeout
+            | Self::BadAnswer(_)
+            | Self::Unsupported => false,
         }
     }
 

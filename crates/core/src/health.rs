@@ -101,6 +101,7 @@ impl Last {
             Err(
                 Failure::Timeout
                 | Failure::ConnectTimeout
+                | Failure::ProxyTimeout
                 | Failure::QueueTimeout
                 | Failure::Unavailable { .. }
                 | Failure::Unsupported,

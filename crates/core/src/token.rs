@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::usage::{NotBearer, objection};
@@ -143,6 +145,12 @@ impl Token {
             extensions: Members::default(),
             not_bearer: None,
         }
+    }
+
+    /// Lets `nbf` lie ahead of our clock by this time. Times are whole seconds: rounded down, the
+    /// skew is never more than configured.
+    pub fn allow_skew(&mut self, skew: Duration) {
+        self.clock_skew = u32::try_from(skew.as_secs()).unwrap_or_default();
     }
 
     /// Returns the inputs of the decision if the token is active.

@@ -16,5 +16,5 @@ mod traces;
 mod transmitters;
 
 pub use app::{App, Bound};
-pub use config::Config;
+pub use config::{Config, ProviderConfig};
 pub use reload::{Reloader, Source};

@@ -10,5 +10,6 @@
 mod fetch;
 mod keys;
 
-pub use fetch::{Fetch, NotFetched, Remote, Source};
-pub use keys::{Keys, Lifetimes, NotVerified, Refreshing, Status};
+pub use fetch::{Remote, Source};
+pub use introspectd_discovery::{Fetch, Lifetimes, NotFetched, Refreshing};
+pub use keys::{Keys, NotVerified, Status};

@@ -27,7 +27,7 @@ struct Shared {
 }
 
 #[async_trait]
-impl Fetch for Issuer {
+impl Fetch<JwkSet> for Issuer {
     async fn fetch(&self) -> Result<JwkSet, NotFetched> {
         self.0.asked.fetch_add(1, SeqCst);
         // Open as long as nobody closes it.

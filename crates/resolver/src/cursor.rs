@@ -146,7 +146,7 @@ async fn list(
     };
     let mut batch = slot.observe(Operation::List, request).await?;
     for (token, _) in &mut batch.records {
-        slot.fill_in_issuer(token);
+        slot.complete(token);
         memory.judge_record(slot, None, token);
     }
     Ok(batch)

@@ -70,7 +70,7 @@ impl Fetch {
         let answer = request(&self.slot, &self.subject).await;
         let mut introspection = self.memory.judge(&self.slot, &self.subject, answer)?;
         if let Introspection::Token(token) = &mut introspection {
-            self.slot.fill_in_issuer(token);
+            self.slot.complete(token);
             origin.stamp.tags = Tags::of(token, &self.slot.keys);
         }
         Ok((Fact::new(self.slot.name(), introspection), origin))

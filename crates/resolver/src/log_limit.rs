@@ -58,6 +58,7 @@ fn kind(failure: &Failure) -> Failure {
         Failure::Unavailable { outage, .. } => Failure::outage(*outage),
         Failure::Timeout
         | Failure::ConnectTimeout
+        | Failure::ProxyTimeout
         | Failure::QueueTimeout
         | Failure::BadAnswer(_)
         | Failure::Unsupported => failure.clone(),

@@ -35,6 +35,8 @@ pub struct ProviderEntry {
     pub matching: Option<Match>,
     /// `iss` of its tokens if its answers lack one.
     pub issuer: Option<String>,
+    /// Longest time by which `nbf` of its tokens may lie ahead of our clock.
+    pub clock_skew: Duration,
     /// Deadline of one answer, which is the adapter's own for each call.
     pub timeout: Duration,
     /// Times of its facts; `None` for those of the cache.
@@ -173,8 +175,9 @@ impl ProviderSlot {
         }
     }
 
-    /// Adds the configured issuer to a record without one.
-    pub(crate) fn fill_in_issuer(&self, token: &mut Token) {
+    /// Adds what the configuration says of the provider's tokens.
+    pub(crate) fn complete(&self, token: &mut Token) {
+        token.allow_skew(self.entry.clock_skew);
         if token.iss.is_none() {
             token.iss.clone_from(&self.entry.issuer);
         }

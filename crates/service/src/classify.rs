@@ -67,7 +67,10 @@ impl From<&Refusal> for OutcomeClass {
                 Self::InvalidRequest
             }
             Refusal::Provider(fault) => match fault.failure() {
-                Failure::Timeout | Failure::ConnectTimeout | Failure::QueueTimeout => Self::Timeout,
+                Failure::Timeout
+                | Failure::ConnectTimeout
+                | Failure::ProxyTimeout
+                | Failure::QueueTimeout => Self::Timeout,
                 Failure::Unavailable { .. } => Self::Unavailable,
                 Failure::BadAnswer(_) => Self::UpstreamError,
                 Failure::Unsupported => Self::Unsupported,

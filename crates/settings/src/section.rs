@@ -62,6 +62,11 @@ impl Section {
         self.table.contains_key(key)
     }
 
+    /// Returns all keys of the table, in order. Does not count as reading them.
+    pub fn keys(&self) -> Vec<String> {
+        self.table.keys().cloned().collect()
+    }
+
     /// Reads the table under `key`; an empty one if it is absent.
     pub fn section(&mut self, key: &str) -> Self {
         let (origin, table) = match self.take(key) {
@@ -128,6 +133,27 @@ impl Section {
             }
         }
         sections
+    }
+
+    /// Reads a value under `key` that has a short and a long form.
+    pub fn entry(&mut self, key: &str) -> Option<Entry> {
+        let value = self.take(key)?;
+        let origin = self.origin_of(&value);
+        match value.kind {
+            ValueKind::String(text) => {
+                self.in_force(key, format!("{text:?}"), Some(&origin));
+                Some(Entry::Text(text))
+            }
+            ValueKind::Table(table) => {
+                let below = self.below(key, origin, table.into_iter().collect());
+                Some(Entry::Section(below))
+            }
+            _ => {
+                let remedy = "Put it in quotes.";
+                self.problem_at(&origin, key, "expected a string or a table", remedy);
+                None
+            }
+        }
     }
 
     /// Reads a list under `key` of short and long forms. One string counts as a list of one; in the

@@ -19,24 +19,39 @@ pub(crate) fn read_client(table: &mut Section) -> (Option<String>, Option<Secret
     )
 }
 
+/// Reason why a secret is no header.
+pub(crate) const UNFIT: &str = "holds a character that no header can carry";
+
 /// Makes a value of a secret, and again when the secret's file is renewed. `None` where it cannot
 /// be made of the first.
 pub(crate) fn renewed<T>(
     secret: Secret,
     make: impl Fn(&SecretString) -> Option<T> + Send + Sync + 'static,
 ) -> Option<Renewed<T>> {
+    let make = move |secret: &SecretString| make(secret).ok_or_else(|| format!("it {UNFIT}"));
+    try_renewed(secret, make).ok()
+}
+
+/// Makes a value of a secret, and again when the secret's file is renewed.
+///
+/// # Errors
+/// The reason why the value cannot be made of the first secret.
+pub(crate) fn try_renewed<T>(
+    secret: Secret,
+    make: impl Fn(&SecretString) -> Result<T, String> + Send + Sync + 'static,
+) -> Result<Renewed<T>, String> {
     let first = make(&secret.value)?;
     let Some(file) = secret.file else {
-        return Some(Renewed::fixed(first));
+        return Ok(Renewed::fixed(first));
     };
     let path = file.clone();
-    Some(Renewed::new(
+    Ok(Renewed::new(
         "a provider's secret",
         first,
         [path],
         move || {
             let secret = Secret::read(&file).map_err(|error| error.to_string())?;
-            make(&secret).ok_or_else(|| "it holds a character that no header can carry".to_owned())
+            make(&secret)
         },
     ))
 }
@@ -110,7 +125,12 @@ fn basic_header(user: &str, password: &str) -> Option<HeaderValue> {
 
 /// An `Authorization` value, which then prints as `Sensitive`.
 pub(crate) fn sensitive(scheme: &str, value: &str) -> Option<HeaderValue> {
-    let mut header = HeaderValue::try_from(format!("{scheme} {value}")).ok()?;
+    secret_value(&format!("{scheme} {value}"))
+}
+
+/// Header value that prints as `Sensitive`, and is in no table of HTTP/2.
+pub(crate) fn secret_value(value: &str) -> Option<HeaderValue> {
+    let mut header = HeaderValue::try_from(value).ok()?;
     header.set_sensitive(true);
     Some(header)
 }

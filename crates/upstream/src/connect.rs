@@ -12,6 +12,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use http::Uri;
 use http::uri::Scheme;
+use introspectd_core::ProxyFault;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use socket2::SockRef;
@@ -20,6 +21,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::proxy::Proxy;
 use crate::resolve::{NameError, Names};
 
 /// Scheme, host and port: what one set of connections serves.
@@ -36,6 +38,7 @@ pub(crate) enum ConnectError {
     Name(NameError),
     Tcp(io::Error),
     Tls(io::Error),
+    Proxy(ProxyFault),
 }
 
 /// Connection, encrypted or not.
@@ -80,20 +83,26 @@ impl Origin {
         })
     }
 
+    /// Returns true if requests are encrypted on their way.
+    pub(crate) fn is_https(&self) -> bool {
+        self.https
+    }
+
     pub(crate) async fn connect(
         &self,
         names: &Arc<Names>,
         tls: Arc<ClientConfig>,
+        proxy: Option<&Proxy>,
     ) -> Result<Connected, ConnectError> {
-        let addresses = names
-            .resolve(&self.host)
-            .await
-            .map_err(ConnectError::Name)?;
-        let socket = Socket(Arc::new(
-            open(&addresses, self.port)
-                .await
-                .map_err(ConnectError::Tcp)?,
-        ));
+        let socket = match proxy {
+            Some(proxy) => self.connect_by(proxy, names).await?,
+            None => {
+                let addresses = names.resolve(&self.host).await;
+                let addresses = addresses.map_err(ConnectError::Name)?;
+                let opened = open(&addresses, self.port).await;
+                opened.map_err(ConnectError::Tcp)?
+            }
+        };
         let probe = Probe {
             socket: Arc::downgrade(&socket.0),
             heard: Arc::default(),
@@ -131,13 +140,26 @@ impl Origin {
     }
 }
 
+impl Origin {
+    /// Connects to a proxy: for https, to the server behind it.
+    async fn connect_by(&self, proxy: &Proxy, names: &Arc<Names>) -> Result<Socket, ConnectError> {
+        let socket = proxy.connect(names).await?;
+        if !self.https {
+            return Ok(socket);
+        }
+        let server = format!("{}:{}", self.host, self.port);
+        let tunnel = proxy.tunnel(socket, &server).await;
+        tunnel.map_err(ConnectError::Proxy)
+    }
+}
+
 /// Head start of an address before the next one is tried beside it (RFC 8305 section 5).
 const HEAD_START: Duration = Duration::from_millis(250);
 /// Most addresses of a host that are tried.
 const MAX_ADDRESSES: usize = 16;
 
 /// Connects to the first address that answers.
-async fn open(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
+pub(crate) async fn open(addresses: &[IpAddr], port: u16) -> io::Result<Socket> {
     let mut untried = alternating(addresses);
     let mut attempts = FuturesUnordered::new();
     let mut failed = io::Error::from(io::ErrorKind::NotFound);
@@ -150,7 +172,7 @@ async fn open(addresses: &[IpAddr], port: u16) -> io::Result<TcpStream> {
         match tokio::time::timeout(HEAD_START, attempts.next()).await {
             Ok(Some(Ok(stream))) => {
                 stream.set_nodelay(true)?;
-                return Ok(stream);
+                return Ok(Socket(Arc::new(stream)));
             }
             Ok(Some(Err(error))) => failed = error,
             Ok(None) | Err(_) => {}

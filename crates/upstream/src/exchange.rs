@@ -5,9 +5,11 @@ use http::header::AUTHORIZATION;
 use http::{HeaderMap, HeaderValue, Method, Uri};
 use introspectd_core::Failure;
 
+use crate::assertion;
 use crate::credentials::Credentials;
 use crate::exposure::Head;
 use crate::request::Request;
+use crate::stack::Shared;
 
 /// Request and response of one form, before anything is screened, beside what the adapter makes of
 /// them.
@@ -30,7 +32,8 @@ pub struct Sent {
     pub method: Method,
     /// The configured address.
     pub uri: Uri,
-    /// Headers but for those of the connection. `Authorization` has its scheme and [`MASK`].
+    /// Headers but for those of the connection. `Authorization` has its scheme and [`MASK`], and
+    /// those of the configuration are [`MASK`].
     pub headers: HeaderMap,
     /// Body: values other than `client_id` are [`MASK`].
     pub form: String,
@@ -58,11 +61,11 @@ impl<T> Exchange<T> {
 }
 
 impl Sent {
-    /// Shows a request as these credentials complete it.
-    pub(crate) fn masked(request: &Request, credentials: &Credentials) -> Self {
+    /// Shows a request as the configuration completes it.
+    pub(crate) fn masked(request: &Request, shared: &Shared) -> Self {
         let names = request.form_names();
         let mut shown: Vec<_> = names.iter().map(|name| format!("{name}={MASK}")).collect();
-        let scheme = match credentials {
+        let scheme = match &*shared.credentials {
             Credentials::None => None,
             Credentials::Header(header) => {
                 let header = header.get();
@@ -73,12 +76,23 @@ impl Sent {
                 })
             }
             Credentials::Form { client_id, .. } => {
-                let client_id: String =
-                    form_urlencoded::byte_serialize(client_id.as_bytes()).collect();
                 shown.extend([
-                    format!("client_id={client_id}"),
+                    format!("client_id={}", encoded(client_id)),
                     format!("client_secret={MASK}"),
                 ]);
+                None
+            }
+            Credentials::Assertion(assertion, _) => {
+                let [client_id, kind, field] = assertion::FIELDS;
+                shown.extend([
+                    format!("{client_id}={}", encoded(assertion.client_id())),
+                    format!("{kind}={}", encoded(assertion::TYPE)),
+                    format!("{field}={MASK}"),
+                ]);
+                None
+            }
+            Credentials::Certificate { client_id } => {
+                shown.push(format!("client_id={}", encoded(client_id)));
                 None
             }
             Credentials::Grant(_) => Some("Bearer"),
@@ -89,6 +103,11 @@ impl Sent {
         headers.remove(http::header::CONTENT_LENGTH);
         let masked =
             scheme.and_then(|scheme| HeaderValue::try_from(format!("{scheme} {MASK}")).ok());
+        let secrets = headers.iter().filter(|(_, value)| value.is_sensitive());
+        let secrets: Vec<_> = secrets.map(|(name, _)| name.clone()).collect();
+        for name in secrets.iter().chain(shared.headers.names()) {
+            headers.insert(name, HeaderValue::from_static(MASK));
+        }
         headers.extend(masked.map(|value| (AUTHORIZATION, value)));
         Self {
             method: head.method,
@@ -97,4 +116,8 @@ impl Sent {
             form: shown.join("&"),
         }
     }
+}
+
+fn encoded(text: &str) -> String {
+    form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }

@@ -102,6 +102,14 @@ impl Outbound {
         self.large.as_ref().map(|runtime| runtime.handle().clone())
     }
 
+    /// Returns the runtime for work in the background, which serves no caller.
+    pub fn runtime(&self) -> Option<Handle> {
+        match &self.runtime {
+            Some(runtime) => Some(runtime.handle().clone()),
+            None => Handle::try_current().ok(),
+        }
+    }
+
     pub(crate) fn net(&self) -> Net {
         self.net.clone()
     }

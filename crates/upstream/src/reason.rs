@@ -18,6 +18,7 @@ pub(crate) fn of_connecting(error: &ConnectError) -> Failure {
             return Failure::ConnectTimeout;
         }
         ConnectError::Tcp(error) => of_tcp(error),
+        ConnectError::Proxy(fault) => Unreachable::Proxy(*fault),
         // Without a cause it was closed or reset in the middle.
         ConnectError::Tls(error) => of_tls(error).unwrap_or(Unreachable::Tls),
     };

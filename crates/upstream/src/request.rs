@@ -3,10 +3,10 @@ use std::hash::Hash;
 use bytes::Bytes;
 use http::header::{
     ACCEPT, ACCEPT_ENCODING, AUTHORIZATION, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HOST,
-    USER_AGENT,
+    PROXY_AUTHORIZATION, USER_AGENT,
 };
 use http::uri::Scheme;
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use http_body_util::Full;
 use introspectd_core::DoubtHandler;
 use introspectd_core::trace::Trace;
@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::exposure::Exposure;
 use crate::gate::Pass;
+use crate::proxy::Proxy;
 use crate::stage::Stage;
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -35,6 +36,8 @@ pub struct Request {
     pub(crate) is_listing: bool,
     pub(crate) is_streamed: bool,
     pub(crate) is_relayed: bool,
+    /// Further headers.
+    pub(crate) headers: HeaderMap,
     /// Credential in `Authorization`.
     pub(crate) authorization: Option<HeaderValue>,
     /// Listener for doubts about the response.
@@ -85,6 +88,7 @@ impl Request {
             is_listing: false,
             is_streamed: false,
             is_relayed: false,
+            headers: HeaderMap::new(),
             authorization: None,
             doubt: None,
             trace: None,
@@ -117,6 +121,14 @@ impl Request {
     #[must_use]
     pub fn empty(self, media_type: &'static str) -> Self {
         self.body(HeaderValue::from_static(media_type), Bytes::new())
+    }
+
+    /// Sets a header, in place of the one of this name that the configuration or we would send. A
+    /// value that is a secret is to be marked sensitive.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
     }
 
     /// Marks a POST that changes nothing. It is sent again, once, if it was surely not processed.
@@ -211,17 +223,23 @@ impl Request {
         let trace = self.trace.as_ref().map(|trace| trace.parent().as_str());
         let trace = trace.and_then(|trace| HeaderValue::try_from(trace).ok());
         headers.extend(trace.map(|trace| (TRACEPARENT, trace)));
-        headers.extend(
-            self.authorization
-                .as_ref()
-                .map(|value| (AUTHORIZATION, value.clone())),
-        );
+        for (name, value) in &self.headers {
+            headers.insert(name, value.clone());
+        }
+        if let Some(value) = &self.authorization {
+            headers.insert(AUTHORIZATION, value.clone());
+        }
         request
     }
 }
 
-/// Turns a request into the form of HTTP/1.1, where the server's name stands in a header.
-pub(crate) fn origin_form(request: &mut http::Request<Full<Bytes>>, keep_alive: bool) {
+/// Turns a request into the form of HTTP/1.1, where the server's name stands in a header. A proxy
+/// that is to answer it itself gets the whole address, and credentials.
+pub(crate) fn wire_form(
+    request: &mut http::Request<Full<Bytes>>,
+    keep_alive: bool,
+    proxy: Option<&Proxy>,
+) {
     if !keep_alive {
         request
             .headers_mut()
@@ -244,7 +262,12 @@ pub(crate) fn origin_form(request: &mut http::Request<Full<Bytes>>, keep_alive: 
     if let Ok(host) = host.try_into() {
         request.headers_mut().entry(HOST).or_insert(host);
     }
-    if let Ok(target) = target {
+    if let Some(proxy) = proxy {
+        if let Some(authorization) = proxy.authorization() {
+            let headers = request.headers_mut();
+            headers.insert(PROXY_AUTHORIZATION, authorization);
+        }
+    } else if let Ok(target) = target {
         *request.uri_mut() = target;
     }
 }

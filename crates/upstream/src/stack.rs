@@ -26,6 +26,7 @@ use tower::util::BoxCloneSyncService;
 
 use crate::credentials::Credentials;
 use crate::gate::Gate;
+use crate::headers::Headers;
 use crate::outbound::Net;
 use crate::policy::{DEFAULT_BUDGET, Policy};
 use crate::pool::Pool;
@@ -58,6 +59,7 @@ pub(crate) struct Shared {
     pub(crate) gate: Arc<Gate>,
     pub(crate) queue: Queue,
     pub(crate) credentials: Arc<Credentials>,
+    pub(crate) headers: Arc<Headers>,
 }
 
 /// Builds the stack of one provider: the whole order of layers, from the outside in.
@@ -102,6 +104,9 @@ pub(crate) fn stack(
         .layer(ReceiveLayer::new(timeout))
         // Above the credentials, so that a repeated request brings the ones that hold by then.
         .layer(RetryLayer::new(RepeatOnce::default()))
-        .layer(AuthenticateLayer::new(Arc::clone(&shared.credentials)));
+        .layer(AuthenticateLayer::new(
+            Arc::clone(&shared.credentials),
+            Arc::clone(&shared.headers),
+        ));
     BoxCloneSyncService::new(layers.service(pool))
 }

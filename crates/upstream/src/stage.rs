@@ -10,6 +10,8 @@ pub(crate) struct Stage(Arc<Waits>);
 #[derive(Debug, Default)]
 struct Waits {
     for_connection: AtomicBool,
+    /// The connection goes by way of a proxy.
+    by_proxy: AtomicBool,
     for_credential: Mutex<Option<Stage>>,
     for_place: AtomicBool,
     for_retry: AtomicBool,
@@ -19,7 +21,8 @@ struct Waits {
 
 impl Stage {
     /// Notes that a connection is waited for.
-    pub(crate) fn connect(&self) {
+    pub(crate) fn connect(&self, by_proxy: bool) {
+        self.0.by_proxy.store(by_proxy, Ordering::Relaxed);
         self.0.for_connection.store(true, Ordering::Relaxed);
     }
 
@@ -84,12 +87,12 @@ impl Stage {
             return Failure::QueueTimeout;
         }
         let renewal = self.credential().clone();
-        let is_connecting =
-            renewal.is_some_and(|renewal| renewal.is_connecting()) || self.is_connecting();
-        if is_connecting {
-            Failure::ConnectTimeout
-        } else {
-            Failure::Timeout
+        let renewal = renewal.filter(Self::is_connecting);
+        let connecting = renewal.as_ref().or(self.is_connecting().then_some(self));
+        match connecting {
+            Some(stage) if stage.0.by_proxy.load(Ordering::Relaxed) => Failure::ProxyTimeout,
+            Some(_) => Failure::ConnectTimeout,
+            None => Failure::Timeout,
         }
     }
 

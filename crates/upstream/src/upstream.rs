@@ -44,14 +44,16 @@ impl Upstream {
     pub fn new(connection: Connection, clock: Arc<dyn Clock>, outbound: &Outbound) -> Self {
         let Connection {
             tls,
+            proxy,
             timeout,
             keep_alive,
             policy,
+            headers,
             credentials,
             ..
         } = connection;
         let net = outbound.net();
-        let pool = Pool::new(net.clone(), tls, keep_alive, Arc::clone(&clock));
+        let pool = Pool::new(net.clone(), tls, proxy, keep_alive, Arc::clone(&clock));
         let (health, meter) = (Arc::<HealthRecord>::default(), Arc::<Meter>::default());
         let observer = GrantObserver {
             health: Arc::clone(&health),
@@ -65,6 +67,7 @@ impl Upstream {
             gate,
             queue: Queue::new(policy.max_in_flight, policy.queue),
             credentials: Arc::new(credentials),
+            headers: Arc::new(headers),
         };
         let stack = stack::stack(&state, &policy, timeout, net, pool, clock);
         Self(Arc::new(Shared {
@@ -127,7 +130,7 @@ impl Upstream {
         let exposure = Exposure::default();
         request.effect = Effect::Change;
         request.exposure = Some(exposure.clone());
-        let sent = Sent::masked(&request, &self.0.state.credentials);
+        let sent = Sent::masked(&request, &self.0.state);
         let outcome = self.send(request).await;
         let (head, body) = exposure.take();
         Exchange {

@@ -1,7 +1,8 @@
 // A real authorization server (npm `oidc-provider`) for the end-to-end tests to mint, introspect and
 // revoke tokens at.
 //
-//   stdin   one line of JSON, all of it optional: {"port":…, "folder":PATH where the tokens are}; then nothing.
+//   stdin   one line of JSON, all of it optional: {"port":…, "folder":PATH where the tokens are, "key":PEM of the client
+//           `signs`, which authenticates by private_key_jwt}; then nothing.
 //           The server ends when it closes, so a test that dies never leaves one behind
 //   stdout  one line of JSON once it listens: {"port":…}
 //   stderr  the library's notices
@@ -10,7 +11,7 @@
 // GET /log-out?sub=…&uri=…: the library sends `app` its logout token for this subject, to that address. 204, or 502
 // with what went wrong.
 
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -33,7 +34,7 @@ function start(wanted) {
   const server = createServer();
   server.listen(wanted.port ?? 0, '127.0.0.1', () => {
     const { port } = server.address();
-    const provider = new Provider(`http://127.0.0.1:${port}`, configuration(wanted.folder));
+    const provider = new Provider(`http://127.0.0.1:${port}`, configuration(wanted));
     const serve = provider.callback();
     server.on('request', (request, response) => {
       const { pathname, searchParams } = new URL(request.url, 'http://here');
@@ -54,7 +55,7 @@ async function logOut(provider, wanted, response) {
   }
 }
 
-function configuration(folder) {
+function configuration({ folder, key }) {
   return {
     // Without it everything lives in memory.
     adapter: folder && storedIn(`${folder}/store.json`),
@@ -77,6 +78,7 @@ function configuration(folder) {
         redirect_uris: [],
         response_types: [],
       })),
+      ...(key ? [signingClient(key)] : []),
     ],
     scopes: SCOPES.split(' '),
     features: {
@@ -101,6 +103,19 @@ function configuration(folder) {
     },
     jwks: { keys: [signingKey()] },
     cookies: { keys: [randomBytes(32).toString('base64url')] },
+  };
+}
+
+// The private key is the test's, which shows it to no one else: the public one is made of it.
+function signingClient(pem) {
+  const jwk = createPublicKey(pem).export({ format: 'jwk' });
+  return {
+    client_id: 'signs',
+    token_endpoint_auth_method: 'private_key_jwt',
+    jwks: { keys: [{ ...jwk, use: 'sig', kid: 'signs-1' }] },
+    grant_types: [],
+    redirect_uris: [],
+    response_types: [],
   };
 }
 

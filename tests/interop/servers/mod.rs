@@ -5,6 +5,7 @@ mod django_oauth_toolkit;
 mod oidc_provider;
 mod scenarios;
 mod server;
+mod signed_client;
 mod trial;
 
 /// Pages of `docs/providers` whose sections are run here.

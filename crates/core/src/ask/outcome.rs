@@ -64,10 +64,10 @@ impl Outcome {
     /// part in it.
     pub const fn of(failure: &Failure) -> Option<Self> {
         Some(match failure {
-            Failure::Timeout | Failure::ConnectTimeout => Self::Timeout,
+            Failure::Timeout | Failure::ConnectTimeout | Failure::ProxyTimeout => Self::Timeout,
             Failure::QueueTimeout => Self::Overloaded,
             Failure::Unavailable { outage, .. } => match outage {
-                Outage::Unreachable(_) => Self::Unreachable,
+                Outage::Unreachable(_) | Outage::NoMetadata => Self::Unreachable,
                 Outage::Closed => Self::Closed,
                 Outage::Status(429) => Self::RateLimited,
                 Outage::Status(_) => Self::ServerError,

@@ -234,6 +234,7 @@ fn of_provider(fault: &ProviderFault) -> Row {
         Failure::Unavailable { outage, .. } => Some(*outage),
         Failure::Timeout
         | Failure::ConnectTimeout
+        | Failure::ProxyTimeout
         | Failure::QueueTimeout
         | Failure::BadAnswer(_)
         | Failure::Unsupported => None,
@@ -275,7 +276,10 @@ fn of_provider(fault: &ProviderFault) -> Row {
 
 fn of_failure(failure: &Failure) -> Row {
     match failure {
-        Failure::Timeout | Failure::ConnectTimeout | Failure::QueueTimeout => row(
+        Failure::Timeout
+        | Failure::ConnectTimeout
+        | Failure::ProxyTimeout
+        | Failure::QueueTimeout => row(
             StatusCode::GATEWAY_TIMEOUT,
             "The authorization server did not respond in time.",
             "El servidor de autorización no respondió a tiempo.",

@@ -331,6 +331,7 @@ fn upstream(called: &str, fake: &Arc<Fake>, prefix: Option<&str>) -> ProviderEnt
         provider: Arc::clone(fake) as _,
         matching: prefix.map(|prefix| Match::Prefix(prefix.to_owned())),
         issuer: None,
+        clock_skew: Duration::ZERO,
         timeout: LONG,
         times: None,
         revision: [0; 16],

@@ -14,8 +14,8 @@ pub(crate) use introspectd_cli::{
     Exit, Outcome, Stopped, block_on, complain, complaint, environment, print, read_secret, say,
 };
 
-/// Variables from which many HTTP clients take a proxy. Ours connects to providers directly: a
-/// proxy would see tokens, and is often set for the whole machine.
+/// Variables from which many HTTP clients take a proxy. Ours takes it from a provider's section
+/// alone: a proxy sees tokens over plain HTTP, and the variables are often set for the whole machine.
 const PROXIES: [&str; 6] = [
     "HTTPS_PROXY",
     "https_proxy",

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use http::Uri;
 use introspectd_core::{Clock, ProviderName, Selection};
+use introspectd_discovery::{Member, Source as MetadataSource};
 use introspectd_jwks::{Keys, Lifetimes, Remote, Source};
 use introspectd_poll::{Current, Poller};
 use introspectd_service::{Expected, SecretDigest, Transmitter};
 use introspectd_settings::Section;
-use introspectd_upstream::{Address, Connection, Dialect, Outbound, Upstream};
+use introspectd_upstream::{Address, Connection, Dialect, Issuer, Outbound, Upstream};
 use secrecy::ExposeSecret;
 
 use super::selection;
@@ -65,7 +66,7 @@ fn read_one(
     let remedy = "Write its issuer as its tokens have it: \"https://idp.example\".";
     let issuer = section.required_text("issuer", remedy);
     let allow_http = section.flag("allow_http", false);
-    let source = read_source(section, issuer.as_deref(), allow_http);
+    let source = read_source(section, allow_http);
     let connection = source.as_ref().and_then(|(_, address)| {
         let address = address.clone();
         Connection::read_public(section, address)
@@ -113,11 +114,7 @@ fn read_one(
 
 /// Reads `jwks = { url }` or `discover = true`: where the keys are, and the address by which TLS is
 /// judged.
-fn read_source(
-    section: &mut Section,
-    issuer: Option<&str>,
-    allow_http: bool,
-) -> Option<(Source, Address)> {
+fn read_source(section: &mut Section, allow_http: bool) -> Option<(Source, Address)> {
     let discovers = section.flag("discover", false);
     if section.has("jwks") == discovers {
         section.section("jwks");
@@ -133,22 +130,13 @@ fn read_source(
         return Some((Source::Url(address.uri().clone()), address));
     }
     section.section("jwks");
-    let issuer = issuer?;
-    let address = Address::parse(issuer);
-    let address = address
-        .ok()
-        .filter(|it| !it.has_query() && (it.is_private() || allow_http));
-    let Some(address) = address else {
-        let what = "is no https URL, below which its metadata could be found";
-        section.problem(
-            "issuer",
-            what,
-            "Write jwks = { url = \"…\" } in place of discover.",
-        );
-        return None;
-    };
-    let source = Source::well_known(issuer.to_owned(), &address, METADATA, allow_http);
-    Some((source.ok()?, address))
+    let issuer = Issuer::read(
+        section,
+        "Write jwks = { url = \"…\" } in place of discover.",
+    )?;
+    let address = issuer.address().clone();
+    let source = MetadataSource::well_known(issuer, METADATA, Member::Jwks);
+    Some((Source::Metadata(source.ok()?), address))
 }
 
 fn read_poll(section: &mut Section) -> Option<PollConfig> {

@@ -23,6 +23,7 @@ pub struct ProviderConfig {
     vendor: Vendor,
     matching: Option<Match>,
     issuer: Option<String>,
+    clock_skew: Duration,
     times: CacheTimes,
     /// Digest of all values of the section but secrets.
     revision: [u8; 16],
@@ -55,6 +56,9 @@ const KINDS: [(&str, ReadVendor); 4] = [
         rfc7662::Config::read(section).map(Vendor::Rfc7662)
     }),
 ];
+
+/// Longest clock skew. More would accept a token well before its server means it to start.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
 
 impl Vendor {
     /// Deadline of each call to the provider.
@@ -101,6 +105,11 @@ impl ProviderConfig {
         &self.name
     }
 
+    /// Longest time by which `nbf` of its tokens may lie ahead of our clock.
+    pub fn clock_skew(&self) -> Duration {
+        self.clock_skew
+    }
+
     /// Times of its facts.
     pub fn times(&self) -> CacheTimes {
         self.times
@@ -138,6 +147,7 @@ impl ProviderConfig {
             vendor,
             matching,
             issuer,
+            clock_skew,
             times,
             revision,
         } = self;
@@ -149,6 +159,7 @@ impl ProviderConfig {
             provider,
             matching,
             issuer,
+            clock_skew,
             timeout,
             times: Some(times),
             revision,
@@ -190,6 +201,8 @@ fn read_provider(
     times: &CacheTimes,
 ) -> Option<ProviderConfig> {
     let issuer = section.text("issuer");
+    let bounds = Duration::ZERO..=MAX_CLOCK_SKEW;
+    let clock_skew = section.duration("clock_skew", Duration::ZERO, bounds);
     let matching = read_match(&mut section, &name, taken);
     let times = cache::read_own(&mut section, times);
     let kinds = KINDS.map(|(name, _)| name).join(", ");
@@ -207,6 +220,7 @@ fn read_provider(
         vendor: vendor?,
         matching,
         issuer,
+        clock_skew,
         times,
         revision: [0; 16],
     })

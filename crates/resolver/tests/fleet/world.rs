@@ -330,6 +330,7 @@ fn replica(store: &MemoryStore, server: &Arc<Server>, clock: &Arc<dyn Clock>) ->
         provider: Arc::clone(server) as _,
         matching: Some(Match::Regex(Regex::new(".").unwrap())),
         issuer: None,
+        clock_skew: Duration::ZERO,
         timeout: Duration::from_secs(3),
         times: None,
         revision: [1; 16],

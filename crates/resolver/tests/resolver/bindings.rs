@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -122,6 +123,7 @@ fn bench() -> (Bench, Arc<Bank>) {
         provider: Arc::clone(&bank) as _,
         matching: Some(prefix("")),
         issuer: None,
+        clock_skew: Duration::ZERO,
         timeout: TIMEOUT,
         times: None,
         revision: [0; 16],

@@ -401,6 +401,7 @@ pub(crate) fn upstream(called: &str, fake: &Arc<Fake>, matching: Option<Match>) 
         provider: Arc::clone(fake) as _,
         matching,
         issuer: None,
+        clock_skew: Duration::ZERO,
         timeout: TIMEOUT,
         times: None,
         revision: [0; 16],

@@ -80,6 +80,7 @@ fn resolver(
         provider: Arc::clone(provider) as _,
         matching: None,
         issuer: None,
+        clock_skew: Duration::ZERO,
         timeout: TIMEOUT,
         times: None,
         revision: [0; 16],

@@ -251,6 +251,7 @@ pub(crate) fn entry(called: char, lister: &Arc<Lister>) -> ProviderEntry {
         provider: Arc::clone(lister) as _,
         matching: None,
         issuer: None,
+        clock_skew: Duration::ZERO,
         timeout: TIMEOUT,
         times: None,
         revision: [0; 16],

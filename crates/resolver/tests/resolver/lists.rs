@@ -1,6 +1,7 @@
 //! One page of the records of several providers.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use introspectd_core::{BadAnswer, Expiry, Failure, Filters, State, Status, Token};
 use introspectd_resolver::{Page, Positions, ProviderEntry};
@@ -265,6 +266,7 @@ async fn the_issuer_is_the_records_own_or_else_the_configured_one() {
     let issuer = Some("configured".to_owned());
     let entries = vec![ProviderEntry {
         issuer,
+        clock_skew: Duration::ZERO,
         ..entry('a', &lister)
     }];
     let lists = ListBench::with_entries(entries, vec![lister]);

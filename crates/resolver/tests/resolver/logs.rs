@@ -100,6 +100,7 @@ async fn gate_is_logged_when_it_changes() {
         provider: Arc::clone(&gated) as _,
         matching: Some(prefix("")),
         issuer: None,
+        clock_skew: Duration::ZERO,
         timeout: TIMEOUT,
         times: None,
         revision: [0; 16],

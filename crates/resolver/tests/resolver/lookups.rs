@@ -1,5 +1,7 @@
 //! Records by id: apart from tokens, only where the provider can, and with its issuer.
 
+use std::time::Duration;
+
 use introspectd_core::{Failure, Introspection, TokenId};
 use introspectd_resolver::{ProviderEntry, Source, Unmatched};
 
@@ -95,6 +97,7 @@ async fn the_issuer_is_the_providers_own_or_else_the_configured_one() {
         let issuer = configured.map(str::to_owned);
         let upstreams = vec![ProviderEntry {
             issuer,
+            clock_skew: Duration::ZERO,
             ..upstream("as", &provider, Some(prefix("")))
         }];
         let bench = Bench::new(upstreams, &Unmatched::Reject, LIMITS);

@@ -1,12 +1,12 @@
 //! Both sides of every boundary in time.
 
 use introspectd_core::{Expiry, Introspection, Status, Token};
-use introspectd_resolver::{CacheLimits, CacheTimes, Source};
+use introspectd_resolver::{CacheLimits, CacheTimes, ProviderEntry, Source, Unmatched};
 use std::time::Duration;
 
 use crate::harness::{
-    Bench, INACTIVE_TTL, INACTIVE_TTL_AT_LEAST, LIMITS, Seen, TTL, TTL_AT_LEAST, UNCACHED, active,
-    at, good, good_from, good_until,
+    Bench, Fake, INACTIVE_TTL, INACTIVE_TTL_AT_LEAST, LIMITS, Seen, TTL, TTL_AT_LEAST, UNCACHED,
+    active, at, good, good_from, good_until, prefix, upstream,
 };
 
 #[tokio::test]
@@ -284,4 +284,20 @@ async fn a_token_that_becomes_known_is_active_after_the_inactive_ttl() {
         .advance(INACTIVE_TTL - INACTIVE_TTL_AT_LEAST + 1);
     assert_eq!(bench.ask("t").await, active(Source::Miss));
     assert_eq!(bench.ask("t").await, active(Source::Hit));
+}
+
+#[tokio::test]
+async fn clock_skew_of_a_provider_lets_tokens_begin_early_and_lengthens_none() {
+    let fake = Fake::new();
+    let entry = ProviderEntry {
+        clock_skew: Duration::from_millis(30_900),
+        ..upstream("as", &fake, Some(prefix("")))
+    };
+    let bench = Bench::new(vec![entry], &Unmatched::Reject, LIMITS);
+    fake.script("in time", good_from(30));
+    fake.script("too early", good_from(31));
+    fake.script("ended", good_until(0));
+    assert_eq!(bench.ask("in time").await, active(Source::Miss));
+    assert_eq!(bench.ask("too early").await, Seen::Inactive(Source::Miss));
+    assert_eq!(bench.ask("ended").await, Seen::Inactive(Source::Miss));
 }

@@ -281,7 +281,10 @@ impl ProviderFault {
 /// Returns the code of a provider's failure.
 pub fn failure_code(failure: &Failure) -> &'static str {
     match failure {
-        Failure::Timeout | Failure::ConnectTimeout | Failure::QueueTimeout => "upstream_timeout",
+        Failure::Timeout
+        | Failure::ConnectTimeout
+        | Failure::ProxyTimeout
+        | Failure::QueueTimeout => "upstream_timeout",
         Failure::Unavailable { .. } => "temporarily_unavailable",
         Failure::BadAnswer(_) => "upstream_error",
         Failure::Unsupported => "unsupported",
@@ -301,7 +304,8 @@ pub fn is_ours(outage: Outage) -> bool {
         | Outage::Closed
         | Outage::Status(_)
         | Outage::BreakerOpen
-        | Outage::Throttled => false,
+        | Outage::Throttled
+        | Outage::NoMetadata => false,
     }
 }
 

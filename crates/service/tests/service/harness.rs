@@ -52,6 +52,7 @@ pub(crate) fn bank() -> ProviderEntry {
         provider: Arc::new(Bank),
         matching: Some(Match::Prefix("b_".to_owned())),
         issuer: None,
+        clock_skew: Duration::ZERO,
         timeout: Duration::from_secs(2),
         times: None,
         revision: [0; 16],

@@ -14,7 +14,8 @@ use super::link::{Answers, Link, is_unasked};
 use super::streams::{self, Body, Connections, Opening, Place, Seat};
 use super::trust::Trust;
 use crate::connect::{Connected, Origin, Probe, Stream};
-use crate::request::origin_form;
+use crate::proxy::Proxy;
+use crate::request::wire_form;
 
 /// Connections to one origin.
 #[derive(Debug)]
@@ -254,12 +255,13 @@ impl Way {
         }
     }
 
-    /// Sends a request. The connection comes back with the answer where no other may use it
-    /// meanwhile.
+    /// Sends a request, to a server or to a proxy that relays it. The connection comes back with the
+    /// answer where no other may use it meanwhile.
     pub(super) async fn send(
         self,
         mut request: Request<Body>,
         doubt: Option<DoubtHandler>,
+        relay: Option<&Proxy>,
     ) -> Result<(Response<Incoming>, Held), Lost> {
         match self {
             Self::Http1 {
@@ -267,7 +269,7 @@ impl Way {
                 keep_alive,
                 is_reused,
             } => {
-                origin_form(&mut request, keep_alive);
+                wire_form(&mut request, keep_alive, relay);
                 link.answers.expect(doubt);
                 link.probe.listen();
                 let began = Instant::now();

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Response, StatusCode, Version};
 use hyper::body::Incoming;
-use introspectd_core::{Clock, Failure, Outage, Timestamp, Unreachable};
+use introspectd_core::{Clock, Failure, Outage, ProxyFault, Timestamp, Unreachable};
 use rustls::ClientConfig;
 use tokio::time::Instant;
 use tower::Service;
@@ -24,6 +24,7 @@ use crate::answer::screen;
 use crate::coding;
 use crate::connect::Origin;
 use crate::outbound::Net;
+use crate::proxy::Proxy;
 use crate::reason;
 use crate::renewed::Renewed;
 use crate::request::{Effect, Request};
@@ -43,7 +44,8 @@ pub(crate) struct Pool(Arc<Inner>);
 
 struct Inner {
     net: Net,
-    tls: Renewed<Arc<ClientConfig>>,
+    tls: Arc<Renewed<Arc<ClientConfig>>>,
+    proxy: Option<Arc<Proxy>>,
     keep_alive: bool,
     /// Connections by origin: those of the configuration, so there are few.
     hosts: Mutex<HashMap<Origin, Arc<Host>>>,
@@ -88,6 +90,8 @@ enum Loan {
     Stream(Place),
 }
 
+/// Status of a proxy that refuses our credentials, whatever the server is.
+const REFUSED_BY_PROXY: StatusCode = StatusCode::PROXY_AUTHENTICATION_REQUIRED;
 /// Interval of the search for connections that were idle for too long.
 const SWEEP: Duration = Duration::from_secs(5);
 /// Most connections that may turn out to be closed before a new one is opened.
@@ -96,13 +100,15 @@ const MAX_CLOSED: usize = 3;
 impl Pool {
     pub(crate) fn new(
         net: Net,
-        tls: Renewed<Arc<ClientConfig>>,
+        tls: Arc<Renewed<Arc<ClientConfig>>>,
+        proxy: Option<Arc<Proxy>>,
         keep_alive: bool,
         clock: Arc<dyn Clock>,
     ) -> Self {
         Self(Arc::new(Inner {
             net,
             tls,
+            proxy,
             keep_alive,
             hosts: Mutex::default(),
             clock,
@@ -137,7 +143,12 @@ impl Pool {
                 .way(&host, may_reuse, may_share, &request.stage)
                 .await?;
             let (is_reused, number) = (way.is_reused(), way.number());
-            match way.send(sent, request.doubt.clone()).await {
+            let relay = self.relay(&host);
+            match way.send(sent, request.doubt.clone(), relay).await {
+                Ok((response, _)) if relay.is_some() && response.status() == REFUSED_BY_PROXY => {
+                    let fault = Unreachable::Proxy(ProxyFault::Credentials);
+                    return Err(Failure::outage(Outage::Unreachable(fault)).into());
+                }
                 Ok((response, held)) => return Ok(self.reply(response, held, host)),
                 Err(Lost::Unsent(unsent, _)) if is_reused => {
                     sent = *unsent;
@@ -160,6 +171,12 @@ impl Pool {
                 }
             }
         }
+    }
+
+    /// Returns the proxy that answers requests to this host itself, as it does over plain HTTP.
+    fn relay(&self, host: &Host) -> Option<&Proxy> {
+        let proxy = self.0.proxy.as_deref();
+        proxy.filter(|_| !host.origin.is_https())
     }
 
     fn reply(&self, response: Response<Incoming>, held: Held, host: Arc<Host>) -> Reply {
@@ -194,7 +211,7 @@ impl Pool {
             if may_reuse && let Some(way) = host.idle() {
                 return Ok(way);
             }
-            stage.connect();
+            stage.connect(self.0.proxy.is_some());
             let turn = (may_share && host.spoke_http2()).then(|| host.http2.turn());
             let opening = match turn {
                 Some(Turn::Take(seat)) => {
@@ -226,7 +243,11 @@ impl Pool {
     ) -> Result<Way, Failure> {
         let connected = host
             .origin
-            .connect(&self.0.net.names, Arc::clone(&self.0.tls.get()))
+            .connect(
+                &self.0.net.names,
+                Arc::clone(&self.0.tls.get()),
+                self.0.proxy.as_deref(),
+            )
             .await;
         let connected = connected.map_err(|error| {
             tracing::debug!(?error, "could not connect to a provider");

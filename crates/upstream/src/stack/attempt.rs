@@ -48,6 +48,7 @@ fn status(failure: &Failure) -> Option<u16> {
         }
         Failure::Timeout
         | Failure::ConnectTimeout
+        | Failure::ProxyTimeout
         | Failure::QueueTimeout
         | Failure::Unavailable { .. }
         | Failure::BadAnswer(_)

@@ -14,22 +14,30 @@ use tower::{Layer, Service};
 
 use crate::credentials::Credentials;
 use crate::grant::Grant;
+use crate::headers::Headers;
 use crate::pool::{Reply, Unanswered};
 use crate::request::Request;
 
-/// Credentials of our own, added to each request that brings none.
+/// Credentials of our own, added to each request that brings none, and the configured headers.
 #[derive(Clone)]
-pub(super) struct AuthenticateLayer(Arc<Credentials>);
+pub(super) struct AuthenticateLayer {
+    credentials: Arc<Credentials>,
+    headers: Arc<Headers>,
+}
 
 #[derive(Clone)]
 pub(super) struct Authenticate<S> {
     inner: S,
     credentials: Arc<Credentials>,
+    headers: Arc<Headers>,
 }
 
 impl AuthenticateLayer {
-    pub(super) fn new(credentials: Arc<Credentials>) -> Self {
-        Self(credentials)
+    pub(super) fn new(credentials: Arc<Credentials>, headers: Arc<Headers>) -> Self {
+        Self {
+            credentials,
+            headers,
+        }
     }
 }
 
@@ -39,7 +47,8 @@ impl<S> Layer<S> for AuthenticateLayer {
     fn layer(&self, inner: S) -> Self::Service {
         Authenticate {
             inner,
-            credentials: Arc::clone(&self.0),
+            credentials: Arc::clone(&self.credentials),
+            headers: Arc::clone(&self.headers),
         }
     }
 }
@@ -59,6 +68,7 @@ where
 
     fn call(&mut self, mut request: Request) -> Self::Future {
         let credentials = Arc::clone(&self.credentials);
+        self.headers.add_to(&mut request);
         // The one that is ready serves this call.
         let next = self.inner.clone();
         let mut inner = mem::replace(&mut self.inner, next);
@@ -80,6 +90,14 @@ where
                         ("client_id", client_id),
                         ("client_secret", secret.expose_secret()),
                     ]);
+                }
+                Credentials::Assertion(assertion, clock) => {
+                    let form = assertion.form(&request.uri, clock)?;
+                    let form = form.each_ref().map(|(name, value)| (*name, value.as_str()));
+                    request.add_to_form(&form);
+                }
+                Credentials::Certificate { client_id } => {
+                    request.add_to_form(&[("client_id", client_id)]);
                 }
                 Credentials::Grant(grant) => return send_with_grant(grant, inner, request).await,
             }

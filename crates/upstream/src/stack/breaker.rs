@@ -39,6 +39,7 @@ impl Breaker {
             Failure::BadAnswer(_) => Verdict::Answered,
             Failure::Timeout
             | Failure::ConnectTimeout
+            | Failure::ProxyTimeout
             | Failure::QueueTimeout
             | Failure::Unavailable { .. }
             | Failure::Unsupported => {

@@ -1,12 +1,13 @@
 //! A server behind TLS that says `{}`, or issues a token, and remembers who asked.
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use http::{Request, Response, Version};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -30,6 +31,9 @@ pub(crate) struct Seen {
     pub(crate) version: Version,
     pub(crate) client: Option<CertificateDer<'static>>,
     pub(crate) authorization: Option<String>,
+    /// Names of all headers.
+    pub(crate) names: BTreeSet<String>,
+    pub(crate) body: Bytes,
 }
 
 /// Protocols of the server, and the clients that it accepts.
@@ -123,18 +127,25 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, log: Arc<Mutex<Vec<Seen
         .and_then(|chain| chain.first().cloned());
     let client = client.map(CertificateDer::into_owned);
     let service = service_fn(|request: Request<Incoming>| {
-        let authorization = request.headers().get("authorization");
-        log.lock().unwrap().push(Seen {
-            version: request.version(),
-            client: client.clone(),
-            authorization: authorization.map(|value| value.to_str().unwrap().to_owned()),
-        });
-        let body = if request.uri().path() == "/token" {
-            r#"{"access_token":"tls-tok"}"#
-        } else {
-            "{}"
-        };
-        async move { Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(body)))) }
+        let (client, log) = (client.clone(), Arc::clone(&log));
+        async move {
+            let (head, body) = request.into_parts();
+            let body = body.collect().await.unwrap().to_bytes();
+            let authorization = head.headers.get("authorization");
+            log.lock().unwrap().push(Seen {
+                version: head.version,
+                client,
+                authorization: authorization.map(|value| value.to_str().unwrap().to_owned()),
+                names: head.headers.keys().map(ToString::to_string).collect(),
+                body,
+            });
+            let body = if head.uri.path() == "/token" {
+                r#"{"access_token":"tls-tok"}"#
+            } else {
+                "{}"
+            };
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from(body))))
+        }
     });
     let _ = auto::Builder::new(TokioExecutor::new())
         .serve_connection(TokioIo::new(stream), service)

@@ -41,6 +41,7 @@ pub(super) fn unasked(failure: &Failure) -> Option<&'static str> {
             Outage::Overloaded => Some("overloaded"),
             Outage::BreakerOpen => Some("breaker_open"),
             Outage::Throttled => Some("throttled"),
+            Outage::NoMetadata => Some("no_metadata"),
             Outage::Unreachable(_)
             | Outage::Closed
             | Outage::Status(_)
@@ -52,6 +53,7 @@ pub(super) fn unasked(failure: &Failure) -> Option<&'static str> {
         },
         Failure::Timeout
         | Failure::ConnectTimeout
+        | Failure::ProxyTimeout
         | Failure::BadAnswer(_)
         | Failure::Unsupported => None,
     }

@@ -135,7 +135,10 @@ impl Case<'_> {
         let mut findings = match failure {
             Failure::Unavailable { outage, .. } => self.of_outage(*outage, &response),
             Failure::BadAnswer(answer) => self.of_answer(answer, &response),
-            Failure::Timeout | Failure::ConnectTimeout | Failure::QueueTimeout => {
+            Failure::Timeout
+            | Failure::ConnectTimeout
+            | Failure::ProxyTimeout
+            | Failure::QueueTimeout => {
                 vec![self.of_timeout(failure)]
             }
             // No request can be sent to the address.
@@ -153,7 +156,8 @@ impl Case<'_> {
             );
             findings.push(note(
                 what,
-                "Open the direct way to the server, or have it reachable by another address.",
+                "Open the direct way to the server, or write proxy = \"http://HOST:PORT\" into its \
+                    section.",
             ));
         }
         let is_refusal = matches!(
@@ -217,6 +221,7 @@ impl Case<'_> {
             Outage::Overloaded
             | Outage::BreakerOpen
             | Outage::Throttled
+            | Outage::NoMetadata
             | Outage::Purged
             | Outage::Abandoned
             | Outage::Bindings(_)

@@ -150,6 +150,10 @@ pub(super) fn unreachable(reason: Unreachable, place: &Place<'_>) -> Finding {
             "the TLS handshake failed",
             "Check that the server offers TLS 1.2 or 1.3, and look into its log.",
         ),
+        Unreachable::Proxy(proxy) => fault(
+            proxy.to_string(),
+            "Correct `proxy` in the provider's section.",
+        ),
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use http::Uri;
-use introspectd::Config;
+use introspectd::{Config, ProviderConfig};
 use introspectd_adapter_rfc7662 as rfc7662;
 use introspectd_core::{Clock, Introspection, ProviderName, SystemClock, TokenValue};
 use introspectd_settings::Environment;
@@ -157,7 +157,7 @@ impl Try {
     }
 
     /// Reads the arguments as the equivalent configuration.
-    fn config(&self, credentials: &Credentials) -> Result<rfc7662::Config, Stopped> {
+    fn config(&self, credentials: &Credentials) -> Result<ProviderConfig, Stopped> {
         // The secret comes by a made-up environment: a pipe's is gone when it was read.
         const SECRET: &str = "SECRET";
         let secret = credentials
@@ -170,11 +170,7 @@ impl Try {
             .write(&self.name, None);
         let config = Config::parse(&text, ORIGIN, &environment);
         let config = config.map_err(|problems| Stopped::usage(problems.to_string()))?;
-        let provider = config
-            .providers
-            .into_iter()
-            .next()
-            .and_then(|provider| provider.into_rfc7662());
+        let provider = config.providers.into_iter().next();
         provider.ok_or_else(|| Stopped::usage("the arguments describe no server"))
     }
 
@@ -218,12 +214,20 @@ impl ConnectionArgs {
 }
 
 async fn ask(
-    config: rfc7662::Config,
+    config: ProviderConfig,
     token: &TokenValue,
     clock: Arc<SystemClock>,
 ) -> Result<Exchange<Introspection>, Stopped> {
     let outbound = Outbound::start(Arc::<SystemClock>::clone(&clock));
     let outbound = outbound.map_err(|error| Stopped::unreachable(error.to_string()))?;
+    let skew = config.clock_skew();
+    let config = config.into_rfc7662();
+    let config = config.ok_or_else(|| Stopped::usage("the arguments describe no server"))?;
     let server = rfc7662::Rfc7662::new(config, clock, &outbound);
-    Ok(server.expose(token).await)
+    let exchange = server.expose(token).await;
+    let mut exchange = exchange.map_err(|failure| Stopped::unreachable(failure.to_string()))?;
+    if let Ok(Introspection::Token(token)) = &mut exchange.outcome {
+        token.allow_skew(skew);
+    }
+    Ok(exchange)
 }

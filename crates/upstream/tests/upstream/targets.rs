@@ -1,0 +1,51 @@
+//! Addresses on the wire, byte for byte as they are configured.
+
+use introspectd_upstream::{Dialect, Request};
+
+use crate::provider::{connected, connection, silent, uri};
+
+const TARGETS: [&str; 8] = [
+    "/introspect/",
+    "/Realms/ACME/Introspect",
+    "/a%2Fb/%7Eacme/%c3%b1",
+    "/i?realm=/x/&Y=%20a+b",
+    "/i?",
+    "//i//",
+    "/a/../b/./c",
+    "/i;v=1?a=b?c=d",
+];
+
+#[tokio::test]
+async fn endpoint_is_sent_byte_for_byte() {
+    let server = silent().await;
+    for target in TARGETS {
+        let url = format!("{}{target}", server.base_url());
+        let connection = connection(
+            Dialect::FormEndpoint,
+            &url,
+            "credentials = { type = \"none\" }\n",
+        );
+        let endpoint = connection.address.uri().clone();
+        let request = Request::post(endpoint).form(&[("token", "t")]);
+        connected(connection).send(request).await.unwrap();
+    }
+    let sent: Vec<_> = server.requests().into_iter().map(|it| it.target).collect();
+    assert_eq!(sent, TARGETS);
+}
+
+#[tokio::test]
+async fn token_endpoint_is_sent_byte_for_byte() {
+    let server = silent().await;
+    for target in TARGETS {
+        let more = format!(
+            "credentials = {{ type = \"client_credentials\", client_id = \"x\", client_secret = {{ literal = \"x\" }}, token_endpoint = \"{}{target}\" }}\n",
+            server.base_url()
+        );
+        let upstream = connected(connection(Dialect::FormEndpoint, &server.base_url(), &more));
+        // The server issues no token.
+        let request = Request::post(uri(&server.base_url(), "/i"));
+        upstream.send(request).await.map(|_| ()).unwrap_err();
+    }
+    let sent: Vec<_> = server.requests().into_iter().map(|it| it.target).collect();
+    assert_eq!(sent, TARGETS);
+}
