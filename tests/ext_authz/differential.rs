@@ -80,7 +80,7 @@ fn clients() -> Vec<Client> {
     shown.chain(odd).collect()
 }
 
-async fn forward_auth(
+pub(crate) async fn forward_auth(
     harness: &Harness,
     callers: &[String],
     policy: Option<&str>,
@@ -117,7 +117,7 @@ fn decided(reply: &Reply) -> Vec<(String, Vec<u8>)> {
 }
 
 #[track_caller]
-fn is_the_same(reply: &Reply, response: CheckResponse, case: &str) {
+pub(crate) fn is_the_same(reply: &Reply, response: CheckResponse, case: &str) {
     if reply.status == 200 {
         let mut expected = decided(reply);
         expected.retain(|(name, _)| name != "cache-control");

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use envoy_types::ext_authz::v3::pb::{CheckRequest, CheckResponse, HeaderValue, HttpResponse};
 use envoy_types::pb::envoy::config::core::v3::{HeaderMap, HeaderValueOption};
-use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Request};
+use envoy_types::pb::envoy::service::auth::v3::attribute_context::{HttpRequest, Peer, Request};
 use envoy_types::pb::envoy::service::auth::v3::authorization_client::AuthorizationClient;
 use envoy_types::pb::envoy::service::auth::v3::{
     AttributeContext, DeniedHttpResponse, OkHttpResponse,
@@ -46,7 +46,7 @@ pub(crate) const NO_BEARER: [(&str, &str, &str); 12] = [
 /// A gateway with policies, before a simulated server.
 pub(crate) struct Harness {
     pub(crate) gateway: Gateway,
-    _server: Simulator<rfc7662::Rfc7662>,
+    pub(crate) server: Simulator<rfc7662::Rfc7662>,
 }
 
 const CALLERS_AND_POLICIES: &str = r#"
@@ -97,10 +97,7 @@ impl Harness {
             "{listen}\n{CALLERS_AND_POLICIES}\n{sso}\n{sections}"
         ))
         .await;
-        Self {
-            gateway,
-            _server: server,
-        }
+        Self { gateway, server }
     }
 
     /// A client on the first of its listeners.
@@ -143,6 +140,19 @@ fn fill(server: &rfc7662::Rfc7662) {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Client {
     pub(crate) headers: Vec<(String, Vec<u8>)>,
+    /// What Envoy saw of its request, beside headers.
+    pub(crate) seen: Option<Seen>,
+}
+
+/// Request and certificate of a client.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Seen {
+    pub(crate) method: &'static str,
+    pub(crate) scheme: &'static str,
+    pub(crate) host: &'static str,
+    pub(crate) path: &'static str,
+    /// PEM in percent-encoding.
+    pub(crate) certificate: String,
 }
 
 impl Client {
@@ -257,12 +267,24 @@ pub(crate) fn question(policy: Option<&str>, client: &Client, form: Form) -> Che
             });
         }
     }
+    let seen = client.seen.clone();
+    if let Some(seen) = &seen {
+        http.method = seen.method.to_owned();
+        http.scheme = seen.scheme.to_owned();
+        http.host = seen.host.to_owned();
+        http.path = seen.path.to_owned();
+    }
+    let source = seen.map(|seen| Peer {
+        certificate: seen.certificate,
+        ..Peer::default()
+    });
     let policy = policy.map(|policy| ("policy".to_owned(), policy.to_owned()));
     let attributes = AttributeContext {
         request: Some(Request {
             time: None,
             http: Some(http),
         }),
+        source,
         context_extensions: policy.into_iter().collect::<HashMap<_, _>>(),
         ..AttributeContext::default()
     };

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, its own functions included"
 )]
 
+mod bound;
 mod differential;
 mod envoy;
 mod ids;

@@ -261,6 +261,7 @@ mod tests {
             aud: true,
         };
         let insufficient = ClientFault::InsufficientScope {
+            scheme: introspectd_service::Scheme::Bearer,
             scope: "x".into(),
             missing,
         }

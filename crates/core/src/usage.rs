@@ -44,16 +44,34 @@ pub(crate) fn objection(token_type: Option<&str>, members: &Members) -> Option<N
             .as_str()
             .is_some_and(|text| names.iter().any(|name| text.eq_ignore_ascii_case(name)))
     };
-    if USES
-        .iter()
-        .any(|(name, names)| member(name).is_some_and(|value| !means(value, names)))
-    {
+    let is_for_proofs = is_bound_to_proofs(members);
+    let is_proof_type = |value: &Json| is_for_proofs && means(value, &["DPoP"]);
+    if USES.iter().any(|(name, names)| {
+        let is_access =
+            |value: &Json| means(value, names) || (*name == "typ" && is_proof_type(value));
+        member(name).is_some_and(|value| !is_access(value))
+    }) {
         return Some(NotBearer::OtherUse);
     }
-    if !token_type.is_none_or(|scheme| scheme.eq_ignore_ascii_case("bearer")) {
+    let is_known = |scheme: &str| {
+        scheme.eq_ignore_ascii_case("bearer")
+            || (is_for_proofs && scheme.eq_ignore_ascii_case("dpop"))
+    };
+    if !token_type.is_none_or(is_known) {
         return Some(NotBearer::OtherScheme);
     }
     member("cnf").map(|_| NotBearer::Unproved)
+}
+
+/// Returns true for an access token that is used with DPoP proofs (RFC 9449 section 6.1). Servers
+/// name it by `token_type`, Keycloak also by `typ`; without the key nobody could check a proof.
+fn is_bound_to_proofs(members: &Members) -> bool {
+    match members.get("cnf") {
+        Some(Json::Object(confirmation)) => {
+            matches!(confirmation.get("jkt"), Some(Json::String(_)))
+        }
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -104,10 +122,22 @@ mod tests {
             (json!({"purpose": "id_token"}), OtherUse),
             (json!({"tokenName": "refresh_token"}), OtherUse),
             (json!({"token_type": "refresh_token"}), OtherScheme),
+            (json!({"token_type": "DPoP"}), OtherScheme),
             (
-                json!({"token_type": "DPoP", "cnf": {"jkt": "x"}}),
+                json!({"token_type": "DPoP", "cnf": {"x5t#S256": "x"}}),
                 OtherScheme,
             ),
+            (
+                json!({"token_type": "DPoP", "cnf": {"jkt": 1}}),
+                OtherScheme,
+            ),
+            (json!({"token_type": "DPoP", "cnf": {"jkt": "x"}}), Unproved),
+            (
+                json!({"typ": "DPoP", "token_type": "DPoP", "cnf": {"jkt": "x"}}),
+                Unproved,
+            ),
+            (json!({"typ": "DPoP", "cnf": "x"}), OtherUse),
+            (json!({"token_use": "DPoP", "cnf": {"jkt": "x"}}), OtherUse),
             (json!({"token_type": "mac"}), OtherScheme),
             (json!({"token_type": "N_A"}), OtherScheme),
             (json!({"token_type": ""}), OtherScheme),

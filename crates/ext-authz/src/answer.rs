@@ -15,10 +15,16 @@ use crate::metadata;
 /// The request may pass, with the client's identity in its headers and its claims in Envoy's
 /// dynamic metadata. `sent` are the names of the headers that the client sent.
 pub(crate) fn allowed<'a>(allowed: &Allowed, sent: impl Iterator<Item = &'a str>) -> CheckResponse {
-    let headers = allowed
+    let mut headers: Vec<_> = allowed
         .identity()
         .map(|(name, value)| header(name.as_str(), value))
         .collect();
+    let (name, seconds) = allowed.max_age();
+    headers.push(header(name.as_str(), &seconds));
+    let nonce = allowed
+        .nonce()
+        .map(|(name, value)| header(name.as_str(), &value));
+    let nonce = nonce.into_iter().collect();
     let forged = sent
         .filter(|name| is_forged(name, allowed))
         .map(str::to_owned)
@@ -26,6 +32,7 @@ pub(crate) fn allowed<'a>(allowed: &Allowed, sent: impl Iterator<Item = &'a str>
     let response = OkHttpResponse {
         headers,
         headers_to_remove: forged,
+        response_headers_to_add: nonce,
         ..OkHttpResponse::default()
     };
     CheckResponse {

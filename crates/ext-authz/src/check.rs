@@ -1,9 +1,12 @@
 use envoy_types::pb::envoy::service::auth::v3::AttributeContext;
 use envoy_types::pb::envoy::service::auth::v3::attribute_context::HttpRequest;
 use http::header::{ACCEPT_LANGUAGE, AUTHORIZATION};
-use http::{HeaderMap, HeaderValue};
-use introspectd_front::X_REQUEST_ID;
+use http::{HeaderMap, HeaderName, HeaderValue};
+use introspectd_front::{Described, X_REQUEST_ID};
 use introspectd_service::DEFAULT_POLICY;
+
+/// Proof of a client's key (RFC 9449 section 4.1).
+const DPOP: HeaderName = HeaderName::from_static("dpop");
 
 /// The policy that Envoy's configuration names in `context_extensions`, or else the one of
 /// `/forward-auth` alone.
@@ -14,8 +17,22 @@ pub(crate) fn policy(attributes: &AttributeContext) -> &str {
         .map_or(DEFAULT_POLICY, String::as_str)
 }
 
-/// Selects the client's headers that are read: its token, its language, and the id that Envoy gave
-/// the request, for the audit log.
+/// Describes the client's request, for proofs of possession.
+pub(crate) fn described(attributes: &AttributeContext) -> Described<'_> {
+    let http = http(attributes);
+    let source = attributes.source.as_ref();
+    let text = |part: fn(&HttpRequest) -> &String| http.map_or("", |http| part(http).as_str());
+    Described {
+        method: text(|http| &http.method),
+        scheme: text(|http| &http.scheme),
+        host: text(|http| &http.host),
+        path: text(|http| &http.path),
+        certificate: source.map_or("", |source| source.certificate.as_str()),
+    }
+}
+
+/// Selects the client's headers that are read: its token and the proof of its key, its language,
+/// and the id that Envoy gave the request, for the audit log.
 ///
 /// Envoy sends them in one of two forms. In the plain one it has joined several of one name by
 /// commas, so that two tokens look like one that is malformed; in the raw one they come as they
@@ -23,7 +40,7 @@ pub(crate) fn policy(attributes: &AttributeContext) -> &str {
 pub(crate) fn client_headers(attributes: &AttributeContext) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for (name, value) in pairs(attributes) {
-        for wanted in [AUTHORIZATION, ACCEPT_LANGUAGE, X_REQUEST_ID] {
+        for wanted in [AUTHORIZATION, DPOP, ACCEPT_LANGUAGE, X_REQUEST_ID] {
             if name.eq_ignore_ascii_case(wanted.as_str()) {
                 headers.append(wanted, read_value(value));
             }
@@ -38,10 +55,7 @@ pub(crate) fn header_names(attributes: &AttributeContext) -> impl Iterator<Item 
 }
 
 fn pairs(attributes: &AttributeContext) -> impl Iterator<Item = (&str, &[u8])> {
-    let http: Option<&HttpRequest> = attributes
-        .request
-        .as_ref()
-        .and_then(|request| request.http.as_ref());
+    let http = http(attributes);
     let plain = http.into_iter().flat_map(|http| &http.headers);
     let plain = plain.map(|(name, value)| (name.as_str(), value.as_bytes()));
     let raw = http
@@ -57,6 +71,11 @@ fn pairs(attributes: &AttributeContext) -> impl Iterator<Item = (&str, &[u8])> {
         (header.key.as_str(), value)
     });
     plain.chain(raw)
+}
+
+fn http(attributes: &AttributeContext) -> Option<&HttpRequest> {
+    let request = attributes.request.as_ref()?;
+    request.http.as_ref()
 }
 
 /// Reads a value. Bytes that a header cannot hold become an invalid token, not a missing one.
@@ -95,7 +114,7 @@ mod tests {
                 return;
             };
             let attributes = request.attributes.unwrap_or_default();
-            let _ = policy(&attributes);
+            let _ = (policy(&attributes), described(&attributes));
             let read = client_headers(&attributes).len();
             assert!(read <= header_names(&attributes).count());
         });

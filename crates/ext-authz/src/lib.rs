@@ -133,7 +133,11 @@ impl Call {
         let attributes = request.attributes.unwrap_or_default();
         let client = check::client_headers(&attributes);
         let policy = check::policy(&attributes);
-        match handler.decide(&proxy, policy, &client).await {
+        let described = check::described(&attributes);
+        match handler
+            .decide(&proxy, policy, &client, Some(&described))
+            .await
+        {
             Ok(allowed) => answer::allowed(&allowed, check::header_names(&attributes)),
             Err(refusal) => answer::refused(refusal).await,
         }

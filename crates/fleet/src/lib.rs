@@ -22,6 +22,7 @@ mod memory;
 mod message;
 mod outbox;
 mod per_second;
+mod proof;
 mod purge;
 mod recent;
 mod secret;

@@ -19,6 +19,10 @@ pub(crate) struct Keys {
     pub(crate) leases: Key,
     /// Names of messages that were acted upon.
     pub(crate) seen: Key,
+    /// Names of proofs that were used.
+    pub(crate) proofs: Key,
+    /// Nonces of proofs.
+    pub(crate) nonces: Key,
     pub(crate) messages: Sealer,
 }
 
@@ -52,6 +56,8 @@ impl Keys {
             values: Key::derive("introspectd fleet: value of a fact", secret),
             leases: Key::derive("introspectd fleet: lease of a fact", secret),
             seen: Key::derive("introspectd fleet: message that was acted upon", secret),
+            proofs: Key::derive("introspectd fleet: proof that was used", secret),
+            nonces: Key::derive("introspectd fleet: nonce of a proof", secret),
             messages: Sealer::new(
                 &Key::derive("introspectd fleet: entry of a stream", secret),
                 "message 1\n",

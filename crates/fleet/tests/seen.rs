@@ -99,3 +99,61 @@ async fn store_that_is_down_says_so() {
         assert!(matches!(fleet.note_seen(&NAME, LIFE).await, Err(Down(_))));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn proof_is_used_once_in_the_fleet_and_its_holder_is_not_shown() {
+    let (store, clock) = world();
+    let one = fleet(store.link(), &clock, (SECRET, None));
+    let other = fleet(store.link(), &clock, (SECRET, None));
+    let (mine, yours) = ([7; 32], [8; 32]);
+    assert_eq!(one.use_proof(&mine, "jti-1", LIFE).await, Ok(true));
+    assert_eq!(other.use_proof(&mine, "jti-1", LIFE).await, Ok(false));
+    assert_eq!(other.use_proof(&yours, "jti-1", LIFE).await, Ok(true));
+    assert_eq!(other.use_proof(&mine, "jti-2", LIFE).await, Ok(true));
+    let dump: Vec<u8> = store.dump().concat();
+    assert!(!String::from_utf8_lossy(&dump).contains("jti"));
+    // Whoever writes to the store has no proof accepted twice.
+    store.tamper(|_, value| *value = b"x".to_vec());
+    assert_eq!(one.use_proof(&mine, "jti-1", LIFE).await, Ok(false));
+    clock.advance(61);
+    assert_eq!(one.use_proof(&mine, "jti-1", LIFE).await, Ok(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn proof_is_used_once_while_the_secret_rotates() {
+    let (store, clock) = world();
+    let old = fleet(store.link(), &clock, (SECRET, Some(OTHER)));
+    let new = fleet(store.link(), &clock, (OTHER, Some(SECRET)));
+    assert_eq!(old.use_proof(&[7; 32], "a", LIFE).await, Ok(true));
+    assert_eq!(new.use_proof(&[7; 32], "a", LIFE).await, Ok(false));
+    assert_eq!(new.use_proof(&[7; 32], "b", LIFE).await, Ok(true));
+    assert_eq!(old.use_proof(&[7; 32], "b", LIFE).await, Ok(false));
+}
+
+/// A client waits meanwhile, so a store that hangs is not asked again and again.
+#[tokio::test(start_paused = true)]
+async fn store_that_hangs_costs_a_proof_little_and_then_nothing() {
+    let (store, clock) = world();
+    let link = store.link();
+    let fleet = fleet(link.clone(), &clock, (SECRET, None));
+    link.set_fault(Some(Fault::Hanging));
+    let begun = tokio::time::Instant::now();
+    for number in 0..100 {
+        let used = fleet.use_proof(&[7; 32], &number.to_string(), LIFE).await;
+        assert!(matches!(used, Err(Down(_))));
+    }
+    assert!(begun.elapsed() <= Duration::from_millis(200));
+    link.set_fault(None);
+    clock.advance(2);
+    assert_eq!(fleet.use_proof(&[7; 32], "a", LIFE).await, Ok(true));
+}
+
+#[tokio::test(start_paused = true)]
+async fn nonces_of_all_replicas_have_one_key() {
+    let (store, clock) = world();
+    let old = fleet(store.link(), &clock, (SECRET, None));
+    let new = fleet(store.link(), &clock, (OTHER, Some(SECRET)));
+    let made_by_old = old.nonce_key().hash(b"x");
+    assert!(new.nonce_keys().any(|key| key.hash(b"x") == made_by_old));
+    assert!(new.nonce_key().hash(b"x") != made_by_old);
+}

@@ -30,7 +30,7 @@ pub use body::drain;
 pub use context::X_REQUEST_ID;
 pub use discovery::{InvalidPublicUrl, PublicUrl};
 pub use exposition::{Exposition, Format};
-pub use forward_auth::{Allowed, BadMessage};
+pub use forward_auth::{Allowed, BadMessage, Described};
 pub use handler::{Api, Connection, Handler, ListenerIdentity, Proxy};
 pub use readiness::Readiness;
 pub use reply::{Content, Reply};

@@ -178,8 +178,11 @@ impl Header {
         })
     }
 
-    /// Reads `jwk`.
-    pub(crate) fn jwk(&self) -> Result<Jwk, Unusable> {
+    /// Reads `jwk`, which anybody may have written: to compare it before a signature is verified.
+    ///
+    /// # Errors
+    /// [`Unusable`] if there is none, or it is not a public key.
+    pub fn unverified_jwk(&self) -> Result<Jwk, Unusable> {
         match &self.jwk {
             Some(Json::Object(members)) => Jwk::read(members),
             Some(
@@ -240,7 +243,7 @@ mod tests {
         ];
         introspectd_fuzz::check!(seeds, |bytes: &[u8]| {
             if let Ok(header) = Header::read(bytes) {
-                let _ = (header.is_type("at+jwt"), header.jwk());
+                let _ = (header.is_type("at+jwt"), header.unverified_jwk());
             }
         });
     }

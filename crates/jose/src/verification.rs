@@ -72,7 +72,7 @@ impl Jws<'_> {
     /// [`Refusal`]; [`Refusal::UnusableKey`] without `jwk`.
     pub fn verify_possession(&self, allowed: &[Algorithm]) -> Result<Verified<'_>, Refusal> {
         self.check_algorithm(allowed)?;
-        let key = self.unverified_header().jwk()?;
+        let key = self.unverified_header().unverified_jwk()?;
         if !key.verifies(self.unverified_header().algorithm()) {
             return Err(Refusal::KeyAlgorithm);
         }

@@ -33,8 +33,8 @@ pub(crate) struct FactCache<K> {
 
 /// State of a key in the cache.
 pub(crate) enum Cached<K> {
-    /// Usable without a request.
-    Fresh(Fact<K>),
+    /// Usable without a request, for this time.
+    Fresh(Fact<K>, Duration),
     /// Usable only if the provider fails.
     Stale(Fact<K>),
     /// Nothing usable: absent, expired or purged.
@@ -124,8 +124,9 @@ impl<K: Keep> FactCache<K> {
         if !self.hearing.trusts(entry.asked_at(), now) {
             return Cached::Nothing(Lookup::Expired);
         }
-        if now < entry.fresh_until() {
-            Cached::Fresh(entry.into_fact())
+        let left = entry.fresh_until().saturating_sub(now);
+        if left > 0 {
+            Cached::Fresh(entry.into_fact(), Duration::from_millis(left))
         } else if now < entry.held_until() {
             Cached::Stale(entry.into_fact())
         } else {

@@ -1,4 +1,5 @@
 use std::borrow::Cow;
+use std::time::Duration;
 
 use introspectd_core::{Introspection, ProviderName, State, Timestamp, Token, Validity};
 
@@ -82,6 +83,9 @@ pub struct Resolution<'a, K> {
     pub fact: Option<(&'a ProviderName, Fact<K>)>,
     /// Source of the fact.
     pub source: Source,
+    /// Rest of the time for which the fact is used without a request; zero if it is stale, or not
+    /// cached.
+    pub fresh_for: Duration,
 }
 
 /// Source of a fact, in order of cost.
@@ -126,6 +130,7 @@ impl<K> Resolution<'_, K> {
     pub const UNROUTED: Self = Self {
         fact: None,
         source: Source::Miss,
+        fresh_for: Duration::ZERO,
     };
 
     /// Returns true if a provider has a record of the token, active or not.
@@ -133,6 +138,18 @@ impl<K> Resolution<'_, K> {
         self.fact
             .as_ref()
             .is_some_and(|(_, fact)| fact.record.is_some())
+    }
+
+    /// Returns the time until the end of the token's life; zero if it is over, or there is none.
+    pub fn life_left(&self, now: Timestamp) -> Duration {
+        let record = self
+            .fact
+            .as_ref()
+            .and_then(|(_, fact)| fact.record.as_ref());
+        record.map_or(Duration::ZERO, |record| match record.validity.exp() {
+            None => Duration::MAX,
+            Some(end) => now.until(end).unwrap_or_default(),
+        })
     }
 
     /// Returns the provider and the kept part if the token is active at `now`.
@@ -177,6 +194,7 @@ mod tests {
         Resolution {
             fact: Some((provider, Fact { record })),
             source: Source::Hit,
+            fresh_for: Duration::ZERO,
         }
     }
 

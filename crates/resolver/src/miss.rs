@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Duration;
 
 use introspectd_core::ask::Context;
 use introspectd_core::trace::{Kind, Span};
@@ -8,10 +9,11 @@ use tokio::time::timeout_at;
 use crate::cache::Cached;
 use crate::doubt::Doubted;
 use crate::entry::millis;
-use crate::fact::{Keep, Resolution, Source};
+use crate::fact::{Fact, Keep, Resolution, Source};
 use crate::fetch::Fetch;
 use crate::flight::{Flight, Leader, Origin, Role};
 use crate::key::{Key, Subject};
+use crate::lifetime::lifetime;
 use crate::lookup::{Counted, Lookup};
 use crate::resolver::Resolver;
 use crate::slot::ProviderSlot;
@@ -96,11 +98,29 @@ impl<K: Keep> Resolver<K> {
             // A fact of another replica is a hit: no provider was asked.
             Ok((fact, origin)) if origin.is_shared && source == Source::Miss => {
                 lookup.result = Lookup::Hit;
-                Some(Ok(slot.resolution(fact, Source::Hit)))
+                let left = self.fresh_for(slot, &key, &fact, origin);
+                Some(Ok(slot.resolution(fact, Source::Hit, left)))
             }
-            Ok((fact, _)) => Some(Ok(slot.resolution(fact, source))),
+            Ok((fact, origin)) => {
+                let left = self.fresh_for(slot, &key, &fact, origin);
+                Some(Ok(slot.resolution(fact, source, left)))
+            }
             Err(failure) => Some(Err(failure)),
         }
+    }
+
+    /// Returns the time for which the cache uses a fact that has just landed.
+    fn fresh_for(
+        &self,
+        slot: &ProviderSlot,
+        key: &Key,
+        fact: &Fact<K>,
+        origin: Origin,
+    ) -> Duration {
+        let validity = fact.record.as_ref().map(|record| &record.validity);
+        let age = self.clock.elapsed().saturating_sub(origin.asked_at);
+        lifetime(validity, self.clock.now(), &slot.times(), key.spread())
+            .map_or(Duration::ZERO, |life| life.fresh.saturating_sub(age))
     }
 
     /// Returns true if a purge selects the fact, or may have without being heard of.
@@ -164,9 +184,9 @@ impl<K: Keep> Resolver<K> {
             Cached::Stale(fact)
                 if failure.allows_stale() && fact.active(self.clock.now()).is_some() =>
             {
-                Ok(slot.resolution(fact, Source::Stale))
+                Ok(slot.resolution(fact, Source::Stale, Duration::ZERO))
             }
-            Cached::Stale(_) | Cached::Fresh(_) | Cached::Nothing(_) => Err(failure),
+            Cached::Stale(_) | Cached::Fresh(..) | Cached::Nothing(_) => Err(failure),
         }
     }
 }

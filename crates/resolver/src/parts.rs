@@ -78,7 +78,7 @@ impl<K: Keep> Parts<K> {
     /// Returns a fresh fact.
     pub fn get(&self, key: &Key) -> Option<Fact<K>> {
         match self.cache.get(&key.0, &self.purges) {
-            Cached::Fresh(fact) => Some(fact),
+            Cached::Fresh(fact, _) => Some(fact),
             Cached::Stale(_) | Cached::Nothing(_) => None,
         }
     }

@@ -264,7 +264,7 @@ impl<K: Keep> Resolver<K> {
 
     pub(crate) fn hit<'a>(&self, slot: &'a ProviderSlot, key: &Key) -> Option<Resolution<'a, K>> {
         match self.cache.get(key, &slot.purges) {
-            Cached::Fresh(fact) => Some(slot.resolution(fact, Source::Hit)),
+            Cached::Fresh(fact, left) => Some(slot.resolution(fact, Source::Hit, left)),
             Cached::Stale(_) | Cached::Nothing(_) => None,
         }
     }
@@ -281,9 +281,9 @@ impl<K: Keep> Resolver<K> {
         };
         let key = slot.keys.key(subject);
         let result = match self.cache.get(&key, &slot.purges) {
-            Cached::Fresh(fact) => {
+            Cached::Fresh(fact, left) => {
                 slot.lookups.count(Lookup::Hit);
-                return Ok(slot.resolution(fact, Source::Hit));
+                return Ok(slot.resolution(fact, Source::Hit, left));
             }
             Cached::Stale(_) => Lookup::Expired,
             Cached::Nothing(why) => why,

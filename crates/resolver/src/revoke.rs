@@ -142,7 +142,7 @@ impl<K: Keep> Resolver<K> {
     ) -> Vec<Confirmed> {
         let cached = |subject: &Subject| match self.cache.get(&slot.keys.key(subject), &slot.purges)
         {
-            Cached::Fresh(fact) | Cached::Stale(fact) => fact.record,
+            Cached::Fresh(fact, _) | Cached::Stale(fact) => fact.record,
             Cached::Nothing(_) => None,
         };
         let of_bound = bound.map(|id| Subject::Id(id.clone()));

@@ -109,10 +109,16 @@ impl ProviderSlot {
         &self.entry.name
     }
 
-    pub(crate) fn resolution<K>(&self, fact: Fact<K>, source: Source) -> Resolution<'_, K> {
+    pub(crate) fn resolution<K>(
+        &self,
+        fact: Fact<K>,
+        source: Source,
+        fresh_for: Duration,
+    ) -> Resolution<'_, K> {
         Resolution {
             fact: Some((self.name(), fact)),
             source,
+            fresh_for,
         }
     }
 

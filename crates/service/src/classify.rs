@@ -58,6 +58,8 @@ impl From<&Refusal> for OutcomeClass {
             Refusal::Client(
                 ClientFault::MissingToken
                 | ClientFault::InvalidToken(_)
+                | ClientFault::InvalidProof(_)
+                | ClientFault::NonceNeeded { .. }
                 | ClientFault::InsufficientScope { .. },
             ) => Self::Denied,
             Refusal::Record(RecordFault::NoSuchToken | RecordFault::NoSuchSubject) => {

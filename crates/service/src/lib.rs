@@ -18,6 +18,7 @@ mod observer;
 pub mod operation;
 mod page_token;
 mod parameters;
+mod proof;
 mod proposed;
 pub mod refusal;
 mod reloads;
@@ -29,7 +30,7 @@ mod tally;
 mod transmitter;
 
 pub use access::{
-    Caller, Callers, CertificateName, DEFAULT_POLICY, InvalidCertificateName, InvalidRate,
+    Caller, Callers, CertificateName, DEFAULT_POLICY, InvalidCertificateName, InvalidRate, KeptBy,
     MAX_BURST, Permission, Permissions, Policies, Policy, Rate, Requirements, Rules, SecretDigest,
     Unavailable, certificate_names,
 };
@@ -48,6 +49,10 @@ pub use line_limit::LeftOut;
 pub use log::{Log, REFUSALS};
 pub use observer::{Observed, Observer, Pending, Published};
 pub use parameters::{LIST_PARAMETERS, Parameters};
+pub use proof::{
+    ALGORITHMS, Binding, CertificateHeader, ClientRequest, Evidence, NoEvidence, Presented,
+    ProofFault, ProofRules, RequestHeaders, Scheme, Target, Thumbprint, UrlHeaders,
+};
 pub use proposed::RequestIds;
 pub use refusal::Refusal;
 pub use reloads::Reloads;

@@ -15,6 +15,7 @@ use crate::fingerprint::{Fingerprint, Fingerprints};
 use crate::identity::Begun;
 use crate::observer::{Observer, Observers, Published};
 use crate::page_token::PageTokens;
+use crate::proof::Possession;
 use crate::refusal::{CallerFault, InvalidRequest, RequestFault};
 use crate::request_id::settle;
 use crate::seen::Seen;
@@ -31,6 +32,7 @@ pub struct Service {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) page_tokens: Arc<PageTokens>,
     pub(crate) seen: Arc<Seen>,
+    pub(crate) possession: Arc<Possession>,
     transmitters: Transmitters,
     fingerprints: Fingerprints,
     observers: Arc<Observers>,
@@ -67,12 +69,14 @@ impl Service {
         let page_tokens = Arc::new(PageTokens::new()?);
         let observers = Arc::default();
         let seen = Seen::new(Arc::clone(&clock), resolver.fleet().cloned())?;
+        let possession = Possession::new(resolver.fleet().cloned())?;
         Ok(Self {
             rules,
             resolver,
             clock,
             page_tokens,
             seen: Arc::new(seen),
+            possession: Arc::new(possession),
             transmitters: Transmitters::default(),
             fingerprints,
             observers,
@@ -127,6 +131,7 @@ impl Service {
             clock: Arc::clone(&self.clock),
             page_tokens: Arc::clone(&self.page_tokens),
             seen: Arc::clone(&self.seen),
+            possession: Arc::clone(&self.possession),
             transmitters,
             fingerprints: fingerprints.unwrap_or_else(|| self.fingerprints.clone()),
             observers: Arc::clone(&self.observers),

@@ -5,6 +5,8 @@
 //! [`Fault`] where one was asked for, and holds requests at a [`Gate`], so that tests need no
 //! sleeps.
 //!
+//! A [`Wallet`] is a client, which makes proofs that it has the key of its token.
+//!
 //! This crate imports none of introspectd's others: what produces an answer and what reads it must
 //! not be able to be wrong together. Behaviour for which the vendor's documentation is silent is
 //! marked "assumed".
@@ -38,6 +40,7 @@ mod recorded;
 mod records;
 mod simulator;
 mod stage;
+mod wallet;
 
 pub use answer::Answer;
 pub use body::Pieces;
@@ -46,3 +49,4 @@ pub use gate::Gate;
 pub use recorded::Recorded;
 pub use simulator::Simulator;
 pub use stage::Vendor;
+pub use wallet::{Draft, Wallet, hash};

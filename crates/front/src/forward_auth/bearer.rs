@@ -1,31 +1,52 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
-use introspectd_core::TokenValue;
 use introspectd_service::operation::bearer_token;
 use introspectd_service::refusal::{ClientFault, Inactive};
+use introspectd_service::{Presented, Scheme};
+
+use crate::header::only;
 
 const MALFORMED: ClientFault = ClientFault::InvalidToken(Inactive::Malformed);
 
-/// Reads the token that a client presents: RFC 6750 section 2.1, in its one `Authorization` header
-/// and nowhere else.
+/// Reads the token that a client presents, as `Bearer` (RFC 6750 section 2.1) or `DPoP` (RFC 9449
+/// section 7.1), in its one `Authorization` header and nowhere else.
 ///
 /// Given several headers, or several tokens in one, the proxy, the application and we might each
 /// believe another.
-pub(crate) fn presented_token(client: &HeaderMap) -> Result<TokenValue, ClientFault> {
+pub(crate) fn presented_token(client: &HeaderMap) -> Result<Presented, ClientFault> {
     let mut values = client.get_all(AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
         (None, _) => return Err(ClientFault::MissingToken),
         (Some(value), None) => value.as_bytes(),
         (Some(_), Some(_)) => return Err(MALFORMED),
     };
-    let (scheme, token) = match value.iter().position(|byte| *byte == b' ') {
+    let (scheme, token) = split(value);
+    let scheme = named(scheme).ok_or(ClientFault::MissingToken)?;
+    let token = bearer_token(std::str::from_utf8(token.trim_ascii()).map_err(|_| MALFORMED)?)?;
+    Ok(Presented { scheme, token })
+}
+
+/// Returns the scheme of a client's one `Authorization` header.
+pub(super) fn scheme(client: &HeaderMap) -> Option<Scheme> {
+    let (scheme, _) = split(only(client, &AUTHORIZATION)?.as_bytes());
+    named(scheme)
+}
+
+fn split(value: &[u8]) -> (&[u8], &[u8]) {
+    match value.iter().position(|byte| *byte == b' ') {
         Some(place) => value.split_at(place),
-        None => (value, &[][..]),
-    };
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
-        return Err(ClientFault::MissingToken);
+        None => (value, &[]),
     }
-    bearer_token(std::str::from_utf8(token.trim_ascii()).map_err(|_| MALFORMED)?)
+}
+
+fn named(scheme: &[u8]) -> Option<Scheme> {
+    if scheme.eq_ignore_ascii_case(b"bearer") {
+        Some(Scheme::Bearer)
+    } else if scheme.eq_ignore_ascii_case(b"dpop") {
+        Some(Scheme::Dpop)
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]
@@ -38,7 +59,7 @@ mod tests {
             .iter()
             .map(|value| (AUTHORIZATION, HeaderValue::from_bytes(value).unwrap()))
             .collect();
-        presented_token(&headers).map(|token| token.expose().to_owned())
+        presented_token(&headers).map(|presented| presented.token.expose().to_owned())
     }
 
     #[test]
@@ -57,13 +78,28 @@ mod tests {
     }
 
     #[test]
+    fn bound_token_has_a_scheme_of_its_own() {
+        let headers = |value: &'static str| {
+            HeaderMap::from_iter([(AUTHORIZATION, HeaderValue::from_static(value))])
+        };
+        for value in ["DPoP abc", "dpop abc", "DPOP  abc"] {
+            let presented = presented_token(&headers(value)).unwrap();
+            assert_eq!(presented.scheme, Scheme::Dpop, "{value}");
+            assert_eq!(presented.token.expose(), "abc");
+            assert_eq!(scheme(&headers(value)), Some(Scheme::Dpop));
+        }
+        let presented = presented_token(&headers("Bearer DPoP")).unwrap();
+        assert_eq!(presented.scheme, Scheme::Bearer);
+    }
+
+    #[test]
     fn other_scheme_presents_no_token() {
         for value in [
             "",
             "Basic YTpi",
             "abc",
             "Bearerabc",
-            "DPoP abc",
+            "DPoPabc",
             "Basic YTpi, Bearer abc",
             "Bearer\tabc",
         ] {
@@ -82,6 +118,9 @@ mod tests {
             "Bearer",
             "Bearer ",
             "Bearer Bearer abc",
+            "DPoP",
+            "DPoP abc, Bearer abc",
+            "DPoP abc def",
             "Bearer abc Bearer abc",
             "Bearer abc,Bearer def",
             "Bearer abc, def",

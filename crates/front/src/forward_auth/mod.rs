@@ -1,20 +1,26 @@
 //! Decisions for proxies: the client's token, the identity headers, and refusals.
 
 mod bearer;
+mod certificate;
+mod challenge;
+mod evidence;
 mod identity;
+mod keeping;
 
-use http::header::{CACHE_CONTROL, WWW_AUTHENTICATE};
+use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use introspectd_core::Members;
 use introspectd_server::X_INTROSPECTD_ERROR;
 use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
-use introspectd_service::{DEFAULT_POLICY, Policy, Unavailable, operation};
+use introspectd_service::{DEFAULT_POLICY, KeptBy, Policy, Unavailable, operation};
 
 use crate::language::Language;
 use crate::problem;
 use crate::reply::{self, Reply};
 
 pub(crate) use bearer::presented_token;
+pub(crate) use evidence::ClientEvidence;
+pub use evidence::Described;
 
 /// Reason why a proxy's message about its client's request could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,12 +50,17 @@ impl From<BadMessage> for Refusal {
 pub struct Allowed {
     allowed: operation::Allowed,
     identity: [HeaderValue; 8],
+    kept_by: KeptBy,
 }
 
 impl Allowed {
-    pub(crate) fn new(allowed: operation::Allowed) -> Self {
+    pub(crate) fn new(allowed: operation::Allowed, kept_by: KeptBy) -> Self {
         let identity = identity::values(&allowed.answer);
-        Self { allowed, identity }
+        Self {
+            allowed,
+            identity,
+            kept_by,
+        }
     }
 
     /// Lists names and values of the headers that tell the application who its client is.
@@ -62,16 +73,29 @@ impl Allowed {
         self.allowed.members()
     }
 
+    /// Returns the header that says for how many seconds the decision may be kept.
+    pub fn max_age(&self) -> (HeaderName, HeaderValue) {
+        let seconds = self.allowed.max_age;
+        (keeping::X_INTROSPECTD_MAX_AGE, keeping::max_age(seconds))
+    }
+
+    /// Returns the nonce for the client's next proof, if it is to have another one.
+    pub fn nonce(&self) -> Option<(HeaderName, HeaderValue)> {
+        let nonce = HeaderValue::try_from(self.allowed.nonce.as_deref()?).ok()?;
+        Some((problem::DPOP_NONCE, nonce))
+    }
+
     /// Replies to `/forward-auth`, in the map of the request's headers.
     pub(crate) fn reply(self, reused: HeaderMap) -> Reply {
+        let nonce = self.nonce();
         let mut headers = reused;
         headers.clear();
+        headers.extend(nonce);
         for (name, value) in identity::NAMES.into_iter().zip(self.identity) {
             headers.insert(name, value);
         }
         headers.insert(reply::X_CACHE, reply::cache_status(self.allowed.source));
-        // A proxy that kept it would let a token pass that is revoked or expired.
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        keeping::add(&mut headers, self.allowed.max_age, self.kept_by);
         reply::empty(headers)
     }
 }
@@ -87,8 +111,11 @@ pub(crate) fn policy_in_path(path: &str) -> Option<&str> {
 }
 
 /// Replies to a client that may not pass, in its language.
-pub(crate) fn refusal(refusal: &Refusal, policy: Option<&Policy>, language: Language) -> Reply {
-    let mut reply = problem::reply(refusal, language);
+pub(crate) fn refusal(refusal: &Refusal, policy: Option<&Policy>, client: &HeaderMap) -> Reply {
+    let mut reply = problem::reply(refusal, Language::of(client));
+    if let Some(policy) = policy {
+        challenge::settle(reply.headers_mut(), refusal, policy.proof(), client);
+    }
     if let Some(instead) =
         policy.and_then(|policy| instead_of(reply.status(), policy.unavailable()))
     {

@@ -12,8 +12,7 @@ use introspectd_service::{
 
 use super::Handler;
 use crate::context::HeaderIds;
-use crate::forward_auth::{self, Allowed, BadMessage};
-use crate::language::Language;
+use crate::forward_auth::{self, Allowed, BadMessage, ClientEvidence, Described};
 use crate::reply::Reply;
 
 /// Proxy that asks about its client: who it is, and whether it may ask. Its request has been
@@ -35,7 +34,7 @@ impl Handler {
         headers: &mut HeaderMap,
     ) -> Reply {
         let proxy = self.admit(begun, headers);
-        match self.decide(&proxy, policy, headers).await {
+        match self.decide(&proxy, policy, headers, None).await {
             Ok(allowed) => allowed.reply(std::mem::take(headers)),
             Err(refusal) => refusal,
         }
@@ -59,8 +58,10 @@ impl Handler {
     }
 
     /// Decides whether a proxy may let its client's request pass: the one decision behind
-    /// `/forward-auth` and Envoy's `Check`. Of the client's headers it sees only the token, the
-    /// language of a refusal, and the request's id for the audit log.
+    /// `/forward-auth` and Envoy's `Check`. Of the client's headers it sees only the token, its
+    /// proof, the language of a refusal, and the request's id for the audit log. What the client
+    /// asks for counts for a proof alone, as the proxy has described it, or by the headers that the
+    /// policy names.
     ///
     /// # Errors
     /// The refusal, as the client is to get it.
@@ -69,6 +70,7 @@ impl Handler {
         proxy: &Proxy<'_>,
         policy: &str,
         client: &HeaderMap,
+        described: Option<&Described<'_>>,
     ) -> Result<Allowed, Reply> {
         let service = &*self.service;
         let policy = service.rules().policies.named(policy);
@@ -81,7 +83,8 @@ impl Handler {
             begun: proxy.begun,
             identity: &identity,
         };
-        match self.decide_by(&context, proxy, policy, client).await {
+        let decided = self.decide_by(&context, proxy, policy, client, described);
+        match decided.await {
             Ok(allowed) => {
                 let (operation, outcome) = (Operation::Decide, Outcome::Done);
                 service.count(|| Headline {
@@ -90,16 +93,13 @@ impl Handler {
                     source: Some(allowed.source),
                     context: context(),
                 });
-                Ok(Allowed::new(allowed))
+                let kept_by = policy.map(|(_, policy)| policy.kept_by());
+                Ok(Allowed::new(allowed, kept_by.unwrap_or_default()))
             }
             Err(refusal) => {
                 self.publish_denial(context(), policy, client, &refusal);
                 let policy = policy.map(|(_, policy)| policy);
-                Err(forward_auth::refusal(
-                    &refusal,
-                    policy,
-                    Language::of(client),
-                ))
+                Err(forward_auth::refusal(&refusal, policy, client))
             }
         }
     }
@@ -110,6 +110,7 @@ impl Handler {
         proxy: &Proxy<'_>,
         policy: Option<(&str, &Policy)>,
         client: &HeaderMap,
+        described: Option<&Described<'_>>,
     ) -> Result<operation::Allowed, Refusal> {
         let Some((name, policy)) = policy else {
             // A path without a policy is no endpoint, whoever asks; only a rate comes before.
@@ -122,11 +123,16 @@ impl Handler {
         if !caller.permissions.may_use(name) {
             return Err(CallerFault::AccessDenied.into());
         }
-        let token = forward_auth::presented_token(client)?;
+        let presented = forward_auth::presented_token(client)?;
+        let evidence = ClientEvidence {
+            headers: client,
+            described,
+            rules: policy.proof(),
+        };
         let service = &*self.service;
         // The token is among the credentials of the client's headers.
         let asking = || service.asking(&context(), Operation::Decide, &Details::default());
-        operation::decide(service, caller, policy, token, &asking).await
+        operation::decide(service, caller, policy, presented, &evidence, &asking).await
     }
 
     /// Returns the refusal of a proxy that is unknown or over its rate. Call it before its message
@@ -171,7 +177,7 @@ impl Handler {
             identity: &Identity::new(&ids),
         };
         self.publish_denial(context, None, &client, refusal);
-        forward_auth::refusal(refusal, None, Language::English)
+        forward_auth::refusal(refusal, None, &client)
     }
 
     /// Publishes a denial. The client's answer does not bear the request's id: nothing changes it
@@ -189,7 +195,7 @@ impl Handler {
                 && policy.is_some_and(|(_, policy)| policy.accepts(name))
         };
         let details = || match forward_auth::presented_token(client) {
-            Ok(token) => service.details_within(&token, None, may_ask),
+            Ok(presented) => service.details_within(&presented.token, None, may_ask),
             Err(_) => Details::default(),
         };
         let headline = Headline {

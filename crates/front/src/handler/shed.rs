@@ -43,14 +43,13 @@ impl Handler {
         let headers = &head.headers;
         let service = &self.service;
         service.publish(headline, Details::default);
-        let language = Language::of(headers);
         let mut reply = match found {
             Match::Decide(policy) => {
                 let policy = rules.policies.named(policy).map(|(_, policy)| policy);
-                forward_auth::refusal(&refusal, policy, language)
+                forward_auth::refusal(&refusal, policy, headers)
             }
             Match::Introspect | Match::Route(..) | Match::NotAllowed | Match::NotFound => {
-                problem::reply(&refusal, language)
+                problem::reply(&refusal, Language::of(headers))
             }
         };
         if !body.is_end_stream() && !drain(body).now_or_never().unwrap_or(false) {

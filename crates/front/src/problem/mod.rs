@@ -10,8 +10,9 @@ use std::time::Duration;
 use http::header::{
     ACCEPT_ENCODING, CONTENT_LANGUAGE, HeaderMap, RETRY_AFTER, VARY, WWW_AUTHENTICATE,
 };
-use http::{HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode};
 use introspectd_core::Failure;
+use introspectd_service::Scheme;
 use introspectd_service::refusal::{CallerFault, ClientFault, Refusal, RequestFault, ServiceFault};
 use serde::Serialize;
 
@@ -19,6 +20,9 @@ use crate::language::Language;
 use crate::reply::{Reply, json};
 use row::Row;
 use table::find;
+
+/// Nonce for a client's next proof (RFC 9449 section 8.2).
+pub(crate) const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 
 /// Wait before a retry, if the provider names none.
 const RETRY_SOON: Duration = Duration::from_secs(1);
@@ -87,8 +91,11 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
         headers.append(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     match refusal {
-        Refusal::Client(ClientFault::InsufficientScope { scope, .. }) => {
-            headers.insert(WWW_AUTHENTICATE, insufficient_scope(scope));
+        Refusal::Client(ClientFault::InsufficientScope { scope, scheme, .. }) => {
+            headers.insert(WWW_AUTHENTICATE, insufficient_scope(*scheme, scope));
+        }
+        Refusal::Client(ClientFault::NonceNeeded { nonce }) => {
+            headers.extend(HeaderValue::try_from(nonce).ok().map(|it| (DPOP_NONCE, it)));
         }
         Refusal::Provider(fault) => {
             if let Failure::Unavailable { retry_after, .. } = fault.failure() {
@@ -129,12 +136,16 @@ fn whole_seconds(wait: Duration) -> u64 {
 /// Returns the challenge of RFC 6750 section 3 with the scopes of a policy.
 ///
 /// Scope-tokens have no quote and no backslash, so they need no escape inside the quotes.
-fn insufficient_scope(scopes: &str) -> HeaderValue {
-    let plain = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");
+fn insufficient_scope(scheme: Scheme, scopes: &str) -> HeaderValue {
+    let plain = HeaderValue::from_static(match scheme {
+        Scheme::Bearer => "Bearer error=\"insufficient_scope\"",
+        Scheme::Dpop => "DPoP error=\"insufficient_scope\"",
+    });
     if scopes.is_empty() {
         return plain;
     }
-    let text = format!("Bearer error=\"insufficient_scope\", scope=\"{scopes}\"");
+    let scheme = scheme.name();
+    let text = format!("{scheme} error=\"insufficient_scope\", scope=\"{scopes}\"");
     HeaderValue::try_from(text).unwrap_or(plain)
 }
 

@@ -191,6 +191,23 @@ fn of_client(fault: &ClientFault) -> Row {
                 acceso al portador.",
         )
         .challenged(&["Bearer error=\"invalid_token\""]),
+        ClientFault::InvalidProof(_) => row(
+            StatusCode::UNAUTHORIZED,
+            "The DPoP proof is missing, malformed, used before, or not of this request and token.",
+            "La prueba DPoP falta, está mal formada, ya se usó o no corresponde a esta petición y \
+                a este token.",
+        )
+        .challenged(&[
+            "DPoP error=\"invalid_dpop_proof\", algs=\"ES256 ES384 EdDSA Ed25519 PS256 RS256\"",
+        ]),
+        ClientFault::NonceNeeded { .. } => row(
+            StatusCode::UNAUTHORIZED,
+            "The DPoP proof needs the nonce of the DPoP-Nonce header.",
+            "La prueba DPoP debe llevar el nonce del encabezado DPoP-Nonce.",
+        )
+        .challenged(&[
+            "DPoP error=\"use_dpop_nonce\", algs=\"ES256 ES384 EdDSA Ed25519 PS256 RS256\"",
+        ]),
         ClientFault::InsufficientScope { .. } => row(
             StatusCode::FORBIDDEN,
             "The token lacks a scope, role or audience that this needs.",

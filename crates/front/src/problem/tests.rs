@@ -5,7 +5,7 @@ use introspectd_service::refusal::{
     CallerFault, EventFault, Inactive, InvalidQuery, InvalidRequest, Missing, ProviderFault,
     RecordFault, ServiceFault,
 };
-use introspectd_service::{Fault, KeyRefusal};
+use introspectd_service::{Fault, KeyRefusal, ProofFault};
 
 use super::*;
 
@@ -23,6 +23,7 @@ fn every_refusal_has_its_status_and_code() {
     let insufficient = ClientFault::InsufficientScope {
         scope: "x".into(),
         missing: Missing::default(),
+        scheme: Scheme::Bearer,
     };
     let unverified = Fault::Key(KeyRefusal::Signature);
     let not_saved = ProviderFault::NotRevoked(Failure::outage(Outage::NotSaved));
@@ -33,6 +34,15 @@ fn every_refusal_has_its_status_and_code() {
             ClientFault::InvalidToken(Inactive::Expired).into(),
             401,
             "invalid_token",
+        ),
+        (ProofFault::Url.into(), 401, "invalid_dpop_proof"),
+        (
+            ClientFault::NonceNeeded {
+                nonce: String::new(),
+            }
+            .into(),
+            401,
+            "use_dpop_nonce",
         ),
         (insufficient.into(), 403, "insufficient_scope"),
         (ClientFault::NoPolicy.into(), 404, "not_found"),
@@ -158,6 +168,18 @@ fn status_has_the_headers_that_it_needs() {
         invalid.headers()["www-authenticate"],
         "Bearer error=\"invalid_token\""
     );
+    let nonce = ClientFault::NonceNeeded {
+        nonce: "n".to_owned(),
+    };
+    let reply_of_nonce = reply(nonce.into());
+    assert_eq!(reply_of_nonce.headers()["dpop-nonce"], "n");
+    let challenge = &reply_of_nonce.headers()["www-authenticate"];
+    assert!(
+        challenge
+            .to_str()
+            .unwrap()
+            .starts_with("DPoP error=\"use_dpop_nonce\", algs=")
+    );
     assert_eq!(
         reply(outage(Outage::Status(429), Some(17))).headers()["retry-after"],
         "17"
@@ -184,12 +206,16 @@ fn status_has_the_headers_that_it_needs() {
 #[test]
 fn challenge_names_the_scopes() {
     assert_eq!(
-        insufficient_scope("a b.c"),
+        insufficient_scope(Scheme::Bearer, "a b.c"),
         "Bearer error=\"insufficient_scope\", scope=\"a b.c\""
     );
     assert_eq!(
-        insufficient_scope(""),
+        insufficient_scope(Scheme::Bearer, ""),
         "Bearer error=\"insufficient_scope\""
+    );
+    assert_eq!(
+        insufficient_scope(Scheme::Dpop, "a"),
+        "DPoP error=\"insufficient_scope\", scope=\"a\""
     );
 }
 

@@ -279,6 +279,7 @@ fn policies() -> Policies {
         aud: texts(&["https://orders", "https://all"]),
         providers: Selection::Only([name("bank")].into()),
         unavailable: None,
+        ..Requirements::default()
     };
     let patient = |unavailable| Requirements {
         unavailable: Some(unavailable),

@@ -8,7 +8,7 @@ use introspectd_core::{
 };
 use serde_json::{Value, json};
 
-use crate::bench::{ACTIVE, Bench, EDGE_SECRET, START, UNKNOWN};
+use crate::bench::{ACTIVE, Bench, EDGE_SECRET, START, TTL, UNKNOWN};
 use crate::client::{Ask, Reply, basic};
 use crate::provider::good;
 
@@ -95,8 +95,40 @@ async fn a_token_that_is_enough_passes_with_every_identity_header() {
             ("x-cache", cache),
         ];
         let expected = expected.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        assert_eq!(reply.stable_headers(), expected);
+        let mut headers = reply.stable_headers();
+        let (name, seconds) = headers.pop().unwrap();
+        assert_eq!(headers, expected);
+        assert_eq!(name, "x-introspectd-max-age");
+        // Up to a tenth less, so that tokens do not end together.
+        assert!((90..=100).contains(&seconds.parse::<u32>().unwrap()));
     }
+}
+
+/// What a gateway keeps for so long is revoked and expires as late as an answer of ours would.
+#[tokio::test]
+async fn decision_may_be_kept_for_the_rest_of_the_fact_and_of_the_token() {
+    let bench = Bench::start().await;
+    let max_age = |reply: &Reply| {
+        let seconds = reply.header("x-introspectd-max-age").unwrap();
+        seconds.parse::<u32>().unwrap()
+    };
+    bench.bank.knows("b_long", enough());
+    let first = max_age(&ask("orders", "b_long").at(&bench).await);
+    assert!(first <= TTL && first >= TTL * 9 / 10, "{first}");
+    bench.clock.advance(100);
+    let later = ask("orders", "b_long").at(&bench).await;
+    assert_eq!(later.header("x-cache"), Some("hit"));
+    assert_eq!(max_age(&later), first - 100);
+    bench.clock.advance(TTL);
+    bench.bank.fails("b_long", Failure::Timeout);
+    let stale = ask("orders", "b_long").at(&bench).await;
+    stale.passes();
+    assert_eq!(
+        (stale.header("x-cache"), max_age(&stale)),
+        (Some("stale"), 0)
+    );
+    let denied = ask("orders", UNKNOWN).at(&bench).await;
+    assert_eq!(denied.header("x-introspectd-max-age"), None);
 }
 
 #[tokio::test]
@@ -618,7 +650,8 @@ async fn a_hit_is_decided_as_a_miss_would_be() {
         let headers: Vec<_> = reply
             .stable_headers()
             .into_iter()
-            .filter(|(name, _)| name != "x-cache")
+            // The lifetime of each fact is shortened at random.
+            .filter(|(name, _)| name != "x-cache" && name != "x-introspectd-max-age")
             .collect();
         (reply.status, headers, reply.body)
     };

@@ -162,7 +162,7 @@ async fn call_of_a_proxy_counts_once_before_its_message_is_read() {
     for _ in 0..2 {
         let proxy = handler.admit(handler.begin(EndpointName::ExtAuthz), &own);
         assert!(handler.refuse_unadmitted(&proxy).is_none());
-        assert!(handler.decide(&proxy, "default", &own).await.is_ok());
+        assert!(handler.decide(&proxy, "default", &own, None).await.is_ok());
     }
     // The message of the third cannot be read, and it counts all the same.
     let proxy = handler.admit(handler.begin(EndpointName::ExtAuthz), &own);

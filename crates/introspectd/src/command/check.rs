@@ -33,7 +33,7 @@ impl Check {
             return compare(running, &self.config);
         }
         let loaded = Config::load(&self.config, &environment());
-        let (_, settings) = loaded.map_err(|problems| Stopped::usage(problems.to_string()))?;
+        let (config, settings) = loaded.map_err(|problems| Stopped::usage(problems.to_string()))?;
         let width = settings
             .iter()
             .map(|it| it.key.len() + it.value.len())
@@ -46,6 +46,12 @@ impl Check {
                 "{assignment:width$}  # {}",
                 setting.origin,
                 width = width + 3
+            ))?;
+        }
+        for policy in config.unproven_policies() {
+            say(&format!(
+                "# WARNING: policies.{policy}.binding = \"pass\": whoever has found a token that \
+                 is bound to a key passes without that key, unless the application checks"
             ))?;
         }
         Ok(Exit::Fine)

@@ -173,6 +173,9 @@ fn warn_of_the_unusual(config: &Config, environment: &Environment) {
     if config.callers.is_empty() {
         tracing::warn!("no callers configured; every request will be rejected");
     }
+    for policy in config.unproven_policies() {
+        tracing::warn!(%policy, "binding is \"pass\"; keys of bound tokens are not checked here");
+    }
 }
 
 struct Signals {

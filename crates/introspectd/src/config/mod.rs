@@ -9,6 +9,7 @@ mod events;
 mod limits;
 mod listen;
 mod policies;
+mod proof;
 mod providers;
 mod reload;
 mod routing;
@@ -113,6 +114,15 @@ impl Config {
     pub fn parse(text: &str, origin: &str, environment: &Environment) -> Result<Self, Problems> {
         let root = introspectd_settings::parse_named(text, origin, environment, &NAMED)?;
         Self::close(root).map(|loaded| loaded.config)
+    }
+
+    /// Lists the policies that let a bound token pass without a look at its key.
+    pub fn unproven_policies(&self) -> impl Iterator<Item = &str> {
+        let is_unproven = |name: &&str| {
+            let policy = self.policies.named(name);
+            policy.is_some_and(|(_, policy)| !policy.proof().binding.is_checked())
+        };
+        self.policies.names().filter(is_unproven)
     }
 
     fn close(mut root: Section) -> Result<Loaded, Problems> {

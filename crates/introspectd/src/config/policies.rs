@@ -1,8 +1,8 @@
 use introspectd_core::{ProviderName, Scope};
-use introspectd_service::{Policies, Policy, Requirements, Selection, Unavailable};
+use introspectd_service::{KeptBy, Policies, Policy, Requirements, Selection, Unavailable};
 use introspectd_settings::Section;
 
-use super::selection;
+use super::{proof, selection};
 
 /// `[policies.NAME]`: what a token needs for `/forward-auth/NAME`.
 pub(super) fn read(root: &mut Section, providers: &[ProviderName]) -> Policies {
@@ -34,6 +34,8 @@ fn read_policy(section: &mut Section, providers: &[ProviderName]) -> Policy {
         section.problem("provider", NOTHING, LEAVE_OUT);
     }
     let unavailable = read_unavailable(section);
+    let kept_by = read_cache(section);
+    let proof = proof::read(section);
     let (role, aud) = (role.unwrap_or_default(), aud.unwrap_or_default());
     Policy::new(Requirements {
         scope,
@@ -41,6 +43,8 @@ fn read_policy(section: &mut Section, providers: &[ProviderName]) -> Policy {
         aud,
         providers,
         unavailable,
+        kept_by,
+        proof,
     })
 }
 
@@ -60,6 +64,18 @@ fn read_scopes(section: &mut Section) -> Vec<Scope> {
         }
     }
     scopes
+}
+
+fn read_cache(section: &mut Section) -> KeptBy {
+    match section.text("cache").as_deref() {
+        None | Some("no-store") => KeptBy::Nobody,
+        Some("private") => KeptBy::Proxy,
+        Some(other) => {
+            let remedy = "Write \"private\", or leave the key out.";
+            section.problem("cache", format!("cannot be {other:?}"), remedy);
+            KeptBy::Nobody
+        }
+    }
 }
 
 fn read_unavailable(section: &mut Section) -> Option<Unavailable> {

@@ -85,7 +85,7 @@ const STAMP: Stamp = Stamp {
 
 fn word(cached: &Cached<Weighing>) -> &'static str {
     match cached {
-        Cached::Fresh(_) => "fresh",
+        Cached::Fresh(..) => "fresh",
         Cached::Stale(_) => "stale",
         Cached::Nothing(_) => "nothing",
     }

@@ -9,7 +9,7 @@ mod rate;
 pub use caller::{Caller, Callers, SecretDigest};
 pub use certificate::{CertificateName, InvalidCertificateName, certificate_names};
 pub use permission::{Permission, Permissions};
-pub use policy::{DEFAULT_POLICY, Policies, Policy, Requirements, Unavailable};
+pub use policy::{DEFAULT_POLICY, KeptBy, Policies, Policy, Requirements, Unavailable};
 pub use rate::{InvalidRate, MAX_BURST, Rate};
 
 /// All access rules of a configuration: one value, which never changes.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use introspectd_core::{ProviderName, Scope, Selection};
 
 use crate::answer::Claims;
+use crate::proof::ProofRules;
 use crate::refusal::Missing;
 
 /// Requirements of a token for one kind of request. Requests name a policy and never contain one:
@@ -16,6 +17,8 @@ pub struct Policy {
     aud: Vec<String>,
     providers: Selection<ProviderName>,
     unavailable: Option<Unavailable>,
+    kept_by: KeptBy,
+    proof: ProofRules,
     /// Required scopes, separated by spaces.
     challenge: Arc<str>,
 }
@@ -33,6 +36,20 @@ pub struct Requirements {
     pub providers: Selection<ProviderName>,
     /// Status in place of a transient one.
     pub unavailable: Option<Unavailable>,
+    /// Who may keep an answer that lets a request pass.
+    pub kept_by: KeptBy,
+    /// Rules for tokens that are bound to a key.
+    pub proof: ProofRules,
+}
+
+/// Who may keep an answer that lets a request pass. Refusals are never kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum KeptBy {
+    /// No cache (`no-store`).
+    #[default]
+    Nobody,
+    /// A private cache of the proxy (`private`), which has to tell clients apart.
+    Proxy,
 }
 
 /// Status that replaces 429, 502, 503 and 504, for proxies that do not understand these.
@@ -64,6 +81,8 @@ impl Policy {
             aud,
             providers,
             unavailable,
+            kept_by,
+            proof,
         } = requirements;
         let names: Vec<_> = scope.iter().map(Scope::as_str).collect();
         let challenge = names.join(" ").into();
@@ -73,6 +92,8 @@ impl Policy {
             aud,
             providers,
             unavailable,
+            kept_by,
+            proof,
             challenge,
         }
     }
@@ -122,6 +143,16 @@ impl Policy {
     /// Returns the status that replaces transient ones, if configured.
     pub fn unavailable(&self) -> Option<Unavailable> {
         self.unavailable
+    }
+
+    /// Returns the rules for tokens that are bound to a key.
+    pub fn proof(&self) -> &ProofRules {
+        &self.proof
+    }
+
+    /// Returns who may keep an answer that lets a request pass.
+    pub fn kept_by(&self) -> KeptBy {
+        self.kept_by
     }
 }
 

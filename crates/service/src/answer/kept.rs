@@ -5,9 +5,11 @@ use introspectd_core::{Members, NotBearer, ProviderName, State, Timestamp, Token
 use introspectd_resolver::{Keep, Names};
 use memchr::memmem;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use super::claims::{Claims, Positions, is_claim};
 use super::record::Record;
+use crate::proof::{Confirmation, Unconfirmed};
 
 /// Body of the answer about an active token, as the cache keeps it: written once, when the provider
 /// has answered.
@@ -74,6 +76,21 @@ impl KeptAnswer {
         times
             .map(|times| (times.iat, times.nbf))
             .unwrap_or_default()
+    }
+
+    /// Returns the keys that the token is bound to.
+    ///
+    /// # Errors
+    /// [`Unconfirmed`] unless possession of them can be judged here.
+    pub(crate) fn confirmation(&self) -> Result<Confirmation, Unconfirmed> {
+        #[derive(Deserialize)]
+        struct Bound<'a> {
+            #[serde(borrow)]
+            cnf: Option<&'a RawValue>,
+        }
+        let bound: Option<Bound<'_>> = serde_json::from_slice(&self.body).ok();
+        let cnf = bound.and_then(|bound| bound.cnf);
+        Confirmation::read(cnf.ok_or(Unconfirmed::Malformed)?.get())
     }
 
     /// Returns the reason why the token does not authorize its bearer, although it is active.

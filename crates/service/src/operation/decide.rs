@@ -4,6 +4,7 @@ use introspectd_resolver::Source;
 
 use crate::access::{Caller, Policy};
 use crate::answer::SharedAnswer;
+use crate::proof::{Binding, Evidence, Offered, Presented, Proven, Scheme, prove};
 use crate::refusal::{ClientFault, Inactive, Refusal};
 use crate::service::Service;
 
@@ -13,6 +14,11 @@ pub struct Allowed {
     pub answer: SharedAnswer,
     /// Origin of the answer.
     pub source: Source,
+    /// Whole seconds for which the decision stays within what is promised: the rest of the fact's
+    /// `ttl`, and at most that of the token's life. Zero for a token that is bound to a key.
+    pub max_age: u32,
+    /// Nonce for the client's next proof, where the one in use ends soon.
+    pub nonce: Option<Box<str>>,
     now: Timestamp,
 }
 
@@ -23,8 +29,8 @@ impl Allowed {
     }
 }
 
-/// Decides whether a client may pass by a policy. Of the client's request only the token counts;
-/// `context` is made if a provider is asked.
+/// Decides whether a client may pass by a policy. Of the client's request only the token counts,
+/// and for one that is bound to a key the evidence; `context` is made if a provider is asked.
 ///
 /// # Errors
 /// [`Refusal::Client`] if it may not, [`Refusal::Provider`] if that is unknown.
@@ -32,9 +38,19 @@ pub async fn decide(
     service: &Service,
     caller: &Caller,
     policy: &Policy,
-    token: TokenValue,
+    presented: Presented,
+    evidence: &dyn Evidence,
     context: impl Fn() -> Context + Sync,
 ) -> Result<Allowed, Refusal> {
+    let rules = policy.proof();
+    // Whatever the token is, and before a provider is asked.
+    let Presented { scheme, token } = presented;
+    let offered = match scheme {
+        Scheme::Dpop if rules.binding.is_checked() => {
+            Some(Box::new(Offered::read(evidence, &token)?))
+        }
+        Scheme::Dpop | Scheme::Bearer => None,
+    };
     let may_ask = |provider: &_| caller.permissions.may_ask(provider) && policy.accepts(provider);
     let resolution = service
         .resolver
@@ -42,24 +58,41 @@ pub async fn decide(
         .await?;
     let source = resolution.source;
     let now = service.now();
+    let left = resolution
+        .fresh_for
+        .min(resolution.life_left(now))
+        .as_secs();
+    let left = u32::try_from(left).unwrap_or(u32::MAX);
     let kept = resolution
         .into_active(now)
         .map_err(|inactive| ClientFault::InvalidToken(Inactive::of(&inactive, now)))?;
-    if let Some(reason) = kept.not_bearer() {
-        return Err(ClientFault::InvalidToken(Inactive::NotBearer(reason)).into());
-    }
+    let is_plain = kept.not_bearer().is_none() && scheme == Scheme::Bearer;
+    let proven = if is_plain && rules.binding != Binding::Require {
+        Proven::default()
+    } else {
+        // Boxed, so that a plain bearer token does not carry it from place to place.
+        let offered = offered.as_deref();
+        let possession = &*service.possession;
+        Box::pin(prove(
+            possession, rules, scheme, offered, evidence, &kept, now,
+        ))
+        .await?
+    };
     let answer = kept.share().ok_or(Failure::from(BadAnswer::NotAnObject))?;
     let missing = policy.missing(&answer.claims());
     if missing.is_any() {
         return Err(ClientFault::InsufficientScope {
             scope: policy.challenge(),
             missing,
+            scheme,
         }
         .into());
     }
     Ok(Allowed {
         answer,
         source,
+        max_age: if proven.is_bound { 0 } else { left },
+        nonce: proven.nonce,
         now,
     })
 }

@@ -8,6 +8,7 @@ use crate::access::{Caller, Permission, Policy, Unavailable};
 use crate::answer::KeptAnswer;
 use crate::event::{Details, Operation};
 use crate::fingerprint::Fingerprint;
+use crate::proof::{NoEvidence, Presented, Scheme};
 use crate::refusal::{CallerFault, ClientFault, Inactive, InvalidRequest, Refusal};
 use crate::request_id::settle_current;
 use crate::service::Service;
@@ -197,7 +198,10 @@ async fn verdict(
 ) -> Verdict {
     let decided = match bearer_token(token.expose()) {
         Ok(token) => {
-            let decided = decide(service, caller, policy, token, Context::current).await;
+            let scheme = Scheme::Bearer;
+            let presented = Presented { scheme, token };
+            let context = Context::current;
+            let decided = decide(service, caller, policy, presented, &NoEvidence, context).await;
             decided.map(drop)
         }
         Err(fault) => Err(fault.into()),

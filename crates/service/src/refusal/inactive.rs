@@ -22,6 +22,14 @@ pub enum Inactive {
     Unknown,
     /// Active, but not an access token for a bearer.
     NotBearer(NotBearer),
+    /// Active, and bound to no key, where one is needed: by the policy, or for a DPoP proof.
+    NotBound,
+    /// Active, and bound to a certificate, of which the client shows none.
+    NoCertificate,
+    /// Active, and bound to another key than that of the client.
+    OtherKey,
+    /// Active, and bound by a method that is not known here.
+    UnknownConfirmation,
 }
 
 impl Inactive {
@@ -40,6 +48,24 @@ impl Inactive {
         }
     }
 
+    /// Returns true if an active token is refused, for what it is or what its client did not show.
+    pub fn is_of_active(self) -> bool {
+        match self {
+            Self::NotBearer(_)
+            | Self::NotBound
+            | Self::NoCertificate
+            | Self::OtherKey
+            | Self::UnknownConfirmation => true,
+            Self::Malformed
+            | Self::NoProvider
+            | Self::NotKnown
+            | Self::Expired
+            | Self::Revoked
+            | Self::NotYetValid
+            | Self::Unknown => false,
+        }
+    }
+
     /// Returns the word for it in logs and answers.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -53,6 +79,10 @@ impl Inactive {
             Self::NotBearer(NotBearer::OtherUse) => "not_access_token",
             Self::NotBearer(NotBearer::OtherScheme) => "not_bearer",
             Self::NotBearer(NotBearer::Unproved) => "proof_required",
+            Self::NotBound => "not_bound",
+            Self::NoCertificate => "certificate_required",
+            Self::OtherKey => "other_key",
+            Self::UnknownConfirmation => "unknown_confirmation",
         }
     }
 }

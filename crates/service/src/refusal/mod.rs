@@ -13,6 +13,8 @@ use std::sync::Arc;
 use introspectd_core::{Failure, Outage};
 use introspectd_events::Fault;
 
+use crate::proof::{ProofFault, Scheme};
+
 pub use inactive::Inactive;
 pub use missing::Missing;
 pub use request::{InvalidQuery, InvalidRequest, RequestFault};
@@ -61,12 +63,21 @@ pub enum ClientFault {
     MissingToken,
     /// Token that is inactive, or does not authorize its bearer.
     InvalidToken(Inactive),
+    /// Proof of possession that is missing or wrong.
+    InvalidProof(ProofFault),
+    /// Proof without a nonce of ours, or with an old one.
+    NonceNeeded {
+        /// Nonce for the next proof.
+        nonce: String,
+    },
     /// Active token that does not meet the policy.
     InsufficientScope {
         /// Scopes that the policy requires, separated by spaces.
         scope: Arc<str>,
         /// Requirements that are not met.
         missing: Missing,
+        /// Scheme under which the token was shown.
+        scheme: Scheme,
     },
 }
 
@@ -233,6 +244,8 @@ impl ClientFault {
             Self::NoPolicy => "not_found",
             Self::MissingToken => "missing_token",
             Self::InvalidToken(_) => "invalid_token",
+            Self::InvalidProof(_) => "invalid_dpop_proof",
+            Self::NonceNeeded { .. } => "use_dpop_nonce",
             Self::InsufficientScope { .. } => "insufficient_scope",
         }
     }
@@ -242,6 +255,8 @@ impl ClientFault {
             Self::NoPolicy => Some("no_policy".into()),
             Self::MissingToken => None,
             Self::InvalidToken(why) => Some(why.as_str().into()),
+            Self::InvalidProof(why) => Some(why.as_str().into()),
+            Self::NonceNeeded { .. } => None,
             Self::InsufficientScope { missing, .. } => Some(missing.to_string().into()),
         }
     }
@@ -336,6 +351,18 @@ impl From<CallerFault> for Refusal {
 impl From<ClientFault> for Refusal {
     fn from(fault: ClientFault) -> Self {
         Self::Client(fault)
+    }
+}
+
+impl From<ProofFault> for ClientFault {
+    fn from(fault: ProofFault) -> Self {
+        Self::InvalidProof(fault)
+    }
+}
+
+impl From<ProofFault> for Refusal {
+    fn from(fault: ProofFault) -> Self {
+        ClientFault::from(fault).into()
     }
 }
 

@@ -9,6 +9,7 @@ fn refusals() -> [(Refusal, &'static str, Option<&'static str>); 7] {
     let insufficient = ClientFault::InsufficientScope {
         scope: "read".into(),
         missing,
+        scheme: Scheme::Bearer,
     };
     let excess = CallerFault::RateLimited { retry_after: 7 };
     [

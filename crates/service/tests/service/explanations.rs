@@ -18,6 +18,7 @@ fn answer<'a>(provider: &'a ProviderName, token: Option<Token>) -> Told<'a> {
     let resolution = Resolution {
         fact: Some((provider, Fact { record })),
         source: Source::Miss,
+        fresh_for: Duration::ZERO,
     };
     Ok(Answer {
         outcome: Ok(resolution),

@@ -72,13 +72,20 @@ pub(crate) fn service() -> Service {
 
 pub(crate) fn service_of(callers: impl IntoIterator<Item = Caller>) -> Service {
     let now = Timestamp::from_seconds(1_700_000_000).unwrap();
-    let clock = Arc::new(ManualClock::at(now));
+    service_at(Arc::new(ManualClock::at(now)), callers, vec![bank()])
+}
+
+pub(crate) fn service_at(
+    clock: Arc<ManualClock>,
+    callers: impl IntoIterator<Item = Caller>,
+    providers: Vec<ProviderEntry>,
+) -> Service {
     let limits = CacheLimits {
         max_bytes: 1 << 20,
         times: TIMES,
     };
     let unmatched = &Unmatched::Reject;
-    let resolver = Resolver::new(vec![bank()], unmatched, limits, Arc::clone(&clock) as _);
+    let resolver = Resolver::new(providers, unmatched, limits, Arc::clone(&clock) as _);
     let fingerprints = Fingerprints::random().unwrap();
     Service::new(
         rules(callers),

@@ -14,5 +14,6 @@ mod explanations;
 mod harness;
 mod logs;
 mod operations;
+mod possession;
 mod request_ids;
 mod spans;

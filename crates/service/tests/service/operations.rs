@@ -1,10 +1,10 @@
 use introspectd_core::ask::Context;
 use introspectd_core::{Failure, Selection, TokenId};
-use introspectd_service::Permission;
 use introspectd_service::operation::{Subject, TokenQuery, bearer_token, decide, introspect};
 use introspectd_service::refusal::{
     CallerFault, ClientFault, Inactive, InvalidRequest, Missing, Refusal,
 };
+use introspectd_service::{NoEvidence, Permission, Presented, Scheme};
 
 use crate::harness::{caller, policy, query, service};
 
@@ -80,12 +80,16 @@ async fn provider_of_others_is_as_unknown_as_one_that_does_not_exist() {
 #[tokio::test]
 async fn decision_shares_the_claims_or_names_what_is_missing() {
     let (service, caller) = (service(), caller(&[Permission::Introspect], Selection::All));
-    let token = || bearer_token("b_good").unwrap();
+    let token = || Presented {
+        scheme: Scheme::Bearer,
+        token: bearer_token("b_good").unwrap(),
+    };
     let allowed = decide(
         &service,
         &caller,
         &policy("read"),
         token(),
+        &NoEvidence,
         Context::default,
     )
     .await
@@ -99,6 +103,7 @@ async fn decision_shares_the_claims_or_names_what_is_missing() {
         &caller,
         &policy("write"),
         token(),
+        &NoEvidence,
         Context::default,
     )
     .await
@@ -111,6 +116,7 @@ async fn decision_shares_the_claims_or_names_what_is_missing() {
     let expected = ClientFault::InsufficientScope {
         scope: "write".into(),
         missing,
+        scheme: Scheme::Bearer,
     };
     assert_eq!(refused, Refusal::Client(expected));
 }

@@ -258,11 +258,11 @@ impl Upstream {
             is_remembered,
         } = answer;
         let (fact, asked) = match outcome {
-            Ok(Resolution { fact, source: _ }) if *is_remembered => (
+            Ok(Resolution { fact, .. }) if *is_remembered => (
                 fact.as_ref().map(|(_, fact)| fact),
                 Self::not_asked("revoked"),
             ),
-            Ok(Resolution { fact, source }) => {
+            Ok(Resolution { fact, source, .. }) => {
                 (fact.as_ref().map(|(_, fact)| fact), asked(*source))
             }
             Err(_) => (None, asked(Source::Miss)),

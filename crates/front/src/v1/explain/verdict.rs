@@ -69,7 +69,7 @@ impl<'a> PolicyVerdict<'a> {
 fn apart_from_activity(refusal: &Refusal) -> Option<Inactive> {
     refusal
         .inactive()
-        .filter(|why| matches!(why, Inactive::Malformed | Inactive::NotBearer(_)))
+        .filter(|why| *why == Inactive::Malformed || why.is_of_active())
 }
 
 impl<'a> From<&'a Lacks> for Missing<'a> {

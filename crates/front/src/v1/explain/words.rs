@@ -30,6 +30,16 @@ pub(super) fn describe(why: Inactive) -> &'static str {
         Inactive::NotBearer(NotBearer::Unproved) => {
             "Its provider's answer binds it to a key (cnf), and the request has no proof of it."
         }
+        Inactive::NotBound => {
+            "It is bound to no key (cnf), and the policy or a DPoP proof needs that."
+        }
+        Inactive::NoCertificate => {
+            "Its provider's answer binds it to a client certificate (cnf), and none is shown."
+        }
+        Inactive::OtherKey => "It is bound to another key or certificate than that of its client.",
+        Inactive::UnknownConfirmation => {
+            "Its provider's answer binds it to a key (cnf) by a method that is not known here."
+        }
     }
 }
 

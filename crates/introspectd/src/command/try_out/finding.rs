@@ -278,7 +278,8 @@ pub(super) fn not_bearer(reason: NotBearer) -> Finding {
         NotBearer::OtherScheme => note("`token_type` is another one than Bearer", REMEDY),
         NotBearer::Unproved => note(
             "`cnf` binds the token to a key, so that it is no bearer token",
-            REMEDY,
+            "/forward-auth takes it from a client that proves to have the key: see \
+                docs/bound-tokens.md.",
         ),
     }
 }

@@ -1,0 +1,163 @@
+use std::time::Duration;
+
+use introspectd_core::{Timestamp, TokenValue};
+use introspectd_jose::{Algorithm, Claims, Jws, Objection, access_token_hash};
+
+use super::confirmation::Thumbprint;
+use super::evidence::ClientRequest;
+use super::url::Target;
+
+/// DPoP proof whose header was read, and whose signature was not verified (RFC 9449 section 4.2).
+pub(crate) struct Proof<'a> {
+    jws: Jws<'a>,
+    key: Thumbprint,
+}
+
+/// Claims of a proof that is right, but for what has to be remembered.
+#[derive(Debug)]
+pub(crate) struct ProofClaims {
+    pub(crate) jti: String,
+    pub(crate) issued: Timestamp,
+    pub(crate) nonce: Option<String>,
+}
+
+/// Reason why a proof of possession is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProofFault {
+    /// No `DPoP` header.
+    Missing,
+    /// More than one `DPoP` header.
+    Repeated,
+    /// Not a signature that can be read.
+    Malformed,
+    /// A `typ` other than `dpop+jwt`.
+    Type,
+    /// An algorithm that is not allowed.
+    Algorithm,
+    /// A `jwk` that is missing, private or unfit.
+    Key,
+    /// A signature that the key did not make.
+    Signature,
+    /// Another method than that of the request.
+    Method,
+    /// Another URL than that of the request.
+    Url,
+    /// Made too long ago, or in the future.
+    Time,
+    /// Made for another token.
+    Token,
+    /// A claim that is missing or of the wrong type.
+    Claim,
+    /// Seen before, or so old that this is not known any more.
+    Replayed,
+    /// Request of which the proxy does not clearly say method and URL.
+    RequestUnknown,
+}
+
+/// Algorithms of proofs, as challenges name them.
+pub const ALGORITHMS: &str = "ES256 ES384 EdDSA Ed25519 PS256 RS256";
+
+const ALLOWED: [Algorithm; 5] = [
+    Algorithm::Es256,
+    Algorithm::Es384,
+    Algorithm::EdDsa,
+    Algorithm::Ps256,
+    Algorithm::Rs256,
+];
+
+/// Farthest that a proof's `iat` may lie from our clock, either way.
+pub(super) const WINDOW: Duration = Duration::from_secs(60);
+
+impl<'a> Proof<'a> {
+    /// Reads the header: the type, the algorithm and the key. No signature is verified.
+    pub(crate) fn read(text: &'a str) -> Result<Self, ProofFault> {
+        let jws = Jws::parse(text).map_err(|_| ProofFault::Malformed)?;
+        let header = jws.unverified_header();
+        if !header.is_type("dpop+jwt") {
+            return Err(ProofFault::Type);
+        }
+        if !ALLOWED.contains(&header.algorithm()) {
+            return Err(ProofFault::Algorithm);
+        }
+        let key = header.unverified_jwk().map_err(|_| ProofFault::Key)?;
+        let key = Thumbprint::parse(&key.thumbprint()).ok_or(ProofFault::Key)?;
+        Ok(Self { jws, key })
+    }
+
+    /// Returns the key that has to have made the signature.
+    pub(crate) const fn key(&self) -> &Thumbprint {
+        &self.key
+    }
+
+    /// Verifies the signature, then that the proof is of this request and this token, and new.
+    pub(crate) fn verify(
+        &self,
+        request: &ClientRequest<'_>,
+        token: &TokenValue,
+        now: Timestamp,
+    ) -> Result<ProofClaims, ProofFault> {
+        let verified = self
+            .jws
+            .verify_possession(&ALLOWED)
+            .map_err(|_| ProofFault::Signature)?;
+        let claims = verified.claims().map_err(|_| ProofFault::Malformed)?;
+        let text = |name| claims.text(name).map_err(|_| ProofFault::Claim);
+        let needed = |name| text(name)?.ok_or(ProofFault::Claim);
+        if needed("htm")? != request.method {
+            return Err(ProofFault::Method);
+        }
+        if Target::parse(needed("htu")?).as_ref() != Some(&request.target) {
+            return Err(ProofFault::Url);
+        }
+        if needed("ath")? != access_token_hash(token.expose()) {
+            return Err(ProofFault::Token);
+        }
+        let jti = Some(needed("jti")?).filter(|jti| !jti.is_empty());
+        Ok(ProofClaims {
+            jti: jti.ok_or(ProofFault::Claim)?.to_owned(),
+            issued: issued(&claims, now)?,
+            nonce: text("nonce")?.map(str::to_owned),
+        })
+    }
+}
+
+/// Checks the times of a proof, and returns `iat`.
+fn issued(claims: &Claims, now: Timestamp) -> Result<Timestamp, ProofFault> {
+    let fault = |objection| match objection {
+        Objection::Expired
+        | Objection::NotYetValid
+        | Objection::IssuedInFuture
+        | Objection::Stale => ProofFault::Time,
+        Objection::Missing(_) | Objection::Invalid(_) | Objection::Issuer | Objection::Audience => {
+            ProofFault::Claim
+        }
+    };
+    // A proof needs no end, but none is used past the one that it has.
+    if claims.get("exp").is_some() {
+        claims.check_exp(now).map_err(fault)?;
+    }
+    claims.check_nbf(now, WINDOW).map_err(fault)?;
+    claims.check_recent(now, WINDOW).map_err(fault)
+}
+
+impl ProofFault {
+    /// Returns the word for it in logs.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Missing => "proof_missing",
+            Self::Repeated => "proof_repeated",
+            Self::Malformed => "proof_malformed",
+            Self::Type => "proof_type",
+            Self::Algorithm => "proof_algorithm",
+            Self::Key => "proof_key",
+            Self::Signature => "proof_signature",
+            Self::Method => "proof_method",
+            Self::Url => "proof_url",
+            Self::Time => "proof_time",
+            Self::Token => "proof_token",
+            Self::Claim => "proof_claim",
+            Self::Replayed => "proof_replayed",
+            Self::RequestUnknown => "request_unknown",
+        }
+    }
+}
