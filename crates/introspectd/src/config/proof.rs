@@ -95,7 +95,7 @@ fn read_request(section: &mut Section) -> Option<RequestHeaders> {
 fn is_written_by_proxy(name: &str) -> bool {
     let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
     let is_of_client = |known: &&str| name.eq_ignore_ascii_case(known);
-    !name.is_empty() && name.bytes().all(is_name) && !OF_CLIENT.iter().any(|it| is_of_client(&it))
+    !name.is_empty() && name.bytes().all(is_name) && !OF_CLIENT.iter().any(is_of_client)
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ enum Vendor {
     Passport(passport::Config),
     TibcoAsg(tibco_asg::Config),
     Apigee(apigee::Config),
-    Rfc7662(rfc7662::Config),
+    Rfc7662(Box<rfc7662::Config>),
 }
 
 /// Reads the keys of one kind of provider.
@@ -53,7 +53,9 @@ const KINDS: [(&str, ReadVendor); 4] = [
         apigee::Config::read(section).map(Vendor::Apigee)
     }),
     ("rfc7662", |section| {
-        rfc7662::Config::read(section).map(Vendor::Rfc7662)
+        rfc7662::Config::read(section)
+            .map(Box::new)
+            .map(Vendor::Rfc7662)
     }),
 ];
 
@@ -73,7 +75,7 @@ impl Vendor {
 
     fn into_rfc7662(self) -> Option<rfc7662::Config> {
         match self {
-            Self::Rfc7662(config) => Some(config),
+            Self::Rfc7662(config) => Some(*config),
             Self::Passport(_) | Self::TibcoAsg(_) | Self::Apigee(_) => None,
         }
     }
@@ -94,7 +96,7 @@ impl Vendor {
             }
             Self::TibcoAsg(config) => Arc::new(tibco_asg::TibcoAsg::new(config, clock, outbound)),
             Self::Apigee(config) => Arc::new(apigee::Apigee::new(config, clock, outbound)),
-            Self::Rfc7662(config) => Arc::new(rfc7662::Rfc7662::new(config, clock, outbound)),
+            Self::Rfc7662(config) => Arc::new(rfc7662::Rfc7662::new(*config, clock, outbound)),
         }
     }
 }
