@@ -112,8 +112,8 @@ async fn failed_fetch_keeps_the_keys_for_their_time_and_says_nothing_of_others()
         reply.assert_problem(503, "temporarily_unavailable", Some("10"));
     }
     house.gateway.clock().set(NOW);
-    house.gateway.clock().advance(3550);
-    let claims = house.issuer.vendor().claims(NOW + 3550);
+    house.gateway.clock().advance(3570);
+    let claims = house.issuer.vendor().claims(NOW + 3570);
     let reply = house.ask(&house.mint(&claims)).await;
     reply.assert_problem(503, "temporarily_unavailable", Some("10"));
 }

@@ -19,7 +19,7 @@ pub(crate) struct Expected {
 pub(crate) enum Accepted {
     /// One of these must be in `aud`.
     OneOf(Vec<String>),
-    /// Whatever `aud` says, if anything.
+    /// Any audience, or none.
     Any,
 }
 
@@ -54,7 +54,7 @@ pub(crate) enum Fault {
     Unreadable(#[from] Unreadable),
     #[error("{0}")]
     Claim(#[from] Objection),
-    /// Without `at+jwt`, these claims show what else the token is.
+    /// Claim by which a token without `at+jwt` shows what else it is.
     #[error("the claim {0} shows that the token is no access token")]
     OtherUse(&'static str),
 }

@@ -18,7 +18,7 @@ use serde_json::Value;
 
 const KEYS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/jwks.json");
 
-/// Between `iat` and `exp` of the tokens.
+/// Time between `iat` and `exp` of the tokens.
 const NOW: i64 = 1_950_000_000;
 
 fn jwt(lines: &str) -> (Jwt, Arc<ManualClock>) {

@@ -41,7 +41,7 @@ pub struct Status {
 pub enum Presence {
     /// Not fetched yet.
     Awaited,
-    /// At least one key.
+    /// One key or more.
     Present,
     /// No key: never fetched with success, too old, or an empty set.
     Missing,

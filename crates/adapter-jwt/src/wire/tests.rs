@@ -344,7 +344,7 @@ fn answer_about_a_token_only_takes_from_it() {
     assert_eq!(inactive, Ok(Introspection::Inactive));
 }
 
-/// Whatever the issuer signs: an active record has what the contract requires.
+/// A record has what the contract requires, whatever the issuer signs.
 #[test]
 fn any_payload_is_judged_or_refused() {
     let seeds: Vec<String> = [
