@@ -849,13 +849,8 @@ async fn jwt_provider_is_shown_with_what_follows_from_its_issuer() {
     assert_eq!(shown.stderr, "");
     let any = JWT.replace("[\"https://orders\"]", "\"any\"");
     let shown = check(&any, &[]).await.with(0);
-    assert!(
-        shown
-            .stderr
-            .contains("warning: providers.corp: audience is \"any\""),
-        "{}",
-        shown.stderr
-    );
+    let warning = "\n# WARNING: providers.corp.audience is \"any\": ";
+    assert!(shown.stdout.contains(warning), "{}", shown.stdout);
 }
 
 #[tokio::test]
