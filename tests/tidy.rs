@@ -39,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-upstream",
             "introspectd-jose",
             "introspectd-core",
+            "introspectd-files",
         ],
     ),
     (
@@ -65,6 +66,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
         ADAPTER,
         &[
             "introspectd-discovery",
+            "introspectd-jwks",
+            "introspectd-jose",
             "introspectd-upstream",
             "introspectd-core",
             "introspectd-settings",

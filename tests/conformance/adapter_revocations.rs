@@ -82,7 +82,7 @@ pub(crate) async fn refused_revocation_is_an_error<V: Fixture>() {
 pub(crate) async fn html_response_is_not_a_revocation<V: Fixture>() {
     for status in [200, 400, 404, 409]
         .into_iter()
-        .filter(|status| V::PROVIDER != "sso" || *status != 200)
+        .filter(|status| (V::PROVIDER != "sso" && !V::JUDGES) || *status != 200)
     {
         let revoked = after::<V>(Fault::Answer(Answer::html(status))).await;
         assert!(
@@ -148,6 +148,10 @@ pub(crate) async fn hostile_identifiers_are_revoked_without_a_request<V: Fixture
         ("\"}", "%22%7D"),
     ] {
         let _ = adapter.revoke(identifier).await;
+        if V::JUDGES {
+            assert_eq!(adapter.sent(), [], "{identifier}");
+            continue;
+        }
         let written = if V::PROVIDER == "sso" {
             identifier
         } else {

@@ -13,7 +13,7 @@ pub(crate) async fn secret_members_are_never_answered<V: Fixture>() {
     for member in V::SECRETS {
         record[*member] = json!(SECRET);
     }
-    if V::PROVIDER == "sso" {
+    if V::PROVIDER == "sso" || V::JUDGES {
         record["x"] = json!({"a": [{"refresh_token": SECRET}], "access_token": {"x": SECRET}});
     } else {
         for member in [

@@ -13,6 +13,8 @@ mod client;
 mod credentials;
 mod ends;
 mod four;
+mod jwt;
+mod jwt_keys;
 mod lists;
 mod permissions;
 mod policies;

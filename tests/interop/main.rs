@@ -21,4 +21,5 @@ mod program;
 mod clients;
 mod events;
 mod first_steps;
+mod jwt;
 mod servers;

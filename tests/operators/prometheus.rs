@@ -32,6 +32,8 @@ const METRICS: &[(&str, &str)] = &[
         "introspectd_provider_credential_expiry_timestamp_seconds",
         "gauge",
     ),
+    ("introspectd_provider_keys", "gauge"),
+    ("introspectd_provider_keys_age_seconds", "gauge"),
     (
         "introspectd_tls_certificate_expiry_timestamp_seconds",
         "gauge",

@@ -31,6 +31,15 @@ impl Config {
 
     /// Reads the vendor's keys of a provider's section; `None` if there is a problem.
     pub fn read(section: &mut Section) -> Option<Self> {
+        Self::read_with(section, MissingExp::default())
+    }
+
+    /// Reads the section of a server that is asked about tokens whose end is known otherwise.
+    pub fn read_of_ending_tokens(section: &mut Section) -> Option<Self> {
+        Self::read_with(section, MissingExp::Accept)
+    }
+
+    fn read_with(section: &mut Section, missing_exp: MissingExp) -> Option<Self> {
         let read = Connection::read_with_other(
             section,
             "introspection_endpoint",
@@ -39,7 +48,7 @@ impl Config {
         );
         let remedy =
             "Write \"refuse\", or \"accept\" if the server's tokens never expire by design.";
-        let missing_exp = section.parsed("missing_exp", remedy, |text| match text {
+        let read_missing_exp = section.parsed("missing_exp", remedy, |text| match text {
             "refuse" => Ok(MissingExp::Refuse),
             "accept" => Ok(MissingExp::Accept),
             _ => Err("must be \"refuse\" or \"accept\""),
@@ -70,7 +79,7 @@ impl Config {
             source,
             revocation_endpoint,
             parameters,
-            missing_exp: missing_exp.unwrap_or_default(),
+            missing_exp: read_missing_exp.unwrap_or(missing_exp),
         })
     }
 }

@@ -3,7 +3,7 @@ use introspectd_core::{
     Audience, BadAnswer, Expiry, Failure, Introspection, Json, Members, ScopeSet, Status,
     Timestamp, Token, TokenValue, decides_use, whole_seconds,
 };
-use introspectd_upstream::{Unread, object, read_token_type};
+use introspectd_upstream::{Unread, keep_extensions, object, read_token_type};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -25,9 +25,6 @@ enum StringOrList {
     Many(Vec<String>),
 }
 
-/// Member names that some servers use for credentials; dropped at any depth.
-const SECRETS: [&str; 2] = ["access_token", "refresh_token"];
-
 /// Reads the body of a response with status 200 about the token requested at `now`.
 ///
 /// RFC 7662 section 2.2. Absent and null are the same for every member but `active`, and members
@@ -41,7 +38,7 @@ const SECRETS: [&str; 2] = ["access_token", "refresh_token"];
 /// - `iat` (seconds, as above) and `jti` (text) describe: any other type is ignored.
 /// - `roles` and `grant_type` are not members of RFC 7662. A list of strings and a string are read
 ///   as ours, anything else as an extension.
-/// - All others are extensions, kept as they are except for [`SECRETS`].
+/// - All others are extensions, kept as they are but for credentials ([`keep_extensions`]).
 pub(crate) fn read(
     body: &[u8],
     asked: &TokenValue,
@@ -95,8 +92,7 @@ fn read_record(
     let aud: Option<StringOrList> = members.take("aud")?;
     let jti = members.describing("jti")?;
     let token_type: Option<Value> = members.take("token_type")?;
-    let mut rest = members.rest(|name| decides_use(name) || name == "roles")?;
-    drop_secrets(&mut rest);
+    let rest = members.rest(|name| decides_use(name) || name == "roles")?;
 
     let mut token = Token::new(Status::Good, expiry(exp, &rest, missing_exp, now)?);
     token.nbf = nbf;
@@ -115,17 +111,7 @@ fn read_record(
     });
     token.jti = jti.as_ref().and_then(Json::as_str).map(str::to_owned);
     read_token_type(&mut token, token_type.as_ref().map(Value::as_str));
-    // Any other type under these names passes through as an extension, in which no policy finds a
-    // role.
-    if let Some(roles) = rest.get("roles").and_then(strings) {
-        token.roles = roles;
-        rest.remove("roles");
-    }
-    if let Some(grant) = rest.get("grant_type").and_then(Json::as_str) {
-        token.grant_type = Some(grant.to_owned());
-        rest.remove("grant_type");
-    }
-    token.extensions = rest;
+    keep_extensions(&mut token, rest);
     Ok(token)
 }
 
@@ -156,31 +142,6 @@ fn expiry(
             }
             _ => Ok(Expiry::Never),
         },
-    }
-}
-
-fn strings(value: &Json) -> Option<Vec<String>> {
-    let Json::Array(items) = value else {
-        return None;
-    };
-    items
-        .iter()
-        .map(|item| item.as_str().map(str::to_owned))
-        .collect()
-}
-
-fn drop_secrets(members: &mut Members) {
-    members.retain(|name, value| {
-        drop_secrets_within(value);
-        !SECRETS.contains(&name.as_str())
-    });
-}
-
-fn drop_secrets_within(value: &mut Json) {
-    match value {
-        Json::Object(members) => drop_secrets(members),
-        Json::Array(items) => items.iter_mut().for_each(drop_secrets_within),
-        Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) => {}
     }
 }
 

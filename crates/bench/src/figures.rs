@@ -2,6 +2,7 @@
 
 mod all;
 mod fleet;
+mod jwt;
 mod row;
 
 use crate::group::Group;
@@ -11,7 +12,10 @@ use crate::subject::Subject::Introspectd;
 
 /// All figures, in the order of the table.
 pub(crate) fn all() -> impl Iterator<Item = &'static Figure> {
-    all::FIGURES.iter().chain(fleet::FIGURES)
+    all::FIGURES
+        .iter()
+        .chain(fleet::FIGURES)
+        .chain(jwt::FIGURES)
 }
 
 /// One row of the table.

@@ -26,11 +26,12 @@ pub(crate) enum Group {
     Reload,
     Outage,
     Fleet,
+    Jwt,
     Maps,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 21] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::Hits,
         Self::Million,
         Self::Latency,
@@ -51,6 +52,7 @@ impl Group {
         Self::Reload,
         Self::Outage,
         Self::Fleet,
+        Self::Jwt,
         Self::Maps,
     ];
 
@@ -76,6 +78,7 @@ impl Group {
             Self::Reload => "reload",
             Self::Outage => "outage",
             Self::Fleet => "fleet",
+            Self::Jwt => "jwt",
             Self::Maps => "maps",
         }
     }

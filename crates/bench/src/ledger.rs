@@ -88,6 +88,33 @@ pub(crate) enum Load {
     Restarted,
     /// Memory of Redis for each fact, in bytes.
     RedisBytes,
+    /// CPU time of a request about a JWT that was not seen before, and of the verification of the
+    /// same token by ring alone, in microseconds.
+    FirstSight(Signature),
+    BareVerification(Signature),
+    /// CPU time of a hit on a JWT, and on an opaque token of the same length, in microseconds.
+    JwtHit,
+    LongHit,
+    /// Fetches of keys in the 10 s of made-up key ids.
+    KeyFetches,
+}
+
+/// Algorithm of a JWT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Signature {
+    Es256,
+    Rs256,
+}
+
+impl Signature {
+    pub(crate) const ALL: [Self; 2] = [Self::Es256, Self::Rs256];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::Rs256 => "RS256",
+        }
+    }
 }
 
 /// Caches of a server.
@@ -130,6 +157,10 @@ pub(crate) enum Disturbance {
     QuietBeforeReload,
     /// A reload of a changed configuration each second.
     Reload,
+    /// Nothing, as the yardstick of made-up key ids.
+    QuietBeforeMadeUpKeys,
+    /// JWTs with key ids that nobody has.
+    MadeUpKeys,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

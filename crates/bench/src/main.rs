@@ -16,6 +16,7 @@ mod flood;
 mod group;
 mod groups;
 mod h2load;
+mod issuer;
 mod lab;
 mod ledger;
 mod machine;

@@ -152,7 +152,12 @@ fn name(load: Load) -> String {
         | Load::SpreadP99
         | Load::SpreadWhole
         | Load::Restarted
-        | Load::RedisBytes => format!("{load:?}"),
+        | Load::RedisBytes
+        | Load::FirstSight(_)
+        | Load::BareVerification(_)
+        | Load::JwtHit
+        | Load::LongHit
+        | Load::KeyFetches => format!("{load:?}"),
     }
 }
 
@@ -172,6 +177,8 @@ fn beside(disturbance: Disturbance) -> &'static str {
         Disturbance::Scrape => "the same, beside scrapes",
         Disturbance::QuietBeforeReload => "hits on 10000, 20000/s",
         Disturbance::Reload => "the same, beside reloads",
+        Disturbance::QuietBeforeMadeUpKeys => "hits on 1000 JWTs, 5000/s",
+        Disturbance::MadeUpKeys => "the same, beside made-up key ids",
     }
 }
 

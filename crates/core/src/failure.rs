@@ -66,6 +66,9 @@ pub enum Outage {
     /// Purges removed the provider's answer, and that of the retry too.
     #[error("purges removed the provider's answer before it could be used")]
     Purged,
+    /// The issuer's keys cannot be had, so a token's signature cannot be verified.
+    #[error("the issuer's keys are missing: they could not be fetched")]
+    KeysMissing,
     /// The process is shutting down, or the request's task ended.
     #[error("the request was abandoned")]
     Abandoned,
@@ -248,7 +251,10 @@ impl Failure {
         match self {
             Self::Timeout | Self::ConnectTimeout | Self::ProxyTimeout => true,
             Self::Unavailable { outage, .. } => match outage {
-                Outage::Unreachable(_) | Outage::Closed | Outage::Status(_) => true,
+                Outage::Unreachable(_)
+                | Outage::Closed
+                | Outage::Status(_)
+                | Outage::KeysMissing => true,
                 Outage::Overloaded
                 | Outage::BreakerOpen
                 | Outage::Throttled

@@ -1,10 +1,11 @@
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use introspectd_core::Clock;
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
@@ -32,12 +33,18 @@ struct Shared<T> {
     state: Mutex<State<T>>,
     /// Held by the one fetch at a time.
     flight: tokio::sync::Mutex<()>,
+    /// Permits of those who wait for a fetch.
+    waiting: Semaphore,
+    /// Runtime of the fetches; that of whoever waits for one, until another is given.
+    runtime: OnceLock<Handle>,
 }
 
 struct State<T> {
     held: Option<Held<T>>,
     /// Moment at which the latest fetch began.
     tried_at: Option<Duration>,
+    /// Failure of the latest fetch.
+    failure: Option<NotFetched>,
     fetches: Mark,
 }
 
@@ -60,7 +67,7 @@ pub struct Mark {
 pub struct Lifetimes {
     /// Interval at which the document is fetched again.
     pub refresh: Duration,
-    /// Longest use of a document while it cannot be fetched again.
+    /// Longest use of a document while it cannot be fetched again. More than `refresh`.
     pub max_age: Duration,
 }
 
@@ -75,18 +82,38 @@ pub enum Renewal<T> {
     /// Document that was asked for before and has just come, and the time until the next fetch.
     Joined(Arc<T>, Duration),
     /// Not possible before this time is over.
-    Later(Duration),
+    Later {
+        /// Time until the next fetch.
+        wait: Duration,
+        /// True if the latest fetch brought the document that is known.
+        is_current: bool,
+    },
 }
 
 /// Shortest time between two fetches of a document.
 pub const PAUSE: Duration = Duration::from_secs(10);
 
+/// Most requests that wait for a fetch; further ones fail at once. Where a document is known, only
+/// those wait that it does not help, so that they take no place of others.
+const MAX_WAITING: usize = 1024;
+
+impl Lifetimes {
+    /// Interval of fetches where nothing shortens it.
+    const REFRESH: Duration = Duration::from_secs(60 * 60);
+
+    /// Lifetimes of a document that may be used for this long while it cannot be fetched again. It
+    /// is fetched twice in that time at least, so that one slow fetch leaves no gap.
+    pub fn within(max_age: Duration) -> Self {
+        Self {
+            refresh: Self::REFRESH.min(max_age / 2),
+            max_age,
+        }
+    }
+}
+
 impl Default for Lifetimes {
     fn default() -> Self {
-        Self {
-            refresh: Duration::from_secs(60 * 60),
-            max_age: Duration::from_secs(24 * 60 * 60),
-        }
+        Self::within(Duration::from_secs(24 * 60 * 60))
     }
 }
 
@@ -110,22 +137,33 @@ impl<T: PartialEq + Send + Sync + 'static> Document<T> {
             state: Mutex::new(State {
                 held: None,
                 tried_at: None,
+                failure: None,
                 fetches: Mark::default(),
             }),
             flight: tokio::sync::Mutex::default(),
+            waiting: Semaphore::new(MAX_WAITING),
+            runtime: OnceLock::new(),
         }))
     }
 
     /// Fetches the document, and again whenever it is due, on this runtime.
     pub fn refresh_on(&self, runtime: &Handle) -> Refreshing {
         let document = self.clone();
+        let _ = self.0.runtime.set(runtime.clone());
+        let refresh = self.0.lifetimes.refresh;
+        // Short-lived documents are fetched more often than a request could have it done.
+        let pause = PAUSE.min(refresh);
         Refreshing(runtime.spawn(async move {
             loop {
-                let pause = match document.fetch_since(document.mark()).await {
-                    Renewal::Fetched(_) | Renewal::Joined(..) => document.0.lifetimes.refresh,
-                    Renewal::Later(wait) => wait,
+                let wait = match document.fetch_since(document.mark(), pause).await {
+                    Renewal::Fetched(_)
+                    | Renewal::Joined(..)
+                    | Renewal::Later {
+                        is_current: true, ..
+                    } => refresh,
+                    Renewal::Later { wait, .. } => wait.min(pause),
                 };
-                sleep(pause).await;
+                sleep(wait).await;
             }
         }))
     }
@@ -155,8 +193,18 @@ impl<T: PartialEq + Send + Sync + 'static> Document<T> {
         }
         match self.renew(before).await {
             Renewal::Fetched(document) | Renewal::Joined(document, _) => Ok(document),
-            Renewal::Later(wait) => Err(wait),
+            Renewal::Later { wait, .. } => Err(wait),
         }
+    }
+
+    /// Returns the reason why the latest fetch failed; `None` if it did not.
+    pub fn failure(&self) -> Option<NotFetched> {
+        self.0.state().failure.clone()
+    }
+
+    /// Returns true once a fetch has begun.
+    pub fn was_tried(&self) -> bool {
+        self.0.state().tried_at.is_some()
     }
 
     /// Returns the present state of fetches, for [`Document::renew`].
@@ -167,32 +215,53 @@ impl<T: PartialEq + Send + Sync + 'static> Document<T> {
     /// Fetches the document, or takes the outcome of a fetch that has ended since the mark. The
     /// fetch is a task of its own: a client that leaves takes nobody's fetch away.
     pub async fn renew(&self, since: Mark) -> Renewal<T> {
+        // Made-up key ids come here in crowds, and mostly have nothing to wait for.
+        if let Ok(_flight) = self.0.flight.try_lock()
+            && let Some(settled) = self.settled(since, PAUSE)
+        {
+            return settled;
+        }
+        let Ok(_waits) = self.0.waiting.try_acquire() else {
+            return Renewal::FAILED;
+        };
         let document = self.clone();
-        let renewal = tokio::spawn(async move { document.fetch_since(since).await });
-        renewal.await.unwrap_or(Renewal::Later(PAUSE))
+        let renewal = async move { document.fetch_since(since, PAUSE).await };
+        let renewal = match self.0.runtime.get() {
+            Some(runtime) => runtime.spawn(renewal),
+            None => tokio::spawn(renewal),
+        };
+        renewal.await.unwrap_or(Renewal::FAILED)
     }
 
-    async fn fetch_since(&self, before: Mark) -> Renewal<T> {
-        let shared = &*self.0;
-        let _flight = shared.flight.lock().await;
-        let (tried_at, fetches) = {
-            let state = shared.state();
-            (state.tried_at, state.fetches)
-        };
-        if let Some(tried_at) = tried_at {
-            let wait = (tried_at + PAUSE).saturating_sub(shared.clock.elapsed());
-            match self.current() {
-                Some(known) if fetches.succeeded > before.begun => return Renewal::Fetched(known),
-                Some(known) if fetches.succeeded > before.succeeded => {
-                    return Renewal::Joined(known, wait);
-                }
-                Some(_) | None if wait > Duration::ZERO => return Renewal::Later(wait),
-                Some(_) | None => {}
-            }
+    async fn fetch_since(&self, before: Mark, pause: Duration) -> Renewal<T> {
+        let _flight = self.0.flight.lock().await;
+        if let Some(settled) = self.settled(before, pause) {
+            return settled;
         }
         match self.fetch().await {
             Some(document) => Renewal::Fetched(document),
-            None => Renewal::Later(PAUSE),
+            None => Renewal::FAILED,
+        }
+    }
+
+    /// Returns what is known without a fetch, if there is to be none: the outcome of one that has
+    /// ended since the mark, or one that began within this pause. Nobody else fetches meanwhile.
+    fn settled(&self, before: Mark, pause: Duration) -> Option<Renewal<T>> {
+        let (tried_at, fetches) = {
+            let state = self.0.state();
+            (state.tried_at, state.fetches)
+        };
+        let wait = (tried_at? + pause).saturating_sub(self.0.clock.elapsed());
+        match self.current() {
+            Some(known) if fetches.succeeded > before.begun => Some(Renewal::Fetched(known)),
+            Some(known) if fetches.succeeded > before.succeeded => {
+                Some(Renewal::Joined(known, wait))
+            }
+            Some(_) | None if wait > Duration::ZERO => Some(Renewal::Later {
+                wait,
+                is_current: fetches.succeeded == fetches.begun,
+            }),
+            Some(_) | None => None,
         }
     }
 
@@ -211,6 +280,7 @@ impl<T: PartialEq + Send + Sync + 'static> Document<T> {
             Err(reason) => {
                 let is_kept = self.current().is_some();
                 tracing::warn!(issuer, %reason, is_kept, "cannot fetch {what}");
+                shared.state().failure = Some(reason);
                 return None;
             }
         };
@@ -221,12 +291,20 @@ impl<T: PartialEq + Send + Sync + 'static> Document<T> {
             fetched_at: begun_at,
         });
         state.fetches.succeeded = number;
+        state.failure = None;
         drop(state);
         if before.is_none_or(|before| before.document != document) {
             (shared.announce)(&document);
         }
         Some(document)
     }
+}
+
+impl<T> Renewal<T> {
+    const FAILED: Self = Self::Later {
+        wait: PAUSE,
+        is_current: false,
+    };
 }
 
 impl<T> Shared<T> {

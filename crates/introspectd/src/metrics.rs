@@ -81,7 +81,7 @@ pub(crate) fn transmitter_notes(service: &Service, now: Timestamp) -> Vec<String
     };
     let line = |transmitter: &Arc<Transmitter>| {
         let (name, record) = (&transmitter.name, &transmitter.record);
-        let Status { keys, age } = transmitter.keys.status();
+        let Status { keys, age, .. } = transmitter.keys.status();
         let age = age.map(|age| format!("fetched {} s ago", age.as_secs()));
         let age = age.unwrap_or_else(|| "not fetched".to_owned());
         let (event, verified) = (ago(record.accepted_at()), ago(record.verified_at()));

@@ -3,13 +3,19 @@
 //! [`Keys`] verify a signature by the latest JWK Set. A set replaces the one before as a whole. An
 //! unknown key has the set fetched again, at most once in [`Keys::PAUSE`] for all signatures
 //! together, so that made-up key ids cost the issuer nothing; in between the answer is
-//! [`NotVerified::Later`], which says nothing about the signature.
+//! [`NotVerified::Provisional`]. Without keys it is [`NotVerified::Later`], which says nothing about
+//! the signature. [`FileKeys`] are those of a file.
 
 #![warn(missing_docs)]
 
 mod fetch;
+mod file;
 mod keys;
+mod status;
+mod turns;
 
 pub use fetch::{Remote, Source};
+pub use file::FileKeys;
 pub use introspectd_discovery::{Fetch, Lifetimes, NotFetched, Refreshing};
-pub use keys::{Keys, NotVerified, Status};
+pub use keys::Keys;
+pub use status::{NotVerified, Presence, Status};

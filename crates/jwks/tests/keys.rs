@@ -11,9 +11,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use introspectd_core::ask::{Meter, Operation, Outcome};
 use introspectd_core::{Failure, ManualClock, Timestamp};
 use introspectd_jose::{Algorithm, JwkSet, Jws, Refusal, Signer};
-use introspectd_jwks::{Fetch, Keys, Lifetimes, NotFetched, NotVerified};
+use introspectd_jwks::{Fetch, FileKeys, Keys, Lifetimes, NotFetched, NotVerified, Presence};
 use tokio::sync::Semaphore;
 
 /// Server of keys: what it answers, how often it was asked, and whether it answers at all.
@@ -101,6 +102,13 @@ fn later(seconds: u64) -> Result<(), NotVerified> {
     })
 }
 
+fn provisional(refusal: Refusal, seconds: u64) -> Result<(), NotVerified> {
+    Err(NotVerified::Provisional {
+        refusal,
+        retry_after: Duration::from_secs(seconds),
+    })
+}
+
 const UNKNOWN: Result<(), NotVerified> = Err(NotVerified::Refused(Refusal::UnknownKey));
 
 #[tokio::test]
@@ -125,7 +133,8 @@ async fn unknown_key_has_the_set_fetched_at_most_once_in_ten_seconds() {
     assert_eq!(verify(&keys, &sign(&old)).await, Ok(()));
     issuer.publish(&[&new]);
     for _ in 0..100 {
-        assert_eq!(verify(&keys, &sign(&new)).await, later(10));
+        let unknown = provisional(Refusal::UnknownKey, 10);
+        assert_eq!(verify(&keys, &sign(&new)).await, unknown);
     }
     assert_eq!(issuer.asked(), 1);
     clock.advance(10);
@@ -139,7 +148,7 @@ async fn unknown_key_has_the_set_fetched_at_most_once_in_ten_seconds() {
     );
     assert_eq!(
         verify(&keys, &sign(&signer(Some("made-up")))).await,
-        later(10)
+        provisional(Refusal::UnknownKey, 10)
     );
     assert_eq!(issuer.asked(), 3);
 }
@@ -167,12 +176,96 @@ async fn signature_without_a_kid_is_tried_with_newer_keys_and_then_refused() {
     let (keys, clock) = keys(&issuer);
     issuer.publish(&[&old]);
     assert_eq!(verify(&keys, &sign(&old)).await, Ok(()));
-    let forged = Err(NotVerified::Refused(Refusal::Signature));
+    let forged = provisional(Refusal::Signature, 10);
     assert_eq!(verify(&keys, &sign(&new)).await, forged);
     issuer.publish(&[&new]);
     clock.advance(10);
     assert_eq!(verify(&keys, &sign(&new)).await, Ok(()));
     assert_eq!(issuer.asked(), 2);
+    issuer.fail();
+    clock.advance(10);
+    assert_eq!(verify(&keys, &sign(&old)).await, later(10), "may be newer");
+    clock.advance(4);
+    assert_eq!(verify(&keys, &sign(&old)).await, later(6));
+    assert_eq!(verify(&keys, &sign(&new)).await, Ok(()));
+}
+
+#[tokio::test]
+async fn empty_set_replaces_the_keys_and_leaves_none() {
+    let (issuer, old) = (Issuer::new(), signer(Some("old")));
+    let (keys, clock) = keys(&issuer);
+    assert_eq!(keys.status().presence, Presence::Awaited);
+    issuer.publish(&[&old]);
+    assert_eq!(verify(&keys, &sign(&old)).await, Ok(()));
+    assert_eq!(keys.status().presence, Presence::Present);
+    issuer.publish(&[]);
+    clock.advance(10);
+    assert_eq!(verify(&keys, &sign(&signer(Some("x")))).await, later(10));
+    assert_eq!(verify(&keys, &sign(&old)).await, later(10), "not kept");
+    assert_eq!(keys.status().presence, Presence::Missing);
+}
+
+#[test]
+fn set_is_fetched_twice_in_its_life_and_once_an_hour() {
+    for (max_age, refresh) in [(1000, 500), (86_400_000, 3_600_000)] {
+        let lifetimes = Lifetimes::within(Duration::from_millis(max_age));
+        assert_eq!(lifetimes.refresh, Duration::from_millis(refresh));
+    }
+}
+
+#[tokio::test]
+async fn fetches_are_counted_by_their_outcome() {
+    let (issuer, old) = (Issuer::new(), signer(Some("old")));
+    let meter = Arc::<Meter>::default();
+    let clock = Arc::new(ManualClock::at(
+        Timestamp::from_seconds(1_700_000_000).unwrap(),
+    ));
+    let keys = Keys::counted_by(
+        Arc::clone(&meter),
+        "idp".to_owned(),
+        issuer.clone(),
+        Arc::clone(&clock) as _,
+        Lifetimes::default(),
+    );
+    assert_eq!(verify(&keys, &sign(&old)).await, later(10));
+    issuer.publish(&[&old]);
+    clock.advance(10);
+    assert_eq!(verify(&keys, &sign(&old)).await, Ok(()));
+    for outcome in [Outcome::Timeout, Outcome::Ok] {
+        assert_eq!(meter.asks(Operation::Jwks, outcome), 1);
+    }
+}
+
+#[tokio::test]
+async fn keys_of_a_file_are_read_again_when_it_changes() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jwks.json");
+    let publish = |signers: &[&Signer]| {
+        let set: JwkSet = signers.iter().map(|signer| signer.jwk().clone()).collect();
+        std::fs::write(&file, serde_json::to_string(&set).unwrap()).unwrap();
+    };
+    let (old, new) = (signer(Some("old")), signer(Some("newer")));
+    let open = || FileKeys::open("idp".to_owned(), file.clone());
+    assert!(open().is_err());
+    publish(&[]);
+    assert_eq!(open().unwrap_err(), "it has no key");
+    publish(&[&old]);
+    let keys = open().unwrap();
+    let verify = async |signer: &Signer| {
+        let token = sign(signer);
+        let jws = Jws::parse(&token).unwrap();
+        keys.verify(&jws, &[Algorithm::EdDsa]).await.map(drop)
+    };
+    assert_eq!(verify(&old).await, Ok(()));
+    assert_eq!(verify(&new).await, UNKNOWN);
+    publish(&[&new]);
+    assert_eq!(verify(&new).await, Ok(()));
+    assert_eq!(verify(&old).await, UNKNOWN, "replaced, not merged");
+    std::fs::write(&file, "no JSON").unwrap();
+    assert_eq!(verify(&new).await, Ok(()), "the former keys hold");
+    publish(&[]);
+    assert_eq!(verify(&new).await, later(10), "no keys");
+    assert_eq!(keys.status().presence, Presence::Missing);
 }
 
 #[tokio::test]

@@ -51,6 +51,23 @@ impl Collector for Providers {
             providers
                 .iter()
                 .filter_map(|it| Some((label(it), it.gauges.credential_expiry?.seconds()))),
+        )?;
+        let keys = providers.iter();
+        let keys = keys.filter_map(|it| Some((label(it), it.gauges.keys?)));
+        let keys: Vec<_> = keys.collect();
+        gauge(
+            to,
+            "introspectd_provider_keys",
+            "Keys that the provider's tokens are verified with",
+            keys.iter()
+                .map(|(label, it)| (label.clone(), u64::try_from(it.keys).unwrap_or(u64::MAX))),
+        )?;
+        gauge(
+            to,
+            "introspectd_provider_keys_age_seconds",
+            "Time since these keys were fetched",
+            keys.iter()
+                .filter_map(|(label, it)| Some((label.clone(), it.age?.as_secs()))),
         )
     }
 }

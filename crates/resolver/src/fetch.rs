@@ -36,8 +36,8 @@ impl Fetch {
             return Ok((fact, self.origin(number, Tags::default())));
         }
         match &self.fleet {
-            None => self.ask().await,
-            Some(fleet) => self.share(fleet).await,
+            Some(fleet) if !self.slot.entry.provider.is_local() => self.share(fleet).await,
+            Some(_) | None => self.ask().await,
         }
     }
 

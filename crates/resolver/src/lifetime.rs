@@ -17,7 +17,8 @@ pub(crate) struct Lifetime {
 ///
 /// An active token's is bounded by `ttl` and the token's end; any other by `inactive_ttl`, and it
 /// never stands in for a failing provider. A token that is not yet valid is reused until its start:
-/// `ttl` then bounds how long it may be active. `spread` shortens a lifetime by up to a tenth, so
+/// `ttl` then bounds how long it may be active. A status that is unknown is reused until the
+/// record's end, by which an adapter says when it may know better. `spread` shortens a lifetime by up to a tenth, so
 /// that tokens fetched together do not expire together.
 pub(crate) fn lifetime(
     validity: Option<&Validity>,
@@ -34,7 +35,12 @@ pub(crate) fn lifetime(
             Duration::ZERO,
             until(now, validity.nbf)?,
         ),
-        Some((State::Expired | State::Revoked | State::Unknown, _)) | None => {
+        Some((State::Unknown, validity)) => (
+            times.inactive_ttl,
+            Duration::ZERO,
+            until(now, validity.exp())?,
+        ),
+        Some((State::Expired | State::Revoked, _)) | None => {
             (times.inactive_ttl, Duration::ZERO, Duration::MAX)
         }
     };
@@ -107,6 +113,16 @@ mod tests {
         ] {
             assert_eq!(of(inactive), Some((5, 5)));
         }
+    }
+
+    #[test]
+    fn unknown_status_is_cached_until_the_end_of_the_record() {
+        for (end, kept) in [(1003, Some((3, 3))), (1100, Some((5, 5))), (1000, None)] {
+            let unknown = token(Status::Unknown, Expiry::At(at(end)));
+            assert_eq!(of(unknown), kept);
+        }
+        let endless = token(Status::Unknown, Expiry::Never);
+        assert_eq!(of(endless), Some((5, 5)));
     }
 
     #[test]

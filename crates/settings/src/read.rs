@@ -238,6 +238,14 @@ impl Section {
         size.as_u64()
     }
 
+    /// Reads a list of strings like [`Section::texts`], or one string as a list of one.
+    pub fn texts_or_text(&mut self, key: &str) -> Option<Vec<String>> {
+        if self.holds_text(key) {
+            return self.text(key).map(|text| vec![text]);
+        }
+        self.texts(key)
+    }
+
     /// Reads a list of strings; `None` if the key is absent. In the environment, commas separate
     /// items.
     pub fn texts(&mut self, key: &str) -> Option<Vec<String>> {

@@ -67,6 +67,13 @@ impl Section {
         self.table.keys().cloned().collect()
     }
 
+    /// Returns true if the key holds text of a file. Does not count as reading it.
+    pub(crate) fn holds_text(&self, key: &str) -> bool {
+        self.table.get(key).is_some_and(|value| {
+            matches!(value.kind, ValueKind::String(_)) && !is_environment(&self.origin_of(value))
+        })
+    }
+
     /// Reads the table under `key`; an empty one if it is absent.
     pub fn section(&mut self, key: &str) -> Self {
         let (origin, table) = match self.take(key) {

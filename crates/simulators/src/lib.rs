@@ -1,7 +1,7 @@
 //! Vendor authorization servers on loopback, with their documented answers and scripted faults.
 //!
 //! A [`Simulator`] serves one [`Vendor`]: [`passport::Passport`], [`tibco_asg::TibcoAsg`],
-//! [`apigee::Apigee`] or [`rfc7662::Rfc7662`]. It keeps a [`Recorded`] of every request, answers a
+//! [`apigee::Apigee`] or [`rfc7662::Rfc7662`], or a [`jwt::Issuer`]. It keeps a [`Recorded`] of every request, answers a
 //! [`Fault`] where one was asked for, and holds requests at a [`Gate`], so that tests need no
 //! sleeps.
 //!
@@ -22,6 +22,7 @@
 //! ```
 
 pub mod apigee;
+pub mod jwt;
 pub mod passport;
 pub mod rfc7662;
 pub mod tibco_asg;

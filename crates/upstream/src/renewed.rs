@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 
 /// Value made of files, made again when they change. While changed files are invalid, the former
 /// value holds.
-pub(crate) struct Renewed<T> {
+pub struct Renewed<T> {
     /// Name in the log.
     what: &'static str,
     files: Vec<PathBuf>,
@@ -29,7 +29,7 @@ type Stamp = Vec<Option<(SystemTime, u64, u64)>>;
 impl<T> Renewed<T> {
     /// Takes a value that was just made of these files. Anything but a regular file, such as a
     /// pipe, is read once.
-    pub(crate) fn new(
+    pub fn new(
         what: &'static str,
         value: T,
         files: impl IntoIterator<Item = PathBuf>,
@@ -54,7 +54,7 @@ impl<T> Renewed<T> {
     }
 
     /// Looks at the files and returns the value that holds.
-    pub(crate) fn get(&self) -> Arc<T> {
+    pub fn get(&self) -> Arc<T> {
         let current = self.current.load();
         // Taken before the files are read: what is written meanwhile is seen the next time.
         let stamp = stamp(&self.files);

@@ -100,6 +100,7 @@ impl Upstream {
             breaker: gate.breaker(),
             is_throttled: gate.is_paused(),
             credential_expiry: credentials.expiry(),
+            keys: None,
         }
     }
 

@@ -34,6 +34,7 @@ const SUBJECTS: &[Subject] = &[
     wire("introspectd-adapter-tibco-asg"),
     wire("introspectd-adapter-apigee"),
     wire("introspectd-adapter-rfc7662"),
+    wire("introspectd-adapter-jwt"),
     whole("introspectd-resolver"),
     whole("introspectd-fleet"),
     Subject {

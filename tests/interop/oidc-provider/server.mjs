@@ -2,7 +2,8 @@
 // revoke tokens at.
 //
 //   stdin   one line of JSON, all of it optional: {"port":…, "folder":PATH where the tokens are, "key":PEM of the client
-//           `signs`, which authenticates by private_key_jwt}; then nothing.
+//           `signs`, which authenticates by private_key_jwt, "jwt":true for tokens that are JWTs, signed by ES256}; then
+//           nothing.
 //           The server ends when it closes, so a test that dies never leaves one behind
 //   stdout  one line of JSON once it listens: {"port":…}
 //   stderr  the library's notices
@@ -10,6 +11,7 @@
 // `app` mints opaque tokens (600 s) and may revoke its own; the others may introspect any of them.
 // GET /log-out?sub=…&uri=…: the library sends `app` its logout token for this subject, to that address. 204, or 502
 // with what went wrong.
+// GET /rotate: JWTs are signed by a new key from now on, and the one before stays published.
 
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
@@ -34,11 +36,20 @@ function start(wanted) {
   const server = createServer();
   server.listen(wanted.port ?? 0, '127.0.0.1', () => {
     const { port } = server.address();
-    const provider = new Provider(`http://127.0.0.1:${port}`, configuration(wanted));
-    const serve = provider.callback();
+    const rsa = rsaKey();
+    let curves = wanted.jwt ? [ecKey()] : [];
+    // Its keys are read once: whoever replaces them replaces it.
+    const make = () => new Provider(`http://127.0.0.1:${port}`, configuration(wanted, [...curves, rsa]));
+    let provider = make();
+    let serve = provider.callback();
     server.on('request', (request, response) => {
       const { pathname, searchParams } = new URL(request.url, 'http://here');
-      return pathname === '/log-out' ? logOut(provider, searchParams, response) : serve(request, response);
+      if (pathname === '/log-out') return logOut(provider, searchParams, response);
+      if (pathname !== '/rotate') return serve(request, response);
+      curves = [ecKey(), ...curves.slice(0, 1)];
+      provider = make();
+      serve = provider.callback();
+      return response.writeHead(204).end();
     });
     process.stdout.write(`${JSON.stringify({ port })}\n`);
   });
@@ -55,7 +66,7 @@ async function logOut(provider, wanted, response) {
   }
 }
 
-function configuration({ folder, key }) {
+function configuration({ folder, key, jwt }, keys) {
   return {
     // Without it everything lives in memory.
     adapter: folder && storedIn(`${folder}/store.json`),
@@ -97,11 +108,12 @@ function configuration({ folder, key }) {
           scope: SCOPES,
           audience: AUDIENCE,
           accessTokenTTL: LIFETIME_SECONDS,
-          accessTokenFormat: 'opaque',
+          accessTokenFormat: jwt ? 'jwt' : 'opaque',
+          jwt: { sign: { alg: 'ES256' } },
         }),
       },
     },
-    jwks: { keys: [signingKey()] },
+    jwks: { keys },
     cookies: { keys: [randomBytes(32).toString('base64url')] },
   };
 }
@@ -120,9 +132,14 @@ function signingClient(pem) {
 }
 
 // Logout tokens are signed by it. Without one the library falls back to a published key.
-function signingKey() {
+function rsaKey() {
   const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
   return { ...privateKey.export({ format: 'jwk' }), use: 'sig', kid: 'test' };
+}
+
+function ecKey() {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { ...privateKey.export({ format: 'jwk' }), use: 'sig', kid: randomBytes(6).toString('hex') };
 }
 
 // A store that outlives the process: one file, written whole. Of the library's adapter it has what tokens need.

@@ -1,6 +1,7 @@
 //! Differences between vendors: one file each, all with the same parts.
 
 mod apigee;
+mod jwt;
 mod passport;
 mod rfc7662;
 mod tibco_asg;
@@ -16,6 +17,7 @@ use serde_json::Value;
 use crate::Sent;
 
 pub use apigee::Apigee;
+pub use jwt::Jwt;
 pub use passport::Passport;
 pub use rfc7662::Rfc7662;
 pub use tibco_asg::TibcoAsg;
@@ -54,6 +56,8 @@ pub trait Fixture: Send + Sync + 'static {
     const SECRETS: &'static [&'static str];
     /// Our credential with this vendor.
     const CREDENTIAL: &'static str;
+    /// True if tokens are judged before the server is asked, so that no other text is sent.
+    const JUDGES: bool = false;
 
     /// A simulator whose clock starts there.
     fn server(now: SystemTime) -> Self::Server;

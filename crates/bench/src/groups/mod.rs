@@ -9,6 +9,7 @@ mod grpc;
 mod herd;
 mod hits;
 mod isolation;
+mod jwt;
 mod latency;
 mod maps;
 mod memory;
@@ -68,6 +69,7 @@ fn measure(group: Group, lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         Group::Reload => reload::run(lab, ledger),
         Group::Outage => outage::run(lab, ledger),
         Group::Fleet => fleet::run(lab, ledger),
+        Group::Jwt => jwt::run(lab, ledger),
         Group::Maps => maps::run(lab, ledger),
     }
 }

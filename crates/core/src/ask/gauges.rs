@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use crate::Timestamp;
 
 /// Present state of the way to a provider.
@@ -13,6 +15,17 @@ pub struct Gauges {
     pub is_throttled: bool,
     /// End of the bearer token that we hold, if we fetch one and know its end.
     pub credential_expiry: Option<Timestamp>,
+    /// Keys that its tokens are verified with, where they are verified here.
+    pub keys: Option<KeyGauges>,
+}
+
+/// Keys of an issuer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeyGauges {
+    /// Number of keys that may be used.
+    pub keys: usize,
+    /// Time since they were fetched; `None` if they were not.
+    pub age: Option<Duration>,
 }
 
 /// State of a circuit breaker.

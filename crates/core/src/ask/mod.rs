@@ -8,7 +8,7 @@ mod meter;
 mod outcome;
 
 pub use context::Context;
-pub use gauges::{BreakerState, Gauges};
+pub use gauges::{BreakerState, Gauges, KeyGauges};
 pub use meter::{BOUNDS, Durations, Meter};
 pub use outcome::Outcome;
 

@@ -73,7 +73,9 @@ impl Outcome {
                 Outage::Status(_) => Self::ServerError,
                 Outage::Overloaded => Self::Overloaded,
                 Outage::BreakerOpen | Outage::Throttled => Self::BreakerOpen,
-                Outage::Purged
+                // Fetches of keys are counted by themselves.
+                Outage::KeysMissing
+                | Outage::Purged
                 | Outage::Abandoned
                 | Outage::Bindings(_)
                 | Outage::NotSaved
@@ -124,6 +126,7 @@ mod tests {
     #[test]
     fn failure_of_our_own_is_no_outcome_of_an_ask() {
         for ours in [
+            Outage::KeysMissing,
             Outage::Purged,
             Outage::Abandoned,
             Outage::NotSaved,

@@ -38,6 +38,12 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
         Arc::default()
     }
 
+    /// Returns true if tokens are judged here, without a request: that costs less than a look into
+    /// a tier that replicas share.
+    fn is_local(&self) -> bool {
+        false
+    }
+
     /// Introspects the token that a client presented.
     ///
     /// # Errors

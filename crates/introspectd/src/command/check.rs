@@ -48,6 +48,9 @@ impl Check {
                 width = width + 3
             ))?;
         }
+        for (provider, weakness) in config.weaknesses() {
+            say(&format!("# WARNING: providers.{provider}.{weakness}"))?;
+        }
         for policy in config.unproven_policies() {
             say(&format!(
                 "# WARNING: policies.{policy}.binding = \"pass\": whoever has found a token that \

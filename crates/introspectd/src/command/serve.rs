@@ -167,6 +167,9 @@ fn warn_of_the_unusual(config: &Config, environment: &Environment) {
             "proxy variables ignored; connecting to providers directly"
         );
     }
+    for (provider, weakness) in config.weaknesses() {
+        tracing::warn!(%provider, "{weakness}");
+    }
     if config.providers.is_empty() {
         tracing::warn!("no providers configured; every token is inactive");
     }

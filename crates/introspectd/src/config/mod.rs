@@ -21,6 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use introspectd_core::ProviderName;
 use introspectd_resolver::{CacheLimits, Unmatched};
 use introspectd_service::{Callers, Policies};
 use introspectd_settings::{Digest, Environment, Problems, Section, Setting, resembling};
@@ -123,6 +124,12 @@ impl Config {
             policy.is_some_and(|(_, policy)| !policy.proof().binding.is_checked())
         };
         self.policies.names().filter(is_unproven)
+    }
+
+    /// Lists choices of the operator that let more in than is usual, by provider.
+    pub fn weaknesses(&self) -> impl Iterator<Item = (&ProviderName, &'static str)> {
+        let providers = self.providers.iter();
+        providers.filter_map(|provider| Some((provider.name(), provider.weakness()?)))
     }
 
     fn close(mut root: Section) -> Result<Loaded, Problems> {

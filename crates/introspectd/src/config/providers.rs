@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_adapter_apigee as apigee;
+use introspectd_adapter_jwt as jwt;
 use introspectd_adapter_passport as passport;
 use introspectd_adapter_rfc7662 as rfc7662;
 use introspectd_adapter_tibco_asg as tibco_asg;
@@ -36,13 +37,18 @@ enum Vendor {
     TibcoAsg(tibco_asg::Config),
     Apigee(apigee::Config),
     Rfc7662(Box<rfc7662::Config>),
+    Jwt {
+        config: Box<jwt::Config>,
+        /// Server that is asked about good tokens as well.
+        server: Option<Box<rfc7662::Config>>,
+    },
 }
 
 /// Reads the keys of one kind of provider.
 type ReadVendor = fn(&mut Section) -> Option<Vendor>;
 
 /// Kinds of provider, as `kind` names them, and what reads their keys.
-const KINDS: [(&str, ReadVendor); 4] = [
+const KINDS: [(&str, ReadVendor); 5] = [
     ("passport", |section| {
         passport::Config::read(section).map(Vendor::Passport)
     }),
@@ -57,6 +63,7 @@ const KINDS: [(&str, ReadVendor); 4] = [
             .map(Box::new)
             .map(Vendor::Rfc7662)
     }),
+    ("jwt", read_jwt),
 ];
 
 /// Longest clock skew. More would accept a token well before its server means it to start.
@@ -70,13 +77,40 @@ impl Vendor {
             Self::TibcoAsg(config) => config.timeout(),
             Self::Apigee(config) => config.timeout(),
             Self::Rfc7662(config) => config.timeout(),
+            Self::Jwt { config, server } => {
+                let asked = server.as_ref().map(|server| server.timeout());
+                config.timeout() + asked.unwrap_or_default()
+            }
+        }
+    }
+
+    /// Rule that recognizes the tokens where the section has none.
+    fn matching(&self) -> Option<Match> {
+        match self {
+            Self::Jwt { config, .. } => Some(Match::JwtIssuer(config.issuer().to_owned())),
+            Self::Passport(_) | Self::TibcoAsg(_) | Self::Apigee(_) | Self::Rfc7662(_) => None,
+        }
+    }
+
+    /// Choice of the section that lets more in than is usual.
+    fn weakness(&self) -> Option<&'static str> {
+        match self {
+            Self::Jwt { config, .. } if config.accepts_any_audience() => Some(
+                "audience is \"any\": tokens of this issuer for any other service are active here, \
+                    and so are ID tokens without a nonce",
+            ),
+            Self::Jwt { .. }
+            | Self::Passport(_)
+            | Self::TibcoAsg(_)
+            | Self::Apigee(_)
+            | Self::Rfc7662(_) => None,
         }
     }
 
     fn into_rfc7662(self) -> Option<rfc7662::Config> {
         match self {
             Self::Rfc7662(config) => Some(*config),
-            Self::Passport(_) | Self::TibcoAsg(_) | Self::Apigee(_) => None,
+            Self::Passport(_) | Self::TibcoAsg(_) | Self::Apigee(_) | Self::Jwt { .. } => None,
         }
     }
 
@@ -97,6 +131,13 @@ impl Vendor {
             Self::TibcoAsg(config) => Arc::new(tibco_asg::TibcoAsg::new(config, clock, outbound)),
             Self::Apigee(config) => Arc::new(apigee::Apigee::new(config, clock, outbound)),
             Self::Rfc7662(config) => Arc::new(rfc7662::Rfc7662::new(*config, clock, outbound)),
+            Self::Jwt { config, server } => {
+                let server = server.map(|server| {
+                    let clock = Arc::clone(&clock);
+                    Arc::new(rfc7662::Rfc7662::new(*server, clock, outbound)) as _
+                });
+                Arc::new(jwt::Jwt::new(*config, clock, outbound, server))
+            }
         }
     }
 }
@@ -110,6 +151,11 @@ impl ProviderConfig {
     /// Longest time by which `nbf` of its tokens may lie ahead of our clock.
     pub fn clock_skew(&self) -> Duration {
         self.clock_skew
+    }
+
+    /// Choice of the operator that lets more in than is usual, to be told.
+    pub fn weakness(&self) -> Option<&'static str> {
+        self.vendor.weakness()
     }
 
     /// Times of its facts.
@@ -134,6 +180,16 @@ impl ProviderConfig {
     /// The adapter's own part, where it is an RFC 7662 server.
     pub fn into_rfc7662(self) -> Option<rfc7662::Config> {
         self.vendor.into_rfc7662()
+    }
+
+    /// The adapter's own part, where its tokens are judged here.
+    pub fn into_jwt(self) -> Option<jwt::Config> {
+        match self.vendor {
+            Vendor::Jwt { config, .. } => Some(*config),
+            Vendor::Passport(_) | Vendor::TibcoAsg(_) | Vendor::Apigee(_) | Vendor::Rfc7662(_) => {
+                None
+            }
+        }
     }
 
     /// Builds the adapter, whose connections are driven by `outbound`.
@@ -214,13 +270,20 @@ fn read_provider(
         section.problem("kind", "is not a kind of provider", nearest(&kind, known));
         return None;
     };
+    let has_match = section.has("match");
     let vendor = read(&mut section);
+    let own = vendor.as_ref().and_then(Vendor::matching);
+    let own = own.filter(|_| !has_match);
+    if let Some(Match::JwtIssuer(issuer)) = &own {
+        section.note_default("match.jwt_issuer", format!("{issuer:?}"));
+        take(&section, "issuer", ("jwt_issuer", issuer), &name, taken);
+    }
     section.finish();
     Some(ProviderConfig {
         name,
         kind,
         vendor: vendor?,
-        matching,
+        matching: matching.or(own),
         issuer,
         clock_skew,
         times,
@@ -256,18 +319,47 @@ fn read_match(
             None
         }
     };
-    if let (Some(_), [(key, text)]) = (&matching, given.as_slice())
-        && let Some(other) = taken.insert((*key, text.clone()), name.clone())
-    {
+    if let (Some(_), [(key, text)]) = (&matching, given.as_slice()) {
+        take(&table, key, (key, text), name, taken);
+    }
+    table.finish();
+    matching
+}
+
+/// Notes a rule of this provider. One of another provider is a problem with `place`.
+fn take(
+    section: &Section,
+    place: &str,
+    (key, text): (&'static str, &str),
+    name: &ProviderName,
+    taken: &mut HashMap<(&'static str, String), ProviderName>,
+) {
+    if let Some(other) = taken.insert((key, text.to_owned()), name.clone()) {
         let what = format!("is that of providers.{other}, too");
-        table.problem(
-            key,
+        section.problem(
+            place,
             what,
             "Make the two differ, or remove match from one and request it by name.",
         );
     }
-    table.finish();
-    matching
+}
+
+/// Reads an issuer whose tokens are judged here, and `introspect`, the server that may be asked as
+/// well.
+fn read_jwt(section: &mut Section) -> Option<Vendor> {
+    let has_server = section.has("introspect");
+    let mut table = section.section("introspect");
+    let server = has_server.then(|| {
+        let server = rfc7662::Config::read_of_ending_tokens(&mut table);
+        table.finish();
+        server
+    });
+    let config = jwt::Config::read(section).map(Box::new)?;
+    let server = match server {
+        None => None,
+        Some(server) => Some(Box::new(server?)),
+    };
+    Some(Vendor::Jwt { config, server })
 }
 
 fn read_one(table: &Section, key: &str, text: &str) -> Option<Match> {

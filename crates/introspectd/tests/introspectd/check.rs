@@ -1,3 +1,4 @@
+use crate::deployment::read;
 use crate::program::{Ended, Folder, run};
 
 /// The example of the documentation. Its secrets come from the environment and a file; the caller
@@ -822,5 +823,122 @@ async fn wrong_policy_names_line_key_and_remedy() {
             "{problem}\n{}",
             ended.stderr
         );
+    }
+}
+
+const JWT: &str = r#"
+[providers.corp]
+kind     = "jwt"
+issuer   = "https://corp.example"
+jwks     = { url = "https://corp.example/jwks" }
+audience = ["https://orders"]
+"#;
+
+#[tokio::test]
+async fn jwt_provider_is_shown_with_what_follows_from_its_issuer() {
+    let shown = check(JWT, &[]).await.with(0);
+    for line in [
+        "providers.corp.match.jwt_issuer = \"https://corp.example\"",
+        "providers.corp.algorithms = [\"RS256\", \"PS256\", \"ES256\", \"ES384\", \"EdDSA\"]",
+        "providers.corp.type = \"accept\"",
+        "providers.corp.jwks_max_age = \"24h\"",
+        "providers.corp.clock_skew = \"0s\"",
+    ] {
+        assert!(shown.stdout.contains(line), "{line}: {}", shown.stdout);
+    }
+    assert_eq!(shown.stderr, "");
+    let any = JWT.replace("[\"https://orders\"]", "\"any\"");
+    let shown = check(&any, &[]).await.with(0);
+    let warning = "\n# WARNING: providers.corp.audience is \"any\": ";
+    assert!(shown.stdout.contains(warning), "{}", shown.stdout);
+}
+
+#[tokio::test]
+async fn each_problem_of_a_jwt_provider_is_named() {
+    let audience = "audience = [\"https://orders\"]";
+    let jwks = "jwks     = { url = \"https://corp.example/jwks\" }";
+    let two = format!("{JWT}{}", JWT.replace("corp]", "other]"));
+    let issuer = "match = { jwt_issuer = \"https://corp.example\" }";
+    let sso = format!(
+        "{JWT}[providers.sso]\nkind = \"rfc7662\"\nintrospection_endpoint = \"https://x.example\"\n\
+         credentials = {{ type = \"none\" }}\n{issuer}\n"
+    );
+    for (toml, problem) in [
+        (
+            JWT.replace("issuer", "# issuer"),
+            "providers.corp.issuer: is missing",
+        ),
+        (
+            JWT.replace("https://corp.example\"\n", "\"\n"),
+            "providers.corp.issuer: is empty",
+        ),
+        (
+            JWT.replace(audience, ""),
+            "providers.corp.audience: is missing or empty",
+        ),
+        (
+            JWT.replace(audience, "audience = []"),
+            "is missing or empty",
+        ),
+        (
+            JWT.replace(audience, "audience = [\"any\", \"x\"]"),
+            "among others",
+        ),
+        (JWT.replace(jwks, ""), "one of them only"),
+        (format!("{JWT}discover = true\n"), "one of them only"),
+        (
+            JWT.replace("https://corp.example/jwks", "http://corp.example/jwks"),
+            "is plain http",
+        ),
+        (
+            JWT.replace("url = \"https://corp.example/jwks\"", "file = \"/no/such\""),
+            "cannot be used",
+        ),
+        (
+            format!("{JWT}algorithms = [\"HS256\"]\n"),
+            "\"HS256\", which is not known",
+        ),
+        (
+            format!("{JWT}algorithms = [\"none\"]\n"),
+            "\"none\", which is not known",
+        ),
+        (format!("{JWT}algorithms = []\n"), "algorithms: is empty"),
+        (
+            format!("{JWT}type = \"at+jwt\"\n"),
+            "must be \"accept\" or \"require\"",
+        ),
+        (format!("{JWT}clock_skew = \"61s\"\n"), "clock_skew"),
+        (format!("{JWT}jwks_max_age = \"500ms\"\n"), "jwks_max_age"),
+        (
+            format!("{JWT}credentials = {{ type = \"none\" }}\n"),
+            "is not a known key",
+        ),
+        (
+            format!("{JWT}introspect = {{}}\n"),
+            "introspect.introspection_endpoint: is missing",
+        ),
+        (two, "is that of providers.corp, too"),
+        (sso, "is that of providers.corp, too"),
+    ] {
+        let ended = check(&toml, &[]).await.with(2);
+        assert!(
+            ended.stderr.contains(problem),
+            "{problem}: {}",
+            ended.stderr
+        );
+    }
+}
+
+/// Each block of the page is a configuration by itself.
+#[tokio::test]
+async fn configurations_of_the_page_on_jwts_are_valid() {
+    let page = read("docs/jwt.md");
+    let blocks: Vec<_> = page.split("```toml\n").skip(1).collect();
+    assert_eq!(blocks.len(), 2);
+    for block in blocks {
+        let (block, _) = block.split_once("```").unwrap();
+        let shown = check(block, &[("CORP_SECRET", "s3cret")]).await.with(0);
+        assert!(shown.stdout.contains("providers.corp.kind = \"jwt\""));
+        assert_eq!(shown.stderr, "");
     }
 }

@@ -6,7 +6,7 @@ use introspectd_events::{
     ALGORITHMS, ClaimFault, EventKind, Fault, Logout, Mark, SecurityEvent, Subjects,
     revoked_subject,
 };
-use introspectd_jose::{Jws, Verified};
+use introspectd_jose::{self as jose, Jws, Verified};
 use introspectd_jwks::NotVerified;
 use introspectd_resolver::{PurgeFailure, Purged};
 
@@ -142,8 +142,13 @@ fn sender<'a>(
 async fn verify<'a>(transmitter: &Transmitter, jws: &'a Jws<'a>) -> Result<Verified<'a>, Refusal> {
     let verified = transmitter.keys.verify(jws, &ALGORITHMS).await;
     verified.map_err(|not_verified| match not_verified {
-        NotVerified::Refused(refusal) => Fault::Key(refusal).into(),
-        NotVerified::Later { retry_after } => {
+        NotVerified::Refused(refusal)
+        | NotVerified::Provisional {
+            refusal: refusal @ jose::Refusal::Signature,
+            ..
+        } => Fault::Key(refusal).into(),
+        // Sent again in a moment, it may be signed by a key that is known then.
+        NotVerified::Provisional { retry_after, .. } | NotVerified::Later { retry_after } => {
             let seconds = retry_after.as_secs() + u64::from(retry_after.subsec_nanos() > 0);
             let retry_after = u32::try_from(seconds).unwrap_or(u32::MAX).max(1);
             ServiceFault::KeysMissing { retry_after }.into()

@@ -318,6 +318,7 @@ pub fn is_ours(outage: Outage) -> bool {
         Outage::Unreachable(_)
         | Outage::Closed
         | Outage::Status(_)
+        | Outage::KeysMissing
         | Outage::BreakerOpen
         | Outage::Throttled
         | Outage::NoMetadata => false,

@@ -55,6 +55,7 @@ pub(super) fn unasked(failure: &Failure) -> Option<&'static str> {
             Outage::Unreachable(_)
             | Outage::Closed
             | Outage::Status(_)
+            | Outage::KeysMissing
             | Outage::Purged
             | Outage::Abandoned
             | Outage::Bindings(_)

@@ -222,6 +222,7 @@ impl Case<'_> {
             | Outage::BreakerOpen
             | Outage::Throttled
             | Outage::NoMetadata
+            | Outage::KeysMissing
             | Outage::Purged
             | Outage::Abandoned
             | Outage::Bindings(_)

@@ -3,6 +3,7 @@
 mod credentials;
 mod diagnosis;
 mod finding;
+mod jwt;
 mod mask;
 mod report;
 mod response;
@@ -25,6 +26,7 @@ use secrecy::ExposeSecret;
 use super::{Exit, Outcome, Stopped, block_on, environment, proxies, read_secret, say};
 use credentials::{CredentialArgs, Credentials};
 use diagnosis::Case;
+use jwt::JwtArgs;
 use mask::Mask;
 use report::{Report, tell};
 use section::Section;
@@ -41,8 +43,10 @@ use token::Form;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Try {
     /// The server's introspection endpoint, used byte for byte as written
-    #[arg(long, value_name = "URL")]
-    endpoint: String,
+    #[arg(long, value_name = "URL", required_unless_present = "issuer")]
+    endpoint: Option<String>,
+    #[command(flatten)]
+    jwt: JwtArgs,
     #[command(flatten)]
     credentials: CredentialArgs,
     #[command(flatten)]
@@ -99,6 +103,7 @@ Examples:
     --certificate us.pem --key us.key < token.txt
   introspectd try --endpoint http://127.0.0.1:4445/admin/oauth2/introspect \\
     --credentials none < token.txt
+  introspectd try --issuer https://sso.example --audience https://api.example < token.txt
 
 Exits with 0 if the token is active, 1 if it is not or the server refuses our credentials, 2 for
 wrong usage, 3 if the server cannot be reached or gives no answer that the service could use.";
@@ -110,12 +115,16 @@ impl Try {
     pub(crate) fn run(self) -> Outcome {
         ProviderName::parse(&self.name)
             .map_err(|error| Stopped::usage(format!("--name: {error}")))?;
+        if self.jwt.are_given() {
+            let token = read_token()?;
+            let write = |section: &mut Section| self.connection.write(section);
+            return self.jwt.run(&self.name, &token, write);
+        }
         let credentials = self.credentials.complete()?;
         let config = self.config(&credentials)?;
-        let token = TokenValue::parse(read_secret("token")?);
-        let token = token.map_err(|error| Stopped::usage(error.to_string()))?;
+        let token = read_token()?;
         let endpoint: Uri = self
-            .endpoint
+            .endpoint()
             .parse()
             .map_err(|_| Stopped::usage("--endpoint is not a URL"))?;
         let form = Form::of(token.expose());
@@ -156,6 +165,10 @@ impl Try {
         Ok(verdict.exit)
     }
 
+    fn endpoint(&self) -> &str {
+        self.endpoint.as_deref().unwrap_or_default()
+    }
+
     /// Reads the arguments as the equivalent configuration.
     fn config(&self, credentials: &Credentials) -> Result<ProviderConfig, Stopped> {
         // The secret comes by a made-up environment: a pipe's is gone when it was read.
@@ -186,7 +199,7 @@ impl Try {
     fn section(&self, credentials: &Credentials, source: &str) -> Section {
         let mut section = Section::default();
         section.key("kind", section::text("rfc7662"));
-        section.key("introspection_endpoint", section::text(&self.endpoint));
+        section.key("introspection_endpoint", section::text(self.endpoint()));
         credentials.write(&mut section, source);
         self.connection.write(&mut section);
         section
@@ -211,6 +224,11 @@ impl ConnectionArgs {
         section.tls("certificate", self.certificate.as_ref());
         section.tls("key", self.key.as_ref());
     }
+}
+
+fn read_token() -> Result<TokenValue, Stopped> {
+    let token = TokenValue::parse(read_secret("token")?);
+    token.map_err(|error| Stopped::usage(error.to_string()))
 }
 
 async fn ask(

@@ -30,12 +30,26 @@ impl Section {
 
     /// Writes TOML. `matching` is the value of `match`, with its comment.
     pub(super) fn write(&self, name: &str, matching: Option<(&str, &str)>) -> String {
+        self.write_with(name, Some(inline(&self.credentials)), matching)
+    }
+
+    /// Writes TOML of a server that is asked for what everybody may have.
+    pub(super) fn write_public(&self, name: &str) -> String {
+        self.write_with(name, None, None)
+    }
+
+    fn write_with(
+        &self,
+        name: &str,
+        credentials: Option<String>,
+        matching: Option<(&str, &str)>,
+    ) -> String {
         let mut lines: Vec<(&str, String, &str)> = self
             .lines
             .iter()
             .map(|(key, value)| (*key, value.clone(), ""))
             .collect();
-        lines.push(("credentials", inline(&self.credentials), ""));
+        lines.extend(credentials.map(|credentials| ("credentials", credentials, "")));
         if !self.tls.is_empty() {
             lines.push(("tls", inline(&self.tls), ""));
         }

@@ -3,6 +3,7 @@
 mod connections;
 mod credentials;
 mod faults;
+mod jwt;
 mod tokens;
 
 use introspectd_simulators::rfc7662::{
@@ -61,6 +62,16 @@ impl Trial {
             environment: Vec::new(),
         };
         // So long that no busy machine makes a timeout where none is meant.
+        trial.with(&["--timeout", "60s"])
+    }
+
+    /// Trial of a token that is judged by the keys of this issuer.
+    fn of_issuer(issuer: &str) -> Self {
+        let trial = Self {
+            folder: Folder::new(),
+            arguments: vec!["try".to_owned(), "--issuer".to_owned(), issuer.to_owned()],
+            environment: Vec::new(),
+        };
         trial.with(&["--timeout", "60s"])
     }
 
