@@ -31,6 +31,8 @@ pub(super) enum Fault {
     NoOwner,
     #[error("unexpected response; is this Redis 6.2 or newer?")]
     Unexpected,
+    #[error("no replica has confirmed the write, so a failover may lose it")]
+    NotReplicated,
     #[error("the store is closed")]
     Closed,
 }
@@ -57,6 +59,7 @@ impl Fault {
             | Self::UnknownMaster
             | Self::NoOwner
             | Self::Unexpected
+            | Self::NotReplicated
             | Self::Closed => false,
         }
     }
@@ -82,6 +85,7 @@ impl Fault {
             | Self::NoSentinel
             | Self::UnknownMaster
             | Self::Unexpected
+            | Self::NotReplicated
             | Self::Closed => false,
         }
     }

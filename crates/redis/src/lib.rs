@@ -26,22 +26,24 @@ use async_trait::async_trait;
 use futures_util::future::try_join_all;
 use redis::{Cmd, FromRedisValue};
 use tokio::runtime::Handle;
+use tokio::sync::Mutex;
 
 pub use settings::{Identity, Settings, Tls, TlsError};
 pub use url::{RedisUrl, UrlError};
 
 use fault::Fault;
 use introspectd_fleet::{Down, Entry, EntryId, Kept, Reading, Store, Stream, Taken};
+use open::Connection;
 use script::Script;
 use topology::Topology;
 use waiting::Waiting;
 
 /// Rules of an ACL user that may do what a [`RedisStore`] does, but for its keys: `~PREFIX:*`, of
 /// the same prefix as the store's. Without `info` and `config|get` all works, but for a look at
-/// the server's settings; `select` is for a URL with a database, `role` for Sentinel, `cluster` for
-/// a cluster.
+/// the server's settings; `select` is for a URL with a database, `role` and `wait` for Sentinel,
+/// `cluster` for a cluster.
 pub const ACL_RULES: &str = "resetchannels -@all +ping +time +get +mget +set +del +xadd +xrange \
-    +xread +eval +evalsha +info +config|get +select +role +cluster|slots +cluster|info";
+    +xread +eval +evalsha +info +config|get +select +role +wait +cluster|slots +cluster|info";
 
 /// Field of an entry that holds a sealed text.
 const FIELD: &str = "s";
@@ -57,11 +59,17 @@ pub struct RedisStore {
     revocations: Name,
 }
 
-/// Stream by its key, and the connection on which it is waited for.
+/// Time for a replica to confirm an entry.
+const REPLICATED: Duration = Duration::from_millis(500);
+
+/// Stream by its key, and the connections on which it is waited for and appended to.
 #[derive(Debug)]
 struct Name {
     key: String,
     waiting: Waiting,
+    appending: Waiting,
+    /// Held by who appends on a connection that the server may let wait.
+    turn: Mutex<()>,
 }
 
 impl RedisStore {
@@ -73,6 +81,8 @@ impl RedisStore {
         let name = |stream| Name {
             key: format!("{}:{stream}", settings.prefix),
             waiting: Waiting::default(),
+            appending: Waiting::default(),
+            turn: Mutex::default(),
         };
         Ok(Self {
             topology: Topology::new(settings, runtime)?,
@@ -94,24 +104,77 @@ impl RedisStore {
         self.topology.judge(link.one(command).await)
     }
 
-    /// Runs a script by its hash, and by its text on a server that does not know it yet.
+    /// Runs a script on the server of its first key.
     async fn run<T: FromRedisValue>(
         &self,
         script: &Script,
         keys: &[&str],
         arguments: &[&[u8]],
     ) -> Result<T, Fault> {
-        let command = |name, text: &str| {
-            let mut command = redis::cmd(name);
-            command.arg(text).arg(keys.len()).arg(keys).arg(arguments);
-            command
-        };
-        let key = keys.first().copied().unwrap_or_default();
-        match self.one(key, &command("EVALSHA", &script.hash)).await {
-            Err(fault) if fault.has_code("NOSCRIPT") => {
-                self.one(key, &command("EVAL", script.text)).await
+        let link = self
+            .topology
+            .link(keys.first().copied().unwrap_or_default());
+        let link = link.await?;
+        let live = link.live().await?;
+        let response = live.connection.script(script, keys, arguments).await;
+        self.topology.judge(link.judge(&live, response).await)
+    }
+
+    async fn append_entry(&self, name: &Name, append: Append<'_>) -> Result<String, Fault> {
+        let link = self.topology.link(&name.key).await?;
+        if !self.topology.has_sentinels {
+            let live = link.live().await?;
+            let appended = append.on(&live.connection, &name.key).await;
+            return self.topology.judge(link.judge(&live, appended).await);
+        }
+        let _turn = name.turn.lock().await;
+        let opener = self.topology.opener();
+        let appended = name.appending.run(&link, opener, REPLICATED, |connection| {
+            append.confirmed(connection, &name.key)
+        });
+        self.topology.judge(appended.await)
+    }
+}
+
+/// Entry to append, and what to keep of those before.
+struct Append<'a> {
+    sealed: &'a [Vec<u8>],
+    keep: Kept,
+}
+
+impl Append<'_> {
+    /// Appends the entry, and waits until a replica has it where the master is to have one: it
+    /// takes writes for a moment after the sentinels have replaced it, and these are lost.
+    async fn confirmed(self, connection: Connection, key: &str) -> Result<String, Fault> {
+        let id = self.on(&connection, key).await?;
+        if weakness::is_never_alone(&connection).await {
+            let mut wait = redis::cmd("WAIT");
+            wait.arg(1).arg(millis(REPLICATED));
+            let replicas: u64 = connection.one(&wait).await?;
+            if replicas == 0 {
+                return Err(Fault::NotReplicated);
             }
-            response => response,
+        }
+        Ok(id)
+    }
+
+    async fn on(&self, connection: &Connection, key: &str) -> Result<String, Fault> {
+        match self.keep {
+            Kept::Time(time) => {
+                let time = time.as_millis().to_string();
+                let arguments: Vec<_> = std::iter::once(time.as_bytes())
+                    .chain(fields(self.sealed))
+                    .collect();
+                connection.script(&script::APPEND, &[key], &arguments).await
+            }
+            Kept::Entries(most) => {
+                let mut command = redis::cmd("XADD");
+                command.arg(key).arg("MAXLEN").arg("~").arg(most).arg("*");
+                fields(self.sealed).for_each(|field| {
+                    command.arg(field);
+                });
+                connection.one(&command).await
+            }
         }
     }
 }
@@ -133,7 +196,7 @@ impl Store for RedisStore {
     }
 
     async fn wait(&self, stream: Stream, after: EntryId, patience: Duration) -> Result<(), Down> {
-        let Name { key, waiting } = self.name(stream);
+        let Name { key, waiting, .. } = self.name(stream);
         let link = self.topology.link(key).await?;
         let opener = self.topology.opener();
         let waited = waiting.wait(&link, opener, key, after, patience).await;
@@ -146,24 +209,8 @@ impl Store for RedisStore {
         sealed: &[Vec<u8>],
         keep: Kept,
     ) -> Result<EntryId, Down> {
-        let key = self.name(stream).key.as_str();
-        let id: String = match keep {
-            Kept::Time(time) => {
-                let time = time.as_millis().to_string();
-                let arguments: Vec<_> = std::iter::once(time.as_bytes())
-                    .chain(fields(sealed))
-                    .collect();
-                self.run(&script::APPEND, &[key], &arguments).await?
-            }
-            Kept::Entries(most) => {
-                let mut command = redis::cmd("XADD");
-                command.arg(key).arg("MAXLEN").arg("~").arg(most).arg("*");
-                fields(sealed).for_each(|field| {
-                    command.arg(field);
-                });
-                self.one(key, &command).await?
-            }
-        };
+        let append = Append { sealed, keep };
+        let id = self.append_entry(self.name(stream), append).await?;
         Ok(EntryId::parse(&id).ok_or(Fault::Unexpected)?)
     }
 

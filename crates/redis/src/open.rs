@@ -13,6 +13,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 
 use super::fault::Fault;
+use super::script::Script;
 use super::url::Address;
 
 /// Longest time until a connection is usable: name, socket, TLS, password.
@@ -101,6 +102,21 @@ impl Connection {
     /// Returns the response to one command.
     pub(super) async fn one<T: FromRedisValue>(&self, command: &redis::Cmd) -> Result<T, Fault> {
         Ok(command.query_async(&mut self.0.clone()).await?)
+    }
+
+    /// Runs a script by its hash, and by its text on a server that does not know it yet.
+    pub(super) async fn script<T: FromRedisValue>(
+        &self,
+        script: &Script,
+        keys: &[&str],
+        arguments: &[&[u8]],
+    ) -> Result<T, Fault> {
+        match self.one(&script.by_hash(keys, arguments)).await {
+            Err(fault) if fault.has_code("NOSCRIPT") => {
+                self.one(&script.by_text(keys, arguments)).await
+            }
+            response => response,
+        }
     }
 
     /// Returns the responses to all commands of a pipeline, or the first of its errors.

@@ -1,10 +1,12 @@
 use std::sync::LazyLock;
 
+use redis::Cmd;
+
 /// Lua script, which a server knows by its hash once it has run.
 #[derive(Debug)]
 pub(super) struct Script {
-    pub(super) text: &'static str,
-    pub(super) hash: String,
+    text: &'static str,
+    hash: String,
 }
 
 impl Script {
@@ -12,6 +14,20 @@ impl Script {
         let hash = redis::Script::new(text).get_hash().to_owned();
         Self { text, hash }
     }
+
+    pub(super) fn by_hash(&self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
+        command("EVALSHA", &self.hash, keys, arguments)
+    }
+
+    pub(super) fn by_text(&self, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
+        command("EVAL", self.text, keys, arguments)
+    }
+}
+
+fn command(name: &str, script: &str, keys: &[&str], arguments: &[&[u8]]) -> Cmd {
+    let mut command = redis::cmd(name);
+    command.arg(script).arg(keys.len()).arg(keys).arg(arguments);
+    command
 }
 
 /// Entries from an id on, and the time of the same moment.

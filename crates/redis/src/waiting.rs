@@ -13,8 +13,8 @@ use introspectd_fleet::EntryId;
 /// Time that a server may take for its answer after it was to wait no longer.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// Connection on which a stream is waited for, kept from one wait to the next. It is another than
-/// that of the commands, which would wait behind it.
+/// Connection on which the server may wait, kept from one use to the next. It is another than that
+/// of the commands, which would wait behind it.
 #[derive(Default)]
 pub(super) struct Waiting(Mutex<Option<Kept>>);
 
@@ -26,16 +26,19 @@ struct Kept {
 }
 
 impl Waiting {
-    /// Waits for an entry. A wait that is dropped closes its connection, and the server's wait
-    /// with it. It ends with the connection of commands, so that none outlives a failover.
-    pub(super) async fn wait(
+    /// Runs commands of which the server may let one wait for this time. A run that is dropped
+    /// closes its connection, and the server's wait with it. It ends with the connection of
+    /// commands, so that none outlives a failover.
+    pub(super) async fn run<T, F>(
         &self,
         link: &Link,
         opener: &Opener,
-        key: &str,
-        after: EntryId,
         patience: Duration,
-    ) -> Result<(), Fault> {
+        commands: impl FnOnce(Connection) -> F,
+    ) -> Result<T, Fault>
+    where
+        F: Future<Output = Result<T, Fault>>,
+    {
         let live = link.live().await?;
         let mut kept = match self.take(&live) {
             Some(kept) => kept,
@@ -48,6 +51,28 @@ impl Waiting {
                 }
             }
         };
+        let commands = commands(kept.connection.clone());
+        let outcome = tokio::select! {
+            outcome = timeout(patience.saturating_add(GRACE), commands) => {
+                outcome.unwrap_or(Err(Fault::TimedOut))
+            }
+            () = &mut kept.driver => return Err(Fault::Lost),
+            fault = link.lost(live.number) => return Err(fault),
+        };
+        let outcome = link.judge(&live, outcome).await?;
+        *self.lock() = Some(kept);
+        Ok(outcome)
+    }
+
+    /// Waits for an entry of a stream.
+    pub(super) async fn wait(
+        &self,
+        link: &Link,
+        opener: &Opener,
+        key: &str,
+        after: EntryId,
+        patience: Duration,
+    ) -> Result<(), Fault> {
         // A wait of 0 has no end.
         let millis = u64::try_from(patience.as_millis())
             .unwrap_or(u64::MAX)
@@ -55,16 +80,10 @@ impl Waiting {
         let mut command = redis::cmd("XREAD");
         command.arg("COUNT").arg(1).arg("BLOCK").arg(millis);
         command.arg("STREAMS").arg(key).arg(after.to_string());
-        let waited: Result<Value, _> = tokio::select! {
-            waited = timeout(patience.saturating_add(GRACE), kept.connection.one(&command)) => {
-                waited.unwrap_or(Err(Fault::TimedOut))
-            }
-            () = &mut kept.driver => return Err(Fault::Lost),
-            fault = link.lost(live.number) => return Err(fault),
-        };
-        link.judge(&live, waited).await?;
-        *self.lock() = Some(kept);
-        Ok(())
+        let waited = self.run(link, opener, patience, |connection| async move {
+            connection.one::<Value>(&command).await
+        });
+        waited.await.map(|_| ())
     }
 
     fn take(&self, live: &Live) -> Option<Kept> {

@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 
 use super::fault::Fault;
 use super::link::Link;
+use super::open::Connection;
 use super::topology::Topology;
 
 /// Oldest version that has `XADD MINID`.
@@ -33,6 +34,14 @@ pub(super) async fn of(topology: &Topology, trust: Duration) -> Result<Vec<Strin
         Some(fault) if !has_answer => Err(fault),
         _ => Ok(found.into_iter().collect()),
     }
+}
+
+/// Returns true if the server takes no write without a replica, as far as it says.
+pub(super) async fn is_never_alone(connection: &Connection) -> bool {
+    let mut command = redis::cmd("CONFIG");
+    command.arg("GET").arg("min-replicas-to-write");
+    let config: Result<Values, _> = connection.one(&command).await;
+    config.is_ok_and(|config| number(&config, "min-replicas-to-write").is_some_and(|it| it > 0))
 }
 
 async fn look(link: &Link, topology: &Topology, trust: Duration) -> Result<Vec<String>, Fault> {

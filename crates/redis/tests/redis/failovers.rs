@@ -39,6 +39,25 @@ async fn store_follows_when_a_master_hangs() {
     assert!(last.contains("after"), "{last}");
 }
 
+/// A failover would lose it, as a master that was replaced takes writes for a moment.
+#[tokio::test]
+async fn entry_that_no_replica_has_is_not_confirmed() {
+    let setup = Setup::new(Program::Installed)
+        .line("min-replicas-to-write 1")
+        .line("min-replicas-max-lag 60");
+    let lab = Sentinels::start_with(setup).await;
+    let store = store(&lab.url());
+    append(&store, "first").await.unwrap();
+    lab.servers[1].hang();
+    let down = append(&store, "second").await.unwrap_err();
+    assert_eq!(
+        down.to_string(),
+        "Redis: no replica has confirmed the write, so a failover may lose it"
+    );
+    lab.servers[1].go_on();
+    append(&store, "third").await.unwrap();
+}
+
 /// A master that was replaced may be on the wrong side of a cut, and not know it.
 #[tokio::test]
 async fn store_leaves_a_master_that_the_sentinels_replaced() {
