@@ -136,4 +136,5 @@ conformance! {
     tibco_asg: TibcoAsg,
     apigee: Apigee,
     rfc7662: Rfc7662,
+    described: Described,
 }

@@ -3,6 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use introspectd_adapter_apigee as apigee;
+use introspectd_adapter_http as described;
 use introspectd_adapter_passport as passport;
 use introspectd_adapter_rfc7662 as rfc7662;
 use introspectd_adapter_tibco_asg as tibco_asg;
@@ -36,13 +37,14 @@ enum Vendor {
     TibcoAsg(tibco_asg::Config),
     Apigee(apigee::Config),
     Rfc7662(Box<rfc7662::Config>),
+    Http(Box<described::Config>),
 }
 
 /// Reads the keys of one kind of provider.
 type ReadVendor = fn(&mut Section) -> Option<Vendor>;
 
 /// Kinds of provider, as `kind` names them, and what reads their keys.
-const KINDS: [(&str, ReadVendor); 4] = [
+const KINDS: [(&str, ReadVendor); 5] = [
     ("passport", |section| {
         passport::Config::read(section).map(Vendor::Passport)
     }),
@@ -57,6 +59,10 @@ const KINDS: [(&str, ReadVendor); 4] = [
             .map(Box::new)
             .map(Vendor::Rfc7662)
     }),
+    ("http", |section| {
+        let config = described::Config::read(section)?;
+        Some(Vendor::Http(Box::new(config)))
+    }),
 ];
 
 /// Longest clock skew. More would accept a token well before its server means it to start.
@@ -70,13 +76,29 @@ impl Vendor {
             Self::TibcoAsg(config) => config.timeout(),
             Self::Apigee(config) => config.timeout(),
             Self::Rfc7662(config) => config.timeout(),
+            Self::Http(config) => config.timeout(),
+        }
+    }
+
+    /// Longest reuse of a fact whose token has no end.
+    fn without_end(&self) -> Option<Duration> {
+        match self {
+            Self::Http(config) => config.lifetime(),
+            Self::Passport(_) | Self::TibcoAsg(_) | Self::Apigee(_) | Self::Rfc7662(_) => None,
+        }
+    }
+
+    fn into_described(self) -> Option<described::Config> {
+        match self {
+            Self::Http(config) => Some(*config),
+            Self::Passport(_) | Self::TibcoAsg(_) | Self::Apigee(_) | Self::Rfc7662(_) => None,
         }
     }
 
     fn into_rfc7662(self) -> Option<rfc7662::Config> {
         match self {
             Self::Rfc7662(config) => Some(*config),
-            Self::Passport(_) | Self::TibcoAsg(_) | Self::Apigee(_) => None,
+            Self::Passport(_) | Self::TibcoAsg(_) | Self::Apigee(_) | Self::Http(_) => None,
         }
     }
 
@@ -97,6 +119,7 @@ impl Vendor {
             Self::TibcoAsg(config) => Arc::new(tibco_asg::TibcoAsg::new(config, clock, outbound)),
             Self::Apigee(config) => Arc::new(apigee::Apigee::new(config, clock, outbound)),
             Self::Rfc7662(config) => Arc::new(rfc7662::Rfc7662::new(*config, clock, outbound)),
+            Self::Http(config) => Arc::new(described::Described::new(*config, clock, outbound)),
         }
     }
 }
@@ -134,6 +157,16 @@ impl ProviderConfig {
     /// The adapter's own part, where it is an RFC 7662 server.
     pub fn into_rfc7662(self) -> Option<rfc7662::Config> {
         self.vendor.into_rfc7662()
+    }
+
+    /// The adapter's own part, where it is a described server.
+    pub fn into_described(self) -> Option<described::Config> {
+        self.vendor.into_described()
+    }
+
+    /// Kind of provider, as the configuration names it.
+    pub fn kind(&self) -> &'static str {
+        self.kind
     }
 
     /// Builds the adapter, whose connections are driven by `outbound`.
@@ -216,10 +249,15 @@ fn read_provider(
     };
     let vendor = read(&mut section);
     section.finish();
+    let vendor = vendor?;
+    let times = CacheTimes {
+        without_end: vendor.without_end(),
+        ..times
+    };
     Some(ProviderConfig {
         name,
         kind,
-        vendor: vendor?,
+        vendor,
         matching,
         issuer,
         clock_skew,

@@ -1,6 +1,7 @@
 //! `introspectd try`: a server's first contact, with the service's own client and reading.
 
 mod credentials;
+mod described;
 mod diagnosis;
 mod finding;
 mod mask;
@@ -41,8 +42,19 @@ use token::Form;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Try {
     /// The server's introspection endpoint, used byte for byte as written
-    #[arg(long, value_name = "URL")]
-    endpoint: String,
+    #[arg(
+        long,
+        value_name = "URL",
+        required_unless_present = "config",
+        conflicts_with = "config"
+    )]
+    endpoint: Option<String>,
+    /// Configuration with a described provider (kind "http") to ask in place of an endpoint
+    #[arg(long, value_name = "FILE", requires = "provider")]
+    config: Option<PathBuf>,
+    /// The described provider
+    #[arg(long, value_name = "NAME", requires = "config")]
+    provider: Option<String>,
     #[command(flatten)]
     credentials: CredentialArgs,
     #[command(flatten)]
@@ -99,6 +111,7 @@ Examples:
     --certificate us.pem --key us.key < token.txt
   introspectd try --endpoint http://127.0.0.1:4445/admin/oauth2/introspect \\
     --credentials none < token.txt
+  introspectd try --config introspectd.toml --provider github < token.txt
 
 Exits with 0 if the token is active, 1 if it is not or the server refuses our credentials, 2 for
 wrong usage, 3 if the server cannot be reached or gives no answer that the service could use.";
@@ -108,6 +121,9 @@ const ORIGIN: &str = "the arguments";
 
 impl Try {
     pub(crate) fn run(self) -> Outcome {
+        if let (Some(file), Some(provider)) = (&self.config, &self.provider) {
+            return described::run(file, provider);
+        }
         ProviderName::parse(&self.name)
             .map_err(|error| Stopped::usage(format!("--name: {error}")))?;
         let credentials = self.credentials.complete()?;
@@ -115,7 +131,7 @@ impl Try {
         let token = TokenValue::parse(read_secret("token")?);
         let token = token.map_err(|error| Stopped::usage(error.to_string()))?;
         let endpoint: Uri = self
-            .endpoint
+            .endpoint()
             .parse()
             .map_err(|_| Stopped::usage("--endpoint is not a URL"))?;
         let form = Form::of(token.expose());
@@ -156,6 +172,11 @@ impl Try {
         Ok(verdict.exit)
     }
 
+    /// Endpoint as written; clap demands it unless a configuration is given.
+    fn endpoint(&self) -> &str {
+        self.endpoint.as_deref().unwrap_or_default()
+    }
+
     /// Reads the arguments as the equivalent configuration.
     fn config(&self, credentials: &Credentials) -> Result<ProviderConfig, Stopped> {
         // The secret comes by a made-up environment: a pipe's is gone when it was read.
@@ -186,7 +207,7 @@ impl Try {
     fn section(&self, credentials: &Credentials, source: &str) -> Section {
         let mut section = Section::default();
         section.key("kind", section::text("rfc7662"));
-        section.key("introspection_endpoint", section::text(&self.endpoint));
+        section.key("introspection_endpoint", section::text(self.endpoint()));
         credentials.write(&mut section, source);
         self.connection.write(&mut section);
         section
