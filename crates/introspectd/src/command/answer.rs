@@ -124,13 +124,10 @@ impl Judged {
         };
         match read {
             Err(failure) => {
-                let error = match &failure {
-                    Failure::BadAnswer(_) => "upstream_error",
-                    Failure::Timeout
-                    | Failure::ConnectTimeout
-                    | Failure::QueueTimeout
-                    | Failure::Unavailable { .. }
-                    | Failure::Unsupported => "temporarily_unavailable",
+                let error = if matches!(failure, Failure::BadAnswer(_)) {
+                    "upstream_error"
+                } else {
+                    "temporarily_unavailable"
                 };
                 Self {
                     verdict: "failure",
