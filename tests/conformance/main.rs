@@ -137,4 +137,5 @@ conformance! {
     apigee: Apigee,
     rfc7662: Rfc7662,
     jwt: Jwt,
+    described: Described,
 }

@@ -185,7 +185,7 @@ fn on_tcp(listeners: &[ListenAddress]) -> Option<SocketAddr> {
 }
 
 /// Replaces a port of loopback, in the spellings of all gateways.
-fn readdressed(text: &str, shown: u16, real: u16) -> String {
+pub(crate) fn readdressed(text: &str, shown: u16, real: u16) -> String {
     let spellings = |port| {
         [
             format!("127.0.0.1:{port}"),

@@ -29,3 +29,5 @@ mod caddy;
 mod envoy;
 mod haproxy;
 mod nginx;
+
+mod github;

@@ -19,15 +19,8 @@ impl Edge for Nginx {
         nginx
     }
 
-    /// Keeps the user that runs the test, who can open its folder and socket. Without root, nginx
-    /// cannot write to the paths of its package.
     fn adapted(_: &str, text: String, folder: &Path) -> String {
-        let folder = folder.display();
-        let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .map(|kind| format!("    {kind}_temp_path {folder}/{kind};\n"))
-            .concat();
-        let text = text.replace("user www-data;", "user root;");
-        text.replacen("http {\n", &format!("http {{\n{paths}"), 1)
+        without_root(&text, folder)
     }
 
     fn hurry(files: &mut Files) {
@@ -51,6 +44,26 @@ impl Edge for Nginx {
             ..by_introspectd
         }
     }
+}
+
+/// Keeps the user that runs the test, who can open its folder and socket. Without root, nginx
+/// cannot write to the paths of its package.
+fn without_root(text: &str, folder: &Path) -> String {
+    let folder = folder.display();
+    let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("    {kind}_temp_path {folder}/{kind};\n"))
+        .concat();
+    let text = text.replace("user www-data;", "user root;");
+    text.replacen("http {\n", &format!("http {{\n{paths}"), 1)
+}
+
+/// Moves the file's paths into this folder.
+pub(crate) fn at_home(text: String, folder: &Path) -> String {
+    let here = format!("{}/", folder.display());
+    let text = Nginx::PLACES
+        .iter()
+        .fold(text, |text, place| text.replace(place, &here));
+    without_root(&text, folder)
 }
 
 instantiate!(Nginx);

@@ -62,7 +62,7 @@ fn every_pasted_section_passes_check() {
         let section = section(&page);
         let environment: HashMap<_, _> = variables(&section)
             .into_iter()
-            .map(|name| (name.to_owned(), "secret".to_owned()))
+            .map(|name| (name.to_owned(), format!("secret of {name}")))
             .collect();
         let file = folder.path().join(&page).with_extension("toml");
         fs::write(&file, &section).unwrap();

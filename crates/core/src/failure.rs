@@ -168,6 +168,9 @@ pub enum BadAnswer {
     /// Status that the vendor does not document for this request.
     #[error("the provider answered with the undocumented status {0}")]
     Status(u16),
+    /// Answer that a description calls neither active nor inactive, or both.
+    #[error("the provider's answer with status {0} fits neither `active` nor `inactive`, or both")]
+    Undecided(u16),
     /// Redirect, which is never followed: it would send our credentials elsewhere.
     #[error("the provider answered with a redirect, status {0}: check its address")]
     Redirect(u16),

@@ -28,7 +28,11 @@ pub(crate) fn lifetime(
 ) -> Option<Lifetime> {
     let (ttl, grace, rest) = match validity.map(|validity| (validity.state(now), validity)) {
         Some((State::Active, validity)) => {
-            (times.ttl, times.stale_if_error, until(now, validity.exp())?)
+            let rest = match validity.exp() {
+                Some(end) => now.until(end)?,
+                None => times.without_end.unwrap_or(Duration::MAX),
+            };
+            (times.ttl, times.stale_if_error, rest)
         }
         Some((State::NotYetValid, validity)) => (
             times.inactive_ttl,
@@ -67,6 +71,7 @@ mod tests {
         ttl: Duration::from_secs(60),
         inactive_ttl: Duration::from_secs(5),
         stale_if_error: Duration::from_secs(300),
+        without_end: None,
     };
 
     fn at(seconds: i64) -> Timestamp {
@@ -101,6 +106,23 @@ mod tests {
             Some((60, 360))
         );
         assert_eq!(of(token(Status::Good, Expiry::Never)), Some((60, 360)));
+    }
+
+    #[test]
+    fn fact_of_a_token_without_end_is_used_for_its_lifetime_at_most() {
+        let times = |seconds| CacheTimes {
+            without_end: Some(Duration::from_secs(seconds)),
+            ..TIMES
+        };
+        let of = |expiry, seconds| {
+            let validity = token(Status::Good, expiry);
+            let life = lifetime(validity.as_ref(), at(1000), &times(seconds), 0).unwrap();
+            (life.fresh.as_secs(), life.kept.as_secs())
+        };
+        assert_eq!(of(Expiry::Never, 20), (20, 20));
+        assert_eq!(of(Expiry::Never, 100), (60, 100));
+        assert_eq!(of(Expiry::Never, 1000), (60, 360));
+        assert_eq!(of(Expiry::At(at(9999)), 20), (60, 360));
     }
 
     #[test]

@@ -18,6 +18,9 @@ pub struct CacheTimes {
     pub inactive_ttl: Duration,
     /// Further time in which an active fact may stand in for a failing provider.
     pub stale_if_error: Duration,
+    /// Longest reuse of an active fact whose token has no end, staleness included; `None`: as long
+    /// as of any other.
+    pub without_end: Option<Duration>,
 }
 
 /// Most concurrent lists of a provider; excess waits. Each may be hundreds of requests or

@@ -20,9 +20,11 @@ mod overlay;
 mod read;
 mod secret;
 mod section;
+mod value;
 
 pub use environment::Environment;
 pub use ledger::{Digest, Ledger, Problem, Problems, Setting};
 pub use load::{load, load_named, parse_named};
 pub use secret::{CallerSecret, Secret};
 pub use section::{Entry, Section, resembling};
+pub use value::AnyValue;

@@ -74,6 +74,10 @@ impl Section {
         })
     }
 
+    pub(crate) fn kind(&self, key: &str) -> Option<&ValueKind> {
+        self.table.get(key).map(|value| &value.kind)
+    }
+
     /// Reads the table under `key`; an empty one if it is absent.
     pub fn section(&mut self, key: &str) -> Self {
         let (origin, table) = match self.take(key) {

@@ -1,9 +1,9 @@
 //! Vendor authorization servers on loopback, with their documented answers and scripted faults.
 //!
 //! A [`Simulator`] serves one [`Vendor`]: [`passport::Passport`], [`tibco_asg::TibcoAsg`],
-//! [`apigee::Apigee`] or [`rfc7662::Rfc7662`], or a [`jwt::Issuer`]. It keeps a [`Recorded`] of every request, answers a
-//! [`Fault`] where one was asked for, and holds requests at a [`Gate`], so that tests need no
-//! sleeps.
+//! [`apigee::Apigee`], [`rfc7662::Rfc7662`], [`github::GitHub`], [`token_info::TokenInfo`] or a
+//! [`jwt::Issuer`]. It keeps a [`Recorded`] of every request, answers a [`Fault`] where one was
+//! asked for, and holds requests at a [`Gate`], so that tests need no sleeps.
 //!
 //! A [`Wallet`] is a client, which makes proofs that it has the key of its token.
 //!
@@ -22,10 +22,12 @@
 //! ```
 
 pub mod apigee;
+pub mod github;
 pub mod jwt;
 pub mod passport;
 pub mod rfc7662;
 pub mod tibco_asg;
+pub mod token_info;
 
 mod answer;
 mod authorization;

@@ -77,6 +77,12 @@ impl Address {
     }
 
     fn judged(self, section: &Section, key: &str, allow_http: bool) -> Self {
+        self.judge(section, key, allow_http);
+        self
+    }
+
+    /// Notes a problem with `key` if plain `http` would leave the machine without `allow_http`.
+    pub(crate) fn judge(&self, section: &Section, key: &str, allow_http: bool) {
         if !self.is_private() && !allow_http {
             section.problem(
                 key,
@@ -84,7 +90,6 @@ impl Address {
                 "Use https, or set allow_http = true if the network is trusted.",
             );
         }
-        self
     }
 
     /// Returns true if the connection is encrypted or does not leave the machine.
@@ -166,15 +171,19 @@ impl Address {
         path: &str,
         query: &[(&str, V)],
     ) -> Result<Uri, Refused> {
-        // A space is `%20`, which those who read it as a form understand as well as those who do
-        // not.
-        let encoded = |text| utf8_percent_encode(text, UNRESERVED);
-        let pairs: Vec<_> = query
-            .iter()
-            .map(|(name, value)| format!("{}={}", encoded(name), encoded(value.as_ref())))
-            .collect();
-        self.below(&format!("{path}?{}", pairs.join("&")))
+        self.below(&format!("{path}?{}", pairs(query)))
     }
+}
+
+/// Names and values as a query, percent-encoded. A space is `%20`, which those who read it as a
+/// form understand as well as those who do not.
+pub(crate) fn pairs<V: AsRef<str>>(query: &[(&str, V)]) -> String {
+    let encoded = |text| utf8_percent_encode(text, UNRESERVED);
+    let pairs: Vec<_> = query
+        .iter()
+        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value.as_ref())))
+        .collect();
+    pairs.join("&")
 }
 
 /// Identifier that is safe as one segment of a vendor's URL, percent-encoded.
@@ -218,6 +227,11 @@ impl Segment {
         Ok(Self {
             encoded: utf8_percent_encode(identifier, UNRESERVED).to_string(),
         })
+    }
+
+    /// Returns the identifier, percent-encoded.
+    pub(crate) fn encoded(&self) -> &str {
+        &self.encoded
     }
 }
 

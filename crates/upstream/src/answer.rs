@@ -41,6 +41,18 @@ fn member(error: &serde_path_to_error::Error<serde_json::Error>) -> BadAnswer {
     }
 }
 
+/// Judges a status as a response would be, whose 401 and 403 may be about the token where its
+/// request was [`refusable`](crate::Request::refusable).
+///
+/// # Errors
+/// A [`Failure`] for a status that says nothing about any token.
+pub fn judge_status(status: StatusCode, is_refusable: bool) -> Result<(), Failure> {
+    if is_refusable && matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) {
+        return Ok(());
+    }
+    screen(status, &HeaderMap::new(), Timestamp::MIN)
+}
+
 /// Refuses statuses that say nothing about any token, whichever vendor sends them.
 pub(crate) fn screen(
     status: StatusCode,

@@ -5,7 +5,7 @@ use introspectd_settings::Section;
 use rustls::ClientConfig;
 
 use crate::address::Address;
-use crate::credentials::CredentialConfig;
+use crate::credentials::{CredentialConfig, CredentialPlace};
 use crate::dialect::Dialect;
 use crate::headers::Headers;
 use crate::issuer::Issuer;
@@ -101,7 +101,7 @@ impl Connection {
         dialect: Dialect,
     ) -> Option<(Self, Option<Address>)> {
         let before = section.ledger().problem_count();
-        let allow_http = section.flag("allow_http", false);
+        let allow_http = Self::read_allow_http(section);
         let discovers = matches!(dialect, Dialect::FormEndpoint)
             .then(|| read_discovery(section, address_key))
             .flatten();
@@ -121,13 +121,52 @@ impl Connection {
                 "Leave out `?` and what follows it.",
             );
         }
+        let addresses: Vec<_> = address.iter().chain(&other).collect();
+        let read = Self::read_rest(
+            section,
+            &addresses,
+            discovers.flatten(),
+            dialect,
+            allow_http,
+        );
+        if section.ledger().problem_count() > before {
+            return None;
+        }
+        Some((read?, other))
+    }
+
+    /// Reads `allow_http`, which is needed before any address.
+    pub fn read_allow_http(section: &mut Section) -> bool {
+        section.flag("allow_http", false)
+    }
+
+    /// Reads a provider whose addresses were read before; the first is its own. `None` where there
+    /// was a problem.
+    pub fn read_addressed(
+        section: &mut Section,
+        addresses: &[&Address],
+        dialect: Dialect,
+        allow_http: bool,
+    ) -> Option<Self> {
+        Self::read_rest(section, addresses, None, dialect, allow_http)
+    }
+
+    fn read_rest(
+        section: &mut Section,
+        addresses: &[&Address],
+        discovers: Option<Issuer>,
+        dialect: Dialect,
+        allow_http: bool,
+    ) -> Option<Self> {
+        let before = section.ledger().problem_count();
+        let address = addresses.first().copied();
         let timeout = read_timeout(section);
         let keep_alive = section.flag("keep_alive", true);
         let policy = Policy::read(section);
         let headers = Headers::read(section);
         let proxy = Proxy::read(section);
-        let credentials = CredentialConfig::read(section, dialect, address.as_ref(), allow_http);
-        let https = address.iter().chain(&other).any(Address::is_https)
+        let credentials = CredentialConfig::read(section, dialect, address, allow_http);
+        let https = addresses.iter().any(|address| address.is_https())
             || credentials.as_ref().is_some_and(CredentialConfig::is_https);
         let tls = tls::read(section, https);
         if let (Some(tls), Some(credentials)) = (&tls, &credentials)
@@ -140,21 +179,30 @@ impl Connection {
         if section.ledger().problem_count() > before {
             return None;
         }
-        let (address, tls, credentials) = (address?, tls?, credentials?);
-        Some((
-            Self {
-                address,
-                discovers: discovers.flatten(),
-                tls: Arc::new(tls),
-                proxy,
-                timeout,
-                keep_alive,
-                policy,
-                headers,
-                credentials,
-            },
-            other,
-        ))
+        Some(Self {
+            address: address?.clone(),
+            discovers,
+            tls: Arc::new(tls?),
+            proxy,
+            timeout,
+            keep_alive,
+            policy,
+            headers,
+            credentials: credentials?,
+        })
+    }
+
+    /// Returns where our credentials stand in a request.
+    pub fn credential_place(&self) -> CredentialPlace {
+        self.credentials.place()
+    }
+
+    /// Returns true if anything of ours goes with a request that the provider could refuse:
+    /// credentials, configured headers or a certificate.
+    pub fn brings_credentials(&self) -> bool {
+        self.credential_place() != CredentialPlace::Nowhere
+            || self.headers.names().next().is_some()
+            || self.tls.get().client_auth_cert_resolver.has_certs()
     }
 }
 

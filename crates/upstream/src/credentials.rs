@@ -60,6 +60,17 @@ enum Kind {
     Grant(GrantRequest),
 }
 
+/// Place of our credentials in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CredentialPlace {
+    /// None are sent.
+    Nowhere,
+    /// `Authorization`.
+    Header,
+    /// The form.
+    Form,
+}
+
 const TYPES: &str = "Types: none, bearer, basic, client_secret_basic, client_secret_post, \
     client_credentials, private_key_jwt, tls_client_auth.";
 
@@ -108,6 +119,16 @@ impl CredentialConfig {
                 let grant = Grant::new(request, pool.clone(), timeout, clock, observer);
                 Credentials::Grant(Arc::new(grant))
             }
+        }
+    }
+
+    pub(crate) fn place(&self) -> CredentialPlace {
+        match &self.kind {
+            Kind::None => CredentialPlace::Nowhere,
+            Kind::Form { .. } | Kind::Assertion(_) | Kind::Certificate { .. } => {
+                CredentialPlace::Form
+            }
+            Kind::Header(_) | Kind::Grant(_) => CredentialPlace::Header,
         }
     }
 

@@ -35,7 +35,7 @@ pub struct Sent {
     /// Headers but for those of the connection. `Authorization` has its scheme and [`MASK`], and
     /// those of the configuration are [`MASK`].
     pub headers: HeaderMap,
-    /// Body: values other than `client_id` are [`MASK`].
+    /// Body: values of a form other than `client_id` are [`MASK`].
     pub form: String,
 }
 
@@ -61,6 +61,16 @@ impl<T> Exchange<T> {
 }
 
 impl Sent {
+    /// Shows a request that was built with masks, as the configuration completes it.
+    pub(crate) fn shown(request: &Request, shared: &Shared) -> Self {
+        let mut sent = Self::masked(request, shared);
+        // A form is masked value by value; any other body was built with masks.
+        if sent.form.is_empty() {
+            sent.form = String::from_utf8_lossy(request.body_bytes()).into_owned();
+        }
+        sent
+    }
+
     /// Shows a request as the configuration completes it.
     pub(crate) fn masked(request: &Request, shared: &Shared) -> Self {
         let names = request.form_names();

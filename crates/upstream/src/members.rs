@@ -39,6 +39,11 @@ impl<'a> Unread<'a> {
             .map_err(|_| BadAnswer::NotAnObject)
     }
 
+    /// Returns all members, as they were sent.
+    pub fn into_raw(self) -> RawMembers<'a> {
+        self.0
+    }
+
     /// Takes a member that decides, as it was sent; null counts as absent.
     ///
     /// # Errors

@@ -36,6 +36,7 @@ pub struct Request {
     pub(crate) is_listing: bool,
     pub(crate) is_streamed: bool,
     pub(crate) is_relayed: bool,
+    pub(crate) is_refusable: bool,
     /// Further headers.
     pub(crate) headers: HeaderMap,
     /// Credential in `Authorization`.
@@ -88,6 +89,7 @@ impl Request {
             is_listing: false,
             is_streamed: false,
             is_relayed: false,
+            is_refusable: false,
             headers: HeaderMap::new(),
             authorization: None,
             doubt: None,
@@ -162,6 +164,14 @@ impl Request {
         self
     }
 
+    /// Lets 401 and 403 reach the adapter: the request carries no credential of ours that could be
+    /// what was refused, so they are about the token.
+    #[must_use]
+    pub fn refusable(mut self) -> Self {
+        self.is_refusable = true;
+        self
+    }
+
     /// Returns true unless the gate has shut since the request passed it.
     pub(crate) fn may_go_on(&self) -> bool {
         self.pass.as_ref().is_none_or(Pass::holds)
@@ -173,6 +183,8 @@ impl Request {
             &self.method,
             &self.uri,
             self.body.as_ref().map(|(_, body)| body),
+            // Names do not tell two requests of one description apart, values do.
+            self.headers.values().collect::<Vec<_>>(),
         )
     }
 
@@ -191,6 +203,11 @@ impl Request {
                 .finish();
             *body = [&**body, b"&", added.as_bytes()].concat().into();
         }
+    }
+
+    /// Returns the body.
+    pub(crate) fn body_bytes(&self) -> &[u8] {
+        self.body.as_ref().map_or(&[], |(_, body)| body)
     }
 
     /// Returns the names in the body, if it is a form.

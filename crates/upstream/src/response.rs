@@ -7,7 +7,8 @@ use crate::elements::Elements;
 /// Response of a provider that may say something about the token: no redirect, no refusal of our
 /// credentials, no 429 and no 5xx. May hold secrets, so it neither prints nor leaves the adapter.
 pub struct Response {
-    /// Status: 2xx, or 4xx other than 429 and, unless the request was relayed, 401 and 403.
+    /// Status: 2xx, or 4xx other than 429 and, unless the request was relayed or refusable, 401
+    /// and 403.
     pub status: StatusCode,
     /// Body of at most 1 MiB. Empty if the request was streamed and the status is 200.
     pub body: Bytes,

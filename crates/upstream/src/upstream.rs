@@ -127,11 +127,22 @@ impl Upstream {
     }
 
     /// Sends a request once, over a connection of its own, and leaves the exchange to be looked at.
-    pub async fn expose(&self, mut request: Request) -> Exchange<Response> {
+    pub async fn expose(&self, request: Request) -> Exchange<Response> {
+        let sent = Sent::masked(&request, &self.0.state);
+        self.exposed(request, sent).await
+    }
+
+    /// Sends a request like [`expose`](Self::expose), and shows in its place one that was built
+    /// with masks for its secrets.
+    pub async fn expose_as(&self, request: Request, shown: &Request) -> Exchange<Response> {
+        let sent = Sent::shown(shown, &self.0.state);
+        self.exposed(request, sent).await
+    }
+
+    async fn exposed(&self, mut request: Request, sent: Sent) -> Exchange<Response> {
         let exposure = Exposure::default();
         request.effect = Effect::Change;
         request.exposure = Some(exposure.clone());
-        let sent = Sent::masked(&request, &self.0.state);
         let outcome = self.send(request).await;
         let (head, body) = exposure.take();
         Exchange {

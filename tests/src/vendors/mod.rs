@@ -1,6 +1,7 @@
 //! Differences between vendors: one file each, all with the same parts.
 
 mod apigee;
+mod described;
 mod jwt;
 mod passport;
 mod rfc7662;
@@ -17,6 +18,7 @@ use serde_json::Value;
 use crate::Sent;
 
 pub use apigee::Apigee;
+pub use described::Described;
 pub use jwt::Jwt;
 pub use passport::Passport;
 pub use rfc7662::Rfc7662;

@@ -108,6 +108,7 @@ impl Bench {
                 ttl: Duration::from_secs(TTL.into()),
                 inactive_ttl: Duration::from_secs(TTL.into()),
                 stale_if_error: Duration::from_secs(TTL.into()),
+                without_end: None,
             },
         };
         let resolver = Resolver::new(

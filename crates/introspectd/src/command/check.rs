@@ -4,6 +4,7 @@ use clap::Args;
 use introspectd::Config;
 use introspectd::reload::InForce;
 
+use super::answer::AnswerArgs;
 use super::{Exit, Outcome, Stopped, environment, say};
 
 /// Validate a configuration and print the effective settings (secrets masked).
@@ -16,6 +17,8 @@ pub(crate) struct Check {
     /// Configuration of a running server: print what a reload would change instead
     #[arg(long, value_name = "FILE")]
     running: Option<PathBuf>,
+    #[command(flatten)]
+    answer: AnswerArgs,
 }
 
 const EXAMPLES: &str = "\
@@ -23,12 +26,19 @@ Examples:
   introspectd check --config introspectd.toml
   INTROSPECTD__CACHE__TTL=30s introspectd check --config introspectd.toml
   introspectd check --config new.toml --running introspectd.toml
+  introspectd check --config introspectd.toml --provider github --answer answer.json --status 200
+  introspectd check --config introspectd.toml --provider github --answer answer.json --status 200 \\
+    --token - < token.txt
 
 Exits with 2 and lists every problem if the configuration is invalid, or, with --running, if a
-reload would refuse it.";
+reload would refuse it. With --answer it exits with 0 if the token would be active, 1 if it would
+not, 3 if the answer says nothing about it.";
 
 impl Check {
     pub(crate) fn run(self) -> Outcome {
+        if let Some(outcome) = self.answer.run(&self.config) {
+            return outcome;
+        }
         if let Some(running) = &self.running {
             return compare(running, &self.config);
         }

@@ -1,5 +1,6 @@
 //! Commands of the server, one file each. Those that ask a running server are in `introspectd_cli`.
 
+pub(crate) mod answer;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod hash_secret;

@@ -46,6 +46,7 @@ const DEFAULT: CacheTimes = CacheTimes {
     ttl: Duration::from_secs(60),
     inactive_ttl: Duration::from_secs(5),
     stale_if_error: Duration::ZERO,
+    without_end: None,
 };
 
 fn read_times(cache: &mut Section, common: &CacheTimes) -> CacheTimes {
@@ -55,6 +56,7 @@ fn read_times(cache: &mut Section, common: &CacheTimes) -> CacheTimes {
         ttl: read("ttl", common.ttl),
         inactive_ttl: read("inactive_ttl", common.inactive_ttl),
         stale_if_error: read("stale_if_error", common.stale_if_error),
+        without_end: common.without_end,
     };
     // What is common is judged where it stands.
     if has_any && times.ttl.is_zero() && !times.stale_if_error.is_zero() {

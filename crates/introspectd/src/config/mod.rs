@@ -16,6 +16,7 @@ mod routing;
 mod selection;
 mod shared;
 mod trace;
+mod vendor;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

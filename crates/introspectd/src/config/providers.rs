@@ -2,18 +2,17 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use introspectd_adapter_apigee as apigee;
+use introspectd_adapter_http as described;
 use introspectd_adapter_jwt as jwt;
-use introspectd_adapter_passport as passport;
 use introspectd_adapter_rfc7662 as rfc7662;
-use introspectd_adapter_tibco_asg as tibco_asg;
-use introspectd_core::{Bindings, Clock, Provider, ProviderName};
+use introspectd_core::{Bindings, Clock, ProviderName};
 use introspectd_keys::Key;
 use introspectd_resolver::{CacheTimes, Match, ProviderEntry};
 use introspectd_settings::{Section, Setting};
 use introspectd_upstream::Outbound;
 use regex::Regex;
 
+use super::vendor::{KINDS, Vendor};
 use super::{cache, nearest};
 
 /// Valid section of a provider.
@@ -30,117 +29,8 @@ pub struct ProviderConfig {
     revision: [u8; 16],
 }
 
-/// Section of each vendor. A new one needs its line in [`KINDS`], too.
-#[derive(Debug)]
-enum Vendor {
-    Passport(passport::Config),
-    TibcoAsg(tibco_asg::Config),
-    Apigee(apigee::Config),
-    Rfc7662(Box<rfc7662::Config>),
-    Jwt {
-        config: Box<jwt::Config>,
-        /// Server that is asked about good tokens as well.
-        server: Option<Box<rfc7662::Config>>,
-    },
-}
-
-/// Reads the keys of one kind of provider.
-type ReadVendor = fn(&mut Section) -> Option<Vendor>;
-
-/// Kinds of provider, as `kind` names them, and what reads their keys.
-const KINDS: [(&str, ReadVendor); 5] = [
-    ("passport", |section| {
-        passport::Config::read(section).map(Vendor::Passport)
-    }),
-    ("tibco-asg", |section| {
-        tibco_asg::Config::read(section).map(Vendor::TibcoAsg)
-    }),
-    ("apigee", |section| {
-        apigee::Config::read(section).map(Vendor::Apigee)
-    }),
-    ("rfc7662", |section| {
-        rfc7662::Config::read(section)
-            .map(Box::new)
-            .map(Vendor::Rfc7662)
-    }),
-    ("jwt", read_jwt),
-];
-
 /// Longest clock skew. More would accept a token well before its server means it to start.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(60);
-
-impl Vendor {
-    /// Deadline of each call to the provider.
-    fn timeout(&self) -> Duration {
-        match self {
-            Self::Passport(config) => config.timeout(),
-            Self::TibcoAsg(config) => config.timeout(),
-            Self::Apigee(config) => config.timeout(),
-            Self::Rfc7662(config) => config.timeout(),
-            Self::Jwt { config, server } => {
-                let asked = server.as_ref().map(|server| server.timeout());
-                config.timeout() + asked.unwrap_or_default()
-            }
-        }
-    }
-
-    /// Rule that recognizes the tokens where the section has none.
-    fn matching(&self) -> Option<Match> {
-        match self {
-            Self::Jwt { config, .. } => Some(Match::JwtIssuer(config.issuer().to_owned())),
-            Self::Passport(_) | Self::TibcoAsg(_) | Self::Apigee(_) | Self::Rfc7662(_) => None,
-        }
-    }
-
-    /// Choice of the section that lets more in than is usual.
-    fn weakness(&self) -> Option<&'static str> {
-        match self {
-            Self::Jwt { config, .. } if config.accepts_any_audience() => Some(
-                "audience is \"any\": tokens of this issuer for any other service are active here, \
-                    and so are ID tokens without a nonce",
-            ),
-            Self::Jwt { .. }
-            | Self::Passport(_)
-            | Self::TibcoAsg(_)
-            | Self::Apigee(_)
-            | Self::Rfc7662(_) => None,
-        }
-    }
-
-    fn into_rfc7662(self) -> Option<rfc7662::Config> {
-        match self {
-            Self::Rfc7662(config) => Some(*config),
-            Self::Passport(_) | Self::TibcoAsg(_) | Self::Apigee(_) | Self::Jwt { .. } => None,
-        }
-    }
-
-    fn into_provider(
-        self,
-        name: &ProviderName,
-        clock: Arc<dyn Clock>,
-        bindings: &Arc<dyn Bindings>,
-        outbound: &Outbound,
-    ) -> Arc<dyn Provider> {
-        match self {
-            Self::Passport(config) => {
-                let (name, bindings) = (name.clone(), Arc::clone(bindings));
-                Arc::new(passport::Passport::new(
-                    config, clock, name, bindings, outbound,
-                ))
-            }
-            Self::TibcoAsg(config) => Arc::new(tibco_asg::TibcoAsg::new(config, clock, outbound)),
-            Self::Apigee(config) => Arc::new(apigee::Apigee::new(config, clock, outbound)),
-            Self::Rfc7662(config) => Arc::new(rfc7662::Rfc7662::new(*config, clock, outbound)),
-            Self::Jwt { config, server } => {
-                let server = server.map(|server| {
-                    let clock = Arc::clone(&clock);
-                    Arc::new(rfc7662::Rfc7662::new(*server, clock, outbound)) as _
-                });
-                Arc::new(jwt::Jwt::new(*config, clock, outbound, server))
-            }
-        }
-    }
-}
 
 impl ProviderConfig {
     /// Unique name.
@@ -184,12 +74,17 @@ impl ProviderConfig {
 
     /// The adapter's own part, where its tokens are judged here.
     pub fn into_jwt(self) -> Option<jwt::Config> {
-        match self.vendor {
-            Vendor::Jwt { config, .. } => Some(*config),
-            Vendor::Passport(_) | Vendor::TibcoAsg(_) | Vendor::Apigee(_) | Vendor::Rfc7662(_) => {
-                None
-            }
-        }
+        self.vendor.into_jwt()
+    }
+
+    /// The adapter's own part, where it is a described server.
+    pub fn into_described(self) -> Option<described::Config> {
+        self.vendor.into_described()
+    }
+
+    /// Kind of provider, as the configuration names it.
+    pub fn kind(&self) -> &'static str {
+        self.kind
     }
 
     /// Builds the adapter, whose connections are driven by `outbound`.
@@ -279,10 +174,15 @@ fn read_provider(
         take(&section, "issuer", ("jwt_issuer", issuer), &name, taken);
     }
     section.finish();
+    let vendor = vendor?;
+    let times = CacheTimes {
+        without_end: vendor.without_end(),
+        ..times
+    };
     Some(ProviderConfig {
         name,
         kind,
-        vendor: vendor?,
+        vendor,
         matching: matching.or(own),
         issuer,
         clock_skew,
@@ -342,24 +242,6 @@ fn take(
             "Make the two differ, or remove match from one and request it by name.",
         );
     }
-}
-
-/// Reads an issuer whose tokens are judged here, and `introspect`, the server that may be asked as
-/// well.
-fn read_jwt(section: &mut Section) -> Option<Vendor> {
-    let has_server = section.has("introspect");
-    let mut table = section.section("introspect");
-    let server = has_server.then(|| {
-        let server = rfc7662::Config::read_of_ending_tokens(&mut table);
-        table.finish();
-        server
-    });
-    let config = jwt::Config::read(section).map(Box::new)?;
-    let server = match server {
-        None => None,
-        Some(server) => Some(Box::new(server?)),
-    };
-    Some(Vendor::Jwt { config, server })
 }
 
 fn read_one(table: &Section, key: &str, text: &str) -> Option<Match> {

@@ -19,6 +19,7 @@ mod client;
 mod client_file;
 mod completions;
 mod deployment;
+mod described;
 mod descriptors;
 mod explain;
 mod hash_secret;

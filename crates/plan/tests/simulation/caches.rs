@@ -75,6 +75,7 @@ fn times(ttl: Duration) -> CacheTimes {
         ttl,
         inactive_ttl: Duration::ZERO,
         stale_if_error: Duration::ZERO,
+        without_end: None,
     }
 }
 

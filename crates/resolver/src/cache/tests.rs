@@ -44,6 +44,7 @@ const TIMES: CacheTimes = CacheTimes {
     ttl: Duration::from_secs(60),
     inactive_ttl: Duration::from_secs(5),
     stale_if_error: Duration::from_secs(300),
+    without_end: None,
 };
 
 /// A cache, its clock, and a key.

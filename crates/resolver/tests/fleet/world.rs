@@ -341,6 +341,7 @@ fn replica(store: &MemoryStore, server: &Arc<Server>, clock: &Arc<dyn Clock>) ->
             ttl: Duration::from_secs(30),
             inactive_ttl: Duration::from_secs(5),
             stale_if_error: Duration::from_secs(30),
+            without_end: None,
         },
     };
     let resolver = Resolver::in_fleet(

@@ -35,6 +35,7 @@ pub(crate) const LIMITS: CacheLimits = CacheLimits {
         ttl: Duration::from_secs(TTL as u64),
         inactive_ttl: Duration::from_secs(INACTIVE_TTL as u64),
         stale_if_error: Duration::ZERO,
+        without_end: None,
     },
 };
 

@@ -183,6 +183,7 @@ fn limits() -> impl Strategy<Value = CacheLimits> {
                 ttl,
                 inactive_ttl,
                 stale_if_error,
+                without_end: None,
             },
         },
     )

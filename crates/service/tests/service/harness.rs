@@ -43,6 +43,7 @@ pub(crate) const TIMES: CacheTimes = CacheTimes {
     ttl: TTL,
     inactive_ttl: TTL,
     stale_if_error: Duration::ZERO,
+    without_end: None,
 };
 
 pub(crate) fn bank() -> ProviderEntry {

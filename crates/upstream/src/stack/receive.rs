@@ -32,6 +32,7 @@ pub(super) struct Receive<S> {
 struct Reading {
     is_streamed: bool,
     is_relayed: bool,
+    is_refusable: bool,
     exposure: Option<Exposure>,
     silence: Duration,
 }
@@ -72,14 +73,15 @@ where
         let Request {
             is_streamed,
             is_relayed,
+            is_refusable,
             exposure,
             ..
         } = &request;
-        let (is_streamed, is_relayed, exposure) = (*is_streamed, *is_relayed, exposure.clone());
         let reading = Reading {
-            is_streamed,
-            is_relayed,
-            exposure,
+            is_streamed: *is_streamed,
+            is_relayed: *is_relayed,
+            is_refusable: *is_refusable,
+            exposure: exposure.clone(),
             silence: self.silence,
         };
         let reply = self.inner.call(request);
@@ -111,7 +113,7 @@ impl Reading {
             received.status,
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
         );
-        if !(self.is_relayed && is_refusal) {
+        if !((self.is_relayed || self.is_refusable) && is_refusal) {
             received.screen()?;
         }
         if self.is_relayed && str::from_utf8(&received.body).is_err() {

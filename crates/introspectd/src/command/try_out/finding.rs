@@ -205,7 +205,8 @@ pub(super) fn bad_answer(answer: &BadAnswer, place: &Place<'_>) -> Option<Findin
         | BadAnswer::NotAnArray
         | BadAnswer::UndocumentedError(_)
         | BadAnswer::OtherToken
-        | BadAnswer::TooMany(_) => return None,
+        | BadAnswer::TooMany(_)
+        | BadAnswer::Undecided(_) => return None,
     })
 }
 

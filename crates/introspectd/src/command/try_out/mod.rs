@@ -1,6 +1,7 @@
 //! `introspectd try`: a server's first contact, with the service's own client and reading.
 
 mod credentials;
+mod described;
 mod diagnosis;
 mod finding;
 mod jwt;
@@ -43,8 +44,24 @@ use token::Form;
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Try {
     /// The server's introspection endpoint, used byte for byte as written
-    #[arg(long, value_name = "URL", required_unless_present = "issuer")]
+    #[arg(
+        long,
+        value_name = "URL",
+        required_unless_present_any = ["issuer", "config"],
+        conflicts_with = "config"
+    )]
     endpoint: Option<String>,
+    /// Configuration with a described provider (kind "http") to ask in place of an endpoint
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "provider",
+        conflicts_with = "issuer"
+    )]
+    config: Option<PathBuf>,
+    /// The described provider
+    #[arg(long, value_name = "NAME", requires = "config")]
+    provider: Option<String>,
     #[command(flatten)]
     jwt: JwtArgs,
     #[command(flatten)]
@@ -104,6 +121,7 @@ Examples:
   introspectd try --endpoint http://127.0.0.1:4445/admin/oauth2/introspect \\
     --credentials none < token.txt
   introspectd try --issuer https://sso.example --audience https://api.example < token.txt
+  introspectd try --config introspectd.toml --provider github < token.txt
 
 Exits with 0 if the token is active, 1 if it is not or the server refuses our credentials, 2 for
 wrong usage, 3 if the server cannot be reached or gives no answer that the service could use.";
@@ -113,6 +131,9 @@ const ORIGIN: &str = "the arguments";
 
 impl Try {
     pub(crate) fn run(self) -> Outcome {
+        if let (Some(file), Some(provider)) = (&self.config, &self.provider) {
+            return described::run(file, provider);
+        }
         ProviderName::parse(&self.name)
             .map_err(|error| Stopped::usage(format!("--name: {error}")))?;
         if self.jwt.are_given() {
@@ -165,6 +186,7 @@ impl Try {
         Ok(verdict.exit)
     }
 
+    /// Endpoint as written; clap demands it unless there is an issuer or a configuration.
     fn endpoint(&self) -> &str {
         self.endpoint.as_deref().unwrap_or_default()
     }

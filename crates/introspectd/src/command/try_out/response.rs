@@ -49,7 +49,8 @@ impl Response<'_> {
             | BadAnswer::NotAnArray
             | BadAnswer::UndocumentedError(_)
             | BadAnswer::OtherToken
-            | BadAnswer::TooMany(_) => {
+            | BadAnswer::TooMany(_)
+            | BadAnswer::Undecided(_) => {
                 vec![fault(
                     answer.to_string(),
                     "Look at the response above, and check the path of --endpoint.",
