@@ -98,11 +98,12 @@ fn section(page: &str) -> String {
     let (_, block) = text.split_once("```toml introspectd.toml\n").unwrap();
     let (block, _) = block.split_once("```").unwrap();
     let begin = block.find("[providers.").unwrap();
-    block[begin..].to_owned()
+    block.split_at(begin).1.to_owned()
 }
 
 fn name(section: &str) -> String {
-    let (name, _) = section["[providers.".len()..].split_once(']').unwrap();
+    let name = section.strip_prefix("[providers.").unwrap();
+    let (name, _) = name.split_once(']').unwrap();
     name.to_owned()
 }
 

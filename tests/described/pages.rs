@@ -269,7 +269,7 @@ impl Case {
         let host = address
             .match_indices('/')
             .nth(2)
-            .map_or(*address, |(at, _)| &address[..at]);
+            .map_or(*address, |(at, _)| address.split_at(at).0);
         let section = crate::section(self.page);
         let issuer = section
             .lines()

@@ -41,5 +41,4 @@ pub use ports::free_address;
 pub use process::Process;
 pub use reply::Reply;
 pub use room::{Room, Sent};
-pub use vendors::{Apigee, Described, Fixture, Passport, Rfc7662, TibcoAsg};
-pub use vendors::{Apigee, Fixture, Jwt, Passport, Rfc7662, TibcoAsg};
+pub use vendors::{Apigee, Described, Fixture, Jwt, Passport, Rfc7662, TibcoAsg};

@@ -175,7 +175,7 @@ mod tests {
             value in any_value(),
             pointer in "(/([a-c0-2]|~[01]){0,2}){1,4}",
         ) {
-            let body = json!({"a": value.clone(), "b": [value.clone()], "": value}).to_string();
+            let body = json!({"a": value, "b": [value], "": value}).to_string();
             let theirs: Value = serde_json::from_str(&body).unwrap();
             let theirs = theirs.pointer(&pointer).map(Value::to_string);
             match find(&body, &pointer) {

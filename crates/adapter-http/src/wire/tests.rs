@@ -213,7 +213,7 @@ fn repeated_member_that_decides_makes_the_answer_invalid() {
     ] {
         for repeated in [
             body.replacen('{', &format!("{{\"{name}\":{value},"), 1),
-            format!("{},\"{name}\":{value}}}", &body[..body.len() - 1]),
+            format!("{},\"{name}\":{value}}}", body.strip_suffix('}').unwrap()),
         ] {
             let read = read_with(SERVER, 200, &repeated);
             assert!(matches!(read, Err(BadAnswer::Member(_))), "{repeated}");

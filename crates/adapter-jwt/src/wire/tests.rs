@@ -57,7 +57,7 @@ fn typed(header: &Value, requires_type: bool) -> Result<Use, Fault> {
     let mut bits = String::new();
     text.bytes()
         .for_each(|byte| write!(bits, "{byte:08b}").unwrap());
-    while bits.len() % 6 != 0 {
+    while !bits.len().is_multiple_of(6) {
         bits.push('0');
     }
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";

@@ -171,8 +171,7 @@ mod tests {
 
     #[test]
     fn request_that_is_not_clearly_said_is_unknown() {
-        for place in 0..ASKED.len() {
-            let (name, value) = ASKED[place];
+        for (name, value) in ASKED {
             let others: Vec<_> = ASKED.into_iter().filter(|it| it.0 != name).collect();
             assert_eq!(said(&others, &rules()), None, "without {name}");
             let twice = [&ASKED[..], &[(name, value)]].concat();

@@ -50,9 +50,9 @@ async fn serve(mut stream: TcpStream, role: Role, heads: Arc<Mutex<Vec<String>>>
             return;
         }
     }
-    let text = String::from_utf8_lossy(&read).into_owned();
-    let head = &text[..text.find("\r\n\r\n").unwrap() + 4];
-    heads.lock().unwrap().push(head.to_owned());
+    let text = String::from_utf8_lossy(&read);
+    let (head, _) = text.split_once("\r\n\r\n").unwrap();
+    heads.lock().unwrap().push(format!("{head}\r\n\r\n"));
     match role {
         Role::HangUp => {}
         Role::Hang => std::future::pending().await,
