@@ -10,6 +10,7 @@
 )]
 
 mod lifetime;
+mod lookup;
 mod pages;
 
 use std::collections::HashMap;

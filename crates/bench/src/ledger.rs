@@ -52,6 +52,8 @@ pub(crate) enum Load {
     Growth(u64),
     /// The growth until the cache is full.
     FullGrowth,
+    /// The growth over providers that are described, for each of them, in MiB.
+    Described,
     HerdCalls,
     HerdLast,
     DownCached,

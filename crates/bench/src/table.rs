@@ -125,6 +125,7 @@ fn name(load: Load) -> String {
         Load::FullMisses => "full cache: new only".to_owned(),
         Load::Growth(_)
         | Load::FullGrowth
+        | Load::Described
         | Load::HerdCalls
         | Load::HerdLast
         | Load::DownCached

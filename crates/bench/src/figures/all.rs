@@ -112,6 +112,13 @@ pub(super) const FIGURES: &[Figure] = &[
         Unit::Times,
         Load::FullGrowth,
     ),
+    one(
+        Group::Memory,
+        "memory that a described provider adds",
+        1.0,
+        Unit::Mebibytes,
+        Load::Described,
+    ),
     times(
         Group::Misses,
         "miss: requests/s to nginx proxy_cache",

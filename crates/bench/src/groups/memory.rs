@@ -38,7 +38,46 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
     let growth = settled(&running).saturating_sub(before) as f64 / (SMALL.mebibytes << 20) as f64;
     crate::output::print_status(&format!("  full: {growth:.2} of max_bytes"));
     ledger.note(Load::FullGrowth, growth);
+    drop(running);
+
+    let (alone, before) = warmed(lab, &authority, Room::DEFAULT)?;
+    drop(alone);
+    let (running, after) = warmed(lab, &authority, described(authority.port))?;
+    drop(running);
+    let each = after.saturating_sub(before) as f64 / f64::from(DESCRIBED) / f64::from(1 << 20);
+    crate::output::print_status(&format!("  described provider: {each:.3} MiB each"));
+    ledger.note(Load::Described, each);
     Ok(())
+}
+
+/// Providers that are described, so many that the noise of a process matters little.
+const DESCRIBED: u32 = 16;
+
+/// Room with described providers beside its own.
+fn described(authority: u16) -> Room {
+    let sections: String = (0..DESCRIBED)
+        .map(|number| {
+            format!(
+                "\n[providers.described{number}]\nkind = \"http\"\n\
+                 credentials = {{ type = \"none\" }}\n\
+                 match = {{ prefix = \"described{number}_\" }}\n\
+                 request = {{ method = \"POST\", url = \"http://127.0.0.1:{authority}/facts\", \
+                 json = {{ access_token = \"{{token}}\" }} }}\n\
+                 active = [{{ status = 200 }}, {{ pointer = \"/active\", equals = true }}]\n\
+                 inactive = [{{ status = 404 }}, {{ pointer = \"/active\", equals = false }}]\n\
+                 claims = {{ client_id = \"/app/client_id\", sub = \"/user/id\", \
+                 scope = {{ pointer = \"/scopes\" }}, exp = {{ pointer = \"/expires_at\", \
+                 unit = \"rfc3339\", absent = \"never\" }} }}\n\
+                 require = {{ client_id = [\"Iv1.abc\"] }}\nlifetime = \"5m\"\n\
+                 details = [\"/note\"]\nsecrets = [\"/token\", \"/hashed_token\"]\n"
+            )
+        })
+        .collect();
+    Room {
+        // Kept as long as the process, like the others.
+        provider: sections.leak(),
+        ..Room::DEFAULT
+    }
 }
 
 /// A server that has seen its 64 connections and a few tokens, and its memory.
