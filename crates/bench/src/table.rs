@@ -160,8 +160,7 @@ fn name(load: Load) -> String {
         | Load::JwtHit
         | Load::LongHit
         | Load::KeyFetches => format!("{load:?}"),
-        | Load::Signature
-        | Load::RedisBytes => format!("{load:?}"),
+        Load::Signature | Load::RedisBytes => format!("{load:?}"),
     }
 }
 

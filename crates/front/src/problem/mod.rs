@@ -106,7 +106,9 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
         Refusal::Caller(CallerFault::RateLimited { retry_after }) => {
             headers.insert(RETRY_AFTER, (*retry_after).into());
         }
-        Refusal::Service(ServiceFault::Shed | ServiceFault::NotShared) => {
+        Refusal::Service(
+            ServiceFault::Shed | ServiceFault::TooManySignatures | ServiceFault::NotShared,
+        ) => {
             headers.insert(RETRY_AFTER, RETRY_SOON.as_secs().into());
         }
         Refusal::Service(ServiceFault::KeysMissing { retry_after }) => {
@@ -123,7 +125,7 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::Client(_)
         | Refusal::Record(_)
         | Refusal::Event(_)
-        | Refusal::Service(ServiceFault::NotCounted) => {}
+        | Refusal::Service(ServiceFault::NotCounted | ServiceFault::NotSigned) => {}
     }
 }
 

@@ -20,6 +20,7 @@ mod client_file;
 mod completions;
 mod deployment;
 mod descriptors;
+mod documents;
 mod explain;
 mod hash_secret;
 mod health;
