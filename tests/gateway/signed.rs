@@ -36,6 +36,11 @@ fn signing(name: &str, algorithm: &str, more: &str) -> String {
 
 impl Harness {
     async fn open(signing: &str) -> Self {
+        Self::open_before(signing, "").await
+    }
+
+    /// Opens it before a provider with these further keys.
+    async fn open_before(signing: &str, more: &str) -> Self {
         let provider = Simulator::start(Rfc7662::server(now())).await.unwrap();
         let section = Rfc7662::section(&provider.base_url());
         let gateway = Gateway::start_bare(&format!(
@@ -56,6 +61,7 @@ impl Harness {
             [providers.sso]
             {section}
             timeout = "60s"
+            {more}
             "#
         ))
         .await;
@@ -206,6 +212,26 @@ async fn without_a_key_who_insists_is_refused_and_all_others_get_json() {
     for absent in ["jwks_uri", "introspection_signing_alg_values_supported"] {
         assert!(metadata.get(absent).is_none(), "{absent}");
     }
+}
+
+/// The provider never signs.
+#[tokio::test]
+async fn json_of_a_provider_that_has_to_sign_is_a_failure_and_no_inactive_token() {
+    const KEYS: &str = "issuer = \"https://sso.example\"\n\
+        jwks = { url = \"http://127.0.0.1:9/jwks\" }\n";
+    let answer = |form: &str| format!("answer = {form:?}\n{KEYS}");
+    let harness = Harness::open_before("", &answer("jwt_required")).await;
+    for token in [Rfc7662::ACTIVE, Rfc7662::UNKNOWN] {
+        let refused = harness.ask(EDGE, "*/*", token).await;
+        refused.assert_problem(502, "upstream_error", None);
+    }
+    let harness = Harness::open_before("", &answer("jwt")).await;
+    let reply = harness.ask(EDGE, "*/*", Rfc7662::ACTIVE).await;
+    assert_eq!(reply.json()["active"], true);
+    harness
+        .ask(EDGE, "*/*", Rfc7662::UNKNOWN)
+        .await
+        .assert_inactive();
 }
 
 fn key_in(file: &Path) -> String {

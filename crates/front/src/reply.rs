@@ -143,8 +143,9 @@ pub(crate) fn raw_json(json: &'static str) -> Reply {
 pub(crate) fn kept_document(media_type: &'static str, body: Vec<u8>, seconds: u32) -> Reply {
     let mut reply = with_content_type(media_type, HeaderMap::new(), body.into());
     let control = HeaderValue::try_from(format!("public, max-age={seconds}"));
-    let headers = reply.headers_mut();
-    headers.extend(control.ok().map(|control| (CACHE_CONTROL, control)));
+    if let Ok(control) = control {
+        reply.headers_mut().insert(CACHE_CONTROL, control);
+    }
     reply
 }
 

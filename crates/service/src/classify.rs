@@ -87,7 +87,7 @@ impl From<&Refusal> for OutcomeClass {
                 | ServiceFault::NotShared
                 | ServiceFault::KeysMissing { .. },
             ) => Self::Unavailable,
-            Refusal::Service(ServiceFault::Shed | ServiceFault::TooManySignatures) => Self::Shed,
+            Refusal::Service(ServiceFault::Shed) => Self::Shed,
         }
     }
 }

@@ -106,9 +106,7 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
         Refusal::Caller(CallerFault::RateLimited { retry_after }) => {
             headers.insert(RETRY_AFTER, (*retry_after).into());
         }
-        Refusal::Service(
-            ServiceFault::Shed | ServiceFault::TooManySignatures | ServiceFault::NotShared,
-        ) => {
+        Refusal::Service(ServiceFault::Shed | ServiceFault::NotShared) => {
             headers.insert(RETRY_AFTER, RETRY_SOON.as_secs().into());
         }
         Refusal::Service(ServiceFault::KeysMissing { retry_after }) => {

@@ -356,11 +356,6 @@ fn of_service(fault: ServiceFault) -> Row {
             "The answer could not be signed; see the server's log.",
             "No se pudo firmar la respuesta; consulte el registro.",
         ),
-        ServiceFault::TooManySignatures => row(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "Too many signed answers at once for this caller; retry later.",
-            "Demasiadas respuestas firmadas a la vez para este cliente; inténtelo más tarde.",
-        ),
         ServiceFault::Shed => row(
             StatusCode::SERVICE_UNAVAILABLE,
             "Too many requests in flight; retry later.",

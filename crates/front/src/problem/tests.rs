@@ -105,11 +105,6 @@ fn every_refusal_has_its_status_and_code() {
             "server_error",
         ),
         (ServiceFault::Shed.into(), 503, "temporarily_unavailable"),
-        (
-            ServiceFault::TooManySignatures.into(),
-            503,
-            "temporarily_unavailable",
-        ),
         (ServiceFault::NotSigned.into(), 500, "server_error"),
         (RequestFault::NotSignable.into(), 406, "not_acceptable"),
         (Failure::Unsupported.into(), 501, "unsupported"),
@@ -203,11 +198,7 @@ fn status_has_the_headers_that_it_needs() {
         reply(CallerFault::RateLimited { retry_after: 60 }.into()).headers()["retry-after"],
         "60"
     );
-    for fault in [
-        ServiceFault::Shed,
-        ServiceFault::TooManySignatures,
-        ServiceFault::NotShared,
-    ] {
+    for fault in [ServiceFault::Shed, ServiceFault::NotShared] {
         assert_eq!(reply(fault.into()).headers()["retry-after"], "1");
     }
     let missing = ServiceFault::KeysMissing { retry_after: 7 };

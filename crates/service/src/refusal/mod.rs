@@ -127,8 +127,6 @@ pub enum ServiceFault {
     NotShared,
     /// Request over the limit of requests in flight, which was not read.
     Shed,
-    /// Signed answer over the caller's places for signatures that take long.
-    TooManySignatures,
     /// Answer that could not be signed: the system has no random bytes.
     NotSigned,
     /// Keys of a transmitter that are not there yet.
@@ -158,10 +156,7 @@ impl Refusal {
             Self::Event(fault) => fault.code(),
             Self::Service(ServiceFault::NotCounted | ServiceFault::NotSigned) => "server_error",
             Self::Service(
-                ServiceFault::Shed
-                | ServiceFault::TooManySignatures
-                | ServiceFault::NotShared
-                | ServiceFault::KeysMissing { .. },
+                ServiceFault::Shed | ServiceFault::NotShared | ServiceFault::KeysMissing { .. },
             ) => "temporarily_unavailable",
         }
     }
@@ -175,9 +170,6 @@ impl Refusal {
             Self::Provider(fault) => Some(fault.failure().to_string().into()),
             Self::Event(fault) => Some(fault.reason()),
             Self::Service(ServiceFault::Shed) => Some("shed".into()),
-            Self::Service(ServiceFault::TooManySignatures) => {
-                Some("too many signatures of this caller at once".into())
-            }
             Self::Service(ServiceFault::NotSigned) => Some("the answer cannot be signed".into()),
             Self::Service(ServiceFault::KeysMissing { .. }) => {
                 Some("the transmitter's keys are missing".into())
@@ -204,8 +196,7 @@ impl Refusal {
     pub fn is_of_too_many(&self) -> bool {
         matches!(
             self,
-            Self::Caller(CallerFault::RateLimited { .. })
-                | Self::Service(ServiceFault::Shed | ServiceFault::TooManySignatures)
+            Self::Caller(CallerFault::RateLimited { .. }) | Self::Service(ServiceFault::Shed)
         )
     }
 

@@ -10,7 +10,7 @@ use introspectd_files::Renewed;
 use introspectd_jose::{Algorithm, JwkSet, TypedSigner};
 use serde_json::to_string;
 
-use crate::refusal::ServiceFault;
+use crate::refusal::{Refusal, ServiceFault};
 use threads::{Places, Threads};
 
 /// Private key that signs answers. A file that holds it may be renewed in place.
@@ -100,15 +100,16 @@ impl Signing {
     /// Cancel-safe: a signature that nobody waits for is not made, if it takes long.
     ///
     /// # Errors
-    /// [`ServiceFault::TooManySignatures`] over the caller's places for signatures that take long,
-    /// [`ServiceFault::NotSigned`] if the system has no random bytes.
+    /// [`CallerFault::RateLimited`](crate::refusal::CallerFault::RateLimited) over the caller's
+    /// places for signatures that take long, [`ServiceFault::NotSigned`] if the system has no random
+    /// bytes.
     pub async fn sign(
         &self,
         name: &str,
         wishes: &SignedAs,
         body: Option<&[u8]>,
         at: Timestamp,
-    ) -> Result<String, ServiceFault> {
+    ) -> Result<String, Refusal> {
         let mut keys = self.keys.iter();
         let key = match wishes.algorithm {
             Some(algorithm) => keys.find(|key| key.algorithm == algorithm),
@@ -124,7 +125,9 @@ impl Signing {
             .as_ref()
             .filter(|_| !key.algorithm.signs_fast())
         {
-            None => signer.sign(&payload).map_err(|_| ServiceFault::NotSigned),
+            None => signer
+                .sign(&payload)
+                .map_err(|_| ServiceFault::NotSigned.into()),
             Some(threads) => threads.sign(&wishes.places, signer, payload).await,
         }
     }

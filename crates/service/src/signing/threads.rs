@@ -11,7 +11,7 @@ use std::thread;
 use introspectd_jose::{SigningFailed, TypedSigner};
 use tokio::sync::oneshot;
 
-use crate::refusal::ServiceFault;
+use crate::refusal::{CallerFault, Refusal, ServiceFault};
 
 /// Threads that sign, until this is dropped.
 ///
@@ -20,6 +20,9 @@ use crate::refusal::ServiceFault;
 pub(super) struct Threads {
     jobs: Sender<Job>,
 }
+
+/// Refusal of a caller that has no place left. A signature takes milliseconds, so it may soon.
+const TOO_MANY: CallerFault = CallerFault::RateLimited { retry_after: 1 };
 
 /// Places of one caller, of which each signature that waits or is made holds one.
 #[derive(Debug, Clone, Default)]
@@ -74,8 +77,8 @@ impl Threads {
         places: &Places,
         signer: Arc<TypedSigner>,
         payload: Vec<u8>,
-    ) -> Result<String, ServiceFault> {
-        let place = places.take().ok_or(ServiceFault::TooManySignatures)?;
+    ) -> Result<String, Refusal> {
+        let place = places.take().ok_or(TOO_MANY)?;
         let (done, signed) = oneshot::channel();
         // Without a thread the job is dropped, and with it `done`.
         let _ = self.jobs.send(Job {
@@ -86,7 +89,7 @@ impl Threads {
         });
         match signed.await {
             Ok(Ok(signed)) => Ok(signed),
-            Ok(Err(SigningFailed)) | Err(_) => Err(ServiceFault::NotSigned),
+            Ok(Err(SigningFailed)) | Err(_) => Err(ServiceFault::NotSigned.into()),
         }
     }
 }
@@ -131,7 +134,7 @@ mod tests {
         let all: Vec<_> = (0..Places::COUNT).map_while(|_| greedy.take()).collect();
         assert_eq!(all.len(), Places::COUNT);
         for _ in 0..2 {
-            assert_eq!(sign(&greedy).await, Err(ServiceFault::TooManySignatures));
+            assert_eq!(sign(&greedy).await, Err(TOO_MANY.into()));
         }
         let signed = sign(&other).await.unwrap();
         assert_eq!(rsa().sign(b"{}").as_ref(), Ok(&signed));
