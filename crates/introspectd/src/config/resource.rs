@@ -11,7 +11,8 @@ use super::providers::Providers;
 pub(super) type Taken = HashMap<String, String>;
 
 const KEY: &str = "resource";
-const REMEDY: &str = "Write the resource's own URL, such as \"https://api.example/orders\"; http is \
+const REMEDY: &str = "Write the URL that clients know it by, such as \"https://api.example/orders\"; \
+    http is for loopback only."; http is \
     for loopback only.";
 
 /// Reads `resource` of a policy that accepts tokens of these providers.

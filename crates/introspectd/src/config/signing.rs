@@ -21,7 +21,7 @@ pub(super) fn read(root: &mut Section, has_public_url: bool) -> Vec<SigningKey> 
     for entry in root.entries("signing") {
         match entry {
             Entry::Section(mut section) => {
-                keys.extend(read_key(&mut section, &mut taken));
+                keys.extend(read_one(&mut section, &mut taken));
                 section.finish();
             }
             Entry::Text(text) => {
@@ -33,7 +33,7 @@ pub(super) fn read(root: &mut Section, has_public_url: bool) -> Vec<SigningKey> 
     keys
 }
 
-fn read_key(section: &mut Section, taken: &mut Taken) -> Option<SigningKey> {
+fn read_one(section: &mut Section, taken: &mut Taken) -> Option<SigningKey> {
     let known = Algorithm::ALL.map(Algorithm::name).join(", ");
     let remedy = format!("Write one of {known}; EdDSA and ES256 are fast.");
     let algorithm = section.required_parsed("algorithm", &remedy, |text| {

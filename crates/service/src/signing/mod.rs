@@ -100,9 +100,10 @@ impl Signing {
     /// Cancel-safe: a signature that nobody waits for is not made, if it takes long.
     ///
     /// # Errors
-    /// [`CallerFault::RateLimited`](crate::refusal::CallerFault::RateLimited) over the caller's
-    /// places for signatures that take long, [`ServiceFault::NotSigned`] if the system has no random
-    /// bytes.
+    /// [`CallerFault::RateLimited`] over the caller's places for signatures that take long,
+    /// [`ServiceFault::NotSigned`] if the system has no random bytes.
+    ///
+    /// [`CallerFault::RateLimited`]: crate::refusal::CallerFault::RateLimited
     pub async fn sign(
         &self,
         name: &str,
