@@ -2,19 +2,25 @@ use std::sync::Arc;
 
 use introspectd_core::Clock;
 use introspectd_discovery::{Member, Source as Metadata};
-use introspectd_jwks::{Keys, Lifetimes, Remote, Source};
+use introspectd_jwks::{FileKeys, Keys, Lifetimes, Remote, Source};
 use introspectd_settings::Section;
 use introspectd_upstream::{Address, Connection, Outbound, Upstream};
 
-use super::{Expected, Form, Signed};
+use super::{Expected, Form, KeySource, Signed};
 
 /// Keys `answer`, and `jwks` or `discover`, of a server that signs its answers.
 #[derive(Debug)]
 pub(crate) struct SignedConfig {
     is_required: bool,
     expected: Expected,
-    source: Source,
-    connection: Connection,
+    keys: KeyConfig,
+}
+
+/// Place of the keys.
+#[derive(Debug)]
+enum KeyConfig {
+    Fetched(Source, Box<Connection>),
+    File(FileKeys),
 }
 
 /// Reads the form of the answers. `None` where there was a problem, `Some(None)` for JSON.
@@ -40,15 +46,14 @@ pub(crate) fn read(
         let what = "needs credentials with a client id, which is the audience of its answers";
         section.problem(ANSWER, what, "Choose credentials with client_id.");
     }
-    let (source, connection) = read_keys(section, server)?;
+    let keys = read_keys(section, issuer.as_deref(), server)?;
     Some(Some(SignedConfig {
         is_required,
         expected: Expected {
             issuer: issuer?,
             audience: audience?,
         },
-        source,
-        connection,
+        keys,
     }))
 }
 
@@ -63,44 +68,79 @@ fn client_id(section: &mut Section) -> Option<String> {
     credentials.text(key)
 }
 
-/// Reads `jwks = { url }`, or takes the keys that the issuer's metadata names (`discover = true`).
-fn read_keys(section: &mut Section, server: Option<&Connection>) -> Option<(Source, Connection)> {
+/// Reads `jwks = { url | file }`, or takes the keys that the issuer's metadata names
+/// (`discover = true`).
+fn read_keys(
+    section: &mut Section,
+    issuer: Option<&str>,
+    server: Option<&Connection>,
+) -> Option<KeyConfig> {
     let discovers = section.flag("discover", false);
-    if section.has("jwks") {
+    let has_jwks = section.has("jwks");
+    let mut jwks = section.section("jwks");
+    if has_jwks {
         let allow_http = section.flag("allow_http", false);
-        let mut table = section.section("jwks");
-        let address = Address::read(&mut table, "url", allow_http);
-        table.finish();
+        if jwks.has("file") {
+            let file = jwks.text("file");
+            jwks.finish();
+            return read_file(section, issuer?, &file?);
+        }
+        let address = Address::read(&mut jwks, "url", allow_http);
+        jwks.text("file");
+        jwks.finish();
         let address = address?;
         let source = Source::Url(address.uri().clone());
-        return Some((source, Connection::read_public(section, address)?));
+        let connection = Connection::read_public(section, address)?;
+        return Some(KeyConfig::Fetched(source, Box::new(connection)));
     }
-    section.section("jwks");
     if !discovers {
-        let remedy = "Write jwks = { url = \"https://…\" } or discover = true.";
+        let remedy =
+            "Write jwks = { url = \"https://…\" }, { file = \"PATH\" }, or discover = true.";
         section.problem("answer", "needs the keys of the issuer", remedy);
         return None;
     }
     let server = server?;
     let metadata = Metadata::of_server(server.discovers.clone()?, Member::Jwks);
-    Some((Source::Metadata(metadata.ok()?), server.for_documents()))
+    let source = Source::Metadata(metadata.ok()?);
+    Some(KeyConfig::Fetched(source, Box::new(server.for_documents())))
+}
+
+fn read_file(section: &Section, issuer: &str, file: &str) -> Option<KeyConfig> {
+    section.ledger().file(file.as_ref());
+    match FileKeys::open(issuer.to_owned(), file.into()) {
+        Ok(keys) => Some(KeyConfig::File(keys)),
+        Err(problem) => {
+            let what = format!("cannot be used: {problem}");
+            let remedy = "Name a readable JWK Set (RFC 7517) with at least one key of the issuer.";
+            section.problem("jwks.file", what, remedy);
+            None
+        }
+    }
 }
 
 impl SignedConfig {
     /// Makes what verifies answers. Their keys are fetched by `outbound`.
     pub(crate) fn into_form(self, clock: &Arc<dyn Clock>, outbound: &Outbound) -> Form {
-        let upstream = Upstream::new(self.connection, Arc::clone(clock), outbound);
-        let keys = Keys::new(
-            self.expected.issuer.clone(),
-            Remote::new(self.source, upstream),
-            Arc::clone(clock),
-            Lifetimes::default(),
-        );
-        let runtime = outbound.runtime();
+        let keys = match self.keys {
+            KeyConfig::File(keys) => KeySource::File(keys),
+            KeyConfig::Fetched(source, connection) => {
+                let upstream = Upstream::new(*connection, Arc::clone(clock), outbound);
+                let keys = Keys::new(
+                    self.expected.issuer.clone(),
+                    Remote::new(source, upstream),
+                    Arc::clone(clock),
+                    Lifetimes::default(),
+                );
+                let runtime = outbound.runtime();
+                KeySource::Fetched {
+                    _refreshing: runtime.map(|runtime| keys.refresh_on(&runtime)),
+                    keys,
+                }
+            }
+        };
         Form::Signed(Box::new(Signed {
             is_required: self.is_required,
             expected: self.expected,
-            _refreshing: runtime.map(|runtime| keys.refresh_on(&runtime)),
             keys,
         }))
     }

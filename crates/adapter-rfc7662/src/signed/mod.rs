@@ -4,7 +4,7 @@ pub(crate) mod config;
 
 use introspectd_core::{BadAnswer, Failure, Outage, SignedFault, Timestamp};
 use introspectd_jose::{Algorithm, Claims, Jws, Objection};
-use introspectd_jwks::{Keys, NotVerified, Refreshing};
+use introspectd_jwks::{FileKeys, Keys, NotVerified, Refreshing};
 use introspectd_upstream::Response;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -22,8 +22,17 @@ pub(crate) struct Signed {
     /// True if JSON is refused: whoever is on the way could take a signature off.
     pub(crate) is_required: bool,
     pub(crate) expected: Expected,
-    pub(crate) keys: Keys,
-    pub(crate) _refreshing: Option<Refreshing>,
+    pub(crate) keys: KeySource,
+}
+
+/// Keys of the issuer.
+#[derive(Debug)]
+pub(crate) enum KeySource {
+    Fetched {
+        keys: Keys,
+        _refreshing: Option<Refreshing>,
+    },
+    File(FileKeys),
 }
 
 /// Claims of each answer.
@@ -99,7 +108,11 @@ impl Signed {
         if !jws.unverified_header().is_type(TYPE) {
             return Err(fault(SignedFault::Type));
         }
-        let verified = match self.keys.verify(&jws, &Algorithm::ALL).await {
+        let verified = match &self.keys {
+            KeySource::Fetched { keys, .. } => keys.verify(&jws, &Algorithm::ALL).await,
+            KeySource::File(keys) => keys.verify(&jws, &Algorithm::ALL).await,
+        };
+        let verified = match verified {
             Ok(verified) => verified,
             Err(NotVerified::Later { retry_after }) => {
                 return Err(Failure::Unavailable {
@@ -107,7 +120,9 @@ impl Signed {
                     retry_after: Some(retry_after),
                 });
             }
-            Err(NotVerified::Refused(_)) => return Err(fault(SignedFault::Signature)),
+            Err(NotVerified::Refused(_) | NotVerified::Provisional { .. }) => {
+                return Err(fault(SignedFault::Signature));
+            }
         };
         Ok(read(verified.payload(), &self.expected, asked, now())?)
     }

@@ -33,8 +33,10 @@ fn form(is_required: bool, keys: Option<JwkSet>) -> Form {
     Form::Signed(Box::new(Signed {
         is_required,
         expected: expected(),
-        keys: Keys::new(name, AtHand(keys), clock, Lifetimes::default()),
-        _refreshing: None,
+        keys: KeySource::Fetched {
+            keys: Keys::new(name, AtHand(keys), clock, Lifetimes::default()),
+            _refreshing: None,
+        },
     }))
 }
 
