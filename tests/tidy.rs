@@ -96,6 +96,8 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-jose",
             "introspectd-core",
             "introspectd-keys",
+            // A key may be renewed in place.
+            "introspectd-files",
         ],
     ),
     (
@@ -161,7 +163,6 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-poll",
             "introspectd-jwks",
             "introspectd-discovery",
-            // Its tests sign events.
             "introspectd-jose",
             "introspectd-keys",
             "introspectd-upstream",
@@ -186,6 +187,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-resolver",
             "introspectd-redis",
             "introspectd-fleet",
+            "introspectd-jose",
             "introspectd-core",
         ],
     ),

@@ -15,3 +15,4 @@ mod ids;
 mod listeners;
 mod messages;
 mod passing;
+mod resource;

@@ -22,4 +22,5 @@ mod clients;
 mod events;
 mod first_steps;
 mod jwt;
+mod mcp;
 mod servers;

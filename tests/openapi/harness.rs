@@ -34,12 +34,21 @@ const CONFIGURATION: &str = r#"
 [listen]
 api   = ["127.0.0.1:0"]
 admin = ["127.0.0.1:0"]
+public_url = "https://introspect.example"
+
+[[signing]]
+key       = { file = "KEY" }
+algorithm = "EdDSA"
 
 [routing]
 unmatched = "ask-all"
 
 [policies.orders]
-scope = ["orders.read"]
+scope    = ["orders.read"]
+resource = "https://api.example/orders"
+
+[policies.root]
+resource = "https://api.example"
 
 [callers.all]
 secret      = { literal = "all-secret-7f0a5c1e" }
@@ -59,7 +68,10 @@ impl Harness {
             Rfc7662::section(&sso.base_url()),
         ];
         let folder = tempfile::tempdir().unwrap();
-        let mut toml = CONFIGURATION.to_owned();
+        let key = folder.path().join("signing.pem");
+        let pair = rcgen::KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+        std::fs::write(&key, pair.serialize_pem()).unwrap();
+        let mut toml = CONFIGURATION.replace("KEY", key.to_str().unwrap());
         // So that answers bear the ids of their lines.
         write!(
             toml,
@@ -69,7 +81,8 @@ impl Harness {
         .unwrap();
         for (name, section) in PROVIDERS.into_iter().zip(sections) {
             // A machine with much to do makes no timeout where none is meant.
-            write!(toml, "\n[providers.{name}]\n{section}\ntimeout = \"60s\"\n").unwrap();
+            let more = format!("timeout = \"60s\"\nissuer = \"https://{name}.example\"\n");
+            write!(toml, "\n[providers.{name}]\n{section}\n{more}").unwrap();
         }
         let gateway = Gateway::start_bare(&toml).await;
         Self {

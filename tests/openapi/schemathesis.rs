@@ -83,6 +83,7 @@ fn say_what_no_schema_can(document: &mut Value) {
     // An unknown name is the caller's error.
     schemas["ProviderName"] = json!({ "enum": PROVIDERS });
     schemas["PolicyName"] = json!({ "enum": POLICIES });
+    schemas["ResourcePath"] = json!({ "enum": ["orders"] });
     // Other than the token.
     schemas["Binding"]["properties"]["token_id"] = json!({ "type": "string", "format": "uuid" });
     // Nobody can make one up.

@@ -5,10 +5,11 @@ use introspectd_discovery::{Member, Source};
 use introspectd_settings::Section;
 use introspectd_upstream::{Connection, Dialect};
 
+use crate::signed::config::{self as signed_config, SignedConfig};
 use crate::wire::MissingExp;
 
 /// RFC 7662 keys of a provider's section: `introspection_endpoint`, `revocation_endpoint`,
-/// `parameters`, `missing_exp` and the common ones.
+/// `parameters`, `missing_exp`, `answer` and the common ones.
 #[derive(Debug)]
 pub struct Config {
     pub(crate) connection: Connection,
@@ -19,6 +20,8 @@ pub struct Config {
     /// Further fields of each form.
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) missing_exp: MissingExp,
+    /// Signed answers; `None` for JSON.
+    pub(crate) signed: Option<SignedConfig>,
 }
 
 const REVOCATION: &str = "revocation_endpoint";
@@ -54,6 +57,8 @@ impl Config {
             _ => Err("must be \"refuse\" or \"accept\""),
         });
         let parameters = read_parameters(section);
+        let connection = read.as_ref().map(|(connection, _)| connection);
+        let signed = signed_config::read(section, connection);
         let (connection, revocation) = read?;
         // The introspection endpoint would answer 200 to every revocation, and revoke nothing.
         if revocation
@@ -80,6 +85,7 @@ impl Config {
             revocation_endpoint,
             parameters,
             missing_exp: read_missing_exp.unwrap_or(missing_exp),
+            signed: signed?,
         })
     }
 }

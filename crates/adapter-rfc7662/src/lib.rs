@@ -2,12 +2,14 @@
 
 mod config;
 mod endpoints;
+mod signed;
 mod wire;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use http::Uri;
+use http::header::ACCEPT;
+use http::{HeaderValue, Uri};
 use introspectd_core::ask::{Gauges, Meter};
 use introspectd_core::{
     Clock, Failure, Health, Introspection, Outage, Provider, Revocation, Timestamp, TokenValue,
@@ -15,6 +17,7 @@ use introspectd_core::{
 use introspectd_upstream::{Exchange, Outbound, Request, Response, Upstream};
 
 use endpoints::Endpoints;
+use signed::Form;
 
 pub use config::Config;
 pub use wire::MissingExp;
@@ -33,6 +36,7 @@ pub struct Rfc7662 {
 struct Server {
     upstream: Upstream,
     endpoints: Endpoints,
+    form: Form,
     /// Further fields of each form.
     parameters: Vec<(String, String)>,
 }
@@ -50,6 +54,7 @@ impl Rfc7662 {
             revocation_endpoint,
             parameters,
             missing_exp,
+            signed,
         } = config;
         let endpoints = Endpoints::of(
             &connection,
@@ -61,6 +66,7 @@ impl Rfc7662 {
         let server = Arc::new(Server {
             upstream: Upstream::new(connection, Arc::clone(&clock), outbound),
             endpoints,
+            form: signed.map_or(Form::Json, |signed| signed.into_form(&clock, outbound)),
             parameters,
         });
         Self {
@@ -80,17 +86,34 @@ impl Rfc7662 {
         let now = self.clock.now();
         let endpoint = self.server.endpoints.introspection().await?;
         let request = self.server.introspection(endpoint, token);
-        let exchange = self.server.upstream.expose(request).await;
-        Ok(exchange.and_then(|response| self.read(response, token, now)))
+        let Exchange {
+            sent,
+            head,
+            body,
+            outcome,
+        } = self.server.upstream.expose(request).await;
+        let outcome = match outcome {
+            Ok(response) => self.read(response, token, now).await,
+            Err(failure) => Err(failure),
+        };
+        Ok(Exchange {
+            sent,
+            head,
+            body,
+            outcome,
+        })
     }
 
-    fn read(
+    /// Reads the response to a request of this time.
+    async fn read(
         &self,
         response: Response,
         token: &TokenValue,
         now: Timestamp,
     ) -> Result<Introspection, Failure> {
-        Ok(wire::read(&response.ok()?, token, self.missing_exp, now)?)
+        let form = &self.server.form;
+        let body = form.json(response, now, || self.clock.now()).await?;
+        Ok(wire::read(&body, token, self.missing_exp, now)?)
     }
 }
 
@@ -98,10 +121,15 @@ impl Server {
     /// Request without `token_type_hint`: a response that depended on the caller's hint could not
     /// be shared with the next caller.
     fn introspection(&self, endpoint: Uri, token: &TokenValue) -> Request {
-        Request::post(endpoint).form(&self.form(token)).repeatable()
+        let request = Request::post(endpoint).form(&self.fields(token));
+        let request = request.repeatable();
+        match self.form.accept() {
+            Some(accept) => request.header(ACCEPT, HeaderValue::from_static(accept)),
+            None => request,
+        }
     }
 
-    fn form<'a>(&'a self, token: &'a TokenValue) -> Vec<(&'a str, &'a str)> {
+    fn fields<'a>(&'a self, token: &'a TokenValue) -> Vec<(&'a str, &'a str)> {
         let further = self.parameters.iter();
         let further = further.map(|(name, value)| (name.as_str(), value.as_str()));
         [("token", token.expose())]
@@ -154,7 +182,7 @@ impl Provider for Rfc7662 {
         let endpoint = server.endpoints.introspection();
         let request = |endpoint| server.introspection(endpoint, token);
         let response = server.send(endpoint, request).await?;
-        self.read(response, token, now)
+        self.read(response, token, now).await
     }
 
     fn revocation(&self) -> Option<&dyn Revocation> {
@@ -168,7 +196,7 @@ impl Revocation for Rfc7009 {
     async fn revoke(&self, token: &TokenValue) -> Result<(), Failure> {
         let server = &*self.0;
         let endpoint = server.endpoints.revocation();
-        let request = |endpoint| Request::post(endpoint).form(&server.form(token));
+        let request = |endpoint| Request::post(endpoint).form(&server.fields(token));
         let response = server.send(endpoint, request).await?;
         wire::read_revocation(response.status, &response.body)
     }

@@ -80,7 +80,7 @@ mod tests {
     };
     use introspectd_service::{
         Begun, Caller, Details, EndpointName, Fingerprints, Headline, Identity, Operation, Outcome,
-        Permissions, RequestContext,
+        Permissions, RequestContext, SignedAs,
     };
     use std::sync::Arc;
     use std::time::Duration;
@@ -120,6 +120,7 @@ mod tests {
             certificate: None,
             tally: Arc::default(),
             rate: None,
+            signed: SignedAs::default(),
         };
         let details = &note.details;
         let context = RequestContext {

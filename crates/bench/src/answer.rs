@@ -98,6 +98,8 @@ pub(crate) fn token(prefix: &str, number: u64) -> String {
 pub(crate) enum Endpoint {
     /// Introspection in a body: `POST /introspect`.
     Introspect,
+    /// The same, with a signed answer.
+    SignedIntrospect,
     /// Decision about the request that carries it, at `/forward-auth`.
     ForwardAuth,
 }
@@ -122,6 +124,10 @@ impl Endpoint {
                  {length}\r\n\r\ntoken=",
                 length = "token=".len() + TOKEN,
             ),
+            Self::SignedIntrospect => {
+                let accept = "Accept: application/token-introspection+jwt\r\nContent-Type";
+                Self::Introspect.before().replace("Content-Type", accept)
+            }
             Self::ForwardAuth => format!(
                 "GET /forward-auth/{POLICY} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Introspectd-Caller: \
                     {BASIC}\r\n\
@@ -133,7 +139,7 @@ impl Endpoint {
     /// Bytes after the token.
     pub(crate) fn after(self) -> &'static str {
         match self {
-            Self::Introspect => "",
+            Self::Introspect | Self::SignedIntrospect => "",
             Self::ForwardAuth => "\r\n\r\n",
         }
     }

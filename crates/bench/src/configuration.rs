@@ -61,6 +61,7 @@ pub(crate) fn text(port: u16, authority: u16, room: Room, beside: Beside<'_>) ->
     format!(
         "[listen]\napi = [\"127.0.0.1:{port}\"{tls}]\n{grpc}admin = \
             \"127.0.0.1:{admin}\"\nworkers = 2\n\
+         public_url = \"http://127.0.0.1:{port}\"\n\
          [cache]\nttl = \"30m\"\nmax_bytes = \"{mebibytes}MiB\"\n\
          [routing]\nunmatched = \"{PROVIDER}\"\n\
          [callers.{CALLER}]\nsecret = {{ literal = \"{SECRET}\" }}\nrate = \"{RATE}\"\n\

@@ -54,6 +54,8 @@ enum Value {
     Plain(Key),
     /// Ratio of two keys, round by round.
     Ratio(Key, Key),
+    /// Ratio of a key to the sum of two others, round by round.
+    ToSum(Key, [Key; 2]),
     /// Ratio of a key to that of the others with the least median. The same one for all rounds: the
     /// luckiest of several in each would be better than any of them is.
     ToLeast(Key, [Key; 3]),
@@ -103,6 +105,10 @@ impl Figure {
     pub(crate) fn loads(&self) -> Vec<Load> {
         match &self.value {
             Value::Plain(Key(_, load, _)) | Value::ToLeast(Key(_, load, _), _) => vec![*load],
+            Value::ToSum(Key(_, load, _), others) => {
+                let others = others.iter().map(|Key(_, load, _)| *load);
+                [*load].into_iter().chain(others).collect()
+            }
             Value::Ratio(Key(_, load, _), Key(Introspectd, other, _)) => vec![*load, *other],
             Value::Ratio(Key(_, load, _), _) => vec![*load],
             Value::HitAmongMisses => vec![Load::FullHits, Load::FullMixed, Load::FullMisses],
@@ -115,6 +121,11 @@ impl Value {
         Ok(match self {
             Self::Plain(key) => ledger.rounds(*key)?.to_vec(),
             Self::Ratio(top, bottom) => ratios(ledger.rounds(*top)?, ledger.rounds(*bottom)?),
+            Self::ToSum(key, [one, other]) => {
+                let pairs = ledger.rounds(*one)?.iter().zip(ledger.rounds(*other)?);
+                let sums: Vec<f64> = pairs.map(|(one, other)| one + other).collect();
+                ratios(ledger.rounds(*key)?, &sums)
+            }
             Self::ToLeast(key, others) => {
                 let mut best: &[f64] = &[];
                 for other in others {

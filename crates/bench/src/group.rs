@@ -28,6 +28,7 @@ pub(crate) enum Group {
     Fleet,
     Jwt,
     Maps,
+    Signed,
 }
 
 impl Group {
@@ -54,6 +55,7 @@ impl Group {
         Self::Fleet,
         Self::Jwt,
         Self::Maps,
+        Self::Signed,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -80,6 +82,7 @@ impl Group {
             Self::Fleet => "fleet",
             Self::Jwt => "jwt",
             Self::Maps => "maps",
+            Self::Signed => "signed",
         }
     }
 }

@@ -42,6 +42,11 @@ pub(crate) enum Load {
     Tls,
     /// Cached hits on one token, over gRPC.
     Grpc,
+    /// Cached hits on a thousand tokens, as JSON, and signed by Ed25519.
+    Unsigned,
+    Signed,
+    /// Signature by Ed25519 alone of what an answer has, in microseconds.
+    Signature,
     /// Every token is new.
     Misses,
     /// A cache that is full: hits only, a tenth new tokens, new tokens only.

@@ -113,6 +113,8 @@ fn name(load: Load) -> String {
         Load::Tls => "hits on 1000 over TLS".to_owned(),
         Load::InHyper(tokens) => format!("hits on {tokens} in bare hyper with a cache"),
         Load::Grpc => "hits on 1 over gRPC".to_owned(),
+        Load::Unsigned => "hits on 1000, as JSON".to_owned(),
+        Load::Signed => "hits on 1000, signed by Ed25519".to_owned(),
         Load::Misses => "misses".to_owned(),
         Load::TierHits(Tiers::One) => "hits on 1000 in a process alone".to_owned(),
         Load::TierHits(Tiers::Two) => "hits on 1000 in a process of a fleet".to_owned(),
@@ -159,6 +161,7 @@ fn name(load: Load) -> String {
         | Load::JwtHit
         | Load::LongHit
         | Load::KeyFetches => format!("{load:?}"),
+        Load::Signature | Load::RedisBytes => format!("{load:?}"),
     }
 }
 

@@ -205,6 +205,9 @@ pub enum BadAnswer {
     /// Error body that the vendor does not document.
     #[error("the provider's status {0} came without a documented error")]
     UndocumentedError(u16),
+    /// Signed answer that is not accepted, or one that is not signed.
+    #[error("the provider's signed answer is not accepted: {0}")]
+    Signed(#[from] SignedFault),
     /// Answer about another token than the requested one.
     #[error("the provider answered about another token")]
     OtherToken,
@@ -217,6 +220,32 @@ pub enum BadAnswer {
     /// Token response that RFC 6749 section 5.1 does not allow. The name is one of ours.
     #[error("the provider's token endpoint gave no usable `{0}`")]
     GrantMember(&'static str),
+}
+
+/// Fault of an answer that is to be signed (RFC 9701).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignedFault {
+    /// JSON where a signature is required.
+    #[error("it has no signature")]
+    Unsigned,
+    /// Text that is no JWS, or an encrypted one.
+    #[error("it is no JWT that can be verified")]
+    Malformed,
+    /// Another `typ`.
+    #[error("its type is not token-introspection+jwt")]
+    Type,
+    /// Signature by a key that is not the issuer's.
+    #[error("no key of the issuer made its signature")]
+    Signature,
+    /// Another `iss`.
+    #[error("its iss is not the provider's issuer")]
+    Issuer,
+    /// An `aud` that lacks us.
+    #[error("its aud lacks our client id")]
+    Audience,
+    /// An `iat` that is not of the time of the request.
+    #[error("its iat is more than a minute off")]
+    Time,
 }
 
 /// Failure of the bindings store, which has logged the reason.

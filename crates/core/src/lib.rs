@@ -33,7 +33,9 @@ mod window;
 pub use aside::Aside;
 pub use clock::{Clock, ManualClock, SystemClock, Timestamp};
 pub use doubt::{Doubt, DoubtHandler};
-pub use failure::{BadAnswer, BindingsFailed, Failure, Outage, ProxyFault, Unreachable};
+pub use failure::{
+    BadAnswer, BindingsFailed, Failure, Outage, ProxyFault, SignedFault, Unreachable,
+};
 pub use health::{Health, HealthRecord};
 pub use json::{Json, Members, RawMembers, whole_seconds};
 pub use listing::{Batch, Filters, Instant, Listing, Order, Position, User};

@@ -1,9 +1,10 @@
 //! Bounded reads of the files that configuration names.
 //!
 //! The read of any path (a named pipe, a device, a directory, a huge file) ends, uses no more
-//! memory than its limit, and reports the problem.
+//! memory than its limit, and reports the problem. What is made of files may be [`Renewed`].
 
 pub mod pem;
+mod renewed;
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
@@ -13,6 +14,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::fs::OFlags;
+
+pub use renewed::Renewed;
 
 /// Most bytes of a configuration file, and of a PEM file.
 pub const MAX_FILE: usize = 4 * 1024 * 1024;

@@ -169,7 +169,7 @@ fn basic<'a>(callers: &'a Callers, credentials: &str) -> Option<&'a Arc<Caller>>
 mod tests {
     use super::*;
     use http::HeaderValue;
-    use introspectd_service::{Permissions, SecretDigest};
+    use introspectd_service::{Permissions, SecretDigest, SignedAs};
 
     fn caller(name: &str, secret: Option<&str>) -> Caller {
         Caller {
@@ -179,6 +179,7 @@ mod tests {
             certificate: None,
             tally: Arc::default(),
             rate: None,
+            signed: SignedAs::default(),
         }
     }
 

@@ -4,6 +4,7 @@
 //! in one row. What is done for a request is `introspectd_service`'s to say. This crate knows no
 //! vendor.
 
+mod accept;
 mod admin;
 mod authentication;
 mod body;

@@ -5,7 +5,7 @@ use introspectd_service::Source;
 
 use crate::form;
 use crate::handler::Handler;
-use crate::reply::{self, Reply};
+use crate::reply::{self, Reply, Written};
 
 /// Reads a form. Returns true if it is valid.
 pub fn form(body: &[u8]) -> bool {
@@ -19,5 +19,5 @@ pub fn caller(handler: &Handler, headers: &HeaderMap) -> bool {
 
 /// Writes the reply of a hit.
 pub fn reply(reused: HeaderMap, body: Box<[u8]>) -> Reply {
-    reply::introspection(reused, Some(body), Source::Hit)
+    reply::introspection(reused, Written::Json(Some(body)), Source::Hit)
 }

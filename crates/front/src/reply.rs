@@ -3,11 +3,13 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, HeaderName, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
 use introspectd_service::Source;
 use serde::Serialize;
+
+use crate::accept;
 
 /// Header that says whether and how the cache served.
 pub(crate) const X_CACHE: HeaderName = HeaderName::from_static("x-cache");
@@ -18,6 +20,15 @@ pub type Reply = Response<Content>;
 /// Body of a reply, which never waits for anything.
 #[derive(Debug, Default)]
 pub struct Content(Bytes);
+
+/// Answer about a token, in one of its forms.
+pub(crate) enum Written {
+    /// Body about an active token; `None` for an inactive one.
+    Json(Option<Box<[u8]>>),
+    Jwt(String),
+}
+
+const JSON: &str = "application/json";
 
 /// Longest frame of a [`Content`], in bytes. A longer body is sent as its client takes it, and not
 /// copied whole into the buffer of its connection.
@@ -52,13 +63,17 @@ impl Body for Content {
 /// reason: a caller that may not know more learns nothing from a difference.
 ///
 /// Its headers are written into `reused`, the map of the request's, so that a hit allocates none.
-pub(crate) fn introspection(reused: HeaderMap, active: Option<Box<[u8]>>, source: Source) -> Reply {
-    let inactive = || Bytes::from_static(br#"{"active":false}"#);
-    let body = active.map_or_else(inactive, Bytes::from);
+pub(crate) fn introspection(reused: HeaderMap, written: Written, source: Source) -> Reply {
+    let (media_type, body) = match written {
+        Written::Json(Some(body)) => (JSON, Bytes::from(body)),
+        Written::Json(None) => (JSON, Bytes::from_static(br#"{"active":false}"#)),
+        Written::Jwt(jwt) => (accept::JWT, Bytes::from(jwt)),
+    };
     let mut headers = reused;
     headers.clear();
     headers.insert(X_CACHE, cache_status(source));
-    with_content_type("application/json", headers, body)
+    headers.insert(VARY, HeaderValue::from_static("accept"));
+    with_content_type(media_type, headers, body)
 }
 
 /// Returns the value of [`X_CACHE`].
@@ -82,7 +97,7 @@ pub(crate) fn empty(headers: HeaderMap) -> Reply {
 pub(crate) fn record(body: Vec<u8>, source: Source) -> Reply {
     let mut headers = HeaderMap::new();
     headers.insert(X_CACHE, cache_status(source));
-    with_content_type("application/json", headers, body.into())
+    with_content_type(JSON, headers, body.into())
 }
 
 /// Replies that an operation is done: 200 and nothing else.
@@ -114,18 +129,33 @@ pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
     // Only a map with keys that are not strings could fail, and there is none.
     let body =
         serde_json::to_vec(value).unwrap_or_else(|_| br#"{"error":"server_error"}"#.to_vec());
-    let mut reply = with_content_type("application/json", HeaderMap::new(), body.into());
+    let mut reply = with_content_type(JSON, HeaderMap::new(), body.into());
     *reply.status_mut() = status;
     reply
 }
 
 /// Replies with a document of JSON.
 pub(crate) fn raw_json(json: &'static str) -> Reply {
-    with_content_type(
-        "application/json",
-        HeaderMap::new(),
-        Bytes::from_static(json.as_bytes()),
-    )
+    with_content_type(JSON, HeaderMap::new(), Bytes::from_static(json.as_bytes()))
+}
+
+/// Replies with a document that caches may keep for so many seconds.
+pub(crate) fn kept_document(media_type: &'static str, body: Vec<u8>, seconds: u32) -> Reply {
+    let mut reply = with_content_type(media_type, HeaderMap::new(), body.into());
+    let control = HeaderValue::try_from(format!("public, max-age={seconds}"));
+    if let Ok(control) = control {
+        reply.headers_mut().insert(CACHE_CONTROL, control);
+    }
+    reply
+}
+
+/// Replies with JSON that any page of a browser may read.
+pub(crate) fn public_json(value: &impl Serialize) -> Reply {
+    let mut reply = json(StatusCode::OK, value);
+    let everyone = HeaderValue::from_static("*");
+    let headers = reply.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, everyone);
+    reply
 }
 
 /// Replies with text.

@@ -89,6 +89,11 @@ const TABLE: &[Route] = {
         Route::new(N::Other, "GET", "/openapi.json", &[], Endpoint::Document(Document::OpenApi)),
         Route::new(N::Other, "GET", "/.well-known/oauth-authorization-server", &[],
             Endpoint::Document(Document::Metadata)),
+        Route::new(N::Other, "GET", "/jwks", &[], Endpoint::Document(Document::Jwks)),
+        Route::new(N::Other, "GET", "/.well-known/oauth-protected-resource", &[],
+            Endpoint::Document(Document::Resource)),
+        Route::new(N::Other, "GET", "/.well-known/oauth-protected-resource/{resource}", &[],
+            Endpoint::Document(Document::Resource)),
         Route::new(N::Events, "POST", "/events", &[], Endpoint::Message(Message::Event)),
         Route::new(N::Logout, "POST", "/backchannel-logout", &[],
             Endpoint::Message(Message::Logout)),
@@ -196,6 +201,8 @@ fn captured<'a>(pattern: &str, path: &'a str) -> Option<Captures<'a>> {
     loop {
         match (expected.next(), given.next()) {
             (None, None) => return Some(captures),
+            // All segments of the resource's own path.
+            (Some("{resource}"), Some(_)) => return Some(captures),
             (Some("{provider}"), Some(segment)) => captures.provider = Some(segment),
             (Some("{token_id}"), Some(segment)) => captures.token_id = Some(segment),
             (Some(expected), Some(given)) if expected == given => {}
@@ -261,7 +268,7 @@ mod tests {
         let seeds: [&[u8]; 3] = [
             b"/v1/providers/bank/tokens/1",
             b"/v1/providers/bank/bindings",
-            b"/.well-known/oauth-authorization-server",
+            b"/.well-known/oauth-protected-resource/orders/x",
         ];
         introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
             let path = String::from_utf8_lossy(bytes);
@@ -271,6 +278,11 @@ mod tests {
                     continue;
                 };
                 assert!(route.takes(&method));
+                if route.path.ends_with("{resource}") {
+                    let fixed = route.path.trim_end_matches("{resource}");
+                    assert!(path.starts_with(fixed), "{path}");
+                    continue;
+                }
                 let segments = route.path.split('/').map(|segment| match segment {
                     "{provider}" => captures.provider.unwrap(),
                     "{token_id}" => captures.token_id.unwrap(),

@@ -14,7 +14,7 @@ use introspectd_server::{
     Activation, Arrival, Connections, Drain, Heartbeats, ListenAddress, Places, Requests, Stop,
     Workers, run,
 };
-use introspectd_service::{Log, Observer, Reloads, Rules, Service};
+use introspectd_service::{Log, Observer, Reloads, Rules, Service, Signing};
 use introspectd_upstream::Outbound;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
@@ -87,6 +87,7 @@ impl App {
             bindings,
             unmatched,
             callers,
+            signing,
             policies,
             providers,
             events,
@@ -116,12 +117,12 @@ impl App {
         let service = Service::new(rules, Arc::new(resolver), Arc::clone(&clock), fingerprints)?;
         let requests = Arc::new(RequestCounter::new(Arc::clone(&clock)));
         let traces = Traces::start(trace, Arc::clone(&clock))?;
-        let observers = observers(&requests, audit.as_ref(), &traces);
         let service = service.with_tracer(traces.tracer.clone());
         let mut receiving = Receiving::default();
         let prepared = receiving.prepare(events, |_| true, &clock, &outbound);
         let service = service
-            .with_observers(observers)
+            .with_observers(observers(&requests, audit.as_ref(), &traces))
+            .with_signing(Signing::new(listen.issuer(), signing)?)
             .with_transmitters(prepared.transmitters());
         let api = Arc::new(Api::new(Arc::new(service), listen.public_url.clone()));
         if let Ok(runtime) = Handle::try_current() {

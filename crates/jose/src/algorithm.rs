@@ -72,6 +72,21 @@ impl Algorithm {
         }
     }
 
+    /// Returns true if a signature takes some 20 µs, and not up to several milliseconds, as by RSA
+    /// and by ring's P-384.
+    pub const fn signs_fast(self) -> bool {
+        match self {
+            Self::Es256 | Self::EdDsa => true,
+            Self::Rs256
+            | Self::Rs384
+            | Self::Rs512
+            | Self::Ps256
+            | Self::Ps384
+            | Self::Ps512
+            | Self::Es384 => false,
+        }
+    }
+
     /// Returns the only type of key that verifies it.
     pub(crate) const fn key_type(self) -> KeyType {
         match self {

@@ -34,8 +34,8 @@ pub struct Header {
 /// Reason why a text is not a signature that can be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// More than [`Jws::MAX_BYTES`].
-    #[error("the token is larger than 16 KiB")]
+    /// More bytes than are accepted, such as [`Jws::MAX_BYTES`].
+    #[error("the token is too large")]
     TooLarge,
     /// A header of more than [`Jws::MAX_HEADER`] bytes.
     #[error("the header is larger than 4 KiB")]
@@ -81,7 +81,15 @@ impl<'a> Jws<'a> {
     /// # Errors
     /// [`Malformed`] for anything that must not be verified.
     pub fn parse(text: &'a str) -> Result<Self, Malformed> {
-        if text.len() > Self::MAX_BYTES {
+        Self::parse_within(text, Self::MAX_BYTES)
+    }
+
+    /// Reads a compact serialization like [`Jws::parse`], of at most this many bytes.
+    ///
+    /// # Errors
+    /// [`Malformed`].
+    pub fn parse_within(text: &'a str, max_bytes: usize) -> Result<Self, Malformed> {
+        if text.len() > max_bytes {
             return Err(Malformed::TooLarge);
         }
         match text.bytes().filter(|byte| *byte == b'.').count() {

@@ -31,5 +31,5 @@ pub use json::Unreadable;
 pub use jwk::{Jwk, Unusable};
 pub use jwk_set::{InvalidSet, JwkSet, LeftOut};
 pub use jws::{Header, Jws, Malformed};
-pub use signer::{InvalidKey, Signer, SigningFailed};
+pub use signer::{InvalidKey, Signer, SigningFailed, TypedSigner};
 pub use verification::{Refusal, Verified};

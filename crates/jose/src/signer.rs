@@ -25,6 +25,13 @@ pub struct Signer {
     public: Jwk,
 }
 
+/// Signer of tokens of one type, whose header is written once.
+#[derive(Debug)]
+pub struct TypedSigner {
+    signer: Signer,
+    header: String,
+}
+
 enum PrivateKey {
     Rsa(Box<RsaKeyPair>),
     P256(Box<EcdsaKeyPair>),
@@ -162,6 +169,11 @@ impl Signer {
     /// # Errors
     /// [`SigningFailed`].
     pub fn sign(&self, typ: &str, payload: &[u8]) -> Result<String, SigningFailed> {
+        self.sign_after(&self.header(typ)?, payload)
+    }
+
+    /// Returns the encoded header of this `typ`, with the dot behind it.
+    fn header(&self, typ: &str) -> Result<String, SigningFailed> {
         let header = Header {
             alg: self.algorithm.name(),
             kid: self.public.kid(),
@@ -170,11 +182,42 @@ impl Signer {
         let header = serde_json::to_vec(&header).map_err(|_| SigningFailed)?;
         let mut text = base64url::encode(&header);
         text.push('.');
-        text.push_str(&base64url::encode(payload));
+        Ok(text)
+    }
+
+    fn sign_after(&self, header: &str, payload: &[u8]) -> Result<String, SigningFailed> {
+        // Room for a signature by RSA of 4096 bits.
+        let mut text = String::with_capacity(header.len() + payload.len() * 4 / 3 + 700);
+        text.push_str(header);
+        base64url::append(payload, &mut text);
         let signature = self.key.sign(self.algorithm, text.as_bytes())?;
         text.push('.');
-        text.push_str(&base64url::encode(&signature));
+        base64url::append(&signature, &mut text);
         Ok(text)
+    }
+}
+
+impl TypedSigner {
+    /// Writes the header of all signatures with this `typ`.
+    ///
+    /// # Errors
+    /// [`SigningFailed`].
+    pub fn new(signer: Signer, typ: &str) -> Result<Self, SigningFailed> {
+        let header = signer.header(typ)?;
+        Ok(Self { signer, header })
+    }
+
+    /// Signs a payload like [`Signer::sign`].
+    ///
+    /// # Errors
+    /// [`SigningFailed`].
+    pub fn sign(&self, payload: &[u8]) -> Result<String, SigningFailed> {
+        self.signer.sign_after(&self.header, payload)
+    }
+
+    /// Returns the key that signs.
+    pub const fn signer(&self) -> &Signer {
+        &self.signer
     }
 }
 

@@ -47,7 +47,8 @@ impl From<&Refusal> for OutcomeClass {
                 | RequestFault::TooSlow
                 | RequestFault::NotForm
                 | RequestFault::NotJson
-                | RequestFault::NotSecurityEvent,
+                | RequestFault::NotSecurityEvent
+                | RequestFault::NotSignable,
             ) => Self::InvalidRequest,
             Refusal::Caller(CallerFault::Unauthenticated | CallerFault::UnauthenticatedProxy) => {
                 Self::Unauthenticated
@@ -82,6 +83,7 @@ impl From<&Refusal> for OutcomeClass {
             Refusal::Event(EventFault::Token(_)) => Self::InvalidRequest,
             Refusal::Service(
                 ServiceFault::NotCounted
+                | ServiceFault::NotSigned
                 | ServiceFault::NotShared
                 | ServiceFault::KeysMissing { .. },
             ) => Self::Unavailable,

@@ -25,14 +25,15 @@ mod reloads;
 mod request_id;
 mod seen;
 mod service;
+mod signing;
 mod spans;
 mod tally;
 mod transmitter;
 
 pub use access::{
     Caller, Callers, CertificateName, DEFAULT_POLICY, InvalidCertificateName, InvalidRate, KeptBy,
-    MAX_BURST, Permission, Permissions, Policies, Policy, Rate, Requirements, Rules, SecretDigest,
-    Unavailable, certificate_names,
+    MAX_BURST, Permission, Permissions, Policies, Policy, Rate, Requirements, Resource, Rules,
+    SecretDigest, Unavailable, certificate_names,
 };
 pub use answer::{Claims, KeptAnswer, Record, SharedAnswer};
 pub use event::{Details, Event, Headline, Operation, Outcome, RequestContext};
@@ -40,7 +41,7 @@ pub use fingerprint::{Fingerprint, Fingerprints};
 pub use identity::{Begun, Identity};
 pub use introspectd_core::Selection;
 pub use introspectd_events::{Expected, Fault};
-pub use introspectd_jose::Refusal as KeyRefusal;
+pub use introspectd_jose::{Algorithm, Refusal as KeyRefusal};
 pub use introspectd_resolver::{
     Account, Answer, Configured, Fact, Held, Lookup, NextProviders, NotAsked, PoolStatus,
     ProviderStatus, Resolution, Rule, Source,
@@ -57,5 +58,6 @@ pub use proposed::RequestIds;
 pub use refusal::Refusal;
 pub use reloads::Reloads;
 pub use service::{Reconfiguration, Service};
+pub use signing::{SignedAs, Signing, SigningKey};
 pub use tally::{CacheUse, CallerTally, EndpointName, OutcomeClass};
 pub use transmitter::{Consequence, Transmitter, TransmitterRecord, Transmitters};

@@ -19,6 +19,7 @@ use crate::proof::Possession;
 use crate::refusal::{CallerFault, InvalidRequest, RequestFault};
 use crate::request_id::settle;
 use crate::seen::Seen;
+use crate::signing::Signing;
 use crate::tally::EndpointName;
 use crate::transmitter::Transmitters;
 
@@ -34,6 +35,7 @@ pub struct Service {
     pub(crate) seen: Arc<Seen>,
     pub(crate) possession: Arc<Possession>,
     transmitters: Transmitters,
+    signing: Option<Signing>,
     fingerprints: Fingerprints,
     observers: Arc<Observers>,
     tracer: Option<Tracer>,
@@ -45,6 +47,8 @@ pub struct Reconfiguration {
     pub rules: Rules,
     /// Servers that tell of their subjects.
     pub transmitters: Transmitters,
+    /// Keys that sign answers.
+    pub signing: Option<Signing>,
     /// Providers.
     pub providers: NextProviders,
     /// Handling of tokens that no provider matches.
@@ -78,6 +82,7 @@ impl Service {
             seen: Arc::new(seen),
             possession: Arc::new(possession),
             transmitters: Transmitters::default(),
+            signing: None,
             fingerprints,
             observers,
             tracer: None,
@@ -91,6 +96,12 @@ impl Service {
             transmitters,
             ..self
         }
+    }
+
+    /// Signs answers for callers that ask for it.
+    #[must_use]
+    pub fn with_signing(self, signing: Option<Signing>) -> Self {
+        Self { signing, ..self }
     }
 
     /// Has requests traced. The tracer is to be among the observers as well, who end the spans.
@@ -117,6 +128,7 @@ impl Service {
         let Reconfiguration {
             rules,
             transmitters,
+            signing,
             providers,
             unmatched,
             times,
@@ -133,6 +145,7 @@ impl Service {
             seen: Arc::clone(&self.seen),
             possession: Arc::clone(&self.possession),
             transmitters,
+            signing,
             fingerprints: fingerprints.unwrap_or_else(|| self.fingerprints.clone()),
             observers: Arc::clone(&self.observers),
             tracer: self.tracer.clone(),
@@ -163,6 +176,11 @@ impl Service {
     /// Returns the servers that tell of their subjects.
     pub fn transmitters(&self) -> &Transmitters {
         &self.transmitters
+    }
+
+    /// Returns the keys that sign answers, if there are any.
+    pub fn signing(&self) -> Option<&Signing> {
+        self.signing.as_ref()
     }
 
     /// Admits a request of a caller that was found: within its rate, then with one of these

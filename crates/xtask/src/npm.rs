@@ -9,9 +9,13 @@ use std::path::Path;
 
 use crate::run::{Failure, Line, root};
 
-/// The folders of `tests/` that are installed: a server to introspect at, and a client that
-/// introspects.
-pub(crate) const PEERS: [&str; 2] = ["interop/oidc-provider", "interop/oauth4webapi"];
+/// The folders of `tests/` that are installed: a server to introspect at, a client that introspects,
+/// and both sides of the Model Context Protocol.
+pub(crate) const PEERS: [&str; 3] = [
+    "interop/oidc-provider",
+    "interop/oauth4webapi",
+    "interop/mcp",
+];
 
 /// Stamp that is written last, so that an interrupted installation starts over.
 const STAMP: &str = ".installed";

@@ -8,7 +8,8 @@
 //   stdout  one line of JSON once it listens: {"port":…}
 //   stderr  the library's notices
 //
-// `app` mints opaque tokens (600 s) and may revoke its own; the others may introspect any of them.
+// `app` mints opaque tokens (600 s) and may revoke its own; the others may introspect any of them, and `signed` gets JWTs
+// (RFC 9701) where it accepts them.
 // GET /log-out?sub=…&uri=…: the library sends `app` its logout token for this subject, to that address. 204, or 502
 // with what went wrong.
 // GET /rotate: JWTs are signed by a new key from now on, and the one before stays published.
@@ -90,6 +91,15 @@ function configuration({ folder, key, jwt }, keys) {
         response_types: [],
       })),
       ...(key ? [signingClient(key)] : []),
+      {
+        client_id: 'signed',
+        client_secret: 's3cr:t/+ %&',
+        token_endpoint_auth_method: 'client_secret_basic',
+        grant_types: [],
+        redirect_uris: [],
+        response_types: [],
+        introspection_signed_response_alg: 'PS256',
+      },
     ],
     scopes: SCOPES.split(' '),
     features: {
@@ -100,6 +110,7 @@ function configuration({ folder, key, jwt }, keys) {
         enabled: true,
         allowedPolicy: (_ctx, client) => client.clientId !== 'app',
       },
+      jwtIntrospection: { enabled: true },
       // A resource is what gives a token its `aud` and makes it opaque.
       resourceIndicators: {
         enabled: true,

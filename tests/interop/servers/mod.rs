@@ -5,6 +5,7 @@ mod django_oauth_toolkit;
 mod oidc_provider;
 mod scenarios;
 mod server;
+mod signed;
 mod signed_client;
 mod trial;
 

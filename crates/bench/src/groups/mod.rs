@@ -19,6 +19,7 @@ mod outage;
 mod reload;
 mod revocation;
 mod scrape;
+mod signed;
 mod start;
 mod tls;
 mod wrong_secrets;
@@ -71,5 +72,6 @@ fn measure(group: Group, lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         Group::Fleet => fleet::run(lab, ledger),
         Group::Jwt => jwt::run(lab, ledger),
         Group::Maps => maps::run(lab, ledger),
+        Group::Signed => signed::run(lab, ledger),
     }
 }

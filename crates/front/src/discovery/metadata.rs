@@ -1,3 +1,4 @@
+use introspectd_service::Signing;
 use serde::Serialize;
 
 /// Metadata of RFC 8414 section 2, for a server that issues no token: its clients introspect and
@@ -15,11 +16,17 @@ pub(super) struct Metadata<'a> {
     response_types_supported: [&'static str; 0],
     /// Empty too, since to leave it out says `authorization_code` and `implicit`.
     grant_types_supported: [&'static str; 0],
+    /// Keys of signed answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    jwks_uri: Option<String>,
+    /// Algorithms of RFC 9701, that of an answer for a caller without wishes first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    introspection_signing_alg_values_supported: Option<Vec<&'static str>>,
 }
 
 impl<'a> Metadata<'a> {
     /// Creates the metadata. `certificate` says whether a client's certificate identifies it.
-    pub(super) fn of(issuer: &'a str, certificate: bool) -> Self {
+    pub(super) fn of(issuer: &'a str, certificate: bool, signing: Option<&Signing>) -> Self {
         let by_certificate = certificate.then_some("tls_client_auth");
         let revocation = || ["client_secret_basic"].into_iter().chain(by_certificate);
         Self {
@@ -31,6 +38,8 @@ impl<'a> Metadata<'a> {
             revocation_endpoint_auth_methods_supported: revocation().collect(),
             response_types_supported: [],
             grant_types_supported: [],
+            jwks_uri: signing.map(|_| format!("{issuer}/jwks")),
+            introspection_signing_alg_values_supported: signing.map(Signing::algorithms),
         }
     }
 }
@@ -43,7 +52,7 @@ mod tests {
     #[test]
     fn endpoints_and_how_to_authenticate_there() {
         assert_eq!(
-            serde_json::to_value(Metadata::of("https://a.example/x", false)).unwrap(),
+            serde_json::to_value(Metadata::of("https://a.example/x", false, None)).unwrap(),
             json!({
                 "issuer": "https://a.example/x",
                 "introspection_endpoint": "https://a.example/x/introspect",
@@ -58,7 +67,7 @@ mod tests {
 
     #[test]
     fn certificates_are_a_method_where_they_are_asked_for() {
-        let metadata = Metadata::of("https://a.example", true);
+        let metadata = Metadata::of("https://a.example", true, None);
         let methods = ["client_secret_basic", "tls_client_auth"];
         assert_eq!(metadata.revocation_endpoint_auth_methods_supported, methods);
         assert_eq!(

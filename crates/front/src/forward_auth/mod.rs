@@ -6,6 +6,7 @@ mod challenge;
 mod evidence;
 mod identity;
 mod keeping;
+mod resource;
 
 use http::header::WWW_AUTHENTICATE;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -125,6 +126,9 @@ pub(crate) fn refusal(refusal: &Refusal, policy: Option<&Policy>, client: &Heade
                 .headers_mut()
                 .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
+    }
+    if let Some(resource) = policy.and_then(Policy::resource) {
+        resource::point_to_metadata(reply.headers_mut(), resource);
     }
     reply.headers_mut().insert(
         X_INTROSPECTD_ERROR,

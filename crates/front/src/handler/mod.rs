@@ -1,5 +1,6 @@
 mod connection;
 mod decide;
+mod introspect;
 mod receive;
 mod shed;
 mod unpublished;
@@ -18,22 +19,20 @@ use hyper::body::Body;
 use introspectd_server::{
     Arrival, Lane, LongHead, Origin, Shed, X_INTROSPECTD_ERROR, names_one_host,
 };
-use introspectd_service::operation;
 use introspectd_service::refusal::{InvalidRequest, Refusal, RequestFault};
 use introspectd_service::{
-    Begun, Caller, Details, EndpointName, Headline, Identity, Operation, Outcome, Permission,
-    RequestContext, Rules, Service,
+    Begun, Caller, Details, EndpointName, Headline, Identity, Operation, Outcome, RequestContext,
+    Rules, Service,
 };
 
 use crate::authentication::Peer;
-use crate::body::{self, drain, read_form};
+use crate::body::{self, drain};
 use crate::call::{Call, Captures, Place};
 use crate::context::{HeaderIds, add_request_id};
 use crate::discovery::{Discovery, Document, PublicUrl};
-use crate::form;
 use crate::language::Language;
 use crate::problem;
-use crate::reply::{self, Reply};
+use crate::reply::Reply;
 use crate::routes::{Endpoint, Match, Route, allowed_methods, find};
 use unpublished::Unpublished;
 
@@ -149,75 +148,6 @@ impl Handler {
         reply
     }
 
-    /// Answers `POST /introspect`. An active token is answered without an event.
-    async fn introspect<B>(
-        &self,
-        rules: &Rules,
-        begun: Begun,
-        head: &mut Parts,
-        body: B,
-    ) -> Result<Reply, Refusal>
-    where
-        B: Body<Error: std::error::Error + Send + Sync + 'static>,
-    {
-        let service = &*self.service;
-        let found = self.peer.caller(&rules.callers, &head.headers);
-        if found.is_ok() {
-            self.peer.serve_on(Lane::Callers);
-        }
-        // Which of the two is needed depends on the body.
-        let caller = service.admit(begun, found, &[Permission::Introspect, Permission::Lookup])?;
-        let body = read_form(&head.headers, body).await?;
-        let query = form::token_query(&body)?;
-        let operation = query.operation();
-        let ids = HeaderIds::new(&head.headers);
-        let identity = Identity::new(&ids);
-        let asking = || {
-            let context = self.context(caller, begun, &identity);
-            let details = form::details(&self.service, caller, &body, false);
-            self.service.asking(&context, operation, &details)
-        };
-        // By reference: each future that it is handed on to has room for it.
-        let answered = operation::introspect(service, caller, query, &asking).await;
-        let headline = |outcome, source| Headline {
-            operation,
-            outcome,
-            source,
-            context: self.context(caller, begun, &identity),
-        };
-        let publish = |outcome, source, has_record| {
-            let details = || form::details(service, caller, &body, has_record);
-            let published = service.publish(headline(outcome, source), details);
-            published.request_id
-        };
-        let answer = match answered {
-            Ok(answer) => answer,
-            Err(refusal) => {
-                let request_id = publish(Outcome::Refused(&refusal), None, false);
-                let mut reply = problem::reply(&refusal, Language::of(&head.headers));
-                add_request_id(&mut reply, request_id);
-                return Ok(reply);
-            }
-        };
-        let source = answer.source();
-        let request_id = match answer.is_active() {
-            true if operation == Operation::Introspect => {
-                service.count(|| headline(Outcome::Done, Some(source)));
-                None
-            }
-            true => publish(Outcome::Done, Some(source), true),
-            false => publish(
-                Outcome::Inactive(answer.inactive()),
-                Some(source),
-                answer.has_record(),
-            ),
-        };
-        let reused = std::mem::take(&mut head.headers);
-        let mut reply = reply::introspection(reused, answer.into_body(), source);
-        add_request_id(&mut reply, request_id);
-        Ok(reply)
-    }
-
     /// Answers a request of any other route: caller, permission, body, operation, event, reply.
     async fn perform<B>(
         &self,
@@ -234,8 +164,9 @@ impl Handler {
         let (operation, body_type, handler) = match route.endpoint {
             Endpoint::Operation(operation, body_type, handler) => (operation, body_type, handler),
             Endpoint::Document(document) => {
+                let reply = self.document(document, head)?;
                 self.count_public(begun, &head.headers, Outcome::Done);
-                return Ok(self.document(document, head));
+                return Ok(reply);
             }
             Endpoint::Message(message) => {
                 return Ok(self.receive(rules, begun, message, head, body).await);
@@ -334,10 +265,10 @@ impl Handler {
             .is_ok()
     }
 
-    fn document(&self, document: Document, head: &Parts) -> Reply {
-        self.api
-            .discovery
-            .reply(document, head, self.is_tls, self.asks_for_certificate)
+    fn document(&self, document: Document, head: &Parts) -> Result<Reply, RequestFault> {
+        let (tls, certificate) = (self.is_tls, self.asks_for_certificate);
+        let discovery = &self.api.discovery;
+        discovery.reply(document, head, tls, certificate, &self.service)
     }
 
     /// Refuses a request that no operation took up.

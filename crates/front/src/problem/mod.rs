@@ -123,7 +123,7 @@ fn add_headers(headers: &mut HeaderMap, refusal: &Refusal) {
         | Refusal::Client(_)
         | Refusal::Record(_)
         | Refusal::Event(_)
-        | Refusal::Service(ServiceFault::NotCounted) => {}
+        | Refusal::Service(ServiceFault::NotCounted | ServiceFault::NotSigned) => {}
     }
 }
 

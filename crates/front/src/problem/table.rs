@@ -65,6 +65,11 @@ fn of_request(fault: RequestFault) -> Row {
             "The body must be application/secevent+jwt, without a Content-Encoding.",
             "El cuerpo debe ser application/secevent+jwt, sin Content-Encoding.",
         ),
+        RequestFault::NotSignable => row(
+            StatusCode::NOT_ACCEPTABLE,
+            "This server does not sign answers; accept application/json.",
+            "Este servidor no firma respuestas; acepte application/json.",
+        ),
     }
 }
 
@@ -345,6 +350,11 @@ fn of_service(fault: ServiceFault) -> Row {
             StatusCode::SERVICE_UNAVAILABLE,
             "The sender's keys could not be fetched yet; retry later.",
             "Aún no se pudieron obtener las claves del emisor; inténtelo de nuevo más tarde.",
+        ),
+        ServiceFault::NotSigned => row(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "The answer could not be signed; see the server's log.",
+            "No se pudo firmar la respuesta; consulte el registro.",
         ),
         ServiceFault::Shed => row(
             StatusCode::SERVICE_UNAVAILABLE,

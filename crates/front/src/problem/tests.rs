@@ -105,6 +105,8 @@ fn every_refusal_has_its_status_and_code() {
             "server_error",
         ),
         (ServiceFault::Shed.into(), 503, "temporarily_unavailable"),
+        (ServiceFault::NotSigned.into(), 500, "server_error"),
+        (RequestFault::NotSignable.into(), 406, "not_acceptable"),
         (Failure::Unsupported.into(), 501, "unsupported"),
         (
             Failure::from(BadAnswer::NotAnObject).into(),

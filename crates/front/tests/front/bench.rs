@@ -13,7 +13,8 @@ use introspectd_server::{
 };
 use introspectd_service::{
     Caller, Callers, CertificateName, Fingerprints, Log, Observer, Permission, Permissions,
-    Policies, Policy, Rate, Requirements, Rules, SecretDigest, Selection, Service, Unavailable,
+    Policies, Policy, Rate, Requirements, Rules, SecretDigest, Selection, Service, SignedAs,
+    Unavailable,
 };
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -319,6 +320,7 @@ fn caller(
         certificate: None,
         tally: Arc::default(),
         rate: None,
+        signed: SignedAs::default(),
     }
 }
 

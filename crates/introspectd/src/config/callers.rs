@@ -5,8 +5,8 @@ use std::sync::Arc;
 use introspectd_core::ProviderName;
 use introspectd_server::Tls;
 use introspectd_service::{
-    Caller, Callers, CertificateName, MAX_BURST, Permission, Permissions, Policies, Rate,
-    SecretDigest,
+    Algorithm, Caller, Callers, CertificateName, MAX_BURST, Permission, Permissions, Policies,
+    Rate, SecretDigest, SignedAs, SigningKey,
 };
 use introspectd_settings::{CallerSecret, Section, resembling};
 use secrecy::ExposeSecret;
@@ -14,12 +14,14 @@ use secrecy::ExposeSecret;
 use super::listen::{CallerListener, Listen};
 use super::{nearest, selection};
 
-pub(super) fn read(
-    root: &mut Section,
-    providers: &[ProviderName],
-    policies: &Policies,
-    listen: &Listen,
-) -> Callers {
+/// Sections that a caller may refer to.
+pub(super) struct Known<'a> {
+    pub(super) providers: &'a [ProviderName],
+    pub(super) policies: &'a Policies,
+    pub(super) signing: &'a [SigningKey],
+}
+
+pub(super) fn read(root: &mut Section, known: &Known<'_>, listen: &Listen) -> Callers {
     let named: BTreeSet<&str> = listen
         .for_callers()
         .filter_map(|listener| listener.caller.as_deref())
@@ -30,7 +32,7 @@ pub(super) fn read(
         .any(Tls::asks_for_certificates);
     let mut callers: Vec<Caller> = Vec::new();
     for (name, mut section) in root.sections("callers") {
-        let caller = read_caller(name, &mut section, providers, policies);
+        let caller = read_caller(name, &mut section, known);
         if let Some(twin) = callers.iter().find(|other| share_secret(other, &caller)) {
             let what = format!("is the secret of callers.{}, too", twin.name);
             section.problem("secret", what, "Give each caller a secret of its own.");
@@ -94,15 +96,11 @@ fn named_by_a_listener(root: &Section, name: &str) -> Caller {
         certificate: None,
         tally: Arc::default(),
         rate: None,
+        signed: SignedAs::default(),
     }
 }
 
-fn read_caller(
-    name: String,
-    section: &mut Section,
-    providers: &[ProviderName],
-    policies: &Policies,
-) -> Caller {
+fn read_caller(name: String, section: &mut Section, known: &Known<'_>) -> Caller {
     let digest = |secret| match secret {
         CallerSecret::Plain(secret) => SecretDigest::of(secret.expose_secret()),
         CallerSecret::Sha256(digest) => SecretDigest::from_sha256(digest),
@@ -118,11 +116,12 @@ fn read_caller(
     }
     let permissions = Permissions {
         operations: read_operations(section),
-        providers: selection::read_providers(section, "providers", providers),
-        policies: selection::read(section, "policies", "policy", &policies.names()),
+        providers: selection::read_providers(section, "providers", known.providers),
+        policies: selection::read(section, "policies", "policy", &known.policies.names()),
     };
     let certificate = read_certificate(section);
     let rate = read_rate(section);
+    let signed = read_signed(section, known.signing);
     Caller {
         name,
         permissions,
@@ -130,6 +129,7 @@ fn read_caller(
         certificate,
         tally: Arc::default(),
         rate,
+        signed,
     }
 }
 
@@ -150,6 +150,34 @@ fn read_rate(section: &mut Section) -> Option<Rate> {
             section.note_default(BURST, rate.burst().to_string());
             Some(rate)
         }
+    }
+}
+
+/// Reads `signed_alg` and `audience`: what signed answers are to be like.
+fn read_signed(section: &mut Section, keys: &[SigningKey]) -> SignedAs {
+    const AUDIENCE: &str = "audience";
+    let names: Vec<_> = keys.iter().map(|key| key.algorithm().name()).collect();
+    let remedy = "Name the algorithm of a [[signing]] key, or leave it out.";
+    let algorithm = section.parsed("signed_alg", remedy, |text| {
+        let algorithm = Algorithm::parse(text).filter(|it| names.contains(&it.name()));
+        algorithm.ok_or_else(|| format!("no key signs by {text}"))
+    });
+    let audience = section.text(AUDIENCE);
+    if audience.as_deref() == Some("") {
+        section.problem(
+            AUDIENCE,
+            "is empty",
+            "Leave it out: its name is the default.",
+        );
+    }
+    if audience.is_some() && keys.is_empty() {
+        let what = "has no effect without [[signing]]";
+        section.problem(AUDIENCE, what, "Write [[signing]], or leave it out.");
+    }
+    SignedAs {
+        algorithm,
+        audience,
+        ..SignedAs::default()
     }
 }
 

@@ -109,6 +109,11 @@ impl Listen {
         listen
     }
 
+    /// Returns the URL at which clients reach `api`; empty if it is not known.
+    pub(crate) fn issuer(&self) -> &str {
+        self.public_url.as_ref().map_or("", PublicUrl::as_str)
+    }
+
     /// All for callers, whatever is spoken there.
     pub(super) fn for_callers(&self) -> impl Iterator<Item = &CallerListener> {
         self.api.iter().chain(&self.grpc)

@@ -12,9 +12,11 @@ mod policies;
 mod proof;
 mod providers;
 mod reload;
+mod resource;
 mod routing;
 mod selection;
 mod shared;
+mod signing;
 mod trace;
 mod vendor;
 
@@ -24,7 +26,7 @@ use std::time::Duration;
 
 use introspectd_core::ProviderName;
 use introspectd_resolver::{CacheLimits, Unmatched};
-use introspectd_service::{Callers, Policies};
+use introspectd_service::{Callers, Policies, SigningKey};
 use introspectd_settings::{Digest, Environment, Problems, Section, Setting, resembling};
 use tracing_subscriber::EnvFilter;
 
@@ -57,6 +59,8 @@ pub struct Config {
     /// Handling of tokens that no provider matches.
     pub unmatched: Unmatched,
     pub callers: Callers,
+    /// Keys that sign answers.
+    pub signing: Vec<SigningKey>,
     pub policies: Policies,
     /// Providers in the order of their names.
     pub providers: Vec<ProviderConfig>,
@@ -174,8 +178,14 @@ impl Config {
         let bindings = BindingsConfig::read(root, has_shared);
         let providers = providers::read(root, &cache.times);
         let unmatched = routing::read(root, &providers.names);
-        let policies = policies::read(root, &providers.names);
-        let callers = callers::read(root, &providers.names, &policies, &listen);
+        let policies = policies::read(root, &providers);
+        let signing = signing::read(root, listen.public_url.is_some());
+        let known = callers::Known {
+            providers: &providers.names,
+            policies: &policies,
+            signing: &signing,
+        };
+        let callers = callers::read(root, &known, &listen);
         let events = events::read(root, &providers.names);
         let drain = read_shutdown(root);
         let watch = reload::read(root);
@@ -191,6 +201,7 @@ impl Config {
             bindings,
             unmatched,
             callers,
+            signing,
             policies,
             providers: providers.valid,
             events,

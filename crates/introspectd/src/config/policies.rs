@@ -2,11 +2,12 @@ use introspectd_core::{ProviderName, Scope};
 use introspectd_service::{KeptBy, Policies, Policy, Requirements, Selection, Unavailable};
 use introspectd_settings::Section;
 
-use super::{proof, selection};
+use super::providers::Providers;
+use super::{proof, resource, selection};
 
 /// `[policies.NAME]`: what a token needs for `/forward-auth/NAME`.
-pub(super) fn read(root: &mut Section, providers: &[ProviderName]) -> Policies {
-    let mut policies = Vec::new();
+pub(super) fn read(root: &mut Section, providers: &Providers) -> Policies {
+    let (mut policies, mut taken) = (Vec::new(), resource::Taken::new());
     for (name, mut section) in root.sections("policies") {
         if ProviderName::parse(&name).is_err() {
             // The name is part of paths, where any other character may arrive in more than one
@@ -14,13 +15,13 @@ pub(super) fn read(root: &mut Section, providers: &[ProviderName]) -> Policies {
             let remedy = "Choose 1 to 64 letters, digits, `_` or `-`.";
             section.problem("", "has a name that cannot be part of a path", remedy);
         }
-        policies.push((name, read_policy(&mut section, providers)));
+        policies.push((name, read_policy(&mut section, providers, &mut taken)));
         section.finish();
     }
     Policies::new(policies)
 }
 
-fn read_policy(section: &mut Section, providers: &[ProviderName]) -> Policy {
+fn read_policy(section: &mut Section, known: &Providers, taken: &mut resource::Taken) -> Policy {
     let scope = read_scopes(section);
     let role = section.texts("role");
     let aud = section.texts("aud");
@@ -29,13 +30,14 @@ fn read_policy(section: &mut Section, providers: &[ProviderName]) -> Policy {
             section.problem(key, NOTHING, LEAVE_OUT);
         }
     }
-    let providers = selection::read_providers(section, "provider", providers);
+    let providers = selection::read_providers(section, "provider", &known.names);
     if matches!(&providers, Selection::Only(names) if names.is_empty()) {
         section.problem("provider", NOTHING, LEAVE_OUT);
     }
     let unavailable = read_unavailable(section);
     let kept_by = read_cache(section);
     let proof = proof::read(section);
+    let resource = resource::read(section, &providers, known, taken);
     let (role, aud) = (role.unwrap_or_default(), aud.unwrap_or_default());
     Policy::new(Requirements {
         scope,
@@ -45,6 +47,7 @@ fn read_policy(section: &mut Section, providers: &[ProviderName]) -> Policy {
         unavailable,
         kept_by,
         proof,
+        resource,
     })
 }
 

@@ -48,6 +48,11 @@ impl ProviderConfig {
         self.vendor.weakness()
     }
 
+    /// Issuer of its tokens, if it is configured.
+    pub(super) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
     /// Times of its facts.
     pub fn times(&self) -> CacheTimes {
         self.times

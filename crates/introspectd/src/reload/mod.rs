@@ -14,7 +14,7 @@ use introspectd_core::{Bindings, Clock};
 use introspectd_front::Api;
 use introspectd_resolver::CacheLimits;
 use introspectd_server::{Drain, Tls};
-use introspectd_service::{Configured, NextProviders, Reconfiguration, Reloads, Rules};
+use introspectd_service::{Configured, NextProviders, Reconfiguration, Reloads, Rules, Signing};
 use introspectd_settings::{Environment, Problems};
 use introspectd_upstream::Outbound;
 use tokio::runtime::Handle;
@@ -184,6 +184,8 @@ impl Reloader {
         let before = self.parts.api.service();
         let has_other_key = changes.are_in("audit.key");
         let fingerprints = has_other_key.then(|| config.audit.fingerprints());
+        let signing = Signing::new(config.listen.issuer(), config.signing);
+        let signing = signing.map_err(Refused::System)?;
         let (tls, drain, watch) = (config.listen.into_tls(), config.drain, config.watch);
         let (level, format) = (config.log_level, config.log_format);
         let on_failure = config.audit.on_failure();
@@ -221,6 +223,7 @@ impl Reloader {
                 policies: config.policies,
             },
             transmitters: prepared.transmitters(),
+            signing,
             providers,
             unmatched: config.unmatched,
             times: config.cache.times,

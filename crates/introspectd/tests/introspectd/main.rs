@@ -21,6 +21,7 @@ mod completions;
 mod deployment;
 mod described;
 mod descriptors;
+mod documents;
 mod explain;
 mod hash_secret;
 mod health;

@@ -1,6 +1,8 @@
 //! Private keys in each form, and what is refused of them.
 
-use introspectd_jose::{Algorithm, InvalidKey, JwkSet, Jws, Signer, Unreadable, Unusable};
+use introspectd_jose::{
+    Algorithm, InvalidKey, JwkSet, Jws, Signer, TypedSigner, Unreadable, Unusable,
+};
 use serde_json::{Value, json};
 
 use crate::harness::{KEYS, PAYLOAD, decode, encode, key_of, private, public, signer};
@@ -56,6 +58,24 @@ fn header_has_algorithm_key_and_type() {
     assert_eq!(named, r#"{"alg":"ES256","kid":"p256","typ":"at+jwt"}"#);
     let unnamed = Signer::from_pem(pem(Algorithm::EdDsa), Algorithm::EdDsa).unwrap();
     assert_eq!(header(&unnamed), r#"{"alg":"EdDSA","typ":"at+jwt"}"#);
+}
+
+#[test]
+fn signer_of_one_type_signs_as_any_other() {
+    let once = signer(Algorithm::EdDsa).sign("at+jwt", PAYLOAD);
+    let typed = TypedSigner::new(signer(Algorithm::EdDsa), "at+jwt").unwrap();
+    assert_eq!(typed.sign(PAYLOAD), once, "Ed25519 signs without chance");
+    assert_eq!(typed.sign(PAYLOAD), once);
+    assert_eq!(typed.signer().jwk().kid(), Some("ed25519"));
+}
+
+/// Secrets are read so.
+#[test]
+fn pem_is_read_without_its_last_line_break() {
+    for algorithm in [Algorithm::Rs256, Algorithm::EdDsa] {
+        let pem = pem(algorithm).trim_end();
+        assert_signs(&Signer::from_pem(pem, algorithm).unwrap());
+    }
 }
 
 #[test]

@@ -10,6 +10,7 @@ use super::certificate::CertificateName;
 use super::permission::Permissions;
 use super::rate::Rate;
 use crate::refusal::CallerFault;
+use crate::signing::SignedAs;
 use crate::tally::CallerTally;
 
 /// An authenticated client of introspectd: an API gateway, a sidecar, an operator.
@@ -27,6 +28,8 @@ pub struct Caller {
     pub tally: Arc<CallerTally>,
     /// Limit of its requests; `None` for no limit.
     pub rate: Option<Rate>,
+    /// Wishes for its signed answers.
+    pub signed: SignedAs,
 }
 
 /// SHA-256 of a caller's secret.
@@ -191,6 +194,7 @@ mod tests {
             certificate: None,
             tally: Arc::default(),
             rate: None,
+            signed: SignedAs::default(),
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use introspectd_core::{ProviderName, Scope, Selection};
 
+use super::resource::Resource;
 use crate::answer::Claims;
 use crate::proof::ProofRules;
 use crate::refusal::Missing;
@@ -19,6 +20,7 @@ pub struct Policy {
     unavailable: Option<Unavailable>,
     kept_by: KeptBy,
     proof: ProofRules,
+    resource: Option<Resource>,
     /// Required scopes, separated by spaces.
     challenge: Arc<str>,
 }
@@ -40,6 +42,8 @@ pub struct Requirements {
     pub kept_by: KeptBy,
     /// Rules for tokens that are bound to a key.
     pub proof: ProofRules,
+    /// Resource whose metadata is published.
+    pub resource: Option<Resource>,
 }
 
 /// Who may keep an answer that lets a request pass. Refusals are never kept.
@@ -83,6 +87,7 @@ impl Policy {
             unavailable,
             kept_by,
             proof,
+            resource,
         } = requirements;
         let names: Vec<_> = scope.iter().map(Scope::as_str).collect();
         let challenge = names.join(" ").into();
@@ -94,6 +99,7 @@ impl Policy {
             unavailable,
             kept_by,
             proof,
+            resource,
             challenge,
         }
     }
@@ -140,6 +146,11 @@ impl Policy {
         Arc::clone(&self.challenge)
     }
 
+    /// Returns the resource whose metadata is published, if there is one.
+    pub fn resource(&self) -> Option<&Resource> {
+        self.resource.as_ref()
+    }
+
     /// Returns the status that replaces transient ones, if configured.
     pub fn unavailable(&self) -> Option<Unavailable> {
         self.unavailable
@@ -175,6 +186,12 @@ impl Policies {
     /// Lists their names.
     pub fn names(&self) -> impl Iterator<Item = &str> + Clone {
         self.by_name.keys().map(String::as_str)
+    }
+
+    /// Returns the policy whose resource has this path.
+    pub fn with_resource_at(&self, path: &str) -> Option<&Policy> {
+        let is_there = |policy: &&Policy| policy.resource().is_some_and(|it| it.path == path);
+        self.by_name.values().find(is_there)
     }
 
     /// Returns the policy of this name, with the name as configured.

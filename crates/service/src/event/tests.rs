@@ -1,6 +1,7 @@
 use super::*;
 use crate::access::Permissions;
 use crate::refusal::{CallerFault, ClientFault, EventFault, RequestFault, ServiceFault};
+use crate::signing::SignedAs;
 use crate::tally::EndpointName;
 use introspectd_core::Failure;
 use std::sync::Arc;
@@ -119,6 +120,7 @@ fn strangers_and_excess_come_in_floods() {
         certificate: None,
         tally: Arc::default(),
         rate: None,
+        signed: SignedAs::default(),
     };
     let limited = CallerFault::RateLimited { retry_after: 1 }.into();
     let denied = CallerFault::AccessDenied.into();

@@ -7,6 +7,7 @@ use crate::answer::KeptAnswer;
 use crate::event::{Details, Operation};
 use crate::refusal::{Inactive, InvalidRequest, Refusal};
 use crate::service::Service;
+use crate::signing::Signing;
 
 /// Token, or token id, that a request is about.
 #[derive(Debug)]
@@ -75,6 +76,17 @@ impl Introspected<'_> {
     pub fn into_body(self) -> Option<Box<[u8]>> {
         let kept = self.resolution.into_active(self.now).ok()?;
         Some(kept.into_body(self.now))
+    }
+
+    /// Returns the answer as a JWT for its caller (RFC 9701).
+    ///
+    /// # Errors
+    /// Those of [`Signing::sign`].
+    pub async fn sign(self, signing: &Signing, caller: &Caller) -> Result<String, Refusal> {
+        let now = self.now;
+        let body = self.into_body();
+        let signed = signing.sign(&caller.name, &caller.signed, body.as_deref(), now);
+        signed.await
     }
 
     /// Returns why the token is inactive.

@@ -3,6 +3,7 @@
 //! Each has a `code`, which callers, log and audit log get alike. A presentation adds the status
 //! and the words.
 
+mod failure;
 mod inactive;
 mod missing;
 mod request;
@@ -10,11 +11,12 @@ mod request;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use introspectd_core::{Failure, Outage};
+use introspectd_core::Failure;
 use introspectd_events::Fault;
 
 use crate::proof::{ProofFault, Scheme};
 
+pub use failure::{failure_code, is_ours};
 pub use inactive::Inactive;
 pub use missing::Missing;
 pub use request::{InvalidQuery, InvalidRequest, RequestFault};
@@ -125,6 +127,8 @@ pub enum ServiceFault {
     NotShared,
     /// Request over the limit of requests in flight, which was not read.
     Shed,
+    /// Answer that could not be signed: the system has no random bytes.
+    NotSigned,
     /// Keys of a transmitter that are not there yet.
     KeysMissing {
         /// Seconds until they may be, at least 1.
@@ -150,7 +154,7 @@ impl Refusal {
             Self::Record(fault) => fault.code(),
             Self::Provider(fault) => fault.code(),
             Self::Event(fault) => fault.code(),
-            Self::Service(ServiceFault::NotCounted) => "server_error",
+            Self::Service(ServiceFault::NotCounted | ServiceFault::NotSigned) => "server_error",
             Self::Service(
                 ServiceFault::Shed | ServiceFault::NotShared | ServiceFault::KeysMissing { .. },
             ) => "temporarily_unavailable",
@@ -166,6 +170,7 @@ impl Refusal {
             Self::Provider(fault) => Some(fault.failure().to_string().into()),
             Self::Event(fault) => Some(fault.reason()),
             Self::Service(ServiceFault::Shed) => Some("shed".into()),
+            Self::Service(ServiceFault::NotSigned) => Some("the answer cannot be signed".into()),
             Self::Service(ServiceFault::KeysMissing { .. }) => {
                 Some("the transmitter's keys are missing".into())
             }
@@ -290,38 +295,6 @@ impl ProviderFault {
 
     fn code(&self) -> &'static str {
         failure_code(self.failure())
-    }
-}
-
-/// Returns the code of a provider's failure.
-pub fn failure_code(failure: &Failure) -> &'static str {
-    match failure {
-        Failure::Timeout
-        | Failure::ConnectTimeout
-        | Failure::ProxyTimeout
-        | Failure::QueueTimeout => "upstream_timeout",
-        Failure::Unavailable { .. } => "temporarily_unavailable",
-        Failure::BadAnswer(_) => "upstream_error",
-        Failure::Unsupported => "unsupported",
-    }
-}
-
-/// Returns true if this service is the cause of an outage, and not the provider.
-pub fn is_ours(outage: Outage) -> bool {
-    match outage {
-        Outage::Overloaded
-        | Outage::Purged
-        | Outage::Abandoned
-        | Outage::Bindings(_)
-        | Outage::NotSaved
-        | Outage::NotShared => true,
-        Outage::Unreachable(_)
-        | Outage::Closed
-        | Outage::Status(_)
-        | Outage::KeysMissing
-        | Outage::BreakerOpen
-        | Outage::Throttled
-        | Outage::NoMetadata => false,
     }
 }
 

@@ -19,6 +19,8 @@ pub enum RequestFault {
     NotJson,
     /// Body that is not declared as a security event token.
     NotSecurityEvent,
+    /// Signed answer, which alone is accepted, and there is no key to sign it with.
+    NotSignable,
 }
 
 /// Fault of a request's parameters.
@@ -91,6 +93,7 @@ impl RequestFault {
             Self::HeadTooLong => "head_too_long",
             Self::TooSlow => "request_timeout",
             Self::NotForm | Self::NotJson | Self::NotSecurityEvent => "unsupported_media_type",
+            Self::NotSignable => "not_acceptable",
         }
     }
 

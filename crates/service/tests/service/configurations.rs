@@ -20,6 +20,7 @@ fn changed(service: &Service, rules: Rules, provider: Configured) -> Service {
     let change = Reconfiguration {
         rules,
         transmitters: Transmitters::default(),
+        signing: None,
         providers: NextProviders::Reconfigured(vec![provider]),
         unmatched: Unmatched::Reject,
         times: TIMES,

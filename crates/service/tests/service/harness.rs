@@ -10,7 +10,7 @@ use introspectd_resolver::{CacheLimits, CacheTimes, Match, ProviderEntry, Resolv
 use introspectd_service::operation::{Subject, TokenQuery};
 use introspectd_service::{
     Caller, Callers, Fingerprints, Permission, Permissions, Policies, Policy, Requirements, Rules,
-    Service,
+    Service, SignedAs,
 };
 
 /// Knows `b_good` with the scope `read`.
@@ -108,6 +108,7 @@ pub(crate) fn caller(permissions: &[Permission], providers: Selection<ProviderNa
         certificate: None,
         tally: Arc::default(),
         rate: None,
+        signed: SignedAs::default(),
     }
 }
 

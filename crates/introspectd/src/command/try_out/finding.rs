@@ -205,6 +205,7 @@ pub(super) fn bad_answer(answer: &BadAnswer, place: &Place<'_>) -> Option<Findin
         | BadAnswer::NotAnArray
         | BadAnswer::UndocumentedError(_)
         | BadAnswer::OtherToken
+        | BadAnswer::Signed(_)
         | BadAnswer::TooMany(_)
         | BadAnswer::Undecided(_) => return None,
     })

@@ -49,6 +49,7 @@ impl Response<'_> {
             | BadAnswer::NotAnArray
             | BadAnswer::UndocumentedError(_)
             | BadAnswer::OtherToken
+            | BadAnswer::Signed(_)
             | BadAnswer::TooMany(_)
             | BadAnswer::Undecided(_) => {
                 vec![fault(
