@@ -52,7 +52,8 @@ impl Endpoints {
         let documents = Upstream::new(connection.for_documents(), Arc::clone(&clock), outbound);
         let announce = announcer(issuer.clone(), connection.auth_method());
         let metadata = Document::new(
-            ("metadata", issuer),
+            "metadata",
+            issuer,
             Remote::new(source, documents),
             clock,
             LIFETIMES,

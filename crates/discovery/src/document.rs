@@ -118,10 +118,11 @@ impl Default for Lifetimes {
 }
 
 impl<T: PartialEq + Send + Sync + 'static> Document<T> {
-    /// Creates a document of an issuer, both of which the log names. None is fetched yet.
-    /// `announce` gets each one that differs from the one before.
+    /// Creates a document of an issuer; the log names both. None is fetched yet. `announce` gets
+    /// each one that differs from the one before.
     pub fn new(
-        (what, issuer): (&'static str, String),
+        what: &'static str,
+        issuer: String,
         fetch: impl Fetch<T>,
         clock: Arc<dyn Clock>,
         lifetimes: Lifetimes,

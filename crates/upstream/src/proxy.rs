@@ -112,7 +112,10 @@ impl Proxy {
         let response = sender.send_request(request).await.map_err(answer)?;
         match response.status() {
             status if status.is_success() => {}
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => return Err(ProxyFault::Credentials),
+            // The server has not been asked yet, so that a 401 is the proxy's, too.
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED => {
+                return Err(ProxyFault::Credentials);
+            }
             status => return Err(ProxyFault::Status(status.as_u16())),
         }
         let tunnel = hyper::upgrade::on(response).await.map_err(answer)?;

@@ -1,5 +1,4 @@
 use super::*;
-use introspectd_core::State;
 use proptest::prelude::*;
 use serde_json::json;
 

@@ -151,7 +151,7 @@ async fn revocation_is_offered_once_the_metadata_names_it() {
     server.vendor().publish(OAUTH, document);
     let provider = Provider::new(&toml(&issuer));
     assert!(provider.is_active().await);
-    let token = TokenValue::parse("t".to_owned().into()).unwrap();
+    let token = TokenValue::parse("t".to_owned()).unwrap();
     let revocation = provider.rfc7662.revocation().unwrap();
     revocation.revoke(&token).await.unwrap();
     assert_eq!(targets(&server, "POST"), ["/found/?a=B", "/r"]);

@@ -16,7 +16,7 @@ async fn parameters_follow_the_token_in_each_form() {
     );
     let provider = Provider::new(&toml);
     assert!(provider.is_active().await);
-    let token = TokenValue::parse("t".to_owned().into()).unwrap();
+    let token = TokenValue::parse("t".to_owned()).unwrap();
     let revocation = provider.rfc7662.revocation().unwrap();
     revocation.revoke(&token).await.unwrap();
     let expected = b"token=t&resource=https%3A%2F%2Fapi.example%2F%3Fa%3Db&tenant=%C3%A4";

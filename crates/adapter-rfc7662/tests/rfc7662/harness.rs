@@ -70,7 +70,7 @@ impl Provider {
     }
 
     pub(crate) async fn ask(&self) -> Result<Introspection, Failure> {
-        let token = TokenValue::parse("t".to_owned().into()).unwrap();
+        let token = TokenValue::parse("t".to_owned()).unwrap();
         self.rfc7662.introspect(&token).await
     }
 
