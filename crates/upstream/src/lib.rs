@@ -47,6 +47,7 @@ mod resolve;
 mod response;
 mod stack;
 mod stage;
+mod tcp;
 mod tls;
 mod upstream;
 mod vocabulary;

@@ -60,7 +60,8 @@ async fn token_endpoint_is_sent_byte_for_byte() {
     let server = silent().await;
     for target in TARGETS {
         let more = format!(
-            "credentials = {{ type = \"client_credentials\", client_id = \"x\", client_secret = {{ literal = \"x\" }}, token_endpoint = \"{}{target}\" }}\n",
+            "credentials = {{ type = \"client_credentials\", client_id = \"x\", \
+             client_secret = {{ literal = \"x\" }}, token_endpoint = \"{}{target}\" }}\n",
             server.base_url()
         );
         let upstream = connected(connection(Dialect::FormEndpoint, &server.base_url(), &more));
