@@ -11,6 +11,7 @@
 mod cache;
 mod client;
 mod credentials;
+mod discovery;
 mod ends;
 mod four;
 mod jwt;

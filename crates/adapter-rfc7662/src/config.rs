@@ -1,9 +1,8 @@
 use std::time::Duration;
 
-use http::Uri;
 use introspectd_discovery::{Member, Source};
 use introspectd_settings::Section;
-use introspectd_upstream::{Connection, Dialect};
+use introspectd_upstream::{Address, Connection, Dialect};
 
 use crate::signed::config::{self as signed_config, SignedConfig};
 use crate::wire::MissingExp;
@@ -16,7 +15,7 @@ pub struct Config {
     /// Metadata that names the endpoints (`discover = true`).
     pub(crate) source: Option<Source>,
     /// RFC 7009 endpoint; without it tokens cannot be revoked there.
-    pub(crate) revocation_endpoint: Option<Uri>,
+    pub(crate) revocation_endpoint: Option<Address>,
     /// Further fields of each form.
     pub(crate) parameters: Vec<(String, String)>,
     pub(crate) missing_exp: MissingExp,
@@ -78,11 +77,10 @@ impl Config {
             section.problem("issuer", "is too long for a URL", "Write a shorter one.");
             return None;
         };
-        let revocation_endpoint = revocation.map(|address| address.uri().clone());
         Some(Self {
             connection,
             source,
-            revocation_endpoint,
+            revocation_endpoint: revocation,
             parameters,
             missing_exp: read_missing_exp.unwrap_or(missing_exp),
             signed: signed?,

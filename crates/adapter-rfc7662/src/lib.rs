@@ -1,7 +1,6 @@
 //! Adapter of any RFC 7662 server: introspects tokens and revokes them (RFC 7009).
 
 mod config;
-mod endpoints;
 mod signed;
 mod wire;
 
@@ -14,9 +13,9 @@ use introspectd_core::ask::{Gauges, Meter};
 use introspectd_core::{
     Clock, Failure, Health, Introspection, Outage, Provider, Revocation, Timestamp, TokenValue,
 };
+use introspectd_discovery::Endpoints;
 use introspectd_upstream::{Exchange, Outbound, Request, Response, Upstream};
 
-use endpoints::Endpoints;
 use signed::Form;
 
 pub use config::Config;

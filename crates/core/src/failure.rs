@@ -148,8 +148,8 @@ pub enum ProxyFault {
     /// No connection to the proxy itself.
     #[error("its proxy cannot be reached")]
     Unreachable,
-    /// Status 407.
-    #[error("its proxy refuses our credentials with status 407: check `proxy`")]
+    /// Status 407, or 401 as tinyproxy says it.
+    #[error("its proxy refuses our credentials: check `proxy`")]
     Credentials,
     /// Any other status than 200 to CONNECT.
     #[error("its proxy refuses the connection with status {0}")]

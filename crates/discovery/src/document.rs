@@ -3,13 +3,11 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use introspectd_core::Clock;
+use introspectd_core::{Clock, Failure};
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
-
-use crate::source::NotFetched;
 
 /// Document of another server, shared by all who need it.
 pub struct Document<T>(Arc<Shared<T>>);
@@ -19,6 +17,23 @@ pub struct Document<T>(Arc<Shared<T>>);
 pub trait Fetch<T>: Send + Sync + 'static {
     /// Fetches the document that is in force.
     async fn fetch(&self) -> Result<T, NotFetched>;
+}
+
+/// Reason why a document could not be fetched, for an operator. Nothing of a response is in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotFetched {
+    /// No response, or one without the document.
+    #[error("{0}")]
+    Failed(#[from] Failure),
+    /// The document is not what it should be.
+    #[error("{0}")]
+    Invalid(String),
+    /// The metadata names another issuer.
+    #[error("the metadata is of another issuer")]
+    OtherIssuer,
+    /// The metadata names no address that may be used.
+    #[error("the {0} is missing, no URL, or plain http to another machine")]
+    Address(&'static str),
 }
 
 struct Shared<T> {
@@ -118,10 +133,11 @@ impl Default for Lifetimes {
 }
 
 impl<T: PartialEq + Send + Sync + 'static> Document<T> {
-    /// Creates a document of an issuer, both of which the log names. None is fetched yet.
-    /// `announce` gets each one that differs from the one before.
+    /// Creates a document of an issuer; the log names both. None is fetched yet. `announce` gets
+    /// each one that differs from the one before.
     pub fn new(
-        (what, issuer): (&'static str, String),
+        what: &'static str,
+        issuer: String,
         fetch: impl Fetch<T>,
         clock: Arc<dyn Clock>,
         lifetimes: Lifetimes,

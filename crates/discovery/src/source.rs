@@ -3,7 +3,7 @@ use http::Uri;
 use introspectd_core::Failure;
 use introspectd_upstream::{Issuer, Refused, Request, Upstream};
 
-use crate::document::Fetch;
+use crate::document::{Fetch, NotFetched};
 use crate::metadata::{Member, Metadata};
 
 /// Documents in which an issuer may publish its metadata.
@@ -19,23 +19,6 @@ pub struct Source {
 pub struct Remote {
     source: Source,
     upstream: Upstream,
-}
-
-/// Reason why a document could not be fetched, for an operator. Nothing of a response is in it.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum NotFetched {
-    /// No response, or one without the document.
-    #[error("{0}")]
-    Failed(#[from] Failure),
-    /// The document is not what it should be.
-    #[error("{0}")]
-    Invalid(String),
-    /// The metadata names another issuer.
-    #[error("the metadata is of another issuer")]
-    OtherIssuer,
-    /// The metadata names no address that may be used.
-    #[error("the {0} is missing, no URL, or plain http to another machine")]
-    Address(&'static str),
 }
 
 impl Source {

@@ -50,7 +50,7 @@ impl Keys {
         let announce = move |set: &JwkSet| log_new(&issuer, set);
         let fetch = Counted { fetch, meter };
         Self {
-            document: Document::new(("keys", name), fetch, clock, lifetimes, announce),
+            document: Document::new("keys", name, fetch, clock, lifetimes, announce),
             turns: Arc::default(),
         }
     }

@@ -62,15 +62,15 @@ impl Connection {
         }
     }
 
-    /// Reads `address_key`, `allow_http`, `timeout`, `keep_alive`, `headers`, `proxy`,
-    /// `tls`, `credentials` and the keys of the policy (`max_in_flight` and others) of a provider's section. `None` where there
-    /// was a problem, which the section's ledger holds.
+    /// Reads `address_key`, `allow_http`, `timeout`, `keep_alive`, `headers`, `proxy`, `tls`,
+    /// `credentials` and the keys of the policy (`max_in_flight` and others) of a provider's
+    /// section. `None` where there was a problem, which the section's ledger holds.
     pub fn read(section: &mut Section, address_key: &str, dialect: Dialect) -> Option<Self> {
         Self::read_with_other(section, address_key, None, dialect).map(|(connection, _)| connection)
     }
 
-    /// Reads `timeout`, `proxy` and `tls` of a section with documents that are there for all, such as keys:
-    /// they are fetched without credentials. `None` where there was a problem.
+    /// Reads `timeout`, `proxy` and `tls` of a section with documents that are there for all, such
+    /// as keys: they are fetched without credentials. `None` where there was a problem.
     pub fn read_public(section: &mut Section, address: Address) -> Option<Self> {
         let before = section.ledger().problem_count();
         let timeout = read_timeout(section);

@@ -49,6 +49,7 @@ mod secret_text;
 mod stack;
 mod stage;
 mod target;
+mod tcp;
 mod tls;
 mod upstream;
 mod vocabulary;

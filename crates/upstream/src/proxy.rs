@@ -12,9 +12,9 @@ use tokio::task::AbortHandle;
 
 use crate::address::{Address, InvalidAddress};
 use crate::authorization::basic;
-use crate::connect::{ConnectError, Socket, open};
 use crate::renewed::Renewed;
 use crate::resolve::Names;
+use crate::tcp::{Socket, open};
 
 /// HTTP proxy by way of which a provider is asked. It resolves the provider's name.
 #[derive(Debug)]
@@ -88,12 +88,12 @@ impl Proxy {
     }
 
     /// Connects to the proxy.
-    pub(crate) async fn connect(&self, names: &Arc<Names>) -> Result<Socket, ConnectError> {
+    pub(crate) async fn connect(&self, names: &Arc<Names>) -> Result<Socket, ProxyFault> {
         let addresses = names.resolve(&self.host).await;
-        let addresses = addresses.map_err(|_| ConnectError::Proxy(ProxyFault::Name))?;
+        let addresses = addresses.map_err(|_| ProxyFault::Name)?;
         open(&addresses, self.port).await.map_err(|error| {
             tracing::debug!(%error, "could not connect to a proxy");
-            ConnectError::Proxy(ProxyFault::Unreachable)
+            ProxyFault::Unreachable
         })
     }
 
@@ -112,7 +112,10 @@ impl Proxy {
         let response = sender.send_request(request).await.map_err(answer)?;
         match response.status() {
             status if status.is_success() => {}
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => return Err(ProxyFault::Credentials),
+            // The server has not been asked yet, so that a 401 is the proxy's, too.
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED | StatusCode::UNAUTHORIZED => {
+                return Err(ProxyFault::Credentials);
+            }
             status => return Err(ProxyFault::Status(status.as_u16())),
         }
         let tunnel = hyper::upgrade::on(response).await.map_err(answer)?;

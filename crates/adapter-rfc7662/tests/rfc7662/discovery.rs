@@ -158,11 +158,30 @@ async fn revocation_is_offered_once_the_metadata_names_it() {
 }
 
 #[tokio::test]
+async fn configured_revocation_comes_first_unless_it_would_introspect() {
+    for (configured, can_revoke) in [("/own", true), ("/found?a=B", false)] {
+        let (server, issuer) = issuer().await;
+        let base_url = server.base_url();
+        server.vendor().publish(OAUTH, metadata(&issuer, &base_url));
+        let revocation = format!("revocation_endpoint = \"{base_url}{configured}\"\n");
+        let provider = Provider::new(&format!("{}{revocation}", toml(&issuer)));
+        assert!(provider.is_active().await);
+        let token = TokenValue::parse("t".to_owned()).unwrap();
+        let Some(revocation) = provider.rfc7662.revocation() else {
+            assert!(!can_revoke, "{configured}");
+            continue;
+        };
+        revocation.revoke(&token).await.unwrap();
+        assert_eq!(targets(&server, "POST"), ["/found/?a=B", configured]);
+    }
+}
+
+#[tokio::test]
 async fn way_to_authenticate_that_is_not_listed_is_a_warning() {
     let log = Log::start(Level::WARN);
     let (server, issuer) = issuer().await;
     let mut document = metadata(&issuer, &server.base_url());
-    document["introspection_endpoint_auth_methods_supported"] = json!(["private_key_jwt"]);
+    document["introspection_endpoint_auth_methods_supported"] = json!(["private_key_jwt", "x\ny"]);
     server.vendor().publish(OAUTH, document);
     let provider = Provider::new(&toml(&issuer));
     assert!(provider.is_active().await);

@@ -16,7 +16,8 @@ pub(crate) use introspectd_cli::{
 };
 
 /// Variables from which many HTTP clients take a proxy. Ours takes it from a provider's section
-/// alone: a proxy sees tokens over plain HTTP, and the variables are often set for the whole machine.
+/// alone: a proxy sees tokens over plain HTTP, and the variables are often set for the whole
+/// machine.
 const PROXIES: [&str; 6] = [
     "HTTPS_PROXY",
     "https_proxy",

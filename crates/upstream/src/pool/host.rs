@@ -255,8 +255,8 @@ impl Way {
         }
     }
 
-    /// Sends a request, to a server or to a proxy that relays it. The connection comes back with the
-    /// answer where no other may use it meanwhile.
+    /// Sends a request, to a server or to a proxy that relays it. The connection comes back with
+    /// the answer where no other may use it meanwhile.
     pub(super) async fn send(
         self,
         mut request: Request<Body>,

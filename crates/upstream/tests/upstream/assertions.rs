@@ -46,8 +46,8 @@ impl Key {
     fn credentials(&self, more: &str) -> String {
         let file = self.file.path();
         format!(
-            "issuer = \"{ISSUER}\"\ncredentials = {{ type = \"private_key_jwt\", client_id = \"us+them\", algorithm = \
-             \"ES256\", kid = \"k1\", key = {{ file = {file:?} }}{more} }}\n"
+            "issuer = \"{ISSUER}\"\ncredentials = {{ type = \"private_key_jwt\", \
+             client_id = \"us+them\", algorithm = \"ES256\", kid = \"k1\", key = {{ file = {file:?} }}{more} }}\n"
         )
     }
 }

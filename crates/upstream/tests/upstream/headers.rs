@@ -7,9 +7,9 @@ use introspectd_upstream::{Dialect, Request, Upstream};
 use crate::provider::{read, silent, upstream, uri};
 
 fn with(headers: &str) -> String {
-    format!(
-        "credentials = {{ type = \"basic\", username = \"u\", password = {{ literal = \"p\" }} }}\nheaders = {{ {headers} }}\n"
-    )
+    let credentials =
+        r#"credentials = { type = "basic", username = "u", password = { literal = "p" } }"#;
+    format!("{credentials}\nheaders = {{ {headers} }}\n")
 }
 
 async fn ask(upstream: &Upstream, base_url: &str) {

@@ -33,6 +33,7 @@ pub(crate) struct Seen {
     pub(crate) authorization: Option<String>,
     /// Names of all headers.
     pub(crate) names: BTreeSet<String>,
+    pub(crate) target: String,
     pub(crate) body: Bytes,
 }
 
@@ -137,6 +138,7 @@ async fn serve(acceptor: TlsAcceptor, stream: TcpStream, log: Arc<Mutex<Vec<Seen
                 client,
                 authorization: authorization.map(|value| value.to_str().unwrap().to_owned()),
                 names: head.headers.keys().map(ToString::to_string).collect(),
+                target: head.uri.path_and_query().unwrap().to_string(),
                 body,
             });
             let body = if head.uri.path() == "/token" {

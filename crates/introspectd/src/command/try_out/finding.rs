@@ -289,9 +289,10 @@ pub(super) fn not_bearer(reason: NotBearer) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use introspectd_core::ProxyFault;
     use std::collections::BTreeSet;
 
-    const REASONS: [Unreachable; 16] = [
+    const REASONS: [Unreachable; 18] = [
         Unreachable::NoSuchName,
         Unreachable::Unresolved,
         Unreachable::Refused,
@@ -308,6 +309,8 @@ mod tests {
         Unreachable::CertificateRefused,
         Unreachable::NotTls,
         Unreachable::Tls,
+        Unreachable::Proxy(ProxyFault::Credentials),
+        Unreachable::Proxy(ProxyFault::Status(502)),
     ];
 
     #[test]

@@ -3,12 +3,18 @@ use std::time::Duration;
 
 use http::Uri;
 use introspectd_core::{Clock, Failure, Outage};
-use introspectd_discovery::{Document, Endpoint, Lifetimes, Metadata, Refreshing, Remote, Source};
-use introspectd_upstream::{Connection, Outbound, Upstream};
+use introspectd_upstream::{Address, Connection, Outbound, Upstream};
 
-/// Endpoints of the server, as configured or as its metadata says.
+use crate::document::{Document, Lifetimes, Refreshing};
+use crate::metadata::Metadata;
+use crate::source::{Remote, Source};
+
+/// Endpoints of a server, as configured or as its metadata says.
 #[derive(Debug)]
-pub(crate) enum Endpoints {
+pub struct Endpoints(Place);
+
+#[derive(Debug)]
+enum Place {
     Configured {
         introspection: Uri,
         /// RFC 7009; without it tokens cannot be revoked there.
@@ -19,10 +25,10 @@ pub(crate) enum Endpoints {
 
 /// Endpoints that the server's metadata names (RFC 8414). They change with it.
 #[derive(Debug)]
-pub(crate) struct Discovered {
+struct Discovered {
     metadata: Document<Metadata>,
     /// Configured revocation endpoint, which comes first.
-    revocation: Option<Uri>,
+    revocation: Option<Address>,
     shows_certificate: bool,
     _refreshing: Option<Refreshing>,
 }
@@ -35,81 +41,88 @@ const LIFETIMES: Lifetimes = Lifetimes {
 
 impl Endpoints {
     /// Takes the configured endpoints, or begins to look for those at a source.
-    pub(crate) fn of(
+    pub fn of(
         connection: &Connection,
         source: Option<Source>,
-        revocation: Option<Uri>,
+        revocation: Option<Address>,
         clock: Arc<dyn Clock>,
         outbound: &Outbound,
     ) -> Self {
         let Some(source) = source else {
-            return Self::Configured {
+            return Self(Place::Configured {
                 introspection: connection.address.uri().clone(),
-                revocation,
-            };
+                revocation: revocation.map(|address| address.uri().clone()),
+            });
         };
         let issuer = source.issuer().to_owned();
         let documents = Upstream::new(connection.for_documents(), Arc::clone(&clock), outbound);
         let announce = announcer(issuer.clone(), connection.auth_method());
         let metadata = Document::new(
-            ("metadata", issuer),
+            "metadata",
+            issuer,
             Remote::new(source, documents),
             clock,
             LIFETIMES,
             announce,
         );
         let runtime = outbound.runtime();
-        Self::Discovered(Discovered {
+        Self(Place::Discovered(Discovered {
             _refreshing: runtime.map(|runtime| metadata.refresh_on(&runtime)),
             metadata,
             revocation,
             shows_certificate: connection.shows_certificate(),
-        })
+        }))
     }
 
     /// Returns true unless the endpoints are yet to be discovered.
-    pub(crate) fn are_known(&self) -> bool {
-        match self {
-            Self::Configured { .. } => true,
-            Self::Discovered(discovered) => discovered.metadata.current().is_some(),
+    pub fn are_known(&self) -> bool {
+        match &self.0 {
+            Place::Configured { .. } => true,
+            Place::Discovered(discovered) => discovered.metadata.current().is_some(),
         }
     }
 
     /// Returns true if tokens can be revoked, as far as is known.
-    pub(crate) fn can_revoke(&self) -> bool {
-        match self {
-            Self::Configured { revocation, .. } => revocation.is_some(),
-            Self::Discovered(discovered) => {
+    pub fn can_revoke(&self) -> bool {
+        match &self.0 {
+            Place::Configured { revocation, .. } => revocation.is_some(),
+            Place::Discovered(discovered) => {
                 let metadata = discovered.metadata.current();
-                discovered.revocation.is_some() || metadata.is_none_or(|it| it.revocation.is_some())
+                metadata.is_none_or(|metadata| discovered.revocation(&metadata).is_some())
             }
         }
     }
 
     /// Returns the introspection endpoint. Waits for a fetch of the metadata only where there is
     /// none yet.
-    pub(crate) async fn introspection(&self) -> Result<Uri, Failure> {
-        match self {
-            Self::Configured { introspection, .. } => Ok(introspection.clone()),
-            Self::Discovered(discovered) => {
+    ///
+    /// # Errors
+    /// [`Outage::NoMetadata`], with the time until the next fetch.
+    pub async fn introspection(&self) -> Result<Uri, Failure> {
+        match &self.0 {
+            Place::Configured { introspection, .. } => Ok(introspection.clone()),
+            Place::Discovered(discovered) => {
                 let metadata = discovered.metadata().await?;
-                discovered.uri(metadata.introspection.as_ref())
+                let address = discovered.introspection(&metadata);
+                let address = address.ok_or(Failure::Unsupported)?;
+                Ok(address.uri().clone())
             }
         }
     }
 
     /// Returns the revocation endpoint.
-    pub(crate) async fn revocation(&self) -> Result<Uri, Failure> {
-        let configured = match self {
-            Self::Configured { revocation, .. } => revocation,
-            Self::Discovered(Discovered { revocation, .. }) => revocation,
-        };
-        match (configured, self) {
-            (Some(configured), _) => Ok(configured.clone()),
-            (None, Self::Configured { .. }) => Err(Failure::Unsupported),
-            (None, Self::Discovered(discovered)) => {
+    ///
+    /// # Errors
+    /// [`Failure::Unsupported`] where there is none, else as
+    /// [`introspection`](Self::introspection).
+    pub async fn revocation(&self) -> Result<Uri, Failure> {
+        match &self.0 {
+            Place::Configured { revocation, .. } => revocation.clone().ok_or(Failure::Unsupported),
+            Place::Discovered(discovered) => {
                 let metadata = discovered.metadata().await?;
-                discovered.uri(metadata.revocation.as_ref())
+                let address = discovered.revocation(&metadata);
+                let address = address.ok_or(Failure::Unsupported)?;
+                Ok(address.uri().clone())
             }
         }
     }
@@ -124,9 +137,19 @@ impl Discovered {
         })
     }
 
-    fn uri(&self, endpoint: Option<&Endpoint>) -> Result<Uri, Failure> {
-        let endpoint = endpoint.ok_or(Failure::Unsupported)?;
-        Ok(endpoint.address(self.shows_certificate).uri().clone())
+    fn introspection<'a>(&self, metadata: &'a Metadata) -> Option<&'a Address> {
+        let endpoint = metadata.introspection.as_ref()?;
+        Some(endpoint.address(self.shows_certificate))
+    }
+
+    /// An introspection endpoint would answer 200 to every revocation, and revoke nothing.
+    fn revocation<'a>(&'a self, metadata: &'a Metadata) -> Option<&'a Address> {
+        let found = metadata.revocation.as_ref();
+        let found = found.map(|endpoint| endpoint.address(self.shows_certificate));
+        let address = self.revocation.as_ref().or(found)?;
+        let introspection = self.introspection(metadata);
+        let is_other = introspection.is_none_or(|it| !it.is_same_place(address));
+        is_other.then_some(address)
     }
 }
 
@@ -141,7 +164,7 @@ fn announcer(issuer: String, method: &'static str) -> impl Fn(&Metadata) + Send 
         for (endpoint, found) in endpoints {
             let supported = found.as_ref().and_then(|it| it.auth_methods.as_deref());
             if supported.is_some_and(|supported| !accepts(supported, method)) {
-                let supported = supported.map(|them| them.join(" ")).unwrap_or_default();
+                let supported = shown(supported.unwrap_or_default());
                 tracing::warn!(
                     issuer,
                     endpoint,
@@ -153,6 +176,19 @@ fn announcer(issuer: String, method: &'static str) -> impl Fn(&Metadata) + Send 
             }
         }
     }
+}
+
+/// Most methods of a server that a line in the log shows.
+const MAX_SHOWN: usize = 10;
+
+/// Returns methods for the log: those that look like one.
+fn shown(methods: &[String]) -> String {
+    let is_name = |name: &&String| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        name.len() <= 64 && name.chars().all(is_part)
+    };
+    let names = methods.iter().filter(is_name).take(MAX_SHOWN);
+    names.map(String::as_str).collect::<Vec<_>>().join(" ")
 }
 
 /// Returns true if a server that lists these methods may accept ours.
