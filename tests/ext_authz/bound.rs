@@ -281,7 +281,7 @@ async fn nonce_is_offered_taken_and_renewed_both_ways() {
     assert_eq!(added[0].0, "dpop-nonce");
 }
 
-/// Without what the proxy saw, no proof is judged; with a part of it that is not clear, neither.
+/// A proof is not judged without the request that the proxy saw, nor with one that is not clear.
 #[tokio::test]
 async fn proof_is_refused_where_the_client_s_request_is_not_known() {
     let lab = Lab::open().await;

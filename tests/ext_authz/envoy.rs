@@ -140,7 +140,7 @@ fn fill(server: &rfc7662::Rfc7662) {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Client {
     pub(crate) headers: Vec<(String, Vec<u8>)>,
-    /// What Envoy saw of its request, beside headers.
+    /// Request as Envoy saw it, beside headers.
     pub(crate) seen: Option<Seen>,
 }
 

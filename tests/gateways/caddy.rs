@@ -26,6 +26,16 @@ impl Edge for Caddy {
         caddy
     }
 
+    fn over_tls(files: &mut Files) {
+        let pem = "/run/introspectd/server.pem";
+        let client_auth = "client_auth {\n\t\t\tmode request\n\t\t}\n";
+        let tls = format!("\ttls {pem} {pem} {{\n\t\t{client_auth}\t}}\n");
+        let site = format!("https://api.example:8000 {{\n{tls}");
+        files.replace("Caddyfile", "http://:8000 {\n", &site);
+        let quiet = "admin off\n\tauto_https disable_redirects\n";
+        files.replace("Caddyfile", "admin off\n", quiet);
+    }
+
     fn hurry(files: &mut Files) {
         files.replace(
             "Caddyfile",
@@ -46,6 +56,21 @@ impl Edge for Caddy {
 }
 
 instantiate!(Caddy);
+
+#[tokio::test]
+async fn bound_token_needs_a_proof_of_the_very_request() {
+    crate::bound::bound_token_needs_a_proof_of_the_very_request::<Caddy>().await;
+}
+
+#[tokio::test]
+async fn certificate_in_a_header_of_the_client_is_none() {
+    crate::bound::certificate_in_a_header_of_the_client_is_none::<Caddy>().await;
+}
+
+#[tokio::test]
+async fn certificate_of_the_connection_is_the_proof() {
+    crate::bound::certificate_of_the_connection_is_the_proof::<Caddy>().await;
+}
 instantiate!(Caddy: no_other_header_of_that_name_reaches_the_application);
 
 #[tokio::test]

@@ -29,6 +29,10 @@ pub(crate) trait Edge: 'static {
     /// Takes its patience with introspectd from seconds to a fraction of one.
     fn hurry(files: &mut Files);
 
+    /// Has it take TLS, by `server.pem` of its folder, and ask for the certificates of
+    /// `clients.pem`.
+    fn over_tls(files: &mut Files);
+
     /// Response that its client gets.
     fn answer(refusal: Refusal) -> Answer {
         refusal.by_introspectd()

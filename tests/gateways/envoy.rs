@@ -23,6 +23,10 @@ impl Edge for Envoy {
         envoy(&folder.join("envoy.yaml"))
     }
 
+    fn over_tls(files: &mut Files) {
+        over_tls(files, "envoy.yaml");
+    }
+
     fn hurry(files: &mut Files) {
         files.replace("envoy.yaml", "timeout: 5s", "timeout: 0.2s");
     }
@@ -47,6 +51,10 @@ impl Edge for EnvoyOverHttp {
         envoy(&folder.join("envoy-http.yaml"))
     }
 
+    fn over_tls(files: &mut Files) {
+        over_tls(files, "envoy-http.yaml");
+    }
+
     fn hurry(files: &mut Files) {
         files.replace("envoy-http.yaml", "timeout: 5s", "timeout: 0.2s");
     }
@@ -60,6 +68,26 @@ impl Edge for EnvoyOverHttp {
             over_grpc
         }
     }
+}
+
+fn over_tls(files: &mut Files, file: &str) {
+    let chain = "      filter_chains:\n        - filters:\n";
+    let tls = r#"      filter_chains:
+        - transport_socket:
+            name: envoy.transport_sockets.tls
+            typed_config:
+              "@type": type.googleapis.com/KIND
+              common_tls_context:
+                tls_certificates:
+                  - certificate_chain: { filename: /run/introspectd/server.pem }
+                    private_key: { filename: /run/introspectd/server.pem }
+                validation_context:
+                  trusted_ca: { filename: /run/introspectd/clients.pem }
+                  trust_chain_verification: ACCEPT_UNTRUSTED
+          filters:
+"#;
+    let kind = "envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext";
+    files.replace(file, chain, &tls.replace("KIND", kind));
 }
 
 fn envoy(file: &Path) -> Command {
@@ -80,6 +108,22 @@ fn envoy(file: &Path) -> Command {
 
 mod over_grpc {
     super::instantiate!(super::Envoy);
+
+    #[tokio::test]
+    async fn bound_token_needs_a_proof_of_the_very_request() {
+        crate::bound::bound_token_needs_a_proof_of_the_very_request::<super::Envoy>().await;
+    }
+
+    #[tokio::test]
+    async fn certificate_in_a_header_of_the_client_is_none() {
+        crate::bound::certificate_in_a_header_of_the_client_is_none::<super::Envoy>().await;
+    }
+
+    #[tokio::test]
+    async fn certificate_of_the_connection_is_the_proof() {
+        crate::bound::certificate_of_the_connection_is_the_proof::<super::Envoy>().await;
+    }
+
     super::instantiate!(super::Envoy: no_other_header_of_that_name_reaches_the_application);
 }
 

@@ -28,12 +28,35 @@ impl Edge for Haproxy {
         text.replace("log  /dev/log local0", "log stderr format raw local0")
     }
 
+    fn over_tls(files: &mut Files) {
+        let bind = "    bind 127.0.0.1:8000\n";
+        let tls = "    bind 127.0.0.1:8000 ssl crt /run/introspectd/server.pem \
+            ca-file /run/introspectd/clients.pem verify optional \
+            crt-ignore-err all ca-ignore-err all\n";
+        files.replace("haproxy.cfg", bind, tls);
+    }
+
     fn hurry(files: &mut Files) {
         files.replace(SCRIPT, "TIMEOUT = 3000", "TIMEOUT = 200");
     }
 }
 
 instantiate!(Haproxy);
+
+#[tokio::test]
+async fn bound_token_needs_a_proof_of_the_very_request() {
+    crate::bound::bound_token_needs_a_proof_of_the_very_request::<Haproxy>().await;
+}
+
+#[tokio::test]
+async fn certificate_in_a_header_of_the_client_is_none() {
+    crate::bound::certificate_in_a_header_of_the_client_is_none::<Haproxy>().await;
+}
+
+#[tokio::test]
+async fn certificate_of_the_connection_is_the_proof() {
+    crate::bound::certificate_of_the_connection_is_the_proof::<Haproxy>().await;
+}
 instantiate!(Haproxy: no_other_header_of_that_name_reaches_the_application);
 
 /// HAProxy goes on to the next rule when a script fails.

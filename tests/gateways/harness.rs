@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use crate::application::{Application, Received};
 use crate::client::{Request, exchange};
 use crate::edge::{Answer, Edge, Refusal};
-use crate::page::{Files, PREFLIGHT, Page, SOCKET};
+use crate::page::{BOUND, CERTIFICATE, Files, PREFLIGHT, Page, SOCKET};
 use crate::tokens;
 
 /// The secret on all pages.
@@ -59,6 +59,23 @@ impl<E: Edge> Harness<E> {
         let files = Page::read(E::PAGE).files_of(SOCKET);
         assert!(!files.hold(SECRET), "the secret still stands there");
         Self::start(files).await
+    }
+
+    /// Opens the page's alternative for tokens that are bound to a key.
+    pub(crate) async fn open_to_proofs() -> Self {
+        Self::start(Page::read(E::PAGE).files_of(BOUND)).await
+    }
+
+    /// Opens the page's alternative for tokens that are bound to a certificate.
+    pub(crate) async fn open_to_certificates(change: impl FnOnce(&mut Files)) -> Self {
+        let mut files = Page::read(E::PAGE).files_of(CERTIFICATE);
+        change(&mut files);
+        Self::start(files).await
+    }
+
+    /// Address of the gateway.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// Opens the page's alternative for browsers of another origin.
@@ -191,6 +208,7 @@ pub(crate) fn readdressed(text: &str, shown: u16, real: u16) -> String {
             format!("127.0.0.1:{port}"),
             format!("127.0.0.1, port_value: {port}"),
             format!("http://:{port}"),
+            format!("https://api.example:{port}"),
         ]
     };
     let pairs = spellings(shown).into_iter().zip(spellings(real));

@@ -22,6 +22,7 @@ mod harness;
 mod page;
 mod tokens;
 
+mod bound;
 mod scenarios;
 
 mod apache;

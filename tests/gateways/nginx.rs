@@ -23,6 +23,22 @@ impl Edge for Nginx {
         without_root(&text, folder)
     }
 
+    fn over_tls(files: &mut Files) {
+        let listen = "listen 127.0.0.1:8000";
+        let tls = [
+            " ssl;",
+            "ssl_certificate     /run/introspectd/server.pem;",
+            "ssl_certificate_key /run/introspectd/server.pem;",
+            "ssl_verify_client   optional_no_ca;",
+        ];
+        let tls = tls.join("\n        ");
+        files.replace(
+            "nginx.conf",
+            &format!("{listen};"),
+            &format!("{listen}{tls}"),
+        );
+    }
+
     fn hurry(files: &mut Files) {
         files.replace(
             "nginx.conf",
@@ -67,3 +83,18 @@ pub(crate) fn at_home(text: String, folder: &Path) -> String {
 }
 
 instantiate!(Nginx);
+
+#[tokio::test]
+async fn bound_token_needs_a_proof_of_the_very_request() {
+    crate::bound::bound_token_needs_a_proof_of_the_very_request::<Nginx>().await;
+}
+
+#[tokio::test]
+async fn certificate_in_a_header_of_the_client_is_none() {
+    crate::bound::certificate_in_a_header_of_the_client_is_none::<Nginx>().await;
+}
+
+#[tokio::test]
+async fn certificate_of_the_connection_is_the_proof() {
+    crate::bound::certificate_of_the_connection_is_the_proof::<Nginx>().await;
+}

@@ -8,7 +8,8 @@ use std::path::Path;
 ///
 /// A block in `diff` changes a file of the page to an alternative that the page describes: a Unix
 /// socket that names the caller, or, with the third word `preflight`, one that lets browsers of
-/// another origin ask before they send a token.
+/// another origin ask before they send a token, with `bound` one for DPoP, with `certificate` one
+/// for mutual TLS.
 pub(crate) struct Page {
     blocks: Vec<Block>,
 }
@@ -17,6 +18,10 @@ pub(crate) struct Page {
 pub(crate) const SOCKET: &str = "";
 /// The alternative for browsers of another origin.
 pub(crate) const PREFLIGHT: &str = "preflight";
+/// The alternative for tokens that are bound to a key by DPoP.
+pub(crate) const BOUND: &str = "bound";
+/// The alternative for tokens that are bound to a client's certificate.
+pub(crate) const CERTIFICATE: &str = "certificate";
 
 /// Names and texts of the files that stand on a page.
 pub(crate) struct Files(BTreeMap<String, String>);
@@ -80,6 +85,11 @@ impl Files {
     /// Puts this behind the end of a file.
     pub(crate) fn append(&mut self, file: &str, text: &str) {
         self.text(file).push_str(text);
+    }
+
+    /// Adds a file that the page does not show.
+    pub(crate) fn add(&mut self, file: &str, text: String) {
+        self.0.insert(file.to_owned(), text);
     }
 
     /// Takes a file out.

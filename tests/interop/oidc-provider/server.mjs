@@ -8,13 +8,14 @@
 //   stdout  one line of JSON once it listens: {"port":…}
 //   stderr  the library's notices
 //
-// `app` mints opaque tokens (600 s) and may revoke its own; the others may introspect any of them, and `signed` gets JWTs
-// (RFC 9701) where it accepts them.
+// `app` mints opaque tokens (600 s) and may revoke its own; so do `dpop-app`, whose tokens are bound to the key of its
+// proofs, and `mtls-app`, whose tokens are bound to the certificate in X-Certificate (base64 of DER); the others may
+// introspect any of them, and `signed` gets JWTs (RFC 9701) where it accepts them.
 // GET /log-out?sub=…&uri=…: the library sends `app` its logout token for this subject, to that address. 204, or 502
 // with what went wrong.
 // GET /rotate: JWTs are signed by a new key from now on, and the one before stays published.
 
-import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
+import { X509Certificate, createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
@@ -81,6 +82,18 @@ function configuration({ folder, key, jwt }, keys) {
         response_types: [],
         scope: SCOPES,
       },
+      ...[
+        { client_id: 'dpop-app', dpop_bound_access_tokens: true },
+        { client_id: 'mtls-app', tls_client_certificate_bound_access_tokens: true },
+      ].map((bound) => ({
+        client_secret: 'app-secret',
+        token_endpoint_auth_method: 'client_secret_basic',
+        grant_types: ['client_credentials'],
+        redirect_uris: [],
+        response_types: [],
+        scope: SCOPES,
+        ...bound,
+      })),
       ...['introspectd', 'intro spectd:1'].map((client_id) => ({
         client_id,
         // Every one of these characters means something else when RFC 6749 2.3.1's encoding is left out.
@@ -102,13 +115,23 @@ function configuration({ folder, key, jwt }, keys) {
       },
     ],
     scopes: SCOPES.split(' '),
+    enabledJWA: { dPoPSigningAlgValues: ['ES256', 'ES384', 'PS256', 'RS256'] },
     features: {
       devInteractions: { enabled: false },
       clientCredentials: { enabled: true },
+      dPoP: { enabled: true },
+      mTLS: {
+        enabled: true,
+        certificateBoundAccessTokens: true,
+        getCertificate: (ctx) => {
+          const der = ctx.get('x-certificate');
+          return der ? new X509Certificate(Buffer.from(der, 'base64')) : undefined;
+        },
+      },
       revocation: { enabled: true },
       introspection: {
         enabled: true,
-        allowedPolicy: (_ctx, client) => client.clientId !== 'app',
+        allowedPolicy: (_ctx, client) => !client.clientId.endsWith('app'),
       },
       jwtIntrospection: { enabled: true },
       // A resource is what gives a token its `aud` and makes it opaque.

@@ -1,5 +1,6 @@
 //! Authorization servers written by others.
 
+mod bound;
 mod canaille;
 mod django_oauth_toolkit;
 mod oidc_provider;

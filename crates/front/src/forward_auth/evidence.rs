@@ -21,8 +21,8 @@ pub struct Described<'a> {
     pub certificate: &'a str,
 }
 
-/// What a client shows beside its token, in a proxy's words: a message describes the request, or
-/// the headers do that the policy names, and no others.
+/// Evidence of a client in its proxy's words: a message describes the request, or the headers do
+/// that the policy names, and no others.
 pub(crate) struct ClientEvidence<'a> {
     pub(crate) headers: &'a HeaderMap,
     pub(crate) described: Option<&'a Described<'a>>,

@@ -1,4 +1,4 @@
-//! How long a gateway may keep a decision that lets a request pass.
+//! Time for which a gateway may keep a decision that lets a request pass.
 
 use http::header::{CACHE_CONTROL, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue};

@@ -35,7 +35,11 @@ fn every_refusal_has_its_status_and_code() {
             401,
             "invalid_token",
         ),
-        (ProofFault::Url.into(), 401, "invalid_dpop_proof"),
+        (
+            ClientFault::InvalidProof(ProofFault::Url).into(),
+            401,
+            "invalid_dpop_proof",
+        ),
         (
             ClientFault::NonceNeeded {
                 nonce: String::new(),

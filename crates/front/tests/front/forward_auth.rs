@@ -104,7 +104,7 @@ async fn a_token_that_is_enough_passes_with_every_identity_header() {
     }
 }
 
-/// What a gateway keeps for so long is revoked and expires as late as an answer of ours would.
+/// A gateway that keeps it for so long lets a token pass no longer than a hit would.
 #[tokio::test]
 async fn decision_may_be_kept_for_the_rest_of_the_fact_and_of_the_token() {
     let bench = Bench::start().await;

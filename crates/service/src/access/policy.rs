@@ -38,7 +38,7 @@ pub struct Requirements {
     pub providers: Selection<ProviderName>,
     /// Status in place of a transient one.
     pub unavailable: Option<Unavailable>,
-    /// Who may keep an answer that lets a request pass.
+    /// Keeper of an answer that lets a request pass.
     pub kept_by: KeptBy,
     /// Rules for tokens that are bound to a key.
     pub proof: ProofRules,
@@ -46,7 +46,7 @@ pub struct Requirements {
     pub resource: Option<Resource>,
 }
 
-/// Who may keep an answer that lets a request pass. Refusals are never kept.
+/// Keeper of an answer that lets a request pass. Refusals are never kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum KeptBy {
     /// No cache (`no-store`).

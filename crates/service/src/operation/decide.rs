@@ -2,9 +2,10 @@ use introspectd_core::ask::Context;
 use introspectd_core::{BadAnswer, Failure, Members, Timestamp, TokenValue};
 use introspectd_resolver::Source;
 
+use super::prove::{Offered, Proven, prove};
 use crate::access::{Caller, Policy};
 use crate::answer::SharedAnswer;
-use crate::proof::{Binding, Evidence, Offered, Presented, Proven, Scheme, prove};
+use crate::proof::{Binding, Evidence, Presented, Scheme};
 use crate::refusal::{ClientFault, Inactive, Refusal};
 use crate::service::Service;
 
@@ -47,7 +48,8 @@ pub async fn decide(
     let Presented { scheme, token } = presented;
     let offered = match scheme {
         Scheme::Dpop if rules.binding.is_checked() => {
-            Some(Box::new(Offered::read(evidence, &token)?))
+            let offered = Offered::read(evidence, &token);
+            Some(Box::new(offered.map_err(ClientFault::from)?))
         }
         Scheme::Dpop | Scheme::Bearer => None,
     };

@@ -11,6 +11,7 @@ mod introspect;
 mod issue;
 mod list;
 mod lookup;
+mod prove;
 mod providers;
 mod purge;
 mod receive;

@@ -1,7 +1,7 @@
 use introspectd_core::TokenValue;
 
 use super::confirmation::Thumbprint;
-use super::dpop::ProofFault;
+use super::fault::ProofFault;
 use super::url::Target;
 
 /// Scheme under which a client shows its token.
@@ -21,7 +21,7 @@ pub struct ClientRequest<'a> {
     pub target: Target,
 }
 
-/// What a client shows beside its token. It is read where it is needed, and nowhere else.
+/// Evidence that a client shows beside its token. It is read where it is needed, and nowhere else.
 pub trait Evidence: Sync {
     /// Returns the one DPoP proof of the request.
     ///

@@ -211,7 +211,7 @@ mod tests {
         assert!(shard.is_first(name(2), proof(1), NOW, NOW));
     }
 
-    /// What was forgotten is refused, by whom it was: nothing passes twice, and others all pass.
+    /// Proofs that were forgotten are refused: nothing passes twice, and all of others pass.
     #[test]
     fn flood_of_one_holder_is_its_own_loss() {
         let mut shard = Shard::default();

@@ -3,7 +3,7 @@ use std::time::Duration;
 /// Rules of a policy for tokens that are bound to a key.
 #[derive(Debug, Default)]
 pub struct ProofRules {
-    /// Whether possession is needed, and who checks it.
+    /// Need of a proof, and who checks it.
     pub binding: Binding,
     /// Longest age of a nonce of ours, which every DPoP proof then needs.
     pub nonce: Option<Duration>,

@@ -334,12 +334,6 @@ impl From<ProofFault> for ClientFault {
     }
 }
 
-impl From<ProofFault> for Refusal {
-    fn from(fault: ProofFault) -> Self {
-        ClientFault::from(fault).into()
-    }
-}
-
 impl From<EventFault> for Refusal {
     fn from(fault: EventFault) -> Self {
         Self::Event(fault)

@@ -60,7 +60,7 @@ impl Provider for Vault {
     }
 }
 
-/// What a client shows.
+/// Evidence of a client.
 #[derive(Default)]
 struct Shown {
     proofs: Vec<String>,
@@ -439,8 +439,8 @@ async fn changed_signature_and_missing_or_second_proof_are_refused() {
     assert_eq!(asked.err(), Some(ProofFault::RequestUnknown.into()));
 }
 
-/// Whoever has found a token learns nothing of it by a key of its own: neither by what the answer
-/// says, nor by a proof that has faults of its own.
+/// A thief of a token learns nothing of it by a key of its own: neither by what the answer says,
+/// nor by a proof that has faults of its own.
 #[tokio::test]
 async fn stranger_s_key_is_answered_as_for_an_inactive_token() {
     let lab = lab();

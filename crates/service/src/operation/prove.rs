@@ -1,43 +1,31 @@
-use std::io;
-use std::sync::Arc;
-use std::time::Duration;
-
 use introspectd_core::{NotBearer, Timestamp, TokenValue};
-use introspectd_fleet::Fleet;
 
-use super::confirmation::{Confirmation, Thumbprint, Unconfirmed};
-use super::dpop::{Proof, ProofClaims, ProofFault};
-use super::evidence::{ClientRequest, Evidence, Scheme};
-use super::rules::{Binding, ProofRules};
-use super::{Nonces, Replays};
 use crate::answer::KeptAnswer;
+use crate::proof::{
+    Binding, ClientRequest, Confirmation, Evidence, NonceNeeded, Possession, Proof, ProofFault,
+    ProofRules, Scheme, Thumbprint, Unconfirmed,
+};
 use crate::refusal::{ClientFault, Inactive};
 
 /// Proof that a client offers, before its token is known.
-pub(crate) struct Offered<'a> {
+pub(super) struct Offered<'a> {
     proof: Proof<'a>,
     request: ClientRequest<'a>,
     token: TokenValue,
 }
 
-/// What is remembered to judge proofs.
-pub(crate) struct Possession {
-    pub(crate) replays: Replays,
-    pub(crate) nonces: Nonces,
-}
-
 /// Result for a token whose client may use it.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Proven {
+pub(super) struct Proven {
     /// True if the token is bound to a key.
-    pub(crate) is_bound: bool,
+    pub(super) is_bound: bool,
     /// Nonce for the next proof, where the one in use ends soon.
-    pub(crate) nonce: Option<Box<str>>,
+    pub(super) nonce: Option<Box<str>>,
 }
 
 impl<'a> Offered<'a> {
     /// Reads a proof as far as that depends on no token, and tells nothing about one.
-    pub(crate) fn read(evidence: &'a dyn Evidence, token: &TokenValue) -> Result<Self, ProofFault> {
+    pub(super) fn read(evidence: &'a dyn Evidence, token: &TokenValue) -> Result<Self, ProofFault> {
         Ok(Self {
             proof: Proof::read(evidence.proof()?)?,
             request: evidence.request()?,
@@ -50,7 +38,7 @@ impl<'a> Offered<'a> {
 ///
 /// A key that is not the token's is refused in the words for an inactive token: whoever has found
 /// a token learns nothing by a proof with a key of its own.
-pub(crate) async fn prove(
+pub(super) async fn prove(
     possession: &Possession,
     rules: &ProofRules,
     scheme: Scheme,
@@ -87,9 +75,10 @@ pub(crate) async fn prove(
     let claims = offered
         .proof
         .verify(&offered.request, &offered.token, now)?;
-    let nonce = possession.next_nonce(&claims, rules.nonce, now)?;
-    let ProofClaims { jti, issued, .. } = &claims;
-    if !possession.replays.is_first(key, jti, *issued, now).await {
+    let nonce = possession
+        .next_nonce(&claims, rules.nonce, now)
+        .map_err(|NonceNeeded(nonce)| ClientFault::NonceNeeded { nonce })?;
+    if !possession.is_first(key, &claims, now).await {
         return Err(ProofFault::Replayed.into());
     }
     Ok(Proven { nonce, ..is_bound })
@@ -128,37 +117,4 @@ fn check_certificate(wanted: &Thumbprint, evidence: &dyn Evidence) -> Result<(),
 
 const fn invalid(why: Inactive) -> ClientFault {
     ClientFault::InvalidToken(why)
-}
-
-impl Possession {
-    /// Creates an empty memory, shared with this fleet.
-    ///
-    /// # Errors
-    /// Fails if the system provides no random bytes.
-    pub(crate) fn new(fleet: Option<Arc<Fleet>>) -> io::Result<Self> {
-        Ok(Self {
-            replays: Replays::new(fleet.clone())?,
-            nonces: Nonces::new(fleet)?,
-        })
-    }
-
-    /// Checks the nonce of a proof, if the policy wants one, and returns the next one if it ends
-    /// soon.
-    fn next_nonce(
-        &self,
-        claims: &ProofClaims,
-        period: Option<Duration>,
-        now: Timestamp,
-    ) -> Result<Option<Box<str>>, ClientFault> {
-        let Some(period) = period else {
-            return Ok(None);
-        };
-        let shown = claims.nonce.as_deref();
-        match shown.and_then(|nonce| self.nonces.age(nonce, now, period)) {
-            None => Err(ClientFault::NonceNeeded {
-                nonce: self.nonces.make(now),
-            }),
-            Some(age) => Ok((age >= period / 2).then(|| self.nonces.make(now).into())),
-        }
-    }
 }
