@@ -15,8 +15,8 @@ use introspectd_core::{
     Clock, Failure, Health, Introspection, Outage, Provider, Revocation, State, Timestamp, Token,
     TokenValue,
 };
-use introspectd_jose::{Algorithm, Jws, Objection, Refusal, Verified};
-use introspectd_jwks::{FileKeys, Keys, NotVerified, Presence, Refreshing, Remote, Status};
+use introspectd_jose::{Algorithm, Jws, Objection, Refusal};
+use introspectd_jwks::{KeySource, Keys, NotVerified, Presence, Remote, Status};
 use introspectd_upstream::{Outbound, Upstream};
 use tokio::sync::Semaphore;
 
@@ -38,15 +38,6 @@ pub struct Jwt {
     places: Semaphore,
     /// Server that is asked about good tokens as well.
     server: Option<Arc<dyn Provider>>,
-}
-
-#[derive(Debug)]
-enum KeySource {
-    Fetched {
-        keys: Keys,
-        _refreshing: Option<Refreshing>,
-    },
-    File(Box<FileKeys>),
 }
 
 /// Judgement of a token by itself.
@@ -104,12 +95,8 @@ impl Jwt {
                     Arc::clone(&clock),
                     lifetimes,
                 );
-                let refreshing = outbound.runtime().map(|runtime| keys.refresh_on(&runtime));
-                let keys = KeySource::Fetched {
-                    keys,
-                    _refreshing: refreshing,
-                };
-                (keys, meter)
+                let runtime = outbound.runtime();
+                (KeySource::refreshed(keys, runtime.as_ref()), meter)
             }
         };
         Self {
@@ -137,10 +124,7 @@ impl Jwt {
 
     /// Reason why the latest fetch of keys failed, in words for an operator.
     pub fn missing_keys(&self) -> Option<String> {
-        match &self.keys {
-            KeySource::Fetched { keys, .. } => keys.failure().map(|reason| reason.to_string()),
-            KeySource::File(_) => None,
-        }
+        self.keys.failure()
     }
 
     async fn judge(&self, token: &TokenValue) -> Result<Judgement, Failure> {
@@ -186,26 +170,6 @@ impl Jwt {
         Judgement::Bad {
             fault: refusal.into(),
             until: self.clock.now().plus_seconds(seconds),
-        }
-    }
-}
-
-impl KeySource {
-    async fn verify<'a>(
-        &self,
-        jws: &'a Jws<'a>,
-        allowed: &[Algorithm],
-    ) -> Result<Verified<'a>, NotVerified> {
-        match self {
-            Self::Fetched { keys, .. } => keys.verify(jws, allowed).await,
-            Self::File(keys) => keys.verify(jws, allowed).await,
-        }
-    }
-
-    fn status(&self) -> Status {
-        match self {
-            Self::Fetched { keys, .. } => keys.status(),
-            Self::File(keys) => keys.status(),
         }
     }
 }

@@ -160,8 +160,8 @@ fn name(load: Load) -> String {
         | Load::BareVerification(_)
         | Load::JwtHit
         | Load::LongHit
-        | Load::KeyFetches => format!("{load:?}"),
-        Load::Signature | Load::RedisBytes => format!("{load:?}"),
+        | Load::KeyFetches
+        | Load::Signature => format!("{load:?}"),
     }
 }
 

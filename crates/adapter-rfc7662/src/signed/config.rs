@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use introspectd_core::Clock;
 use introspectd_discovery::{Member, Source as Metadata};
-use introspectd_jwks::{FileKeys, Keys, Lifetimes, Remote, Source};
+use introspectd_jwks::{FileKeys, KeySource, Keys, Lifetimes, Remote, Source};
 use introspectd_settings::Section;
 use introspectd_upstream::{Address, Connection, Outbound, Upstream};
 
-use super::{Expected, Form, KeySource, Signed};
+use super::{Expected, Form, Signed};
 
 /// Keys `answer`, and `jwks` or `discover`, of a server that signs its answers.
 #[derive(Debug)]
@@ -19,8 +19,8 @@ pub(crate) struct SignedConfig {
 /// Place of the keys.
 #[derive(Debug)]
 enum KeyConfig {
-    Fetched(Source, Box<Connection>),
-    File(FileKeys),
+    Fetched(Box<Source>, Box<Connection>),
+    File(Box<FileKeys>),
 }
 
 /// Reads the form of the answers. `None` where there was a problem, `Some(None)` for JSON.
@@ -91,7 +91,7 @@ fn read_keys(
         let address = address?;
         let source = Source::Url(address.uri().clone());
         let connection = Connection::read_public(section, address)?;
-        return Some(KeyConfig::Fetched(source, Box::new(connection)));
+        return Some(KeyConfig::Fetched(Box::new(source), Box::new(connection)));
     }
     if !discovers {
         let remedy =
@@ -101,14 +101,14 @@ fn read_keys(
     }
     let server = server?;
     let metadata = Metadata::of_server(server.discovers.clone()?, Member::Jwks);
-    let source = Source::Metadata(metadata.ok()?);
+    let source = Box::new(Source::Metadata(metadata.ok()?));
     Some(KeyConfig::Fetched(source, Box::new(server.for_documents())))
 }
 
 fn read_file(section: &Section, issuer: &str, file: &str) -> Option<KeyConfig> {
     section.ledger().file(file.as_ref());
     match FileKeys::open(issuer.to_owned(), file.into()) {
-        Ok(keys) => Some(KeyConfig::File(keys)),
+        Ok(keys) => Some(KeyConfig::File(Box::new(keys))),
         Err(problem) => {
             let what = format!("cannot be used: {problem}");
             let remedy = "Name a readable JWK Set (RFC 7517) with at least one key of the issuer.";
@@ -127,15 +127,11 @@ impl SignedConfig {
                 let upstream = Upstream::new(*connection, Arc::clone(clock), outbound);
                 let keys = Keys::new(
                     self.expected.issuer.clone(),
-                    Remote::new(source, upstream),
+                    Remote::new(*source, upstream),
                     Arc::clone(clock),
                     Lifetimes::default(),
                 );
-                let runtime = outbound.runtime();
-                KeySource::Fetched {
-                    _refreshing: runtime.map(|runtime| keys.refresh_on(&runtime)),
-                    keys,
-                }
+                KeySource::refreshed(keys, outbound.runtime().as_ref())
             }
         };
         Form::Signed(Box::new(Signed {

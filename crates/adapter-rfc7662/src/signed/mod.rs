@@ -4,7 +4,7 @@ pub(crate) mod config;
 
 use introspectd_core::{BadAnswer, Failure, Outage, SignedFault, Timestamp};
 use introspectd_jose::{Algorithm, Claims, Jws, Objection};
-use introspectd_jwks::{FileKeys, Keys, NotVerified, Refreshing};
+use introspectd_jwks::{KeySource, NotVerified};
 use introspectd_upstream::Response;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -23,16 +23,6 @@ pub(crate) struct Signed {
     pub(crate) is_required: bool,
     pub(crate) expected: Expected,
     pub(crate) keys: KeySource,
-}
-
-/// Keys of the issuer.
-#[derive(Debug)]
-pub(crate) enum KeySource {
-    Fetched {
-        keys: Keys,
-        _refreshing: Option<Refreshing>,
-    },
-    File(FileKeys),
 }
 
 /// Claims of each answer.
@@ -108,11 +98,7 @@ impl Signed {
         if !jws.unverified_header().is_type(TYPE) {
             return Err(fault(SignedFault::Type));
         }
-        let verified = match &self.keys {
-            KeySource::Fetched { keys, .. } => keys.verify(&jws, &Algorithm::ALL).await,
-            KeySource::File(keys) => keys.verify(&jws, &Algorithm::ALL).await,
-        };
-        let verified = match verified {
+        let verified = match self.keys.verify(&jws, &Algorithm::ALL).await {
             Ok(verified) => verified,
             Err(NotVerified::Later { retry_after }) => {
                 return Err(Failure::Unavailable {

@@ -1,7 +1,7 @@
 use super::*;
 use introspectd_core::ManualClock;
 use introspectd_jose::{JwkSet, Signer};
-use introspectd_jwks::{Fetch, Lifetimes, NotFetched};
+use introspectd_jwks::{Fetch, Keys, Lifetimes, NotFetched};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -33,10 +33,10 @@ fn form(is_required: bool, keys: Option<JwkSet>) -> Form {
     Form::Signed(Box::new(Signed {
         is_required,
         expected: expected(),
-        keys: KeySource::Fetched {
-            keys: Keys::new(name, AtHand(keys), clock, Lifetimes::default()),
-            _refreshing: None,
-        },
+        keys: KeySource::refreshed(
+            Keys::new(name, AtHand(keys), clock, Lifetimes::default()),
+            None,
+        ),
     }))
 }
 
@@ -63,7 +63,7 @@ async fn only_what_an_issuers_key_signed_as_an_answer_is_one() {
         (sign("rsa", "at+jwt"), SignedFault::Type),
         (sign("ed25519", TYPE), SignedFault::Signature),
         (
-            format!("{head}.AAAA{}", &signature[4..]),
+            format!("{head}.AAAA{}", signature.split_at(4).1),
             SignedFault::Signature,
         ),
         (format!("{head}."), SignedFault::Signature),

@@ -1,3 +1,5 @@
+use introspectd_core::Outage;
+
 use super::*;
 
 fn refusals() -> [(Refusal, &'static str, Option<&'static str>); 7] {
