@@ -841,7 +841,7 @@ async fn jwt_provider_is_shown_with_what_follows_from_its_issuer() {
         "providers.corp.match.jwt_issuer = \"https://corp.example\"",
         "providers.corp.algorithms = [\"RS256\", \"PS256\", \"ES256\", \"ES384\", \"EdDSA\"]",
         "providers.corp.type = \"accept\"",
-        "providers.corp.jwks_max_age = \"24h\"",
+        "providers.corp.jwks_max_age = \"1day\"",
         "providers.corp.clock_skew = \"0s\"",
     ] {
         assert!(shown.stdout.contains(line), "{line}: {}", shown.stdout);
