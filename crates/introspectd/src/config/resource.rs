@@ -11,8 +11,8 @@ use super::providers::Providers;
 pub(super) type Taken = HashMap<String, String>;
 
 const KEY: &str = "resource";
-const REMEDY: &str = "Write the URL that clients know it by: \"https://api.example/orders\"; http is for \
-    loopback only.";
+const REMEDY: &str = "Write the URL that clients know it by, such as \
+    \"https://api.example/orders\"; http is for loopback only.";
 
 /// Reads `resource` of a policy that accepts tokens of these providers.
 pub(super) fn read(
