@@ -141,7 +141,7 @@ impl Issuer {
     pub fn mint_as(&self, header: Value, claims: &Value) -> String {
         let state = self.state();
         let key = state.keys.last().expect("one key at least");
-        key.sign(header, claims)
+        key.sign(&header, claims)
     }
 
     /// Signs these claims by a key that nobody knows, under the `kid` of the newest key.
@@ -154,7 +154,7 @@ impl Issuer {
             kid: kid.expect("one key at least"),
             ..Key::new()
         };
-        forger.sign(json!({"typ": "at+jwt"}), claims)
+        forger.sign(&json!({"typ": "at+jwt"}), claims)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -190,14 +190,15 @@ impl Key {
         })
     }
 
-    fn sign(&self, header: Value, claims: &Value) -> String {
+    fn sign(&self, header: &Value, claims: &Value) -> String {
         let mut all = json!({"alg": "ES256", "kid": self.kid});
         let members = all.as_object_mut().expect("an object");
         for (name, value) in header.as_object().expect("an object") {
-            match value {
-                Value::Null => members.remove(name),
-                value => members.insert(name.clone(), value.clone()),
-            };
+            if value.is_null() {
+                members.remove(name);
+            } else {
+                members.insert(name.clone(), value.clone());
+            }
         }
         let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
         let signed = format!("{}.{}", part(&all), part(claims));
