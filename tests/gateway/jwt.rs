@@ -115,7 +115,7 @@ async fn bad_token_is_inactive_and_no_more_is_said() {
         claims[name] = value;
         house.mint(&claims)
     };
-    let header = |header: Value| issuer.mint_as(header, &house.claims());
+    let header = |header: Value| issuer.mint_as(&header, &house.claims());
     let good = house.fresh();
     let (body, signature) = good.rsplit_once('.').unwrap();
     let bad = [
@@ -133,7 +133,7 @@ async fn bad_token_is_inactive_and_no_more_is_said() {
         header(json!({"alg": "HS256"})),
         header(json!({"alg": "RS256"})),
         header(json!({"kid": "made-up"})),
-        issuer.mint_as(json!({"typ": "JWT"}), &{
+        issuer.mint_as(&json!({"typ": "JWT"}), &{
             let mut claims = house.claims();
             claims["nonce"] = json!("n");
             claims

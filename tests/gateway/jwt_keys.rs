@@ -43,7 +43,7 @@ async fn made_up_keys_cost_the_issuer_one_fetch_in_ten_seconds() {
     for second in 0..30 {
         for number in 0..20 {
             let header = json!({"kid": format!("{second}-{number}")});
-            let token = house.issuer.vendor().mint_as(header, &house.claims());
+            let token = house.issuer.vendor().mint_as(&header, &house.claims());
             house.ask(&token).await.assert_inactive();
         }
         assert!(is_active(&house.ask(&house.fresh()).await));
@@ -107,7 +107,7 @@ async fn failed_fetch_keeps_the_keys_for_their_time_and_says_nothing_of_others()
         let unknown = house
             .issuer
             .vendor()
-            .mint_as(json!({"kid": "x"}), &house.claims());
+            .mint_as(&json!({"kid": "x"}), &house.claims());
         let reply = house.ask(&unknown).await;
         reply.assert_problem(503, "temporarily_unavailable", Some("10"));
     }
@@ -127,7 +127,7 @@ async fn empty_set_takes_all_keys_back_and_is_no_word_about_tokens() {
     let unknown = house
         .issuer
         .vendor()
-        .mint_as(json!({"kid": "x"}), &house.claims());
+        .mint_as(&json!({"kid": "x"}), &house.claims());
     for token in [unknown, house.fresh()] {
         let reply = house.ask(&token).await;
         reply.assert_problem(503, "temporarily_unavailable", Some("10"));
@@ -174,7 +174,7 @@ async fn keys_are_discovered_by_the_issuer_s_metadata() {
     house.gateway.clock().advance(10);
     let mut claims = house.claims();
     claims["iss"] = json!(url);
-    let unknown = house.issuer.vendor().mint_as(json!({"kid": "x"}), &claims);
+    let unknown = house.issuer.vendor().mint_as(&json!({"kid": "x"}), &claims);
     let reply = house.ask(&unknown).await;
     reply.assert_problem(503, "temporarily_unavailable", Some("10"));
 }

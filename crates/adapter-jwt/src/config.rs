@@ -23,11 +23,11 @@ pub struct Config {
 #[derive(Debug)]
 pub(crate) enum KeyConfig {
     Fetched {
-        source: Source,
-        connection: Connection,
+        source: Box<Source>,
+        connection: Box<Connection>,
         lifetimes: Lifetimes,
     },
-    File(FileKeys),
+    File(Box<FileKeys>),
 }
 
 /// Algorithms where the configuration names none.
@@ -187,8 +187,8 @@ fn read_keys(section: &mut Section, issuer: Option<&str>) -> Option<(KeyConfig, 
     let connection = Connection::read_public(section, address)?;
     let timeout = connection.timeout();
     let keys = KeyConfig::Fetched {
-        source,
-        connection,
+        source: Box::new(source),
+        connection: Box::new(connection),
         lifetimes: Lifetimes::within(max_age),
     };
     Some((keys, timeout))
@@ -206,7 +206,7 @@ fn read_file(section: &Section, issuer: &str, file: PathBuf) -> Option<(KeyConfi
     section.ledger().file(&file);
     match FileKeys::open(issuer.to_owned(), file) {
         // Nothing is waited for.
-        Ok(keys) => Some((KeyConfig::File(keys), Duration::from_secs(2))),
+        Ok(keys) => Some((KeyConfig::File(Box::new(keys)), Duration::from_secs(2))),
         Err(problem) => {
             section.problem(
                 "jwks.file",

@@ -46,7 +46,7 @@ enum KeySource {
         keys: Keys,
         _refreshing: Option<Refreshing>,
     },
-    File(FileKeys),
+    File(Box<FileKeys>),
 }
 
 /// Judgement of a token by itself.
@@ -95,12 +95,12 @@ impl Jwt {
                 connection,
                 lifetimes,
             } => {
-                let upstream = Upstream::new(connection, Arc::clone(&clock), outbound);
+                let upstream = Upstream::new(*connection, Arc::clone(&clock), outbound);
                 let meter = asks.unwrap_or_else(|| upstream.meter());
                 let keys = Keys::counted_by(
                     Arc::clone(&meter),
                     expected.issuer.clone(),
-                    Remote::new(source, upstream),
+                    Remote::new(*source, upstream),
                     Arc::clone(&clock),
                     lifetimes,
                 );

@@ -130,7 +130,7 @@ impl Issuer {
     /// # Panics
     /// Panics if the system has no random bytes.
     pub fn mint(&self, claims: &Value) -> String {
-        self.mint_as(json!({"typ": "at+jwt"}), claims)
+        self.mint_as(&json!({"typ": "at+jwt"}), claims)
     }
 
     /// Signs these claims by the newest key, with these members of the header besides `alg` and
@@ -138,10 +138,10 @@ impl Issuer {
     ///
     /// # Panics
     /// Panics if the system has no random bytes, or the header is no object.
-    pub fn mint_as(&self, header: Value, claims: &Value) -> String {
+    pub fn mint_as(&self, header: &Value, claims: &Value) -> String {
         let state = self.state();
         let key = state.keys.last().expect("one key at least");
-        key.sign(&header, claims)
+        key.sign(header, claims)
     }
 
     /// Signs these claims by a key that nobody knows, under the `kid` of the newest key.

@@ -76,11 +76,11 @@ async fn bad_token_is_told_why() {
         ),
         (with("exp", json!(house.now - 600)), "expired\n"),
         (
-            issuer.mint_as(json!({"typ": "logout+jwt"}), &good),
+            issuer.mint_as(&json!({"typ": "logout+jwt"}), &good),
             "inactive: the type (typ) is not that of an access token",
         ),
         (
-            issuer.mint_as(json!({"kid": "x"}), &good),
+            issuer.mint_as(&json!({"kid": "x"}), &good),
             "inactive: the key is unknown",
         ),
         (
