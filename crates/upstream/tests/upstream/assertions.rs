@@ -47,7 +47,8 @@ impl Key {
         let file = self.file.path();
         format!(
             "issuer = \"{ISSUER}\"\ncredentials = {{ type = \"private_key_jwt\", \
-             client_id = \"us+them\", algorithm = \"ES256\", kid = \"k1\", key = {{ file = {file:?} }}{more} }}\n"
+             client_id = \"us+them\", algorithm = \"ES256\", kid = \"k1\", \
+             key = {{ file = {file:?} }}{more} }}\n"
         )
     }
 }
