@@ -28,6 +28,7 @@ pub struct Config {
     pub(crate) revoke: Option<Revoke>,
     pub(crate) reading: Reading,
     lifetime: Option<Duration>,
+    is_any_application: bool,
 }
 
 /// Described revocation.
@@ -47,6 +48,11 @@ impl Config {
     /// Longest reuse of a fact whose token has no end.
     pub fn lifetime(&self) -> Option<Duration> {
         self.lifetime
+    }
+
+    /// Returns true if tokens of other applications are as good (`any_application = true`).
+    pub fn accepts_any_application(&self) -> bool {
+        self.is_any_application
     }
 
     /// Judges an answer as the service would, without a request. Without the token, nothing is said
@@ -161,6 +167,7 @@ impl Config {
             lookup,
             revoke,
             lifetime: reading.lifetime,
+            is_any_application: reading.is_any_application,
             reading: reading.into_reading(),
         })
     }

@@ -76,8 +76,8 @@ const OWN: [&str; 12] = [
     "token_type",
 ];
 
-/// Judges `typ`. RFC 9068 section 4 and RFC 8725 section 3.11: tokens for another use (`logout+jwt`,
-/// `dpop+jwt`, `secevent+jwt`) come from the same issuer, under the same keys.
+/// Judges `typ`. RFC 9068 section 4 and RFC 8725 section 3.11: tokens for another use
+/// (`logout+jwt`, `dpop+jwt`, `secevent+jwt`) come from the same issuer, under the same keys.
 pub(crate) fn judge_type(header: &Header, requires_type: bool) -> Result<Use, Fault> {
     if header.is_type("at+jwt") {
         Ok(Use::Access)

@@ -4,6 +4,7 @@ mod all;
 mod fleet;
 mod jwt;
 mod row;
+mod signed;
 
 use crate::group::Group;
 use crate::ledger::{Key, Ledger, Load, Metric};
@@ -16,6 +17,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Figure> {
         .iter()
         .chain(fleet::FIGURES)
         .chain(jwt::FIGURES)
+        .chain(signed::FIGURES)
 }
 
 /// One row of the table.

@@ -3,9 +3,8 @@
 //! [`Keys`] verify a signature by the latest JWK Set. A set replaces the one before as a whole. An
 //! unknown key has the set fetched again, at most once in [`Keys::PAUSE`] for all signatures
 //! together, so that made-up key ids cost the issuer nothing; in between the answer is
-//! [`NotVerified::Provisional`]. Without keys it is [`NotVerified::Later`], which says nothing about
-//! the signature. [`FileKeys`] are those of a file, and a
-//! [`KeySource`] is either.
+//! [`NotVerified::Provisional`]. Without keys it is [`NotVerified::Later`], which says nothing
+//! about the signature. [`FileKeys`] are those of a file, and a [`KeySource`] is either.
 
 #![warn(missing_docs)]
 

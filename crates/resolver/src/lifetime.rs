@@ -18,8 +18,8 @@ pub(crate) struct Lifetime {
 /// An active token's is bounded by `ttl` and the token's end; any other by `inactive_ttl`, and it
 /// never stands in for a failing provider. A token that is not yet valid is reused until its start:
 /// `ttl` then bounds how long it may be active. A status that is unknown is reused until the
-/// record's end, by which an adapter says when it may know better. `spread` shortens a lifetime by up to a tenth, so
-/// that tokens fetched together do not expire together.
+/// record's end, by which an adapter says when it may know better. `spread` shortens a lifetime by
+/// up to a tenth, so that tokens fetched together do not expire together.
 pub(crate) fn lifetime(
     validity: Option<&Validity>,
     now: Timestamp,

@@ -9,8 +9,8 @@ use std::path::Path;
 
 use crate::run::{Failure, Line, root};
 
-/// The folders of `tests/` that are installed: a server to introspect at, a client that introspects,
-/// and both sides of the Model Context Protocol.
+/// The folders of `tests/` that are installed: a server to introspect at, a client that
+/// introspects, and both sides of the Model Context Protocol.
 pub(crate) const PEERS: [&str; 3] = [
     "interop/oidc-provider",
     "interop/oauth4webapi",

@@ -21,6 +21,8 @@ pub(crate) struct Described {
     details: Vec<Pointer>,
     secrets: Vec<Pointer>,
     pub(crate) lifetime: Option<Duration>,
+    /// The answer may be about a token of any application.
+    pub(crate) is_any_application: bool,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -83,6 +85,7 @@ pub(crate) fn reading(section: &mut Section, has_lookup: bool) -> Option<Describ
         details,
         secrets,
         lifetime,
+        is_any_application: is_any,
     })
 }
 

@@ -385,22 +385,4 @@ pub(super) const FIGURES: &[Figure] = &[
         "cache alone: bytes of an entry, moka to quick_cache",
         Load::Entry,
     ),
-    times(
-        Group::Signed,
-        "signed hit (EdDSA), 1,000 tokens: CPU to an unsigned one and a bare signature",
-        AtMost(1.10),
-        Value::ToSum(
-            own(Load::Signed, Cpu),
-            [
-                own(Load::Unsigned, Cpu),
-                own(Load::Signature, Metric::Value),
-            ],
-        ),
-    ),
-    information(
-        Group::Signed,
-        "bare signature (EdDSA) of an answer",
-        Unit::Microseconds,
-        plain(Load::Signature),
-    ),
 ];

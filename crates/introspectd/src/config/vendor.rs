@@ -100,6 +100,10 @@ impl Vendor {
                 "audience is \"any\": tokens of this issuer for any other service are active here, \
                     and so are ID tokens without a nonce",
             ),
+            Self::Http(config) if config.accepts_any_application() => Some(
+                "any_application is true: a token of any other application of this server is \
+                    active here",
+            ),
             Self::Jwt { .. }
             | Self::Passport(_)
             | Self::TibcoAsg(_)

@@ -166,6 +166,21 @@ async fn check_judges_answers_of_described_providers_only() {
 }
 
 #[tokio::test]
+async fn check_warns_of_tokens_of_any_application() {
+    let about = "about       = { pointer = \"/token\" }";
+    let any = config("https://api.github.com").replace(about, "any_application = true");
+    for (config, is_warned) in [(config("https://api.github.com"), false), (any, true)] {
+        let folder = Folder::with_config(&config);
+        let mut command = folder.command();
+        command.env("GITHUB_SECRET", CLIENT_SECRET);
+        command.args(["check", "--config", "introspectd.toml"]);
+        let ended = run(command, "").await.with(0);
+        let warning = "# WARNING: providers.github.any_application";
+        assert_eq!(ended.stdout.contains(warning), is_warned, "{ended:?}");
+    }
+}
+
+#[tokio::test]
 async fn try_asks_a_described_provider_once() {
     let github = Simulator::start(GitHub::new(crate::vendors::now()))
         .await
