@@ -28,6 +28,12 @@ pub(crate) const ACTIVE: &[u8] = br#"{"active":true,"#;
 pub(crate) const BRIEF: &str = "brief";
 pub(crate) const BRIEF_SECONDS: u64 = 4;
 
+/// Tokens with this are bound to the key whose thumbprint follows.
+pub(crate) const BOUND: &str = "_jkt_";
+/// The policy by which proofs are judged, and the URL that they are for.
+pub(crate) const BOUND_POLICY: &str = "bound";
+pub(crate) const BOUND_URL: &str = "https://api.example.org/orders";
+
 /// Client of the authorization server.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Reader {
@@ -45,6 +51,11 @@ pub(crate) fn active(token: &str, now: u64, reader: Reader) -> String {
         6 * 60 * 60
     };
     let id = id(token);
+    let bound = token
+        .split_once(BOUND)
+        .map_or_else(String::new, |(_, jkt)| {
+            format!(r#""cnf":{{"jkt":"{jkt}"}},"#)
+        });
     let provider = match reader {
         Reader::Peer => format!(r#""provider":"{PROVIDER}","#),
         Reader::Introspectd => String::new(),
@@ -55,13 +66,14 @@ pub(crate) fn active(token: &str, now: u64, reader: Reader) -> String {
             r#""client_id":"s6BhdRkqt3-{low:08x}","username":"user-{low:08x}@example.org","token_type":"Bearer","#,
             r#""exp":{exp},"iat":{now},"nbf":{now},"sub":"{subject}","#,
             r#""aud":["https://api.example.org/orders","https://api.example.org/invoices"],"#,
-            r#""iss":"https://as.example.org/realms/main","jti":"{id:016x}",{provider}"#,
+            r#""iss":"https://as.example.org/realms/main","jti":"{id:016x}",{provider}{bound}"#,
             r#""acr":"urn:loa:2","amr":["pwd","otp"],"tenant":"t{tenant:04}"}}"#
         ),
         now = now,
         id = id,
         subject = subject(token),
         provider = provider,
+        bound = bound,
         low = id & 0xffff_ffff,
         exp = now + life,
         tenant = id % 10_000,
@@ -102,6 +114,8 @@ pub(crate) enum Endpoint {
     SignedIntrospect,
     /// Decision about the request that carries it, at `/forward-auth`.
     ForwardAuth,
+    /// Decision about a token that is bound to a key, which comes with its proof.
+    Bound,
 }
 
 impl Endpoint {
@@ -128,6 +142,11 @@ impl Endpoint {
                 let accept = "Accept: application/token-introspection+jwt\r\nContent-Type";
                 Self::Introspect.before().replace("Content-Type", accept)
             }
+            Self::Bound => format!(
+                "GET /forward-auth/{BOUND_POLICY} HTTP/1.1\r\nHost: 127.0.0.1\r\n\
+                 X-Introspectd-Caller: {BASIC}\r\nX-Method: GET\r\nX-Url: {BOUND_URL}\r\n\
+                 Authorization: DPoP "
+            ),
             Self::ForwardAuth => format!(
                 "GET /forward-auth/{POLICY} HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Introspectd-Caller: \
                     {BASIC}\r\n\
@@ -140,7 +159,7 @@ impl Endpoint {
     pub(crate) fn after(self) -> &'static str {
         match self {
             Self::Introspect | Self::SignedIntrospect => "",
-            Self::ForwardAuth => "\r\n\r\n",
+            Self::ForwardAuth | Self::Bound => "\r\n\r\n",
         }
     }
 }

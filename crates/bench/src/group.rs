@@ -29,10 +29,11 @@ pub(crate) enum Group {
     Jwt,
     Maps,
     Signed,
+    Bound,
 }
 
 impl Group {
-    pub(crate) const ALL: [Self; 23] = [
+    pub(crate) const ALL: [Self; 24] = [
         Self::Hits,
         Self::Million,
         Self::Latency,
@@ -56,6 +57,7 @@ impl Group {
         Self::Jwt,
         Self::Maps,
         Self::Signed,
+        Self::Bound,
     ];
 
     pub(crate) fn name(self) -> &'static str {
@@ -83,6 +85,7 @@ impl Group {
             Self::Jwt => "jwt",
             Self::Maps => "maps",
             Self::Signed => "signed",
+            Self::Bound => "bound",
         }
     }
 }

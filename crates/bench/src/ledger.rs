@@ -68,6 +68,10 @@ pub(crate) enum Load {
     /// Resident memory of each idle connection, in KiB.
     IdleConnection,
     Start,
+    /// CPU time of a decision about a token that is bound to a key, in microseconds, and of what it
+    /// has to take at least: a plain decision and one bare verification.
+    Bound,
+    BoundAtLeast,
     /// Reads of a cache alone that holds so many entries, in nanoseconds each.
     Get(u64),
     /// Hits on so many tokens, of bare hyper with a cache.

@@ -146,6 +146,8 @@ fn name(load: Load) -> String {
         | Load::Idle
         | Load::IdleConnection
         | Load::Start
+        | Load::Bound
+        | Load::BoundAtLeast
         | Load::Get(_)
         | Load::Entry
         | Load::SecondTier

@@ -199,6 +199,15 @@ pub(super) const FIGURES: &[Figure] = &[
         ratio(Load::ForwardAuth, Cpu, Mirror),
     ),
     times(
+        Group::Bound,
+        "DPoP at /forward-auth: CPU to a plain decision and a bare verification",
+        AtMost(1.20),
+        Value::Ratio(
+            own(Load::Bound, Metric::Value),
+            own(Load::BoundAtLeast, Metric::Value),
+        ),
+    ),
+    times(
         Group::Revocation,
         "64 revocations at once among 120,000 tokens: hits' p99 to quiet",
         AtMost(2.00),

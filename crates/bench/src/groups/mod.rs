@@ -1,5 +1,6 @@
 //! Groups of measurements: the same servers, the same caches, in turns.
 
+mod bound;
 mod connections;
 mod down;
 mod eviction;
@@ -73,5 +74,6 @@ fn measure(group: Group, lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         Group::Jwt => jwt::run(lab, ledger),
         Group::Maps => maps::run(lab, ledger),
         Group::Signed => signed::run(lab, ledger),
+        Group::Bound => bound::run(lab, ledger),
     }
 }
