@@ -120,27 +120,33 @@ pub(crate) enum Endpoint {
 
 impl Endpoint {
     pub(crate) fn about(self, token: &str) -> Vec<u8> {
-        [&*self.before(), token, self.after()].concat().into_bytes()
+        let before = self.before_token_of(token.len());
+        [&*before, token, self.after()].concat().into_bytes()
     }
 
     /// The same request with the Basic credentials of another caller.
     pub(crate) fn shown_by(self, basic: &str, token: &str) -> Vec<u8> {
-        let before = self.before().replace(BASIC, basic);
+        let before = self.before_token_of(token.len()).replace(BASIC, basic);
         [&*before, token, self.after()].concat().into_bytes()
     }
 
-    /// Bytes before the token.
+    /// Bytes before a token of [`token`].
     pub(crate) fn before(self) -> String {
+        self.before_token_of(TOKEN)
+    }
+
+    fn before_token_of(self, length: usize) -> String {
         match self {
             Self::Introspect => format!(
                 "POST /introspect HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: {BASIC}\r\n\
                  Content-Type: application/x-www-form-urlencoded\r\nContent-Length: \
                  {length}\r\n\r\ntoken=",
-                length = "token=".len() + TOKEN,
+                length = "token=".len() + length,
             ),
             Self::SignedIntrospect => {
                 let accept = "Accept: application/token-introspection+jwt\r\nContent-Type";
-                Self::Introspect.before().replace("Content-Type", accept)
+                let plain = Self::Introspect.before_token_of(length);
+                plain.replace("Content-Type", accept)
             }
             Self::Bound => format!(
                 "GET /forward-auth/{BOUND_POLICY} HTTP/1.1\r\nHost: 127.0.0.1\r\n\

@@ -28,7 +28,7 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
         let mut issuer = Issuer::new()?;
         let folder = lab.folder("keys")?;
         let running = Running::start_with(lab, authority.port, &issuer.section(&folder)?)?;
-        issuer.padding = padding(&issuer, &running)?;
+        issuer.padding = padding(lab, &issuer, &running)?;
         for signature in Signature::ALL {
             first_sight(&issuer, &running, signature, ledger)?;
         }
@@ -40,12 +40,17 @@ pub(super) fn run(lab: &Lab, ledger: &mut Ledger) -> Result<()> {
 }
 
 /// Returns how much longer the answers about JWTs have to be.
-fn padding(issuer: &Issuer, running: &Running) -> Result<usize> {
-    let (opaque, _) = running.ask(&token("padding", 0), PATIENCE)?;
+fn padding(lab: &Lab, issuer: &Issuer, running: &Running) -> Result<usize> {
+    let (opaque, _) = running.ask(&token(&lab.prefix(), 0), PATIENCE)?;
     let jwt = issuer.mint(Signature::Es256, 0, None)?;
     let (answer, _) = running.ask(&jwt, PATIENCE)?;
     let missing = opaque.bytes.checked_sub(answer.bytes);
-    missing.ok_or_else(|| Failure::new("an answer about a JWT is too long"))
+    missing.ok_or_else(|| {
+        Failure::new(format!(
+            "an answer about a JWT is too long: {} bytes to {}",
+            answer.bytes, opaque.bytes
+        ))
+    })
 }
 
 /// Load of these tokens: all active, or a failure. Returns the report, and the server's time for
