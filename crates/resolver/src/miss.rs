@@ -155,7 +155,8 @@ impl<K: Keep> Resolver<K> {
             clock: Arc::clone(&self.clock),
             fleet: self.fleet.clone(),
         };
-        let request = context.scope(fetch.run());
+        // Boxed here: each future around it is moved, and would move all of it.
+        let request = context.scope(Box::pin(fetch.run()));
         let cache = Arc::clone(&self.cache);
         let slot = Arc::clone(slot);
         leader.start(handler.scope(request), move |fact, origin| {
