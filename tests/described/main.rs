@@ -22,7 +22,7 @@ use http::Request;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_body_util::Full;
 use introspectd_simulators::{Simulator, Vendor};
-use introspectd_tests::{Gateway, OPS_SECRET, Reply, basic, form_body};
+use introspectd_tests::{Gateway, OPS_SECRET, PRELUDE, Reply, basic, form_body};
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/providers");
 
@@ -58,7 +58,7 @@ impl Described {
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
             .collect();
-        let toml = format!("{CALLERS}[routing]\nunmatched = \"{name}\"\n{section}\n{more}");
+        let toml = format!("{PRELUDE}[routing]\nunmatched = \"{name}\"\n{section}\n{more}");
         let gateway = Gateway::start_in(&environment, &toml).await;
         Self { server, gateway }
     }
@@ -77,21 +77,6 @@ impl Described {
             .await
     }
 }
-
-/// Free ports, and the usual callers.
-const CALLERS: &str = r#"
-[listen]
-api   = ["127.0.0.1:0"]
-admin = ["127.0.0.1:0"]
-
-[callers.edge]
-secret      = { literal = "edge-secret-0f6b1f0d3c" }
-permissions = ["introspect", "lookup"]
-
-[callers.ops]
-secret      = { literal = "ops-secret-91d0c7a25e" }
-permissions = ["lookup", "list", "revoke", "purge", "explain", "bind", "issue"]
-"#;
 
 /// Provider's part of the configuration on a page.
 fn section(page: &str) -> String {

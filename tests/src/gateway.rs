@@ -29,8 +29,8 @@ pub const NOW: i64 = 1_800_000_000;
 /// The secret of the caller `edge`.
 pub const EDGE_SECRET: &str = "edge-secret-0f6b1f0d3c";
 
-/// Free ports, and a caller that may introspect and look up.
-const PRELUDE: &str = r#"
+/// Free ports, the caller `edge` that may introspect and look up, and the operator `ops`.
+pub const PRELUDE: &str = r#"
 [listen]
 api   = ["127.0.0.1:0"]
 admin = ["127.0.0.1:0"]

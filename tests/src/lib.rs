@@ -36,7 +36,9 @@ mod vendors;
 pub use adapter::Adapter;
 pub use clock::Time;
 pub use collector::{Collector, attribute};
-pub use gateway::{EDGE_SECRET, Gateway, NOW, OPS_SECRET, basic, form_body, now, provider};
+pub use gateway::{
+    EDGE_SECRET, Gateway, NOW, OPS_SECRET, PRELUDE, basic, form_body, now, provider,
+};
 pub use ports::free_address;
 pub use process::Process;
 pub use reply::Reply;

@@ -46,3 +46,4 @@ pub use purge::{
 };
 pub use secret::FleetSecret;
 pub use store::{Down, Entry, EntryId, Kept, Reading, Store, Stream, Taken};
+pub use time::Backoff;

@@ -10,9 +10,8 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::backoff::Backoff;
 use super::fault::Fault;
-use super::link::Link;
+use super::link::{BACKOFF, Link};
 use super::open::Opener;
 use super::slot;
 use super::source::Source;
@@ -134,7 +133,7 @@ struct Atlas {
 
 impl Atlas {
     async fn keep(mut self, known: watch::Sender<Known>, stale: Arc<Notify>) {
-        let mut backoff = Backoff::default();
+        let mut backoff = BACKOFF;
         stale.notified().await;
         loop {
             match Box::pin(self.look()).await {
@@ -151,7 +150,7 @@ impl Atlas {
                 Err(fault) => tracing::debug!(error = %fault, "no node gives the cluster's map"),
             }
             // However many commands fail, nodes are asked a few times a second at most.
-            sleep(backoff.next()).await;
+            sleep(backoff.pause()).await;
             let began = Instant::now();
             let _is_due = timeout(LOOK, stale.notified()).await;
             if began.elapsed() > STEADY {

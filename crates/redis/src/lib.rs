@@ -5,7 +5,6 @@
 //! do not follow a failover of Sentinel, may hang while they connect to a cluster, and let one
 //! hanging node block what is meant for others.
 
-mod backoff;
 mod cluster;
 mod fault;
 mod link;

@@ -1,13 +1,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use introspectd_fleet::Backoff;
 use redis::FromRedisValue;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 
-use super::backoff::Backoff;
 use super::fault::Fault;
 use super::open::{Connection, Driver};
 use super::source::Source;
@@ -17,6 +17,8 @@ use super::url::Address;
 const PROBE: Duration = Duration::from_millis(500);
 /// Longest time for the answer. A connection that hangs is given up after both.
 const PROBE_TIMEOUT: Duration = Duration::from_secs(1);
+/// Pauses between attempts to connect.
+pub(super) const BACKOFF: Backoff = Backoff::new(Duration::from_millis(50), Duration::from_secs(1));
 /// Age at which a connection proves that its server is well again.
 const STEADY: Duration = Duration::from_secs(2);
 
@@ -149,7 +151,7 @@ impl Drop for Link {
 async fn keep(source: Source, state: watch::Sender<State>, shared: Arc<Shared>) {
     shared.wanted.notified().await;
     state.send_replace(State::Connecting);
-    let mut backoff = Backoff::default();
+    let mut backoff = BACKOFF;
     let mut number = 0;
     loop {
         let fault = match Box::pin(source.connect()).await {
@@ -173,7 +175,7 @@ async fn keep(source: Source, state: watch::Sender<State>, shared: Arc<Shared>) 
             Err(fault) => fault,
         };
         state.send_replace(State::Down(fault));
-        sleep(backoff.next()).await;
+        sleep(backoff.pause()).await;
     }
 }
 

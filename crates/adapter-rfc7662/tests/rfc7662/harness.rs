@@ -11,7 +11,7 @@ use introspectd_simulators::{Answer, Recorded, Simulator, Vendor};
 use introspectd_upstream::Outbound;
 use serde_json::{Value, json};
 
-/// Says of every token that it is active, and publishes documents.
+/// Server to which every token is active, and which publishes documents.
 #[derive(Default)]
 pub(crate) struct Server(Mutex<Vec<(String, Value)>>);
 

@@ -74,10 +74,6 @@ impl Issuer {
     }
 
     /// Mints the token of this number, under this `kid` in place of its own.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the token is judged by a process with the machine's clock"
-    )]
     pub(crate) fn mint(&self, by: Signature, number: u64, kid: Option<&str>) -> Result<String> {
         #[allow(
             clippy::disallowed_methods,

@@ -210,28 +210,35 @@ async fn replica_with_a_wrong_secret_shares_no_fact_and_hides_no_revocation() {
     }
 }
 
+/// Secret that takes the place of [`SECRET`].
+const NEXT: &str = "the-next-secret-of-the-fleet-98765";
+
+/// Settings of a rotation in their order: the next secret is known, then used, then the only one.
+fn rotation<'a>(knows: &'a str, uses: &'a str) -> [Setting<'a>; 3] {
+    [
+        Setting {
+            shared: knows,
+            ..Setting::default()
+        },
+        Setting {
+            secret: NEXT,
+            shared: uses,
+            ..Setting::default()
+        },
+        Setting {
+            secret: NEXT,
+            ..Setting::default()
+        },
+    ]
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secret_rotates_without_a_lost_revocation() {
-    const NEXT: &str = "the-next-secret-of-the-fleet-98765";
     let fleet = Fleet::start().await;
     let knows = format!("secret_previous = {{ literal = \"{NEXT}\" }}");
     let uses = format!("secret_previous = {{ literal = \"{SECRET}\" }}");
-    let states = [
-        Setting::default(),
-        Setting {
-            shared: &knows,
-            ..Setting::default()
-        },
-        Setting {
-            secret: NEXT,
-            shared: &uses,
-            ..Setting::default()
-        },
-        Setting {
-            secret: NEXT,
-            ..Setting::default()
-        },
-    ];
+    let [first, second, third] = rotation(&knows, &uses);
+    let states = [Setting::default(), first, second, third];
     for (step, pair) in states.windows(2).enumerate() {
         let (one, other) = (fleet.replica(pair[0]).await, fleet.replica(pair[1]).await);
         one.hears().await;
@@ -251,25 +258,10 @@ async fn secret_rotates_without_a_lost_revocation() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn secret_rotates_by_reloads_without_a_lost_revocation() {
-    const NEXT: &str = "the-next-secret-of-the-fleet-98765";
     let fleet = Fleet::start().await;
     let knows = format!("secret_previous = {{ literal = \"{NEXT}\" }}");
     let uses = format!("secret_previous = {{ literal = \"{SECRET}\" }}");
-    let steps = [
-        Setting {
-            shared: &knows,
-            ..Setting::default()
-        },
-        Setting {
-            secret: NEXT,
-            shared: &uses,
-            ..Setting::default()
-        },
-        Setting {
-            secret: NEXT,
-            ..Setting::default()
-        },
-    ];
+    let steps = rotation(&knows, &uses);
     for (step, setting) in steps.into_iter().enumerate() {
         for (reloaded, replica) in fleet.replicas.iter().enumerate() {
             let redis = format!("redis://127.0.0.1:{}", replica.wire.port());
