@@ -18,13 +18,6 @@ pub enum MissingExp {
     Accept,
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum StringOrList {
-    One(String),
-    Many(Vec<String>),
-}
-
 /// Reads the body of a response with status 200 about the token requested at `now`.
 ///
 /// RFC 7662 section 2.2. Absent and null are the same for every member but `active`, and members
@@ -89,7 +82,7 @@ fn read_record(
     let username = text(&mut members, "username")?;
     let sub = text(&mut members, "sub")?;
     let iss = text(&mut members, "iss")?;
-    let aud: Option<StringOrList> = members.take("aud")?;
+    let aud = audience(&mut members)?;
     let jti = members.describing("jti")?;
     let token_type: Option<Value> = members.take("token_type")?;
     let rest = members.rest(|name| decides_use(name) || name == "roles")?;
@@ -105,14 +98,36 @@ fn read_record(
     token.username = username;
     token.sub = sub;
     token.iss = iss;
-    token.aud = aud.map(|aud| match aud {
-        StringOrList::One(one) => Audience::One(one),
-        StringOrList::Many(many) => Audience::Many(many),
-    });
+    token.aud = aud;
     token.jti = jti.as_ref().and_then(Json::as_str).map(str::to_owned);
     read_token_type(&mut token, token_type.as_ref().map(Value::as_str));
     keep_extensions(&mut token, rest);
     Ok(token)
+}
+
+/// Reads `aud`: text, or a list of it.
+fn audience(members: &mut Unread<'_>) -> Result<Option<Audience>, BadAnswer> {
+    let invalid = || BadAnswer::member("aud");
+    let Some(raw) = members.raw("aud")? else {
+        return Ok(None);
+    };
+    match Json::read(raw) {
+        Some(Json::String(one)) => Ok(Some(Audience::One(one))),
+        Some(Json::Array(items)) => {
+            let texts = items.into_iter().map(|item| match item {
+                Json::String(text) => Some(text),
+                Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
+                    None
+                }
+            });
+            let many: Option<Vec<String>> = texts.collect();
+            many.map(|many| Some(Audience::Many(many)))
+                .ok_or_else(invalid)
+        }
+        Some(Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_)) | None => {
+            Err(invalid())
+        }
+    }
 }
 
 /// Reads a deciding time.

@@ -38,7 +38,7 @@ pub struct Members(BTreeMap<String, Json>);
 #[derive(Debug, Default)]
 pub struct RawMembers<'a> {
     /// Last member of each name. A member whose name is not Unicode (a lone surrogate) is left out.
-    pub members: BTreeMap<String, &'a RawValue>,
+    pub members: BTreeMap<Cow<'a, str>, &'a RawValue>,
     /// Names that occur more than once.
     pub repeated: Vec<String>,
 }
@@ -68,7 +68,9 @@ impl Json {
             }
             b'{' => {
                 let object: RawMembers<'_> = serde_json::from_str(text).ok()?;
-                let member = |(name, raw)| Some((name, Self::at(depth, raw)?));
+                let member = |(name, raw): (Cow<'_, str>, _)| {
+                    Some((name.into_owned(), Self::at(depth, raw)?))
+                };
                 let members = object
                     .members
                     .into_iter()
@@ -214,7 +216,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
                     match object.members.entry(name) {
                         Entry::Vacant(first) => drop(first.insert(value)),
                         Entry::Occupied(mut earlier) => {
-                            object.repeated.push(earlier.key().clone());
+                            object.repeated.push(earlier.key().to_string());
                             earlier.insert(value);
                         }
                     }
@@ -228,25 +230,34 @@ impl<'de: 'a, 'a> Deserialize<'de> for RawMembers<'a> {
 }
 
 /// Name of a member; `None` if it is not Unicode.
-struct Name(Option<String>);
+struct Name<'a>(Option<Cow<'a, str>>);
 
-impl<'de> Deserialize<'de> for Name {
+impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Bytes;
 
-        impl Visitor<'_> for Bytes {
-            type Value = Name;
+        impl<'de> Visitor<'de> for Bytes {
+            type Value = Name<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a name")
             }
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Name, E> {
-                Ok(Name(Some(text.to_owned())))
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Name<'de>, E> {
+                Ok(Name(Some(text.into())))
             }
 
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Name, E> {
-                Ok(Name(std::str::from_utf8(bytes).ok().map(str::to_owned)))
+            fn visit_borrowed_bytes<E: de::Error>(self, name: &'de [u8]) -> Result<Name<'de>, E> {
+                Ok(Name(std::str::from_utf8(name).ok().map(Cow::from)))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Name<'de>, E> {
+                Ok(Name(Some(text.to_owned().into())))
+            }
+
+            fn visit_bytes<E: de::Error>(self, name: &[u8]) -> Result<Name<'de>, E> {
+                let name = std::str::from_utf8(name).ok();
+                Ok(Name(name.map(|name| name.to_owned().into())))
             }
         }
 
@@ -258,6 +269,11 @@ impl<'de> Deserialize<'de> for Name {
 /// Whole seconds of a JSON number in any spelling, rounded down; `None` if it is not a number or
 /// out of range.
 pub fn whole_seconds(json: &str) -> Option<i64> {
+    if let Ok(seconds) = json.parse()
+        && !json.starts_with('+')
+    {
+        return Some(seconds);
+    }
     let (is_negative, digits) = json
         .strip_prefix('-')
         .map_or((false, json), |digits| (true, digits));

@@ -1,6 +1,7 @@
 //! Removal of the presented token from a provider's record.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use memchr::memmem::Finder;
 use percent_encoding::percent_decode_str;
@@ -50,19 +51,24 @@ impl Token {
 
 struct Presented<'a> {
     token: &'a TokenValue,
-    finder: Finder<'a>,
+    /// Built for the first text that is long enough.
+    finder: OnceCell<Finder<'a>>,
 }
 
 impl<'a> Presented<'a> {
     fn new(token: &'a TokenValue) -> Self {
         Self {
             token,
-            finder: Finder::new(token.expose()),
+            finder: OnceCell::new(),
         }
     }
 
     /// Runs in linear time.
     fn is_in(&self, text: &str) -> bool {
+        // Encodings and escapes only lengthen it.
+        if text.len() < self.token.expose().len() {
+            return false;
+        }
         self.is_within(text.as_bytes())
             || (text.contains('%') && self.is_within(&Cow::from(percent_decode_str(text))))
             || (text.contains('\\') && self.is_within(unescaped(text).as_bytes()))
@@ -75,7 +81,8 @@ impl<'a> Presented<'a> {
             let behind = text.get(begin.saturating_add(length));
             !before.into_iter().chain(behind).any(is_of_a_word)
         };
-        self.finder
+        let finder = self.finder.get_or_init(|| Finder::new(self.token.expose()));
+        finder
             .find_iter(text)
             .any(|begin| length >= MIN_WITHIN || is_bounded(begin))
     }

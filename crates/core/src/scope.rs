@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// Scope-token of RFC 6749 section 3.3: printable ASCII without space, `"` and `\`.
@@ -64,7 +65,7 @@ impl ScopeSet {
     /// out: a `scope` string would turn it into another scope.
     pub fn from_tokens<'a>(tokens: impl IntoIterator<Item = &'a str>) -> Self {
         let mut scopes = Vec::new();
-        let mut seen = std::collections::HashSet::new();
+        let mut seen = BTreeSet::new();
         for token in tokens {
             if let Some(scope) = Scope::parse(token)
                 && seen.insert(token)
@@ -77,7 +78,7 @@ impl ScopeSet {
 
     /// Parses the space-separated `scope` string of RFC 6749 section 3.3.
     pub fn from_spaced(text: &str) -> Self {
-        Self::from_tokens(text.split(|c: char| c.is_ascii_whitespace()))
+        Self::from_tokens(text.split_ascii_whitespace())
     }
 
     /// Returns true if there are no scopes.

@@ -1,5 +1,6 @@
 //! Messages of poll-based delivery (RFC 8936).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use introspectd_core::RawMembers;
@@ -77,7 +78,7 @@ impl Response {
         let sets = sets.take(Request::MAX_EVENTS);
         let sets = sets.map(|(jti, set)| {
             let set = serde_json::from_str(set.get()).map_err(|_| Unreadable)?;
-            Ok((jti, set))
+            Ok((jti.into_owned(), set))
         });
         let more = members.get("moreAvailable").map(|more| more.get());
         Ok(Self {
@@ -91,7 +92,7 @@ impl Response {
     }
 }
 
-fn object(bytes: &[u8]) -> Result<BTreeMap<String, &RawValue>, Unreadable> {
+fn object(bytes: &[u8]) -> Result<BTreeMap<Cow<'_, str>, &RawValue>, Unreadable> {
     let text = std::str::from_utf8(bytes).map_err(|_| Unreadable)?;
     let object: RawMembers<'_> = serde_json::from_str(text).map_err(|_| Unreadable)?;
     if object.repeated.is_empty() {

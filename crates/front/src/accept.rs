@@ -38,6 +38,12 @@ impl Form {
 
     #[cold]
     fn read(headers: &HeaderMap) -> Self {
+        let mut values = headers.get_all(ACCEPT).iter();
+        if let (Some(only), None) = (values.next(), values.next())
+            && only == JWT
+        {
+            return Self::JwtOnly;
+        }
         let mut jwt = 0;
         let mut json = [None; JSON.len()];
         let values = headers.get_all(ACCEPT).iter();

@@ -19,6 +19,12 @@ pub(crate) fn details(
     }
 }
 
+/// Reads what a form asks about again, for the details of that alone.
+pub(crate) fn subject_details(body: &[u8]) -> Details {
+    let query = token_query(body);
+    query.map_or_else(|_| Details::default(), |query| query.subject.details(false))
+}
+
 /// Reads a body of `application/x-www-form-urlencoded` that asks about a token.
 ///
 /// A parameter may be given once (RFC 6749 section 3.1); unknown ones and unknown hints are ignored

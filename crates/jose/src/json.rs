@@ -3,6 +3,8 @@
 //! Readers differ in which of two members they take, so two parties would see two tokens
 //! (RFC 7515 section 4, RFC 7519 section 4).
 
+use std::borrow::Cow;
+
 use introspectd_core::{Json, Members, RawMembers};
 use serde_json::value::RawValue;
 
@@ -22,13 +24,9 @@ pub enum Unreadable {
 
 /// Reads an object.
 pub(crate) fn object(bytes: &[u8]) -> Result<Members, Unreadable> {
+    // As a whole first: names are read as bytes, which may be what no text is.
     let raw: &RawValue = serde_json::from_slice(bytes).map_err(|_| Unreadable::NotAnObject)?;
-    check(MAX_DEPTH, raw)?;
-    match Json::read(raw) {
-        Some(Json::Object(members)) => Ok(members),
-        Some(Json::Null | Json::Bool(_) | Json::Number(_) | Json::String(_) | Json::Array(_))
-        | None => Err(Unreadable::NotAnObject),
-    }
+    members(MAX_DEPTH, raw_object(raw.get().as_bytes())?)
 }
 
 /// Reads the members of an object, each one unread.
@@ -43,22 +41,25 @@ pub(crate) fn raw_object(bytes: &[u8]) -> Result<RawMembers<'_>, Unreadable> {
     }
 }
 
-fn check(depth: usize, raw: &RawValue) -> Result<(), Unreadable> {
-    let text = raw.get();
+fn members(depth: usize, object: RawMembers<'_>) -> Result<Members, Unreadable> {
     let depth = depth.checked_sub(1).ok_or(Unreadable::NotAnObject)?;
+    let member = |(name, raw): (Cow<'_, str>, _)| Ok((name.into_owned(), value(depth, raw)?));
+    object.members.into_iter().map(member).collect()
+}
+
+fn value(depth: usize, raw: &RawValue) -> Result<Json, Unreadable> {
+    let text = raw.get();
     if text.starts_with('{') {
-        let object = raw_object(text.as_bytes())?;
-        object
-            .members
-            .values()
-            .try_for_each(|raw| check(depth, raw))
-    } else if text.starts_with('[') {
+        return members(depth, raw_object(text.as_bytes())?).map(Json::Object);
+    }
+    let below = depth.checked_sub(1).ok_or(Unreadable::NotAnObject)?;
+    if text.starts_with('[') {
         let items: Vec<&RawValue> =
             serde_json::from_str(text).map_err(|_| Unreadable::NotAnObject)?;
-        items.into_iter().try_for_each(|raw| check(depth, raw))
-    } else {
-        Ok(())
+        let items = items.into_iter().map(|raw| value(below, raw));
+        return items.collect::<Result<_, _>>().map(Json::Array);
     }
+    Json::read(raw).ok_or(Unreadable::NotAnObject)
 }
 
 #[cfg(test)]
@@ -97,6 +98,8 @@ mod tests {
             br#"{"a":"\ud800"}"#,
             b"{\"a\":01}",
             b"{'a':1}",
+            b"{\"a\n\":1}",
+            b"{\"a\":\"\n\"}",
         ];
         for text in texts {
             let shown = String::from_utf8_lossy(text);

@@ -36,7 +36,10 @@ impl Fetch {
             return Ok((fact, self.origin(number, Tags::default())));
         }
         match &self.fleet {
-            Some(fleet) if !self.slot.entry.provider.is_local() => self.share(fleet).await,
+            Some(fleet) if !self.slot.entry.provider.is_local() => {
+                // Boxed: without a fleet a flight takes no room for it.
+                Box::pin(self.share(fleet)).await
+            }
             Some(_) | None => self.ask().await,
         }
     }

@@ -1,5 +1,3 @@
-use std::fmt::Write;
-
 use introspectd_core::TokenValue;
 use introspectd_core::ask::Context;
 
@@ -41,12 +39,7 @@ fn settle_within(context: &Context, secrets: &[&str], are_all: bool) {
 fn random_id() -> String {
     let mut bytes = [0; 16];
     let _ = getrandom::fill(&mut bytes);
-    bytes
-        .iter()
-        .fold(String::with_capacity(32), |mut id, byte| {
-            let _ = write!(id, "{byte:02x}");
-            id
-        })
+    format!("{:032x}", u128::from_be_bytes(bytes))
 }
 
 #[cfg(test)]

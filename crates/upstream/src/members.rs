@@ -1,5 +1,7 @@
 //! Members of an answer, read one by one: an error in one that only describes costs that one.
 
+use std::borrow::Cow;
+
 use introspectd_core::{BadAnswer, Json, Members, RawMembers};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
@@ -90,8 +92,8 @@ impl<'a> Unread<'a> {
         if let Some(name) = repeated.iter().find(|name| decides(name)) {
             return Err(BadAnswer::member(name));
         }
-        let read = |(name, raw): (String, _)| match Json::read(raw) {
-            Some(value) => Some(Ok((name, value))),
+        let read = |(name, raw): (Cow<'_, str>, _)| match Json::read(raw) {
+            Some(value) => Some(Ok((name.into_owned(), value))),
             None if decides(&name) => Some(Err(BadAnswer::member(&name))),
             None => None,
         };

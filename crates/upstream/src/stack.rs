@@ -48,8 +48,9 @@ use threads::Threads;
 
 pub(crate) use queue::Queue;
 
-/// All layers between an adapter and the pool of one provider.
-pub(crate) type Stack = BoxCloneSyncService<Request, Response, Failure>;
+/// All layers between an adapter and the pool of one provider. A request is boxed, since each layer
+/// moves it.
+pub(crate) type Stack = BoxCloneSyncService<Box<Request>, Response, Failure>;
 
 /// State of one provider that its layers share with whoever looks at it.
 #[derive(Clone)]

@@ -113,17 +113,24 @@ impl Upstream {
     ///
     /// # Errors
     /// A [`Failure`] for anything but a [`Response`] that may say something about a token.
-    pub async fn send(&self, mut request: Request) -> Result<Response, Failure> {
-        request.doubt = DoubtHandler::current();
-        ask::Context::with_current(|context| {
-            context.note_sent();
-            request.trace = context.trace();
-        });
-        let response = self.0.stack.clone().oneshot(request).await?;
-        if response.body.len() > LARGE {
-            Aside::step().await;
+    pub fn send(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, Failure>> + Send + use<'_> {
+        // Here, so that no future around it has room for a request.
+        let mut request = Box::new(request);
+        async move {
+            request.doubt = DoubtHandler::current();
+            ask::Context::with_current(|context| {
+                context.note_sent();
+                request.trace = context.trace();
+            });
+            let response = self.0.stack.clone().oneshot(request).await?;
+            if response.body.len() > LARGE {
+                Aside::step().await;
+            }
+            Ok(response)
         }
-        Ok(response)
     }
 
     /// Sends a request once, over a connection of its own, and leaves the exchange to be looked at.

@@ -82,7 +82,7 @@ impl Handler {
         let identity = Identity::new(&ids);
         let asking = || {
             let context = self.context(caller, begun, &identity);
-            let details = form::details(&self.service, caller, &body, false);
+            let details = form::subject_details(&body);
             self.service.asking(&context, operation, &details)
         };
         // By reference: each future that it is handed on to has room for it.

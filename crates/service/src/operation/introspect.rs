@@ -18,6 +18,19 @@ pub enum Subject {
     Id(TokenId),
 }
 
+impl Subject {
+    /// Collects the details of the subject alone, whose provider may be unknown yet. `has_record`
+    /// says whether a record is known.
+    pub fn details(&self, has_record: bool) -> Details {
+        let mut details = Details::default();
+        match self {
+            Self::Token(token) => details.token = Some(token.clone()),
+            Self::Id(id) => details.note_id(id, has_record),
+        }
+        details
+    }
+}
+
 /// Question about a token.
 #[derive(Debug)]
 pub struct TokenQuery {
@@ -46,14 +59,10 @@ impl TokenQuery {
             .cloned();
         match &self.subject {
             Subject::Token(token) => service.token_details(caller, token, only.as_ref()),
-            Subject::Id(id) => {
-                let mut details = Details {
-                    provider: only,
-                    ..Details::default()
-                };
-                details.note_id(id, has_record);
-                details
-            }
+            Subject::Id(_) => Details {
+                provider: only,
+                ..self.subject.details(has_record)
+            },
         }
     }
 }

@@ -39,7 +39,7 @@ impl Confirmation {
         let (mut jkt, mut certificate) = (None, None);
         let mut is_known = true;
         for (name, value) in &object.members {
-            let place = match name.as_str() {
+            let place = match name.as_ref() {
                 "jkt" => &mut jkt,
                 "x5t#S256" => &mut certificate,
                 _ => {

@@ -117,7 +117,7 @@ impl Pool {
 
     /// Sends a request once, and reads all of the response.
     pub(crate) async fn send(&self, request: Request) -> Result<Received, Failure> {
-        self.open(request)
+        self.open(&request)
             .await
             .map_err(|unanswered| unanswered.failure)?
             .whole()
@@ -130,7 +130,7 @@ impl Pool {
     /// hyper gives the request back, so this is no repetition. Whether a request that was sent was
     /// processed only the connection can say (not a byte heard on a reused one, GOAWAY,
     /// REFUSED_STREAM): the pool says so, and the stack decides.
-    async fn open(&self, request: Request) -> Result<Reply, Unanswered> {
+    async fn open(&self, request: &Request) -> Result<Reply, Unanswered> {
         let host = self.host(Origin::of(&request.uri).ok_or(Failure::Unsupported)?);
         let mut sent = request.to_http();
         // What changes something is sent over a connection of its own, once: it cannot be taken
@@ -229,7 +229,8 @@ impl Pool {
                 Some(Turn::Open(opening)) => Some(opening),
                 None => None,
             };
-            let way = self.connect(host, may_share, opening).await;
+            // Boxed: seldom needed, it would be moved with every request.
+            let way = Box::pin(self.connect(host, may_share, opening)).await;
             stage.connected();
             return way;
         }
@@ -286,7 +287,7 @@ fn retire(host: &Host, number: Option<u64>) {
     }
 }
 
-impl Service<Request> for Pool {
+impl Service<Box<Request>> for Pool {
     type Response = Reply;
     type Error = Unanswered;
     type Future = BoxFuture<'static, Result<Reply, Unanswered>>;
@@ -295,9 +296,9 @@ impl Service<Request> for Pool {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, request: Box<Request>) -> Self::Future {
         let pool = self.clone();
-        Box::pin(async move { pool.open(request).await })
+        Box::pin(async move { pool.open(&request).await })
     }
 }
 

@@ -19,14 +19,14 @@ pub(super) trait Around: Clone + Send + Sync + 'static {
     /// Handles a request, which `next` hands to the layers below, once, never or several times.
     fn call<S: Below>(
         self,
-        request: Request,
+        request: Box<Request>,
         next: Next<S>,
     ) -> impl Future<Output = Outcome> + Send + 'static;
 }
 
 /// Layers below one.
 pub(super) trait Below:
-    Service<Request, Response = Response, Error = Failure, Future: Send + 'static>
+    Service<Box<Request>, Response = Response, Error = Failure, Future: Send + 'static>
     + Clone
     + Send
     + Sync
@@ -35,7 +35,7 @@ pub(super) trait Below:
 }
 
 impl<S> Below for S where
-    S: Service<Request, Response = Response, Error = Failure, Future: Send + 'static>
+    S: Service<Box<Request>, Response = Response, Error = Failure, Future: Send + 'static>
         + Clone
         + Send
         + Sync
@@ -48,7 +48,7 @@ pub(super) struct Next<S>(Arc<S>);
 
 impl<S: Below> Next<S> {
     /// Hands a request to the layers below.
-    pub(super) fn send(&self, request: Request) -> Oneshot<S, Request> {
+    pub(super) fn send(&self, request: Box<Request>) -> Oneshot<S, Box<Request>> {
         S::clone(&self.0).oneshot(request)
     }
 }
@@ -79,7 +79,7 @@ impl<A: Around, S> Layer<S> for AroundLayer<A> {
     }
 }
 
-impl<A: Around, S: Below> Service<Request> for AroundService<A, S> {
+impl<A: Around, S: Below> Service<Box<Request>> for AroundService<A, S> {
     type Response = Response;
     type Error = Failure;
     type Future = BoxFuture<'static, Outcome>;
@@ -89,7 +89,7 @@ impl<A: Around, S: Below> Service<Request> for AroundService<A, S> {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, request: Box<Request>) -> Self::Future {
         let next = Next(Arc::clone(&self.inner));
         Box::pin(self.around.clone().call(request, next))
     }

@@ -10,7 +10,7 @@ use crate::request::Request;
 pub(super) struct Attempt;
 
 impl Around for Attempt {
-    async fn call<S: Below>(self, mut request: Request, next: Next<S>) -> Outcome {
+    async fn call<S: Below>(self, mut request: Box<Request>, next: Next<S>) -> Outcome {
         let mut span = Span::start(request.trace.take(), "try", Kind::Client);
         request.trace = span.trace();
         span.set("http.request.method", || request.method.to_string());

@@ -53,9 +53,9 @@ impl<S> Layer<S> for AuthenticateLayer {
     }
 }
 
-impl<S> Service<Request> for Authenticate<S>
+impl<S> Service<Box<Request>> for Authenticate<S>
 where
-    S: Service<Request, Response = Reply, Error = Unanswered> + Clone + Send + 'static,
+    S: Service<Box<Request>, Response = Reply, Error = Unanswered> + Clone + Send + 'static,
     S::Future: Send,
 {
     type Response = Reply;
@@ -66,7 +66,7 @@ where
         self.inner.poll_ready(cx)
     }
 
-    fn call(&mut self, mut request: Request) -> Self::Future {
+    fn call(&mut self, mut request: Box<Request>) -> Self::Future {
         let credentials = Arc::clone(&self.credentials);
         self.headers.add_to(&mut request);
         // The one that is ready serves this call.
@@ -111,10 +111,10 @@ where
 async fn send_with_grant<S>(
     grant: &Arc<Grant>,
     mut inner: S,
-    mut request: Request,
+    mut request: Box<Request>,
 ) -> Result<Reply, Unanswered>
 where
-    S: Service<Request, Response = Reply, Error = Unanswered> + Clone,
+    S: Service<Box<Request>, Response = Reply, Error = Unanswered> + Clone,
 {
     request.stage.renew(grant.stage());
     let held = awaited(request.trace.clone(), grant.bearer()).await?;

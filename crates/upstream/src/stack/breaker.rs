@@ -80,7 +80,7 @@ pub(super) fn is_status(failure: &Failure) -> bool {
 }
 
 impl Around for Breaker {
-    async fn call<S: Below>(self, mut request: Request, next: Next<S>) -> Outcome {
+    async fn call<S: Below>(self, mut request: Box<Request>, next: Next<S>) -> Outcome {
         let passage = self.gate.enter(request.stage.clone())?;
         request.pass = Some(passage.pass());
         let outcome = tokio::select! {

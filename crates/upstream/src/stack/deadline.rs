@@ -11,7 +11,7 @@ use crate::request::Request;
 pub(super) struct Deadline(pub(super) Duration);
 
 impl Around for Deadline {
-    async fn call<S: Below>(self, mut request: Request, next: Next<S>) -> Outcome {
+    async fn call<S: Below>(self, mut request: Box<Request>, next: Next<S>) -> Outcome {
         let stage = request.stage.clone();
         let deadline = Instant::now() + self.0;
         request.deadline = Some(deadline);

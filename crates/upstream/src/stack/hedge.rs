@@ -40,7 +40,7 @@ impl Hedge {
 }
 
 impl Around for Hedge {
-    async fn call<S: Below>(self, request: Request, next: Next<S>) -> Outcome {
+    async fn call<S: Below>(self, request: Box<Request>, next: Next<S>) -> Outcome {
         // A list is as slow as it is long.
         let is_fit = request.effect == Effect::None && !request.is_listing;
         let Some(parts) = self.0.filter(|_| is_fit) else {
@@ -56,7 +56,7 @@ impl Around for Hedge {
 }
 
 impl Parts {
-    async fn send<S: Below>(&self, request: Request, next: Next<S>) -> Outcome {
+    async fn send<S: Below>(&self, request: Box<Request>, next: Next<S>) -> Outcome {
         let mut first = pin!(next.send(request.clone()));
         let Some(usual) = self.latencies.p95() else {
             return first.await;

@@ -12,7 +12,7 @@ use crate::response::Response;
 pub(super) struct Observe(pub(super) Arc<HealthRecord>);
 
 impl Around for Observe {
-    async fn call<S: Below>(self, request: Request, next: Next<S>) -> Outcome {
+    async fn call<S: Below>(self, request: Box<Request>, next: Next<S>) -> Outcome {
         let Self(health) = self;
         let is_relayed = request.is_relayed;
         let mut outcome = next.send(request).await;

@@ -64,7 +64,7 @@ fn taken(all: u32, free: &Semaphore) -> u64 {
 }
 
 impl Around for Queue {
-    async fn call<S: Below>(self, request: Request, next: Next<S>) -> Outcome {
+    async fn call<S: Below>(self, request: Box<Request>, next: Next<S>) -> Outcome {
         if request.is_listing {
             return next.send(request).await;
         }

@@ -54,9 +54,9 @@ impl<S> Layer<S> for ReceiveLayer {
     }
 }
 
-impl<S> Service<Request> for Receive<S>
+impl<S> Service<Box<Request>> for Receive<S>
 where
-    S: Service<Request, Response = Reply, Error = Unanswered>,
+    S: Service<Box<Request>, Response = Reply, Error = Unanswered>,
     S::Future: Send + 'static,
 {
     type Response = Response;
@@ -69,14 +69,14 @@ where
             .map_err(|unanswered| unanswered.failure)
     }
 
-    fn call(&mut self, request: Request) -> Self::Future {
+    fn call(&mut self, request: Box<Request>) -> Self::Future {
         let Request {
             is_streamed,
             is_relayed,
             is_refusable,
             exposure,
             ..
-        } = &request;
+        } = &*request;
         let reading = Reading {
             is_streamed: *is_streamed,
             is_relayed: *is_relayed,

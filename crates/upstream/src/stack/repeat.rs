@@ -15,12 +15,12 @@ pub(super) struct RepeatOnce {
     is_spent: bool,
 }
 
-impl Policy<Request, Reply, Unanswered> for RepeatOnce {
+impl Policy<Box<Request>, Reply, Unanswered> for RepeatOnce {
     type Future = Ready<()>;
 
     fn retry(
         &mut self,
-        request: &mut Request,
+        request: &mut Box<Request>,
         outcome: &mut Result<Reply, Unanswered>,
     ) -> Option<Self::Future> {
         let is_unprocessed = outcome
@@ -34,7 +34,7 @@ impl Policy<Request, Reply, Unanswered> for RepeatOnce {
         Some(ready(()))
     }
 
-    fn clone_request(&mut self, request: &Request) -> Option<Request> {
+    fn clone_request(&mut self, request: &Box<Request>) -> Option<Box<Request>> {
         (request.effect == Effect::None).then(|| request.clone())
     }
 }

@@ -32,7 +32,7 @@ impl Retry {
 }
 
 impl Around for Retry {
-    async fn call<S: Below>(self, request: Request, next: Next<S>) -> Outcome {
+    async fn call<S: Below>(self, request: Box<Request>, next: Next<S>) -> Outcome {
         self.budget.count_ask();
         if request.effect == Effect::Change {
             return next.send(request).await;
@@ -122,10 +122,10 @@ mod tests {
             let budget = Arc::new(Budget::new(100, Arc::clone(&clock) as _));
             let meter = Arc::<Meter>::default();
             let unavailable = || Failure::outage(Outage::Status(503));
-            let failing = service_fn(move |_: Request| ready(Err(unavailable())));
+            let failing = service_fn(move |_: Box<Request>| ready(Err(unavailable())));
             let service = around(Retry::new(10, budget, Arc::clone(&meter))).layer(failing);
             let end = Instant::now() + Duration::from_millis(150);
-            let mut request = Request::get(http::Uri::from_static("http://127.0.0.1/"));
+            let mut request = Box::new(Request::get(http::Uri::from_static("http://127.0.0.1/")));
             request.deadline = Some(end);
             // The last failure and no timeout: what would end too late is not begun.
             assert_eq!(service.oneshot(request).await.err(), Some(unavailable()));

@@ -12,7 +12,7 @@ use crate::request::Request;
 pub(super) struct Threads(pub(super) Net);
 
 impl Around for Threads {
-    async fn call<S: Below>(self, request: Request, next: Next<S>) -> Outcome {
+    async fn call<S: Below>(self, request: Box<Request>, next: Next<S>) -> Outcome {
         let effect = request.effect;
         let context = Context::current();
         let exchange = context.scope(next.send(request)).in_current_span();
