@@ -20,12 +20,29 @@ impl Cluster {
             .line("cluster-config-file nodes.conf")
             .line("cluster-node-timeout 500")
             .line("cluster-replica-validity-factor 0");
+        let certificates = setup
+            .certificates()
+            .map(|folder| folder.display().to_string());
+        let setup = match &certificates {
+            Some(_) => setup.line("tls-cluster yes"),
+            None => setup,
+        };
         let mut nodes = Vec::new();
         for _ in 0..6 {
             nodes.push(setup.clone().start().await);
         }
         let addresses: Vec<_> = nodes.iter().map(Server::address).collect();
-        let mut words = vec!["--cluster", "create"];
+        let path = |file| {
+            certificates
+                .as_ref()
+                .map(|folder| format!("{folder}/{file}"))
+        };
+        let (ca, own, key) = (path("ca.pem"), path("server.pem"), path("server.key"));
+        let mut words = Vec::new();
+        if let (Some(ca), Some(own), Some(key)) = (&ca, &own, &key) {
+            words.extend(["--tls", "--cacert", ca, "--cert", own, "--key", key]);
+        }
+        words.extend(["--cluster", "create"]);
         words.extend(addresses.iter().map(String::as_str));
         words.extend(["--cluster-replicas", "1", "--cluster-yes"]);
         redis_cli(&words).await;
@@ -53,7 +70,11 @@ impl Cluster {
     /// Addresses as a URL.
     pub fn url(&self) -> String {
         let addresses: Vec<_> = self.nodes.iter().map(Server::address).collect();
-        format!("redis+cluster://{}", addresses.join(","))
+        format!(
+            "{}+cluster://{}",
+            self.nodes[0].scheme(),
+            addresses.join(",")
+        )
     }
 
     /// Returns which node is the master of a key's slot, by the word of a running node.

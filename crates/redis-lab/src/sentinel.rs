@@ -22,7 +22,7 @@ impl Sentinels {
     pub async fn start_with(setup: Setup) -> Self {
         let sentinel = setup.sentinel();
         let master = setup.clone().start().await;
-        let port = master.port();
+        let port = master.public_port();
         let of_master = format!("replicaof 127.0.0.1 {port}");
         let replica = setup.line(&of_master).start().await;
         until("the replica is connected", async || {
@@ -69,7 +69,8 @@ impl Sentinels {
     /// Addresses as a URL.
     pub fn url(&self) -> String {
         let addresses: Vec<_> = self.sentinels.iter().map(Server::address).collect();
-        format!("redis+sentinel://{}/{}", addresses.join(","), Self::NAME)
+        let scheme = self.sentinels[0].scheme();
+        format!("{scheme}+sentinel://{}/{}", addresses.join(","), Self::NAME)
     }
 
     /// Returns the port of the master, by the word of one sentinel.

@@ -27,6 +27,8 @@ pub enum Program {
 pub struct Setup {
     program: Program,
     is_sentinel: bool,
+    /// Folder with the files of [`Setup::encrypted`].
+    certificates: Option<PathBuf>,
     lines: Vec<String>,
 }
 
@@ -36,6 +38,8 @@ pub struct Server {
     setup: Setup,
     folder: TempDir,
     port: u16,
+    /// Port on which servers and clients speak TLS, if they do.
+    tls_port: Option<u16>,
     child: Option<Child>,
 }
 
@@ -45,6 +49,7 @@ impl Setup {
         Self {
             program,
             is_sentinel: false,
+            certificates: None,
             lines: vec![
                 "save \"\"".to_owned(),
                 "appendonly no".to_owned(),
@@ -60,8 +65,22 @@ impl Setup {
         Self {
             program: self.program,
             is_sentinel: true,
+            certificates: self.certificates.clone(),
             lines: Vec::new(),
         }
+    }
+
+    /// Lets servers and clients speak TLS, on a port beside the plain one, by which the lab looks
+    /// at the server. In the folder are `ca.pem`, `server.pem` and `server.key`; who shows no
+    /// certificate of that authority is refused.
+    #[must_use]
+    pub fn encrypted(mut self, folder: &Path) -> Self {
+        self.certificates = Some(folder.to_owned());
+        self
+    }
+
+    pub(crate) fn certificates(&self) -> Option<&Path> {
+        self.certificates.as_deref()
     }
 
     /// Adds a line of `redis.conf`.
@@ -78,6 +97,7 @@ impl Setup {
                 setup: self.clone(),
                 folder: tempfile::tempdir().unwrap(),
                 port: ports::free_port(),
+                tls_port: self.certificates.as_ref().map(|_| ports::free_port()),
                 child: None,
             };
             if server.spawn().await {
@@ -98,14 +118,27 @@ impl Server {
         self.port
     }
 
+    /// Port for other servers and for clients.
+    pub(crate) fn public_port(&self) -> u16 {
+        self.tls_port.unwrap_or(self.port)
+    }
+
     /// Host and port.
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.port)
+        format!("127.0.0.1:{}", self.public_port())
+    }
+
+    /// Scheme of a URL.
+    pub(crate) fn scheme(&self) -> &'static str {
+        match self.tls_port {
+            Some(_) => "rediss",
+            None => "redis",
+        }
     }
 
     /// Address as a URL.
     pub fn url(&self) -> String {
-        format!("redis://{}", self.address())
+        format!("{}://{}", self.scheme(), self.address())
     }
 
     /// Folder for files that the configuration names.
@@ -171,6 +204,16 @@ impl Server {
                 "bind 127.0.0.1".to_owned(),
                 format!("dir {}", folder.display()),
             ];
+            if let (Some(port), Some(certificates)) = (self.tls_port, &self.setup.certificates) {
+                let path = |file| certificates.join(file).display().to_string();
+                lines.extend([
+                    format!("tls-port {port}"),
+                    "tls-replication yes".to_owned(),
+                    format!("tls-ca-cert-file {}", path("ca.pem")),
+                    format!("tls-cert-file {}", path("server.pem")),
+                    format!("tls-key-file {}", path("server.key")),
+                ]);
+            }
             lines.extend_from_slice(&self.setup.lines);
             fs::write(&file, lines.join("\n") + "\n").unwrap();
         }

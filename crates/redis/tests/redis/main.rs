@@ -10,6 +10,7 @@
 
 mod contract;
 mod deployments;
+mod encryption;
 mod failovers;
 mod harness;
 mod outages;

@@ -1,24 +1,21 @@
-use std::fs;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use introspectd_fleet::Store;
-use introspectd_redis::{ACL_RULES, Identity, RedisStore, Settings, Tls, TlsError};
+use introspectd_redis::{ACL_RULES, RedisStore, Settings};
 use introspectd_redis_lab::{Cluster, Program, Sentinels, Server, Setup};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::runtime::Handle;
 
 use crate::contract;
 use crate::harness::{append, settings, store};
 
 const TRUST: Duration = Duration::from_secs(2);
-const PASSWORD: &str = "correct horse";
+pub(crate) const PASSWORD: &str = "correct horse";
 
-fn open(settings: &Settings) -> RedisStore {
+pub(crate) fn open(settings: &Settings) -> RedisStore {
     RedisStore::new(settings, &Handle::current()).unwrap()
 }
 
-fn login(url: &str, username: &str, password: &str) -> Settings {
+pub(crate) fn login(url: &str, username: &str, password: &str) -> Settings {
     Settings {
         username: Some(username.to_owned()),
         password: Some(password.into()),
@@ -220,149 +217,4 @@ async fn slow_failover_of_a_cluster_is_reported() {
         found[0].ends_with("set cluster-node-timeout to 2000 or less."),
         "{found:?}"
     );
-}
-
-/// Authority, and what it signed for the server and for us.
-struct Authority {
-    ca: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let mut params = CertificateParams::default();
-        // Two authorities of one name would be taken for each other.
-        let name = format!("lab {}", NEXT.fetch_add(1, Relaxed));
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        let key = KeyPair::generate().unwrap();
-        let ca = CertifiedIssuer::self_signed(params, key).unwrap();
-        Self { ca }
-    }
-
-    /// Certificate and key, in PEM.
-    fn sign(&self, name: &str) -> (String, String) {
-        let key = KeyPair::generate().unwrap();
-        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
-        params.distinguished_name.push(DnType::CommonName, name);
-        let certificate = params.signed_by(&key, &self.ca).unwrap();
-        (certificate.pem(), key.serialize_pem())
-    }
-
-    fn pem(&self) -> Vec<u8> {
-        self.ca.pem().into_bytes()
-    }
-}
-
-/// TLS port of a server with a certificate for this name, which asks for a client's certificate.
-async fn encrypted(authority: &Authority, name: &str) -> (Server, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let (certificate, key) = authority.sign(name);
-    let path = |file: &str| folder.path().join(file).display().to_string();
-    fs::write(path("ca.pem"), authority.pem()).unwrap();
-    fs::write(path("server.pem"), certificate).unwrap();
-    fs::write(path("server.key"), key).unwrap();
-    let port = introspectd_redis_lab::free_port();
-    let setup = Setup::new(Program::Installed)
-        .line(&format!("tls-port {port}"))
-        .line(&format!("tls-ca-cert-file {}", path("ca.pem")))
-        .line(&format!("tls-cert-file {}", path("server.pem")))
-        .line(&format!("tls-key-file {}", path("server.key")));
-    let server = setup.start().await;
-    (server, format!("rediss://127.0.0.1:{port}"))
-}
-
-fn trusting(authority: &Authority) -> Tls {
-    let (certificate, key) = authority.sign("replica");
-    Tls {
-        ca: Some(authority.pem()),
-        identity: Some(Identity {
-            certificate: certificate.into_bytes(),
-            key: key.into_bytes().into(),
-        }),
-    }
-}
-
-#[tokio::test]
-async fn encrypted_server_holds_the_contract() {
-    let authority = Authority::new();
-    let (_server, url) = encrypted(&authority, "127.0.0.1").await;
-    let store = open(&Settings {
-        tls: trusting(&authority),
-        ..settings(&url)
-    });
-    contract::holds(&store).await;
-}
-
-#[tokio::test]
-async fn server_that_cannot_be_verified_gets_nothing() {
-    let authority = Authority::new();
-    let (server, url) = encrypted(&authority, "127.0.0.1").await;
-    let stranger = Authority::new();
-    let mut tls = trusting(&authority);
-    tls.ca = Some(stranger.pem());
-    let down = refusal(&url, tls).await;
-    assert_eq!(
-        down,
-        "Redis: TLS failed (invalid peer certificate: UnknownIssuer)"
-    );
-    // Nor one that asks for a certificate, and does not get one.
-    let mut tls = trusting(&authority);
-    tls.identity = None;
-    let down = refusal(&url, tls).await;
-    assert!(down.starts_with("Redis: "), "{down}");
-    // A server without TLS waits for the end of what it takes for a command.
-    let url = server.url().replace("redis:", "rediss:");
-    let down = refusal(&url, trusting(&authority)).await;
-    assert_eq!(down, "Redis: timed out");
-
-    let (_server, url) = encrypted(&authority, "elsewhere.example").await;
-    let down = refusal(&url, trusting(&authority)).await;
-    assert!(
-        down.starts_with("Redis: TLS failed (invalid peer certificate"),
-        "{down}"
-    );
-}
-
-async fn refusal(url: &str, tls: Tls) -> String {
-    let settings = Settings {
-        tls,
-        ..settings(url)
-    };
-    append(&open(&settings), "text")
-        .await
-        .unwrap_err()
-        .to_string()
-}
-
-#[tokio::test]
-async fn unusable_certificates_are_refused_by_name() {
-    let authority = Authority::new();
-    let refused = |change: fn(&mut Tls)| {
-        let mut tls = trusting(&authority);
-        change(&mut tls);
-        let settings = Settings {
-            tls,
-            ..settings("rediss://127.0.0.1")
-        };
-        RedisStore::new(&settings, &Handle::current()).unwrap_err()
-    };
-    let error = refused(|tls| tls.ca = Some(b"nothing".to_vec()));
-    assert!(matches!(error, TlsError::Ca(_)), "{error}");
-    let error = refused(|tls| tls.identity.as_mut().unwrap().certificate.clear());
-    assert!(matches!(error, TlsError::Certificate(_)), "{error}");
-    let error = refused(|tls| tls.identity.as_mut().unwrap().key = Vec::new().into());
-    assert!(matches!(error, TlsError::Key(_)), "{error}");
-}
-
-#[tokio::test]
-async fn secrets_are_not_printed() {
-    let authority = Authority::new();
-    let settings = Settings {
-        tls: trusting(&authority),
-        ..login("rediss://127.0.0.1", "replica", PASSWORD)
-    };
-    let printed = format!("{settings:?} {:?}", open(&settings));
-    assert!(!printed.contains(PASSWORD), "{printed}");
-    assert!(!printed.contains("PRIVATE"), "{printed}");
 }
