@@ -195,6 +195,48 @@ async fn store_follows_when_a_master_of_a_cluster_is_replaced() {
     append(&store, "after").await.unwrap();
 }
 
+/// What lies in a slot that moves is of the one node or of the other, and for a moment of none.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn store_follows_a_slot_that_moves() {
+    let lab = Cluster::start().await;
+    let load = Load::start(store(&lab.url())).await;
+    let from = lab.master_of("lab:purges").await;
+    let slot = lab.nodes[from]
+        .cli(&["CLUSTER", "KEYSLOT", "lab:purges"])
+        .await;
+    let slot = slot.trim();
+    let mut to = None;
+    for (index, node) in lab.nodes.iter().enumerate() {
+        if index != from && node.info("role").await.as_deref() == Some("master") {
+            to = Some(index);
+        }
+    }
+    let (from, to) = (&lab.nodes[from], &lab.nodes[to.unwrap()]);
+    let (source, target) = (
+        from.cli(&["CLUSTER", "MYID"]).await,
+        to.cli(&["CLUSTER", "MYID"]).await,
+    );
+    let (source, target) = (source.trim(), target.trim());
+    to.cli(&["CLUSTER", "SETSLOT", slot, "IMPORTING", source])
+        .await;
+    from.cli(&["CLUSTER", "SETSLOT", slot, "MIGRATING", target])
+        .await;
+    let port = to.port().to_string();
+    let moved = from
+        .cli(&["MIGRATE", "127.0.0.1", &port, "lab:purges", "0", "5000"])
+        .await;
+    assert_eq!(moved.trim(), "OK");
+    let down = append(&store(&lab.url()), "between").await.unwrap_err();
+    assert_eq!(down.to_string(), "Redis: ASK: the slot is moving");
+    for node in [to, from] {
+        node.cli(&["CLUSTER", "SETSLOT", slot, "NODE", target])
+            .await;
+    }
+    let store = load.end(FAILOVER).await;
+    append(&store, "after").await.unwrap();
+    assert_eq!(texts(&store).await.unwrap().last().unwrap(), "after");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn node_that_hangs_holds_up_its_own_slots_only() {
     let setup = Setup::new(Program::Installed).line("cluster-require-full-coverage no");
