@@ -39,8 +39,8 @@ use waiting::Waiting;
 
 /// Rules of an ACL user that may do what a [`RedisStore`] does, but for its keys: `~PREFIX:*`, of
 /// the same prefix as the store's. Without `info` and `config|get` all works, but for a look at
-/// the server's settings; `select` is for a URL with a database, `role` and `wait` for Sentinel,
-/// `cluster` for a cluster.
+/// the server's settings; `select` is for a URL with a database, `role` for Sentinel, `cluster` for a
+/// cluster, `wait` for both.
 pub const ACL_RULES: &str = "resetchannels -@all +ping +time +get +mget +set +del +xadd +xrange \
     +xread +eval +evalsha +info +config|get +select +role +wait +cluster|slots +cluster|info";
 
@@ -121,7 +121,7 @@ impl RedisStore {
 
     async fn append_entry(&self, name: &Name, append: Append<'_>) -> Result<String, Fault> {
         let link = self.topology.link(&name.key).await?;
-        if !self.topology.has_sentinels {
+        if !self.topology.fails_over() {
             let live = link.live().await?;
             let appended = append.on(&live.connection, &name.key).await;
             return self.topology.judge(link.judge(&live, appended).await);
@@ -143,7 +143,7 @@ struct Append<'a> {
 
 impl Append<'_> {
     /// Appends the entry, and waits until a replica has it where the master is to have one: it
-    /// takes writes for a moment after the sentinels have replaced it, and these are lost.
+    /// takes writes for a moment after it was replaced, and these are lost.
     async fn confirmed(self, connection: Connection, key: &str) -> Result<String, Fault> {
         let id = self.on(&connection, key).await?;
         if weakness::is_never_alone(&connection).await {

@@ -121,6 +121,11 @@ impl Topology {
         response
     }
 
+    /// True if another server may become the master, without what the former has confirmed.
+    pub(super) fn fails_over(&self) -> bool {
+        self.has_sentinels || self.is_cluster()
+    }
+
     pub(super) fn is_cluster(&self) -> bool {
         matches!(self.servers, Servers::Cluster(_))
     }

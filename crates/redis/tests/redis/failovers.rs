@@ -195,6 +195,25 @@ async fn store_follows_when_a_master_of_a_cluster_is_replaced() {
     append(&store, "after").await.unwrap();
 }
 
+#[tokio::test]
+async fn entry_that_no_replica_of_its_node_has_is_not_confirmed() {
+    let setup = Setup::new(Program::Installed)
+        .line("min-replicas-to-write 1")
+        .line("min-replicas-max-lag 60");
+    let lab = Cluster::start_with(setup).await;
+    let store = store(&lab.url());
+    append(&store, "first").await.unwrap();
+    let replica = lab.replica_of(lab.master_of("lab:purges").await).await;
+    lab.nodes[replica].hang();
+    let down = append(&store, "second").await.unwrap_err();
+    assert_eq!(
+        down.to_string(),
+        "Redis: no replica has confirmed the write, so a failover may lose it"
+    );
+    lab.nodes[replica].go_on();
+    append(&store, "third").await.unwrap();
+}
+
 /// What lies in a slot that moves is of the one node or of the other, and for a moment of none.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn store_follows_a_slot_that_moves() {
