@@ -19,5 +19,5 @@ pub fn caller(handler: &Handler, headers: &HeaderMap) -> bool {
 
 /// Writes the reply of a hit.
 pub fn reply(reused: HeaderMap, body: Box<[u8]>) -> Reply {
-    reply::introspection(reused, Written::Json(Some(body)), Source::Hit)
+    reply::introspection(reused, Written::Json(Some(body)), Source::Hit, false)
 }

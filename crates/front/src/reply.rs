@@ -63,7 +63,13 @@ impl Body for Content {
 /// reason: a caller that may not know more learns nothing from a difference.
 ///
 /// Its headers are written into `reused`, the map of the request's, so that a hit allocates none.
-pub(crate) fn introspection(reused: HeaderMap, written: Written, source: Source) -> Reply {
+/// `varies` says whether `Accept` decides its form.
+pub(crate) fn introspection(
+    reused: HeaderMap,
+    written: Written,
+    source: Source,
+    varies: bool,
+) -> Reply {
     let (media_type, body) = match written {
         Written::Json(Some(body)) => (JSON, Bytes::from(body)),
         Written::Json(None) => (JSON, Bytes::from_static(br#"{"active":false}"#)),
@@ -72,7 +78,9 @@ pub(crate) fn introspection(reused: HeaderMap, written: Written, source: Source)
     let mut headers = reused;
     headers.clear();
     headers.insert(X_CACHE, cache_status(source));
-    headers.insert(VARY, HeaderValue::from_static("accept"));
+    if varies {
+        headers.insert(VARY, HeaderValue::from_static("accept"));
+    }
     with_content_type(media_type, headers, body)
 }
 

@@ -126,7 +126,8 @@ impl Handler {
             Some(why) => publish(Outcome::Inactive(why), Some(source), has_record),
         };
         let reused = std::mem::take(&mut head.headers);
-        let mut reply = reply::introspection(reused, written, source);
+        let varies = service.signing().is_some();
+        let mut reply = reply::introspection(reused, written, source, varies);
         add_request_id(&mut reply, request_id);
         Ok(reply)
     }
