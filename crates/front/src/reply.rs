@@ -28,7 +28,9 @@ pub(crate) enum Written {
     Jwt(String),
 }
 
-const JSON: &str = "application/json";
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const JWT: HeaderValue = HeaderValue::from_static(accept::JWT);
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// Longest frame of a [`Content`], in bytes. A longer body is sent as its client takes it, and not
 /// copied whole into the buffer of its connection.
@@ -73,7 +75,7 @@ pub(crate) fn introspection(
     let (media_type, body) = match written {
         Written::Json(Some(body)) => (JSON, Bytes::from(body)),
         Written::Json(None) => (JSON, Bytes::from_static(br#"{"active":false}"#)),
-        Written::Jwt(jwt) => (accept::JWT, Bytes::from(jwt)),
+        Written::Jwt(jwt) => (JWT, Bytes::from(jwt)),
     };
     let mut headers = reused;
     headers.clear();
@@ -111,7 +113,7 @@ pub(crate) fn record(body: Vec<u8>, source: Source) -> Reply {
 /// Replies that an operation is done: 200 and nothing else.
 pub(crate) fn empty_ok() -> Reply {
     let mut headers = HeaderMap::new();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CACHE_CONTROL, NO_STORE);
     empty(headers)
 }
 
@@ -125,7 +127,7 @@ pub(crate) fn no_content() -> Reply {
 /// Relays another server's answer, which no cache on the way may keep.
 pub(crate) fn relayed(status: StatusCode, media_type: Option<HeaderValue>, body: &[u8]) -> Reply {
     let mut headers = HeaderMap::new();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CACHE_CONTROL, NO_STORE);
     headers.extend(media_type.map(|media_type| (CONTENT_TYPE, media_type)));
     let mut reply = Response::new(Content(Bytes::copy_from_slice(body)));
     (*reply.status_mut(), *reply.headers_mut()) = (status, headers);
@@ -149,7 +151,7 @@ pub(crate) fn raw_json(json: &'static str) -> Reply {
 
 /// Replies with a document that caches may keep for so many seconds.
 pub(crate) fn kept_document(media_type: &'static str, body: Vec<u8>, seconds: u32) -> Reply {
-    let mut reply = with_content_type(media_type, HeaderMap::new(), body.into());
+    let mut reply = with_media_type(media_type, body.into());
     let control = HeaderValue::try_from(format!("public, max-age={seconds}"));
     if let Ok(control) = control {
         reply.headers_mut().insert(CACHE_CONTROL, control);
@@ -168,19 +170,20 @@ pub(crate) fn public_json(value: &impl Serialize) -> Reply {
 
 /// Replies with text.
 pub(crate) fn text(status: StatusCode, text: impl Into<Bytes>) -> Reply {
-    let mut reply = with_content_type("text/plain; charset=utf-8", HeaderMap::new(), text.into());
+    let mut reply = with_media_type("text/plain; charset=utf-8", text.into());
     *reply.status_mut() = status;
     reply
 }
 
 /// Replies with text of this media type.
 pub(crate) fn with_media_type(media_type: &'static str, body: Bytes) -> Reply {
+    let media_type = HeaderValue::from_static(media_type);
     with_content_type(media_type, HeaderMap::new(), body)
 }
 
-fn with_content_type(media_type: &'static str, mut headers: HeaderMap, body: Bytes) -> Reply {
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+fn with_content_type(media_type: HeaderValue, mut headers: HeaderMap, body: Bytes) -> Reply {
+    headers.insert(CONTENT_TYPE, media_type);
+    headers.insert(CACHE_CONTROL, NO_STORE);
     let mut reply = Response::new(Content(body));
     *reply.headers_mut() = headers;
     reply
