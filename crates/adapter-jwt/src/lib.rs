@@ -127,6 +127,15 @@ impl Jwt {
         self.keys.failure()
     }
 
+    /// Judges a token within the bounds of an ask.
+    async fn judge_bounded(&self, token: &TokenValue) -> Result<Judgement, Failure> {
+        let place = self.places.try_acquire();
+        let _place = place.map_err(|_| Failure::outage(Outage::Overloaded))?;
+        // All that it may wait long for are keys.
+        let judged = tokio::time::timeout(self.timeout, self.judge(token)).await;
+        judged.unwrap_or(Err(Failure::outage(Outage::KeysMissing)))
+    }
+
     async fn judge(&self, token: &TokenValue) -> Result<Judgement, Failure> {
         let bad = |fault| Ok(Judgement::Bad { fault, until: None });
         let jws = match Jws::parse(token.expose()) {
@@ -215,14 +224,7 @@ impl Provider for Jwt {
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
-        let judgement = {
-            let place = self.places.try_acquire();
-            let _place = place.map_err(|_| Failure::outage(Outage::Overloaded))?;
-            // All that it may wait long for are keys.
-            let judged = tokio::time::timeout(self.timeout, self.judge(token)).await;
-            judged.unwrap_or(Err(Failure::outage(Outage::KeysMissing)))?
-        };
-        let record = match judgement {
+        let record = match self.judge_bounded(token).await? {
             Judgement::Good(record) => record,
             Judgement::Bad { fault, until } => {
                 let issuer = &self.expected.issuer;
@@ -237,6 +239,13 @@ impl Provider for Jwt {
                 Ok(wire::confirm(record, answer)?)
             }
             Some(_) | None => Ok(Introspection::Token(record)),
+        }
+    }
+
+    async fn objection(&self, token: &TokenValue) -> Option<String> {
+        match self.judge_bounded(token).await.ok()? {
+            Judgement::Good(_) => None,
+            Judgement::Bad { fault, .. } => Some(fault.to_string()),
         }
     }
 
