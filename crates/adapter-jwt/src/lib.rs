@@ -16,11 +16,10 @@ use introspectd_core::{
     TokenValue,
 };
 use introspectd_jose::{Algorithm, Jws, Objection, Refusal};
-use introspectd_jwks::{KeySource, Keys, NotVerified, Presence, Remote, Status};
+use introspectd_jwks::{KeyConfig, KeySource, Keys, NotVerified, Presence, Remote, Status};
 use introspectd_upstream::{Outbound, Upstream};
 use tokio::sync::Semaphore;
 
-use crate::config::KeyConfig;
 use crate::wire::{Expected, Fault, Judged};
 
 pub use config::Config;
@@ -79,13 +78,10 @@ impl Jwt {
             timeout,
         } = config;
         let asks = server.as_ref().map(|server| server.meter());
-        let (keys, meter) = match keys {
+        let config::Keys { config, lifetimes } = keys;
+        let (keys, meter) = match config {
             KeyConfig::File(keys) => (KeySource::File(keys), asks.unwrap_or_default()),
-            KeyConfig::Fetched {
-                source,
-                connection,
-                lifetimes,
-            } => {
+            KeyConfig::Fetched { source, connection } => {
                 let upstream = Upstream::new(*connection, Arc::clone(&clock), outbound);
                 let meter = asks.unwrap_or_else(|| upstream.meter());
                 let keys = Keys::counted_by(
@@ -96,7 +92,8 @@ impl Jwt {
                     lifetimes,
                 );
                 let runtime = outbound.runtime();
-                (KeySource::refreshed(keys, runtime.as_ref()), meter)
+                let keys = KeySource::fetched(keys).refreshed(runtime.as_ref());
+                (keys, meter)
             }
         };
         Self {
