@@ -3,9 +3,10 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
 
 use introspectd_fleet::Store;
-use introspectd_redis::{ACL_RULES, Identity, RedisStore, Settings, Tls, TlsError};
-use introspectd_redis_lab::{Cluster, Program, Sentinels, Server, Setup};
+use introspectd_redis::{ACL_RULES, Identity, RedisStore, Settings, Tls, TlsError, TlsFiles};
+use introspectd_redis_lab::{Cluster, Program, Sentinels, Server, Setup, until};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
+use tempfile::TempDir;
 use tokio::runtime::Handle;
 
 use crate::contract;
@@ -271,14 +272,44 @@ async fn encrypted(authority: &Authority, name: &str) -> (Server, String) {
     (server, format!("rediss://127.0.0.1:{port}"))
 }
 
-fn trusting(authority: &Authority) -> Tls {
-    let (certificate, key) = authority.sign("replica");
-    Tls {
-        ca: Some(authority.pem()),
-        identity: Some(Identity {
-            certificate: certificate.into_bytes(),
-            key: key.into_bytes().into(),
-        }),
+/// Files of a replica that trusts an authority, which has signed its certificate.
+struct Replica {
+    folder: TempDir,
+    files: TlsFiles,
+}
+
+impl Replica {
+    fn trusting(authority: &Authority) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name);
+        let files = TlsFiles {
+            ca: Some(path("ca.pem")),
+            identity: Some(Identity {
+                certificate: path("replica.pem"),
+                key: path("replica.key"),
+            }),
+        };
+        let (certificate, key) = authority.sign("replica");
+        let replica = Self { folder, files };
+        replica.write("ca.pem", &authority.pem());
+        replica.write("replica.pem", certificate.as_bytes());
+        replica.write("replica.key", key.as_bytes());
+        replica
+    }
+
+    fn write(&self, name: &str, content: &[u8]) {
+        std::fs::write(self.folder.path().join(name), content).unwrap();
+    }
+
+    fn open(&self) -> Result<Tls, TlsError> {
+        Tls::open(self.files.clone())
+    }
+
+    fn settings(&self, url: &str) -> Settings {
+        Settings {
+            tls: Some(self.open().unwrap()),
+            ..settings(url)
+        }
     }
 }
 
@@ -286,10 +317,7 @@ fn trusting(authority: &Authority) -> Tls {
 async fn encrypted_server_holds_the_contract() {
     let authority = Authority::new();
     let (_server, url) = encrypted(&authority, "127.0.0.1").await;
-    let store = open(&Settings {
-        tls: trusting(&authority),
-        ..settings(&url)
-    });
+    let store = open(&Replica::trusting(&authority).settings(&url));
     contract::holds(&store).await;
 }
 
@@ -297,60 +325,68 @@ async fn encrypted_server_holds_the_contract() {
 async fn server_that_cannot_be_verified_gets_nothing() {
     let authority = Authority::new();
     let (server, url) = encrypted(&authority, "127.0.0.1").await;
-    let stranger = Authority::new();
-    let mut tls = trusting(&authority);
-    tls.ca = Some(stranger.pem());
-    let down = refusal(&url, tls).await;
+    let mut replica = Replica::trusting(&authority);
+    replica.write("ca.pem", &Authority::new().pem());
+    let down = refusal(&url, &replica).await;
     assert_eq!(
         down,
         "Redis: TLS failed (invalid peer certificate: UnknownIssuer)"
     );
     // Nor one that asks for a certificate, and does not get one.
-    let mut tls = trusting(&authority);
-    tls.identity = None;
-    let down = refusal(&url, tls).await;
+    replica.write("ca.pem", &authority.pem());
+    replica.files.identity = None;
+    let down = refusal(&url, &replica).await;
     assert!(down.starts_with("Redis: "), "{down}");
     // A server without TLS waits for the end of what it takes for a command.
     let url = server.url().replace("redis:", "rediss:");
-    let down = refusal(&url, trusting(&authority)).await;
+    let down = refusal(&url, &Replica::trusting(&authority)).await;
     assert_eq!(down, "Redis: timed out");
 
     let (_server, url) = encrypted(&authority, "elsewhere.example").await;
-    let down = refusal(&url, trusting(&authority)).await;
+    let down = refusal(&url, &Replica::trusting(&authority)).await;
     assert!(
         down.starts_with("Redis: TLS failed (invalid peer certificate"),
         "{down}"
     );
 }
 
-async fn refusal(url: &str, tls: Tls) -> String {
-    let settings = Settings {
-        tls,
-        ..settings(url)
-    };
-    append(&open(&settings), "text")
+async fn refusal(url: &str, replica: &Replica) -> String {
+    append(&open(&replica.settings(url)), "text")
         .await
         .unwrap_err()
         .to_string()
 }
 
 #[tokio::test]
+async fn files_that_changed_hold_from_the_next_connection_on() {
+    let authority = Authority::new();
+    let (_server, url) = encrypted(&authority, "127.0.0.1").await;
+    let replica = Replica::trusting(&authority);
+    replica.write("ca.pem", &Authority::new().pem());
+    let store = open(&replica.settings(&url));
+    assert!(append(&store, "text").await.is_err());
+    replica.write("ca.pem", b"half a fi");
+    assert!(append(&store, "text").await.is_err());
+    replica.write("ca.pem", &authority.pem());
+    until("the new authority is trusted", async || {
+        append(&store, "text").await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn unusable_certificates_are_refused_by_name() {
     let authority = Authority::new();
-    let refused = |change: fn(&mut Tls)| {
-        let mut tls = trusting(&authority);
-        change(&mut tls);
-        let settings = Settings {
-            tls,
-            ..settings("rediss://127.0.0.1")
-        };
-        RedisStore::new(&settings, &Handle::current()).unwrap_err()
+    let refused = |name: &str, content: &[u8]| {
+        let replica = Replica::trusting(&authority);
+        replica.write(name, content);
+        replica.open().unwrap_err()
     };
-    let error = refused(|tls| tls.ca = Some(b"nothing".to_vec()));
+    let error = refused("ca.pem", b"nothing");
     assert!(matches!(error, TlsError::Ca(_)), "{error}");
-    let error = refused(|tls| tls.identity.as_mut().unwrap().certificate.clear());
+    let error = refused("replica.pem", b"");
     assert!(matches!(error, TlsError::Certificate(_)), "{error}");
-    let error = refused(|tls| tls.identity.as_mut().unwrap().key = Vec::new().into());
+    let error = refused("replica.key", b"");
     assert!(matches!(error, TlsError::Key(_)), "{error}");
 }
 
@@ -358,7 +394,7 @@ async fn unusable_certificates_are_refused_by_name() {
 async fn secrets_are_not_printed() {
     let authority = Authority::new();
     let settings = Settings {
-        tls: trusting(&authority),
+        tls: Some(Replica::trusting(&authority).open().unwrap()),
         ..login("rediss://127.0.0.1", "replica", PASSWORD)
     };
     let printed = format!("{settings:?} {:?}", open(&settings));
