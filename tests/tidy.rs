@@ -39,6 +39,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
             "introspectd-upstream",
             "introspectd-jose",
             "introspectd-core",
+            "introspectd-settings",
             "introspectd-files",
         ],
     ),

@@ -155,6 +155,59 @@ async fn bad_token_is_inactive_and_no_more_is_said() {
 }
 
 #[tokio::test]
+async fn refused_token_is_explained_by_what_is_wrong_with_it() {
+    let house = House::open().await;
+    let issuer = house.issuer.vendor();
+    let with = |name: &str, value: Value| {
+        let mut claims = house.claims();
+        claims[name] = value;
+        house.mint(&claims)
+    };
+    let explain = async |token: &str| {
+        let form = [("token", token)];
+        let reply = operate(&house.gateway, "/v1/explain", &form).await;
+        assert_eq!(reply.status, 200, "{reply:?}");
+        reply.json()
+    };
+    let header = |header: Value| issuer.mint_as(&header, &house.claims());
+    for (token, reason) in [
+        (
+            with("aud", json!("https://other.example")),
+            "the audience is another one",
+        ),
+        (with("exp", json!("1800003600")), "the claim exp is invalid"),
+        (
+            with("iat", json!(NOW + 1)),
+            "the token was issued in the future",
+        ),
+        (
+            header(json!({"typ": "logout+jwt"})),
+            "the type (typ) is not that of an access token",
+        ),
+        (issuer.forge(&house.claims()), "the signature is invalid"),
+    ] {
+        // Once asked anew, once from the cache, which holds no reason.
+        for _ in 0..2 {
+            let answer = explain(&token).await;
+            let said = &answer["providers"][0]["upstream"]["reason"];
+            assert_eq!(said, reason, "{answer:#}");
+            let described = format!("Judged here, it is refused: {reason}.");
+            assert_eq!(answer["decision"]["description"], described.as_str());
+            let shown = answer.to_string();
+            assert!(
+                !shown.contains(token.rsplit_once('.').unwrap().1),
+                "{shown}"
+            );
+        }
+    }
+    let over = explain(&with("exp", json!(NOW))).await;
+    assert_eq!(over["decision"]["reason"], "expired");
+    assert_eq!(over["providers"][0]["upstream"]["reason"], Value::Null);
+    assert_eq!(explain(&house.fresh()).await["decision"]["active"], true);
+    assert_eq!(house.fetches(), 1);
+}
+
+#[tokio::test]
 async fn token_from_a_clock_that_is_ahead_is_active_once_its_time_has_come() {
     let house = House::open_with("", "[cache]\ninactive_ttl = \"5m\"").await;
     for name in ["iat", "nbf"] {

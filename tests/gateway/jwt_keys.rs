@@ -1,7 +1,7 @@
 //! Keys of an issuer: fetched, replaced, and missing.
 
 use introspectd_simulators::jwt::{AUDIENCE, Issuer};
-use introspectd_simulators::{Answer, Fault, Simulator};
+use introspectd_simulators::{Answer, Fault, Recorded, Simulator};
 use introspectd_tests::{Gateway, NOW};
 use serde_json::{Value, json};
 
@@ -177,6 +177,44 @@ async fn keys_are_discovered_by_the_issuer_s_metadata() {
     let unknown = house.issuer.vendor().mint_as(&json!({"kid": "x"}), &claims);
     let reply = house.ask(&unknown).await;
     reply.assert_problem(503, "temporarily_unavailable", Some("10"));
+}
+
+#[tokio::test]
+async fn configured_headers_never_reach_another_host_that_the_metadata_names() {
+    let issuer = Simulator::start(Issuer::new("")).await.unwrap();
+    let other = Simulator::start(Issuer::new("")).await.unwrap();
+    let url = issuer.base_url();
+    issuer.vendor().rename(&url);
+    let has_key = |request: &Recorded| {
+        let mut headers = request.headers.iter();
+        headers.any(|(name, value)| name == "x-api-key" && value == "k3y")
+    };
+    for (jwks_server, is_same) in [(&issuer, true), (&other, false)] {
+        let jwks = format!("{}/jwks", jwks_server.base_url());
+        let metadata = json!({"issuer": url, "jwks_uri": jwks});
+        issuer.next(Fault::Answer(Answer::json(200, metadata)));
+        let gateway = Gateway::start(&format!(
+            "[providers.corp]\nkind = \"jwt\"\nissuer = \"{url}\"\ndiscover = true\n\
+             audience = \"{AUDIENCE}\"\ntimeout = \"60s\"\n\
+             headers = {{ X-Api-Key = {{ literal = \"k3y\" }} }}"
+        ))
+        .await;
+        let vendor = jwks_server.vendor();
+        let mut claims = vendor.claims(NOW);
+        claims["iss"] = json!(url);
+        let reply = gateway
+            .post_introspect(&[("token", &vendor.mint(&claims))])
+            .await;
+        assert!(is_active(&reply));
+        let requests = issuer.requests();
+        assert!(
+            requests.iter().all(has_key),
+            "metadata and keys of the issuer"
+        );
+        let fetches = jwks_server.requests();
+        let keys = fetches.iter().rfind(|it| it.path() == "/jwks");
+        assert_eq!(has_key(keys.unwrap()), is_same);
+    }
 }
 
 #[tokio::test]

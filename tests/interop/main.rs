@@ -23,4 +23,5 @@ mod events;
 mod first_steps;
 mod jwt;
 mod mcp;
+mod mcp_server;
 mod servers;

@@ -17,10 +17,10 @@ use tokio::io::AsyncWriteExt;
 use crate::page::block;
 use crate::peer::{Peer, node};
 
-const PAGE: &str = "../mcp.md";
+pub(crate) const PAGE: &str = "../mcp.md";
 const EDGE_SECRET: &str = "edge-secret-to-change";
 /// Secret of the client that introspects at the authorization server.
-const SECRET: &str = "s3cr:t/+ %&";
+pub(crate) const SECRET: &str = "s3cr:t/+ %&";
 
 /// Authorization server, MCP server, introspectd, and the gateway before the two.
 struct Harness {
@@ -100,25 +100,7 @@ impl Harness {
 
     /// Lets the SDK's client connect with these credentials and this scope.
     async fn connect(&self, secret: &str, scope: &str) -> Value {
-        let wanted = json!({
-            "url": format!("http://{}/mcp", self.gateway),
-            "issuer": format!("http://127.0.0.1:{}", self.authorization_server.port),
-            "client_id": "app",
-            "client_secret": secret,
-            "scope": scope,
-        });
-        let mut client = tokio::process::Command::from(node("mcp", "client.mjs"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .expect("node");
-        let mut pipe = client.stdin.take().unwrap();
-        let wanted = wanted.to_string();
-        pipe.write_all(wanted.as_bytes()).await.unwrap();
-        drop(pipe);
-        let output = client.wait_with_output().await.unwrap();
-        serde_json::from_slice(&output.stdout).unwrap()
+        connect(self.gateway, &self.authorization_server, secret, scope).await
     }
 
     async fn lets_in_who_found_the_way(&self) {
@@ -127,6 +109,34 @@ impl Harness {
         let refused = self.connect("wrong", "orders.read").await;
         assert!(refused["thrown"].is_string(), "{refused}");
     }
+}
+
+/// Lets the SDK's client connect to an MCP server, by a token of this authorization server.
+pub(crate) async fn connect(
+    server: SocketAddr,
+    authorization_server: &Peer,
+    secret: &str,
+    scope: &str,
+) -> Value {
+    let wanted = json!({
+        "url": format!("http://{server}/mcp"),
+        "issuer": format!("http://127.0.0.1:{}", authorization_server.port),
+        "client_id": "app",
+        "client_secret": secret,
+        "scope": scope,
+    });
+    let mut client = tokio::process::Command::from(node("mcp", "client.mjs"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("node");
+    let mut pipe = client.stdin.take().unwrap();
+    let wanted = wanted.to_string();
+    pipe.write_all(wanted.as_bytes()).await.unwrap();
+    drop(pipe);
+    let output = client.wait_with_output().await.unwrap();
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 /// Puts a text before another, which must stand there once.

@@ -1,9 +1,11 @@
 use std::fmt::Write as _;
+use std::path::Path;
 
 use http::{Method, Request};
 use introspectd_simulators::Simulator;
-use introspectd_tests::{Apigee, Fixture, Gateway, Passport, Reply, Rfc7662, TibcoAsg, now};
-use serde_json::Value;
+use introspectd_simulators::jwt::Issuer;
+use introspectd_tests::{Apigee, Fixture, Gateway, NOW, Passport, Reply, Rfc7662, TibcoAsg, now};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// A gateway before one vendor of each kind, and a caller that may do everything.
@@ -13,7 +15,61 @@ pub(crate) struct Harness {
     _legacy: Simulator<<TibcoAsg as Fixture>::Server>,
     _apis: Simulator<<Apigee as Fixture>::Server>,
     _sso: Simulator<<Rfc7662 as Fixture>::Server>,
+    pub(crate) transmitter: Transmitter,
     _folder: TempDir,
+}
+
+/// Server that tells of its subjects.
+pub(crate) struct Transmitter(Issuer);
+
+const TRANSMITTER: &str = "https://idp.example";
+
+impl Transmitter {
+    fn new() -> Self {
+        Self(Issuer::new(TRANSMITTER))
+    }
+
+    /// Section of the configuration, with the keys in a file of this folder.
+    fn section(&self, folder: &Path) -> String {
+        let keys = folder.join("transmitter.json");
+        std::fs::write(&keys, self.0.jwks().to_string()).unwrap();
+        format!(
+            "[events.idp]\nissuer = {TRANSMITTER:?}\naudience = [\"us\"]\n\
+             jwks = {{ file = {keys:?} }}\n"
+        )
+    }
+
+    /// Security events, one of which means nothing here.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let subject = json!({"format": "iss_sub", "iss": TRANSMITTER, "sub": "alice"});
+        let caep = "https://schemas.openid.net/secevent/caep/event-type";
+        let event = |(jti, name): (&str, &str)| {
+            let claims = json!({
+                "iss": TRANSMITTER, "aud": "us", "iat": NOW, "jti": jti, "sub_id": subject,
+                "events": {format!("{caep}/{name}"): {}},
+            });
+            let header = json!({"typ": "secevent+jwt"});
+            self.0.mint_as(&header, &claims)
+        };
+        let events = [
+            ("one", "session-revoked"),
+            ("two", "device-compliance-change"),
+        ];
+        events.map(event).to_vec()
+    }
+
+    /// Logout tokens of two subjects.
+    pub(crate) fn logout_tokens(&self) -> Vec<String> {
+        let token = |sub: &str| {
+            let claims = json!({
+                "iss": TRANSMITTER, "aud": "us", "iat": NOW, "exp": NOW + 120,
+                "jti": sub, "sub": sub,
+                "events": {"http://schemas.openid.net/event/backchannel-logout": {}},
+            });
+            self.0.mint_as(&json!({"typ": "logout+jwt"}), &claims)
+        };
+        ["alice", "bob"].map(token).to_vec()
+    }
 }
 
 pub(crate) const CALLER_SECRET: &str = "all-secret-7f0a5c1e";
@@ -84,6 +140,8 @@ impl Harness {
             let more = format!("timeout = \"60s\"\nissuer = \"https://{name}.example\"\n");
             write!(toml, "\n[providers.{name}]\n{section}\n{more}").unwrap();
         }
+        let transmitter = Transmitter::new();
+        toml.push_str(&transmitter.section(folder.path()));
         let gateway = Gateway::start_bare(&toml).await;
         Self {
             gateway,
@@ -91,6 +149,7 @@ impl Harness {
             _legacy: legacy,
             _apis: apis,
             _sso: sso,
+            transmitter,
             _folder: folder,
         }
     }

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::process::Command;
 
-use crate::harness::{CALLER_SECRET, Harness, POLICIES, PROVIDERS};
+use crate::harness::{CALLER_SECRET, Harness, POLICIES, PROVIDERS, Transmitter};
 
 /// The document as it is served, in a file.
 struct Document(TempDir);
@@ -31,7 +31,10 @@ impl Document {
             .kill_on_drop(true);
         command
             .env("CALLER_SECRET", CALLER_SECRET)
-            .env("CLIENT_TOKEN", rfc7662::ACTIVE);
+            .env("CLIENT_TOKEN", rfc7662::ACTIVE)
+            .env("SCHEMATHESIS_HOOKS", beside("hooks.py"))
+            // Bytecode beside the hooks would lie in the source tree.
+            .env("PYTHONDONTWRITEBYTECODE", "1");
         // Everything is on loopback.
         command
             .env("NO_PROXY", "127.0.0.1")
@@ -78,7 +81,14 @@ async fn document_and_examples_are_valid() {
 
 /// A request that is as it must be is not to be refused as malformed, which takes more than a
 /// document for everybody can say.
-fn say_what_no_schema_can(document: &mut Value) {
+fn say_what_no_schema_can(document: &mut Value, transmitter: &Transmitter) {
+    // Signed by a transmitter.
+    let content = |path: &str| format!("/paths/{path}/post/requestBody/content");
+    let body = document.pointer_mut(&content("~1events")).unwrap();
+    body["application/secevent+jwt"]["schema"] = json!({ "enum": transmitter.events() });
+    let body = document.pointer_mut(&content("~1backchannel-logout"));
+    let form = &mut body.unwrap()["application/x-www-form-urlencoded"]["schema"];
+    form["properties"]["logout_token"] = json!({ "enum": transmitter.logout_tokens() });
     let schemas = &mut document["components"]["schemas"];
     // An unknown name is the caller's error.
     schemas["ProviderName"] = json!({ "enum": PROVIDERS });
@@ -97,7 +107,7 @@ fn say_what_no_schema_can(document: &mut Value) {
 async fn every_response_is_described_by_the_document() {
     let harness = Harness::open().await;
     let mut document = harness.document().await;
-    say_what_no_schema_can(&mut document);
+    say_what_no_schema_can(&mut document, &harness.transmitter);
     let mut arguments = words(&[
         "--config-file",
         &beside("schemathesis.toml"),

@@ -1,33 +1,27 @@
-use std::path::PathBuf;
 use std::time::Duration;
 
 use introspectd_discovery::{Member, Source as MetadataSource};
 use introspectd_jose::Algorithm;
-use introspectd_jwks::{FileKeys, Lifetimes, Source};
+use introspectd_jwks::{KeyConfig, Lifetimes};
 use introspectd_settings::Section;
-use introspectd_upstream::{Address, Connection, Issuer};
 
 use crate::wire::{Accepted, Expected};
 
 /// Keys of a JWT provider's section: `issuer`, `jwks` or `discover`, `audience`, `algorithms`,
-/// `type`, `clock_skew`, `jwks_max_age`, `timeout` and `tls`.
+/// `type`, `clock_skew`, `jwks_max_age`, `timeout`, `headers`, `proxy` and `tls`.
 #[derive(Debug)]
 pub struct Config {
-    pub(crate) keys: KeyConfig,
+    pub(crate) keys: Keys,
     pub(crate) algorithms: Vec<Algorithm>,
     pub(crate) expected: Expected,
     pub(crate) timeout: Duration,
 }
 
-/// Origin of the issuer's keys.
+/// Keys of the issuer.
 #[derive(Debug)]
-pub(crate) enum KeyConfig {
-    Fetched {
-        source: Box<Source>,
-        connection: Box<Connection>,
-        lifetimes: Lifetimes,
-    },
-    File(Box<FileKeys>),
+pub(crate) struct Keys {
+    pub(crate) config: KeyConfig,
+    pub(crate) lifetimes: Lifetimes,
 }
 
 /// Algorithms where the configuration names none.
@@ -156,64 +150,19 @@ fn read_type(section: &mut Section) -> bool {
     }
 }
 
-/// Reads `jwks = { url | file }` or `discover = true`, and the deadline of what is read.
-fn read_keys(section: &mut Section, issuer: Option<&str>) -> Option<(KeyConfig, Duration)> {
-    let discovers = section.flag("discover", false);
-    let allow_http = section.flag("allow_http", false);
-    let has_jwks = section.has("jwks");
-    let mut jwks = section.section("jwks");
-    if has_jwks == discovers {
-        section.problem(
-            "jwks",
-            "or discover is needed, and one of them only",
-            "Write jwks = { url = \"https://…\" }, { file = \"PATH\" }, or discover = true.",
-        );
-        return None;
-    }
-    let (source, address) = if discovers {
-        discovery(section)?
-    } else if jwks.has("file") {
-        let file = jwks.text("file").map(PathBuf::from);
-        jwks.finish();
-        return read_file(section, issuer?, file?);
-    } else {
-        let address = Address::read(&mut jwks, "url", allow_http);
-        jwks.text("file");
-        jwks.finish();
-        let address = address?;
-        (Source::Url(address.uri().clone()), address)
-    };
-    let max_age = section.duration("jwks_max_age", DAY, Duration::from_secs(1)..=30 * DAY);
-    let connection = Connection::read_public(section, address)?;
-    let timeout = connection.timeout();
-    let keys = KeyConfig::Fetched {
-        source: Box::new(source),
-        connection: Box::new(connection),
-        lifetimes: Lifetimes::within(max_age),
-    };
-    Some((keys, timeout))
-}
-
-fn discovery(section: &mut Section) -> Option<(Source, Address)> {
-    let remedy = "Write jwks = { url = \"…\" } in place of discover.";
-    let issuer = Issuer::read(section, remedy)?;
-    let address = issuer.address().clone();
-    let source = MetadataSource::of_server(issuer, Member::Jwks);
-    Some((Source::Metadata(source.ok()?), address))
-}
-
-fn read_file(section: &Section, issuer: &str, file: PathBuf) -> Option<(KeyConfig, Duration)> {
-    section.ledger().file(&file);
-    match FileKeys::open(issuer.to_owned(), file) {
-        // Nothing is waited for.
-        Ok(keys) => Some((KeyConfig::File(Box::new(keys)), Duration::from_secs(2))),
-        Err(problem) => {
-            section.problem(
-                "jwks.file",
-                format!("cannot be used: {problem}"),
-                "Name a readable JWK Set (RFC 7517) with at least one key of the issuer.",
-            );
-            None
+/// Reads where the keys are, how long they serve, and the deadline of what is read.
+fn read_keys(section: &mut Section, issuer: Option<&str>) -> Option<(Keys, Duration)> {
+    let of_server = |issuer| MetadataSource::of_server(issuer, Member::Jwks);
+    let config = KeyConfig::read(section, issuer, of_server)?;
+    let (max_age, timeout) = match &config {
+        KeyConfig::Fetched { connection, .. } => {
+            let bounds = Duration::from_secs(1)..=30 * DAY;
+            let max_age = section.duration("jwks_max_age", DAY, bounds);
+            (max_age, connection.timeout())
         }
-    }
+        // Nothing is waited for.
+        KeyConfig::File(_) => (DAY, Duration::from_secs(2)),
+    };
+    let lifetimes = Lifetimes::within(max_age);
+    Some((Keys { config, lifetimes }, timeout))
 }

@@ -16,11 +16,10 @@ use introspectd_core::{
     TokenValue,
 };
 use introspectd_jose::{Algorithm, Jws, Objection, Refusal};
-use introspectd_jwks::{KeySource, Keys, NotVerified, Presence, Remote, Status};
+use introspectd_jwks::{KeyConfig, KeySource, Keys, NotVerified, Presence, Remote, Status};
 use introspectd_upstream::{Outbound, Upstream};
 use tokio::sync::Semaphore;
 
-use crate::config::KeyConfig;
 use crate::wire::{Expected, Fault, Judged};
 
 pub use config::Config;
@@ -79,13 +78,10 @@ impl Jwt {
             timeout,
         } = config;
         let asks = server.as_ref().map(|server| server.meter());
-        let (keys, meter) = match keys {
+        let config::Keys { config, lifetimes } = keys;
+        let (keys, meter) = match config {
             KeyConfig::File(keys) => (KeySource::File(keys), asks.unwrap_or_default()),
-            KeyConfig::Fetched {
-                source,
-                connection,
-                lifetimes,
-            } => {
+            KeyConfig::Fetched { source, connection } => {
                 let upstream = Upstream::new(*connection, Arc::clone(&clock), outbound);
                 let meter = asks.unwrap_or_else(|| upstream.meter());
                 let keys = Keys::counted_by(
@@ -96,7 +92,8 @@ impl Jwt {
                     lifetimes,
                 );
                 let runtime = outbound.runtime();
-                (KeySource::refreshed(keys, runtime.as_ref()), meter)
+                let keys = KeySource::fetched(keys).refreshed(runtime.as_ref());
+                (keys, meter)
             }
         };
         Self {
@@ -125,6 +122,15 @@ impl Jwt {
     /// Reason why the latest fetch of keys failed, in words for an operator.
     pub fn missing_keys(&self) -> Option<String> {
         self.keys.failure()
+    }
+
+    /// Judges a token within the bounds of an ask.
+    async fn judge_bounded(&self, token: &TokenValue) -> Result<Judgement, Failure> {
+        let place = self.places.try_acquire();
+        let _place = place.map_err(|_| Failure::outage(Outage::Overloaded))?;
+        // All that it may wait long for are keys.
+        let judged = tokio::time::timeout(self.timeout, self.judge(token)).await;
+        judged.unwrap_or(Err(Failure::outage(Outage::KeysMissing)))
     }
 
     async fn judge(&self, token: &TokenValue) -> Result<Judgement, Failure> {
@@ -215,14 +221,7 @@ impl Provider for Jwt {
     }
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
-        let judgement = {
-            let place = self.places.try_acquire();
-            let _place = place.map_err(|_| Failure::outage(Outage::Overloaded))?;
-            // All that it may wait long for are keys.
-            let judged = tokio::time::timeout(self.timeout, self.judge(token)).await;
-            judged.unwrap_or(Err(Failure::outage(Outage::KeysMissing)))?
-        };
-        let record = match judgement {
+        let record = match self.judge_bounded(token).await? {
             Judgement::Good(record) => record,
             Judgement::Bad { fault, until } => {
                 let issuer = &self.expected.issuer;
@@ -237,6 +236,13 @@ impl Provider for Jwt {
                 Ok(wire::confirm(record, answer)?)
             }
             Some(_) | None => Ok(Introspection::Token(record)),
+        }
+    }
+
+    async fn objection(&self, token: &TokenValue) -> Option<String> {
+        match self.judge_bounded(token).await.ok()? {
+            Judgement::Good(_) => None,
+            Judgement::Bad { fault, .. } => Some(fault.to_string()),
         }
     }
 

@@ -25,6 +25,8 @@ mod per_second;
 mod proof;
 mod purge;
 mod recent;
+#[cfg(any(test, feature = "memory"))]
+mod runtime_clock;
 mod secret;
 mod seen;
 mod store;
@@ -44,6 +46,8 @@ pub use memory::{Fault, Link, MemoryStore};
 pub use purge::{
     Confirmed, ConfirmedSubject, LocalPurge, Purge, Revocation, RevokedDigest, SharedMark,
 };
+#[cfg(any(test, feature = "memory"))]
+pub use runtime_clock::RuntimeClock;
 pub use secret::FleetSecret;
 pub use store::{Down, Entry, EntryId, Kept, Reading, Store, Stream, Taken};
 pub use time::Backoff;

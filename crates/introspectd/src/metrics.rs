@@ -6,7 +6,7 @@ use introspectd_audit::Audit;
 use introspectd_core::Timestamp;
 use introspectd_fleet::{Counted, Fleet};
 use introspectd_front::{Exposition, Format};
-use introspectd_jwks::Status;
+use introspectd_jwks::{Presence, Status};
 use introspectd_metrics::{
     AuditLines, BuildInfo, Current, Events, Lines, ListenerMetrics, Listeners, Metrics, Process,
     Providers, ReloadMetrics, RequestCounter, ServiceMetrics, SharedCache, SharedMetrics,
@@ -81,9 +81,16 @@ pub(crate) fn transmitter_notes(service: &Service, now: Timestamp) -> Vec<String
     };
     let line = |transmitter: &Arc<Transmitter>| {
         let (name, record) = (&transmitter.name, &transmitter.record);
-        let Status { keys, age, .. } = transmitter.keys.status();
-        let age = age.map(|age| format!("fetched {} s ago", age.as_secs()));
-        let age = age.unwrap_or_else(|| "not fetched".to_owned());
+        let Status {
+            keys,
+            age,
+            presence,
+        } = transmitter.keys.status();
+        let age = match (age, presence) {
+            (Some(age), _) => format!("fetched {} s ago", age.as_secs()),
+            (None, Presence::Present) => "of a file".to_owned(),
+            (None, Presence::Awaited | Presence::Missing) => "not fetched".to_owned(),
+        };
         let (event, verified) = (ago(record.accepted_at()), ago(record.verified_at()));
         format!("events {name}: {keys} keys, {age}; last event {event}; verified {verified}")
     };

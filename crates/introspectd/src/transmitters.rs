@@ -18,7 +18,7 @@ pub(crate) struct Receiving(BTreeMap<String, Arc<Running>>);
 /// Transmitter whose keys are refreshed and, where it is polled, whose events are fetched.
 struct Running {
     transmitter: Arc<Transmitter>,
-    _refreshing: Refreshing,
+    _refreshing: Option<Refreshing>,
     polling: Option<Task>,
 }
 

@@ -21,10 +21,30 @@ pub enum KeySource {
 }
 
 impl KeySource {
-    /// Keys at a server, which are fetched again in the background where there is a runtime.
-    pub fn refreshed(keys: Keys, runtime: Option<&Handle>) -> Self {
-        let refreshing = runtime.map(|runtime| keys.refresh_on(runtime));
+    /// Keys at a server, which are fetched when they are needed.
+    pub fn fetched(keys: Keys) -> Self {
+        let refreshing = None;
         Self::Fetched { keys, refreshing }
+    }
+
+    /// Has the keys of a server fetched in the background, where there is a runtime.
+    #[must_use]
+    pub fn refreshed(self, runtime: Option<&Handle>) -> Self {
+        match self {
+            Self::Fetched { keys, .. } => Self::Fetched {
+                refreshing: runtime.map(|runtime| keys.refresh_on(runtime)),
+                keys,
+            },
+            Self::File(keys) => Self::File(keys),
+        }
+    }
+
+    /// Fetches the keys of a server in the background until this is dropped; `None` for a file.
+    pub fn refresh_on(&self, runtime: &Handle) -> Option<Refreshing> {
+        match self {
+            Self::Fetched { keys, .. } => Some(keys.refresh_on(runtime)),
+            Self::File(_) => None,
+        }
     }
 
     /// Verifies a signature. Waits for a fetch where a newer set may help and is due.

@@ -4,10 +4,12 @@
 //! unknown key has the set fetched again, at most once in [`Keys::PAUSE`] for all signatures
 //! together, so that made-up key ids cost the issuer nothing; in between the answer is
 //! [`NotVerified::Provisional`]. Without keys it is [`NotVerified::Later`], which says nothing
-//! about the signature. [`FileKeys`] are those of a file, and a [`KeySource`] is either.
+//! about the signature. [`FileKeys`] are those of a file, and a [`KeySource`] is either, as a
+//! [`KeyConfig`] says.
 
 #![warn(missing_docs)]
 
+mod config;
 mod fetch;
 mod file;
 mod key_source;
@@ -15,6 +17,7 @@ mod keys;
 mod status;
 mod turns;
 
+pub use config::KeyConfig;
 pub use fetch::{Remote, Source};
 pub use file::FileKeys;
 pub use introspectd_discovery::{Fetch, Lifetimes, NotFetched, Refreshing};

@@ -27,7 +27,7 @@ use redis::{Cmd, FromRedisValue};
 use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
-pub use settings::{Identity, Settings, Tls, TlsError};
+pub use settings::{Identity, Settings, Tls, TlsError, TlsFiles};
 pub use url::{RedisUrl, UrlError};
 
 use fault::Fault;

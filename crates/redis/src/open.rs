@@ -1,10 +1,8 @@
 use std::pin::Pin;
-use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, FromRedisValue, RedisConnectionInfo, RedisResult};
-use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use secrecy::{ExposeSecret, SecretString};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -14,6 +12,7 @@ use tokio_rustls::TlsConnector;
 
 use super::fault::Fault;
 use super::script::Script;
+use super::settings::Tls;
 use super::url::Address;
 
 /// Longest time until a connection is usable: name, socket, TLS, password.
@@ -22,7 +21,7 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// Opens connections, all alike.
 #[derive(Debug, Clone)]
 pub(super) struct Opener {
-    pub(super) tls: Option<Arc<ClientConfig>>,
+    pub(super) tls: Option<Tls>,
     pub(super) login: Option<Login>,
     pub(super) database: u16,
 }
@@ -55,10 +54,10 @@ impl Opener {
         socket.set_nodelay(true)?;
         let (connection, mut driver) = match &self.tls {
             None => over(socket).await?,
-            Some(config) => {
+            Some(tls) => {
                 let name = ServerName::try_from(address.host.clone())
                     .map_err(|error| Fault::Tls(error.to_string()))?;
-                let tls = TlsConnector::from(Arc::clone(config));
+                let tls = TlsConnector::from(tls.config());
                 over(tls.connect(name, socket).await?).await?
             }
         };

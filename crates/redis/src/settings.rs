@@ -1,9 +1,11 @@
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use introspectd_files::pem;
+use introspectd_files::{Renewed, START, pem};
 use rustls::{ClientConfig, RootCertStore};
-use secrecy::{ExposeSecret, SecretSlice, SecretString};
+use secrecy::SecretString;
 
 use super::url::RedisUrl;
 
@@ -14,29 +16,33 @@ pub struct Settings {
     /// ACL user; without one, the password is the default user's.
     pub username: Option<String>,
     pub password: Option<SecretString>,
-    /// Files of `rediss`, in PEM. They are of no effect for a URL without TLS.
-    pub tls: Tls,
+    /// TLS of `rediss`, of no effect for a URL without; `None` for the system's authorities.
+    pub tls: Option<Tls>,
     /// First part of the streams' names.
     pub prefix: String,
 }
 
-/// Certificates for `rediss`.
+/// PEM files for `rediss`.
 #[derive(Debug, Clone, Default)]
-pub struct Tls {
+pub struct TlsFiles {
     /// Authorities in place of the system's.
-    pub ca: Option<Vec<u8>>,
+    pub ca: Option<PathBuf>,
     /// Certificate that is shown to servers that ask for one.
     pub identity: Option<Identity>,
 }
 
-/// Client certificate and its key.
+/// Files of a client certificate and its key.
 #[derive(Debug, Clone)]
 pub struct Identity {
-    pub certificate: Vec<u8>,
-    pub key: SecretSlice<u8>,
+    pub certificate: PathBuf,
+    pub key: PathBuf,
 }
 
-/// Reason why [`Tls`] cannot be used.
+/// Authorities and certificate of connections. Their files are looked at whenever one is opened.
+#[derive(Debug, Clone)]
+pub struct Tls(Arc<Renewed<Arc<ClientConfig>>>);
+
+/// Reason why [`TlsFiles`] cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TlsError {
     #[error("ca: {0}")]
@@ -52,25 +58,51 @@ pub enum TlsError {
 }
 
 impl Tls {
-    /// Returns what every connection is verified by.
-    pub(super) fn client_config(&self) -> Result<Arc<ClientConfig>, TlsError> {
+    /// Reads the files. Waits a while for the writer of a pipe, which is read this once.
+    ///
+    /// # Errors
+    /// [`TlsError`].
+    pub fn open(files: TlsFiles) -> Result<Self, TlsError> {
+        let config = files.load(START)?;
+        let paths: Vec<_> = files.paths().cloned().collect();
+        let make = move || {
+            files
+                .load(Duration::ZERO)
+                .map_err(|error| error.to_string())
+        };
+        let renewed = Renewed::new("TLS to Redis", config, paths, make);
+        Ok(Self(Arc::new(renewed)))
+    }
+
+    pub(super) fn config(&self) -> Arc<ClientConfig> {
+        Arc::clone(&self.0.get())
+    }
+}
+
+impl TlsFiles {
+    fn paths(&self) -> impl Iterator<Item = &PathBuf> {
+        let identity = self.identity.iter();
+        let identity = identity.flat_map(|it| [&it.certificate, &it.key]);
+        self.ca.iter().chain(identity)
+    }
+
+    fn load(&self, patience: Duration) -> Result<Arc<ClientConfig>, TlsError> {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let builder = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|error| unusable(&error))?
-            .with_root_certificates(self.roots()?);
-        let Some(identity) = &self.identity else {
+            .with_root_certificates(self.roots(patience)?);
+        let Some(Identity { certificate, key }) = &self.identity else {
             return Ok(Arc::new(builder.with_no_client_auth()));
         };
-        let chain = pem::parse_certificates(&identity.certificate)
+        let chain = pem::read_certificates(certificate, patience)
             .map_err(|error| TlsError::Certificate(error.to_string()))?;
-        let key = pem::parse_key(identity.key.expose_secret())
-            .map_err(|error| TlsError::Key(error.to_string()))?;
+        let key = pem::read_key(key, patience).map_err(|error| TlsError::Key(error.to_string()))?;
         let config = builder.with_client_auth_cert(chain, key);
         config.map(Arc::new).map_err(|error| unusable(&error))
     }
 
-    fn roots(&self) -> Result<RootCertStore, TlsError> {
+    fn roots(&self, patience: Duration) -> Result<RootCertStore, TlsError> {
         let mut roots = RootCertStore::empty();
         let Some(ca) = &self.ca else {
             roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -79,7 +111,7 @@ impl Tls {
                 .ok_or(TlsError::NoSystemRoots);
         };
         let refused = |error: &dyn fmt::Display| TlsError::Ca(error.to_string());
-        for certificate in pem::parse_certificates(ca).map_err(|error| refused(&error))? {
+        for certificate in pem::read_certificates(ca, patience).map_err(|error| refused(&error))? {
             roots.add(certificate).map_err(|error| refused(&error))?;
         }
         Ok(roots)

@@ -7,7 +7,7 @@ use super::fault::Fault;
 use super::link::Link;
 use super::open::{Login, Opener};
 use super::sentinel::Sentinels;
-use super::settings::{Settings, TlsError};
+use super::settings::{Settings, Tls, TlsError, TlsFiles};
 use super::source::Source;
 use super::url::Place;
 
@@ -30,12 +30,12 @@ type Group = (Arc<Link>, Vec<usize>);
 
 impl Topology {
     pub(super) fn new(settings: &Settings, runtime: &Handle) -> Result<Self, TlsError> {
+        let tls = || match &settings.tls {
+            Some(tls) => Ok(tls.clone()),
+            None => Tls::open(TlsFiles::default()),
+        };
         let mut opener = Opener {
-            tls: settings
-                .url
-                .tls
-                .then(|| settings.tls.client_config())
-                .transpose()?,
+            tls: settings.url.tls.then(tls).transpose()?,
             login: settings.password.clone().map(|password| Login {
                 username: settings.username.clone(),
                 password,

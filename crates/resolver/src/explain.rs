@@ -45,6 +45,9 @@ pub struct Answer<'a, K> {
     pub took: Duration,
     /// True if a remembered revocation was the answer, without a request.
     pub is_remembered: bool,
+    /// Objection to a token that is not active, by a provider that judges it by itself; nothing of
+    /// the token is in it.
+    pub objection: Option<String>,
 }
 
 /// Reason why a provider was not asked.
@@ -99,7 +102,7 @@ impl<K: Keep> Resolver<K> {
         may_ask: impl Fn(&ProviderName) -> bool,
     ) -> Explanation<'_, K> {
         let (rule, routed) = self.table.route(&token, only);
-        let subject = Subject::Token(token);
+        let subject = Subject::Token(token.clone());
         let visible =
             routed.retain(|place| self.table.entry(place).is_some_and(|it| may_ask(&it.name)));
         let visible = visible.places();
@@ -118,7 +121,8 @@ impl<K: Keep> Resolver<K> {
             .map(|place| self.held(*place, &subject))
             .collect();
         let answers = self.ask_all(asked, &subject).await;
-        let answers = self.recheck(answers, &subject).await;
+        let mut answers = self.recheck(answers, &subject).await;
+        self.add_objections(&mut answers, &token).await;
         let outcome = self.combined(&answers);
         let answer_of = |place: usize| {
             let taken = answers
@@ -268,6 +272,18 @@ impl<K: Keep> Resolver<K> {
             failure,
             took,
             is_remembered: is_miss && revoked.is_some(),
+            objection: None,
+        }
+    }
+
+    /// Adds what providers object to a token that they call inactive.
+    async fn add_objections(&self, answers: &mut [Dated<'_, K>], token: &TokenValue) {
+        for Dated { place, answer, .. } in answers {
+            let now = self.clock.now();
+            let is_inactive = matches!(&answer.outcome, Ok(it) if it.active(now).is_none());
+            if is_inactive && let Some(slot) = self.table.slot(*place) {
+                answer.objection = slot.entry.provider.objection(token).await;
+            }
         }
     }
 

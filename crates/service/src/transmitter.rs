@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering::Relaxed};
 
 use introspectd_core::{ProviderName, Selection, Timestamp};
 use introspectd_events::Expected;
-use introspectd_jwks::Keys;
+use introspectd_jwks::KeySource;
 
 use crate::access::SecretDigest;
 
@@ -16,7 +16,7 @@ pub struct Transmitter {
     /// Claims of its tokens.
     pub expected: Expected,
     /// Keys of its signatures.
-    pub keys: Keys,
+    pub keys: Arc<KeySource>,
     /// Providers whose facts its messages may purge.
     pub providers: Selection<ProviderName>,
     /// True if a subject that facts may not know by its name purges all facts of the providers.

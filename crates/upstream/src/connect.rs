@@ -75,6 +75,14 @@ impl Origin {
         })
     }
 
+    /// Returns true if this is the origin of a URL: names of hosts have no case.
+    pub(crate) fn is_of(&self, uri: &Uri) -> bool {
+        Self::of(uri).is_some_and(|other| {
+            let place = |it: &Self| (it.https, it.port);
+            place(self) == place(&other) && self.host.eq_ignore_ascii_case(&other.host)
+        })
+    }
+
     /// Returns true if requests are encrypted on their way.
     pub(crate) fn is_https(&self) -> bool {
         self.https
@@ -209,6 +217,27 @@ impl AsyncWrite for Stream {
         match &mut self.get_mut().bytes {
             Bytes::Plain(socket) => Pin::new(socket).poll_shutdown(cx),
             Bytes::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn origin_is_scheme_host_and_port() {
+        let origin = Origin::of(&"https://Gateway.example/introspect".parse().unwrap()).unwrap();
+        for (url, is_same) in [
+            ("https://gateway.example/jwks?x", true),
+            ("https://gateway.example:443", true),
+            ("http://gateway.example:443/", false),
+            ("https://gateway.example:8443/", false),
+            ("https://gateway.example.attacker.example/", false),
+            ("https://a.gateway.example/", false),
+            ("/introspect", false),
+        ] {
+            assert_eq!(origin.is_of(&url.parse().unwrap()), is_same, "{url}");
         }
     }
 }

@@ -47,7 +47,8 @@ impl Connection {
     }
 
     /// Returns a connection for the documents of the same server that are there for all, such as
-    /// its metadata: the same TLS, proxy and deadline, and neither credentials nor headers.
+    /// its metadata: the same TLS, proxy and deadline, no credentials, and the configured headers
+    /// only where a document has the origin of a configured address.
     pub fn for_documents(&self) -> Self {
         Self {
             address: self.address.clone(),
@@ -57,9 +58,16 @@ impl Connection {
             timeout: self.timeout,
             keep_alive: true,
             policy: Policy::OF_DOCUMENTS,
-            headers: Headers::default(),
+            headers: self.headers.confined(),
             credentials: CredentialConfig::NONE,
         }
+    }
+
+    /// Returns this connection with the headers of a server, for documents of its origins.
+    #[must_use]
+    pub fn with_headers_of(self, server: &Self) -> Self {
+        let headers = server.headers.confined();
+        Self { headers, ..self }
     }
 
     /// Reads `address_key`, `allow_http`, `timeout`, `keep_alive`, `headers`, `proxy`, `tls`,
@@ -69,11 +77,13 @@ impl Connection {
         Self::read_with_other(section, address_key, None, dialect).map(|(connection, _)| connection)
     }
 
-    /// Reads `timeout`, `proxy` and `tls` of a section with documents that are there for all, such
-    /// as keys: they are fetched without credentials. `None` where there was a problem.
+    /// Reads `timeout`, `headers`, `proxy` and `tls` of a section with documents that are there for
+    /// all, such as keys: they are fetched without credentials, and with the headers only where a
+    /// document has the origin of the address. `None` where there was a problem.
     pub fn read_public(section: &mut Section, address: Address) -> Option<Self> {
         let before = section.ledger().problem_count();
         let timeout = read_timeout(section);
+        let headers = Headers::read(section, &[&address]).confined();
         let proxy = Proxy::read(section);
         let tls = tls::read(section, address.is_https());
         if section.ledger().problem_count() > before {
@@ -87,7 +97,7 @@ impl Connection {
             timeout,
             keep_alive: true,
             policy: Policy::OF_DOCUMENTS,
-            headers: Headers::default(),
+            headers,
             credentials: CredentialConfig::NONE,
         })
     }
@@ -163,7 +173,7 @@ impl Connection {
         let timeout = read_timeout(section);
         let keep_alive = section.flag("keep_alive", true);
         let policy = Policy::read(section);
-        let headers = Headers::read(section);
+        let headers = Headers::read(section, addresses);
         let proxy = Proxy::read(section);
         let credentials = CredentialConfig::read(section, dialect, address, allow_http);
         let https = addresses.iter().any(|address| address.is_https())

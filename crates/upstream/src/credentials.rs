@@ -14,6 +14,7 @@ use crate::authorization::{
 use crate::dialect::Dialect;
 use crate::grant::{Grant, GrantObserver};
 use crate::grant_request::GrantRequest;
+use crate::headers::Headers;
 use crate::pool::Pool;
 use crate::renewed::Renewed;
 
@@ -99,6 +100,7 @@ impl CredentialConfig {
     pub(crate) fn into_live(
         self,
         pool: &Pool,
+        headers: Headers,
         timeout: Duration,
         clock: Arc<dyn Clock>,
         observer: GrantObserver,
@@ -116,7 +118,7 @@ impl CredentialConfig {
             Kind::Assertion(assertion) => Credentials::Assertion(assertion, clock),
             Kind::Certificate { client_id } => Credentials::Certificate { client_id },
             Kind::Grant(request) => {
-                let grant = Grant::new(request, pool.clone(), timeout, clock, observer);
+                let grant = Grant::new(request, pool.clone(), headers, timeout, clock, observer);
                 Credentials::Grant(Arc::new(grant))
             }
         }

@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tracing::Instrument as _;
 
 use crate::grant_request::{GrantRequest, Issued};
+use crate::headers::Headers;
 use crate::pool::Pool;
 use crate::stage::Stage;
 
@@ -24,6 +25,7 @@ use crate::stage::Stage;
 pub(crate) struct Grant {
     request: GrantRequest,
     pool: Pool,
+    headers: Headers,
     timeout: Duration,
     clock: Arc<dyn Clock>,
     held: ArcSwapOption<Held>,
@@ -77,6 +79,7 @@ impl Grant {
     pub(crate) fn new(
         request: GrantRequest,
         pool: Pool,
+        headers: Headers,
         timeout: Duration,
         clock: Arc<dyn Clock>,
         observer: GrantObserver,
@@ -84,6 +87,7 @@ impl Grant {
         Self {
             request,
             pool,
+            headers,
             timeout,
             clock,
             held: ArcSwapOption::empty(),
@@ -176,11 +180,11 @@ impl Grant {
         let (asked_at, now) = (self.clock.elapsed(), self.clock.now());
         let began = Instant::now();
         self.stage.connected();
-        let outcome =
-            tokio::time::timeout(self.timeout, self.request.send(&self.pool, &self.stage))
-                .await
-                .unwrap_or_else(|_| Err(self.stage.timeout()))
-                .map(|issued| Arc::new(Held::new(issued, asked_at, now)));
+        let sending = self.request.send(&self.pool, &self.headers, &self.stage);
+        let outcome = tokio::time::timeout(self.timeout, sending)
+            .await
+            .unwrap_or_else(|_| Err(self.stage.timeout()))
+            .map(|issued| Arc::new(Held::new(issued, asked_at, now)));
         self.observer.observe(outcome.as_ref(), began.elapsed());
         if let Ok(held) = &outcome {
             self.held.store(Some(Arc::clone(held)));

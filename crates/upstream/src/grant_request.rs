@@ -13,6 +13,7 @@ use crate::address::Address;
 use crate::answer::object;
 use crate::authorization::{client_basic, read_client, read_encoding, renewed, sensitive};
 use crate::dialect::Dialect;
+use crate::headers::Headers;
 use crate::pool::Pool;
 use crate::renewed::Renewed;
 use crate::request::Request;
@@ -86,8 +87,14 @@ impl GrantRequest {
         self.endpoint.scheme() == Some(&Scheme::HTTPS)
     }
 
-    pub(crate) async fn send(&self, pool: &Pool, stage: &Stage) -> Result<Issued, Failure> {
+    pub(crate) async fn send(
+        &self,
+        pool: &Pool,
+        headers: &Headers,
+        stage: &Stage,
+    ) -> Result<Issued, Failure> {
         let mut request = self.request()?;
+        headers.add_to(&mut request);
         request.stage = stage.clone();
         let received = pool.send(request).await?;
         let status = received.status;

@@ -60,7 +60,13 @@ impl Upstream {
             meter: Arc::clone(&meter),
         };
         let gate = Arc::new(Gate::new(policy.breaker, Arc::clone(&clock)));
-        let credentials = credentials.into_live(&pool, timeout, Arc::clone(&clock), observer);
+        let credentials = credentials.into_live(
+            &pool,
+            headers.confined(),
+            timeout,
+            Arc::clone(&clock),
+            observer,
+        );
         let state = stack::Shared {
             health,
             meter,

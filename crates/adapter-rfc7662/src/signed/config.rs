@@ -2,9 +2,9 @@ use std::sync::Arc;
 
 use introspectd_core::Clock;
 use introspectd_discovery::{Member, Source as Metadata};
-use introspectd_jwks::{FileKeys, KeySource, Keys, Lifetimes, Remote, Source};
+use introspectd_jwks::{KeyConfig, Source};
 use introspectd_settings::Section;
-use introspectd_upstream::{Address, Connection, Outbound, Upstream};
+use introspectd_upstream::{Connection, Outbound};
 
 use super::{Expected, Form, Signed};
 
@@ -14,13 +14,6 @@ pub(crate) struct SignedConfig {
     is_required: bool,
     expected: Expected,
     keys: KeyConfig,
-}
-
-/// Place of the keys.
-#[derive(Debug)]
-enum KeyConfig {
-    Fetched(Box<Source>, Box<Connection>),
-    File(Box<FileKeys>),
 }
 
 /// Reads the form of the answers. `None` where there was a problem, `Some(None)` for JSON.
@@ -76,23 +69,11 @@ fn read_keys(
     server: Option<&Connection>,
 ) -> Option<KeyConfig> {
     let discovers = section.flag("discover", false);
-    let has_jwks = section.has("jwks");
-    let mut jwks = section.section("jwks");
-    if has_jwks {
-        let allow_http = section.flag("allow_http", false);
-        if jwks.has("file") {
-            let file = jwks.text("file");
-            jwks.finish();
-            return read_file(section, issuer?, &file?);
-        }
-        let address = Address::read(&mut jwks, "url", allow_http);
-        jwks.text("file");
-        jwks.finish();
-        let address = address?;
-        let source = Source::Url(address.uri().clone());
-        let connection = Connection::read_public(section, address)?;
-        return Some(KeyConfig::Fetched(Box::new(source), Box::new(connection)));
+    if section.has("jwks") {
+        let keys = KeyConfig::read_named(section, issuer)?;
+        return Some(keys.with_headers_of(server?));
     }
+    section.section("jwks");
     if !discovers {
         let remedy =
             "Write jwks = { url = \"https://…\" }, { file = \"PATH\" }, or discover = true.";
@@ -101,39 +82,16 @@ fn read_keys(
     }
     let server = server?;
     let metadata = Metadata::of_server(server.discovers.clone()?, Member::Jwks);
-    let source = Box::new(Source::Metadata(metadata.ok()?));
-    Some(KeyConfig::Fetched(source, Box::new(server.for_documents())))
-}
-
-fn read_file(section: &Section, issuer: &str, file: &str) -> Option<KeyConfig> {
-    section.ledger().file(file.as_ref());
-    match FileKeys::open(issuer.to_owned(), file.into()) {
-        Ok(keys) => Some(KeyConfig::File(Box::new(keys))),
-        Err(problem) => {
-            let what = format!("cannot be used: {problem}");
-            let remedy = "Name a readable JWK Set (RFC 7517) with at least one key of the issuer.";
-            section.problem("jwks.file", what, remedy);
-            None
-        }
-    }
+    let source = Source::Metadata(metadata.ok()?);
+    Some(KeyConfig::fetched(source, server.for_documents()))
 }
 
 impl SignedConfig {
     /// Makes what verifies answers. Their keys are fetched by `outbound`.
     pub(crate) fn into_form(self, clock: &Arc<dyn Clock>, outbound: &Outbound) -> Form {
-        let keys = match self.keys {
-            KeyConfig::File(keys) => KeySource::File(keys),
-            KeyConfig::Fetched(source, connection) => {
-                let upstream = Upstream::new(*connection, Arc::clone(clock), outbound);
-                let keys = Keys::new(
-                    self.expected.issuer.clone(),
-                    Remote::new(*source, upstream),
-                    Arc::clone(clock),
-                    Lifetimes::default(),
-                );
-                KeySource::refreshed(keys, outbound.runtime().as_ref())
-            }
-        };
+        let issuer = self.expected.issuer.clone();
+        let keys = self.keys.into_source(issuer, clock, outbound);
+        let keys = keys.refreshed(outbound.runtime().as_ref());
         Form::Signed(Box::new(Signed {
             is_required: self.is_required,
             expected: self.expected,

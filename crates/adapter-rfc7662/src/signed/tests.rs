@@ -33,10 +33,7 @@ fn form(is_required: bool, keys: Option<JwkSet>) -> Form {
     Form::Signed(Box::new(Signed {
         is_required,
         expected: expected(),
-        keys: KeySource::refreshed(
-            Keys::new(name, AtHand(keys), clock, Lifetimes::default()),
-            None,
-        ),
+        keys: KeySource::fetched(Keys::new(name, AtHand(keys), clock, Lifetimes::default())),
     }))
 }
 

@@ -6,7 +6,7 @@ use introspectd_fleet::{
     FactName, Filling, Fleet, FleetSecret, FleetSettings, Found, Mode, Purge, Replica, Revocation,
     Store,
 };
-use introspectd_redis::{RedisStore, RedisUrl, Settings, Tls};
+use introspectd_redis::{RedisStore, RedisUrl, Settings};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::answer::{BODY, PROVIDER, token};
@@ -87,7 +87,7 @@ impl Tier {
             url: RedisUrl::parse(&format!("redis://127.0.0.1:{port}")).tried("a URL")?,
             username: None,
             password: None,
-            tls: Tls::default(),
+            tls: None,
             prefix: PREFIX.to_owned(),
         };
         let store = Arc::new(RedisStore::new(&settings, background.handle()).tried("a client")?);

@@ -50,6 +50,16 @@ pub trait Provider: fmt::Debug + Send + Sync + 'static {
     /// A [`Failure`] unless the provider gave a definite answer about this very token.
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure>;
 
+    /// Judges a token that is not active once more, and returns what it is refused for, in words
+    /// for an operator that hold nothing of it. `None` if the provider does not judge by itself (a
+    /// server's answer gives no reason), or now finds nothing to object to.
+    ///
+    /// Asks no server about the token. It may wait for keys, within the provider's time.
+    async fn objection(&self, token: &TokenValue) -> Option<String> {
+        let _ = token;
+        None
+    }
+
     /// Normalizes a `jti`, or an id from a request, to the id of a record, so that ids can be
     /// compared; `None` if it names no record of the provider's.
     fn record_id(&self, jti: &str) -> Option<TokenId> {

@@ -154,6 +154,29 @@ async fn inactive_token_is_explained_with_its_reason() {
 }
 
 #[tokio::test]
+async fn inactive_token_is_explained_with_the_objection_of_a_provider_that_judges_it() {
+    let bench = Bench::start().await;
+    bench.bank.knows("b_good", good());
+    for token in ["b_good", "b_bad"] {
+        bench.bank.objects(token, "the audience is another one");
+    }
+    for cached in [false, true] {
+        let answer = explained(&bench, "token=b_bad").await;
+        let upstream = &answer["providers"][0]["upstream"];
+        assert_eq!(upstream["asked"] == "no", cached, "{upstream}");
+        assert_eq!(upstream["reason"], "the audience is another one");
+        assert_eq!(
+            answer["decision"],
+            json!({"active": false, "reason": "inactive",
+                   "description": "Judged here, it is refused: the audience is another one."})
+        );
+    }
+    let good = explained(&bench, "token=b_good").await;
+    assert_eq!(good["providers"][0]["upstream"]["reason"], Value::Null);
+    assert_eq!(good["decision"]["active"], true);
+}
+
+#[tokio::test]
 async fn failure_is_explained_without_the_providers_words() {
     let bench = Bench::start().await;
     bench.bank.fails("b_odd", BadAnswer::member("exp"));

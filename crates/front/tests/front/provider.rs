@@ -20,6 +20,7 @@ pub(crate) struct Fake {
     /// Looks up, revokes, binds and issues.
     does_more: bool,
     script: Mutex<HashMap<String, Result<Introspection, Failure>>>,
+    objections: Mutex<HashMap<String, String>>,
     asked: watch::Sender<Vec<String>>,
     held: watch::Sender<bool>,
     /// Records, oldest first; `None` if it cannot list.
@@ -35,6 +36,7 @@ impl Fake {
         Arc::new(Self {
             does_more,
             script: Mutex::default(),
+            objections: Mutex::default(),
             asked: watch::Sender::default(),
             held: watch::Sender::default(),
             records: Mutex::default(),
@@ -51,6 +53,12 @@ impl Fake {
 
     pub(crate) fn fails(&self, text: &str, failure: impl Into<Failure>) {
         self.script(text, Err(failure.into()));
+    }
+
+    /// Objects to the token `text`, whatever its script says.
+    pub(crate) fn objects(&self, text: &str, objection: &str) {
+        let mut objections = self.objections.lock().unwrap();
+        objections.insert(text.to_owned(), objection.to_owned());
     }
 
     fn script(&self, text: &str, answer: Result<Introspection, Failure>) {
@@ -130,6 +138,10 @@ impl Provider for Fake {
 
     async fn introspect(&self, token: &TokenValue) -> Result<Introspection, Failure> {
         self.answer(token.expose(), token.expose().to_owned()).await
+    }
+
+    async fn objection(&self, token: &TokenValue) -> Option<String> {
+        self.objections.lock().unwrap().get(token.expose()).cloned()
     }
 
     fn records(&self) -> Option<&dyn Records> {

@@ -5,11 +5,11 @@ use std::time::Duration;
 use http::Uri;
 use introspectd_core::{Clock, ProviderName, Selection};
 use introspectd_discovery::{Member, Source as MetadataSource};
-use introspectd_jwks::{Keys, Lifetimes, Remote, Source};
+use introspectd_jwks::KeyConfig;
 use introspectd_poll::{Current, Poller};
 use introspectd_service::{Expected, SecretDigest, Transmitter};
 use introspectd_settings::Section;
-use introspectd_upstream::{Address, Connection, Dialect, Issuer, Outbound, Upstream};
+use introspectd_upstream::{Connection, Dialect, Outbound, Upstream};
 use secrecy::ExposeSecret;
 
 use super::selection;
@@ -19,8 +19,7 @@ use super::selection;
 pub struct EventsConfig {
     name: String,
     expected: Expected,
-    source: Source,
-    connection: Connection,
+    keys: KeyConfig,
     providers: Selection<ProviderName>,
     falls_back: bool,
     authorization: Option<SecretDigest>,
@@ -65,11 +64,8 @@ fn read_one(
     let before = section.ledger().problem_count();
     let remedy = "Write its issuer as its tokens have it: \"https://idp.example\".";
     let issuer = section.required_text("issuer", remedy);
-    let allow_http = section.flag("allow_http", false);
-    let source = read_source(section, allow_http);
-    let connection = source.as_ref().and_then(|(_, address)| {
-        let address = address.clone();
-        Connection::read_public(section, address)
+    let keys = KeyConfig::read(section, issuer.as_deref(), |issuer| {
+        MetadataSource::well_known(issuer, METADATA, Member::Jwks)
     });
     let audience = section.texts("audience").unwrap_or_default();
     if audience.is_empty() {
@@ -99,44 +95,16 @@ fn read_one(
     if section.ledger().problem_count() > before {
         return None;
     }
-    let ((source, _), connection, issuer) = (source?, connection?, issuer?);
+    let (keys, issuer) = (keys?, issuer?);
     Some(EventsConfig {
         name,
         expected: Expected { issuer, audience },
-        source,
-        connection,
+        keys,
         providers,
         falls_back,
         authorization,
         poll: poll.flatten(),
     })
-}
-
-/// Reads `jwks = { url }` or `discover = true`: where the keys are, and the address by which TLS is
-/// judged.
-fn read_source(section: &mut Section, allow_http: bool) -> Option<(Source, Address)> {
-    let discovers = section.flag("discover", false);
-    if section.has("jwks") == discovers {
-        section.section("jwks");
-        let remedy = "Write jwks = { url = \"https://…\" } or discover = true.";
-        section.problem("", "needs exactly one of jwks and discover", remedy);
-        return None;
-    }
-    if !discovers {
-        let mut table = section.section("jwks");
-        let address = Address::read(&mut table, "url", allow_http);
-        table.finish();
-        let address = address?;
-        return Some((Source::Url(address.uri().clone()), address));
-    }
-    section.section("jwks");
-    let issuer = Issuer::read(
-        section,
-        "Write jwks = { url = \"…\" } in place of discover.",
-    )?;
-    let address = issuer.address().clone();
-    let source = MetadataSource::well_known(issuer, METADATA, Member::Jwks);
-    Some((Source::Metadata(source.ok()?), address))
 }
 
 fn read_poll(section: &mut Section) -> Option<PollConfig> {
@@ -183,18 +151,12 @@ impl EventsConfig {
         clock: &Arc<dyn Clock>,
         outbound: &Outbound,
     ) -> (Arc<Transmitter>, Option<Polling>) {
-        let upstream = Upstream::new(self.connection, Arc::clone(clock), outbound);
-        let remote = Remote::new(self.source, upstream);
-        let keys = Keys::new(
-            self.expected.issuer.clone(),
-            remote,
-            Arc::clone(clock),
-            Lifetimes::default(),
-        );
+        let issuer = self.expected.issuer.clone();
+        let keys = self.keys.into_source(issuer, clock, outbound);
         let transmitter = Arc::new(Transmitter {
             name: self.name,
             expected: self.expected,
-            keys,
+            keys: Arc::new(keys),
             providers: self.providers,
             falls_back: self.falls_back,
             authorization: self.authorization,
@@ -280,7 +242,7 @@ poll = { url = "https://idp.example/poll?stream=1", interval = "1s", credentials
             ("[events.a]\n".to_owned(), "events.a.issuer: is missing"),
             (
                 format!("[events.a]{GOOD}discover = true\n"),
-                "exactly one of jwks and discover",
+                "jwks: or discover is needed, and one of them only",
             ),
             (
                 "[events.a]\nissuer = \"urn:x\"\naudience = [\"us\"]\ndiscover = true\n".to_owned(),

@@ -1,9 +1,8 @@
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use introspectd_files::{MAX_FILE, START};
 use introspectd_fleet::{FleetSecret, FleetSettings};
-use introspectd_redis::{Identity, RedisUrl, Settings, Tls};
+use introspectd_redis::{Identity, RedisUrl, Settings, Tls, TlsError, TlsFiles};
 use introspectd_settings::Section;
 use secrecy::ExposeSecret;
 
@@ -53,7 +52,7 @@ pub(super) fn read(cache: &mut Section) -> Option<SharedConfig> {
             url: url?,
             username,
             password,
-            tls: tls?,
+            tls: tls.ok()?,
             prefix: prefix.clone(),
         },
         secret: secret?,
@@ -103,49 +102,48 @@ fn read_prefix(shared: &mut Section) -> String {
     prefix
 }
 
-/// Reads `tls = { ca, certificate, key }`; `None` if it has problems.
-fn read_tls(shared: &mut Section) -> Option<Tls> {
+/// Reads `tls = { ca, certificate, key }`; `Err` if it has problems. Without files, `None`: the
+/// system's authorities are looked for once they are needed.
+fn read_tls(shared: &mut Section) -> Result<Option<Tls>, Reported> {
     let mut table = shared.section("tls");
-    let ca = read_pem(&mut table, "ca");
-    let certificate = read_pem(&mut table, "certificate");
-    let key = read_pem(&mut table, "key");
-    let identity = match (certificate, key) {
-        (Ok(Some(certificate)), Ok(Some(key))) => Some(Some(Identity {
-            certificate,
-            key: key.into(),
-        })),
-        (Ok(None), Ok(None)) => Some(None),
-        (Ok(_), Ok(_)) => {
+    let mut path = |key| {
+        let path = table.text(key).map(PathBuf::from);
+        path.inspect(|path| table.ledger().file(path))
+    };
+    let ca = path("ca");
+    let identity = match (path("certificate"), path("key")) {
+        (Some(certificate), Some(key)) => Ok(Some(Identity { certificate, key })),
+        (None, None) => Ok(None),
+        (Some(_), None) | (None, Some(_)) => {
             let remedy = "Give both, or none.";
             table.problem("", "has only one of certificate and key", remedy);
-            None
+            Err(Reported)
         }
-        (Err(Unreadable), _) | (_, Err(Unreadable)) => None,
     };
+    let files = identity.map(|identity| TlsFiles { ca, identity });
+    let tls = files.and_then(|files| open(&table, files));
     table.finish();
-    Some(Tls {
-        ca: ca.ok()?,
-        identity: identity?,
-    })
+    tls
 }
 
-/// File that has been reported as a problem.
-struct Unreadable;
+/// Problem that is in the ledger.
+struct Reported;
 
-fn read_pem(table: &mut Section, key: &str) -> Result<Option<Vec<u8>>, Unreadable> {
-    let Some(path) = table.text(key) else {
+fn open(table: &Section, files: TlsFiles) -> Result<Option<Tls>, Reported> {
+    if files.ca.is_none() && files.identity.is_none() {
         return Ok(None);
-    };
-    let path = Path::new(&path);
-    table.ledger().file(path);
-    match introspectd_files::read(path, MAX_FILE, START) {
-        Ok(content) => Ok(Some(content)),
-        Err(error) => {
-            let what = format!("cannot be read: {error}");
-            table.problem(key, what, "Name a PEM file that this process may read.");
-            Err(Unreadable)
-        }
     }
+    Tls::open(files).map(Some).map_err(|error| {
+        let (key, reason) = match error {
+            TlsError::Ca(reason) => ("ca", reason),
+            TlsError::Certificate(reason) => ("certificate", reason),
+            TlsError::Key(reason) => ("key", reason),
+            TlsError::NoSystemRoots | TlsError::Unusable(_) => ("", error.to_string()),
+        };
+        let what = format!("cannot be used: {reason}");
+        table.problem(key, what, "Name PEM files that this process may read.");
+        Reported
+    })
 }
 
 #[cfg(test)]
@@ -209,9 +207,19 @@ mod tests {
             ),
             ("username = \"u\"", "cache.shared.username", "password"),
             (
-                "tls = { certificate = \"/nowhere\" }",
+                "tls = { certificate = \"/nowhere\", key = \"/nowhere\" }",
                 "cache.shared.tls.certificate",
-                "cannot be read",
+                "cannot be used",
+            ),
+            (
+                "tls = { key = \"/nowhere\" }",
+                "cache.shared.tls",
+                "only one",
+            ),
+            (
+                "tls = { ca = \"/nowhere\" }",
+                "cache.shared.tls.ca",
+                "cannot be used",
             ),
             ("speed = 1", "cache.shared.speed", "not a known key"),
         ] {

@@ -2,10 +2,10 @@ use std::fs;
 use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use introspectd_redis::{Identity, RedisStore, Settings, Tls, TlsError};
-use introspectd_redis_lab::{Cluster, Program, Sentinels, Server, Setup};
+use introspectd_redis::{Identity, Settings, Tls, TlsError, TlsFiles};
+use introspectd_redis_lab::{Cluster, Program, Sentinels, Server, Setup, until};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
-use tokio::runtime::Handle;
+use tempfile::TempDir;
 
 use crate::contract;
 use crate::harness::{append, settings};
@@ -42,14 +42,6 @@ impl Authority {
         self.ca.pem().into_bytes()
     }
 
-    /// Store that trusts this authority, and has a certificate of it.
-    fn open(&self, url: &str) -> RedisStore {
-        open(&Settings {
-            tls: trusting(self),
-            ..settings(url)
-        })
-    }
-
     /// Writes the files of a server of this name, as [`Setup::encrypted`] reads them.
     fn write(&self, folder: &Path, name: &str) {
         let (certificate, key) = self.sign(name);
@@ -67,14 +59,44 @@ async fn encrypted(authority: &Authority, name: &str) -> Server {
     setup.encrypted(folder.path()).start().await
 }
 
-fn trusting(authority: &Authority) -> Tls {
-    let (certificate, key) = authority.sign("replica");
-    Tls {
-        ca: Some(authority.pem()),
-        identity: Some(Identity {
-            certificate: certificate.into_bytes(),
-            key: key.into_bytes().into(),
-        }),
+/// Files of a replica that trusts an authority, which has signed its certificate.
+struct Replica {
+    folder: TempDir,
+    files: TlsFiles,
+}
+
+impl Replica {
+    fn trusting(authority: &Authority) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name| folder.path().join(name);
+        let files = TlsFiles {
+            ca: Some(path("ca.pem")),
+            identity: Some(Identity {
+                certificate: path("replica.pem"),
+                key: path("replica.key"),
+            }),
+        };
+        let (certificate, key) = authority.sign("replica");
+        let replica = Self { folder, files };
+        replica.write("ca.pem", &authority.pem());
+        replica.write("replica.pem", certificate.as_bytes());
+        replica.write("replica.key", key.as_bytes());
+        replica
+    }
+
+    fn write(&self, name: &str, content: &[u8]) {
+        fs::write(self.folder.path().join(name), content).unwrap();
+    }
+
+    fn open(&self) -> Result<Tls, TlsError> {
+        Tls::open(self.files.clone())
+    }
+
+    fn settings(&self, url: &str) -> Settings {
+        Settings {
+            tls: Some(self.open().unwrap()),
+            ..settings(url)
+        }
     }
 }
 
@@ -82,7 +104,8 @@ fn trusting(authority: &Authority) -> Tls {
 async fn encrypted_server_holds_the_contract() {
     let authority = Authority::new();
     let server = encrypted(&authority, "127.0.0.1").await;
-    contract::holds(&authority.open(&server.url())).await;
+    let store = open(&Replica::trusting(&authority).settings(&server.url()));
+    contract::holds(&store).await;
 }
 
 #[tokio::test]
@@ -91,7 +114,8 @@ async fn encrypted_sentinels_and_their_servers_hold_the_contract() {
     authority.write(folder.path(), "127.0.0.1");
     let setup = Setup::new(Program::Installed).encrypted(folder.path());
     let lab = Sentinels::start_with(setup).await;
-    contract::holds(&authority.open(&lab.url())).await;
+    let store = open(&Replica::trusting(&authority).settings(&lab.url()));
+    contract::holds(&store).await;
 }
 
 #[tokio::test]
@@ -100,7 +124,8 @@ async fn encrypted_cluster_holds_the_contract() {
     authority.write(folder.path(), "127.0.0.1");
     let setup = Setup::new(Program::Installed).encrypted(folder.path());
     let lab = Cluster::start_with(setup).await;
-    contract::holds(&authority.open(&lab.url())).await;
+    let store = open(&Replica::trusting(&authority).settings(&lab.url()));
+    contract::holds(&store).await;
 }
 
 #[tokio::test]
@@ -108,60 +133,69 @@ async fn server_that_cannot_be_verified_gets_nothing() {
     let authority = Authority::new();
     let server = encrypted(&authority, "127.0.0.1").await;
     let url = server.url();
-    let stranger = Authority::new();
-    let mut tls = trusting(&authority);
-    tls.ca = Some(stranger.pem());
-    let down = refusal(&url, tls).await;
+    let mut replica = Replica::trusting(&authority);
+    replica.write("ca.pem", &Authority::new().pem());
+    let down = refusal(&url, &replica).await;
     assert_eq!(
         down,
         "Redis: TLS failed (invalid peer certificate: UnknownIssuer)"
     );
     // Nor one that asks for a certificate, and does not get one.
-    let mut tls = trusting(&authority);
-    tls.identity = None;
-    let down = refusal(&url, tls).await;
+    replica.write("ca.pem", &authority.pem());
+    replica.files.identity = None;
+    let down = refusal(&url, &replica).await;
     assert!(down.starts_with("Redis: "), "{down}");
     // A server without TLS waits for the end of what it takes for a command.
     let url = format!("rediss://127.0.0.1:{}", server.port());
-    let down = refusal(&url, trusting(&authority)).await;
+    let down = refusal(&url, &Replica::trusting(&authority)).await;
     assert_eq!(down, "Redis: timed out");
 
     let server = encrypted(&authority, "elsewhere.example").await;
-    let down = refusal(&server.url(), trusting(&authority)).await;
+    let down = refusal(&server.url(), &Replica::trusting(&authority)).await;
     assert!(
         down.starts_with("Redis: TLS failed (invalid peer certificate"),
         "{down}"
     );
 }
 
-async fn refusal(url: &str, tls: Tls) -> String {
-    let settings = Settings {
-        tls,
-        ..settings(url)
-    };
-    append(&open(&settings), "text")
+async fn refusal(url: &str, replica: &Replica) -> String {
+    append(&open(&replica.settings(url)), "text")
         .await
         .unwrap_err()
         .to_string()
 }
 
 #[tokio::test]
+async fn files_that_changed_hold_from_the_next_connection_on() {
+    let authority = Authority::new();
+    let server = encrypted(&authority, "127.0.0.1").await;
+    let url = server.url();
+    let replica = Replica::trusting(&authority);
+    replica.write("ca.pem", &Authority::new().pem());
+    let store = open(&replica.settings(&url));
+    assert!(append(&store, "text").await.is_err());
+    replica.write("ca.pem", b"half a fi");
+    assert!(append(&store, "text").await.is_err());
+    replica.write("ca.pem", &authority.pem());
+    until("the new authority is trusted", async || {
+        append(&store, "text").await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn unusable_certificates_are_refused_by_name() {
     let authority = Authority::new();
-    let refused = |change: fn(&mut Tls)| {
-        let mut tls = trusting(&authority);
-        change(&mut tls);
-        let settings = Settings {
-            tls,
-            ..settings("rediss://127.0.0.1")
-        };
-        RedisStore::new(&settings, &Handle::current()).unwrap_err()
+    let refused = |name: &str, content: &[u8]| {
+        let replica = Replica::trusting(&authority);
+        replica.write(name, content);
+        replica.open().unwrap_err()
     };
-    let error = refused(|tls| tls.ca = Some(b"nothing".to_vec()));
+    let error = refused("ca.pem", b"nothing");
     assert!(matches!(error, TlsError::Ca(_)), "{error}");
-    let error = refused(|tls| tls.identity.as_mut().unwrap().certificate.clear());
+    let error = refused("replica.pem", b"");
     assert!(matches!(error, TlsError::Certificate(_)), "{error}");
-    let error = refused(|tls| tls.identity.as_mut().unwrap().key = Vec::new().into());
+    let error = refused("replica.key", b"");
     assert!(matches!(error, TlsError::Key(_)), "{error}");
 }
 
@@ -169,7 +203,7 @@ async fn unusable_certificates_are_refused_by_name() {
 async fn secrets_are_not_printed() {
     let authority = Authority::new();
     let settings = Settings {
-        tls: trusting(&authority),
+        tls: Some(Replica::trusting(&authority).open().unwrap()),
         ..login("rediss://127.0.0.1", "replica", PASSWORD)
     };
     let printed = format!("{settings:?} {:?}", open(&settings));

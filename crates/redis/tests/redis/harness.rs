@@ -3,7 +3,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use introspectd_fleet::{Down, EntryId, Store, Stream};
-use introspectd_redis::{RedisStore, RedisUrl, Settings, Tls};
+use introspectd_redis::{RedisStore, RedisUrl, Settings};
 use introspectd_redis_lab::until;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
@@ -18,7 +18,7 @@ pub(crate) fn settings(url: &str) -> Settings {
         url: RedisUrl::parse(url).unwrap(),
         username: None,
         password: None,
-        tls: Tls::default(),
+        tls: None,
         prefix: "lab".to_owned(),
     }
 }

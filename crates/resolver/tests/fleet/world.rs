@@ -7,16 +7,18 @@ use std::time::Duration;
 use async_trait::async_trait;
 use introspectd_core::{
     Clock, Expiry, Failure, Health, Introspection, Outage, Provider, ProviderName, Revocation,
-    Status, Timestamp, Token, TokenValue,
+    Status, Token, TokenValue,
 };
-use introspectd_fleet::{Fault, Fleet, FleetSecret, FleetSettings, Link, MemoryStore};
+use introspectd_fleet::{
+    Fault, Fleet, FleetSecret, FleetSettings, Link, MemoryStore, RuntimeClock,
+};
 use introspectd_resolver::{
     CacheLimits, CacheTimes, Keep, Match, Names, ProviderEntry, Resolver, Unmatched,
 };
 use regex::Regex;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 pub(crate) const TOKENS: usize = 4;
 
@@ -30,20 +32,6 @@ const HOP: Duration = Duration::from_millis(20);
 
 /// Time after a fault of the store for which its bound holds.
 const AFTERMATH: Duration = Duration::from_secs(4);
-
-#[derive(Debug)]
-struct TokioClock(Instant);
-
-impl Clock for TokioClock {
-    fn now(&self) -> Timestamp {
-        let seconds = i64::try_from(self.elapsed().as_secs()).unwrap();
-        Timestamp::from_seconds(1_000_000 + seconds).unwrap()
-    }
-
-    fn elapsed(&self) -> Duration {
-        Duration::from_secs(1000) + self.0.elapsed()
-    }
-}
 
 /// Kept part of a fact: the name of its token.
 #[derive(Clone, Debug)]
@@ -156,7 +144,7 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn new(seed: u64, replicas: usize) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(TokioClock(Instant::now()));
+        let clock: Arc<dyn Clock> = Arc::new(RuntimeClock::after(Duration::from_secs(1000)));
         let store = MemoryStore::with_seed(Arc::clone(&clock), seed);
         let server = Arc::new(Server {
             revoked: Mutex::default(),

@@ -164,6 +164,14 @@ fn has_record(account: &Account<'_, KeptAnswer>) -> bool {
 }
 
 impl Explained<'_> {
+    /// Returns the first objection of a provider that judges the token by itself.
+    pub fn objection(&self) -> Option<&str> {
+        let answers = self.explanation.accounts.iter();
+        answers
+            .filter_map(|it| it.answer.as_ref().ok())
+            .find_map(|answer| answer.objection.as_deref())
+    }
+
     /// Returns why the token is inactive. Of several providers, the one that says most counts.
     /// `None` if no provider can be asked about it.
     pub fn inactive(&self) -> Option<Inactive> {

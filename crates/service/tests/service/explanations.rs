@@ -25,6 +25,7 @@ fn answer<'a>(provider: &'a ProviderName, token: Option<Token>) -> Told<'a> {
         failure: None,
         took: Duration::ZERO,
         is_remembered: false,
+        objection: None,
     })
 }
 

@@ -1,10 +1,15 @@
 //! Headers of the configuration.
 
+use std::sync::Arc;
+use std::time::UNIX_EPOCH;
+
 use http::{HeaderName, HeaderValue};
-use introspectd_simulators::Recorded;
+use introspectd_simulators::rfc7662::Rfc7662;
+use introspectd_simulators::{Recorded, Simulator};
 use introspectd_upstream::{Dialect, Request, Upstream};
 
-use crate::provider::{read, silent, upstream, uri};
+use crate::grant::configured;
+use crate::provider::{connected, connection, read, silent, upstream, uri};
 
 fn with(headers: &str) -> String {
     let credentials =
@@ -134,4 +139,42 @@ fn values_of_headers_are_not_among_the_settings() {
     );
     let (connection, settings) = read(Dialect::FormEndpoint, &toml).unwrap();
     assert!(!format!("{settings:?} {connection:?}").contains("hunter2"));
+}
+
+/// One header, for a gateway before the server.
+const KEY: &str = "headers = { X-Api-Key = { literal = \"k3y\" } }\n";
+
+#[tokio::test]
+async fn token_endpoint_gets_the_headers_only_at_the_origin_of_what_is_asked() {
+    for is_same in [true, false] {
+        let provider = Arc::new(Rfc7662::new(UNIX_EPOCH));
+        let api = Simulator::start(Arc::clone(&provider)).await.unwrap();
+        let other = Simulator::start(provider).await.unwrap();
+        let tokens = if is_same { &api } else { &other };
+        let connection = configured(&api.base_url(), &tokens.base_url(), "", KEY);
+        let ask = Request::post(uri(&api.base_url(), "/introspect"));
+        let ask = ask.form(&[("token", "t")]).repeatable();
+        connected(connection).send(ask).await.unwrap();
+        let requests = api.requests().into_iter().chain(other.requests());
+        let (grants, asks): (Vec<_>, Vec<_>) = requests.partition(|it| it.path() == "/token");
+        let expected: &[&str] = if is_same { &["k3y"] } else { &[] };
+        assert_eq!(values(&grants[0], "x-api-key"), expected);
+        assert_eq!(values(&asks[0], "x-api-key"), ["k3y"]);
+        assert_eq!((grants.len(), asks.len()), (1, 1));
+    }
+}
+
+#[tokio::test]
+async fn documents_get_the_headers_only_at_the_origin_of_what_is_asked() {
+    let (server, other) = (silent().await, silent().await);
+    let more = with("X-Api-Key = { literal = \"k3y\" }");
+    let documents = connection(Dialect::FormEndpoint, &server.base_url(), &more).for_documents();
+    let documents = connected(documents);
+    for (server, expected) in [(&server, &["k3y"][..]), (&other, &[])] {
+        let document = Request::get(uri(&server.base_url(), "/jwks"));
+        documents.send(document).await.unwrap();
+        let request = &server.requests()[0];
+        assert_eq!(values(request, "x-api-key"), expected);
+        assert_eq!(values(request, "authorization"), [""; 0]);
+    }
 }

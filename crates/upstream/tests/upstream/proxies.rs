@@ -5,6 +5,7 @@ use introspectd_core::{Failure, Outage, ProxyFault, Unreachable};
 use introspectd_upstream::{Dialect, Request, Response, Upstream};
 
 use crate::authority::Authority;
+use crate::grant::configured;
 use crate::provider::{connected, connection, read, rest, silent, uri};
 use crate::proxy_server::{ProxyServer, Role};
 use crate::tls_server::{Terms, TlsServer};
@@ -107,6 +108,31 @@ async fn plain_http_is_asked_of_the_proxy_in_absolute_form() {
     assert!(head.contains(&format!("\r\nhost: {place}\r\n")), "{head}");
     assert!(head.contains(AUTHORIZATION), "{head}");
     assert_eq!(server.count(), 1);
+}
+
+#[tokio::test]
+async fn token_endpoint_and_documents_are_asked_of_the_proxy_as_well() {
+    let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 23\r\n\r\n\
+                  {\"access_token\": \"our\"}";
+    let proxy = ProxyServer::start(Role::Answer(answer)).await;
+    let base_url = format!("http://{HOST}");
+    let more = format!(
+        "allow_http = true\nkeep_alive = false\n{}",
+        with_password(&proxy)
+    );
+    let connection = || configured(&base_url, &base_url, "", &more);
+    ask(&connected(connection()), &base_url).await.unwrap();
+    let document = Request::get(uri(&base_url, "/jwks"));
+    let documents = connected(connection().for_documents());
+    documents.send(document).await.unwrap();
+    let heads = proxy.heads();
+    let asked = heads.iter().map(|head| head.lines().next().unwrap());
+    let expected = ["POST /token", "POST /I/?a=%7e", "GET /jwks"]
+        .map(|line| format!("{} HTTP/1.1", line.replace(" /", &format!(" {base_url}/"))));
+    assert_eq!(asked.collect::<Vec<_>>(), expected);
+    for head in &heads {
+        assert!(head.to_lowercase().contains(AUTHORIZATION), "{head}");
+    }
 }
 
 #[tokio::test]

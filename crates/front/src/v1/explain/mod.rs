@@ -18,7 +18,7 @@ use crate::call::{Answering, Call};
 use crate::form;
 use crate::reply;
 use verdict::PolicyVerdict;
-use words::{describe, unasked};
+use words::{describe_inactive, unasked};
 
 /// Explains an answer.
 pub(crate) fn explain(call: Call<'_>) -> Answering<'_> {
@@ -113,6 +113,9 @@ struct Upstream {
     /// token or says no more.
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<&'static str>,
+    /// Objection to the token where it is judged here (`kind = "jwt"`). Words of ours.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
     #[serde(flatten)]
     record: Option<Times>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -256,6 +259,7 @@ impl Upstream {
             failure,
             took,
             is_remembered,
+            objection,
         } = answer;
         let (fact, asked) = match outcome {
             Ok(Resolution { fact, .. }) if *is_remembered => (
@@ -283,6 +287,7 @@ impl Upstream {
         Self {
             took_ms: was_asked.then_some(took.as_millis()),
             status,
+            reason: objection.clone(),
             record: record.flatten(),
             failure,
             ..asked
@@ -357,16 +362,16 @@ impl<'a> Decision<'a> {
         let (reason, description) = match explained.inactive() {
             _ if explained.spells_an_id => (
                 "token_id",
-                "It has the form of its provider's token ids, which are no credentials.",
+                "It has the form of its provider's token ids, which are no credentials.".into(),
             ),
             None => (
                 "not_by_token",
                 "Its provider cannot be asked about a token, only about a token id: \
-                    token_type_hint=token_id.",
+                    token_type_hint=token_id."
+                    .into(),
             ),
-            Some(why) => (why.as_str(), describe(why)),
+            Some(why) => (why.as_str(), describe_inactive(why, explained)),
         };
-        let description = description.into();
         Self {
             active: Some(false),
             error: None,

@@ -1,5 +1,18 @@
+use std::borrow::Cow;
+
 use introspectd_core::{Failure, NotBearer, Outage};
+use introspectd_service::operation::Explained;
 use introspectd_service::refusal::Inactive;
+
+/// Describes for operators why a token is inactive, by the objection to it if a provider has one.
+pub(super) fn describe_inactive(why: Inactive, explained: &Explained<'_>) -> Cow<'static, str> {
+    match (why, explained.objection()) {
+        (Inactive::NotKnown | Inactive::Unknown, Some(objection)) => {
+            format!("Judged here, it is refused: {objection}.").into()
+        }
+        _ => describe(why).into(),
+    }
+}
 
 /// Describes for operators why a token is inactive.
 pub(super) fn describe(why: Inactive) -> &'static str {

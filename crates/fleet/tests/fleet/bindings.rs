@@ -1,73 +1,25 @@
 //! Bindings in the store of a fleet.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a test fails by panicking, its own functions included"
-)]
 
-// The counters of coverage under `cargo xtask fuzz`, which builds all tests of a crate.
-use introspectd_fuzz as _;
-
-use std::sync::Arc;
 use std::time::Duration;
 
-use introspectd_core::{
-    Binding, Bindings, Clock, Kept, ProviderName, Timestamp, TokenId, TokenValue,
-};
-use introspectd_fleet::{
-    Fault, Fleet, FleetSecret, FleetSettings, Link, MemoryStore, SharedBindings,
-};
-use tokio::runtime::Handle;
-use tokio::time::{Instant, sleep};
+use introspectd_core::{Binding, Bindings, Kept, ProviderName, Timestamp, TokenId, TokenValue};
+use introspectd_fleet::{Fault, Link, SharedBindings};
+use tokio::time::sleep;
 
-#[derive(Debug)]
-struct TokioClock(Instant);
-
-impl Clock for TokioClock {
-    fn now(&self) -> Timestamp {
-        at(i64::try_from(self.elapsed().as_secs()).unwrap())
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.0.elapsed()
-    }
-}
+use crate::harness::World;
 
 fn at(seconds: i64) -> Timestamp {
     Timestamp::from_seconds(1_000_000 + seconds).unwrap()
 }
 
-struct World {
-    clock: Arc<dyn Clock>,
-    store: MemoryStore,
+/// World whose time begins with [`at`] 0.
+fn world() -> World {
+    World::at(Duration::ZERO)
 }
 
-impl World {
-    fn new() -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(TokioClock(Instant::now()));
-        let store = MemoryStore::new(Arc::clone(&clock));
-        Self { clock, store }
-    }
-
-    fn replica(&self, secret: u8, previous: Option<u8>) -> (SharedBindings, Link) {
-        let link = self.store.link();
-        let bytes = |byte| FleetSecret::new(&[byte; 32]).unwrap();
-        let settings = FleetSettings {
-            prefix: "p".to_owned(),
-            share: 0.2,
-            trust: Duration::from_secs(2),
-            keep: Duration::from_secs(60),
-        };
-        let fleet = Fleet::new(
-            Arc::new(link.clone()),
-            &bytes(secret),
-            previous.map(bytes).as_ref(),
-            settings,
-            Arc::clone(&self.clock),
-            Handle::current(),
-        );
-        (SharedBindings::new(Arc::new(fleet.unwrap())), link)
-    }
+fn replica(world: &World, secret: u8, previous: Option<u8>) -> (SharedBindings, Link) {
+    let (fleet, link) = world.fleet(secret, previous);
+    (SharedBindings::new(fleet), link)
 }
 
 async fn bind(bindings: &SharedBindings, id: &str, end: i64, replace: bool) -> Option<Kept> {
@@ -95,8 +47,8 @@ fn names() -> (ProviderName, TokenValue) {
 
 #[tokio::test(start_paused = true)]
 async fn binding_of_one_replica_is_found_by_another_until_a_day_after_its_end() {
-    let world = World::new();
-    let ((a, _), (b, _)) = (world.replica(1, None), world.replica(1, None));
+    let world = world();
+    let ((a, _), (b, _)) = (replica(&world, 1, None), replica(&world, 1, None));
     assert_eq!(find(&b).await, None);
     assert_eq!(bind(&a, "one", 100, false).await, Some(Kept::Done));
     assert_eq!(find(&b).await, Some(("one".to_owned(), at(100))));
@@ -114,8 +66,8 @@ async fn binding_of_one_replica_is_found_by_another_until_a_day_after_its_end() 
 
 #[tokio::test(start_paused = true)]
 async fn other_id_needs_to_replace_and_the_latest_end_of_one_id_counts() {
-    let world = World::new();
-    let ((a, _), (b, _)) = (world.replica(1, None), world.replica(1, None));
+    let world = world();
+    let ((a, _), (b, _)) = (replica(&world, 1, None), replica(&world, 1, None));
     assert_eq!(bind(&a, "one", 100, false).await, Some(Kept::Done));
     assert_eq!(bind(&b, "one", 50, false).await, Some(Kept::Done));
     assert_eq!(find(&a).await, Some(("one".to_owned(), at(100))));
@@ -126,8 +78,8 @@ async fn other_id_needs_to_replace_and_the_latest_end_of_one_id_counts() {
 
 #[tokio::test(start_paused = true)]
 async fn first_of_concurrent_writers_wins() {
-    let world = World::new();
-    let ((a, _), (b, _)) = (world.replica(1, None), world.replica(1, None));
+    let world = world();
+    let ((a, _), (b, _)) = (replica(&world, 1, None), replica(&world, 1, None));
     let both = tokio::join!(bind(&a, "one", 100, false), bind(&b, "two", 100, false));
     let kept = match find(&a).await.unwrap().0.as_str() {
         "one" => (Some(Kept::Done), Some(Kept::OtherId)),
@@ -138,8 +90,8 @@ async fn first_of_concurrent_writers_wins() {
 
 #[tokio::test(start_paused = true)]
 async fn binding_survives_the_rotation_of_the_secret() {
-    let world = World::new();
-    let ((a, _), (b, _)) = (world.replica(1, None), world.replica(2, Some(1)));
+    let world = world();
+    let ((a, _), (b, _)) = (replica(&world, 1, None), replica(&world, 2, Some(1)));
     assert_eq!(bind(&a, "one", 100, false).await, Some(Kept::Done));
     assert_eq!(find(&b).await, Some(("one".to_owned(), at(100))));
     assert_eq!(bind(&b, "two", 100, false).await, Some(Kept::OtherId));
@@ -147,8 +99,8 @@ async fn binding_survives_the_rotation_of_the_secret() {
 
 #[tokio::test(start_paused = true)]
 async fn failing_store_is_no_missing_binding() {
-    let world = World::new();
-    let (a, link) = world.replica(1, None);
+    let world = world();
+    let (a, link) = replica(&world, 1, None);
     let (provider, token) = names();
     for fault in [Fault::Refused, Fault::Hanging, Fault::Deaf] {
         link.set_fault(Some(fault));
@@ -159,8 +111,8 @@ async fn failing_store_is_no_missing_binding() {
 
 #[tokio::test(start_paused = true)]
 async fn garbled_binding_is_none_and_can_be_written_again() {
-    let world = World::new();
-    let (a, _) = world.replica(1, None);
+    let world = world();
+    let (a, _) = replica(&world, 1, None);
     assert_eq!(bind(&a, "one", 100, false).await, Some(Kept::Done));
     world.store.tamper(|_, value| value[20] ^= 1);
     assert_eq!(find(&a).await, None);

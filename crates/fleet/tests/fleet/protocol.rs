@@ -1,43 +1,17 @@
-//! Replicas of a fleet over a store in memory, with time that passes in leaps.
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking, its own functions included"
-)]
-
-// The counters of coverage under `cargo xtask fuzz`, which builds all tests of a crate.
-use introspectd_fuzz as _;
+//! Facts, leases and purges of replicas.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use introspectd_core::{Clock, ProviderName, Selector, Target, Timestamp, TokenValue};
 use introspectd_fleet::{
-    Confirmed, ConfirmedSubject, Counted, FactName, Fault, Filling, Fleet, FleetSecret,
-    FleetSettings, Found, Imported, Lease, Link, LocalPurge, MemoryStore, Mode, Purge, Replica,
-    Revocation, RevokedDigest, SharedMark,
+    Confirmed, ConfirmedSubject, Counted, FactName, Fault, Filling, Fleet, Found, Imported, Lease,
+    Link, LocalPurge, MemoryStore, Mode, Purge, Replica, Revocation, RevokedDigest, SharedMark,
 };
-use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-const TRUST: Duration = Duration::from_secs(2);
-
-/// Clock that moves with the runtime's time, from this one on.
-#[derive(Debug)]
-struct TokioClock(Instant, Duration);
-
-impl Clock for TokioClock {
-    fn now(&self) -> Timestamp {
-        let seconds = i64::try_from(self.elapsed().as_secs()).unwrap();
-        Timestamp::from_seconds(1_000_000 + seconds).unwrap()
-    }
-
-    fn elapsed(&self) -> Duration {
-        self.1 + self.0.elapsed()
-    }
-}
+use crate::harness::{TRUST, World};
 
 /// Order of purges of one replica.
 #[derive(Default)]
@@ -66,25 +40,7 @@ struct Member {
     following: JoinHandle<()>,
 }
 
-struct World {
-    store: MemoryStore,
-    clock: Arc<dyn Clock>,
-}
-
 impl World {
-    fn new() -> Self {
-        // Past the trust of the start.
-        Self::at(Duration::from_secs(1000))
-    }
-
-    fn at(time: Duration) -> Self {
-        let clock: Arc<dyn Clock> = Arc::new(TokioClock(Instant::now(), time));
-        Self {
-            store: MemoryStore::new(Arc::clone(&clock)),
-            clock,
-        }
-    }
-
     async fn join(&self) -> Member {
         let member = self.start(1, None);
         member.settle().await;
@@ -92,23 +48,7 @@ impl World {
     }
 
     fn start(&self, secret: u8, previous: Option<u8>) -> Member {
-        let link = self.store.link();
-        let bytes = |byte| FleetSecret::new(&[byte; 32]).unwrap();
-        let settings = FleetSettings {
-            prefix: "p".to_owned(),
-            share: 0.2,
-            trust: TRUST,
-            keep: Duration::from_secs(120),
-        };
-        let fleet = Fleet::new(
-            Arc::new(link.clone()),
-            &bytes(secret),
-            previous.map(bytes).as_ref(),
-            settings,
-            Arc::clone(&self.clock),
-            Handle::current(),
-        );
-        let (fleet, order) = (Arc::new(fleet.unwrap()), Arc::<Order>::default());
+        let ((fleet, link), order) = (self.fleet(secret, previous), Arc::<Order>::default());
         let following = tokio::spawn(Arc::clone(&fleet).follow(Arc::clone(&order) as _));
         Member {
             fleet,
