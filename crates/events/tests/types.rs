@@ -10,7 +10,9 @@ use introspectd_jose::{Algorithm, JwkSet, Jws, Signer, Verified};
 use serde_json::{Value, json};
 
 /// RFC 8037 appendix A.1.
-const KEY: &str = r#"{"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+const KEY: &str = r#"{"kty":"OKP","crv":"Ed25519",
+    "d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+    "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
 
 const NOW: i64 = 1_700_000_000;
 
