@@ -210,7 +210,7 @@ fn media_type_is_its_essence() {
     }
 }
 
-/// Whatever is signed, an answer is one for us, of the issuer, and of now.
+/// Answer for us, of the issuer, and of now, whatever is signed.
 #[test]
 fn any_payload_is_an_answer_or_refused() {
     let good = good().to_string();
