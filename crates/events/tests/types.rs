@@ -4,6 +4,9 @@
     reason = "a test fails by panicking, its own functions included"
 )]
 
+// The counters of coverage under `cargo xtask fuzz`, which builds all tests of a crate.
+use introspectd_fuzz as _;
+
 use introspectd_core::Timestamp;
 use introspectd_events::{ALGORITHMS, Expected, Fault, Logout, SecurityEvent};
 use introspectd_jose::{Algorithm, JwkSet, Jws, Signer, Verified};
