@@ -6,6 +6,9 @@
     reason = "a test fails by panicking, its own functions included"
 )]
 
+// The counters of coverage under `cargo xtask fuzz`, which builds all tests of a crate.
+use introspectd_fuzz as _;
+
 use std::sync::Arc;
 
 use introspectd_adapter_jwt::{Config, Jwt};

@@ -196,3 +196,39 @@ fn accepts(supported: &[String], ours: &str) -> bool {
     let is_listed = |name: &str| supported.iter().any(|it| it.eq_ignore_ascii_case(name));
     is_listed(ours) || ours == "tls_client_auth" && is_listed("self_signed_tls_client_auth")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn owned(methods: &[&str]) -> Vec<String> {
+        methods.iter().map(|&method| method.to_owned()).collect()
+    }
+
+    #[test]
+    fn only_what_looks_like_a_method_is_shown() {
+        let (longest, longer) = ("x".repeat(64), "x".repeat(65));
+        let methods = [
+            "client_secret_basic",
+            "a b",
+            "a\nb",
+            "a-b",
+            &longer,
+            &longest,
+        ];
+        let expected = format!("client_secret_basic a-b {longest}");
+        assert_eq!(shown(&owned(&methods)), expected);
+        assert_eq!(shown(&owned(&["x"; 11])), "x x x x x x x x x x");
+    }
+
+    #[test]
+    fn our_method_is_accepted_where_it_is_listed() {
+        let basic = owned(&["client_secret_post", "CLIENT_SECRET_BASIC"]);
+        assert!(accepts(&basic, "client_secret_basic"));
+        assert!(!accepts(&basic, "tls_client_auth"));
+        assert!(!accepts(&[], "none"));
+        let certificate = owned(&["self_signed_tls_client_auth"]);
+        assert!(accepts(&certificate, "tls_client_auth"));
+        assert!(!accepts(&certificate, "client_secret_basic"));
+    }
+}

@@ -102,3 +102,25 @@ impl From<InvalidSubject> for Fault {
         Self::Claim(invalid.into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_fault_has_its_code_of_rfc_8935() {
+        for (fault, code) in [
+            (Fault::Malformed(Malformed::Parts), "invalid_request"),
+            (Fault::Malformed(Malformed::Algorithm), "invalid_key"),
+            (Fault::Type, "invalid_request"),
+            (Fault::Key(Refusal::UnknownKey), "invalid_key"),
+            (Fault::Key(Refusal::Signature), "invalid_key"),
+            (Fault::Issuer, "invalid_issuer"),
+            (Fault::Audience, "invalid_audience"),
+            (Fault::Claim(ClaimFault::Events), "invalid_request"),
+            (Objection::Missing("aud").into(), "invalid_request"),
+        ] {
+            assert_eq!(fault.code(), code, "{fault}");
+        }
+    }
+}

@@ -98,7 +98,7 @@ fn name(claims: &Claims, claim: &'static str) -> Result<Option<String>, ClaimFau
 #[cfg(test)]
 mod tests {
     use super::*;
-    use introspectd_jose::Objection;
+    use introspectd_jose::{Jws, Objection};
     use serde_json::{Value, json};
 
     const NOW: i64 = 1_700_000_000;
@@ -136,6 +136,25 @@ mod tests {
         let mut of_draft = good();
         of_draft.as_object_mut().unwrap().remove("exp");
         assert_eq!(judge(&of_draft), Ok(logout));
+    }
+
+    #[test]
+    fn token_without_a_type_may_be_a_logout() {
+        let untyped = Jws::parse("eyJhbGciOiJFZERTQSJ9..").unwrap();
+        assert!(is_type(untyped.unverified_header()));
+    }
+
+    #[test]
+    fn names_are_bounded() {
+        let (longest, longer) = ("x".repeat(MAX_NAME), "x".repeat(MAX_NAME + 1));
+        for claim in ["sub", "sid"] {
+            let mut claims = good();
+            claims.as_object_mut().unwrap().remove("sub");
+            claims[claim] = json!(longest);
+            assert!(judge(&claims).is_ok(), "{claim}");
+            claims[claim] = json!(longer);
+            assert_eq!(judge(&claims), Err(ClaimFault::invalid(claim).into()));
+        }
     }
 
     #[test]

@@ -110,6 +110,9 @@ mod tests {
         let mut many = good();
         many["aud"] = json!(["https://other.example", "https://introspect.example"]);
         assert_eq!(judge(&many), Ok(event));
+        let mut long = good();
+        long["jti"] = json!("x".repeat(512));
+        assert!(judge(&long).is_ok());
     }
 
     #[test]

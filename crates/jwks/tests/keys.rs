@@ -14,7 +14,10 @@ use async_trait::async_trait;
 use introspectd_core::ask::{Meter, Operation, Outcome};
 use introspectd_core::{Failure, ManualClock, Timestamp};
 use introspectd_jose::{Algorithm, JwkSet, Jws, Refusal, Signer};
-use introspectd_jwks::{Fetch, FileKeys, Keys, Lifetimes, NotFetched, NotVerified, Presence};
+use introspectd_jwks::{
+    Fetch, FileKeys, KeySource, Keys, Lifetimes, NotFetched, NotVerified, Presence,
+};
+use introspectd_test_log::{Level, Log};
 use tokio::sync::Semaphore;
 
 /// Server of keys: what it answers, how often it was asked, and whether it answers at all.
@@ -115,7 +118,9 @@ const UNKNOWN: Result<(), NotVerified> = Err(NotVerified::Refused(Refusal::Unkno
 async fn keys_that_cannot_be_fetched_are_missing_until_they_can() {
     let (issuer, old) = (Issuer::new(), signer(Some("old")));
     let (keys, clock) = keys(&issuer);
+    assert_eq!(keys.failure(), None);
     assert_eq!(verify(&keys, &sign(&old)).await, later(10));
+    assert_eq!(keys.failure(), Some(Failure::Timeout.into()));
     issuer.publish(&[&old]);
     clock.advance(4);
     assert_eq!(verify(&keys, &sign(&old)).await, later(6));
@@ -123,6 +128,7 @@ async fn keys_that_cannot_be_fetched_are_missing_until_they_can() {
     clock.advance(6);
     assert_eq!(verify(&keys, &sign(&old)).await, Ok(()));
     assert_eq!(keys.status().keys, 1);
+    assert_eq!(keys.failure(), None);
 }
 
 #[tokio::test]
@@ -303,6 +309,79 @@ async fn concurrent_signatures_share_one_fetch_also_when_their_client_leaves() {
         assert_eq!(verified.await.unwrap(), Ok(()));
     }
     assert_eq!(issuer.asked(), 1);
+}
+
+#[tokio::test]
+async fn signature_that_joins_a_fetch_is_refused_for_good_only_if_no_newer_key_may_help() {
+    let (issuer, old) = (Issuer::new(), signer(Some("old")));
+    let (keys, _clock) = keys(&issuer);
+    issuer.publish(&[&old]);
+    issuer.0.open.forget_permits(Semaphore::MAX_PERMITS);
+    let start = |token: String| {
+        let keys = keys.clone();
+        tokio::spawn(async move { verify(&keys, &token).await })
+    };
+    let first = start(sign(&old));
+    while issuer.asked() == 0 {
+        tokio::task::yield_now().await;
+    }
+    let forged = start(sign(&signer(Some("old"))));
+    let unknown = start(sign(&signer(Some("new"))));
+    // All on one thread: each of them runs until it waits for the fetch.
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    issuer.0.open.add_permits(1000);
+    assert_eq!(first.await.unwrap(), Ok(()));
+    let refused = Err(NotVerified::Refused(Refusal::Signature));
+    assert_eq!(forged.await.unwrap(), refused);
+    let undecided = provisional(Refusal::UnknownKey, 10);
+    assert_eq!(unknown.await.unwrap(), undecided, "it began before");
+    assert_eq!(issuer.asked(), 1);
+}
+
+#[tokio::test]
+async fn key_that_is_not_used_is_logged_and_one_that_everybody_knows_as_an_error() {
+    let log = Log::start(Level::INFO);
+    let (issuer, old) = (Issuer::new(), signer(Some("old")));
+    let (keys, _clock) = keys(&issuer);
+    let set = br#"{"keys":[{"kty":"oct","k":"AAAA"},
+        {"kty":"OKP","crv":"Ed25519","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A",
+        "x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}"#;
+    *issuer.0.set.lock().unwrap() = Ok(JwkSet::parse(set).unwrap());
+    assert_eq!(verify(&keys, &sign(&old)).await, later(10));
+    let text = log.text();
+    let line = |place: &str| text.lines().find(|line| line.contains(place)).unwrap();
+    assert!(line("keys fetched").contains("keys=0"), "{text}");
+    assert!(line("place=0").contains(" WARN "), "{text}");
+    assert!(line("place=1").contains("ERROR "), "{text}");
+}
+
+#[tokio::test]
+async fn keys_of_either_source_verify_and_tell_their_state() {
+    let (issuer, old) = (Issuer::new(), signer(Some("old")));
+    issuer.publish(&[&old]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("jwks.json");
+    let set: JwkSet = [old.jwk().clone()].into_iter().collect();
+    std::fs::write(&file, serde_json::to_string(&set).unwrap()).unwrap();
+    let of_file = FileKeys::open("idp".to_owned(), file).unwrap();
+    assert_eq!(format!("{of_file:?}"), "FileKeys { .. }");
+    let (fetched, clock) = keys(&issuer);
+    let fetched = KeySource::refreshed(fetched, None);
+    let token = sign(&old);
+    let jws = Jws::parse(&token).unwrap();
+    for source in [&fetched, &KeySource::File(Box::new(of_file))] {
+        let verified = source.verify(&jws, &[Algorithm::EdDsa]).await;
+        assert!(verified.is_ok());
+        assert_eq!(source.status().keys, 1);
+        assert_eq!(source.status().presence, Presence::Present);
+        assert_eq!(source.failure(), None);
+    }
+    issuer.fail();
+    clock.advance(86_401);
+    assert!(fetched.verify(&jws, &[Algorithm::EdDsa]).await.is_err());
+    assert_eq!(fetched.failure(), Some(Failure::Timeout.to_string()));
 }
 
 #[tokio::test(start_paused = true)]

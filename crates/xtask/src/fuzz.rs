@@ -107,6 +107,8 @@ fn targets_in(file: &str, text: &str) -> Vec<Target> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     #[test]
@@ -129,5 +131,26 @@ mod tests {
     #[test]
     fn there_are_targets() {
         assert!(targets().unwrap().len() >= 10);
+    }
+
+    /// All tests of a crate are built for libFuzzer, and those without its counters do not link.
+    #[test]
+    fn every_test_of_a_crate_with_targets_links_the_counters() {
+        let packages = targets().unwrap().into_iter().map(|target| target.package);
+        let folders: BTreeSet<String> = packages
+            .map(|it| it.strip_prefix("introspectd-").unwrap_or(&it).to_owned())
+            .collect();
+        let listed = Line::new("git", &["ls-files", "crates/*/tests/*.rs"]).output();
+        let listed = listed.unwrap();
+        let is_meant = |file: &&str| match file.split('/').collect::<Vec<_>>()[..] {
+            [_, folder, _, _] | [_, folder, _, _, "main.rs"] => folders.contains(folder),
+            _ => false,
+        };
+        let lacks = |file: &&str| {
+            let text = fs::read_to_string(root().join(file)).unwrap();
+            !text.contains("use introspectd_fuzz as _;")
+        };
+        let lacking: Vec<&str> = listed.lines().filter(is_meant).filter(lacks).collect();
+        assert_eq!(lacking, [""; 0]);
     }
 }

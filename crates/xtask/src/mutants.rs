@@ -35,6 +35,33 @@ const SUBJECTS: &[Subject] = &[
     wire("introspectd-adapter-apigee"),
     wire("introspectd-adapter-rfc7662"),
     wire("introspectd-adapter-jwt"),
+    Subject {
+        package: "introspectd-adapter-http",
+        // What is refused of a description decides as much as what is read by it.
+        files: &[
+            "**/wire.rs",
+            "**/wire/**",
+            "**/ask.rs",
+            "**/conditions.rs",
+            "**/template.rs",
+        ],
+        tests: &[],
+    },
+    Subject {
+        package: "introspectd-jwks",
+        files: &[],
+        tests: &["introspectd-jwks", "introspectd-adapter-jwt"],
+    },
+    Subject {
+        package: "introspectd-discovery",
+        files: &[],
+        tests: &[
+            "introspectd-discovery",
+            "introspectd-jwks",
+            "introspectd-adapter-rfc7662",
+        ],
+    },
+    whole("introspectd-events"),
     whole("introspectd-resolver"),
     whole("introspectd-fleet"),
     Subject {

@@ -157,6 +157,10 @@ fn headers_of_the_connection_and_the_message_are_refused() {
         "Accept-Encoding",
         "Proxy-Authorization",
         "Expect",
+        "Keep-Alive",
+        "Trailer",
+        "Traceparent",
+        "Upgrade",
     ] {
         let line = format!(
             r#"request = {{ method = "GET", url = "https://api.example/{{token}}", headers = {{ {name} = "x" }} }}"#
@@ -206,6 +210,9 @@ fn refusal_counts_for_inactive_only_where_nothing_of_ours_can_be_refused() {
     let basic =
         "credentials = { type = \"basic\", username = \"us\", password = { literal = \"p\" } }\n";
     let secret = ", query = { key = { literal = \"k\" } }";
+    let posted = |body: &str| request(body).replace("GET", "POST");
+    let form = posted(", form = { key = { literal = \"k\" } }");
+    let json = posted(", json = { a = [1, { key = { literal = \"k\" } }] }");
     let header = ", headers = { X-Api-Key = { literal = \"k\" } }";
     let rest = "active = [{ status = 200 }]\nclaims = { exp = \"/exp\" }\nany_application = true\n";
     for status in [401, 403] {
@@ -220,6 +227,8 @@ fn refusal_counts_for_inactive_only_where_nothing_of_ours_can_be_refused() {
             (request(""), basic),
             (request(secret), none),
             (request(header), none),
+            (form.clone(), none),
+            (json.clone(), none),
         ] {
             let problems = told(&request, credentials, "").map(|_| ()).unwrap_err();
             assert_eq!(problems.len(), 1, "{problems:?}");

@@ -166,6 +166,11 @@ mod tests {
         assert_eq!(holds(&absent, 200, "{}"), Ok(true));
         assert_eq!(holds(&absent, 200, r#"{"a":null}"#), Ok(true));
         assert_eq!(holds(&absent, 200, r#"{"a":0}"#), Ok(false));
+        let present = Condition::Exists(Pointer::parse("/a").unwrap(), true);
+        for status in [200, 400] {
+            assert_eq!(holds(&present, status, r#"{"a":0}"#), Ok(true));
+            assert_eq!(holds(&present, status, "{}"), Ok(false));
+        }
         // An error of any other kind lacks the member as well.
         assert_eq!(holds(&absent, 404, "{}"), Ok(false));
         for body in ["", "[]", "<html>", "{"] {
@@ -193,6 +198,16 @@ mod tests {
             (Ok(false), Ok(false))
         );
         assert_eq!(any(&[unmet.clone(), met.clone()], &answer), Ok(true));
-        assert_eq!(all(&[unmet, met], &answer), Ok(false));
+        assert_eq!(all(&[unmet.clone(), met.clone()], &answer), Ok(false));
+        let both = [met.clone(), met];
+        assert_eq!(
+            (any(&both, &answer), all(&both, &answer)),
+            (Ok(true), Ok(true))
+        );
+        let neither = [unmet.clone(), unmet];
+        assert_eq!(
+            (any(&neither, &answer), all(&neither, &answer)),
+            (Ok(false), Ok(false))
+        );
     }
 }

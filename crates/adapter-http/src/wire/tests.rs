@@ -274,6 +274,23 @@ fn presented_token_is_dropped_wherever_it_stands() {
 }
 
 #[test]
+fn secret_within_a_detail_is_removed_from_its_depth() {
+    let server = SERVER
+        .replace("details = [", "details = [\"/list\", ")
+        .replace(
+            "secrets = [",
+            "secrets = [\"/list/0/deep/key\", \"/list/1\", ",
+        );
+    let list = json!([{"deep": {"key": "s3cret", "kept": 1}}, "s3cret", {"client_secret": "x"}]);
+    let read = read_with(&server, 200, &with("list", list).to_string());
+    let Ok(Introspection::Token(token)) = read else {
+        panic!("{read:?}");
+    };
+    let kept = json!([{"deep": {"kept": 1}}, null, {}]);
+    assert_eq!(token.details.get("list"), Some(&kept.into()));
+}
+
+#[test]
 fn list_in_one_string_is_split_where_it_is_said() {
     let server = SERVER.replace(
         "scope = { pointer = \"/scopes\" }",

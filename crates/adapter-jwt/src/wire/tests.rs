@@ -194,6 +194,20 @@ fn scope_comes_as_text_or_list_under_either_name() {
 }
 
 #[test]
+fn token_of_another_scheme_is_no_bearer_token() {
+    for (value, name, not_bearer) in [
+        (json!("bearer"), Some("Bearer"), None),
+        (json!(null), None, None),
+        (json!("N_A"), Some("N_A"), Some(NotBearer::OtherScheme)),
+        (json!(1), None, Some(NotBearer::OtherScheme)),
+    ] {
+        let token = record(&with("token_type", value.clone()));
+        assert_eq!(token.token_type.as_deref(), name, "{value}");
+        assert_eq!(token.not_bearer(), not_bearer, "{value}");
+    }
+}
+
+#[test]
 fn claim_that_decides_is_of_its_type_and_fits() {
     let numbers = ["exp", "nbf", "iat"];
     for name in numbers {

@@ -206,3 +206,28 @@ fn media_type_is_its_essence() {
         assert!(!is_jwt(no), "{no}");
     }
 }
+
+/// Answer for us, of the issuer, and of now, whatever is signed.
+#[test]
+fn any_payload_is_an_answer_or_refused() {
+    let good = good().to_string();
+    let seeds: [&[u8]; 2] = [
+        good.as_bytes(),
+        br#"{"iss":"https://as.example","aud":"us","iat":18e8,"token_introspection":[{}]}"#,
+    ];
+    let expected = expected();
+    introspectd_fuzz::check!(&seeds, |payload: &[u8]| {
+        let Ok(answer) = read(payload, &expected, at(NOW), at(NOW)) else {
+            return;
+        };
+        let sent: Value = serde_json::from_slice(payload).unwrap();
+        assert_eq!(sent["iss"], expected.issuer.as_str());
+        let is_ours = |aud: &Value| *aud == expected.audience.as_str();
+        let aud = &sent["aud"];
+        assert!(is_ours(aud) || aud.as_array().unwrap().iter().any(is_ours));
+        let iat = sent["iat"].as_f64().unwrap();
+        assert!((iat.floor() - 1_800_000_000.0).abs() <= 60.0, "{iat}");
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        assert_eq!(answer, sent["token_introspection"]);
+    });
+}

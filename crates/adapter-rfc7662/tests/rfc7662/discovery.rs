@@ -71,6 +71,31 @@ async fn metadata_of_another_issuer_is_not_used() {
 }
 
 #[tokio::test]
+async fn reason_is_that_of_the_document_that_says_most() {
+    const OTHER: &str = "the metadata is of another issuer";
+    for (document, reason) in [
+        (Some(json!({"issuer": "https://other.example"})), OTHER),
+        (Some(json!({})), "the introspection_endpoint is missing"),
+        (None, "404"),
+    ] {
+        let log = Log::start(Level::WARN);
+        let (server, issuer) = issuer().await;
+        if let Some(mut document) = document {
+            if document.get("issuer").is_none() {
+                document["issuer"] = json!(issuer);
+            }
+            server.vendor().publish(OAUTH, document);
+        }
+        assert!(Provider::new(&toml(&issuer)).has_no_metadata().await);
+        let text = log.text();
+        let line = text.lines().find(|line| line.contains("cannot fetch"));
+        let line = line.unwrap();
+        assert!(line.contains(reason) && line.contains(&issuer), "{line}");
+        assert_eq!(line.contains(OTHER), reason == OTHER, "{line}");
+    }
+}
+
+#[tokio::test]
 async fn endpoint_that_would_show_tokens_to_the_network_is_not_asked() {
     let (server, issuer) = issuer().await;
     let document = json!({"issuer": issuer, "introspection_endpoint": "http://as.example/i"});

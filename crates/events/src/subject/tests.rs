@@ -147,3 +147,20 @@ fn unreadable_identifiers_are_refused() {
         assert_eq!(read(value.clone()), Err(expected), "{value}");
     }
 }
+
+#[test]
+fn longest_texts_and_fullest_identifiers_are_read() {
+    let opaque = json!({"format": "opaque", "id": "x".repeat(MAX_TEXT)});
+    assert!(read(opaque.clone()).is_ok());
+    let aliases = json!({"format": "aliases", "identifiers": vec![opaque.clone(); MAX_INSIDE]});
+    assert!(read(aliases).is_ok());
+    let complex = |count: usize| {
+        let mut complex = json!({"format": "complex"});
+        for nth in 0..count {
+            complex[format!("member-{nth}")] = opaque.clone();
+        }
+        read(complex)
+    };
+    assert!(complex(MAX_INSIDE).is_ok());
+    assert_eq!(complex(MAX_INSIDE + 1), Err(InvalidSubject::Nesting));
+}

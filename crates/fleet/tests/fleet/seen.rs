@@ -1,5 +1,8 @@
 //! Messages that are acted upon once in a fleet.
 
+// The counters of coverage under `cargo xtask fuzz`, which builds all tests of a crate.
+use introspectd_fuzz as _;
+
 use std::sync::Arc;
 use std::time::Duration;
 

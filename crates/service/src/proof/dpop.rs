@@ -69,6 +69,18 @@ impl<'a> Proof<'a> {
             .verify_possession(&ALLOWED)
             .map_err(|_| ProofFault::Signature)?;
         let claims = verified.claims().map_err(|_| ProofFault::Malformed)?;
+        ProofClaims::judge(&claims, request, token, now)
+    }
+}
+
+impl ProofClaims {
+    /// Judges the claims of a proof whose signature was verified (RFC 9449 section 4.3).
+    fn judge(
+        claims: &Claims,
+        request: &ClientRequest<'_>,
+        token: &TokenValue,
+        now: Timestamp,
+    ) -> Result<Self, ProofFault> {
         let text = |name| claims.text(name).map_err(|_| ProofFault::Claim);
         let needed = |name| text(name)?.ok_or(ProofFault::Claim);
         if needed("htm")? != request.method {
@@ -81,9 +93,9 @@ impl<'a> Proof<'a> {
             return Err(ProofFault::Token);
         }
         let jti = Some(needed("jti")?).filter(|jti| !jti.is_empty());
-        Ok(ProofClaims {
+        Ok(Self {
             jti: jti.ok_or(ProofFault::Claim)?.to_owned(),
-            issued: issued(&claims, now)?,
+            issued: issued(claims, now)?,
             nonce: text("nonce")?.map(str::to_owned),
         })
     }
@@ -106,4 +118,50 @@ fn issued(claims: &Claims, now: Timestamp) -> Result<Timestamp, ProofFault> {
     }
     claims.check_nbf(now, WINDOW).map_err(fault)?;
     claims.check_recent(now, WINDOW).map_err(fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    const NOW: i64 = 1_800_000_000;
+
+    /// Proof of this request, of this token, and of now, whatever a client signs.
+    #[test]
+    fn any_claims_are_a_proof_or_refused() {
+        let token = TokenValue::parse("token".to_owned()).unwrap();
+        let ath = access_token_hash(token.expose());
+        let spelled = json!({
+            "htm": "GET", "htu": "https://A.example:443/%7Ex?y", "ath": ath, "jti": "a",
+            "iat": NOW,
+        });
+        let timed = json!({
+            "htm": "GET", "htu": "https://a.example/~x", "ath": ath, "jti": "b", "nonce": "n",
+            "iat": NOW, "nbf": NOW, "exp": NOW + 1,
+        });
+        let seeds = [spelled.to_string(), timed.to_string()];
+        let seeds: Vec<&[u8]> = seeds.iter().map(String::as_bytes).collect();
+        let request = || ClientRequest {
+            method: "GET",
+            target: Target::parse("https://a.example/~x").unwrap(),
+        };
+        let now = Timestamp::from_seconds(NOW).unwrap();
+        let judge = |bytes: &[u8]| {
+            let claims = Claims::parse(bytes).ok()?;
+            let judged = ProofClaims::judge(&claims, &request(), &token, now);
+            judged.ok().map(|proof| (claims, proof))
+        };
+        assert!(seeds.iter().all(|seed| judge(seed).is_some()));
+        introspectd_fuzz::check!(&seeds, |bytes: &[u8]| {
+            let Some((claims, proof)) = judge(bytes) else {
+                return;
+            };
+            assert_eq!(claims.text("htm"), Ok(Some("GET")));
+            assert_eq!(claims.text("ath"), Ok(Some(ath.as_str())));
+            assert!(!proof.jti.is_empty());
+            assert!((proof.issued.seconds() - NOW).abs() <= 60);
+            assert!(claims.get("exp").is_none() || claims.check_exp(now).is_ok());
+        });
+    }
 }
