@@ -27,7 +27,7 @@ const NOT_SHARED: &str = "at this replica only";
 
 /// Outcome of an operator's call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     Answered(StatusCode),
     /// Done here; the other replicas may not hear of it.
     NotShared,
@@ -75,6 +75,12 @@ impl Stages {
         match (deed, token) {
             (Deed::Issue, _) => self.issue(&mut rng, provider, false).await,
             (Deed::IssueAskedEarly, _) => self.issue(&mut rng, provider, true).await,
+            (Deed::RevokeHere | Deed::Purge, Some(token)) if provider.is_local() => {
+                stage.forget(&token, deed).await;
+            }
+            (Deed::RevokeThere, Some(token)) if provider.is_local() => {
+                self.first.withdraw_key(&mut rng, &token);
+            }
             (Deed::RevokeHere, Some(token)) => {
                 let others = self.warm(stage, &token).await;
                 let effect = stage.revoke_here(&token).await;
@@ -93,6 +99,8 @@ impl Stages {
             (Deed::PurgeProvider, _) => stage.purge(Some(provider)).await,
             (Deed::PurgeAll, _) => stage.purge(None).await,
             (Deed::Explain, Some(token)) => stage.explain(&token).await,
+            (Deed::Forge, _) => self.first.forge_token(&mut rng),
+            (Deed::Crowd, _) => stage.crowd_of_keys(&mut rng).await,
             (Deed::RevokeHere | Deed::RevokeThere | Deed::Purge | Deed::Explain, None) => {}
         }
     }
@@ -104,9 +112,13 @@ impl Stages {
     }
 
     async fn issue(&self, rng: &mut Rng, provider: Which, asked_early: bool) {
-        let (token, record) = new_token(rng, provider, moment::wall());
-        let token = Arc::new(token);
         let first = &self.first;
+        let (mut token, record) = new_token(rng, provider, moment::wall());
+        if provider.is_local() {
+            let keyring = &first.providers.keyring;
+            keyring.sign(&mut token, &record, asked_early);
+        }
+        let token = Arc::new(token);
         if asked_early {
             token.note(|history| history.asked_early = true);
             let operator = &self.any(rng).operator;
@@ -124,9 +136,10 @@ impl Stages {
         let known = first.oracle.watch.at();
         token.note(|history| history.known = Some(known));
         first.oracle.tally.did("token issued");
-        if let Some(old) = first.stock.add(&token) {
-            first.retire(&old);
+        if provider.is_local() && asked_early {
+            first.oracle.tally.did("token signed before its key was published");
         }
+        first.circulate(&token);
     }
 }
 
@@ -137,6 +150,15 @@ impl Stage {
         let call = Call::json(Method::PUT, "/v1/providers/bank/bindings", &body);
         let bound = self.operate(call, Which::Bank, Some(token)).await;
         bound == Some(Outcome::Answered(StatusCode::NO_CONTENT))
+    }
+
+    /// Puts a token into circulation, in place of one that leaves it.
+    pub(super) fn circulate(&self, token: &Arc<Token>) {
+        if let Some(old) = self.stock.add(token)
+            && !old.provider.is_local()
+        {
+            self.retire(&old);
+        }
     }
 
     /// Takes a token out of its provider's records, once it is out of circulation.
@@ -180,7 +202,7 @@ impl Stage {
         self.oracle.tally.did("token revoked at its provider");
     }
 
-    async fn purge_token(&self, token: &Arc<Token>) -> Option<Effect> {
+    pub(super) async fn purge_token(&self, token: &Arc<Token>) -> Option<Effect> {
         let call = Call::json(Method::POST, PURGE, &json!({"token": token.value}));
         let begun = self.oracle.watch.at();
         let purged = self.operate(call, token.provider, Some(token)).await;
@@ -239,7 +261,7 @@ impl Stage {
     /// Asks as the operator, and returns the outcome. An answer is a success, a failure that a
     /// fault explains, or that the token ended meanwhile (404 and 409 to a binding, 501 to the
     /// revocation of a token that is bound no more). It never holds the token.
-    async fn operate(
+    pub(super) async fn operate(
         &self,
         call: Call,
         provider: Which,

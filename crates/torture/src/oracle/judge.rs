@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::cast::{Caller, Replica, Variant, WELL, Which};
 use crate::oracle::finding::{Finding, Rule};
 use crate::oracle::forgetting::Forgetting;
+use crate::oracle::key::PAUSE;
 use crate::oracle::moment::Exchange;
 use crate::oracle::seen::Seen;
 use crate::oracle::token::Token;
@@ -58,6 +59,15 @@ pub(crate) struct Rates {
 }
 
 impl Terms {
+    /// Time for which a fault at this provider may explain failures after it is over.
+    pub(crate) fn lag(&self, provider: Which) -> Duration {
+        if provider.is_local() {
+            PAUSE + self.timeout
+        } else {
+            self.lag
+        }
+    }
+
     /// Requests a second of the caller with a rate.
     pub(crate) fn rate(&self, variant: Variant) -> u32 {
         if variant.is_generous {
@@ -230,8 +240,11 @@ fn explained(
     };
     // What is asked twice is asked again when a connection that was used before ends.
     let is_repeated = question.caller != Caller::Operator;
+    // Whatever keeps keys from being fetched, they are not there.
+    let is_possible = failure == UNAVAILABLE || !question.provider.is_local();
     let by_spell = circumstances.spells.iter().any(|spell| {
-        spell.kind.names().contains(&failure)
+        is_possible
+            && spell.kind.names().contains(&failure)
             && (during(spell) || failure == UNAVAILABLE)
             && !(matches!(spell.kind, Kind::Turns | Kind::Redis | Kind::Way) && is_repeated)
     });
@@ -242,8 +255,11 @@ fn explained(
     // A request that a healthy provider does not answer in time was waiting for a processor for
     // most of that time, on one thread or another: here, there, or on the way. Half of it is the
     // most that can be asked for, since threads also wait for others of their own process.
-    let may_be_late =
-        failure == TIMEOUT || failure == UNAVAILABLE && question.caller == Caller::Operator;
+    let may_be_late = match failure {
+        TIMEOUT => true,
+        UNAVAILABLE => question.caller == Caller::Operator || question.provider.is_local(),
+        _ => false,
+    };
     let by_machine = may_be_late && forgiven(question, circumstances, terms) >= terms.timeout / 2;
     if by_spell || by_purge || by_machine {
         return Ok(());
@@ -267,6 +283,8 @@ fn deadline(question: &Question, terms: &Terms) -> Duration {
         // The provider is asked first, then the others are told.
         (Caller::Operator, _) => terms.timeout + sharing.publish,
         (_, WELL) => sharing.share,
+        // Facts of one that asks nobody are not shared.
+        (_, Which::Corp) => terms.timeout,
         (_, Which::Bank | Which::Legacy | Which::Apis) => terms.timeout + sharing.share,
     }
 }

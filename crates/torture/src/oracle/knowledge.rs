@@ -212,11 +212,12 @@ impl Oracle {
 
     fn circumstances(&self, question: &Question, exchange: &Exchange) -> Circumstances {
         let (from, to) = (exchange.sent.at, exchange.received.at);
+        let lag = self.terms.lag(question.provider);
         let ours = |provider: Option<Which>| provider.is_none_or(|it| it == question.provider);
-        let mut spells = self.weather.between(from, to, self.terms.lag);
+        let mut spells = self.weather.between(from, to, lag);
         spells.retain(|spell| ours(spell.provider));
         if let Some(known) = self.replicas.get(question.replica.0) {
-            spells.extend(known.weather.between(from, to, self.terms.lag));
+            spells.extend(known.weather.between(from, to, lag));
         }
         let own = self.replicas.get(question.replica.0);
         let own = own.map(|known| known.weather.all()).unwrap_or_default();

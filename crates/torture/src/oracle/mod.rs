@@ -3,6 +3,7 @@
 pub(crate) mod finding;
 pub(crate) mod forgetting;
 pub(crate) mod judge;
+pub(crate) mod key;
 pub(crate) mod meter;
 pub(crate) mod moment;
 pub(crate) mod seen;

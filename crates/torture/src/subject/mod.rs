@@ -4,6 +4,7 @@ mod config;
 mod disk;
 mod logs;
 mod notify;
+mod sections;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};

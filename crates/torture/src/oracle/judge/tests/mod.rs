@@ -38,6 +38,7 @@ fn token(change: impl FnOnce(&mut crate::oracle::token::History)) -> Arc<Token> 
         scope: Scope::Orders,
         exp: START + END,
         nbf: Some(START),
+        key: None,
         history: Mutex::default(),
     };
     token.note(|history| history.known = Some(Duration::ZERO));
