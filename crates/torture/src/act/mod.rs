@@ -4,6 +4,7 @@ mod blows;
 mod deeds;
 mod faults;
 mod jwts;
+mod lives;
 mod redis;
 mod reloads;
 mod rotations;
@@ -113,7 +114,7 @@ impl Stages {
             stage.write_first_config()?;
             stage.subject.start().await?;
         }
-        deeds::issue_first(self, stream(seed, "first tokens")).await;
+        lives::issue_first(self, stream(seed, "first tokens")).await;
         Ok(())
     }
 }

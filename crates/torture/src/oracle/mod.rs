@@ -8,6 +8,7 @@ pub(crate) mod meter;
 pub(crate) mod moment;
 pub(crate) mod seen;
 pub(crate) mod tally;
+pub(crate) mod terms;
 pub(crate) mod token;
 pub(crate) mod waits;
 pub(crate) mod weather;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cast::{Caller, METERED, Variant, Which};
-use crate::oracle::judge::{Rates, Sharing, Terms};
+use crate::oracle::terms::{Rates, Sharing, Terms};
 use crate::plan::{Reload, Turn};
 use crate::subject::sections::section;
 use crate::subject::{LISTENER, Ports, Subject};

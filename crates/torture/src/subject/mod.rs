@@ -22,7 +22,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::Options;
-use crate::oracle::judge::Terms;
+use crate::oracle::terms::Terms;
 use crate::plan::Reload;
 use crate::world::{Authority, Providers};
 
