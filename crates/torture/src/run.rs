@@ -66,6 +66,7 @@ pub async fn run(options: Options) -> io::Result<Report> {
     acts.join_all().await;
     tokio::time::sleep(SETTLING).await;
     oracle.judge_last_rates();
+    oracle.judge_fetches(stages.first.providers.key_fetches());
     for stage in stages.all() {
         finish(stage).await;
     }

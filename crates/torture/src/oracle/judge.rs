@@ -291,9 +291,10 @@ fn decided(
     let may_pass = configurations.clone().any(asks_for_it);
     let may_fail = !configurations.all(asks_for_it);
     match seen {
-        Seen::Active(_) | Seen::Insufficient if !possible.active => {
-            Err(Finding::new(Rule::WrongActive, story(question, exchange)))
-        }
+        Seen::Active(_) | Seen::Insufficient if !possible.active => Err(Finding::new(
+            wrong_active(question),
+            story(question, exchange),
+        )),
         Seen::Inactive if !possible.inactive => {
             Err(Finding::new(Rule::WrongInactive, story(question, exchange)))
         }
@@ -314,6 +315,16 @@ fn decided(
         | Seen::Failed { .. }
         | Seen::Lost { .. }
         | Seen::Odd(_) => Ok(()),
+    }
+}
+
+fn wrong_active(question: &Question) -> Rule {
+    let token = question.token.as_ref();
+    let is_signed = token.is_some_and(|token| token.key.is_some());
+    if question.provider.is_local() && !is_signed {
+        Rule::ForgedActive
+    } else {
+        Rule::WrongActive
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cast::{Caller, Replica, Variant, WELL, Which};
 use crate::oracle::changes::Changes;
+use crate::oracle::fetching::Fetching;
 use crate::oracle::finding::{Finding, Rule};
 use crate::oracle::forgetting::{Cause, Effect, Forgetting};
 use crate::oracle::journal::Journal;
@@ -30,6 +31,7 @@ pub(crate) struct Oracle {
     /// Seconds that the process's clock is ahead.
     clock: Changes<i64>,
     configuration: Changes<Variant>,
+    fetching: Fetching,
     replicas: Vec<Known>,
 }
 
@@ -59,6 +61,7 @@ impl Oracle {
             forgettings: Mutex::default(),
             clock: Changes::new(0),
             configuration: Changes::new(Variant::FIRST),
+            fetching: Fetching::new(replicas),
             replicas: std::iter::repeat_with(known).take(replicas).collect(),
         }
     }
@@ -96,6 +99,9 @@ impl Oracle {
         done: Effect,
         cause: Cause,
     ) {
+        if cause == Cause::Reload && provider.is_some_and(Which::is_local) {
+            self.fetching.began_anew();
+        }
         let forgetting = Forgetting { begun, done, cause };
         let mut forgettings = locked(&self.forgettings);
         forgettings.push((provider, forgetting));
@@ -138,6 +144,7 @@ impl Oracle {
     /// knows nothing of what that one knew, but for what others of its fleet know.
     pub(crate) fn restarted(&self, replica: Replica, ended: Duration) {
         let now = self.watch.at();
+        self.fetching.began_anew();
         self.meter(replica, |meter| meter.settle(now));
         if self.terms.sharing.is_none() {
             self.forgot(None, ended, Effect::only(replica, now), Cause::Restart);
@@ -154,6 +161,10 @@ impl Oracle {
     /// known meanwhile may explain it.
     pub(crate) fn hear(self: &Arc<Self>, question: &Question, exchange: &Exchange, seen: Seen) {
         self.tally.answered(&seen, exchange);
+        if question.provider.is_local() {
+            self.tally
+                .did(format!("answer about a JWT: {}", seen.word()));
+        }
         if question.provider == WELL && question.caller != Caller::Operator {
             self.tally.answered_well(exchange);
         }
@@ -192,6 +203,13 @@ impl Oracle {
             for finding in known.meter.end(self.watch.at()) {
                 self.tally.found(finding);
             }
+        }
+    }
+
+    /// Judges how often keys were fetched until now.
+    pub(crate) fn judge_fetches(&self, fetches: u64) {
+        if let Err(finding) = self.fetching.judge(fetches, self.watch.at()) {
+            self.tally.found(finding);
         }
     }
 

@@ -14,6 +14,7 @@ pub(crate) mod waits;
 pub(crate) mod weather;
 
 mod changes;
+mod fetching;
 mod journal;
 mod knowledge;
 

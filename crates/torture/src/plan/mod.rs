@@ -159,10 +159,10 @@ pub(crate) fn blows(mut rng: Rng) -> impl Iterator<Item = Step<Blow>> + Send {
     })
 }
 
-/// Events of tokens, some forty times a second.
+/// Events of tokens, some fifty times a second.
 pub(crate) fn deeds(mut rng: Rng) -> impl Iterator<Item = Step<Deed>> + Send {
     std::iter::repeat_with(move || Step {
-        pause: millis(&mut rng, 5..45),
+        pause: millis(&mut rng, 4..36),
         what: deed(rng.u16(..1000)),
         hold: Duration::ZERO,
     })
@@ -170,8 +170,8 @@ pub(crate) fn deeds(mut rng: Rng) -> impl Iterator<Item = Step<Deed>> + Send {
 
 fn deed(share: u16) -> Deed {
     match share {
-        ..400 => Deed::Issue,
-        400..440 => Deed::Forge,
+        ..380 => Deed::Issue,
+        380..440 => Deed::Forge,
         440..500 => Deed::IssueAskedEarly,
         500..680 => Deed::RevokeHere,
         680..860 => Deed::RevokeThere,

@@ -45,6 +45,13 @@ fn good_jwt_is_never_inactive() {
 }
 
 #[test]
+fn forged_jwt_is_never_active() {
+    about(None, 5.0).expect(Some(Rule::ForgedActive), None);
+    let forged = token(|history| history.known = None);
+    about(Some(forged), 5.0).expect(Some(Rule::ForgedActive), None);
+}
+
+#[test]
 fn key_may_be_unknown_until_it_can_be_fetched() {
     let hasty = || jwt(|key| key.published(Duration::from_secs(5)));
     about(hasty(), 14.9).expect(None, None);
