@@ -1,4 +1,4 @@
-//! How often keys may be fetched, whatever tokens come.
+//! Bound on fetches of keys, whatever tokens come.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;

@@ -43,17 +43,17 @@ impl KeyLife {
         }))
     }
 
-    /// It is in every set that is fetched from this moment on.
+    /// Notes that every set that is fetched from this moment on has it.
     pub(crate) fn published(&self, at: Duration) {
         locked(&self.0).settled = at + PAUSE;
     }
 
-    /// It is about to be taken out of the set.
+    /// Notes that it is about to be taken out of the set.
     pub(crate) fn withdrawing(&self, at: Duration) {
         locked(&self.0).withdrawing.get_or_insert(at);
     }
 
-    /// It is in no set that is fetched from this moment on.
+    /// Notes that no set that is fetched from this moment on has it.
     pub(crate) fn withdrawn(&self, at: Duration) {
         locked(&self.0).withdrawn.get_or_insert(at);
     }

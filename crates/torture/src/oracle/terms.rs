@@ -1,4 +1,4 @@
-//! What the configuration of the tortured process promises.
+//! Promises of the configuration of the tortured process.
 
 use std::time::Duration;
 

@@ -136,16 +136,16 @@ pub(crate) fn stream(seed: u64, purpose: &str) -> Rng {
 /// Faults of this provider, each kind once before any comes again.
 pub(crate) fn faults(mut rng: Rng, at: Which) -> impl Iterator<Item = Step<Fault>> + Send {
     let mut deck = Vec::new();
-    // Where keys could not be fetched, they are not for a while: failures are explained for long.
-    let pauses = if at.is_local() {
-        4000..30_000
+    // Keys are fetched seldom: a fault must last to be noticed, and explains failures for long.
+    let (pauses, holds) = if at.is_local() {
+        (4000..40_000, 1000..10_000)
     } else {
-        800..4000
+        (800..4000, 300..2500)
     };
     std::iter::repeat_with(move || Step {
         pause: millis(&mut rng, pauses.clone()),
         what: deal(&mut rng, &mut deck, &Fault::ALL).unwrap_or(Fault::Hang),
-        hold: millis(&mut rng, 300..2500),
+        hold: millis(&mut rng, holds.clone()),
     })
 }
 

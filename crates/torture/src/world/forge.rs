@@ -15,9 +15,9 @@ use crate::world::issue::{FAR, claims, id};
 
 /// Keys that the issuer publishes as well, and that nobody may verify an access token by.
 pub(super) struct Decoys {
-    /// Its private part is published, too.
+    /// Key whose private part is published, too.
     known: Key,
-    /// For encryption.
+    /// Key for encryption.
     encrypting: Key,
     /// A secret that everybody knows.
     secret: [u8; 32],
@@ -26,7 +26,7 @@ pub(super) struct Decoys {
 /// Name of the secret that everybody knows.
 const SECRET: &str = "secret";
 
-/// What is wrong with a token.
+/// Fault of a token.
 #[derive(Clone, Copy, Debug)]
 enum Forgery {
     Expired,
@@ -214,7 +214,7 @@ impl Decoys {
         }
     }
 
-    /// What is published of them.
+    /// Returns what is published of them.
     pub(super) fn public(&self) -> Vec<Value> {
         let part = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let mut known = self.known.public();

@@ -24,9 +24,9 @@ pub(crate) struct Keyring {
 struct Ring {
     /// Keys that signed, the one that signs, and those that will.
     line: VecDeque<Arc<SigningKey>>,
-    /// Keys out of turn that have signed before they were published.
+    /// Keys out of turn that signed before they were published.
     hasty: VecDeque<Arc<SigningKey>>,
-    /// Those of them that are not published yet.
+    /// Keys out of turn that are not published yet.
     unpublished: Vec<Arc<SigningKey>>,
     made: u64,
 }
