@@ -39,7 +39,7 @@ async fn tortured_service_breaks_no_rule() {
     assert!(report.events("token revoked here") > 10, "{report}");
     assert!(report.events("reload: a policy changes") > 0, "{report}");
     assert!(report.events("answer about a JWT: active") > 50, "{report}");
-    assert!(report.events("token forged") > 10, "{report}");
+    assert!(report.events("token forged") > 5, "{report}");
     assert!(report.events("signing key rotated") > 10, "{report}");
     let refused = "refused reload: key that needs a restart";
     assert!(report.events(refused) > 0, "{report}");

@@ -23,7 +23,7 @@ use crate::world::Stock;
 const EACH: Duration = Duration::from_secs(1);
 
 /// Tokens of a crowd, each with a key that nobody has.
-const CROWD: usize = 60;
+const CROWD: usize = 40;
 
 /// One key withdrawn at once comes on so many that are left to their time.
 const WITHDRAWN: u8 = 8;

@@ -159,10 +159,10 @@ pub(crate) fn blows(mut rng: Rng) -> impl Iterator<Item = Step<Blow>> + Send {
     })
 }
 
-/// Events of tokens, some fifty times a second.
+/// Events of tokens, some forty times a second.
 pub(crate) fn deeds(mut rng: Rng) -> impl Iterator<Item = Step<Deed>> + Send {
     std::iter::repeat_with(move || Step {
-        pause: millis(&mut rng, 4..36),
+        pause: millis(&mut rng, 5..45),
         what: deed(rng.u16(..1000)),
         hold: Duration::ZERO,
     })
