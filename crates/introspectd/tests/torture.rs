@@ -38,6 +38,9 @@ async fn tortured_service_breaks_no_rule() {
     assert!(report.events("token issued") > 100, "{report}");
     assert!(report.events("token revoked here") > 10, "{report}");
     assert!(report.events("reload: a policy changes") > 0, "{report}");
+    assert!(report.events("answer about a JWT: active") > 50, "{report}");
+    assert!(report.events("token forged") > 5, "{report}");
+    assert!(report.events("signing key rotated") > 10, "{report}");
     let refused = "refused reload: key that needs a restart";
     assert!(report.events(refused) > 0, "{report}");
 }
@@ -71,6 +74,7 @@ async fn oracle_finds_each_kind_of_lie() {
     .await;
     for rule in [
         "wrong active",
+        "forged token active",
         "wrong inactive",
         "wrong decision of a policy",
         "wrong admission of a caller",

@@ -11,10 +11,12 @@ pub(crate) enum Which {
     Apis,
     /// RFC 7662, over TLS: its certificate is rotated, and the bearer token that it gave us ends.
     Sso,
+    /// JWTs, whose signing keys are rotated each second.
+    Corp,
 }
 
 impl Which {
-    pub(crate) const ALL: [Self; 4] = [Self::Bank, Self::Legacy, Self::Apis, Self::Sso];
+    pub(crate) const ALL: [Self; 5] = [Self::Bank, Self::Legacy, Self::Apis, Self::Sso, Self::Corp];
 
     /// Name in the configuration.
     pub(crate) const fn name(self) -> &'static str {
@@ -23,19 +25,31 @@ impl Which {
             Self::Legacy => "legacy",
             Self::Apis => "apis",
             Self::Sso => "sso",
+            Self::Corp => "corp",
         }
     }
 
-    /// Beginning of its tokens, by which they are routed.
-    pub(crate) const fn prefix(self) -> &'static str {
+    /// Beginning of its tokens, by which they are routed; none for JWTs, which name their issuer.
+    pub(crate) const fn prefix(self) -> Option<&'static str> {
         match self {
-            Self::Bank => "bk_",
-            Self::Legacy => "T1am",
-            Self::Apis => "ap_",
-            Self::Sso => "sso_",
+            Self::Bank => Some("bk_"),
+            Self::Legacy => Some("T1am"),
+            Self::Apis => Some("ap_"),
+            Self::Sso => Some("sso_"),
+            Self::Corp => None,
         }
     }
+
+    /// Returns true if introspectd judges its tokens by itself, and asks only for keys.
+    pub(crate) const fn is_local(self) -> bool {
+        matches!(self, Self::Corp)
+    }
 }
+
+/// Issuer of `corp`, as its tokens name it.
+pub(crate) const ISSUER: &str = "https://corp.example";
+/// Audience of its tokens.
+pub(crate) const AUDIENCE: &str = "https://orders.example";
 
 /// Provider that has no faults in a fleet, so that delays and failures there are those of Redis.
 pub(crate) const WELL: Which = Which::Sso;
@@ -142,6 +156,8 @@ pub(crate) struct Variant {
     pub(crate) is_generous: bool,
     /// Longest reuse of a fact of `legacy`, in seconds.
     pub(crate) legacy_ttl: u64,
+    /// Longest use of the keys of `corp`, in seconds.
+    pub(crate) corp_max_age: u64,
 }
 
 impl Variant {
@@ -151,5 +167,6 @@ impl Variant {
         orders: Scope::Orders,
         is_generous: false,
         legacy_ttl: 2,
+        corp_max_age: 20,
     };
 }

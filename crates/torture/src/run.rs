@@ -66,6 +66,7 @@ pub async fn run(options: Options) -> io::Result<Report> {
     acts.join_all().await;
     tokio::time::sleep(SETTLING).await;
     oracle.judge_last_rates();
+    oracle.judge_fetches(stages.first.providers.key_fetches());
     for stage in stages.all() {
         finish(stage).await;
     }
@@ -75,7 +76,8 @@ pub async fn run(options: Options) -> io::Result<Report> {
 
 /// Makes all that acts need. Starts no process of ours.
 async fn stages(options: &Options) -> io::Result<Stages> {
-    let providers = Arc::new(Providers::start().await?);
+    let watch = Watch::start();
+    let providers = Arc::new(Providers::start(watch).await?);
     let shared_cache = match options.fleet {
         Some(deployment) => Some(SharedCache::start(deployment, REPLICAS).await),
         None => None,
@@ -85,7 +87,7 @@ async fn stages(options: &Options) -> io::Result<Stages> {
     let load = options.rate.div_ceil(u32::try_from(count).unwrap_or(1));
     let alone = terms(options.slack, options.is_shared, load);
     let terms = options.fleet.map_or(alone, |it| shared_terms(alone, it));
-    let oracle = Arc::new(Oracle::new(Watch::start(), terms, count));
+    let oracle = Arc::new(Oracle::new(watch, terms, count));
     let (stock, client) = (Arc::default(), Arc::default());
     let without = Arc::new(options.without.clone());
     let stage = |number: usize, section: String| {
@@ -146,6 +148,10 @@ fn count_handshakes(stage: &Stage) {
         (
             "bearer token fetched from a provider",
             stage.providers.bearers(),
+        ),
+        (
+            "keys fetched from a provider",
+            stage.providers.key_fetches(),
         ),
     ] {
         stage.oracle.tally.did_times(what, times);

@@ -12,22 +12,18 @@ use crate::load::{Call, failed};
 use crate::oracle::finding::Rule;
 use crate::oracle::forgetting::{Cause, Effect, Forgetting};
 use crate::oracle::judge::Question;
-use crate::oracle::moment::{self, Exchange};
+use crate::oracle::moment::Exchange;
 use crate::oracle::seen::Seen;
 use crate::oracle::token::Token;
 use crate::plan::{self, Deed};
 use crate::stop::Stop;
-use crate::world::new_token;
-
-/// Tokens of each provider at the start.
-const FIRST: usize = 20;
 
 /// Words of a refusal that is in force at the replica that was asked.
 const NOT_SHARED: &str = "at this replica only";
 
 /// Outcome of an operator's call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
+pub(super) enum Outcome {
     Answered(StatusCode),
     /// Done here; the other replicas may not hear of it.
     NotShared,
@@ -49,21 +45,6 @@ pub(crate) async fn perform(stages: Stages, mut rng: Rng, mut stop: Stop) {
     tasks.join_all().await;
 }
 
-/// Issues the first tokens, at all providers at once: an operator's calls give way to others, and
-/// one provider has some.
-pub(crate) async fn issue_first(stages: &Stages, mut rng: Rng) {
-    let mut tasks = tokio::task::JoinSet::new();
-    for provider in Which::ALL {
-        let (stages, mut rng) = (stages.clone(), rng.fork());
-        tasks.spawn(async move {
-            for _ in 0..FIRST {
-                stages.issue(&mut rng, provider, false).await;
-            }
-        });
-    }
-    tasks.join_all().await;
-}
-
 impl Stages {
     async fn perform_one(&self, deed: Deed, mut rng: Rng) {
         let provider = Which::ALL
@@ -75,6 +56,12 @@ impl Stages {
         match (deed, token) {
             (Deed::Issue, _) => self.issue(&mut rng, provider, false).await,
             (Deed::IssueAskedEarly, _) => self.issue(&mut rng, provider, true).await,
+            (Deed::RevokeHere | Deed::Purge, Some(token)) if provider.is_local() => {
+                stage.forget(&token, deed).await;
+            }
+            (Deed::RevokeThere, Some(token)) if provider.is_local() => {
+                self.first.withdraw_key(&mut rng, &token);
+            }
             (Deed::RevokeHere, Some(token)) => {
                 let others = self.warm(stage, &token).await;
                 let effect = stage.revoke_here(&token).await;
@@ -93,65 +80,20 @@ impl Stages {
             (Deed::PurgeProvider, _) => stage.purge(Some(provider)).await,
             (Deed::PurgeAll, _) => stage.purge(None).await,
             (Deed::Explain, Some(token)) => stage.explain(&token).await,
+            (Deed::Forge, _) => self.first.forge_token(&mut rng),
+            (Deed::Crowd, _) => stage.crowd_of_keys(&mut rng).await,
             (Deed::RevokeHere | Deed::RevokeThere | Deed::Purge | Deed::Explain, None) => {}
         }
     }
 
     /// Any replica's stage.
-    fn any(&self, rng: &mut Rng) -> &Stage {
+    pub(super) fn any(&self, rng: &mut Rng) -> &Stage {
         let place = rng.usize(..=self.others.len());
         self.all().nth(place).unwrap_or(&self.first)
-    }
-
-    async fn issue(&self, rng: &mut Rng, provider: Which, asked_early: bool) {
-        let (token, record) = new_token(rng, provider, moment::wall());
-        let token = Arc::new(token);
-        let first = &self.first;
-        if asked_early {
-            token.note(|history| history.asked_early = true);
-            let operator = &self.any(rng).operator;
-            let _ = operator.ask(Call::token("/introspect", &token.value)).await;
-        }
-        first.providers.put(&token, record);
-        if provider == Which::Bank {
-            // Bindings stay in each process.
-            for stage in self.all() {
-                if !stage.bind(&token).await {
-                    return;
-                }
-            }
-        }
-        let known = first.oracle.watch.at();
-        token.note(|history| history.known = Some(known));
-        first.oracle.tally.did("token issued");
-        if let Some(old) = first.stock.add(&token) {
-            first.retire(&old);
-        }
     }
 }
 
 impl Stage {
-    /// Tells introspectd which id a token of the bank has. Returns false if it was not confirmed.
-    async fn bind(&self, token: &Arc<Token>) -> bool {
-        let body = json!({"token": token.value, "token_id": token.id});
-        let call = Call::json(Method::PUT, "/v1/providers/bank/bindings", &body);
-        let bound = self.operate(call, Which::Bank, Some(token)).await;
-        bound == Some(Outcome::Answered(StatusCode::NO_CONTENT))
-    }
-
-    /// Takes a token out of its provider's records, once it is out of circulation.
-    fn retire(&self, token: &Token) {
-        let now = self.oracle.watch.at();
-        token.note(|history| {
-            history.ending.get_or_insert(now);
-        });
-        self.providers.remove(token);
-        let now = self.oracle.watch.at();
-        token.note(|history| {
-            history.ended_there.get_or_insert(now);
-        });
-    }
-
     async fn revoke_here(&self, token: &Arc<Token>) -> Option<Effect> {
         let begun = self.oracle.watch.at();
         token.note(|history| {
@@ -180,7 +122,7 @@ impl Stage {
         self.oracle.tally.did("token revoked at its provider");
     }
 
-    async fn purge_token(&self, token: &Arc<Token>) -> Option<Effect> {
+    pub(super) async fn purge_token(&self, token: &Arc<Token>) -> Option<Effect> {
         let call = Call::json(Method::POST, PURGE, &json!({"token": token.value}));
         let begun = self.oracle.watch.at();
         let purged = self.operate(call, token.provider, Some(token)).await;
@@ -239,7 +181,7 @@ impl Stage {
     /// Asks as the operator, and returns the outcome. An answer is a success, a failure that a
     /// fault explains, or that the token ended meanwhile (404 and 409 to a binding, 501 to the
     /// revocation of a token that is bound no more). It never holds the token.
-    async fn operate(
+    pub(super) async fn operate(
         &self,
         call: Call,
         provider: Which,

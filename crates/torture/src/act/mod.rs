@@ -3,6 +3,8 @@
 mod blows;
 mod deeds;
 mod faults;
+mod jwts;
+mod lives;
 mod redis;
 mod reloads;
 mod rotations;
@@ -71,7 +73,7 @@ impl Stages {
             if provider == WELL && self.shared_cache.is_some() {
                 continue;
             }
-            let plan = plan::faults(stream(seed, provider.name()));
+            let plan = plan::faults(stream(seed, provider.name()), provider);
             acts.spawn(faults::suffer(first.clone(), provider, plan, stop.clone()));
         }
         for stage in self.all() {
@@ -79,6 +81,7 @@ impl Stages {
             acts.spawn(blows::strike(stage.clone(), plan, stop.clone()));
             acts.spawn(watch::over(stage.clone(), stop.clone()));
         }
+        acts.spawn(jwts::rotate_each_second(first.clone(), stop.clone()));
         let rng = stream(seed, "tokens");
         acts.spawn(deeds::perform(self.clone(), rng, stop.clone()));
         if let Some(cache) = &self.shared_cache {
@@ -111,7 +114,7 @@ impl Stages {
             stage.write_first_config()?;
             stage.subject.start().await?;
         }
-        deeds::issue_first(self, stream(seed, "first tokens")).await;
+        lives::issue_first(self, stream(seed, "first tokens")).await;
         Ok(())
     }
 }

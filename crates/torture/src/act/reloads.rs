@@ -103,6 +103,10 @@ impl Stage {
                 old.variant.legacy_ttl != reload.variant.legacy_ttl,
             ),
             (Which::Apis, old.password != old.passwords),
+            (
+                Which::Corp,
+                old.variant.corp_max_age != reload.variant.corp_max_age,
+            ),
         ] {
             if is_changed {
                 let done = Effect::only(self.replica, oracle.watch.at());

@@ -92,7 +92,7 @@ pub(crate) fn introspected(
             client_id,
         }) => Seen::Active(match provider {
             Which::Apis => client_id,
-            Which::Bank | Which::Legacy | Which::Sso => jti,
+            Which::Bank | Which::Legacy | Which::Sso | Which::Corp => jti,
         }),
         Ok(_) | Err(_) => Seen::Odd(format!("200 {}", String::from_utf8_lossy(body))),
     }
@@ -104,7 +104,7 @@ pub(crate) fn decided(provider: Which, status: StatusCode, headers: &HeaderMap) 
     if status == StatusCode::OK {
         let mark = match provider {
             Which::Apis => "x-auth-client-id",
-            Which::Bank | Which::Legacy | Which::Sso => "x-auth-token-id",
+            Which::Bank | Which::Legacy | Which::Sso | Which::Corp => "x-auth-token-id",
         };
         return Seen::Active(text(mark).map(str::to_owned));
     }

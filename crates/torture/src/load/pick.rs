@@ -39,6 +39,8 @@ const CALLERS: [(u8, Caller); 6] = [
 
 /// Share of tokens that nobody ever issued, in percent.
 const MADE_UP: u8 = 4;
+/// The same of JWTs, each of which names a key that may be a new one.
+const MADE_UP_JWTS: u8 = 12;
 
 /// Decides by numbers of its own, so that the tokens that there are move no later decision.
 pub(crate) fn next(rng: &mut Rng, stock: &Stock, replicas: usize) -> Request {
@@ -57,7 +59,12 @@ fn request(rng: &mut Rng, stock: &Stock, replicas: usize) -> Request {
         .get(rng.usize(..Which::ALL.len()))
         .copied()
         .unwrap_or(Which::Sso);
-    let token: Option<Arc<Token>> = if rng.u8(..100) < MADE_UP {
+    let made_up = if provider.is_local() {
+        MADE_UP_JWTS
+    } else {
+        MADE_UP
+    };
+    let token: Option<Arc<Token>> = if rng.u8(..100) < made_up {
         None
     } else {
         stock.any(rng, provider)

@@ -7,6 +7,8 @@ use std::fmt;
 pub(crate) enum Rule {
     /// A token that is not good was called active.
     WrongActive,
+    /// A JWT that its issuer never signed for this use was called active.
+    ForgedActive,
     /// A good token was called inactive.
     WrongInactive,
     /// An answer was about another token.
@@ -35,11 +37,14 @@ pub(crate) enum Rule {
     Died,
     /// The process took more memory than it may.
     Memory,
+    /// The process fetched keys more often than it may.
+    Fetches,
 }
 
 impl Rule {
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::WrongActive,
+        Self::ForgedActive,
         Self::WrongInactive,
         Self::ForeignAnswer,
         Self::WrongPolicy,
@@ -54,6 +59,7 @@ impl Rule {
         Self::Odd,
         Self::Died,
         Self::Memory,
+        Self::Fetches,
     ];
 
     /// Returns true if a fault that becomes known a moment later may explain it.
@@ -64,6 +70,7 @@ impl Rule {
     pub(crate) fn title(self) -> &'static str {
         match self {
             Self::WrongActive => "wrong active",
+            Self::ForgedActive => "forged token active",
             Self::WrongInactive => "wrong inactive",
             Self::ForeignAnswer => "answer about another token",
             Self::WrongPolicy => "wrong decision of a policy",
@@ -78,6 +85,7 @@ impl Rule {
             Self::Odd => "answer out of contract",
             Self::Died => "process ended by itself",
             Self::Memory => "memory over its bound",
+            Self::Fetches => "keys fetched too often",
         }
     }
 }

@@ -11,62 +11,10 @@ use crate::oracle::finding::{Finding, Rule};
 use crate::oracle::forgetting::Forgetting;
 use crate::oracle::moment::Exchange;
 use crate::oracle::seen::Seen;
+use crate::oracle::terms::Terms;
 use crate::oracle::token::Token;
 use crate::oracle::weather::{Kind, Spell, TIMEOUT, UNAVAILABLE, UPSTREAM};
 use states::{forgettings, possible, story};
-
-/// Times that the configuration of the tortured process fixes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
-    /// Deadline of a request to a provider.
-    pub(crate) timeout: Duration,
-    /// Longest reuse of an active fact.
-    pub(crate) ttl: Duration,
-    /// Further reuse while the provider fails.
-    pub(crate) stale: Duration,
-    /// Longest reuse of an inactive fact.
-    pub(crate) inactive_ttl: Duration,
-    /// A provider may stay closed to requests for so long after its fault is over.
-    pub(crate) lag: Duration,
-    /// Delay that is the machine's and not the process's.
-    pub(crate) slack: Duration,
-    /// Set if others use the processors as well. What the machine kept the process waiting is then
-    /// the machine's fault, once it is as much as this failure needs.
-    pub(crate) is_shared: bool,
-    /// Requests a second of the caller with a rate: far fewer than it sends, or far more.
-    pub(crate) rates: Rates,
-    /// Bounds of the shared cache, where several replicas have one.
-    pub(crate) sharing: Option<Sharing>,
-}
-
-/// Bounds that the shared cache of a fleet has.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sharing {
-    /// Time from the answer to a purge until no replica uses a fact from before it, heard or not.
-    pub(crate) reach: Duration,
-    /// Longest wait of a request for Redis itself.
-    pub(crate) share: Duration,
-    /// Time after which a purge that was not read back is refused.
-    pub(crate) publish: Duration,
-}
-
-/// Rates of a caller, between which a reload moves.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Rates {
-    pub(crate) tight: u32,
-    pub(crate) generous: u32,
-}
-
-impl Terms {
-    /// Requests a second of the caller with a rate.
-    pub(crate) fn rate(&self, variant: Variant) -> u32 {
-        if variant.is_generous {
-            self.rates.generous
-        } else {
-            self.rates.tight
-        }
-    }
-}
 
 /// A request about a token.
 #[derive(Clone, Debug)]
@@ -230,8 +178,11 @@ fn explained(
     };
     // What is asked twice is asked again when a connection that was used before ends.
     let is_repeated = question.caller != Caller::Operator;
+    // Whatever keeps keys from being fetched, they are not there.
+    let is_possible = failure == UNAVAILABLE || !question.provider.is_local();
     let by_spell = circumstances.spells.iter().any(|spell| {
-        spell.kind.names().contains(&failure)
+        is_possible
+            && spell.kind.names().contains(&failure)
             && (during(spell) || failure == UNAVAILABLE)
             && !(matches!(spell.kind, Kind::Turns | Kind::Redis | Kind::Way) && is_repeated)
     });
@@ -242,8 +193,11 @@ fn explained(
     // A request that a healthy provider does not answer in time was waiting for a processor for
     // most of that time, on one thread or another: here, there, or on the way. Half of it is the
     // most that can be asked for, since threads also wait for others of their own process.
-    let may_be_late =
-        failure == TIMEOUT || failure == UNAVAILABLE && question.caller == Caller::Operator;
+    let may_be_late = match failure {
+        TIMEOUT => true,
+        UNAVAILABLE => question.caller == Caller::Operator || question.provider.is_local(),
+        _ => false,
+    };
     let by_machine = may_be_late && forgiven(question, circumstances, terms) >= terms.timeout / 2;
     if by_spell || by_purge || by_machine {
         return Ok(());
@@ -267,6 +221,8 @@ fn deadline(question: &Question, terms: &Terms) -> Duration {
         // The provider is asked first, then the others are told.
         (Caller::Operator, _) => terms.timeout + sharing.publish,
         (_, WELL) => sharing.share,
+        // Facts of one that asks nobody are not shared.
+        (_, Which::Corp) => terms.timeout,
         (_, Which::Bank | Which::Legacy | Which::Apis) => terms.timeout + sharing.share,
     }
 }
@@ -335,9 +291,10 @@ fn decided(
     let may_pass = configurations.clone().any(asks_for_it);
     let may_fail = !configurations.all(asks_for_it);
     match seen {
-        Seen::Active(_) | Seen::Insufficient if !possible.active => {
-            Err(Finding::new(Rule::WrongActive, story(question, exchange)))
-        }
+        Seen::Active(_) | Seen::Insufficient if !possible.active => Err(Finding::new(
+            wrong_active(question),
+            story(question, exchange),
+        )),
         Seen::Inactive if !possible.inactive => {
             Err(Finding::new(Rule::WrongInactive, story(question, exchange)))
         }
@@ -358,6 +315,16 @@ fn decided(
         | Seen::Failed { .. }
         | Seen::Lost { .. }
         | Seen::Odd(_) => Ok(()),
+    }
+}
+
+fn wrong_active(question: &Question) -> Rule {
+    let token = question.token.as_ref();
+    let is_signed = token.is_some_and(|token| token.key.is_some());
+    if question.provider.is_local() && !is_signed {
+        Rule::ForgedActive
+    } else {
+        Rule::WrongActive
     }
 }
 

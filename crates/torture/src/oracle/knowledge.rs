@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use crate::cast::{Caller, Replica, Variant, WELL, Which};
 use crate::oracle::changes::Changes;
+use crate::oracle::fetching::Fetching;
 use crate::oracle::finding::{Finding, Rule};
 use crate::oracle::forgetting::{Cause, Effect, Forgetting};
 use crate::oracle::journal::Journal;
-use crate::oracle::judge::{Circumstances, Question, Terms, judge};
+use crate::oracle::judge::{Circumstances, Question, judge};
 use crate::oracle::meter::{Meter, Outcome};
 use crate::oracle::moment::{Exchange, Watch};
 use crate::oracle::seen::Seen;
 use crate::oracle::tally::Tally;
+use crate::oracle::terms::Terms;
 use crate::oracle::waits::Waits;
 use crate::oracle::weather::{Kind, Weather};
 use crate::oracle::{keep_latest, locked};
@@ -29,6 +31,7 @@ pub(crate) struct Oracle {
     /// Seconds that the process's clock is ahead.
     clock: Changes<i64>,
     configuration: Changes<Variant>,
+    fetching: Fetching,
     replicas: Vec<Known>,
 }
 
@@ -58,6 +61,7 @@ impl Oracle {
             forgettings: Mutex::default(),
             clock: Changes::new(0),
             configuration: Changes::new(Variant::FIRST),
+            fetching: Fetching::new(replicas),
             replicas: std::iter::repeat_with(known).take(replicas).collect(),
         }
     }
@@ -95,6 +99,9 @@ impl Oracle {
         done: Effect,
         cause: Cause,
     ) {
+        if cause == Cause::Reload && provider.is_some_and(Which::is_local) {
+            self.fetching.began_anew();
+        }
         let forgetting = Forgetting { begun, done, cause };
         let mut forgettings = locked(&self.forgettings);
         forgettings.push((provider, forgetting));
@@ -137,6 +144,7 @@ impl Oracle {
     /// knows nothing of what that one knew, but for what others of its fleet know.
     pub(crate) fn restarted(&self, replica: Replica, ended: Duration) {
         let now = self.watch.at();
+        self.fetching.began_anew();
         self.meter(replica, |meter| meter.settle(now));
         if self.terms.sharing.is_none() {
             self.forgot(None, ended, Effect::only(replica, now), Cause::Restart);
@@ -153,6 +161,10 @@ impl Oracle {
     /// known meanwhile may explain it.
     pub(crate) fn hear(self: &Arc<Self>, question: &Question, exchange: &Exchange, seen: Seen) {
         self.tally.answered(&seen, exchange);
+        if question.provider.is_local() {
+            self.tally
+                .did(format!("answer about a JWT: {}", seen.word()));
+        }
         if question.provider == WELL && question.caller != Caller::Operator {
             self.tally.answered_well(exchange);
         }
@@ -194,6 +206,13 @@ impl Oracle {
         }
     }
 
+    /// Judges how often keys were fetched until now.
+    pub(crate) fn judge_fetches(&self, fetches: u64) {
+        if let Err(finding) = self.fetching.judge(fetches, self.watch.at()) {
+            self.tally.found(finding);
+        }
+    }
+
     /// Counts a finding about the process itself.
     pub(crate) fn complain(&self, rule: Rule, story: impl Into<String>) {
         self.tally.found(Finding::new(rule, story));
@@ -212,11 +231,12 @@ impl Oracle {
 
     fn circumstances(&self, question: &Question, exchange: &Exchange) -> Circumstances {
         let (from, to) = (exchange.sent.at, exchange.received.at);
+        let lag = self.terms.lag(question.provider);
         let ours = |provider: Option<Which>| provider.is_none_or(|it| it == question.provider);
-        let mut spells = self.weather.between(from, to, self.terms.lag);
+        let mut spells = self.weather.between(from, to, lag);
         spells.retain(|spell| ours(spell.provider));
         if let Some(known) = self.replicas.get(question.replica.0) {
-            spells.extend(known.weather.between(from, to, self.terms.lag));
+            spells.extend(known.weather.between(from, to, lag));
         }
         let own = self.replicas.get(question.replica.0);
         let own = own.map(|known| known.weather.all()).unwrap_or_default();

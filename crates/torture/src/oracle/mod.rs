@@ -3,15 +3,18 @@
 pub(crate) mod finding;
 pub(crate) mod forgetting;
 pub(crate) mod judge;
+pub(crate) mod key;
 pub(crate) mod meter;
 pub(crate) mod moment;
 pub(crate) mod seen;
 pub(crate) mod tally;
+pub(crate) mod terms;
 pub(crate) mod token;
 pub(crate) mod waits;
 pub(crate) mod weather;
 
 mod changes;
+mod fetching;
 mod journal;
 mod knowledge;
 

@@ -1,10 +1,11 @@
 //! The true state of a token, as far as it is known from outside.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::cast::{Scope, Which};
 use crate::oracle::forgetting::{Effect, Forgetting};
+use crate::oracle::key::KeyLife;
 
 /// Token of a provider, with all that ever happened to it.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Token {
     pub(crate) exp: u64,
     /// Seconds since 1970; none where the provider has no such time.
     pub(crate) nbf: Option<u64>,
+    /// Key that signed it, where it is signed.
+    pub(crate) key: Option<Arc<KeyLife>>,
     /// Events, by [`Token::note`].
     pub(crate) history: Mutex<History>,
 }

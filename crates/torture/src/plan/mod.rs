@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use crate::cast::Which;
 use crate::world::Fault;
 
 /// A step of a plan: wait, then begin, then hold.
@@ -115,6 +116,10 @@ pub(crate) enum Deed {
     PurgeAll,
     /// Explained.
     Explain,
+    /// A token is forged.
+    Forge,
+    /// A crowd of tokens by keys that nobody has.
+    Crowd,
 }
 
 /// Streams of random numbers, one for each purpose: what one consumes moves no other.
@@ -128,13 +133,19 @@ pub(crate) fn stream(seed: u64, purpose: &str) -> Rng {
     Rng::with_seed(hash)
 }
 
-/// Faults of one provider, each kind once before any comes again.
-pub(crate) fn faults(mut rng: Rng) -> impl Iterator<Item = Step<Fault>> + Send {
+/// Faults of this provider, each kind once before any comes again.
+pub(crate) fn faults(mut rng: Rng, at: Which) -> impl Iterator<Item = Step<Fault>> + Send {
     let mut deck = Vec::new();
+    // Keys are fetched seldom: a fault must last to be noticed, and explains failures for long.
+    let (pauses, holds) = if at.is_local() {
+        (4000..40_000, 1000..10_000)
+    } else {
+        (800..4000, 300..2500)
+    };
     std::iter::repeat_with(move || Step {
-        pause: millis(&mut rng, 800..4000),
+        pause: millis(&mut rng, pauses.clone()),
         what: deal(&mut rng, &mut deck, &Fault::ALL).unwrap_or(Fault::Hang),
-        hold: millis(&mut rng, 300..2500),
+        hold: millis(&mut rng, holds.clone()),
     })
 }
 
@@ -159,14 +170,16 @@ pub(crate) fn deeds(mut rng: Rng) -> impl Iterator<Item = Step<Deed>> + Send {
 
 fn deed(share: u16) -> Deed {
     match share {
-        ..440 => Deed::Issue,
+        ..380 => Deed::Issue,
+        380..440 => Deed::Forge,
         440..500 => Deed::IssueAskedEarly,
         500..680 => Deed::RevokeHere,
         680..860 => Deed::RevokeThere,
         860..970 => Deed::Purge,
         970..980 => Deed::PurgeProvider,
         980..984 => Deed::PurgeAll,
-        984.. => Deed::Explain,
+        984..992 => Deed::Explain,
+        992.. => Deed::Crowd,
     }
 }
 
@@ -189,7 +202,9 @@ mod tests {
     #[test]
     fn same_seed_makes_the_same_plan() {
         let plan = |seed| {
-            let faults: Vec<_> = faults(stream(seed, "bank")).take(100).collect();
+            let faults: Vec<_> = faults(stream(seed, "bank"), Which::Bank)
+                .take(100)
+                .collect();
             let blows: Vec<_> = blows(stream(seed, "process")).take(100).collect();
             let deeds: Vec<_> = deeds(stream(seed, "tokens")).take(1000).collect();
             let reloads: Vec<_> = reloads(stream(seed, "configuration")).take(100).collect();

@@ -24,6 +24,8 @@ pub(crate) enum Turn {
     Rate,
     /// Facts of a provider live shorter or longer: its section differs.
     Lifetime,
+    /// Keys of a provider are used longer or shorter: its section differs.
+    Keys,
     /// None.
     Nothing,
     /// All of these at once, and the text is no TOML.
@@ -37,11 +39,12 @@ pub(crate) enum Turn {
 }
 
 impl Turn {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Guest,
         Self::Policy,
         Self::Rate,
         Self::Lifetime,
+        Self::Keys,
         Self::Nothing,
         Self::Syntax,
         Self::UnknownKey,
@@ -63,6 +66,7 @@ impl Turn {
             Self::Policy => "reload: a policy changes",
             Self::Rate => "reload: a rate changes",
             Self::Lifetime => "reload: a provider's ttl changes",
+            Self::Keys => "reload: a provider's jwks_max_age changes",
             Self::Nothing => "reload: the same file again",
             Self::Syntax => "refused reload: no TOML",
             Self::UnknownKey => "refused reload: unknown key",
@@ -91,12 +95,20 @@ fn turned(variant: Variant, turn: Turn) -> Variant {
             legacy_ttl: 3 - variant.legacy_ttl,
             ..variant
         },
+        Turn::Keys => Variant {
+            corp_max_age: 32 - variant.corp_max_age,
+            ..variant
+        },
         Turn::Nothing => variant,
-        Turn::Syntax | Turn::UnknownKey | Turn::MissingFile | Turn::NeedsRestart => {
-            [Turn::Guest, Turn::Policy, Turn::Rate, Turn::Lifetime]
-                .into_iter()
-                .fold(variant, turned)
-        }
+        Turn::Syntax | Turn::UnknownKey | Turn::MissingFile | Turn::NeedsRestart => [
+            Turn::Guest,
+            Turn::Policy,
+            Turn::Rate,
+            Turn::Lifetime,
+            Turn::Keys,
+        ]
+        .into_iter()
+        .fold(variant, turned),
     }
 }
 
@@ -129,10 +141,12 @@ mod tests {
                 assert_ne!(variant.orders, in_force.orders);
                 assert_ne!(variant.is_generous, in_force.is_generous);
                 assert_ne!(variant.legacy_ttl, in_force.legacy_ttl);
+                assert_ne!(variant.corp_max_age, in_force.corp_max_age);
             } else {
                 in_force = variant;
             }
             assert!((1..=2).contains(&variant.legacy_ttl));
+            assert!([12, 20].contains(&variant.corp_max_age));
         }
     }
 }

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use introspectd_simulators::{apigee, passport, rfc7662, tibco_asg};
-
 use crate::cast::{Caller, METERED, Variant, Which};
-use crate::oracle::judge::{Rates, Sharing, Terms};
+use crate::oracle::terms::{Rates, Sharing, Terms};
 use crate::plan::{Reload, Turn};
-use crate::subject::{AUTHORITIES, CLIENT, LISTENER, PASSWORD, Ports, Subject};
+use crate::subject::sections::section;
+use crate::subject::{LISTENER, Ports, Subject};
 use crate::world::{Deployment, Providers};
 
 /// Times and rates that the configuration below sets, for a load of so many requests a second.
@@ -129,13 +128,18 @@ pub(crate) fn toml(reload: Reload, subject: &Subject, providers: &Providers) -> 
         (Times::of(&subject.terms), callers(variant, rate))
     };
     let sections = Which::ALL.map(|provider| {
-        let section = section(provider, variant, &providers.url(provider));
+        let url = providers.url(provider);
+        let section = section(provider, variant, &url, subject.lies);
         // Nobody is asked about tokens that nobody's prefix fits: they are inactive.
         let is_unknown = subject.lies && provider == Which::Legacy;
-        let prefix = if is_unknown { "xx_" } else { provider.prefix() };
+        let routed = provider.prefix().map(|prefix| {
+            let prefix = if is_unknown { "xx_" } else { prefix };
+            format!("match = {{ prefix = \"{prefix}\" }}\n")
+        });
         format!(
-            "{section}timeout = \"{}s\"\nmatch = {{ prefix = \"{prefix}\" }}\n",
-            times.timeout
+            "{section}timeout = \"{}s\"\n{}",
+            times.timeout,
+            routed.unwrap_or_default()
         )
     });
     [
@@ -202,6 +206,7 @@ fn mistake(turn: Turn) -> &'static str {
         | Turn::Policy
         | Turn::Rate
         | Turn::Lifetime
+        | Turn::Keys
         | Turn::Nothing => "",
     }
 }
@@ -252,44 +257,4 @@ fn callers(variant: Variant, rate: u32) -> String {
         guest,
     ]
     .concat()
-}
-
-fn section(provider: Which, variant: Variant, url: &str) -> String {
-    let keys = match provider {
-        Which::Bank => format!(
-            "kind = \"passport\"\nbase_url = \"{url}\"\n\
-            credentials = {{ type = \"bearer\", token = {{ literal = \"{}\" }} }}",
-            passport::BEARER
-        ),
-        Which::Legacy => format!(
-            "kind = \"tibco-asg\"\nbase_url = \"{url}\"\ncache = {{ ttl = \"{}s\" }}\n\
-            credentials = {{ type = \"basic\", username = \"{}\", \
-            password = {{ literal = \"{}\" }} }}",
-            variant.legacy_ttl,
-            tibco_asg::CLIENT_ID,
-            tibco_asg::CLIENT_SECRET
-        ),
-        Which::Apis => format!(
-            "kind = \"apigee\"\nbase_url = \"{url}\"\norganization = \"{}\"\n\
-            credentials = {{ type = \"basic\", username = \"{}\", \
-            password = {{ file = \"{PASSWORD}\" }} }}",
-            apigee::ORGANIZATION,
-            apigee::USERNAME
-        ),
-        Which::Sso => format!(
-            "kind = \"rfc7662\"\nintrospection_endpoint = \"{url}/introspect\"\n\
-            revocation_endpoint = \"{url}/revoke\"\ntls = {{ ca = \"{AUTHORITIES}\", \
-            certificate = \"{CLIENT}\", key = \"{CLIENT}\" }}\n\
-            credentials = {{ type = \"client_credentials\", client_id = \"{}\", \
-            client_secret = {{ literal = \"{}\" }}, token_endpoint = \"{url}/token\" }}",
-            rfc7662::CLIENT_ID,
-            rfc7662::CLIENT_SECRET
-        ),
-    };
-    format!(
-        "\n[providers.{}]\n{keys}\n\
-        breaker = {{ failures = \"50%\", window = \"10s\", min_requests = 20, \
-        open_for = \"1s\", probes = 1 }}\n",
-        provider.name()
-    )
 }

@@ -4,6 +4,7 @@ mod config;
 mod disk;
 mod logs;
 mod notify;
+mod sections;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -21,7 +22,7 @@ use tokio::sync::Mutex;
 use tokio::time::timeout;
 
 use crate::Options;
-use crate::oracle::judge::Terms;
+use crate::oracle::terms::Terms;
 use crate::plan::Reload;
 use crate::world::{Authority, Providers};
 

@@ -4,11 +4,12 @@ use std::sync::Mutex;
 use std::time::{Duration, UNIX_EPOCH};
 
 use fastrand::Rng;
+use introspectd_simulators::jwt::compact;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::cast::{Scope, Which};
+use crate::cast::{AUDIENCE, ISSUER, Scope, Which};
 use crate::oracle::token::Token;
 
 /// A token that its provider does not know yet, and the record by which it will.
@@ -28,26 +29,62 @@ pub(crate) fn token(rng: &mut Rng, provider: Which, wall: Duration) -> (Token, V
         value: value(rng, provider),
         mark: match provider {
             Which::Apis => format!("client-{id}"),
-            Which::Bank | Which::Legacy | Which::Sso => id.clone(),
+            Which::Bank | Which::Legacy | Which::Sso | Which::Corp => id.clone(),
         },
         id,
         scope,
         exp,
-        nbf: (provider == Which::Sso).then_some(issued),
+        nbf: matches!(provider, Which::Sso | Which::Corp).then_some(issued),
+        key: None,
         history: Mutex::default(),
     };
     let record = record(&token, issued, lifetime);
     (token, record)
 }
 
-/// Value of a token of this provider. Nobody else has ever had it.
+/// Value of a token of this provider. Nobody else has ever had it. A JWT names a key that is none.
 pub(crate) fn value(rng: &mut Rng, provider: Which) -> String {
-    let digits = (0..40).map(|_| rng.digit(16));
-    provider.prefix().chars().chain(digits).collect()
+    match provider.prefix() {
+        Some(prefix) => {
+            let digits = (0..40).map(|_| rng.digit(16));
+            prefix.chars().chain(digits).collect()
+        }
+        None => unsigned(rng),
+    }
 }
 
+/// An access token of which all but its key is good.
+fn unsigned(rng: &mut Rng) -> String {
+    let header = json!({"typ": "at+jwt", "alg": "ES256", "kid": id(rng)});
+    let mut signature = [0; 64];
+    rng.fill(&mut signature);
+    compact(
+        &header,
+        &claims(&id(rng), Scope::Orders, 0, FAR),
+        &signature,
+    )
+}
+
+/// Claims of an access token (RFC 9068).
+pub(super) fn claims(id: &str, scope: Scope, issued: u64, exp: u64) -> Value {
+    json!({
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "sub": "somebody",
+        "client_id": "some-client",
+        "scope": scope.name(),
+        "jti": id,
+        "iat": issued,
+        "nbf": issued,
+        "exp": exp,
+    })
+}
+
+/// A time that no clock of a run gets near, in seconds since 1970.
+pub(super) const FAR: u64 = 9_999_999_999;
+
 /// A UUID, as Passport's ids are.
-fn id(rng: &mut Rng) -> String {
+pub(super) fn id(rng: &mut Rng) -> String {
     let (high, low) = (rng.u64(..), rng.u64(..));
     format!(
         "{:08x}-{:04x}-4{:03x}-8{:03x}-{:012x}",
@@ -103,6 +140,7 @@ fn record(token: &Token, issued: u64, lifetime: u64) -> Value {
             "iat": issued,
             "nbf": issued,
         }),
+        Which::Corp => claims(&token.id, token.scope, issued, token.exp),
     }
 }
 

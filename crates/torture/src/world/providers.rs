@@ -7,21 +7,22 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use introspectd_simulators::apigee::Apigee;
+use introspectd_simulators::jwt::Issuer;
 use introspectd_simulators::passport::Passport;
 use introspectd_simulators::rfc7662::Rfc7662;
 use introspectd_simulators::tibco_asg::TibcoAsg;
-use introspectd_simulators::{Answer, Fault as Scripted, Simulator, Vendor};
-use serde_json::{Value, json};
+use introspectd_simulators::{Fault as Scripted, Simulator, Vendor};
+use serde_json::Value;
 use tokio::sync::Mutex;
 
-use crate::cast::Which;
-use crate::oracle::moment;
+use crate::cast::{ISSUER, Which};
+use crate::oracle::moment::{self, Watch};
 use crate::oracle::token::Token;
-use crate::oracle::weather::Kind;
-use crate::world::{Authority, Gate, Identity};
+use crate::world::{Authority, Fault, Gate, Identity, Keyring};
 
 /// One vendor on its port, which it leaves and takes again.
 struct Seat<V> {
+    which: Which,
     vendor: Arc<V>,
     address: SocketAddr,
     /// `None` while the port refuses connections.
@@ -34,6 +35,9 @@ pub(crate) struct Providers {
     legacy: Seat<TibcoAsg>,
     apis: Seat<Apigee>,
     sso: Seat<Rfc7662>,
+    corp: Seat<Issuer>,
+    /// Keys of `corp`.
+    pub(crate) keyring: Keyring,
     /// TLS in front of `sso`.
     pub(crate) gate: Gate,
     /// Authority of the certificates that the gate shows, and of our own ones there.
@@ -42,120 +46,12 @@ pub(crate) struct Providers {
     unknown: Authority,
 }
 
-/// Fault of a provider.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// Answers within the timeout, but slowly.
-    Slow,
-    /// Never answers.
-    Hang,
-    /// Closes connections without an answer.
-    HangUp,
-    /// Resets connections.
-    Reset,
-    /// Closes its port.
-    Refuse,
-    /// Sends half of its answer.
-    Truncate,
-    /// Sends more than anybody reads.
-    Oversize,
-    /// Sends what is no JSON.
-    Garbage,
-    /// Sends a page.
-    Page,
-    /// Sends a redirect.
-    Redirect,
-    /// Answers about another token.
-    Another,
-    /// Answers with meaningless words as `active` and `status`.
-    Words,
-    /// 500.
-    Broken,
-    /// 503 without a time.
-    Unavailable,
-    /// 429 with a time.
-    Throttle,
-    /// 401 to our credentials.
-    Estrange,
-    /// Any of these, and none, in turn.
-    Flap,
-}
-
-impl Fault {
-    pub(crate) const ALL: [Self; 17] = [
-        Self::Slow,
-        Self::Hang,
-        Self::HangUp,
-        Self::Reset,
-        Self::Refuse,
-        Self::Truncate,
-        Self::Oversize,
-        Self::Garbage,
-        Self::Page,
-        Self::Redirect,
-        Self::Another,
-        Self::Words,
-        Self::Broken,
-        Self::Unavailable,
-        Self::Throttle,
-        Self::Estrange,
-        Self::Flap,
-    ];
-
-    /// Kind of failures that it explains; none for one that no caller may notice.
-    pub(crate) const fn kind(self) -> Option<Kind> {
-        match self {
-            Self::Slow => None,
-            Self::Hang => Some(Kind::Hangs),
-            Self::HangUp | Self::Reset | Self::Refuse => Some(Kind::Cut),
-            Self::Truncate
-            | Self::Oversize
-            | Self::Garbage
-            | Self::Page
-            | Self::Redirect
-            | Self::Another
-            | Self::Words => Some(Kind::Lies),
-            Self::Broken | Self::Unavailable => Some(Kind::Fails),
-            Self::Throttle => Some(Kind::Throttles),
-            Self::Estrange => Some(Kind::Estranged),
-            Self::Flap => Some(Kind::Flaps),
-        }
-    }
-
-    /// `None` where no script does it.
-    fn scripted(self) -> Option<Scripted> {
-        // Of no token that anybody asks about.
-        let another = json!({
-            "active": true, "token_id": "0", "accessToken": "another", "token": "another",
-            "status": "approved", "exp": "soon",
-        });
-        let words = json!({"active": "true", "status": "ACTIVE", "exp": "9999999999"});
-        Some(match self {
-            Self::Slow => Scripted::Delay(Duration::from_millis(200)),
-            Self::Hang => Scripted::Hang,
-            Self::HangUp => Scripted::HangUp,
-            Self::Reset => Scripted::Reset,
-            Self::Truncate => Scripted::Truncate,
-            Self::Oversize => Scripted::Oversize(3 << 20),
-            Self::Garbage => Scripted::Answer(Answer::garbage()),
-            Self::Page => Scripted::Answer(Answer::html(200)),
-            Self::Redirect => Scripted::Answer(Answer::redirect("http://127.0.0.1:9/")),
-            Self::Another => Scripted::Answer(Answer::json(200, another)),
-            Self::Words => Scripted::Answer(Answer::json(200, words)),
-            Self::Broken => Scripted::Answer(Answer::html(500)),
-            Self::Unavailable => Scripted::Answer(Answer::empty(503)),
-            Self::Throttle => Scripted::Answer(Answer::retry_after(429, 1)),
-            Self::Estrange => Scripted::Answer(Answer::json(401, json!({"error": "no"}))),
-            Self::Refuse | Self::Flap => return None,
-        })
-    }
-}
-
 impl<V: Vendor> Seat<V> {
-    async fn take(vendor: V) -> io::Result<Self> {
+    async fn take(which: Which, vendor: V) -> io::Result<Self> {
         let vendor = Arc::new(vendor);
         let simulator = Simulator::start(Arc::clone(&vendor)).await?;
         Ok(Self {
+            which,
             vendor,
             address: simulator.address(),
             simulator: Mutex::new(Some(simulator)),
@@ -170,11 +66,13 @@ impl<V: Vendor> Seat<V> {
         let Some(simulator) = simulator.as_ref() else {
             return;
         };
-        if let Some(scripted) = fault.scripted() {
+        if let Some(scripted) = fault.scripted(self.which) {
             simulator.always(scripted);
         }
         if fault == Fault::Flap {
-            let bad = Fault::ALL.into_iter().filter_map(Fault::scripted);
+            let bad = Fault::ALL
+                .into_iter()
+                .filter_map(|it| it.scripted(self.which));
             let good = Scripted::Delay(Duration::ZERO);
             for bad in bad.cycle().take(400) {
                 simulator.next(good.clone());
@@ -206,19 +104,22 @@ impl<V: Vendor> Seat<V> {
 
 impl Providers {
     /// Starts all of them.
-    pub(crate) async fn start() -> io::Result<Self> {
+    pub(crate) async fn start(watch: Watch) -> io::Result<Self> {
         let now = SystemTime::UNIX_EPOCH + moment::wall();
         let [trusted, clients, unknown] = ["trusted 0", "clients", "unknown"].map(Authority::new);
         let (trusted, clients) = (trusted?, clients?);
         let legacy = TibcoAsg::new(now);
         legacy.show_revoked();
-        let sso = Seat::take(Rfc7662::new(now)).await?;
+        let sso = Seat::take(Which::Sso, Rfc7662::new(now)).await?;
+        let corp = Seat::take(Which::Corp, Issuer::new(ISSUER)).await?;
         Ok(Self {
-            bank: Seat::take(Passport::new(now)).await?,
-            legacy: Seat::take(legacy).await?,
-            apis: Seat::take(Apigee::new(now)).await?,
+            bank: Seat::take(Which::Bank, Passport::new(now)).await?,
+            legacy: Seat::take(Which::Legacy, legacy).await?,
+            apis: Seat::take(Which::Apis, Apigee::new(now)).await?,
             gate: Gate::open(sso.address, trusted.issue()?, &clients).await?,
             sso,
+            keyring: Keyring::new(watch, Arc::clone(&corp.vendor)),
+            corp,
             trusted: ArcSwap::from_pointee(trusted),
             clients,
             unknown: unknown?,
@@ -232,6 +133,7 @@ impl Providers {
             Which::Legacy => format!("http://{}", self.legacy.address),
             Which::Apis => format!("http://{}", self.apis.address),
             Which::Sso => format!("https://{}", self.gate.address),
+            Which::Corp => format!("http://{}", self.corp.address),
         }
     }
 
@@ -258,6 +160,7 @@ impl Providers {
             Which::Legacy => self.legacy.vendor.put(&token.value, record),
             Which::Apis => self.apis.vendor.put(&token.value, record),
             Which::Sso => self.sso.vendor.put(&token.value, record),
+            Which::Corp => self.keyring.publish(token),
         }
     }
 
@@ -269,6 +172,7 @@ impl Providers {
             Which::Legacy => self.legacy.vendor.remove(&token.value),
             Which::Apis => self.apis.vendor.revoke(&token.value),
             Which::Sso => self.sso.vendor.revoke(&token.value),
+            Which::Corp => self.keyring.withdraw(token),
         }
     }
 
@@ -279,6 +183,8 @@ impl Providers {
             Which::Legacy => self.legacy.vendor.remove(&token.value),
             Which::Apis => self.apis.vendor.remove(&token.value),
             Which::Sso => self.sso.vendor.remove(&token.value),
+            // Nobody keeps records of what was signed.
+            Which::Corp => {}
         }
     }
 
@@ -289,6 +195,7 @@ impl Providers {
             Which::Legacy => self.legacy.suffer(fault).await,
             Which::Apis => self.apis.suffer(fault).await,
             Which::Sso => self.sso.suffer(fault).await,
+            Which::Corp => self.corp.suffer(fault).await,
         }
     }
 
@@ -299,6 +206,7 @@ impl Providers {
             Which::Legacy => self.legacy.recover().await,
             Which::Apis => self.apis.recover().await,
             Which::Sso => self.sso.recover().await,
+            Which::Corp => self.corp.recover().await,
         }
     }
 
@@ -322,6 +230,11 @@ impl Providers {
         self.sso.vendor.issued() as u64
     }
 
+    /// Number of times that introspectd was given the keys of `corp` so far.
+    pub(crate) fn key_fetches(&self) -> u64 {
+        self.corp.vendor.served()
+    }
+
     /// Takes these passwords, and no others.
     pub(crate) fn accept_passwords(&self, passwords: &[String]) {
         self.apis.vendor.accept_passwords(passwords);
@@ -333,5 +246,6 @@ impl Providers {
         self.legacy.forget().await;
         self.apis.forget().await;
         self.sso.forget().await;
+        self.corp.forget().await;
     }
 }

@@ -12,7 +12,7 @@ use crate::world::issue;
 /// Tokens in circulation, by provider.
 #[derive(Default)]
 pub(crate) struct Stock {
-    shelves: [RwLock<Shelf>; 4],
+    shelves: [RwLock<Shelf>; 5],
 }
 
 #[derive(Default)]
@@ -23,6 +23,8 @@ struct Shelf {
 
 /// Tokens of each provider. What is older leaves, ended or not.
 const CIRCULATING: usize = 240;
+/// The same for JWTs: forged ones are among them, and keys are withdrawn after a while.
+const CIRCULATING_JWTS: usize = 480;
 
 impl Stock {
     /// Puts a token into circulation, and returns the one that leaves for it.
@@ -32,7 +34,12 @@ impl Stock {
             .write()
             .unwrap_or_else(PoisonError::into_inner);
         shelf.tokens.push_back(Arc::clone(token));
-        (shelf.tokens.len() > CIRCULATING)
+        let most = if token.provider.is_local() {
+            CIRCULATING_JWTS
+        } else {
+            CIRCULATING
+        };
+        (shelf.tokens.len() > most)
             .then(|| shelf.tokens.pop_front())
             .flatten()
     }
@@ -58,12 +65,13 @@ impl Stock {
     }
 
     fn shelf(&self, provider: Which) -> &RwLock<Shelf> {
-        let [bank, legacy, apis, sso] = &self.shelves;
+        let [bank, legacy, apis, sso, corp] = &self.shelves;
         match provider {
             Which::Bank => bank,
             Which::Legacy => legacy,
             Which::Apis => apis,
             Which::Sso => sso,
+            Which::Corp => corp,
         }
     }
 }

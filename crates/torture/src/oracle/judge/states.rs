@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::{Circumstances, Question, Terms};
-use crate::cast::Which;
-use crate::oracle::forgetting::{Effect, Forgetting};
+use crate::cast::{Variant, Which};
+use crate::oracle::forgetting::{Cause, Effect, Forgetting};
 use crate::oracle::moment::Exchange;
 use crate::oracle::token::History;
 use crate::oracle::weather::{Kind, Spell};
@@ -39,11 +39,17 @@ pub(super) fn possible(
 
     let known_after = |moment| history.known.is_none_or(|known| known > moment);
     let early = history.asked_early
+        && token.key.is_none()
         && history
             .known
             .is_none_or(|known| sent.at <= known + terms.timeout + terms.inactive_ttl);
+    let key = token.key.as_ref().map(|key| key.span());
+    let unsettled = key.is_some_and(|key| sent.at <= key.settled + moved(circumstances, terms));
+    let key_ending = key.and_then(|key| key.withdrawing);
     let inactive = known_after(sent.at)
         || early
+        || unsettled
+        || key_ending.is_some_and(|ending| ending <= received.at)
         || history.ending.is_some_and(|ending| ending <= received.at)
         || token.exp <= seconds(received.wall, fast_before)
         || token
@@ -56,8 +62,16 @@ pub(super) fn possible(
             || forgettings(question, circumstances)
                 .any(|it| it.rules_out(ended, question.replica, sent.at))
     });
+    // A purge forgets facts, and no keys.
+    let key_outlived = key.and_then(|key| key.withdrawn).is_some_and(|ended| {
+        ended + max_age(circumstances) + longest < sent.at
+            || forgettings(question, circumstances).any(|it| {
+                it.cause != Cause::Purge && it.rules_out(ended, question.replica, sent.at)
+            })
+    });
     let active = !(known_after(received.at)
         || outlived
+        || key_outlived
         || ended_here(question, &history, circumstances, terms)
             .is_some_and(|ended| ended <= sent.at)
         || token.exp <= seconds(sent.wall, slow)
@@ -115,7 +129,25 @@ fn ttl(question: &Question, circumstances: &Circumstances, terms: &Terms) -> Dur
         .map(|variant| Duration::from_secs(variant.legacy_ttl));
     match question.provider {
         Which::Legacy => configured.max().unwrap_or(terms.ttl),
-        Which::Bank | Which::Apis | Which::Sso => terms.ttl,
+        Which::Bank | Which::Apis | Which::Sso | Which::Corp => terms.ttl,
+    }
+}
+
+/// Longest use of keys. A provider whose `jwks_max_age` changed began without keys.
+fn max_age(circumstances: &Circumstances) -> Duration {
+    let configurations = circumstances.configurations.iter();
+    let longest = configurations.map(|variant| variant.corp_max_age).max();
+    Duration::from_secs(longest.unwrap_or(Variant::FIRST.corp_max_age))
+}
+
+/// Time for which a key may seem unknown beyond its own: what was inactive until a moment of the
+/// clock is so for longer where the clock was set back since.
+fn moved(circumstances: &Circumstances, terms: &Terms) -> Duration {
+    let (least, greatest) = circumstances.clock_before;
+    if least == greatest {
+        Duration::ZERO
+    } else {
+        terms.inactive_ttl
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod configurations;
 mod failures;
+mod keys;
 
 use std::sync::Mutex;
 
@@ -9,6 +10,7 @@ use super::*;
 use crate::cast::Scope;
 use crate::oracle::forgetting::{Cause, Effect};
 use crate::oracle::moment::Moment;
+use crate::oracle::terms::{Rates, Sharing};
 
 const TERMS: Terms = Terms {
     timeout: Duration::from_secs(2),
@@ -38,6 +40,7 @@ fn token(change: impl FnOnce(&mut crate::oracle::token::History)) -> Arc<Token> 
         scope: Scope::Orders,
         exp: START + END,
         nbf: Some(START),
+        key: None,
         history: Mutex::default(),
     };
     token.note(|history| history.known = Some(Duration::ZERO));

@@ -10,17 +10,17 @@
 
 #![allow(
     clippy::expect_used,
-    clippy::indexing_slicing,
     reason = "its tokens are for tests, where to panic is to fail"
 )]
 
+mod key;
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::{Value, json};
+
+pub use key::{Key, compact};
 
 use crate::stage::locked;
 use crate::{Answer, Recorded, Vendor, fresh, path};
@@ -33,6 +33,7 @@ pub const SUBJECT: &str = "248289761001";
 /// Issuer of JWT access tokens.
 pub struct Issuer {
     state: Mutex<State>,
+    served: AtomicU64,
 }
 
 struct State {
@@ -40,11 +41,6 @@ struct State {
     /// Newest last.
     keys: Vec<Key>,
     published: Vec<Value>,
-}
-
-struct Key {
-    kid: String,
-    pair: EcdsaKeyPair,
 }
 
 impl Issuer {
@@ -59,6 +55,7 @@ impl Issuer {
                 keys: Vec::new(),
                 published: Vec::new(),
             }),
+            served: AtomicU64::new(0),
         };
         made.rotate();
         made
@@ -83,7 +80,7 @@ impl Issuer {
     /// # Panics
     /// Panics if the system has no random bytes.
     pub fn renew(&self) {
-        let key = Key::new();
+        let key = Key::es256();
         self.state().keys.push(key);
     }
 
@@ -103,6 +100,11 @@ impl Issuer {
     /// Publishes exactly these keys.
     pub fn publish_keys(&self, keys: Vec<Value>) {
         self.state().published = keys;
+    }
+
+    /// Returns how often the keys were given to whoever asked for them.
+    pub fn served(&self) -> u64 {
+        self.served.load(Relaxed)
     }
 
     /// Returns the JWK Set that is published.
@@ -149,62 +151,13 @@ impl Issuer {
     /// # Panics
     /// Panics if the system has no random bytes.
     pub fn forge(&self, claims: &Value) -> String {
-        let kid = self.state().keys.last().map(|key| key.kid.clone());
-        let forger = Key {
-            kid: kid.expect("one key at least"),
-            ..Key::new()
-        };
+        let kid = self.state().keys.last().map(|key| key.kid().to_owned());
+        let forger = Key::es256().named(&kid.expect("one key at least"));
         forger.sign(&json!({"typ": "at+jwt"}), claims)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         locked(&self.state)
-    }
-}
-
-impl Key {
-    fn new() -> Self {
-        let random = SystemRandom::new();
-        let pkcs8 = EcdsaKeyPair::generate_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, &random)
-            .expect("random bytes");
-        let pair =
-            EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8.as_ref(), &random)
-                .expect("a key that was just made");
-        Self {
-            kid: fresh::hex(8),
-            pair,
-        }
-    }
-
-    fn public(&self) -> Value {
-        let point = self.pair.public_key().as_ref();
-        let (x, y) = point[1..].split_at(32);
-        json!({
-            "kty": "EC",
-            "crv": "P-256",
-            "alg": "ES256",
-            "use": "sig",
-            "kid": self.kid,
-            "x": URL_SAFE_NO_PAD.encode(x),
-            "y": URL_SAFE_NO_PAD.encode(y),
-        })
-    }
-
-    fn sign(&self, header: &Value, claims: &Value) -> String {
-        let mut all = json!({"alg": "ES256", "kid": self.kid});
-        let members = all.as_object_mut().expect("an object");
-        for (name, value) in header.as_object().expect("an object") {
-            if value.is_null() {
-                members.remove(name);
-            } else {
-                members.insert(name.clone(), value.clone());
-            }
-        }
-        let part = |json: &Value| URL_SAFE_NO_PAD.encode(json.to_string());
-        let signed = format!("{}.{}", part(&all), part(claims));
-        let signature = self.pair.sign(&SystemRandom::new(), signed.as_bytes());
-        let signature = signature.expect("random bytes");
-        format!("{signed}.{}", URL_SAFE_NO_PAD.encode(signature))
     }
 }
 
@@ -216,7 +169,10 @@ impl Vendor for Issuer {
             return Answer::empty(405).with_header("allow", "GET");
         }
         match segments.as_slice() {
-            ["jwks"] => Answer::json(200, self.jwks()),
+            ["jwks"] => {
+                self.served.fetch_add(1, Relaxed);
+                Answer::json(200, self.jwks())
+            }
             [
                 ".well-known",
                 "oauth-authorization-server" | "openid-configuration",
