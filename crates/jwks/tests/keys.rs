@@ -368,7 +368,7 @@ async fn keys_of_either_source_verify_and_tell_their_state() {
     let of_file = FileKeys::open("idp".to_owned(), file).unwrap();
     assert_eq!(format!("{of_file:?}"), "FileKeys { .. }");
     let (fetched, clock) = keys(&issuer);
-    let fetched = KeySource::refreshed(fetched, None);
+    let fetched = KeySource::fetched(fetched);
     let token = sign(&old);
     let jws = Jws::parse(&token).unwrap();
     for source in [&fetched, &KeySource::File(Box::new(of_file))] {

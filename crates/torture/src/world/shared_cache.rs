@@ -47,17 +47,18 @@ const PURGES: &str = "introspectd:purges";
 impl SharedCache {
     /// Starts it for so many replicas.
     pub(crate) async fn start(deployment: Deployment, replicas: usize) -> Self {
-        let setup = Setup::new(Program::Installed);
+        let alone = Setup::new(Program::Installed);
+        // A master that lost its replica takes no purge that a failover could lose.
+        let setup = alone
+            .clone()
+            .line("min-replicas-to-write 1")
+            .line("min-replicas-max-lag 1");
         let (servers, url) = match deployment {
             Deployment::Standalone => {
-                let server = setup.start().await;
+                let server = alone.start().await;
                 return Self::behind_wires(server, replicas).await;
             }
             Deployment::Sentinel => {
-                // A master that lost its replica takes no purge that a failover could lose.
-                let setup = setup
-                    .line("min-replicas-to-write 1")
-                    .line("min-replicas-max-lag 1");
                 let sentinels = Sentinels::start_with(setup).await;
                 let url = sentinels.url();
                 (Servers::Sentinel(sentinels), url)
