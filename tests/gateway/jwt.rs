@@ -57,6 +57,13 @@ impl House {
         self.issuer.vendor().mint(claims)
     }
 
+    /// A token that is good but for one claim.
+    fn mint_with(&self, name: &str, value: Value) -> String {
+        let mut claims = self.claims();
+        claims[name] = value;
+        self.mint(&claims)
+    }
+
     /// A token that was not seen before.
     pub(crate) fn fresh(&self) -> String {
         self.mint(&self.claims())
@@ -110,11 +117,7 @@ async fn good_token_is_answered_with_its_claims_and_asked_about_nowhere() {
 async fn bad_token_is_inactive_and_no_more_is_said() {
     let house = House::open().await;
     let issuer = house.issuer.vendor();
-    let with = |name: &str, value: Value| {
-        let mut claims = house.claims();
-        claims[name] = value;
-        house.mint(&claims)
-    };
+    let with = |name: &str, value: Value| house.mint_with(name, value);
     let header = |header: Value| issuer.mint_as(&header, &house.claims());
     let good = house.fresh();
     let (body, signature) = good.rsplit_once('.').unwrap();
@@ -158,11 +161,7 @@ async fn bad_token_is_inactive_and_no_more_is_said() {
 async fn refused_token_is_explained_by_what_is_wrong_with_it() {
     let house = House::open().await;
     let issuer = house.issuer.vendor();
-    let with = |name: &str, value: Value| {
-        let mut claims = house.claims();
-        claims[name] = value;
-        house.mint(&claims)
-    };
+    let with = |name: &str, value: Value| house.mint_with(name, value);
     let explain = async |token: &str| {
         let form = [("token", token)];
         let reply = operate(&house.gateway, "/v1/explain", &form).await;

@@ -109,23 +109,15 @@ async fn encrypted_server_holds_the_contract() {
 }
 
 #[tokio::test]
-async fn encrypted_sentinels_and_their_servers_hold_the_contract() {
+async fn encrypted_sentinels_and_clusters_hold_the_contract() {
     let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
     authority.write(folder.path(), "127.0.0.1");
-    let setup = Setup::new(Program::Installed).encrypted(folder.path());
-    let lab = Sentinels::start_with(setup).await;
-    let store = open(&Replica::trusting(&authority).settings(&lab.url()));
-    contract::holds(&store).await;
-}
-
-#[tokio::test]
-async fn encrypted_cluster_holds_the_contract() {
-    let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
-    authority.write(folder.path(), "127.0.0.1");
-    let setup = Setup::new(Program::Installed).encrypted(folder.path());
-    let lab = Cluster::start_with(setup).await;
-    let store = open(&Replica::trusting(&authority).settings(&lab.url()));
-    contract::holds(&store).await;
+    let setup = || Setup::new(Program::Installed).encrypted(folder.path());
+    let replica = Replica::trusting(&authority);
+    let sentinels = Sentinels::start_with(setup()).await;
+    contract::holds(&open(&replica.settings(&sentinels.url()))).await;
+    let cluster = Cluster::start_with(setup()).await;
+    contract::holds(&open(&replica.settings(&cluster.url()))).await;
 }
 
 #[tokio::test]
