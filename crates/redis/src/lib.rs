@@ -39,8 +39,8 @@ use waiting::Waiting;
 
 /// Rules of an ACL user that may do what a [`RedisStore`] does, but for its keys: `~PREFIX:*`, of
 /// the same prefix as the store's. Without `info` and `config|get` all works, but for a look at
-/// the server's settings; `select` is for a URL with a database, `role` for Sentinel, `cluster` for a
-/// cluster, `wait` for both.
+/// the server's settings; `select` is for a URL with a database, `role` for Sentinel, `cluster`
+/// for a cluster, `wait` for both.
 pub const ACL_RULES: &str = "resetchannels -@all +ping +time +get +mget +set +del +xadd +xrange \
     +xread +eval +evalsha +info +config|get +select +role +wait +cluster|slots +cluster|info";
 

@@ -214,7 +214,7 @@ async fn entry_that_no_replica_of_its_node_has_is_not_confirmed() {
     append(&store, "third").await.unwrap();
 }
 
-/// What lies in a slot that moves is of the one node or of the other, and for a moment of none.
+/// A key in a slot that moves is the one node's or the other's, and for a moment nobody's.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn store_follows_a_slot_that_moves() {
     let lab = Cluster::start().await;
