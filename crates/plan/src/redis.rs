@@ -26,8 +26,8 @@ const FACT: u64 = 311;
 /// Share of `maxmemory` for facts that live. The rest is for expired ones, of which Redis leaves up
 /// to a tenth in place, for buffers, and for the ttl that spread does not shorten.
 const LIVE: f64 = 2.0 / 3.0;
-/// Commands of a question beside its lookup: `SET NX PX` of the lease, `EVALSHA` of the fill.
-const FILL: f64 = 2.0;
+/// Commands of a question beside its lookup, which takes the lease as well: `EVALSHA` of the fill.
+const FILL: f64 = 1.0;
 /// Commands of a revocation: `DEL` of the fact, `XADD`.
 const REVOKE: f64 = 2.0;
 /// Seconds between two looks of a replica that waits for another's lease.
@@ -37,9 +37,10 @@ const READS: f64 = 8.0;
 /// Heartbeats of the fleet within `trust`.
 const HEARTBEATS: f64 = 4.0;
 
-/// Bytes of commands with their replies, but for facts and entries.
-const LOOKUP_BYTES: f64 = 170.0;
-const FILL_BYTES: f64 = 450.0;
+/// Bytes of commands with their replies, but for facts and entries. A fact is shorter on its way
+/// than in memory, which makes up for most of its command.
+const LOOKUP_BYTES: f64 = 365.0;
+const FILL_BYTES: f64 = 90.0;
 const READ_BYTES: f64 = 110.0;
 const REVOKE_BYTES: f64 = 450.0;
 /// Bytes of an entry of the stream.
