@@ -5,17 +5,16 @@ use std::collections::HashMap;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use introspectd_core::{Clock, SystemClock};
 use introspectd_server::ListenAddress;
 use introspectd_tests::{Gateway, Process, free_address};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
 
 use crate::page::block;
-use crate::peer::{Peer, node};
+use crate::peer::{Peer, ask_node};
 
 pub(crate) const PAGE: &str = "../mcp.md";
 const EDGE_SECRET: &str = "edge-secret-to-change";
@@ -125,18 +124,7 @@ pub(crate) async fn connect(
         "client_secret": secret,
         "scope": scope,
     });
-    let mut client = tokio::process::Command::from(node("mcp", "client.mjs"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("node");
-    let mut pipe = client.stdin.take().unwrap();
-    let wanted = wanted.to_string();
-    pipe.write_all(wanted.as_bytes()).await.unwrap();
-    drop(pipe);
-    let output = client.wait_with_output().await.unwrap();
-    serde_json::from_slice(&output.stdout).unwrap()
+    ask_node("mcp", "client.mjs", &wanted).await
 }
 
 /// Puts a text before another, which must stand there once.

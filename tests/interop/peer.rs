@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 use serde_json::Value;
+use tokio::io::AsyncWriteExt as _;
 use tokio::task::spawn_blocking;
 
 /// Running peer. It ends when this is dropped, or with the process of the tests.
@@ -77,12 +78,30 @@ impl Drop for Peer {
 }
 
 /// Command that runs a script of a folder that npm filled.
-pub(crate) fn node(folder: &str, script: &str) -> Command {
+fn node(folder: &str, script: &str) -> Command {
     let folder = target().join("interop").join(folder);
     installed(folder.join("node_modules"));
     let mut command = Command::new("node");
     command.arg(script).current_dir(folder);
     command
+}
+
+/// Runs a script of a folder that npm filled, which is asked by its standard input, to its end, and
+/// returns what it prints.
+pub(crate) async fn ask_node(folder: &str, script: &str, question: &Value) -> Value {
+    let mut client = tokio::process::Command::from(node(folder, script))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("node");
+    let mut pipe = client.stdin.take().unwrap();
+    let question = question.to_string();
+    pipe.write_all(question.as_bytes()).await.unwrap();
+    drop(pipe);
+    let output = client.wait_with_output().await.unwrap();
+    assert!(output.status.success(), "node's own words stand above");
+    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 fn installed(path: PathBuf) -> PathBuf {

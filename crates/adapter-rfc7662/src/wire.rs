@@ -82,7 +82,11 @@ fn read_record(
     let username = text(&mut members, "username")?;
     let sub = text(&mut members, "sub")?;
     let iss = text(&mut members, "iss")?;
-    let aud = audience(&mut members)?;
+    let aud = members.raw("aud")?.map(|raw| {
+        let aud = Json::read(raw).as_ref().and_then(Audience::read);
+        aud.ok_or_else(|| BadAnswer::member("aud"))
+    });
+    let aud = aud.transpose()?;
     let jti = members.describing("jti")?;
     let token_type: Option<Value> = members.take("token_type")?;
     let rest = members.rest(|name| decides_use(name) || name == "roles")?;
@@ -103,31 +107,6 @@ fn read_record(
     read_token_type(&mut token, token_type.as_ref().map(Value::as_str));
     keep_extensions(&mut token, rest);
     Ok(token)
-}
-
-/// Reads `aud`: text, or a list of it.
-fn audience(members: &mut Unread<'_>) -> Result<Option<Audience>, BadAnswer> {
-    let invalid = || BadAnswer::member("aud");
-    let Some(raw) = members.raw("aud")? else {
-        return Ok(None);
-    };
-    match Json::read(raw) {
-        Some(Json::String(one)) => Ok(Some(Audience::One(one))),
-        Some(Json::Array(items)) => {
-            let texts = items.into_iter().map(|item| match item {
-                Json::String(text) => Some(text),
-                Json::Null | Json::Bool(_) | Json::Number(_) | Json::Array(_) | Json::Object(_) => {
-                    None
-                }
-            });
-            let many: Option<Vec<String>> = texts.collect();
-            many.map(|many| Some(Audience::Many(many)))
-                .ok_or_else(invalid)
-        }
-        Some(Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_)) | None => {
-            Err(invalid())
-        }
-    }
 }
 
 /// Reads a deciding time.

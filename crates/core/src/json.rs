@@ -243,10 +243,6 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
                 f.write_str("a name")
             }
 
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Name<'de>, E> {
-                Ok(Name(Some(text.into())))
-            }
-
             fn visit_borrowed_bytes<E: de::Error>(self, name: &'de [u8]) -> Result<Name<'de>, E> {
                 Ok(Name(std::str::from_utf8(name).ok().map(Cow::from)))
             }
@@ -269,16 +265,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Name<'a> {
 /// Whole seconds of a JSON number in any spelling, rounded down; `None` if it is not a number or
 /// out of range.
 pub fn whole_seconds(json: &str) -> Option<i64> {
-    if let Ok(seconds) = json.parse()
-        && !json.starts_with('+')
-    {
-        return Some(seconds);
-    }
     let (is_negative, digits) = json
         .strip_prefix('-')
         .map_or((false, json), |digits| (true, digits));
     if !digits.starts_with(|first: char| first.is_ascii_digit()) {
         return None;
+    }
+    // How nearly all servers write it.
+    if let Ok(seconds) = json.parse() {
+        return Some(seconds);
     }
     let (mantissa, exponent) = match digits.split_once(['e', 'E']) {
         Some((mantissa, exponent)) => (mantissa, exponent.parse::<i32>().ok()?),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::usage::{NotBearer, objection};
-use crate::{Members, ScopeSet, Timestamp};
+use crate::{Json, Members, ScopeSet, Timestamp};
 
 /// JSON object whose numbers may be rounded.
 pub type Object = serde_json::Map<String, Value>;
@@ -120,6 +120,20 @@ pub enum Audience {
     One(String),
     /// Sent as a JSON array of strings.
     Many(Vec<String>),
+}
+
+impl Audience {
+    /// Reads text or an array of it (RFC 7519 section 4.1.3); `None` for anything else.
+    pub fn read(json: &Json) -> Option<Self> {
+        match json {
+            Json::String(one) => Some(Self::One(one.clone())),
+            Json::Array(items) => {
+                let texts = items.iter().map(|item| item.as_str().map(str::to_owned));
+                texts.collect::<Option<_>>().map(Self::Many)
+            }
+            Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_) => None,
+        }
+    }
 }
 
 impl Token {

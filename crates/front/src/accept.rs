@@ -39,6 +39,7 @@ impl Form {
     #[cold]
     fn read(headers: &HeaderMap) -> Self {
         let mut values = headers.get_all(ACCEPT).iter();
+        // How clients ask for a JWT: nothing is weighed.
         if let (Some(only), None) = (values.next(), values.next())
             && only == JWT
         {

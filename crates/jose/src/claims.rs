@@ -86,17 +86,10 @@ impl Claims {
     /// # Errors
     /// [`Objection::Invalid`] if it is neither text nor an array of it.
     pub fn audience(&self) -> Result<Option<Audience>, Objection> {
-        const INVALID: Objection = Objection::Invalid("aud");
-        match self.get("aud") {
-            None => Ok(None),
-            Some(Json::String(one)) => Ok(Some(Audience::One(one.clone()))),
-            Some(Json::Array(many)) => {
-                let texts = many.iter().map(|it| it.as_str().map(str::to_owned));
-                let texts: Option<Vec<String>> = texts.collect();
-                texts.map(Audience::Many).map(Some).ok_or(INVALID)
-            }
-            Some(Json::Null | Json::Bool(_) | Json::Number(_) | Json::Object(_)) => Err(INVALID),
-        }
+        let audience = self.get("aud").map(Audience::read);
+        audience
+            .map(|audience| audience.ok_or(Objection::Invalid("aud")))
+            .transpose()
     }
 
     /// Checks that `iss` is this issuer, to the letter.

@@ -2,16 +2,12 @@
 //! introspectd by its issuer and introspects through it unchanged. It verifies signed answers (RFC
 //! 9701), and finds the metadata of a resource (RFC 9728).
 
-use std::process::Stdio;
-
 use introspectd_core::{Clock, SystemClock};
 use introspectd_simulators::Simulator;
 use introspectd_tests::{Fixture, Gateway, Rfc7662, free_address, now};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 
-use crate::peer::node;
+use crate::peer::ask_node;
 
 /// Each of its characters means something else where RFC 6749 section 2.3.1's encoding is left out.
 const SECRET: &str = "s3cr:t/+ %&ñ";
@@ -42,24 +38,9 @@ impl Harness {
         let question = json!({
             "issuer": issuer, "client_id": "app", "client_secret": secret, "tokens": tokens,
         });
-        let results = run("client.mjs", &question.to_string()).await;
+        let results = ask_node("oauth4webapi", "client.mjs", &question).await;
         serde_json::from_value(results).unwrap()
     }
-}
-
-async fn run(script: &str, question: &str) -> Value {
-    let mut client = Command::from(node("oauth4webapi", script))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("node");
-    let mut pipe = client.stdin.take().unwrap();
-    pipe.write_all(question.as_bytes()).await.unwrap();
-    drop(pipe);
-    let output = client.wait_with_output().await.unwrap();
-    assert!(output.status.success(), "node's own words stand above");
-    serde_json::from_slice(&output.stdout).unwrap()
 }
 
 #[tokio::test]
@@ -152,7 +133,7 @@ async fn signed_answers_resources_and_challenges_are_understood() {
             "resource": format!("http://{address}/orders"),
             "decide": format!("http://{address}/forward-auth/orders"),
         });
-        let told = run("signed.mjs", &question.to_string()).await;
+        let told = ask_node("oauth4webapi", "signed.mjs", &question).await;
         assert_eq!(told["claims"][0]["active"], true, "{algorithm}: {told}");
         assert_eq!(told["claims"][1], json!({ "active": false }));
         let servers = &told["resource"]["authorization_servers"];

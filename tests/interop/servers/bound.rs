@@ -1,8 +1,6 @@
 //! Tokens that npm `oidc-provider` binds to a key: by DPoP, with proofs of npm `oauth4webapi`, and
 //! by a certificate.
 
-use std::process::Stdio;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -11,12 +9,10 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http_body_util::Full;
 use introspectd_tests::{EDGE_SECRET, Reply, basic, form_body};
 use serde_json::{Value, json};
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 
 use super::oidc_provider::OidcProvider;
 use super::server::{Harness, SECRET};
-use crate::peer::node;
+use crate::peer::ask_node;
 
 const POLICIES: &str = r#"
     [policies.bound]
@@ -44,20 +40,7 @@ async fn steps(policy: &str) -> Value {
         "decide": format!("http://{}/forward-auth/{policy}", harness.gateway.api()),
         "caller": EDGE_SECRET,
     });
-    let mut client = Command::from(node("oauth4webapi", "bound.mjs"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .expect("node");
-    let mut pipe = client.stdin.take().unwrap();
-    pipe.write_all(question.to_string().as_bytes())
-        .await
-        .unwrap();
-    drop(pipe);
-    let output = client.wait_with_output().await.unwrap();
-    assert!(output.status.success(), "node's own words stand above");
-    serde_json::from_slice(&output.stdout).unwrap()
+    ask_node("oauth4webapi", "bound.mjs", &question).await
 }
 
 #[tokio::test]

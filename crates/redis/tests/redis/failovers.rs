@@ -58,16 +58,19 @@ async fn entry_that_no_replica_has_is_not_confirmed() {
         .line("min-replicas-to-write 1")
         .line("min-replicas-max-lag 60");
     let lab = Sentinels::start_with(setup).await;
-    let store = store(&lab.url());
-    append(&store, "first").await.unwrap();
-    lab.servers[1].hang();
-    let down = append(&store, "second").await.unwrap_err();
+    confirms_what_the_replica_has(&store(&lab.url()), &lab.servers[1]).await;
+}
+
+async fn confirms_what_the_replica_has(store: &RedisStore, replica: &Server) {
+    append(store, "first").await.unwrap();
+    replica.hang();
+    let down = append(store, "second").await.unwrap_err();
     assert_eq!(
         down.to_string(),
         "Redis: no replica has confirmed the write, so a failover may lose it"
     );
-    lab.servers[1].go_on();
-    append(&store, "third").await.unwrap();
+    replica.go_on();
+    append(store, "third").await.unwrap();
 }
 
 /// A master that was replaced may be on the wrong side of a cut, and not know it.
@@ -201,17 +204,8 @@ async fn entry_that_no_replica_of_its_node_has_is_not_confirmed() {
         .line("min-replicas-to-write 1")
         .line("min-replicas-max-lag 60");
     let lab = Cluster::start_with(setup).await;
-    let store = store(&lab.url());
-    append(&store, "first").await.unwrap();
     let replica = lab.replica_of(lab.master_of("lab:purges").await).await;
-    lab.nodes[replica].hang();
-    let down = append(&store, "second").await.unwrap_err();
-    assert_eq!(
-        down.to_string(),
-        "Redis: no replica has confirmed the write, so a failover may lose it"
-    );
-    lab.nodes[replica].go_on();
-    append(&store, "third").await.unwrap();
+    confirms_what_the_replica_has(&store(&lab.url()), &lab.nodes[replica]).await;
 }
 
 /// A key in a slot that moves is the one node's or the other's, and for a moment nobody's.
